@@ -1,0 +1,136 @@
+//! The chunked coding of a request body (RFC 9112, 7.1), strictly: lines end in CR LF, sizes are bare hexadecimal digits.
+
+use super::limits::Limits;
+use super::response::Refusal;
+
+/// Digits of a chunk's size; more than any body has, and too few to overflow.
+const SIZE_DIGITS: u32 = 12;
+/// Bytes of all chunk extensions of a body. They mean nothing here, so their only use would be to make us work.
+const EXTENSION_BYTES: usize = 4 * 1024;
+
+/// Decodes a chunked body piece by piece.
+#[derive(Debug, Default)]
+pub struct Chunked {
+    state: State,
+    /// The size of the chunk, while it is read; what is left of it, in its data.
+    size: u64,
+    extension_bytes: usize,
+    trailer_bytes: usize,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum State {
+    /// Before a chunk's size.
+    #[default]
+    Start,
+    /// In a chunk's size, with the number of its digits.
+    Size(u32),
+    /// In a chunk's extensions, after the semicolon.
+    Extension,
+    /// After the CR of a chunk's first line.
+    SizeEnd,
+    Data,
+    /// After a chunk's data, before its CR.
+    DataEnd,
+    /// After a chunk's data and CR.
+    DataEndLine,
+    /// At the beginning of a trailer line, or of the empty line that ends the body.
+    TrailerStart,
+    Trailer,
+    /// After a trailer line's CR.
+    TrailerEnd,
+    /// After the last CR.
+    LastLine,
+    Done,
+}
+
+impl Chunked {
+    /// Takes what has arrived, appends the body's bytes to `body`, and says how many bytes of `input` were used: all of them
+    /// unless the body ended. Extensions and trailers are read and dropped.
+    ///
+    /// # Errors
+    /// A [`Refusal`] when the framing is not exactly that of RFC 9112, or something is over `limits`.
+    pub fn decode(&mut self, input: &[u8], body: &mut Vec<u8>, limits: &Limits) -> Result<usize, Refusal> {
+        let mut used = 0;
+        while self.state != State::Done && used < input.len() {
+            if self.state == State::Data {
+                let arrived = input.len() - used;
+                let taken = usize::try_from(self.size).map_or(arrived, |size| size.min(arrived));
+                body.extend_from_slice(&input[used..used + taken]);
+                used += taken;
+                self.size -= taken as u64;
+                if self.size == 0 {
+                    self.state = State::DataEnd;
+                }
+            } else {
+                self.state = self.step(input[used], body.len(), limits)?;
+                used += 1;
+            }
+        }
+        Ok(used)
+    }
+
+    /// Whether the whole body has been decoded.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.state == State::Done
+    }
+
+    /// One byte of framing.
+    fn step(&mut self, byte: u8, body_bytes: usize, limits: &Limits) -> Result<State, Refusal> {
+        match (self.state, byte) {
+            (State::Start, _) => {
+                self.size = u64::from(hex_digit(byte)?);
+                Ok(State::Size(1))
+            }
+            (State::Size(_), b';') => Ok(State::Extension),
+            (State::Size(_) | State::Extension, b'\r') => Ok(State::SizeEnd),
+            (State::Size(digits), _) => {
+                let digit = hex_digit(byte)?;
+                if digits == SIZE_DIGITS {
+                    return Err(too_large(limits));
+                }
+                self.size = self.size * 16 + u64::from(digit);
+                Ok(State::Size(digits + 1))
+            }
+            (State::Extension, b'\t' | b' '..=b'~' | 0x80..) => {
+                self.extension_bytes += 1;
+                if self.extension_bytes > EXTENSION_BYTES {
+                    return Err(bad("the chunk extensions are too long; none is needed"));
+                }
+                Ok(State::Extension)
+            }
+            (State::SizeEnd, b'\n') if self.size == 0 => Ok(State::TrailerStart),
+            (State::SizeEnd, b'\n') if self.size > (limits.body_bytes - body_bytes.min(limits.body_bytes)) as u64 => Err(too_large(limits)),
+            (State::SizeEnd, b'\n') => Ok(State::Data),
+            (State::DataEnd, b'\r') => Ok(State::DataEndLine),
+            (State::DataEndLine, b'\n') => Ok(State::Start),
+            (State::DataEnd | State::DataEndLine, _) => Err(bad("a chunk is longer than its size says")),
+            (State::TrailerStart, b'\r') => Ok(State::LastLine),
+            (State::Trailer, b'\r') => Ok(State::TrailerEnd),
+            (State::TrailerStart | State::Trailer, b'\t' | b' '..=b'~' | 0x80..) => {
+                self.trailer_bytes += 1;
+                if self.trailer_bytes > limits.head_bytes {
+                    return Err(Refusal::new(431, format!("the trailers are over {} bytes", limits.head_bytes)));
+                }
+                Ok(State::Trailer)
+            }
+            (State::TrailerEnd, b'\n') => Ok(State::TrailerStart),
+            (State::LastLine, b'\n') => Ok(State::Done),
+            _ => Err(bad("a line of the chunked body does not end in CR LF or has a control character")),
+        }
+    }
+}
+
+fn hex_digit(byte: u8) -> Result<u32, Refusal> {
+    char::from(byte).to_digit(16).ok_or_else(|| bad("a chunk does not begin with its size in hexadecimal digits and CR LF"))
+}
+
+/// The refusal of a body over the limit.
+pub(super) fn too_large(limits: &Limits) -> Refusal {
+    Refusal::new(413, format!("the body is over {} bytes", limits.body_bytes))
+}
+
+fn bad(message: &'static str) -> Refusal {
+    Refusal::new(400, message)
+}

@@ -1,0 +1,227 @@
+//! One connection: its requests one after the other, each read whole, handled and answered.
+
+use super::body::{Chunked, too_large};
+use super::exchange::Exchange;
+use super::head::{Framing, Head, parse_head};
+use super::input::Input;
+use super::registry::Connected;
+use super::response::{Refusal, Response};
+use super::{Answer, Request, Service};
+use std::io::{ErrorKind, Write};
+use std::net::Shutdown;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How long, and for how many bytes, a client that sent something wrong may go on sending before the connection is closed:
+/// closing over unread bytes resets it, and the reset can overtake the answer.
+const LINGER_TIME: Duration = Duration::from_secs(1);
+const LINGER_BYTES: usize = 256 * 1024;
+
+/// Serves a connection until it ends or is parked.
+pub(super) fn serve(connected: Arc<Connected>, service: &dyn Service) {
+    let timeout = connected.limits().write_stall;
+    if connected.socket.set_nodelay(true).is_err() || connected.socket.set_write_timeout(Some(timeout)).is_err() {
+        return;
+    }
+    let mut connection = Connection { connected, input: Input::new(), out: Vec::new() };
+    loop {
+        let end = match connection.read_request() {
+            Ok((head, body)) => match connection.answer(head, body, service) {
+                After::GoOn => continue,
+                After::End => return,
+                After::Park(park) => return park(connection.connected),
+            },
+            Err(end) => end,
+        };
+        if let End::Refused(refusal) = end {
+            connection.refuse(&refusal);
+        }
+        return;
+    }
+}
+
+struct Connection {
+    connected: Arc<Connected>,
+    input: Input,
+    /// The answer on its way to the socket.
+    out: Vec<u8>,
+}
+
+/// Why there is no request.
+enum End {
+    /// The client has gone, or may go without a word.
+    Quiet,
+    Refused(Refusal),
+}
+
+impl From<Refusal> for End {
+    fn from(refusal: Refusal) -> End {
+        End::Refused(refusal)
+    }
+}
+
+/// What comes after an answer.
+enum After {
+    GoOn,
+    End,
+    Park(Box<dyn FnOnce(Arc<Connected>)>),
+}
+
+impl Connection {
+    fn read_request(&mut self) -> Result<(Head, Vec<u8>), End> {
+        let head = self.read_head()?;
+        let body = match head.framing {
+            Framing::None => Vec::new(),
+            Framing::Length(length) => self.read_length(length, &head)?,
+            Framing::Chunked => self.read_chunked(&head)?,
+        };
+        Ok((head, body))
+    }
+
+    fn read_head(&mut self) -> Result<Head, End> {
+        if self.input.bytes().is_empty() {
+            self.wait_for_request()?;
+        }
+        let limits = self.connected.limits();
+        let mut deadline = None;
+        let mut seen = 0;
+        let mut has_line = false;
+        loop {
+            let bytes = self.input.bytes();
+            let new_line = bytes[seen..].contains(&b'\n');
+            has_line |= new_line;
+            // Only these can have made the head whole or wrong; looking after every byte would cost a slow client's bytes squared.
+            let long_target = !has_line && bytes.len() > limits.target_bytes;
+            let is_due = seen == 0 || new_line || long_target || bytes.len() >= limits.head_bytes;
+            if is_due && let Some((head, length)) = parse_head(bytes, limits)? {
+                self.input.consume(length);
+                return Ok(head);
+            }
+            seen = bytes.len();
+            let deadline = *deadline.get_or_insert_with(|| Instant::now() + limits.head_time);
+            await_more(&mut self.input, &self.connected, "head", deadline)?;
+        }
+    }
+
+    /// Waits for the first byte of a request, which may never come.
+    fn wait_for_request(&mut self) -> Result<(), End> {
+        if !self.connected.begin_idle() {
+            return Err(End::Quiet);
+        }
+        let arrived = self.input.fill_within(&self.connected.socket, self.connected.limits().idle_time);
+        self.connected.end_idle();
+        if matches!(arrived, Ok(1..)) { Ok(()) } else { Err(End::Quiet) }
+    }
+
+    fn read_length(&mut self, length: u64, head: &Head) -> Result<Vec<u8>, End> {
+        let limits = self.connected.limits();
+        let length = usize::try_from(length).ok().filter(|length| *length <= limits.body_bytes);
+        let length = length.ok_or_else(|| too_large(limits))?;
+        let deadline = self.begin_body(length > 0, head)?;
+        let mut body = Vec::new();
+        loop {
+            let arrived = self.input.bytes();
+            let taken = arrived.len().min(length - body.len());
+            // The vector grows with what arrives: an announcement alone takes no memory.
+            body.extend_from_slice(&arrived[..taken]);
+            self.input.consume(taken);
+            if body.len() == length {
+                return Ok(body);
+            }
+            await_more(&mut self.input, &self.connected, "body", deadline)?;
+        }
+    }
+
+    fn read_chunked(&mut self, head: &Head) -> Result<Vec<u8>, End> {
+        let deadline = self.begin_body(true, head)?;
+        let mut body = Vec::new();
+        let mut chunked = Chunked::default();
+        loop {
+            let used = chunked.decode(self.input.bytes(), &mut body, self.connected.limits())?;
+            self.input.consume(used);
+            if chunked.is_done() {
+                return Ok(body);
+            }
+            await_more(&mut self.input, &self.connected, "body", deadline)?;
+        }
+    }
+
+    /// Tells a client that waits for it to send the body; says until when the body has to be there.
+    fn begin_body(&mut self, has_body: bool, head: &Head) -> Result<Instant, End> {
+        if head.expects_continue && has_body && self.input.bytes().is_empty() {
+            let told = (&self.connected.socket).write_all(b"HTTP/1.1 100 Continue\r\n\r\n");
+            told.map_err(|_| End::Quiet)?;
+        }
+        Ok(Instant::now() + self.connected.limits().body_time)
+    }
+
+    fn answer(&mut self, head: Head, body: Vec<u8>, service: &dyn Service) -> After {
+        let mut exchange = Exchange::new(&self.connected, &mut self.out, &head);
+        let request =
+            Request { method: head.method, path: head.path, query: head.query, headers: head.headers, body, peer: self.connected.peer };
+        // A panic costs its request: nothing that the handler could have left half-changed is used after it.
+        let answer = catch_unwind(AssertUnwindSafe(|| service.handle(&request, &mut exchange)));
+        let goes_on = match answer {
+            Ok(Answer::Whole(response)) if !exchange.events_begun() => exchange.send_whole(response),
+            Ok(Answer::Streamed) if exchange.events_begun() => exchange.end_events(),
+            Ok(Answer::Parked(owner)) => match exchange.begin_parked() {
+                Ok(Some(framing)) => {
+                    return After::Park(Box::new(move |connected| {
+                        let streams = Arc::clone(&connected.registry().streams);
+                        let Ok(stream) = streams.park(connected, framing) else {
+                            return;
+                        };
+                        let kept = stream.clone();
+                        if catch_unwind(AssertUnwindSafe(|| owner(stream))).is_err() {
+                            log::error!("the owner of an event stream panicked");
+                            kept.finish(None);
+                        }
+                    }));
+                }
+                Ok(None) | Err(_) => false,
+            },
+            // Without its end, the client sees that the stream was cut.
+            Ok(Answer::Whole(_)) | Err(_) if exchange.events_begun() => {
+                log::error!("{} {} failed after its event stream began", request.method, request.path);
+                false
+            }
+            Ok(_) | Err(_) => {
+                log::error!("{} {} failed without an answer", request.method, request.path);
+                exchange.send_whole(Response::from(&Refusal::new(500, "the server failed to answer; try again")))
+            }
+        };
+        if goes_on { After::GoOn } else { After::End }
+    }
+
+    /// Answers what is no request to pass on, and closes so that the answer arrives.
+    fn refuse(&mut self, refusal: &Refusal) {
+        log::debug!("{}: {} {}", self.connected.peer, refusal.status, refusal.message);
+        let body = Response::from(refusal).print_head(&mut self.out, Some("close"));
+        self.out.extend_from_slice(&body);
+        let mut socket = &self.connected.socket;
+        if socket.write_all(&self.out).is_err() || socket.shutdown(Shutdown::Write).is_err() {
+            return;
+        }
+        let deadline = Instant::now() + LINGER_TIME;
+        let mut dropped = 0;
+        while dropped < LINGER_BYTES {
+            self.input.consume(self.input.bytes().len());
+            match self.input.fill_until(socket, deadline) {
+                Ok(0) | Err(_) => return,
+                Ok(bytes) => dropped += bytes,
+            }
+        }
+    }
+}
+
+/// Waits for more of a request of which something has arrived.
+fn await_more(input: &mut Input, connected: &Connected, what: &str, deadline: Instant) -> Result<(), End> {
+    match input.fill_until(&connected.socket, deadline) {
+        Ok(1..) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::TimedOut => {
+            Err(Refusal::new(408, format!("the request's {what} did not arrive in time")).into())
+        }
+        Ok(0) | Err(_) => Err(End::Quiet),
+    }
+}

@@ -1,0 +1,176 @@
+//! What a handler may do with the connection of its request.
+
+use super::event::{Event, EventFraming};
+use super::input::KEPT_BYTES;
+use super::registry::Connected;
+use super::response::{Length, Response, print_head, writable_header};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use std::io::{self, Write};
+use std::os::fd::AsFd;
+use tiny_http::Method;
+
+/// The connection of a request while its handler runs.
+pub struct Exchange<'c> {
+    connected: &'c Connected,
+    /// Reused from answer to answer; empty between two writes.
+    out: &'c mut Vec<u8>,
+    wants_keep_alive: bool,
+    is_http_1_0: bool,
+    is_head: bool,
+    state: State,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Unanswered,
+    /// An event stream's head has been written; the connection goes on after it or not.
+    Streaming {
+        keep_alive: bool,
+    },
+    /// A write failed: the connection is of no more use.
+    Broken,
+}
+
+impl<'c> Exchange<'c> {
+    pub(super) fn new(connected: &'c Connected, out: &'c mut Vec<u8>, head: &super::head::Head) -> Exchange<'c> {
+        Exchange {
+            connected,
+            out,
+            wants_keep_alive: head.keep_alive,
+            is_http_1_0: head.is_http_1_0,
+            is_head: head.method == Method::Head,
+            state: State::Unanswered,
+        }
+    }
+
+    /// Whether the client has closed its connection, which is how it cancels a request whose answer is a stream. Looks
+    /// without waiting. A client that has sent another request after this one counts as there.
+    #[must_use]
+    pub fn client_gone(&self) -> bool {
+        let mut descriptors = [PollFd::new(self.connected.socket.as_fd(), PollFlags::POLLIN)];
+        if self.state == State::Broken || poll(&mut descriptors, PollTimeout::ZERO).is_err() {
+            return self.state == State::Broken;
+        }
+        let flags = descriptors[0].revents().unwrap_or(PollFlags::POLLERR);
+        if flags.intersects(PollFlags::POLLERR | PollFlags::POLLHUP | PollFlags::POLLNVAL) {
+            return true;
+        }
+        // Readable, so this does not wait: a byte, or the end.
+        flags.contains(PollFlags::POLLIN) && !matches!(self.connected.socket.peek(&mut [0]), Ok(1..))
+    }
+
+    /// Begins an event stream: status 200, the headers of one, and `headers`, of which those that cannot be sent are left out
+    /// as in [`Response::with_header`].
+    ///
+    /// # Errors
+    /// When the client has gone or takes nothing, or the stream has begun before.
+    pub fn begin_events(&mut self, headers: &[(&str, &str)]) -> io::Result<()> {
+        let keep_alive = self.keep_alive() && !self.is_http_1_0;
+        self.write_events_head(headers, keep_alive)
+    }
+
+    /// Sends an event of a stream that has begun, and waits until the socket has taken it.
+    ///
+    /// # Errors
+    /// When the client has gone or takes nothing, or no stream has begun.
+    pub fn send_event(&mut self, event: Event<'_>) -> io::Result<()> {
+        self.part(|framing, out| framing.push_event(out, &event))
+    }
+
+    /// Sends a comment, which keeps a quiet stream open; errors as for [`Exchange::send_event`].
+    ///
+    /// # Errors
+    /// As for [`Exchange::send_event`].
+    pub fn send_comment(&mut self) -> io::Result<()> {
+        self.part(EventFraming::push_comment)
+    }
+
+    /// Whether the answer is an event stream that has begun.
+    #[must_use]
+    pub fn events_begun(&self) -> bool {
+        self.state != State::Unanswered
+    }
+
+    /// Sends a whole answer; whether the connection goes on.
+    pub(super) fn send_whole(&mut self, response: Response) -> bool {
+        let keep_alive = self.keep_alive();
+        let connection = match (keep_alive, self.is_http_1_0) {
+            (true, true) => Some("keep-alive"),
+            (true, false) => None,
+            (false, _) => Some("close"),
+        };
+        let body = response.print_head(self.out, connection);
+        let body: &[u8] = if self.is_head { &[] } else { &body };
+        // A small answer is one write, so one packet; a big one is not copied.
+        let written = if body.len() <= KEPT_BYTES {
+            self.out.extend_from_slice(body);
+            self.flush()
+        } else {
+            self.flush().and_then(|()| (&self.connected.socket).write_all(body))
+        };
+        written.is_ok() && keep_alive
+    }
+
+    /// Ends an event stream; whether the connection goes on.
+    pub(super) fn end_events(&mut self) -> bool {
+        let ended = self.part(EventFraming::push_end);
+        ended.is_ok() && self.state == (State::Streaming { keep_alive: true })
+    }
+
+    /// Begins the event stream of a connection that ends with it, unless the handler has begun one. Says how it is framed;
+    /// nothing when its events are not wanted, in answer to HEAD.
+    pub(super) fn begin_parked(&mut self) -> io::Result<Option<EventFraming>> {
+        if self.state == State::Unanswered {
+            self.write_events_head(&[], false)?;
+        }
+        if self.state == State::Broken {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        Ok((!self.is_head).then(|| self.framing()))
+    }
+
+    fn keep_alive(&self) -> bool {
+        self.wants_keep_alive && !self.connected.registry().is_draining()
+    }
+
+    fn framing(&self) -> EventFraming {
+        if self.is_http_1_0 { EventFraming::UntilClose } else { EventFraming::Chunked }
+    }
+
+    fn write_events_head(&mut self, headers: &[(&str, &str)], keep_alive: bool) -> io::Result<()> {
+        if self.state != State::Unanswered {
+            return Err(io::Error::other("the event stream has begun already"));
+        }
+        // The last keeps a proxy (nginx) from holding events back.
+        let usual = [("Content-Type", "text/event-stream"), ("Cache-Control", "no-store"), ("X-Accel-Buffering", "no")];
+        let all = usual.iter().chain(headers).filter_map(|(name, value)| writable_header(name, value)).collect();
+        let length = if self.is_http_1_0 { Length::Unsaid } else { Length::Chunked };
+        print_head(self.out, 200, all, &length, (!keep_alive).then_some("close"));
+        self.state = State::Streaming { keep_alive };
+        self.flush()
+    }
+
+    fn part(&mut self, push: impl FnOnce(EventFraming, &mut Vec<u8>)) -> io::Result<()> {
+        match self.state {
+            State::Unanswered => Err(io::Error::other("the event stream has not begun")),
+            State::Broken => Err(io::ErrorKind::BrokenPipe.into()),
+            State::Streaming { .. } if self.is_head => Ok(()),
+            State::Streaming { .. } => {
+                push(self.framing(), self.out);
+                self.flush()
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let written = (&self.connected.socket).write_all(self.out);
+        self.out.clear();
+        if self.out.capacity() > 2 * KEPT_BYTES {
+            *self.out = Vec::new();
+        }
+        if written.is_err() {
+            self.state = State::Broken;
+        }
+        written
+    }
+}

@@ -1,0 +1,95 @@
+//! What a client may take of the server: sizes, counts and times.
+
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use std::time::Duration;
+
+/// The bounds of the front door. [`Limits::default`] gives the values named at each field.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Connections open at once; 512. Over it: 503 with `Retry-After`, closed. [`Server::bind`](super::Server::bind)
+    /// lowers it when the process may not open enough descriptors.
+    pub connections: usize,
+    /// Connections open at once from one address; 128. Loopback is exempt: all clients of a laptop share one address.
+    pub connections_per_address: usize,
+    /// Bytes of a request head, from the request line to the empty line, and of the trailers of a body; 16 KiB. Over it: 431.
+    pub head_bytes: usize,
+    /// Header lines of a request; 100. Over it: 431.
+    pub header_count: usize,
+    /// Bytes of a request target; 8 KiB. Over it: 414.
+    pub target_bytes: usize,
+    /// Time for a whole head, from its first byte; 10 s. Over it: 408.
+    pub head_time: Duration,
+    /// Bytes of a request body, without its framing; 4 MiB. Over it: 413.
+    pub body_bytes: usize,
+    /// Time for a whole body, from the end of its head; 30 s. Over it: 408.
+    pub body_time: Duration,
+    /// How long a connection may wait for a request; 75 s. Over it: closed without a word.
+    pub idle_time: Duration,
+    /// How long a client may take no byte of an answer; 30 s. Over it: closed.
+    pub write_stall: Duration,
+    /// Silence on a parked event stream after which a comment keeps it open; 15 s.
+    pub event_comment_every: Duration,
+    /// How long requests in flight may go on after the shutdown began; 8 s. Over it: cut.
+    pub drain_time: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            connections: 512,
+            connections_per_address: 128,
+            head_bytes: 16 * 1024,
+            header_count: 100,
+            target_bytes: 8 * 1024,
+            head_time: Duration::from_secs(10),
+            body_bytes: 4 * 1024 * 1024,
+            body_time: Duration::from_secs(30),
+            idle_time: Duration::from_secs(75),
+            write_stall: Duration::from_secs(30),
+            event_comment_every: Duration::from_secs(15),
+            drain_time: Duration::from_secs(8),
+        }
+    }
+}
+
+/// Descriptors that one connection may need: its socket and one towards an upstream.
+const DESCRIPTORS_PER_CONNECTION: usize = 2;
+/// Descriptors for everything that is no connection: standard streams, listener, wakers, telemetry, files.
+const DESCRIPTORS_RESERVED: usize = 32;
+
+/// How many connections the process can hold, at most `wanted`. The soft descriptor limit is raised to the hard one when
+/// it is too low; when that is still too low, the log says so.
+pub(super) fn within_descriptors(wanted: usize) -> usize {
+    let needed = wanted.saturating_mul(DESCRIPTORS_PER_CONNECTION).saturating_add(DESCRIPTORS_RESERVED);
+    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else {
+        return wanted;
+    };
+    let mut open = usize::try_from(soft).unwrap_or(usize::MAX);
+    if open < needed && soft < hard && setrlimit(Resource::RLIMIT_NOFILE, hard, hard).is_ok() {
+        open = usize::try_from(hard).unwrap_or(usize::MAX);
+    }
+    let possible = connections_for(open);
+    if possible < wanted {
+        log::warn!(
+            "the process may open {open} files, so {possible} connections are accepted at once instead of {wanted}; \
+             allow {needed} (ulimit -n) for all of them"
+        );
+    }
+    wanted.min(possible)
+}
+
+fn connections_for(descriptors: usize) -> usize {
+    (descriptors.saturating_sub(DESCRIPTORS_RESERVED) / DESCRIPTORS_PER_CONNECTION).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_low_descriptor_limit_leaves_room_for_upstream_connections() {
+        for (descriptors, connections) in [(0, 1), (33, 1), (64, 16), (1056, 512), (usize::MAX, usize::MAX / 2 - 16)] {
+            assert_eq!(connections_for(descriptors), connections, "{descriptors} descriptors");
+        }
+    }
+}

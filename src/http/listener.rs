@@ -1,0 +1,198 @@
+//! The server: accepts connections under the caps, one thread each, and drains them at the end.
+
+use super::limits::{Limits, within_descriptors};
+use super::registry::{Full, Registry, Shutdown, waker};
+use super::response::{Refusal, Response};
+use super::streams::{self, Streams, timeout};
+use super::{Service, connection};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+/// A handler's stack. Debug frames are several times as large.
+const STACK_BYTES: usize = if cfg!(debug_assertions) { 1024 * 1024 } else { 256 * 1024 };
+/// The wait after an accept that failed for want of descriptors or memory.
+const BACK_OFF: Duration = Duration::from_millis(20);
+/// A condition that lasts is logged once in this time.
+const LOG_EVERY: Duration = Duration::from_secs(5);
+/// Bytes of a refused connection that are read, so that closing it does not reset it.
+const REFUSED_BYTES: usize = 16 * 1024;
+
+/// An HTTP server that listens; [`Server::run`] serves.
+pub struct Server {
+    listener: TcpListener,
+    address: SocketAddr,
+    registry: Arc<Registry>,
+    /// Readable when the shutdown has begun.
+    shutdown: UnixStream,
+    /// Readable when the streams thread has something to do.
+    streams_woken: UnixStream,
+}
+
+impl Server {
+    /// Listens on `address`; port 0 takes a free one. Raises the process's descriptor limit when `limits` need it, and lowers
+    /// [`Limits::connections`] to what the process can hold.
+    ///
+    /// # Errors
+    /// When the address cannot be listened on, or there are no descriptors.
+    pub fn bind(address: SocketAddr, mut limits: Limits) -> io::Result<Server> {
+        limits.connections = within_descriptors(limits.connections);
+        let listener = TcpListener::bind(address)?;
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        let (shutdown, shutdown_waker) = waker()?;
+        let (streams_woken, streams_waker) = waker()?;
+        let streams = Arc::new(Streams::new(streams_waker));
+        let registry = Arc::new(Registry::new(limits, streams, shutdown_waker));
+        Ok(Server { listener, address, registry, shutdown, streams_woken })
+    }
+
+    /// The address listened on, with its real port.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What ends the server, from any thread.
+    #[must_use]
+    pub fn handle(&self) -> Shutdown {
+        Shutdown::new(Arc::clone(&self.registry))
+    }
+
+    /// Serves until [`Shutdown::begin`] and the drain after it. Handlers of connections that the drain had to cut may still
+    /// run when it returns.
+    ///
+    /// # Errors
+    /// When the thread for event streams cannot be started.
+    pub fn run(self, service: Arc<dyn Service>) -> io::Result<()> {
+        let registry = self.registry;
+        let (shared, woken) = (Arc::clone(&registry), self.streams_woken);
+        let streams_thread = spawn("streams", move || streams::serve(&shared.streams, woken, &shared.limits))?;
+
+        let door = Door { listener: self.listener, shutdown: self.shutdown, registry: &registry, service };
+        door.accept_until_shutdown();
+        drain(&registry);
+        registry.streams.end();
+        if streams_thread.join().is_err() {
+            log::error!("the thread of the event streams panicked");
+        }
+        Ok(())
+    }
+}
+
+/// What the accept loop works with. Dropping it closes the port.
+struct Door<'r> {
+    listener: TcpListener,
+    shutdown: UnixStream,
+    registry: &'r Arc<Registry>,
+    service: Arc<dyn Service>,
+}
+
+impl Door<'_> {
+    /// Accepts connections; nothing that a client or the system does ends this.
+    fn accept_until_shutdown(self) {
+        let mut failures = Seldom::default();
+        let mut refusals = Seldom::default();
+        while !self.registry.is_draining() {
+            match self.listener.accept() {
+                Ok((socket, peer)) => self.admit(socket, peer, &mut refusals),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => self.wait(true, PollTimeout::NONE),
+                // The client has gone between its arrival and this.
+                Err(error) if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset) => {}
+                Err(error) => {
+                    // Descriptors or memory are used up. The connection stays in the queue, so that trying at once is vain.
+                    failures.log(|| log::error!("no connection can be accepted for now: {error}"));
+                    self.wait(false, timeout(BACK_OFF));
+                }
+            }
+        }
+    }
+
+    /// Waits for the shutdown, the time, and a connection if wanted.
+    fn wait(&self, for_connections: bool, time: PollTimeout) {
+        let shutdown = PollFd::new(self.shutdown.as_fd(), PollFlags::POLLIN);
+        let listener = PollFd::new(self.listener.as_fd(), PollFlags::POLLIN);
+        let count = if for_connections { 2 } else { 1 };
+        // An error is a signal, after which the loop looks again.
+        let _ = poll(&mut [shutdown, listener][..count], time);
+    }
+
+    fn admit(&self, socket: TcpStream, peer: SocketAddr, refusals: &mut Seldom) {
+        // On some systems the socket takes this over from the listener.
+        if socket.set_nonblocking(false).is_err() {
+            return;
+        }
+        match self.registry.admit(socket, peer) {
+            Ok(connected) => {
+                let (service, kept) = (Arc::clone(&self.service), Arc::clone(&connected));
+                if let Err(error) = spawn("connection", move || connection::serve(connected, &*service)) {
+                    refusals.log(|| log::error!("a connection is refused, as no thread can be started: {error}"));
+                    refuse(&kept.socket, "the server has no thread for another connection");
+                }
+            }
+            Err((socket, full)) => {
+                let why = match full {
+                    Full::InAll => "the server has as many connections open as it can hold",
+                    Full::ForAddress => "this address has as many connections open as one may have",
+                };
+                refusals.log(|| log::warn!("a connection from {peer} is refused: {why}"));
+                refuse(&socket, why);
+            }
+        }
+    }
+}
+
+/// Answers 503 without waiting for the client. What has arrived is read before and after, because closing over unread bytes
+/// resets the connection, and the reset can overtake the answer.
+fn refuse(mut socket: &TcpStream, why: &'static str) {
+    let mut answer = Vec::new();
+    let body = Response::from(&Refusal::new(503, why)).print_head(&mut answer, Some("close"));
+    answer.extend_from_slice(&body);
+    if socket.set_nonblocking(true).is_err() {
+        return;
+    }
+    let mut arrived = [0; REFUSED_BYTES];
+    let _ = socket.read(&mut arrived);
+    let _ = socket.write(&answer);
+    let _ = socket.shutdown(std::net::Shutdown::Write);
+    let _ = socket.read(&mut arrived);
+}
+
+/// Ends what is open: idle connections at once, streams and requests in flight within the drain time, the rest by a cut.
+fn drain(registry: &Registry) {
+    let deadline = Instant::now() + registry.limits.drain_time;
+    registry.all().iter().for_each(|connected| connected.close_if_idle());
+    for hook in registry.take_hooks() {
+        hook();
+    }
+    registry.streams.finish();
+    if !registry.wait_until_drained(deadline) {
+        let left = registry.all();
+        log::warn!("{} connections did not end in time and are cut", left.len());
+        left.iter().for_each(|connected| connected.cut());
+    }
+}
+
+pub(super) fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
+    thread::Builder::new().name(name.into()).stack_size(STACK_BYTES).spawn(work)
+}
+
+/// Logs what may happen a thousand times a second once in a while.
+#[derive(Default)]
+struct Seldom {
+    last: Option<Instant>,
+}
+
+impl Seldom {
+    fn log(&mut self, log: impl FnOnce()) {
+        if self.last.is_none_or(|last| last.elapsed() >= LOG_EVERY) {
+            self.last = Some(Instant::now());
+            log();
+        }
+    }
+}

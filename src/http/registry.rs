@@ -1,0 +1,238 @@
+//! Which connections are open: the caps, the drain and the gauge all come from this one table.
+
+use super::limits::Limits;
+use super::streams::Streams;
+use std::collections::HashMap;
+use std::io::{self, Write};
+use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Instant;
+
+type Hook = Box<dyn FnOnce() + Send>;
+
+const SERVING: u8 = 0;
+const DRAINING: u8 = 1;
+const CUT: u8 = 2;
+
+/// What the accept loop, the connections, the streams thread and the shutdown handle share.
+pub(super) struct Registry {
+    pub(super) limits: Limits,
+    pub(super) streams: Arc<Streams>,
+    table: Mutex<Table>,
+    /// Signalled when the last connection has gone, and when the drain is to end early.
+    drained: Condvar,
+    phase: AtomicU8,
+    /// Ends the accept loop's wait.
+    waker: UnixStream,
+    /// Nothing once the shutdown began.
+    hooks: Mutex<Option<Vec<Hook>>>,
+}
+
+#[derive(Default)]
+struct Table {
+    next: u64,
+    open: HashMap<u64, Weak<Connected>>,
+    per_address: HashMap<IpAddr, usize>,
+}
+
+/// Why a connection is not taken.
+pub(super) enum Full {
+    InAll,
+    ForAddress,
+}
+
+/// An open connection and its place under the caps, which it gives back when it is dropped.
+pub(super) struct Connected {
+    pub(super) socket: TcpStream,
+    /// The client, with an IPv4 address even where the socket is an IPv6 one.
+    pub(super) peer: SocketAddr,
+    id: u64,
+    /// Whether it waits for a request, so that a drain may close it.
+    idle: AtomicBool,
+    registry: Arc<Registry>,
+}
+
+impl Registry {
+    pub(super) fn new(limits: Limits, streams: Arc<Streams>, waker: UnixStream) -> Registry {
+        Registry {
+            limits,
+            streams,
+            table: Mutex::default(),
+            drained: Condvar::new(),
+            phase: AtomicU8::new(SERVING),
+            waker,
+            hooks: Mutex::new(Some(Vec::new())),
+        }
+    }
+
+    /// Gives the connection a place, or the socket back when there is none.
+    pub(super) fn admit(self: &Arc<Registry>, socket: TcpStream, peer: SocketAddr) -> Result<Arc<Connected>, (TcpStream, Full)> {
+        let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
+        let mut table = lock(&self.table);
+        if table.open.len() >= self.limits.connections {
+            return Err((socket, Full::InAll));
+        }
+        if !peer.ip().is_loopback() {
+            let from_address = table.per_address.entry(peer.ip()).or_default();
+            if *from_address >= self.limits.connections_per_address {
+                return Err((socket, Full::ForAddress));
+            }
+            *from_address += 1;
+        }
+        let id = table.next;
+        table.next += 1;
+        let connected = Arc::new(Connected { socket, peer, id, idle: AtomicBool::new(false), registry: Arc::clone(self) });
+        table.open.insert(id, Arc::downgrade(&connected));
+        Ok(connected)
+    }
+
+    pub(super) fn is_draining(&self) -> bool {
+        self.phase.load(Ordering::SeqCst) != SERVING
+    }
+
+    /// How many connections are open.
+    pub(super) fn connections(&self) -> usize {
+        lock(&self.table).open.len()
+    }
+
+    /// Every open connection. They are collected first: dropping one takes the table's lock.
+    pub(super) fn all(&self) -> Vec<Arc<Connected>> {
+        lock(&self.table).open.values().filter_map(Weak::upgrade).collect()
+    }
+
+    /// Waits until every connection has gone; false when the deadline or a second [`Shutdown::begin`] came first.
+    pub(super) fn wait_until_drained(&self, deadline: Instant) -> bool {
+        let mut table = lock(&self.table);
+        loop {
+            if table.open.is_empty() {
+                return true;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() || self.phase.load(Ordering::SeqCst) == CUT {
+                return false;
+            }
+            table = self.drained.wait_timeout(table, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// The hooks that wait for the shutdown; those that come later are run when they come.
+    pub(super) fn take_hooks(&self) -> Vec<Hook> {
+        lock(&self.hooks).take().unwrap_or_default()
+    }
+}
+
+impl Connected {
+    pub(super) fn registry(&self) -> &Arc<Registry> {
+        &self.registry
+    }
+
+    pub(super) fn limits(&self) -> &Limits {
+        &self.registry.limits
+    }
+
+    /// Notes that the connection waits for a request; false when it must not, because the server drains.
+    ///
+    /// The drain first says that it drains and then looks for idle ones, this says idle and then looks for the drain: in
+    /// every order one of the two notices the other.
+    pub(super) fn begin_idle(&self) -> bool {
+        self.idle.store(true, Ordering::SeqCst);
+        !self.registry.is_draining()
+    }
+
+    pub(super) fn end_idle(&self) {
+        self.idle.store(false, Ordering::SeqCst);
+    }
+
+    /// Ends the wait for a request, if there is one.
+    pub(super) fn close_if_idle(&self) {
+        if self.idle.load(Ordering::SeqCst) {
+            let _ = self.socket.shutdown(std::net::Shutdown::Read);
+        }
+    }
+
+    /// Ends everything that the connection does with its socket.
+    pub(super) fn cut(&self) {
+        let _ = self.socket.shutdown(std::net::Shutdown::Both);
+    }
+}
+
+impl Drop for Connected {
+    fn drop(&mut self) {
+        let mut table = lock(&self.registry.table);
+        table.open.remove(&self.id);
+        if let Some(from_address) = table.per_address.get_mut(&self.peer.ip()) {
+            *from_address -= 1;
+            if *from_address == 0 {
+                table.per_address.remove(&self.peer.ip());
+            }
+        }
+        if table.open.is_empty() {
+            self.registry.drained.notify_all();
+        }
+    }
+}
+
+/// Ends a [`Server`](super::Server) from any thread.
+#[derive(Clone)]
+pub struct Shutdown {
+    registry: Arc<Registry>,
+}
+
+impl Shutdown {
+    pub(super) fn new(registry: Arc<Registry>) -> Shutdown {
+        Shutdown { registry }
+    }
+
+    /// Begins the drain: no new connections, idle ones are closed, requests in flight may end within
+    /// [`Limits::drain_time`](super::Limits::drain_time), event streams are finished. A second call ends the drain at once.
+    pub fn begin(&self) {
+        let began = self.registry.phase.compare_exchange(SERVING, DRAINING, Ordering::SeqCst, Ordering::SeqCst);
+        if began.is_ok() {
+            let _ = (&self.registry.waker).write(&[1]);
+        } else {
+            // Under the lock, so that it does not fall between the drain's look at the phase and its wait.
+            let _table = lock(&self.registry.table);
+            self.registry.phase.store(CUT, Ordering::SeqCst);
+            self.registry.drained.notify_all();
+        }
+    }
+
+    /// Whether the drain has begun.
+    #[must_use]
+    pub fn has_begun(&self) -> bool {
+        self.registry.is_draining()
+    }
+
+    /// Has `hook` run by the server's thread when the drain begins, before parked streams are finished: the place for their
+    /// owners to send a last event. It runs at once when the drain has begun already.
+    pub fn on_begin(&self, hook: Box<dyn FnOnce() + Send>) {
+        let mut hooks = lock(&self.registry.hooks);
+        if let Some(hooks) = hooks.as_mut() {
+            hooks.push(hook);
+        } else {
+            drop(hooks);
+            hook();
+        }
+    }
+
+    /// How many connections are open, parked event streams included.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.registry.connections()
+    }
+}
+
+/// Locks a mutex. What is under the locks of this module stays right when a holder panics between two statements.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A socket pair to end a wait in `poll`: the end to wait on, and the end to write a byte to. Neither ever blocks.
+pub(super) fn waker() -> io::Result<(UnixStream, UnixStream)> {
+    let (waiting, waking) = UnixStream::pair()?;
+    waiting.set_nonblocking(true)?;
+    waking.set_nonblocking(true)?;
+    Ok((waiting, waking))
+}

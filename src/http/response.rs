@@ -1,0 +1,212 @@
+//! Answers: what a handler returns, and how a head is put on the wire.
+
+use std::borrow::Cow;
+use std::io;
+use tiny_http::{HTTPVersion, Header, StatusCode};
+
+/// A whole answer: status, headers and body. `Date`, `Server`, `Content-Length` and `Connection` are added when it is sent.
+#[derive(Clone, Debug)]
+pub struct Response {
+    status: u16,
+    headers: Vec<Header>,
+    body: Cow<'static, [u8]>,
+}
+
+impl Response {
+    /// An answer without a body.
+    #[must_use]
+    pub fn empty(status: u16) -> Response {
+        Response { status, headers: Vec::new(), body: Cow::Borrowed(&[]) }
+    }
+
+    /// An answer whose body is JSON text as it stands.
+    #[must_use]
+    pub fn json(status: u16, body: impl Into<Cow<'static, [u8]>>) -> Response {
+        Response::typed(status, "application/json", body.into())
+    }
+
+    /// An answer of plain text.
+    #[must_use]
+    pub fn text(status: u16, body: &str) -> Response {
+        Response::typed(status, "text/plain; charset=utf-8", body.as_bytes().to_vec().into())
+    }
+
+    /// An answer that is a page.
+    #[must_use]
+    pub fn html(status: u16, body: impl Into<Cow<'static, [u8]>>) -> Response {
+        Response::typed(status, "text/html; charset=utf-8", body.into())
+    }
+
+    fn typed(status: u16, content_type: &str, body: Cow<'static, [u8]>) -> Response {
+        let mut response = Response { status, headers: Vec::with_capacity(4), body };
+        response.headers.extend(writable_header("Content-Type", content_type));
+        response
+    }
+
+    /// Adds a header. One that cannot stand in a head (a line break in the value, say) or that belongs to the connection
+    /// (`Connection`, `Content-Length`, `Transfer-Encoding`, `Trailer`, `Upgrade`) is left out, and the log says so.
+    #[must_use]
+    pub fn with_header(mut self, name: &str, value: &str) -> Response {
+        self.headers.extend(writable_header(name, value));
+        self
+    }
+
+    /// The status code.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// The body's bytes.
+    #[must_use]
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// Appends the head to `out` and gives back the body.
+    pub(super) fn print_head(self, out: &mut Vec<u8>, connection: Option<&str>) -> Cow<'static, [u8]> {
+        let length = match self.status {
+            // RFC 9110, 8.6: no Content-Length in 1xx and 204; in 304 it would have to be that of the 200.
+            100..=199 | 204 | 304 => Length::Unsaid,
+            _ => Length::Known(self.body.len()),
+        };
+        print_head(out, self.status, self.headers, &length, connection);
+        self.body
+    }
+}
+
+/// A request that the front door does not pass on, and why. It becomes the answer
+/// `{"error": {"code": "…", "message": "…"}}`, after which the connection is closed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The status code.
+    pub status: u16,
+    /// What was wrong and what would be right.
+    pub message: Cow<'static, str>,
+}
+
+impl Refusal {
+    pub(super) fn new(status: u16, message: impl Into<Cow<'static, str>>) -> Refusal {
+        Refusal { status, message: message.into() }
+    }
+
+    /// The status as a word for programs.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self.status {
+            408 => "request_timeout",
+            411 => "length_required",
+            413 => "body_too_large",
+            414 => "target_too_long",
+            417 => "expectation_failed",
+            431 => "head_too_large",
+            500 => "internal_error",
+            501 => "not_implemented",
+            503 => "too_many_connections",
+            505 => "version_not_supported",
+            _ => "bad_request",
+        }
+    }
+}
+
+impl From<&Refusal> for Response {
+    fn from(refusal: &Refusal) -> Response {
+        let body = serde_json::json!({"error": {"code": refusal.code(), "message": refusal.message}});
+        let response = Response::json(refusal.status, body.to_string().into_bytes());
+        if refusal.status == 503 { response.with_header("Retry-After", "1") } else { response }
+    }
+}
+
+/// How the end of a body is told.
+pub(super) enum Length {
+    Known(usize),
+    Chunked,
+    /// Not at all: there is none, or the connection's end is the body's.
+    Unsaid,
+}
+
+/// Appends a head to `out`: tiny_http prints it, here it gets what tiny_http leaves to its own server.
+pub(super) fn print_head(out: &mut Vec<u8>, status: u16, mut headers: Vec<Header>, length: &Length, connection: Option<&str>) {
+    headers.extend(Header::from_bytes("Server", "mcpist"));
+    let announced = match length {
+        Length::Known(bytes) => Some(*bytes),
+        Length::Chunked => None,
+        Length::Unsaid => Some(0),
+    };
+    tiny_http::Response::new(StatusCode(status), headers, io::empty(), announced, None)
+        .with_chunked_threshold(usize::MAX)
+        .raw_print(&mut *out, HTTPVersion(1, 1), &[], true, None)
+        .expect("writing to memory does not fail");
+    // The framing header is the last that raw_print writes, so what differs from its view is a matter of the end.
+    if matches!(length, Length::Unsaid) {
+        let unsaid = b"Content-Length: 0\r\n\r\n";
+        debug_assert!(out.ends_with(unsaid));
+        out.truncate(out.len() - unsaid.len());
+    } else {
+        out.truncate(out.len() - 2);
+    }
+    if let Some(connection) = connection {
+        out.extend_from_slice(b"Connection: ");
+        out.extend_from_slice(connection.as_bytes());
+        out.extend_from_slice(b"\r\n");
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+/// The header as tiny_http's type, or nothing when it must not or cannot be sent.
+pub(super) fn writable_header(name: &str, value: &str) -> Option<Header> {
+    const OURS: [&str; 5] = ["connection", "content-length", "transfer-encoding", "trailer", "upgrade"];
+    let name_is_right = !name.is_empty() && name.bytes().all(is_token_byte);
+    let value_is_right = value.bytes().all(|byte| matches!(byte, b'\t' | b' '..=b'~'));
+    if !name_is_right || !value_is_right || OURS.iter().any(|ours| name.eq_ignore_ascii_case(ours)) {
+        // The value may be a secret.
+        log::error!("the answer's header {name:?} cannot be sent and is left out");
+        return None;
+    }
+    Header::from_bytes(name, value).ok()
+}
+
+/// Whether the byte may stand in a token (RFC 9110, 5.6.2): a method or a header's name.
+pub(super) fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn printed(response: Response, connection: Option<&str>) -> String {
+        let mut out = Vec::new();
+        response.print_head(&mut out, connection);
+        let text = String::from_utf8(out).expect("heads are ASCII");
+        let kept = text.split_inclusive("\r\n").filter(|line| !line.starts_with("Date: "));
+        kept.collect()
+    }
+
+    #[test]
+    fn a_head_says_length_and_connection() {
+        assert_eq!(
+            printed(Response::json(200, &b"{}"[..]).with_header("X-A", "b"), Some("close")),
+            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-A: b\r\nServer: mcpist\r\nContent-Length: 2\r\n\
+             Connection: close\r\n\r\n"
+        );
+        assert_eq!(printed(Response::empty(202), None), "HTTP/1.1 202 Accepted\r\nServer: mcpist\r\nContent-Length: 0\r\n\r\n");
+    }
+
+    #[test]
+    fn an_answer_that_cannot_have_a_body_has_no_length() {
+        for status in [204, 304] {
+            let head = printed(Response::empty(status), None);
+            assert!(head.ends_with("Server: mcpist\r\n\r\n"), "{head:?}");
+        }
+    }
+
+    #[test]
+    fn a_header_cannot_smuggle_another() {
+        let cases = [("X-A", "b\r\nX-C: d"), ("X-A\r\nX-C", "b"), ("", "b"), ("X-A", "é"), ("Content-Length", "7")];
+        for (name, value) in cases {
+            let head = printed(Response::empty(202).with_header(name, value), None);
+            assert_eq!(head, printed(Response::empty(202), None), "{name:?}: {value:?}");
+        }
+    }
+}

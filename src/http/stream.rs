@@ -1,0 +1,183 @@
+//! The handle to a parked event stream, for its owner.
+
+use super::event::{Event, EventFraming};
+use super::registry::lock;
+use super::streams::Streams;
+use std::io::{ErrorKind, Write};
+use std::net::TcpStream;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex};
+
+/// Bytes that may wait for a client which does not take them; a stream over it is closed.
+const QUEUE_BYTES: usize = 256 * 1024;
+
+type Hook = Box<dyn FnOnce() + Send>;
+
+/// A handle to a parked event stream. Clones are handles to the same stream; the stream stays open, with comments, when
+/// they are all dropped, until its client goes or the server drains.
+#[derive(Clone)]
+pub struct Stream {
+    line: Arc<Line>,
+}
+
+impl Stream {
+    pub(super) fn new(line: Arc<Line>) -> Stream {
+        Stream { line }
+    }
+
+    /// Queues an event; false when the stream is finished or closed, or is closed now because its client takes nothing and
+    /// 256 KiB wait for it. Never blocks on the client.
+    pub fn send(&self, event: Event<'_>) -> bool {
+        self.line.change(|framing, state| {
+            framing.push_event(&mut state.pending, &event);
+            if state.pending.len() > QUEUE_BYTES {
+                state.close();
+            }
+            state.phase == Phase::Open
+        })
+    }
+
+    /// Ends the stream after what is queued and `last`. Nothing happens when it has ended already.
+    pub fn finish(&self, last: Option<Event<'_>>) {
+        self.line.finish(last);
+    }
+
+    /// Has `hook` run once, when the stream has ended in whatever way: by the streams thread, which it must not keep, or by
+    /// this call when the stream is closed already.
+    pub fn on_close(&self, hook: Box<dyn FnOnce() + Send>) {
+        let mut state = lock(&self.line.state);
+        if state.phase == Phase::Closed {
+            drop(state);
+            hook();
+        } else {
+            state.on_close.push(hook);
+        }
+    }
+
+    /// Whether the stream takes no more events.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        lock(&self.line.state).phase != Phase::Open
+    }
+}
+
+/// What the owner of a stream and the streams thread share of it.
+pub(super) struct Line {
+    id: u64,
+    framing: EventFraming,
+    streams: Arc<Streams>,
+    state: Mutex<State>,
+}
+
+struct State {
+    phase: Phase,
+    /// What the socket has not taken yet.
+    pending: Vec<u8>,
+    /// Whether the streams thread has been told of a change and has not looked yet.
+    is_announced: bool,
+    on_close: Vec<Hook>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Open,
+    /// Closes when what is pending has been written.
+    Finishing,
+    Closed,
+}
+
+/// How far a [`Line::write_to`] came.
+pub(super) enum Written {
+    /// Everything pending, in so many bytes.
+    All(usize),
+    /// So many bytes, then the socket took no more.
+    Some(usize),
+    /// The stream is over: finished, closed or broken.
+    Over,
+}
+
+impl Line {
+    pub(super) fn new(id: u64, framing: EventFraming, streams: Arc<Streams>) -> Line {
+        let state = State { phase: Phase::Open, pending: Vec::new(), is_announced: false, on_close: Vec::new() };
+        Line { id, framing, streams, state: Mutex::new(state) }
+    }
+
+    pub(super) fn id(&self) -> u64 {
+        self.id
+    }
+
+    pub(super) fn finish(&self, last: Option<Event<'_>>) {
+        self.change(|framing, state| {
+            if let Some(last) = last {
+                framing.push_event(&mut state.pending, &last);
+            }
+            framing.push_end(&mut state.pending);
+            state.phase = Phase::Finishing;
+            true
+        });
+    }
+
+    pub(super) fn comment(&self) {
+        self.change(|framing, state| {
+            framing.push_comment(&mut state.pending);
+            true
+        });
+    }
+
+    /// Changes an open stream and tells the streams thread; false, without a change, when it is not open.
+    fn change(&self, change: impl FnOnce(EventFraming, &mut State) -> bool) -> bool {
+        let mut state = lock(&self.state);
+        if state.phase != Phase::Open {
+            return false;
+        }
+        let result = change(self.framing, &mut state);
+        if !state.is_announced {
+            state.is_announced = true;
+            self.streams.announce(self.id);
+        }
+        result
+    }
+
+    /// Writes what is pending to a socket that does not block.
+    pub(super) fn write_to(&self, mut socket: &TcpStream) -> Written {
+        let mut state = lock(&self.state);
+        state.is_announced = false;
+        let mut written = 0;
+        while written < state.pending.len() {
+            match socket.write(&state.pending[written..]) {
+                Ok(0) => return Written::Over,
+                Ok(taken) => written += taken,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    state.pending.drain(..written);
+                    return Written::Some(written);
+                }
+                Err(_) => return Written::Over,
+            }
+        }
+        // A quiet stream keeps no buffer.
+        state.pending = Vec::new();
+        if state.phase == Phase::Open { Written::All(written) } else { Written::Over }
+    }
+
+    /// Closes the stream for its owner and runs what waits for that.
+    pub(super) fn close(&self) {
+        let hooks = {
+            let mut state = lock(&self.state);
+            state.close();
+            std::mem::take(&mut state.on_close)
+        };
+        for hook in hooks {
+            if catch_unwind(AssertUnwindSafe(hook)).is_err() {
+                log::error!("the close hook of an event stream panicked");
+            }
+        }
+    }
+}
+
+impl State {
+    fn close(&mut self) {
+        self.phase = Phase::Closed;
+        self.pending = Vec::new();
+    }
+}

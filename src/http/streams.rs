@@ -1,0 +1,222 @@
+//! The thread that holds every parked event stream, so that a quiet one costs a socket and some hundred bytes instead of a
+//! thread.
+
+use super::event::EventFraming;
+use super::limits::Limits;
+use super::registry::{Connected, lock};
+use super::stream::{Line, Stream, Written};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use std::collections::HashMap;
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// Bytes that a client may send on a stream, where it has nothing to say; a stream over it is closed.
+const IGNORED_BYTES: usize = 64 * 1024;
+
+/// The way to the streams thread.
+pub(super) struct Streams {
+    inbox: Mutex<Inbox>,
+    waker: UnixStream,
+}
+
+#[derive(Default)]
+struct Inbox {
+    next: u64,
+    arrived: Vec<Parked>,
+    changed: Vec<u64>,
+    order: Order,
+    /// Whether the thread has been woken and has not looked yet: one byte wakes it for any number of changes.
+    is_woken: bool,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Order {
+    #[default]
+    Serve,
+    /// Finish every stream, also those to come.
+    Finish,
+    /// Drop every stream and end the thread.
+    End,
+}
+
+/// A stream as its thread holds it.
+struct Parked {
+    connected: Arc<Connected>,
+    line: Arc<Line>,
+    /// When the socket last took something, or began to take nothing.
+    since: Instant,
+    /// Whether the socket has to take something before more can be written.
+    is_stalled: bool,
+    ignored_bytes: usize,
+}
+
+impl Streams {
+    /// `waker` is the other end of what [`serve`] waits on.
+    pub(super) fn new(waker: UnixStream) -> Streams {
+        Streams { inbox: Mutex::default(), waker }
+    }
+
+    /// Hands a connection, whose event stream has begun, to the streams thread.
+    pub(super) fn park(self: &Arc<Streams>, connected: Arc<Connected>, framing: EventFraming) -> io::Result<Stream> {
+        connected.socket.set_nonblocking(true)?;
+        let (line, order) = self.post(|inbox| {
+            let line = Arc::new(Line::new(inbox.next, framing, Arc::clone(self)));
+            inbox.next += 1;
+            if inbox.order != Order::End {
+                let since = Instant::now();
+                let parked = Parked { connected, line: Arc::clone(&line), since, is_stalled: false, ignored_bytes: 0 };
+                inbox.arrived.push(parked);
+            }
+            (line, inbox.order)
+        });
+        if order == Order::End {
+            line.close();
+        }
+        Ok(Stream::new(line))
+    }
+
+    /// Says that a stream has something to write or has been closed by its owner.
+    pub(super) fn announce(&self, id: u64) {
+        self.post(|inbox| inbox.changed.push(id));
+    }
+
+    /// Finishes every stream, also those to come.
+    pub(super) fn finish(&self) {
+        self.post(|inbox| inbox.order = Order::Finish);
+    }
+
+    /// Drops every stream and ends the thread.
+    pub(super) fn end(&self) {
+        self.post(|inbox| inbox.order = Order::End);
+    }
+
+    fn post<R>(&self, change: impl FnOnce(&mut Inbox) -> R) -> R {
+        let mut inbox = lock(&self.inbox);
+        let result = change(&mut inbox);
+        if !inbox.is_woken {
+            inbox.is_woken = true;
+            let _ = (&self.waker).write(&[1]);
+        }
+        result
+    }
+
+    /// What has been posted since the last look.
+    fn take(&self) -> (Vec<Parked>, Vec<u64>, Order) {
+        let mut inbox = lock(&self.inbox);
+        inbox.is_woken = false;
+        (std::mem::take(&mut inbox.arrived), std::mem::take(&mut inbox.changed), inbox.order)
+    }
+}
+
+/// Writes to the parked streams and watches them, until [`Streams::end`]. `woken` is the other end of the waker.
+pub(super) fn serve(streams: &Streams, mut woken: UnixStream, limits: &Limits) {
+    let mut parked: HashMap<u64, Parked> = HashMap::new();
+    loop {
+        // The byte goes before the look, so that what is posted after the look leaves another one.
+        while woken.read(&mut [0; 64]).is_ok_and(|bytes| bytes > 0) {}
+        let (arrived, changed, order) = streams.take();
+        for new in arrived {
+            parked.insert(new.line.id(), new);
+        }
+        match order {
+            Order::Serve => {}
+            Order::Finish => parked.values().for_each(|stream| stream.line.finish(None)),
+            Order::End => break,
+        }
+        for id in changed {
+            write(&mut parked, id);
+        }
+        let now = Instant::now();
+        let due: Vec<u64> = parked.values().filter(|stream| stream.due(limits) <= now).map(|stream| stream.line.id()).collect();
+        for id in due {
+            if parked.get(&id).is_some_and(|stream| stream.is_stalled) {
+                close(&mut parked, id);
+            } else if let Some(stream) = parked.get(&id) {
+                stream.line.comment();
+                write(&mut parked, id);
+            }
+        }
+        let next_due = parked.values().map(|stream| stream.due(limits)).min();
+        for (id, flags) in wait(&woken, &parked, next_due) {
+            // A hang-up or an error also shows as readable, and reading tells the end from a byte.
+            if flags != PollFlags::POLLOUT && !parked.get_mut(&id).is_some_and(Parked::ignore_input) {
+                close(&mut parked, id);
+            } else if flags.contains(PollFlags::POLLOUT) {
+                write(&mut parked, id);
+            }
+        }
+    }
+    for stream in parked.into_values() {
+        stream.line.close();
+    }
+}
+
+/// Waits for a wake-up, a socket, or the time; says which streams' sockets have something.
+fn wait(woken: &UnixStream, parked: &HashMap<u64, Parked>, until: Option<Instant>) -> Vec<(u64, PollFlags)> {
+    let mut descriptors = Vec::with_capacity(parked.len() + 1);
+    descriptors.push(PollFd::new(woken.as_fd(), PollFlags::POLLIN));
+    let mut ids = Vec::with_capacity(parked.len());
+    for (id, stream) in parked {
+        let wanted = if stream.is_stalled { PollFlags::POLLIN | PollFlags::POLLOUT } else { PollFlags::POLLIN };
+        descriptors.push(PollFd::new(stream.connected.socket.as_fd(), wanted));
+        ids.push(*id);
+    }
+    let timeout = until.map_or(PollTimeout::NONE, |until| timeout(until.saturating_duration_since(Instant::now())));
+    // The only error in reach is a signal, after which the loop looks again.
+    if poll(&mut descriptors, timeout).is_err() {
+        return Vec::new();
+    }
+    let flags = descriptors[1..].iter().map(|descriptor| descriptor.revents().unwrap_or(PollFlags::POLLERR));
+    ids.into_iter().zip(flags).filter(|(_, flags)| !flags.is_empty()).collect()
+}
+
+/// The time as `poll` takes it: in milliseconds, rounded up so that the wait does not end before it.
+pub(super) fn timeout(left: Duration) -> PollTimeout {
+    PollTimeout::try_from(left.as_millis() + 1).unwrap_or(PollTimeout::MAX)
+}
+
+fn write(parked: &mut HashMap<u64, Parked>, id: u64) {
+    let Some(stream) = parked.get_mut(&id) else { return };
+    match stream.line.write_to(&stream.connected.socket) {
+        Written::All(bytes) => stream.took(bytes, false),
+        Written::Some(bytes) => stream.took(bytes, true),
+        Written::Over => close(parked, id),
+    }
+}
+
+fn close(parked: &mut HashMap<u64, Parked>, id: u64) {
+    if let Some(stream) = parked.remove(&id) {
+        stream.line.close();
+    }
+}
+
+impl Parked {
+    /// When to write a comment, or to give the client up.
+    fn due(&self, limits: &Limits) -> Instant {
+        self.since + if self.is_stalled { limits.write_stall } else { limits.event_comment_every }
+    }
+
+    fn took(&mut self, bytes: usize, is_stalled: bool) {
+        if bytes > 0 || is_stalled != self.is_stalled {
+            self.since = Instant::now();
+        }
+        self.is_stalled = is_stalled;
+    }
+
+    /// Drops what the client has sent; false when it has gone or sends too much.
+    fn ignore_input(&mut self) -> bool {
+        let mut buffer = [0; 4096];
+        while self.ignored_bytes <= IGNORED_BYTES {
+            match (&self.connected.socket).read(&mut buffer) {
+                Ok(0) => return false,
+                Ok(bytes) => self.ignored_bytes += bytes,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return error.kind() == ErrorKind::WouldBlock,
+            }
+        }
+        false
+    }
+}

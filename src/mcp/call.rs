@@ -1,0 +1,217 @@
+//! A request while it runs: progress and log messages to its client, questions to its client, and whether it still wants an answer.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use hmac_sha256::Hash;
+use jwt_simple::reexports::ct_codecs::{Base64UrlSafeNoPadding, Encoder};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::context::{Context, Level};
+use super::elicitation::Question;
+use super::handler::Interruption;
+use super::message::{Object, Request, notification_text, wrong_type};
+use super::seal::{Purpose, Seal};
+use crate::error::Error;
+
+/// How long a client may take to answer the questions of a multi round-trip request.
+const STATE_LIFETIME: Duration = Duration::from_secs(10 * 60);
+
+/// The other end of a running request; one implementation per transport.
+pub trait Peer {
+    /// Sends a notification that belongs to the running request. What cannot be delivered is dropped: the client is gone then.
+    fn notify(&self, json: &str);
+
+    /// Sends a request of ours and waits for the client's answer (legacy era only).
+    ///
+    /// # Errors
+    /// [`crate::error::Code::Cancelled`] when the client is gone, [`crate::error::Code::Timeout`] when it does not answer, [`crate::error::Code::Internal`] with its
+    /// own message when it refuses.
+    fn request(&self, method: &str, params: &Object) -> Result<Value, Error>;
+
+    /// Whether the client is gone, or has asked to stop.
+    fn cancelled(&self) -> bool;
+
+    /// The id of the legacy session that the request belongs to; empty in the modern era, which has none.
+    fn scope(&self) -> &str;
+}
+
+/// A request while it runs.
+pub struct Call<'a> {
+    context: &'a Context,
+    request: &'a Request,
+    peer: &'a dyn Peer,
+    seal: &'a Seal,
+    answers: Answers,
+}
+
+impl<'a> Call<'a> {
+    /// Opens the call: reads the answers that a modern client sends along.
+    ///
+    /// # Errors
+    /// [`crate::error::Code::InvalidParams`] for answers of a wrong shape, and for a `requestState` that is forged, expired, of another
+    /// caller or of another request.
+    pub(super) fn open(context: &'a Context, request: &'a Request, peer: &'a dyn Peer, seal: &'a Seal) -> Result<Self, Error> {
+        let answers = if context.version.is_modern() { Answers::read(context, request, seal)? } else { Answers::default() };
+        Ok(Self { context, request, peer, seal, answers })
+    }
+
+    /// Who calls, and how.
+    #[must_use]
+    pub const fn context(&self) -> &Context {
+        self.context
+    }
+
+    /// The W3C trace context that the client sent in `_meta`, if any.
+    #[must_use]
+    pub fn trace_parent(&self) -> Option<&str> {
+        self.request.meta()?.get("traceparent")?.as_str()
+    }
+
+    /// Whether the client has gone or asked to stop: long work asks between its steps.
+    #[must_use]
+    pub fn cancelled(&self) -> bool {
+        self.peer.cancelled()
+    }
+
+    /// Tells how far the work is, if the client asked for it. `progress` must grow from call to call.
+    pub fn progress(&self, progress: f64, total: Option<f64>, message: Option<&str>) {
+        let Some(token @ (Value::String(_) | Value::Number(_))) = self.request.meta().and_then(|meta| meta.get("progressToken")) else {
+            return;
+        };
+        let mut params = Object::from_iter([("progressToken".to_owned(), token.clone()), ("progress".to_owned(), json!(progress))]);
+        if let Some(total) = total {
+            params.insert("total".to_owned(), json!(total));
+        }
+        if let Some(message) = message {
+            params.insert("message".to_owned(), json!(message));
+        }
+        self.peer.notify(&notification_text("notifications/progress", &params));
+    }
+
+    /// Sends a log message, if the client wants messages of this level.
+    pub fn log(&self, level: Level, logger: &str, data: &Value) {
+        if self.context.log_level.is_some_and(|least| level >= least) {
+            let params = Object::from_iter([
+                ("level".to_owned(), json!(level.as_str())),
+                ("logger".to_owned(), json!(logger)),
+                ("data".to_owned(), data.clone()),
+            ]);
+            self.peer.notify(&notification_text("notifications/message", &params));
+        }
+    }
+
+    /// Asks the client one question and gives back its answer, whose shape fits the question.
+    ///
+    /// # Errors
+    /// See [`Call::ask_all`].
+    pub fn ask(&self, key: &str, question: Question) -> Result<Value, Interruption> {
+        self.ask_all(vec![(key.to_owned(), question)]).map(|mut answers| answers.remove(0))
+    }
+
+    /// Asks the client several questions at once and gives back the answers in the same order.
+    ///
+    /// In the modern era the handler runs again from its start when the answers have come: what it does before asking
+    /// has to be repeatable.
+    ///
+    /// # Errors
+    /// [`Interruption::InputRequired`] when answers are missing (modern era), [`crate::error::Code::MissingClientCapability`] when the
+    /// client cannot be asked, and what [`Peer::request`] gives in the legacy era.
+    pub fn ask_all(&self, questions: Vec<(String, Question)>) -> Result<Vec<Value>, Interruption> {
+        for (_, question) in &questions {
+            question.check(self.context.capabilities)?;
+        }
+        if !self.context.version.is_modern() {
+            return questions.iter().map(|(_, question)| self.ask_now(question)).collect();
+        }
+        let answered: Vec<Option<Value>> =
+            questions.iter().map(|(key, question)| self.answers.get(key).filter(|answer| question.fits(answer)).cloned()).collect();
+        if answered.iter().all(Option::is_some) {
+            return Ok(answered.into_iter().flatten().collect());
+        }
+        let open = questions.into_iter().zip(answered).filter(|(_, answer)| answer.is_none()).map(|(question, _)| question);
+        Err(Interruption::InputRequired { questions: open.collect(), state: self.request_state() })
+    }
+
+    fn ask_now(&self, question: &Question) -> Result<Value, Interruption> {
+        let answer = self.peer.request(question.method(), &question.params(self.context.version))?;
+        if question.fits(&answer) {
+            return Ok(answer);
+        }
+        Err(Error::invalid_params(format!("the client's answer to {} does not fit the question", question.method())).into())
+    }
+
+    /// `requestState`: the answers of all rounds so far, sealed for this caller and this very request.
+    fn request_state(&self) -> String {
+        let state = State {
+            request: self.answers.digest.clone(),
+            user: self.context.caller.user_id().to_owned(),
+            answers: self.answers.all.clone(),
+        };
+        self.seal.seal(Purpose::RequestState, state, STATE_LIFETIME)
+    }
+}
+
+/// The answers that a modern client has given, in this round and in earlier ones.
+#[derive(Default)]
+struct Answers {
+    digest: String,
+    all: BTreeMap<String, Value>,
+}
+
+/// What `requestState` holds.
+#[derive(Serialize, Deserialize)]
+struct State {
+    /// Digest of the method and of the parameters without the answers.
+    request: String,
+    /// Whose request it is.
+    user: String,
+    /// The answers of earlier rounds.
+    answers: BTreeMap<String, Value>,
+}
+
+impl Answers {
+    fn read(context: &Context, request: &Request, seal: &Seal) -> Result<Self, Error> {
+        let digest = digest(request);
+        let mut all = match request.params.get("requestState") {
+            None => BTreeMap::new(),
+            Some(Value::String(token)) => seal
+                .open::<State>(Purpose::RequestState, token)
+                .filter(|state| state.request == digest && state.user == context.caller.user_id())
+                .map(|state| state.answers)
+                .ok_or_else(|| {
+                    Error::invalid_params("params.requestState is not valid for this request")
+                        .with_hint("Send it back unchanged, with the same parameters, within ten minutes; or call again without it.")
+                })?,
+            Some(other) => return Err(wrong_type("params.requestState", "a string", other)),
+        };
+        match request.params.get("inputResponses") {
+            None => {}
+            Some(Value::Object(responses)) => {
+                if let Some((key, response)) = responses.iter().find(|(_, response)| !response.is_object()) {
+                    return Err(wrong_type(&format!("params.inputResponses.{key}"), "an object", response));
+                }
+                all.extend(responses.iter().map(|(key, response)| (key.clone(), response.clone())));
+            }
+            Some(other) => return Err(wrong_type("params.inputResponses", "an object", other)),
+        }
+        Ok(Self { digest, all })
+    }
+
+    fn get(&self, key: &str) -> Option<&Value> {
+        self.all.get(key)
+    }
+}
+
+/// SHA-256 of the method and of every parameter but the answers and the per-request metadata.
+fn digest(request: &Request) -> String {
+    let mut salient = request.params.clone();
+    for name in ["_meta", "inputResponses", "requestState"] {
+        salient.remove(name);
+    }
+    // Clients may write the same parameters in another order when they call again.
+    salient.sort_keys();
+    let text = format!("{}\n{}", request.method, Value::Object(salient));
+    Base64UrlSafeNoPadding::encode_to_string(Hash::hash(text.as_bytes())).expect("32 bytes always have a base64 form")
+}

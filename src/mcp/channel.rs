@@ -1,0 +1,256 @@
+//! One connection that carries messages both ways: stdio, the 2024-11-05 HTTP+SSE transport, memory in tests.
+//!
+//! Unlike Streamable HTTP it knows its session by itself, and all messages share it, so that a transport is only two
+//! things: lines in, [`Channel::receive`]; lines out, an [`Outlet`].
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::call::Peer;
+use super::context::{Context, META_VERSION, View};
+use super::message::{Body, Id, Malformed, Message, Object, Request, error_text, parse, request_text};
+use super::seal::random_id;
+use super::session::{Running, Session};
+use super::subscriptions::{Filter, Sink, Ticket};
+use super::version::Version;
+use super::{Answer, Server, refusal};
+use crate::auth::Caller;
+use crate::error::{Code, Error};
+
+/// How long a client may take to answer a question of ours: a person may be thinking.
+pub(crate) const ANSWER_TIME: Duration = Duration::from_secs(5 * 60);
+/// How often a waiting request looks whether it was cancelled.
+const CANCEL_CHECK: Duration = Duration::from_millis(200);
+
+/// Where a channel's messages go.
+pub trait Outlet: Send + Sync {
+    /// Sends one message; false when the other side is gone.
+    fn send(&self, json: &str) -> bool;
+}
+
+/// One connection that carries messages both ways.
+pub struct Channel {
+    server: Arc<Server>,
+    outlet: Arc<dyn Outlet>,
+    caller: Caller,
+    view: View,
+    /// Tells this channel's requests from those of others, also before a session has begun.
+    scope: String,
+    session: Mutex<Option<Session>>,
+    listening: Mutex<HashMap<Id, Ticket>>,
+}
+
+impl Channel {
+    /// Opens a channel for one client.
+    #[must_use]
+    pub fn new(server: Arc<Server>, outlet: Arc<dyn Outlet>, caller: Caller, view: View) -> Self {
+        Self { server, outlet, caller, view, scope: random_id(), session: Mutex::default(), listening: Mutex::default() }
+    }
+
+    /// Whether a message can be served on the spot: everything but requests, which may take long, and which a transport
+    /// serves on a thread of their own. `initialize` is quick, and what follows it depends on it.
+    #[must_use]
+    pub fn is_quick(body: &Result<Body, Malformed>) -> bool {
+        match body {
+            Ok(Body::One(Message::Request(request))) => request.method == "initialize",
+            Ok(Body::One(_)) | Err(_) => true,
+            Ok(Body::Batch(_)) => false,
+        }
+    }
+
+    /// Reads one body.
+    ///
+    /// # Errors
+    /// As [`parse`].
+    pub fn read(bytes: &[u8]) -> Result<Body, Malformed> {
+        parse(bytes)
+    }
+
+    /// Serves what [`Channel::read`] gave; answers go to the outlet.
+    pub fn receive(&self, body: Result<Body, Malformed>) {
+        let answers: Vec<String> = match body {
+            Err(malformed) => vec![text(refusal(malformed.id.as_ref(), &malformed.error))],
+            Ok(Body::One(message)) => self.serve(message).into_iter().collect(),
+            Ok(Body::Batch(_)) if self.session_version() != Some(Version::V2025_03_26) => {
+                let error = Error::new(Code::InvalidRequest, "batches exist in protocol version 2025-03-26 alone")
+                    .with_hint("Send one message at a time.");
+                vec![error_text(None, &error)]
+            }
+            Ok(Body::Batch(entries)) => {
+                let answers: Vec<String> = entries
+                    .into_iter()
+                    .filter_map(|entry| match entry {
+                        Ok(message) => self.serve(message),
+                        Err(malformed) => Some(text(refusal(malformed.id.as_ref(), &malformed.error))),
+                    })
+                    .collect();
+                if answers.is_empty() { answers } else { vec![format!("[{}]", answers.join(","))] }
+            }
+        };
+        for answer in answers {
+            self.outlet.send(&answer);
+        }
+    }
+
+    /// Ends what the channel holds open, because its client has gone.
+    pub fn close(&self) {
+        for (_, ticket) in self.listening.lock().expect("nothing panics while it holds the tickets").drain() {
+            self.server.hub.unsubscribe(ticket);
+        }
+        self.server.sessions.forget(&self.scope);
+    }
+
+    fn session_version(&self) -> Option<Version> {
+        self.session.lock().expect("nothing panics while it holds the session").as_ref().map(Session::version)
+    }
+
+    fn serve(&self, message: Message) -> Option<String> {
+        match message {
+            Message::Request(request) => self.answer(&request),
+            Message::Notification(notification) => {
+                self.server.notice(&self.scope, &notification);
+                let cancelled = notification.params.get("requestId").cloned().and_then(Id::from_value);
+                if notification.method == "notifications/cancelled"
+                    && let Some(ticket) =
+                        cancelled.and_then(|id| self.listening.lock().expect("nothing panics while it holds the tickets").remove(&id))
+                {
+                    self.server.hub.unsubscribe(ticket);
+                }
+                None
+            }
+            Message::Response(response) => {
+                self.server.sessions.deliver(&self.scope, response);
+                None
+            }
+        }
+    }
+
+    /// The answer to a request; none when it opened a stream, or was cancelled.
+    fn answer(&self, request: &Request) -> Option<String> {
+        let modern = request.meta().is_some_and(|meta| meta.contains_key(META_VERSION));
+        if request.method == "initialize" && !modern {
+            return Some(match self.server.initialize(request, &self.caller) {
+                Ok((session, json)) => {
+                    let mut session = session;
+                    session.id.clone_from(&self.scope);
+                    self.server.hub.attach(&self.scope, Filter::all_lists(), Box::new(Listening(Arc::clone(&self.outlet))));
+                    *self.session.lock().expect("nothing panics while it holds the session") = Some(session);
+                    json
+                }
+                Err(error) => error_text(Some(&request.id), &error),
+            });
+        }
+        let context = match self.context(request, modern) {
+            Ok(context) => context,
+            Err(error) => return Some(text(refusal(Some(&request.id), &error))),
+        };
+        let running = self.server.sessions.run(&self.scope, &request.id);
+        let peer = ChannelPeer { channel: self, running: &running };
+        match self.server.answer(request, &context, &peer) {
+            // 2026-07-28, "Cancellation": nothing more is sent for a request that was cancelled.
+            Answer::Response { .. } if running.cancelled() => None,
+            answer @ Answer::Response { .. } => Some(text(answer)),
+            Answer::Listen(filter) => {
+                let mut listening = self.listening.lock().expect("nothing panics while it holds the tickets");
+                let ticket = self.server.hub.listen(request.id.clone(), filter, Box::new(Listening(Arc::clone(&self.outlet))));
+                listening.insert(request.id.clone(), ticket);
+                None
+            }
+        }
+    }
+
+    fn context(&self, request: &Request, modern: bool) -> Result<Context, Error> {
+        if modern {
+            return Context::modern(request, self.caller.clone(), self.view.clone());
+        }
+        match &*self.session.lock().expect("nothing panics while it holds the session") {
+            Some(session) => Ok(session.context(self.caller.clone(), self.view.clone(), &self.server.sessions)),
+            None => Err(Error::new(Code::SessionRequired, format!("{} came before initialize", request.method))
+                .with_hint("Send initialize first, or params._meta as protocol version 2026-07-28 has it.")),
+        }
+    }
+}
+
+fn text(answer: Answer) -> String {
+    match answer {
+        Answer::Response { json, .. } => json,
+        Answer::Listen(_) => unreachable!("only Server::answer opens streams, and its caller has looked"),
+    }
+}
+
+struct ChannelPeer<'a> {
+    channel: &'a Channel,
+    running: &'a Running<'a>,
+}
+
+impl Peer for ChannelPeer<'_> {
+    fn notify(&self, json: &str) {
+        if !self.running.cancelled() {
+            self.channel.outlet.send(json);
+        }
+    }
+
+    fn request(&self, method: &str, params: &Object) -> Result<Value, Error> {
+        ask(&self.channel.server, &self.channel.scope, method, params, &|json| self.channel.outlet.send(json), &|| self.running.cancelled())
+    }
+
+    fn cancelled(&self) -> bool {
+        self.running.cancelled()
+    }
+
+    fn scope(&self) -> &str {
+        &self.channel.scope
+    }
+}
+
+/// Sends a request of ours and waits for its answer: what every transport of the legacy era does.
+///
+/// # Errors
+/// As [`Peer::request`].
+pub(crate) fn ask(
+    server: &Server,
+    scope: &str,
+    method: &str,
+    params: &Object,
+    send: &dyn Fn(&str) -> bool,
+    cancelled: &dyn Fn() -> bool,
+) -> Result<Value, Error> {
+    let (id, receiver) = server.sessions.wait(scope);
+    let gone = || Error::new(Code::Cancelled, "the client went away before it answered");
+    let outcome = if send(&request_text(&id, method, params)) {
+        let deadline = Instant::now() + ANSWER_TIME;
+        loop {
+            match receiver.recv_timeout(CANCEL_CHECK) {
+                Ok(Ok(result)) => break Ok(result),
+                Ok(Err(message)) => break Err(Error::internal(format!("the client refused {method}: {message}"))),
+                Err(_) if cancelled() => break Err(gone()),
+                Err(_) if Instant::now() >= deadline => {
+                    break Err(Error::new(Code::Timeout, format!("the client did not answer {method} within {} s", ANSWER_TIME.as_secs())));
+                }
+                Err(_) => {}
+            }
+        }
+    } else {
+        Err(gone())
+    };
+    server.sessions.stop_waiting(scope, &id);
+    outcome
+}
+
+/// The outlet as a listener of the hub: the stream is the channel itself, which stays open when a subscription ends.
+struct Listening(Arc<dyn Outlet>);
+
+impl Sink for Listening {
+    fn send(&self, json: &str) -> bool {
+        self.0.send(json)
+    }
+
+    fn finish(&self, last: Option<&str>) {
+        if let Some(last) = last {
+            self.0.send(last);
+        }
+    }
+}

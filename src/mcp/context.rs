@@ -1,0 +1,216 @@
+//! What is known of a request before its method runs: who calls, in which version, with which capabilities, through which door.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::message::{Object, Request, wrong_type};
+use super::version::Version;
+use crate::auth::Caller;
+use crate::error::{Code, Error};
+
+/// `_meta` key of the protocol version (2026-07-28, "Per-request protocol fields").
+pub const META_VERSION: &str = "io.modelcontextprotocol/protocolVersion";
+/// `_meta` key of the client's capabilities.
+pub const META_CAPABILITIES: &str = "io.modelcontextprotocol/clientCapabilities";
+/// `_meta` key of the client's name and version.
+pub const META_CLIENT: &str = "io.modelcontextprotocol/clientInfo";
+/// `_meta` key of the least log level that the client wants for this request.
+pub const META_LOG_LEVEL: &str = "io.modelcontextprotocol/logLevel";
+/// `_meta` key that ties a notification to its `subscriptions/listen` request.
+pub const META_SUBSCRIPTION: &str = "io.modelcontextprotocol/subscriptionId";
+/// `_meta` key under which a server names itself in its results.
+pub const META_SERVER: &str = "io.modelcontextprotocol/serverInfo";
+
+/// What is known of a request before its method runs.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// The version that the request is served in.
+    pub version: Version,
+    /// What the client can do for us.
+    pub capabilities: ClientCapabilities,
+    /// The client program, as it names itself; for logs only.
+    pub client: Option<ClientInfo>,
+    /// Who calls.
+    pub caller: Caller,
+    /// Which tools are published, and how.
+    pub view: View,
+    /// The least level of log messages that the client wants; none: it wants none.
+    pub log_level: Option<Level>,
+}
+
+impl Context {
+    /// The context of a modern request, out of its `_meta`.
+    ///
+    /// # Errors
+    /// [`Code::InvalidParams`] for a missing or wrong required field, [`Code::UnsupportedProtocolVersion`] for a version
+    /// that is not spoken without a handshake.
+    pub fn modern(request: &Request, caller: Caller, view: View) -> Result<Self, Error> {
+        let missing = |key: &str| {
+            Error::invalid_params(format!("params._meta[\"{key}\"] is missing"))
+                .with_hint(format!("Every request of protocol version {} carries it.", Version::V2026_07_28))
+        };
+        let meta = request.meta().ok_or_else(|| missing(META_VERSION))?;
+        let version = match meta.get(META_VERSION) {
+            Some(Value::String(version)) => version,
+            Some(other) => return Err(wrong_type(META_VERSION, "a string", other)),
+            None => return Err(missing(META_VERSION)),
+        };
+        let version = Version::parse(version).filter(|version| version.is_modern()).ok_or_else(|| unsupported_version(version))?;
+        let capabilities = match meta.get(META_CAPABILITIES) {
+            Some(Value::Object(capabilities)) => ClientCapabilities::parse(capabilities),
+            Some(other) => return Err(wrong_type(META_CAPABILITIES, "an object", other)),
+            None => return Err(missing(META_CAPABILITIES)),
+        };
+        let log_level = match meta.get(META_LOG_LEVEL) {
+            None => None,
+            Some(level) => Some(Level::parse(level)?),
+        };
+        let client = meta.get(META_CLIENT).and_then(ClientInfo::parse);
+        Ok(Self { version, capabilities, client, caller, view, log_level })
+    }
+}
+
+/// The error for a version that is not one of ours, with those that are.
+#[must_use]
+pub fn unsupported_version(requested: &str) -> Error {
+    let supported: Vec<_> = Version::ALL.into_iter().map(Version::as_str).collect();
+    let error =
+        Error::new(Code::UnsupportedProtocolVersion, format!("protocol version {requested:?} is not supported without a handshake"));
+    let error = match Version::parse(requested) {
+        Some(_) => error.with_hint("It is spoken here after initialize."),
+        None => error.with_hint(format!("Supported: {}.", supported.join(", "))),
+    };
+    error.with_data("supported", supported).with_data("requested", requested)
+}
+
+/// What a client can do for a server.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClientCapabilities {
+    /// It can show a form to its user.
+    pub elicitation_form: bool,
+    /// It can open a link for its user.
+    pub elicitation_url: bool,
+    /// It can ask its model.
+    pub sampling: bool,
+    /// It can name its root folders.
+    pub roots: bool,
+}
+
+impl ClientCapabilities {
+    /// Reads the `ClientCapabilities` object of any revision.
+    #[must_use]
+    pub fn parse(object: &Object) -> Self {
+        let elicitation = object.get("elicitation").and_then(Value::as_object);
+        Self {
+            // An empty object means forms: it is what the capability was before it had modes.
+            elicitation_form: elicitation.is_some_and(|modes| modes.is_empty() || modes.contains_key("form")),
+            elicitation_url: elicitation.is_some_and(|modes| modes.contains_key("url")),
+            sampling: object.get("sampling").is_some_and(Value::is_object),
+            roots: object.get("roots").is_some_and(Value::is_object),
+        }
+    }
+}
+
+/// The client program, as it names itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClientInfo {
+    /// Its name, at most 100 characters.
+    pub name: String,
+    /// Its version, at most 100 characters.
+    pub version: String,
+}
+
+impl ClientInfo {
+    /// Reads an `Implementation` object; `None` when it has no name.
+    #[must_use]
+    pub fn parse(value: &Value) -> Option<Self> {
+        let field = |name: &str| value.get(name).and_then(Value::as_str).map(|text| text.chars().take(100).collect::<String>());
+        Some(Self { name: field("name")?, version: field("version").unwrap_or_default() })
+    }
+}
+
+/// Which tools one endpoint publishes, and how: the path and query of `POST /mcp/<module>?…`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct View {
+    /// Only this module's tools, published directly.
+    pub module: Option<String>,
+    /// `?tools=direct`: every tool is published by itself instead of the meta-tools.
+    pub direct: bool,
+    /// `?readonly=true`: tools that write do not exist.
+    pub read_only: bool,
+    /// `?pin=a,b`: these tools are published beside the meta-tools.
+    pub pinned: Vec<String>,
+    /// `?format=json`: results are JSON with `structuredContent` instead of TOON.
+    pub json: bool,
+}
+
+/// How severe a log message is (RFC 5424 §6.2.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "the names are RFC 5424's")]
+pub enum Level {
+    Debug,
+    Info,
+    Notice,
+    Warning,
+    Error,
+    Critical,
+    Alert,
+    Emergency,
+}
+
+impl Level {
+    const ALL: [(&'static str, Self); 8] = [
+        ("debug", Self::Debug),
+        ("info", Self::Info),
+        ("notice", Self::Notice),
+        ("warning", Self::Warning),
+        ("error", Self::Error),
+        ("critical", Self::Critical),
+        ("alert", Self::Alert),
+        ("emergency", Self::Emergency),
+    ];
+
+    /// Reads a level.
+    ///
+    /// # Errors
+    /// [`Code::InvalidParams`] listing the levels.
+    pub fn parse(value: &Value) -> Result<Self, Error> {
+        value.as_str().and_then(|name| Self::ALL.iter().find(|(known, _)| *known == name)).map(|(_, level)| *level).ok_or_else(|| {
+            let names: Vec<_> = Self::ALL.iter().map(|(name, _)| *name).collect();
+            Error::invalid_params(format!("{value} is no log level")).with_hint(format!("Use one of: {}.", names.join(", ")))
+        })
+    }
+
+    /// The level's name on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        Self::ALL[self as usize].0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn capabilities(value: Value) -> ClientCapabilities {
+        ClientCapabilities::parse(value.as_object().expect("an object"))
+    }
+
+    #[test]
+    fn an_empty_elicitation_capability_means_forms() {
+        assert!(capabilities(json!({"elicitation": {}})).elicitation_form);
+        assert!(!capabilities(json!({"elicitation": {}})).elicitation_url);
+        let url_only = capabilities(json!({"elicitation": {"url": {}}}));
+        assert!(url_only.elicitation_url && !url_only.elicitation_form);
+        assert_eq!(capabilities(json!({"sampling": true, "roots": null})), ClientCapabilities::default());
+    }
+
+    #[test]
+    fn every_level_is_read_by_the_name_it_is_written_with() {
+        for (name, level) in Level::ALL {
+            assert_eq!(Level::parse(&json!(name)).unwrap().as_str(), level.as_str());
+        }
+        assert!(Level::parse(&json!("loud")).unwrap_err().to_string().contains("emergency"));
+    }
+}

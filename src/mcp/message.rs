@@ -1,0 +1,381 @@
+//! JSON-RPC 2.0 messages: bytes become types that cannot be wrong, and results become text.
+//!
+//! Source: JSON-RPC 2.0; MCP "Base Protocol", "Messages" of every revision.
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::error::Error;
+
+/// An object of JSON: parameters, arguments, `_meta`.
+pub type Object = Map<String, Value>;
+
+/// The id of a request: a string or an integer, never null (MCP narrows JSON-RPC here).
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[serde(transparent)]
+pub struct Id(Value);
+
+impl Id {
+    /// Takes a JSON value that is a string or an integer.
+    #[must_use]
+    pub fn from_value(value: Value) -> Option<Self> {
+        let fits = match &value {
+            Value::String(_) => true,
+            Value::Number(number) => number.is_i64() || number.is_u64(),
+            _ => false,
+        };
+        fits.then_some(Self(value))
+    }
+
+    /// The id as it came.
+    #[must_use]
+    pub const fn as_value(&self) -> &Value {
+        &self.0
+    }
+}
+
+impl From<&str> for Id {
+    fn from(text: &str) -> Self {
+        Self(Value::from(text))
+    }
+}
+
+impl From<u64> for Id {
+    fn from(number: u64) -> Self {
+        Self(Value::from(number))
+    }
+}
+
+/// A call that wants an answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Request {
+    /// Echoed in the answer.
+    pub id: Id,
+    /// The method's name.
+    pub method: String,
+    /// The parameters; empty when the message has none.
+    pub params: Object,
+}
+
+impl Request {
+    /// `params._meta`, where the per-request fields of the protocol live.
+    #[must_use]
+    pub fn meta(&self) -> Option<&Object> {
+        self.params.get("_meta").and_then(Value::as_object)
+    }
+
+    /// A required parameter that is a string.
+    ///
+    /// # Errors
+    /// [`crate::error::Code::InvalidParams`] naming the parameter when it is missing or of another type.
+    pub fn text(&self, name: &str) -> Result<&str, Error> {
+        match self.params.get(name) {
+            Some(Value::String(text)) => Ok(text),
+            Some(other) => Err(wrong_type(&format!("params.{name}"), "a string", other)),
+            None => Err(Error::invalid_params(format!("{}: params.{name} is missing", self.method))
+                .with_hint(format!("Send params.{name} as a string."))),
+        }
+    }
+
+    /// An optional parameter that is an object.
+    ///
+    /// # Errors
+    /// [`crate::error::Code::InvalidParams`] naming the parameter when it is of another type.
+    pub fn object(&self, name: &str) -> Result<Object, Error> {
+        match self.params.get(name) {
+            None => Ok(Object::new()),
+            Some(Value::Object(object)) => Ok(object.clone()),
+            Some(other) => Err(wrong_type(&format!("params.{name}"), "an object", other)),
+        }
+    }
+}
+
+/// A message that wants no answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Notification {
+    /// The method's name.
+    pub method: String,
+    /// The parameters; empty when the message has none.
+    pub params: Object,
+}
+
+/// A client's answer to a request of ours (legacy era only).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Response {
+    /// The id that our request had.
+    pub id: Id,
+    /// The result, or the message of the error.
+    pub outcome: Result<Value, String>,
+}
+
+/// One message from a client.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Message {
+    /// A call that wants an answer.
+    Request(Request),
+    /// A message that wants no answer.
+    Notification(Notification),
+    /// An answer to a request of ours.
+    Response(Response),
+}
+
+/// What one body or line holds.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Body {
+    /// One message, as every version has it.
+    One(Message),
+    /// A batch, as 2025-03-26 has it; each entry stands for itself.
+    Batch(Vec<Result<Message, Malformed>>),
+}
+
+/// A message that cannot be understood, with its id where one could be read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Malformed {
+    /// The id to answer under.
+    pub id: Option<Id>,
+    /// What is wrong with it.
+    pub error: Error,
+}
+
+/// The most entries that one batch may have: each may be a tool call, so this bounds the work of one body.
+pub const MAX_BATCH: usize = 50;
+
+/// Reads one body: UTF-8 JSON, at most 128 levels deep (`serde_json`'s own bound).
+///
+/// # Errors
+/// [`Malformed`] with `-32700` for what is not JSON, `-32600` or `-32602` for what is no message.
+pub fn parse(bytes: &[u8]) -> Result<Body, Malformed> {
+    let value: Value = serde_json::from_slice(bytes).map_err(|error| Malformed {
+        id: None,
+        error: Error::new(crate::error::Code::ParseError, format!("the body is not JSON: {error}"))
+            .with_hint("Send one JSON-RPC 2.0 message as UTF-8 JSON."),
+    })?;
+    match value {
+        Value::Array(entries) if entries.is_empty() => Err(malformed(None, "an empty batch is no message")),
+        Value::Array(entries) if entries.len() > MAX_BATCH => {
+            Err(malformed(None, &format!("a batch may have at most {MAX_BATCH} entries, this one has {}", entries.len())))
+        }
+        Value::Array(entries) => Ok(Body::Batch(entries.into_iter().map(message).collect())),
+        one => message(one).map(Body::One),
+    }
+}
+
+fn message(value: Value) -> Result<Message, Malformed> {
+    let Value::Object(mut members) = value else {
+        return Err(malformed(None, "a message must be a JSON object"));
+    };
+    let id = match members.remove("id") {
+        None => None,
+        Some(value) => match Id::from_value(value) {
+            Some(id) => Some(id),
+            None => return Err(malformed(None, "id must be a string or an integer")),
+        },
+    };
+    if members.get("jsonrpc").and_then(Value::as_str) != Some("2.0") {
+        return Err(malformed(id, "jsonrpc must be the string \"2.0\""));
+    }
+    match members.remove("method") {
+        Some(Value::String(method)) => {
+            let params = match members.remove("params") {
+                None => Object::new(),
+                Some(Value::Object(params)) => params,
+                Some(other) => return Err(Malformed { id, error: wrong_type("params", "an object", &other) }),
+            };
+            if let Some(other) = params.get("_meta").filter(|meta| !meta.is_object()) {
+                return Err(Malformed { id, error: wrong_type("params._meta", "an object", other) });
+            }
+            Ok(match id {
+                Some(id) => Message::Request(Request { id, method, params }),
+                None => Message::Notification(Notification { method, params }),
+            })
+        }
+        Some(_) => Err(malformed(id, "method must be a string")),
+        None => response(id, &mut members),
+    }
+}
+
+fn response(id: Option<Id>, members: &mut Object) -> Result<Message, Malformed> {
+    let outcome = match (members.remove("result"), members.remove("error")) {
+        (Some(result), None) => Ok(result),
+        (None, Some(error)) => Err(error.get("message").and_then(Value::as_str).unwrap_or("the client gave no message").to_owned()),
+        _ => return Err(malformed(id, "a message needs either method (request, notification), or result or error (response)")),
+    };
+    match id {
+        Some(id) => Ok(Message::Response(Response { id, outcome })),
+        None => Err(malformed(None, "a response needs the id of its request")),
+    }
+}
+
+fn malformed(id: Option<Id>, what: &str) -> Malformed {
+    Malformed { id, error: Error::new(crate::error::Code::InvalidRequest, what) }
+}
+
+/// "`params.name` must be a string, not a number".
+pub(crate) fn wrong_type(place: &str, wanted: &str, got: &Value) -> Error {
+    Error::invalid_params(format!("{place} must be {wanted}, not {}", type_name(got)))
+}
+
+/// The type of a JSON value with its article, for messages.
+pub(crate) const fn type_name(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "an array",
+        Value::Object(_) => "an object",
+    }
+}
+
+/// The members of a result object, in order, as JSON text: what is prepared is copied, not built again.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Members(String);
+
+impl Members {
+    /// No members.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(String::new())
+    }
+
+    /// Adds a member.
+    #[must_use]
+    pub fn with(self, name: &str, value: &impl Serialize) -> Self {
+        let text = serde_json::to_string(value).expect("types of the protocol have string keys and finite numbers");
+        self.with_json(name, &text)
+    }
+
+    /// Adds a member whose value is JSON text already.
+    #[must_use]
+    pub fn with_json(mut self, name: &str, json: &str) -> Self {
+        if !self.0.is_empty() {
+            self.0.push(',');
+        }
+        self.0.push('"');
+        self.0.push_str(name);
+        self.0.push_str("\":");
+        self.0.push_str(json);
+        self
+    }
+
+    /// Adds all members of an object.
+    #[must_use]
+    pub fn with_all(self, object: &Object) -> Self {
+        object.iter().fold(self, |members, (name, value)| {
+            // A name may need escaping here, unlike our own constants.
+            let quoted = Value::from(name.as_str()).to_string();
+            members.with(&quoted[1..quoted.len() - 1], value)
+        })
+    }
+
+    /// Adds the members of another result behind these.
+    #[must_use]
+    pub fn append(mut self, other: Self) -> Self {
+        if !self.0.is_empty() && !other.0.is_empty() {
+            self.0.push(',');
+        }
+        self.0.push_str(&other.0);
+        self
+    }
+
+    /// The object's text.
+    #[must_use]
+    pub fn into_object(self) -> String {
+        format!("{{{}}}", self.0)
+    }
+}
+
+/// The text of a response with a result.
+#[must_use]
+pub fn result_text(id: &Id, result: Members) -> String {
+    Members::new().with_json("jsonrpc", "\"2.0\"").with("id", id).with_json("result", &result.into_object()).into_object()
+}
+
+/// The text of a response with an error; without an id where none could be read.
+#[must_use]
+pub fn error_text(id: Option<&Id>, error: &Error) -> String {
+    error_text_with_code(id, error, error.code().reply().json_rpc)
+}
+
+/// As [`error_text`], with the code of an older revision.
+pub(crate) fn error_text_with_code(id: Option<&Id>, error: &Error, code: i64) -> String {
+    let mut body = Members::new().with("code", &code).with("message", &error.to_string());
+    if let Some(data) = error.data() {
+        body = body.with("data", data);
+    }
+    let envelope = Members::new().with_json("jsonrpc", "\"2.0\"");
+    // JSON-RPC says null, MCP's schema says absent: legacy clients of either kind accept null as "unknown".
+    let envelope = match id {
+        Some(id) => envelope.with("id", id),
+        None => envelope.with_json("id", "null"),
+    };
+    envelope.with_json("error", &body.into_object()).into_object()
+}
+
+/// The text of a notification.
+#[must_use]
+pub fn notification_text(method: &str, params: &Object) -> String {
+    Members::new().with_json("jsonrpc", "\"2.0\"").with("method", &method).with("params", params).into_object()
+}
+
+/// The text of a request of ours.
+#[must_use]
+pub fn request_text(id: &Id, method: &str, params: &Object) -> String {
+    Members::new().with_json("jsonrpc", "\"2.0\"").with("id", id).with("method", &method).with("params", params).into_object()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Code;
+
+    fn check(body: &[u8], code: Code, id: Option<Id>, says: &str) {
+        let malformed = parse(body).expect_err("the body must be refused");
+        assert_eq!(malformed.error.code(), code, "{}", String::from_utf8_lossy(body));
+        assert_eq!(malformed.id, id, "{}", String::from_utf8_lossy(body));
+        assert!(malformed.error.message().contains(says), "{} should say {says}", malformed.error);
+    }
+
+    #[test]
+    fn a_body_that_is_no_message_is_refused_with_its_reason() {
+        let deep = "[".repeat(10_000);
+        check(b"", Code::ParseError, None, "EOF");
+        check(b"{\"jsonrpc\"", Code::ParseError, None, "EOF");
+        check(b"\xff\xfe", Code::ParseError, None, "not JSON");
+        check(b"\0", Code::ParseError, None, "not JSON");
+        check(deep.as_bytes(), Code::ParseError, None, "recursion limit");
+        check(b"7", Code::InvalidRequest, None, "must be a JSON object");
+        check(b"[]", Code::InvalidRequest, None, "empty batch");
+        check(br#"{"id":1,"method":"ping"}"#, Code::InvalidRequest, Some(Id::from(1)), "jsonrpc");
+        check(br#"{"jsonrpc":"2.0","id":null,"method":"ping"}"#, Code::InvalidRequest, None, "id must be");
+        check(br#"{"jsonrpc":"2.0","id":1.5,"method":"ping"}"#, Code::InvalidRequest, None, "id must be");
+        check(br#"{"jsonrpc":"2.0","id":1,"method":7}"#, Code::InvalidRequest, Some(Id::from(1)), "method");
+        check(br#"{"jsonrpc":"2.0","id":1}"#, Code::InvalidRequest, Some(Id::from(1)), "either method");
+        check(br#"{"jsonrpc":"2.0","result":{}}"#, Code::InvalidRequest, None, "needs the id");
+        check(
+            br#"{"jsonrpc":"2.0","id":1,"method":"a","params":[1]}"#,
+            Code::InvalidParams,
+            Some(Id::from(1)),
+            "params must be an object, not an array",
+        );
+        check(br#"{"jsonrpc":"2.0","id":"x","method":"a","params":{"_meta":3}}"#, Code::InvalidParams, Some(Id::from("x")), "params._meta");
+    }
+
+    #[test]
+    fn a_batch_keeps_its_good_entries_beside_the_bad_ones() {
+        let Ok(Body::Batch(entries)) = parse(br#"[{"jsonrpc":"2.0","id":1,"method":"ping"},5]"#) else { panic!("a batch") };
+        assert!(matches!(&entries[0], Ok(Message::Request(request)) if request.method == "ping"));
+        assert!(matches!(&entries[1], Err(malformed) if malformed.id.is_none()));
+    }
+
+    #[test]
+    fn texts_are_json_with_members_in_order() {
+        let result = Members::new().with("a", &1).with_json("b", "[true]").with_all(&Object::from_iter([("c\"".to_owned(), Value::Null)]));
+        assert_eq!(result_text(&Id::from("x"), result), r#"{"jsonrpc":"2.0","id":"x","result":{"a":1,"b":[true],"c\"":null}}"#);
+        let error = Error::invalid_params("name is missing").with_hint("Send it.").with_data("field", "name");
+        assert_eq!(
+            error_text(None, &error),
+            r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32602,"message":"name is missing Send it.","data":{"field":"name"}}}"#
+        );
+    }
+}

@@ -1,0 +1,20 @@
+//! The Model Context Protocol without any input or output of its own.
+//!
+//! A transport (`http`, `stdio`, or memory in tests) brings [`message::Request`]s to a [`Server`] and carries its
+//! [`Answer`]s; an application is a [`handler::Handler`]. Both eras of the protocol live here side by side
+//! ([`version::Version::is_modern`]): what differs between them is decided in this module and nowhere else.
+
+pub mod call;
+pub mod channel;
+pub mod context;
+pub mod elicitation;
+pub mod handler;
+pub mod headers;
+pub mod message;
+pub mod seal;
+mod server;
+pub mod session;
+pub mod subscriptions;
+pub mod version;
+
+pub use server::{Answer, Server, refusal};

@@ -1,0 +1,375 @@
+//! From a request to its answer: the one list of methods, and what each era adds to a result.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::call::{Call, Peer};
+use super::context::{Context, Level, META_SERVER};
+use super::elicitation::Question;
+use super::handler::{Completion, Handler, Interruption, Item, Reference, ToolResult};
+use super::message::{Id, Members, Notification, Object, Request, error_text, error_text_with_code, result_text, wrong_type};
+use super::seal::Seal;
+use super::session::{Session, Sessions};
+use super::subscriptions::{Filter, Hub};
+use super::version::Version;
+use crate::error::{Code, Error};
+
+/// How many entries of a list one page holds.
+const PAGE: usize = 200;
+
+/// How long a client may keep a list (2026-07-28, "Caching"): as long as permissions are cached, and changes are told besides.
+const LIST_TTL: Duration = Duration::from_secs(60);
+/// How long a client may keep what the server is.
+const DISCOVER_TTL: Duration = Duration::from_secs(3_600);
+
+/// An application with the protocol around it. Has no transport: those bring requests and carry answers.
+pub struct Server {
+    handler: Arc<dyn Handler>,
+    /// Seals session ids and request state.
+    pub seal: Seal,
+    /// Who listens for changes.
+    pub hub: Arc<Hub>,
+    /// What is remembered of legacy sessions.
+    pub sessions: Sessions,
+}
+
+/// What a method has to say.
+enum Outcome {
+    /// The members of a result.
+    Complete(Members),
+    /// The stream of `subscriptions/listen` opens.
+    Listen(Filter),
+}
+
+/// The answer to a request.
+#[derive(Debug)]
+pub enum Answer {
+    /// A response: its text, and the HTTP status where the transport has one.
+    Response {
+        /// HTTP status.
+        status: u16,
+        /// JSON-RPC response.
+        json: String,
+    },
+    /// A stream of changes: the transport subscribes it under the request's id.
+    Listen(Filter),
+}
+
+/// A method of the protocol: the one list that everything about methods is read from.
+struct Method {
+    name: &'static str,
+    since: Version,
+    until: Version,
+    /// The parameter that the header `Mcp-Name` mirrors (2026-07-28, "Standard Request Headers").
+    mirrored: Option<&'static str>,
+    offered: fn(&dyn Handler) -> bool,
+    run: fn(&Server, &Context, &Request, &dyn Peer) -> Result<Outcome, Interruption>,
+}
+
+const FIRST: Version = Version::V2024_11_05;
+const LAST_LEGACY: Version = Version::NEWEST_LEGACY;
+const MODERN: Version = Version::V2026_07_28;
+
+const fn always(_: &dyn Handler) -> bool {
+    true
+}
+fn prompts(handler: &dyn Handler) -> bool {
+    handler.capabilities().prompts.is_some()
+}
+fn resources(handler: &dyn Handler) -> bool {
+    handler.capabilities().resources.is_some()
+}
+fn completions(handler: &dyn Handler) -> bool {
+    handler.capabilities().completions
+}
+fn logging(handler: &dyn Handler) -> bool {
+    handler.capabilities().logging
+}
+
+// `initialize` is not here: it makes a session, which is the transport's to keep (`Server::initialize`).
+#[rustfmt::skip]
+const METHODS: &[Method] = &[
+    Method { name: "server/discover", since: MODERN, until: MODERN, mirrored: None, offered: always, run: Server::discover },
+    Method { name: "ping", since: FIRST, until: LAST_LEGACY, mirrored: None, offered: always, run: Server::ping },
+    Method { name: "tools/list", since: FIRST, until: MODERN, mirrored: None, offered: always, run: Server::list_tools },
+    Method { name: "tools/call", since: FIRST, until: MODERN, mirrored: Some("name"), offered: always, run: Server::call_tool },
+    Method { name: "prompts/list", since: FIRST, until: MODERN, mirrored: None, offered: prompts, run: Server::list_prompts },
+    Method { name: "prompts/get", since: FIRST, until: MODERN, mirrored: Some("name"), offered: prompts, run: Server::get_prompt },
+    Method { name: "resources/list", since: FIRST, until: MODERN, mirrored: None, offered: resources, run: Server::list_resources },
+    Method { name: "resources/templates/list", since: FIRST, until: MODERN, mirrored: None, offered: resources, run: Server::list_templates },
+    Method { name: "resources/read", since: FIRST, until: MODERN, mirrored: Some("uri"), offered: resources, run: Server::read_resource },
+    Method { name: "resources/subscribe", since: FIRST, until: LAST_LEGACY, mirrored: None, offered: resources, run: Server::subscribe },
+    Method { name: "resources/unsubscribe", since: FIRST, until: LAST_LEGACY, mirrored: None, offered: resources, run: Server::unsubscribe },
+    Method { name: "subscriptions/listen", since: MODERN, until: MODERN, mirrored: None, offered: always, run: Server::listen },
+    Method { name: "completion/complete", since: FIRST, until: MODERN, mirrored: None, offered: completions, run: Server::complete },
+    Method { name: "logging/setLevel", since: FIRST, until: LAST_LEGACY, mirrored: None, offered: logging, run: Server::set_level },
+];
+
+/// The parameter of `method` that the header `Mcp-Name` mirrors.
+pub(crate) fn mirrored_parameter(method: &str) -> Option<&'static str> {
+    METHODS.iter().find(|known| known.name == method).and_then(|known| known.mirrored)
+}
+
+impl Server {
+    /// A server around an application, sealing with `seal`.
+    #[must_use]
+    pub fn new(handler: Arc<dyn Handler>, seal: Seal, hub: Arc<Hub>) -> Self {
+        Self { handler, seal, hub, sessions: Sessions::default() }
+    }
+
+    /// The application.
+    #[must_use]
+    pub fn handler(&self) -> &dyn Handler {
+        &*self.handler
+    }
+
+    /// Answers a request other than `initialize`.
+    pub fn answer(&self, request: &Request, context: &Context, peer: &dyn Peer) -> Answer {
+        let method = METHODS
+            .iter()
+            .find(|method| method.name == request.method && (method.since..=method.until).contains(&context.version))
+            .filter(|method| (method.offered)(&*self.handler));
+        let outcome = match method {
+            Some(method) => (method.run)(self, context, request, peer),
+            None => Err(unknown_method(request, context).into()),
+        };
+        match outcome {
+            Ok(Outcome::Listen(filter)) => Answer::Listen(filter),
+            Ok(Outcome::Complete(members)) => self.complete_result(request, context, members),
+            Err(Interruption::Failed(error)) => refuse(request, context, &error),
+            Err(Interruption::InputRequired { questions, state }) => self.input_required(request, context, &questions, &state),
+        }
+    }
+
+    /// Answers `initialize`: the version is agreed on, a session begins.
+    ///
+    /// # Errors
+    /// [`Code::InvalidParams`] naming the parameter that is missing or wrong.
+    pub fn initialize(&self, request: &Request, caller: &crate::auth::Caller) -> Result<(Session, String), Error> {
+        let version = Version::negotiate(request.text("protocolVersion")?);
+        let capabilities = super::context::ClientCapabilities::parse(&request.object("capabilities")?);
+        let client = request.params.get("clientInfo").and_then(super::context::ClientInfo::parse);
+        let session = Session::new(version, capabilities, client, caller);
+        let about = self.handler.about();
+        let mut members = Members::new()
+            .with("protocolVersion", &version.as_str())
+            .with("capabilities", &self.handler.capabilities().to_json())
+            .with("serverInfo", about);
+        if let Some(instructions) = &about.instructions {
+            members = members.with("instructions", instructions);
+        }
+        Ok((session, result_text(&request.id, members)))
+    }
+
+    /// Takes a notification of a client in.
+    pub fn notice(&self, scope: &str, notification: &Notification) {
+        // `notifications/initialized` and `…/roots/list_changed` change nothing here; unknown ones are ignored, as JSON-RPC says.
+        if notification.method == "notifications/cancelled"
+            && let Some(id) = notification.params.get("requestId").cloned().and_then(Id::from_value)
+        {
+            self.sessions.cancel(scope, &id);
+        }
+    }
+
+    fn complete_result(&self, request: &Request, context: &Context, members: Members) -> Answer {
+        let members = if context.version.is_modern() {
+            let meta = json!({META_SERVER: self.handler.about()});
+            Members::new().with("resultType", &"complete").with("_meta", &meta).append(members)
+        } else {
+            members
+        };
+        Answer::Response { status: 200, json: result_text(&request.id, members) }
+    }
+
+    fn input_required(&self, request: &Request, context: &Context, questions: &[(String, Question)], state: &str) -> Answer {
+        let mut requests = Object::new();
+        for (key, question) in questions {
+            requests.insert(key.clone(), json!({"method": question.method(), "params": question.params(context.version)}));
+        }
+        let members = Members::new()
+            .with("resultType", &"input_required")
+            .with("_meta", &json!({META_SERVER: self.handler.about()}))
+            .with("inputRequests", &requests)
+            .with("requestState", &state);
+        Answer::Response { status: 200, json: result_text(&request.id, members) }
+    }
+
+    fn discover(&self, context: &Context, _: &Request, _: &dyn Peer) -> Result<Outcome, Interruption> {
+        let versions: Vec<_> = Version::ALL.into_iter().map(Version::as_str).collect();
+        let members = Members::new().with("supportedVersions", &versions).with("capabilities", &self.handler.capabilities().to_json());
+        let members = match &self.handler.about().instructions {
+            Some(instructions) => members.with("instructions", instructions),
+            None => members,
+        };
+        Ok(Outcome::Complete(cached(context, members, DISCOVER_TTL, "public")))
+    }
+
+    fn ping(&self, _: &Context, _: &Request, _: &dyn Peer) -> Result<Outcome, Interruption> {
+        Ok(Outcome::Complete(Members::new()))
+    }
+
+    fn list_tools(&self, context: &Context, request: &Request, _: &dyn Peer) -> Result<Outcome, Interruption> {
+        page(context, request, "tools", &self.handler.tools(context)?)
+    }
+
+    fn list_prompts(&self, context: &Context, request: &Request, _: &dyn Peer) -> Result<Outcome, Interruption> {
+        page(context, request, "prompts", &self.handler.prompts(context)?)
+    }
+
+    fn list_resources(&self, context: &Context, request: &Request, _: &dyn Peer) -> Result<Outcome, Interruption> {
+        page(context, request, "resources", &self.handler.resources(context)?)
+    }
+
+    fn list_templates(&self, context: &Context, request: &Request, _: &dyn Peer) -> Result<Outcome, Interruption> {
+        page(context, request, "resourceTemplates", &self.handler.resource_templates(context)?)
+    }
+
+    fn call_tool(&self, context: &Context, request: &Request, peer: &dyn Peer) -> Result<Outcome, Interruption> {
+        let (name, arguments) = (request.text("name")?, request.object("arguments")?);
+        let call = Call::open(context, request, peer, &self.seal)?;
+        let ToolResult { content, structured, is_error } = self.handler.call_tool(&call, name, arguments)?;
+        let mut members = Members::new().with("content", &content);
+        if let Some(structured) = structured.filter(|_| context.version >= Version::V2025_06_18) {
+            members = members.with("structuredContent", &structured);
+        }
+        if is_error {
+            members = members.with("isError", &true);
+        }
+        Ok(Outcome::Complete(members))
+    }
+
+    fn get_prompt(&self, context: &Context, request: &Request, peer: &dyn Peer) -> Result<Outcome, Interruption> {
+        let (name, arguments) = (request.text("name")?, request.object("arguments")?);
+        let call = Call::open(context, request, peer, &self.seal)?;
+        Ok(Outcome::Complete(Members::new().with_all(&self.handler.get_prompt(&call, name, arguments)?)))
+    }
+
+    fn read_resource(&self, context: &Context, request: &Request, peer: &dyn Peer) -> Result<Outcome, Interruption> {
+        let call = Call::open(context, request, peer, &self.seal)?;
+        let contents = self.handler.read_resource(&call, request.text("uri")?)?;
+        // What a resource holds may change with every read, and belongs to its reader.
+        Ok(Outcome::Complete(cached(context, Members::new().with("contents", &contents), Duration::ZERO, "private")))
+    }
+
+    fn subscribe(&self, context: &Context, request: &Request, peer: &dyn Peer) -> Result<Outcome, Interruption> {
+        self.watch(context, request, peer, true)
+    }
+
+    fn unsubscribe(&self, context: &Context, request: &Request, peer: &dyn Peer) -> Result<Outcome, Interruption> {
+        self.watch(context, request, peer, false)
+    }
+
+    fn watch(&self, _: &Context, request: &Request, peer: &dyn Peer, watched: bool) -> Result<Outcome, Interruption> {
+        let (session, uri) = (peer.scope(), request.text("uri")?);
+        self.sessions.watch(session, uri, watched);
+        self.hub.watch(session, uri, watched);
+        Ok(Outcome::Complete(Members::new()))
+    }
+
+    fn set_level(&self, _: &Context, request: &Request, peer: &dyn Peer) -> Result<Outcome, Interruption> {
+        let level = Level::parse(request.params.get("level").unwrap_or(&Value::Null))?;
+        self.sessions.set_log_level(peer.scope(), level);
+        Ok(Outcome::Complete(Members::new()))
+    }
+
+    fn listen(&self, _: &Context, request: &Request, _: &dyn Peer) -> Result<Outcome, Interruption> {
+        Ok(Outcome::Listen(Filter::read(&request.params, self.handler.capabilities())?))
+    }
+
+    fn complete(&self, context: &Context, request: &Request, _: &dyn Peer) -> Result<Outcome, Interruption> {
+        let completion = completion(request)?;
+        let mut values = self.handler.complete(context, &completion)?;
+        let total = values.len();
+        values.truncate(100);
+        let result = json!({"values": values, "total": total, "hasMore": total > 100});
+        Ok(Outcome::Complete(Members::new().with("completion", &result)))
+    }
+}
+
+fn unknown_method(request: &Request, context: &Context) -> Error {
+    let names: Vec<_> =
+        METHODS.iter().filter(|method| (method.since..=method.until).contains(&context.version)).map(|method| method.name).collect();
+    Error::new(Code::MethodNotFound, format!("method {:?} does not exist here in protocol version {}", request.method, context.version))
+        .with_hint(format!("The version has: {}.", names.join(", ")))
+}
+
+/// The answer for a request that failed, in the form of its era.
+fn refuse(request: &Request, context: &Context, error: &Error) -> Answer {
+    let reply = error.code().reply();
+    let (status, code) = match error.code() {
+        // Older revisions had a code of their own for this one.
+        Code::ResourceNotFound if !context.version.is_modern() => (200, -32002),
+        // 2026-07-28 gives these an HTTP status; every other error is an answer like any other, and legacy clients take an
+        // HTTP error for a broken transport.
+        Code::MethodNotFound | Code::MissingClientCapability | Code::UnsupportedProtocolVersion if context.version.is_modern() => {
+            (reply.status, reply.json_rpc)
+        }
+        _ => (200, reply.json_rpc),
+    };
+    Answer::Response { status, json: error_text_with_code(Some(&request.id), error, code) }
+}
+
+/// The response for a message that never became a request.
+#[must_use]
+pub fn refusal(id: Option<&Id>, error: &Error) -> Answer {
+    Answer::Response { status: error.code().reply().status, json: error_text(id, error) }
+}
+
+/// Adds the caching hints that the modern era wants.
+fn cached(context: &Context, members: Members, ttl: Duration, scope: &str) -> Members {
+    if !context.version.is_modern() {
+        return members;
+    }
+    members.with("ttlMs", &u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX)).with("cacheScope", &scope)
+}
+
+/// One page of a list. The cursor is the key of the last entry of the page before: it stays right when entries come or go.
+fn page(context: &Context, request: &Request, member: &str, items: &[Arc<Item>]) -> Result<Outcome, Interruption> {
+    let start = match request.params.get("cursor") {
+        None => 0,
+        Some(Value::String(cursor)) => {
+            items.iter().position(|item| item.key() == cursor).map(|position| position + 1).ok_or_else(|| {
+                Error::invalid_params("params.cursor is not one that this list gave").with_hint("Start again without a cursor.")
+            })?
+        }
+        Some(other) => return Err(wrong_type("params.cursor", "a string", other).into()),
+    };
+    let rest = &items[start..];
+    let shown = &rest[..rest.len().min(PAGE)];
+    let mut json = String::with_capacity(shown.iter().map(|item| item.json().len() + 1).sum::<usize>() + 2);
+    json.push('[');
+    for (position, item) in shown.iter().enumerate() {
+        if position > 0 {
+            json.push(',');
+        }
+        json.push_str(item.json());
+    }
+    json.push(']');
+    let mut members = Members::new().with_json(member, &json);
+    if let Some(last) = shown.last().filter(|_| shown.len() < rest.len()) {
+        members = members.with("nextCursor", &last.key());
+    }
+    Ok(Outcome::Complete(cached(context, members, LIST_TTL, "private")))
+}
+
+fn completion(request: &Request) -> Result<Completion, Error> {
+    let reference = request.object("ref")?;
+    let text = |object: &Object, place: &str, name: &str| match object.get(name) {
+        Some(Value::String(text)) => Ok(text.clone()),
+        other => Err(wrong_type(&format!("params.{place}.{name}"), "a string", other.unwrap_or(&Value::Null))),
+    };
+    let reference = match text(&reference, "ref", "type")?.as_str() {
+        "ref/prompt" => Reference::Prompt(text(&reference, "ref", "name")?),
+        "ref/resource" => Reference::Resource(text(&reference, "ref", "uri")?),
+        other => {
+            return Err(
+                Error::invalid_params(format!("params.ref.type {other:?} does not exist")).with_hint("Use ref/prompt or ref/resource.")
+            );
+        }
+    };
+    let argument = request.object("argument")?;
+    let known = request.object("context")?.get("arguments").and_then(Value::as_object).cloned().unwrap_or_default();
+    Ok(Completion { reference, argument: text(&argument, "argument", "name")?, value: text(&argument, "argument", "value")?, known })
+}

@@ -1,0 +1,274 @@
+//! The legacy era's session: what `initialize` agreed on, and the little that a server remembers beyond it.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::context::{ClientCapabilities, ClientInfo, Context, Level, View};
+use super::message::{Id, Response};
+use super::seal::{Purpose, Seal, random_id};
+use super::version::Version;
+use crate::auth::Caller;
+
+/// How long a session id is good for; afterwards the client gets 404 and starts a new session by itself.
+const SESSION_LIFETIME: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// How many sessions the server remembers something about; beyond it the memory of some is forgotten, never a session.
+const MAX_REMEMBERED: usize = 4_096;
+
+/// What `initialize` agreed on. Over HTTP it is inside the session id, sealed, so that every replica knows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    /// Tells sessions apart.
+    pub id: String,
+    version: String,
+    capabilities: ClientCapabilities,
+    client: Option<ClientInfo>,
+    user: String,
+}
+
+impl Session {
+    /// A new session.
+    #[must_use]
+    pub fn new(version: Version, capabilities: ClientCapabilities, client: Option<ClientInfo>, caller: &Caller) -> Self {
+        Self { id: random_id(), version: version.as_str().to_owned(), capabilities, client, user: caller.user_id().to_owned() }
+    }
+
+    /// The session id as the client gets it.
+    #[must_use]
+    pub fn seal(&self, seal: &Seal) -> String {
+        seal.seal(Purpose::Session, self.clone(), SESSION_LIFETIME)
+    }
+
+    /// Opens a session id; `None` when it is forged, over its time, or another caller's.
+    #[must_use]
+    pub fn open(seal: &Seal, token: &str, caller: &Caller) -> Option<Self> {
+        seal.open::<Self>(Purpose::Session, token).filter(|session| session.user == caller.user_id())
+    }
+
+    /// The version that was agreed on.
+    #[must_use]
+    pub fn version(&self) -> Version {
+        Version::negotiate(&self.version)
+    }
+
+    /// The context of a request of this session.
+    #[must_use]
+    pub fn context(&self, caller: Caller, view: View, sessions: &Sessions) -> Context {
+        Context {
+            version: self.version(),
+            capabilities: self.capabilities,
+            client: self.client.clone(),
+            caller,
+            view,
+            log_level: Some(sessions.log_level(&self.id)),
+        }
+    }
+}
+
+/// What is remembered of a session in this process.
+#[derive(Default)]
+struct Memory {
+    ended: bool,
+    log_level: Option<Level>,
+    watched: HashSet<String>,
+    /// Requests of the client that run now.
+    running: HashMap<Id, Arc<AtomicBool>>,
+    /// Requests of ours that wait for the client.
+    waiting: HashMap<Id, SyncSender<Result<Value, String>>>,
+}
+
+impl Memory {
+    fn is_idle(&self) -> bool {
+        self.running.is_empty() && self.waiting.is_empty()
+    }
+}
+
+/// What is remembered of sessions in this process. Nothing here is needed for a session to go on elsewhere: another
+/// replica logs at the usual level, and sends no updates for resources that it was not asked to watch.
+#[derive(Default)]
+pub struct Sessions(Mutex<HashMap<String, Memory>>);
+
+impl Sessions {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Memory>> {
+        self.0.lock().expect("nothing panics while it holds the sessions")
+    }
+
+    fn with<T>(&self, session: &str, change: impl FnOnce(&mut Memory) -> T) -> T {
+        let mut sessions = self.lock();
+        if sessions.len() >= MAX_REMEMBERED && !sessions.contains_key(session) {
+            let forgotten = sessions.iter().find(|(_, memory)| memory.is_idle()).map(|(id, _)| id.clone());
+            if let Some(id) = forgotten {
+                sessions.remove(&id);
+            }
+        }
+        change(sessions.entry(session.to_owned()).or_default())
+    }
+
+    /// Ends a session: its id is no longer good here.
+    pub fn end(&self, session: &str) {
+        self.with(session, |memory| {
+            for stop in memory.running.values() {
+                stop.store(true, Ordering::Relaxed);
+            }
+            *memory = Memory { ended: true, ..Memory::default() };
+        });
+    }
+
+    /// Forgets a session whose connection is gone: nobody can ask for it again.
+    pub fn forget(&self, session: &str) {
+        if let Some(memory) = self.lock().remove(session) {
+            for stop in memory.running.values() {
+                stop.store(true, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Whether the session was ended here.
+    #[must_use]
+    pub fn has_ended(&self, session: &str) -> bool {
+        self.lock().get(session).is_some_and(|memory| memory.ended)
+    }
+
+    /// Sets the least level of log messages.
+    pub fn set_log_level(&self, session: &str, level: Level) {
+        self.with(session, |memory| memory.log_level = Some(level));
+    }
+
+    fn log_level(&self, session: &str) -> Level {
+        self.lock().get(session).and_then(|memory| memory.log_level).unwrap_or(Level::Info)
+    }
+
+    /// Remembers that the session watches a resource, or no longer does.
+    pub fn watch(&self, session: &str, uri: &str, watched: bool) {
+        self.with(session, |memory| {
+            if watched {
+                memory.watched.insert(uri.to_owned());
+            } else {
+                memory.watched.remove(uri);
+            }
+        });
+    }
+
+    /// The resources that the session watches.
+    #[must_use]
+    pub fn watched(&self, session: &str) -> Vec<String> {
+        self.lock().get(session).map(|memory| memory.watched.iter().cloned().collect()).unwrap_or_default()
+    }
+
+    /// Notes that a request of the client runs; the guard takes the note away.
+    #[must_use]
+    pub fn run(&self, session: &str, request: &Id) -> Running<'_> {
+        let stop = Arc::new(AtomicBool::new(false));
+        self.with(session, |memory| memory.running.insert(request.clone(), Arc::clone(&stop)));
+        Running { sessions: self, session: session.to_owned(), request: request.clone(), stop }
+    }
+
+    /// The client no longer wants the answer to a request (`notifications/cancelled`).
+    pub fn cancel(&self, session: &str, request: &Id) {
+        if let Some(stop) = self.lock().get(session).and_then(|memory| memory.running.get(request)) {
+            stop.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Opens a place for the client's answer to a request of ours.
+    #[must_use]
+    pub fn wait(&self, session: &str) -> (Id, Receiver<Result<Value, String>>) {
+        // Unguessable, so that nothing but the client that was asked can answer.
+        let id = Id::from(random_id().as_str());
+        let (sender, receiver) = sync_channel(1);
+        self.with(session, |memory| memory.waiting.insert(id.clone(), sender));
+        (id, receiver)
+    }
+
+    /// Closes the place again.
+    pub fn stop_waiting(&self, session: &str, id: &Id) {
+        self.with(session, |memory| memory.waiting.remove(id));
+    }
+
+    /// Hands the client's answer to whoever waits for it; answers that nobody waits for are dropped.
+    pub fn deliver(&self, session: &str, response: Response) {
+        let waiting = self.lock().get_mut(session).and_then(|memory| memory.waiting.remove(&response.id));
+        if let Some(sender) = waiting {
+            // The receiver may have given up meanwhile.
+            let _ = sender.send(response.outcome);
+        }
+    }
+}
+
+/// A request of the client that runs.
+pub struct Running<'a> {
+    sessions: &'a Sessions,
+    session: String,
+    request: Id,
+    stop: Arc<AtomicBool>,
+}
+
+impl Running<'_> {
+    /// Whether the client no longer wants the answer.
+    #[must_use]
+    pub fn cancelled(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        if let Some(memory) = self.sessions.lock().get_mut(&self.session) {
+            memory.running.remove(&self.request);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_opens_for_its_caller_alone_and_keeps_what_was_agreed() {
+        let seal = Seal::random();
+        let caller = Caller::local();
+        let capabilities = ClientCapabilities { sampling: true, ..ClientCapabilities::default() };
+        let session = Session::new(Version::V2025_06_18, capabilities, None, &caller);
+        let token = session.seal(&seal);
+        assert!(token.bytes().all(|byte| (0x21..=0x7e).contains(&byte)), "visible ASCII (2025-11-25, Session Management)");
+        let opened = Session::open(&seal, &token, &caller).unwrap();
+        assert_eq!((opened.version(), opened.capabilities), (Version::V2025_06_18, capabilities));
+        assert_eq!(Session::open(&seal, &token, &Caller::user("somebody-else".to_owned())), None);
+        assert_eq!(Session::open(&Seal::random(), &token, &caller), None);
+    }
+
+    #[test]
+    fn an_ended_session_stops_its_running_requests() {
+        let sessions = Sessions::default();
+        let running = sessions.run("s", &Id::from(1));
+        sessions.end("s");
+        assert!(running.cancelled() && sessions.has_ended("s") && !sessions.has_ended("t"));
+    }
+
+    #[test]
+    fn an_answer_reaches_only_the_session_that_was_asked() {
+        let sessions = Sessions::default();
+        let (id, receiver) = sessions.wait("s");
+        let answer = |outcome| Response { id: id.clone(), outcome };
+        sessions.deliver("t", answer(Ok(Value::Null)));
+        assert!(receiver.try_recv().is_err());
+        sessions.deliver("s", answer(Ok(Value::Bool(true))));
+        assert_eq!(receiver.try_recv(), Ok(Ok(Value::Bool(true))));
+        sessions.deliver("s", answer(Ok(Value::Null)));
+    }
+
+    #[test]
+    fn memory_is_bounded() {
+        let sessions = Sessions::default();
+        for number in 0..MAX_REMEMBERED + 100 {
+            sessions.set_log_level(&number.to_string(), Level::Error);
+        }
+        assert_eq!(sessions.lock().len(), MAX_REMEMBERED);
+    }
+}
