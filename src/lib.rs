@@ -2,10 +2,19 @@
 //!
 //! `ARCHITECTURE.md` says how the parts fit together and what always holds.
 
+pub mod app;
 pub mod auth;
+pub mod broker;
+pub mod cli;
+pub mod config;
 pub mod error;
 pub mod http;
 pub mod mcp;
+pub mod modules;
 pub mod secret;
+pub mod sieve;
+pub mod stdio;
+pub mod telemetry;
 pub mod time;
 pub mod toon;
+pub mod upstream;

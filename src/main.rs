@@ -1,3 +1,8 @@
-//! The binary.
+//! The binary: the command line, and nothing else.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned()).collect();
+    mcpist::cli::run(&arguments)
+}

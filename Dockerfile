@@ -1,0 +1,19 @@
+# The whole image is one static binary. Build: docker build -t mcpist .
+FROM rust:1.95-alpine AS build
+RUN apk add --no-cache musl-dev
+WORKDIR /source
+# Dependencies change seldom: built from a stand-in first, they stay in the cache when only the source changes.
+COPY Cargo.toml Cargo.lock ./
+COPY scripts/build-static.sh scripts/
+RUN mkdir src && echo 'fn main() {}' > src/main.rs && touch src/lib.rs && scripts/build-static.sh && rm -r src
+COPY src src
+ARG MCPIST_COMMIT=unknown
+# The stand-in was younger than the sources may be, so cargo is told that they changed.
+RUN touch src/main.rs src/lib.rs && cp "$(MCPIST_COMMIT=$MCPIST_COMMIT scripts/build-static.sh)" /mcpist
+
+FROM scratch
+COPY --from=build /mcpist /mcpist
+USER 65534:65534
+EXPOSE 8088
+HEALTHCHECK --interval=30s --timeout=5s --start-period=2s CMD ["/mcpist", "health"]
+ENTRYPOINT ["/mcpist"]

@@ -1,0 +1,70 @@
+//! One call of a tool: credential, upstream, and the line that the log gets about it.
+
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::App;
+use crate::auth::Caller;
+use crate::error::{Code, Error};
+use crate::mcp::context::ClientInfo;
+use crate::mcp::message::Object;
+use crate::modules::{Invocation, Module, Tool, invoke};
+
+/// How long a call may take in all, retries included (DESIGN §8).
+const CALL_TIME: Duration = Duration::from_secs(30);
+
+/// A call that was found permitted.
+pub struct Execution<'a> {
+    /// Who calls.
+    pub caller: &'a Caller,
+    /// The module.
+    pub module: &'a Module,
+    /// The tool.
+    pub tool: &'a Tool,
+    /// The arguments, as the caller gave them.
+    pub arguments: Object,
+    /// The client program, for the log.
+    pub client: Option<&'a ClientInfo>,
+    /// Whether the caller still wants the result.
+    pub cancelled: &'a dyn Fn() -> bool,
+    /// W3C trace context, passed on to the service.
+    pub trace_parent: Option<&'a str>,
+}
+
+impl App {
+    /// Makes the call and logs it: names and times, never an argument's value or an answer.
+    ///
+    /// # Errors
+    /// Why it failed, told so that a model can act on it.
+    pub fn execute(&self, execution: Execution<'_>) -> Result<Value, Error> {
+        let started = Instant::now();
+        let (module, tool, user) = (execution.module.name(), execution.tool.name(), execution.caller.user_id());
+        let client = execution.client.map_or("", |client| &client.name);
+        let outcome = self.execute_unlogged(execution, started + CALL_TIME);
+        let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        match &outcome {
+            Ok(_) => log::info!(module, tool, user_id = user, client, duration_ms, success = true; "Tool executed"),
+            Err(error) => {
+                log::warn!(module, tool, user_id = user, client, duration_ms, success = false, error = error.code().reply().name; "Tool failed");
+            }
+        }
+        outcome
+    }
+
+    fn execute_unlogged(&self, execution: Execution<'_>, deadline: Instant) -> Result<Value, Error> {
+        let Execution { caller, module, tool, arguments, cancelled, trace_parent, .. } = execution;
+        let credential = self.parts.broker.credential(caller, module.name())?;
+        if let (None, Some(auth)) = (&credential, module.auth().filter(|auth| !auth.optional)) {
+            return Err(Error::new(Code::NotConnected, format!("{} is not connected", module.title()))
+                .with_hint(format!("Set {} and start MCPist again.", auth.env.join(" and "))));
+        }
+        let base_url = credential
+            .as_ref()
+            .and_then(|credential| credential.base_url.as_deref())
+            .or_else(|| self.parts.base_urls.get(module.name()).map(String::as_str))
+            .unwrap_or_else(|| module.base_url());
+        let invocation = Invocation { module, tool, arguments, credential: credential.as_ref(), base_url, deadline, cancelled, trace_parent };
+        invoke(&self.parts.upstream, invocation)
+    }
+}

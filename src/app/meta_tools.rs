@@ -1,0 +1,126 @@
+//! The tools that stand for all others, so that a client's context stays small: `get_module_schema` and `call`.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::Visible;
+use crate::error::Error;
+use crate::mcp::handler::{Item, ToolResult};
+use crate::mcp::message::Object;
+use crate::modules::Tool;
+
+pub(super) const SCHEMA: &str = "get_module_schema";
+pub(super) const CALL: &str = "call";
+
+/// The definitions, for a caller who sees these modules.
+pub(super) fn definitions(modules: &[String]) -> Vec<Arc<Item>> {
+    let modules = if modules.is_empty() { "none".to_owned() } else { modules.join(", ") };
+    let definitions = [
+        json!({
+            "name": SCHEMA,
+            "title": "Get a module's tools",
+            "description": format!(
+                "List the tools of modules, with parameters. Use it before the first call to a module; without arguments it lists the modules. Modules: {modules}."
+            ),
+            "inputSchema": {
+                "type": "object",
+                "properties": {
+                    "modules": {"type": "array", "items": {"type": "string"}, "description": "Modules to list."},
+                    "tools": {"type": "array", "items": {"type": "string"}, "description": "Only these tools."}
+                },
+                "additionalProperties": false
+            },
+            "annotations": {"readOnlyHint": true, "openWorldHint": false}
+        }),
+        json!({
+            "name": CALL,
+            "title": "Call a tool",
+            "description": "Call one tool of a module. Its parameters are in get_module_schema.",
+            "inputSchema": {
+                "type": "object",
+                "properties": {
+                    "module": {"type": "string", "description": "Module, such as \"github\"."},
+                    "tool": {"type": "string", "description": "Tool of the module, such as \"list_issues\"."},
+                    "params": {"type": "object", "description": "The tool's parameters."}
+                },
+                "required": ["module", "tool"],
+                "additionalProperties": false
+            },
+            "annotations": {"readOnlyHint": false, "destructiveHint": true, "openWorldHint": true}
+        }),
+    ];
+    definitions.iter().map(|definition| Arc::new(Item::new(definition))).collect()
+}
+
+/// Runs `get_module_schema`.
+pub(super) fn schema(visible: &Visible<'_>, arguments: &Object) -> Result<ToolResult, Error> {
+    refuse_unknown(arguments, &["modules", "tools"])?;
+    let (modules, tools) = (names(arguments, "modules")?, names(arguments, "tools")?);
+    let listed: Vec<Value> = match modules {
+        None => visible
+            .modules()
+            .map(|module| json!({"module": module.name(), "description": module.description(), "tools": visible.tools_of(module).count()}))
+            .collect(),
+        Some(modules) => modules
+            .iter()
+            .map(|name| {
+                let module = visible.module(name)?;
+                let tools: Vec<&Tool> = match &tools {
+                    None => visible.tools_of(module).collect(),
+                    Some(tools) => tools.iter().map(|tool| Ok(visible.tool(name, tool)?.1)).collect::<Result<_, Error>>()?,
+                };
+                let tools: Vec<Value> = tools
+                    .into_iter()
+                    .map(|tool| {
+                        let mut published = tool.published();
+                        // Inside its module a tool goes by its short name: the prefix would cost tokens on every line.
+                        published["name"] = json!(tool.name());
+                        published
+                    })
+                    .collect();
+                Ok(json!({"module": module.name(), "description": module.description(), "tools": tools}))
+            })
+            .collect::<Result<_, Error>>()?,
+    };
+    Ok(ToolResult::text(json!({"modules": listed}).to_string()))
+}
+
+/// Reads the arguments of `call`: module, tool and the tool's own arguments.
+pub(super) fn call_arguments(mut arguments: Object) -> Result<(String, String, Object), Error> {
+    refuse_unknown(&arguments, &["module", "tool", "params"])?;
+    let mut text = |name: &str| match arguments.remove(name) {
+        Some(Value::String(text)) => Ok(text),
+        Some(other) => Err(Error::invalid_params(format!("{name} must be a string, not {other}"))),
+        None => Err(Error::invalid_params(format!("{name} is missing"))
+            .with_hint("call takes {\"module\": \"github\", \"tool\": \"get_repository\", \"params\": {…}}.")),
+    };
+    let (module, tool) = (text("module")?, text("tool")?);
+    let params = match arguments.remove("params") {
+        None | Some(Value::Null) => Object::new(),
+        Some(Value::Object(params)) => params,
+        // Some models write an object as a string of JSON.
+        Some(Value::String(text)) => serde_json::from_str(&text)
+            .map_err(|error| Error::invalid_params(format!("params must be an object; as a string it is not the JSON of one: {error}")))?,
+        Some(_) => return Err(Error::invalid_params("params must be an object").with_hint("Send the tool's parameters by name.")),
+    };
+    Ok((module, tool, params))
+}
+
+fn names(arguments: &Object, name: &str) -> Result<Option<Vec<String>>, Error> {
+    let wrong = || Error::invalid_params(format!("{name} must be an array of strings")).with_hint(format!("Such as {{\"{name}\": [\"github\"]}}."));
+    match arguments.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        // Some models write a lone name, or an array as a string of JSON.
+        Some(Value::String(text)) => Ok(Some(serde_json::from_str(text).unwrap_or_else(|_| vec![text.clone()]))),
+        Some(Value::Array(entries)) => entries.iter().map(|entry| entry.as_str().map(str::to_owned).ok_or_else(wrong)).collect::<Result<_, _>>().map(Some),
+        Some(_) => Err(wrong()),
+    }
+}
+
+fn refuse_unknown(arguments: &Object, known: &[&str]) -> Result<(), Error> {
+    match arguments.keys().find(|name| !known.contains(&name.as_str())) {
+        Some(name) => Err(Error::invalid_params(format!("argument {name:?} does not exist")).with_hint(format!("Known: {}.", known.join(", ")))),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,198 @@
+//! The product: modules behind the protocol, through the three questions (who, what, with which credential).
+
+mod execute;
+mod meta_tools;
+mod render;
+mod site;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::broker::Broker;
+use crate::error::{Code, Error};
+use crate::mcp::call::Call;
+use crate::mcp::context::Context;
+use crate::mcp::handler::{About, Capabilities, Handler, Interruption, Item, ToolResult};
+use crate::mcp::message::Object;
+use crate::modules::{Module, Registry, Tool};
+use crate::sieve::{Permissions, Sieve};
+use crate::upstream::Upstream;
+
+pub use execute::Execution;
+pub use render::{Format, render};
+pub use site::{CLIENTS, Client, ProductSite, version};
+
+/// The parts that the product is made of.
+pub struct Parts {
+    /// The modules.
+    pub registry: Arc<Registry>,
+    /// What a caller may use.
+    pub sieve: Arc<dyn Sieve>,
+    /// With which credential.
+    pub broker: Arc<dyn Broker>,
+    /// The HTTP client.
+    pub upstream: Upstream,
+    /// Base URLs that replace those of the module files.
+    pub base_urls: HashMap<String, String>,
+}
+
+/// The product.
+pub struct App {
+    parts: Parts,
+    about: About,
+    /// Every tool's definition, ready to be published, in the order of the files.
+    published: HashMap<String, Arc<Item>>,
+    /// The meta-tools for each set of modules that some caller sees.
+    meta_tools: Mutex<HashMap<Vec<String>, Vec<Arc<Item>>>>,
+}
+
+/// How a model should use the server.
+const INSTRUCTIONS: &str = "MCPist reaches the user's own services through modules. Call get_module_schema to see a module's tools and \
+their parameters before the first use, then call with module, tool and params. Lists come one page a call: pass next_cursor as cursor to go on.";
+
+impl App {
+    /// Puts the parts together.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        let published = parts
+            .registry
+            .modules()
+            .iter()
+            .flat_map(Module::tools)
+            .map(|tool| (tool.published_name().to_owned(), Arc::new(Item::new(&tool.published()))))
+            .collect();
+        let about = About {
+            name: "mcpist".to_owned(),
+            title: "MCPist".to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            instructions: Some(INSTRUCTIONS.to_owned()),
+        };
+        Self { parts, about, published, meta_tools: Mutex::default() }
+    }
+
+    /// The modules.
+    #[must_use]
+    pub fn registry(&self) -> &Registry {
+        &self.parts.registry
+    }
+
+    /// The parts.
+    #[must_use]
+    pub const fn parts(&self) -> &Parts {
+        &self.parts
+    }
+
+    /// What the caller of a request sees: one place for every way to a tool, so that none shows more than another.
+    fn visible(&self, context: &Context) -> Result<Visible<'_>, Error> {
+        let permissions = self.parts.sieve.permissions(&context.caller)?;
+        Ok(Visible { app: self, permissions, module: context.view.module.clone(), read_only: context.view.read_only })
+    }
+}
+
+/// The tools that exist for one caller through one view.
+struct Visible<'a> {
+    app: &'a App,
+    permissions: Arc<Permissions>,
+    module: Option<String>,
+    read_only: bool,
+}
+
+impl<'a> Visible<'a> {
+    fn includes(&self, module: &Module, tool: &Tool) -> bool {
+        self.module.as_deref().is_none_or(|name| name == module.name())
+            && (tool.is_read_only() || !self.read_only)
+            && self.permissions.allow(tool.published_name())
+    }
+
+    fn tools_of(&self, module: &'a Module) -> impl Iterator<Item = &'a Tool> {
+        module.tools().iter().filter(|tool| self.includes(module, tool))
+    }
+
+    fn modules(&self) -> impl Iterator<Item = &'a Module> {
+        self.app.registry().modules().iter().filter(|module| self.tools_of(module).next().is_some())
+    }
+
+    fn module(&self, name: &str) -> Result<&'a Module, Error> {
+        self.modules().find(|module| module.name() == name).ok_or_else(|| {
+            let names: Vec<_> = self.modules().map(Module::name).collect();
+            let hint = if names.is_empty() { "No module is permitted here.".to_owned() } else { format!("Modules: {}.", names.join(", ")) };
+            Error::new(Code::NotFound, format!("module {name:?} does not exist")).with_hint(hint)
+        })
+    }
+
+    /// A tool by module and name, with or without the module's prefix.
+    fn tool(&self, module: &str, name: &str) -> Result<(&'a Module, &'a Tool), Error> {
+        let module = self.module(module)?;
+        self.tools_of(module).find(|tool| tool.name() == name || tool.published_name() == name).map(|tool| (module, tool)).ok_or_else(|| {
+            let names: Vec<_> = self.tools_of(module).map(Tool::name).collect();
+            let hint = match crate::modules::nearest(name, &names) {
+                Some(near) => format!("Did you mean {near:?}?"),
+                None => format!("get_module_schema with {{\"modules\": [{:?}]}} lists its tools.", module.name()),
+            };
+            Error::new(Code::NotFound, format!("module {:?} has no tool {name:?}", module.name())).with_hint(hint)
+        })
+    }
+
+    /// A tool that is published by itself.
+    fn published(&self, name: &str) -> Option<(&'a Module, &'a Tool)> {
+        self.modules().find_map(|module| Some((module, self.tools_of(module).find(|tool| tool.published_name() == name)?)))
+    }
+}
+
+impl Handler for App {
+    fn about(&self) -> &About {
+        &self.about
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::default()
+    }
+
+    fn tools(&self, context: &Context) -> Result<Vec<Arc<Item>>, Error> {
+        let visible = self.visible(context)?;
+        let item = |tool: &Tool| self.published.get(tool.published_name()).cloned();
+        if context.view.direct {
+            return Ok(visible.modules().flat_map(|module| visible.tools_of(module)).filter_map(item).collect());
+        }
+        let names: Vec<String> = visible.modules().map(|module| module.name().to_owned()).collect();
+        let mut items = {
+            let mut known = self.meta_tools.lock().unwrap_or_else(PoisonError::into_inner);
+            known.entry(names).or_insert_with_key(|names| meta_tools::definitions(names)).clone()
+        };
+        items.extend(context.view.pinned.iter().filter_map(|name| visible.published(name)).filter_map(|(_, tool)| item(tool)));
+        Ok(items)
+    }
+
+    fn call_tool(&self, call: &Call<'_>, name: &str, arguments: Object) -> Result<ToolResult, Interruption> {
+        let context = call.context();
+        let visible = self.visible(context)?;
+        let outcome = match name {
+            meta_tools::SCHEMA if !context.view.direct => meta_tools::schema(&visible, &arguments),
+            meta_tools::CALL if !context.view.direct => meta_tools::call_arguments(arguments)
+                .and_then(|(module, tool, params)| Ok((visible.tool(&module, &tool)?, params)))
+                .and_then(|((module, tool), params)| self.run(call, module, tool, params)),
+            name => match visible.published(name).filter(|_| context.view.direct || context.view.pinned.iter().any(|pinned| pinned == name)) {
+                Some((module, tool)) => self.run(call, module, tool, arguments),
+                None => return Err(Error::invalid_params(format!("unknown tool {name:?}")).with_hint("tools/list names those that exist.").into()),
+            },
+        };
+        Ok(outcome.unwrap_or_else(|error| ToolResult::failure(&error)))
+    }
+}
+
+impl App {
+    fn run(&self, call: &Call<'_>, module: &Module, tool: &Tool, arguments: Object) -> Result<ToolResult, Error> {
+        let context = call.context();
+        let execution = Execution {
+            caller: &context.caller,
+            module,
+            tool,
+            arguments,
+            client: context.client.as_ref(),
+            cancelled: &|| call.cancelled(),
+            trace_parent: call.trace_parent(),
+        };
+        let value = self.execute(execution)?;
+        Ok(render(value, if context.view.json { Format::Json } else { Format::Toon }))
+    }
+}

@@ -1,0 +1,110 @@
+//! The result of a tool as a model reads it: TOON, text or JSON, within the output budget.
+
+use serde_json::{Value, json};
+
+use crate::mcp::handler::ToolResult;
+use crate::toon;
+
+/// The most characters of a result: some 15,000 tokens, which is what a client can take at once (DESIGN §8).
+const BUDGET: usize = 60_000;
+
+/// How results are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// TOON for data, text as it is.
+    Toon,
+    /// JSON, with `structuredContent`.
+    Json,
+}
+
+/// Writes a result, cut to the budget: a list at a record, a text at a line, each saying how to go on.
+#[must_use]
+pub fn render(value: Value, format: Format) -> ToolResult {
+    let write = |value: &Value| match format {
+        Format::Toon => toon::encode(value),
+        Format::Json => value.to_string(),
+    };
+    let value = match value {
+        Value::String(text) if format == Format::Toon => return ToolResult::text(cut_text(text)),
+        Value::String(text) => json!({"text": cut_text(text)}),
+        data => data,
+    };
+    let (value, text) = match write(&value) {
+        text if text.len() <= BUDGET => (value, text),
+        _ => {
+            let value = cut_list(value, &write);
+            let text = cut_text(write(&value));
+            (value, text)
+        }
+    };
+    let structured = (format == Format::Json).then_some(value);
+    ToolResult { structured, ..ToolResult::text(text) }
+}
+
+/// Keeps as many records as fit, found by halving; the last page's cursor goes, because it would skip the records that were cut.
+fn cut_list(value: Value, write: &dyn Fn(&Value) -> String) -> Value {
+    let Some(items) = value.get("items").and_then(Value::as_array) else { return value };
+    let total = items.len();
+    let with = |count: usize| {
+        let mut cut = value.clone();
+        cut["items"].as_array_mut().expect("it was an array above").truncate(count);
+        cut.as_object_mut().expect("it has items").shift_remove("next_cursor");
+        cut["cut"] = json!(format!(
+            "{count} of the page's {total} records fit; call again with limit {count} to page through them, or name the fields you need"
+        ));
+        cut
+    };
+    let (mut fits, mut too_many) = (0, total);
+    while too_many - fits > 1 {
+        let middle = usize::midpoint(fits, too_many);
+        if write(&with(middle)).len() <= BUDGET { fits = middle } else { too_many = middle }
+    }
+    with(fits)
+}
+
+fn cut_text(mut text: String) -> String {
+    if text.len() <= BUDGET {
+        return text;
+    }
+    let total = text.len();
+    let end = (0..=BUDGET).rev().find(|end| text.is_char_boundary(*end)).unwrap_or_default();
+    let end = text[..end].rfind('\n').unwrap_or(end);
+    text.truncate(end);
+    text.push_str(&format!("\n[cut: {end} of {total} bytes; ask for less with head, tail, fields or a smaller limit]"));
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(result: &ToolResult) -> &str {
+        result.content[0]["text"].as_str().unwrap()
+    }
+
+    #[test]
+    fn data_is_toon_and_text_stays_text() {
+        assert_eq!(text(&render(json!({"items": [{"a": 1, "b": "x"}, {"a": 2, "b": "y"}]}), Format::Toon)), "items[2]{a,b}:\n  1,x\n  2,y");
+        assert_eq!(text(&render(json!("a: b"), Format::Toon)), "a: b");
+        let json = render(json!({"a": 1}), Format::Json);
+        assert_eq!((text(&json), json.structured.clone()), (r#"{"a":1}"#, Some(json!({"a": 1}))));
+    }
+
+    #[test]
+    fn a_list_over_the_budget_is_cut_at_a_record_and_says_how_to_go_on() {
+        let items: Vec<Value> = (0..1_000).map(|number| json!({"number": number, "text": "x".repeat(200)})).collect();
+        let result = render(json!({"items": items, "next_cursor": "c"}), Format::Toon);
+        let text = text(&result);
+        assert!(text.len() <= BUDGET && text.len() > BUDGET / 2, "{}", text.len());
+        assert!(text.contains("of the page's 1000 records fit") && !text.contains("next_cursor"), "{}", &text[text.len() - 300..]);
+        assert!(!text.contains("[cut:"));
+    }
+
+    #[test]
+    fn a_text_over_the_budget_is_cut_at_a_line() {
+        let result = render(json!("é line\n".repeat(20_000)), Format::Toon);
+        let text = text(&result);
+        assert!(text.len() < BUDGET + 200);
+        assert!(text.contains("é line\n[cut: "), "{}", &text[text.len() - 200..]);
+    }
+}

@@ -1,0 +1,132 @@
+//! What the product shows beside the protocol: the page for people, the version.
+
+use std::fmt::Write;
+
+use serde_json::{Value, json};
+
+use super::App;
+use crate::auth::Caller;
+use crate::error::Error;
+use crate::http::Site;
+use crate::mcp::version::Version;
+use crate::modules::Module;
+
+/// A client program, and what its user pastes where; `{url}` stands for the endpoint.
+pub struct Client {
+    /// The program's name.
+    pub name: &'static str,
+    /// Where the text goes.
+    pub place: &'static str,
+    /// The text.
+    pub text: &'static str,
+}
+
+/// How to connect each client: the one list for the page and for what `serve` prints.
+pub const CLIENTS: &[Client] = &[
+    Client { name: "Claude Code", place: "in a terminal", text: "claude mcp add --transport http mcpist {url}" },
+    Client {
+        name: "Claude Desktop",
+        place: "in claude_desktop_config.json",
+        text: r#"{"mcpServers": {"mcpist": {"command": "mcpist", "args": ["stdio"]}}}"#,
+    },
+    Client { name: "Cursor", place: "in ~/.cursor/mcp.json", text: r#"{"mcpServers": {"mcpist": {"url": "{url}"}}}"# },
+    Client { name: "VS Code", place: "in a terminal", text: r#"code --add-mcp '{"name": "mcpist", "type": "http", "url": "{url}"}'"# },
+    Client { name: "Codex", place: "in ~/.codex/config.toml", text: "[mcp_servers.mcpist]\nurl = \"{url}\"" },
+    Client { name: "Anything else", place: "as a Streamable HTTP server", text: "{url}" },
+];
+
+/// The product's site: the app and the address that clients reach it under.
+pub struct ProductSite {
+    app: std::sync::Arc<App>,
+    url: String,
+}
+
+impl ProductSite {
+    /// The site of `app`, whose MCP endpoint clients reach at `url`.
+    #[must_use]
+    pub const fn new(app: std::sync::Arc<App>, url: String) -> Self {
+        Self { app, url }
+    }
+}
+
+/// What `/api/version` and `mcpist --version` tell.
+#[must_use]
+pub fn version(modules: &[Module]) -> Value {
+    let modules: Vec<Value> =
+        modules.iter().map(|module| json!({"module": module.name(), "api_version": module.api_version(), "tools": module.tools().len()})).collect();
+    json!({
+        "name": "mcpist",
+        "version": env!("CARGO_PKG_VERSION"),
+        "commit": option_env!("MCPIST_COMMIT").unwrap_or("unknown"),
+        "protocol_versions": Version::ALL.map(Version::as_str),
+        "modules": modules,
+    })
+}
+
+impl Site for ProductSite {
+    fn has_module(&self, module: &str) -> bool {
+        self.app.registry().module(module).is_some()
+    }
+
+    fn page(&self) -> String {
+        let mut clients = String::new();
+        for client in CLIENTS {
+            let text = escape(&client.text.replace("{url}", &self.url));
+            let _ = write!(
+                clients,
+                "<section><h3>{}</h3><p>{}</p><div class=\"copy\"><pre>{text}</pre><button type=\"button\">Copy</button></div></section>\n",
+                escape(client.name),
+                escape(client.place)
+            );
+        }
+        let mut modules = String::new();
+        for module in self.app.registry().modules() {
+            let _ = writeln!(
+                modules,
+                "<tr><th scope=\"row\">{}</th><td>{}</td><td>{}</td><td>{}</td></tr>",
+                escape(module.name()),
+                escape(module.description()),
+                module.tools().len(),
+                escape(&self.state(module))
+            );
+        }
+        include_str!("page.html")
+            .replace("{{url}}", &escape(&self.url))
+            .replace("{{version}}", env!("CARGO_PKG_VERSION"))
+            .replace("{{protocol}}", &Version::ALL.map(Version::as_str).join(", "))
+            .replace("{{clients}}", &clients)
+            .replace("{{modules}}", &modules)
+    }
+
+    fn version(&self) -> Value {
+        version(self.app.registry().modules())
+    }
+
+    fn ready(&self) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+impl ProductSite {
+    fn state(&self, module: &Module) -> String {
+        self.app.connection_state(module, &Caller::local())
+    }
+}
+
+impl App {
+    /// Whether a module can be used now, in words: never the credential itself.
+    #[must_use]
+    pub fn connection_state(&self, module: &Module, caller: &Caller) -> String {
+        let connected = self.parts.broker.credential(caller, module.name()).is_ok_and(|credential| credential.is_some());
+        match module.auth() {
+            None => "open to everyone".to_owned(),
+            Some(_) if connected => "connected".to_owned(),
+            Some(auth) if auth.optional => format!("public data only; set {} for the rest", auth.env.join(" and ")),
+            Some(auth) => format!("not connected; set {}", auth.env.join(" and ")),
+        }
+    }
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}

@@ -1,0 +1,54 @@
+//! `mcpist check`: is everything right, and what to do where it is not.
+
+use std::time::{Duration, Instant};
+
+use super::{Stop, setup};
+use crate::app::App;
+use crate::auth::Caller;
+use crate::config::Flags;
+use crate::error::Error;
+use crate::modules::Module;
+use crate::telemetry::log::Output;
+use crate::upstream::{HeaderMap, Method, UpstreamRequest};
+
+/// How long one service may take to answer.
+const PATIENCE: Duration = Duration::from_secs(8);
+
+pub(super) fn run() -> Result<(), Stop> {
+    // A wrong variable stops here, with all of them named.
+    let setup::Local { config, app, .. } = setup::local(&Flags::default(), Output::Stderr)?;
+    println!("ok    configuration: local mode, would listen on {}", config.address);
+    if let Some(path) = &config.policy {
+        println!("ok    policy file: {}", path.display());
+    }
+    let mut failed = false;
+    for module in app.registry().modules() {
+        println!("ok    {}: {}", module.name(), app.connection_state(module, &Caller::local()));
+        match reach(&app, module) {
+            Ok(status) => println!("ok    {}: {} answers (HTTP {status})", module.name(), base_url(&app, module)),
+            Err(error) => {
+                failed = true;
+                println!("FAIL  {}: {} cannot be reached: {error}", module.name(), base_url(&app, module));
+            }
+        }
+    }
+    if failed { Err(Stop::Told) } else { Ok(()) }
+}
+
+fn base_url<'a>(app: &'a App, module: &'a Module) -> &'a str {
+    app.parts().base_urls.get(module.name()).map_or_else(|| module.base_url(), String::as_str)
+}
+
+/// The status that the service answers with; any will do. No credential is sent.
+fn reach(app: &App, module: &Module) -> Result<u16, Error> {
+    let request = UpstreamRequest {
+        service: module.title(),
+        method: Method::Head,
+        url: base_url(app, module),
+        headers: &HeaderMap::new(),
+        body: None,
+        credential: None,
+        trace_parent: None,
+    };
+    app.parts().upstream.send(&request, Instant::now() + PATIENCE, &|| false).map(|answer| answer.status)
+}

@@ -1,0 +1,18 @@
+//! `mcpist health`: asks a server on this machine whether it is well; a scratch image has no curl.
+
+use std::time::Duration;
+
+use super::Stop;
+use crate::config::{Config, Flags, process_environment};
+
+/// How long the server may take.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+pub(super) fn run(port: Option<u16>) -> Result<(), Stop> {
+    let config = Config::load(&Flags { port, bind: None }, &process_environment)?;
+    let url = format!("http://127.0.0.1:{}/health", config.address.port());
+    let agent: ureq::Agent = ureq::Agent::config_builder().timeout_global(Some(PATIENCE)).proxy(None).build().into();
+    agent.get(&url).call().map_err(|error| Stop::Failed(format!("{url}: {error}")))?;
+    println!("ok");
+    Ok(())
+}

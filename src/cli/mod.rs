@@ -1,0 +1,220 @@
+//! The command line: one file a command. Data goes to stdout, everything else to stderr.
+
+mod api_versions;
+mod call;
+mod check;
+mod health;
+mod serve;
+mod setup;
+mod stdio;
+mod tools;
+
+use std::net::IpAddr;
+use std::process::ExitCode;
+
+use argh::FromArgs;
+
+use crate::config::{Finding, Flags};
+
+/// Exit code of a command that was called wrongly.
+const WRONG_USAGE: u8 = 2;
+
+/// One MCP endpoint for your own services: Notion, GitHub, Jira and any REST API.
+///
+/// Without a command, the server starts.
+#[derive(FromArgs)]
+#[argh(
+    example = "Start the server on this machine:\n  {command_name}\n  {command_name} serve --port 9000",
+    example = "Use it from the shell:\n  {command_name} call github get_repository '{{\"owner\":\"rust-lang\",\"repo\":\"rust\"}}'",
+    example = "Let a client start it:\n  {command_name} stdio",
+    note = "Environment: GITHUB_TOKEN and the like connect services; MCPIST_POLICY, MCPIST_MODULES_DIR, MCPIST_LOG and limits are in the README.",
+    error_code(0, "done"),
+    error_code(1, "failed"),
+    error_code(2, "wrong usage")
+)]
+struct Arguments {
+    /// print the version
+    #[argh(switch)]
+    version: bool,
+
+    #[argh(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(FromArgs)]
+#[argh(subcommand)]
+enum Command {
+    Serve(Serve),
+    Stdio(Stdio),
+    Tools(Tools),
+    Call(Call),
+    Check(Check),
+    Health(Health),
+    ApiVersions(ApiVersions),
+}
+
+/// Start the server (the default command).
+#[derive(FromArgs, Default)]
+#[argh(subcommand, name = "serve")]
+struct Serve {
+    /// port to listen on (default 8088, or PORT; 0 picks a free one)
+    #[argh(option)]
+    port: Option<u16>,
+
+    /// address to listen on (default 127.0.0.1)
+    #[argh(option)]
+    bind: Option<IpAddr>,
+}
+
+/// Serve one client over standard input and output.
+#[derive(FromArgs)]
+#[argh(subcommand, name = "stdio")]
+struct Stdio {
+    /// publish every tool by itself instead of the two that stand for all
+    #[argh(switch)]
+    direct: bool,
+
+    /// publish only tools that change nothing
+    #[argh(switch)]
+    readonly: bool,
+}
+
+/// List the modules, or the tools of one.
+#[derive(FromArgs)]
+#[argh(subcommand, name = "tools")]
+struct Tools {
+    /// the module whose tools are listed
+    #[argh(positional)]
+    module: Option<String>,
+
+    /// print the definitions as JSON
+    #[argh(switch)]
+    json: bool,
+}
+
+/// Call one tool and print its result.
+#[derive(FromArgs)]
+#[argh(
+    subcommand,
+    name = "call",
+    example = "{command_name} github list_issues '{{\"owner\":\"rust-lang\",\"repo\":\"rust\",\"limit\":5}}'",
+    example = "echo '{{\"query\":\"mcp server\"}}' | {command_name} github search_repositories -"
+)]
+struct Call {
+    /// the module, such as github
+    #[argh(positional)]
+    module: String,
+
+    /// the tool, such as get_repository
+    #[argh(positional)]
+    tool: String,
+
+    /// its parameters as a JSON object; - reads them from standard input
+    #[argh(positional)]
+    params: Option<String>,
+
+    /// print the result as JSON instead of TOON
+    #[argh(switch)]
+    json: bool,
+}
+
+/// Check the configuration and whether the services can be reached.
+#[derive(FromArgs)]
+#[argh(subcommand, name = "check")]
+struct Check {}
+
+/// Ask a running server on this machine whether it is well (for a container's health check).
+#[derive(FromArgs)]
+#[argh(subcommand, name = "health")]
+struct Health {
+    /// port that the server listens on (default 8088, or PORT)
+    #[argh(option)]
+    port: Option<u16>,
+}
+
+/// List the API version of every module.
+#[derive(FromArgs)]
+#[argh(subcommand, name = "api-versions")]
+struct ApiVersions {
+    /// ask the services, without a credential, whether there are newer ones
+    #[argh(switch)]
+    check: bool,
+}
+
+/// Runs the command that `arguments` (without the program's name) ask for.
+#[must_use]
+pub fn run(arguments: &[String]) -> ExitCode {
+    let mut arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    // `mcpist --port 9000` is `mcpist serve --port 9000`.
+    if arguments.first().is_some_and(|first| first.starts_with("--port") || first.starts_with("--bind")) {
+        arguments.insert(0, "serve");
+    }
+    let parsed = match Arguments::from_args(&["mcpist"], &arguments) {
+        Ok(parsed) => parsed,
+        Err(exit) if exit.status.is_ok() => {
+            println!("{}", exit.output.trim_end());
+            return ExitCode::SUCCESS;
+        }
+        Err(exit) => {
+            eprintln!("{}\nRun mcpist --help for the commands.", exit.output.trim_end());
+            return ExitCode::from(WRONG_USAGE);
+        }
+    };
+    if parsed.version {
+        println!("mcpist {} ({})", env!("CARGO_PKG_VERSION"), option_env!("MCPIST_COMMIT").unwrap_or("unknown commit"));
+        return ExitCode::SUCCESS;
+    }
+    let done = match parsed.command.unwrap_or(Command::Serve(Serve::default())) {
+        Command::Serve(Serve { port, bind }) => serve::run(&Flags { port, bind }),
+        Command::Stdio(Stdio { direct, readonly }) => stdio::run(direct, readonly),
+        Command::Tools(Tools { module, json }) => tools::run(module.as_deref(), json),
+        Command::Call(Call { module, tool, params, json }) => call::run(&module, &tool, params.as_deref(), json),
+        Command::Check(Check {}) => check::run(),
+        Command::Health(Health { port }) => health::run(port),
+        Command::ApiVersions(ApiVersions { check }) => api_versions::run(check),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Stop::WrongUsage(message)) => {
+            eprintln!("mcpist: {message}");
+            ExitCode::from(WRONG_USAGE)
+        }
+        Err(Stop::Failed(message)) => {
+            eprintln!("mcpist: {message}");
+            ExitCode::FAILURE
+        }
+        Err(Stop::Findings(findings)) => {
+            eprintln!("mcpist: the configuration has {} to mend:", if findings.len() == 1 { "one thing" } else { "things" });
+            for finding in findings {
+                eprintln!("  {finding}");
+            }
+            ExitCode::FAILURE
+        }
+        // The command has told everything already.
+        Err(Stop::Told) => ExitCode::FAILURE,
+    }
+}
+
+/// Why a command did not end well.
+enum Stop {
+    /// It was called wrongly.
+    WrongUsage(String),
+    /// It failed.
+    Failed(String),
+    /// The configuration is wrong.
+    Findings(Vec<Finding>),
+    /// It failed and has said so.
+    Told,
+}
+
+impl From<Vec<Finding>> for Stop {
+    fn from(findings: Vec<Finding>) -> Self {
+        Self::Findings(findings)
+    }
+}
+
+impl From<std::io::Error> for Stop {
+    fn from(error: std::io::Error) -> Self {
+        Self::Failed(error.to_string())
+    }
+}

@@ -1,0 +1,110 @@
+//! `mcpist serve`: the server.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use nix::sys::signal::{SigSet, Signal};
+
+use super::{Stop, setup};
+use crate::app::{App, CLIENTS, ProductSite};
+use crate::auth::{self, Caller};
+use crate::config::Flags;
+use crate::http::{Origins, Router, Server, Shutdown};
+use crate::mcp;
+use crate::mcp::seal::Seal;
+use crate::mcp::subscriptions::{Change, Hub};
+use crate::sieve;
+use crate::telemetry::log::Output;
+
+/// How often the policy file is looked at.
+const POLICY_CHECK: Duration = Duration::from_secs(2);
+
+pub(super) fn run(flags: &Flags) -> Result<(), Stop> {
+    // Blocked before any thread starts, so that all of them inherit it and only `end_on_signals` sees the signals.
+    let signals = SigSet::from_iter([Signal::SIGTERM, Signal::SIGINT]);
+    signals.thread_block().map_err(|error| Stop::Failed(format!("signals cannot be blocked: {error}")))?;
+
+    let setup::Local { config, app, sieve } = setup::local(flags, Output::Stdout)?;
+    let front_door = Server::bind(config.address, config.limits).map_err(|error| cannot_listen(config.address, &error))?;
+    let url = format!("http://{}/mcp", front_door.address());
+    let hub = Arc::new(Hub::default());
+    let seal = config.seal_secret.map_or_else(Seal::random, |secret| Seal::from_secret(secret.expose().as_bytes()));
+    let server = Arc::new(mcp::Server::new(Arc::clone(&app) as Arc<dyn mcp::handler::Handler>, seal, Arc::clone(&hub)));
+    let site = Arc::new(ProductSite::new(Arc::clone(&app), url.clone()));
+    let router = Router::new(server, Arc::new(auth::Local), Origins::local(), site);
+
+    let shutdown = front_door.handle();
+    let closing = Arc::clone(&hub);
+    shutdown.on_begin(Box::new(move || closing.close()));
+    end_on_signals(signals, shutdown)?;
+    if let Some(policy) = config.policy {
+        follow_policy(policy, Arc::clone(&app), sieve, hub)?;
+    }
+    greet(&url, &app);
+    front_door.run(Arc::new(router))?;
+    log::info!("stopped");
+    Ok(())
+}
+
+fn cannot_listen(address: std::net::SocketAddr, error: &std::io::Error) -> Stop {
+    let hint = match error.kind() {
+        std::io::ErrorKind::AddrInUse => " Another program has the port; choose another with --port, or 0 for a free one.",
+        std::io::ErrorKind::PermissionDenied => " Ports below 1024 need privileges; choose a higher one with --port.",
+        _ => "",
+    };
+    Stop::Failed(format!("cannot listen on {address}: {error}.{hint}"))
+}
+
+/// What a person wants to know first: on stderr, so that stdout stays the log's.
+fn greet(url: &str, app: &App) {
+    let page = url.trim_end_matches("mcp");
+    eprintln!("MCPist {} listens on {url} (the page for people: {page})", env!("CARGO_PKG_VERSION"));
+    for module in app.registry().modules() {
+        eprintln!("  {:16} {:3} tools, {}", module.name(), module.tools().len(), app.connection_state(module, &Caller::local()));
+    }
+    if let Some(client) = CLIENTS.first() {
+        eprintln!("Connect {}: {}", client.name, client.text.replace("{url}", url));
+    }
+}
+
+/// The first signal drains, the second ends at once.
+fn end_on_signals(signals: SigSet, shutdown: Shutdown) -> Result<(), Stop> {
+    std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
+        if let Ok(signal) = signals.wait() {
+            log::info!(signal = signal.as_str(); "stopping: running requests may end, a second signal ends at once");
+            shutdown.begin();
+        }
+        if let Ok(signal) = signals.wait() {
+            // As a shell reports a program that the signal ended.
+            std::process::exit(128 + signal as i32);
+        }
+    })?;
+    Ok(())
+}
+
+/// Applies changes of the policy file while the server runs, and tells clients that their tools changed.
+fn follow_policy(path: PathBuf, app: Arc<App>, sieve: Arc<sieve::Local>, hub: Arc<Hub>) -> Result<(), Stop> {
+    let modified = |path: &PathBuf| -> Option<SystemTime> { std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok() };
+    std::thread::Builder::new().name("policy".to_owned()).spawn(move || {
+        let mut seen = modified(&path);
+        loop {
+            std::thread::sleep(POLICY_CHECK);
+            let now = modified(&path);
+            if now == seen {
+                continue;
+            }
+            seen = now;
+            match setup::policy(&path, app.registry()) {
+                Ok(permissions) if sieve.replace(permissions) => {
+                    log::info!("the policy file changed");
+                    hub.publish(&Change::Tools);
+                }
+                Ok(_) => {}
+                // What was permitted before stays so until the file is right again.
+                Err(finding) => log::error!("the changed policy file is not applied: {finding}"),
+            }
+        }
+    })?;
+    Ok(())
+}

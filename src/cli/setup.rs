@@ -1,0 +1,68 @@
+//! From the environment to the product: what every command that needs the modules does first.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::Stop;
+use crate::app::{App, Parts};
+use crate::broker;
+use crate::config::{Config, Finding, Flags, ModuleSettings, process_environment};
+use crate::modules::{Module, Registry};
+use crate::sieve::{self, Permissions, Policy, Subject};
+use crate::telemetry::log::{Output, start};
+use crate::upstream::{Upstream, UpstreamConfig};
+
+/// The product of local mode, and what it was made of.
+pub(super) struct Local {
+    pub config: Config,
+    pub app: Arc<App>,
+    pub sieve: Arc<sieve::Local>,
+}
+
+/// Builds the product of local mode, with its log on `output`.
+pub(super) fn local(flags: &Flags, output: Output) -> Result<Local, Stop> {
+    let config = Config::load(flags, &process_environment)?;
+    start(config.log_level, output);
+    let mut registry = Registry::built_in().map_err(|findings| Stop::Findings(findings.into_iter().map(broken_module).collect()))?;
+    if let Some(directory) = &config.modules_directory {
+        // A broken file is reported and skipped: the other modules go on.
+        for finding in registry.add_directory(directory) {
+            log::error!("module file skipped: {finding}");
+        }
+    }
+    let settings = ModuleSettings::load(registry.modules().iter(), &process_environment)?;
+    let permissions = match &config.policy {
+        None => Permissions::everything(),
+        Some(path) => policy(path, &registry).map_err(|finding| Stop::Findings(vec![finding]))?,
+    };
+    let sieve = Arc::new(sieve::Local::new(permissions));
+    let app = Arc::new(App::new(Parts {
+        registry: Arc::new(registry),
+        sieve: Arc::clone(&sieve) as Arc<dyn sieve::Sieve>,
+        broker: Arc::new(broker::Local::new(settings.credentials)),
+        upstream: Upstream::new(UpstreamConfig { proxy: config.proxy.clone(), ..UpstreamConfig::default() }),
+        base_urls: settings.base_urls,
+    }));
+    Ok(Local { config, app, sieve })
+}
+
+fn broken_module(finding: crate::modules::Finding) -> Finding {
+    Finding::new("built-in module", finding.to_string())
+}
+
+/// Reads the policy file.
+pub(super) fn policy(path: &Path, registry: &Registry) -> Result<Permissions, Finding> {
+    let finding = |message: String| Finding::new(format!("MCPIST_POLICY={}", path.display()), message);
+    let text = std::fs::read_to_string(path).map_err(|error| finding(error.to_string()))?;
+    let policy = Policy::parse(&text).map_err(finding)?;
+    let subjects: Vec<Subject> = registry.modules().iter().flat_map(|module| module.tools().iter().map(|tool| subject(module, tool))).collect();
+    // A misspelt denial would allow what it means to deny, so it stops the start.
+    match policy.unmatched(&subjects).as_slice() {
+        [] => Ok(policy.permissions(&subjects)),
+        unmatched => Err(finding(format!("no module or tool is named {}; mcpist tools lists them", unmatched.join(", ")))),
+    }
+}
+
+fn subject(module: &Module, tool: &crate::modules::Tool) -> Subject {
+    Subject { module: module.name().to_owned(), tool: tool.published_name().to_owned(), read_only: tool.is_read_only() }
+}

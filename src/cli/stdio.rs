@@ -1,0 +1,20 @@
+//! `mcpist stdio`: one client, over standard input and output.
+
+use std::io;
+use std::sync::Arc;
+
+use super::{Stop, setup};
+use crate::config::Flags;
+use crate::mcp;
+use crate::mcp::context::View;
+use crate::mcp::seal::Seal;
+use crate::mcp::subscriptions::Hub;
+use crate::telemetry::log::Output;
+
+pub(super) fn run(direct: bool, read_only: bool) -> Result<(), Stop> {
+    let setup::Local { app, .. } = setup::local(&Flags::default(), Output::Stderr)?;
+    let server = Arc::new(mcp::Server::new(app, Seal::random(), Arc::new(Hub::default())));
+    let view = View { direct, read_only, ..View::default() };
+    crate::stdio::run(&server, io::stdin().lock(), io::stdout(), view)?;
+    Ok(())
+}

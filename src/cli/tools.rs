@@ -1,0 +1,44 @@
+//! `mcpist tools`: the modules, or the tools of one.
+
+use serde_json::{Value, json};
+
+use super::{Stop, setup};
+use crate::auth::Caller;
+use crate::config::Flags;
+use crate::modules::{Module, Tool};
+use crate::telemetry::log::Output;
+
+pub(super) fn run(module: Option<&str>, as_json: bool) -> Result<(), Stop> {
+    let setup::Local { app, .. } = setup::local(&Flags::default(), Output::Stderr)?;
+    let modules = app.registry().modules();
+    let Some(name) = module else {
+        if as_json {
+            let all: Vec<Value> = modules.iter().map(definition).collect();
+            println!("{:#}", json!({"modules": all}));
+        } else {
+            for module in modules {
+                let state = app.connection_state(module, &Caller::local());
+                println!("{:16} {:3} tools  {}  [{state}]", module.name(), module.tools().len(), module.description());
+            }
+        }
+        return Ok(());
+    };
+    let module = app.registry().module(name).ok_or_else(|| {
+        let names: Vec<_> = modules.iter().map(Module::name).collect();
+        Stop::WrongUsage(format!("there is no module {name:?}; modules: {}", names.join(", ")))
+    })?;
+    if as_json {
+        println!("{:#}", definition(module));
+        return Ok(());
+    }
+    let width = module.tools().iter().map(|tool| tool.name().len()).max().unwrap_or_default();
+    for tool in module.tools() {
+        println!("{:width$}  {}", tool.name(), tool.description());
+    }
+    Ok(())
+}
+
+fn definition(module: &Module) -> Value {
+    let tools: Vec<Value> = module.tools().iter().map(Tool::published).collect();
+    json!({"module": module.name(), "description": module.description(), "tools": tools})
+}

@@ -1,0 +1,109 @@
+//! The log: readable on a terminal, one JSON object a line elsewhere (specification §5.1).
+//!
+//! Code logs through the `log` facade; fields of a line are its key-values, as in
+//! `log::info!(module = "github", duration_ms = 12; "Tool executed")`.
+
+use std::io::{self, IsTerminal, Write};
+
+use env_logger::fmt::Formatter;
+use env_logger::{Builder, Target};
+use log::kv::{self, Key, Value, VisitSource};
+use log::{LevelFilter, Record};
+use serde_json::{Map, Value as Json};
+
+use crate::time::rfc3339_now;
+
+/// Where the log goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Output {
+    /// The server's: a platform's log drain reads it there.
+    Stdout,
+    /// Every other command's: stdout is for its data.
+    Stderr,
+}
+
+/// Starts the log at `level`. Call once, before threads.
+pub fn start(level: LevelFilter, output: Output) {
+    let (readable, target) = match output {
+        Output::Stdout => (io::stdout().is_terminal(), Target::Stdout),
+        Output::Stderr => (io::stderr().is_terminal(), Target::Stderr),
+    };
+    // Libraries speak up only when something is wrong; their debugging would show request lines and headers.
+    let mut builder = Builder::new();
+    builder.filter_level(level.min(LevelFilter::Warn)).filter_module("mcpist", level).target(target);
+    if readable {
+        builder.format(write_readable);
+    } else {
+        builder.format(write_json);
+    }
+    // A second start (in tests) changes nothing.
+    let _ = builder.try_init();
+}
+
+fn write_json(formatter: &mut Formatter, record: &Record<'_>) -> io::Result<()> {
+    writeln!(formatter, "{}", json_line(record, &rfc3339_now()))
+}
+
+fn json_line(record: &Record<'_>, timestamp: &str) -> Json {
+    let mut line = Map::new();
+    line.insert("timestamp".to_owned(), Json::from(timestamp));
+    line.insert("level".to_owned(), Json::from(record.level().as_str().to_ascii_lowercase()));
+    line.insert("message".to_owned(), Json::from(record.args().to_string()));
+    line.extend(fields(record));
+    Json::Object(line)
+}
+
+fn write_readable(formatter: &mut Formatter, record: &Record<'_>) -> io::Result<()> {
+    let timestamp = rfc3339_now();
+    // Of the timestamp a person at the terminal needs the time of day.
+    let time = timestamp.get(11..19).unwrap_or(&timestamp);
+    write!(formatter, "{time} {:5} {}", record.level(), record.args())?;
+    for (name, value) in fields(record) {
+        match value {
+            Json::String(text) => write!(formatter, "  {name}={text}")?,
+            other => write!(formatter, "  {name}={other}")?,
+        }
+    }
+    writeln!(formatter)
+}
+
+fn fields(record: &Record<'_>) -> Map<String, Json> {
+    struct Collector(Map<String, Json>);
+    impl<'kvs> VisitSource<'kvs> for Collector {
+        fn visit_pair(&mut self, key: Key<'kvs>, value: Value<'kvs>) -> Result<(), kv::Error> {
+            let json = if let Some(flag) = value.to_bool() {
+                Json::from(flag)
+            } else if let Some(number) = value.to_i64() {
+                Json::from(number)
+            } else if let Some(number) = value.to_f64() {
+                Json::from(number)
+            } else {
+                Json::from(value.to_string())
+            };
+            self.0.insert(key.as_str().to_owned(), json);
+            Ok(())
+        }
+    }
+    let mut collector = Collector(Map::new());
+    // The collector never fails.
+    let _ = record.key_values().visit(&mut collector);
+    collector.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_one_json_object_with_the_fields_of_the_specification() {
+        let pairs = [("module", Value::from("notion")), ("duration_ms", Value::from(245)), ("success", Value::from(true))];
+        let record = Record::builder().level(log::Level::Info).args(format_args!("Tool executed")).key_values(&pairs).build();
+        assert_eq!(
+            json_line(&record, "2024-01-15T10:30:00Z").to_string(),
+            r#"{"timestamp":"2024-01-15T10:30:00Z","level":"info","message":"Tool executed","module":"notion","duration_ms":245,"success":true}"#
+        );
+        let args = "two\nlines \u{1b}[31m";
+        let record = Record::builder().level(log::Level::Warn).args(format_args!("two\nlines \u{1b}[31m")).build();
+        assert!(!json_line(&record, "").to_string().contains('\n'), "{args:?} stays on one line");
+    }
+}
