@@ -8,10 +8,9 @@ use std::time::Duration;
 
 use log::LevelFilter;
 
-use crate::broker::{Credential, Scheme};
+use crate::broker::Credential;
 use crate::http::Limits;
 use crate::modules::Module;
-use crate::modules::manifest::AuthKind;
 use crate::secret::Secret;
 
 /// The port when nothing says another: 8080 is taken on many machines, 8088 seldom (specification §2.1).
@@ -215,16 +214,16 @@ impl ModuleSettings {
     pub fn load<'a>(modules: impl Iterator<Item = &'a Module>, environment: Environment<'_>) -> Result<Self, Vec<Finding>> {
         let (mut settings, mut findings) = (Self::default(), Vec::new());
         for module in modules {
-            if let Some(variable) = module.base_url_env()
+            if let Some(variable) = &module.base_url_env
                 && let Some(url) = environment(variable)
             {
                 match checked_base_url(&url) {
-                    Ok(url) => drop(settings.base_urls.insert(module.name().to_owned(), url)),
-                    Err(message) => findings.push(Finding::new(variable, message)),
+                    Ok(url) => drop(settings.base_urls.insert(module.name.clone(), url)),
+                    Err(message) => findings.push(Finding::new(variable.clone(), message)),
                 }
             }
             match credential(module, environment) {
-                Ok(Some(credential)) => drop(settings.credentials.insert(module.name().to_owned(), credential)),
+                Ok(Some(credential)) => drop(settings.credentials.insert(module.name.clone(), credential)),
                 Ok(None) => {}
                 Err(finding) => findings.push(finding),
             }
@@ -248,7 +247,7 @@ fn checked_base_url(url: &str) -> Result<String, String> {
 
 /// The credential that a module's variables make; none when the first of them is unset.
 fn credential(module: &Module, environment: Environment<'_>) -> Result<Option<Credential>, Finding> {
-    let Some(auth) = module.auth() else { return Ok(None) };
+    let Some(auth) = &module.auth else { return Ok(None) };
     let values: Vec<Option<String>> = auth.env.iter().map(|name| environment(name)).collect();
     if values.iter().all(Option::is_none) {
         return Ok(None);
@@ -262,11 +261,7 @@ fn credential(module: &Module, environment: Environment<'_>) -> Result<Option<Cr
         }
         parts.push(value);
     }
-    let scheme = match auth.kind {
-        AuthKind::Bearer => Scheme::Bearer,
-        AuthKind::Basic => Scheme::Basic,
-    };
-    Ok(Some(Credential { scheme, secret: Secret::new(parts.join(":")), account: None, base_url: None }))
+    Ok(Some(Credential { scheme: auth.scheme, secret: Secret::new(parts.join(":")), account: None, base_url: None }))
 }
 
 #[cfg(test)]

@@ -173,10 +173,9 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.message)?;
         match &self.hint {
-            Some(hint) => write!(formatter, " {hint}"),
-            None => Ok(()),
+            Some(hint) => write!(formatter, "{}. {hint}", self.message.trim_end_matches('.')),
+            None => formatter.write_str(&self.message),
         }
     }
 }

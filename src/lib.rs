@@ -14,6 +14,7 @@ pub mod modules;
 pub mod secret;
 pub mod sieve;
 pub mod stdio;
+mod sync;
 pub mod telemetry;
 pub mod time;
 pub mod toon;

@@ -10,6 +10,7 @@ use crate::auth::Caller;
 use crate::mcp::Server;
 use crate::mcp::channel::{Channel, Outlet};
 use crate::mcp::context::View;
+use crate::sync::lock;
 
 /// The longest line; as the largest body over HTTP.
 const MAX_LINE: u64 = 4 * 1024 * 1024;
@@ -81,7 +82,7 @@ impl Outlet for Lines {
         let mut line = String::with_capacity(json.len() + 1);
         line.push_str(json);
         line.push('\n');
-        let mut output = self.0.lock().expect("writing does not panic");
+        let mut output = lock(&self.0);
         output.write_all(line.as_bytes()).and_then(|()| output.flush()).is_ok()
     }
 }
@@ -95,7 +96,7 @@ struct Running {
 
 impl Running {
     fn count(&self) -> MutexGuard<'_, usize> {
-        self.count.lock().expect("counting does not panic")
+        lock(&self.count)
     }
 
     /// Waits for a place and takes it.

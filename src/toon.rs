@@ -480,7 +480,7 @@ mod tests {
     fn a_list_item_starts_on_the_line_of_its_hyphen() {
         check(&[
             (r#"[1,{"a":1,"b":2},"x",[3,4]]"#, "[4]:\n  - 1\n  - a: 1\n    b: 2\n  - x\n  - [2]: 3,4"),
-            (r#"[[[1],[2]],5]"#, "[2]:\n  - [2]:\n    - [1]: 1\n    - [1]: 2\n  - 5"),
+            (r"[[[1],[2]],5]", "[2]:\n  - [2]:\n    - [1]: 1\n    - [1]: 2\n  - 5"),
             // Without a key, an array or object is never a table.
             (r#"[[{"a":1},{"a":2}]]"#, "[1]:\n  - [2]:\n    - a: 1\n    - a: 2"),
             (r#"[{"x":{"a":1},"y":{"a":2}},3]"#, "[2]:\n  - x:\n      a: 1\n    y:\n      a: 2\n  - 3"),

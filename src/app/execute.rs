@@ -39,7 +39,7 @@ impl App {
     /// Why it failed, told so that a model can act on it.
     pub fn execute(&self, execution: Execution<'_>) -> Result<Value, Error> {
         let started = Instant::now();
-        let (module, tool, user) = (execution.module.name(), execution.tool.name(), execution.caller.user_id());
+        let (module, tool, user) = (execution.module.name.as_str(), execution.tool.name.as_str(), execution.caller.user_id());
         let client = execution.client.map_or("", |client| &client.name);
         let outcome = self.execute_unlogged(execution, started + CALL_TIME);
         let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -54,16 +54,12 @@ impl App {
 
     fn execute_unlogged(&self, execution: Execution<'_>, deadline: Instant) -> Result<Value, Error> {
         let Execution { caller, module, tool, arguments, cancelled, trace_parent, .. } = execution;
-        let credential = self.parts.broker.credential(caller, module.name())?;
-        if let (None, Some(auth)) = (&credential, module.auth().filter(|auth| !auth.optional)) {
-            return Err(Error::new(Code::NotConnected, format!("{} is not connected", module.title()))
+        let credential = self.parts.broker.credential(caller, &module.name)?;
+        if let (None, Some(auth)) = (&credential, module.auth.as_ref().filter(|auth| !auth.optional)) {
+            return Err(Error::new(Code::NotConnected, format!("{} is not connected", module.title))
                 .with_hint(format!("Set {} and start MCPist again.", auth.env.join(" and "))));
         }
-        let base_url = credential
-            .as_ref()
-            .and_then(|credential| credential.base_url.as_deref())
-            .or_else(|| self.parts.base_urls.get(module.name()).map(String::as_str))
-            .unwrap_or_else(|| module.base_url());
+        let base_url = credential.as_ref().and_then(|credential| credential.base_url.as_deref()).unwrap_or_else(|| self.base_url(module));
         let invocation = Invocation { module, tool, arguments, credential: credential.as_ref(), base_url, deadline, cancelled, trace_parent };
         invoke(&self.parts.upstream, invocation)
     }

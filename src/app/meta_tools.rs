@@ -60,7 +60,7 @@ pub(super) fn schema(visible: &Visible<'_>, arguments: &Object) -> Result<ToolRe
     let listed: Vec<Value> = match modules {
         None => visible
             .modules()
-            .map(|module| json!({"module": module.name(), "description": module.description(), "tools": visible.tools_of(module).count()}))
+            .map(|module| json!({"module": module.name, "description": module.description, "tools": visible.tools_of(module).count()}))
             .collect(),
         Some(modules) => modules
             .iter()
@@ -75,11 +75,11 @@ pub(super) fn schema(visible: &Visible<'_>, arguments: &Object) -> Result<ToolRe
                     .map(|tool| {
                         let mut published = tool.published();
                         // Inside its module a tool goes by its short name: the prefix would cost tokens on every line.
-                        published["name"] = json!(tool.name());
+                        published["name"] = json!(tool.name);
                         published
                     })
                     .collect();
-                Ok(json!({"module": module.name(), "description": module.description(), "tools": tools}))
+                Ok(json!({"module": module.name, "description": module.description, "tools": tools}))
             })
             .collect::<Result<_, Error>>()?,
     };

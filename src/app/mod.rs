@@ -6,7 +6,7 @@ mod render;
 mod site;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use crate::broker::Broker;
 use crate::error::{Code, Error};
@@ -17,6 +17,7 @@ use crate::mcp::message::Object;
 use crate::modules::{Module, Registry, Tool};
 use crate::sieve::{Permissions, Sieve};
 use crate::upstream::Upstream;
+use crate::sync::lock;
 
 pub use execute::Execution;
 pub use render::{Format, render};
@@ -58,8 +59,8 @@ impl App {
             .registry
             .modules()
             .iter()
-            .flat_map(Module::tools)
-            .map(|tool| (tool.published_name().to_owned(), Arc::new(Item::new(&tool.published()))))
+            .flat_map(|module| &module.tools)
+            .map(|tool| (tool.published_name.to_owned(), Arc::new(Item::new(&tool.published()))))
             .collect();
         let about = About {
             name: "mcpist".to_owned(),
@@ -74,6 +75,12 @@ impl App {
     #[must_use]
     pub fn registry(&self) -> &Registry {
         &self.parts.registry
+    }
+
+    /// Where a module's service is, unless a credential knows better.
+    #[must_use]
+    pub fn base_url<'a>(&'a self, module: &'a Module) -> &'a str {
+        self.parts.base_urls.get(&module.name).unwrap_or(&module.base_url)
     }
 
     /// The parts.
@@ -99,13 +106,13 @@ struct Visible<'a> {
 
 impl<'a> Visible<'a> {
     fn includes(&self, module: &Module, tool: &Tool) -> bool {
-        self.module.as_deref().is_none_or(|name| name == module.name())
+        self.module.as_deref().is_none_or(|name| name == module.name)
             && (tool.is_read_only() || !self.read_only)
-            && self.permissions.allow(tool.published_name())
+            && self.permissions.allow(&tool.published_name)
     }
 
     fn tools_of(&self, module: &'a Module) -> impl Iterator<Item = &'a Tool> {
-        module.tools().iter().filter(|tool| self.includes(module, tool))
+        module.tools.iter().filter(|tool| self.includes(module, tool))
     }
 
     fn modules(&self) -> impl Iterator<Item = &'a Module> {
@@ -113,8 +120,8 @@ impl<'a> Visible<'a> {
     }
 
     fn module(&self, name: &str) -> Result<&'a Module, Error> {
-        self.modules().find(|module| module.name() == name).ok_or_else(|| {
-            let names: Vec<_> = self.modules().map(Module::name).collect();
+        self.modules().find(|module| module.name == name).ok_or_else(|| {
+            let names: Vec<_> = self.modules().map(|module| module.name.as_str()).collect();
             let hint = if names.is_empty() { "No module is permitted here.".to_owned() } else { format!("Modules: {}.", names.join(", ")) };
             Error::new(Code::NotFound, format!("module {name:?} does not exist")).with_hint(hint)
         })
@@ -123,19 +130,18 @@ impl<'a> Visible<'a> {
     /// A tool by module and name, with or without the module's prefix.
     fn tool(&self, module: &str, name: &str) -> Result<(&'a Module, &'a Tool), Error> {
         let module = self.module(module)?;
-        self.tools_of(module).find(|tool| tool.name() == name || tool.published_name() == name).map(|tool| (module, tool)).ok_or_else(|| {
-            let names: Vec<_> = self.tools_of(module).map(Tool::name).collect();
-            let hint = match crate::modules::nearest(name, &names) {
+        self.tools_of(module).find(|tool| tool.name == name || tool.published_name == name).map(|tool| (module, tool)).ok_or_else(|| {
+            let hint = match crate::modules::nearest(name, self.tools_of(module).map(|tool| tool.name.as_str())) {
                 Some(near) => format!("Did you mean {near:?}?"),
-                None => format!("get_module_schema with {{\"modules\": [{:?}]}} lists its tools.", module.name()),
+                None => format!("get_module_schema with {{\"modules\": [{:?}]}} lists its tools.", module.name),
             };
-            Error::new(Code::NotFound, format!("module {:?} has no tool {name:?}", module.name())).with_hint(hint)
+            Error::new(Code::NotFound, format!("module {:?} has no tool {name:?}", module.name)).with_hint(hint)
         })
     }
 
     /// A tool that is published by itself.
     fn published(&self, name: &str) -> Option<(&'a Module, &'a Tool)> {
-        self.modules().find_map(|module| Some((module, self.tools_of(module).find(|tool| tool.published_name() == name)?)))
+        self.modules().find_map(|module| Some((module, self.tools_of(module).find(|tool| tool.published_name == name)?)))
     }
 }
 
@@ -150,13 +156,13 @@ impl Handler for App {
 
     fn tools(&self, context: &Context) -> Result<Vec<Arc<Item>>, Error> {
         let visible = self.visible(context)?;
-        let item = |tool: &Tool| self.published.get(tool.published_name()).cloned();
+        let item = |tool: &Tool| self.published.get(&tool.published_name).cloned();
         if context.view.direct {
             return Ok(visible.modules().flat_map(|module| visible.tools_of(module)).filter_map(item).collect());
         }
-        let names: Vec<String> = visible.modules().map(|module| module.name().to_owned()).collect();
+        let names: Vec<String> = visible.modules().map(|module| module.name.to_owned()).collect();
         let mut items = {
-            let mut known = self.meta_tools.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut known = lock(&self.meta_tools);
             known.entry(names).or_insert_with_key(|names| meta_tools::definitions(names)).clone()
         };
         items.extend(context.view.pinned.iter().filter_map(|name| visible.published(name)).filter_map(|(_, tool)| item(tool)));

@@ -53,7 +53,7 @@ impl ProductSite {
 #[must_use]
 pub fn version(modules: &[Module]) -> Value {
     let modules: Vec<Value> =
-        modules.iter().map(|module| json!({"module": module.name(), "api_version": module.api_version(), "tools": module.tools().len()})).collect();
+        modules.iter().map(|module| json!({"module": module.name, "api_version": module.api_version, "tools": module.tools.len()})).collect();
     json!({
         "name": "mcpist",
         "version": env!("CARGO_PKG_VERSION"),
@@ -84,9 +84,9 @@ impl Site for ProductSite {
             let _ = writeln!(
                 modules,
                 "<tr><th scope=\"row\">{}</th><td>{}</td><td>{}</td><td>{}</td></tr>",
-                escape(module.name()),
-                escape(module.description()),
-                module.tools().len(),
+                escape(&module.name),
+                escape(&module.description),
+                module.tools.len(),
                 escape(&self.state(module))
             );
         }
@@ -117,8 +117,8 @@ impl App {
     /// Whether a module can be used now, in words: never the credential itself.
     #[must_use]
     pub fn connection_state(&self, module: &Module, caller: &Caller) -> String {
-        let connected = self.parts.broker.credential(caller, module.name()).is_ok_and(|credential| credential.is_some());
-        match module.auth() {
+        let connected = self.parts.broker.credential(caller, &module.name).is_ok_and(|credential| credential.is_some());
+        match &module.auth {
             None => "open to everyone".to_owned(),
             Some(_) if connected => "connected".to_owned(),
             Some(auth) if auth.optional => format!("public data only; set {} for the rest", auth.env.join(" and ")),

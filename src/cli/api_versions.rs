@@ -17,8 +17,8 @@ pub(super) fn run(check: bool) -> Result<(), Stop> {
     let setup::Local { app, .. } = setup::local(&Flags::default(), Output::Stderr)?;
     let mut failed = false;
     for module in app.registry().modules() {
-        let ours = module.api_version().unwrap_or("unversioned");
-        let told = match module.versions_path().filter(|_| check) {
+        let ours = module.api_version.as_deref().unwrap_or("unversioned");
+        let told = match module.versions_path.as_deref().filter(|_| check) {
             None if check => Ok(" (the service publishes no list of versions)".to_owned()),
             None => Ok(String::new()),
             Some(path) => newest(&app, module, path).map(|newest| match newest.as_str() {
@@ -27,10 +27,10 @@ pub(super) fn run(check: bool) -> Result<(), Stop> {
             }),
         };
         match told {
-            Ok(told) => println!("{:16} {ours}{told}", module.name()),
+            Ok(told) => println!("{:16} {ours}{told}", module.name),
             Err(error) => {
                 failed = true;
-                println!("{:16} {ours}; not known: {error}", module.name());
+                println!("{:16} {ours}; not known: {error}", module.name);
             }
         }
     }
@@ -39,11 +39,10 @@ pub(super) fn run(check: bool) -> Result<(), Stop> {
 
 /// The newest version that the service lists; versions are dates, so text order is their order.
 fn newest(app: &App, module: &Module, path: &str) -> Result<String, Error> {
-    let base_url = app.parts().base_urls.get(module.name()).map_or_else(|| module.base_url(), String::as_str);
     let request = UpstreamRequest {
-        service: module.title(),
+        service: &module.title,
         method: Method::Get,
-        url: &format!("{base_url}{path}"),
+        url: &format!("{}{path}", app.base_url(module)),
         headers: &HeaderMap::new(),
         body: None,
         credential: None,
@@ -52,6 +51,6 @@ fn newest(app: &App, module: &Module, path: &str) -> Result<String, Error> {
     let answer = app.parts().upstream.send(&request, Instant::now() + PATIENCE, &|| false)?;
     let versions: Vec<String> = serde_json::from_slice(&answer.body).unwrap_or_default();
     versions.into_iter().max().ok_or_else(|| {
-        Error::new(Code::UpstreamUnavailable, format!("{path} of {} lists no versions (HTTP {})", module.title(), answer.status))
+        Error::new(Code::UpstreamUnavailable, format!("{path} of {} lists no versions (HTTP {})", module.title, answer.status))
     })
 }

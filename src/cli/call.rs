@@ -9,7 +9,6 @@ use crate::app::{Execution, Format, render};
 use crate::auth::Caller;
 use crate::config::Flags;
 use crate::mcp::message::Object;
-use crate::modules::Tool;
 use crate::telemetry::log::Output;
 
 pub(super) fn run(module: &str, tool: &str, params: Option<&str>, as_json: bool) -> Result<(), Stop> {
@@ -19,15 +18,14 @@ pub(super) fn run(module: &str, tool: &str, params: Option<&str>, as_json: bool)
         .registry()
         .module(module)
         .ok_or_else(|| Stop::WrongUsage(format!("there is no module {module:?}; mcpist tools lists them")))?;
-    let found = module.tools().iter().find(|known| known.name() == tool || known.published_name() == tool).ok_or_else(|| {
-        let names: Vec<_> = module.tools().iter().map(Tool::name).collect();
-        let near = crate::modules::nearest(tool, &names).map(|near| format!(" Did you mean {near}?")).unwrap_or_default();
-        Stop::WrongUsage(format!("{} has no tool {tool:?}; mcpist tools {} lists them.{near}", module.name(), module.name()))
+    let found = module.tools.iter().find(|known| known.name == tool || known.published_name == tool).ok_or_else(|| {
+        let near = crate::modules::nearest(tool, module.tools.iter().map(|tool| tool.name.as_str())).map(|near| format!(" Did you mean {near}?")).unwrap_or_default();
+        Stop::WrongUsage(format!("{} has no tool {tool:?}; mcpist tools {} lists them.{near}", module.name, module.name))
     })?;
     let caller = Caller::local();
-    let permitted = app.parts().sieve.permissions(&caller).is_ok_and(|permissions| permissions.allow(found.published_name()));
+    let permitted = app.parts().sieve.permissions(&caller).is_ok_and(|permissions| permissions.allow(&found.published_name));
     if !permitted {
-        return Err(Stop::Failed(format!("the policy file does not permit {}", found.published_name())));
+        return Err(Stop::Failed(format!("the policy file does not permit {}", found.published_name)));
     }
     let execution =
         Execution { caller: &caller, module, tool: found, arguments, client: None, cancelled: &|| false, trace_parent: None };

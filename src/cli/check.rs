@@ -23,28 +23,24 @@ pub(super) fn run() -> Result<(), Stop> {
     }
     let mut failed = false;
     for module in app.registry().modules() {
-        println!("ok    {}: {}", module.name(), app.connection_state(module, &Caller::local()));
+        println!("ok    {}: {}", module.name, app.connection_state(module, &Caller::local()));
         match reach(&app, module) {
-            Ok(status) => println!("ok    {}: {} answers (HTTP {status})", module.name(), base_url(&app, module)),
+            Ok(status) => println!("ok    {}: {} answers (HTTP {status})", module.name, app.base_url(module)),
             Err(error) => {
                 failed = true;
-                println!("FAIL  {}: {} cannot be reached: {error}", module.name(), base_url(&app, module));
+                println!("FAIL  {}: {} cannot be reached: {error}", module.name, app.base_url(module));
             }
         }
     }
     if failed { Err(Stop::Told) } else { Ok(()) }
 }
 
-fn base_url<'a>(app: &'a App, module: &'a Module) -> &'a str {
-    app.parts().base_urls.get(module.name()).map_or_else(|| module.base_url(), String::as_str)
-}
-
 /// The status that the service answers with; any will do. No credential is sent.
 fn reach(app: &App, module: &Module) -> Result<u16, Error> {
     let request = UpstreamRequest {
-        service: module.title(),
+        service: &module.title,
         method: Method::Head,
-        url: base_url(app, module),
+        url: app.base_url(module),
         headers: &HeaderMap::new(),
         body: None,
         credential: None,

@@ -61,7 +61,7 @@ fn greet(url: &str, app: &App) {
     let page = url.trim_end_matches("mcp");
     eprintln!("MCPist {} listens on {url} (the page for people: {page})", env!("CARGO_PKG_VERSION"));
     for module in app.registry().modules() {
-        eprintln!("  {:16} {:3} tools, {}", module.name(), module.tools().len(), app.connection_state(module, &Caller::local()));
+        eprintln!("  {:16} {:3} tools, {}", module.name, module.tools.len(), app.connection_state(module, &Caller::local()));
     }
     if let Some(client) = CLIENTS.first() {
         eprintln!("Connect {}: {}", client.name, client.text.replace("{url}", url));
@@ -96,11 +96,12 @@ fn follow_policy(path: PathBuf, app: Arc<App>, sieve: Arc<sieve::Local>, hub: Ar
             }
             seen = now;
             match setup::policy(&path, app.registry()) {
-                Ok(permissions) if sieve.replace(permissions) => {
-                    log::info!("the policy file changed");
-                    hub.publish(&Change::Tools);
+                Ok(permissions) => {
+                    if sieve.replace(permissions) {
+                        log::info!("the policy file changed what is permitted");
+                        hub.publish(&Change::Tools);
+                    }
                 }
-                Ok(_) => {}
                 // What was permitted before stays so until the file is right again.
                 Err(finding) => log::error!("the changed policy file is not applied: {finding}"),
             }

@@ -55,7 +55,7 @@ pub(super) fn policy(path: &Path, registry: &Registry) -> Result<Permissions, Fi
     let finding = |message: String| Finding::new(format!("MCPIST_POLICY={}", path.display()), message);
     let text = std::fs::read_to_string(path).map_err(|error| finding(error.to_string()))?;
     let policy = Policy::parse(&text).map_err(finding)?;
-    let subjects: Vec<Subject> = registry.modules().iter().flat_map(|module| module.tools().iter().map(|tool| subject(module, tool))).collect();
+    let subjects: Vec<Subject> = registry.modules().iter().flat_map(|module| module.tools.iter().map(|tool| subject(module, tool))).collect();
     // A misspelt denial would allow what it means to deny, so it stops the start.
     match policy.unmatched(&subjects).as_slice() {
         [] => Ok(policy.permissions(&subjects)),
@@ -64,5 +64,5 @@ pub(super) fn policy(path: &Path, registry: &Registry) -> Result<Permissions, Fi
 }
 
 fn subject(module: &Module, tool: &crate::modules::Tool) -> Subject {
-    Subject { module: module.name().to_owned(), tool: tool.published_name().to_owned(), read_only: tool.is_read_only() }
+    Subject { module: module.name.to_owned(), tool: tool.published_name.to_owned(), read_only: tool.is_read_only() }
 }

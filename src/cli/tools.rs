@@ -18,27 +18,27 @@ pub(super) fn run(module: Option<&str>, as_json: bool) -> Result<(), Stop> {
         } else {
             for module in modules {
                 let state = app.connection_state(module, &Caller::local());
-                println!("{:16} {:3} tools  {}  [{state}]", module.name(), module.tools().len(), module.description());
+                println!("{:16} {:3} tools  {}  [{state}]", module.name, module.tools.len(), module.description);
             }
         }
         return Ok(());
     };
     let module = app.registry().module(name).ok_or_else(|| {
-        let names: Vec<_> = modules.iter().map(Module::name).collect();
+        let names: Vec<_> = modules.iter().map(|module| module.name.as_str()).collect();
         Stop::WrongUsage(format!("there is no module {name:?}; modules: {}", names.join(", ")))
     })?;
     if as_json {
         println!("{:#}", definition(module));
         return Ok(());
     }
-    let width = module.tools().iter().map(|tool| tool.name().len()).max().unwrap_or_default();
-    for tool in module.tools() {
-        println!("{:width$}  {}", tool.name(), tool.description());
+    let width = module.tools.iter().map(|tool| tool.name.len()).max().unwrap_or_default();
+    for tool in &module.tools {
+        println!("{:width$}  {}", tool.name, tool.description);
     }
     Ok(())
 }
 
 fn definition(module: &Module) -> Value {
-    let tools: Vec<Value> = module.tools().iter().map(Tool::published).collect();
-    json!({"module": module.name(), "description": module.description(), "tools": tools})
+    let tools: Vec<Value> = module.tools.iter().map(Tool::published).collect();
+    json!({"module": module.name, "description": module.description, "tools": tools})
 }

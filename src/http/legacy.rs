@@ -13,11 +13,15 @@ use crate::mcp;
 use crate::mcp::channel::{Channel, Outlet};
 use crate::mcp::context::View;
 use crate::mcp::seal::random_id;
+use crate::sync::lock;
+
+/// The open streams by the session id in their path, each with the one who opened it.
+type Channels = HashMap<String, (Caller, Arc<Channel>)>;
 
 /// The clients that are connected by HTTP+SSE.
 pub struct Legacy {
     server: Arc<mcp::Server>,
-    channels: Arc<Mutex<HashMap<String, (Caller, Arc<Channel>)>>>,
+    channels: Arc<Mutex<Channels>>,
 }
 
 impl Legacy {
@@ -36,10 +40,10 @@ impl Legacy {
         Ok(Answer::Parked(Box::new(move |stream| {
             let channel = Arc::new(Channel::new(server, Arc::new(StreamOutlet(stream.clone())), caller.clone(), view));
             // The place is there before the client can know of it.
-            channels.lock().expect("nothing panics while it holds the channels").insert(id.clone(), (caller, Arc::clone(&channel)));
+            lock(&channels).insert(id.clone(), (caller, Arc::clone(&channel)));
             stream.send(Event::named("endpoint", &format!("/messages?session={id}")));
             stream.on_close(Box::new(move || {
-                channels.lock().expect("nothing panics while it holds the channels").remove(&id);
+                lock(&channels).remove(&id);
                 channel.close();
             }));
         })))
@@ -49,7 +53,7 @@ impl Legacy {
     pub(super) fn receive(&self, request: &Request, caller: &Caller) -> Result<Answer, Error> {
         let session = form_urlencoded::parse(request.query.as_bytes()).find(|(name, _)| name == "session").map(|(_, id)| id);
         let channel = session
-            .and_then(|id| self.channels.lock().expect("nothing panics while it holds the channels").get(&*id).cloned())
+            .and_then(|id| lock(&self.channels).get(&*id).cloned())
             .filter(|(owner, _)| owner == caller)
             .map(|(_, channel)| channel)
             .ok_or_else(|| {

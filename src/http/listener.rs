@@ -174,7 +174,9 @@ fn drain(registry: &Registry) {
     if !registry.wait_until_drained(deadline) {
         let left = registry.all();
         log::warn!("{} connections did not end in time and are cut", left.len());
-        left.iter().for_each(|connected| connected.cut());
+        for connected in &left {
+            connected.cut();
+        }
     }
 }
 

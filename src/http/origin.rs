@@ -9,7 +9,7 @@ pub struct Origins {
     /// Names that `Host` may have, without a port; none: any, because a load balancer stands before us and chose us by name.
     hosts: Option<Vec<String>>,
     /// Origins that are allowed besides loopback ones, as `https://name[:port]`.
-    origins: Vec<String>,
+    sites: Vec<String>,
     loopback: bool,
 }
 
@@ -19,13 +19,13 @@ impl Origins {
     /// Local mode: loopback names alone.
     #[must_use]
     pub fn local() -> Self {
-        Self { hosts: Some(LOOPBACK.map(str::to_owned).to_vec()), origins: Vec::new(), loopback: true }
+        Self { hosts: Some(LOOPBACK.map(str::to_owned).to_vec()), sites: Vec::new(), loopback: true }
     }
 
     /// Hosted mode: any `Host`, and pages of these origins.
     #[must_use]
-    pub const fn hosted(origins: Vec<String>) -> Self {
-        Self { hosts: None, origins, loopback: false }
+    pub const fn hosted(sites: Vec<String>) -> Self {
+        Self { hosts: None, sites, loopback: false }
     }
 
     /// Checks a request's headers.
@@ -46,7 +46,7 @@ impl Origins {
                 .strip_prefix("http://")
                 .or_else(|| origin.strip_prefix("https://"))
                 .is_some_and(|host| LOOPBACK.iter().any(|known| known.eq_ignore_ascii_case(without_port(host))));
-            let is_known = self.origins.iter().any(|known| known.eq_ignore_ascii_case(origin));
+            let is_known = self.sites.iter().any(|known| known.eq_ignore_ascii_case(origin));
             if !(is_known || self.loopback && is_loopback) {
                 return Err(foreign("Origin", origin, "Calls from web pages are accepted from this machine and configured sites alone."));
             }

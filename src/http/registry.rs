@@ -7,7 +7,8 @@ use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use crate::sync::lock;
+use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use std::time::Instant;
 
 type Hook = Box<dyn FnOnce() + Send>;
@@ -222,11 +223,6 @@ impl Shutdown {
     pub fn connections(&self) -> usize {
         self.registry.connections()
     }
-}
-
-/// Locks a mutex. What is under the locks of this module stays right when a holder panics between two statements.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A socket pair to end a wait in `poll`: the end to wait on, and the end to write a byte to. Neither ever blocks.

@@ -1,7 +1,7 @@
 //! The handle to a parked event stream, for its owner.
 
 use super::event::{Event, EventFraming};
-use super::registry::lock;
+use crate::sync::lock;
 use super::streams::Streams;
 use std::io::{ErrorKind, Write};
 use std::net::TcpStream;

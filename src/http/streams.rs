@@ -3,7 +3,8 @@
 
 use super::event::EventFraming;
 use super::limits::Limits;
-use super::registry::{Connected, lock};
+use super::registry::Connected;
+use crate::sync::lock;
 use super::stream::{Line, Stream, Written};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::collections::HashMap;

@@ -1,5 +1,6 @@
 //! A request while it runs: progress and log messages to its client, questions to its client, and whether it still wants an answer.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use super::context::{Context, Level};
 use super::elicitation::Question;
 use super::handler::Interruption;
 use super::message::{Object, Request, notification_text, wrong_type};
-use super::seal::{Purpose, Seal};
+use super::seal::{MAX_TOKEN, Purpose, Seal};
 use crate::error::Error;
 
 /// How long a client may take to answer the questions of a multi round-trip request.
@@ -44,6 +45,8 @@ pub struct Call<'a> {
     peer: &'a dyn Peer,
     seal: &'a Seal,
     answers: Answers,
+    /// The answers that the handler has asked for so far, in this run.
+    used: RefCell<BTreeMap<String, Value>>,
 }
 
 impl<'a> Call<'a> {
@@ -54,7 +57,7 @@ impl<'a> Call<'a> {
     /// caller or of another request.
     pub(super) fn open(context: &'a Context, request: &'a Request, peer: &'a dyn Peer, seal: &'a Seal) -> Result<Self, Error> {
         let answers = if context.version.is_modern() { Answers::read(context, request, seal)? } else { Answers::default() };
-        Ok(Self { context, request, peer, seal, answers })
+        Ok(Self { context, request, peer, seal, answers, used: RefCell::default() })
     }
 
     /// Who calls, and how.
@@ -127,11 +130,15 @@ impl<'a> Call<'a> {
         }
         let answered: Vec<Option<Value>> =
             questions.iter().map(|(key, question)| self.answers.get(key).filter(|answer| question.fits(answer)).cloned()).collect();
+        // Only what was asked for goes into the state: other keys are the client's own affair.
+        let given = questions.iter().zip(&answered).filter_map(|((key, _), answer)| Some((key.clone(), answer.clone()?)));
+        self.used.borrow_mut().extend(given);
         if answered.iter().all(Option::is_some) {
             return Ok(answered.into_iter().flatten().collect());
         }
+        let state = self.request_state()?;
         let open = questions.into_iter().zip(answered).filter(|(_, answer)| answer.is_none()).map(|(question, _)| question);
-        Err(Interruption::InputRequired { questions: open.collect(), state: self.request_state() })
+        Err(Interruption::InputRequired { questions: open.collect(), state })
     }
 
     fn ask_now(&self, question: &Question) -> Result<Value, Interruption> {
@@ -143,13 +150,15 @@ impl<'a> Call<'a> {
     }
 
     /// `requestState`: the answers of all rounds so far, sealed for this caller and this very request.
-    fn request_state(&self) -> String {
-        let state = State {
-            request: self.answers.digest.clone(),
-            user: self.context.caller.user_id().to_owned(),
-            answers: self.answers.all.clone(),
-        };
-        self.seal.seal(Purpose::RequestState, state, STATE_LIFETIME)
+    fn request_state(&self) -> Result<String, Error> {
+        let answers = self.used.borrow().clone();
+        let state = State { request: self.answers.digest.clone(), user: self.context.caller.user_id().to_owned(), answers };
+        let token = self.seal.seal(Purpose::RequestState, state, STATE_LIFETIME);
+        if token.len() > MAX_TOKEN {
+            return Err(Error::invalid_params(format!("the answers so far are longer than a request state of {MAX_TOKEN} bytes can hold"))
+                .with_hint("Answer more briefly."));
+        }
+        Ok(token)
     }
 }
 

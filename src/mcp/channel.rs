@@ -19,6 +19,7 @@ use super::version::Version;
 use super::{Answer, Server, refusal};
 use crate::auth::Caller;
 use crate::error::{Code, Error};
+use crate::sync::lock;
 
 /// How long a client may take to answer a question of ours: a person may be thinking.
 pub(crate) const ANSWER_TIME: Duration = Duration::from_secs(5 * 60);
@@ -97,14 +98,14 @@ impl Channel {
 
     /// Ends what the channel holds open, because its client has gone.
     pub fn close(&self) {
-        for (_, ticket) in self.listening.lock().expect("nothing panics while it holds the tickets").drain() {
+        for (_, ticket) in lock(&self.listening).drain() {
             self.server.hub.unsubscribe(ticket);
         }
         self.server.sessions.forget(&self.scope);
     }
 
     fn session_version(&self) -> Option<Version> {
-        self.session.lock().expect("nothing panics while it holds the session").as_ref().map(Session::version)
+        lock(&self.session).as_ref().map(Session::version)
     }
 
     fn serve(&self, message: Message) -> Option<String> {
@@ -115,7 +116,7 @@ impl Channel {
                 let cancelled = notification.params.get("requestId").cloned().and_then(Id::from_value);
                 if notification.method == "notifications/cancelled"
                     && let Some(ticket) =
-                        cancelled.and_then(|id| self.listening.lock().expect("nothing panics while it holds the tickets").remove(&id))
+                        cancelled.and_then(|id| lock(&self.listening).remove(&id))
                 {
                     self.server.hub.unsubscribe(ticket);
                 }
@@ -137,7 +138,7 @@ impl Channel {
                     let mut session = session;
                     session.id.clone_from(&self.scope);
                     self.server.hub.attach(&self.scope, Filter::all_lists(), Box::new(Listening(Arc::clone(&self.outlet))));
-                    *self.session.lock().expect("nothing panics while it holds the session") = Some(session);
+                    *lock(&self.session) = Some(session);
                     json
                 }
                 Err(error) => error_text(Some(&request.id), &error),
@@ -154,7 +155,7 @@ impl Channel {
             Answer::Response { .. } if running.cancelled() => None,
             answer @ Answer::Response { .. } => Some(text(answer)),
             Answer::Listen(filter) => {
-                let mut listening = self.listening.lock().expect("nothing panics while it holds the tickets");
+                let mut listening = lock(&self.listening);
                 let ticket = self.server.hub.listen(request.id.clone(), filter, Box::new(Listening(Arc::clone(&self.outlet))));
                 listening.insert(request.id.clone(), ticket);
                 None
@@ -166,7 +167,7 @@ impl Channel {
         if modern {
             return Context::modern(request, self.caller.clone(), self.view.clone());
         }
-        match &*self.session.lock().expect("nothing panics while it holds the session") {
+        match &*lock(&self.session) {
             Some(session) => Ok(session.context(self.caller.clone(), self.view.clone(), &self.server.sessions)),
             None => Err(Error::new(Code::SessionRequired, format!("{} came before initialize", request.method))
                 .with_hint("Send initialize first, or params._meta as protocol version 2026-07-28 has it.")),

@@ -118,10 +118,12 @@ fn property_fits(property: &Value, value: &Value) -> bool {
         Some("number") => value.is_number(),
         Some("integer") => value.as_f64().is_some_and(|number| number.fract() == 0.0),
         Some("boolean") => value.is_boolean(),
-        Some("array") => value.is_array(),
+        Some("array") => value.as_array().is_some_and(|entries| entries.iter().all(|entry| property_fits(&property["items"], entry))),
         _ => true,
     };
-    of_type && property["enum"].as_array().is_none_or(|choices| choices.contains(value))
+    // Choices come with titles (`oneOf`, `anyOf` of an array's items) or without (`enum`).
+    let titled = |keyword: &str| property[keyword].as_array().is_none_or(|choices| choices.iter().any(|choice| choice["const"] == *value));
+    of_type && property["enum"].as_array().is_none_or(|choices| choices.contains(value)) && titled("oneOf") && titled("anyOf")
 }
 
 #[cfg(test)]
@@ -130,7 +132,7 @@ mod tests {
 
     #[test]
     fn an_answer_fits_only_its_question() {
-        let schema = json!({"type": "object", "required": ["name"], "properties": {"name": {"type": "string"}, "age": {"type": "integer"}, "size": {"type": "string", "enum": ["s", "l"]}}});
+        let schema = json!({"type": "object", "required": ["name"], "properties": {"name": {"type": "string"}, "age": {"type": "integer"}, "size": {"type": "string", "enum": ["s", "l"]}, "tags": {"type": "array", "items": {"type": "string", "anyOf": [{"const": "a"}, {"const": "b"}]}}}});
         let form = Question::Form { message: "Who?".to_owned(), schema };
         let url = Question::Url { message: "Open".to_owned(), url: "https://example.com".to_owned() };
         let check = |question: &Question, answer: Value, fits: bool| assert_eq!(question.fits(&answer), fits, "{answer}");
@@ -141,6 +143,8 @@ mod tests {
         check(&form, json!({"action": "accept", "content": {"name": 5}}), false);
         check(&form, json!({"action": "accept", "content": {"name": "Ada", "age": 1.5}}), false);
         check(&form, json!({"action": "accept", "content": {"name": "Ada", "size": "m"}}), false);
+        check(&form, json!({"action": "accept", "content": {"name": "Ada", "tags": ["a", "b"]}}), true);
+        check(&form, json!({"action": "accept", "content": {"name": "Ada", "tags": ["a", 3]}}), false);
         check(&form, json!(12345), false);
         check(&url, json!({"action": "accept"}), true);
         check(&url, json!({"action": "perhaps"}), false);

@@ -1,5 +1,6 @@
 //! What an application offers through the protocol: the trait that the server calls, and the things it gives back.
 
+use std::fmt::Write;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -249,7 +250,7 @@ impl ToolResult {
             text.push_str(hint);
         }
         for (name, value) in error.data().into_iter().flatten() {
-            text.push_str(&format!("\n{name}: {value}"));
+            let _ = write!(text, "\n{name}: {value}");
         }
         Self { is_error: true, ..Self::text(text) }
     }

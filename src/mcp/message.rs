@@ -3,7 +3,7 @@
 //! Source: JSON-RPC 2.0; MCP "Base Protocol", "Messages" of every revision.
 
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 
 use crate::error::Error;
 
@@ -12,37 +12,35 @@ pub type Object = Map<String, Value>;
 
 /// The id of a request: a string or an integer, never null (MCP narrows JSON-RPC here).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
-#[serde(transparent)]
-pub struct Id(Value);
+#[serde(untagged)]
+pub enum Id {
+    /// A string.
+    Text(String),
+    /// An integer.
+    Number(Number),
+}
 
 impl Id {
     /// Takes a JSON value that is a string or an integer.
     #[must_use]
     pub fn from_value(value: Value) -> Option<Self> {
-        let fits = match &value {
-            Value::String(_) => true,
-            Value::Number(number) => number.is_i64() || number.is_u64(),
-            _ => false,
-        };
-        fits.then_some(Self(value))
-    }
-
-    /// The id as it came.
-    #[must_use]
-    pub const fn as_value(&self) -> &Value {
-        &self.0
+        match value {
+            Value::String(text) => Some(Self::Text(text)),
+            Value::Number(number) if number.is_i64() || number.is_u64() => Some(Self::Number(number)),
+            _ => None,
+        }
     }
 }
 
 impl From<&str> for Id {
     fn from(text: &str) -> Self {
-        Self(Value::from(text))
+        Self::Text(text.to_owned())
     }
 }
 
 impl From<u64> for Id {
     fn from(number: u64) -> Self {
-        Self(Value::from(number))
+        Self::Number(number.into())
     }
 }
 
@@ -270,7 +268,7 @@ impl Members {
 
     /// Adds the members of another result behind these.
     #[must_use]
-    pub fn append(mut self, other: Self) -> Self {
+    pub fn append(mut self, other: &Self) -> Self {
         if !self.0.is_empty() && !other.0.is_empty() {
             self.0.push(',');
         }
@@ -375,7 +373,7 @@ mod tests {
         let error = Error::invalid_params("name is missing").with_hint("Send it.").with_data("field", "name");
         assert_eq!(
             error_text(None, &error),
-            r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32602,"message":"name is missing Send it.","data":{"field":"name"}}}"#
+            r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32602,"message":"name is missing. Send it.","data":{"field":"name"}}}"#
         );
     }
 }

@@ -30,6 +30,9 @@ impl Purpose {
     }
 }
 
+/// The longest token that opens, in bytes; it travels in headers and bodies.
+pub const MAX_TOKEN: usize = 64 * 1024;
+
 /// Seals and opens tokens with one key.
 pub struct Seal(HS256Key);
 
@@ -63,7 +66,7 @@ impl Seal {
         let options = VerificationOptions {
             allowed_audiences: Some(HashSet::from([purpose.audience().to_owned()])),
             time_tolerance: Some(jwt_simple::reexports::coarsetime::Duration::from_secs(0)),
-            max_token_length: Some(64 * 1024),
+            max_token_length: Some(MAX_TOKEN),
             ..VerificationOptions::default()
         };
         self.0.verify_token::<T>(token, Some(options)).ok().map(|claims| claims.custom)

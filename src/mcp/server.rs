@@ -127,13 +127,10 @@ impl Server {
 
     /// Answers a request other than `initialize`.
     pub fn answer(&self, request: &Request, context: &Context, peer: &dyn Peer) -> Answer {
-        let method = METHODS
-            .iter()
-            .find(|method| method.name == request.method && (method.since..=method.until).contains(&context.version))
-            .filter(|method| (method.offered)(&*self.handler));
+        let method = self.methods(context.version).find(|method| method.name == request.method);
         let outcome = match method {
             Some(method) => (method.run)(self, context, request, peer),
-            None => Err(unknown_method(request, context).into()),
+            None => Err(self.unknown_method(request, context).into()),
         };
         match outcome {
             Ok(Outcome::Listen(filter)) => Answer::Listen(filter),
@@ -141,6 +138,17 @@ impl Server {
             Err(Interruption::Failed(error)) => refuse(request, context, &error),
             Err(Interruption::InputRequired { questions, state }) => self.input_required(request, context, &questions, &state),
         }
+    }
+
+    /// The methods that exist here in a version.
+    fn methods(&self, version: Version) -> impl Iterator<Item = &'static Method> {
+        METHODS.iter().filter(move |method| (method.since..=method.until).contains(&version) && (method.offered)(&*self.handler))
+    }
+
+    fn unknown_method(&self, request: &Request, context: &Context) -> Error {
+        let names: Vec<_> = self.methods(context.version).map(|method| method.name).collect();
+        Error::new(Code::MethodNotFound, format!("method {:?} does not exist here in protocol version {}", request.method, context.version))
+            .with_hint(format!("The version has: {}.", names.join(", ")))
     }
 
     /// Answers `initialize`: the version is agreed on, a session begins.
@@ -176,7 +184,7 @@ impl Server {
     fn complete_result(&self, request: &Request, context: &Context, members: Members) -> Answer {
         let members = if context.version.is_modern() {
             let meta = json!({META_SERVER: self.handler.about()});
-            Members::new().with("resultType", &"complete").with("_meta", &meta).append(members)
+            Members::new().with("resultType", &"complete").with("_meta", &meta).append(&members)
         } else {
             members
         };
@@ -286,13 +294,6 @@ impl Server {
         let result = json!({"values": values, "total": total, "hasMore": total > 100});
         Ok(Outcome::Complete(Members::new().with("completion", &result)))
     }
-}
-
-fn unknown_method(request: &Request, context: &Context) -> Error {
-    let names: Vec<_> =
-        METHODS.iter().filter(|method| (method.since..=method.until).contains(&context.version)).map(|method| method.name).collect();
-    Error::new(Code::MethodNotFound, format!("method {:?} does not exist here in protocol version {}", request.method, context.version))
-        .with_hint(format!("The version has: {}.", names.join(", ")))
 }
 
 /// The answer for a request that failed, in the form of its era.

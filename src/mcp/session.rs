@@ -14,6 +14,7 @@ use super::message::{Id, Response};
 use super::seal::{Purpose, Seal, random_id};
 use super::version::Version;
 use crate::auth::Caller;
+use crate::sync::lock;
 
 /// How long a session id is good for; afterwards the client gets 404 and starts a new session by itself.
 const SESSION_LIFETIME: Duration = Duration::from_secs(30 * 24 * 3600);
@@ -96,7 +97,7 @@ pub struct Sessions(Mutex<HashMap<String, Memory>>);
 
 impl Sessions {
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Memory>> {
-        self.0.lock().expect("nothing panics while it holds the sessions")
+        lock(&self.0)
     }
 
     fn with<T>(&self, session: &str, change: impl FnOnce(&mut Memory) -> T) -> T {

@@ -10,6 +10,7 @@ use super::context::META_SUBSCRIPTION;
 use super::handler::Capabilities;
 use super::message::{Id, Members, Object, notification_text, result_text, wrong_type};
 use crate::error::Error;
+use crate::sync::lock;
 
 /// The most resources that one client may watch: each is compared at every change.
 const MAX_RESOURCES: usize = 1_000;
@@ -161,10 +162,10 @@ impl Hub {
     /// after it is missed.
     pub fn listen(&self, id: Id, filter: Filter, sink: Box<dyn Sink>) -> Ticket {
         let acknowledged = Object::from_iter([
-            ("_meta".to_owned(), json!({META_SUBSCRIPTION: id.as_value()})),
+            ("_meta".to_owned(), json!({META_SUBSCRIPTION: id})),
             ("notifications".to_owned(), filter.to_json()),
         ]);
-        let mut listeners = self.listeners.lock().expect("no listener panics");
+        let mut listeners = lock(&self.listeners);
         sink.send(&notification_text("notifications/subscriptions/acknowledged", &acknowledged));
         let ticket = self.last_ticket.fetch_add(1, Ordering::Relaxed);
         listeners.insert(ticket, Listener { kind: Kind::Modern(id), filter, sink });
@@ -174,7 +175,7 @@ impl Hub {
     /// Adds the stream of a legacy session; an earlier one of the same session ends, because a message may go to one
     /// stream only (2025-11-25, "Multiple Connections").
     pub fn attach(&self, session: &str, filter: Filter, sink: Box<dyn Sink>) -> Ticket {
-        let mut listeners = self.listeners.lock().expect("no listener panics");
+        let mut listeners = lock(&self.listeners);
         listeners.retain(|_, listener| {
             let earlier = matches!(&listener.kind, Kind::Legacy(other) if other == session);
             if earlier {
@@ -189,7 +190,7 @@ impl Hub {
 
     /// Adds or takes away one resource for a legacy session's stream.
     pub fn watch(&self, session: &str, uri: &str, watched: bool) {
-        for listener in self.listeners.lock().expect("no listener panics").values_mut() {
+        for listener in lock(&self.listeners).values_mut() {
             if matches!(&listener.kind, Kind::Legacy(other) if other == session) {
                 if watched && listener.filter.uris.len() < MAX_RESOURCES {
                     listener.filter.uris.insert(uri.to_owned());
@@ -202,19 +203,19 @@ impl Hub {
 
     /// Takes a listener away, because its client has gone.
     pub fn unsubscribe(&self, ticket: Ticket) {
-        self.listeners.lock().expect("no listener panics").remove(&ticket);
+        lock(&self.listeners).remove(&ticket);
     }
 
     /// Tells a change to everyone who wants to hear of it.
     pub fn publish(&self, change: &Change) {
         let (method, params) = change.notification();
-        self.listeners.lock().expect("no listener panics").retain(|_, listener| {
+        lock(&self.listeners).retain(|_, listener| {
             if !listener.filter.wants(change) {
                 return true;
             }
             let mut params = params.clone();
             if let Kind::Modern(id) = &listener.kind {
-                params.insert("_meta".to_owned(), json!({META_SUBSCRIPTION: id.as_value()}));
+                params.insert("_meta".to_owned(), json!({META_SUBSCRIPTION: id}));
             }
             listener.sink.send(&notification_text(method, &params))
         });
@@ -222,10 +223,10 @@ impl Hub {
 
     /// Ends every stream gracefully: a modern one gets the answer to its request.
     pub fn close(&self) {
-        for (_, listener) in self.listeners.lock().expect("no listener panics").drain() {
+        for (_, listener) in lock(&self.listeners).drain() {
             match &listener.kind {
                 Kind::Modern(id) => {
-                    let meta = json!({META_SUBSCRIPTION: id.as_value()});
+                    let meta = json!({META_SUBSCRIPTION: id});
                     let end = result_text(id, Members::new().with("resultType", &"complete").with("_meta", &meta));
                     listener.sink.finish(Some(&end));
                 }
@@ -237,7 +238,7 @@ impl Hub {
     /// How many listen.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.listeners.lock().expect("no listener panics").len()
+        lock(&self.listeners).len()
     }
 
     /// Whether nobody listens.

@@ -1,0 +1,127 @@
+//! What a module's code offers to its file by name, and what that code may use.
+
+use std::time::Instant;
+
+use serde_json::{Map, Value, json};
+
+use super::manifest::Module;
+use super::output;
+use super::request;
+use crate::broker::Credential;
+use crate::error::Error;
+use crate::upstream::{HeaderMap, HeaderName, HeaderValue, Method, Upstream, UpstreamAnswer, UpstreamRequest, failure};
+
+/// Changes a value of the answer; gets null where the path leads nowhere.
+pub type FieldHook = fn(&Value) -> Value;
+
+/// Changes an argument before it is sent; its error names what is wrong with the value.
+pub type ParamHook = fn(&Value) -> Result<Value, Error>;
+
+/// Does what one request cannot: gets the checked arguments with their defaults, gives the tool's result.
+pub type Handler = fn(&Session<'_>, &Map<String, Value>) -> Result<Value, Error>;
+
+/// A module's hooks under the names that its file cites.
+#[derive(Debug, Clone, Copy)]
+pub struct Hooks {
+    /// For fields and texts of outputs.
+    pub fields: &'static [(&'static str, FieldHook)],
+    /// For params.
+    pub params: &'static [(&'static str, ParamHook)],
+    /// In place of request and output.
+    pub handlers: &'static [(&'static str, Handler)],
+}
+
+impl Hooks {
+    /// For a module that is data alone.
+    pub const NONE: Self = Self { fields: &[], params: &[], handlers: &[] };
+}
+
+/// One call's way to its service: the module's address and headers, the call's credential, deadline and cancellation.
+///
+/// Paths are given as segments (`&["repos", owner, repo]`), each of which is percent-encoded; an empty one and a dot
+/// segment are refused. A value that keeps its slashes goes in as `value.split('/')`.
+pub struct Session<'a> {
+    pub(super) upstream: &'a Upstream,
+    pub(super) module: &'a Module,
+    pub(super) credential: Option<&'a Credential>,
+    pub(super) base_url: &'a str,
+    pub(super) deadline: Instant,
+    pub(super) cancelled: &'a dyn Fn() -> bool,
+    pub(super) trace_parent: Option<&'a str>,
+}
+
+impl Session<'_> {
+    /// Reads JSON; null for an empty body.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`failure`] and [`Upstream::send`], and [`Code::InvalidParams`](crate::error::Code::InvalidParams) for
+    /// a path that is none.
+    pub fn get(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Value, Error> {
+        self.send(Method::Get, path, query, None)
+    }
+
+    /// Reads a text: a log, a diff, a file.
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::get`].
+    pub fn get_text(&self, path: &[&str], query: &[(&str, &str)]) -> Result<String, Error> {
+        let url = request::url(self.base_url, &request::path(path)?, &request::query(query));
+        let answer = self.exchange(Method::Get, &url, &self.module.headers, None)?;
+        Ok(output::text_of(answer.body))
+    }
+
+    /// Sends a request with or without a JSON body and reads the JSON that comes back; null for an empty body.
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::get`].
+    pub fn send(
+        &self,
+        method: Method,
+        path: &[&str],
+        query: &[(&str, &str)],
+        body: Option<&Value>,
+    ) -> Result<Value, Error> {
+        let url = request::url(self.base_url, &request::path(path)?, &request::query(query));
+        let bytes = body.map(Value::to_string);
+        let headers = if body.is_some() { &json_headers(&self.module.headers) } else { &self.module.headers };
+        let answer = self.exchange(method, &url, headers, bytes.as_deref().map(str::as_bytes))?;
+        output::json_of(&self.module.title, &answer.body)
+    }
+
+    /// Asks a GraphQL endpoint; gives the answer's `data`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::get`], and the answer's own `errors`.
+    pub fn graphql(&self, path: &[&str], document: &str, variables: &Value) -> Result<Value, Error> {
+        let body = json!({"query": document, "variables": variables});
+        let mut answer = self.send(Method::Post, path, &[], Some(&body))?;
+        output::graphql_errors(&self.module.title, &answer)?;
+        Ok(answer["data"].take())
+    }
+
+    /// A request whose answer is a success.
+    pub(super) fn exchange(
+        &self,
+        method: Method,
+        url: &str,
+        headers: &HeaderMap,
+        body: Option<&[u8]>,
+    ) -> Result<UpstreamAnswer, Error> {
+        let service = &self.module.title;
+        let (credential, trace_parent) = (self.credential, self.trace_parent);
+        let request = UpstreamRequest { service, method, url, headers, body, credential, trace_parent };
+        let answer = self.upstream.send(&request, self.deadline, self.cancelled)?;
+        if (200..300).contains(&answer.status) { Ok(answer) } else { Err(failure(service, credential, &answer)) }
+    }
+}
+
+/// The headers with the content type of a JSON body.
+pub(super) fn json_headers(headers: &HeaderMap) -> HeaderMap {
+    let mut headers = headers.clone();
+    headers.insert(HeaderName::from_static("content-type"), HeaderValue::from_static("application/json"));
+    headers
+}

@@ -1,0 +1,202 @@
+//! A module: one service's tools, read from its file and checked once.
+
+mod params;
+mod raw;
+mod read;
+mod work;
+
+use std::fmt;
+
+use serde_json::{Map, Value, json};
+
+use super::hooks::{Handler, Hooks, ParamHook};
+use super::output::Output;
+use super::request::{Place, Template};
+use super::schema::{self, Schema};
+use crate::broker::Scheme;
+use crate::upstream::HeaderMap;
+
+/// Most characters of a published tool name.
+pub const MAX_TOOL_NAME: usize = 60;
+
+/// A service and its tools.
+#[derive(Debug, Clone)]
+pub struct Module {
+    /// Its name, in `snake_case`.
+    pub name: String,
+    /// The service's own name.
+    pub title: String,
+    /// One line about it.
+    pub description: String,
+    /// Where the service is, without a slash at the end.
+    pub base_url: String,
+    /// The environment variable that gives another address.
+    pub base_url_env: Option<String>,
+    /// The version of the service's API that the tools were written for.
+    pub api_version: Option<String>,
+    /// How the service knows its callers; none where it asks nobody.
+    pub auth: Option<Auth>,
+    /// Sent with every request.
+    pub headers: HeaderMap,
+    /// The path of an unauthenticated GET that gives a JSON array of the API versions on offer.
+    pub versions_path: Option<String>,
+    /// The tools, in the file's order.
+    pub tools: Vec<Tool>,
+}
+
+/// How a service knows its callers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Auth {
+    /// The authentication scheme.
+    pub scheme: Scheme,
+    /// The environment variables of local mode: the token, or user and password.
+    pub env: Vec<String>,
+    /// Whether the service answers without a credential too.
+    pub optional: bool,
+}
+
+/// Something that a model can have done.
+#[derive(Debug, Clone)]
+pub struct Tool {
+    /// Its name, without the module's.
+    pub name: String,
+    /// The name that clients see: `<module>_<name>`.
+    pub published_name: String,
+    /// For a model: what it does, when to use it, what comes back.
+    pub description: String,
+    /// The vendor's page about it.
+    pub docs: String,
+    /// What a client may assume.
+    pub annotations: Annotations,
+    /// What it takes, the engine's own arguments last.
+    pub params: Vec<Param>,
+    /// What it does.
+    pub work: Work,
+}
+
+/// Hints of MCP's `ToolAnnotations`; those absent are not published.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Annotations {
+    /// It changes nothing.
+    pub read_only: Option<bool>,
+    /// It may remove or overwrite.
+    pub destructive: Option<bool>,
+    /// Doing it twice is as good as once.
+    pub idempotent: Option<bool>,
+    /// It deals with a world beyond this server.
+    pub open_world: Option<bool>,
+}
+
+/// One argument of a tool.
+#[derive(Debug, Clone)]
+pub struct Param {
+    /// Its name.
+    pub name: String,
+    /// Where its value goes.
+    pub place: Place,
+    /// What it must be.
+    pub schema: Schema,
+    /// Whether it must be there.
+    pub presence: Presence,
+    /// What changes the value before it is sent.
+    pub hook: Option<ParamHook>,
+}
+
+/// Whether an argument must be there, and what stands in for it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Presence {
+    /// The call fails without it.
+    Required,
+    /// Left out without it.
+    Optional,
+    /// This is sent without it.
+    Default(Value),
+}
+
+/// What a tool does.
+#[derive(Debug, Clone)]
+pub enum Work {
+    /// One request, and the answer projected.
+    Request(Box<Template>, Output),
+    /// A hook.
+    Handler(Handler),
+}
+
+/// Something wrong in a module file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// The file.
+    pub file: String,
+    /// The tool and the param, or the line; empty for the file as a whole.
+    pub place: String,
+    /// What is wrong, and what would be right.
+    pub problem: String,
+}
+
+impl Module {
+    /// Reads a module file. `file` is its name in findings, `hooks` what it may cite.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with it.
+    pub fn parse(file: &str, text: &str, hooks: &Hooks) -> Result<Self, Vec<Finding>> {
+        read::module(file, text, hooks)
+    }
+
+    /// The tool of this name, with or without the module's prefix.
+    #[must_use]
+    pub fn tool(&self, name: &str) -> Option<&Tool> {
+        let by_name = self.tools.iter().find(|tool| tool.name == name);
+        by_name.or_else(|| self.tools.iter().find(|tool| tool.published_name == name))
+    }
+}
+
+impl Tool {
+    /// Whether it changes nothing: what `?readonly=true` and read-only roles go by. A tool that does not say so may change things.
+    #[must_use]
+    pub fn is_read_only(&self) -> bool {
+        self.annotations.read_only == Some(true)
+    }
+
+    /// The tool as clients see it (MCP `Tool`), with the members in a fixed order.
+    #[must_use]
+    pub fn published(&self) -> Value {
+        let arguments = self.params.iter().map(|param| {
+            let (default, required) = match &param.presence {
+                Presence::Required => (None, true),
+                Presence::Optional => (None, false),
+                Presence::Default(value) => (Some(value), false),
+            };
+            (param.name.as_str(), &param.schema, default, required)
+        });
+        json!({
+            "name": self.published_name,
+            "description": self.description,
+            "inputSchema": schema::input(arguments),
+            "annotations": self.annotations.published(),
+        })
+    }
+}
+
+impl Annotations {
+    fn published(self) -> Value {
+        let hints = [
+            ("readOnlyHint", self.read_only),
+            ("destructiveHint", self.destructive),
+            ("idempotentHint", self.idempotent),
+            ("openWorldHint", self.open_world),
+        ];
+        let given = hints.into_iter().filter_map(|(name, hint)| Some((name.to_owned(), hint?.into())));
+        given.collect::<Map<_, _>>().into()
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.place.is_empty() {
+            write!(formatter, "{}: {}", self.file, self.problem)
+        } else {
+            write!(formatter, "{}: {}: {}", self.file, self.place, self.problem)
+        }
+    }
+}

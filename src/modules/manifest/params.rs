@@ -1,0 +1,234 @@
+//! From a tool's params as written to its checked arguments.
+
+use serde_json::{Map, Number, Value, json};
+
+use super::raw::{self, In, Type};
+use super::read::Reader;
+use super::{Param, Presence};
+use crate::modules::request::{Body, Place};
+use crate::modules::schema::{Kind, Range, Schema};
+
+/// One param; none when something is wrong with it.
+pub fn read(reader: &mut Reader<'_>, tool: &str, name: &str, value: &Value) -> Option<Param> {
+    let place = format!("{tool}, param {name}");
+    let before = reader.findings();
+    if !super::read::is_snake_case(name) {
+        reader.add(&place, "the name must be snake_case: letters, digits and `_`, a letter first");
+    }
+    let raw: raw::Param = reader.part(&place, value.clone())?;
+    let hook = raw.hook.as_deref().and_then(|hook| reader.param_hook(&place, hook));
+    let upstream_name = raw.upstream_name.clone().unwrap_or_else(|| name.to_owned());
+    if upstream_name.is_empty() {
+        reader.add(&place, "`as` is empty: leave it out where the upstream's name is the same");
+    }
+    let (kind, join, slashes, default) = (raw.kind, raw.join.clone(), raw.slashes, raw.default.clone());
+    let (at, required) = (raw.place, raw.required);
+    let description = raw.description.clone();
+    let schema = schema(
+        reader,
+        &place,
+        raw::Schema {
+            kind,
+            description,
+            choices: raw.choices,
+            items: raw.items.map(Box::new),
+            properties: raw.properties,
+            required: raw.required_properties,
+            minimum: raw.minimum,
+            maximum: raw.maximum,
+        },
+    );
+    if raw.description.is_none_or(|description| description.trim().is_empty()) {
+        reader.add(&place, "`description` is missing: say what the value is");
+    }
+    if join.is_some() && !(at == In::Query && kind == Type::Array) {
+        reader.add(&place, "`join` is only for an array in the query");
+    }
+    if slashes && at != In::Path {
+        reader.add(&place, "`slashes` is only for a value in the path");
+    }
+    let scalar = !matches!(kind, Type::Array | Type::Object);
+    match at {
+        In::Path if !scalar => reader.add(&place, "a value in the path must be a string, a number or a boolean"),
+        In::Path if !required && default.is_none() => {
+            reader.add(&place, "a value in the path must be required or have a default");
+        }
+        In::Query if kind == Type::Object && hook.is_none() => {
+            reader.add(&place, "an object has no form in a query: use a hook, or single params");
+        }
+        _ => {}
+    }
+    let presence = match default {
+        Some(_) if required => {
+            reader.add(&place, "`required` and `default` exclude each other");
+            Presence::Required
+        }
+        Some(default) => {
+            if let Some(schema) = &schema
+                && !schema.accepts(&default)
+            {
+                reader.add(&place, format!("the default {default} does not fit the param's own type, enum or bounds"));
+            }
+            Presence::Default(default)
+        }
+        None if required => Presence::Required,
+        None => Presence::Optional,
+    };
+    let place = match at {
+        In::Path => Place::Path {
+            name: upstream_name,
+            slashes,
+            may_be_empty: slashes && presence == Presence::Default(json!("")),
+        },
+        In::Query => Place::Query { name: upstream_name, join },
+        In::Body => Place::Body(upstream_name.split('.').map(str::to_owned).collect()),
+        In::Variable => Place::Variable(upstream_name),
+        In::Local => Place::Local,
+    };
+    let param = Param { name: name.to_owned(), place, schema: schema?, presence, hook };
+    (reader.findings() == before).then_some(param)
+}
+
+/// A schema, or none with the findings that say why.
+fn schema(reader: &mut Reader<'_>, place: &str, raw: raw::Schema) -> Option<Schema> {
+    let is_number = matches!(raw.kind, Type::Integer | Type::Number);
+    if (raw.minimum.is_some() || raw.maximum.is_some()) && !is_number {
+        reader.add(place, "`minimum` and `maximum` are only for numbers");
+    }
+    if raw.items.is_some() && raw.kind != Type::Array {
+        reader.add(place, "`items` is only for arrays");
+    }
+    if !(raw.properties.is_empty() && raw.required.is_empty()) && raw.kind != Type::Object {
+        reader.add(place, "properties are only for objects");
+    }
+    let range = Range { minimum: raw.minimum, maximum: raw.maximum };
+    let kind = match raw.kind {
+        Type::String => Kind::String,
+        Type::Integer => Kind::Integer(range),
+        Type::Number => Kind::Number(range),
+        Type::Boolean => Kind::Boolean,
+        Type::Array => match raw.items {
+            Some(items) => Kind::Array(Box::new(schema(reader, &format!("{place}, items"), *items)?)),
+            None => {
+                reader.add(place, "an array needs `items`");
+                return None;
+            }
+        },
+        Type::Object => object(reader, place, raw.properties, raw.required)?,
+    };
+    let schema = Schema { kind, description: raw.description, choices: Vec::new() };
+    for choice in raw.choices.iter().filter(|choice| !schema.accepts(choice)) {
+        reader.add(place, format!("the enum's {choice} is no {}", schema.kind.name()));
+    }
+    Some(Schema { choices: raw.choices, ..schema })
+}
+
+fn object(
+    reader: &mut Reader<'_>,
+    place: &str,
+    properties: Map<String, Value>,
+    required: Vec<String>,
+) -> Option<Kind> {
+    for name in required.iter().filter(|name| !properties.contains_key(*name)) {
+        reader.add(place, format!("`{name}` is required but no property"));
+    }
+    let mut read = Vec::new();
+    for (name, value) in properties {
+        let place = format!("{place}, property {name}");
+        let schema = reader.part(&place, value).and_then(|raw| schema(reader, &place, raw));
+        read.push((name, schema?));
+    }
+    Some(Kind::Object { properties: read, required })
+}
+
+/// What the engine itself adds to a tool's params.
+#[derive(Debug, Clone, Default)]
+pub struct Own {
+    /// The paging of a paged list.
+    pub paging: Option<Paging>,
+    /// The names of a list's fields.
+    pub fields: Vec<String>,
+    /// Whether the output is a text.
+    pub text: bool,
+}
+
+/// How many items a page may have, and how the upstream is told.
+#[derive(Debug, Clone)]
+pub struct Paging {
+    /// The upstream's name for the limit.
+    pub limit_as: String,
+    /// Most items of a page.
+    pub max_limit: u32,
+    /// Items of a page when the caller does not say.
+    pub default_limit: Option<u32>,
+}
+
+impl Own {
+    /// The params, in the order in which they are published.
+    pub fn params(self) -> Vec<Param> {
+        let local = |name: &str, schema| Param {
+            name: name.to_owned(),
+            place: Place::Local,
+            schema,
+            presence: Presence::Optional,
+            hook: None,
+        };
+        let at_least_one = |maximum: Option<u32>| {
+            Kind::Integer(Range { minimum: Some(1.into()), maximum: maximum.map(Number::from) })
+        };
+        let mut params = Vec::new();
+        if let Some(Paging { limit_as, max_limit, default_limit }) = self.paging {
+            let limit = Schema::new(at_least_one(Some(max_limit)), "Most items in the page.");
+            params.push(Param {
+                place: Place::Query { name: limit_as, join: None },
+                presence: default_limit.map_or(Presence::Optional, |limit| Presence::Default(limit.into())),
+                ..local("limit", limit)
+            });
+            params.push(local("cursor", Schema::new(Kind::String, "next_cursor of the page before.")));
+        }
+        if !self.fields.is_empty() {
+            let choices = self.fields.into_iter().map(Value::from).collect();
+            let name = Schema { kind: Kind::String, description: None, choices };
+            params.push(local("fields", Schema::new(Kind::Array(Box::new(name)), "Only these fields.")));
+        }
+        if self.text {
+            params.push(local("head", Schema::new(at_least_one(None), "Only this many first lines.")));
+            params.push(local("tail", Schema::new(at_least_one(None), "Only this many last lines.")));
+        }
+        params
+    }
+}
+
+/// Checks each param's place against the rest of the request.
+pub fn check_places(reader: &mut Reader<'_>, tool: &str, params: &[Param], body: &Body) {
+    let mut taken: Vec<Vec<String>> = match body {
+        Body::Json(fixed) => fixed.keys().map(|name| vec![name.clone()]).collect(),
+        Body::None | Body::Graphql(_) => Vec::new(),
+    };
+    for param in params {
+        let place = format!("{tool}, param {}", param.name);
+        match (&param.place, body) {
+            (Place::Body(_), Body::Graphql(_)) => {
+                reader.add(&place, "a GraphQL request has no body params: use `in: variable`");
+            }
+            (Place::Variable(_), Body::None | Body::Json(_)) => {
+                reader.add(&place, "only a GraphQL request has variables");
+            }
+            (Place::Variable(name), Body::Graphql(document)) if !has_variable(document, name) => {
+                reader.add(&place, format!("the GraphQL document has no variable ${name}"));
+            }
+            (Place::Body(names), _) => {
+                if taken.iter().any(|other| other.starts_with(names) || names.starts_with(other)) {
+                    reader.add(&place, "another param or the fixed body has the same place in the body");
+                }
+                taken.push(names.clone());
+            }
+            _ => {}
+        }
+    }
+}
+
+fn has_variable(document: &str, name: &str) -> bool {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    document.split('$').skip(1).any(|after| after.strip_prefix(name).is_some_and(|rest| !rest.starts_with(is_name)))
+}

@@ -1,0 +1,280 @@
+//! From a module file as written to a module that cannot be wrong, or to everything that is wrong with it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use ureq::http::Uri;
+
+use super::params::{self, Own, Paging};
+use super::raw::{self, AuthKind};
+use super::work;
+use super::{Annotations, Auth, Finding, MAX_TOOL_NAME, Module, Param, Tool, Work};
+use crate::broker::Scheme;
+use crate::modules::hooks::{FieldHook, Hooks, ParamHook};
+use crate::modules::output::Output;
+use crate::modules::request::Template;
+use crate::upstream::{HeaderMap, HeaderName, HeaderValue};
+
+/// Collects what is wrong and which hooks are cited while a file is read.
+pub struct Reader<'a> {
+    file: &'a str,
+    hooks: &'a Hooks,
+    found: Vec<Finding>,
+    cited: BTreeSet<(&'static str, String)>,
+}
+
+/// Reads a whole file.
+pub fn module(file: &str, text: &str, hooks: &Hooks) -> Result<Module, Vec<Finding>> {
+    let mut reader = Reader { file, hooks, found: Vec::new(), cited: BTreeSet::new() };
+    let module = match serde_json::from_str::<raw::Module>(text) {
+        Ok(raw) => Some(reader.module(raw)),
+        Err(error) => {
+            reader.add("", error.to_string());
+            None
+        }
+    };
+    match module {
+        Some(module) if reader.found.is_empty() => Ok(module),
+        _ => Err(reader.found),
+    }
+}
+
+/// Whether it is a name of letters, digits and `_` that starts with a letter.
+pub fn is_snake_case(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+}
+
+impl Reader<'_> {
+    /// Notes something wrong.
+    pub fn add(&mut self, place: &str, problem: impl Into<String>) {
+        self.found.push(Finding { file: self.file.to_owned(), place: place.to_owned(), problem: problem.into() });
+    }
+
+    /// How much is wrong so far.
+    pub fn findings(&self) -> usize {
+        self.found.len()
+    }
+
+    /// A part of the file in its shape, or none and a finding.
+    pub fn part<T: DeserializeOwned>(&mut self, place: &str, value: Value) -> Option<T> {
+        serde_json::from_value(value).map_err(|error| self.add(place, error.to_string())).ok()
+    }
+
+    /// The param hook that is cited.
+    pub fn param_hook(&mut self, place: &str, name: &str) -> Option<ParamHook> {
+        self.hook(place, "param", self.hooks.params, name)
+    }
+
+    /// The field hook that is cited.
+    pub fn field_hook(&mut self, place: &str, name: &str) -> Option<FieldHook> {
+        self.hook(place, "field", self.hooks.fields, name)
+    }
+
+    fn hook<T: Copy>(&mut self, place: &str, kind: &'static str, hooks: &[(&str, T)], name: &str) -> Option<T> {
+        self.cited.insert((kind, name.to_owned()));
+        let hook = hooks.iter().find(|(known, _)| *known == name).map(|(_, hook)| *hook);
+        if hook.is_none() {
+            self.add(place, format!("there is no {kind} hook `{name}`"));
+        }
+        hook
+    }
+
+    fn module(&mut self, raw: raw::Module) -> Module {
+        if !is_snake_case(&raw.module) {
+            self.add("module", format!("`{}` must be snake_case: letters, digits and `_`, a letter first", raw.module));
+        }
+        for (place, text) in [("title", &raw.title), ("description", &raw.description)] {
+            if text.trim().is_empty() {
+                self.add(place, "is empty");
+            }
+        }
+        if !is_base_url(&raw.base_url) {
+            self.add("base_url", "must be an http or https URL with a host, without query and slash at the end");
+        }
+        let headers = self.headers("headers", &HeaderMap::new(), &raw.headers);
+        let auth = raw.auth.map(|auth| self.auth(auth));
+        let paging = raw.pagination.map(|pagination| self.paging(pagination));
+        let versions_path = raw.versions.map(|versions| versions.path);
+        if versions_path.as_ref().is_some_and(|path| !path.starts_with('/')) {
+            self.add("versions", "`path` must start with `/`");
+        }
+        if raw.tools.is_empty() {
+            self.add("tools", "there are none");
+        }
+        let mut tools: Vec<Tool> = Vec::new();
+        for (at, value) in raw.tools.into_iter().enumerate() {
+            let place = match value["name"].as_str() {
+                Some(name) => format!("tool {name}"),
+                None => format!("tool {}", at + 1),
+            };
+            if let Some(tool) = self.tool(&place, &raw.module, &headers, paging.as_ref(), value) {
+                if tools.iter().any(|other| other.name == tool.name) {
+                    self.add(&place, "another tool has the same name");
+                }
+                tools.push(tool);
+            }
+        }
+        self.uncited_hooks();
+        Module {
+            name: raw.module,
+            title: raw.title,
+            description: raw.description,
+            base_url: raw.base_url,
+            base_url_env: raw.base_url_env,
+            api_version: raw.api_version,
+            auth,
+            headers,
+            versions_path,
+            tools,
+        }
+    }
+
+    fn auth(&mut self, raw: raw::Auth) -> Auth {
+        let (scheme, names, what) = match raw.kind {
+            AuthKind::Bearer => (Scheme::Bearer, 1, "bearer needs one variable, the token"),
+            AuthKind::Basic => (Scheme::Basic, 2, "basic needs two variables, user and password"),
+        };
+        if raw.env.len() != names || raw.env.iter().any(String::is_empty) {
+            self.add("auth", format!("`env`: {what}"));
+        }
+        Auth { scheme, env: raw.env, optional: raw.optional }
+    }
+
+    fn paging(&mut self, raw: raw::Pagination) -> Paging {
+        let raw::Pagination::LinkHeader { limit_as, max_limit, default_limit } = raw;
+        if limit_as.is_empty() || max_limit == 0 || default_limit.is_some_and(|limit| limit == 0 || limit > max_limit) {
+            self.add("pagination", "`limit_as` must be a name, and 1 ≤ `default_limit` ≤ `max_limit`");
+        }
+        Paging { limit_as, max_limit, default_limit }
+    }
+
+    /// The headers `under` with those of the file over them.
+    pub fn headers(&mut self, place: &str, under: &HeaderMap, raw: &BTreeMap<String, String>) -> HeaderMap {
+        let mut headers = under.clone();
+        for (name, value) in raw {
+            match (name.parse::<HeaderName>(), value.parse::<HeaderValue>()) {
+                (Ok(name), Ok(value)) if name != "authorization" => {
+                    headers.insert(name, value);
+                }
+                (Ok(name), Ok(_)) => self.add(place, format!("`{name}` is the credential's: it comes from `auth`")),
+                _ => self.add(place, format!("`{name}` is no valid HTTP header, or its value is none")),
+            }
+        }
+        headers
+    }
+
+    fn tool(
+        &mut self,
+        place: &str,
+        module: &str,
+        headers: &HeaderMap,
+        paging: Option<&Paging>,
+        value: Value,
+    ) -> Option<Tool> {
+        let raw: raw::Tool = self.part(place, value)?;
+        let published_name = format!("{module}_{}", raw.name);
+        if !is_snake_case(&raw.name) {
+            self.add(place, "the name must be snake_case: letters, digits and `_`, a letter first");
+        }
+        if published_name.len() > MAX_TOOL_NAME {
+            self.add(place, format!("`{published_name}` is longer than {MAX_TOOL_NAME} characters"));
+        }
+        if raw.description.trim().is_empty() {
+            self.add(place, "`description` is empty");
+        }
+        if !(raw.docs.starts_with("https://") || raw.docs.starts_with("http://")) {
+            self.add(place, "`docs` must be the URL of the vendor's page");
+        }
+        let annotations = self.annotations(place, raw.annotations);
+        let params: Vec<Param> =
+            raw.params.iter().filter_map(|(name, value)| params::read(self, place, name, value)).collect();
+        let (work, own) = match (raw.handler, raw.request, raw.output) {
+            (Some(handler), None, None) => {
+                for (name, _) in raw.params.iter().filter(|(_, param)| param["in"].as_str().is_some_and(|at| at != "local"))
+                {
+                    self.add(&format!("{place}, param {name}"), "a handler's params must be `in: local`");
+                }
+                (self.hook(place, "handler", self.hooks.handlers, &handler).map(Work::Handler), Own::default())
+            }
+            (None, Some(request), Some(output)) => {
+                let template = work::template(self, place, headers, request, &raw.params, &params);
+                let output = work::output(self, place, output);
+                let own = self.own(place, paging, template.as_ref(), output.as_ref());
+                (template.zip(output).map(|(template, output)| Work::Request(Box::new(template), output)), own)
+            }
+            _ => {
+                self.add(place, "needs either `request` and `output`, or `handler`");
+                (None, Own::default())
+            }
+        };
+        let own = own.params();
+        for own in own.iter().filter(|own| raw.params.contains_key(&own.name)) {
+            self.add(&format!("{place}, param {}", own.name), "this name is the engine's own here: choose another");
+        }
+        Some(Tool {
+            name: raw.name,
+            published_name,
+            description: raw.description,
+            docs: raw.docs,
+            annotations,
+            params: params.into_iter().chain(own).collect(),
+            work: work?,
+        })
+    }
+
+    fn annotations(&mut self, place: &str, value: Option<Value>) -> Annotations {
+        let place = format!("{place}, annotations");
+        let raw: raw::Annotations = value.and_then(|value| self.part(&place, value)).unwrap_or_default();
+        Annotations {
+            read_only: raw.read_only_hint,
+            destructive: raw.destructive_hint,
+            idempotent: raw.idempotent_hint,
+            open_world: raw.open_world_hint,
+        }
+    }
+
+    /// What the engine adds to a tool's params.
+    fn own(
+        &mut self,
+        place: &str,
+        paging: Option<&Paging>,
+        template: Option<&Template>,
+        output: Option<&Output>,
+    ) -> Own {
+        let paged = template.is_some_and(|template| template.paged);
+        if paged && paging.is_none() {
+            self.add(place, "`page_in` needs the module's `pagination`");
+        }
+        if paged && output.is_some_and(|output| !matches!(output, Output::List { .. })) {
+            self.add(place, "`page_in` needs an output with `items`");
+        }
+        let fields = match output {
+            Some(Output::List { fields, .. }) => fields.iter().map(|field| field.name.clone()).collect(),
+            _ => Vec::new(),
+        };
+        Own {
+            paging: paging.filter(|_| paged).cloned(),
+            fields,
+            text: matches!(output, Some(Output::Text { .. })),
+        }
+    }
+
+    fn uncited_hooks(&mut self) {
+        let fields = self.hooks.fields.iter().map(|(name, _)| ("field", *name));
+        let params = self.hooks.params.iter().map(|(name, _)| ("param", *name));
+        let handlers = self.hooks.handlers.iter().map(|(name, _)| ("handler", *name));
+        for (kind, name) in fields.chain(params).chain(handlers) {
+            if !self.cited.contains(&(kind, name.to_owned())) {
+                self.add("", format!("nothing cites the {kind} hook `{name}`"));
+            }
+        }
+    }
+}
+
+/// Whether requests can be made below it.
+fn is_base_url(url: &str) -> bool {
+    let Some(rest) = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")) else { return false };
+    !rest.starts_with('/') && !rest.ends_with('/') && !rest.contains(['?', '#', '@']) && url.parse::<Uri>().is_ok()
+}

@@ -1,0 +1,167 @@
+//! From a tool's request and output as written to what the engine fills and projects.
+
+use serde_json::{Map, Value};
+
+use super::raw;
+use super::read::Reader;
+use super::{Param, params};
+use crate::modules::hooks::json_headers;
+use crate::modules::output::Output;
+use crate::modules::projection::{Field, Path};
+use crate::modules::request::{Body, Piece, Place, Template};
+use crate::upstream::{HeaderMap, Method};
+
+/// A tool's request; none when its shape is wrong.
+///
+/// `written` are all the tool's params, `params` those that could be read.
+pub fn template(
+    reader: &mut Reader<'_>,
+    tool: &str,
+    headers: &HeaderMap,
+    value: Value,
+    written: &Map<String, Value>,
+    params: &[Param],
+) -> Option<Template> {
+    let place = format!("{tool}, request");
+    let raw: raw::Request = reader.part(&place, value)?;
+    let path = path(reader, &place, &raw.path, written);
+    let mut query = Vec::new();
+    for (name, value) in raw.query {
+        match value {
+            Value::String(text) => query.push((name, text)),
+            Value::Number(_) | Value::Bool(_) => query.push((name, value.to_string())),
+            _ => reader.add(&place, format!("query `{name}` must be a string, a number or a boolean")),
+        }
+    }
+    let has_body_params = params.iter().any(|param| matches!(param.place, Place::Body(_)));
+    let body = match (raw.graphql, raw.body) {
+        (Some(_), Some(_)) => {
+            reader.add(&place, "`graphql` and `body` exclude each other");
+            Body::None
+        }
+        (Some(document), None) => Body::Graphql(document),
+        (None, Some(fixed)) => Body::Json(fixed),
+        (None, None) if has_body_params => Body::Json(Map::new()),
+        (None, None) => Body::None,
+    };
+    match (&body, raw.method) {
+        (Body::Graphql(_), method) if method != Method::Post => reader.add(&place, "a GraphQL request must be a POST"),
+        (Body::Json(_), Method::Get | Method::Head | Method::Options) => {
+            reader.add(&place, "this method sends no body: use POST, PUT, PATCH or DELETE");
+        }
+        _ => {}
+    }
+    let paged = raw.page_in.is_some();
+    if paged && raw.method != Method::Get {
+        reader.add(&place, "`page_in: query` needs a GET");
+    }
+    params::check_places(reader, tool, params, &body);
+    let headers = reader.headers(&place, headers, &raw.headers);
+    let headers = if matches!(body, Body::None) { headers } else { json_headers(&headers) };
+    Some(Template { method: raw.method, path, headers, query, body, paged })
+}
+
+/// The pieces of a path, each of whose placeholders is a param and the other way round.
+fn path(reader: &mut Reader<'_>, place: &str, text: &str, written: &Map<String, Value>) -> Vec<Piece> {
+    let mut pieces = Vec::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('{') {
+        let Some((name, after)) = after.split_once('}') else { break };
+        pieces.extend([Piece::Text(before.to_owned()), Piece::Value(name.to_owned())]);
+        rest = after;
+    }
+    pieces.push(Piece::Text(rest.to_owned()));
+    pieces.retain(|piece| *piece != Piece::Text(String::new()));
+
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "-._~!$&'()*+,;=:@/%".contains(c);
+    let literal = pieces.iter().all(|piece| matches!(piece, Piece::Text(text) if text.chars().all(allowed)) || matches!(piece, Piece::Value(_)));
+    if !text.starts_with('/') || !literal || text.split('/').any(|segment| matches!(segment, "." | "..")) {
+        reader.add(place, format!("`{text}` is no path: it starts with `/`, has `{{param}}` places, no query and no dot segments"));
+    }
+    let names: Vec<&str> = written
+        .iter()
+        .filter(|(_, param)| param["in"] == "path")
+        .map(|(name, param)| param["as"].as_str().unwrap_or(name))
+        .collect();
+    for piece in &pieces {
+        if let Piece::Value(name) = piece
+            && !names.contains(&name.as_str())
+        {
+            reader.add(place, format!("the path's `{{{name}}}` is no param with `in: path`"));
+        }
+    }
+    for name in names {
+        if pieces.iter().filter(|piece| **piece == Piece::Value(name.to_owned())).count() != 1 {
+            reader.add(place, format!("the path must have `{{{name}}}` once, for the param of this name"));
+        }
+    }
+    pieces
+}
+
+/// A tool's output; none when its shape is wrong.
+pub fn output(reader: &mut Reader<'_>, tool: &str, value: Value) -> Option<Output> {
+    let place = format!("{tool}, output");
+    let raw: raw::Output = reader.part(&place, value)?;
+    match raw {
+        raw::Output { items: Some(items), fields: Some(named), summary, item: None, text: None, hook: None, done: None } => {
+            Some(Output::List {
+                items: list_path(reader, &place, &items)?,
+                fields: fields(reader, &place, named),
+                summary: fields(reader, &place, summary.unwrap_or_default()),
+            })
+        }
+        raw::Output { item, fields: Some(named), items: None, summary: None, text: None, hook: None, done: None } => {
+            Some(Output::Record {
+                item: list_path(reader, &place, &item.unwrap_or_default())?,
+                fields: fields(reader, &place, named),
+            })
+        }
+        raw::Output { text: Some(text), hook, items: None, item: None, fields: None, summary: None, done: None } => {
+            let hook = hook.and_then(|hook| reader.field_hook(&place, &hook));
+            Some(Output::Text { text: any_path(reader, &place, &text)?, hook })
+        }
+        raw::Output { done: Some(done), items: None, item: None, fields: None, summary: None, text: None, hook: None } => {
+            Some(Output::Done(done))
+        }
+        _ => {
+            reader.add(
+                &place,
+                "must be one of: `items` and `fields` (and `summary`); `fields` (and `item`); `text` (and `hook`); `done`",
+            );
+            None
+        }
+    }
+}
+
+fn fields(reader: &mut Reader<'_>, place: &str, named: Map<String, Value>) -> Vec<Field> {
+    let mut fields = Vec::new();
+    for (name, value) in named {
+        let place = format!("{place}, field {name}");
+        let (path, hook) = match serde_json::from_value(value) {
+            Ok(raw::Field::Path(path)) => (path, None),
+            Ok(raw::Field::Hooked(field)) => (field.path, reader.field_hook(&place, &field.hook)),
+            Err(_) => {
+                reader.add(&place, "must be a path, or {\"path\": …, \"hook\": …}");
+                continue;
+            }
+        };
+        if let Some(path) = any_path(reader, &place, &path) {
+            fields.push(Field { name, path, hook });
+        }
+    }
+    fields
+}
+
+fn any_path(reader: &mut Reader<'_>, place: &str, text: &str) -> Option<Path> {
+    Path::parse(text).map_err(|problem| reader.add(place, problem)).ok()
+}
+
+/// The path of the one list or record that the answer holds.
+fn list_path(reader: &mut Reader<'_>, place: &str, text: &str) -> Option<Path> {
+    let path = any_path(reader, place, text)?;
+    if path.has_lists() {
+        reader.add(place, format!("`{text}` must lead to one place, without `[]`"));
+        return None;
+    }
+    Some(path)
+}

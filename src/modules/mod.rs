@@ -1,0 +1,21 @@
+//! Tools as data: the module files, and the engine that turns a call of a tool into requests to its service.
+
+pub mod arguments;
+pub mod call;
+pub mod hooks;
+pub mod manifest;
+pub mod output;
+pub mod pagination;
+pub mod projection;
+pub mod registry;
+pub mod request;
+pub mod schema;
+
+#[path = "github/hooks.rs"]
+mod github;
+
+pub(crate) use arguments::nearest;
+pub use call::{Invocation, invoke};
+pub use hooks::{FieldHook, Handler, Hooks, ParamHook, Session};
+pub use manifest::{Finding, Module, Tool};
+pub use registry::Registry;

@@ -1,0 +1,338 @@
+//! From checked arguments to the one request that a tool makes.
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::{Map, Value, json};
+
+use super::pagination;
+use crate::error::Error;
+use crate::upstream::{HeaderMap, Method};
+
+/// Everything but the unreserved characters (RFC 3986 §2.3).
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// What every request of a tool has in common.
+#[derive(Debug, Clone)]
+pub struct Template {
+    /// The method.
+    pub method: Method,
+    /// The path below the base URL.
+    pub path: Vec<Piece>,
+    /// The headers, the module's and the tool's own.
+    pub headers: HeaderMap,
+    /// Pairs in front of every query.
+    pub query: Vec<(String, String)>,
+    /// The body's members and where the arguments go.
+    pub body: Body,
+    /// Whether the answer comes in pages.
+    pub paged: bool,
+}
+
+/// A piece of a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Piece {
+    /// As it stands in the module file.
+    Text(String),
+    /// The value of the argument that goes in here by this name.
+    Value(String),
+}
+
+/// What the body is made of.
+#[derive(Debug, Clone)]
+pub enum Body {
+    /// Nothing is sent.
+    None,
+    /// An object of fixed members, with the arguments added.
+    Json(Map<String, Value>),
+    /// A GraphQL document, with the arguments as its variables.
+    Graphql(String),
+}
+
+/// Where an argument goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// Into the path.
+    Path {
+        /// The name between the braces.
+        name: String,
+        /// Whether its slashes part segments instead of being encoded.
+        slashes: bool,
+        /// Whether it may be empty.
+        may_be_empty: bool,
+    },
+    /// Into the query.
+    Query {
+        /// The key.
+        name: String,
+        /// What joins a list into one value; without it the key repeats.
+        join: Option<String>,
+    },
+    /// Into the body, under these names from the outside in.
+    Body(Vec<String>),
+    /// Among the variables of the GraphQL document.
+    Variable(String),
+    /// Nowhere: for handlers and the engine.
+    Local,
+}
+
+/// A request ready to send.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Built {
+    /// The whole URL.
+    pub url: String,
+    /// The body.
+    pub body: Option<String>,
+}
+
+impl Template {
+    /// Fills the arguments in, in the order of `places`. A cursor replaces the whole query.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::InvalidParams`](crate::error::Code::InvalidParams) for a value that no path can carry and a cursor that
+    /// is not ours.
+    pub fn fill<'a>(
+        &self,
+        base_url: &str,
+        places: impl Iterator<Item = (&'a str, &'a Place)>,
+        arguments: &Map<String, Value>,
+    ) -> Result<Built, Error> {
+        let mut path_values = Vec::new();
+        let mut pairs: Vec<(&str, String)> =
+            self.query.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
+        let mut members = if let Body::Json(fixed) = &self.body { fixed.clone() } else { Map::new() };
+        for (argument, place) in places {
+            let Some(value) = arguments.get(argument) else { continue };
+            match place {
+                Place::Path { name, slashes, may_be_empty } => {
+                    let text = plain(value);
+                    let empty = *may_be_empty && text.is_empty();
+                    let encoded = if empty { text } else { encode(argument, &text, *slashes)? };
+                    path_values.push((name, encoded));
+                }
+                Place::Query { name, join } => push_pairs(&mut pairs, name, join.as_deref(), value),
+                Place::Body(names) => insert(&mut members, names, value.clone()),
+                Place::Variable(name) => {
+                    members.insert(name.clone(), value.clone());
+                }
+                Place::Local => {}
+            }
+        }
+        let path: String = self
+            .path
+            .iter()
+            .map(|piece| match piece {
+                Piece::Text(text) => text.as_str(),
+                Piece::Value(name) => path_values
+                    .iter()
+                    .find_map(|(known, value)| (*known == name).then_some(value.as_str()))
+                    .expect("a path's argument is required or has a default"),
+            })
+            .collect();
+        let query = match arguments.get("cursor").and_then(Value::as_str) {
+            Some(cursor) if self.paged => pagination::query_of(cursor)?,
+            _ => query(&pairs),
+        };
+        let body = match &self.body {
+            Body::None => None,
+            Body::Json(_) if members.is_empty() && self.method == Method::Delete => None,
+            Body::Json(_) => Some(Value::Object(members).to_string()),
+            Body::Graphql(document) => Some(json!({"query": document, "variables": members}).to_string()),
+        };
+        Ok(Built { url: url(base_url, &path, &query), body })
+    }
+}
+
+/// The whole URL of a path and a query, both encoded.
+pub(super) fn url(base_url: &str, path: &str, query: &str) -> String {
+    let base_url = base_url.trim_end_matches('/');
+    if query.is_empty() { format!("{base_url}{path}") } else { format!("{base_url}{path}?{query}") }
+}
+
+/// A path of segments, each encoded.
+pub(super) fn path(segments: &[&str]) -> Result<String, Error> {
+    segments.iter().try_fold(String::new(), |path, segment| Ok(path + "/" + &encode("path", segment, false)?))
+}
+
+/// A query, form-encoded (WHATWG URL §5.2) but with `%20` for a space, which every server reads.
+pub(super) fn query<'a, T: AsRef<str> + 'a>(pairs: impl IntoIterator<Item = &'a (&'a str, T)>) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    for (name, value) in pairs {
+        query.append_pair(name, value.as_ref());
+    }
+    query.finish().replace('+', "%20")
+}
+
+/// A path value, percent-encoded.
+fn encode(argument: &str, value: &str, slashes: bool) -> Result<String, Error> {
+    let refuse = |what: &str, right: &str| Err(Error::invalid_params(format!("`{argument}` {what}.")).with_hint(right));
+    if value.chars().any(char::is_control) {
+        return refuse("has a control character (NUL, a line break or the like)", "Leave it out: names have none.");
+    }
+    let parts: Vec<&str> = if slashes { value.split('/').collect() } else { vec![value] };
+    if parts.iter().any(|part| matches!(*part, "." | "..")) {
+        return refuse("has a part that is only dots", "Write the whole name, without `.` or `..`.");
+    }
+    match parts[..] {
+        [""] => refuse("is empty", "Give its value."),
+        _ if parts.contains(&"") => refuse(
+            "has an empty part between slashes",
+            "Write it with single slashes between the parts and none at either end.",
+        ),
+        _ => {
+            let encoded = parts.iter().map(|part| utf8_percent_encode(part, RESERVED).to_string());
+            Ok(encoded.collect::<Vec<_>>().join("/"))
+        }
+    }
+}
+
+fn push_pairs<'a>(pairs: &mut Vec<(&'a str, String)>, name: &'a str, join: Option<&str>, value: &Value) {
+    match (value, join) {
+        (Value::Array(values), Some(separator)) => {
+            pairs.push((name, values.iter().map(plain).collect::<Vec<_>>().join(separator)));
+        }
+        (Value::Array(values), None) => pairs.extend(values.iter().map(|value| (name, plain(value)))),
+        _ => pairs.push((name, plain(value))),
+    }
+}
+
+/// A scalar as it stands in a path or a query.
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+fn insert(members: &mut Map<String, Value>, names: &[String], value: Value) {
+    let [outer, inner @ ..] = names else { return };
+    if inner.is_empty() {
+        members.insert(outer.clone(), value);
+        return;
+    }
+    let nested = members.entry(outer.clone()).or_insert_with(|| json!({}));
+    if let Value::Object(nested) = nested {
+        insert(nested, inner, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Code;
+
+    #[test]
+    fn a_path_value_stays_inside_its_place() {
+        let check = |value: &str, slashes: bool, expected: Option<&str>| {
+            let encoded = encode("path", value, slashes);
+            assert_eq!(encoded.as_deref().ok(), expected, "{value:?} {slashes}");
+            if let Err(error) = encoded {
+                assert_eq!(error.code(), Code::InvalidParams);
+                assert!(error.message().starts_with("`path` "), "{error}");
+            }
+        };
+        check("main", false, Some("main"));
+        check("a-b.c_d~e", false, Some("a-b.c_d~e"));
+        check("feature/x", false, Some("feature%2Fx"));
+        check("feature/x", true, Some("feature/x"));
+        check("a b?c#d%e+f&g", false, Some("a%20b%3Fc%23d%25e%2Bf%26g"));
+        check("../secret", false, Some("..%2Fsecret"));
+        check("../secret", true, None);
+        check("a/../b", true, None);
+        check("a/./b", true, None);
+        check("a/..", true, None);
+        check("..", false, None);
+        check(".", false, None);
+        check("...", false, Some("..."));
+        check(".github", true, Some(".github"));
+        check("%2e%2e", false, Some("%252e%252e"));
+        check("%2e%2e/x", true, Some("%252e%252e/x"));
+        check(r"..\x", true, Some("..%5Cx"));
+        check("日本/é", true, Some("%E6%97%A5%E6%9C%AC/%C3%A9"));
+        check("a\0b", false, None);
+        check("a\rb", false, None);
+        check("a\nb", true, None);
+        check("a\u{85}b", true, None);
+        check("", false, None);
+        check("", true, None);
+        check("/a", true, None);
+        check("a/", true, None);
+        check("a//b", true, None);
+    }
+
+    fn template(body: Body) -> Template {
+        Template {
+            method: Method::Post,
+            path: vec![Piece::Text("/r/".to_owned()), Piece::Value("id".to_owned()), Piece::Text("/x".to_owned())],
+            headers: HeaderMap::new(),
+            query: vec![("fixed".to_owned(), "1 2".to_owned())],
+            body,
+            paged: true,
+        }
+    }
+
+    fn fill(template: &Template, places: &[(&str, Place)], arguments: &Value) -> Result<Built, Error> {
+        let places = places.iter().map(|(name, place)| (*name, place));
+        template.fill("https://api.example.com/v1/", places, arguments.as_object().unwrap())
+    }
+
+    fn path_place() -> (&'static str, Place) {
+        ("number", Place::Path { name: "id".to_owned(), slashes: false, may_be_empty: false })
+    }
+
+    fn query_place(name: &'static str, join: Option<&str>) -> (&'static str, Place) {
+        (name, Place::Query { name: format!("{name}_"), join: join.map(str::to_owned) })
+    }
+
+    #[test]
+    fn queries_are_in_order_repeat_or_join_and_are_encoded() {
+        let places = [path_place(), query_place("one", None), query_place("many", None), query_place("joined", Some(","))];
+        let arguments = json!({"joined": ["a", 2], "many": ["x", "y&z"], "one": "ü +\r\n\0", "number": 7});
+        let built = fill(&template(Body::None), &places, &arguments).unwrap();
+        assert_eq!(
+            built.url,
+            "https://api.example.com/v1/r/7/x?fixed=1%202&one_=%C3%BC%20%2B%0D%0A%00&many_=x&many_=y%26z&joined_=a%2C2"
+        );
+        assert_eq!(built.body, None);
+    }
+
+    #[test]
+    fn a_cursor_replaces_the_whole_query_and_nothing_else() {
+        let places = [path_place(), query_place("one", None)];
+        let cursor = "cGFnZT0y"; // page=2
+        let built = fill(&template(Body::None), &places, &json!({"number": 7, "one": "x", "cursor": cursor})).unwrap();
+        assert_eq!(built.url, "https://api.example.com/v1/r/7/x?page=2");
+    }
+
+    #[test]
+    fn bodies_hold_fixed_members_and_nested_arguments() {
+        let body = |names: &[&str]| Place::Body(names.iter().map(|name| (*name).to_owned()).collect());
+        let places = [
+            path_place(),
+            ("name", body(&["commit", "author", "name"])),
+            ("email", body(&["commit", "author", "email"])),
+            ("text", body(&["text"])),
+        ];
+        let json = template(Body::Json(json!({"event": "X"}).as_object().unwrap().clone()));
+        let built = fill(&json, &places, &json!({"number": 7, "name": "A", "email": "B", "text": [1]})).unwrap();
+        assert_eq!(
+            built.body.unwrap(),
+            r#"{"event":"X","commit":{"author":{"name":"A","email":"B"}},"text":[1]}"#
+        );
+        let empty = Template { method: Method::Delete, ..template(Body::Json(Map::new())) };
+        assert_eq!(fill(&empty, &places, &json!({"number": 7})).unwrap().body, None);
+        let empty = template(Body::Json(Map::new()));
+        assert_eq!(fill(&empty, &places, &json!({"number": 7})).unwrap().body.unwrap(), "{}");
+    }
+
+    #[test]
+    fn graphql_arguments_are_variables_and_never_part_of_the_document() {
+        let places = [path_place(), ("name", Place::Variable("n".to_owned())), ("absent", Place::Variable("a".to_owned()))];
+        let graphql = template(Body::Graphql("query($n: String!) { x }".to_owned()));
+        let built = fill(&graphql, &places, &json!({"number": 7, "name": "\") { y }"})).unwrap();
+        assert_eq!(built.body.unwrap(), r#"{"query":"query($n: String!) { x }","variables":{"n":"\") { y }"}}"#);
+    }
+
+    #[test]
+    fn a_handlers_path_is_encoded_segment_by_segment() {
+        assert_eq!(path(&["repos", "a/b", "x y"]).unwrap(), "/repos/a%2Fb/x%20y");
+        assert!(path(&["repos", ".."]).is_err());
+        assert!(path(&["repos", ""]).is_err());
+    }
+}

@@ -1,0 +1,260 @@
+//! From a service's failed answer to our error.
+
+use serde_json::Value;
+
+use super::{UpstreamAnswer, base64, retry};
+use crate::broker::Credential;
+use crate::error::{Code, Error};
+
+/// Most characters of a service's own words that an error repeats.
+const MAX_VENDOR_MESSAGE: usize = 500;
+
+/// The error for an answer that is no success.
+///
+/// `service` is the title to name, `credential` what the request was sent with: it is never part of the error, even
+/// where the service repeats it. Reads the error bodies of RFC 9457 and of the services that MCPist has modules for.
+#[must_use]
+pub fn failure(service: &str, credential: Option<&Credential>, answer: &UpstreamAnswer) -> Error {
+    let status = answer.status;
+    let words = vendor_message(&answer.body).map(|text| redacted(&text, credential));
+    let said = |what: &str| match &words {
+        Some(words) => format!("{service} {what} ({status}): {words}"),
+        None => format!("{service} {what} ({status})."),
+    };
+    let plain = |what: &str| format!("{service} {what} ({status}).");
+    match status {
+        401 if credential.is_none() => Error::new(Code::NotConnected, plain("wants a credential, and none is stored"))
+            .with_hint(format!("Connect {service}, then call again.")),
+        401 => Error::new(Code::ReconnectRequired, plain("refuses the stored credential"))
+            .with_hint(format!("Connect {service} again: the credential has expired or was revoked.")),
+        403 if is_rate_limit(answer) => rate_limited(service, answer),
+        403 | 451 => Error::new(Code::PermissionDenied, said("does not permit this"))
+            .with_hint(format!("Use an account or a credential of {service} that may do this.")),
+        404 | 410 => Error::new(Code::NotFound, said("has no such thing")).with_hint(match credential {
+            Some(_) => "Check the names and ids. What the account may not see is not found either.".to_owned(),
+            None => format!("Check the names and ids. Private things are found only once {service} is connected."),
+        }),
+        // 405 too: GitHub gives it for a pull request that cannot be merged as it stands, 412 and 423 for the like.
+        405 | 409 | 412 | 423 => Error::new(Code::Conflict, said("cannot do this as things stand"))
+            .with_hint("Look at its present state, then call again."),
+        429 => rate_limited(service, answer),
+        408 | 500.. => with_retry_after(Error::new(Code::UpstreamUnavailable, plain("fails to answer")), answer)
+            .with_hint("Try again later. After a call that writes, look first whether it was done."),
+        400.. => Error::new(Code::InvalidParams, said("refuses the arguments"))
+            .with_hint("Correct what it names, then call again."),
+        _ => Error::new(Code::UpstreamUnavailable, plain("answers with a status that means nothing here")),
+    }
+}
+
+/// [`Code::RateLimited`] with the seconds to wait, where the answer tells them.
+pub(super) fn rate_limited(service: &str, answer: &UpstreamAnswer) -> Error {
+    let error = Error::new(Code::RateLimited, format!("{service} wants fewer calls ({}).", answer.status));
+    match retry::asked_wait(&answer.headers) {
+        Some(wait) => with_retry_after(error, answer).with_hint(format!("Call again in {} seconds.", whole_seconds(wait))),
+        None => error.with_hint("Wait at least a minute, then call again."),
+    }
+}
+
+fn with_retry_after(error: Error, answer: &UpstreamAnswer) -> Error {
+    match retry::asked_wait(&answer.headers) {
+        Some(wait) => error.with_data("retry_after_s", whole_seconds(wait)),
+        None => error,
+    }
+}
+
+fn whole_seconds(wait: std::time::Duration) -> u64 {
+    wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0))
+}
+
+/// Whether a 403 means "too many" (GitHub, "Rate limits for the REST API"; Google, "Handle API errors").
+fn is_rate_limit(answer: &UpstreamAnswer) -> bool {
+    if answer.headers.get("x-ratelimit-remaining").is_some_and(|value| value.as_bytes() == b"0")
+        || answer.headers.contains_key("retry-after")
+    {
+        return true;
+    }
+    let words = vendor_message(&answer.body).unwrap_or_default().to_lowercase();
+    words.contains("rate limit") || words.contains("abuse detection")
+}
+
+/// The service's own words, on one line and bounded.
+fn vendor_message(body: &[u8]) -> Option<String> {
+    let body: Value = serde_json::from_slice(body).ok()?;
+    let mut parts = Vec::new();
+    let inner = &body["error"];
+    for holder in [&body, inner] {
+        for name in ["message", "msg", "error_description", "detail", "title"] {
+            push_text(&mut parts, &holder[name]);
+        }
+        for name in ["errorMessages", "errors"] {
+            push_details(&mut parts, &holder[name]);
+        }
+    }
+    push_text(&mut parts, inner);
+    let text = parts.join("; ").split(|c: char| c.is_control() || c.is_whitespace()).filter(|word| !word.is_empty()).fold(
+        String::new(),
+        |mut line, word| {
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+            line
+        },
+    );
+    (!text.is_empty()).then(|| bounded(text))
+}
+
+fn push_text(parts: &mut Vec<String>, value: &Value) {
+    if let Some(text) = value.as_str().filter(|text| !text.is_empty())
+        && !parts.iter().any(|part| part == text)
+    {
+        parts.push(text.to_owned());
+    }
+}
+
+/// A list of strings or objects (GitHub, Google), or an object from field to complaint (Jira).
+fn push_details(parts: &mut Vec<String>, details: &Value) {
+    match details {
+        Value::Array(details) => {
+            for detail in details {
+                let words = match detail {
+                    Value::Object(_) => ["resource", "field", "code", "message"]
+                        .iter()
+                        .filter_map(|name| detail[name].as_str())
+                        .collect::<Vec<_>>()
+                        .join(" "),
+                    other => other.as_str().unwrap_or_default().to_owned(),
+                };
+                push_text(parts, &Value::String(words));
+            }
+        }
+        Value::Object(details) => {
+            for (field, complaint) in details {
+                if let Some(complaint) = complaint.as_str() {
+                    parts.push(format!("{field}: {complaint}"));
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+fn bounded(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(MAX_VENDOR_MESSAGE) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
+}
+
+/// The text without the credential, should a service repeat what it was sent.
+fn redacted(text: &str, credential: Option<&Credential>) -> String {
+    let Some(credential) = credential else { return text.to_owned() };
+    let secret = credential.secret.expose();
+    let password = secret.split_once(':').map_or("", |(_, password)| password);
+    let mut text = text.to_owned();
+    for part in [&base64(secret), secret, password] {
+        if !part.is_empty() {
+            text = text.replace(part, "[redacted]");
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::broker::Scheme;
+    use crate::secret::Secret;
+
+    fn answer(status: u16, headers: &[(&'static str, &'static str)], body: &str) -> UpstreamAnswer {
+        let headers = headers
+            .iter()
+            .map(|(name, value)| {
+                (ureq::http::HeaderName::from_static(name), ureq::http::HeaderValue::from_static(value))
+            })
+            .collect();
+        UpstreamAnswer { status, headers, body: body.as_bytes().to_vec() }
+    }
+
+    fn credential(secret: &str) -> Credential {
+        let secret = Secret::new(secret.to_owned());
+        Credential { scheme: Scheme::Bearer, secret, account: None, base_url: None }
+    }
+
+    #[test]
+    fn every_failed_answer_has_its_code() {
+        let check = |status, headers: &[(&'static str, &'static str)], body: &str, code| {
+            let error = failure("GitHub", Some(&credential("token")), &answer(status, headers, body));
+            assert_eq!(error.code(), code, "{status} {headers:?} {body}");
+            assert!(error.message().starts_with("GitHub "), "{error}");
+            assert!(error.message().contains(&status.to_string()), "{error}");
+        };
+        let forbidden = r#"{"message":"Resource not accessible by personal access token"}"#;
+        let secondary = r#"{"message":"You have exceeded a secondary rate limit. Please wait a few minutes."}"#;
+        check(400, &[], "{}", Code::InvalidParams);
+        check(401, &[], "{}", Code::ReconnectRequired);
+        check(403, &[], forbidden, Code::PermissionDenied);
+        check(403, &[("x-ratelimit-remaining", "4999")], forbidden, Code::PermissionDenied);
+        check(403, &[("x-ratelimit-remaining", "0")], forbidden, Code::RateLimited);
+        check(403, &[("retry-after", "60")], forbidden, Code::RateLimited);
+        check(403, &[], secondary, Code::RateLimited);
+        check(404, &[], "", Code::NotFound);
+        check(405, &[], r#"{"message":"Pull Request is not mergeable"}"#, Code::Conflict);
+        check(409, &[], "", Code::Conflict);
+        check(410, &[], "", Code::NotFound);
+        check(422, &[], "not JSON", Code::InvalidParams);
+        check(429, &[], "", Code::RateLimited);
+        check(500, &[], "", Code::UpstreamUnavailable);
+        check(503, &[], "", Code::UpstreamUnavailable);
+        check(304, &[], "", Code::UpstreamUnavailable);
+    }
+
+    #[test]
+    fn a_service_that_is_not_connected_says_so() {
+        let error = failure("GitHub", None, &answer(401, &[], ""));
+        assert_eq!(error.code(), Code::NotConnected);
+        assert_eq!(error.message(), "GitHub wants a credential, and none is stored (401).");
+        let error = failure("GitHub", None, &answer(404, &[], ""));
+        assert!(error.hint().unwrap().contains("once GitHub is connected"), "{error}");
+    }
+
+    #[test]
+    fn a_rate_limit_tells_the_seconds_to_wait() {
+        let error = failure("GitHub", None, &answer(429, &[("retry-after", "61")], ""));
+        assert_eq!(error.data().unwrap()["retry_after_s"], 61);
+        assert_eq!(error.hint(), Some("Call again in 61 seconds."));
+        let error = failure("GitHub", None, &answer(429, &[], ""));
+        assert_eq!(error.data(), None);
+    }
+
+    #[test]
+    fn the_services_own_words_are_found() {
+        let check = |body: &str, expected: &str| assert_eq!(vendor_message(body.as_bytes()).unwrap(), expected);
+        check(
+            r#"{"message":"Validation Failed","errors":[{"resource":"Issue","field":"title","code":"missing_field"},
+                "second"],"documentation_url":"https://docs.github.com"}"#,
+            "Validation Failed; Issue title missing_field; second",
+        );
+        check(r#"{"errorMessages":["No such project"],"errors":{"summary":"is required"}}"#, "No such project; summary: is required");
+        check(r#"{"error":{"code":400,"message":"Bad time zone","errors":[{"message":"Bad time zone"}]}}"#, "Bad time zone");
+        check(r#"{"error":"invalid_request","error_description":"no code"}"#, "no code; invalid_request");
+        check(r#"{"title":"Bad\r\nRequest","detail":"two  words"}"#, "two words; Bad Request");
+        assert_eq!(vendor_message(b"<html>"), None);
+        assert_eq!(vendor_message(b"{}"), None);
+        let long = format!(r#"{{"message":"{}"}}"#, "é".repeat(600));
+        assert_eq!(vendor_message(long.as_bytes()).unwrap().chars().count(), MAX_VENDOR_MESSAGE + 1);
+    }
+
+    #[test]
+    fn a_credential_that_the_service_repeats_is_left_out() {
+        let check = |secret: &str, body: &str| {
+            let error = failure("Jira", Some(&credential(secret)), &answer(400, &[], body));
+            assert_eq!(error.message(), "Jira refuses the arguments (400): bad [redacted] here");
+        };
+        check("hunter2", r#"{"message":"bad hunter2 here"}"#);
+        check("user:hunter2", r#"{"message":"bad user:hunter2 here"}"#);
+        check("user:hunter2", r#"{"message":"bad hunter2 here"}"#);
+        check("user:hunter2", r#"{"message":"bad dXNlcjpodW50ZXIy here"}"#);
+    }
+}

@@ -1,0 +1,364 @@
+//! The only HTTP client: one pool of connections, with deadlines, retries and redirects that keep the credential at home.
+
+mod failure;
+mod redirect;
+mod retry;
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use jwt_simple::reexports::ct_codecs::{Base64, Encoder};
+use jwt_simple::reexports::zeroize::Zeroizing;
+use serde::Deserialize;
+use ureq::http::header::{ACCEPT, AUTHORIZATION};
+use ureq::http::{self, Uri};
+use ureq::Agent;
+
+pub use failure::failure;
+pub use ureq::http::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::broker::{Credential, Scheme};
+use crate::error::{Code, Error};
+
+/// Most times that one request is tried.
+const TRIES: u32 = 3;
+
+/// Most redirects that one read follows.
+const REDIRECTS: u32 = 3;
+
+/// Limits of the client; the defaults are the documented ones.
+#[derive(Debug, Clone)]
+pub struct UpstreamConfig {
+    /// Longest time to resolve a name, and again to open the connection.
+    pub connect_timeout: Duration,
+    /// Largest answer in bytes, after decompression.
+    pub max_answer: u64,
+    /// Wait before the second try; it doubles before each further one, and chance takes up to half of it away.
+    pub first_backoff: Duration,
+    /// The proxy that every request goes through.
+    pub proxy: Option<ureq::Proxy>,
+}
+
+impl Default for UpstreamConfig {
+    fn default() -> Self {
+        Self {
+            connect_timeout: Duration::from_secs(5),
+            max_answer: 10 * 1024 * 1024,
+            first_backoff: Duration::from_millis(200),
+            proxy: None,
+        }
+    }
+}
+
+/// A method of RFC 9110 §9.3 or RFC 5789.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Method {
+    /// Reads.
+    Get,
+    /// Reads the headers only.
+    Head,
+    /// Asks what can be done.
+    Options,
+    /// Makes something, or anything else.
+    Post,
+    /// Puts something in a known place.
+    Put,
+    /// Changes a part.
+    Patch,
+    /// Removes.
+    Delete,
+}
+
+impl Method {
+    /// Whether doing it twice is as good as once (RFC 9110 §9.2.2).
+    #[must_use]
+    pub const fn is_idempotent(self) -> bool {
+        !matches!(self, Self::Post | Self::Patch)
+    }
+
+    /// Whether a request without a body still has to say so (RFC 9110 §8.6).
+    const fn expects_body(self) -> bool {
+        matches!(self, Self::Post | Self::Put | Self::Patch)
+    }
+
+    const fn follows_redirects(self) -> bool {
+        matches!(self, Self::Get | Self::Head)
+    }
+
+    const fn on_the_wire(self) -> http::Method {
+        match self {
+            Self::Get => http::Method::GET,
+            Self::Head => http::Method::HEAD,
+            Self::Options => http::Method::OPTIONS,
+            Self::Post => http::Method::POST,
+            Self::Put => http::Method::PUT,
+            Self::Patch => http::Method::PATCH,
+            Self::Delete => http::Method::DELETE,
+        }
+    }
+}
+
+/// One request to a service.
+#[derive(Debug, Clone, Copy)]
+pub struct UpstreamRequest<'a> {
+    /// The service's title, for error messages.
+    pub service: &'a str,
+    /// The method.
+    pub method: Method,
+    /// The whole `http` or `https` URL; its host is the only one that the credential is sent to.
+    pub url: &'a str,
+    /// The headers, with the body's `content-type`; the credential's and the trace's are added.
+    pub headers: &'a HeaderMap,
+    /// The body.
+    pub body: Option<&'a [u8]>,
+    /// What the request proves itself with.
+    pub credential: Option<&'a Credential>,
+    /// The `traceparent` header (W3C Trace Context §3.2).
+    pub trace_parent: Option<&'a str>,
+}
+
+/// What a service answered, whatever its status.
+#[derive(Debug, Clone)]
+pub struct UpstreamAnswer {
+    /// The status.
+    pub status: u16,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body, decompressed.
+    pub body: Vec<u8>,
+}
+
+/// The client: cheap to share, made once.
+#[derive(Debug)]
+pub struct Upstream {
+    agent: Agent,
+    max_answer: u64,
+    first_backoff: Duration,
+}
+
+/// A try that brought no answer.
+struct Failed {
+    error: Error,
+    /// Whether the connection was at fault, so that another one may do better.
+    on_the_way: bool,
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Self { error, on_the_way: false }
+    }
+}
+
+impl Upstream {
+    /// A client with an empty pool.
+    #[must_use]
+    pub fn new(config: UpstreamConfig) -> Self {
+        let agent = Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .user_agent(concat!("mcpist/", env!("CARGO_PKG_VERSION")))
+            .timeout_resolve(Some(config.connect_timeout))
+            .timeout_connect(Some(config.connect_timeout))
+            .proxy(config.proxy)
+            // Every idle connection keeps its buffers, and the smallest hosts have 256 MiB.
+            .input_buffer_size(32 * 1024)
+            .output_buffer_size(16 * 1024)
+            .max_response_header_size(32 * 1024)
+            .max_idle_connections(32)
+            .max_idle_connections_per_host(8)
+            .max_idle_age(Duration::from_secs(60))
+            .build()
+            .new_agent();
+        Self { agent, max_answer: config.max_answer, first_backoff: config.first_backoff }
+    }
+
+    /// Sends a request and reads the whole answer.
+    ///
+    /// Idempotent requests are tried again when the connection fails or the answer is 502, 503 or 504; every request is
+    /// when the answer says that nothing was done (429, or 503 with `Retry-After`). A wait that would pass the deadline
+    /// is not begun: the answer or error at hand is the result. `cancelled` is asked before each try and while waiting.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::Timeout`] at the deadline, [`Code::Cancelled`], [`Code::UpstreamUnavailable`] without a usable answer,
+    /// [`Code::ReconnectRequired`] for a credential that fits no header, [`Code::NotFound`] when a write is redirected,
+    /// [`Code::Internal`] for a URL that is none. A status is never an error here: see [`failure`].
+    pub fn send(
+        &self,
+        request: &UpstreamRequest<'_>,
+        deadline: Instant,
+        cancelled: &dyn Fn() -> bool,
+    ) -> Result<UpstreamAnswer, Error> {
+        let mut backoff = self.first_backoff;
+        for tries_left in (0..TRIES).rev() {
+            if cancelled() {
+                return Err(retry::cancelled(request.service));
+            }
+            let outcome = self.follow(request, deadline);
+            let pause = match &outcome {
+                Ok(answer) => retry::pause_after(request.method, answer, backoff),
+                Err(failed) => (failed.on_the_way && request.method.is_idempotent()).then(|| retry::jittered(backoff)),
+            };
+            match pause {
+                Some(pause) if tries_left > 0 && pause < deadline.saturating_duration_since(Instant::now()) => {
+                    retry::wait(pause, request.service, cancelled)?;
+                    backoff *= 2;
+                }
+                _ => return outcome.map_err(|failed| failed.error),
+            }
+        }
+        unreachable!("the last try always returns")
+    }
+
+    /// One try: the request, and the reads that its redirects lead to.
+    fn follow(&self, request: &UpstreamRequest<'_>, deadline: Instant) -> Result<UpstreamAnswer, Failed> {
+        let mut uri = redirect::parse(request.url).ok_or_else(|| no_address(request.service))?;
+        // Once a redirect has left the service, nothing brings the credential back in: who sends us round the corner
+        // would otherwise pick what we ask with it.
+        let mut at_home = true;
+        for redirects_left in (0..=REDIRECTS).rev() {
+            let answer = self.exchange(request, &uri, at_home, deadline)?;
+            if !redirect::is_one(answer.status) {
+                return Ok(answer);
+            }
+            if !request.method.follows_redirects() {
+                return Err(redirect::of_a_write(request.service, answer.status).into());
+            }
+            if redirects_left == 0 {
+                break;
+            }
+            let next = redirect::target(request.service, &uri, &answer)?;
+            at_home &= redirect::same_origin(&uri, &next);
+            uri = next;
+        }
+        Err(Error::new(
+            Code::UpstreamUnavailable,
+            format!("{} redirects more than {REDIRECTS} times.", request.service),
+        )
+        .into())
+    }
+
+    /// One request on one connection.
+    fn exchange(
+        &self,
+        request: &UpstreamRequest<'_>,
+        uri: &Uri,
+        at_home: bool,
+        deadline: Instant,
+    ) -> Result<UpstreamAnswer, Failed> {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(out_of_time(request).into());
+        }
+        let headers = if at_home { headers_at_home(request)? } else { headers_elsewhere(request) };
+        let mut message = http::Request::new(());
+        *message.method_mut() = request.method.on_the_wire();
+        *message.uri_mut() = uri.clone();
+        *message.headers_mut() = headers;
+        let message = self.agent.configure_request(message).timeout_global(Some(left)).build();
+
+        let failed = |error| self.explain(request, error);
+        let response = match request.body {
+            Some(bytes) => self.agent.run(message.map(|()| bytes)),
+            None if request.method.expects_body() => self.agent.run(message.map(|()| &[][..])),
+            None => self.agent.run(message),
+        };
+        let (parts, body) = response.map_err(failed)?.into_parts();
+        let body = body.into_with_config().limit(self.max_answer).read_to_vec().map_err(failed)?;
+        Ok(UpstreamAnswer { status: parts.status.as_u16(), headers: parts.headers, body })
+    }
+
+    /// Our words for the library's error: none of its own, which may quote the URL.
+    fn explain(&self, request: &UpstreamRequest<'_>, error: ureq::Error) -> Failed {
+        use ureq::{Error as Cause, Timeout};
+        let service = request.service;
+        let unavailable = |what: String| Error::new(Code::UpstreamUnavailable, what);
+        let on_the_way = |what: String| Failed {
+            error: unavailable(format!("{service} cannot be reached: {what}.")).with_hint(after_a_break(request)),
+            on_the_way: true,
+        };
+        match error {
+            Cause::Timeout(Timeout::Resolve) => on_the_way("its name was not resolved in time".to_owned()),
+            Cause::Timeout(Timeout::Connect) => on_the_way("it did not take the connection in time".to_owned()),
+            Cause::Timeout(_) => out_of_time(request).into(),
+            Cause::HostNotFound => on_the_way("its host name does not exist".to_owned()),
+            Cause::ConnectionFailed => on_the_way("no connection came about".to_owned()),
+            Cause::Io(cause) if cause.kind() == io::ErrorKind::UnexpectedEof => {
+                on_the_way("the connection ended before the answer did".to_owned())
+            }
+            Cause::Io(cause) => on_the_way(cause.kind().to_string()),
+            Cause::Tls(_) | Cause::Rustls(_) | Cause::TlsRequired => {
+                unavailable(format!("{service} cannot be reached: its certificate or TLS version is refused.")).into()
+            }
+            Cause::BodyExceedsLimit(_) => {
+                unavailable(format!("{service} answers with more than {} bytes.", self.max_answer))
+                    .with_hint("Ask for less: a smaller limit, a narrower filter, or one part of it.")
+                    .into()
+            }
+            Cause::BadUri(_) => no_address(service).into(),
+            _ => unavailable(format!("{service} answers with something that is no valid HTTP.")).into(),
+        }
+    }
+}
+
+fn headers_at_home(request: &UpstreamRequest<'_>) -> Result<HeaderMap, Error> {
+    let mut headers = request.headers.clone();
+    if let Some(credential) = request.credential {
+        let unfit = || {
+            Error::new(
+                Code::ReconnectRequired,
+                format!("The credential for {} holds characters that no header can carry.", request.service),
+            )
+            .with_hint("Store it again, without line breaks or spaces around it.")
+        };
+        let mut value = HeaderValue::from_str(&authorization(credential)).map_err(|_| unfit())?;
+        value.set_sensitive(true);
+        headers.insert(AUTHORIZATION, value);
+    }
+    // The caller's context was parsed at our own edge; one that is no header is nothing to fail a call for.
+    if let Some(Ok(value)) = request.trace_parent.map(HeaderValue::from_str) {
+        headers.insert(HeaderName::from_static("traceparent"), value);
+    }
+    Ok(headers)
+}
+
+/// Another host gets what it needs to answer, and nothing that was meant for the service.
+fn headers_elsewhere(request: &UpstreamRequest<'_>) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    if let Some(accept) = request.headers.get(ACCEPT) {
+        headers.insert(ACCEPT, accept.clone());
+    }
+    headers
+}
+
+/// The `Authorization` header's value.
+fn authorization(credential: &Credential) -> Zeroizing<String> {
+    let secret = credential.secret.expose();
+    Zeroizing::new(match credential.scheme {
+        Scheme::Bearer => format!("Bearer {secret}"),
+        Scheme::Basic => format!("Basic {}", *base64(secret)),
+    })
+}
+
+fn base64(text: &str) -> Zeroizing<String> {
+    Zeroizing::new(Base64::encode_to_string(text).expect("a credential is far from the largest length"))
+}
+
+fn no_address(service: &str) -> Error {
+    Error::internal(format!("The address of {service} is no http or https URL with a host."))
+        .with_hint("Correct the service's base URL.")
+}
+
+fn out_of_time(request: &UpstreamRequest<'_>) -> Error {
+    Error::new(Code::Timeout, format!("{} did not answer in time.", request.service)).with_hint(after_a_break(request))
+}
+
+const fn after_a_break(request: &UpstreamRequest<'_>) -> &'static str {
+    if request.method.is_idempotent() {
+        "Try again later."
+    } else {
+        "Whether it was done is unknown: look before calling again."
+    }
+}
