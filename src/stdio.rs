@@ -7,9 +7,11 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::Duration;
 
 use crate::auth::Caller;
+use crate::error::{Code, Error};
 use crate::mcp::Server;
 use crate::mcp::channel::{Channel, Outlet};
 use crate::mcp::context::View;
+use crate::mcp::message::error_text;
 use crate::sync::lock;
 
 /// The longest line; as the largest body over HTTP.
@@ -35,7 +37,8 @@ pub fn run(server: &Arc<Server>, mut input: impl BufRead, output: impl Write + S
         }
         if line.len() as u64 == MAX_LINE && !line.ends_with(b"\n") {
             skip_line(&mut input)?;
-            outlet.send(r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"the line is longer than 4 MiB; send a smaller message"}}"#);
+            let error = Error::new(Code::InvalidRequest, "the line is longer than 4 MiB").with_hint("Send a smaller message.");
+            outlet.send(&error_text(None, &error));
             continue;
         }
         let text = line.trim_ascii();

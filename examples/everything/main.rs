@@ -133,7 +133,7 @@ fn main() -> io::Result<()> {
     let hub = Arc::new(Hub::default());
     let everything = Arc::new(Everything::new(Arc::clone(&hub)));
     let server = Arc::new(mcp::Server::new(Arc::clone(&everything) as Arc<dyn Handler>, Seal::random(), hub));
-    let router = http::Router::new(server, Arc::new(Local), http::Origins::local(), everything);
+    let router = http::Router::new(server, Arc::new(Local), http::Origins::local(address.ip()), everything);
     let front_door = http::Server::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)), http::Limits::default())?;
     println!("listening on http://{}/mcp", front_door.address());
     front_door.run(Arc::new(router))

@@ -60,7 +60,8 @@ impl App {
                 .with_hint(format!("Set {} and start MCPist again.", auth.env.join(" and "))));
         }
         let base_url = credential.as_ref().and_then(|credential| credential.base_url.as_deref()).unwrap_or_else(|| self.base_url(module));
-        let invocation = Invocation { module, tool, arguments, credential: credential.as_ref(), base_url, deadline, cancelled, trace_parent };
+        let invocation =
+            Invocation { module, tool, arguments, credential: credential.as_ref(), base_url, deadline, cancelled, trace_parent };
         invoke(&self.parts.upstream, invocation)
     }
 }

@@ -108,19 +108,24 @@ pub(super) fn call_arguments(mut arguments: Object) -> Result<(String, String, O
 }
 
 fn names(arguments: &Object, name: &str) -> Result<Option<Vec<String>>, Error> {
-    let wrong = || Error::invalid_params(format!("{name} must be an array of strings")).with_hint(format!("Such as {{\"{name}\": [\"github\"]}}."));
+    let wrong =
+        || Error::invalid_params(format!("{name} must be an array of strings")).with_hint(format!("Such as {{\"{name}\": [\"github\"]}}."));
     match arguments.get(name) {
         None | Some(Value::Null) => Ok(None),
         // Some models write a lone name, or an array as a string of JSON.
         Some(Value::String(text)) => Ok(Some(serde_json::from_str(text).unwrap_or_else(|_| vec![text.clone()]))),
-        Some(Value::Array(entries)) => entries.iter().map(|entry| entry.as_str().map(str::to_owned).ok_or_else(wrong)).collect::<Result<_, _>>().map(Some),
+        Some(Value::Array(entries)) => {
+            entries.iter().map(|entry| entry.as_str().map(str::to_owned).ok_or_else(wrong)).collect::<Result<_, _>>().map(Some)
+        }
         Some(_) => Err(wrong()),
     }
 }
 
 fn refuse_unknown(arguments: &Object, known: &[&str]) -> Result<(), Error> {
     match arguments.keys().find(|name| !known.contains(&name.as_str())) {
-        Some(name) => Err(Error::invalid_params(format!("argument {name:?} does not exist")).with_hint(format!("Known: {}.", known.join(", ")))),
+        Some(name) => {
+            Err(Error::invalid_params(format!("argument {name:?} does not exist")).with_hint(format!("Known: {}.", known.join(", "))))
+        }
         None => Ok(()),
     }
 }

@@ -16,8 +16,8 @@ use crate::mcp::handler::{About, Capabilities, Handler, Interruption, Item, Tool
 use crate::mcp::message::Object;
 use crate::modules::{Module, Registry, Tool};
 use crate::sieve::{Permissions, Sieve};
-use crate::upstream::Upstream;
 use crate::sync::lock;
+use crate::upstream::Upstream;
 
 pub use execute::Execution;
 pub use render::{Format, render};
@@ -60,7 +60,7 @@ impl App {
             .modules()
             .iter()
             .flat_map(|module| &module.tools)
-            .map(|tool| (tool.published_name.to_owned(), Arc::new(Item::new(&tool.published()))))
+            .map(|tool| (tool.published_name.clone(), Arc::new(Item::new(&tool.published()))))
             .collect();
         let about = About {
             name: "mcpist".to_owned(),
@@ -160,7 +160,7 @@ impl Handler for App {
         if context.view.direct {
             return Ok(visible.modules().flat_map(|module| visible.tools_of(module)).filter_map(item).collect());
         }
-        let names: Vec<String> = visible.modules().map(|module| module.name.to_owned()).collect();
+        let names: Vec<String> = visible.modules().map(|module| module.name.clone()).collect();
         let mut items = {
             let mut known = lock(&self.meta_tools);
             known.entry(names).or_insert_with_key(|names| meta_tools::definitions(names)).clone()
@@ -177,10 +177,16 @@ impl Handler for App {
             meta_tools::CALL if !context.view.direct => meta_tools::call_arguments(arguments)
                 .and_then(|(module, tool, params)| Ok((visible.tool(&module, &tool)?, params)))
                 .and_then(|((module, tool), params)| self.run(call, module, tool, params)),
-            name => match visible.published(name).filter(|_| context.view.direct || context.view.pinned.iter().any(|pinned| pinned == name)) {
-                Some((module, tool)) => self.run(call, module, tool, arguments),
-                None => return Err(Error::invalid_params(format!("unknown tool {name:?}")).with_hint("tools/list names those that exist.").into()),
-            },
+            name => {
+                match visible.published(name).filter(|_| context.view.direct || context.view.pinned.iter().any(|pinned| pinned == name)) {
+                    Some((module, tool)) => self.run(call, module, tool, arguments),
+                    None => {
+                        return Err(Error::invalid_params(format!("unknown tool {name:?}"))
+                            .with_hint("tools/list names those that exist.")
+                            .into());
+                    }
+                }
+            }
         };
         Ok(outcome.unwrap_or_else(|error| ToolResult::failure(&error)))
     }

@@ -1,5 +1,7 @@
 //! The result of a tool as a model reads it: TOON, text or JSON, within the output budget.
 
+use std::fmt::Write;
+
 use serde_json::{Value, json};
 
 use crate::mcp::handler::ToolResult;
@@ -70,7 +72,7 @@ fn cut_text(mut text: String) -> String {
     let end = (0..=BUDGET).rev().find(|end| text.is_char_boundary(*end)).unwrap_or_default();
     let end = text[..end].rfind('\n').unwrap_or(end);
     text.truncate(end);
-    text.push_str(&format!("\n[cut: {end} of {total} bytes; ask for less with head, tail, fields or a smaller limit]"));
+    let _ = write!(text, "\n[cut: {end} of {total} bytes; ask for less with head, tail, fields or a smaller limit]");
     text
 }
 

@@ -52,8 +52,10 @@ impl ProductSite {
 /// What `/api/version` and `mcpist --version` tell.
 #[must_use]
 pub fn version(modules: &[Module]) -> Value {
-    let modules: Vec<Value> =
-        modules.iter().map(|module| json!({"module": module.name, "api_version": module.api_version, "tools": module.tools.len()})).collect();
+    let modules: Vec<Value> = modules
+        .iter()
+        .map(|module| json!({"module": module.name, "api_version": module.api_version, "tools": module.tools.len()}))
+        .collect();
     json!({
         "name": "mcpist",
         "version": env!("CARGO_PKG_VERSION"),
@@ -72,9 +74,9 @@ impl Site for ProductSite {
         let mut clients = String::new();
         for client in CLIENTS {
             let text = escape(&client.text.replace("{url}", &self.url));
-            let _ = write!(
+            let _ = writeln!(
                 clients,
-                "<section><h3>{}</h3><p>{}</p><div class=\"copy\"><pre>{text}</pre><button type=\"button\">Copy</button></div></section>\n",
+                "<section><h3>{}</h3><p>{}</p><div class=\"copy\"><pre>{text}</pre><button type=\"button\">Copy</button></div></section>",
                 escape(client.name),
                 escape(client.place)
             );

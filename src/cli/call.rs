@@ -14,12 +14,12 @@ use crate::telemetry::log::Output;
 pub(super) fn run(module: &str, tool: &str, params: Option<&str>, as_json: bool) -> Result<(), Stop> {
     let arguments = arguments(params)?;
     let setup::Local { app, .. } = setup::local(&Flags::default(), Output::Stderr)?;
-    let module = app
-        .registry()
-        .module(module)
-        .ok_or_else(|| Stop::WrongUsage(format!("there is no module {module:?}; mcpist tools lists them")))?;
+    let module =
+        app.registry().module(module).ok_or_else(|| Stop::WrongUsage(format!("there is no module {module:?}; mcpist tools lists them")))?;
     let found = module.tools.iter().find(|known| known.name == tool || known.published_name == tool).ok_or_else(|| {
-        let near = crate::modules::nearest(tool, module.tools.iter().map(|tool| tool.name.as_str())).map(|near| format!(" Did you mean {near}?")).unwrap_or_default();
+        let near = crate::modules::nearest(tool, module.tools.iter().map(|tool| tool.name.as_str()))
+            .map(|near| format!(" Did you mean {near}?"))
+            .unwrap_or_default();
         Stop::WrongUsage(format!("{} has no tool {tool:?}; mcpist tools {} lists them.{near}", module.name, module.name))
     })?;
     let caller = Caller::local();
@@ -27,8 +27,7 @@ pub(super) fn run(module: &str, tool: &str, params: Option<&str>, as_json: bool)
     if !permitted {
         return Err(Stop::Failed(format!("the policy file does not permit {}", found.published_name)));
     }
-    let execution =
-        Execution { caller: &caller, module, tool: found, arguments, client: None, cancelled: &|| false, trace_parent: None };
+    let execution = Execution { caller: &caller, module, tool: found, arguments, client: None, cancelled: &|| false, trace_parent: None };
     let value = app.execute(execution).map_err(|error| Stop::Failed(format!("{}: {error}", error.code().reply().name)))?;
     let result = render(value, if as_json { Format::Json } else { Format::Toon });
     for block in &result.content {
@@ -50,6 +49,8 @@ fn arguments(params: Option<&str>) -> Result<Object, Stop> {
     match serde_json::from_str(&text) {
         Ok(Value::Object(arguments)) => Ok(arguments),
         Ok(_) => Err(Stop::WrongUsage("the parameters are not a JSON object, such as '{\"owner\":\"rust-lang\"}'".to_owned())),
-        Err(error) => Err(Stop::WrongUsage(format!("the parameters are not JSON: {error}; quote them for the shell, as in '{{\"owner\":\"rust-lang\"}}'"))),
+        Err(error) => Err(Stop::WrongUsage(format!(
+            "the parameters are not JSON: {error}; quote them for the shell, as in '{{\"owner\":\"rust-lang\"}}'"
+        ))),
     }
 }

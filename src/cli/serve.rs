@@ -32,7 +32,7 @@ pub(super) fn run(flags: &Flags) -> Result<(), Stop> {
     let seal = config.seal_secret.map_or_else(Seal::random, |secret| Seal::from_secret(secret.expose().as_bytes()));
     let server = Arc::new(mcp::Server::new(Arc::clone(&app) as Arc<dyn mcp::handler::Handler>, seal, Arc::clone(&hub)));
     let site = Arc::new(ProductSite::new(Arc::clone(&app), url.clone()));
-    let router = Router::new(server, Arc::new(auth::Local), Origins::local(), site);
+    let router = Router::new(server, Arc::new(auth::Local), Origins::local(config.address.ip()), site);
 
     let shutdown = front_door.handle();
     let closing = Arc::clone(&hub);

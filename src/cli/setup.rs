@@ -23,7 +23,7 @@ pub(super) struct Local {
 pub(super) fn local(flags: &Flags, output: Output) -> Result<Local, Stop> {
     let config = Config::load(flags, &process_environment)?;
     start(config.log_level, output);
-    let mut registry = Registry::built_in().map_err(|findings| Stop::Findings(findings.into_iter().map(broken_module).collect()))?;
+    let mut registry = Registry::built_in().map_err(|findings| Stop::Findings(findings.iter().map(broken_module).collect()))?;
     if let Some(directory) = &config.modules_directory {
         // A broken file is reported and skipped: the other modules go on.
         for finding in registry.add_directory(directory) {
@@ -46,7 +46,7 @@ pub(super) fn local(flags: &Flags, output: Output) -> Result<Local, Stop> {
     Ok(Local { config, app, sieve })
 }
 
-fn broken_module(finding: crate::modules::Finding) -> Finding {
+fn broken_module(finding: &crate::modules::Finding) -> Finding {
     Finding::new("built-in module", finding.to_string())
 }
 
@@ -55,7 +55,8 @@ pub(super) fn policy(path: &Path, registry: &Registry) -> Result<Permissions, Fi
     let finding = |message: String| Finding::new(format!("MCPIST_POLICY={}", path.display()), message);
     let text = std::fs::read_to_string(path).map_err(|error| finding(error.to_string()))?;
     let policy = Policy::parse(&text).map_err(finding)?;
-    let subjects: Vec<Subject> = registry.modules().iter().flat_map(|module| module.tools.iter().map(|tool| subject(module, tool))).collect();
+    let subjects: Vec<Subject> =
+        registry.modules().iter().flat_map(|module| module.tools.iter().map(|tool| subject(module, tool))).collect();
     // A misspelt denial would allow what it means to deny, so it stops the start.
     match policy.unmatched(&subjects).as_slice() {
         [] => Ok(policy.permissions(&subjects)),

@@ -1,5 +1,7 @@
 //! `Host` and `Origin`: a page of a foreign site, or a name that was made to point here, gets nothing (DNS rebinding).
 
+use std::net::IpAddr;
+
 use crate::error::{Code, Error};
 use crate::mcp::headers::Lookup;
 
@@ -16,10 +18,15 @@ pub struct Origins {
 const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 
 impl Origins {
-    /// Local mode: loopback names alone.
+    /// Local mode: loopback names, and the address that the server listens on.
     #[must_use]
-    pub fn local() -> Self {
-        Self { hosts: Some(LOOPBACK.map(str::to_owned).to_vec()), sites: Vec::new(), loopback: true }
+    pub fn local(address: IpAddr) -> Self {
+        let mut hosts = LOOPBACK.map(str::to_owned).to_vec();
+        hosts.push(match address {
+            IpAddr::V4(address) => address.to_string(),
+            IpAddr::V6(address) => format!("[{address}]"),
+        });
+        Self { hosts: Some(hosts), sites: Vec::new(), loopback: true }
     }
 
     /// Hosted mode: any `Host`, and pages of these origins.
@@ -72,12 +79,14 @@ mod tests {
         let check = |host: &str, origin: Option<&str>, passes: bool| {
             let mut pairs = vec![("Host", host)];
             pairs.extend(origin.map(|origin| ("Origin", origin)));
-            assert_eq!(Origins::local().check(&pairs.as_slice()).is_ok(), passes, "{pairs:?}");
+            assert_eq!(Origins::local(IpAddr::from([127, 0, 0, 2])).check(&pairs.as_slice()).is_ok(), passes, "{pairs:?}");
         };
         check("localhost:8088", None, true);
         check("LOCALHOST", Some("http://localhost:3000"), true);
         check("127.0.0.1", Some("https://127.0.0.1"), true);
         check("[::1]:8088", Some("http://[::1]:6274"), true);
+        check("127.0.0.2:8088", None, true);
+        check("127.0.0.3:8088", None, false);
         check("evil.example.com", None, false);
         check("127.0.0.1.evil.example.com:8088", None, false);
         check("localhost@evil.example.com", None, false);

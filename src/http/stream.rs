@@ -1,8 +1,8 @@
 //! The handle to a parked event stream, for its owner.
 
 use super::event::{Event, EventFraming};
-use crate::sync::lock;
 use super::streams::Streams;
+use crate::sync::lock;
 use std::io::{ErrorKind, Write};
 use std::net::TcpStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -4,8 +4,8 @@
 use super::event::EventFraming;
 use super::limits::Limits;
 use super::registry::Connected;
-use crate::sync::lock;
 use super::stream::{Line, Stream, Written};
+use crate::sync::lock;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::collections::HashMap;
 use std::io::{self, ErrorKind, Read, Write};

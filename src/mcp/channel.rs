@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::call::Peer;
-use super::context::{Context, META_VERSION, View};
+use super::context::{ClientCapabilities, Context, META_VERSION, View};
 use super::message::{Body, Id, Malformed, Message, Object, Request, error_text, parse, request_text};
 use super::seal::random_id;
 use super::session::{Running, Session};
@@ -115,8 +115,7 @@ impl Channel {
                 self.server.notice(&self.scope, &notification);
                 let cancelled = notification.params.get("requestId").cloned().and_then(Id::from_value);
                 if notification.method == "notifications/cancelled"
-                    && let Some(ticket) =
-                        cancelled.and_then(|id| lock(&self.listening).remove(&id))
+                    && let Some(ticket) = cancelled.and_then(|id| lock(&self.listening).remove(&id))
                 {
                     self.server.hub.unsubscribe(ticket);
                 }
@@ -169,6 +168,11 @@ impl Channel {
         }
         match &*lock(&self.session) {
             Some(session) => Ok(session.context(self.caller.clone(), self.view.clone(), &self.server.sessions)),
+            // The one request that a client may send before (2025-11-25, "Initialization").
+            None if request.method == "ping" => {
+                let nobody = Session::new(Version::NEWEST_LEGACY, ClientCapabilities::default(), None, &self.caller);
+                Ok(nobody.context(self.caller.clone(), self.view.clone(), &self.server.sessions))
+            }
             None => Err(Error::new(Code::SessionRequired, format!("{} came before initialize", request.method))
                 .with_hint("Send initialize first, or params._meta as protocol version 2026-07-28 has it.")),
         }

@@ -302,10 +302,10 @@ pub(crate) fn error_text_with_code(id: Option<&Id>, error: &Error, code: i64) ->
         body = body.with("data", data);
     }
     let envelope = Members::new().with_json("jsonrpc", "\"2.0\"");
-    // JSON-RPC says null, MCP's schema says absent: legacy clients of either kind accept null as "unknown".
+    // JSON-RPC would have null for an id that could not be read; MCP's schema knows no null and leaves it out.
     let envelope = match id {
         Some(id) => envelope.with("id", id),
-        None => envelope.with_json("id", "null"),
+        None => envelope,
     };
     envelope.with_json("error", &body.into_object()).into_object()
 }
@@ -373,7 +373,7 @@ mod tests {
         let error = Error::invalid_params("name is missing").with_hint("Send it.").with_data("field", "name");
         assert_eq!(
             error_text(None, &error),
-            r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32602,"message":"name is missing. Send it.","data":{"field":"name"}}}"#
+            r#"{"jsonrpc":"2.0","error":{"code":-32602,"message":"name is missing. Send it.","data":{"field":"name"}}}"#
         );
     }
 }

@@ -161,10 +161,8 @@ impl Hub {
     /// Adds a `subscriptions/listen` stream and acknowledges it: nothing comes before the acknowledgement, and no change
     /// after it is missed.
     pub fn listen(&self, id: Id, filter: Filter, sink: Box<dyn Sink>) -> Ticket {
-        let acknowledged = Object::from_iter([
-            ("_meta".to_owned(), json!({META_SUBSCRIPTION: id})),
-            ("notifications".to_owned(), filter.to_json()),
-        ]);
+        let acknowledged =
+            Object::from_iter([("_meta".to_owned(), json!({META_SUBSCRIPTION: id})), ("notifications".to_owned(), filter.to_json())]);
         let mut listeners = lock(&self.listeners);
         sink.send(&notification_text("notifications/subscriptions/acknowledged", &acknowledged));
         let ticket = self.last_ticket.fetch_add(1, Ordering::Relaxed);

@@ -78,8 +78,7 @@ fn coerce(schema: &Schema, value: Value, place: &str, problems: &mut Problems) -
     match (&schema.kind, value) {
         (Kind::Array(items), Value::Array(values)) => {
             let values = values.into_iter().enumerate();
-            let values: Vec<_> =
-                values.map(|(at, value)| coerce(items, value, &format!("{place}[{at}]"), problems)).collect();
+            let values: Vec<_> = values.map(|(at, value)| coerce(items, value, &format!("{place}[{at}]"), problems)).collect();
             values.into_iter().collect::<Option<Vec<_>>>().map(Value::Array)
         }
         (Kind::Object { properties, required }, Value::Object(members)) if !properties.is_empty() => {

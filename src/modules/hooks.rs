@@ -77,13 +77,7 @@ impl Session<'_> {
     /// # Errors
     ///
     /// As [`Session::get`].
-    pub fn send(
-        &self,
-        method: Method,
-        path: &[&str],
-        query: &[(&str, &str)],
-        body: Option<&Value>,
-    ) -> Result<Value, Error> {
+    pub fn send(&self, method: Method, path: &[&str], query: &[(&str, &str)], body: Option<&Value>) -> Result<Value, Error> {
         let url = request::url(self.base_url, &request::path(path)?, &request::query(query));
         let bytes = body.map(Value::to_string);
         let headers = if body.is_some() { &json_headers(&self.module.headers) } else { &self.module.headers };
@@ -104,13 +98,7 @@ impl Session<'_> {
     }
 
     /// A request whose answer is a success.
-    pub(super) fn exchange(
-        &self,
-        method: Method,
-        url: &str,
-        headers: &HeaderMap,
-        body: Option<&[u8]>,
-    ) -> Result<UpstreamAnswer, Error> {
+    pub(super) fn exchange(&self, method: Method, url: &str, headers: &HeaderMap, body: Option<&[u8]>) -> Result<UpstreamAnswer, Error> {
         let service = &self.module.title;
         let (credential, trace_parent) = (self.credential, self.trace_parent);
         let request = UpstreamRequest { service, method, url, headers, body, credential, trace_parent };

@@ -47,21 +47,13 @@ impl Output {
     ///
     /// [`Code::UpstreamUnavailable`] for an answer that has not the form it should have, [`Code::NotFound`] for a
     /// record that is null.
-    pub fn result(
-        &self,
-        service: &str,
-        paged: bool,
-        answer: UpstreamAnswer,
-        arguments: &Map<String, Value>,
-    ) -> Result<Value, Error> {
+    pub fn result(&self, service: &str, paged: bool, answer: UpstreamAnswer, arguments: &Map<String, Value>) -> Result<Value, Error> {
         match self {
             Self::List { items, fields, summary } => {
                 let body = json_of(service, &answer.body)?;
                 let rows = items_at(service, items, &body)?;
                 let wanted = arguments.get("fields").and_then(Value::as_array).filter(|names| !names.is_empty());
-                let wants = |field: &&Field| {
-                    wanted.is_none_or(|names| names.iter().any(|name| name.as_str() == Some(field.name.as_str())))
-                };
+                let wants = |field: &&Field| wanted.is_none_or(|names| names.iter().any(|name| name.as_str() == Some(field.name.as_str())));
                 let rows: Vec<_> = rows.iter().map(|item| row(fields.iter().filter(wants), item)).collect();
                 let mut result = Map::new();
                 result.insert("items".to_owned(), json!(rows));
@@ -76,8 +68,9 @@ impl Output {
                 match item.locate(&body) {
                     // A success without a body has nothing to tell but that.
                     Some(Value::Null) if answer.body.is_empty() => Ok(json!({})),
-                    Some(Value::Null) => Err(Error::new(Code::NotFound, format!("{service} has no such thing."))
-                        .with_hint("Check the names and ids.")),
+                    Some(Value::Null) => {
+                        Err(Error::new(Code::NotFound, format!("{service} has no such thing.")).with_hint("Check the names and ids."))
+                    }
                     Some(value) => Ok(record(fields, value).into()),
                     None => Err(unexpected(service)),
                 }
@@ -127,9 +120,7 @@ pub(super) fn graphql_errors(service: &str, answer: &Value) -> Result<(), Error>
         Some("FORBIDDEN" | "INSUFFICIENT_SCOPES") => {
             (Code::PermissionDenied, "does not permit this", "Use an account or a credential that may do this.")
         }
-        Some("RATE_LIMITED") => {
-            (Code::RateLimited, "wants fewer calls", "Wait at least a minute, then call again.")
-        }
+        Some("RATE_LIMITED") => (Code::RateLimited, "wants fewer calls", "Wait at least a minute, then call again."),
         _ => (Code::InvalidParams, "refuses the arguments", "Correct what it names, then call again."),
     };
     Err(Error::new(code, format!("{service} {what}: {words}")).with_hint(hint))
@@ -181,9 +172,7 @@ mod tests {
 
     fn result(output: &Output, body: &str, arguments: &Value) -> Result<Value, Code> {
         let answer = UpstreamAnswer { status: 200, headers: HeaderMap::new(), body: body.as_bytes().to_vec() };
-        output
-            .result("GitHub", false, answer, arguments.as_object().unwrap())
-            .map_err(|error| error.code())
+        output.result("GitHub", false, answer, arguments.as_object().unwrap()).map_err(|error| error.code())
     }
 
     #[test]

@@ -136,7 +136,9 @@ mod tests {
     fn a_cursor_that_is_not_ours_is_refused() {
         let encode = |query: &str| Base64UrlSafeNoPadding::encode_to_string(query).unwrap();
         let long = encode(&format!("a={}", "b".repeat(MAX_QUERY)));
-        for cursor in ["", "2", "page=2", "cGFnZQ==", &encode("page"), &encode("page=2\r\nHost: x"), &encode("a=b#c"), &encode("a=ü"), &long] {
+        for cursor in
+            ["", "2", "page=2", "cGFnZQ==", &encode("page"), &encode("page=2\r\nHost: x"), &encode("a=b#c"), &encode("a=ü"), &long]
+        {
             assert!(query_of(cursor).is_err(), "{cursor:?}");
         }
     }

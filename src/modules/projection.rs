@@ -153,8 +153,7 @@ mod tests {
             value.as_str().map_or(json!("NOBODY"), |text| text.to_uppercase().into())
         }
         let field = |name: &str, path: &str, hook| Field { name: name.to_owned(), path: Path::parse(path).unwrap(), hook };
-        let fields =
-            [field("b", "x", None), field("a", "y", None), field("c", "z", Some(shout as FieldHook))];
+        let fields = [field("b", "x", None), field("a", "y", None), field("c", "z", Some(shout as FieldHook))];
         let answer = json!({"y": 1, "other": 2});
         assert_eq!(json!(row(fields.iter(), &answer)).to_string(), r#"{"b":null,"a":1,"c":"NOBODY"}"#);
         assert_eq!(json!(record(&fields, &answer)).to_string(), r#"{"a":1,"c":"NOBODY"}"#);

@@ -8,8 +8,7 @@ use super::hooks::Hooks;
 use super::manifest::{Finding, Module, Tool};
 
 /// Every module that is built in: its file's name in findings, its file, and its hooks.
-const BUILT_IN: &[(&str, &str, &Hooks)] =
-    &[("github/module.json", include_str!("github/module.json"), &github::HOOKS)];
+const BUILT_IN: &[(&str, &str, &Hooks)] = &[("github/module.json", include_str!("github/module.json"), &github::HOOKS)];
 
 /// The modules that a server offers.
 #[derive(Debug, Clone, Default)]

@@ -97,8 +97,7 @@ impl Template {
         arguments: &Map<String, Value>,
     ) -> Result<Built, Error> {
         let mut path_values = Vec::new();
-        let mut pairs: Vec<(&str, String)> =
-            self.query.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
+        let mut pairs: Vec<(&str, String)> = self.query.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
         let mut members = if let Body::Json(fixed) = &self.body { fixed.clone() } else { Map::new() };
         for (argument, place) in places {
             let Some(value) = arguments.get(argument) else { continue };
@@ -174,10 +173,9 @@ fn encode(argument: &str, value: &str, slashes: bool) -> Result<String, Error> {
     }
     match parts[..] {
         [""] => refuse("is empty", "Give its value."),
-        _ if parts.contains(&"") => refuse(
-            "has an empty part between slashes",
-            "Write it with single slashes between the parts and none at either end.",
-        ),
+        _ if parts.contains(&"") => {
+            refuse("has an empty part between slashes", "Write it with single slashes between the parts and none at either end.")
+        }
         _ => {
             let encoded = parts.iter().map(|part| utf8_percent_encode(part, RESERVED).to_string());
             Ok(encoded.collect::<Vec<_>>().join("/"))
@@ -285,10 +283,7 @@ mod tests {
         let places = [path_place(), query_place("one", None), query_place("many", None), query_place("joined", Some(","))];
         let arguments = json!({"joined": ["a", 2], "many": ["x", "y&z"], "one": "ü +\r\n\0", "number": 7});
         let built = fill(&template(Body::None), &places, &arguments).unwrap();
-        assert_eq!(
-            built.url,
-            "https://api.example.com/v1/r/7/x?fixed=1%202&one_=%C3%BC%20%2B%0D%0A%00&many_=x&many_=y%26z&joined_=a%2C2"
-        );
+        assert_eq!(built.url, "https://api.example.com/v1/r/7/x?fixed=1%202&one_=%C3%BC%20%2B%0D%0A%00&many_=x&many_=y%26z&joined_=a%2C2");
         assert_eq!(built.body, None);
     }
 
@@ -311,10 +306,7 @@ mod tests {
         ];
         let json = template(Body::Json(json!({"event": "X"}).as_object().unwrap().clone()));
         let built = fill(&json, &places, &json!({"number": 7, "name": "A", "email": "B", "text": [1]})).unwrap();
-        assert_eq!(
-            built.body.unwrap(),
-            r#"{"event":"X","commit":{"author":{"name":"A","email":"B"}},"text":[1]}"#
-        );
+        assert_eq!(built.body.unwrap(), r#"{"event":"X","commit":{"author":{"name":"A","email":"B"}},"text":[1]}"#);
         let empty = Template { method: Method::Delete, ..template(Body::Json(Map::new())) };
         assert_eq!(fill(&empty, &places, &json!({"number": 7})).unwrap().body, None);
         let empty = template(Body::Json(Map::new()));

@@ -93,8 +93,7 @@ impl Range {
     fn accepts(&self, value: &Value) -> bool {
         let number = value.as_f64().unwrap_or(f64::NAN);
         let bound = |bound: &Option<Number>| bound.as_ref().and_then(Number::as_f64);
-        bound(&self.minimum).is_none_or(|minimum| number >= minimum)
-            && bound(&self.maximum).is_none_or(|maximum| number <= maximum)
+        bound(&self.minimum).is_none_or(|minimum| number >= minimum) && bound(&self.maximum).is_none_or(|maximum| number <= maximum)
     }
 }
 

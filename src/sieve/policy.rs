@@ -38,8 +38,9 @@ impl Policy {
     /// # Errors
     /// What is wrong with the text, with its line and an example.
     pub fn parse(text: &str) -> Result<Self, String> {
-        serde_json::from_str(text)
-            .map_err(|error| format!("{error}; a policy looks like {{\"allow\": [\"github\"], \"deny\": [\"github_delete_*\"], \"read_only\": false}}"))
+        serde_json::from_str(text).map_err(|error| {
+            format!("{error}; a policy looks like {{\"allow\": [\"github\"], \"deny\": [\"github_delete_*\"], \"read_only\": false}}")
+        })
     }
 
     /// The entries that match none of `subjects`, which are most likely misspelt.
@@ -54,7 +55,9 @@ impl Policy {
     pub fn permissions(&self, subjects: &[Subject]) -> Permissions {
         let named = |entries: &[String], subject: &Subject| entries.iter().any(|entry| matches(entry, subject));
         let allowed = |subject: &&Subject| {
-            self.allow.as_ref().is_none_or(|allow| named(allow, subject)) && !named(&self.deny, subject) && (subject.read_only || !self.read_only)
+            self.allow.as_ref().is_none_or(|allow| named(allow, subject))
+                && !named(&self.deny, subject)
+                && (subject.read_only || !self.read_only)
         };
         Permissions::only(subjects.iter().filter(allowed).map(|subject| subject.tool.clone()).collect::<HashSet<_>>())
     }

@@ -35,13 +35,13 @@ pub fn failure(service: &str, credential: Option<&Credential>, answer: &Upstream
             None => format!("Check the names and ids. Private things are found only once {service} is connected."),
         }),
         // 405 too: GitHub gives it for a pull request that cannot be merged as it stands, 412 and 423 for the like.
-        405 | 409 | 412 | 423 => Error::new(Code::Conflict, said("cannot do this as things stand"))
-            .with_hint("Look at its present state, then call again."),
+        405 | 409 | 412 | 423 => {
+            Error::new(Code::Conflict, said("cannot do this as things stand")).with_hint("Look at its present state, then call again.")
+        }
         429 => rate_limited(service, answer),
         408 | 500.. => with_retry_after(Error::new(Code::UpstreamUnavailable, plain("fails to answer")), answer)
             .with_hint("Try again later. After a call that writes, look first whether it was done."),
-        400.. => Error::new(Code::InvalidParams, said("refuses the arguments"))
-            .with_hint("Correct what it names, then call again."),
+        400.. => Error::new(Code::InvalidParams, said("refuses the arguments")).with_hint("Correct what it names, then call again."),
         _ => Error::new(Code::UpstreamUnavailable, plain("answers with a status that means nothing here")),
     }
 }
@@ -170,9 +170,7 @@ mod tests {
     fn answer(status: u16, headers: &[(&'static str, &'static str)], body: &str) -> UpstreamAnswer {
         let headers = headers
             .iter()
-            .map(|(name, value)| {
-                (ureq::http::HeaderName::from_static(name), ureq::http::HeaderValue::from_static(value))
-            })
+            .map(|(name, value)| (ureq::http::HeaderName::from_static(name), ureq::http::HeaderValue::from_static(value)))
             .collect();
         UpstreamAnswer { status, headers, body: body.as_bytes().to_vec() }
     }

@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 use jwt_simple::reexports::ct_codecs::{Base64, Encoder};
 use jwt_simple::reexports::zeroize::Zeroizing;
 use serde::Deserialize;
+use ureq::Agent;
 use ureq::http::header::{ACCEPT, AUTHORIZATION};
 use ureq::http::{self, Uri};
-use ureq::Agent;
 
 pub use failure::failure;
 pub use ureq::http::{HeaderMap, HeaderName, HeaderValue};
@@ -185,12 +185,7 @@ impl Upstream {
     /// [`Code::Timeout`] at the deadline, [`Code::Cancelled`], [`Code::UpstreamUnavailable`] without a usable answer,
     /// [`Code::ReconnectRequired`] for a credential that fits no header, [`Code::NotFound`] when a write is redirected,
     /// [`Code::Internal`] for a URL that is none. A status is never an error here: see [`failure`].
-    pub fn send(
-        &self,
-        request: &UpstreamRequest<'_>,
-        deadline: Instant,
-        cancelled: &dyn Fn() -> bool,
-    ) -> Result<UpstreamAnswer, Error> {
+    pub fn send(&self, request: &UpstreamRequest<'_>, deadline: Instant, cancelled: &dyn Fn() -> bool) -> Result<UpstreamAnswer, Error> {
         let mut backoff = self.first_backoff;
         for tries_left in (0..TRIES).rev() {
             if cancelled() {
@@ -233,21 +228,11 @@ impl Upstream {
             at_home &= redirect::same_origin(&uri, &next);
             uri = next;
         }
-        Err(Error::new(
-            Code::UpstreamUnavailable,
-            format!("{} redirects more than {REDIRECTS} times.", request.service),
-        )
-        .into())
+        Err(Error::new(Code::UpstreamUnavailable, format!("{} redirects more than {REDIRECTS} times.", request.service)).into())
     }
 
     /// One request on one connection.
-    fn exchange(
-        &self,
-        request: &UpstreamRequest<'_>,
-        uri: &Uri,
-        at_home: bool,
-        deadline: Instant,
-    ) -> Result<UpstreamAnswer, Failed> {
+    fn exchange(&self, request: &UpstreamRequest<'_>, uri: &Uri, at_home: bool, deadline: Instant) -> Result<UpstreamAnswer, Failed> {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return Err(out_of_time(request).into());
@@ -292,11 +277,9 @@ impl Upstream {
             Cause::Tls(_) | Cause::Rustls(_) | Cause::TlsRequired => {
                 unavailable(format!("{service} cannot be reached: its certificate or TLS version is refused.")).into()
             }
-            Cause::BodyExceedsLimit(_) => {
-                unavailable(format!("{service} answers with more than {} bytes.", self.max_answer))
-                    .with_hint("Ask for less: a smaller limit, a narrower filter, or one part of it.")
-                    .into()
-            }
+            Cause::BodyExceedsLimit(_) => unavailable(format!("{service} answers with more than {} bytes.", self.max_answer))
+                .with_hint("Ask for less: a smaller limit, a narrower filter, or one part of it.")
+                .into(),
             Cause::BadUri(_) => no_address(service).into(),
             _ => unavailable(format!("{service} answers with something that is no valid HTTP.")).into(),
         }
@@ -347,8 +330,7 @@ fn base64(text: &str) -> Zeroizing<String> {
 }
 
 fn no_address(service: &str) -> Error {
-    Error::internal(format!("The address of {service} is no http or https URL with a host."))
-        .with_hint("Correct the service's base URL.")
+    Error::internal(format!("The address of {service} is no http or https URL with a host.")).with_hint("Correct the service's base URL.")
 }
 
 fn out_of_time(request: &UpstreamRequest<'_>) -> Error {
@@ -356,9 +338,5 @@ fn out_of_time(request: &UpstreamRequest<'_>) -> Error {
 }
 
 const fn after_a_break(request: &UpstreamRequest<'_>) -> &'static str {
-    if request.method.is_idempotent() {
-        "Try again later."
-    } else {
-        "Whether it was done is unknown: look before calling again."
-    }
+    if request.method.is_idempotent() { "Try again later." } else { "Whether it was done is unknown: look before calling again." }
 }

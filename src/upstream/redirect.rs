@@ -53,9 +53,8 @@ fn resolve(from: &Uri, reference: &str) -> Option<Uri> {
     let scheme = from.scheme_str()?;
     let authority = from.authority()?;
     let path = from.path();
-    let starts_with_scheme = reference
-        .split_once(':')
-        .is_some_and(|(scheme, _)| !scheme.is_empty() && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+    let starts_with_scheme =
+        reference.split_once(':').is_some_and(|(scheme, _)| !scheme.is_empty() && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric()));
     let url = if starts_with_scheme {
         reference.to_owned()
     } else if reference.starts_with("//") {

@@ -82,8 +82,7 @@ fn http_date(text: &str) -> Option<SystemTime> {
     const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let (_, date) = text.split_once(", ")?;
     let [day, month, year, time, "GMT"] = date.split(' ').collect::<Vec<_>>()[..] else { return None };
-    let [hour, minute, second] = time.split(':').map(|part| part.parse().ok()).collect::<Option<Vec<u64>>>()?[..]
-    else {
+    let [hour, minute, second] = time.split(':').map(|part| part.parse().ok()).collect::<Option<Vec<u64>>>()?[..] else {
         return None;
     };
     let day: u64 = day.parse().ok().filter(|day| (1..=31).contains(day))?;
@@ -126,10 +125,8 @@ mod tests {
     #[test]
     fn the_wait_that_a_service_asks_for_is_read() {
         let check = |pairs: &[(&'static str, &str)], expected: Option<u64>| {
-            let headers = pairs
-                .iter()
-                .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap()))
-                .collect();
+            let headers =
+                pairs.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap())).collect();
             assert_eq!(asked_wait(&headers).map(|wait| wait.as_secs()), expected, "{pairs:?}");
         };
         check(&[], None);

@@ -16,7 +16,7 @@ pub(super) const HOOKS: Hooks = Hooks {
         ("first_line", first_line),
         ("gist_files", gist_files),
         ("is_present", is_present),
-        ("next_page", next_page),
+        ("next_cursor", next_cursor),
         ("number_of_url", number_of_url),
     ],
     params: &[
@@ -165,8 +165,8 @@ fn is_present(value: &Value) -> Value {
     (!value.is_null()).into()
 }
 
-/// What `after` of the next call must be, from a GraphQL `PageInfo`; null on the last page.
-fn next_page(page: &Value) -> Value {
+/// The cursor of the next page, from a GraphQL `PageInfo`; null on the last page.
+fn next_cursor(page: &Value) -> Value {
     if page["hasNextPage"] == true { page["endCursor"].clone() } else { Value::Null }
 }
 
@@ -202,11 +202,7 @@ fn pull_request_query(query: &Value) -> Result<Value, Error> {
 
 fn with_qualifier(query: &Value, qualifier: &str) -> Value {
     let query = query.as_str().unwrap_or_default().trim();
-    if query.split_whitespace().any(|word| word == qualifier) {
-        query.into()
-    } else {
-        format!("{query} {qualifier}").trim_start().into()
-    }
+    if query.split_whitespace().any(|word| word == qualifier) { query.into() } else { format!("{query} {qualifier}").trim_start().into() }
 }
 
 /// A file's text as GitHub wants its bytes: base64 (RFC 4648 §4).
@@ -251,7 +247,8 @@ mod tests {
 
     #[test]
     fn the_files_of_a_gist_become_lists() {
-        let files = json!({"b.rs": {"filename": "b.rs", "language": "Rust", "size": 3, "truncated": false, "content": "b()"}, "a": {"size": 0}});
+        let files =
+            json!({"b.rs": {"filename": "b.rs", "language": "Rust", "size": 3, "truncated": false, "content": "b()"}, "a": {"size": 0}});
         check_field(file_names, files.clone(), json!(["b.rs", "a"]));
         let full = json!([
             {"name": "b.rs", "language": "Rust", "size": 3, "truncated": false, "content": "b()"},
@@ -276,9 +273,9 @@ mod tests {
 
     #[test]
     fn the_last_page_has_no_next_one() {
-        check_field(next_page, json!({"hasNextPage": true, "endCursor": "abc"}), json!("abc"));
-        check_field(next_page, json!({"hasNextPage": false, "endCursor": "abc"}), Value::Null);
-        check_field(next_page, Value::Null, Value::Null);
+        check_field(next_cursor, json!({"hasNextPage": true, "endCursor": "abc"}), json!("abc"));
+        check_field(next_cursor, json!({"hasNextPage": false, "endCursor": "abc"}), Value::Null);
+        check_field(next_cursor, Value::Null, Value::Null);
     }
 
     #[test]
@@ -293,11 +290,7 @@ mod tests {
     #[test]
     fn files_are_sent_by_name_and_no_name_twice() {
         let file = |name: &str| json!({"name": name, "content": "x"});
-        check_param(
-            files_by_name,
-            json!([file("a"), file("b")]),
-            json!({"a": {"content": "x"}, "b": {"content": "x"}}),
-        );
+        check_param(files_by_name, json!([file("a"), file("b")]), json!({"a": {"content": "x"}, "b": {"content": "x"}}));
         let twice = files_by_name(&json!([file("a"), file("a")])).expect_err("one would be lost");
         assert!(twice.message().contains("`a`"), "{twice}");
     }

@@ -75,11 +75,7 @@ pub fn read(reader: &mut Reader<'_>, tool: &str, name: &str, value: &Value) -> O
         None => Presence::Optional,
     };
     let place = match at {
-        In::Path => Place::Path {
-            name: upstream_name,
-            slashes,
-            may_be_empty: slashes && presence == Presence::Default(json!("")),
-        },
+        In::Path => Place::Path { name: upstream_name, slashes, may_be_empty: slashes && presence == Presence::Default(json!("")) },
         In::Query => Place::Query { name: upstream_name, join },
         In::Body => Place::Body(upstream_name.split('.').map(str::to_owned).collect()),
         In::Variable => Place::Variable(upstream_name),
@@ -123,12 +119,7 @@ fn schema(reader: &mut Reader<'_>, place: &str, raw: raw::Schema) -> Option<Sche
     Some(Schema { choices: raw.choices, ..schema })
 }
 
-fn object(
-    reader: &mut Reader<'_>,
-    place: &str,
-    properties: Map<String, Value>,
-    required: Vec<String>,
-) -> Option<Kind> {
+fn object(reader: &mut Reader<'_>, place: &str, properties: Map<String, Value>, required: Vec<String>) -> Option<Kind> {
     for name in required.iter().filter(|name| !properties.contains_key(*name)) {
         reader.add(place, format!("`{name}` is required but no property"));
     }
@@ -166,16 +157,9 @@ pub struct Paging {
 impl Own {
     /// The params, in the order in which they are published.
     pub fn params(self) -> Vec<Param> {
-        let local = |name: &str, schema| Param {
-            name: name.to_owned(),
-            place: Place::Local,
-            schema,
-            presence: Presence::Optional,
-            hook: None,
-        };
-        let at_least_one = |maximum: Option<u32>| {
-            Kind::Integer(Range { minimum: Some(1.into()), maximum: maximum.map(Number::from) })
-        };
+        let local =
+            |name: &str, schema| Param { name: name.to_owned(), place: Place::Local, schema, presence: Presence::Optional, hook: None };
+        let at_least_one = |maximum: Option<u32>| Kind::Integer(Range { minimum: Some(1.into()), maximum: maximum.map(Number::from) });
         let mut params = Vec::new();
         if let Some(Paging { limit_as, max_limit, default_limit }) = self.paging {
             let limit = Schema::new(at_least_one(Some(max_limit)), "Most items in the page.");

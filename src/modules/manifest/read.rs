@@ -165,14 +165,7 @@ impl Reader<'_> {
         headers
     }
 
-    fn tool(
-        &mut self,
-        place: &str,
-        module: &str,
-        headers: &HeaderMap,
-        paging: Option<&Paging>,
-        value: Value,
-    ) -> Option<Tool> {
+    fn tool(&mut self, place: &str, module: &str, headers: &HeaderMap, paging: Option<&Paging>, value: Value) -> Option<Tool> {
         let raw: raw::Tool = self.part(place, value)?;
         let published_name = format!("{module}_{}", raw.name);
         if !is_snake_case(&raw.name) {
@@ -188,12 +181,10 @@ impl Reader<'_> {
             self.add(place, "`docs` must be the URL of the vendor's page");
         }
         let annotations = self.annotations(place, raw.annotations);
-        let params: Vec<Param> =
-            raw.params.iter().filter_map(|(name, value)| params::read(self, place, name, value)).collect();
+        let params: Vec<Param> = raw.params.iter().filter_map(|(name, value)| params::read(self, place, name, value)).collect();
         let (work, own) = match (raw.handler, raw.request, raw.output) {
             (Some(handler), None, None) => {
-                for (name, _) in raw.params.iter().filter(|(_, param)| param["in"].as_str().is_some_and(|at| at != "local"))
-                {
+                for (name, _) in raw.params.iter().filter(|(_, param)| param["in"].as_str().is_some_and(|at| at != "local")) {
                     self.add(&format!("{place}, param {name}"), "a handler's params must be `in: local`");
                 }
                 (self.hook(place, "handler", self.hooks.handlers, &handler).map(Work::Handler), Own::default())
@@ -236,13 +227,7 @@ impl Reader<'_> {
     }
 
     /// What the engine adds to a tool's params.
-    fn own(
-        &mut self,
-        place: &str,
-        paging: Option<&Paging>,
-        template: Option<&Template>,
-        output: Option<&Output>,
-    ) -> Own {
+    fn own(&mut self, place: &str, paging: Option<&Paging>, template: Option<&Template>, output: Option<&Output>) -> Own {
         let paged = template.is_some_and(|template| template.paged);
         if paged && paging.is_none() {
             self.add(place, "`page_in` needs the module's `pagination`");
@@ -254,11 +239,7 @@ impl Reader<'_> {
             Some(Output::List { fields, .. }) => fields.iter().map(|field| field.name.clone()).collect(),
             _ => Vec::new(),
         };
-        Own {
-            paging: paging.filter(|_| paged).cloned(),
-            fields,
-            text: matches!(output, Some(Output::Text { .. })),
-        }
+        Own { paging: paging.filter(|_| paged).cloned(), fields, text: matches!(output, Some(Output::Text { .. })) }
     }
 
     fn uncited_hooks(&mut self) {

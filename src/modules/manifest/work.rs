@@ -74,15 +74,13 @@ fn path(reader: &mut Reader<'_>, place: &str, text: &str, written: &Map<String, 
     pieces.retain(|piece| *piece != Piece::Text(String::new()));
 
     let allowed = |c: char| c.is_ascii_alphanumeric() || "-._~!$&'()*+,;=:@/%".contains(c);
-    let literal = pieces.iter().all(|piece| matches!(piece, Piece::Text(text) if text.chars().all(allowed)) || matches!(piece, Piece::Value(_)));
+    let literal =
+        pieces.iter().all(|piece| matches!(piece, Piece::Text(text) if text.chars().all(allowed)) || matches!(piece, Piece::Value(_)));
     if !text.starts_with('/') || !literal || text.split('/').any(|segment| matches!(segment, "." | "..")) {
         reader.add(place, format!("`{text}` is no path: it starts with `/`, has `{{param}}` places, no query and no dot segments"));
     }
-    let names: Vec<&str> = written
-        .iter()
-        .filter(|(_, param)| param["in"] == "path")
-        .map(|(name, param)| param["as"].as_str().unwrap_or(name))
-        .collect();
+    let names: Vec<&str> =
+        written.iter().filter(|(_, param)| param["in"] == "path").map(|(name, param)| param["as"].as_str().unwrap_or(name)).collect();
     for piece in &pieces {
         if let Piece::Value(name) = piece
             && !names.contains(&name.as_str())
@@ -111,10 +109,7 @@ pub fn output(reader: &mut Reader<'_>, tool: &str, value: Value) -> Option<Outpu
             })
         }
         raw::Output { item, fields: Some(named), items: None, summary: None, text: None, hook: None, done: None } => {
-            Some(Output::Record {
-                item: list_path(reader, &place, &item.unwrap_or_default())?,
-                fields: fields(reader, &place, named),
-            })
+            Some(Output::Record { item: list_path(reader, &place, &item.unwrap_or_default())?, fields: fields(reader, &place, named) })
         }
         raw::Output { text: Some(text), hook, items: None, item: None, fields: None, summary: None, done: None } => {
             let hook = hook.and_then(|hook| reader.field_hook(&place, &hook));
@@ -124,10 +119,7 @@ pub fn output(reader: &mut Reader<'_>, tool: &str, value: Value) -> Option<Outpu
             Some(Output::Done(done))
         }
         _ => {
-            reader.add(
-                &place,
-                "must be one of: `items` and `fields` (and `summary`); `fields` (and `item`); `text` (and `hook`); `done`",
-            );
+            reader.add(&place, "must be one of: `items` and `fields` (and `summary`); `fields` (and `item`); `text` (and `hook`); `done`");
             None
         }
     }
