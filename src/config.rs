@@ -167,15 +167,7 @@ impl Config {
             findings
                 .push(Finding::new("MCPIST_SECRET", format!("it is shorter than {MIN_SECRET} bytes; make one with: openssl rand -hex 32")));
         }
-        let proxy = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"].into_iter().find_map(|name| Some((name, environment(name)?)));
-        let proxy = proxy.and_then(|(name, url)| match ureq::Proxy::new(&url) {
-            Ok(proxy) => Some(proxy),
-            Err(_) => {
-                // The URL itself may hold a password.
-                findings.push(Finding::new(name, "it is no proxy URL; one looks like http://proxy.example.com:3128"));
-                None
-            }
-        });
+        let proxy = proxy(environment, &mut findings);
         if !findings.is_empty() {
             return Err(findings);
         }
@@ -189,6 +181,18 @@ impl Config {
             proxy,
         })
     }
+}
+
+/// The proxy that the usual variables name.
+fn proxy(environment: Environment<'_>, findings: &mut Vec<Finding>) -> Option<ureq::Proxy> {
+    let names = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
+    let (name, url) = names.into_iter().find_map(|name| Some((name, environment(name)?)))?;
+    let proxy = ureq::Proxy::new(&url).ok();
+    if proxy.is_none() {
+        // The URL itself is not repeated: it may hold a password.
+        findings.push(Finding::new(name, "it is no proxy URL; one looks like http://proxy.example.com:3128"));
+    }
+    proxy
 }
 
 fn number(environment: Environment<'_>, name: &str, range: std::ops::RangeInclusive<i64>, findings: &mut Vec<Finding>) -> Option<i64> {

@@ -105,7 +105,7 @@ struct Call {
     #[argh(positional)]
     module: String,
 
-    /// the tool, such as get_repository
+    /// the tool, one of those that `mcpist tools MODULE` lists
     #[argh(positional)]
     tool: String,
 

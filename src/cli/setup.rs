@@ -65,5 +65,5 @@ pub(super) fn policy(path: &Path, registry: &Registry) -> Result<Permissions, Fi
 }
 
 fn subject(module: &Module, tool: &crate::modules::Tool) -> Subject {
-    Subject { module: module.name.to_owned(), tool: tool.published_name.to_owned(), read_only: tool.is_read_only() }
+    Subject { module: module.name.clone(), tool: tool.published_name.clone(), read_only: tool.is_read_only() }
 }

@@ -193,17 +193,17 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn capabilities(value: Value) -> ClientCapabilities {
+    fn capabilities(value: &Value) -> ClientCapabilities {
         ClientCapabilities::parse(value.as_object().expect("an object"))
     }
 
     #[test]
     fn an_empty_elicitation_capability_means_forms() {
-        assert!(capabilities(json!({"elicitation": {}})).elicitation_form);
-        assert!(!capabilities(json!({"elicitation": {}})).elicitation_url);
-        let url_only = capabilities(json!({"elicitation": {"url": {}}}));
+        assert!(capabilities(&json!({"elicitation": {}})).elicitation_form);
+        assert!(!capabilities(&json!({"elicitation": {}})).elicitation_url);
+        let url_only = capabilities(&json!({"elicitation": {"url": {}}}));
         assert!(url_only.elicitation_url && !url_only.elicitation_form);
-        assert_eq!(capabilities(json!({"sampling": true, "roots": null})), ClientCapabilities::default());
+        assert_eq!(capabilities(&json!({"sampling": true, "roots": null})), ClientCapabilities::default());
     }
 
     #[test]
