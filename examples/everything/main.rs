@@ -133,8 +133,8 @@ fn main() -> io::Result<()> {
     let hub = Arc::new(Hub::default());
     let everything = Arc::new(Everything::new(Arc::clone(&hub)));
     let server = Arc::new(mcp::Server::new(Arc::clone(&everything) as Arc<dyn Handler>, Seal::random(), hub));
-    let router = http::Router::new(server, Arc::new(Local), http::Origins::local(address.ip()), everything);
     let front_door = http::Server::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)), http::Limits::default())?;
+    let router = http::Router::new(server, Arc::new(Local), http::Origins::local(front_door.address().ip()), everything);
     println!("listening on http://{}/mcp", front_door.address());
     front_door.run(Arc::new(router))
 }

@@ -1,5 +1,7 @@
 //! The caller's arguments, checked against a tool's params and brought to their types.
 
+use std::fmt::Display;
+
 use serde_json::{Map, Number, Value};
 
 use super::manifest::{Param, Presence, Tool};
@@ -44,24 +46,24 @@ pub fn check(tool: &Tool, mut given: Map<String, Value>) -> Result<Map<String, V
 
 fn hooked(param: &Param, value: Value, problems: &mut Problems) -> Option<Value> {
     let Some(hook) = param.hook else { return Some(value) };
-    hook(&value).map_err(|error| problems.add(&param.name, error.to_string())).ok()
+    let sentence = |error: Error| error.to_string().trim_end_matches('.').to_owned();
+    hook(&value).map_err(|error| problems.0.push((param.name.clone(), sentence(error)))).ok()
 }
 
-/// What is wrong, argument by argument.
+/// What is wrong: each argument, and a sentence about it.
 #[derive(Default)]
 struct Problems(Vec<(String, String)>);
 
 impl Problems {
-    fn add(&mut self, place: &str, problem: String) {
-        self.0.push((place.to_owned(), problem));
+    fn add(&mut self, place: &str, problem: impl Display) {
+        self.0.push((place.to_owned(), format!("`{place}` {problem}")));
     }
 
     fn none(self, tool: &str) -> Result<(), Error> {
         if self.0.is_empty() {
             return Ok(());
         }
-        let sentences: Vec<_> = self.0.iter().map(|(place, problem)| format!("`{place}` {problem}")).collect();
-        let places: Vec<_> = self.0.into_iter().map(|(place, _)| place).collect();
+        let (places, sentences): (Vec<_>, Vec<_>) = self.0.into_iter().unzip();
         Err(Error::new(Code::InvalidParams, format!("{tool}: {}.", sentences.join("; ")))
             .with_hint("Correct these arguments, then call again.")
             .with_data("fields", places))
@@ -97,7 +99,7 @@ fn coerce_members(
 ) -> Option<Map<String, Value>> {
     let before = problems.0.len();
     for name in required.iter().filter(|name| !members.contains_key(*name)) {
-        problems.add(&format!("{place}.{name}"), "is missing".to_owned());
+        problems.add(&format!("{place}.{name}"), "is missing");
     }
     let mut checked = Map::new();
     for (name, value) in members {
@@ -146,6 +148,7 @@ fn is_of(kind: &Kind, value: &Value) -> bool {
 /// The integer that a float is, as far as floats tell integers apart.
 fn whole(number: f64) -> Option<Number> {
     const EXACT: f64 = 9_007_199_254_740_992.0;
+    #[expect(clippy::cast_possible_truncation, reason = "its size was looked at")]
     (number.fract() == 0.0 && number.abs() <= EXACT).then(|| Number::from(number as i64))
 }
 
@@ -223,4 +226,143 @@ fn edits(one: &str, other: &str) -> usize {
         }
     }
     row[other.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::modules::{Hooks, Module};
+
+    fn twice(value: &Value) -> Result<Value, Error> {
+        match value.as_i64() {
+            Some(number) if number < 100 => Ok(json!(number * 2)),
+            _ => Err(Error::invalid_params("`hooked` must be less than 100.")),
+        }
+    }
+
+    fn tool() -> Tool {
+        let file = json!({
+            "module": "m", "title": "M", "description": "D", "base_url": "https://m.example",
+            "tools": [{
+                "name": "list_things", "description": "D", "docs": "https://m.example/docs",
+                "request": {"method": "POST", "path": "/things/{owner}"},
+                "params": {
+                    "owner": {"in": "path", "type": "string", "required": true, "description": "D"},
+                    "state": {"in": "body", "type": "string", "enum": ["open", "closed"], "default": "open", "description": "D"},
+                    "count": {"in": "body", "type": "integer", "minimum": 1, "maximum": 100, "description": "D"},
+                    "share": {"in": "body", "type": "number", "maximum": 0.5, "description": "D"},
+                    "draft": {"in": "body", "type": "boolean", "description": "D"},
+                    "labels": {"in": "body", "type": "array", "items": {"type": "string"}, "description": "D"},
+                    "ids": {"in": "body", "type": "array", "items": {"type": "integer"}, "description": "D"},
+                    "extra": {"in": "body", "type": "object", "description": "D"},
+                    "files": {"in": "body", "type": "array", "description": "D", "items": {
+                        "type": "object", "required": ["path"],
+                        "properties": {"path": {"type": "string"}, "mode": {"type": "integer", "enum": [1, 2]}}}},
+                    "hooked": {"in": "body", "type": "integer", "hook": "twice", "description": "D"}
+                },
+                "output": {"done": "Done."}
+            }]
+        });
+        let hooks = Hooks { params: &[("twice", twice)], ..Hooks::NONE };
+        Module::parse("m.json", &file.to_string(), &hooks).expect("the file is right").tools.remove(0)
+    }
+
+    /// The arguments that come out beside `owner` and the default `state`, or the error's message.
+    fn outcome(given: &Value) -> Result<Value, String> {
+        let mut given = given.as_object().unwrap().clone();
+        given.entry("owner").or_insert_with(|| json!("o"));
+        let mut arguments = check(&tool(), given).map_err(|error| {
+            assert_eq!(error.code(), Code::InvalidParams);
+            error.message().to_owned()
+        })?;
+        assert_eq!(arguments.remove("owner"), Some(json!("o")));
+        arguments.retain(|name, value| !(name == "state" && value == "open"));
+        Ok(arguments.into())
+    }
+
+    #[test]
+    fn right_arguments_come_out_in_their_types() {
+        let check = |given: Value, expected: Value| assert_eq!(outcome(&given), Ok(expected), "{given}");
+        check(json!({}), json!({}));
+        check(json!({"state": "closed"}), json!({"state": "closed"}));
+        check(json!({"count": 5}), json!({"count": 5}));
+        check(json!({"count": "5"}), json!({"count": 5}));
+        check(json!({"count": 5.0}), json!({"count": 5}));
+        check(json!({"count": "5.0"}), json!({"count": 5}));
+        check(json!({"share": 0.25}), json!({"share": 0.25}));
+        check(json!({"share": "-1e3"}), json!({"share": -1000.0}));
+        check(json!({"draft": "true"}), json!({"draft": true}));
+        check(json!({"draft": null, "count": null}), json!({}));
+        check(json!({"labels": ["a", "b"]}), json!({"labels": ["a", "b"]}));
+        check(json!({"labels": "[\"a\", \"b\"]"}), json!({"labels": ["a", "b"]}));
+        check(json!({"labels": "bug"}), json!({"labels": ["bug"]}));
+        check(json!({"labels": "[WIP]"}), json!({"labels": ["[WIP]"]}));
+        check(json!({"labels": "7"}), json!({"labels": ["7"]}));
+        check(json!({"labels": []}), json!({"labels": []}));
+        check(json!({"ids": "[1, 2]"}), json!({"ids": [1, 2]}));
+        check(json!({"ids": ["1", 2]}), json!({"ids": [1, 2]}));
+        check(json!({"extra": {"a": [null]}}), json!({"extra": {"a": [null]}}));
+        check(json!({"extra": "{\"a\": 1}"}), json!({"extra": {"a": 1}}));
+        check(json!({"files": "[{\"path\": \"a\", \"mode\": \"1\"}]"}), json!({"files": [{"path": "a", "mode": 1}]}));
+        check(json!({"hooked": "4"}), json!({"hooked": 8}));
+    }
+
+    #[test]
+    fn a_text_stays_a_text_whatever_it_looks_like() {
+        for text in ["5", "true", "null", "[1]", "{}", "\"quoted\"", ""] {
+            let given = json!({"owner": text}).as_object().unwrap().clone();
+            assert_eq!(check(&tool(), given).unwrap()["owner"], text);
+        }
+    }
+
+    #[test]
+    fn wrong_arguments_are_named_with_what_is_right() {
+        let check = |given: Value, expected: &str| {
+            assert_eq!(outcome(&given), Err(format!("list_things: {expected}.")), "{given}");
+        };
+        check(json!({"owner": 5}), "`owner` must be a string, not 5");
+        check(json!({"owner": null}), "`owner` is missing: it must be a string");
+        check(json!({"state": "opened"}), r#"`state` must be one of "open", "closed", not "opened""#);
+        check(json!({"count": 0}), "`count` must be an integer from 1 to 100, not 0");
+        check(json!({"count": "many"}), r#"`count` must be an integer from 1 to 100, not "many""#);
+        check(json!({"count": 1.5}), "`count` must be an integer from 1 to 100, not 1.5");
+        check(json!({"share": 0.75}), "`share` must be a number of at most 0.5, not 0.75");
+        check(json!({"draft": "yes"}), r#"`draft` must be true or false, not "yes""#);
+        check(json!({"draft": 1}), "`draft` must be true or false, not 1");
+        check(json!({"labels": {"a": 1}}), r#"`labels` must be a list, each of it a string, not {"a":1}"#);
+        check(json!({"labels": ["a", 2]}), "`labels[1]` must be a string, not 2");
+        check(json!({"ids": "5"}), "`ids` must be a list, each of it an integer, not \"5\"");
+        check(json!({"extra": [1]}), "`extra` must be an object, not [1]");
+        check(json!({"files": [{"mode": 1}]}), "`files[0].path` is missing");
+        check(json!({"files": [{"path": "a", "mod": 1}]}), "`files[0].mod` is unknown: did you mean `mode`?");
+        check(json!({"files": [{"path": "a", "mode": 3}]}), "`files[0].mode` must be one of 1, 2, not 3");
+        check(json!({"files": ["a"]}), r#"`files[0]` must be an object of path, mode, not "a""#);
+        check(json!({"hooked": 100}), "`hooked` must be less than 100");
+        let long = "x".repeat(100);
+        check(json!({"count": long}), &format!("`count` must be an integer from 1 to 100, not \"{}…", &long[..39]));
+    }
+
+    #[test]
+    fn an_unknown_name_brings_the_nearest_or_all() {
+        let check = |name: &str, expected: &str| {
+            let message = outcome(&json!({name: 1})).unwrap_err();
+            assert_eq!(message, format!("list_things: `{name}` is unknown: {expected}."));
+        };
+        check("stat", "did you mean `state`?");
+        check("Label", "did you mean `labels`?");
+        check("COUNT", "did you mean `count`?");
+        check("assignee", "there are `owner`, `state`, `count`, `share`, `draft`, `labels`, `ids`, `extra`, `files`, `hooked`");
+    }
+
+    #[test]
+    fn everything_wrong_is_told_at_once() {
+        let given = json!({"count": 0, "stat": "open", "draft": "yes"}).as_object().unwrap().clone();
+        let error = check(&tool(), given).unwrap_err();
+        for part in ["`owner` is missing", "`count` must be", "`draft` must be", "`stat` is unknown"] {
+            assert!(error.message().contains(part), "{error}");
+        }
+        assert_eq!(error.data().unwrap()["fields"], json!(["owner", "count", "draft", "stat"]));
+    }
 }

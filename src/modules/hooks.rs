@@ -14,7 +14,7 @@ use crate::upstream::{HeaderMap, HeaderName, HeaderValue, Method, Upstream, Upst
 /// Changes a value of the answer; gets null where the path leads nowhere.
 pub type FieldHook = fn(&Value) -> Value;
 
-/// Changes an argument before it is sent; its error names what is wrong with the value.
+/// Changes an argument before it is sent; its error names the argument and what is wrong with it.
 pub type ParamHook = fn(&Value) -> Result<Value, Error>;
 
 /// Does what one request cannot: gets the checked arguments with their defaults, gives the tool's result.

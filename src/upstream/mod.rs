@@ -168,7 +168,8 @@ impl Upstream {
             .max_response_header_size(32 * 1024)
             .max_idle_connections(32)
             .max_idle_connections_per_host(8)
-            .max_idle_age(Duration::from_secs(60))
+            // Shorter than servers keep theirs: a write on a connection that is just being closed cannot be repeated.
+            .max_idle_age(Duration::from_secs(30))
             .build()
             .new_agent();
         Self { agent, max_answer: config.max_answer, first_backoff: config.first_backoff }

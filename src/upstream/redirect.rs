@@ -49,7 +49,7 @@ pub fn of_a_write(service: &str, status: u16) -> Error {
 
 /// A reference resolved against the URL that it stands in (RFC 3986 §5.2, dot segments left to the server).
 fn resolve(from: &Uri, reference: &str) -> Option<Uri> {
-    let reference = reference.split('#').next()?;
+    let reference = reference.split('#').next().filter(|reference| !reference.is_empty())?;
     let scheme = from.scheme_str()?;
     let authority = from.authority()?;
     let path = from.path();
@@ -72,6 +72,8 @@ fn resolve(from: &Uri, reference: &str) -> Option<Uri> {
 
 #[cfg(test)]
 mod tests {
+    use ureq::http::HeaderValue;
+
     use super::*;
 
     #[test]
@@ -91,7 +93,24 @@ mod tests {
         check("ftp://other.example/", None);
         check("javascript:alert(1)", None);
         check("https://", None);
+        check("", None);
+        check("#part", None);
         check("/with space", None);
+    }
+
+    #[test]
+    fn https_is_never_given_up() {
+        let check = |from: &str, location: &'static str, followed: bool| {
+            let headers = [(LOCATION, HeaderValue::from_static(location))].into_iter().collect();
+            let answer = UpstreamAnswer { status: 302, headers, body: Vec::new() };
+            let to = target("GitHub", &parse(from).unwrap(), &answer);
+            assert_eq!(to.is_ok(), followed, "{from} {location}");
+        };
+        check("https://a.example/", "https://b.example/", true);
+        check("http://a.example/", "https://b.example/", true);
+        check("http://a.example/", "http://b.example/", true);
+        check("https://a.example/", "http://a.example/", false);
+        check("https://a.example/", "HTTP://b.example/", false);
     }
 
     #[test]

@@ -142,6 +142,22 @@ mod tests {
     }
 
     #[test]
+    fn the_pause_is_what_the_service_asks_for_or_the_backoff() {
+        let check = |status, retry_after: Option<&'static str>, expected: Option<Duration>| {
+            let headers = retry_after.map(|value| (RETRY_AFTER, HeaderValue::from_static(value)));
+            let answer = UpstreamAnswer { status, headers: headers.into_iter().collect(), body: Vec::new() };
+            let pause = pause_after(Method::Post, &answer, Duration::ZERO);
+            assert_eq!(pause, expected, "{status} {retry_after:?}");
+        };
+        check(429, Some("7"), Some(Duration::from_secs(7)));
+        check(429, None, Some(Duration::ZERO));
+        check(503, Some("7"), Some(Duration::from_secs(7)));
+        check(503, None, None);
+        check(502, Some("7"), None);
+        check(403, Some("7"), None);
+    }
+
+    #[test]
     fn jitter_takes_at_most_half_away() {
         let whole = Duration::from_millis(200);
         for _ in 0..100 {

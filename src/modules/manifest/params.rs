@@ -103,13 +103,13 @@ fn schema(reader: &mut Reader<'_>, place: &str, raw: raw::Schema) -> Option<Sche
         Type::Integer => Kind::Integer(range),
         Type::Number => Kind::Number(range),
         Type::Boolean => Kind::Boolean,
-        Type::Array => match raw.items {
-            Some(items) => Kind::Array(Box::new(schema(reader, &format!("{place}, items"), *items)?)),
-            None => {
+        Type::Array => {
+            let Some(items) = raw.items else {
                 reader.add(place, "an array needs `items`");
                 return None;
-            }
-        },
+            };
+            Kind::Array(Box::new(schema(reader, &format!("{place}, items"), *items)?))
+        }
         Type::Object => object(reader, place, raw.properties, raw.required)?,
     };
     let schema = Schema { kind, description: raw.description, choices: Vec::new() };

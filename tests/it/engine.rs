@@ -1,0 +1,201 @@
+//! The module engine as a whole: calls of a small module's tool against its service.
+
+use std::time::{Duration, Instant};
+
+use mcpist::error::{Code, Error};
+use mcpist::modules::{Hooks, Invocation, Module, Session, invoke};
+use mcpist::upstream::{Method, Upstream, UpstreamConfig};
+use serde_json::{Map, Value, json};
+
+use crate::fake_upstream::{Answer, Exchange, FakeUpstream};
+
+/// The right tool as it stands in [`file`].
+pub const BY_DATA: Value = Value::Null;
+
+/// A module file of one tool; `tool` is merged over a right one.
+pub fn file(tool: &Value) -> Value {
+    let mut whole = json!({
+        "name": "list_things", "description": "List things.", "docs": "https://shop.example/docs",
+        "request": {"method": "GET", "path": "/things/{owner}", "page_in": "query"},
+        "params": {
+            "owner": {"in": "path", "type": "string", "required": true, "description": "Whose."},
+            "color": {"in": "query", "type": "string", "description": "Which."}},
+        "output": {"items": "", "fields": {"id": "id", "name": "name"}}
+    });
+    for (name, value) in tool.as_object().into_iter().flatten() {
+        whole[name] = value.clone();
+    }
+    whole.as_object_mut().unwrap().retain(|_, value| !value.is_null());
+    json!({
+        "module": "shop", "title": "Shop", "description": "A shop.", "base_url": "https://shop.example",
+        "pagination": {"kind": "link_header", "limit_as": "per_page", "max_limit": 100, "default_limit": 30},
+        "tools": [whole]
+    })
+}
+
+pub fn module(tool: &Value) -> Module {
+    let hooks = if tool.get("handler").is_some() { &HOOKS } else { &Hooks::NONE };
+    Module::parse("shop.json", &file(tool).to_string(), hooks).expect("the file is right")
+}
+
+pub const HOOKS: Hooks = Hooks { fields: &[], params: &[], handlers: &[("by_hand", by_hand)] };
+
+/// Reads, writes and asks, each by its own way.
+fn by_hand(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+    let id = arguments["id"].as_str().expect("the schema says so");
+    let thing = session.get(&["things", id], &[("color", "deep red")])?;
+    let text = session.get_text(&["things", id, "text"], &[])?;
+    let gone = session.send(Method::Delete, &["things", id], &[], None)?;
+    let made = session.send(Method::Post, &["things"], &[("dry", "1")], Some(&json!({"name": text})))?;
+    let asked = session.graphql(&["graphql"], "query($id: ID!) { x }", &json!({"id": id}))?;
+    Ok(json!([thing, text, gone, made, asked]))
+}
+
+const BY_HAND: &str = r#"{"handler": "by_hand", "request": null, "output": null,
+    "params": {"id": {"in": "local", "type": "string", "required": true, "description": "Which."}}}"#;
+
+fn call(module: &Module, base_url: &str, arguments: &Value) -> Result<Value, Error> {
+    let upstream = Upstream::new(UpstreamConfig { first_backoff: Duration::from_millis(1), ..UpstreamConfig::default() });
+    let invocation = Invocation {
+        module,
+        tool: &module.tools[0],
+        arguments: arguments.as_object().unwrap().clone(),
+        credential: None,
+        base_url,
+        deadline: Instant::now() + Duration::from_secs(10),
+        cancelled: &|| false,
+        trace_parent: None,
+    };
+    invoke(&upstream, invocation)
+}
+
+fn page(target: &str, link: &str, body: &Value) -> Exchange {
+    Exchange::new("GET", target, Answer::new(200, &[("link", link)], body.to_string()))
+}
+
+#[test]
+fn pages_follow_each_other_by_cursor() {
+    let fake = FakeUpstream::new([
+        page("/things/o?color=red&per_page=2", r#"</x?color=red&per_page=2&after=b>; rel="next""#, &json!([{"id": 1}, {"id": 2}])),
+        page("/things/o?color=red&per_page=2&after=b", r#"</x?color=red>; rel="prev""#, &json!([{"id": 3}])),
+    ]);
+    let module = module(&BY_DATA);
+    let first = call(&module, &fake.url(), &json!({"owner": "o", "color": "red", "limit": 2, "fields": ["id"]})).unwrap();
+    assert_eq!(first["items"], json!([{"id": 1}, {"id": 2}]));
+    let cursor = first["next_cursor"].as_str().unwrap();
+    let second = call(&module, &fake.url(), &json!({"owner": "o", "cursor": cursor, "fields": ["id"]})).unwrap();
+    assert_eq!(second, json!({"items": [{"id": 3}]}));
+}
+
+#[test]
+fn a_hostile_link_cannot_choose_host_or_path() {
+    let elsewhere = FakeUpstream::new([]);
+    let link = format!("<{}/steal?page=2>; rel=\"next\"", elsewhere.url());
+    let fake = FakeUpstream::new([page("/things/o?per_page=30", &link, &json!([])), page("/things/o?page=2", "", &json!([]))]);
+    let module = module(&BY_DATA);
+    let first = call(&module, &fake.url(), &json!({"owner": "o"})).unwrap();
+    call(&module, &fake.url(), &json!({"owner": "o", "cursor": first["next_cursor"]})).unwrap();
+}
+
+#[test]
+fn arguments_that_no_request_can_carry_send_nothing() {
+    let fake = FakeUpstream::new([]);
+    let module = module(&BY_DATA);
+    for arguments in [
+        json!({}),
+        json!({"owner": ".."}),
+        json!({"owner": "a\r\nb"}),
+        json!({"owner": ""}),
+        json!({"owner": "o", "cursor": "not ours"}),
+        json!({"owner": "o", "limit": 101}),
+        json!({"owner": "o", "fields": ["price"]}),
+        json!({"owner": "o", "colour": "red"}),
+    ] {
+        let error = call(&module, &fake.url(), &arguments).unwrap_err();
+        assert_eq!(error.code(), Code::InvalidParams, "{arguments}");
+    }
+}
+
+#[test]
+fn an_answer_that_is_no_whole_json_is_told() {
+    for body in ["[{\"id\": 1}, {\"id\"", "<html>", "{}"] {
+        let fake = FakeUpstream::new([Exchange::new("GET", "/things/o?per_page=30", Answer::new(200, &[], body))]);
+        let error = call(&module(&BY_DATA), &fake.url(), &json!({"owner": "o"})).unwrap_err();
+        assert_eq!(error.code(), Code::UpstreamUnavailable, "{body}");
+        assert!(error.message().starts_with("Shop "), "{error}");
+    }
+}
+
+#[test]
+fn a_base_url_keeps_its_path() {
+    let fake = FakeUpstream::new([page("/api/v3/things/o?per_page=30", "", &json!([]))]);
+    let base_url = format!("{}/api/v3/", fake.url());
+    assert_eq!(call(&module(&BY_DATA), &base_url, &json!({"owner": "o"})), Ok(json!({"items": []})));
+}
+
+#[test]
+fn graphql_errors_are_errors() {
+    let document = "query($owner: String!) { shop(owner: $owner) { name } }";
+    let module = module(&json!({
+        "request": {"method": "POST", "path": "/graphql", "graphql": document},
+        "params": {"owner": {"in": "variable", "type": "string", "required": true, "description": "Whose."}},
+        "output": {"item": "data.shop", "fields": {"name": "name"}}
+    }));
+    let check = |answer: Value, expected: Result<Value, Code>| {
+        let body = json!({"query": document, "variables": {"owner": "o"}});
+        let answer = Answer::new(200, &[], answer.to_string());
+        let fake =
+            FakeUpstream::new([Exchange::new("POST", "/graphql", answer).with_header("content-type", "application/json").with_body(body)]);
+        let outcome = call(&module, &fake.url(), &json!({"owner": "o"}));
+        assert_eq!(outcome.map_err(|error| error.code()), expected);
+    };
+    check(json!({"data": {"shop": {"name": "S"}}}), Ok(json!({"name": "S"})));
+    check(json!({"data": {"shop": null}, "errors": [{"type": "NOT_FOUND", "message": "No."}]}), Err(Code::NotFound));
+    check(json!({"data": {"shop": null}}), Err(Code::NotFound));
+}
+
+#[test]
+fn a_handler_reaches_its_service_through_the_session() {
+    let json = |body: Value| Answer::new(200, &[], body.to_string());
+    let fake = FakeUpstream::new([
+        Exchange::new("GET", "/things/a%2Fb?color=deep%20red", json(json!({"id": 1}))),
+        Exchange::new("GET", "/things/a%2Fb/text", Answer::new(200, &[], "plain")),
+        Exchange::new("DELETE", "/things/a%2Fb", Answer::new(204, &[], "")).with_header("content-type", ""),
+        Exchange::new("POST", "/things?dry=1", json(json!({"id": 2})))
+            .with_header("content-type", "application/json")
+            .with_body(json!({"name": "plain"})),
+        Exchange::new("POST", "/graphql", json(json!({"data": {"x": 1}})))
+            .with_body(json!({"query": "query($id: ID!) { x }", "variables": {"id": "a/b"}})),
+    ]);
+    let module = module(&serde_json::from_str(BY_HAND).unwrap());
+    let result = call(&module, &fake.url(), &json!({"id": "a/b"})).unwrap();
+    assert_eq!(result, json!([{"id": 1}, "plain", null, {"id": 2}, {"x": 1}]));
+
+    let fake = FakeUpstream::new([Exchange::new("GET", "/things/x?color=deep%20red", Answer::new(404, &[], ""))]);
+    assert_eq!(call(&module, &fake.url(), &json!({"id": "x"})).unwrap_err().code(), Code::NotFound);
+    let fake = FakeUpstream::new([]);
+    assert_eq!(call(&module, &fake.url(), &json!({"id": ".."})).unwrap_err().code(), Code::InvalidParams);
+}
+
+#[test]
+fn a_tool_is_published_with_what_the_engine_adds() {
+    let published = module(&json!({"annotations": {"openWorldHint": true, "readOnlyHint": true}})).tools[0].published();
+    let expected = json!({
+        "name": "shop_list_things",
+        "description": "List things.",
+        "inputSchema": {
+            "type": "object",
+            "properties": {
+                "owner": {"type": "string", "description": "Whose."},
+                "color": {"type": "string", "description": "Which."},
+                "limit": {"type": "integer", "description": "Most items in the page.", "default": 30, "minimum": 1, "maximum": 100},
+                "cursor": {"type": "string", "description": "next_cursor of the page before."},
+                "fields": {"type": "array", "description": "Only these fields.", "items": {"type": "string", "enum": ["id", "name"]}}
+            },
+            "required": ["owner"],
+            "additionalProperties": false
+        },
+        "annotations": {"readOnlyHint": true, "openWorldHint": true}
+    });
+    assert_eq!(published.to_string(), expected.to_string());
+}

@@ -1,0 +1,224 @@
+//! Every built-in module: its promises, its published form, and each tool against its service.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use mcpist::broker::{Credential, Scheme};
+use mcpist::error::Error;
+use mcpist::modules::manifest::{MAX_TOOL_NAME, Work};
+use mcpist::modules::{Invocation, Module, Registry, Tool, invoke};
+use mcpist::secret::Secret;
+use mcpist::upstream::{Method, Upstream, UpstreamConfig};
+use serde_json::{Map, Value, json};
+
+use crate::fake_upstream::{Answer, Exchange, FakeUpstream};
+
+const SECRET: &str = "a-token-that-must-not-leak";
+
+fn folder(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(name)
+}
+
+/// Whether the files that hold results are to be written instead of compared.
+fn updating() -> bool {
+    std::env::var_os("UPDATE_SNAPSHOTS").is_some_and(|value| value == "1")
+}
+
+fn registry() -> Registry {
+    Registry::built_in().unwrap_or_else(|findings| panic!("{}", findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")))
+}
+
+/// Calls `check` with every built-in tool and fails with everything that it complains about.
+fn for_every_tool(check: impl Fn(&Module, &Tool) -> Vec<String>) {
+    let registry = registry();
+    let tools = registry.modules().iter().flat_map(|module| module.tools.iter().map(move |tool| (module, tool)));
+    let complaints: Vec<_> =
+        tools.flat_map(|(module, tool)| check(module, tool).into_iter().map(|what| format!("{}: {what}", tool.published_name))).collect();
+    assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+}
+
+fn pretty(value: &Value) -> String {
+    serde_json::to_string_pretty(value).expect("JSON is always written") + "\n"
+}
+
+#[test]
+fn every_tool_does_what_its_case_says() {
+    check_files_match_tools("modules");
+    let upstream = Upstream::new(UpstreamConfig { first_backoff: Duration::from_millis(1), ..UpstreamConfig::default() });
+    for_every_tool(|module, tool| {
+        let path = folder("modules").join(&module.name).join(format!("{}.json", tool.name));
+        let text = fs::read_to_string(&path).expect("every tool has a case");
+        let mut case: Value = match serde_json::from_str(&text) {
+            Ok(case) => case,
+            Err(error) => return vec![format!("its case is no JSON: {error}")],
+        };
+        let fake = FakeUpstream::new(case["exchanges"].as_array().into_iter().flatten().map(exchange));
+        let outcome = run(&upstream, module, tool, &case, &fake.url());
+        let mut complaints = fake.complaints();
+
+        let (name, actual) = match &outcome {
+            Ok(result) => ("result", result.clone()),
+            Err(error) => ("error", json!({"code": error.code().reply().name})),
+        };
+        if case.get(name) != Some(&actual) {
+            if updating() && complaints.is_empty() && outcome.is_ok() {
+                case[name] = actual;
+                fs::write(&path, pretty(&case)).expect("the case can be written");
+            } else {
+                let told = outcome.map_or_else(|error| error.to_string(), |result| pretty(&result));
+                let expected = case.get("result").or(case.get("error")).map_or_else(String::new, pretty);
+                complaints.push(format!("expected {expected}\ngot {name} {told}"));
+            }
+        }
+        complaints
+    });
+}
+
+fn run(upstream: &Upstream, module: &Module, tool: &Tool, case: &Value, base_url: &str) -> Result<Value, Error> {
+    let secret = Secret::new(SECRET.to_owned());
+    let credential = Credential { scheme: Scheme::Bearer, secret, account: None, base_url: None };
+    let invocation = Invocation {
+        module,
+        tool,
+        arguments: case["arguments"].as_object().cloned().unwrap_or_default(),
+        credential: Some(&credential),
+        base_url,
+        deadline: Instant::now() + Duration::from_secs(10),
+        cancelled: &|| false,
+        trace_parent: None,
+    };
+    invoke(upstream, invocation)
+}
+
+/// An exchange as a case file writes it.
+fn exchange(written: &Value) -> Exchange {
+    let (request, answer) = (&written["request"], &written["answer"]);
+    let pairs = |headers: &Value| -> Vec<(String, String)> {
+        let headers = headers.as_object().into_iter().flatten();
+        headers.map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().to_owned())).collect()
+    };
+    let body = match (answer.get("body"), answer["text"].as_str()) {
+        (Some(body), _) => body.to_string(),
+        (None, text) => text.unwrap_or_default().to_owned(),
+    };
+    Exchange {
+        method: request["method"].as_str().unwrap_or_default().to_owned(),
+        target: request["target"].as_str().unwrap_or_default().to_owned(),
+        headers: pairs(&request["headers"]),
+        body: request.get("body").cloned(),
+        answer: Answer::Whole {
+            status: answer["status"].as_u64().and_then(|status| u16::try_from(status).ok()).unwrap_or(200),
+            headers: pairs(&answer["headers"]),
+            body: body.into_bytes(),
+        },
+    }
+}
+
+#[test]
+fn every_tool_is_published_as_its_snapshot_says() {
+    for_every_tool(|module, tool| {
+        let path = folder("snapshots").join(&module.name).join(format!("{}.json", tool.name));
+        let published = pretty(&tool.published());
+        if fs::read_to_string(&path).is_ok_and(|text| text == published) {
+            return Vec::new();
+        }
+        if updating() {
+            fs::create_dir_all(path.parent().expect("a file has a folder")).expect("the folder can be made");
+            fs::write(&path, published).expect("the snapshot can be written");
+            return Vec::new();
+        }
+        vec![format!("differs from {}; UPDATE_SNAPSHOTS=1 writes it", path.display())]
+    });
+    check_files_match_tools("snapshots");
+}
+
+/// Fails unless `tests/<kind>/<module>/<tool>.json` is there for every tool and for nothing else.
+fn check_files_match_tools(kind: &str) {
+    let name = |path: &Path| path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let entries = |folder: &Path| {
+        let entries = fs::read_dir(folder).expect("the folder can be read");
+        entries.map(|entry| entry.expect("the folder can be read").path()).collect::<Vec<_>>()
+    };
+    let mut files = BTreeSet::new();
+    for module in entries(&folder(kind)) {
+        files.extend(entries(&module).iter().map(|file| (name(&module), name(file))));
+    }
+    let registry = registry();
+    let tools = registry.modules().iter().flat_map(|m| m.tools.iter().map(|tool| (m.name.clone(), tool.name.clone())));
+    let tools: BTreeSet<_> = tools.collect();
+    let difference: Vec<_> = files.symmetric_difference(&tools).collect();
+    assert!(difference.is_empty(), "tests/{kind}: files without a tool, or tools without a file: {difference:?}");
+}
+
+#[test]
+fn every_tool_keeps_the_promises_to_clients() {
+    for_every_tool(|module, tool| {
+        let mut broken = Vec::new();
+        let mut promise = |kept: bool, what: &str| {
+            if !kept {
+                broken.push(what.to_owned());
+            }
+        };
+        let name = &tool.published_name;
+        promise(name.len() <= MAX_TOOL_NAME, "its name is too long");
+        promise(
+            name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_'),
+            "its name has other characters than a-z, 0-9 and _",
+        );
+        promise(*name == format!("{}_{}", module.name, tool.name), "its name lacks the module's");
+        let description = tool.description.chars().count();
+        promise((1..=400).contains(&description), "its description is empty or longer than 400 characters");
+        promise(tool.docs.starts_with("https://"), "docs is no https URL");
+
+        let hints = &tool.annotations;
+        promise(hints.read_only.is_some(), "readOnlyHint is missing");
+        promise(
+            hints.read_only == Some(true) || hints.destructive.is_some(),
+            "destructiveHint is missing on a tool that writes: clients take its absence for true",
+        );
+        promise(!(hints.read_only == Some(true) && hints.destructive == Some(true)), "it is read-only and destructive");
+        if let Work::Request(template, _) = &tool.work {
+            promise(template.method != Method::Get || hints.read_only == Some(true), "a GET must be read-only");
+            // Some services take back what can be given again (a star, a link) by DELETE; what is called delete is gone.
+            promise(!tool.name.starts_with("delete_") || hints.destructive == Some(true), "what deletes must be destructive");
+        }
+        let published = tool.published();
+        for member in ["name", "description", "inputSchema", "annotations"] {
+            promise(published.get(member).is_some(), &format!("{member} is not published"));
+        }
+        let schema = &published["inputSchema"];
+        promise(schema["type"] == "object" && schema["additionalProperties"] == false, "its schema is not closed");
+        unsafe_parts(schema, "inputSchema", &mut broken);
+        broken
+    });
+}
+
+/// What some client would not understand in a schema, at any depth.
+fn unsafe_parts(schema: &Value, place: &str, found: &mut Vec<String>) {
+    const KNOWN: [&str; 9] = ["type", "description", "enum", "default", "minimum", "maximum", "items", "properties", "required"];
+    let Some(members) = schema.as_object() else {
+        found.push(format!("{place} is no object"));
+        return;
+    };
+    for member in members.keys().filter(|name| !KNOWN.contains(&name.as_str()) && *name != "additionalProperties") {
+        found.push(format!("{place} has `{member}`"));
+    }
+    if !schema["type"].is_string() {
+        found.push(format!("{place} has no single type"));
+    }
+    if schema["type"] == "array" {
+        unsafe_parts(&schema["items"], &format!("{place}.items"), found);
+    }
+    let empty = Map::new();
+    let properties = schema["properties"].as_object().unwrap_or(&empty);
+    for (name, property) in properties {
+        unsafe_parts(property, &format!("{place}.{name}"), found);
+    }
+    for name in schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+        if !properties.contains_key(name) {
+            found.push(format!("{place} requires `{name}`, which it has not"));
+        }
+    }
+}
