@@ -101,7 +101,7 @@ impl Chunked {
                 Ok(State::Extension)
             }
             (State::SizeEnd, b'\n') if self.size == 0 => Ok(State::TrailerStart),
-            (State::SizeEnd, b'\n') if self.size > (limits.body_bytes - body_bytes.min(limits.body_bytes)) as u64 => Err(too_large(limits)),
+            (State::SizeEnd, b'\n') if self.size > limits.body_bytes.saturating_sub(body_bytes) as u64 => Err(too_large(limits)),
             (State::SizeEnd, b'\n') => Ok(State::Data),
             (State::DataEnd, b'\r') => Ok(State::DataEndLine),
             (State::DataEndLine, b'\n') => Ok(State::Start),

@@ -13,7 +13,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How long, and for how many bytes, a client that sent something wrong may go on sending before the connection is closed:
+/// How long, and for how many bytes, a client may go on sending after its last answer before the connection is closed:
 /// closing over unread bytes resets it, and the reset can overtake the answer.
 const LINGER_TIME: Duration = Duration::from_secs(1);
 const LINGER_BYTES: usize = 256 * 1024;
@@ -26,18 +26,22 @@ pub(super) fn serve(connected: Arc<Connected>, service: &dyn Service) {
     }
     let mut connection = Connection { connected, input: Input::new(), out: Vec::new() };
     loop {
-        let end = match connection.read_request() {
+        match connection.read_request() {
             Ok((head, body)) => match connection.answer(head, body, service) {
-                After::GoOn => continue,
-                After::End => return,
+                After::GoOn => {}
+                After::End => break,
                 After::Park(park) => return park(connection.connected),
             },
-            Err(end) => end,
-        };
-        if let End::Refused(refusal) = end {
-            connection.refuse(&refusal);
+            Err(End::Quiet) => return,
+            Err(End::Refused(refusal)) => {
+                connection.refuse(&refusal);
+                return connection.linger();
+            }
         }
-        return;
+    }
+    // Requests that came together with the last one stay without an answer.
+    if !connection.input.bytes().is_empty() {
+        connection.linger();
     }
 }
 
@@ -86,14 +90,10 @@ impl Connection {
         let limits = self.connected.limits();
         let mut deadline = None;
         let mut seen = 0;
-        let mut has_line = false;
         loop {
             let bytes = self.input.bytes();
-            let new_line = bytes[seen..].contains(&b'\n');
-            has_line |= new_line;
-            // Only these can have made the head whole or wrong; looking after every byte would cost a slow client's bytes squared.
-            let long_target = !has_line && bytes.len() > limits.target_bytes;
-            let is_due = seen == 0 || new_line || long_target || bytes.len() >= limits.head_bytes;
+            // Looking only when a line has ended or the limit is reached keeps a client that sends byte by byte cheap.
+            let is_due = seen == 0 || bytes[seen..].contains(&b'\n') || bytes.len() >= limits.head_bytes;
             if is_due && let Some((head, length)) = parse_head(bytes, limits)? {
                 self.input.consume(length);
                 return Ok(head);
@@ -194,15 +194,19 @@ impl Connection {
         if goes_on { After::GoOn } else { After::End }
     }
 
-    /// Answers what is no request to pass on, and closes so that the answer arrives.
+    /// Answers what is no request to pass on.
     fn refuse(&mut self, refusal: &Refusal) {
         log::debug!("{}: {} {}", self.connected.peer, refusal.status, refusal.message);
         let body = Response::from(refusal).print_head(&mut self.out, Some("close"));
         self.out.extend_from_slice(&body);
-        let mut socket = &self.connected.socket;
-        if socket.write_all(&self.out).is_err() || socket.shutdown(Shutdown::Write).is_err() {
-            return;
-        }
+        // A client that has gone needs no answer.
+        let _ = (&self.connected.socket).write_all(&self.out);
+    }
+
+    /// Ends the connection so that the answer arrives though the client has sent, or still sends, what is not read.
+    fn linger(&mut self) {
+        let socket = &self.connected.socket;
+        let _ = socket.shutdown(Shutdown::Write);
         let deadline = Instant::now() + LINGER_TIME;
         let mut dropped = 0;
         while dropped < LINGER_BYTES {

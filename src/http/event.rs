@@ -32,7 +32,9 @@ impl<'e> Event<'e> {
             text.push('\n');
         }
         let mut rest = self.data;
-        while let Some(end) = rest.find(['\r', '\n']) {
+        // Looking for one character is many times quicker than for either of two, and data is usually one line.
+        let is_one_line = !rest.contains('\n') && !rest.contains('\r');
+        while !is_one_line && let Some(end) = rest.find(['\r', '\n']) {
             text.push_str("data: ");
             text.push_str(&rest[..end]);
             text.push('\n');

@@ -77,7 +77,7 @@ impl<'c> Exchange<'c> {
         self.part(|framing, out| framing.push_event(out, &event))
     }
 
-    /// Sends a comment, which keeps a quiet stream open; errors as for [`Exchange::send_event`].
+    /// Sends a comment, which clients ignore: it keeps a quiet stream open.
     ///
     /// # Errors
     /// As for [`Exchange::send_event`].

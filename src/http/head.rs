@@ -340,10 +340,11 @@ fn refusal_of(error: httparse::Error, bytes: &[u8]) -> Refusal {
     }
 }
 
-/// Whether the request line ends in `HTTP/digit.digit`.
+/// Whether the request line is right but for its version, which is `HTTP/digit.digit`.
 fn names_another_version(bytes: &[u8]) -> bool {
     let line = bytes.split(|byte| *byte == b'\r').next().unwrap_or_default();
-    let version = line.rsplit(|byte| *byte == b' ').next().unwrap_or_default();
-    matches!(version, [b'H', b'T', b'T', b'P', b'/', major, b'.', minor]
-        if major.is_ascii_digit() && minor.is_ascii_digit())
+    let mut parts = line.split(|byte| *byte == b' ').skip(2);
+    let (version, rest) = (parts.next().unwrap_or_default(), parts.next());
+    rest.is_none()
+        && matches!(version, [b'H', b'T', b'T', b'P', b'/', major, b'.', minor] if major.is_ascii_digit() && minor.is_ascii_digit())
 }

@@ -6,6 +6,7 @@ use super::response::{Refusal, Response};
 use super::streams::{self, Streams, timeout};
 use super::{Service, connection};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::Backlog;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsFd;
@@ -43,6 +44,9 @@ impl Server {
     pub fn bind(address: SocketAddr, mut limits: Limits) -> io::Result<Server> {
         limits.connections = within_descriptors(limits.connections);
         let listener = TcpListener::bind(address)?;
+        // The standard library asks for a backlog of 128. Beyond it a burst's handshakes are dropped and tried again a second
+        // later; a second `listen` on the same socket lengthens the queue to what the system allows.
+        nix::sys::socket::listen(&listener, Backlog::MAXCONN)?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let (shutdown, shutdown_waker) = waker()?;
@@ -147,8 +151,8 @@ impl Door<'_> {
     }
 }
 
-/// Answers 503 without waiting for the client. What has arrived is read before and after, because closing over unread bytes
-/// resets the connection, and the reset can overtake the answer.
+/// Answers 503 without waiting for the client. What has arrived is read, because closing over unread bytes resets the
+/// connection, and the reset can overtake the answer.
 fn refuse(mut socket: &TcpStream, why: &'static str) {
     let mut answer = Vec::new();
     let body = Response::from(&Refusal::new(503, why)).print_head(&mut answer, Some("close"));
@@ -156,11 +160,10 @@ fn refuse(mut socket: &TcpStream, why: &'static str) {
     if socket.set_nonblocking(true).is_err() {
         return;
     }
-    let mut arrived = [0; REFUSED_BYTES];
-    let _ = socket.read(&mut arrived);
+    // Each of these fails only when the client has gone.
     let _ = socket.write(&answer);
     let _ = socket.shutdown(std::net::Shutdown::Write);
-    let _ = socket.read(&mut arrived);
+    let _ = socket.read(&mut [0; REFUSED_BYTES]);
 }
 
 /// Ends what is open: idle connections at once, streams and requests in flight within the drain time, the rest by a cut.

@@ -73,6 +73,7 @@ pub enum Answer {
     /// By the event stream that the handler has written through its [`Exchange`]. It is ended here, and the connection goes on.
     Streamed,
     /// By an event stream that stays open after the handler. It is begun here unless the handler has begun it, then leaves
-    /// this thread, and the function gets its handle.
+    /// this thread, and the function gets its handle. The connection ends with the stream. In answer to HEAD there is no
+    /// stream, and the function is not called.
     Parked(Box<dyn FnOnce(Stream) + Send>),
 }

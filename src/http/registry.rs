@@ -232,3 +232,49 @@ pub(super) fn waker() -> io::Result<(UnixStream, UnixStream)> {
     waking.set_nonblocking(true)?;
     Ok((waiting, waking))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+
+    /// A registry with these caps, and a source of sockets for it.
+    fn registry(connections: usize, connections_per_address: usize) -> (Arc<Registry>, impl Fn() -> TcpStream) {
+        let limits = Limits { connections, connections_per_address, ..Limits::default() };
+        let (_, waking) = waker().expect("descriptors are left");
+        let (_, streams_waking) = waker().expect("descriptors are left");
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        let socket = move || TcpStream::connect(listener.local_addr().expect("it listens")).expect("the backlog has room");
+        (Arc::new(Registry::new(limits, Arc::new(Streams::new(streams_waking)), waking)), socket)
+    }
+
+    fn peer(ip: &str) -> SocketAddr {
+        SocketAddr::new(ip.parse().expect("the test's address is one"), 4000)
+    }
+
+    #[test]
+    fn an_address_has_its_share_and_gets_it_back() {
+        let (registry, socket) = registry(10, 2);
+        let first = registry.admit(socket(), peer("192.0.2.1")).ok();
+        let second = registry.admit(socket(), peer("::ffff:192.0.2.1")).ok();
+        assert!(first.is_some() && second.is_some());
+        let third = registry.admit(socket(), peer("192.0.2.1"));
+        assert!(matches!(third, Err((_, Full::ForAddress))), "an IPv4 address has one share, however it is written");
+        let other = registry.admit(socket(), peer("192.0.2.2")).ok();
+        assert!(other.is_some(), "another address has its own share");
+        drop(second);
+        assert!(registry.admit(socket(), peer("192.0.2.1")).is_ok());
+        drop((first, other));
+        assert_eq!(registry.connections(), 0);
+        assert!(lock(&registry.table).per_address.is_empty(), "an address that is gone is not remembered");
+    }
+
+    #[test]
+    fn loopback_is_bounded_only_in_all() {
+        let (registry, socket) = registry(3, 1);
+        let addresses = ["127.0.0.1", "127.0.0.1", "::1"];
+        let admitted: Vec<_> = addresses.iter().map(|ip| registry.admit(socket(), peer(ip)).ok()).collect();
+        assert!(admitted.iter().all(Option::is_some));
+        assert!(matches!(registry.admit(socket(), peer("127.0.0.1")), Err((_, Full::InAll))));
+    }
+}

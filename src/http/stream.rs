@@ -1,10 +1,10 @@
 //! The handle to a parked event stream, for its owner.
 
 use super::event::{Event, EventFraming};
+use super::registry::Connected;
 use super::streams::Streams;
 use crate::sync::lock;
 use std::io::{ErrorKind, Write};
-use std::net::TcpStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 
@@ -25,15 +25,15 @@ impl Stream {
         Stream { line }
     }
 
-    /// Queues an event; false when the stream is finished or closed, or is closed now because its client takes nothing and
-    /// 256 KiB wait for it. Never blocks on the client.
+    /// Sends an event; false when the stream is finished or closed, or is closed now because over 256 KiB wait for its client
+    /// already. Never blocks: what the socket does not take at once is queued.
     pub fn send(&self, event: Event<'_>) -> bool {
         self.line.change(|framing, state| {
-            framing.push_event(&mut state.pending, &event);
             if state.pending.len() > QUEUE_BYTES {
                 state.close();
+            } else {
+                framing.push_event(&mut state.pending, &event);
             }
-            state.phase == Phase::Open
         })
     }
 
@@ -71,6 +71,8 @@ pub(super) struct Line {
 
 struct State {
     phase: Phase,
+    /// The socket, until the stream is closed: a handle that is kept longer does not keep the connection.
+    connected: Option<Arc<Connected>>,
     /// What the socket has not taken yet.
     pending: Vec<u8>,
     /// Whether the streams thread has been told of a change and has not looked yet.
@@ -86,10 +88,11 @@ enum Phase {
     Closed,
 }
 
-/// How far a [`Line::write_to`] came.
+/// How far the writing of what is pending came.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Written {
-    /// Everything pending, in so many bytes.
-    All(usize),
+    /// To its end.
+    All,
     /// So many bytes, then the socket took no more.
     Some(usize),
     /// The stream is over: finished, closed or broken.
@@ -97,8 +100,9 @@ pub(super) enum Written {
 }
 
 impl Line {
-    pub(super) fn new(id: u64, framing: EventFraming, streams: Arc<Streams>) -> Line {
-        let state = State { phase: Phase::Open, pending: Vec::new(), is_announced: false, on_close: Vec::new() };
+    pub(super) fn new(id: u64, framing: EventFraming, streams: Arc<Streams>, connected: Arc<Connected>) -> Line {
+        let connected = Some(connected);
+        let state = State { phase: Phase::Open, connected, pending: Vec::new(), is_announced: false, on_close: Vec::new() };
         Line { id, framing, streams, state: Mutex::new(state) }
     }
 
@@ -113,51 +117,37 @@ impl Line {
             }
             framing.push_end(&mut state.pending);
             state.phase = Phase::Finishing;
-            true
         });
     }
 
     pub(super) fn comment(&self) {
-        self.change(|framing, state| {
-            framing.push_comment(&mut state.pending);
-            true
-        });
+        self.change(|framing, state| framing.push_comment(&mut state.pending));
     }
 
-    /// Changes an open stream and tells the streams thread; false, without a change, when it is not open.
-    fn change(&self, change: impl FnOnce(EventFraming, &mut State) -> bool) -> bool {
+    /// Changes an open stream; whether it is open after that.
+    ///
+    /// When nothing waited before, the socket gets what is new at once: a burst of events then waits in the system's buffer
+    /// and not in ours, and saves the way through the streams thread. What remains is left to that thread.
+    fn change(&self, change: impl FnOnce(EventFraming, &mut State)) -> bool {
         let mut state = lock(&self.state);
         if state.phase != Phase::Open {
             return false;
         }
-        let result = change(self.framing, &mut state);
-        if !state.is_announced {
+        let was_empty = state.pending.is_empty();
+        change(self.framing, &mut state);
+        let is_done = was_empty && state.write() == Written::All;
+        if !is_done && !state.is_announced {
             state.is_announced = true;
             self.streams.announce(self.id);
         }
-        result
+        state.phase == Phase::Open
     }
 
-    /// Writes what is pending to a socket that does not block.
-    pub(super) fn write_to(&self, mut socket: &TcpStream) -> Written {
+    /// Writes what is pending, for the streams thread.
+    pub(super) fn write(&self) -> Written {
         let mut state = lock(&self.state);
         state.is_announced = false;
-        let mut written = 0;
-        while written < state.pending.len() {
-            match socket.write(&state.pending[written..]) {
-                Ok(0) => return Written::Over,
-                Ok(taken) => written += taken,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    state.pending.drain(..written);
-                    return Written::Some(written);
-                }
-                Err(_) => return Written::Over,
-            }
-        }
-        // A quiet stream keeps no buffer.
-        state.pending = Vec::new();
-        if state.phase == Phase::Open { Written::All(written) } else { Written::Over }
+        state.write()
     }
 
     /// Closes the stream for its owner and runs what waits for that.
@@ -176,8 +166,32 @@ impl Line {
 }
 
 impl State {
+    fn write(&mut self) -> Written {
+        let Some(connected) = &self.connected else { return Written::Over };
+        let mut socket = &connected.socket;
+        let mut written = 0;
+        while written < self.pending.len() {
+            match socket.write(&self.pending[written..]) {
+                Ok(taken) => written += taken,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.pending.drain(..written);
+                    return Written::Some(written);
+                }
+                Err(_) => {
+                    self.close();
+                    return Written::Over;
+                }
+            }
+        }
+        // A quiet stream keeps no buffer.
+        self.pending = Vec::new();
+        if self.phase == Phase::Open { Written::All } else { Written::Over }
+    }
+
     fn close(&mut self) {
         self.phase = Phase::Closed;
+        self.connected = None;
         self.pending = Vec::new();
     }
 }

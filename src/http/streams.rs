@@ -64,7 +64,7 @@ impl Streams {
     pub(super) fn park(self: &Arc<Streams>, connected: Arc<Connected>, framing: EventFraming) -> io::Result<Stream> {
         connected.socket.set_nonblocking(true)?;
         let (line, order) = self.post(|inbox| {
-            let line = Arc::new(Line::new(inbox.next, framing, Arc::clone(self)));
+            let line = Arc::new(Line::new(inbox.next, framing, Arc::clone(self), Arc::clone(&connected)));
             inbox.next += 1;
             if inbox.order != Order::End {
                 let since = Instant::now();
@@ -131,13 +131,15 @@ pub(super) fn serve(streams: &Streams, mut woken: UnixStream, limits: &Limits) {
             write(&mut parked, id);
         }
         let now = Instant::now();
-        let due: Vec<u64> = parked.values().filter(|stream| stream.due(limits) <= now).map(|stream| stream.line.id()).collect();
-        for id in due {
-            if parked.get(&id).is_some_and(|stream| stream.is_stalled) {
-                close(&mut parked, id);
-            } else if let Some(stream) = parked.get(&id) {
-                stream.line.comment();
-                write(&mut parked, id);
+        let due = parked.iter().filter(|(_, stream)| stream.due(limits) <= now).map(|(id, _)| *id);
+        for id in due.collect::<Vec<_>>() {
+            match parked.get_mut(&id) {
+                Some(stream) if !stream.is_stalled => {
+                    stream.line.comment();
+                    stream.since = now;
+                    write(&mut parked, id);
+                }
+                _ => close(&mut parked, id),
             }
         }
         let next_due = parked.values().map(|stream| stream.due(limits)).min();
@@ -150,8 +152,9 @@ pub(super) fn serve(streams: &Streams, mut woken: UnixStream, limits: &Limits) {
             }
         }
     }
-    for stream in parked.into_values() {
-        stream.line.close();
+    for Parked { connected, line, .. } in parked.into_values() {
+        drop(connected);
+        line.close();
     }
 }
 
@@ -181,16 +184,19 @@ pub(super) fn timeout(left: Duration) -> PollTimeout {
 
 fn write(parked: &mut HashMap<u64, Parked>, id: u64) {
     let Some(stream) = parked.get_mut(&id) else { return };
-    match stream.line.write_to(&stream.connected.socket) {
-        Written::All(bytes) => stream.took(bytes, false),
-        Written::Some(bytes) => stream.took(bytes, true),
+    match stream.line.write() {
+        Written::All => stream.note(false),
+        Written::Some(0) if stream.is_stalled => {}
+        Written::Some(_) => stream.note(true),
         Written::Over => close(parked, id),
     }
 }
 
 fn close(parked: &mut HashMap<u64, Parked>, id: u64) {
-    if let Some(stream) = parked.remove(&id) {
-        stream.line.close();
+    if let Some(Parked { connected, line, .. }) = parked.remove(&id) {
+        // First, so that the client does not wait for the owner.
+        drop(connected);
+        line.close();
     }
 }
 
@@ -200,10 +206,9 @@ impl Parked {
         self.since + if self.is_stalled { limits.write_stall } else { limits.event_comment_every }
     }
 
-    fn took(&mut self, bytes: usize, is_stalled: bool) {
-        if bytes > 0 || is_stalled != self.is_stalled {
-            self.since = Instant::now();
-        }
+    /// Notes that the socket has taken something, or has just begun to take nothing.
+    fn note(&mut self, is_stalled: bool) {
+        self.since = Instant::now();
         self.is_stalled = is_stalled;
     }
 
