@@ -116,6 +116,7 @@ pub const LIMITS: &[LimitVariable] = &[
     limit!(count "MCPIST_MAX_HEADERS", header_count, "headers of a request"),
     limit!(seconds "MCPIST_HEAD_SECONDS", head_time, "seconds for a request's whole head"),
     limit!(count "MCPIST_MAX_BODY_BYTES", body_bytes, "bytes of a request's body"),
+    limit!(count "MCPIST_MAX_BODIES_BYTES", all_bodies_bytes, "bytes of all requests' bodies at once"),
     limit!(seconds "MCPIST_BODY_SECONDS", body_time, "seconds for a request's whole body"),
     limit!(seconds "MCPIST_IDLE_SECONDS", idle_time, "seconds that an idle connection stays open"),
     limit!(seconds "MCPIST_WRITE_SECONDS", write_stall, "seconds that a client may take no byte of an answer"),

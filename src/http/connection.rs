@@ -4,6 +4,7 @@ use super::body::{Chunked, too_large};
 use super::exchange::Exchange;
 use super::head::{Framing, Head, parse_head};
 use super::input::Input;
+use super::memory::Held;
 use super::registry::Connected;
 use super::response::{Refusal, Response};
 use super::{Answer, Request, Service};
@@ -27,7 +28,8 @@ pub(super) fn serve(connected: Arc<Connected>, service: &dyn Service) {
     let mut connection = Connection { connected, input: Input::new(), out: Vec::new() };
     loop {
         match connection.read_request() {
-            Ok((head, body)) => match connection.answer(head, body, service) {
+            // What the body takes is given back when its request has been answered.
+            Ok((head, body, _memory)) => match connection.answer(head, body, service) {
                 After::GoOn => {}
                 After::End => break,
                 After::Park(park) => return park(connection.connected),
@@ -73,14 +75,15 @@ enum After {
 }
 
 impl Connection {
-    fn read_request(&mut self) -> Result<(Head, Vec<u8>), End> {
+    fn read_request(&mut self) -> Result<(Head, Vec<u8>, Held), End> {
         let head = self.read_head()?;
+        let mut memory = self.connected.registry().bodies.hold();
         let body = match head.framing {
             Framing::None => Vec::new(),
-            Framing::Length(length) => self.read_length(length, &head)?,
-            Framing::Chunked => self.read_chunked(&head)?,
+            Framing::Length(length) => self.read_length(length, &head, &mut memory)?,
+            Framing::Chunked => self.read_chunked(&head, &mut memory)?,
         };
-        Ok((head, body))
+        Ok((head, body, memory))
     }
 
     fn read_head(&mut self) -> Result<Head, End> {
@@ -114,7 +117,7 @@ impl Connection {
         if matches!(arrived, Ok(1..)) { Ok(()) } else { Err(End::Quiet) }
     }
 
-    fn read_length(&mut self, length: u64, head: &Head) -> Result<Vec<u8>, End> {
+    fn read_length(&mut self, length: u64, head: &Head, memory: &mut Held) -> Result<Vec<u8>, End> {
         let limits = self.connected.limits();
         let length = usize::try_from(length).ok().filter(|length| *length <= limits.body_bytes);
         let length = length.ok_or_else(|| too_large(limits))?;
@@ -123,6 +126,7 @@ impl Connection {
         loop {
             let arrived = self.input.bytes();
             let taken = arrived.len().min(length - body.len());
+            memory.grow_to(body.len() + taken, self.connected.limits())?;
             // The vector grows with what arrives: an announcement alone takes no memory.
             body.extend_from_slice(&arrived[..taken]);
             self.input.consume(taken);
@@ -133,12 +137,13 @@ impl Connection {
         }
     }
 
-    fn read_chunked(&mut self, head: &Head) -> Result<Vec<u8>, End> {
+    fn read_chunked(&mut self, head: &Head, memory: &mut Held) -> Result<Vec<u8>, End> {
         let deadline = self.begin_body(true, head)?;
         let mut body = Vec::new();
         let mut chunked = Chunked::default();
         loop {
             let used = chunked.decode(self.input.bytes(), &mut body, self.connected.limits())?;
+            memory.grow_to(body.len(), self.connected.limits())?;
             self.input.consume(used);
             if chunked.is_done() {
                 return Ok(body);
@@ -148,7 +153,7 @@ impl Connection {
     }
 
     /// Tells a client that waits for it to send the body; says until when the body has to be there.
-    fn begin_body(&mut self, has_body: bool, head: &Head) -> Result<Instant, End> {
+    fn begin_body(&self, has_body: bool, head: &Head) -> Result<Instant, End> {
         if head.expects_continue && has_body && self.input.bytes().is_empty() {
             let told = (&self.connected.socket).write_all(b"HTTP/1.1 100 Continue\r\n\r\n");
             told.map_err(|_| End::Quiet)?;

@@ -21,6 +21,8 @@ pub struct Limits {
     pub head_time: Duration,
     /// Bytes of a request body, without its framing; 4 MiB. Over it: 413.
     pub body_bytes: usize,
+    /// Bytes of all request bodies at once; 64 MiB. Over it: 503.
+    pub all_bodies_bytes: usize,
     /// Time for a whole body, from the end of its head; 30 s. Over it: 408.
     pub body_time: Duration,
     /// How long a connection may wait for a request; 75 s. Over it: closed without a word.
@@ -43,6 +45,7 @@ impl Default for Limits {
             target_bytes: 8 * 1024,
             head_time: Duration::from_secs(10),
             body_bytes: 4 * 1024 * 1024,
+            all_bodies_bytes: 64 * 1024 * 1024,
             body_time: Duration::from_secs(30),
             idle_time: Duration::from_secs(75),
             write_stall: Duration::from_secs(30),

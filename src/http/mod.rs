@@ -20,6 +20,7 @@ mod input;
 mod legacy;
 mod limits;
 mod listener;
+mod memory;
 mod origin;
 mod registry;
 mod response;

@@ -1,6 +1,7 @@
 //! Which connections are open: the caps, the drain and the gauge all come from this one table.
 
 use super::limits::Limits;
+use super::memory::BodyMemory;
 use super::streams::Streams;
 use crate::sync::lock;
 use std::collections::HashMap;
@@ -21,6 +22,7 @@ const CUT: u8 = 2;
 pub(super) struct Registry {
     pub(super) limits: Limits,
     pub(super) streams: Arc<Streams>,
+    pub(super) bodies: BodyMemory,
     table: Mutex<Table>,
     /// Signalled when the last connection has gone, and when the drain is to end early.
     drained: Condvar,
@@ -60,6 +62,7 @@ impl Registry {
         Registry {
             limits,
             streams,
+            bodies: BodyMemory::default(),
             table: Mutex::default(),
             drained: Condvar::new(),
             phase: AtomicU8::new(SERVING),

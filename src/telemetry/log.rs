@@ -37,7 +37,13 @@ pub fn start(level: LevelFilter, output: Output) {
         builder.format(write_json);
     }
     // A second start (in tests) changes nothing.
-    let _ = builder.try_init();
+    if builder.try_init().is_ok() {
+        std::panic::set_hook(Box::new(|panic| {
+            // Where, but not what: the message of a panic may quote what it failed on.
+            let place = panic.location().map(ToString::to_string).unwrap_or_default();
+            log::error!(place; "a panic ended one request; this is a bug of MCPist");
+        }));
+    }
 }
 
 fn write_json(formatter: &mut Formatter, record: &Record<'_>) -> io::Result<()> {

@@ -168,6 +168,21 @@ fn a_body_of_exactly_the_limit_is_taken() {
 }
 
 #[test]
+fn bodies_beyond_what_all_together_may_take_are_refused_and_room_comes_back() {
+    let server = telling_server(Limits { all_bodies_bytes: 1_500, ..Limits::default() });
+    let mut held = server.connect();
+    held.send("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 1001\r\n\r\n");
+    assert_eq!(held.reply_head().status, 100);
+    held.send("x".repeat(1_000));
+    // How much of the held body has been read is not seen from here, so the second one is tried until it is refused.
+    let refused = (0..1_000).find_map(|_| Some(server.connect().post("/", &"y".repeat(600))).filter(|reply| reply.status == 503));
+    assert!(refused.is_some_and(|reply| reply.header("Retry-After") == Some("1")));
+    held.send("x");
+    assert_eq!(held.reply().status, 200);
+    assert_eq!(server.connect().post("/", &"y".repeat(600)).status, 200);
+}
+
+#[test]
 fn a_request_that_comes_too_slowly_is_told_so() {
     let short = Duration::from_millis(150);
     let server = telling_server(Limits { head_time: short, body_time: short, ..Limits::default() });

@@ -1,5 +1,6 @@
 //! The integration tests: one binary, so that it links once.
 
+mod documents;
 mod engine;
 mod fake_upstream;
 mod front_door;
