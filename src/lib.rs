@@ -4,6 +4,7 @@
 
 pub mod app;
 pub mod auth;
+pub mod batch;
 pub mod broker;
 pub mod cli;
 pub mod config;

@@ -1,0 +1,215 @@
+//! The plan of a batch: its lines, checked whole before anything runs.
+
+use std::collections::HashMap;
+
+use serde_json::{Map, Value};
+
+use super::reference::lines_in;
+use crate::error::Error;
+
+/// The most lines of one batch.
+pub const MAX_LINES: usize = 20;
+
+/// One call of a batch.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Line {
+    /// What other lines refer to it by.
+    pub id: String,
+    /// The module.
+    pub module: String,
+    /// The tool, with or without the module's prefix.
+    pub tool: String,
+    /// The tool's arguments; texts in them may hold references.
+    pub params: Map<String, Value>,
+    /// The account, where the user has several.
+    pub account: Option<String>,
+    /// Whether the result comes back.
+    pub output: bool,
+    /// The places, in the plan, of the lines that must have succeeded before: those of `after` and of the references.
+    pub needs: Vec<usize>,
+}
+
+/// A batch whose references and order are right.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    lines: Vec<Line>,
+}
+
+impl Plan {
+    /// Reads `calls`: an array of objects, or the same as JSONL, one object a line.
+    ///
+    /// # Errors
+    /// [`crate::error::Code::InvalidParams`] with everything that is wrong with it.
+    pub fn read(calls: &Value) -> Result<Self, Error> {
+        let entries = entries(calls)?;
+        if entries.is_empty() || entries.len() > MAX_LINES {
+            return Err(Error::invalid_params(format!("calls has {} lines; a batch has 1 to {MAX_LINES}", entries.len())));
+        }
+        let mut problems = Vec::new();
+        let drafts: Vec<Draft> = entries
+            .into_iter()
+            .enumerate()
+            .filter_map(|(position, entry)| Draft::read(position, entry).map_err(|problem| problems.push(problem)).ok())
+            .collect();
+        let mut places = HashMap::new();
+        for (place, draft) in drafts.iter().enumerate() {
+            if places.insert(draft.line.id.clone(), place).is_some() {
+                problems.push(format!("two lines have the id {:?}", draft.line.id));
+            }
+        }
+        let mut lines = Vec::new();
+        for Draft { mut line, needs } in drafts {
+            for needed in needs {
+                match places.get(&needed) {
+                    Some(place) if !line.needs.contains(place) => line.needs.push(*place),
+                    Some(_) => {}
+                    None => problems.push(format!("line {:?} needs {needed:?}, which is no line of this batch", line.id)),
+                }
+            }
+            lines.push(line);
+        }
+        if problems.is_empty() {
+            problems.extend(cycle(&lines));
+        }
+        if problems.is_empty() { Ok(Self { lines }) } else { Err(Error::invalid_params(problems.join("; ")).with_hint("Nothing has run.")) }
+    }
+
+    /// The lines, in the order that they were given in.
+    #[must_use]
+    pub fn lines(&self) -> &[Line] {
+        &self.lines
+    }
+}
+
+/// A line whose needs are still names.
+struct Draft {
+    line: Line,
+    needs: Vec<String>,
+}
+
+impl Draft {
+    fn read(position: usize, entry: Value) -> Result<Self, String> {
+        let number = position + 1;
+        let Value::Object(mut members) = entry else { return Err(format!("line {number} is no object")) };
+        let mut text = |name: &str| match members.remove(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(_) => Err(format!("line {number}: {name} must be a string")),
+        };
+        let id = text("id")?.unwrap_or_else(|| number.to_string());
+        if id.is_empty() || id.contains(['.', '[', ']', '{', '}', '$']) {
+            return Err(format!("line {number}: the id {id:?} is empty or has one of . [ ] {{ }} $"));
+        }
+        let missing = |name: &str| format!("line {number}: {name} is missing");
+        let module = text("module")?.ok_or_else(|| missing("module"))?;
+        let tool = text("tool")?.ok_or_else(|| missing("tool"))?;
+        let account = text("account")?;
+        let params = match members.remove("params") {
+            None | Some(Value::Null) => Map::new(),
+            Some(Value::Object(params)) => params,
+            Some(_) => return Err(format!("line {number}: params must be an object")),
+        };
+        let output = match members.remove("output") {
+            None | Some(Value::Null) => false,
+            Some(Value::Bool(output)) => output,
+            Some(_) => return Err(format!("line {number}: output must be true or false")),
+        };
+        let mut needs = match members.remove("after") {
+            None | Some(Value::Null) => Vec::new(),
+            Some(Value::String(one)) => vec![one],
+            Some(Value::Array(several)) => several
+                .into_iter()
+                .map(|entry| entry.as_str().map(str::to_owned).ok_or_else(|| format!("line {number}: after must hold ids")))
+                .collect::<Result<_, _>>()?,
+            Some(_) => return Err(format!("line {number}: after must be an id or an array of ids")),
+        };
+        if let Some(name) = members.keys().next() {
+            return Err(format!("line {number}: {name:?} is unknown; a line has id, module, tool, params, after, output, account"));
+        }
+        params.values().try_for_each(|value| lines_in(value, &mut needs)).map_err(|problem| format!("line {number}: {problem}"))?;
+        let line = Line { id, module, tool, params, account, output, needs: Vec::new() };
+        Ok(Self { line, needs })
+    }
+}
+
+fn entries(calls: &Value) -> Result<Vec<Value>, Error> {
+    match calls {
+        Value::Array(entries) => Ok(entries.clone()),
+        // A whole array as text is what some models write for either form.
+        Value::String(text) if text.trim_start().starts_with('[') => {
+            serde_json::from_str(text).map_err(|error| Error::invalid_params(format!("calls is no JSON array: {error}")))
+        }
+        Value::String(text) => text
+            .lines()
+            .enumerate()
+            .filter(|(_, line)| !line.trim().is_empty())
+            .map(|(number, line)| {
+                serde_json::from_str(line).map_err(|error| Error::invalid_params(format!("calls: line {} is no JSON: {error}", number + 1)))
+            })
+            .collect(),
+        _ => Err(Error::invalid_params("calls must be an array of objects, or the same as JSONL")
+            .with_hint("Such as [{\"id\": \"a\", \"module\": \"github\", \"tool\": \"get_me\", \"output\": true}].")),
+    }
+}
+
+/// A line that waits for itself, told by the way it does.
+fn cycle(lines: &[Line]) -> Option<String> {
+    // Taking away what needs nothing that is left, until nothing more can be taken away, leaves what waits for itself.
+    let mut left: Vec<usize> = (0..lines.len()).collect();
+    loop {
+        let before = left.len();
+        let now = left.clone();
+        left.retain(|place| lines[*place].needs.iter().any(|needed| now.contains(needed)));
+        if left.is_empty() {
+            return None;
+        }
+        if left.len() == before {
+            let ids: Vec<_> = left.iter().map(|place| format!("{:?}", lines[*place].id)).collect();
+            return Some(format!("these lines wait for each other in a circle: {}", ids.join(", ")));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn lines_come_as_an_array_or_as_jsonl() {
+        let array =
+            json!([{"id": "a", "module": "m", "tool": "t"}, {"module": "m", "tool": "u", "params": {"x": "${a.y}"}, "output": true}]);
+        let text = "{\"id\": \"a\", \"module\": \"m\", \"tool\": \"t\"}\n\n{\"module\": \"m\", \"tool\": \"u\", \"params\": {\"x\": \"${a.y}\"}, \"output\": true}\n";
+        let plan = Plan::read(&array).unwrap();
+        assert_eq!(plan, Plan::read(&json!(text)).unwrap());
+        assert_eq!(plan, Plan::read(&json!(array.to_string())).unwrap());
+        assert_eq!((plan.lines()[1].id.as_str(), plan.lines()[1].needs.as_slice()), ("2", &[0][..]));
+    }
+
+    #[test]
+    fn a_wrong_plan_is_refused_whole_with_everything_that_is_wrong() {
+        let line = |id: &str, after: Value| json!({"id": id, "module": "m", "tool": "t", "after": after});
+        let check = |calls: Value, says: &[&str]| {
+            let error = Plan::read(&calls).unwrap_err().to_string();
+            assert!(says.iter().all(|part| error.contains(part)), "{calls}: {error}");
+        };
+        check(
+            json!([line("a", json!("b")), line("b", json!(["c"])), line("c", json!("a")), line("d", json!([]))]),
+            &["circle: \"a\", \"b\", \"c\"."],
+        );
+        check(json!([line("a", json!("a"))]), &["circle"]);
+        check(json!([line("a", json!("x"))]), &["needs \"x\""]);
+        check(json!([{"id": "a", "module": "m", "tool": "t", "params": {"p": "${gone.id}"}}]), &["needs \"gone\""]);
+        check(json!([line("a", json!([])), line("a", json!([]))]), &["two lines have the id \"a\""]);
+        check(
+            json!([{"id": "a.b", "module": "m", "tool": "t"}, {"id": "c"}, 7]),
+            &["\"a.b\"", "line 2: module is missing", "line 3 is no object"],
+        );
+        check(json!([{"module": "m", "tool": "t", "parms": {}}]), &["\"parms\" is unknown"]);
+        check(json!([{"module": "m", "tool": "t", "params": {"x": "${a"}}]), &["nothing closes"]);
+        check(json!([]), &["0 lines"]);
+        check(json!(vec![line("a", json!([])); 21]), &["21 lines"]);
+        check(json!("{\"module\":\n"), &["line 1 is no JSON"]);
+        check(json!(5), &["must be an array"]);
+    }
+}

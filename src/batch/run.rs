@@ -1,0 +1,221 @@
+//! Running a plan: what is free runs, at most four lines at once; what failed takes those that need it along.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::{self, Scope};
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use super::plan::{Line, Plan};
+use super::reference::resolve;
+use crate::error::{Code, Error};
+
+/// The most lines that run at once: a service's own limits are reached soon enough.
+const AT_ONCE: usize = 4;
+/// How often a running batch looks whether its caller has gone.
+const CANCEL_CHECK: Duration = Duration::from_millis(200);
+/// Stack of a line's thread; a line may open a TLS connection.
+const STACK: usize = 512 * 1024;
+
+/// What became of a line.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// It gave a result.
+    Done(Value),
+    /// It failed.
+    Failed(Error),
+    /// It did not run, because this line, which it needs, did not succeed.
+    Skipped(String),
+}
+
+/// Runs one line: gets it with its parameters resolved, and whether to stop.
+pub type RunLine<'a> = &'a (dyn Fn(&Line, Map<String, Value>, &dyn Fn() -> bool) -> Result<Value, Error> + Sync);
+
+/// Runs a plan and gives back what became of its lines, in their order. `cancelled` and `progress` (lines done, lines in
+/// all) are called from this thread alone.
+#[must_use]
+pub fn run(plan: &Plan, run_line: RunLine<'_>, cancelled: &dyn Fn() -> bool, progress: &dyn Fn(usize, usize)) -> Vec<Outcome> {
+    let lines = plan.lines();
+    let stop = AtomicBool::new(false);
+    let mut outcomes: Vec<Option<Outcome>> = vec![None; lines.len()];
+    let (sender, receiver) = channel();
+    thread::scope(|scope| {
+        let mut running = 0;
+        let mut started = vec![false; lines.len()];
+        loop {
+            skip_what_cannot_run(lines, &mut outcomes, &started);
+            for (place, line) in lines.iter().enumerate() {
+                let free = !started[place]
+                    && outcomes[place].is_none()
+                    && line.needs.iter().all(|need| matches!(outcomes[*need], Some(Outcome::Done(_))));
+                if free && running < AT_ONCE {
+                    started[place] = true;
+                    match resolved(lines, line, &outcomes) {
+                        Ok(params) => {
+                            running += 1;
+                            start(scope, place, line, params, run_line, &stop, sender.clone());
+                        }
+                        Err(error) => outcomes[place] = Some(Outcome::Failed(error)),
+                    }
+                }
+            }
+            let done = outcomes.iter().flatten().count();
+            progress(done, lines.len());
+            if done == lines.len() {
+                break;
+            }
+            if running > 0 {
+                let (place, outcome) = next(&receiver, cancelled, &stop);
+                outcomes[place] = Some(outcome);
+                running -= 1;
+            }
+        }
+    });
+    outcomes.into_iter().flatten().collect()
+}
+
+fn skip_what_cannot_run(lines: &[Line], outcomes: &mut [Option<Outcome>], started: &[bool]) {
+    loop {
+        let skipped =
+            lines.iter().enumerate().filter(|(place, _)| !started[*place] && outcomes[*place].is_none()).find_map(|(place, line)| {
+                let lost = |need: &&usize| matches!(outcomes[**need], Some(Outcome::Failed(_) | Outcome::Skipped(_)));
+                Some((place, lines[*line.needs.iter().find(lost)?].id.clone()))
+            });
+        match skipped {
+            Some((place, needed)) => outcomes[place] = Some(Outcome::Skipped(needed)),
+            None => return,
+        }
+    }
+}
+
+fn resolved(lines: &[Line], line: &Line, outcomes: &[Option<Outcome>]) -> Result<Map<String, Value>, Error> {
+    let result_of = |id: &str| {
+        let place = lines.iter().position(|line| line.id == id)?;
+        match &outcomes[place] {
+            Some(Outcome::Done(value)) => Some(value.clone()),
+            _ => None,
+        }
+    };
+    line.params
+        .iter()
+        .map(|(name, value)| Ok((name.clone(), resolve(value, &result_of).map_err(|problem| format!("{name}: {problem}"))?)))
+        .collect::<Result<_, String>>()
+        .map_err(Error::invalid_params)
+}
+
+fn start<'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    place: usize,
+    line: &'scope Line,
+    params: Map<String, Value>,
+    run_line: RunLine<'scope>,
+    stop: &'scope AtomicBool,
+    sender: Sender<(usize, Outcome)>,
+) {
+    let refused = sender.clone();
+    let spawned = thread::Builder::new().name("batch".to_owned()).stack_size(STACK).spawn_scoped(scope, move || {
+        // A panic costs its line: the receiver would wait for ever for one that never reports.
+        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run_line(line, params, &|| stop.load(Ordering::Relaxed))));
+        let outcome = match result {
+            Ok(Ok(value)) => Outcome::Done(value),
+            Ok(Err(error)) => Outcome::Failed(error),
+            Err(_) => Outcome::Failed(Error::internal("the line failed inside MCPist; this is a bug")),
+        };
+        // The receiver outlives the scope.
+        let _ = sender.send((place, outcome));
+    });
+    if spawned.is_err() {
+        let error = Error::new(Code::UpstreamUnavailable, "no thread is free for this line").with_hint("Try again in a moment.");
+        let _ = refused.send((place, Outcome::Failed(error)));
+    }
+}
+
+fn next(receiver: &Receiver<(usize, Outcome)>, cancelled: &dyn Fn() -> bool, stop: &AtomicBool) -> (usize, Outcome) {
+    loop {
+        match receiver.recv_timeout(CANCEL_CHECK) {
+            Ok(done) => return done,
+            Err(RecvTimeoutError::Timeout) if cancelled() => stop.store(true, Ordering::Relaxed),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => unreachable!("this function's caller keeps a sender"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+    use std::sync::Mutex;
+    use std::sync::atomic::AtomicUsize;
+
+    fn plan(lines: Value) -> Plan {
+        Plan::read(&lines).unwrap()
+    }
+
+    /// Gives the parameters back as the result; a tool named `fail` fails, one named `panic` panics.
+    fn echo(line: &Line, params: Map<String, Value>, _: &dyn Fn() -> bool) -> Result<Value, Error> {
+        assert_ne!(line.tool, "panic", "a line that panics");
+        if line.tool == "fail" { Err(Error::invalid_params("no")) } else { Ok(Value::Object(params)) }
+    }
+
+    #[test]
+    fn results_flow_along_references() {
+        let plan = plan(json!([
+            {"id": "c", "module": "m", "tool": "t", "params": {"sum": "${a.n} and ${b.n}"}},
+            {"id": "a", "module": "m", "tool": "t", "params": {"n": 1}},
+            {"id": "b", "module": "m", "tool": "t", "params": {"n": "${a.n}"}}
+        ]));
+        let outcomes = run(&plan, &echo, &|| false, &|_, _| {});
+        assert_eq!(outcomes[0], Outcome::Done(json!({"sum": "1 and 1"})));
+    }
+
+    #[test]
+    fn a_failed_line_skips_its_dependants_and_nothing_else() {
+        let plan = plan(json!([
+            {"id": "a", "module": "m", "tool": "fail"},
+            {"id": "b", "module": "m", "tool": "t", "after": "a"},
+            {"id": "c", "module": "m", "tool": "t", "after": ["b"]},
+            {"id": "d", "module": "m", "tool": "t"},
+            {"id": "e", "module": "m", "tool": "t", "params": {"x": "${d.gone}"}},
+            {"id": "f", "module": "m", "tool": "panic"}
+        ]));
+        let outcomes = run(&plan, &echo, &|| false, &|_, _| {});
+        assert!(matches!(&outcomes[0], Outcome::Failed(_)));
+        assert_eq!(outcomes[1], Outcome::Skipped("a".to_owned()));
+        assert_eq!(outcomes[2], Outcome::Skipped("b".to_owned()));
+        assert_eq!(outcomes[3], Outcome::Done(json!({})));
+        assert!(matches!(&outcomes[4], Outcome::Failed(error) if error.message().contains("no d.gone")), "{:?}", outcomes[4]);
+        assert!(matches!(&outcomes[5], Outcome::Failed(error) if error.code() == Code::Internal));
+    }
+
+    #[test]
+    fn free_lines_run_side_by_side_but_no_more_than_four() {
+        let lines: Vec<Value> = (0..12).map(|number| json!({"id": format!("l{number}"), "module": "m", "tool": "t"})).collect();
+        let (now, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        // Four meet here before any goes on, which only works when four run at once.
+        let barrier = std::sync::Barrier::new(4);
+        let progress = Mutex::new(Vec::new());
+        let run_line = |_: &Line, _: Map<String, Value>, _: &dyn Fn() -> bool| {
+            most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            barrier.wait();
+            now.fetch_sub(1, Ordering::SeqCst);
+            Ok(Value::Null)
+        };
+        let outcomes = run(&plan(json!(lines)), &run_line, &|| false, &|done, of| progress.lock().unwrap().push((done, of)));
+        assert_eq!((outcomes.len(), most.load(Ordering::SeqCst)), (12, 4));
+        assert_eq!(progress.lock().unwrap().last(), Some(&(12, 12)));
+    }
+
+    #[test]
+    fn a_caller_who_goes_stops_the_lines() {
+        let run_line = |_: &Line, _: Map<String, Value>, cancelled: &dyn Fn() -> bool| {
+            while !cancelled() {
+                thread::yield_now();
+            }
+            Err(Error::new(Code::Cancelled, "stopped"))
+        };
+        let outcomes = run(&plan(json!([{"module": "m", "tool": "t"}])), &run_line, &|| true, &|_, _| {});
+        assert!(matches!(&outcomes[0], Outcome::Failed(error) if error.code() == Code::Cancelled));
+    }
+}
