@@ -57,6 +57,8 @@ pub enum Code {
     UpstreamUnavailable,
     /// The call's time is used up.
     Timeout,
+    /// The user has to agree first.
+    ConfirmationRequired,
 }
 
 /// How one [`Code`] is told in each place.
@@ -100,6 +102,7 @@ impl Code {
             Self::RateLimited => ("rate_limited", 429, -32603),
             Self::UpstreamUnavailable => ("upstream_unavailable", 502, -32603),
             Self::Timeout => ("timeout", 504, -32603),
+            Self::ConfirmationRequired => ("confirmation_required", 409, -32603),
         };
         Reply { name, status, json_rpc }
     }

@@ -1,4 +1,4 @@
-//! The tools that stand for all others, so that a client's context stays small: `get_module_schema` and `call`.
+//! The tools that stand for all others, so that a client's context stays small: `get_module_schema`, `call` and `batch`.
 
 use std::sync::Arc;
 
@@ -12,6 +12,7 @@ use crate::modules::Tool;
 
 pub(super) const SCHEMA: &str = "get_module_schema";
 pub(super) const CALL: &str = "call";
+pub(super) const BATCH: &str = "batch";
 
 /// The definitions, for a caller who sees these modules.
 pub(super) fn definitions(modules: &[String]) -> Vec<Arc<Item>> {
@@ -42,9 +43,41 @@ pub(super) fn definitions(modules: &[String]) -> Vec<Arc<Item>> {
                 "properties": {
                     "module": {"type": "string", "description": "Module, such as \"github\"."},
                     "tool": {"type": "string", "description": "Tool of the module, such as \"list_issues\"."},
-                    "params": {"type": "object", "description": "The tool's parameters."}
+                    "params": {"type": "object", "description": "The tool's parameters."},
+                    "confirm": {"type": "string", "description": "Code that confirms the call, when one was asked for."}
                 },
                 "required": ["module", "tool"],
+                "additionalProperties": false
+            },
+            "annotations": {"readOnlyHint": false, "destructiveHint": true, "openWorldHint": true}
+        }),
+        json!({
+            "name": BATCH,
+            "title": "Call several tools",
+            "description": "Make up to 20 calls at once. A line runs beside the others unless it waits: for the ids in `after`, or for a result it \
+                uses in params as ${id.items[0].field}. Only lines with output true give their result back.",
+            "inputSchema": {
+                "type": "object",
+                "properties": {
+                    "calls": {
+                        "type": "array",
+                        "description": "The calls; JSONL text works too.",
+                        "items": {
+                            "type": "object",
+                            "properties": {
+                                "id": {"type": "string"},
+                                "module": {"type": "string"},
+                                "tool": {"type": "string"},
+                                "params": {"type": "object"},
+                                "after": {"type": "array", "items": {"type": "string"}},
+                                "output": {"type": "boolean"}
+                            },
+                            "required": ["id", "module", "tool"]
+                        }
+                    },
+                    "confirm": {"type": "string", "description": "Code that confirms the batch, when one was asked for."}
+                },
+                "required": ["calls"],
                 "additionalProperties": false
             },
             "annotations": {"readOnlyHint": false, "destructiveHint": true, "openWorldHint": true}
@@ -86,25 +119,42 @@ pub(super) fn schema(visible: &Visible<'_>, arguments: &Object) -> Result<ToolRe
     Ok(ToolResult::text(json!({"modules": listed}).to_string()))
 }
 
-/// Reads the arguments of `call`: module, tool and the tool's own arguments.
-pub(super) fn call_arguments(mut arguments: Object) -> Result<(String, String, Object), Error> {
-    refuse_unknown(&arguments, &["module", "tool", "params"])?;
-    let mut text = |name: &str| match arguments.remove(name) {
-        Some(Value::String(text)) => Ok(text),
-        Some(other) => Err(Error::invalid_params(format!("{name} must be a string, not {other}"))),
-        None => Err(Error::invalid_params(format!("{name} is missing"))
-            .with_hint("call takes {\"module\": \"github\", \"tool\": \"get_repository\", \"params\": {…}}.")),
-    };
-    let (module, tool) = (text("module")?, text("tool")?);
-    let params = match arguments.remove("params") {
-        None | Some(Value::Null) => Object::new(),
-        Some(Value::Object(params)) => params,
-        // Some models write an object as a string of JSON.
-        Some(Value::String(text)) => serde_json::from_str(&text)
-            .map_err(|error| Error::invalid_params(format!("params must be an object; as a string it is not the JSON of one: {error}")))?,
-        Some(_) => return Err(Error::invalid_params("params must be an object").with_hint("Send the tool's parameters by name.")),
-    };
-    Ok((module, tool, params))
+/// The arguments of `call`.
+pub(super) struct Called {
+    pub module: String,
+    pub tool: String,
+    /// The tool's own arguments.
+    pub params: Object,
+    /// The code that confirms the call.
+    pub confirm: Option<String>,
+}
+
+impl Called {
+    pub(super) fn read(mut arguments: Object) -> Result<Self, Error> {
+        refuse_unknown(&arguments, &["module", "tool", "params", "confirm"])?;
+        let confirm = match arguments.shift_remove("confirm") {
+            None | Some(Value::Null) => None,
+            Some(Value::String(code)) => Some(code),
+            Some(_) => return Err(Error::invalid_params("confirm must be a string")),
+        };
+        let mut text = |name: &str| match arguments.shift_remove(name) {
+            Some(Value::String(text)) => Ok(text),
+            Some(other) => Err(Error::invalid_params(format!("{name} must be a string, not {other}"))),
+            None => Err(Error::invalid_params(format!("{name} is missing"))
+                .with_hint("call takes {\"module\": \"github\", \"tool\": \"get_repository\", \"params\": {…}}.")),
+        };
+        let (module, tool) = (text("module")?, text("tool")?);
+        let params = match arguments.shift_remove("params") {
+            None | Some(Value::Null) => Object::new(),
+            Some(Value::Object(params)) => params,
+            // Some models write an object as a string of JSON.
+            Some(Value::String(text)) => serde_json::from_str(&text).map_err(|error| {
+                Error::invalid_params(format!("params must be an object; as a string it is not the JSON of one: {error}"))
+            })?,
+            Some(_) => return Err(Error::invalid_params("params must be an object").with_hint("Send the tool's parameters by name.")),
+        };
+        Ok(Self { module, tool, params, confirm })
+    }
 }
 
 fn names(arguments: &Object, name: &str) -> Result<Option<Vec<String>>, Error> {
@@ -121,7 +171,7 @@ fn names(arguments: &Object, name: &str) -> Result<Option<Vec<String>>, Error> {
     }
 }
 
-fn refuse_unknown(arguments: &Object, known: &[&str]) -> Result<(), Error> {
+pub(super) fn refuse_unknown(arguments: &Object, known: &[&str]) -> Result<(), Error> {
     match arguments.keys().find(|name| !known.contains(&name.as_str())) {
         Some(name) => {
             Err(Error::invalid_params(format!("argument {name:?} does not exist")).with_hint(format!("Known: {}.", known.join(", "))))

@@ -1,5 +1,7 @@
 //! The product: modules behind the protocol, through the three questions (who, what, with which credential).
 
+mod batch;
+mod confirm;
 mod execute;
 mod meta_tools;
 mod render;
@@ -8,17 +10,21 @@ mod site;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
+use serde_json::{Value, json};
+
 use crate::broker::Broker;
 use crate::error::{Code, Error};
 use crate::mcp::call::Call;
 use crate::mcp::context::Context;
 use crate::mcp::handler::{About, Capabilities, Handler, Interruption, Item, ToolResult};
 use crate::mcp::message::Object;
+use crate::mcp::seal::Seal;
 use crate::modules::{Module, Registry, Tool};
 use crate::sieve::{Permissions, Sieve};
 use crate::sync::lock;
 use crate::upstream::Upstream;
 
+use confirm::Deed;
 pub use execute::Execution;
 pub use render::{Format, render};
 pub use site::{CLIENTS, Client, ProductSite, version};
@@ -31,6 +37,8 @@ pub struct Parts {
     pub sieve: Arc<dyn Sieve>,
     /// With which credential.
     pub broker: Arc<dyn Broker>,
+    /// Seals the codes that confirm what cannot be undone.
+    pub seal: Arc<Seal>,
     /// The HTTP client.
     pub upstream: Upstream,
     /// Base URLs that replace those of the module files.
@@ -47,9 +55,12 @@ pub struct App {
     meta_tools: Mutex<HashMap<Vec<String>, Vec<Arc<Item>>>>,
 }
 
+/// The argument that carries a confirmation code.
+const CONFIRM: &str = "confirm";
+
 /// How a model should use the server.
 const INSTRUCTIONS: &str = "MCPist reaches the user's own services through modules. Call get_module_schema to see a module's tools and \
-their parameters before the first use, then call with module, tool and params. Lists come one page a call: pass next_cursor as cursor to go on.";
+their parameters before the first use, then call with module, tool and params; batch makes several calls at once. Lists come one page a call: pass next_cursor as cursor to go on.";
 
 impl App {
     /// Puts the parts together.
@@ -60,7 +71,7 @@ impl App {
             .modules()
             .iter()
             .flat_map(|module| &module.tools)
-            .map(|tool| (tool.published_name.clone(), Arc::new(Item::new(&tool.published()))))
+            .map(|tool| (tool.published_name.clone(), Arc::new(published(tool))))
             .collect();
         let about = About {
             name: "mcpist".to_owned(),
@@ -173,13 +184,19 @@ impl Handler for App {
         let context = call.context();
         let visible = self.visible(context)?;
         let outcome = match name {
-            meta_tools::SCHEMA if !context.view.direct => meta_tools::schema(&visible, &arguments),
-            meta_tools::CALL if !context.view.direct => meta_tools::call_arguments(arguments)
-                .and_then(|(module, tool, params)| Ok((visible.tool(&module, &tool)?, params)))
-                .and_then(|((module, tool), params)| self.run(call, module, tool, params)),
+            meta_tools::SCHEMA if !context.view.direct => meta_tools::schema(&visible, &arguments).map_err(Interruption::from),
+            meta_tools::CALL if !context.view.direct => meta_tools::Called::read(arguments)
+                .and_then(|called| Ok((visible.tool(&called.module, &called.tool)?, called)))
+                .map_err(Interruption::from)
+                .and_then(|((module, tool), called)| self.run(call, module, tool, called.params, called.confirm.as_deref())),
+            meta_tools::BATCH if !context.view.direct => self.run_batch(call, &visible, arguments),
             name => {
                 match visible.published(name).filter(|_| context.view.direct || context.view.pinned.iter().any(|pinned| pinned == name)) {
-                    Some((module, tool)) => self.run(call, module, tool, arguments),
+                    Some((module, tool)) => {
+                        let mut arguments = arguments;
+                        let confirm = tool.is_destructive().then(|| arguments.shift_remove(CONFIRM)).flatten();
+                        self.run(call, module, tool, arguments, confirm.as_ref().and_then(Value::as_str))
+                    }
                     None => {
                         return Err(Error::invalid_params(format!("unknown tool {name:?}"))
                             .with_hint("tools/list names those that exist.")
@@ -188,12 +205,26 @@ impl Handler for App {
                 }
             }
         };
-        Ok(outcome.unwrap_or_else(|error| ToolResult::failure(&error)))
+        match outcome {
+            // A failed tool is a result; only a question to the client goes on to the protocol.
+            Err(Interruption::Failed(error)) => Ok(ToolResult::failure(&error)),
+            outcome => outcome,
+        }
     }
 }
 
 impl App {
-    fn run(&self, call: &Call<'_>, module: &Module, tool: &Tool, arguments: Object) -> Result<ToolResult, Error> {
+    fn run(
+        &self,
+        call: &Call<'_>,
+        module: &Module,
+        tool: &Tool,
+        arguments: Object,
+        confirm: Option<&str>,
+    ) -> Result<ToolResult, Interruption> {
+        if tool.is_destructive() {
+            self.confirm(call, &Deed(vec![(tool.published_name.as_str(), Value::Object(arguments.clone()))]), confirm)?;
+        }
         let context = call.context();
         let execution = Execution {
             caller: &context.caller,
@@ -205,6 +236,16 @@ impl App {
             trace_parent: call.trace_parent(),
         };
         let value = self.execute(execution)?;
-        Ok(render(value, if context.view.json { Format::Json } else { Format::Toon }))
+        Ok(render(value, Format::of(&context.view)))
     }
+}
+
+/// A tool as it is published by itself: what is destructive takes the code that confirms it.
+fn published(tool: &Tool) -> Item {
+    let mut definition = tool.published();
+    if tool.is_destructive() {
+        definition["inputSchema"]["properties"][CONFIRM] =
+            json!({"type": "string", "description": "Code that confirms the call, when one was asked for."});
+    }
+    Item::new(&definition)
 }

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use serde_json::{Value, json};
 
+use crate::mcp::context::View;
 use crate::mcp::handler::ToolResult;
 use crate::toon;
 
@@ -17,6 +18,14 @@ pub enum Format {
     Toon,
     /// JSON, with `structuredContent`.
     Json,
+}
+
+impl Format {
+    /// The format that a view asks for.
+    #[must_use]
+    pub const fn of(view: &View) -> Self {
+        if view.json { Self::Json } else { Self::Toon }
+    }
 }
 
 /// Writes a result, cut to the budget: a list at a record, a text at a line, each saying how to go on.

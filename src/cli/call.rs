@@ -1,6 +1,6 @@
 //! `mcpist call`: one tool from the shell.
 
-use std::io::Read;
+use std::io::{IsTerminal, Read};
 
 use serde_json::Value;
 
@@ -11,7 +11,7 @@ use crate::config::Flags;
 use crate::mcp::message::Object;
 use crate::telemetry::log::Output;
 
-pub(super) fn run(module: &str, tool: &str, params: Option<&str>, as_json: bool) -> Result<(), Stop> {
+pub(super) fn run(module: &str, tool: &str, params: Option<&str>, as_json: bool, yes: bool) -> Result<(), Stop> {
     let arguments = arguments(params)?;
     let setup::Local { app, .. } = setup::local(&Flags::default(), Output::Stderr)?;
     let module =
@@ -27,6 +27,9 @@ pub(super) fn run(module: &str, tool: &str, params: Option<&str>, as_json: bool)
     if !permitted {
         return Err(Stop::Failed(format!("the policy file does not permit {}", found.published_name)));
     }
+    if found.is_destructive() && !yes {
+        ask(&found.published_name)?;
+    }
     let execution = Execution { caller: &caller, module, tool: found, arguments, client: None, cancelled: &|| false, trace_parent: None };
     let value = app.execute(execution).map_err(|error| Stop::Failed(format!("{}: {error}", error.code().reply().name)))?;
     let result = render(value, if as_json { Format::Json } else { Format::Toon });
@@ -34,6 +37,17 @@ pub(super) fn run(module: &str, tool: &str, params: Option<&str>, as_json: bool)
         println!("{}", block["text"].as_str().unwrap_or_default());
     }
     Ok(())
+}
+
+/// Asks the person at the terminal before what may not be undone.
+fn ask(tool: &str) -> Result<(), Stop> {
+    if !std::io::stdin().is_terminal() {
+        return Err(Stop::WrongUsage(format!("{tool} deletes or overwrites something; add --yes to do it without being asked")));
+    }
+    eprint!("{tool} deletes or overwrites something and may not be undone. Do it? [y/N] ");
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer)?;
+    if matches!(answer.trim(), "y" | "Y" | "yes") { Ok(()) } else { Err(Stop::Failed("not done".to_owned())) }
 }
 
 fn arguments(params: Option<&str>) -> Result<Object, Stop> {

@@ -116,6 +116,10 @@ struct Call {
     /// print the result as JSON instead of TOON
     #[argh(switch)]
     json: bool,
+
+    /// do not ask before a tool that deletes or overwrites
+    #[argh(switch)]
+    yes: bool,
 }
 
 /// Check the configuration and whether the services can be reached.
@@ -168,7 +172,7 @@ pub fn run(arguments: &[String]) -> ExitCode {
         Command::Serve(Serve { port, bind }) => serve::run(&Flags { port, bind }),
         Command::Stdio(Stdio { direct, readonly }) => stdio::run(direct, readonly),
         Command::Tools(Tools { module, json }) => tools::run(module.as_deref(), json),
-        Command::Call(Call { module, tool, params, json }) => call::run(&module, &tool, params.as_deref(), json),
+        Command::Call(Call { module, tool, params, json, yes }) => call::run(&module, &tool, params.as_deref(), json, yes),
         Command::Check(Check {}) => check::run(),
         Command::Health(Health { port }) => health::run(port),
         Command::ApiVersions(ApiVersions { check }) => api_versions::run(check),

@@ -12,7 +12,6 @@ use crate::auth::{self, Caller};
 use crate::config::Flags;
 use crate::http::{Origins, Router, Server, Shutdown};
 use crate::mcp;
-use crate::mcp::seal::Seal;
 use crate::mcp::subscriptions::{Change, Hub};
 use crate::sieve;
 use crate::telemetry::log::Output;
@@ -29,8 +28,8 @@ pub(super) fn run(flags: &Flags) -> Result<(), Stop> {
     let front_door = Server::bind(config.address, config.limits).map_err(|error| cannot_listen(config.address, &error))?;
     let url = format!("http://{}/mcp", front_door.address());
     let hub = Arc::new(Hub::default());
-    let seal = config.seal_secret.map_or_else(Seal::random, |secret| Seal::from_secret(secret.expose().as_bytes()));
-    let server = Arc::new(mcp::Server::new(Arc::clone(&app) as Arc<dyn mcp::handler::Handler>, seal, Arc::clone(&hub)));
+    let server =
+        Arc::new(mcp::Server::new(Arc::clone(&app) as Arc<dyn mcp::handler::Handler>, Arc::clone(&app.parts().seal), Arc::clone(&hub)));
     let site = Arc::new(ProductSite::new(Arc::clone(&app), url.clone()));
     let router = Router::new(server, Arc::new(auth::Local), Origins::local(config.address.ip()), site);
 

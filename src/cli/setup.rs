@@ -7,6 +7,7 @@ use super::Stop;
 use crate::app::{App, Parts};
 use crate::broker;
 use crate::config::{Config, Finding, Flags, ModuleSettings, process_environment};
+use crate::mcp::seal::Seal;
 use crate::modules::{Module, Registry};
 use crate::sieve::{self, Permissions, Policy, Subject};
 use crate::telemetry::log::{Output, start};
@@ -40,6 +41,7 @@ pub(super) fn local(flags: &Flags, output: Output) -> Result<Local, Stop> {
         registry: Arc::new(registry),
         sieve: Arc::clone(&sieve) as Arc<dyn sieve::Sieve>,
         broker: Arc::new(broker::Local::new(settings.credentials)),
+        seal: Arc::new(config.seal_secret.as_ref().map_or_else(Seal::random, |secret| Seal::from_secret(secret.expose().as_bytes()))),
         upstream: Upstream::new(UpstreamConfig { proxy: config.proxy.clone(), ..UpstreamConfig::default() }),
         base_urls: settings.base_urls,
     }));

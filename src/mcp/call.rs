@@ -4,8 +4,6 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use hmac_sha256::Hash;
-use jwt_simple::reexports::ct_codecs::{Base64UrlSafeNoPadding, Encoder};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -13,7 +11,7 @@ use super::context::{Context, Level};
 use super::elicitation::Question;
 use super::handler::Interruption;
 use super::message::{Object, Request, notification_text, wrong_type};
-use super::seal::{MAX_TOKEN, Purpose, Seal};
+use super::seal::{MAX_TOKEN, Purpose, Seal, digest};
 use crate::error::Error;
 
 /// How long a client may take to answer the questions of a multi round-trip request.
@@ -113,6 +111,19 @@ impl<'a> Call<'a> {
         self.ask_all(vec![(key.to_owned(), question)]).map(|mut answers| answers.remove(0))
     }
 
+    /// As [`Call::ask`], but an answer counts only beside the request state of this very question, so that a client cannot
+    /// answer what it was never asked.
+    ///
+    /// # Errors
+    /// See [`Call::ask_all`].
+    pub fn ask_sealed(&self, key: &str, question: Question) -> Result<Value, Interruption> {
+        if self.context.version.is_modern() && !self.answers.are_sealed {
+            question.check(self.context.capabilities)?;
+            return Err(Interruption::InputRequired { questions: vec![(key.to_owned(), question)], state: self.request_state()? });
+        }
+        self.ask(key, question)
+    }
+
     /// Asks the client several questions at once and gives back the answers in the same order.
     ///
     /// In the modern era the handler runs again from its start when the answers have come: what it does before asking
@@ -166,6 +177,8 @@ impl<'a> Call<'a> {
 #[derive(Default)]
 struct Answers {
     digest: String,
+    /// Whether they came with a request state, which was found valid.
+    are_sealed: bool,
     all: BTreeMap<String, Value>,
 }
 
@@ -182,7 +195,7 @@ struct State {
 
 impl Answers {
     fn read(context: &Context, request: &Request, seal: &Seal) -> Result<Self, Error> {
-        let digest = digest(request);
+        let digest = request_digest(request);
         let mut all = match request.params.get("requestState") {
             None => BTreeMap::new(),
             Some(Value::String(token)) => seal
@@ -205,7 +218,7 @@ impl Answers {
             }
             Some(other) => return Err(wrong_type("params.inputResponses", "an object", other)),
         }
-        Ok(Self { digest, all })
+        Ok(Self { digest, are_sealed: request.params.contains_key("requestState"), all })
     }
 
     fn get(&self, key: &str) -> Option<&Value> {
@@ -214,7 +227,7 @@ impl Answers {
 }
 
 /// SHA-256 of the method and of every parameter but the answers and the per-request metadata.
-fn digest(request: &Request) -> String {
+fn request_digest(request: &Request) -> String {
     let mut salient = request.params.clone();
     for name in ["_meta", "inputResponses", "requestState"] {
         salient.remove(name);
@@ -222,5 +235,5 @@ fn digest(request: &Request) -> String {
     // Clients may write the same parameters in another order when they call again.
     salient.sort_keys();
     let text = format!("{}\n{}", request.method, Value::Object(salient));
-    Base64UrlSafeNoPadding::encode_to_string(Hash::hash(text.as_bytes())).expect("32 bytes always have a base64 form")
+    digest(&text)
 }

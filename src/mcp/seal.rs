@@ -10,6 +10,7 @@ use std::time::Duration;
 use jwt_simple::algorithms::{HS256Key, MACLike};
 use jwt_simple::claims::Claims;
 use jwt_simple::common::VerificationOptions;
+use jwt_simple::reexports::ct_codecs::{Base64UrlSafeNoPadding, Encoder};
 use serde::{Deserialize, Serialize};
 
 /// What a token is for; a token of one purpose never opens as another.
@@ -19,6 +20,8 @@ pub enum Purpose {
     Session,
     /// `requestState` of a multi round-trip request.
     RequestState,
+    /// A code that confirms what cannot be undone.
+    Confirmation,
 }
 
 impl Purpose {
@@ -26,6 +29,7 @@ impl Purpose {
         match self {
             Self::Session => "session",
             Self::RequestState => "request-state",
+            Self::Confirmation => "confirmation",
         }
     }
 }
@@ -77,6 +81,15 @@ impl fmt::Debug for Seal {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("Seal([redacted])")
     }
+}
+
+/// SHA-256 of a text, in base64: what a token holds of something that is too long for it.
+///
+/// # Panics
+/// Never: 32 bytes have a base64 form.
+#[must_use]
+pub fn digest(text: &str) -> String {
+    Base64UrlSafeNoPadding::encode_to_string(hmac_sha256::Hash::hash(text.as_bytes())).expect("32 bytes have a base64 form")
 }
 
 /// 128 random bits as hexadecimal: an id that cannot be guessed.

@@ -28,7 +28,7 @@ const DISCOVER_TTL: Duration = Duration::from_secs(3_600);
 pub struct Server {
     handler: Arc<dyn Handler>,
     /// Seals session ids and request state.
-    pub seal: Seal,
+    pub seal: Arc<Seal>,
     /// Who listens for changes.
     pub hub: Arc<Hub>,
     /// What is remembered of legacy sessions.
@@ -115,8 +115,8 @@ pub(crate) fn mirrored_parameter(method: &str) -> Option<&'static str> {
 impl Server {
     /// A server around an application, sealing with `seal`.
     #[must_use]
-    pub fn new(handler: Arc<dyn Handler>, seal: Seal, hub: Arc<Hub>) -> Self {
-        Self { handler, seal, hub, sessions: Sessions::default() }
+    pub fn new(handler: Arc<dyn Handler>, seal: impl Into<Arc<Seal>>, hub: Arc<Hub>) -> Self {
+        Self { handler, seal: seal.into(), hub, sessions: Sessions::default() }
     }
 
     /// The application.

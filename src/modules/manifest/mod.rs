@@ -152,6 +152,12 @@ impl Module {
 }
 
 impl Tool {
+    /// Whether it may remove or overwrite something, so that it runs only after confirmation.
+    #[must_use]
+    pub fn is_destructive(&self) -> bool {
+        self.annotations.destructive == Some(true)
+    }
+
     /// Whether it changes nothing: what `?readonly=true` and read-only roles go by. A tool that does not say so may change things.
     #[must_use]
     pub fn is_read_only(&self) -> bool {
