@@ -132,11 +132,8 @@ impl LimitVariable {
 }
 
 impl Config {
-    /// Reads flags and environment.
-    ///
-    /// # Errors
-    /// Every finding at once.
-    pub fn load(flags: &Flags, environment: Environment<'_>) -> Result<Self, Vec<Finding>> {
+    /// Reads flags and environment; what is wrong is a finding, and stands at its default.
+    pub fn read(flags: &Flags, environment: Environment<'_>) -> (Self, Vec<Finding>) {
         let mut findings = Vec::new();
         let mut limits = Limits::default();
         for limit in LIMITS {
@@ -169,10 +166,7 @@ impl Config {
                 .push(Finding::new("MCPIST_SECRET", format!("it is shorter than {MIN_SECRET} bytes; make one with: openssl rand -hex 32")));
         }
         let proxy = proxy(environment, &mut findings);
-        if !findings.is_empty() {
-            return Err(findings);
-        }
-        Ok(Self {
+        let config = Self {
             address: SocketAddr::new(address, port.unwrap_or(DEFAULT_PORT)),
             limits,
             log_level,
@@ -180,7 +174,8 @@ impl Config {
             policy: environment("MCPIST_POLICY").map(PathBuf::from),
             seal_secret,
             proxy,
-        })
+        };
+        (config, findings)
     }
 }
 
@@ -218,11 +213,8 @@ pub struct ModuleSettings {
 }
 
 impl ModuleSettings {
-    /// Reads the variables that the modules' files name.
-    ///
-    /// # Errors
-    /// Every finding at once.
-    pub fn load<'a>(modules: impl Iterator<Item = &'a Module>, environment: Environment<'_>) -> Result<Self, Vec<Finding>> {
+    /// Reads the variables that the modules' files name; what is wrong is a finding, and counts as unset.
+    pub fn read<'a>(modules: impl Iterator<Item = &'a Module>, environment: Environment<'_>) -> (Self, Vec<Finding>) {
         let (mut settings, mut findings) = (Self::default(), Vec::new());
         for module in modules {
             if let Some(variable) = &module.base_url_env
@@ -239,7 +231,7 @@ impl ModuleSettings {
                 Err(finding) => findings.push(finding),
             }
         }
-        if findings.is_empty() { Ok(settings) } else { Err(findings) }
+        (settings, findings)
     }
 }
 
@@ -280,7 +272,9 @@ mod tests {
     use super::*;
 
     fn load(flags: &Flags, variables: &[(&str, &str)]) -> Result<Config, Vec<Finding>> {
-        Config::load(flags, &|name| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned()))
+        let (config, findings) =
+            Config::read(flags, &|name| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned()));
+        if findings.is_empty() { Ok(config) } else { Err(findings) }
     }
 
     #[test]

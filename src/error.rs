@@ -59,6 +59,8 @@ pub enum Code {
     Timeout,
     /// The user has to agree first.
     ConfirmationRequired,
+    /// Too much is asked for at once.
+    Busy,
 }
 
 /// How one [`Code`] is told in each place.
@@ -102,6 +104,7 @@ impl Code {
             Self::RateLimited => ("rate_limited", 429, -32603),
             Self::UpstreamUnavailable => ("upstream_unavailable", 502, -32603),
             Self::Timeout => ("timeout", 504, -32603),
+            Self::Busy => ("busy", 503, -32603),
             Self::ConfirmationRequired => ("confirmation_required", 409, -32603),
         };
         Reply { name, status, json_rpc }
@@ -110,7 +113,7 @@ impl Code {
 
 /// An error: its code, one sentence that names what is wrong, and one that says what would be right.
 ///
-/// Neither sentence ever holds a credential, a whole argument or an upstream's body.
+/// Neither sentence ever holds a credential or an upstream's body, and what is quoted of the caller's input is bounded.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Error {
     code: Code,
@@ -122,7 +125,7 @@ pub struct Error {
 impl Error {
     /// An error with its code and the sentence that names what is wrong.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), hint: None, data: None }
+        Self { code, message: bounded(message.into()), hint: None, data: None }
     }
 
     /// [`Code::InvalidParams`], the most common of all.
@@ -145,7 +148,7 @@ impl Error {
     /// Adds a machine-readable detail: a member of the JSON-RPC error's `data`, a line of a failed tool's text.
     #[must_use]
     pub fn with_data(mut self, name: &str, value: impl Into<Value>) -> Self {
-        self.data.get_or_insert_default().insert(name.to_owned(), value.into());
+        self.data.get_or_insert_default().insert(name.to_owned(), bounded_texts(value.into()));
         self
     }
 
@@ -171,6 +174,25 @@ impl Error {
     #[must_use]
     pub fn data(&self) -> Option<&Map<String, Value>> {
         self.data.as_deref()
+    }
+}
+
+/// The most characters of a sentence, and of a text among the details: errors quote what was wrong, which may be long.
+const LONGEST: usize = 1_500;
+
+fn bounded(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(LONGEST) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
+}
+
+fn bounded_texts(value: Value) -> Value {
+    match value {
+        Value::String(text) => Value::String(bounded(text)),
+        Value::Array(entries) => entries.into_iter().map(bounded_texts).collect(),
+        other => other,
     }
 }
 

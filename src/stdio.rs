@@ -46,7 +46,7 @@ pub fn run(server: &Arc<Server>, mut input: impl BufRead, output: impl Write + S
             continue;
         }
         let body = Channel::read(text);
-        if Channel::is_quick(&body) {
+        if channel.is_quick(&body) {
             channel.receive(body);
             continue;
         }

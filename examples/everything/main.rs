@@ -13,7 +13,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
-use mcpist::auth::Local;
+use mcpist::auth::{Caller, Local};
 use mcpist::error::Error;
 use mcpist::mcp::call::Call;
 use mcpist::mcp::context::Context;
@@ -98,8 +98,8 @@ impl Handler for Everything {
 }
 
 impl http::Site for Everything {
-    fn has_module(&self, _: &str) -> bool {
-        false
+    fn has_module(&self, _: &Caller, _: &str) -> Result<bool, Error> {
+        Ok(false)
     }
 
     fn page(&self) -> String {

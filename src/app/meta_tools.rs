@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::Visible;
 use crate::error::Error;
 use crate::mcp::handler::{Item, ToolResult};
-use crate::mcp::message::Object;
+use crate::mcp::message::{Object, wrong_type};
 use crate::modules::Tool;
 
 pub(super) const SCHEMA: &str = "get_module_schema";
@@ -139,7 +139,7 @@ impl Called {
         };
         let mut text = |name: &str| match arguments.shift_remove(name) {
             Some(Value::String(text)) => Ok(text),
-            Some(other) => Err(Error::invalid_params(format!("{name} must be a string, not {other}"))),
+            Some(other) => Err(wrong_type(name, "a string", &other)),
             None => Err(Error::invalid_params(format!("{name} is missing"))
                 .with_hint("call takes {\"module\": \"github\", \"tool\": \"get_repository\", \"params\": {…}}.")),
         };

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
+use crate::auth::Caller;
 use crate::broker::Broker;
 use crate::error::{Code, Error};
 use crate::mcp::call::Call;
@@ -98,6 +99,16 @@ impl App {
     #[must_use]
     pub const fn parts(&self) -> &Parts {
         &self.parts
+    }
+
+    /// Whether a module has anything for a caller: one without is as unknown as one that does not exist.
+    ///
+    /// # Errors
+    /// Whatever keeps the caller's permissions from being known.
+    pub fn has_module(&self, caller: &Caller, module: &str) -> Result<bool, Error> {
+        let permissions = self.parts.sieve.permissions(caller)?;
+        let visible = Visible { app: self, permissions, module: None, read_only: false };
+        Ok(visible.modules().any(|known| known.name == module))
     }
 
     /// What the caller of a request sees: one place for every way to a tool, so that none shows more than another.

@@ -66,8 +66,8 @@ pub fn version(modules: &[Module]) -> Value {
 }
 
 impl Site for ProductSite {
-    fn has_module(&self, module: &str) -> bool {
-        self.app.registry().module(module).is_some()
+    fn has_module(&self, caller: &Caller, module: &str) -> Result<bool, Error> {
+        self.app.has_module(caller, module)
     }
 
     fn page(&self) -> String {

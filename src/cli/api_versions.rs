@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Stop, setup};
+use super::{Stop, print, setup};
 use crate::app::App;
 use crate::config::Flags;
 use crate::error::{Code, Error};
@@ -27,10 +27,10 @@ pub(super) fn run(check: bool) -> Result<(), Stop> {
             }),
         };
         match told {
-            Ok(told) => println!("{:16} {ours}{told}", module.name),
+            Ok(told) => print(format_args!("{:16} {ours}{told}", module.name))?,
             Err(error) => {
                 failed = true;
-                println!("{:16} {ours}; not known: {error}", module.name);
+                print(format_args!("{:16} {ours}; not known: {error}", module.name))?;
             }
         }
     }

@@ -4,7 +4,7 @@ use std::io::{IsTerminal, Read};
 
 use serde_json::Value;
 
-use super::{Stop, setup};
+use super::{Stop, print, setup};
 use crate::app::{Execution, Format, render};
 use crate::auth::Caller;
 use crate::config::Flags;
@@ -34,7 +34,7 @@ pub(super) fn run(module: &str, tool: &str, params: Option<&str>, as_json: bool,
     let value = app.execute(execution).map_err(|error| Stop::Failed(format!("{}: {error}", error.code().reply().name)))?;
     let result = render(value, if as_json { Format::Json } else { Format::Toon });
     for block in &result.content {
-        println!("{}", block["text"].as_str().unwrap_or_default());
+        print(format_args!("{}", block["text"].as_str().unwrap_or_default()))?;
     }
     Ok(())
 }

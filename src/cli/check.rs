@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Stop, setup};
+use super::{Stop, print, setup};
 use crate::app::App;
 use crate::auth::Caller;
 use crate::config::Flags;
@@ -17,18 +17,18 @@ const PATIENCE: Duration = Duration::from_secs(8);
 pub(super) fn run() -> Result<(), Stop> {
     // A wrong variable stops here, with all of them named.
     let setup::Local { config, app, .. } = setup::local(&Flags::default(), Output::Stderr)?;
-    println!("ok    configuration: local mode, would listen on {}", config.address);
+    print(format_args!("ok    configuration: local mode, would listen on {}", config.address))?;
     if let Some(path) = &config.policy {
-        println!("ok    policy file: {}", path.display());
+        print(format_args!("ok    policy file: {}", path.display()))?;
     }
     let mut failed = false;
     for module in app.registry().modules() {
-        println!("ok    {}: {}", module.name, app.connection_state(module, &Caller::local()));
+        print(format_args!("ok    {}: {}", module.name, app.connection_state(module, &Caller::local())))?;
         match reach(&app, module) {
-            Ok(status) => println!("ok    {}: {} answers (HTTP {status})", module.name, app.base_url(module)),
+            Ok(status) => print(format_args!("ok    {}: {} answers (HTTP {status})", module.name, app.base_url(module)))?,
             Err(error) => {
                 failed = true;
-                println!("FAIL  {}: {} cannot be reached: {error}", module.name, app.base_url(module));
+                print(format_args!("FAIL  {}: {} cannot be reached: {error}", module.name, app.base_url(module)))?;
             }
         }
     }

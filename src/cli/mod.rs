@@ -9,6 +9,8 @@ mod setup;
 mod stdio;
 mod tools;
 
+use std::fmt::Display;
+use std::io::{self, Write};
 use std::net::IpAddr;
 use std::process::ExitCode;
 
@@ -153,11 +155,15 @@ pub fn run(arguments: &[String]) -> ExitCode {
     if arguments.first().is_some_and(|first| first.starts_with("--port") || first.starts_with("--bind")) {
         arguments.insert(0, "serve");
     }
+    // argh takes a lone dash for an option; behind `--` it is an argument like any other.
+    if let Some(dash) = arguments.iter().position(|argument| *argument == "-") {
+        arguments.remove(dash);
+        arguments.extend(["--", "-"]);
+    }
     let parsed = match Arguments::from_args(&["mcpist"], &arguments) {
         Ok(parsed) => parsed,
         Err(exit) if exit.status.is_ok() => {
-            println!("{}", exit.output.trim_end());
-            return ExitCode::SUCCESS;
+            return ended(print(exit.output.trim_end()));
         }
         Err(exit) => {
             eprintln!("{}\nRun mcpist --help for the commands.", exit.output.trim_end());
@@ -165,10 +171,13 @@ pub fn run(arguments: &[String]) -> ExitCode {
         }
     };
     if parsed.version {
-        println!("mcpist {} ({})", env!("CARGO_PKG_VERSION"), option_env!("MCPIST_COMMIT").unwrap_or("unknown commit"));
-        return ExitCode::SUCCESS;
+        return ended(print(format_args!(
+            "mcpist {} ({})",
+            env!("CARGO_PKG_VERSION"),
+            option_env!("MCPIST_COMMIT").unwrap_or("unknown commit")
+        )));
     }
-    let done = match parsed.command.unwrap_or(Command::Serve(Serve::default())) {
+    ended(match parsed.command.unwrap_or(Command::Serve(Serve::default())) {
         Command::Serve(Serve { port, bind }) => serve::run(&Flags { port, bind }),
         Command::Stdio(Stdio { direct, readonly }) => stdio::run(direct, readonly),
         Command::Tools(Tools { module, json }) => tools::run(module.as_deref(), json),
@@ -176,9 +185,13 @@ pub fn run(arguments: &[String]) -> ExitCode {
         Command::Check(Check {}) => check::run(),
         Command::Health(Health { port }) => health::run(port),
         Command::ApiVersions(ApiVersions { check }) => api_versions::run(check),
-    };
+    })
+}
+
+/// Tells why a command did not end well, and gives its exit code.
+fn ended(done: Result<(), Stop>) -> ExitCode {
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) | Err(Stop::ReaderGone) => ExitCode::SUCCESS,
         Err(Stop::WrongUsage(message)) => {
             eprintln!("mcpist: {message}");
             ExitCode::from(WRONG_USAGE)
@@ -209,6 +222,17 @@ enum Stop {
     Findings(Vec<Finding>),
     /// It failed and has said so.
     Told,
+    /// Whoever read its data has had enough of it, as `head` has.
+    ReaderGone,
+}
+
+/// Writes a line of data to stdout.
+fn print(line: impl Display) -> Result<(), Stop> {
+    match writeln!(io::stdout(), "{line}") {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(Stop::ReaderGone),
+        Err(error) => Err(Stop::Failed(format!("stdout cannot be written: {error}"))),
+    }
 }
 
 impl From<Vec<Finding>> for Stop {
@@ -217,8 +241,8 @@ impl From<Vec<Finding>> for Stop {
     }
 }
 
-impl From<std::io::Error> for Stop {
-    fn from(error: std::io::Error) -> Self {
+impl From<io::Error> for Stop {
+    fn from(error: io::Error) -> Self {
         Self::Failed(error.to_string())
     }
 }

@@ -1,5 +1,7 @@
 //! `mcpist serve`: the server.
 
+use std::fmt::Write as _;
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -55,16 +57,18 @@ fn cannot_listen(address: std::net::SocketAddr, error: &std::io::Error) -> Stop 
     Stop::Failed(format!("cannot listen on {address}: {error}.{hint}"))
 }
 
-/// What a person wants to know first: on stderr, so that stdout stays the log's.
+/// What a person wants to know first: on stderr, so that stdout stays the log's. Nobody may be there to read it.
 fn greet(url: &str, app: &App) {
     let page = url.trim_end_matches("mcp");
-    eprintln!("MCPist {} listens on {url} (the page for people: {page})", env!("CARGO_PKG_VERSION"));
+    let mut text = format!("MCPist {} listens on {url} (the page for people: {page})\n", env!("CARGO_PKG_VERSION"));
     for module in app.registry().modules() {
-        eprintln!("  {:16} {:3} tools, {}", module.name, module.tools.len(), app.connection_state(module, &Caller::local()));
+        let state = app.connection_state(module, &Caller::local());
+        let _ = writeln!(text, "  {:16} {:3} tools, {state}", module.name, module.tools.len());
     }
     if let Some(client) = CLIENTS.first() {
-        eprintln!("Connect {}: {}", client.name, client.text.replace("{url}", url));
+        let _ = writeln!(text, "Connect {}: {}", client.name, client.text.replace("{url}", url));
     }
+    let _ = std::io::stderr().write_all(text.as_bytes());
 }
 
 /// The first signal drains, the second ends at once.
@@ -86,7 +90,8 @@ fn end_on_signals(signals: SigSet, shutdown: Shutdown) -> Result<(), Stop> {
 fn follow_policy(path: PathBuf, app: Arc<App>, sieve: Arc<sieve::Local>, hub: Arc<Hub>) -> Result<(), Stop> {
     let modified = |path: &PathBuf| -> Option<SystemTime> { std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok() };
     std::thread::Builder::new().name("policy".to_owned()).spawn(move || {
-        let mut seen = modified(&path);
+        // The first look always reads: the file may have changed since it was read at the start.
+        let mut seen = None;
         loop {
             std::thread::sleep(POLICY_CHECK);
             let now = modified(&path);

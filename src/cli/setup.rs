@@ -1,5 +1,6 @@
 //! From the environment to the product: what every command that needs the modules does first.
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -22,7 +23,7 @@ pub(super) struct Local {
 
 /// Builds the product of local mode, with its log on `output`.
 pub(super) fn local(flags: &Flags, output: Output) -> Result<Local, Stop> {
-    let config = Config::load(flags, &process_environment)?;
+    let (config, mut findings) = Config::read(flags, &process_environment);
     start(config.log_level, output);
     let mut registry = Registry::built_in().map_err(|findings| Stop::Findings(findings.iter().map(broken_module).collect()))?;
     if let Some(directory) = &config.modules_directory {
@@ -31,11 +32,19 @@ pub(super) fn local(flags: &Flags, output: Output) -> Result<Local, Stop> {
             log::error!("module file skipped: {finding}");
         }
     }
-    let settings = ModuleSettings::load(registry.modules().iter(), &process_environment)?;
+    let (settings, wrong) = ModuleSettings::read(registry.modules().iter(), &process_environment);
+    findings.extend(wrong);
     let permissions = match &config.policy {
         None => Permissions::everything(),
-        Some(path) => policy(path, &registry).map_err(|finding| Stop::Findings(vec![finding]))?,
+        Some(path) => policy(path, &registry).unwrap_or_else(|finding| {
+            findings.push(finding);
+            Permissions::only(HashSet::new())
+        }),
     };
+    // All at once: whoever mends one finding does not want to meet the next at the next start.
+    if !findings.is_empty() {
+        return Err(Stop::Findings(findings));
+    }
     let sieve = Arc::new(sieve::Local::new(permissions));
     let app = Arc::new(App::new(Parts {
         registry: Arc::new(registry),

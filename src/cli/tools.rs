@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Stop, setup};
+use super::{Stop, print, setup};
 use crate::auth::Caller;
 use crate::config::Flags;
 use crate::modules::{Module, Tool};
@@ -14,11 +14,11 @@ pub(super) fn run(module: Option<&str>, as_json: bool) -> Result<(), Stop> {
     let Some(name) = module else {
         if as_json {
             let all: Vec<Value> = modules.iter().map(definition).collect();
-            println!("{:#}", json!({"modules": all}));
+            print(format_args!("{:#}", json!({"modules": all})))?;
         } else {
             for module in modules {
                 let state = app.connection_state(module, &Caller::local());
-                println!("{:16} {:3} tools  {}  [{state}]", module.name, module.tools.len(), module.description);
+                print(format_args!("{:16} {:3} tools  {}  [{state}]", module.name, module.tools.len(), module.description))?;
             }
         }
         return Ok(());
@@ -28,12 +28,12 @@ pub(super) fn run(module: Option<&str>, as_json: bool) -> Result<(), Stop> {
         Stop::WrongUsage(format!("there is no module {name:?}; modules: {}", names.join(", ")))
     })?;
     if as_json {
-        println!("{:#}", definition(module));
+        print(format_args!("{:#}", definition(module)))?;
         return Ok(());
     }
     let width = module.tools.iter().map(|tool| tool.name.len()).max().unwrap_or_default();
     for tool in &module.tools {
-        println!("{:width$}  {}", tool.name, tool.description);
+        print(format_args!("{:width$}  {}", tool.name, tool.description))?;
     }
     Ok(())
 }

@@ -3,9 +3,11 @@
 //! A client's stream and its messages must reach the same replica; that is the transport's nature, and why it was replaced.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::listener::spawn;
+use super::streamable::{Accepted, not_acceptable};
 use super::{Answer, Event, Request, Response, Stream};
 use crate::auth::Caller;
 use crate::error::{Code, Error};
@@ -15,36 +17,42 @@ use crate::mcp::context::View;
 use crate::mcp::seal::random_id;
 use crate::sync::lock;
 
-/// The open streams by the session id in their path, each with the one who opened it.
-type Channels = HashMap<String, (Caller, Arc<Channel>)>;
+/// The most messages of one client that run at once; each has a thread.
+const MAX_RUNNING: usize = 32;
 
-/// The clients that are connected by HTTP+SSE.
+/// A client with an open stream.
+struct Client {
+    owner: Caller,
+    channel: Channel,
+    running: AtomicUsize,
+}
+
+/// The clients that are connected by HTTP+SSE, by the session id in their path for messages.
 pub struct Legacy {
     server: Arc<mcp::Server>,
-    channels: Arc<Mutex<Channels>>,
+    clients: Arc<Mutex<HashMap<String, Arc<Client>>>>,
 }
 
 impl Legacy {
     pub(super) fn new(server: Arc<mcp::Server>) -> Self {
-        Self { server, channels: Arc::default() }
+        Self { server, clients: Arc::default() }
     }
 
     /// `GET /sse`: the stream, whose first event names the path for messages.
     pub(super) fn open(&self, request: &Request, caller: Caller, view: View) -> Result<Answer, Error> {
-        if request.headers.get("accept").is_some_and(|accept| !accept.contains("text/event-stream") && !accept.contains("*/*")) {
-            return Err(
-                Error::new(Code::NotAcceptable, "this path answers with an event stream").with_hint("Send Accept: text/event-stream.")
-            );
+        if !Accepted::of(&request.headers)?.events {
+            return Err(not_acceptable("text/event-stream"));
         }
-        let (server, channels, id) = (Arc::clone(&self.server), Arc::clone(&self.channels), random_id());
+        let (server, clients, id) = (Arc::clone(&self.server), Arc::clone(&self.clients), random_id());
         Ok(Answer::Parked(Box::new(move |stream| {
-            let channel = Arc::new(Channel::new(server, Arc::new(StreamOutlet(stream.clone())), caller.clone(), view));
+            let channel = Channel::new(server, Arc::new(StreamOutlet(stream.clone())), caller.clone(), view);
+            let client = Arc::new(Client { owner: caller, channel, running: AtomicUsize::new(0) });
             // The place is there before the client can know of it.
-            lock(&channels).insert(id.clone(), (caller, Arc::clone(&channel)));
+            lock(&clients).insert(id.clone(), Arc::clone(&client));
             stream.send(Event::named("endpoint", &format!("/messages?session={id}")));
             stream.on_close(Box::new(move || {
-                lock(&channels).remove(&id);
-                channel.close();
+                lock(&clients).remove(&id);
+                client.channel.close();
             }));
         })))
     }
@@ -52,23 +60,40 @@ impl Legacy {
     /// `POST /messages?session=…`: accepted at once, answered on the stream.
     pub(super) fn receive(&self, request: &Request, caller: &Caller) -> Result<Answer, Error> {
         let session = form_urlencoded::parse(request.query.as_bytes()).find(|(name, _)| name == "session").map(|(_, id)| id);
-        let channel = session
-            .and_then(|id| lock(&self.channels).get(&*id).cloned())
-            .filter(|(owner, _)| owner == caller)
-            .map(|(_, channel)| channel)
-            .ok_or_else(|| {
+        let client =
+            session.and_then(|id| lock(&self.clients).get(&*id).cloned()).filter(|client| client.owner == *caller).ok_or_else(|| {
                 Error::new(Code::SessionNotFound, "no open stream belongs to this session")
                     .with_hint("Open one with GET /sse; its first event names the path.")
             })?;
+        let busy = || {
+            Error::new(Code::Busy, "too many messages of this client run at once")
+                .with_hint("Send the next one when some have been answered.")
+        };
+        let place = Place::take(&client).ok_or_else(busy)?;
         let body = Channel::read(&request.body);
-        if Channel::is_quick(&body) {
-            channel.receive(body);
+        if client.channel.is_quick(&body) {
+            client.channel.receive(body);
         } else {
-            spawn("message", move || channel.receive(body)).map_err(|_| {
-                Error::new(Code::UpstreamUnavailable, "no thread is free for this message").with_hint("Try again in a moment.")
-            })?;
+            spawn("message", move || place.0.channel.receive(body)).map_err(|_| busy())?;
         }
         Ok(Answer::Whole(Response::text(202, "Accepted")))
+    }
+}
+
+/// One of the messages of a client that may run at once.
+struct Place(Arc<Client>);
+
+impl Place {
+    fn take(client: &Arc<Client>) -> Option<Self> {
+        let before = client.running.fetch_add(1, Ordering::Relaxed);
+        let place = Self(Arc::clone(client));
+        (before < MAX_RUNNING).then_some(place)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.running.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -16,8 +16,11 @@ use crate::mcp::context::View;
 
 /// What an application shows beside the protocol.
 pub trait Site: Send + Sync {
-    /// Whether `/mcp/<module>` exists.
-    fn has_module(&self, module: &str) -> bool;
+    /// Whether `/mcp/<module>` exists for a caller.
+    ///
+    /// # Errors
+    /// Whatever keeps the caller's permissions from being known.
+    fn has_module(&self, caller: &Caller, module: &str) -> Result<bool, Error>;
 
     /// The page for people at `/`.
     fn page(&self) -> String;
@@ -103,11 +106,14 @@ impl Router {
             },
             Place::Version => Answer::Whole(json(200, &self.site.version())),
             Place::Mcp(module) => {
-                if let Some(module) = module.filter(|module| !self.site.has_module(module)) {
-                    return Err(no_such_path(&format!("/mcp/{module}")));
+                let caller = self.caller(request)?;
+                if let Some(module) = module
+                    && !self.site.has_module(&caller, module)?
+                {
+                    return Err(no_such_path(&request.path));
                 }
                 let view = view(module, &request.query)?;
-                self.streamable.serve(request, exchange, self.caller(request)?, view)
+                self.streamable.serve(request, exchange, caller, view)
             }
             Place::LegacyStream => self.legacy.open(request, self.caller(request)?, view(None, &request.query)?)?,
             Place::LegacyMessages => self.legacy.receive(request, &self.caller(request)?)?,
@@ -130,6 +136,7 @@ pub(super) fn refusal(error: &Error) -> Response {
     let reply = error.code().reply();
     let body = json!({"error": {"code": reply.name, "message": error.to_string()}});
     let response = json(reply.status, &body);
+    let response = if reply.status == 503 { response.with_header("Retry-After", "1") } else { response };
     match error.data().and_then(|data| data.get("allow")).and_then(Value::as_str) {
         Some(allow) => response.with_header("Allow", allow),
         None => response,

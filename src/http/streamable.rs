@@ -29,9 +29,9 @@ pub struct Streamable {
 
 /// What the client takes as an answer.
 #[derive(Debug, Clone, Copy)]
-struct Accepted {
+pub(super) struct Accepted {
     json: bool,
-    events: bool,
+    pub(super) events: bool,
 }
 
 impl Streamable {
@@ -67,17 +67,17 @@ impl Streamable {
     fn end_session(&self, request: &Request, caller: &Caller) -> Result<Answer, Error> {
         let session = self.session(&request.headers, caller)?;
         self.server.sessions.end(&session.id);
+        self.server.hub.detach(&session.id);
         Ok(Answer::Whole(Response::empty(204)))
     }
 
     fn post(&self, request: &Request, exchange: &mut Exchange<'_>, caller: Caller, view: View) -> Result<Answer, Error> {
         let accepted = Accepted::of(&request.headers)?;
-        if let Some(content_type) = request.headers.get("content-type") {
-            let media_type = content_type.split(';').next().unwrap_or_default().trim();
-            if !media_type.eq_ignore_ascii_case("application/json") {
-                return Err(Error::new(Code::UnsupportedMediaType, format!("Content-Type {content_type:?} is not taken here"))
-                    .with_hint("Send application/json."));
-            }
+        if let Some(content_type) = request.headers.get("content-type")
+            && !media_type(content_type).eq_ignore_ascii_case("application/json")
+        {
+            return Err(Error::new(Code::UnsupportedMediaType, format!("Content-Type {content_type:?} is not taken here"))
+                .with_hint("Send application/json."));
         }
         let delivery = Delivery { accepted, exchange };
         Ok(match parse(&request.body) {
@@ -236,11 +236,15 @@ impl Streamable {
 
 impl Accepted {
     /// Reads `Accept`; without one, everything is accepted.
-    fn of(headers: &Headers) -> Result<Self, Error> {
-        let Some(accept) = headers.get("accept") else { return Ok(Self { json: true, events: true }) };
+    pub(super) fn of(headers: &Headers) -> Result<Self, Error> {
+        let lines: Vec<&str> = headers.get_all("accept").collect();
+        if lines.is_empty() {
+            return Ok(Self { json: true, events: true });
+        }
+        let ranges: Vec<&str> = lines.iter().flat_map(|line| line.split(',')).filter(|range| !is_refused(range)).map(media_type).collect();
         let accepts = |kind: &str, group: &str| {
-            accept.split(',').map(|range| range.split(';').next().unwrap_or_default().trim()).any(|range| {
-                range == "*/*"
+            ranges.iter().any(|range| {
+                *range == "*/*"
                     || range.eq_ignore_ascii_case(kind)
                     || range.strip_suffix("/*").is_some_and(|wild| wild.eq_ignore_ascii_case(group))
             })
@@ -250,7 +254,18 @@ impl Accepted {
     }
 }
 
-fn not_acceptable(right: &str) -> Error {
+/// A media type, or a range of them, without its parameters.
+fn media_type(value: &str) -> &str {
+    value.split(';').next().unwrap_or_default().trim()
+}
+
+/// Whether a range of `Accept` has the weight 0, which means "not this" (RFC 9110 §12.4.2).
+fn is_refused(range: &str) -> bool {
+    let weight = range.split(';').skip(1).find_map(|parameter| parameter.trim().strip_prefix("q="));
+    weight.is_some_and(|weight| weight.trim().parse() == Ok(0.0))
+}
+
+pub(super) fn not_acceptable(right: &str) -> Error {
     Error::new(Code::NotAcceptable, "Accept has no type that this answer can have").with_hint(format!("Send Accept: {right}."))
 }
 

@@ -53,10 +53,16 @@ impl Channel {
 
     /// Whether a message can be served on the spot: everything but requests, which may take long, and which a transport
     /// serves on a thread of their own. `initialize` is quick, and what follows it depends on it.
+    ///
+    /// A request that is not quick counts as running from here on, so that a cancellation right behind it finds it.
     #[must_use]
-    pub fn is_quick(body: &Result<Body, Malformed>) -> bool {
+    pub fn is_quick(&self, body: &Result<Body, Malformed>) -> bool {
         match body {
-            Ok(Body::One(Message::Request(request))) => request.method == "initialize",
+            Ok(Body::One(Message::Request(request))) if request.method == "initialize" => true,
+            Ok(Body::One(Message::Request(request))) => {
+                self.server.sessions.begin(&self.scope, &request.id);
+                false
+            }
             Ok(Body::One(_)) | Err(_) => true,
             Ok(Body::Batch(_)) => false,
         }
@@ -101,6 +107,7 @@ impl Channel {
         for (_, ticket) in lock(&self.listening).drain() {
             self.server.hub.unsubscribe(ticket);
         }
+        self.server.hub.detach(&self.scope);
         self.server.sessions.forget(&self.scope);
     }
 
@@ -151,7 +158,7 @@ impl Channel {
         let peer = ChannelPeer { channel: self, running: &running };
         match self.server.answer(request, &context, &peer) {
             // 2026-07-28, "Cancellation": nothing more is sent for a request that was cancelled.
-            Answer::Response { .. } if running.cancelled() => None,
+            _ if running.cancelled() => None,
             answer @ Answer::Response { .. } => Some(text(answer)),
             Answer::Listen(filter) => {
                 let mut listening = lock(&self.listening);

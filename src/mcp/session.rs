@@ -162,11 +162,15 @@ impl Sessions {
         self.lock().get(session).map(|memory| memory.watched.iter().cloned().collect()).unwrap_or_default()
     }
 
+    /// Notes that a request of the client is about to run, and gives what stops it.
+    pub(super) fn begin(&self, session: &str, request: &Id) -> Arc<AtomicBool> {
+        self.with(session, |memory| Arc::clone(memory.running.entry(request.clone()).or_default()))
+    }
+
     /// Notes that a request of the client runs; the guard takes the note away.
     #[must_use]
     pub fn run(&self, session: &str, request: &Id) -> Running<'_> {
-        let stop = Arc::new(AtomicBool::new(false));
-        self.with(session, |memory| memory.running.insert(request.clone(), Arc::clone(&stop)));
+        let stop = self.begin(session, request);
         Running { sessions: self, session: session.to_owned(), request: request.clone(), stop }
     }
 

@@ -150,6 +150,17 @@ struct Listener {
     sink: Box<dyn Sink>,
 }
 
+/// Ends the stream of a legacy session, if it has one.
+fn end_stream(listeners: &mut HashMap<Ticket, Listener>, session: &str) {
+    listeners.retain(|_, listener| {
+        let ends = matches!(&listener.kind, Kind::Legacy(other) if other == session);
+        if ends {
+            listener.sink.finish(None);
+        }
+        !ends
+    });
+}
+
 /// Everyone who listens.
 #[derive(Default)]
 pub struct Hub {
@@ -174,16 +185,15 @@ impl Hub {
     /// stream only (2025-11-25, "Multiple Connections").
     pub fn attach(&self, session: &str, filter: Filter, sink: Box<dyn Sink>) -> Ticket {
         let mut listeners = lock(&self.listeners);
-        listeners.retain(|_, listener| {
-            let earlier = matches!(&listener.kind, Kind::Legacy(other) if other == session);
-            if earlier {
-                listener.sink.finish(None);
-            }
-            !earlier
-        });
+        end_stream(&mut listeners, session);
         let ticket = self.last_ticket.fetch_add(1, Ordering::Relaxed);
         listeners.insert(ticket, Listener { kind: Kind::Legacy(session.to_owned()), filter, sink });
         ticket
+    }
+
+    /// Ends the stream of a legacy session that is over.
+    pub fn detach(&self, session: &str) {
+        end_stream(&mut lock(&self.listeners), session);
     }
 
     /// Adds or takes away one resource for a legacy session's stream.

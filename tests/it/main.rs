@@ -1,14 +1,22 @@
 //! The integration tests: one binary, so that it links once.
 
+mod call;
+mod command_line;
 mod documents;
 mod engine;
+mod eras;
 mod fake_upstream;
 mod front_door;
 mod front_door_load;
 mod front_door_malformed;
 mod front_door_streams;
+mod legacy_sse;
 mod module_files;
 mod modules;
+mod product;
+mod stdio;
 mod toon_fixtures;
 mod upstream;
+mod views;
 mod wire;
+mod wrong_input;

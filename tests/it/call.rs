@@ -1,0 +1,185 @@
+//! Calls of tools, from the client to the service and back: results, failures, credentials, cancellation.
+
+use serde_json::{Value, json};
+
+use crate::fake_upstream::{Answer, Exchange, FakeUpstream};
+use crate::product::{CANARY, Product, Session, Settings, json_of, modern, request, text_of, wait_for_requests, with_meta};
+
+fn at(upstream: &FakeUpstream) -> Product {
+    Product::start(&Settings { upstream: Some(upstream), ..Settings::default() })
+}
+
+fn arguments(module: &str, tool: &str, params: Value) -> Value {
+    Value::from_iter([("module", module.into()), ("tool", tool.into()), ("params", params)])
+}
+
+fn repository() -> Value {
+    arguments("github", "get_repository", json!({"owner": "rust-lang", "repo": "rust"}))
+}
+
+#[test]
+fn a_call_gives_the_fields_of_the_service_s_answer_as_toon() {
+    let body = json!({
+        "full_name": "rust-lang/rust", "description": "Empowering everyone, always", "private": false, "stargazers_count": 100_000,
+        "topics": ["compiler", "language"], "license": {"spdx_id": "MIT"}, "owner": {"login": "rust-lang", "id": 5_430_905},
+    });
+    let exchange = Exchange::new("GET", "/repos/rust-lang/rust", Answer::new(200, &[], body.to_string()))
+        .with_header("authorization", &format!("Bearer {CANARY}"))
+        .with_header("x-github-api-version", "2022-11-28")
+        .with_header("accept", "application/vnd.github+json");
+    let upstream = FakeUpstream::new([exchange]);
+    let result = at(&upstream).call("/mcp", "call", repository());
+    assert_eq!((&result["isError"], &result["structuredContent"]), (&Value::Null, &Value::Null), "{result}");
+    let text = text_of(&result);
+    for line in
+        ["full_name: rust-lang/rust", "description: \"Empowering everyone, always\"", "topics[2]: compiler,language", "stars: 100000"]
+    {
+        assert!(text.lines().any(|known| known == line), "{line} is not in:\n{text}");
+    }
+    assert!(!text.contains("5430905"), "what no field names stays away:\n{text}");
+}
+
+#[test]
+fn every_way_to_a_tool_asks_the_service_the_same() {
+    let exchange = || Exchange::new("POST", "/notes", Answer::new(201, &[], r#"{"id": 7}"#)).with_body(json!({"title": "a \"b\" ü\u{0}"}));
+    let upstream = FakeUpstream::new([exchange(), exchange(), exchange(), exchange()]);
+    let product = at(&upstream);
+    let params = json!({"title": "a \"b\" ü\u{0}"});
+    for (path, tool, arguments) in [
+        ("/mcp", "call", arguments("notes", "add_note", params.clone())),
+        ("/mcp", "call", arguments("notes", "notes_add_note", json!(params.to_string()))),
+        ("/mcp/notes", "notes_add_note", params.clone()),
+        ("/mcp?pin=notes_add_note", "notes_add_note", params.clone()),
+    ] {
+        assert_eq!(text_of(&product.call(path, tool, arguments)), "id: 7", "{path}");
+    }
+}
+
+#[test]
+fn the_credential_goes_to_its_own_service_alone_and_into_no_answer() {
+    let echo =
+        json!({"message": format!("Bad credentials: Bearer {CANARY}"), "documentation_url": format!("https://example.com/{CANARY}")});
+    let echoed = |status| {
+        let answer = Answer::new(status, &[("x-echo", CANARY)], echo.to_string());
+        Exchange::new("GET", "/repos/rust-lang/rust", answer).with_header("authorization", &format!("Bearer {CANARY}"))
+    };
+    let upstream = FakeUpstream::new([]);
+    let product = at(&upstream);
+    for status in [400, 401, 403, 404, 409, 422, 500] {
+        for path in ["/mcp", "/mcp?format=json"] {
+            upstream.expect(echoed(status));
+            let post = modern("tools/call", json!({"name": "call", "arguments": repository()})).to(path);
+            let reply = product.send(&post);
+            assert_eq!(json_of(&reply)["result"]["isError"], true);
+            assert!(!format!("{reply:?}").contains(CANARY), "{reply:?}");
+        }
+    }
+
+    upstream.expect(Exchange::new("GET", "/notes", Answer::new(200, &[], "[]")).with_header("authorization", ""));
+    product.call("/mcp/notes", "notes_list_notes", json!({}));
+    let page = product.client().get("/").body;
+    assert!(page.contains("connected") && !page.contains(CANARY));
+}
+
+#[test]
+fn a_service_without_its_credential_is_not_asked() {
+    let upstream = FakeUpstream::new([]);
+    let result = at(&upstream).call("/mcp", "call", arguments("vault", "open_door", json!({})));
+    assert_eq!(result["isError"], true);
+    assert_eq!(text_of(&result), "code: not_connected\nmessage: Vault is not connected\nhint: Set VAULT_TOKEN and start MCPist again.");
+}
+
+#[test]
+fn a_failure_of_the_service_becomes_a_failed_result_with_code_and_hint() {
+    let check = |answers: Vec<Answer>, tool: &str, code: &str, says: &str| {
+        let (method, target, params) = match tool {
+            "get_note" => ("GET", "/notes/1", json!({"id": 1})),
+            _ => ("POST", "/notes", json!({"title": "x"})),
+        };
+        let exchange = |answer| {
+            let exchange = Exchange::new(method, target, answer);
+            if method == "POST" { exchange.with_body(params.clone()) } else { exchange }
+        };
+        let upstream = FakeUpstream::new(answers.into_iter().map(exchange));
+        let result = at(&upstream).call("/mcp", "call", arguments("notes", tool, params.clone()));
+        let text = text_of(&result);
+        assert_eq!(result["isError"], true, "{text}");
+        assert!(text.starts_with(&format!("code: {code}\nmessage: ")) && text.contains("\nhint: "), "{text}");
+        assert!(text.contains(says), "{says} is not in: {text}");
+    };
+    let told = |status, headers: &[(&str, &str)]| Answer::new(status, headers, r#"{"message": "in the service's words"}"#);
+    let once = |status, headers: &[(&str, &str)]| vec![told(status, headers)];
+    let thrice = |status| vec![told(status, &[]); 3];
+    check(once(404, &[]), "get_note", "not_found", "in the service's words");
+    check(once(401, &[]), "get_note", "not_connected", "Connect Notes");
+    check(once(403, &[]), "get_note", "permission_denied", "in the service's words");
+    check(once(409, &[]), "add_note", "conflict", "in the service's words");
+    check(once(422, &[]), "add_note", "invalid_params", "in the service's words");
+    check(once(429, &[("retry-after", "60")]), "get_note", "rate_limited", "retry_after_s: 60");
+    check(once(500, &[]), "get_note", "upstream_unavailable", "500");
+    check(once(503, &[("retry-after", "60")]), "add_note", "upstream_unavailable", "retry_after_s: 60");
+    check(vec![Answer::new(200, &[], "<html>")], "get_note", "upstream_unavailable", "Notes");
+    // Reads are tried again, a write only when the service says that nothing was done.
+    check(thrice(429), "get_note", "rate_limited", "429");
+    check(thrice(429), "add_note", "rate_limited", "429");
+    check(thrice(502), "get_note", "upstream_unavailable", "502");
+    check(once(502, &[]), "add_note", "upstream_unavailable", "look first");
+    check(vec![Answer::Raw(Vec::new()); 3], "get_note", "upstream_unavailable", "cannot be reached");
+    check(vec![Answer::Raw(Vec::new())], "add_note", "upstream_unavailable", "look before");
+}
+
+#[test]
+fn a_service_that_comes_back_is_no_failure() {
+    let get = |answer| Exchange::new("GET", "/notes/1", answer);
+    let upstream = FakeUpstream::new([
+        get(Answer::new(503, &[("retry-after", "0")], "")),
+        get(Answer::Raw(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{".to_vec())),
+        get(Answer::new(200, &[], r#"{"id": 1, "title": "There"}"#)),
+    ]);
+    let result = at(&upstream).call("/mcp/notes", "notes_get_note", json!({"id": 1}));
+    assert_eq!(text_of(&result), "id: 1\ntitle: There");
+}
+
+#[test]
+fn a_modern_client_that_goes_away_cancels_its_call() {
+    let upstream = FakeUpstream::new([Exchange::new("GET", "/notes/1", Answer::new(503, &[("retry-after", "25")], ""))]);
+    let product = at(&upstream);
+    let mut client = product.client();
+    modern("tools/call", json!({"name": "notes_get_note", "arguments": {"id": 1}})).to("/mcp/notes").write(&mut client);
+    wait_for_requests(&upstream, 1);
+    drop(client);
+    // Long before the service may be asked again, nobody works on the call any more.
+    product.running.wait_for_connections(0);
+    assert_eq!(upstream.requests().len(), 1);
+}
+
+#[test]
+fn a_legacy_client_cancels_its_call_by_a_notification() {
+    let upstream = FakeUpstream::new([Exchange::new("GET", "/notes/1", Answer::new(503, &[("retry-after", "25")], ""))]);
+    let product = at(&upstream);
+    let session = product.session("2025-11-25");
+    let mut client = product.client();
+    let call = request("slow", "tools/call", json!({"name": "notes_get_note", "arguments": {"id": 1}}));
+    session.post(&call).to("/mcp/notes").write(&mut client);
+    wait_for_requests(&upstream, 1);
+    let cancel = |session: &Session| {
+        let cancelled = json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": "slow"}});
+        assert_eq!(product.send(&session.post(&cancelled)).status, 202);
+    };
+    // Another session's request of the same id is none of its business.
+    cancel(&product.session("2025-11-25"));
+    cancel(&session);
+    let answer = json_of(&client.reply());
+    assert!(text_of(&answer["result"]).starts_with("code: cancelled\n"), "{answer}");
+}
+
+#[test]
+fn the_trace_of_the_client_goes_on_at_the_service() {
+    let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let exchange = Exchange::new("GET", "/notes", Answer::new(200, &[], "[]")).with_header("traceparent", parent);
+    let upstream = FakeUpstream::new([exchange]);
+    let mut params = with_meta(json!({"name": "notes_list_notes"}));
+    params["_meta"]["traceparent"] = json!(parent);
+    let reply = at(&upstream).send(&modern("tools/call", params).to("/mcp/notes"));
+    assert_eq!(json_of(&reply)["result"]["isError"], Value::Null, "{reply:?}");
+}

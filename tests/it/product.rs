@@ -1,0 +1,313 @@
+//! The whole product on a port of its own, and what clients of both eras send to it.
+
+use std::collections::HashMap;
+use std::io::Write;
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::process::Command;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use mcpist::app::{App, Parts, ProductSite};
+use mcpist::auth;
+use mcpist::broker::{self, Credential, Scheme};
+use mcpist::http::{Limits, Origins, Router, Service};
+use mcpist::mcp;
+use mcpist::mcp::seal::Seal;
+use mcpist::mcp::subscriptions::Hub;
+use mcpist::modules::Registry;
+use mcpist::secret::Secret;
+use mcpist::sieve::{self, Permissions, Policy, Subject};
+use mcpist::upstream::{Upstream, UpstreamConfig};
+use serde_json::{Value, json};
+
+use crate::fake_upstream::FakeUpstream;
+use crate::wire::{Client, PATIENCE, Reply, Running};
+
+/// The modern era's version.
+pub const MODERN: &str = "2026-07-28";
+
+/// The credential for GitHub: whoever sees it where it does not belong has found a leak.
+pub const CANARY: &str = "canary-3f9c0b7e";
+
+/// The folder with the tests' own modules: `notes` needs no credential, `vault` does and has none.
+pub const OWN_MODULES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/own_modules");
+
+/// What is not as usual about a product.
+#[derive(Default)]
+pub struct Settings<'a> {
+    /// Where every service is.
+    pub upstream: Option<&'a FakeUpstream>,
+    /// The policy file's text.
+    pub policy: Option<&'a str>,
+    /// What sessions are sealed with.
+    pub secret: Option<&'a str>,
+}
+
+/// The product behind the real front door; ended when this is dropped.
+pub struct Product {
+    pub running: Running,
+    pub hub: Arc<Hub>,
+}
+
+impl Product {
+    pub fn start(settings: &Settings<'_>) -> Self {
+        let registry = registry();
+        let base_urls = settings.upstream.map(|upstream| registry.modules().iter().map(|module| (module.name.clone(), upstream.url())));
+        let github = Credential { scheme: Scheme::Bearer, secret: Secret::new(CANARY.to_owned()), account: None, base_url: None };
+        let seal = Arc::new(settings.secret.map_or_else(Seal::random, |secret| Seal::from_secret(secret.as_bytes())));
+        let app = Arc::new(App::new(Parts {
+            seal: Arc::clone(&seal),
+            sieve: Arc::new(sieve::Local::new(settings.policy.map_or_else(Permissions::everything, |text| permissions(text, &registry)))),
+            broker: Arc::new(broker::Local::new(HashMap::from([("github".to_owned(), github)]))),
+            upstream: Upstream::new(UpstreamConfig { first_backoff: Duration::from_millis(1), ..UpstreamConfig::default() }),
+            base_urls: base_urls.into_iter().flatten().collect(),
+            registry,
+        }));
+        let hub = Arc::new(Hub::default());
+        let server = Arc::new(mcp::Server::new(Arc::clone(&app) as Arc<dyn mcp::handler::Handler>, seal, Arc::clone(&hub)));
+        let site = Arc::new(ProductSite::new(app, "http://127.0.0.1/mcp".to_owned()));
+        let router = Router::new(server, Arc::new(auth::Local), Origins::local(Ipv4Addr::LOCALHOST.into()), site);
+        let running = Running::start(Limits::default(), move |request, exchange| router.handle(request, exchange));
+        let closing = Arc::clone(&hub);
+        running.shutdown.on_begin(Box::new(move || closing.close()));
+        Self { running, hub }
+    }
+
+    /// A connection.
+    pub fn client(&self) -> Client {
+        self.running.connect()
+    }
+
+    /// Sends one request on a connection of its own.
+    pub fn send(&self, post: &Post) -> Reply {
+        post.send(&mut self.client())
+    }
+
+    /// Calls a tool in the modern era and gives the result's JSON.
+    pub fn call(&self, path: &str, tool: &str, arguments: Value) -> Value {
+        let reply = self.send(&modern("tools/call", Value::from_iter([("name", tool.into()), ("arguments", arguments)])).to(path));
+        let mut answer = json_of(&reply);
+        assert!(answer["result"].is_object(), "{tool}: {answer}");
+        answer["result"].take()
+    }
+
+    /// The names in `tools/list`.
+    pub fn tools(&self, path: &str) -> Vec<String> {
+        let answer = json_of(&self.send(&modern("tools/list", json!({})).to(path)));
+        let tools = answer["result"]["tools"].as_array().unwrap_or_else(|| panic!("{path}: {answer}"));
+        tools.iter().map(|tool| tool["name"].as_str().expect("a tool has a name").to_owned()).collect()
+    }
+
+    /// Waits until exactly so many listen for changes.
+    pub fn wait_for_listeners(&self, count: usize) {
+        let deadline = Instant::now() + PATIENCE;
+        while self.hub.len() != count {
+            assert!(Instant::now() < deadline, "{} listen, not {count}", self.hub.len());
+            std::thread::yield_now();
+        }
+    }
+
+    /// Begins a legacy session.
+    pub fn session(&self, version: &str) -> Session {
+        let reply = self.send(&initialize(version));
+        assert_eq!(reply.status, 200, "{reply:?}");
+        let id = reply.header("mcp-session-id").expect("a session has an id").to_owned();
+        Session { id, version: version.to_owned() }
+    }
+}
+
+/// The built-in modules and the tests' own.
+fn registry() -> Arc<Registry> {
+    static REGISTRY: OnceLock<Arc<Registry>> = OnceLock::new();
+    let registry = REGISTRY.get_or_init(|| {
+        let mut registry = Registry::built_in().expect("the built-in modules are right");
+        assert_eq!(registry.add_directory(Path::new(OWN_MODULES)), [], "the tests' own modules are right");
+        Arc::new(registry)
+    });
+    Arc::clone(registry)
+}
+
+fn permissions(policy: &str, registry: &Registry) -> Permissions {
+    let policy = Policy::parse(policy).expect("the test's policy is right");
+    let tools = registry.modules().iter().flat_map(|module| module.tools.iter().map(move |tool| (module, tool)));
+    let subjects: Vec<_> = tools
+        .map(|(module, tool)| Subject { module: module.name.clone(), tool: tool.published_name.clone(), read_only: tool.is_read_only() })
+        .collect();
+    policy.permissions(&subjects)
+}
+
+/// A request over HTTP: a POST to `/mcp` that accepts both kinds of answer, unless a test makes something else of it.
+#[derive(Clone)]
+pub struct Post {
+    method: &'static str,
+    path: String,
+    headers: Vec<(String, String)>,
+    body: Vec<u8>,
+}
+
+impl Post {
+    pub fn new(body: impl Into<Vec<u8>>) -> Self {
+        let headers = [("Host", "localhost"), ("Accept", "application/json, text/event-stream"), ("Content-Type", "application/json")];
+        let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+        Self { method: "POST", path: "/mcp".to_owned(), headers, body: body.into() }
+    }
+
+    /// Another method, and no body.
+    pub fn but(self, method: &'static str) -> Self {
+        Self { method, body: Vec::new(), ..self }
+    }
+
+    pub fn to(self, path: &str) -> Self {
+        Self { path: path.to_owned(), ..self }
+    }
+
+    /// The same with this header, in place of an earlier one.
+    pub fn with(self, name: &str, value: &str) -> Self {
+        let mut post = self.without(name);
+        post.headers.push((name.to_owned(), value.to_owned()));
+        post
+    }
+
+    pub fn without(mut self, name: &str) -> Self {
+        self.headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
+        self
+    }
+
+    pub fn write(&self, client: &mut Client) {
+        let mut bytes = format!("{} {} HTTP/1.1\r\n", self.method, self.path).into_bytes();
+        for (name, value) in &self.headers {
+            bytes.extend(format!("{name}: {value}\r\n").bytes());
+        }
+        bytes.extend(format!("Content-Length: {}\r\n\r\n", self.body.len()).bytes());
+        bytes.extend(&self.body);
+        // A server that refuses a long body answers before it has read all of it.
+        let _ = client.socket.write_all(&bytes);
+    }
+
+    pub fn send(&self, client: &mut Client) -> Reply {
+        self.write(client);
+        client.reply()
+    }
+}
+
+/// A JSON-RPC request.
+pub fn request(id: impl Into<Value>, method: &str, params: Value) -> Value {
+    Value::from_iter([("jsonrpc", "2.0".into()), ("id", id.into()), ("method", method.into()), ("params", params)])
+}
+
+/// The parameters with the `_meta` that every request of the modern era carries.
+pub fn with_meta(mut params: Value) -> Value {
+    let meta = json!({
+        "io.modelcontextprotocol/protocolVersion": MODERN,
+        "io.modelcontextprotocol/clientCapabilities": {},
+        "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"},
+    });
+    params.as_object_mut().expect("parameters are an object").entry("_meta").or_insert(meta);
+    params
+}
+
+/// A request of the modern era, with the headers that mirror its body. Parameters that bring a `_meta` keep theirs.
+pub fn modern(method: &str, params: Value) -> Post {
+    let params = with_meta(params);
+    let name = params["name"].as_str().map(str::to_owned);
+    let post = Post::new(request(1, method, params).to_string()).with("MCP-Protocol-Version", MODERN).with("Mcp-Method", method);
+    match name {
+        Some(name) => post.with("Mcp-Name", &name),
+        None => post,
+    }
+}
+
+/// The first request of a legacy session.
+pub fn initialize(version: &str) -> Post {
+    let params = json!({"protocolVersion": version, "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}});
+    Post::new(request(0, "initialize", params).to_string())
+}
+
+/// A legacy session, as its client knows it.
+pub struct Session {
+    pub id: String,
+    pub version: String,
+}
+
+impl Session {
+    /// Any body as one of this session.
+    pub fn post(&self, body: &Value) -> Post {
+        Post::new(body.to_string()).with("Mcp-Session-Id", &self.id).with("MCP-Protocol-Version", &self.version)
+    }
+
+    /// A request of this session.
+    pub fn request(&self, method: &str, params: Value) -> Post {
+        self.post(&request(1, method, params))
+    }
+}
+
+pub fn json_of(reply: &Reply) -> Value {
+    serde_json::from_str(&reply.body).unwrap_or_else(|error| panic!("{error}: {reply:?}"))
+}
+
+/// The text of a tool's result.
+pub fn text_of(result: &Value) -> &str {
+    result["content"][0]["text"].as_str().unwrap_or_else(|| panic!("no text: {result}"))
+}
+
+/// An event stream that a request has opened.
+pub struct Events {
+    client: Client,
+    arrived: String,
+}
+
+/// An event; one without a name is a `message`.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Event {
+    pub name: String,
+    pub data: String,
+}
+
+impl Events {
+    pub fn open(mut client: Client, post: &Post) -> Self {
+        post.write(&mut client);
+        let head = client.reply_head();
+        assert_eq!((head.status, head.header("content-type")), (200, Some("text/event-stream")), "{head:?}");
+        Self { client, arrived: String::new() }
+    }
+
+    /// The next event; none when the server has ended the stream.
+    pub fn next(&mut self) -> Option<Event> {
+        loop {
+            while let Some(end) = self.arrived.find("\n\n") {
+                let block: String = self.arrived.drain(..end + 2).collect();
+                let field = |name: &str| block.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": ").map(str::to_owned));
+                // A block without data is a comment, which keeps the stream open.
+                if let Some(data) = field("data") {
+                    return Some(Event { name: field("event").unwrap_or_else(|| "message".to_owned()), data });
+                }
+            }
+            let chunk = self.client.chunk()?;
+            self.arrived.push_str(&String::from_utf8(chunk).expect("events are text"));
+        }
+    }
+
+    /// The JSON of the next message.
+    pub fn message(&mut self) -> Value {
+        let event = self.next().expect("the stream goes on");
+        assert_eq!(event.name, "message", "{event:?}");
+        serde_json::from_str(&event.data).unwrap_or_else(|error| panic!("{error}: {event:?}"))
+    }
+}
+
+/// The binary with nothing in its environment but the tests' own modules.
+pub fn mcpist(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mcpist"));
+    command.args(arguments).env_clear().env("MCPIST_MODULES_DIR", OWN_MODULES);
+    command
+}
+
+/// Waits until the service has been asked so often.
+pub fn wait_for_requests(upstream: &FakeUpstream, count: usize) {
+    let deadline = Instant::now() + PATIENCE;
+    while upstream.requests().len() != count {
+        assert!(Instant::now() < deadline, "the service was asked {} times, not {count}", upstream.requests().len());
+        std::thread::yield_now();
+    }
+}
