@@ -2,6 +2,8 @@
 //!
 //! Source: JSON-RPC 2.0; MCP "Base Protocol", "Messages" of every revision.
 
+use std::io;
+
 use serde::Serialize;
 use serde_json::{Map, Number, Value};
 
@@ -226,32 +228,31 @@ pub(crate) const fn type_name(value: &Value) -> &'static str {
 }
 
 /// The members of a result object, in order, as JSON text: what is prepared is copied, not built again.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Members(String);
 
 impl Members {
     /// No members.
     #[must_use]
-    pub const fn new() -> Self {
-        Self(String::new())
+    pub fn new() -> Self {
+        // Most results fit; a list reserves what it needs.
+        let mut text = String::with_capacity(512);
+        text.push('{');
+        Self(text)
     }
 
     /// Adds a member.
     #[must_use]
-    pub fn with(self, name: &str, value: &impl Serialize) -> Self {
-        let text = serde_json::to_string(value).expect("types of the protocol have string keys and finite numbers");
-        self.with_json(name, &text)
+    pub fn with(mut self, name: &str, value: &impl Serialize) -> Self {
+        self.begin(name, 0);
+        serde_json::to_writer(Text(&mut self.0), value).expect("types of the protocol have string keys and finite numbers");
+        self
     }
 
     /// Adds a member whose value is JSON text already.
     #[must_use]
     pub fn with_json(mut self, name: &str, json: &str) -> Self {
-        if !self.0.is_empty() {
-            self.0.push(',');
-        }
-        self.0.push('"');
-        self.0.push_str(name);
-        self.0.push_str("\":");
+        self.begin(name, json.len());
         self.0.push_str(json);
         self
     }
@@ -269,17 +270,53 @@ impl Members {
     /// Adds the members of another result behind these.
     #[must_use]
     pub fn append(mut self, other: &Self) -> Self {
-        if !self.0.is_empty() && !other.0.is_empty() {
-            self.0.push(',');
+        let others = &other.0[1..];
+        if !others.is_empty() {
+            self.separate();
+            self.0.push_str(others);
         }
-        self.0.push_str(&other.0);
         self
     }
 
     /// The object's text.
     #[must_use]
-    pub fn into_object(self) -> String {
-        format!("{{{}}}", self.0)
+    pub fn into_object(mut self) -> String {
+        self.0.push('}');
+        self.0
+    }
+
+    fn begin(&mut self, name: &str, value_bytes: usize) {
+        self.0.reserve(name.len() + value_bytes + 8);
+        self.separate();
+        self.0.push('"');
+        self.0.push_str(name);
+        self.0.push_str("\":");
+    }
+
+    fn separate(&mut self) {
+        if self.0.len() > 1 {
+            self.0.push(',');
+        }
+    }
+}
+
+impl Default for Members {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Lets `serde_json` write into a text.
+struct Text<'a>(&'a mut String);
+
+impl io::Write for Text<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.push_str(str::from_utf8(bytes).expect("serde_json writes whole pieces of UTF-8"));
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

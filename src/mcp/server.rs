@@ -27,6 +27,8 @@ const DISCOVER_TTL: Duration = Duration::from_secs(3_600);
 /// An application with the protocol around it. Has no transport: those bring requests and carry answers.
 pub struct Server {
     handler: Arc<dyn Handler>,
+    /// `_meta` of every modern result, which names the server: always the same, so written once.
+    identity: String,
     /// Seals session ids and request state.
     pub seal: Arc<Seal>,
     /// Who listens for changes.
@@ -116,7 +118,8 @@ impl Server {
     /// A server around an application, sealing with `seal`.
     #[must_use]
     pub fn new(handler: Arc<dyn Handler>, seal: impl Into<Arc<Seal>>, hub: Arc<Hub>) -> Self {
-        Self { handler, seal: seal.into(), hub, sessions: Sessions::default() }
+        let identity = json!({META_SERVER: handler.about()}).to_string();
+        Self { handler, identity, seal: seal.into(), hub, sessions: Sessions::default() }
     }
 
     /// The application.
@@ -183,8 +186,7 @@ impl Server {
 
     fn complete_result(&self, request: &Request, context: &Context, members: Members) -> Answer {
         let members = if context.version.is_modern() {
-            let meta = json!({META_SERVER: self.handler.about()});
-            Members::new().with("resultType", &"complete").with("_meta", &meta).append(&members)
+            Members::new().with_json("resultType", "\"complete\"").with_json("_meta", &self.identity).append(&members)
         } else {
             members
         };
@@ -198,7 +200,7 @@ impl Server {
         }
         let members = Members::new()
             .with("resultType", &"input_required")
-            .with("_meta", &json!({META_SERVER: self.handler.about()}))
+            .with_json("_meta", &self.identity)
             .with("inputRequests", &requests)
             .with("requestState", &state);
         Answer::Response { status: 200, json: result_text(&request.id, members) }
