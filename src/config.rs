@@ -1,6 +1,7 @@
 //! Every flag and environment variable, checked once. Nothing else reads the environment.
 
-use std::collections::HashMap;
+mod modules;
+
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -8,10 +9,10 @@ use std::time::Duration;
 
 use log::LevelFilter;
 
-use crate::broker::Credential;
 use crate::http::Limits;
-use crate::modules::Module;
 use crate::secret::Secret;
+
+pub use modules::ModuleSettings;
 
 /// The port when nothing says another: 8080 is taken on many machines, 8088 seldom (specification §2.1).
 pub const DEFAULT_PORT: u16 = 8088;
@@ -203,70 +204,6 @@ fn number(environment: Environment<'_>, name: &str, range: std::ops::RangeInclus
     }
 }
 
-/// What is set for single modules.
-#[derive(Debug, Default)]
-pub struct ModuleSettings {
-    /// Credentials by module.
-    pub credentials: HashMap<String, Credential>,
-    /// Base URLs by module, where one is set.
-    pub base_urls: HashMap<String, String>,
-}
-
-impl ModuleSettings {
-    /// Reads the variables that the modules' files name; what is wrong is a finding, and counts as unset.
-    pub fn read<'a>(modules: impl Iterator<Item = &'a Module>, environment: Environment<'_>) -> (Self, Vec<Finding>) {
-        let (mut settings, mut findings) = (Self::default(), Vec::new());
-        for module in modules {
-            if let Some(variable) = &module.base_url_env
-                && let Some(url) = environment(variable)
-            {
-                match checked_base_url(&url) {
-                    Ok(url) => drop(settings.base_urls.insert(module.name.clone(), url)),
-                    Err(message) => findings.push(Finding::new(variable.clone(), message)),
-                }
-            }
-            match credential(module, environment) {
-                Ok(Some(credential)) => drop(settings.credentials.insert(module.name.clone(), credential)),
-                Ok(None) => {}
-                Err(finding) => findings.push(finding),
-            }
-        }
-        (settings, findings)
-    }
-}
-
-/// A base URL without its trailing slash: paths of module files begin with one.
-fn checked_base_url(url: &str) -> Result<String, String> {
-    let example = "one looks like https://github.example.com/api/v3";
-    let uri: ureq::http::Uri = url.parse().map_err(|_| format!("{url:?} is no URL; {example}"))?;
-    if !matches!(uri.scheme_str(), Some("https" | "http")) || uri.host().is_none() {
-        return Err(format!("{url:?} does not begin with https:// and a host; {example}"));
-    }
-    if uri.query().is_some() || uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
-        return Err(format!("a base URL has neither a query nor a user; {example}"));
-    }
-    Ok(url.trim_end_matches('/').to_owned())
-}
-
-/// The credential that a module's variables make; none when the first of them is unset.
-fn credential(module: &Module, environment: Environment<'_>) -> Result<Option<Credential>, Finding> {
-    let Some(auth) = &module.auth else { return Ok(None) };
-    let values: Vec<Option<String>> = auth.env.iter().map(|name| environment(name)).collect();
-    if values.iter().all(Option::is_none) {
-        return Ok(None);
-    }
-    let mut parts = Vec::new();
-    for (name, value) in auth.env.iter().zip(values) {
-        let value = value.ok_or_else(|| Finding::new(name.clone(), format!("it is missing, and needed beside {}", auth.env.join(", "))))?;
-        if !value.bytes().all(|byte| (0x21..=0x7e).contains(&byte)) {
-            // Never the value itself: it is a credential with a stray character.
-            return Err(Finding::new(name.clone(), "it has a space, a line break or a character outside ASCII, which no token has"));
-        }
-        parts.push(value);
-    }
-    Ok(Some(Credential { scheme: auth.scheme, secret: Secret::new(parts.join(":")), account: None, base_url: None }))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -310,13 +247,5 @@ mod tests {
     fn limits_are_set_by_their_variables() {
         let config = load(&Flags::default(), &[("MCPIST_MAX_CONNECTIONS", "7"), ("MCPIST_HEAD_SECONDS", "3")]).unwrap();
         assert_eq!((config.limits.connections, config.limits.head_time), (7, Duration::from_secs(3)));
-    }
-
-    #[test]
-    fn a_base_url_is_checked_and_loses_its_trailing_slash() {
-        assert_eq!(checked_base_url("https://github.example.com/api/v3/").unwrap(), "https://github.example.com/api/v3");
-        for wrong in ["github.example.com", "ftp://x", "https://user:password@x", "https://x/?a=b", "https://", "not a url"] {
-            assert!(checked_base_url(wrong).is_err(), "{wrong}");
-        }
     }
 }

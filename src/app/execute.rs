@@ -55,11 +55,10 @@ impl App {
     fn execute_unlogged(&self, execution: Execution<'_>, deadline: Instant) -> Result<Value, Error> {
         let Execution { caller, module, tool, arguments, cancelled, trace_parent, .. } = execution;
         let credential = self.parts.broker.credential(caller, &module.name)?;
-        if let (None, Some(auth)) = (&credential, module.auth.as_ref().filter(|auth| !auth.optional)) {
-            return Err(Error::new(Code::NotConnected, format!("{} is not connected", module.title))
-                .with_hint(format!("Set {} and start MCPist again.", auth.env.join(" and "))));
-        }
-        let base_url = credential.as_ref().and_then(|credential| credential.base_url.as_deref()).unwrap_or_else(|| self.base_url(module));
+        let base_url = self.connection(module, credential.as_ref()).map_err(|missing| {
+            Error::new(Code::NotConnected, format!("{} is not connected", module.title))
+                .with_hint(format!("Set {missing} and start MCPist again."))
+        })?;
         let invocation =
             Invocation { module, tool, arguments, credential: credential.as_ref(), base_url, deadline, cancelled, trace_parent };
         invoke(&self.parts.upstream, invocation)

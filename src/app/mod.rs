@@ -13,13 +13,14 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Value, json};
 
 use crate::auth::Caller;
-use crate::broker::Broker;
+use crate::broker::{Broker, Credential};
 use crate::error::{Code, Error};
 use crate::mcp::call::Call;
 use crate::mcp::context::Context;
 use crate::mcp::handler::{About, Capabilities, Handler, Interruption, Item, ToolResult};
 use crate::mcp::message::Object;
 use crate::mcp::seal::Seal;
+use crate::modules::manifest::Variable;
 use crate::modules::{Module, Registry, Tool};
 use crate::sieve::{Permissions, Sieve};
 use crate::sync::lock;
@@ -89,10 +90,28 @@ impl App {
         &self.parts.registry
     }
 
-    /// Where a module's service is, unless a credential knows better.
+    /// Where a module's service is, unless a credential knows better; none where nobody has said it yet.
     #[must_use]
-    pub fn base_url<'a>(&'a self, module: &'a Module) -> &'a str {
-        self.parts.base_urls.get(&module.name).unwrap_or(&module.base_url)
+    pub fn base_url<'a>(&'a self, module: &'a Module) -> Option<&'a str> {
+        let given = self.parts.base_urls.get(&module.name);
+        given.or_else(|| (!module.base_url_required).then_some(&module.base_url)).map(String::as_str)
+    }
+
+    /// Where to call a module's service with this credential.
+    ///
+    /// # Errors
+    /// The variables to set where address or credential are missing.
+    fn connection<'a>(&'a self, module: &'a Module, credential: Option<&'a Credential>) -> Result<&'a str, String> {
+        let auth = module.auth.as_ref().filter(|auth| credential.is_none() && !auth.optional);
+        let base_url = credential.and_then(|credential| credential.base_url.as_deref()).or_else(|| self.base_url(module));
+        match (base_url, auth) {
+            (Some(base_url), None) => Ok(base_url),
+            (Some(_), Some(auth)) => Err(auth.to_string()),
+            (None, auth) => {
+                let variable = module.base_url_env.as_ref().map_or("its base URL", Variable::name);
+                Err(auth.map_or_else(|| variable.to_owned(), |auth| format!("{variable}, and {auth}")))
+            }
+        }
     }
 
     /// The parts.

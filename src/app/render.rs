@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::mcp::context::View;
 use crate::mcp::handler::ToolResult;
@@ -28,13 +28,18 @@ impl Format {
     }
 }
 
-/// Writes a result, cut to the budget: a list at a record, a text at a line, each saying how to go on.
+/// Writes a result, cut to the budget: a list at a record, a text or a document at a line, each saying how to go on.
 #[must_use]
 pub fn render(value: Value, format: Format) -> ToolResult {
     let write = |value: &Value| match format {
         Format::Toon => toon::encode(value),
         Format::Json => value.to_string(),
     };
+    let mut value = value;
+    if let Some(Value::String(document)) = value.get_mut("document") {
+        let text = std::mem::take(document);
+        return render_document(value, text, format);
+    }
     let value = match value {
         Value::String(text) if format == Format::Toon => return ToolResult::text(cut_text(text)),
         Value::String(text) => json!({"text": cut_text(text)}),
@@ -50,6 +55,18 @@ pub fn render(value: Value, format: Format) -> ToolResult {
     };
     let structured = (format == Format::Json).then_some(value);
     ToolResult { structured, ..ToolResult::text(text) }
+}
+
+/// A document as a person would write it: what is known about it, a blank line, and its text as it is.
+fn render_document(mut value: Value, text: String, format: Format) -> ToolResult {
+    if format == Format::Json {
+        value["document"] = cut_text(text).into();
+        return ToolResult { structured: Some(value.clone()), ..ToolResult::text(value.to_string()) };
+    }
+    let fields = value.as_object_mut().map(std::mem::take).unwrap_or_default();
+    let fields: Map<String, Value> = fields.into_iter().filter(|(name, _)| name != "document").collect();
+    let head = if fields.is_empty() { String::new() } else { toon::encode(&fields.into()) + "\n\n" };
+    ToolResult::text(cut_text(head + &text))
 }
 
 /// Keeps as many records as fit, found by halving; the last page's cursor goes, because it would skip the records that were cut.
@@ -99,6 +116,28 @@ mod tests {
         assert_eq!(text(&render(json!("a: b"), Format::Toon)), "a: b");
         let json = render(json!({"a": 1}), Format::Json);
         assert_eq!((text(&json), json.structured.clone()), (r#"{"a":1}"#, Some(json!({"a": 1}))));
+    }
+
+    #[test]
+    fn a_document_is_its_fields_and_its_text() {
+        let document = || json!({"document": "# Title\n\n- a: b\n", "id": 7, "title": "T", "labels": ["a", "b"]});
+        assert_eq!(text(&render(document(), Format::Toon)), "id: 7\ntitle: T\nlabels[2]: a,b\n\n# Title\n\n- a: b\n");
+        assert_eq!(text(&render(json!({"document": "# Title"}), Format::Toon)), "# Title");
+        let json = render(document(), Format::Json);
+        assert_eq!((text(&json), json.structured.clone()), (document().to_string().as_str(), Some(document())));
+        assert_eq!(text(&render(json!({"document": {"id": 7}}), Format::Toon)), "document:\n  id: 7");
+    }
+
+    #[test]
+    fn a_document_over_the_budget_is_cut_at_a_line() {
+        let document = json!({"document": "é line\n".repeat(20_000), "id": 7});
+        for format in [Format::Toon, Format::Json] {
+            let result = render(document.clone(), format);
+            let text = text(&result);
+            assert!(text.contains("é line") && text.contains("[cut: "), "{}", &text[text.len() - 200..]);
+            assert!(format == Format::Json || (text.starts_with("id: 7\n\n") && text.len() < BUDGET + 200));
+            assert!(format == Format::Toon || serde_json::from_str::<Value>(text).is_ok(), "the JSON stays whole");
+        }
     }
 
     #[test]

@@ -119,12 +119,12 @@ impl App {
     /// Whether a module can be used now, in words: never the credential itself.
     #[must_use]
     pub fn connection_state(&self, module: &Module, caller: &Caller) -> String {
-        let connected = self.parts.broker.credential(caller, &module.name).is_ok_and(|credential| credential.is_some());
-        match &module.auth {
-            None => "open to everyone".to_owned(),
-            Some(_) if connected => "connected".to_owned(),
-            Some(auth) if auth.optional => format!("public data only; set {} for the rest", auth.env.join(" and ")),
-            Some(auth) => format!("not connected; set {}", auth.env.join(" and ")),
+        let credential = self.parts.broker.credential(caller, &module.name).unwrap_or_default();
+        match (self.connection(module, credential.as_ref()), &module.auth) {
+            (Err(missing), _) => format!("not connected; set {missing}"),
+            (Ok(_), None) => "open to everyone".to_owned(),
+            (Ok(_), Some(auth)) if credential.is_none() => format!("public data only; set {auth} for the rest"),
+            (Ok(_), Some(_)) => "connected".to_owned(),
         }
     }
 }

@@ -39,10 +39,11 @@ pub(super) fn run(check: bool) -> Result<(), Stop> {
 
 /// The newest version that the service lists; versions are dates, so text order is their order.
 fn newest(app: &App, module: &Module, path: &str) -> Result<String, Error> {
+    let base_url = app.base_url(module).ok_or_else(|| Error::new(Code::NotConnected, format!("{} has no address yet", module.title)))?;
     let request = UpstreamRequest {
         service: &module.title,
         method: Method::Get,
-        url: &format!("{}{path}", app.base_url(module)),
+        url: &format!("{base_url}{path}"),
         headers: &HeaderMap::new(),
         body: None,
         credential: None,

@@ -34,7 +34,7 @@ pub struct Invocation<'a> {
 }
 
 /// Calls a tool; gives its result before any formatting: `{"items": […], …, "next_cursor"?}` for a list, an object for a
-/// record, a string for a text, `{"message": …}` for a thing done.
+/// record, `{"document": …, …}` for a document, a string for a text, `{"message": …}` for a thing done.
 ///
 /// # Errors
 ///
@@ -55,5 +55,5 @@ pub fn invoke(upstream: &Upstream, invocation: Invocation<'_>) -> Result<Value, 
     if matches!(template.body, Body::Graphql(_)) {
         output::graphql_errors(&module.title, &output::json_of(&module.title, &answer.body)?)?;
     }
-    output.result(&module.title, template.paged, answer, &arguments)
+    output.result(&module.title, template.pages.as_ref().map(|pages| &pages.next), answer, &arguments)
 }

@@ -85,6 +85,31 @@ impl Session<'_> {
         output::json_of(&self.module.title, &answer.body)
     }
 
+    /// Sends bytes of any content type, such as a [`multipart`](super::multipart()) form, and reads the JSON that comes
+    /// back; null for an empty body.
+    ///
+    /// Beside the content type the module's own headers are sent, as with every request.
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::get`], and [`Code::InvalidParams`](crate::error::Code::InvalidParams) for a content type that fits no
+    /// header.
+    pub fn send_bytes(
+        &self,
+        method: Method,
+        path: &[&str],
+        query: &[(&str, &str)],
+        content_type: &str,
+        bytes: &[u8],
+    ) -> Result<Value, Error> {
+        let url = request::url(self.base_url, &request::path(path)?, &request::query(query));
+        let content_type = HeaderValue::from_str(content_type).map_err(|_| Error::invalid_params("The content type is none."))?;
+        let mut headers = self.module.headers.clone();
+        headers.insert(HeaderName::from_static("content-type"), content_type);
+        let answer = self.exchange(method, &url, &headers, Some(bytes))?;
+        output::json_of(&self.module.title, &answer.body)
+    }
+
     /// Asks a GraphQL endpoint; gives the answer's `data`.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::hooks::FieldHook;
-use super::pagination;
+use super::pagination::{Next, Page};
 use super::projection::{Field, Path, record, row};
 use crate::error::{Code, Error};
 use crate::upstream::UpstreamAnswer;
@@ -34,6 +34,15 @@ pub enum Output {
         /// What changes it.
         hook: Option<FieldHook>,
     },
+    /// A Markdown document with what is known about it: `{"document": …, …fields}`.
+    Document {
+        /// Where its text is; the empty path is the whole answer, for a hook that writes the text.
+        document: Path,
+        /// What changes it.
+        hook: Option<FieldHook>,
+        /// What is known about it.
+        fields: Vec<Field>,
+    },
     /// `{"message": …}`, whatever came back.
     Done(String),
 }
@@ -41,24 +50,33 @@ pub enum Output {
 impl Output {
     /// The tool's result.
     ///
-    /// `arguments` are the checked ones: `fields`, `head` and `tail` are read from them.
+    /// `next` is how the next page is found, for a paged list. `arguments` are the checked ones: `cursor`, `fields`, `head`
+    /// and `tail` are read from them.
     ///
     /// # Errors
     ///
     /// [`Code::UpstreamUnavailable`] for an answer that has not the form it should have, [`Code::NotFound`] for a
     /// record that is null.
-    pub fn result(&self, service: &str, paged: bool, answer: UpstreamAnswer, arguments: &Map<String, Value>) -> Result<Value, Error> {
+    pub fn result(
+        &self,
+        service: &str,
+        next: Option<&Next>,
+        answer: UpstreamAnswer,
+        arguments: &Map<String, Value>,
+    ) -> Result<Value, Error> {
         match self {
             Self::List { items, fields, summary } => {
                 let body = json_of(service, &answer.body)?;
-                let rows = items_at(service, items, &body)?;
+                let items = items_at(service, items, &body)?;
                 let wanted = arguments.get("fields").and_then(Value::as_array).filter(|names| !names.is_empty());
                 let wants = |field: &&Field| wanted.is_none_or(|names| names.iter().any(|name| name.as_str() == Some(field.name.as_str())));
-                let rows: Vec<_> = rows.iter().map(|item| row(fields.iter().filter(wants), item)).collect();
+                let rows: Vec<_> = items.iter().map(|item| row(fields.iter().filter(wants), item)).collect();
                 let mut result = Map::new();
                 result.insert("items".to_owned(), json!(rows));
                 result.append(&mut record(summary, &body));
-                if let Some(cursor) = paged.then(|| pagination::next_cursor(&answer.headers)).flatten() {
+                let cursor = arguments.get("cursor").and_then(Value::as_str);
+                let page = Page { headers: &answer.headers, body: &body, items: items.len(), cursor };
+                if let Some(cursor) = next.and_then(|next| next.cursor(page)) {
                     result.insert("next_cursor".to_owned(), cursor.into());
                 }
                 Ok(result.into())
@@ -81,16 +99,27 @@ impl Output {
                 } else {
                     text.find(&json_of(service, &answer.body)?)
                 };
-                let text = match hook.map_or_else(|| value.clone(), |hook| hook(&value)) {
-                    Value::String(text) => text,
-                    Value::Null => String::new(),
-                    other => other.to_string(),
-                };
+                let text = hooked_text(value, *hook);
                 let lines = |name| arguments.get(name).and_then(Value::as_u64).and_then(|n| usize::try_from(n).ok());
                 Ok(excerpt(text, lines("head"), lines("tail")).into())
             }
+            Self::Document { document, hook, fields } => {
+                let body = json_of(service, &answer.body)?;
+                let mut result = Map::new();
+                result.insert("document".to_owned(), hooked_text(document.find(&body), *hook).into());
+                result.append(&mut record(fields, &body));
+                Ok(result.into())
+            }
             Self::Done(message) => Ok(json!({"message": message})),
         }
+    }
+}
+
+fn hooked_text(value: Value, hook: Option<FieldHook>) -> String {
+    match hook.map_or_else(|| value.clone(), |hook| hook(&value)) {
+        Value::String(text) => text,
+        Value::Null => String::new(),
+        other => other.to_string(),
     }
 }
 
@@ -172,7 +201,7 @@ mod tests {
 
     fn result(output: &Output, body: &str, arguments: &Value) -> Result<Value, Code> {
         let answer = UpstreamAnswer { status: 200, headers: HeaderMap::new(), body: body.as_bytes().to_vec() };
-        output.result("GitHub", false, answer, arguments.as_object().unwrap()).map_err(|error| error.code())
+        output.result("GitHub", None, answer, arguments.as_object().unwrap()).map_err(|error| error.code())
     }
 
     #[test]
@@ -219,6 +248,21 @@ mod tests {
         check("a.b", r#"{"a":{"b":"text"}}"#, "text");
         check("a.b", r#"{"a":{"b":[1]}}"#, "[1]");
         check("a.b", "{}", "");
+    }
+
+    #[test]
+    fn a_document_has_its_text_and_its_fields() {
+        fn heading(page: &Value) -> Value {
+            format!("# {}", page["title"].as_str().unwrap_or_default()).into()
+        }
+        let check = |at: &str, hook: Option<FieldHook>, expected: Value| {
+            let output = Output::Document { document: path(at), hook, fields: vec![field("id", "id"), field("absent", "absent")] };
+            let body = r#"{"id":7,"title":"T","markdown":"a\nb"}"#;
+            assert_eq!(result(&output, body, &json!({})).unwrap().to_string(), expected.to_string());
+        };
+        check("markdown", None, json!({"document": "a\nb", "id": 7}));
+        check("", Some(heading), json!({"document": "# T", "id": 7}));
+        check("nowhere", None, json!({"document": "", "id": 7}));
     }
 
     #[test]

@@ -4,7 +4,8 @@ use serde_json::{Map, Value};
 
 use super::hooks::FieldHook;
 
-/// Where a value lies in an answer: names joined by `.`, where `[]` after a name goes through a list.
+/// Where a value lies in an answer: names joined by `.`, where `[]` after a name goes through a list and `\.` is a dot of
+/// the name itself.
 ///
 /// The empty path is the value itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,13 +38,17 @@ impl Path {
         if text.is_empty() {
             return Ok(Self(Vec::new()));
         }
+        // A control character stands for the escaped dot meanwhile: no member of an answer that we read has one.
+        let unescaped = text.replace("\\.", "\0");
         let mut steps = Vec::new();
-        for part in text.split('.') {
+        for part in unescaped.split('.') {
             let name = part.strip_suffix("[]").unwrap_or(part);
-            if name.is_empty() || name.contains(['[', ']']) {
-                return Err(format!("`{text}` is no path: names are joined by `.`, and only `[]` may follow a name"));
+            if name.is_empty() || name.contains(['[', ']', '\\']) {
+                return Err(format!(
+                    "`{text}` is no path: names are joined by `.`, only `[]` may follow a name, and `\\.` is a dot within a name"
+                ));
             }
-            steps.push(Step::Member(name.to_owned()));
+            steps.push(Step::Member(name.replace('\0', ".")));
             if name.len() < part.len() {
                 steps.push(Step::Each);
             }
@@ -122,6 +127,7 @@ mod tests {
             "labels": [{"name": "bug"}, {"color": "red"}, {"name": "ui"}],
             "files": [{"lines": [{"n": 1}, {"n": 2}]}, {}, {"lines": [{"n": 3}]}],
             "topics": ["a", "b"],
+            "@odata.next": {"a.b": [{"c.": 1}]},
         });
         let check = |path: &str, expected: Value| {
             assert_eq!(Path::parse(path).unwrap().find(&answer), expected, "{path}");
@@ -137,12 +143,14 @@ mod tests {
         check("labels.name", json!(null));
         check("files[].lines[].n", json!([1, 2, 3]));
         check("files[].lines[]", json!([{"n": 1}, {"n": 2}, {"n": 3}]));
+        check(r"@odata\.next.a\.b[].c\.", json!([1]));
+        check("@odata.next", json!(null));
         check("", answer.clone());
     }
 
     #[test]
     fn a_path_that_is_none_is_refused() {
-        for path in [".", "a.", ".a", "a..b", "[]", "a[0]", "a[]b", "a[][]", "a.[]", "a]"] {
+        for path in [".", "a.", ".a", "a..b", "[]", "a[0]", "a[]b", "a[][]", "a.[]", "a]", r"a\b", r"a\\.b", r"a\"] {
             assert!(Path::parse(path).is_err(), "{path}");
         }
     }

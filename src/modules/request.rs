@@ -3,7 +3,7 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value, json};
 
-use super::pagination;
+use super::pagination::{Pages, Position};
 use crate::error::Error;
 use crate::upstream::{HeaderMap, Method};
 
@@ -23,8 +23,8 @@ pub struct Template {
     pub query: Vec<(String, String)>,
     /// The body's members and where the arguments go.
     pub body: Body,
-    /// Whether the answer comes in pages.
-    pub paged: bool,
+    /// How the answer comes in pages; none where it comes whole.
+    pub pages: Option<Pages>,
 }
 
 /// A piece of a path.
@@ -84,7 +84,8 @@ pub struct Built {
 }
 
 impl Template {
-    /// Fills the arguments in, in the order of `places`. A cursor replaces the whole query.
+    /// Fills the arguments in, in the order of `places`. A cursor that holds a query replaces the whole query, any other is
+    /// filled in as what it holds.
     ///
     /// # Errors
     ///
@@ -96,11 +97,17 @@ impl Template {
         places: impl Iterator<Item = (&'a str, &'a Place)>,
         arguments: &Map<String, Value>,
     ) -> Result<Built, Error> {
+        let cursor = arguments.get("cursor").and_then(Value::as_str);
+        let position = self.pages.as_ref().zip(cursor).map(|(pages, cursor)| pages.next.position(cursor)).transpose()?;
         let mut path_values = Vec::new();
         let mut pairs: Vec<(&str, String)> = self.query.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
         let mut members = if let Body::Json(fixed) = &self.body { fixed.clone() } else { Map::new() };
         for (argument, place) in places {
-            let Some(value) = arguments.get(argument) else { continue };
+            let value = match (argument, &position) {
+                ("cursor", Some(Position::Value(value))) => Some(value),
+                _ => arguments.get(argument),
+            };
+            let Some(value) = value else { continue };
             match place {
                 Place::Path { name, slashes, may_be_empty } => {
                     let text = plain(value);
@@ -127,8 +134,8 @@ impl Template {
                     .expect("a path's argument is required or has a default"),
             })
             .collect();
-        let query = match arguments.get("cursor").and_then(Value::as_str) {
-            Some(cursor) if self.paged => pagination::query_of(cursor)?,
+        let query = match position {
+            Some(Position::Query(query)) => query,
             _ => query(&pairs),
         };
         let body = match &self.body {
@@ -214,6 +221,8 @@ fn insert(members: &mut Map<String, Value>, names: &[String], value: Value) {
 mod tests {
     use super::*;
     use crate::error::Code;
+    use crate::modules::pagination::{Next, PagePlace};
+    use crate::modules::projection::Path;
 
     #[test]
     fn a_path_value_stays_inside_its_place() {
@@ -261,8 +270,12 @@ mod tests {
             headers: HeaderMap::new(),
             query: vec![("fixed".to_owned(), "1 2".to_owned())],
             body,
-            paged: true,
+            pages: None,
         }
+    }
+
+    fn paged(template: Template, next: Next, place: PagePlace) -> Template {
+        Template { pages: Some(Pages { next, limit: None, place }), ..template }
     }
 
     fn fill(template: &Template, places: &[(&str, Place)], arguments: &Value) -> Result<Built, Error> {
@@ -291,8 +304,26 @@ mod tests {
     fn a_cursor_replaces_the_whole_query_and_nothing_else() {
         let places = [path_place(), query_place("one", None)];
         let cursor = "cGFnZT0y"; // page=2
-        let built = fill(&template(Body::None), &places, &json!({"number": 7, "one": "x", "cursor": cursor})).unwrap();
+        let template = paged(template(Body::None), Next::LinkHeader, PagePlace::Query);
+        let built = fill(&template, &places, &json!({"number": 7, "one": "x", "cursor": cursor})).unwrap();
         assert_eq!(built.url, "https://api.example.com/v1/r/7/x?page=2");
+    }
+
+    #[test]
+    fn a_token_or_a_number_goes_where_the_next_page_is_asked_for() {
+        let token = || Next::Token { token: Path::parse("next").unwrap(), name: "t".to_owned() };
+        let offset = || Next::Offset { name: "t".to_owned(), total: None, last: None };
+        let check = |next: Next, cursor: &str, query: &str, body: &str| {
+            let arguments = json!({"number": 7, "one": "x", "cursor": cursor});
+            let in_query = [path_place(), query_place("one", None), ("cursor", Place::Query { name: "t".to_owned(), join: None })];
+            let built = fill(&paged(template(Body::None), next.clone(), PagePlace::Query), &in_query, &arguments).unwrap();
+            assert_eq!(built.url, format!("https://api.example.com/v1/r/7/x?fixed=1%202&one_=x&{query}"));
+            let in_body = [path_place(), ("cursor", Place::Body(vec!["page".to_owned(), "t".to_owned()]))];
+            let built = fill(&paged(template(Body::Json(Map::new())), next, PagePlace::Body), &in_body, &arguments).unwrap();
+            assert_eq!(built.body.unwrap(), body);
+        };
+        check(token(), "dG9rZW4jYSZiPWM", "t=a%26b%3Dc", r#"{"page":{"t":"a&b=c"}}"#); // token#a&b=c
+        check(offset(), "c3RhcnQjNTA", "t=50", r#"{"page":{"t":50}}"#); // start#50
     }
 
     #[test]

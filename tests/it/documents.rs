@@ -26,8 +26,8 @@ fn the_readme_connects_the_clients_as_the_page_does() {
 fn the_readme_names_what_every_built_in_module_reads() {
     let registry = Registry::built_in().expect("the built-in modules are right");
     for module in registry.modules() {
-        let credentials = module.auth.iter().flat_map(|auth| &auth.env);
-        for variable in credentials.chain(&module.base_url_env) {
+        let credentials = module.auth.iter().flat_map(|auth| &auth.ways).flat_map(|way| &way.env);
+        for variable in credentials.chain(&module.base_url_env).flat_map(mcpist::modules::manifest::Variable::names) {
             assert!(README.contains(&format!("`{variable}`")), "README.md does not name {variable} of {}", module.name);
         }
     }

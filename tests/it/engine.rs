@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use mcpist::error::{Code, Error};
-use mcpist::modules::{Hooks, Invocation, Module, Session, invoke};
+use mcpist::modules::{Hooks, Invocation, Module, Session, Upload, invoke, multipart};
 use mcpist::upstream::{Method, Upstream, UpstreamConfig};
 use serde_json::{Map, Value, json};
 
@@ -28,6 +28,7 @@ pub fn file(tool: &Value) -> Value {
     whole.as_object_mut().unwrap().retain(|_, value| !value.is_null());
     json!({
         "module": "shop", "title": "Shop", "description": "A shop.", "base_url": "https://shop.example",
+        "headers": {"x-shop-token": "no-check"},
         "pagination": {"kind": "link_header", "limit_as": "per_page", "max_limit": 100, "default_limit": 30},
         "tools": [whole]
     })
@@ -48,7 +49,9 @@ fn by_hand(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Valu
     let gone = session.send(Method::Delete, &["things", id], &[], None)?;
     let made = session.send(Method::Post, &["things"], &[("dry", "1")], Some(&json!({"name": text})))?;
     let asked = session.graphql(&["graphql"], "query($id: ID!) { x }", &json!({"id": id}))?;
-    Ok(json!([thing, text, gone, made, asked]))
+    let form = multipart(&[("id", id)], Upload { field: "file", file_name: "a.txt", content_type: "text/plain", bytes: b"bytes" })?;
+    let sent = session.send_bytes(Method::Post, &["things", id, "files"], &[], &form.content_type, &form.body)?;
+    Ok(json!([thing, text, gone, made, asked, sent]))
 }
 
 const BY_HAND: &str = r#"{"handler": "by_hand", "request": null, "output": null,
@@ -85,6 +88,78 @@ fn pages_follow_each_other_by_cursor() {
     let cursor = first["next_cursor"].as_str().unwrap();
     let second = call(&module, &fake.url(), &json!({"owner": "o", "cursor": cursor, "fields": ["id"]})).unwrap();
     assert_eq!(second, json!({"items": [{"id": 3}]}));
+}
+
+/// What follows a page: the pagination, the page's body, the arguments again with the cursor, the request for the next.
+#[test]
+fn every_kind_of_page_is_followed_by_the_next() {
+    let check = |pagination: Value, page_in: &str, requests: [(&str, Value); 2], more: Value| {
+        let method = if page_in == "body" { "POST" } else { "GET" };
+        let output = json!({"items": "items", "fields": {"id": "id"}});
+        let request = json!({"method": method, "path": "/things/{owner}", "page_in": page_in, "pagination": pagination});
+        let module = module(&json!({"request": request, "output": output}));
+        let page = |(target, body): &(&str, Value), answer: Value| {
+            let exchange = Exchange::new(method, target, Answer::new(200, &[], answer.to_string()));
+            if page_in == "body" { exchange.with_body(body.clone()) } else { exchange }
+        };
+        let mut answer = json!({"items": [{"id": 1}, {"id": 2}]});
+        answer.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap_or_default());
+        let fake = FakeUpstream::new([page(&requests[0], answer), page(&requests[1], json!({"items": []}))]);
+        let mut arguments = json!({"owner": "o", "color": "red"});
+        let first = call(&module, &fake.url(), &arguments).unwrap();
+        arguments["cursor"] = first["next_cursor"].clone();
+        assert_eq!(call(&module, &fake.url(), &arguments), Ok(json!({"items": []})), "{pagination}");
+    };
+    check(
+        json!({"kind": "next_link", "link": "@odata\\.nextLink", "limit_as": "$top", "default_limit": 2}),
+        "query",
+        [("/things/o?color=red&%24top=2", Value::Null), ("/things/o?$top=2&$skiptoken=x", Value::Null)],
+        json!({"@odata.nextLink": "https://evil.example/steal?$top=2&$skiptoken=x"}),
+    );
+    check(
+        json!({"kind": "token", "token": "next", "token_as": "pageToken"}),
+        "query",
+        [("/things/o?color=red", Value::Null), ("/things/o?color=red&pageToken=a%26b", Value::Null)],
+        json!({"next": "a&b"}),
+    );
+    check(
+        json!({"kind": "token", "token": "next", "token_as": "page.start", "limit_as": "page.size", "max_limit": 9, "default_limit": 2}),
+        "body",
+        [("/things/o?color=red", json!({"page": {"size": 2}})), ("/things/o?color=red", json!({"page": {"size": 2, "start": "a"}}))],
+        json!({"next": "a"}),
+    );
+    check(
+        json!({"kind": "offset", "start_as": "startAt", "limit_as": "maxResults", "max_limit": 9, "total": "total"}),
+        "query",
+        [("/things/o?color=red", Value::Null), ("/things/o?color=red&startAt=2", Value::Null)],
+        json!({"total": 3}),
+    );
+    check(
+        json!({"kind": "offset", "start_as": "startAt", "limit_as": "maxResults", "default_limit": 2, "last": "isLast"}),
+        "body",
+        [("/things/o?color=red", json!({"maxResults": 2})), ("/things/o?color=red", json!({"maxResults": 2, "startAt": 2}))],
+        json!({"isLast": false}),
+    );
+}
+
+#[test]
+fn a_cursor_of_another_kind_sends_nothing() {
+    let paged = |pagination: Value| {
+        let request = json!({"method": "GET", "path": "/things/{owner}", "page_in": "query", "pagination": pagination});
+        module(&json!({"request": request}))
+    };
+    let kinds = [
+        (paged(json!({"kind": "link_header"})), "cGFnZT0y"), // page=2
+        (paged(json!({"kind": "token", "token": "next", "token_as": "t"})), "dG9rZW4jYQ"), // token#a
+        (paged(json!({"kind": "offset", "start_as": "s"})), "c3RhcnQjMQ"), // start#1
+    ];
+    let fake = FakeUpstream::new([]);
+    for (module, own) in &kinds {
+        for (_, cursor) in kinds.iter().filter(|(_, cursor)| cursor != own) {
+            let error = call(module, &fake.url(), &json!({"owner": "o", "cursor": cursor})).unwrap_err();
+            assert_eq!(error.code(), Code::InvalidParams, "{cursor}");
+        }
+    }
 }
 
 #[test]
@@ -166,10 +241,18 @@ fn a_handler_reaches_its_service_through_the_session() {
             .with_body(json!({"name": "plain"})),
         Exchange::new("POST", "/graphql", json(json!({"data": {"x": 1}})))
             .with_body(json!({"query": "query($id: ID!) { x }", "variables": {"id": "a/b"}})),
+        Exchange::new("POST", "/things/a%2Fb/files", json(json!([{"id": 3}])))
+            .with_header("content-type", "multipart/form-data; boundary=mcpist-part")
+            .with_header("x-shop-token", "no-check")
+            .with_text(
+                "--mcpist-part\r\nContent-Disposition: form-data; name=\"id\"\r\n\r\na/b\r\n\
+                 --mcpist-part\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.txt\"\r\n\
+                 Content-Type: text/plain\r\n\r\nbytes\r\n--mcpist-part--\r\n",
+            ),
     ]);
     let module = module(&serde_json::from_str(BY_HAND).unwrap());
     let result = call(&module, &fake.url(), &json!({"id": "a/b"})).unwrap();
-    assert_eq!(result, json!([{"id": 1}, "plain", null, {"id": 2}, {"x": 1}]));
+    assert_eq!(result, json!([{"id": 1}, "plain", null, {"id": 2}, {"x": 1}, [{"id": 3}]]));
 
     let fake = FakeUpstream::new([Exchange::new("GET", "/things/x?color=deep%20red", Answer::new(404, &[], ""))]);
     assert_eq!(call(&module, &fake.url(), &json!({"id": "x"})).unwrap_err().code(), Code::NotFound);

@@ -19,8 +19,10 @@ pub struct Exchange {
     pub target: String,
     /// Headers that the request must have with these values; an empty value means that it must not have them.
     pub headers: Vec<(String, String)>,
-    /// The JSON body; none means that there must be none.
+    /// The JSON body; none means that there must be none, unless there is a text.
     pub body: Option<Value>,
+    /// The body as it is, where it is no JSON.
+    pub text: Option<String>,
     pub answer: Answer,
 }
 
@@ -75,7 +77,7 @@ impl Exchange {
     /// A request without a body, and its answer.
     pub fn new(method: &str, target: &str, answer: Answer) -> Self {
         let (method, target) = (method.to_owned(), target.to_owned());
-        Self { method, target, headers: Vec::new(), body: None, answer }
+        Self { method, target, headers: Vec::new(), body: None, text: None, answer }
     }
 
     /// The same with a header that the request must have; an empty value: must not have.
@@ -87,6 +89,12 @@ impl Exchange {
     /// The same with the JSON body that the request must have.
     pub fn with_body(mut self, body: Value) -> Self {
         self.body = Some(body);
+        self
+    }
+
+    /// The same with the body that the request must have, byte for byte.
+    pub fn with_text(mut self, text: &str) -> Self {
+        self.text = Some(text.to_owned());
         self
     }
 }
@@ -250,6 +258,12 @@ fn differences(expected: &Exchange, got: &Request) -> Vec<String> {
         if actual != value {
             found.push(format!("{came}: header {name}: expected {value:?}, got {actual:?}"));
         }
+    }
+    if let Some(text) = &expected.text {
+        if got.body != text.as_bytes() {
+            found.push(format!("{came}: expected body {text:?}\n     got {:?}", String::from_utf8_lossy(&got.body)));
+        }
+        return found;
     }
     let body = if got.body.is_empty() { Ok(None) } else { serde_json::from_slice::<Value>(&got.body).map(Some) };
     match body {

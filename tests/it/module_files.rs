@@ -63,7 +63,23 @@ fn everything_wrong_with_a_tool_is_found() {
     check(json!({"request": {"method": "GET", "path": "/x/{owner}", "headers": {"a b": "c"}}}), "no valid HTTP header");
     check(json!({"request": {"method": "GET", "path": "/x/{owner}", "headers": {"Authorization": "c"}}}), "the credential's");
     check(json!({"output": {"text": ""}}), "`page_in` needs an output with `items`");
+    let paged = |pagination: Value, page_in: Value| json!({"request": {"method": "GET", "path": "/x/{owner}", "page_in": page_in, "pagination": pagination}});
+    let query = || json!("query");
+    check(paged(json!({"kind": "link_header"}), Value::Null), "`pagination` needs `page_in`");
+    check(paged(json!({"kind": "link_header"}), json!("body")), "`page_in: body` is not for pages by link");
+    check(paged(json!({"kind": "token", "token": "t", "token_as": "t"}), json!("body")), "this method sends no body");
+    check(paged(json!({"kind": "pages"}), query()), "request, pagination: unknown variant `pages`");
+    check(paged(json!({"kind": "link_header", "link": "next"}), query()), "link_header takes nothing");
+    check(paged(json!({"kind": "next_link"}), query()), "next_link `link`");
+    check(paged(json!({"kind": "token", "token": "t"}), query()), "`token` and `token_as`");
+    check(paged(json!({"kind": "token", "token": "t", "token_as": ""}), query()), "must be names");
+    check(paged(json!({"kind": "offset", "start_as": "s", "total": "a[0]"}), query()), "`a[0]` is no path");
+    check(paged(json!({"kind": "offset", "start_as": "color"}), query()), "param cursor: another param");
+    check(paged(json!({"kind": "link_header", "max_limit": 9}), query()), "need `limit_as`");
+    check(paged(json!({"kind": "link_header", "limit_as": "n", "max_limit": 9, "default_limit": 10}), query()), "`max_limit`");
+    check(json!({"output": {"fields": {"document": "text"}}, "request": {"method": "GET", "path": "/x/{owner}"}}), "the text's own");
     check(json!({"output": {"items": "", "text": "", "fields": {}}}), "must be one of");
+    check(json!({"output": {"document": "a"}, "request": {"method": "GET", "path": "/x/{owner}"}}), "must be one of");
     check(json!({"output": {"items": "a[]", "fields": {"id": "id"}}}), "must lead to one place");
     check(json!({"output": {"items": "", "fields": {"id": "a[0]"}}}), "field id: `a[0]` is no path");
     check(json!({"output": {"items": "", "fields": {"id": 7}}}), "field id: must be a path, or");
@@ -111,6 +127,35 @@ fn a_body_has_one_value_in_each_place() {
     check(["a.x.y", "a.x"], json!({}), true);
     check(["a", "b"], json!({"b": 1}), true);
     check(["a", "ab"], json!({}), false);
+
+    let pagination = json!({"kind": "token", "token": "t", "token_as": "page", "limit_as": "size"});
+    let tool = json!({
+        "request": {"method": "POST", "path": "/x", "page_in": "body", "pagination": pagination, "body": {"size": 1}},
+        "params": {"a": {"in": "body", "as": "page.start", "type": "string", "description": "D"}}
+    });
+    let found = findings(&file(&tool).to_string()).join("\n");
+    assert!(found.contains("param limit: another param or the fixed body") && found.contains("param cursor: another"), "{found}");
+}
+
+#[test]
+fn a_list_of_credentials_is_checked_one_by_one() {
+    let check = |auth: Value, expected: &str| {
+        let mut file = file(&BY_DATA);
+        file["auth"] = auth;
+        file["base_url_env"] = "SHOP_API_URL|".into();
+        let found = findings(&file.to_string()).join("\n");
+        assert!(found.contains(expected) && found.contains("base_url_env: `SHOP_API_URL|` names no variable"), "{found}");
+    };
+    let right = || json!({"kind": "bearer", "env": ["SHOP_TOKEN|OTHER_TOKEN"]});
+    check(json!([]), "auth: there is no alternative");
+    check(json!([right(), {"kind": "basic", "env": ["SHOP_USER"]}]), "basic needs two variables");
+    check(json!([right(), {"kind": "digest", "env": ["SHOP_USER"]}]), "auth: unknown variant `digest`");
+    check(json!({"kind": "bearer", "env": ["shop_token"]}), "`shop_token` names no variable");
+    check(json!({"kind": "bearer", "env": ["SHOP_TOKEN|"]}), "names no variable");
+    check(json!({"kind": "bearer", "env": ["SHOP__TOKEN"]}), "names no variable");
+    let mut file = file(&BY_DATA);
+    file["base_url_required"] = true.into();
+    assert!(findings(&file.to_string())[0].contains("base_url_required: needs `base_url_env`"));
 }
 
 #[test]

@@ -108,6 +108,7 @@ fn exchange(written: &Value) -> Exchange {
         target: request["target"].as_str().unwrap_or_default().to_owned(),
         headers: pairs(&request["headers"]),
         body: request.get("body").cloned(),
+        text: request["text"].as_str().map(str::to_owned),
         answer: Answer::Whole {
             status: answer["status"].as_u64().and_then(|status| u16::try_from(status).ok()).unwrap_or(200),
             headers: pairs(&answer["headers"]),

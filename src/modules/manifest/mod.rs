@@ -1,5 +1,7 @@
 //! A module: one service's tools, read from its file and checked once.
 
+mod auth;
+mod paging;
 mod params;
 mod raw;
 mod read;
@@ -13,8 +15,9 @@ use super::hooks::{Handler, Hooks, ParamHook};
 use super::output::Output;
 use super::request::{Place, Template};
 use super::schema::{self, Schema};
-use crate::broker::Scheme;
 use crate::upstream::HeaderMap;
+
+pub use auth::{Auth, Variable, Way};
 
 /// Most characters of a published tool name.
 pub const MAX_TOOL_NAME: usize = 60;
@@ -31,7 +34,9 @@ pub struct Module {
     /// Where the service is, without a slash at the end.
     pub base_url: String,
     /// The environment variable that gives another address.
-    pub base_url_env: Option<String>,
+    pub base_url_env: Option<Variable>,
+    /// Whether the service has no address until somebody gives it one: `base_url` is an example then.
+    pub base_url_required: bool,
     /// The version of the service's API that the tools were written for.
     pub api_version: Option<String>,
     /// How the service knows its callers; none where it asks nobody.
@@ -42,17 +47,6 @@ pub struct Module {
     pub versions_path: Option<String>,
     /// The tools, in the file's order.
     pub tools: Vec<Tool>,
-}
-
-/// How a service knows its callers.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Auth {
-    /// The authentication scheme.
-    pub scheme: Scheme,
-    /// The environment variables of local mode: the token, or user and password.
-    pub env: Vec<String>,
-    /// Whether the service answers without a credential too.
-    pub optional: bool,
 }
 
 /// Something that a model can have done.

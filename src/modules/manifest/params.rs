@@ -5,7 +5,8 @@ use serde_json::{Map, Number, Value, json};
 use super::raw::{self, In, Type};
 use super::read::Reader;
 use super::{Param, Presence};
-use crate::modules::request::{Body, Place};
+use crate::modules::pagination::{Limit, PagePlace, Pages};
+use crate::modules::request::{Body, Place, Template};
 use crate::modules::schema::{Kind, Range, Schema};
 
 /// One param; none when something is wrong with it.
@@ -77,12 +78,17 @@ pub fn read(reader: &mut Reader<'_>, tool: &str, name: &str, value: &Value) -> O
     let place = match at {
         In::Path => Place::Path { name: upstream_name, slashes, may_be_empty: slashes && presence == Presence::Default(json!("")) },
         In::Query => Place::Query { name: upstream_name, join },
-        In::Body => Place::Body(upstream_name.split('.').map(str::to_owned).collect()),
+        In::Body => body_place(&upstream_name),
         In::Variable => Place::Variable(upstream_name),
         In::Local => Place::Local,
     };
     let param = Param { name: name.to_owned(), place, schema: schema?, presence, hook };
     (reader.findings() == before).then_some(param)
+}
+
+/// The place in a body that a dotted name means.
+fn body_place(name: &str) -> Place {
+    Place::Body(name.split('.').map(str::to_owned).collect())
 }
 
 /// A schema, or none with the findings that say why.
@@ -135,23 +141,12 @@ fn object(reader: &mut Reader<'_>, place: &str, properties: Map<String, Value>, 
 /// What the engine itself adds to a tool's params.
 #[derive(Debug, Clone, Default)]
 pub struct Own {
-    /// The paging of a paged list.
-    pub paging: Option<Paging>,
+    /// The pages of a paged list.
+    pub pages: Option<Pages>,
     /// The names of a list's fields.
     pub fields: Vec<String>,
     /// Whether the output is a text.
     pub text: bool,
-}
-
-/// How many items a page may have, and how the upstream is told.
-#[derive(Debug, Clone)]
-pub struct Paging {
-    /// The upstream's name for the limit.
-    pub limit_as: String,
-    /// Most items of a page.
-    pub max_limit: u32,
-    /// Items of a page when the caller does not say.
-    pub default_limit: Option<u32>,
 }
 
 impl Own {
@@ -161,14 +156,23 @@ impl Own {
             |name: &str, schema| Param { name: name.to_owned(), place: Place::Local, schema, presence: Presence::Optional, hook: None };
         let at_least_one = |maximum: Option<u32>| Kind::Integer(Range { minimum: Some(1.into()), maximum: maximum.map(Number::from) });
         let mut params = Vec::new();
-        if let Some(Paging { limit_as, max_limit, default_limit }) = self.paging {
-            let limit = Schema::new(at_least_one(Some(max_limit)), "Most items in the page.");
-            params.push(Param {
-                place: Place::Query { name: limit_as, join: None },
-                presence: default_limit.map_or(Presence::Optional, |limit| Presence::Default(limit.into())),
-                ..local("limit", limit)
-            });
-            params.push(local("cursor", Schema::new(Kind::String, "next_cursor of the page before.")));
+        if let Some(Pages { next, limit, place }) = self.pages {
+            let at = |name: &str| match place {
+                PagePlace::Query => Place::Query { name: name.to_owned(), join: None },
+                PagePlace::Body => body_place(name),
+            };
+            if let Some(Limit { name, max, default }) = limit {
+                let schema = Schema::new(at_least_one(max), "Most items in the page.");
+                let presence = default.map_or(Presence::Optional, |limit| Presence::Default(limit.into()));
+                params.push(Param { place: at(&name), presence, ..local("limit", schema) });
+            }
+            let description = match next.name() {
+                None => "next_cursor of the page before.",
+                // Such a position means something only beside what else was asked for.
+                Some(_) => "next_cursor of the page before; other arguments unchanged.",
+            };
+            let place = next.name().map_or(Place::Local, at);
+            params.push(Param { place, ..local("cursor", Schema::new(Kind::String, description)) });
         }
         if !self.fields.is_empty() {
             let choices = self.fields.into_iter().map(Value::from).collect();
@@ -183,13 +187,20 @@ impl Own {
     }
 }
 
-/// Checks each param's place against the rest of the request.
-pub fn check_places(reader: &mut Reader<'_>, tool: &str, params: &[Param], body: &Body) {
+/// Checks each param's place, the engine's own last, against the rest of the request.
+pub fn check_places(reader: &mut Reader<'_>, tool: &str, params: &[Param], own: &[Param], template: &Template) {
+    let body = &template.body;
     let mut taken: Vec<Vec<String>> = match body {
         Body::Json(fixed) => fixed.keys().map(|name| vec![name.clone()]).collect(),
         Body::None | Body::Graphql(_) => Vec::new(),
     };
-    for param in params {
+    let mut queries: Vec<&str> = template.query.iter().map(|(name, _)| name.as_str()).collect();
+    queries.extend(params.iter().filter_map(|param| query_name(&param.place)));
+    for param in own.iter().filter(|param| query_name(&param.place).is_some_and(|name| queries.contains(&name))) {
+        let place = format!("{tool}, param {}", param.name);
+        reader.add(&place, "another param or the fixed query has the pagination's name for it");
+    }
+    for param in params.iter().chain(own) {
         let place = format!("{tool}, param {}", param.name);
         match (&param.place, body) {
             (Place::Body(_), Body::Graphql(_)) => {
@@ -210,6 +221,10 @@ pub fn check_places(reader: &mut Reader<'_>, tool: &str, params: &[Param], body:
             _ => {}
         }
     }
+}
+
+fn query_name(place: &Place) -> Option<&str> {
+    if let Place::Query { name, .. } = place { Some(name) } else { None }
 }
 
 fn has_variable(document: &str, name: &str) -> bool {

@@ -17,11 +17,13 @@ pub struct Module {
     pub description: String,
     pub base_url: String,
     pub base_url_env: Option<String>,
+    #[serde(default)]
+    pub base_url_required: bool,
     pub api_version: Option<String>,
-    pub auth: Option<Auth>,
+    pub auth: Option<Value>,
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
-    pub pagination: Option<Pagination>,
+    pub pagination: Option<Value>,
     pub versions: Option<Versions>,
     pub tools: Vec<Value>,
 }
@@ -43,9 +45,27 @@ pub enum AuthKind {
 }
 
 #[derive(Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Pagination {
-    LinkHeader { limit_as: String, max_limit: u32, default_limit: Option<u32> },
+#[serde(deny_unknown_fields)]
+pub struct Pagination {
+    pub kind: PaginationKind,
+    pub link: Option<String>,
+    pub token: Option<String>,
+    pub token_as: Option<String>,
+    pub start_as: Option<String>,
+    pub total: Option<String>,
+    pub last: Option<String>,
+    pub limit_as: Option<String>,
+    pub max_limit: Option<u32>,
+    pub default_limit: Option<u32>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PaginationKind {
+    LinkHeader,
+    NextLink,
+    Token,
+    Offset,
 }
 
 #[derive(Deserialize)]
@@ -83,6 +103,7 @@ pub struct Request {
     pub method: Method,
     pub path: String,
     pub page_in: Option<PageIn>,
+    pub pagination: Option<Value>,
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
     #[serde(default)]
@@ -95,6 +116,7 @@ pub struct Request {
 #[serde(rename_all = "snake_case")]
 pub enum PageIn {
     Query,
+    Body,
 }
 
 #[derive(Deserialize)]
@@ -172,6 +194,7 @@ pub struct Output {
     pub fields: Option<Map<String, Value>>,
     pub summary: Option<Map<String, Value>>,
     pub text: Option<String>,
+    pub document: Option<String>,
     pub hook: Option<String>,
     pub done: Option<String>,
 }

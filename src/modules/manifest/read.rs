@@ -6,11 +6,12 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use ureq::http::Uri;
 
-use super::params::{self, Own, Paging};
-use super::raw::{self, AuthKind};
-use super::work;
-use super::{Annotations, Auth, Finding, MAX_TOOL_NAME, Module, Param, Tool, Work};
-use crate::broker::Scheme;
+use super::auth;
+use super::paging;
+use super::params::{self, Own};
+use super::raw;
+use super::work::{self, Common};
+use super::{Annotations, Finding, MAX_TOOL_NAME, Module, Param, Tool, Work};
 use crate::modules::hooks::{FieldHook, Hooks, ParamHook};
 use crate::modules::output::Output;
 use crate::modules::request::Template;
@@ -94,8 +95,12 @@ impl Reader<'_> {
             self.add("base_url", "must be an http or https URL with a host, without query and slash at the end");
         }
         let headers = self.headers("headers", &HeaderMap::new(), &raw.headers);
-        let auth = raw.auth.map(|auth| self.auth(auth));
-        let paging = raw.pagination.map(|pagination| self.paging(pagination));
+        let auth = raw.auth.and_then(|auth| auth::read(self, auth));
+        let base_url_env = raw.base_url_env.and_then(|text| auth::variable(self, "base_url_env", &text));
+        if raw.base_url_required && base_url_env.is_none() {
+            self.add("base_url_required", "needs `base_url_env`, the variable to set");
+        }
+        let pages = raw.pagination.and_then(|pagination| paging::read(self, "pagination", pagination));
         let versions_path = raw.versions.map(|versions| versions.path);
         if versions_path.as_ref().is_some_and(|path| !path.starts_with('/')) {
             self.add("versions", "`path` must start with `/`");
@@ -103,13 +108,14 @@ impl Reader<'_> {
         if raw.tools.is_empty() {
             self.add("tools", "there are none");
         }
+        let common = Common { headers: &headers, pages: pages.as_ref() };
         let mut tools: Vec<Tool> = Vec::new();
         for (at, value) in raw.tools.into_iter().enumerate() {
             let place = match value["name"].as_str() {
                 Some(name) => format!("tool {name}"),
                 None => format!("tool {}", at + 1),
             };
-            if let Some(tool) = self.tool(&place, &raw.module, &headers, paging.as_ref(), value) {
+            if let Some(tool) = self.tool(&place, &raw.module, common, value) {
                 if tools.iter().any(|other| other.name == tool.name) {
                     self.add(&place, "another tool has the same name");
                 }
@@ -122,32 +128,14 @@ impl Reader<'_> {
             title: raw.title,
             description: raw.description,
             base_url: raw.base_url,
-            base_url_env: raw.base_url_env,
+            base_url_env,
+            base_url_required: raw.base_url_required,
             api_version: raw.api_version,
             auth,
             headers,
             versions_path,
             tools,
         }
-    }
-
-    fn auth(&mut self, raw: raw::Auth) -> Auth {
-        let (scheme, names, what) = match raw.kind {
-            AuthKind::Bearer => (Scheme::Bearer, 1, "bearer needs one variable, the token"),
-            AuthKind::Basic => (Scheme::Basic, 2, "basic needs two variables, user and password"),
-        };
-        if raw.env.len() != names || raw.env.iter().any(String::is_empty) {
-            self.add("auth", format!("`env`: {what}"));
-        }
-        Auth { scheme, env: raw.env, optional: raw.optional }
-    }
-
-    fn paging(&mut self, raw: raw::Pagination) -> Paging {
-        let raw::Pagination::LinkHeader { limit_as, max_limit, default_limit } = raw;
-        if limit_as.is_empty() || max_limit == 0 || default_limit.is_some_and(|limit| limit == 0 || limit > max_limit) {
-            self.add("pagination", "`limit_as` must be a name, and 1 ≤ `default_limit` ≤ `max_limit`");
-        }
-        Paging { limit_as, max_limit, default_limit }
     }
 
     /// The headers `under` with those of the file over them.
@@ -165,7 +153,7 @@ impl Reader<'_> {
         headers
     }
 
-    fn tool(&mut self, place: &str, module: &str, headers: &HeaderMap, paging: Option<&Paging>, value: Value) -> Option<Tool> {
+    fn tool(&mut self, place: &str, module: &str, common: Common<'_>, value: Value) -> Option<Tool> {
         let raw: raw::Tool = self.part(place, value)?;
         let published_name = format!("{module}_{}", raw.name);
         if !is_snake_case(&raw.name) {
@@ -187,20 +175,22 @@ impl Reader<'_> {
                 for (name, _) in raw.params.iter().filter(|(_, param)| param["in"].as_str().is_some_and(|at| at != "local")) {
                     self.add(&format!("{place}, param {name}"), "a handler's params must be `in: local`");
                 }
-                (self.hook(place, "handler", self.hooks.handlers, &handler).map(Work::Handler), Own::default())
+                (self.hook(place, "handler", self.hooks.handlers, &handler).map(Work::Handler), Vec::new())
             }
             (None, Some(request), Some(output)) => {
-                let template = work::template(self, place, headers, request, &raw.params, &params);
+                let template = work::template(self, place, common, request, &raw.params, &params);
                 let output = work::output(self, place, output);
-                let own = self.own(place, paging, template.as_ref(), output.as_ref());
+                let own = self.own(place, template.as_ref(), output.as_ref()).params();
+                if let Some(template) = &template {
+                    params::check_places(self, place, &params, &own, template);
+                }
                 (template.zip(output).map(|(template, output)| Work::Request(Box::new(template), output)), own)
             }
             _ => {
                 self.add(place, "needs either `request` and `output`, or `handler`");
-                (None, Own::default())
+                (None, Vec::new())
             }
         };
-        let own = own.params();
         for own in own.iter().filter(|own| raw.params.contains_key(&own.name)) {
             self.add(&format!("{place}, param {}", own.name), "this name is the engine's own here: choose another");
         }
@@ -227,19 +217,16 @@ impl Reader<'_> {
     }
 
     /// What the engine adds to a tool's params.
-    fn own(&mut self, place: &str, paging: Option<&Paging>, template: Option<&Template>, output: Option<&Output>) -> Own {
-        let paged = template.is_some_and(|template| template.paged);
-        if paged && paging.is_none() {
-            self.add(place, "`page_in` needs the module's `pagination`");
-        }
-        if paged && output.is_some_and(|output| !matches!(output, Output::List { .. })) {
+    fn own(&mut self, place: &str, template: Option<&Template>, output: Option<&Output>) -> Own {
+        let pages = template.and_then(|template| template.pages.clone());
+        if pages.is_some() && output.is_some_and(|output| !matches!(output, Output::List { .. })) {
             self.add(place, "`page_in` needs an output with `items`");
         }
         let fields = match output {
             Some(Output::List { fields, .. }) => fields.iter().map(|field| field.name.clone()).collect(),
             _ => Vec::new(),
         };
-        Own { paging: paging.filter(|_| paged).cloned(), fields, text: matches!(output, Some(Output::Text { .. })) }
+        Own { pages, fields, text: matches!(output, Some(Output::Text { .. })) }
     }
 
     fn uncited_hooks(&mut self) {

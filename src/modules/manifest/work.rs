@@ -4,12 +4,22 @@ use serde_json::{Map, Value};
 
 use super::raw;
 use super::read::Reader;
-use super::{Param, params};
+use super::{Param, paging};
 use crate::modules::hooks::json_headers;
 use crate::modules::output::Output;
+use crate::modules::pagination::{PagePlace, Pages};
 use crate::modules::projection::{Field, Path};
 use crate::modules::request::{Body, Piece, Place, Template};
 use crate::upstream::{HeaderMap, Method};
+
+/// What the requests of a module have in common.
+#[derive(Clone, Copy)]
+pub struct Common<'a> {
+    /// The headers.
+    pub headers: &'a HeaderMap,
+    /// How lists come in pages.
+    pub pages: Option<&'a Pages>,
+}
 
 /// A tool's request; none when its shape is wrong.
 ///
@@ -17,7 +27,7 @@ use crate::upstream::{HeaderMap, Method};
 pub fn template(
     reader: &mut Reader<'_>,
     tool: &str,
-    headers: &HeaderMap,
+    module: Common<'_>,
     value: Value,
     written: &Map<String, Value>,
     params: &[Param],
@@ -33,6 +43,8 @@ pub fn template(
             _ => reader.add(&place, format!("query `{name}` must be a string, a number or a boolean")),
         }
     }
+    let pages = paging::of_request(reader, &place, module.pages, raw.pagination, raw.page_in);
+    let pages_in = |at| pages.as_ref().is_some_and(|pages| pages.place == at);
     let has_body_params = params.iter().any(|param| matches!(param.place, Place::Body(_)));
     let body = match (raw.graphql, raw.body) {
         (Some(_), Some(_)) => {
@@ -41,7 +53,7 @@ pub fn template(
         }
         (Some(document), None) => Body::Graphql(document),
         (None, Some(fixed)) => Body::Json(fixed),
-        (None, None) if has_body_params => Body::Json(Map::new()),
+        (None, None) if has_body_params || pages_in(PagePlace::Body) => Body::Json(Map::new()),
         (None, None) => Body::None,
     };
     match (&body, raw.method) {
@@ -51,14 +63,12 @@ pub fn template(
         }
         _ => {}
     }
-    let paged = raw.page_in.is_some();
-    if paged && raw.method != Method::Get {
+    if pages_in(PagePlace::Query) && raw.method != Method::Get {
         reader.add(&place, "`page_in: query` needs a GET");
     }
-    params::check_places(reader, tool, params, &body);
-    let headers = reader.headers(&place, headers, &raw.headers);
+    let headers = reader.headers(&place, module.headers, &raw.headers);
     let headers = if matches!(body, Body::None) { headers } else { json_headers(&headers) };
-    Some(Template { method: raw.method, path, headers, query, body, paged })
+    Some(Template { method: raw.method, path, headers, query, body, pages })
 }
 
 /// The pieces of a path, each of whose placeholders is a param and the other way round.
@@ -101,27 +111,60 @@ pub fn output(reader: &mut Reader<'_>, tool: &str, value: Value) -> Option<Outpu
     let place = format!("{tool}, output");
     let raw: raw::Output = reader.part(&place, value)?;
     match raw {
-        raw::Output { items: Some(items), fields: Some(named), summary, item: None, text: None, hook: None, done: None } => {
-            Some(Output::List {
-                items: list_path(reader, &place, &items)?,
-                fields: fields(reader, &place, named),
-                summary: fields(reader, &place, summary.unwrap_or_default()),
-            })
-        }
-        raw::Output { item, fields: Some(named), items: None, summary: None, text: None, hook: None, done: None } => {
+        raw::Output {
+            items: Some(items),
+            fields: Some(named),
+            summary,
+            item: None,
+            text: None,
+            document: None,
+            hook: None,
+            done: None,
+        } => Some(Output::List {
+            items: list_path(reader, &place, &items)?,
+            fields: fields(reader, &place, named),
+            summary: fields(reader, &place, summary.unwrap_or_default()),
+        }),
+        raw::Output { item, fields: Some(named), items: None, summary: None, text: None, document: None, hook: None, done: None } => {
+            no_document(reader, &place, &named);
             Some(Output::Record { item: list_path(reader, &place, &item.unwrap_or_default())?, fields: fields(reader, &place, named) })
         }
-        raw::Output { text: Some(text), hook, items: None, item: None, fields: None, summary: None, done: None } => {
+        raw::Output { text: Some(text), hook, items: None, item: None, fields: None, summary: None, document: None, done: None } => {
             let hook = hook.and_then(|hook| reader.field_hook(&place, &hook));
             Some(Output::Text { text: any_path(reader, &place, &text)?, hook })
         }
-        raw::Output { done: Some(done), items: None, item: None, fields: None, summary: None, text: None, hook: None } => {
+        raw::Output {
+            document: Some(document),
+            hook,
+            fields: Some(named),
+            items: None,
+            item: None,
+            summary: None,
+            text: None,
+            done: None,
+        } => {
+            no_document(reader, &place, &named);
+            let hook = hook.and_then(|hook| reader.field_hook(&place, &hook));
+            Some(Output::Document { document: any_path(reader, &place, &document)?, hook, fields: fields(reader, &place, named) })
+        }
+        raw::Output { done: Some(done), items: None, item: None, fields: None, summary: None, text: None, document: None, hook: None } => {
             Some(Output::Done(done))
         }
         _ => {
-            reader.add(&place, "must be one of: `items` and `fields` (and `summary`); `fields` (and `item`); `text` (and `hook`); `done`");
+            reader.add(
+                &place,
+                "must be one of: `items` and `fields` (and `summary`); `fields` (and `item`); `text` (and `hook`); \
+                 `document` and `fields` (and `hook`); `done`",
+            );
             None
         }
+    }
+}
+
+/// A result with a member of this name is shown as a document.
+fn no_document(reader: &mut Reader<'_>, place: &str, fields: &Map<String, Value>) {
+    if fields.contains_key("document") {
+        reader.add(&format!("{place}, field document"), "this name is the text's own: choose another, or use the output `document`");
     }
 }
 

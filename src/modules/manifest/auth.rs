@@ -1,0 +1,106 @@
+//! How a service knows its callers, and the environment variables that local mode takes the credential from.
+
+use std::fmt;
+
+use serde_json::Value;
+
+use super::raw::{self, AuthKind};
+use super::read::Reader;
+use crate::broker::Scheme;
+
+/// How a service knows its callers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Auth {
+    /// The kinds of credential that it takes; the first whose variables are all set is used. There is at least one.
+    pub ways: Vec<Way>,
+    /// Whether the service answers without a credential too.
+    pub optional: bool,
+}
+
+/// One kind of credential.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Way {
+    /// The authentication scheme.
+    pub scheme: Scheme,
+    /// The environment variables of local mode: the token, or user and password.
+    pub env: Vec<Variable>,
+}
+
+/// An environment variable, or those that stand in for it: the first that is set counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Variable(Vec<String>);
+
+impl Variable {
+    /// The names, the one to recommend first.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+
+    /// The name to recommend.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.0[0]
+    }
+}
+
+/// What to set: `JIRA_EMAIL and JIRA_API_TOKEN`.
+impl fmt::Display for Way {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.env.iter().map(Variable::name).collect();
+        formatter.write_str(&names.join(" and "))
+    }
+}
+
+/// What to set: `either JIRA_EMAIL and JIRA_API_TOKEN, or JIRA_TOKEN`.
+impl fmt::Display for Auth {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.ways.as_slice() {
+            [way] => way.fmt(formatter),
+            ways => write!(formatter, "either {}", ways.iter().map(Way::to_string).collect::<Vec<_>>().join(", or ")),
+        }
+    }
+}
+
+/// A module's `auth`, one object or a list of alternatives; none when its shape is wrong.
+pub fn read(reader: &mut Reader<'_>, value: Value) -> Option<Auth> {
+    let alternatives = match value {
+        Value::Array(alternatives) => alternatives,
+        one => vec![one],
+    };
+    if alternatives.is_empty() {
+        reader.add("auth", "there is no alternative in the list: leave `auth` out where the service asks nobody");
+    }
+    let raw: Vec<raw::Auth> = alternatives.into_iter().filter_map(|value| reader.part("auth", value)).collect();
+    let optional = raw.iter().any(|auth| auth.optional);
+    let ways: Vec<Way> = raw.into_iter().filter_map(|auth| way(reader, &auth)).collect();
+    (!ways.is_empty()).then_some(Auth { ways, optional })
+}
+
+fn way(reader: &mut Reader<'_>, raw: &raw::Auth) -> Option<Way> {
+    let (scheme, count, what) = match raw.kind {
+        AuthKind::Bearer => (Scheme::Bearer, 1, "bearer needs one variable, the token"),
+        AuthKind::Basic => (Scheme::Basic, 2, "basic needs two variables, user and password"),
+    };
+    if raw.env.len() != count {
+        reader.add("auth", format!("`env`: {what}"));
+        return None;
+    }
+    let env = raw.env.iter().map(|text| variable(reader, "auth", text)).collect::<Option<_>>()?;
+    Some(Way { scheme, env })
+}
+
+/// A variable with those that stand in for it, as written: `CONFLUENCE_EMAIL|JIRA_EMAIL`.
+pub fn variable(reader: &mut Reader<'_>, place: &str, text: &str) -> Option<Variable> {
+    let names: Vec<String> = text.split('|').map(str::to_owned).collect();
+    let is_name = |name: &String| {
+        name.starts_with(|c: char| c.is_ascii_uppercase())
+            && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
+            // Two of them begin the name of an account.
+            && !name.contains("__")
+    };
+    if names.iter().all(is_name) {
+        return Some(Variable(names));
+    }
+    reader.add(place, format!("`{text}` names no variable: capitals, digits and single `_`; `|` before one that stands in for it"));
+    None
+}
