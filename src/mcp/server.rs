@@ -16,8 +16,8 @@ use super::subscriptions::{Filter, Hub};
 use super::version::Version;
 use crate::error::{Code, Error};
 
-/// How many entries of a list one page holds.
-const PAGE: usize = 200;
+/// How many entries of a list one page holds: many, because some clients show the first page and no other.
+const PAGE: usize = 1_000;
 
 /// How long a client may keep a list (2026-07-28, "Caching"): as long as permissions are cached, and changes are told besides.
 const LIST_TTL: Duration = Duration::from_secs(60);
@@ -375,4 +375,45 @@ fn completion(request: &Request) -> Result<Completion, Error> {
     let argument = request.object("argument")?;
     let known = request.object("context")?.get("arguments").and_then(Value::as_object).cloned().unwrap_or_default();
     Ok(Completion { reference, argument: text(&argument, "argument", "name")?, value: text(&argument, "argument", "value")?, known })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::Caller;
+    use crate::mcp::context::{ClientCapabilities, View};
+
+    #[test]
+    fn a_long_list_comes_in_pages_that_go_on_where_the_last_one_ended() {
+        let context = Context {
+            version: Version::V2026_07_28,
+            capabilities: ClientCapabilities::default(),
+            client: None,
+            caller: Caller::local(),
+            view: View::default(),
+            log_level: None,
+        };
+        let mut items: Vec<_> = (0..=2 * PAGE).map(|number| Arc::new(Item::new(&json!({"name": format!("t{number}")})))).collect();
+        let mut seen = 0;
+        let mut params = Object::new();
+        loop {
+            let request = Request { id: Id::from(1), method: "tools/list".to_owned(), params: params.clone() };
+            let Ok(Outcome::Complete(members)) = page(&context, &request, "tools", &items) else { panic!("a page") };
+            let answer: Value = serde_json::from_str(&members.into_object()).unwrap();
+            assert_eq!(answer["tools"][0]["name"], format!("t{seen}"));
+            seen += answer["tools"].as_array().unwrap().len();
+            // What goes meanwhile, elsewhere in the list, moves nothing.
+            items.pop();
+            match answer.get("nextCursor") {
+                Some(cursor) => params.insert("cursor".to_owned(), cursor.clone()),
+                None => break,
+            };
+        }
+        assert_eq!(seen, 2 * PAGE);
+        let request =
+            Request { id: Id::from(1), method: "tools/list".to_owned(), params: Object::from_iter([("cursor".to_owned(), json!("gone"))]) };
+        assert!(
+            matches!(page(&context, &request, "tools", &items), Err(Interruption::Failed(error)) if error.code() == Code::InvalidParams)
+        );
+    }
 }

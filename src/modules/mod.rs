@@ -12,8 +12,14 @@ pub mod registry;
 pub mod request;
 pub mod schema;
 
+#[path = "confluence/hooks.rs"]
+mod confluence;
 #[path = "github/hooks.rs"]
 mod github;
+#[path = "jira/hooks.rs"]
+mod jira;
+#[path = "notion/hooks.rs"]
+mod notion;
 
 pub(crate) use arguments::nearest;
 pub use call::{Invocation, invoke};

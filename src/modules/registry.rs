@@ -3,12 +3,17 @@
 use std::fs;
 use std::path::Path;
 
-use super::github;
 use super::hooks::Hooks;
 use super::manifest::{Finding, Module, Tool};
+use super::{confluence, github, jira, notion};
 
 /// Every module that is built in: its file's name in findings, its file, and its hooks.
-const BUILT_IN: &[(&str, &str, &Hooks)] = &[("github/module.json", include_str!("github/module.json"), &github::HOOKS)];
+const BUILT_IN: &[(&str, &str, &Hooks)] = &[
+    ("github/module.json", include_str!("github/module.json"), &github::HOOKS),
+    ("notion/module.json", include_str!("notion/module.json"), &notion::HOOKS),
+    ("jira/module.json", include_str!("jira/module.json"), &jira::HOOKS),
+    ("confluence/module.json", include_str!("confluence/module.json"), &confluence::HOOKS),
+];
 
 /// The modules that a server offers.
 #[derive(Debug, Clone, Default)]

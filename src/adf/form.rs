@@ -1,0 +1,178 @@
+//! Which nodes and marks Markdown can say, and how the others are shown.
+
+use serde_json::{Map, Value};
+
+/// How a block is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// As Markdown of its own.
+    Said,
+    /// As a pair of placeholders around its content.
+    Container,
+    /// As one placeholder.
+    Leaf,
+}
+
+/// The type of a node or mark; empty when it has none.
+pub(super) fn kind(node: &Value) -> &str {
+    node["type"].as_str().unwrap_or_default()
+}
+
+/// The content of a node; nothing when it has none.
+pub(super) fn content(node: &Value) -> &[Value] {
+    node["content"].as_array().map_or(&[], Vec::as_slice)
+}
+
+/// The marks of a node; nothing when it has none.
+pub(super) fn marks(node: &Value) -> &[Value] {
+    node["marks"].as_array().map_or(&[], Vec::as_slice)
+}
+
+/// The node without its content.
+pub(super) fn shell(node: &Map<String, Value>) -> Map<String, Value> {
+    node.iter().filter(|(key, _)| *key != "content").map(|(key, value)| (key.clone(), value.clone())).collect()
+}
+
+/// How a block is shown, by its own shape; the writer falls back on a leaf where that does not read back.
+pub(super) fn form(node: &Value) -> Form {
+    let children = content(node);
+    let said = is_well_formed(node)
+        && match kind(node) {
+            "paragraph" => is_inline(node),
+            "heading" => is_inline(node) && matches!(node["attrs"]["level"].as_u64(), Some(1..=6)),
+            "bulletList" => are_items(children),
+            "orderedList" => are_items(children) && order(node).is_some(),
+            "taskList" => are_tasks(children),
+            "codeBlock" => children.iter().all(is_plain_text) && matches!(node["attrs"]["language"], Value::Null | Value::String(_)),
+            "blockquote" => !children.is_empty(),
+            "rule" => node.get("content").is_none(),
+            "table" => is_grid(children),
+            _ => false,
+        };
+    match kind(node) {
+        _ if said => Form::Said,
+        // Media have no text to edit; with a caption, which has, they are a container.
+        "codeBlock" => Form::Leaf,
+        _ if !is_well_formed(node) || children.iter().all(|child| kind(child) == "media") => Form::Leaf,
+        _ => Form::Container,
+    }
+}
+
+/// Whether the content of a node is inline: text and what stands in a line of text.
+pub(super) fn is_inline(node: &Value) -> bool {
+    match kind(node) {
+        "paragraph" | "heading" | "taskItem" | "decisionItem" | "caption" => true,
+        _ => content(node).first().is_some_and(|child| {
+            matches!(
+                kind(child),
+                "text"
+                    | "hardBreak"
+                    | "mention"
+                    | "emoji"
+                    | "date"
+                    | "status"
+                    | "inlineCard"
+                    | "inlineExtension"
+                    | "mediaInline"
+                    | "placeholder"
+            )
+        }),
+    }
+}
+
+/// The number of an ordered list's first item, if Markdown can say it (`CommonMark` has at most nine digits).
+pub(super) fn order(list: &Value) -> Option<u64> {
+    match &list["attrs"]["order"] {
+        Value::Null => Some(1),
+        order => order.as_u64().filter(|order| *order <= 999_999_999),
+    }
+}
+
+/// Whether a node is text whose marks are a list of marks, and nothing unheard-of besides.
+pub(super) fn is_text(node: &Value) -> bool {
+    let known = |map: &Map<String, Value>| map.keys().all(|key| matches!(key.as_str(), "type" | "text" | "marks"));
+    kind(node) == "text"
+        && node["text"].is_string()
+        && node.as_object().is_some_and(known)
+        && node.get("marks").is_none_or(|marks| marks.as_array().is_some_and(|marks| marks.iter().all(|mark| !kind(mark).is_empty())))
+}
+
+/// Whether a node is a card for nothing but an address that fits between angle brackets (`CommonMark` 6.5).
+pub(super) fn is_card(node: &Value) -> bool {
+    let fits = |url: &str| {
+        let scheme = ["https://", "http://"].into_iter().any(|scheme| url.starts_with(scheme));
+        scheme && !url.contains(|letter: char| letter.is_whitespace() || letter.is_control() || matches!(letter, '<' | '>'))
+    };
+    kind(node) == "inlineCard"
+        && node["attrs"]["url"].as_str().is_some_and(fits)
+        && node["attrs"].get("data").is_none()
+        && marks(node).is_empty()
+}
+
+/// The mark as Markdown says it, without the attributes that it has no place for; none if it cannot say it at all.
+pub(super) fn said_mark(mark: &Value) -> Option<Value> {
+    let attributes = mark.get("attrs");
+    match kind(mark) {
+        "strong" | "em" | "strike" | "code" => attributes.is_none().then(|| serde_json::json!({"type": kind(mark)})),
+        "link" => link(attributes?["href"].as_str()?, attributes?["title"].as_str()),
+        _ => None,
+    }
+}
+
+/// The link mark for an address; none for an empty one, which ADF does not know.
+pub(super) fn link(href: &str, title: Option<&str>) -> Option<Value> {
+    let attributes = match title.filter(|title| !title.is_empty()) {
+        Some(title) => serde_json::json!({"href": href, "title": title}),
+        None => serde_json::json!({"href": href}),
+    };
+    (!href.is_empty()).then(|| serde_json::json!({"type": "link", "attrs": attributes}))
+}
+
+/// The one paragraph of a cell that Markdown can say, or none.
+pub(super) fn cell_paragraph(cell: &Value) -> Option<&Value> {
+    match content(cell) {
+        [paragraph] if kind(paragraph) == "paragraph" && form(paragraph) == Form::Said => Some(paragraph),
+        _ => None,
+    }
+}
+
+fn is_well_formed(node: &Value) -> bool {
+    !kind(node).is_empty()
+        && node.get("content").is_none_or(|content| content.as_array().is_some_and(|nodes| nodes.iter().all(|node| !kind(node).is_empty())))
+}
+
+fn is_plain_text(node: &Value) -> bool {
+    is_text(node) && marks(node).is_empty()
+}
+
+fn are_items(children: &[Value]) -> bool {
+    !children.is_empty() && children.iter().all(|child| kind(child) == "listItem" && is_well_formed(child))
+}
+
+/// Tasks are a flat list in which a list belongs to the task before it.
+fn are_tasks(children: &[Value]) -> bool {
+    children.first().is_some_and(|first| kind(first) == "taskItem")
+        && children.iter().all(|child| match kind(child) {
+            "taskItem" => is_well_formed(child) && matches!(child["attrs"]["state"].as_str(), Some("TODO" | "DONE")),
+            "taskList" => form(child) == Form::Said,
+            _ => false,
+        })
+}
+
+/// Whether every row has as many cells as the first, none spanning others, and every cell is one paragraph.
+fn is_grid(rows: &[Value]) -> bool {
+    let columns = rows.first().map_or(0, |row| content(row).len());
+    columns > 0
+        && rows.iter().all(|row| {
+            let cells = content(row);
+            kind(row) == "tableRow"
+                && cells.len() == columns
+                && cells.iter().all(|cell| {
+                    let spans = |name: &str| !matches!(cell["attrs"][name].as_u64(), None | Some(1));
+                    matches!(kind(cell), "tableCell" | "tableHeader")
+                        && !spans("colspan")
+                        && !spans("rowspan")
+                        && cell_paragraph(cell).is_some()
+                })
+        })
+}

@@ -1,0 +1,75 @@
+//! The label of a placeholder: what a reader should know of the node behind it.
+
+use serde_json::Value;
+
+use super::form::{content, kind};
+
+/// One line without the characters that delimit a placeholder; empty when there is nothing to tell.
+pub(super) fn of(node: &Value) -> String {
+    let attributes = &node["attrs"];
+    let text = match kind(node) {
+        "date" => attributes["timestamp"].as_str().and_then(iso_date).unwrap_or_default(),
+        "media" | "mediaInline" => first(attributes, &["alt", "url", "id"]),
+        "inlineCard" | "blockCard" | "embedCard" => first(attributes, &["url"]),
+        "extension" | "inlineExtension" | "bodiedExtension" => {
+            format!("{} {}", first(attributes, &["extensionKey"]), first(attributes, &["text"]))
+        }
+        // A mark has no content of its own and is told by its attribute.
+        _ => first(attributes, &["text", "shortName", "title", "panelType", "state", "color", "type", "name", "href", "mode", "id"]),
+    };
+    let parts: Vec<String> = std::iter::once(text).chain(std::iter::once(full_text(node))).map(|part| one_line(&part)).collect();
+    parts.join(" ").trim().to_owned()
+}
+
+/// The label of a node whose content is shown by itself.
+pub(super) fn of_shell(node: &Value) -> String {
+    of(&serde_json::json!({"type": node["type"], "attrs": node["attrs"]}))
+}
+
+/// All text below a node, blocks parted by spaces; a node without text gives its label.
+pub(super) fn full_text(node: &Value) -> String {
+    let mut text = node["text"].as_str().unwrap_or_default().to_owned();
+    for child in content(node) {
+        if kind(child) != "text" && content(child).is_empty() {
+            text.push_str(&of(child));
+        } else {
+            if kind(child) != "text" && !text.is_empty() {
+                text.push(' ');
+            }
+            text.push_str(&full_text(child));
+        }
+    }
+    text
+}
+
+fn first(attributes: &Value, names: &[&str]) -> String {
+    names.iter().filter_map(|name| attributes[*name].as_str()).find(|text| !text.is_empty()).unwrap_or_default().to_owned()
+}
+
+fn one_line(text: &str) -> String {
+    let text: String = text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
+    text.replace(['⟦', '⟧'], "").split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The day of a time in milliseconds since 1970, found by counting years and months: dates in documents are near to now.
+fn iso_date(milliseconds: &str) -> Option<String> {
+    let mut days = milliseconds.parse::<u64>().ok()? / 86_400_000;
+    let mut year = 1970;
+    let leap = |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    while days >= 365 + u64::from(leap(year)) {
+        days -= 365 + u64::from(leap(year));
+        year += 1;
+        if year > 9999 {
+            return None;
+        }
+    }
+    let mut month = 1;
+    for length in [31, 28 + u64::from(leap(year)), 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] {
+        if days < length {
+            break;
+        }
+        days -= length;
+        month += 1;
+    }
+    Some(format!("{year:04}-{month:02}-{:02}", days + 1))
+}

@@ -1,0 +1,167 @@
+//! Placeholders in a Markdown text, found before it is parsed, so that no character of theirs is taken for Markdown.
+
+use super::registry::{Entry, Registry};
+
+/// What a placeholder says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Placeholder<'m> {
+    /// An empty paragraph.
+    Empty,
+    /// A node, or the begin of a container or mark; the digits are empty for a mark that Markdown can say.
+    Open { name: &'m str, digits: &'m str },
+    /// The end of a container or mark.
+    Close { name: &'m str },
+    /// A character of the text that would be taken for a [token](Prepared).
+    Character,
+}
+
+/// A Markdown text in which every placeholder is a token: its number between two characters of the private use area, which
+/// Markdown takes for letters.
+#[derive(Debug)]
+pub(super) struct Prepared<'m> {
+    /// What is to be parsed.
+    pub(super) text: String,
+    tokens: Vec<Token<'m>>,
+}
+
+#[derive(Debug)]
+struct Token<'m> {
+    source: &'m str,
+    placeholder: Placeholder<'m>,
+    /// An empty line was put before and after it.
+    padded: bool,
+}
+
+/// Text or a placeholder.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Piece<'t, 'm> {
+    Text(&'t str),
+    Token(Placeholder<'m>),
+}
+
+const BEGIN: char = '\u{E000}';
+const END: char = '\u{E001}';
+
+impl<'m> Prepared<'m> {
+    /// Finds the placeholders. One that is a block and alone on its line gets an empty line on both sides, which Markdown needs
+    /// and writers forget.
+    pub(super) fn of(markdown: &'m str, registry: &Registry<'_>) -> Self {
+        let mut prepared = Self { text: String::with_capacity(markdown.len()), tokens: Vec::new() };
+        for line in markdown.split_inclusive('\n') {
+            let content = line.trim_end();
+            let whole = content.strip_prefix('⟦').and_then(parse).filter(|(_, length)| length + '⟦'.len_utf8() == content.len());
+            match whole {
+                Some((placeholder, _)) if is_block(placeholder, registry) => {
+                    prepared.text.push('\n');
+                    prepared.token(content, placeholder, true);
+                    prepared.text.push('\n');
+                    prepared.text.push_str(&line[content.len()..]);
+                }
+                _ => prepared.line(line),
+            }
+        }
+        prepared
+    }
+
+    /// A text as it was before, for where nothing is a placeholder.
+    pub(super) fn restored(&self, text: &str) -> String {
+        let mut restored = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some((before, token, after)) = self.next(rest) {
+            let padded_before = before.strip_suffix('\n').filter(|_| token.padded);
+            restored.push_str(padded_before.unwrap_or(before));
+            restored.push_str(token.source);
+            rest = after.strip_prefix('\n').filter(|_| token.padded).unwrap_or(after);
+        }
+        restored + rest
+    }
+
+    /// A text in its parts.
+    pub(super) fn pieces<'t>(&self, text: &'t str) -> Vec<Piece<'t, 'm>> {
+        let mut pieces = Vec::new();
+        let mut rest = text;
+        while let Some((before, token, after)) = self.next(rest) {
+            pieces.push(Piece::Text(before));
+            pieces.push(match token.placeholder {
+                // What was written is the character itself, as `restored` has it.
+                Placeholder::Character => Piece::Text(if token.source == "\u{E000}" { "\u{E000}" } else { "\u{E001}" }),
+                placeholder => Piece::Token(placeholder),
+            });
+            rest = after;
+        }
+        pieces.push(Piece::Text(rest));
+        pieces
+    }
+
+    /// The placeholder that a text consists of, apart from white space around it.
+    pub(super) fn only(&self, text: &str) -> Option<Placeholder<'m>> {
+        let (before, token, after) = self.next(text)?;
+        let alone = before.trim().is_empty() && after.trim().is_empty() && token.placeholder != Placeholder::Character;
+        alone.then_some(token.placeholder)
+    }
+
+    fn line(&mut self, line: &'m str) {
+        let mut rest = line;
+        while let Some(at) = rest.find(['⟦', BEGIN, END]) {
+            self.text.push_str(&rest[..at]);
+            rest = &rest[at..];
+            let first = rest.chars().next().map_or(0, char::len_utf8);
+            let found = if rest.starts_with('⟦') { parse(&rest[first..]) } else { Some((Placeholder::Character, 0)) };
+            let length = first + found.map_or(0, |(_, length)| length);
+            match found {
+                Some((placeholder, _)) => self.token(&rest[..length], placeholder, false),
+                None => self.text.push_str(&rest[..length]),
+            }
+            rest = &rest[length..];
+        }
+        self.text.push_str(rest);
+    }
+
+    fn token(&mut self, source: &'m str, placeholder: Placeholder<'m>, padded: bool) {
+        self.text.push(BEGIN);
+        self.text.push_str(&self.tokens.len().to_string());
+        self.text.push(END);
+        self.tokens.push(Token { source, placeholder, padded });
+    }
+
+    fn next<'t>(&self, text: &'t str) -> Option<(&'t str, &Token<'m>, &'t str)> {
+        let (before, rest) = text.split_once(BEGIN)?;
+        let (number, after) = rest.split_once(END)?;
+        Some((before, self.tokens.get(number.parse::<usize>().ok()?)?, after))
+    }
+}
+
+/// The placeholder that a text begins with, after its `⟦`, and the length of what was read.
+fn parse(text: &str) -> Option<(Placeholder<'_>, usize)> {
+    // A line that is full of `⟦` would be searched once for each of them, were it not for the next one that ends the search.
+    let length = text.find(['⟧', '⟦', '\n']).filter(|end| text[*end..].starts_with('⟧'))?;
+    let inside = &text[..length];
+    let is_name =
+        |name: &str| name.starts_with(|first: char| first.is_ascii_alphabetic()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let is_digits = |digits: &str| digits.len() >= 4 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let placeholder = match inside.split_once(' ') {
+        None => match inside.strip_prefix('/') {
+            Some(name) if is_name(name) => Placeholder::Close { name },
+            None if inside == "empty" => Placeholder::Empty,
+            None if matches!(inside, "strong" | "em" | "strike" | "code") => Placeholder::Open { name: inside, digits: "" },
+            _ => return None,
+        },
+        Some((name, rest)) => {
+            let digits = rest.split_once(':').map_or(rest, |(digits, _)| digits);
+            if !is_name(name) || !is_digits(digits) {
+                return None;
+            }
+            Placeholder::Open { name, digits }
+        }
+    };
+    Some((placeholder, length + '⟧'.len_utf8()))
+}
+
+fn is_block(placeholder: Placeholder<'_>, registry: &Registry<'_>) -> bool {
+    match placeholder {
+        Placeholder::Empty => true,
+        Placeholder::Open { name, digits } => matches!(registry.find(name, digits), Ok(Entry::Block(_) | Entry::Container(_))),
+        Placeholder::Close { name } => registry.has_container(name),
+        Placeholder::Character => false,
+    }
+}

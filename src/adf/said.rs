@@ -1,0 +1,141 @@
+//! What Markdown says of a node: two nodes of which it says the same are the same to a reader.
+
+use serde_json::{Value, json};
+
+use super::form::{Form, cell_paragraph, content, form, is_card, is_inline, is_text, kind, marks, order, said_mark, shell};
+
+/// What Markdown says of a block; all of it where a placeholder stands for it.
+pub(super) fn block(node: &Value) -> Value {
+    match form(node) {
+        Form::Leaf => node.clone(),
+        Form::Container => {
+            let children = if is_inline(node) { inline(content(node)) } else { blocks(content(node)) };
+            json!({"shell": node.as_object().map(shell), "content": children})
+        }
+        Form::Said => match kind(node) {
+            "codeBlock" => {
+                let text: String = content(node).iter().filter_map(|child| child["text"].as_str()).collect();
+                json!({"type": "codeBlock", "language": node["attrs"]["language"].as_str().unwrap_or_default(), "text": text})
+            }
+            "heading" => json!({"type": "heading", "level": node["attrs"]["level"], "content": inline(content(node))}),
+            "paragraph" => json!({"type": "paragraph", "content": inline(content(node))}),
+            "orderedList" => json!({"type": "orderedList", "order": order(node), "content": parts(node)}),
+            "blockquote" => json!({"type": "blockquote", "content": blocks(content(node))}),
+            kind => json!({"type": kind, "content": parts(node)}),
+        },
+    }
+}
+
+/// What Markdown says of several blocks.
+pub(super) fn blocks(nodes: &[Value]) -> Vec<Value> {
+    nodes.iter().map(block).collect()
+}
+
+/// What Markdown says of a part of a list or table that it can say: an item, task, row or cell.
+pub(super) fn part(node: &Value) -> Value {
+    match kind(node) {
+        // An item without content and one with an empty paragraph are both an empty line.
+        "listItem" if content(node).is_empty() => json!({"item": [{"type": "paragraph", "content": []}]}),
+        "listItem" => json!({"item": blocks(content(node))}),
+        "taskItem" => json!({"task": node["attrs"]["state"], "content": inline(content(node))}),
+        "tableRow" => json!({"row": parts(node)}),
+        "tableCell" | "tableHeader" => json!({"cell": cell_paragraph(node).map(|paragraph| inline(content(paragraph)))}),
+        _ => block(node),
+    }
+}
+
+/// What Markdown says of inline content, as nodes of ADF: the marks reduced to what it has a place for and in one order, no
+/// emphasis on white space at its edges or on code, and text of the same marks in one node.
+pub(super) fn inline(nodes: &[Value]) -> Vec<Value> {
+    let mut pieces: Vec<Piece> = Vec::new();
+    for node in nodes {
+        if is_text(node) {
+            text_pieces(node, &mut pieces);
+        } else {
+            pieces.push(Piece::Node(match kind(node) {
+                "hardBreak" if marks(node).is_empty() => json!({"type": "hardBreak"}),
+                "inlineCard" if is_card(node) => json!({"type": "inlineCard", "attrs": {"url": node["attrs"]["url"]}}),
+                _ => node.clone(),
+            }));
+        }
+    }
+    for emphasis in EMPHASES {
+        trim_emphasis(emphasis, pieces.iter_mut());
+        trim_emphasis(emphasis, pieces.iter_mut().rev());
+    }
+    let mut said: Vec<Value> = Vec::new();
+    for piece in pieces {
+        match piece {
+            Piece::Node(node) => said.push(node),
+            Piece::Text { text, marks } => push_text(&mut said, text, &marks),
+        }
+    }
+    said
+}
+
+/// Appends text with its marks, to the last node where that has the same.
+pub(super) fn push_text(nodes: &mut Vec<Value>, text: &str, marks: &[Value]) {
+    if text.is_empty() {
+        return;
+    }
+    if let Some(last) = nodes.last_mut()
+        && is_text(last)
+        && self::marks(last) == marks
+        && let Some(Value::String(before)) = last.get_mut("text")
+    {
+        before.push_str(text);
+        return;
+    }
+    nodes.push(if marks.is_empty() {
+        json!({"type": "text", "text": text})
+    } else {
+        json!({"type": "text", "text": text, "marks": marks})
+    });
+}
+
+/// The marks that show nothing on white space, and that ADF does not allow on code.
+pub(super) const EMPHASES: [&str; 3] = ["strong", "em", "strike"];
+
+fn parts(node: &Value) -> Vec<Value> {
+    content(node).iter().map(part).collect()
+}
+
+enum Piece<'a> {
+    Text { text: &'a str, marks: Vec<Value> },
+    Node(Value),
+}
+
+/// The text in up to three pieces, so that the white space at its edges can have other marks than the rest.
+fn text_pieces<'a>(node: &'a Value, pieces: &mut Vec<Piece<'a>>) {
+    let text = node["text"].as_str().unwrap_or_default();
+    let mut marks: Vec<Value> = marks(node).iter().map(|mark| said_mark(mark).unwrap_or_else(|| mark.clone())).collect();
+    if marks.iter().any(|mark| kind(mark) == "code") {
+        marks.retain(|mark| !EMPHASES.contains(&kind(mark)));
+    }
+    marks.sort_by_cached_key(Value::to_string);
+    marks.dedup();
+    let core = text.trim_start();
+    let (before, core) = (&text[..text.len() - core.len()], core);
+    let trimmed = core.trim_end();
+    for text in [before, trimmed, &core[trimmed.len()..]] {
+        if !text.is_empty() {
+            pieces.push(Piece::Text { text, marks: marks.clone() });
+        }
+    }
+}
+
+/// Takes the emphasis off white space that follows something without it.
+fn trim_emphasis<'p, 'a: 'p>(emphasis: &str, pieces: impl Iterator<Item = &'p mut Piece<'a>>) {
+    let mut inside = false;
+    for piece in pieces {
+        inside = match piece {
+            Piece::Node(_) => false,
+            Piece::Text { text, marks } => {
+                if !inside && text.trim().is_empty() {
+                    marks.retain(|mark| kind(mark) != emphasis);
+                }
+                marks.iter().any(|mark| kind(mark) == emphasis)
+            }
+        };
+    }
+}

@@ -1,0 +1,75 @@
+//! What an issue's Development panel shows.
+//!
+//! Atlassian does not describe these addresses. They are the panel's own, so they may change without notice: whatever
+//! is missing from their answers is left out here.
+
+use serde_json::{Map, Value, json};
+
+use super::{issue_path, list};
+use crate::error::Error;
+use crate::modules::Session;
+
+/// Kinds of data that have details to ask for.
+const KINDS: [&str; 3] = ["pullrequest", "branch", "repository"];
+
+/// The branches, commits and pull requests of an issue.
+pub fn get_development(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+    // These addresses know issues only by their number.
+    let issue = session.get(&issue_path(arguments, &[]), &[("fields", "summary")])?;
+    let id = issue["id"].as_str().unwrap_or_default();
+    let summary = session.get(&["rest", "dev-status", "latest", "issue", "summary"], &[("issueId", id)])?;
+    let mut found = Found::default();
+    for kind in KINDS {
+        for service in summary["summary"][kind]["byInstanceType"].as_object().into_iter().flat_map(Map::keys) {
+            let query = [("issueId", id), ("applicationType", service), ("dataType", kind)];
+            let answer = session.get(&["rest", "dev-status", "latest", "issue", "detail"], &query)?;
+            list(&answer["detail"]).for_each(|detail| found.add(kind, detail));
+        }
+    }
+    let count = |kind: &str| summary["summary"][kind]["overall"]["count"].clone();
+    Ok(json!({
+        "pull_requests": found.pull_requests, "branches": found.branches, "commits": found.commits,
+        "builds": count("build"), "deployments": count("deployment-environment"),
+    }))
+}
+
+#[derive(Default)]
+struct Found {
+    pull_requests: Vec<Value>,
+    branches: Vec<Value>,
+    commits: Vec<Value>,
+}
+
+impl Found {
+    /// Takes what was asked for; a detail has other kinds too, which come again when they are asked for.
+    fn add(&mut self, kind: &str, detail: &Value) {
+        match kind {
+            "pullrequest" => self.pull_requests.extend(list(&detail["pullRequests"]).map(pull_request)),
+            "branch" => self.branches.extend(list(&detail["branches"]).map(branch)),
+            _ => {
+                for repository in list(&detail["repositories"]) {
+                    self.commits.extend(list(&repository["commits"]).map(|commit| self::commit(repository, commit)));
+                }
+            }
+        }
+    }
+}
+
+fn pull_request(request: &Value) -> Value {
+    json!({
+        "id": request["id"], "title": request["name"], "state": request["status"], "author": request["author"]["name"],
+        "from": request["source"]["branch"], "into": request["destination"]["branch"], "updated_at": request["lastUpdate"],
+        "url": request["url"],
+    })
+}
+
+fn branch(branch: &Value) -> Value {
+    json!({"name": branch["name"], "repository": branch["repository"]["name"], "url": branch["url"]})
+}
+
+fn commit(repository: &Value, commit: &Value) -> Value {
+    json!({
+        "id": commit["displayId"], "message": commit["message"], "author": commit["author"]["name"],
+        "repository": repository["name"], "created_at": commit["authorTimestamp"], "url": commit["url"],
+    })
+}

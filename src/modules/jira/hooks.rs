@@ -1,0 +1,152 @@
+//! What Jira's module file cannot say as data.
+
+mod development;
+mod fields;
+mod issues;
+mod params;
+
+use serde_json::{Map, Value, json};
+
+use crate::adf;
+use crate::error::{Code, Error};
+use crate::modules::{Hooks, Session, Upload, multipart};
+use crate::upstream::Method;
+
+/// The hooks that Jira's `module.json` cites.
+pub(super) const HOOKS: Hooks = Hooks {
+    fields: &[
+        ("approvers", fields::approvers),
+        ("browse_url", fields::browse_url),
+        ("changes", fields::changes),
+        ("choices", fields::choices),
+        ("columns", fields::columns),
+        ("custom_fields", fields::custom_fields),
+        ("extra_fields", fields::extra_fields),
+        ("history", fields::history),
+        ("issue_links", fields::issue_links),
+        ("markdown", fields::markdown),
+        ("request_answers", fields::request_answers),
+        ("required_fields", fields::required_fields),
+        ("without_tags", fields::without_tags),
+    ],
+    params: &[
+        ("adf", params::adf),
+        ("assignee", params::assignee),
+        ("internal_comment", params::internal_comment),
+        ("jira_time", params::jira_time),
+        ("role_visibility", params::role_visibility),
+    ],
+    handlers: &[
+        ("add_attachment", add_attachment),
+        ("add_watcher", add_watcher),
+        ("create_issue", issues::create_issue),
+        ("create_issues", issues::create_issues),
+        ("create_request", issues::create_request),
+        ("get_development", development::get_development),
+        ("list_edit_fields", list_edit_fields),
+        ("move_issues", issues::move_issues),
+        ("transition_issue", issues::transition_issue),
+        ("update_comment", update_comment),
+        ("update_issue", issues::update_issue),
+        ("update_worklog", update_worklog),
+    ],
+};
+
+/// Rewrites a comment from what it was, so that what Markdown cannot say stays; who may see it stays too.
+fn update_comment(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+    let path = issue_path(arguments, &["comment", text(arguments, "comment_id")]);
+    let before = session.get(&path, &[])?;
+    let mut body = json!({"body": adf::from_markdown(text(arguments, "body"), Some(&before["body"]))?});
+    keep_visibility(&mut body, &before);
+    let after = session.send(Method::Put, &path, &[], Some(&body))?;
+    Ok(json!({"id": after["id"], "updated_at": after["updated"]}))
+}
+
+/// Changes a time log; its comment as [`update_comment`] does.
+fn update_worklog(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+    let path = issue_path(arguments, &["worklog", text(arguments, "worklog_id")]);
+    let mut body = json!({});
+    for (argument, member) in [("time_spent", "timeSpent"), ("started_at", "started")] {
+        if let Some(value) = arguments.get(argument) {
+            body[member] = value.clone();
+        }
+    }
+    let comment = arguments.get("comment").and_then(Value::as_str);
+    if comment.is_none() && body == json!({}) {
+        return Err(nothing_to_change("`time_spent`, `started_at` or `comment`"));
+    }
+    let before = session.get(&path, &[])?;
+    if let Some(comment) = comment {
+        body["comment"] = adf::from_markdown(comment, present(&before["comment"]))?;
+    }
+    keep_visibility(&mut body, &before);
+    let after = session.send(Method::Put, &path, &[], Some(&body))?;
+    Ok(json!({"id": after["id"], "time_spent": after["timeSpent"], "started_at": after["started"]}))
+}
+
+/// An update without `visibility` could open to everybody what was restricted.
+fn keep_visibility(body: &mut Value, before: &Value) {
+    if let Some(visibility) = present(&before["visibility"]) {
+        body["visibility"] = visibility.clone();
+    }
+}
+
+/// Lets someone watch an issue: the body is the bare account id, or none for the caller.
+fn add_watcher(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+    session.send(Method::Post, &issue_path(arguments, &["watchers"]), &[], arguments.get("account_id"))?;
+    Ok(json!({"message": "Watcher added."}))
+}
+
+/// The fields that can be changed, which Jira gives as an object by id.
+fn list_edit_fields(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+    let answer = session.get(&issue_path(arguments, &["editmeta"]), &[])?;
+    let row = |(id, field): (&String, &Value)| {
+        json!({
+            "id": id, "name": field["name"], "required": field["required"], "type": field["schema"]["type"],
+            "items": field["schema"]["items"], "choices": fields::choices(&field["allowedValues"]),
+        })
+    };
+    let rows: Vec<_> = answer["fields"].as_object().into_iter().flatten().map(row).collect();
+    Ok(json!({"items": rows}))
+}
+
+/// Uploads one file.
+fn add_attachment(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+    let bytes = match (arguments.get("content"), arguments.get("content_base64")) {
+        (Some(Value::String(content)), None) => content.clone().into_bytes(),
+        (None, Some(Value::String(encoded))) => params::bytes_of(encoded)?,
+        _ => {
+            return Err(Error::invalid_params("The file needs either `content` or `content_base64`.")
+                .with_hint("Give text as `content`, any other bytes as `content_base64`."));
+        }
+    };
+    // Jira finds the type by the name.
+    let content_type = "application/octet-stream";
+    let form = multipart(&[], Upload { field: "file", file_name: text(arguments, "filename"), content_type, bytes: &bytes })?;
+    let path = issue_path(arguments, &["attachments"]);
+    let answer = session.send_bytes(Method::Post, &path, &[], &form.content_type, &form.body)?;
+    let attachment = &answer[0];
+    Ok(json!({"id": attachment["id"], "filename": attachment["filename"], "size": attachment["size"]}))
+}
+
+/// The path of the issue in `issue`, or of something below it.
+fn issue_path<'a>(arguments: &'a Map<String, Value>, below: &[&'a str]) -> Vec<&'a str> {
+    [&["rest", "api", "3", "issue", text(arguments, "issue")], below].concat()
+}
+
+/// A text that the input schema makes sure of.
+fn text<'a>(arguments: &'a Map<String, Value>, name: &str) -> &'a str {
+    arguments.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn list(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}
+
+fn present(value: &Value) -> Option<&Value> {
+    Some(value).filter(|value| !value.is_null())
+}
+
+fn nothing_to_change(params: &str) -> Error {
+    Error::new(Code::InvalidParams, "There is nothing to change.").with_hint(format!("Give at least one of {params}."))
+}

@@ -1,0 +1,369 @@
+//! Notion's objects as text, numbers and lists.
+//!
+//! Source: the reference's pages on rich text, property values, data source properties and blocks
+//! (<https://developers.notion.com/reference/page-property-values> and its neighbours).
+
+use serde_json::{Map, Value, json};
+
+use super::list;
+
+/// Rich text without its formatting.
+pub fn text(rich_text: &Value) -> Value {
+    if rich_text.is_null() { Value::Null } else { plain(rich_text).into() }
+}
+
+/// Rich text as Markdown within a line.
+pub fn markdown(rich_text: &Value) -> Value {
+    if rich_text.is_null() { Value::Null } else { list(rich_text).map(span).collect::<String>().into() }
+}
+
+fn plain(rich_text: &Value) -> String {
+    list(rich_text).filter_map(|part| part["plain_text"].as_str()).collect()
+}
+
+/// One run of equal formatting. Marks stand at the words themselves: Markdown knows none beside a blank.
+fn span(part: &Value) -> String {
+    let text = part["plain_text"].as_str().unwrap_or_default();
+    let words = text.trim();
+    if words.is_empty() {
+        return text.to_owned();
+    }
+    let mut marked = words.to_owned();
+    if part["type"] == "equation" {
+        marked = format!("${marked}$");
+    }
+    for (name, mark) in [("code", "`"), ("bold", "**"), ("italic", "*"), ("strikethrough", "~~")] {
+        if part["annotations"][name] == true {
+            marked = format!("{mark}{marked}{mark}");
+        }
+    }
+    if let Some(link) = part["href"].as_str().filter(|link| *link != words) {
+        marked = format!("[{marked}]({link})");
+    }
+    text.replacen(words, &marked, 1)
+}
+
+/// The title of a page (a property of the type `title`), or of a database or data source (a member of its own).
+pub fn title(object: &Value) -> Value {
+    let of_property = |property: &&Value| property["type"] == "title";
+    let properties = object["properties"].as_object();
+    match properties.and_then(|properties| properties.values().find(of_property)) {
+        Some(property) if object["object"] == "page" => text(&property["title"]),
+        _ => text(&object["title"]),
+    }
+}
+
+/// The id of a parent of any kind; null for the workspace.
+pub fn parent_id(parent: &Value) -> Value {
+    let kind = parent["type"].as_str().unwrap_or_default();
+    parent.get(kind).filter(|id| id.is_string()).cloned().unwrap_or_default()
+}
+
+/// An icon or a cover: the emoji itself, a name, or the image's address.
+pub fn image(image: &Value) -> Value {
+    let kind = image["type"].as_str().unwrap_or_default();
+    match kind {
+        "emoji" => image["emoji"].clone(),
+        "custom_emoji" | "icon" => image[kind]["name"].clone(),
+        _ => image[kind]["url"].clone(),
+    }
+}
+
+/// A page's property values by name, without the title; null when there are no others.
+pub fn properties(properties: &Value) -> Value {
+    let others = properties.as_object().into_iter().flatten().filter(|(_, property)| property["type"] != "title");
+    let values: Map<_, _> = others.map(|(name, property)| (name.clone(), value(property))).collect();
+    if values.is_empty() { Value::Null } else { values.into() }
+}
+
+/// One property value, formula's result or rollup's: a text, number or boolean, or a list of them.
+pub fn value(property: &Value) -> Value {
+    let kind = property["type"].as_str().unwrap_or_default();
+    let value = &property[kind];
+    match kind {
+        "title" | "rich_text" => text(value),
+        "number" | "checkbox" | "url" | "email" | "phone_number" | "created_time" | "last_edited_time" | "string" | "boolean" => {
+            value.clone()
+        }
+        "select" | "status" => value["name"].clone(),
+        "multi_select" => list(value).map(|option| option["name"].clone()).collect(),
+        "date" => date(value),
+        "people" => list(value).map(person).collect(),
+        "created_by" | "last_edited_by" => person(value),
+        "relation" => {
+            let ids = list(value).map(|page| page["id"].clone());
+            // Notion names the first 25 here; get_page_property has them all.
+            ids.chain((property["has_more"] == true).then(|| json!("…"))).collect()
+        }
+        "files" => list(value).map(file_name).collect(),
+        "formula" | "rollup" => self::value(value),
+        "array" => list(value).flat_map(entries).collect(),
+        "unique_id" => match value["prefix"].as_str() {
+            Some(prefix) => format!("{prefix}-{}", value["number"]).into(),
+            None => value["number"].clone(),
+        },
+        "verification" => value["state"].clone(),
+        "place" => place(value),
+        _ => Value::Null,
+    }
+}
+
+/// The values of one property in a list of properties: lists in it become one with it.
+fn entries(property: &Value) -> Vec<Value> {
+    match value(property) {
+        Value::Array(values) => values,
+        Value::Null => Vec::new(),
+        value => vec![value],
+    }
+}
+
+/// `start`, or `start/end` as an interval of ISO 8601.
+fn date(date: &Value) -> Value {
+    match (date["start"].as_str(), date["end"].as_str()) {
+        (Some(start), Some(end)) => format!("{start}/{end}").into(),
+        (start, _) => start.into(),
+    }
+}
+
+/// A person's, bot's or group's name; the id where Notion does not tell the name.
+fn person(person: &Value) -> Value {
+    if person["name"].is_string() { person["name"].clone() } else { person["id"].clone() }
+}
+
+/// An external file's address, or the name of one that Notion keeps: its address is long and expires.
+fn file_name(file: &Value) -> Value {
+    if file["type"] == "external" { file["external"]["url"].clone() } else { file["name"].clone() }
+}
+
+/// A file's name and where to fetch it.
+pub fn file(file: &Value) -> Value {
+    let kind = file["type"].as_str().unwrap_or_default();
+    json!({"name": file["name"], "url": file[kind]["url"]})
+}
+
+fn place(place: &Value) -> Value {
+    let named = ["name", "address"].into_iter().find_map(|member| place[member].as_str());
+    match (named, place["lat"].as_f64(), place["lon"].as_f64()) {
+        (Some(name), ..) => name.into(),
+        (None, Some(lat), Some(lon)) => format!("{lat}, {lon}").into(),
+        _ => Value::Null,
+    }
+}
+
+/// A property value for one cell of a table: the entries of a list are joined by commas.
+pub fn cell(property: &Value) -> Value {
+    match value(property) {
+        Value::Array(values) if values.is_empty() => Value::Null,
+        Value::Array(values) => {
+            let words = values.iter().map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+            words.collect::<Vec<_>>().join(", ").into()
+        }
+        value => value,
+    }
+}
+
+/// A data source's columns: name, type, and what the type needs to be understood.
+pub fn schema(properties: &Value) -> Value {
+    let column = |(name, property): (&String, &Value)| json!({"name": name, "type": property["type"], "detail": detail(property), "id": property["id"]});
+    properties.as_object().into_iter().flatten().map(column).collect()
+}
+
+fn detail(property: &Value) -> Value {
+    let kind = property["type"].as_str().unwrap_or_default();
+    let settings = &property[kind];
+    match kind {
+        "select" | "multi_select" | "status" => {
+            let names = list(&settings["options"]).filter_map(|option| option["name"].as_str());
+            names.collect::<Vec<_>>().join(", ").into()
+        }
+        "relation" => settings["data_source_id"].clone(),
+        "formula" => settings["expression"].clone(),
+        "number" => settings["format"].clone(),
+        "unique_id" => settings["prefix"].clone(),
+        "rollup" => {
+            let member = |name| settings[name].as_str().unwrap_or_default();
+            format!("{} of {}.{}", member("function"), member("relation_property_name"), member("rollup_property_name")).into()
+        }
+        _ => Value::Null,
+    }
+}
+
+/// What a block says, in one line of plain text.
+pub fn block_text(block: &Value) -> Value {
+    let kind = block["type"].as_str().unwrap_or_default();
+    let content = &block[kind];
+    match kind {
+        "to_do" => {
+            let tick = if content["checked"] == true { "x" } else { " " };
+            format!("[{tick}] {}", plain(&content["rich_text"])).into()
+        }
+        "child_page" | "child_database" => content["title"].clone(),
+        "equation" => content["expression"].clone(),
+        "table_row" => list(&content["cells"]).map(plain).collect::<Vec<_>>().join(" | ").into(),
+        "bookmark" | "embed" | "link_preview" => content["url"].clone(),
+        "image" | "video" | "pdf" | "file" | "audio" => media(content),
+        "link_to_page" => parent_id(content),
+        "synced_block" => content["synced_from"]["block_id"].clone(),
+        "meeting_notes" => text(&content["title"]),
+        "unsupported" => content["block_type"].clone(),
+        _ => text(&content["rich_text"]),
+    }
+}
+
+/// A file's caption, else its name, else its address where that is no long one of Notion's own.
+fn media(content: &Value) -> Value {
+    let caption = plain(&content["caption"]);
+    if !caption.is_empty() {
+        return caption.into();
+    }
+    if content["name"].is_string() { content["name"].clone() } else { content["external"]["url"].clone() }
+}
+
+/// What a block holds beside its text; null when that is nothing.
+pub fn block_content(block: &Value) -> Value {
+    let kind = block["type"].as_str().unwrap_or_default();
+    let told = |name: &str, value: &Value| match name {
+        "rich_text" | "children" => true,
+        "color" => value == "default",
+        "caption" => list(value).next().is_none(),
+        _ => value.is_null(),
+    };
+    let members = block[kind].as_object().into_iter().flatten();
+    let rest: Map<_, _> = members.filter(|(name, value)| !told(name, value)).map(|(name, value)| (name.clone(), value.clone())).collect();
+    if rest.is_empty() { Value::Null } else { rest.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(text: &str) -> Value {
+        json!({"type": "text", "plain_text": text, "annotations": {"bold": false}, "href": null})
+    }
+
+    #[test]
+    fn formatting_becomes_markdown_at_the_words() {
+        let check = |part: Value, expected: &str| {
+            let mut whole = run("a b ");
+            whole.as_object_mut().expect("it is one").extend(part.as_object().expect("it is one").clone());
+            assert_eq!(markdown(&json!([whole])), json!(expected), "{part}");
+        };
+        check(json!({}), "a b ");
+        check(json!({"annotations": {"bold": true}}), "**a b** ");
+        check(json!({"annotations": {"code": true, "italic": true}}), "*`a b`* ");
+        check(json!({"annotations": {"strikethrough": true}, "href": "https://x.example"}), "[~~a b~~](https://x.example) ");
+        check(json!({"plain_text": "https://x.example", "href": "https://x.example"}), "https://x.example");
+        check(json!({"type": "equation", "plain_text": "e=mc^2"}), "$e=mc^2$");
+        check(json!({"plain_text": " ", "annotations": {"bold": true}}), " ");
+        assert_eq!(markdown(&json!([run("a"), run("b")])), json!("ab"));
+        assert_eq!(markdown(&Value::Null), Value::Null);
+    }
+
+    #[test]
+    fn every_type_of_property_has_a_plain_value() {
+        let check = |kind: &str, content: Value, expected: Value| {
+            assert_eq!(value(&json!({"id": "x", "type": kind, kind: content})), expected, "{kind}");
+        };
+        check("title", json!([run("Buy "), run("milk")]), json!("Buy milk"));
+        check("rich_text", json!([]), json!(""));
+        check("number", json!(4.5), json!(4.5));
+        check("checkbox", json!(false), json!(false));
+        check("url", Value::Null, Value::Null);
+        check("select", json!({"id": "1", "name": "High", "color": "red"}), json!("High"));
+        check("status", Value::Null, Value::Null);
+        check("multi_select", json!([{"name": "a"}, {"name": "b"}]), json!(["a", "b"]));
+        check("date", json!({"start": "2026-01-31", "end": null}), json!("2026-01-31"));
+        check("date", json!({"start": "2026-01-31", "end": "2026-02-02"}), json!("2026-01-31/2026-02-02"));
+        check("date", Value::Null, Value::Null);
+        check("people", json!([{"id": "u1", "name": "Ada"}, {"object": "user", "id": "u2"}]), json!(["Ada", "u2"]));
+        check("created_by", json!({"id": "u1", "name": "Ada"}), json!("Ada"));
+        check("created_time", json!("2026-01-31T08:00:00.000Z"), json!("2026-01-31T08:00:00.000Z"));
+        check("relation", json!([{"id": "p1"}]), json!(["p1"]));
+        let files = json!([
+            {"name": "a.pdf", "type": "file", "file": {"url": "https://files.example/a?signature=1"}},
+            {"name": "b", "type": "external", "external": {"url": "https://x.example/b"}},
+        ]);
+        check("files", files, json!(["a.pdf", "https://x.example/b"]));
+        check("formula", json!({"type": "boolean", "boolean": true}), json!(true));
+        check("formula", json!({"type": "date", "date": {"start": "2026-01-31"}}), json!("2026-01-31"));
+        check("rollup", json!({"type": "number", "number": 3, "function": "count"}), json!(3));
+        let array = json!({"type": "array", "function": "show_original", "array": [
+            {"type": "title", "title": [run("a")]}, {"type": "multi_select", "multi_select": [{"name": "b"}, {"name": "c"}]},
+            {"type": "select", "select": null},
+        ]});
+        check("rollup", array, json!(["a", "b", "c"]));
+        check("unique_id", json!({"prefix": "TASK", "number": 12}), json!("TASK-12"));
+        check("unique_id", json!({"prefix": null, "number": 12}), json!(12));
+        check("verification", json!({"state": "verified"}), json!("verified"));
+        check("place", json!({"lat": 52.5, "lon": 13.4, "name": null}), json!("52.5, 13.4"));
+        check("place", json!({"lat": 52.5, "lon": 13.4, "name": "Berlin"}), json!("Berlin"));
+        check("button", json!({}), Value::Null);
+        let more = json!({"type": "relation", "relation": [{"id": "p1"}], "has_more": true});
+        assert_eq!((value(&more), cell(&more)), (json!(["p1", "…"]), json!("p1, …")));
+        assert_eq!(cell(&json!({"type": "people", "people": []})), Value::Null);
+    }
+
+    #[test]
+    fn pages_and_data_sources_have_their_titles_in_different_places() {
+        let page =
+            json!({"object": "page", "properties": {"Tags": {"type": "multi_select"}, "Name": {"type": "title", "title": [run("A")]}}});
+        let source = json!({"object": "data_source", "title": [run("B")], "properties": {"Name": {"type": "title", "title": {}}}});
+        assert_eq!((title(&page), title(&source), title(&json!({"object": "page"}))), (json!("A"), json!("B"), Value::Null));
+    }
+
+    #[test]
+    fn a_column_tells_what_its_type_needs() {
+        let check = |property: Value, expected: Value| {
+            assert_eq!(schema(&json!({"C": property}))[0]["detail"], expected, "{property}");
+        };
+        check(json!({"type": "select", "select": {"options": [{"name": "a"}, {"name": "b"}]}}), json!("a, b"));
+        check(json!({"type": "relation", "relation": {"data_source_id": "d1"}}), json!("d1"));
+        check(json!({"type": "formula", "formula": {"expression": "1 + 1"}}), json!("1 + 1"));
+        check(json!({"type": "number", "number": {"format": "euro"}}), json!("euro"));
+        let rollup = json!({"function": "sum", "relation_property_name": "Items", "rollup_property_name": "Price"});
+        check(json!({"type": "rollup", "rollup": rollup}), json!("sum of Items.Price"));
+        check(json!({"type": "date", "date": {}}), Value::Null);
+    }
+
+    #[test]
+    fn every_block_has_a_line() {
+        let check = |kind: &str, content: Value, expected: Value| {
+            assert_eq!(block_text(&json!({"type": kind, kind: content})), expected, "{kind}");
+        };
+        check("paragraph", json!({"rich_text": [run("a"), run("b")], "color": "default"}), json!("ab"));
+        check("to_do", json!({"rich_text": [run("a")], "checked": true}), json!("[x] a"));
+        check("to_do", json!({"rich_text": [run("a")], "checked": false}), json!("[ ] a"));
+        check("child_page", json!({"title": "Sub"}), json!("Sub"));
+        check("equation", json!({"expression": "x"}), json!("x"));
+        check("table_row", json!({"cells": [[run("a")], [run("b"), run("c")]]}), json!("a | bc"));
+        check("bookmark", json!({"url": "https://x.example", "caption": []}), json!("https://x.example"));
+        check(
+            "image",
+            json!({"type": "external", "external": {"url": "https://x.example/i"}, "caption": []}),
+            json!("https://x.example/i"),
+        );
+        check("file", json!({"type": "file", "file": {"url": "https://long.example"}, "name": "a.pdf", "caption": []}), json!("a.pdf"));
+        check("image", json!({"type": "file", "file": {"url": "https://long.example"}, "caption": [run("c")]}), json!("c"));
+        check("link_to_page", json!({"type": "page_id", "page_id": "p1"}), json!("p1"));
+        check("divider", json!({}), Value::Null);
+    }
+
+    #[test]
+    fn a_blocks_content_leaves_out_what_its_text_tells() {
+        let code = json!({"type": "code", "code": {"rich_text": [run("x")], "caption": [], "language": "rust"}});
+        assert_eq!(block_content(&code), json!({"language": "rust"}));
+        assert_eq!(
+            block_content(&json!({"type": "paragraph", "paragraph": {"rich_text": [], "color": "default", "icon": null}})),
+            Value::Null
+        );
+    }
+
+    #[test]
+    fn images_are_emojis_names_or_addresses() {
+        let check = |given: Value, expected: Value| assert_eq!(image(&given), expected, "{given}");
+        check(json!({"type": "emoji", "emoji": "🎉"}), json!("🎉"));
+        check(json!({"type": "custom_emoji", "custom_emoji": {"id": "e", "name": "bufo"}}), json!("bufo"));
+        check(json!({"type": "external", "external": {"url": "https://x.example/i"}}), json!("https://x.example/i"));
+        check(Value::Null, Value::Null);
+    }
+}

@@ -1,0 +1,314 @@
+//! Rows of data sources, by filters of one's own or those of a view.
+
+use serde_json::{Map, Value, json};
+
+use super::{argument, list, pages, readable, writable};
+use crate::error::Error;
+use crate::modules::Session;
+use crate::upstream::Method;
+
+/// Rows by a filter and an order that the arguments name. A plain filter needs its column's type first.
+pub fn query(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+    let source = argument(arguments, "data_source_id").unwrap_or_default();
+    let filter = match (argument(arguments, "filter_property"), arguments.get("filter")) {
+        (Some(_), Some(_)) => return Err(either("filter_property", "filter")),
+        (Some(property), None) => Some(filter(property, arguments, || session.get(&["v1", "data_sources", source], &[]))?),
+        (None, raw) => raw.cloned(),
+    };
+    let sorts = match (argument(arguments, "sort_property"), arguments.get("sorts")) {
+        (Some(_), Some(_)) => return Err(either("sort_property", "sorts")),
+        (Some(property), None) => {
+            let by = if is_timestamp(property) { "timestamp" } else { "property" };
+            Some(json!([{by: property, "direction": arguments["sort_direction"]}]))
+        }
+        (None, raw) => raw.cloned(),
+    };
+    let columns = arguments.get("columns").filter(|columns| list(columns).next().is_some());
+    let columns: Option<Vec<_>> = columns.map(|columns| list(columns).filter_map(Value::as_str).collect());
+    rows(session, source, filter, sorts, columns.as_deref(), arguments)
+}
+
+/// The rows of a view: Notion's own queries of views give ids alone, so that its filter and sorts are asked for again.
+pub fn query_view(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+    let view = session.get(&["v1", "views", argument(arguments, "view_id").unwrap_or_default()], &[])?;
+    let source = view["data_source_id"].as_str().ok_or_else(|| {
+        Error::invalid_params("A dashboard has no rows of its own.").with_hint("Query the views on it: list_views names them.")
+    })?;
+    let shown = list(&view["configuration"]["properties"]).filter(|column| column["visible"] != false);
+    let columns: Vec<_> = shown.filter_map(|column| column["property_name"].as_str()).collect();
+    let columns = if columns.is_empty() { None } else { Some(&columns[..]) };
+    let sorts = Some(view["sorts"].clone()).filter(|sorts| list(sorts).next().is_some());
+    rows(session, source, view_filter(&view), sorts, columns, arguments)
+}
+
+/// The views of a database or data source. Notion lists their ids alone, so that each is asked for.
+pub fn views(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+    let limit = arguments["limit"].to_string();
+    let given = ["database_id", "data_source_id"].map(|name| argument(arguments, name).map(|id| (name, id)));
+    let cursor = argument(arguments, "cursor").map(|cursor| ("start_cursor", cursor));
+    let query: Vec<_> = given.into_iter().chain([Some(("page_size", limit.as_str())), cursor]).flatten().collect();
+    let page = session.get(&["v1", "views"], &query)?;
+    let view = |reference: &Value| {
+        let view = session.get(&["v1", "views", reference["id"].as_str().unwrap_or_default()], &[])?;
+        Ok(json!({
+            "id": view["id"], "name": view["name"], "type": view["type"], "data_source_id": view["data_source_id"], "url": view["url"],
+        }))
+    };
+    let items: Result<Value, Error> = list(&page["results"]).map(view).collect();
+    Ok(paged(items?, &page))
+}
+
+fn rows(
+    session: &Session<'_>,
+    source: &str,
+    filter: Option<Value>,
+    sorts: Option<Value>,
+    columns: Option<&[&str]>,
+    arguments: &Map<String, Value>,
+) -> Result<Value, Error> {
+    let mut body = Map::new();
+    let cursor = arguments.get("cursor").cloned();
+    let limit = arguments.get("limit").cloned();
+    for (name, value) in [("filter", filter), ("sorts", sorts), ("start_cursor", cursor), ("page_size", limit)] {
+        if let Some(value) = value {
+            body.insert(name.to_owned(), value);
+        }
+    }
+    let answer = session.send(Method::Post, &["v1", "data_sources", source, "query"], &[], Some(&body.into()))?;
+    let items = list(&answer["results"]).map(|page| row(page, columns)).collect::<Result<Value, _>>()?;
+    Ok(paged(items, &answer))
+}
+
+fn paged(items: Value, answer: &Value) -> Value {
+    let mut result = json!({"items": items});
+    if answer["next_cursor"].is_string() {
+        result["next_cursor"] = answer["next_cursor"].clone();
+    }
+    result
+}
+
+/// A page as a row: its id, then its columns, the title first.
+fn row(page: &Value, columns: Option<&[&str]>) -> Result<Value, Error> {
+    let mut row = Map::new();
+    row.insert("id".to_owned(), page["id"].clone());
+    let properties = &page["properties"];
+    if page["object"] != "page" {
+        // A wiki's rows may be data sources, whose properties are columns and not values.
+        row.insert("title".to_owned(), readable::title(page));
+        return Ok(row.into());
+    }
+    let mut put = |name: &str, property: &Value| {
+        // A column called `id` would hide the page's own.
+        let name = if name == "id" { "id (column)" } else { name };
+        row.insert(name.to_owned(), readable::cell(property));
+    };
+    if let Some(columns) = columns {
+        for column in columns {
+            let (name, property) = pages::find(properties, column).ok_or_else(|| pages::unknown(column, properties))?;
+            put(name, property);
+        }
+    } else {
+        let all = || properties.as_object().into_iter().flatten();
+        let is_title = |property: &Value| property["type"] == "title";
+        let ordered = all().filter(|(_, property)| is_title(property)).chain(all().filter(|(_, property)| !is_title(property)));
+        ordered.for_each(|(name, property)| put(name, property));
+    }
+    Ok(row.into())
+}
+
+/// A plain filter in the form of its column's type.
+fn filter(property: &str, arguments: &Map<String, Value>, source: impl FnOnce() -> Result<Value, Error>) -> Result<Value, Error> {
+    let given = argument(arguments, "filter_condition");
+    let value = argument(arguments, "filter_value");
+    if is_timestamp(property) {
+        let condition = condition(property, "date", given, value)?;
+        return Ok(json!({"timestamp": property, property: condition}));
+    }
+    let source = source()?;
+    let (name, column) = pages::find(&source["properties"], property).ok_or_else(|| pages::unknown(property, &source["properties"]))?;
+    let kind = column["type"].as_str().unwrap_or_default();
+    let condition = match kind {
+        // Notion does not tell what a formula results in: the value shows it.
+        "formula" => {
+            let result = formula_result(given, value);
+            json!({result: condition(name, result, given, value)?})
+        }
+        "rollup" => {
+            return Err(Error::invalid_params(format!("`{name}` is a rollup: its filter needs more than a condition."))
+                .with_hint("Give Notion's own `filter`, e.g. {\"property\": \"…\", \"rollup\": {\"number\": {\"greater_than\": 1}}}."));
+        }
+        "verification" => json!({"status": value}),
+        _ => condition(name, kind, given, value)?,
+    };
+    Ok(json!({"property": name, kind: condition}))
+}
+
+/// One condition: `{"equals": 5}`.
+fn condition(name: &str, kind: &str, given: Option<&str>, value: Option<&str>) -> Result<Value, Error> {
+    let holds_list = matches!(kind, "multi_select" | "people" | "relation" | "created_by" | "last_edited_by");
+    let condition = given.unwrap_or(if holds_list { "contains" } else { "equals" });
+    let value = match condition {
+        "is_empty" | "is_not_empty" => json!(true),
+        "this_week" | "past_week" | "past_month" | "past_year" | "next_week" | "next_month" | "next_year" => json!({}),
+        _ => {
+            let Some(text) = value else {
+                return Err(
+                    Error::invalid_params("`filter_value` is missing.").with_hint("Give it, or the condition is_empty or is_not_empty.")
+                );
+            };
+            let value = match kind {
+                "number" | "unique_id" => writable::number(&text.into()),
+                "checkbox" => writable::boolean(&text.into()),
+                "relation" => Some(super::id(&text.into(), &["p"])),
+                _ => Some(text.into()),
+            };
+            value.ok_or_else(|| {
+                let wanted = if kind == "checkbox" { "true or false" } else { "a number" };
+                Error::invalid_params(format!("`filter_value` must be {wanted}: `{name}` is of the type {kind}."))
+            })?
+        }
+    };
+    Ok(json!({condition: value}))
+}
+
+fn formula_result(condition: Option<&str>, value: Option<&str>) -> &'static str {
+    let text = Value::from(value.unwrap_or_default());
+    match condition {
+        Some(
+            "before" | "after" | "on_or_before" | "on_or_after" | "this_week" | "past_week" | "past_month" | "past_year" | "next_week"
+            | "next_month" | "next_year",
+        ) => "date",
+        _ if writable::boolean(&text).is_some() => "checkbox",
+        _ if writable::number(&text).is_some() => "number",
+        _ => "string",
+    }
+}
+
+fn is_timestamp(property: &str) -> bool {
+    matches!(property, "created_time" | "last_edited_time")
+}
+
+/// What a view shows: its filter and those pinned to its bar, all of them.
+fn view_filter(view: &Value) -> Option<Value> {
+    let pinned = view["quick_filters"].as_object().into_iter().flatten();
+    let pinned: Vec<_> = pinned
+        .filter_map(|(property, condition)| {
+            let mut filter = condition.as_object()?.clone();
+            filter.insert("property".to_owned(), property.as_str().into());
+            Some(Value::from(filter))
+        })
+        .collect();
+    let own = &view["filter"];
+    let mut all = match own["and"].as_array() {
+        // Notion allows two levels of nesting: the list that is there takes the pinned ones in.
+        Some(filters) => filters.clone(),
+        None => Some(own.clone()).filter(Value::is_object).into_iter().collect(),
+    };
+    all.extend(pinned);
+    match all.len() {
+        0 => None,
+        1 => all.pop(),
+        _ => Some(json!({"and": all})),
+    }
+}
+
+fn either(one: &str, other: &str) -> Error {
+    Error::invalid_params(format!("`{one}` and `{other}` exclude each other.")).with_hint("Give the one or the other.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plain_filter_takes_the_form_of_its_column() {
+        let columns = [
+            "title",
+            "relation",
+            "number",
+            "checkbox",
+            "status",
+            "multi_select",
+            "people",
+            "date",
+            "unique_id",
+            "formula",
+            "rollup",
+            "verification",
+        ];
+        let columns: Map<_, _> = columns.iter().map(|kind| ((*kind).to_owned(), json!({"type": kind}))).collect();
+        let source = json!({"properties": columns});
+        let made = |property: &str, condition: &str, value: &str| {
+            let mut arguments = Map::new();
+            for (name, text) in [("filter_condition", condition), ("filter_value", value)] {
+                if !text.is_empty() {
+                    arguments.insert(name.to_owned(), text.into());
+                }
+            }
+            filter(property, &arguments, || Ok(source.clone()))
+        };
+        let check = |property: &str, condition: &str, value: &str, expected: Value| {
+            assert_eq!(made(property, condition, value).expect("it is a good one"), expected, "{property} {condition} {value}");
+        };
+        check("TITLE", "contains", "road", json!({"property": "title", "title": {"contains": "road"}}));
+        let address = "https://www.notion.so/A-195de9221179449fab8075a27c979105";
+        check("title", "", address, json!({"property": "title", "title": {"equals": address}}));
+        let id = "195de9221179449fab8075a27c979105";
+        check("relation", "", address, json!({"property": "relation", "relation": {"contains": id}}));
+        check("number", "greater_than", "5", json!({"property": "number", "number": {"greater_than": 5}}));
+        check("checkbox", "", "true", json!({"property": "checkbox", "checkbox": {"equals": true}}));
+        check("status", "", "Done", json!({"property": "status", "status": {"equals": "Done"}}));
+        check("multi_select", "", "a", json!({"property": "multi_select", "multi_select": {"contains": "a"}}));
+        check("people", "is_empty", "", json!({"property": "people", "people": {"is_empty": true}}));
+        check("date", "past_week", "", json!({"property": "date", "date": {"past_week": {}}}));
+        check("unique_id", "", "7", json!({"property": "unique_id", "unique_id": {"equals": 7}}));
+        check("formula", "", "true", json!({"property": "formula", "formula": {"checkbox": {"equals": true}}}));
+        check("formula", "less_than", "3", json!({"property": "formula", "formula": {"number": {"less_than": 3}}}));
+        check("formula", "after", "2026-01-31", json!({"property": "formula", "formula": {"date": {"after": "2026-01-31"}}}));
+        check("formula", "", "x", json!({"property": "formula", "formula": {"string": {"equals": "x"}}}));
+        check("verification", "", "verified", json!({"property": "verification", "verification": {"status": "verified"}}));
+        check("created_time", "past_week", "", json!({"timestamp": "created_time", "created_time": {"past_week": {}}}));
+
+        let refused = |property: &str, value: &str, part: &str| {
+            let error = made(property, "", value).expect_err("it is a bad one");
+            assert!(error.to_string().contains(part), "{property} {value}: {error}");
+        };
+        refused("number", "many", "a number");
+        refused("checkbox", "yes", "true or false");
+        refused("status", "", "`filter_value` is missing");
+        refused("rollup", "1", "`filter`");
+        refused("nobody", "1", "`checkbox`");
+    }
+
+    #[test]
+    fn a_views_filters_all_hold() {
+        let check = |filter: Value, pinned: Value, expected: Option<Value>| {
+            assert_eq!(view_filter(&json!({"filter": filter, "quick_filters": pinned})), expected, "{filter} {pinned}");
+        };
+        let (a, b) = (json!({"property": "A", "checkbox": {"equals": true}}), json!({"select": {"equals": "x"}, "property": "B"}));
+        let pinned = json!({"B": {"select": {"equals": "x"}}});
+        check(Value::Null, Value::Null, None);
+        check(a.clone(), Value::Null, Some(a.clone()));
+        check(Value::Null, pinned.clone(), Some(b.clone()));
+        check(a.clone(), pinned.clone(), Some(json!({"and": [a, b]})));
+        check(json!({"and": [a, a]}), pinned.clone(), Some(json!({"and": [a, a, b]})));
+        check(json!({"or": [a, a]}), pinned, Some(json!({"and": [{"or": [a, a]}, b]})));
+        check(json!({"or": [a, a]}), json!({}), Some(json!({"or": [a, a]})));
+    }
+
+    #[test]
+    fn a_row_begins_with_its_id_and_title() {
+        let page = json!({"object": "page", "id": "p1", "properties": {
+            "Cost": {"type": "number", "number": 5}, "id": {"type": "unique_id", "unique_id": {"prefix": "T", "number": 1}},
+            "Name": {"type": "title", "title": [{"plain_text": "A"}]},
+        }});
+        let check = |columns: Option<&[&str]>, expected: &str| {
+            assert_eq!(row(&page, columns).expect("the columns are there").to_string(), expected, "{columns:?}");
+        };
+        check(None, r#"{"id":"p1","Name":"A","Cost":5,"id (column)":"T-1"}"#);
+        check(Some(&["cost"]), r#"{"id":"p1","Cost":5}"#);
+        assert!(row(&page, Some(&["Price"])).expect_err("there is none").to_string().contains("`Cost`"));
+        let source = json!({"object": "data_source", "id": "d1", "title": [{"plain_text": "Wiki"}], "properties": {}});
+        assert_eq!(row(&source, Some(&["Cost"])).expect("it has none"), json!({"id": "d1", "title": "Wiki"}));
+    }
+}
