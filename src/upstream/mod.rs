@@ -2,6 +2,7 @@
 
 mod failure;
 mod redirect;
+mod resolver;
 mod retry;
 
 use std::io;
@@ -13,6 +14,9 @@ use serde::Deserialize;
 use ureq::Agent;
 use ureq::http::header::{ACCEPT, AUTHORIZATION};
 use ureq::http::{self, Uri};
+
+use resolver::KeepingResolver;
+use ureq::unversioned::transport::DefaultConnector;
 
 pub use failure::failure;
 pub use ureq::http::{HeaderMap, HeaderName, HeaderValue};
@@ -167,11 +171,11 @@ impl Upstream {
             .output_buffer_size(16 * 1024)
             .max_response_header_size(32 * 1024)
             .max_idle_connections(32)
-            .max_idle_connections_per_host(8)
+            .max_idle_connections_per_host(16)
             // Shorter than servers keep theirs: a write on a connection that is just being closed cannot be repeated.
             .max_idle_age(Duration::from_secs(30))
-            .build()
-            .new_agent();
+            .build();
+        let agent = Agent::with_parts(agent, DefaultConnector::default(), KeepingResolver::default());
         Self { agent, max_answer: config.max_answer, first_backoff: config.first_backoff }
     }
 
