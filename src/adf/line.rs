@@ -14,30 +14,26 @@ pub(super) enum Place {
     Cell,
 }
 
-/// The Markdown of inline content: of a few ways to write it, the most readable one that reads back as the same; none if there
+/// The Markdown of inline content: of the ways to write it, the more readable one that reads back as the same; none if there
 /// is no such way.
 pub(super) fn write(nodes: &[Value], place: Place, registry: &Registry<'_>) -> Option<String> {
     let nodes = said::inline(nodes);
     if nodes.is_empty() {
         return Some(String::new());
     }
-    [Style::Plain, Style::Underscores, Style::Guarded, Style::Opaque].into_iter().find_map(|style| {
+    [Style::Plain, Style::Guarded].into_iter().find_map(|style| {
         let text = Line { registry, place, style, text: String::new(), open: Vec::new() }.write(&nodes);
         (read_back(&text, place, registry).as_ref() == Some(&nodes)).then_some(text)
     })
 }
 
-/// The ways to write a line, most readable first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// The ways to write a line, the more readable first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Style {
     /// Escapes what usually needs it.
     Plain,
-    /// The same with `_` for emphasis, which helps where it stands beside strong text.
-    Underscores,
     /// Escapes all punctuation, and writes placeholders in place of delimiters.
     Guarded,
-    /// The same with placeholders for links.
-    Opaque,
 }
 
 fn read_back(text: &str, place: Place, registry: &Registry<'_>) -> Option<Vec<Value>> {
@@ -68,7 +64,7 @@ struct Line<'r, 'a> {
 impl Line<'_, '_> {
     fn write(mut self, nodes: &[Value]) -> String {
         for (index, node) in nodes.iter().enumerate() {
-            let code = self.style < Style::Guarded && marks(node).iter().any(|mark| kind(mark) == "code");
+            let code = self.style == Style::Plain && marks(node).iter().any(|mark| kind(mark) == "code");
             // A code span is written with its text and not opened like the other marks.
             let wanted: Vec<&Value> = marks(node).iter().filter(|mark| !(code && kind(mark) == "code")).collect();
             self.close_all_but(&wanted);
@@ -115,14 +111,13 @@ impl Line<'_, '_> {
         let both = |text: &str| (text.to_owned(), text.to_owned());
         let name = kind(mark);
         match (name, self.style) {
-            ("strong" | "em" | "strike" | "code", Style::Guarded | Style::Opaque) if mark.get("attrs").is_none() => {
+            ("strong" | "em" | "strike" | "code", Style::Guarded) if mark.get("attrs").is_none() => {
                 (format!("⟦{name}⟧"), format!("⟦/{name}⟧"))
             }
             ("strong", _) if mark.get("attrs").is_none() => both("**"),
             ("strike", _) if mark.get("attrs").is_none() => both("~~"),
-            ("em", Style::Plain) if mark.get("attrs").is_none() => both("*"),
-            ("em", Style::Underscores) if mark.get("attrs").is_none() => both("_"),
-            ("link", Style::Plain | Style::Underscores | Style::Guarded) if super::form::said_mark(mark).as_ref() == Some(mark) => {
+            ("em", _) if mark.get("attrs").is_none() => both("*"),
+            ("link", _) if super::form::said_mark(mark).as_ref() == Some(mark) => {
                 let href = destination(mark["attrs"]["href"].as_str().unwrap_or_default());
                 let title = mark["attrs"]["title"].as_str().map(|title| format!(" \"{}\"", escape_all(title))).unwrap_or_default();
                 ("[".to_owned(), format!("]({href}{title})"))
@@ -181,7 +176,7 @@ impl Line<'_, '_> {
             let after = text[at + letter.len_utf8()..].chars().next();
             let word = |letter: Option<char>| letter.is_some_and(char::is_alphanumeric);
             let escape = letter.is_ascii_punctuation()
-                && (self.style >= Style::Guarded
+                && (self.style == Style::Guarded
                     || match letter {
                         '*' | '`' | '\\' => true,
                         '_' => !(word(before) && word(after)),

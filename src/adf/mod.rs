@@ -28,7 +28,8 @@
 //!
 //! What Markdown has no place for on a node that it can say (`localId`, a table's width, alignment …) is not shown. It comes back
 //! because the new document is compared with the previous one, block by block, by what Markdown says of each: an equal block is
-//! taken over as it was, and a changed one keeps what is not shown of the block that it replaces.
+//! taken over as it was, and a changed one keeps what is not shown of the block that it replaces. Of two blocks that look the same, the first is taken to
+//! have stayed when one is removed.
 //!
 //! What is written is read again at once. A block that would come back as something else is shown as a placeholder, whatever the
 //! reason, so that an oversight in the writer can cost readability but no content.

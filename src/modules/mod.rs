@@ -2,6 +2,7 @@
 
 pub mod arguments;
 pub mod call;
+pub(crate) mod dates;
 pub mod hooks;
 pub mod manifest;
 pub mod multipart;
@@ -16,10 +17,16 @@ pub mod schema;
 mod confluence;
 #[path = "github/hooks.rs"]
 mod github;
+#[path = "google_calendar/hooks.rs"]
+mod google_calendar;
 #[path = "jira/hooks.rs"]
 mod jira;
+#[path = "microsoft_todo/hooks.rs"]
+mod microsoft_todo;
 #[path = "notion/hooks.rs"]
 mod notion;
+#[path = "supabase/hooks.rs"]
+mod supabase;
 
 pub(crate) use arguments::nearest;
 pub use call::{Invocation, invoke};

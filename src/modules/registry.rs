@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::hooks::Hooks;
 use super::manifest::{Finding, Module, Tool};
-use super::{confluence, github, jira, notion};
+use super::{confluence, github, google_calendar, jira, microsoft_todo, notion, supabase};
 
 /// Every module that is built in: its file's name in findings, its file, and its hooks.
 const BUILT_IN: &[(&str, &str, &Hooks)] = &[
@@ -13,6 +13,9 @@ const BUILT_IN: &[(&str, &str, &Hooks)] = &[
     ("notion/module.json", include_str!("notion/module.json"), &notion::HOOKS),
     ("jira/module.json", include_str!("jira/module.json"), &jira::HOOKS),
     ("confluence/module.json", include_str!("confluence/module.json"), &confluence::HOOKS),
+    ("supabase/module.json", include_str!("supabase/module.json"), &supabase::HOOKS),
+    ("google_calendar/module.json", include_str!("google_calendar/module.json"), &google_calendar::HOOKS),
+    ("microsoft_todo/module.json", include_str!("microsoft_todo/module.json"), &microsoft_todo::HOOKS),
 ];
 
 /// The modules that a server offers.

@@ -21,20 +21,23 @@ const KEPT: Duration = Duration::from_secs(30);
 /// The most hosts that are kept; there are as many as modules, and a redirect's now and then.
 const MAX_HOSTS: usize = 256;
 
+/// A host and a port.
+type Host = (String, u16);
+
 /// Resolves a host once in a while.
 #[derive(Default)]
 pub(super) struct KeepingResolver {
     system: DefaultResolver,
-    known: Mutex<HashMap<(String, u16), (Instant, Vec<SocketAddr>)>>,
+    known: Mutex<HashMap<Host, (Instant, Vec<SocketAddr>)>>,
 }
 
 impl KeepingResolver {
-    fn kept(&self, host: &(String, u16)) -> Option<Vec<SocketAddr>> {
+    fn kept(&self, host: &Host) -> Option<Vec<SocketAddr>> {
         let known = lock(&self.known);
         known.get(host).filter(|(since, _)| since.elapsed() < KEPT).map(|(_, addresses)| addresses.clone())
     }
 
-    fn keep(&self, host: (String, u16), addresses: Vec<SocketAddr>) {
+    fn keep(&self, host: Host, addresses: Vec<SocketAddr>) {
         let mut known = lock(&self.known);
         if known.len() >= MAX_HOSTS {
             known.retain(|_, (since, _)| since.elapsed() < KEPT);

@@ -60,6 +60,20 @@ fn an_edit_beside_a_placeholder_keeps_it() {
 }
 
 #[test]
+fn comments_that_overlap_are_kept_beside_an_edit() {
+    let comment = |id: &str| json!({"type": "annotation", "attrs": {"id": id, "annotationType": "inlineComment"}});
+    let words = json!([
+        marked("one ", [comment("a")]),
+        marked("two", [comment("a"), comment("b")]),
+        marked(" three", [comment("b")]),
+        text(" four")
+    ]);
+    let previous = document([paragraph(words)]);
+    assert!(!to_markdown(&previous).contains("⟦paragraph"));
+    check(&previous, ["four", "five"], "/content/0/content/3/text", &" five".into());
+}
+
+#[test]
 fn a_changed_block_keeps_what_markdown_does_not_show() {
     let cell = |kind: &str, words: &str| json!({"type": kind, "attrs": {"colwidth": [90], "localId": words}, "content": [paragraph([text(words)])]});
     let row = |kind: &str, words: [&str; 2]| json!({"type": "tableRow", "attrs": {"localId": words[0]}, "content": [cell("tableHeader", words[0]), cell(kind, words[1])]});

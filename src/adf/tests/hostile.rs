@@ -54,8 +54,8 @@ fn hostile_documents_take_linear_time() {
     check_linear("numbers", |size| drop(to_markdown(&document([paragraph([text(&"1. ".repeat(size))])]))));
     check_linear("marks", |size| {
         let marks = |index: usize| vec![json!({"type": "strong"}), json!({"type": "textColor", "attrs": {"color": index % 3}})];
-        let line: Vec<Value> = (0..size).map(|index| marked("a", marks(index))).collect();
-        let _ = to_markdown(&document([paragraph(line)]));
+        let line: Vec<Value> = (0..size / 8).map(|index| marked("a", marks(index))).collect();
+        drop(to_markdown(&document([paragraph(line)])));
     });
     check_linear("edits", |size| {
         let previous = document(nodes(size, |index| paragraph([text(&index.to_string())])));

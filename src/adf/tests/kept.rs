@@ -6,7 +6,7 @@ use super::generator::{Generator, MARKS, NODES};
 use super::{document, paragraph, text};
 use crate::adf::{from_markdown, to_markdown};
 
-const DOCUMENTS: u64 = 100;
+const DOCUMENTS: u64 = 60;
 
 fn types(node: &Value, nodes: &mut HashSet<String>, marks: &mut HashSet<String>) {
     nodes.insert(node["type"].as_str().unwrap().to_owned());

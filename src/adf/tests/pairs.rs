@@ -23,8 +23,8 @@ fn link(href: &str) -> Value {
     json!({"type": "link", "attrs": {"href": href}})
 }
 
-fn item(blocks: Value) -> Value {
-    json!({"type": "listItem", "content": blocks})
+fn item(blocks: impl Into<Value>) -> Value {
+    json!({"type": "listItem", "content": blocks.into()})
 }
 
 fn simple_item(words: &str) -> Value {

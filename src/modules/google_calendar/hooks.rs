@@ -1,0 +1,410 @@
+//! What Google Calendar's module file cannot say as data: reading several calendars at once, and looking for free time.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::{Map, Value, json};
+
+use self::zone::{DAY, Moment, Zone};
+use crate::error::{Code, Error};
+use crate::modules::dates::{seconds_of_day, weekday_of};
+use crate::modules::{Hooks, Session};
+use crate::upstream::Method;
+
+mod events;
+mod rule;
+mod zone;
+
+/// The hooks that Google Calendar's `module.json` cites.
+pub(super) const HOOKS: Hooks = Hooks {
+    fields: &[
+        ("attendees", attendees),
+        ("busy", busy),
+        ("colors", colors),
+        ("default_reminders", default_reminders),
+        ("reminders", reminders),
+        ("response", response),
+        ("title", title),
+        ("when", when),
+    ],
+    params: &[("calendar_items", calendar_items), ("instant", instant)],
+    handlers: &[
+        ("create_event", events::create),
+        ("delete_event", events::delete),
+        ("get_current_time", get_current_time),
+        ("list_events", list_events),
+        ("respond_to_event", events::respond),
+        ("suggest_time", suggest_time),
+        ("update_event", events::update),
+    ],
+};
+
+/// Most events that one call reads.
+const MAX_READ: usize = 5_000;
+
+/// Longest stretch that a call looks through for free time; Google refuses much longer ones.
+const MAX_SEARCHED: i64 = 60 * DAY;
+
+/// Free time begins at a quarter of an hour.
+const QUARTER: i64 = 900;
+
+/// The events of several calendars in one list, by their start.
+fn list_events(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+    let (zone_name, zone) = zone_of(session, arguments)?;
+    let (from, to) = stretch(arguments, &zone)?;
+    let (from, to) = (utc(from), utc(to));
+    let mut events = Vec::new();
+    let mut incomplete = false;
+    for calendar in strings(arguments, "calendar_ids") {
+        let mut token = None;
+        loop {
+            let mut query = vec![("singleEvents", "true"), ("orderBy", "startTime"), ("timeMin", from.as_str()), ("timeMax", to.as_str())];
+            query.extend([("timeZone", zone_name.as_str()), ("maxResults", "250")]);
+            query.extend(arguments.get("query").and_then(Value::as_str).map(|words| ("q", words)));
+            query.extend(token.as_deref().map(|token| ("pageToken", token)));
+            let mut page = session.get(&["calendars", calendar, "events"], &query)?;
+            let Value::Array(items) = page["items"].take() else { break };
+            events.extend(items.iter().map(|event| (start_in(event, &zone), row(calendar, event))));
+            token = page["nextPageToken"].as_str().map(str::to_owned);
+            if token.is_none() {
+                break;
+            }
+            if events.len() >= MAX_READ {
+                incomplete = true;
+                break;
+            }
+        }
+    }
+    events.sort_by_key(|(start, _)| *start);
+
+    let limit = arguments.get("limit").and_then(Value::as_u64).and_then(|limit| usize::try_from(limit).ok());
+    let start = match arguments.get("cursor").and_then(Value::as_str).map(str::parse::<usize>) {
+        None => 0,
+        Some(Ok(start)) => start,
+        Some(Err(_)) => {
+            return Err(Error::invalid_params("`cursor` is none that this tool gave.").with_hint("Leave it out for the first page."));
+        }
+    };
+    let end = start.saturating_add(limit.unwrap_or(usize::MAX)).min(events.len());
+    let more = end < events.len();
+    let rows: Vec<_> = events.into_iter().take(end).skip(start).map(|(_, row)| row).collect();
+    let mut result = json!({"items": rows, "time_zone": zone_name});
+    if more {
+        result["next_cursor"] = end.to_string().into();
+    }
+    if incomplete {
+        result["incomplete_results"] = true.into();
+    }
+    Ok(result)
+}
+
+fn get_current_time(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+    let (name, zone) = zone_of(session, arguments)?;
+    let instant = match arguments.get("at").and_then(Value::as_str) {
+        Some(at) => Moment::parse("at", at)?.instant(&zone),
+        None => now(),
+    };
+    let day = (instant + zone.offset_at(instant)).div_euclid(DAY);
+    let weekday = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"][weekday_of(day)];
+    Ok(json!({"time": zone.moment(instant).to_string(), "weekday": weekday, "time_zone": name, "utc": utc(instant)}))
+}
+
+/// The first stretches in working hours in which nobody is busy.
+fn suggest_time(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+    let (zone_name, zone) = zone_of(session, arguments)?;
+    let (from, to) = stretch(arguments, &zone)?;
+    if to - from > MAX_SEARCHED {
+        return Err(Error::invalid_params("`from` and `to` are more than 60 days apart.").with_hint("Look through less time at once."));
+    }
+    let calendars: Vec<&str> = strings(arguments, "calendar_ids").collect();
+    let body = json!({"timeMin": utc(from), "timeMax": utc(to), "items": calendars.iter().map(|id| json!({"id": id})).collect::<Vec<_>>()});
+    let answer = session.send(Method::Post, &["freeBusy"], &[], Some(&body))?;
+    let mut taken = Vec::new();
+    for calendar in calendars {
+        let answered = &answer["calendars"][calendar];
+        // A calendar that cannot be read would look free all day.
+        let Some(periods) = answered["busy"].as_array().filter(|_| answered["errors"].as_array().is_none_or(Vec::is_empty)) else {
+            let reason = answered["errors"][0]["reason"].as_str().unwrap_or("no answer");
+            return Err(Error::new(Code::PermissionDenied, format!("The free time of `{calendar}` cannot be read ({reason})."))
+                .with_hint("Ask its owner to share it, or leave it out."));
+        };
+        let bound = |period: &Value, name: &str| period[name].as_str().and_then(Moment::read).map(|moment| moment.instant(&zone));
+        taken.extend(periods.iter().filter_map(|period| Some((bound(period, "start")?, bound(period, "end")?))));
+    }
+    let hours = WorkingHours::of(arguments)?;
+    let duration = arguments.get("duration").and_then(Value::as_i64).unwrap_or_default() * 60;
+    let limit = arguments.get("limit").and_then(Value::as_u64).and_then(|limit| usize::try_from(limit).ok()).unwrap_or(1);
+    let found = free_times(taken, &hours.between(from, to, &zone), duration);
+    let moment = |instant| zone.moment(instant).to_string();
+    let rows = found
+        .into_iter()
+        .take(limit)
+        .map(|(start, end)| json!({"start": moment(start), "end": moment(start + duration), "free_until": moment(end)}));
+    Ok(json!({"items": rows.collect::<Vec<_>>(), "time_zone": zone_name}))
+}
+
+/// When somebody works.
+struct WorkingHours {
+    begin: i64,
+    end: i64,
+    weekends: bool,
+}
+
+impl WorkingHours {
+    fn of(arguments: &Map<String, Value>) -> Result<Self, Error> {
+        let time = |name| {
+            let text = text(arguments, name);
+            let seconds = if text == "24:00" { Some(DAY) } else { seconds_of_day(text) };
+            seconds.ok_or_else(|| {
+                Error::invalid_params(format!("`{name}` must be a time written HH:MM, not `{text}`.")).with_hint("For example 09:00.")
+            })
+        };
+        let (begin, end) = (time("work_start")?, time("work_end")?);
+        if begin >= end {
+            return Err(Error::invalid_params("`work_end` must be after `work_start`.").with_hint("For example 09:00 and 17:00."));
+        }
+        Ok(Self { begin, end, weekends: arguments.get("weekends") == Some(&Value::Bool(true)) })
+    }
+
+    /// The stretches of work from one point in time to another.
+    fn between(&self, from: i64, to: i64, zone: &Zone) -> Vec<(i64, i64)> {
+        let day_of = |instant: i64| (instant + zone.offset_at(instant)).div_euclid(DAY);
+        let days = (day_of(from)..=day_of(to)).filter(|day| self.weekends || !matches!(weekday_of(*day), 0 | 6));
+        let stretch = |day| (zone.instant_of(day * DAY + self.begin).max(from), zone.instant_of(day * DAY + self.end).min(to));
+        days.map(stretch).collect()
+    }
+}
+
+/// What is left of the stretches when everything taken is cut out, where it is long enough; starts are at a quarter.
+fn free_times(mut taken: Vec<(i64, i64)>, stretches: &[(i64, i64)], duration: i64) -> Vec<(i64, i64)> {
+    taken.sort_unstable();
+    let mut free = Vec::new();
+    for &(begin, end) in stretches {
+        let mut at = begin;
+        for &(busy_from, busy_to) in taken.iter().chain([&(end, end)]) {
+            if busy_to < begin || busy_from > end {
+                continue;
+            }
+            let start = (at + QUARTER - 1).div_euclid(QUARTER) * QUARTER;
+            if busy_from - start >= duration {
+                free.push((start, busy_from));
+            }
+            at = at.max(busy_to);
+        }
+    }
+    free
+}
+
+/// The zone that the arguments name, else the user's own setting.
+fn zone_of(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<(String, Zone), Error> {
+    let name = if let Some(name) = arguments.get("time_zone").and_then(Value::as_str) {
+        name.to_owned()
+    } else {
+        let setting = session.get(&["users", "me", "settings", "timezone"], &[])?;
+        setting["value"].as_str().unwrap_or("UTC").to_owned()
+    };
+    let zone = Zone::named(&name)?;
+    Ok((name, zone))
+}
+
+/// The points in time that `from` and `to` mean: now and a week later when absent; a day as `to` is included.
+fn stretch(arguments: &Map<String, Value>, zone: &Zone) -> Result<(i64, i64), Error> {
+    let moment = |name| arguments.get(name).and_then(Value::as_str).map(|text| Moment::parse(name, text)).transpose();
+    let from = moment("from")?.map_or_else(now, |from| from.instant(zone));
+    let to = match moment("to")? {
+        None => from + 7 * DAY,
+        Some(Moment::Day(day)) => Moment::Day(day + 1).instant(zone),
+        Some(to) => to.instant(zone),
+    };
+    if from < to {
+        return Ok((from, to));
+    }
+    Err(Error::invalid_params("`to` must be after `from`.").with_hint("A date as `to` includes the whole day."))
+}
+
+fn now() -> i64 {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since_epoch.as_secs()).unwrap_or(i64::MAX)
+}
+
+fn utc(seconds: i64) -> String {
+    Moment::Instant { seconds, offset: 0 }.to_string()
+}
+
+fn start_in(event: &Value, zone: &Zone) -> i64 {
+    when(&event["start"]).as_str().and_then(Moment::read).map_or(i64::MAX, |start| start.instant(zone))
+}
+
+fn row(calendar: &str, event: &Value) -> Value {
+    json!({
+        "calendar_id": calendar, "id": event["id"], "title": event["summary"], "start": when(&event["start"]), "end": when(&event["end"]),
+        "location": event["location"], "response": response(&event["attendees"]), "recurring_event_id": event["recurringEventId"],
+    })
+}
+
+/// A text that the input schema makes sure of.
+fn text<'a>(arguments: &'a Map<String, Value>, name: &str) -> &'a str {
+    arguments.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn strings<'a>(arguments: &'a Map<String, Value>, name: &str) -> impl Iterator<Item = &'a str> {
+    arguments.get(name).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
+}
+
+/// The people of an event, without what is the same for nearly all.
+fn attendees(people: &Value) -> Value {
+    let person = |person: &Value| {
+        let mut brief = json!({"email": person["email"], "response": person["responseStatus"]});
+        for (name, member) in [("name", "displayName"), ("optional", "optional"), ("resource", "resource"), ("comment", "comment")] {
+            if let Some(value) = person.get(member) {
+                brief[name] = value.clone();
+            }
+        }
+        brief
+    };
+    people.as_array().map(|people| people.iter().map(person).collect::<Vec<_>>()).into()
+}
+
+/// Google's map of calendars as a list, each with its busy times, or why they cannot be read.
+fn busy(calendars: &Value) -> Value {
+    let calendar = |(id, calendar): (&String, &Value)| match calendar["errors"][0]["reason"].as_str() {
+        Some(reason) => json!({"calendar_id": id, "error": reason}),
+        None => json!({"calendar_id": id, "busy": calendar["busy"]}),
+    };
+    calendars.as_object().into_iter().flatten().map(calendar).collect()
+}
+
+/// A palette as ids with their background.
+fn colors(palette: &Value) -> Value {
+    let background = |(id, color): (&String, &Value)| (id.clone(), color["background"].clone());
+    palette.as_object().into_iter().flatten().map(background).collect::<Map<_, _>>().into()
+}
+
+/// Reminders as `popup 10` for ten minutes before.
+fn default_reminders(reminders: &Value) -> Value {
+    let reminder = |reminder: &Value| format!("{} {}", reminder["method"].as_str().unwrap_or_default(), reminder["minutes"]);
+    reminders.as_array().map(|all| all.iter().map(reminder).collect::<Vec<_>>()).into()
+}
+
+/// An event's own reminders; null where the calendar's apply.
+fn reminders(reminders: &Value) -> Value {
+    if reminders["useDefault"] == true { Value::Null } else { default_reminders(&reminders["overrides"]) }
+}
+
+/// What the user answered to an invitation.
+fn response(people: &Value) -> Value {
+    let own = people.as_array().into_iter().flatten().find(|person| person["self"] == true);
+    own.map(|person| person["responseStatus"].clone()).into()
+}
+
+/// The name that the user gave a calendar, else its own.
+fn title(calendar: &Value) -> Value {
+    calendar.get("summaryOverride").unwrap_or(&calendar["summary"]).clone()
+}
+
+/// The date or the time of a start or an end.
+fn when(time: &Value) -> Value {
+    time.get("dateTime").or_else(|| time.get("date")).cloned().unwrap_or_default()
+}
+
+fn calendar_items(ids: &Value) -> Result<Value, Error> {
+    Ok(ids.as_array().into_iter().flatten().map(|id| json!({"id": id})).collect())
+}
+
+/// A time with its offset, which Google insists on.
+fn instant(time: &Value) -> Result<Value, Error> {
+    match time.as_str().and_then(Moment::read) {
+        Some(Moment::Instant { .. }) => Ok(time.clone()),
+        _ => Err(Error::invalid_params(format!("{time} is no time with an offset."))
+            .with_hint("Write 2026-11-30T09:00:00+01:00 or 2026-11-30T08:00:00Z.")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> i64 {
+        let zone = Zone::named("Europe/Berlin").expect("Berlin is known");
+        Moment::read(text).expect("it is a moment").instant(&zone)
+    }
+
+    #[test]
+    fn free_time_is_what_is_left_of_working_hours() {
+        let check = |taken: &[(&str, &str)], minutes: i64, expected: &[(&str, &str)]| {
+            let taken = taken.iter().map(|(from, to)| (at(from), at(to))).collect();
+            let expected: Vec<_> = expected.iter().map(|(from, to)| (at(from), at(to))).collect();
+            assert_eq!(free_times(taken, &[(at("2026-11-30T09:00"), at("2026-11-30T17:00"))], minutes * 60), expected);
+        };
+        check(&[], 60, &[("2026-11-30T09:00", "2026-11-30T17:00")]);
+        check(&[("2026-11-30T08:00", "2026-11-30T18:00")], 15, &[]);
+        let meetings =
+            [("2026-11-30T12:50", "2026-11-30T13:20"), ("2026-11-30T08:30", "2026-11-30T09:30"), ("2026-11-30T09:10", "2026-11-30T10:05")];
+        check(&meetings, 30, &[("2026-11-30T10:15", "2026-11-30T12:50"), ("2026-11-30T13:30", "2026-11-30T17:00")]);
+        check(&meetings, 180, &[("2026-11-30T13:30", "2026-11-30T17:00")]);
+        check(&[("2026-11-30T09:30", "2026-11-30T17:00")], 30, &[("2026-11-30T09:00", "2026-11-30T09:30")]);
+        check(&[("2026-11-30T09:00", "2026-11-30T16:40"), ("2026-11-30T10:00", "2026-11-30T11:00")], 20, &[]);
+    }
+
+    #[test]
+    fn working_hours_leave_weekends_out_and_keep_to_the_stretch() {
+        let zone = Zone::named("Europe/Berlin").expect("Berlin is known");
+        let check = |weekends: bool, expected: &[(&str, &str)]| {
+            let hours = WorkingHours { begin: 9 * 3600, end: 17 * 3600, weekends };
+            let expected: Vec<_> = expected.iter().map(|(from, to)| (at(from), at(to))).collect();
+            assert_eq!(hours.between(at("2026-11-27T10:00"), at("2026-11-30T12:00"), &zone), expected);
+        };
+        let (friday, monday) = (("2026-11-27T10:00", "2026-11-27T17:00"), ("2026-11-30T09:00", "2026-11-30T12:00"));
+        check(false, &[friday, monday]);
+        check(true, &[friday, ("2026-11-28T09:00", "2026-11-28T17:00"), ("2026-11-29T09:00", "2026-11-29T17:00"), monday]);
+    }
+
+    #[test]
+    fn working_hours_that_are_none_are_refused() {
+        let check = |start: &str, end: &str, right: bool| {
+            let arguments = json!({"work_start": start, "work_end": end});
+            assert_eq!(WorkingHours::of(arguments.as_object().expect("it is an object")).is_ok(), right, "{start} {end}");
+        };
+        check("09:00", "17:00", true);
+        check("00:00", "24:00", true);
+        check("17:00", "09:00", false);
+        check("9", "17:00", false);
+        check("09:00", "25:00", false);
+    }
+
+    #[test]
+    fn a_stretch_includes_its_last_day() {
+        let zone = Zone::named("Europe/Berlin").expect("Berlin is known");
+        let check = |arguments: Value, expected: Option<(&str, &str)>| {
+            let stretch = stretch(arguments.as_object().expect("it is an object"), &zone).ok();
+            assert_eq!(stretch, expected.map(|(from, to)| (at(from), at(to))), "{arguments}");
+        };
+        check(json!({"from": "2026-11-30", "to": "2026-11-30"}), Some(("2026-11-30T00:00", "2026-12-01T00:00")));
+        check(json!({"from": "2026-11-30T09:00"}), Some(("2026-11-30T09:00", "2026-12-07T09:00")));
+        check(json!({"from": "2026-11-30T09:00:00Z", "to": "2026-11-30T11:00"}), Some(("2026-11-30T10:00", "2026-11-30T11:00")));
+        check(json!({"from": "2026-11-30", "to": "2026-11-29"}), None);
+        check(json!({"from": "soon"}), None);
+    }
+
+    #[test]
+    fn answers_become_short() {
+        let people = json!([{"email": "a@example.com", "responseStatus": "accepted", "organizer": true}, {"email": "b@example.com", "self": true, "responseStatus": "needsAction", "optional": true}]);
+        assert_eq!(
+            attendees(&people),
+            json!([{"email": "a@example.com", "response": "accepted"}, {"email": "b@example.com", "response": "needsAction", "optional": true}])
+        );
+        assert_eq!(response(&people), "needsAction");
+        assert_eq!((attendees(&Value::Null), response(&Value::Null)), (Value::Null, Value::Null));
+        assert_eq!(reminders(&json!({"useDefault": true})), Value::Null);
+        assert_eq!(reminders(&json!({"useDefault": false, "overrides": [{"method": "popup", "minutes": 10}]})), json!(["popup 10"]));
+        assert_eq!(title(&json!({"summary": "Team", "summaryOverride": "Work"})), "Work");
+        let calendars = json!({"a": {"busy": []}, "b": {"errors": [{"domain": "global", "reason": "notFound"}], "busy": []}});
+        assert_eq!(busy(&calendars), json!([{"calendar_id": "a", "busy": []}, {"calendar_id": "b", "error": "notFound"}]));
+    }
+
+    #[test]
+    fn a_time_without_an_offset_is_refused() {
+        assert!(instant(&json!("2026-11-30T09:00:00+01:00")).is_ok());
+        assert!(instant(&json!("2026-11-30T09:00:00")).is_err());
+        assert!(instant(&json!("2026-11-30")).is_err());
+    }
+}
