@@ -8,7 +8,7 @@ mod render;
 mod site;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use serde_json::{Value, json};
 
@@ -51,8 +51,8 @@ pub struct Parts {
 pub struct App {
     parts: Parts,
     about: About,
-    /// Every tool's definition, ready to be published, in the order of the files.
-    published: HashMap<String, Arc<Item>>,
+    /// Every tool's definition by its published name, written when the first client wants tools by themselves.
+    published: OnceLock<HashMap<String, Arc<Item>>>,
     /// The meta-tools for each set of modules that some caller sees.
     meta_tools: Mutex<HashMap<Vec<String>, Vec<Arc<Item>>>>,
 }
@@ -68,20 +68,13 @@ impl App {
     /// Puts the parts together.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let published = parts
-            .registry
-            .modules()
-            .iter()
-            .flat_map(|module| &module.tools)
-            .map(|tool| (tool.published_name.clone(), Arc::new(published(tool))))
-            .collect();
         let about = About {
             name: "mcpist".to_owned(),
             title: "MCPist".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             instructions: Some(INSTRUCTIONS.to_owned()),
         };
-        Self { parts, about, published, meta_tools: Mutex::default() }
+        Self { parts, about, published: OnceLock::new(), meta_tools: Mutex::default() }
     }
 
     /// The modules.
@@ -118,6 +111,13 @@ impl App {
     #[must_use]
     pub const fn parts(&self) -> &Parts {
         &self.parts
+    }
+
+    fn published(&self) -> &HashMap<String, Arc<Item>> {
+        self.published.get_or_init(|| {
+            let tools = self.registry().modules().iter().flat_map(|module| &module.tools);
+            tools.map(|tool| (tool.published_name.clone(), Arc::new(published(tool)))).collect()
+        })
     }
 
     /// Whether a module has anything for a caller: one without is as unknown as one that does not exist.
@@ -197,7 +197,7 @@ impl Handler for App {
 
     fn tools(&self, context: &Context) -> Result<Vec<Arc<Item>>, Error> {
         let visible = self.visible(context)?;
-        let item = |tool: &Tool| self.published.get(&tool.published_name).cloned();
+        let item = |tool: &Tool| self.published().get(&tool.published_name).cloned();
         if context.view.direct {
             return Ok(visible.modules().flat_map(|module| visible.tools_of(module)).filter_map(item).collect());
         }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::thread;
 
 use super::hooks::Hooks;
 use super::manifest::{Finding, Module, Tool};
@@ -33,8 +34,14 @@ impl Registry {
     pub fn built_in() -> Result<Self, Vec<Finding>> {
         let mut registry = Self::default();
         let mut findings = Vec::new();
-        for (file, text, hooks) in BUILT_IN {
-            findings.extend(registry.add(file, text, hooks));
+        // Side by side: reading hundreds of tools is most of the time that the server takes to start.
+        let read: Vec<_> = thread::scope(|scope| {
+            let threads: Vec<_> =
+                BUILT_IN.iter().map(|(file, text, hooks)| (*file, scope.spawn(|| Module::parse(file, text, hooks)))).collect();
+            threads.into_iter().map(|(file, thread)| (file, thread.join().expect("reading a file does not panic"))).collect()
+        });
+        for (file, module) in read {
+            findings.extend(module.and_then(|module| registry.take(file, module)).err().into_iter().flatten());
         }
         if findings.is_empty() { Ok(registry) } else { Err(findings) }
     }
@@ -83,10 +90,11 @@ impl Registry {
     }
 
     fn add(&mut self, file: &str, text: &str, hooks: &Hooks) -> Vec<Finding> {
-        let module = match Module::parse(file, text, hooks) {
-            Ok(module) => module,
-            Err(findings) => return findings,
-        };
+        Module::parse(file, text, hooks).and_then(|module| self.take(file, module)).err().unwrap_or_default()
+    }
+
+    /// Takes a module whose names nobody has yet.
+    fn take(&mut self, file: &str, module: Module) -> Result<(), Vec<Finding>> {
         let clash = |place: String, problem: String| Finding { file: file.to_owned(), place, problem };
         let mut clashes = Vec::new();
         if self.module(&module.name).is_some() {
@@ -98,9 +106,10 @@ impl Registry {
                 clash(format!("tool {}", tool.name), problem)
             }));
         }
-        if clashes.is_empty() {
-            self.modules.push(module);
+        if !clashes.is_empty() {
+            return Err(clashes);
         }
-        clashes
+        self.modules.push(module);
+        Ok(())
     }
 }

@@ -1,5 +1,7 @@
 //! From checked arguments to the one request that a tool makes.
 
+use std::sync::Arc;
+
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value, json};
 
@@ -18,7 +20,7 @@ pub struct Template {
     /// The path below the base URL.
     pub path: Vec<Piece>,
     /// The headers, the module's and the tool's own.
-    pub headers: HeaderMap,
+    pub headers: Arc<HeaderMap>,
     /// Pairs in front of every query.
     pub query: Vec<(String, String)>,
     /// The body's members and where the arguments go.
@@ -267,7 +269,7 @@ mod tests {
         Template {
             method: Method::Post,
             path: vec![Piece::Text("/r/".to_owned()), Piece::Value("id".to_owned()), Piece::Text("/x".to_owned())],
-            headers: HeaderMap::new(),
+            headers: Arc::default(),
             query: vec![("fixed".to_owned(), "1 2".to_owned())],
             body,
             pages: None,

@@ -1,6 +1,7 @@
 //! From a module file as written to a module that cannot be wrong, or to everything that is wrong with it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -12,6 +13,7 @@ use super::params::{self, Own};
 use super::raw;
 use super::work::{self, Common};
 use super::{Annotations, Finding, MAX_TOOL_NAME, Module, Param, Tool, Work};
+use crate::modules::hooks::json_headers;
 use crate::modules::hooks::{FieldHook, Hooks, ParamHook};
 use crate::modules::output::Output;
 use crate::modules::request::Template;
@@ -108,7 +110,8 @@ impl Reader<'_> {
         if raw.tools.is_empty() {
             self.add("tools", "there are none");
         }
-        let common = Common { headers: &headers, pages: pages.as_ref() };
+        let (headers, json_headers) = (Arc::new(headers.clone()), Arc::new(json_headers(&headers)));
+        let common = Common { headers: &headers, json_headers: &json_headers, pages: pages.as_ref() };
         let mut tools: Vec<Tool> = Vec::new();
         for (at, value) in raw.tools.into_iter().enumerate() {
             let place = match value["name"].as_str() {
@@ -132,7 +135,7 @@ impl Reader<'_> {
             base_url_required: raw.base_url_required,
             api_version: raw.api_version,
             auth,
-            headers,
+            headers: HeaderMap::clone(&headers),
             versions_path,
             tools,
         }

@@ -1,5 +1,7 @@
 //! From a tool's request and output as written to what the engine fills and projects.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
 use super::raw;
@@ -16,7 +18,9 @@ use crate::upstream::{HeaderMap, Method};
 #[derive(Clone, Copy)]
 pub struct Common<'a> {
     /// The headers.
-    pub headers: &'a HeaderMap,
+    pub headers: &'a Arc<HeaderMap>,
+    /// The same for a request with a JSON body.
+    pub json_headers: &'a Arc<HeaderMap>,
     /// How lists come in pages.
     pub pages: Option<&'a Pages>,
 }
@@ -66,8 +70,13 @@ pub fn template(
     if pages_in(PagePlace::Query) && raw.method != Method::Get {
         reader.add(&place, "`page_in: query` needs a GET");
     }
-    let headers = reader.headers(&place, module.headers, &raw.headers);
-    let headers = if matches!(body, Body::None) { headers } else { json_headers(&headers) };
+    let headers = match (raw.headers.is_empty(), matches!(body, Body::None)) {
+        // Most tools add nothing, and there are hundreds.
+        (true, true) => Arc::clone(module.headers),
+        (true, false) => Arc::clone(module.json_headers),
+        (false, true) => Arc::new(reader.headers(&place, module.headers, &raw.headers)),
+        (false, false) => Arc::new(json_headers(&reader.headers(&place, module.headers, &raw.headers))),
+    };
     Some(Template { method: raw.method, path, headers, query, body, pages })
 }
 
