@@ -8,9 +8,10 @@ format:
 
 lint:
 	cargo clippy --all-targets --locked -- -D warnings
+	cargo clippy --all-targets --all-features --locked -- -D warnings
 
 test:
-	cargo test --locked
+	cargo test --locked --all-features
 
 # The public fixtures of the TOON format (needs npm).
 fixtures:

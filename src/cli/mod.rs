@@ -72,7 +72,7 @@ struct Serve {
 #[derive(FromArgs)]
 #[argh(subcommand, name = "stdio")]
 struct Stdio {
-    /// publish every tool by itself instead of the two that stand for all
+    /// publish every tool by itself instead of the three that stand for all
     #[argh(switch)]
     direct: bool,
 
