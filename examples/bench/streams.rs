@@ -28,7 +28,7 @@ pub struct Arguments {
     #[argh(positional)]
     pid: u32,
 
-    /// how many (default 1000); MCPIST_MAX_CONNECTIONS must allow some more
+    /// how many (default 1000); the server must allow some more
     #[argh(option, default = "1000")]
     count: usize,
 }
@@ -48,6 +48,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
     let asked = Instant::now();
     ask()?;
     println!("tools/list beside them        {} µs, a connection of its own", asked.elapsed().as_micros());
+    #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
     let added = open_memory.saturating_sub(memory) as f64 / *count as f64;
     println!("resident                      {memory} KiB before, {open_memory} KiB with them: {added:.2} KiB a stream");
 
