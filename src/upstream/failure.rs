@@ -1,13 +1,9 @@
 //! From a service's failed answer to our error.
 
-use serde_json::Value;
-
-use super::{UpstreamAnswer, base64, retry};
+use super::retry::whole_seconds;
+use super::{UpstreamAnswer, base64, retry, vendor};
 use crate::broker::Credential;
 use crate::error::{Code, Error};
-
-/// Most characters of a service's own words that an error repeats.
-const MAX_VENDOR_MESSAGE: usize = 500;
 
 /// The error for an answer that is no success.
 ///
@@ -16,7 +12,7 @@ const MAX_VENDOR_MESSAGE: usize = 500;
 #[must_use]
 pub fn failure(service: &str, credential: Option<&Credential>, answer: &UpstreamAnswer) -> Error {
     let status = answer.status;
-    let words = vendor_message(&answer.body).map(|text| redacted(&text, credential));
+    let words = vendor::message(&answer.body).map(|text| redacted(&text, credential));
     let said = |what: &str| match &words {
         Some(words) => format!("{service} {what} ({status}): {words}"),
         None => format!("{service} {what} ({status})."),
@@ -62,89 +58,11 @@ fn with_retry_after(error: Error, answer: &UpstreamAnswer) -> Error {
     }
 }
 
-fn whole_seconds(wait: std::time::Duration) -> u64 {
-    wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0))
-}
-
 /// Whether a 403 means "too many" (GitHub, "Rate limits for the REST API"; Google, "Handle API errors").
 fn is_rate_limit(answer: &UpstreamAnswer) -> bool {
-    if answer.headers.get("x-ratelimit-remaining").is_some_and(|value| value.as_bytes() == b"0")
+    answer.headers.get("x-ratelimit-remaining").is_some_and(|value| value.as_bytes() == b"0")
         || answer.headers.contains_key("retry-after")
-    {
-        return true;
-    }
-    let words = vendor_message(&answer.body).unwrap_or_default().to_lowercase();
-    words.contains("rate limit") || words.contains("abuse detection")
-}
-
-/// The service's own words, on one line and bounded.
-fn vendor_message(body: &[u8]) -> Option<String> {
-    let body: Value = serde_json::from_slice(body).ok()?;
-    let mut parts = Vec::new();
-    let inner = &body["error"];
-    for holder in [&body, inner] {
-        for name in ["message", "msg", "error_description", "detail", "title"] {
-            push_text(&mut parts, &holder[name]);
-        }
-        for name in ["errorMessages", "errors"] {
-            push_details(&mut parts, &holder[name]);
-        }
-    }
-    push_text(&mut parts, inner);
-    let text = parts.join("; ").split(|c: char| c.is_control() || c.is_whitespace()).filter(|word| !word.is_empty()).fold(
-        String::new(),
-        |mut line, word| {
-            if !line.is_empty() {
-                line.push(' ');
-            }
-            line.push_str(word);
-            line
-        },
-    );
-    (!text.is_empty()).then(|| bounded(text))
-}
-
-fn push_text(parts: &mut Vec<String>, value: &Value) {
-    if let Some(text) = value.as_str().filter(|text| !text.is_empty())
-        && !parts.iter().any(|part| part == text)
-    {
-        parts.push(text.to_owned());
-    }
-}
-
-/// A list of strings or objects (GitHub, Google), or an object from field to complaint (Jira).
-fn push_details(parts: &mut Vec<String>, details: &Value) {
-    match details {
-        Value::Array(details) => {
-            for detail in details {
-                let words = match detail {
-                    Value::Object(_) => ["resource", "field", "code", "message"]
-                        .iter()
-                        .filter_map(|name| detail[name].as_str())
-                        .collect::<Vec<_>>()
-                        .join(" "),
-                    other => other.as_str().unwrap_or_default().to_owned(),
-                };
-                push_text(parts, &Value::String(words));
-            }
-        }
-        Value::Object(details) => {
-            for (field, complaint) in details {
-                if let Some(complaint) = complaint.as_str() {
-                    parts.push(format!("{field}: {complaint}"));
-                }
-            }
-        }
-        _ => {}
-    }
-}
-
-fn bounded(mut text: String) -> String {
-    if let Some((end, _)) = text.char_indices().nth(MAX_VENDOR_MESSAGE) {
-        text.truncate(end);
-        text.push('…');
-    }
-    text
+        || vendor::is_rate_limit(&answer.body)
 }
 
 /// The text without the credential, should a service repeat what it was sent.
@@ -197,6 +115,8 @@ mod tests {
         check(403, &[("x-ratelimit-remaining", "0")], forbidden, Code::RateLimited);
         check(403, &[("retry-after", "60")], forbidden, Code::RateLimited);
         check(403, &[], secondary, Code::RateLimited);
+        check(403, &[], r#"{"error":{"errors":[{"reason":"rateLimitExceeded"}],"message":"Slow down"}}"#, Code::RateLimited);
+        check(403, &[], r#"{"error":{"errors":[{"reason":"insufficientPermissions"}],"message":"No"}}"#, Code::PermissionDenied);
         check(404, &[], "", Code::NotFound);
         check(405, &[], r#"{"message":"Pull Request is not mergeable"}"#, Code::Conflict);
         check(409, &[], "", Code::Conflict);
@@ -224,24 +144,6 @@ mod tests {
         assert_eq!(error.hint(), Some("Call again in 61 seconds."));
         let error = failure("GitHub", None, &answer(429, &[], ""));
         assert_eq!(error.data(), None);
-    }
-
-    #[test]
-    fn the_services_own_words_are_found() {
-        let check = |body: &str, expected: &str| assert_eq!(vendor_message(body.as_bytes()).unwrap(), expected);
-        check(
-            r#"{"message":"Validation Failed","errors":[{"resource":"Issue","field":"title","code":"missing_field"},
-                "second"],"documentation_url":"https://docs.github.com"}"#,
-            "Validation Failed; Issue title missing_field; second",
-        );
-        check(r#"{"errorMessages":["No such project"],"errors":{"summary":"is required"}}"#, "No such project; summary: is required");
-        check(r#"{"error":{"code":400,"message":"Bad time zone","errors":[{"message":"Bad time zone"}]}}"#, "Bad time zone");
-        check(r#"{"error":"invalid_request","error_description":"no code"}"#, "no code; invalid_request");
-        check(r#"{"title":"Bad\r\nRequest","detail":"two  words"}"#, "two words; Bad Request");
-        assert_eq!(vendor_message(b"<html>"), None);
-        assert_eq!(vendor_message(b"{}"), None);
-        let long = format!(r#"{{"message":"{}"}}"#, "é".repeat(600));
-        assert_eq!(vendor_message(long.as_bytes()).unwrap().chars().count(), MAX_VENDOR_MESSAGE + 1);
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! The only HTTP client: one pool of connections, with deadlines, retries and redirects that keep the credential at home.
 
+mod breaker;
 mod failure;
 mod redirect;
 mod resolver;
 mod retry;
+mod vendor;
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -15,6 +17,7 @@ use ureq::Agent;
 use ureq::http::header::{ACCEPT, AUTHORIZATION};
 use ureq::http::{self, Uri};
 
+use breaker::Breaker;
 use resolver::KeepingResolver;
 use ureq::unversioned::transport::DefaultConnector;
 
@@ -137,6 +140,7 @@ pub struct UpstreamAnswer {
 #[derive(Debug)]
 pub struct Upstream {
     agent: Agent,
+    breaker: Breaker,
     max_answer: u64,
     first_backoff: Duration,
 }
@@ -176,7 +180,7 @@ impl Upstream {
             .max_idle_age(Duration::from_secs(30))
             .build();
         let agent = Agent::with_parts(agent, DefaultConnector::default(), KeepingResolver::default());
-        Self { agent, max_answer: config.max_answer, first_backoff: config.first_backoff }
+        Self { agent, breaker: Breaker::default(), max_answer: config.max_answer, first_backoff: config.first_backoff }
     }
 
     /// Sends a request and reads the whole answer.
@@ -184,25 +188,30 @@ impl Upstream {
     /// Idempotent requests are tried again when the connection fails or the answer is 502, 503 or 504; every request is
     /// when the answer says that nothing was done (429, or 503 with `Retry-After`). A wait that would pass the deadline
     /// is not begun: the answer or error at hand is the result. `cancelled` is asked before each try and while waiting.
+    /// An origin that failed several times in a row (no connection, no answer in time, 5xx) is left alone for some seconds,
+    /// in which every request to it fails at once.
     ///
     /// # Errors
     ///
-    /// [`Code::Timeout`] at the deadline, [`Code::Cancelled`], [`Code::UpstreamUnavailable`] without a usable answer,
+    /// [`Code::Timeout`] at the deadline, [`Code::Cancelled`], [`Code::UpstreamUnavailable`] without a usable answer
+    /// (with `retry_after_s` where the service is left alone),
     /// [`Code::ReconnectRequired`] for a credential that fits no header, [`Code::NotFound`] when a write is redirected,
     /// [`Code::Internal`] for a URL that is none. A status is never an error here: see [`failure`].
     pub fn send(&self, request: &UpstreamRequest<'_>, deadline: Instant, cancelled: &dyn Fn() -> bool) -> Result<UpstreamAnswer, Error> {
+        let uri = redirect::parse(request.url).ok_or_else(|| no_address(request.service))?;
         let mut backoff = self.first_backoff;
         for tries_left in (0..TRIES).rev() {
             if cancelled() {
                 return Err(retry::cancelled(request.service));
             }
-            let outcome = self.follow(request, deadline);
+            let outcome = self.follow(request, uri.clone(), deadline);
             let pause = match &outcome {
                 Ok(answer) => retry::pause_after(request.method, answer, backoff),
                 Err(failed) => (failed.on_the_way && request.method.is_idempotent()).then(|| retry::jittered(backoff)),
             };
             match pause {
-                Some(pause) if tries_left > 0 && pause < deadline.saturating_duration_since(Instant::now()) => {
+                // Were it left alone from now on, the outcome at hand would tell more than the next one.
+                Some(pause) if tries_left > 0 && self.may_repeat(&uri, pause, deadline) => {
                     retry::wait(pause, request.service, cancelled)?;
                     backoff *= 2;
                 }
@@ -212,14 +221,18 @@ impl Upstream {
         unreachable!("the last try always returns")
     }
 
+    fn may_repeat(&self, uri: &Uri, pause: Duration, deadline: Instant) -> bool {
+        let now = Instant::now();
+        pause < deadline.saturating_duration_since(now) && !self.breaker.refuses(uri, now)
+    }
+
     /// One try: the request, and the reads that its redirects lead to.
-    fn follow(&self, request: &UpstreamRequest<'_>, deadline: Instant) -> Result<UpstreamAnswer, Failed> {
-        let mut uri = redirect::parse(request.url).ok_or_else(|| no_address(request.service))?;
+    fn follow(&self, request: &UpstreamRequest<'_>, mut uri: Uri, deadline: Instant) -> Result<UpstreamAnswer, Failed> {
         // Once a redirect has left the service, nothing brings the credential back in: who sends us round the corner
         // would otherwise pick what we ask with it.
         let mut at_home = true;
         for redirects_left in (0..=REDIRECTS).rev() {
-            let answer = self.exchange(request, &uri, at_home, deadline)?;
+            let answer = self.guarded(request, &uri, at_home, deadline)?;
             if !redirect::is_one(answer.status) {
                 return Ok(answer);
             }
@@ -236,13 +249,25 @@ impl Upstream {
         Err(Error::new(Code::UpstreamUnavailable, format!("{} redirects more than {REDIRECTS} times.", request.service)).into())
     }
 
-    /// One request on one connection.
-    fn exchange(&self, request: &UpstreamRequest<'_>, uri: &Uri, at_home: bool, deadline: Instant) -> Result<UpstreamAnswer, Failed> {
+    /// One request, unless its origin is left alone.
+    fn guarded(&self, request: &UpstreamRequest<'_>, uri: &Uri, at_home: bool, deadline: Instant) -> Result<UpstreamAnswer, Failed> {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return Err(out_of_time(request).into());
         }
         let headers = if at_home { headers_at_home(request)? } else { headers_elsewhere(request) };
+        self.breaker.admit(uri, Instant::now()).map_err(|left| left_alone(request.service, left))?;
+        let outcome = self.exchange(request, uri, headers, left);
+        let failed = match &outcome {
+            Ok(answer) => answer.status >= 500,
+            Err(failed) => failed.on_the_way || failed.error.code() == Code::Timeout,
+        };
+        self.breaker.note(uri, failed, Instant::now());
+        outcome
+    }
+
+    /// One request on one connection.
+    fn exchange(&self, request: &UpstreamRequest<'_>, uri: &Uri, headers: HeaderMap, left: Duration) -> Result<UpstreamAnswer, Failed> {
         let mut message = http::Request::new(());
         *message.method_mut() = request.method.on_the_wire();
         *message.uri_mut() = uri.clone();
@@ -336,6 +361,13 @@ fn base64(text: &str) -> Zeroizing<String> {
 
 fn no_address(service: &str) -> Error {
     Error::internal(format!("The address of {service} is no http or https URL with a host.")).with_hint("Correct the service's base URL.")
+}
+
+fn left_alone(service: &str, left: Duration) -> Error {
+    let seconds = retry::whole_seconds(left);
+    Error::new(Code::UpstreamUnavailable, format!("{service} failed several times in a row and is not asked now."))
+        .with_hint(format!("The next try is in {seconds} s: call again then."))
+        .with_data("retry_after_s", seconds)
 }
 
 fn out_of_time(request: &UpstreamRequest<'_>) -> Error {

@@ -372,6 +372,32 @@ fn an_answer_that_is_no_http_is_told() {
 }
 
 #[test]
+fn a_service_that_keeps_failing_is_left_alone() {
+    let fake = FakeUpstream::new((0..5).map(|_| Exchange::new("POST", "/", status(500))));
+    let client = client();
+    let post = || send_until(&client, Method::Post, &fake.url(), None, soon(), &|| false);
+    for _ in 0..5 {
+        assert_eq!(code(post()), Ok(500));
+    }
+    let error = post().unwrap_err();
+    assert_eq!((error.code(), error.data().unwrap()["retry_after_s"].as_u64()), (Code::UpstreamUnavailable, Some(10)));
+    assert_eq!(error.hint(), Some("The next try is in 10 s: call again then."));
+
+    let other = FakeUpstream::new([get("/", ok())]);
+    assert_eq!(code(send_until(&client, Method::Get, &other.url(), None, soon(), &|| false)), Ok(200));
+}
+
+#[test]
+fn the_failure_that_opens_the_breaker_is_told_as_it_is() {
+    let fake = FakeUpstream::new((0..5).map(|_| get("/", status(503))));
+    let client = client();
+    let read = || send_until(&client, Method::Get, &fake.url(), None, soon(), &|| false);
+    assert_eq!(code(read()), Ok(503));
+    assert_eq!(code(read()), Ok(503));
+    assert_eq!(code(read()), Err(Code::UpstreamUnavailable));
+}
+
+#[test]
 fn a_service_that_cannot_be_reached_is_told() {
     let check = |url: &str, expected: Code| {
         let error = send(Method::Get, url, None).unwrap_err();
