@@ -52,6 +52,12 @@ pub fn process_environment(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
+/// The names in the environment of this process.
+#[must_use]
+pub fn process_environment_names() -> Vec<String> {
+    std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect()
+}
+
 /// What flags say; they win over the environment.
 #[derive(Debug, Clone, Default)]
 pub struct Flags {

@@ -43,6 +43,8 @@ pub enum Code {
     ForeignOrigin,
     /// No credential is stored for the service.
     NotConnected,
+    /// The caller has several accounts of the service and names none.
+    AccountRequired,
     /// The stored credential is refused by the service.
     ReconnectRequired,
     /// The service or the policy does not let the caller do this.
@@ -97,6 +99,7 @@ impl Code {
             Self::UnsupportedMediaType => ("unsupported_media_type", 415, -32600),
             Self::ForeignOrigin => ("foreign_origin", 403, -32600),
             Self::NotConnected => ("not_connected", 403, -32603),
+            Self::AccountRequired => ("account_required", 409, -32602),
             Self::ReconnectRequired => ("reconnect_required", 403, -32603),
             Self::PermissionDenied => ("permission_denied", 403, -32603),
             Self::NotFound => ("not_found", 404, -32602),

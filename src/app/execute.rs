@@ -9,6 +9,7 @@ use crate::auth::Caller;
 use crate::error::{Code, Error};
 use crate::mcp::context::ClientInfo;
 use crate::mcp::message::Object;
+use crate::modules::manifest::ACCOUNT;
 use crate::modules::{Invocation, Module, Tool, invoke};
 
 /// How long a call may take in all, retries included (DESIGN §8).
@@ -22,7 +23,7 @@ pub struct Execution<'a> {
     pub module: &'a Module,
     /// The tool.
     pub tool: &'a Tool,
-    /// The arguments, as the caller gave them.
+    /// The arguments, as the caller gave them; `account` among them says with which account.
     pub arguments: Object,
     /// The client program, for the log.
     pub client: Option<&'a ClientInfo>,
@@ -53,8 +54,13 @@ impl App {
     }
 
     fn execute_unlogged(&self, execution: Execution<'_>, deadline: Instant) -> Result<Value, Error> {
-        let Execution { caller, module, tool, arguments, cancelled, trace_parent, .. } = execution;
-        let credential = self.parts.broker.credential(caller, &module.name)?;
+        let Execution { caller, module, tool, mut arguments, cancelled, trace_parent, .. } = execution;
+        let account = match arguments.shift_remove(ACCOUNT) {
+            None | Some(Value::Null) => None,
+            Some(Value::String(account)) => Some(account),
+            Some(_) => return Err(Error::invalid_params("`account` must be a string: the name of an account.")),
+        };
+        let credential = self.parts.broker.credential(caller, &module.name, account.as_deref())?;
         let base_url = self.connection(module, credential.as_ref()).map_err(|missing| {
             Error::new(Code::NotConnected, format!("{} is not connected", module.title))
                 .with_hint(format!("Set {missing} and start MCPist again."))

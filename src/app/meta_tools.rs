@@ -8,16 +8,17 @@ use super::Visible;
 use crate::error::Error;
 use crate::mcp::handler::{Item, ToolResult};
 use crate::mcp::message::{Object, wrong_type};
-use crate::modules::Tool;
+use crate::modules::manifest::ACCOUNT;
+use crate::modules::{Module, Tool};
 
 pub(super) const SCHEMA: &str = "get_module_schema";
 pub(super) const CALL: &str = "call";
 pub(super) const BATCH: &str = "batch";
 
-/// The definitions, for a caller who sees these modules.
-pub(super) fn definitions(modules: &[String]) -> Vec<Arc<Item>> {
+/// The definitions, for a caller who sees these modules, and may have several accounts of one of them.
+pub(super) fn definitions(modules: &[String], several_accounts: bool) -> Vec<Arc<Item>> {
     let modules = if modules.is_empty() { "none".to_owned() } else { modules.join(", ") };
-    let definitions = [
+    let mut definitions = [
         json!({
             "name": SCHEMA,
             "title": "Get a module's tools",
@@ -83,6 +84,11 @@ pub(super) fn definitions(modules: &[String]) -> Vec<Arc<Item>> {
             "annotations": {"readOnlyHint": false, "destructiveHint": true, "openWorldHint": true}
         }),
     ];
+    if several_accounts {
+        let account = json!({"type": "string", "description": "Account of the module, where get_module_schema lists several."});
+        definitions[2]["inputSchema"]["properties"]["calls"]["items"]["properties"][ACCOUNT] = account.clone();
+        definitions[1]["inputSchema"]["properties"][ACCOUNT] = account;
+    }
     definitions.iter().map(|definition| Arc::new(Item::new(definition))).collect()
 }
 
@@ -91,10 +97,7 @@ pub(super) fn schema(visible: &Visible<'_>, arguments: &Object) -> Result<ToolRe
     refuse_unknown(arguments, &["modules", "tools"])?;
     let (modules, tools) = (names(arguments, "modules")?, names(arguments, "tools")?);
     let listed: Vec<Value> = match modules {
-        None => visible
-            .modules()
-            .map(|module| json!({"module": module.name, "description": module.description, "tools": visible.tools_of(module).count()}))
-            .collect(),
+        None => visible.modules().map(|module| described(visible, module, json!(visible.tools_of(module).count()))).collect(),
         Some(modules) => modules
             .iter()
             .map(|name| {
@@ -106,24 +109,35 @@ pub(super) fn schema(visible: &Visible<'_>, arguments: &Object) -> Result<ToolRe
                 let tools: Vec<Value> = tools
                     .into_iter()
                     .map(|tool| {
-                        let mut published = tool.published();
+                        let mut published = tool.published(&[]);
                         // Inside its module a tool goes by its short name: the prefix would cost tokens on every line.
                         published["name"] = json!(tool.name);
                         published
                     })
                     .collect();
-                Ok(json!({"module": module.name, "description": module.description, "tools": tools}))
+                Ok(described(visible, module, tools.into()))
             })
             .collect::<Result<_, Error>>()?,
     };
     Ok(ToolResult::text(json!({"modules": listed}).to_string()))
 }
 
+/// A module with the accounts that its calls can choose from.
+fn described(visible: &Visible<'_>, module: &Module, tools: Value) -> Value {
+    let mut described = json!({"module": module.name, "description": module.description});
+    let accounts = visible.accounts(module);
+    if accounts.len() > 1 {
+        described["accounts"] = accounts.into();
+    }
+    described["tools"] = tools;
+    described
+}
+
 /// The arguments of `call`.
 pub(super) struct Called {
     pub module: String,
     pub tool: String,
-    /// The tool's own arguments.
+    /// The tool's own arguments, the account among them.
     pub params: Object,
     /// The code that confirms the call.
     pub confirm: Option<String>,
@@ -131,7 +145,8 @@ pub(super) struct Called {
 
 impl Called {
     pub(super) fn read(mut arguments: Object) -> Result<Self, Error> {
-        refuse_unknown(&arguments, &["module", "tool", "params", "confirm"])?;
+        refuse_unknown(&arguments, &["module", "tool", "params", "confirm", ACCOUNT])?;
+        let account = arguments.shift_remove(ACCOUNT);
         let confirm = match arguments.shift_remove("confirm") {
             None | Some(Value::Null) => None,
             Some(Value::String(code)) => Some(code),
@@ -144,7 +159,7 @@ impl Called {
                 .with_hint("call takes {\"module\": \"github\", \"tool\": \"get_repository\", \"params\": {…}}.")),
         };
         let (module, tool) = (text("module")?, text("tool")?);
-        let params = match arguments.shift_remove("params") {
+        let mut params = match arguments.shift_remove("params") {
             None | Some(Value::Null) => Object::new(),
             Some(Value::Object(params)) => params,
             // Some models write an object as a string of JSON.
@@ -153,6 +168,9 @@ impl Called {
             })?,
             Some(_) => return Err(Error::invalid_params("params must be an object").with_hint("Send the tool's parameters by name.")),
         };
+        if let Some(account) = account.filter(|account| !account.is_null()) {
+            params.insert(ACCOUNT.to_owned(), account);
+        }
         Ok(Self { module, tool, params, confirm })
     }
 }

@@ -54,11 +54,14 @@ pub struct App {
     /// Every tool's definition by its published name, written when the first client wants tools by themselves.
     published: OnceLock<HashMap<String, Arc<Item>>>,
     /// The meta-tools for each set of modules that some caller sees.
-    meta_tools: Mutex<HashMap<Vec<String>, Vec<Arc<Item>>>>,
+    meta_tools: Mutex<HashMap<MetaToolsKey, Vec<Arc<Item>>>>,
 }
 
 /// The argument that carries a confirmation code.
 const CONFIRM: &str = "confirm";
+
+/// What the meta-tools' definitions depend on: the names of the modules, and whether one has several accounts.
+type MetaToolsKey = (Vec<String>, bool);
 
 /// How a model should use the server.
 const INSTRUCTIONS: &str = "MCPist reaches the user's own services through modules. Call get_module_schema to see a module's tools and \
@@ -90,6 +93,20 @@ impl App {
         given.or_else(|| (!module.base_url_required).then_some(&module.base_url)).map(String::as_str)
     }
 
+    /// The caller's accounts of a module's service. A broker that cannot tell now takes no tool away: the call itself
+    /// says what is wrong.
+    fn accounts(&self, module: &Module, caller: &Caller) -> Vec<String> {
+        self.parts.broker.accounts(caller, &module.name).unwrap_or_default()
+    }
+
+    /// A tool as its caller sees it: the definition made before, unless there are accounts to choose from.
+    fn item(&self, tool: &Tool, accounts: &[String]) -> Option<Arc<Item>> {
+        if accounts.len() > 1 {
+            return Some(Arc::new(published(tool, accounts)));
+        }
+        self.published().get(&tool.published_name).cloned()
+    }
+
     /// Where to call a module's service with this credential.
     ///
     /// # Errors
@@ -116,7 +133,7 @@ impl App {
     fn published(&self) -> &HashMap<String, Arc<Item>> {
         self.published.get_or_init(|| {
             let tools = self.registry().modules().iter().flat_map(|module| &module.tools);
-            tools.map(|tool| (tool.published_name.clone(), Arc::new(published(tool)))).collect()
+            tools.map(|tool| (tool.published_name.clone(), Arc::new(published(tool, &[])))).collect()
         })
     }
 
@@ -126,20 +143,27 @@ impl App {
     /// Whatever keeps the caller's permissions from being known.
     pub fn has_module(&self, caller: &Caller, module: &str) -> Result<bool, Error> {
         let permissions = self.parts.sieve.permissions(caller)?;
-        let visible = Visible { app: self, permissions, module: None, read_only: false };
+        let visible = Visible { app: self, caller: caller.clone(), permissions, module: None, read_only: false };
         Ok(visible.modules().any(|known| known.name == module))
     }
 
     /// What the caller of a request sees: one place for every way to a tool, so that none shows more than another.
     fn visible(&self, context: &Context) -> Result<Visible<'_>, Error> {
         let permissions = self.parts.sieve.permissions(&context.caller)?;
-        Ok(Visible { app: self, permissions, module: context.view.module.clone(), read_only: context.view.read_only })
+        Ok(Visible {
+            app: self,
+            caller: context.caller.clone(),
+            permissions,
+            module: context.view.module.clone(),
+            read_only: context.view.read_only,
+        })
     }
 }
 
 /// The tools that exist for one caller through one view.
 struct Visible<'a> {
     app: &'a App,
+    caller: Caller,
     permissions: Arc<Permissions>,
     module: Option<String>,
     read_only: bool,
@@ -158,6 +182,10 @@ impl<'a> Visible<'a> {
 
     fn modules(&self) -> impl Iterator<Item = &'a Module> {
         self.app.registry().modules().iter().filter(|module| self.tools_of(module).next().is_some())
+    }
+
+    fn accounts(&self, module: &Module) -> Vec<String> {
+        self.app.accounts(module, &self.caller)
     }
 
     fn module(&self, name: &str) -> Result<&'a Module, Error> {
@@ -197,16 +225,23 @@ impl Handler for App {
 
     fn tools(&self, context: &Context) -> Result<Vec<Arc<Item>>, Error> {
         let visible = self.visible(context)?;
-        let item = |tool: &Tool| self.published().get(&tool.published_name).cloned();
         if context.view.direct {
-            return Ok(visible.modules().flat_map(|module| visible.tools_of(module)).filter_map(item).collect());
+            let mut items = Vec::new();
+            for module in visible.modules() {
+                let accounts = visible.accounts(module);
+                items.extend(visible.tools_of(module).filter_map(|tool| self.item(tool, &accounts)));
+            }
+            return Ok(items);
         }
         let names: Vec<String> = visible.modules().map(|module| module.name.clone()).collect();
+        let several_accounts = visible.modules().any(|module| visible.accounts(module).len() > 1);
         let mut items = {
             let mut known = lock(&self.meta_tools);
-            known.entry(names).or_insert_with_key(|names| meta_tools::definitions(names)).clone()
+            let known = known.entry((names, several_accounts));
+            known.or_insert_with_key(|(names, several_accounts)| meta_tools::definitions(names, *several_accounts)).clone()
         };
-        items.extend(context.view.pinned.iter().filter_map(|name| visible.published(name)).filter_map(|(_, tool)| item(tool)));
+        let pinned = context.view.pinned.iter().filter_map(|name| visible.published(name));
+        items.extend(pinned.filter_map(|(module, tool)| self.item(tool, &visible.accounts(module))));
         Ok(items)
     }
 
@@ -271,8 +306,8 @@ impl App {
 }
 
 /// A tool as it is published by itself: what is destructive takes the code that confirms it.
-fn published(tool: &Tool) -> Item {
-    let mut definition = tool.published();
+fn published(tool: &Tool, accounts: &[String]) -> Item {
+    let mut definition = tool.published(accounts);
     if tool.is_destructive() {
         definition["inputSchema"]["properties"][CONFIRM] =
             json!({"type": "string", "description": "Code that confirms the call, when one was asked for."});

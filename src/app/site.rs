@@ -119,11 +119,23 @@ impl App {
     /// Whether a module can be used now, in words: never the credential itself.
     #[must_use]
     pub fn connection_state(&self, module: &Module, caller: &Caller) -> String {
-        let credential = self.parts.broker.credential(caller, &module.name).unwrap_or_default();
+        let accounts = self.accounts(module, caller);
+        let credential = |account: Option<&String>| {
+            let account = account.map(String::as_str);
+            self.parts.broker.credential(caller, &module.name, account).unwrap_or_default()
+        };
+        // Each account may have an address of its own, or none.
+        for account in accounts.iter().filter(|_| accounts.len() > 1) {
+            if let Err(missing) = self.connection(module, credential(Some(account)).as_ref()) {
+                return format!("account {account} is not connected; set {missing}");
+            }
+        }
+        let credential = credential(accounts.first());
         match (self.connection(module, credential.as_ref()), &module.auth) {
             (Err(missing), _) => format!("not connected; set {missing}"),
             (Ok(_), None) => "open to everyone".to_owned(),
             (Ok(_), Some(auth)) if credential.is_none() => format!("public data only; set {auth} for the rest"),
+            (Ok(_), Some(_)) if accounts.len() > 1 => format!("connected (accounts {})", accounts.join(", ")),
             (Ok(_), Some(_)) => "connected".to_owned(),
         }
     }

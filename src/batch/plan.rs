@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::reference::lines_in;
 use crate::error::Error;
+use crate::modules::manifest::ACCOUNT;
 
 /// The most lines of one batch.
 pub const MAX_LINES: usize = 20;
@@ -19,10 +20,8 @@ pub struct Line {
     pub module: String,
     /// The tool, with or without the module's prefix.
     pub tool: String,
-    /// The tool's arguments; texts in them may hold references.
+    /// The tool's arguments, the account among them; texts in them may hold references.
     pub params: Map<String, Value>,
-    /// The account, where the user has several.
-    pub account: Option<String>,
     /// Whether the result comes back.
     pub output: bool,
     /// The places, in the plan, of the lines that must have succeeded before: those of `after` and of the references.
@@ -104,11 +103,14 @@ impl Draft {
         let module = text("module")?.ok_or_else(|| missing("module"))?;
         let tool = text("tool")?.ok_or_else(|| missing("tool"))?;
         let account = text("account")?;
-        let params = match members.remove("params") {
+        let mut params = match members.remove("params") {
             None | Some(Value::Null) => Map::new(),
             Some(Value::Object(params)) => params,
             Some(_) => return Err(format!("line {number}: params must be an object")),
         };
+        if let Some(account) = account {
+            params.insert(ACCOUNT.to_owned(), account.into());
+        }
         let output = match members.remove("output") {
             None | Some(Value::Null) => false,
             Some(Value::Bool(output)) => output,
@@ -127,7 +129,7 @@ impl Draft {
             return Err(format!("line {number}: {name:?} is unknown; a line has id, module, tool, params, after, output, account"));
         }
         params.values().try_for_each(|value| lines_in(value, &mut needs)).map_err(|problem| format!("line {number}: {problem}"))?;
-        let line = Line { id, module, tool, params, account, output, needs: Vec::new() };
+        let line = Line { id, module, tool, params, output, needs: Vec::new() };
         Ok(Self { line, needs })
     }
 }

@@ -10,11 +10,19 @@ pub use local::Local;
 
 /// Gives out credentials. Local mode and hosted mode each have one.
 pub trait Broker: Send + Sync {
-    /// The caller's credential for a service; none where the caller has connected none.
+    /// The names of the caller's accounts of a service, in a fixed order; none where the caller has connected none.
     ///
     /// # Errors
-    /// When it cannot be known now.
-    fn credential(&self, caller: &Caller, service: &str) -> Result<Option<Credential>, Error>;
+    /// When they cannot be known now.
+    fn accounts(&self, caller: &Caller, service: &str) -> Result<Vec<String>, Error>;
+
+    /// The caller's credential for an account of a service, or for the only one; none where the caller has connected none.
+    ///
+    /// # Errors
+    /// [`Code::AccountRequired`](crate::error::Code::AccountRequired) where there are several and none is named,
+    /// [`Code::InvalidParams`](crate::error::Code::InvalidParams) for one that does not exist, or when it cannot be known
+    /// now.
+    fn credential(&self, caller: &Caller, service: &str, account: Option<&str>) -> Result<Option<Credential>, Error>;
 }
 
 /// What one call proves itself with to a service.
@@ -24,7 +32,7 @@ pub struct Credential {
     pub scheme: Scheme,
     /// The token, or `user:password` for [`Scheme::Basic`] (its base64 is made when it is sent).
     pub secret: Secret,
-    /// The account that the credential belongs to, where the user has several.
+    /// The name of the account that the credential belongs to, where it is known.
     pub account: Option<String>,
     /// The service's address for this account, where each has its own (a Jira site, a GitHub Enterprise server).
     pub base_url: Option<String>,

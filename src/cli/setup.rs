@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::Stop;
 use crate::app::{App, Parts};
 use crate::broker;
-use crate::config::{Config, Finding, Flags, ModuleSettings, process_environment};
+use crate::config::{Config, Finding, Flags, ModuleSettings, process_environment, process_environment_names};
 use crate::mcp::seal::Seal;
 use crate::modules::{Module, Registry};
 use crate::sieve::{self, Permissions, Policy, Subject};
@@ -32,7 +32,7 @@ pub(super) fn local(flags: &Flags, output: Output) -> Result<Local, Stop> {
             log::error!("module file skipped: {finding}");
         }
     }
-    let (settings, wrong) = ModuleSettings::read(registry.modules().iter(), &process_environment);
+    let (settings, wrong) = ModuleSettings::read(registry.modules().iter(), &process_environment, &process_environment_names());
     findings.extend(wrong);
     let permissions = match &config.policy {
         None => Permissions::everything(),

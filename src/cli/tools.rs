@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{Stop, print, setup};
 use crate::auth::Caller;
 use crate::config::Flags;
-use crate::modules::{Module, Tool};
+use crate::modules::Module;
 use crate::telemetry::log::Output;
 
 pub(super) fn run(module: Option<&str>, as_json: bool) -> Result<(), Stop> {
@@ -39,6 +39,6 @@ pub(super) fn run(module: Option<&str>, as_json: bool) -> Result<(), Stop> {
 }
 
 fn definition(module: &Module) -> Value {
-    let tools: Vec<Value> = module.tools.iter().map(Tool::published).collect();
+    let tools: Vec<Value> = module.tools.iter().map(|tool| tool.published(&[])).collect();
     json!({"module": module.name, "description": module.description, "tools": tools})
 }

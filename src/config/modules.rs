@@ -1,6 +1,6 @@
 //! What is set for single modules: credentials and base URLs.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::{Environment, Finding};
 use crate::broker::Credential;
@@ -8,42 +8,91 @@ use crate::modules::Module;
 use crate::modules::manifest::{Auth, Variable, Way};
 use crate::secret::Secret;
 
+/// What begins the name of an account behind a variable's own: `GITHUB_TOKEN__WORK`.
+const ACCOUNT: &str = "__";
+
+/// The account of the variables without such an ending.
+const DEFAULT_ACCOUNT: &str = "default";
+
 /// What is set for single modules.
 #[derive(Debug, Default)]
 pub struct ModuleSettings {
-    /// Credentials by module.
-    pub credentials: HashMap<String, Credential>,
+    /// Credentials by module, one an account: `default` first, the others by name.
+    pub credentials: HashMap<String, Vec<Credential>>,
     /// Base URLs by module, where one is set.
     pub base_urls: HashMap<String, String>,
 }
 
 impl ModuleSettings {
-    /// Reads the variables that the modules' files name; what is wrong is a finding, and counts as unset.
-    pub fn read<'a>(modules: impl Iterator<Item = &'a Module>, environment: Environment<'_>) -> (Self, Vec<Finding>) {
+    /// Reads the variables that the modules' files name; what is wrong is a finding, and counts as unset. `names` are those
+    /// of all variables: their endings make accounts.
+    pub fn read<'a>(modules: impl Iterator<Item = &'a Module>, environment: Environment<'_>, names: &[String]) -> (Self, Vec<Finding>) {
         let (mut settings, mut findings) = (Self::default(), Vec::new());
         for module in modules {
-            match module.base_url_env.as_ref().map_or(Ok(None), |variable| base_url(variable, environment)) {
+            match base_url(module, "", environment) {
                 Ok(Some(url)) => drop(settings.base_urls.insert(module.name.clone(), url)),
                 Ok(None) => {}
                 Err(finding) => findings.push(finding),
             }
-            match module.auth.as_ref().map_or(Ok(None), |auth| credential(auth, environment)) {
-                Ok(Some(credential)) => drop(settings.credentials.insert(module.name.clone(), credential)),
-                Ok(None) => {}
+            let Some(auth) = &module.auth else { continue };
+            let mut credentials = Vec::new();
+            match credential(auth, "", environment) {
+                Ok(found) => credentials.extend(found.map(|found| Credential { account: Some(DEFAULT_ACCOUNT.to_owned()), ..found })),
                 Err(finding) => findings.push(finding),
+            }
+            for (suffix, variable) in suffixes(module, auth, environment, names) {
+                match account(module, auth, &suffix, &variable, environment) {
+                    Ok(credential) => credentials.push(credential),
+                    Err(finding) => findings.push(finding),
+                }
+            }
+            if !credentials.is_empty() {
+                settings.credentials.insert(module.name.clone(), credentials);
             }
         }
         (settings, findings)
     }
 }
 
-/// The name and the value of the first of a variable's names that is set.
-fn value<'a>(variable: &'a Variable, environment: Environment<'_>) -> Option<(&'a str, String)> {
-    variable.names().find_map(|name| Some((name, environment(name)?)))
+/// The endings of a module's variables that name accounts, in order, each with the first variable that has it.
+fn suffixes(module: &Module, auth: &Auth, environment: Environment<'_>, names: &[String]) -> BTreeMap<String, String> {
+    let variables = auth.ways.iter().flat_map(|way| &way.env).chain(&module.base_url_env);
+    let mut suffixes = BTreeMap::new();
+    for variable in variables.flat_map(Variable::names) {
+        for name in names.iter().filter(|name| environment(name).is_some()) {
+            if let Some(suffix) = name.strip_prefix(variable).filter(|suffix| suffix.starts_with(ACCOUNT)) {
+                suffixes.entry(suffix.to_owned()).or_insert_with(|| name.clone());
+            }
+        }
+    }
+    suffixes
 }
 
-fn base_url(variable: &Variable, environment: Environment<'_>) -> Result<Option<String>, Finding> {
-    let Some((name, url)) = value(variable, environment) else { return Ok(None) };
+/// The credential of an account that the variables with this ending make; `variable` is one of them.
+fn account(module: &Module, auth: &Auth, suffix: &str, variable: &str, environment: Environment<'_>) -> Result<Credential, Finding> {
+    let name = suffix.trim_start_matches('_').to_ascii_lowercase();
+    let in_capitals = suffix.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_');
+    if name.is_empty() || !in_capitals {
+        return Err(Finding::new(variable, "what follows `__` names an account in capitals, digits and `_`, as in GITHUB_TOKEN__WORK"));
+    }
+    if name == DEFAULT_ACCOUNT {
+        return Err(Finding::new(variable, "the account `default` is that of the variables without an ending: leave `__DEFAULT` out"));
+    }
+    let credential = credential(auth, suffix, environment)?
+        .ok_or_else(|| Finding::new(variable, format!("the account `{name}` has no credential: set {auth}, with {suffix} behind each")))?;
+    Ok(Credential { account: Some(name), base_url: base_url(module, suffix, environment)?, ..credential })
+}
+
+/// The name and the value of the first of a variable's names that is set.
+fn value(variable: &Variable, suffix: &str, environment: Environment<'_>) -> Option<(String, String)> {
+    let mut names = variable.names().map(|name| format!("{name}{suffix}"));
+    names.find_map(|name| environment(&name).map(|value| (name, value)))
+}
+
+fn base_url(module: &Module, suffix: &str, environment: Environment<'_>) -> Result<Option<String>, Finding> {
+    let Some((name, url)) = module.base_url_env.as_ref().and_then(|variable| value(variable, suffix, environment)) else {
+        return Ok(None);
+    };
     checked_base_url(&url).map(Some).map_err(|message| Finding::new(name, message))
 }
 
@@ -60,17 +109,18 @@ fn checked_base_url(url: &str) -> Result<String, String> {
     Ok(url.trim_end_matches('/').to_owned())
 }
 
-/// The credential that a module's variables make: the first kind that is whole. One that is partly set is wrong only
+/// The credential that a module's variables with this ending make: the first kind that is whole. One that is partly set is wrong only
 /// where none is whole.
-fn credential(auth: &Auth, environment: Environment<'_>) -> Result<Option<Credential>, Finding> {
+fn credential(auth: &Auth, suffix: &str, environment: Environment<'_>) -> Result<Option<Credential>, Finding> {
     let mut incomplete = None;
     for way in &auth.ways {
-        let values: Vec<_> = way.env.iter().map(|variable| value(variable, environment)).collect();
+        let values: Vec<_> = way.env.iter().map(|variable| value(variable, suffix, environment)).collect();
         match values.iter().position(Option::is_none) {
             None => return whole(way, values.into_iter().flatten()).map(Some),
             Some(missing) if incomplete.is_none() && values.iter().any(Option::is_some) => {
-                let message = format!("it is missing; the credential is {way} together");
-                incomplete = Some(Finding::new(way.env[missing].name(), message));
+                let names: Vec<_> = way.env.iter().map(|variable| format!("{}{suffix}", variable.name())).collect();
+                let message = format!("it is missing; the credential is {} together", names.join(" and "));
+                incomplete = Some(Finding::new(names[missing].clone(), message));
             }
             Some(_) => {}
         }
@@ -78,7 +128,7 @@ fn credential(auth: &Auth, environment: Environment<'_>) -> Result<Option<Creden
     incomplete.map_or(Ok(None), Err)
 }
 
-fn whole<'a>(way: &Way, values: impl Iterator<Item = (&'a str, String)>) -> Result<Credential, Finding> {
+fn whole(way: &Way, values: impl Iterator<Item = (String, String)>) -> Result<Credential, Finding> {
     let mut parts = Vec::new();
     for (name, value) in values {
         if !value.bytes().all(|byte| (0x21..=0x7e).contains(&byte)) {
@@ -115,7 +165,8 @@ mod tests {
         };
         let modules = [file("jira", &|name| format!("JIRA_{name}")), file("wiki", &|name| format!("WIKI_{name}|JIRA_{name}"))];
         let environment = |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
-        let (settings, findings) = ModuleSettings::read(modules.iter(), &environment);
+        let names: Vec<_> = variables.iter().map(|(name, _)| (*name).to_owned()).collect();
+        let (settings, findings) = ModuleSettings::read(modules.iter(), &environment, &names);
         if findings.is_empty() { Ok(settings) } else { Err(findings) }
     }
 
@@ -124,8 +175,8 @@ mod tests {
         let check = |variables: &[(&str, &str)], expected: [Option<(Scheme, &str)>; 2]| {
             let settings = load(variables).unwrap();
             for (module, expected) in ["jira", "wiki"].into_iter().zip(expected) {
-                let credential = settings.credentials.get(module);
-                let found = credential.map(|credential| (credential.scheme, credential.secret.expose()));
+                let credentials = settings.credentials.get(module).map_or(&[][..], Vec::as_slice);
+                let found = credentials.first().map(|credential| (credential.scheme, credential.secret.expose()));
                 assert_eq!(found, expected, "{module} {variables:?}");
             }
         };
@@ -155,6 +206,54 @@ mod tests {
         );
         let wrong = "it has a space, a line break or a character outside ASCII, which no token has";
         check(&[("WIKI_TOKEN", "t t")], &[&format!("WIKI_TOKEN: {wrong}")]);
+    }
+
+    #[test]
+    fn an_ending_makes_an_account() {
+        let accounts = |settings: &ModuleSettings, module: &str| -> Vec<(String, String, Option<String>)> {
+            let credentials = settings.credentials.get(module).cloned().unwrap_or_default();
+            let account = |credential: Credential| {
+                let secret = credential.secret.expose().to_owned();
+                (credential.account.unwrap_or_default(), secret, credential.base_url)
+            };
+            credentials.into_iter().map(account).collect()
+        };
+        let row = |name: &str, secret: &str, base_url: Option<&str>| (name.to_owned(), secret.to_owned(), base_url.map(str::to_owned));
+        let settings = load(&[
+            ("JIRA_TOKEN__WORK_2", "w"),
+            ("JIRA_TOKEN", "t"),
+            ("JIRA_EMAIL__HOME", "a@b"),
+            ("JIRA_API_TOKEN__HOME", "c"),
+            ("JIRA_API_URL__HOME", "https://home.example"),
+            ("WIKI_TOKEN__WORK_2", "v"),
+            ("JIRA_TOKENS__NO", "x"),
+            ("JIRA_TOKEN_NO", "x"),
+        ])
+        .unwrap();
+        let home = Some("https://home.example");
+        assert_eq!(accounts(&settings, "jira"), [row("default", "t", None), row("home", "a@b:c", home), row("work_2", "w", None)]);
+        assert_eq!(accounts(&settings, "wiki"), [row("default", "t", None), row("home", "a@b:c", home), row("work_2", "v", None)]);
+        let settings = load(&[("WIKI_TOKEN__WORK", "v")]).unwrap();
+        assert_eq!(accounts(&settings, "jira"), []);
+        assert_eq!(accounts(&settings, "wiki"), [row("work", "v", None)]);
+    }
+
+    #[test]
+    fn an_account_that_is_not_whole_is_a_finding() {
+        let check = |variables: &[(&str, &str)], name: &str, message: &str| {
+            let findings = load(variables).unwrap_err();
+            assert!(findings.len() == 1 && findings[0].name == name && findings[0].message.contains(message), "{findings:?}");
+        };
+        check(&[("WIKI_EMAIL__A", "a@b"), ("WIKI_API_TOKEN", "c"), ("WIKI_EMAIL", "d")], "WIKI_API_TOKEN__A", "WIKI_EMAIL__A and");
+        check(
+            &[("WIKI_API_URL__A", "https://a.example")],
+            "WIKI_API_URL__A",
+            "either WIKI_EMAIL and WIKI_API_TOKEN, or WIKI_TOKEN, with __A",
+        );
+        check(&[("WIKI_TOKEN__A", "t"), ("WIKI_API_URL__A", "a.example")], "WIKI_API_URL__A", "does not begin with https");
+        check(&[("WIKI_TOKEN__", "t")], "WIKI_TOKEN__", "names an account");
+        check(&[("WIKI_TOKEN__work", "t")], "WIKI_TOKEN__work", "in capitals");
+        check(&[("WIKI_TOKEN__DEFAULT", "t")], "WIKI_TOKEN__DEFAULT", "leave `__DEFAULT` out");
     }
 
     #[test]

@@ -262,7 +262,7 @@ fn a_handler_reaches_its_service_through_the_session() {
 
 #[test]
 fn a_tool_is_published_with_what_the_engine_adds() {
-    let published = module(&json!({"annotations": {"openWorldHint": true, "readOnlyHint": true}})).tools[0].published();
+    let published = module(&json!({"annotations": {"openWorldHint": true, "readOnlyHint": true}})).tools[0].published(&[]);
     let expected = json!({
         "name": "shop_list_things",
         "description": "List things.",

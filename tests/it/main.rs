@@ -1,5 +1,6 @@
 //! The integration tests: one binary, so that it links once.
 
+mod accounts;
 mod call;
 mod command_line;
 mod documents;

@@ -98,6 +98,10 @@ fn everything_wrong_with_a_tool_is_found() {
     check(param(&json!({"type": "object"})), "an object has no form in a query");
     check(param(&json!({"join": ","})), "`join` is only for an array in the query");
     check(param(&json!({"slashes": true})), "`slashes` is only for a value in the path");
+    check(
+        json!({"params": {"account": {"in": "query", "type": "string", "description": "D"}}, "request": {"method": "GET", "path": "/x"}}),
+        "param account: this name is for the account",
+    );
     check(param(&json!({"hook": "nobody"})), "no param hook `nobody`");
     check(param(&json!({"in": "variable"})), "only a GraphQL request has variables");
     let own = json!({"in": "query", "type": "string", "description": "D"});
@@ -185,10 +189,10 @@ fn everything_wrong_with_a_file_is_found_at_once() {
 }
 
 /// A folder of module files that is removed again.
-struct Folder(PathBuf);
+pub struct Folder(pub PathBuf);
 
 impl Folder {
-    fn new(name: &str, files: &[(&str, &str)]) -> Self {
+    pub fn new(name: &str, files: &[(&str, &str)]) -> Self {
         let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
         fs::create_dir_all(&path).unwrap();
         for (name, text) in files {

@@ -59,7 +59,7 @@ impl Product {
         let app = Arc::new(App::new(Parts {
             seal: Arc::clone(&seal),
             sieve: Arc::new(sieve::Local::new(settings.policy.map_or_else(Permissions::everything, |text| permissions(text, &registry)))),
-            broker: Arc::new(broker::Local::new(HashMap::from([("github".to_owned(), github)]))),
+            broker: Arc::new(broker::Local::new(HashMap::from([("github".to_owned(), vec![github])]))),
             upstream: Upstream::new(UpstreamConfig { first_backoff: Duration::from_millis(1), ..UpstreamConfig::default() }),
             base_urls: base_urls.into_iter().flatten().collect(),
             registry,

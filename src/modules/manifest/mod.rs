@@ -19,6 +19,9 @@ use crate::upstream::HeaderMap;
 
 pub use auth::{Auth, Variable, Way};
 
+/// The argument that names one of several accounts: the application's own, no tool has it.
+pub const ACCOUNT: &str = "account";
+
 /// Most characters of a published tool name.
 pub const MAX_TOOL_NAME: usize = 60;
 
@@ -158,9 +161,15 @@ impl Tool {
         self.annotations.read_only == Some(true)
     }
 
-    /// The tool as clients see it (MCP `Tool`), with the members in a fixed order.
+    /// The tool as clients see it (MCP `Tool`), with the members in a fixed order. Who has several `accounts` of the
+    /// service has to name one in every call.
     #[must_use]
-    pub fn published(&self) -> Value {
+    pub fn published(&self, accounts: &[String]) -> Value {
+        let account = Schema {
+            choices: accounts.iter().map(String::as_str).map(Value::from).collect(),
+            ..Schema::new(schema::Kind::String, "Which account.")
+        };
+        let account = (accounts.len() > 1).then_some((ACCOUNT, &account, None, true));
         let arguments = self.params.iter().map(|param| {
             let (default, required) = match &param.presence {
                 Presence::Required => (None, true),
@@ -172,7 +181,7 @@ impl Tool {
         json!({
             "name": self.published_name,
             "description": self.description,
-            "inputSchema": schema::input(arguments),
+            "inputSchema": schema::input(arguments.chain(account)),
             "annotations": self.annotations.published(),
         })
     }

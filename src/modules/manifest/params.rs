@@ -16,6 +16,9 @@ pub fn read(reader: &mut Reader<'_>, tool: &str, name: &str, value: &Value) -> O
     if !super::read::is_snake_case(name) {
         reader.add(&place, "the name must be snake_case: letters, digits and `_`, a letter first");
     }
+    if name == super::ACCOUNT {
+        reader.add(&place, "this name is for the account that a call is made with: choose another");
+    }
     let raw: raw::Param = reader.part(&place, value.clone())?;
     let hook = raw.hook.as_deref().and_then(|hook| reader.param_hook(&place, hook));
     let upstream_name = raw.upstream_name.clone().unwrap_or_else(|| name.to_owned());
