@@ -26,11 +26,8 @@ pub fn run(arguments: &Arguments) -> Outcome {
     let mut rounds = Vec::new();
     for _ in 0..arguments.rounds {
         let started = Instant::now();
-        let mut server = Command::new(&arguments.binary)
-            .args(["serve", "--port", "0"])
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()?;
+        let mut server =
+            Command::new(&arguments.binary).args(["serve", "--port", "0"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
         let round = measure(&mut server, started);
         server.kill()?;
         server.wait()?;

@@ -138,5 +138,6 @@ fn nothing_is_left_of_a_client_that_went_away() {
     assert_eq!(product.hub.len(), 1);
     drop(events);
     product.running.wait_for_connections(0);
-    assert_eq!(product.hub.len(), 0, "its place among the listeners is still taken");
+    // The place is given back by the thread that notices the end, a moment after the connection is counted out.
+    product.wait_for_listeners(0);
 }
