@@ -8,10 +8,9 @@ format:
 
 lint:
 	cargo clippy --all-targets --locked -- -D warnings
-	cargo clippy --all-targets --all-features --locked -- -D warnings
 
 test:
-	cargo test --locked --all-features
+	cargo test --locked
 
 # The public fixtures of the TOON format (needs npm).
 fixtures:

@@ -8,4 +8,4 @@ if [ ! -d "$folder/node_modules/@toon-format/spec" ]; then
     mkdir -p "$folder"
     npm install --prefix "$folder" --no-save --no-audit --no-fund --ignore-scripts --loglevel=error @toon-format/spec@3.3.2
 fi
-TOON_FIXTURES="$PWD/$folder/node_modules/@toon-format/spec/tests/fixtures" cargo test --locked --all-features --test it toon_fixtures
+TOON_FIXTURES="$PWD/$folder/node_modules/@toon-format/spec/tests/fixtures" cargo test --locked --test it toon_fixtures

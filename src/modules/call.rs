@@ -10,7 +10,7 @@ use super::manifest::{Module, Tool, Work};
 use super::output;
 use super::request::Body;
 use crate::broker::Credential;
-use crate::error::Error;
+use crate::error::{Code, Error};
 use crate::upstream::Upstream;
 
 /// What a call needs.
@@ -41,6 +41,11 @@ pub struct Invocation<'a> {
 /// [`Code::InvalidParams`](crate::error::Code::InvalidParams) for arguments that do not fit, and those of
 /// [`Upstream::send`], [`failure`](crate::upstream::failure) and the tool's handler.
 pub fn invoke(upstream: &Upstream, invocation: Invocation<'_>) -> Result<Value, Error> {
+    let tool = invocation.tool;
+    work(upstream, invocation).map_err(|error| naming_permissions(tool, error))
+}
+
+fn work(upstream: &Upstream, invocation: Invocation<'_>) -> Result<Value, Error> {
     let Invocation { module, tool, credential, base_url, deadline, cancelled, trace_parent, .. } = invocation;
     let arguments = arguments::check(tool, invocation.arguments)?;
     let session = Session { upstream, module, credential, base_url, deadline, cancelled, trace_parent };
@@ -56,4 +61,14 @@ pub fn invoke(upstream: &Upstream, invocation: Invocation<'_>) -> Result<Value, 
         output::graphql_errors(&module.title, &output::json_of(&module.title, &answer.body)?)?;
     }
     output.result(&module.title, template.pages.as_ref().map(|pages| &pages.next), answer, &arguments)
+}
+
+/// The error, saying what the credential has to be allowed where that is what it lacks.
+fn naming_permissions(tool: &Tool, error: Error) -> Error {
+    if error.code() != Code::PermissionDenied || tool.permissions.is_empty() {
+        return error;
+    }
+    let needed = format!("This tool needs: {}", tool.permissions.join(", "));
+    let hint = error.hint().map_or_else(|| needed.clone(), |hint| format!("{} {needed}", hint.trim_end()));
+    error.with_hint(hint)
 }

@@ -2,7 +2,6 @@
 
 pub mod arguments;
 pub mod call;
-#[cfg(feature = "services")]
 pub(crate) mod dates;
 pub mod hooks;
 pub mod manifest;
@@ -14,24 +13,18 @@ pub mod registry;
 pub mod request;
 pub mod schema;
 
-#[cfg(feature = "services")]
 #[path = "confluence/hooks.rs"]
 mod confluence;
 #[path = "github/hooks.rs"]
 mod github;
-#[cfg(feature = "services")]
 #[path = "google_calendar/hooks.rs"]
 mod google_calendar;
-#[cfg(feature = "services")]
 #[path = "jira/hooks.rs"]
 mod jira;
-#[cfg(feature = "services")]
 #[path = "microsoft_todo/hooks.rs"]
 mod microsoft_todo;
-#[cfg(feature = "services")]
 #[path = "notion/hooks.rs"]
 mod notion;
-#[cfg(feature = "services")]
 #[path = "supabase/hooks.rs"]
 mod supabase;
 

@@ -7,23 +7,16 @@ use std::thread;
 use super::github;
 use super::hooks::Hooks;
 use super::manifest::{Finding, Module, Tool};
-#[cfg(feature = "services")]
 use super::{confluence, google_calendar, jira, microsoft_todo, notion, supabase};
 
 /// Every module that is built in: its file's name in findings, its file, and its hooks.
 const BUILT_IN: &[(&str, &str, &Hooks)] = &[
     ("github/module.json", include_str!("github/module.json"), &github::HOOKS),
-    #[cfg(feature = "services")]
     ("notion/module.json", include_str!("notion/module.json"), &notion::HOOKS),
-    #[cfg(feature = "services")]
     ("jira/module.json", include_str!("jira/module.json"), &jira::HOOKS),
-    #[cfg(feature = "services")]
     ("confluence/module.json", include_str!("confluence/module.json"), &confluence::HOOKS),
-    #[cfg(feature = "services")]
     ("supabase/module.json", include_str!("supabase/module.json"), &supabase::HOOKS),
-    #[cfg(feature = "services")]
     ("google_calendar/module.json", include_str!("google_calendar/module.json"), &google_calendar::HOOKS),
-    #[cfg(feature = "services")]
     ("microsoft_todo/module.json", include_str!("microsoft_todo/module.json"), &microsoft_todo::HOOKS),
 ];
 

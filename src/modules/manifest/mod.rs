@@ -63,6 +63,8 @@ pub struct Tool {
     pub description: String,
     /// The vendor's page about it.
     pub docs: String,
+    /// What the vendor wants the credential to be allowed, in the vendor's own words; none where nothing is named.
+    pub permissions: Vec<String>,
     /// What a client may assume.
     pub annotations: Annotations,
     /// What it takes, the engine's own arguments last.

@@ -80,6 +80,8 @@ pub struct Tool {
     pub name: String,
     pub description: String,
     pub docs: String,
+    #[serde(default)]
+    pub permissions: Vec<String>,
     pub annotations: Option<Value>,
     pub request: Option<Value>,
     pub handler: Option<String>,

@@ -202,6 +202,7 @@ impl Reader<'_> {
             published_name,
             description: raw.description,
             docs: raw.docs,
+            permissions: raw.permissions,
             annotations,
             params: params.into_iter().chain(own).collect(),
             work: work?,
