@@ -180,8 +180,14 @@ impl<'a> Visible<'a> {
         module.tools.iter().filter(|tool| self.includes(module, tool))
     }
 
+    /// Whether there is anything of a module. Its tools are looked at only where some may be hidden: to read them takes time.
+    fn has(&self, module: &'a Module) -> bool {
+        let whole = self.permissions.allow_all() && !self.read_only;
+        if whole { self.module.as_deref().is_none_or(|name| name == module.name) } else { self.tools_of(module).next().is_some() }
+    }
+
     fn modules(&self) -> impl Iterator<Item = &'a Module> {
-        self.app.registry().modules().iter().filter(|module| self.tools_of(module).next().is_some())
+        self.app.registry().modules().iter().filter(|module| self.has(module))
     }
 
     fn accounts(&self, module: &Module) -> Vec<String> {

@@ -54,7 +54,7 @@ impl ProductSite {
 pub fn version(modules: &[Module]) -> Value {
     let modules: Vec<Value> = modules
         .iter()
-        .map(|module| json!({"module": module.name, "api_version": module.api_version, "tools": module.tools.len()}))
+        .map(|module| json!({"module": module.name, "api_version": module.api_version, "tools": module.tools.count()}))
         .collect();
     json!({
         "name": "mcpist",
@@ -88,7 +88,7 @@ impl Site for ProductSite {
                 "<tr><th scope=\"row\">{}</th><td>{}</td><td>{}</td><td>{}</td></tr>",
                 escape(&module.name),
                 escape(&module.description),
-                module.tools.len(),
+                module.tools.count(),
                 escape(&self.state(module))
             );
         }

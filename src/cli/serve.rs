@@ -63,7 +63,7 @@ fn greet(url: &str, app: &App) {
     let mut text = format!("MCPist {} listens on {url} (the page for people: {page})\n", env!("CARGO_PKG_VERSION"));
     for module in app.registry().modules() {
         let state = app.connection_state(module, &Caller::local());
-        let _ = writeln!(text, "  {:16} {:3} tools, {state}", module.name, module.tools.len());
+        let _ = writeln!(text, "  {:16} {:3} tools, {state}", module.name, module.tools.count());
     }
     if let Some(client) = CLIENTS.first() {
         let _ = writeln!(text, "Connect {}: {}", client.name, client.text.replace("{url}", url));

@@ -18,7 +18,7 @@ pub(super) fn run(module: Option<&str>, as_json: bool) -> Result<(), Stop> {
         } else {
             for module in modules {
                 let state = app.connection_state(module, &Caller::local());
-                print(format_args!("{:16} {:3} tools  {}  [{state}]", module.name, module.tools.len(), module.description))?;
+                print(format_args!("{:16} {:3} tools  {}  [{state}]", module.name, module.tools.count(), module.description))?;
             }
         }
         return Ok(());

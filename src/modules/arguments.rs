@@ -266,7 +266,7 @@ mod tests {
             }]
         });
         let hooks = Hooks { params: &[("twice", twice)], ..Hooks::NONE };
-        Module::parse("m.json", &file.to_string(), &hooks).expect("the file is right").tools.remove(0)
+        Module::parse("m.json", &file.to_string(), &hooks).expect("the file is right").tools[0].clone()
     }
 
     /// The arguments that come out beside `owner` and the default `state`, or the error's message.

@@ -2,23 +2,32 @@
 
 use std::fs;
 use std::path::Path;
-use std::thread;
 
-use super::github;
 use super::hooks::Hooks;
-use super::manifest::{Finding, Module, Tool};
-use super::{confluence, google_calendar, jira, microsoft_todo, notion, supabase};
+use super::manifest::{Finding, Module, Packed, Tool};
+use super::{confluence, github, google_calendar, jira, microsoft_todo, notion, supabase};
 
-/// Every module that is built in: its file's name in findings, its file, and its hooks.
-const BUILT_IN: &[(&str, &str, &Hooks)] = &[
-    ("github/module.json", include_str!("github/module.json"), &github::HOOKS),
-    ("notion/module.json", include_str!("notion/module.json"), &notion::HOOKS),
-    ("jira/module.json", include_str!("jira/module.json"), &jira::HOOKS),
-    ("confluence/module.json", include_str!("confluence/module.json"), &confluence::HOOKS),
-    ("supabase/module.json", include_str!("supabase/module.json"), &supabase::HOOKS),
-    ("google_calendar/module.json", include_str!("google_calendar/module.json"), &google_calendar::HOOKS),
-    ("microsoft_todo/module.json", include_str!("microsoft_todo/module.json"), &microsoft_todo::HOOKS),
-];
+/// The list of all that is built in: the modules' names, which are also those of their folders and of the Rust modules with
+/// their hooks.
+macro_rules! built_in {
+    ($($module:ident),+ $(,)?) => {
+        const BUILT_IN: &[(&str, Packed, &Hooks)] = &[$((
+            concat!(stringify!($module), "/module.json"),
+            include!(concat!(env!("OUT_DIR"), "/", stringify!($module), ".rs")),
+            &$module::HOOKS,
+        )),+];
+
+        /// The same files as they are written.
+        #[cfg(test)]
+        const WRITTEN: &[(&str, &str, &Hooks)] = &[$((
+            concat!(stringify!($module), "/module.json"),
+            include_str!(concat!(stringify!($module), "/module.json")),
+            &$module::HOOKS,
+        )),+];
+    };
+}
+
+built_in!(github, notion, jira, confluence, supabase, google_calendar, microsoft_todo);
 
 /// The modules that a server offers.
 #[derive(Debug, Clone, Default)]
@@ -33,18 +42,15 @@ impl Registry {
     ///
     /// Everything that is wrong with their files; a test holds that nothing is.
     pub fn built_in() -> Result<Self, Vec<Finding>> {
-        let mut registry = Self::default();
+        let mut modules = Vec::new();
         let mut findings = Vec::new();
-        // Side by side: reading hundreds of tools is most of the time that the server takes to start.
-        let read: Vec<_> = thread::scope(|scope| {
-            let threads: Vec<_> =
-                BUILT_IN.iter().map(|(file, text, hooks)| (*file, scope.spawn(|| Module::parse(file, text, hooks)))).collect();
-            threads.into_iter().map(|(file, thread)| (file, thread.join().expect("reading a file does not panic"))).collect()
-        });
-        for (file, module) in read {
-            findings.extend(module.and_then(|module| registry.take(file, module)).err().into_iter().flatten());
+        for (file, packed, hooks) in BUILT_IN {
+            match Module::built_in(file, *packed, hooks) {
+                Ok(module) => modules.push(module),
+                Err(found) => findings.extend(found),
+            }
         }
-        if findings.is_empty() { Ok(registry) } else { Err(findings) }
+        if findings.is_empty() { Ok(Self { modules }) } else { Err(findings) }
     }
 
     /// Adds every module file (`*.json`) of a folder, in the order of their names. Such files cite no hooks.
@@ -86,7 +92,9 @@ impl Registry {
     /// The tool that is published by this name.
     #[must_use]
     pub fn published(&self, name: &str) -> Option<(&Module, &Tool)> {
-        let tools = self.modules.iter().flat_map(|module| module.tools.iter().map(move |tool| (module, tool)));
+        // By the prefix first: the tools of the other modules need not be read.
+        let may_have_it = |module: &&Module| name.strip_prefix(module.name.as_str()).is_some_and(|rest| rest.starts_with('_'));
+        let tools = self.modules.iter().filter(may_have_it).flat_map(|module| module.tools.iter().map(move |tool| (module, tool)));
         tools.into_iter().find(|(_, tool)| tool.published_name == name)
     }
 
@@ -112,5 +120,25 @@ impl Registry {
         }
         self.modules.push(module);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_built_in_files_are_right_and_packed_as_they_are_written() {
+        let registry = Registry::built_in().expect("the heads are right");
+        for ((file, text, hooks), module) in WRITTEN.iter().zip(registry.modules()) {
+            let written = Module::parse(file, text, hooks).unwrap_or_else(|findings| panic!("{findings:#?}"));
+            assert_eq!(module.tools.count(), written.tools.len(), "{file}");
+            assert_eq!(format!("{:?}", &module.tools[..]), format!("{:?}", &written.tools[..]), "{file}");
+        }
+        let names: Vec<_> = registry.modules().iter().flat_map(|module| &module.tools).map(|tool| &tool.published_name).collect();
+        let mut unique = names.clone();
+        unique.sort();
+        unique.dedup();
+        assert_eq!(unique.len(), names.len(), "two tools are published by the same name");
     }
 }

@@ -32,6 +32,12 @@ impl Permissions {
         Self { tools: Some(tools) }
     }
 
+    /// Whether every tool exists for the caller.
+    #[must_use]
+    pub const fn allow_all(&self) -> bool {
+        self.tools.is_none()
+    }
+
     /// Whether the tool exists for the caller.
     #[must_use]
     pub fn allow(&self, published_name: &str) -> bool {

@@ -1,6 +1,7 @@
 //! A module: one service's tools, read from its file and checked once.
 
 mod auth;
+mod packed;
 mod paging;
 mod params;
 mod raw;
@@ -18,6 +19,7 @@ use super::schema::{self, Schema};
 use crate::upstream::HeaderMap;
 
 pub use auth::{Auth, Variable, Way};
+pub use packed::{Packed, Tools};
 
 /// The argument that names one of several accounts: the application's own, no tool has it.
 pub const ACCOUNT: &str = "account";
@@ -49,7 +51,7 @@ pub struct Module {
     /// The path of an unauthenticated GET that gives a JSON array of the API versions on offer.
     pub versions_path: Option<String>,
     /// The tools, in the file's order.
-    pub tools: Vec<Tool>,
+    pub tools: Tools,
 }
 
 /// Something that a model can have done.
@@ -140,6 +142,15 @@ impl Module {
     /// Everything that is wrong with it.
     pub fn parse(file: &str, text: &str, hooks: &Hooks) -> Result<Self, Vec<Finding>> {
         read::module(file, text, hooks)
+    }
+
+    /// A built-in module; its tools are read when they are first asked for, and a test holds that they can be.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with the file but for its tools.
+    pub fn built_in(file: &'static str, packed: Packed, hooks: &'static Hooks) -> Result<Self, Vec<Finding>> {
+        read::packed(file, packed, hooks)
     }
 
     /// The tool of this name, with or without the module's prefix.

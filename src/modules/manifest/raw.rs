@@ -25,6 +25,7 @@ pub struct Module {
     pub headers: BTreeMap<String, String>,
     pub pagination: Option<Value>,
     pub versions: Option<Versions>,
+    #[serde(default)]
     pub tools: Vec<Value>,
 }
 

@@ -1,6 +1,7 @@
 //! From a module file as written to a module that cannot be wrong, or to everything that is wrong with it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::mem::take;
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
@@ -12,7 +13,7 @@ use super::paging;
 use super::params::{self, Own};
 use super::raw;
 use super::work::{self, Common};
-use super::{Annotations, Finding, MAX_TOOL_NAME, Module, Param, Tool, Work};
+use super::{Annotations, Finding, MAX_TOOL_NAME, Module, Packed, Param, Tool, Tools, Work};
 use crate::modules::hooks::json_headers;
 use crate::modules::hooks::{FieldHook, Hooks, ParamHook};
 use crate::modules::output::Output;
@@ -29,18 +30,28 @@ pub struct Reader<'a> {
 
 /// Reads a whole file.
 pub fn module(file: &str, text: &str, hooks: &Hooks) -> Result<Module, Vec<Finding>> {
-    let mut reader = Reader { file, hooks, found: Vec::new(), cited: BTreeSet::new() };
-    let module = match serde_json::from_str::<raw::Module>(text) {
-        Ok(raw) => Some(reader.module(raw)),
-        Err(error) => {
-            reader.add("", error.to_string());
-            None
-        }
-    };
-    match module {
-        Some(module) if reader.found.is_empty() => Ok(module),
-        _ => Err(reader.found),
+    let mut reader = Reader::new(file, hooks);
+    let mut raw = raw_module(file, text)?;
+    let written = take(&mut raw.tools);
+    if written.is_empty() {
+        reader.add("tools", "there are none");
     }
+    let (mut module, common) = reader.head(raw);
+    module.tools = Tools::ready(reader.tools(&common, written));
+    reader.uncited_hooks();
+    if reader.found.is_empty() { Ok(module) } else { Err(reader.found) }
+}
+
+/// Reads a packed file, all but its tools.
+pub fn packed(file: &'static str, packed: Packed, hooks: &'static Hooks) -> Result<Module, Vec<Finding>> {
+    let mut reader = Reader::new(file, hooks);
+    let (mut module, common) = reader.head(raw_module(file, packed.head)?);
+    module.tools = Tools::later(packed.count, move || Reader::new(file, hooks).tools(&common, packed.tools()));
+    if reader.found.is_empty() { Ok(module) } else { Err(reader.found) }
+}
+
+fn raw_module(file: &str, text: &str) -> Result<raw::Module, Vec<Finding>> {
+    serde_json::from_str(text).map_err(|error| vec![Finding { file: file.to_owned(), place: String::new(), problem: error.to_string() }])
 }
 
 /// Whether it is a name of letters, digits and `_` that starts with a letter.
@@ -49,7 +60,11 @@ pub fn is_snake_case(name: &str) -> bool {
         && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    fn new(file: &'a str, hooks: &'a Hooks) -> Self {
+        Self { file, hooks, found: Vec::new(), cited: BTreeSet::new() }
+    }
+
     /// Notes something wrong.
     pub fn add(&mut self, place: &str, problem: impl Into<String>) {
         self.found.push(Finding { file: self.file.to_owned(), place: place.to_owned(), problem: problem.into() });
@@ -84,7 +99,8 @@ impl Reader<'_> {
         hook
     }
 
-    fn module(&mut self, raw: raw::Module) -> Module {
+    /// The module without its tools, and what their requests have in common.
+    fn head(&mut self, raw: raw::Module) -> (Module, Common) {
         if !is_snake_case(&raw.module) {
             self.add("module", format!("`{}` must be snake_case: letters, digits and `_`, a letter first", raw.module));
         }
@@ -107,26 +123,13 @@ impl Reader<'_> {
         if versions_path.as_ref().is_some_and(|path| !path.starts_with('/')) {
             self.add("versions", "`path` must start with `/`");
         }
-        if raw.tools.is_empty() {
-            self.add("tools", "there are none");
-        }
-        let (headers, json_headers) = (Arc::new(headers.clone()), Arc::new(json_headers(&headers)));
-        let common = Common { headers: &headers, json_headers: &json_headers, pages: pages.as_ref() };
-        let mut tools: Vec<Tool> = Vec::new();
-        for (at, value) in raw.tools.into_iter().enumerate() {
-            let place = match value["name"].as_str() {
-                Some(name) => format!("tool {name}"),
-                None => format!("tool {}", at + 1),
-            };
-            if let Some(tool) = self.tool(&place, &raw.module, common, value) {
-                if tools.iter().any(|other| other.name == tool.name) {
-                    self.add(&place, "another tool has the same name");
-                }
-                tools.push(tool);
-            }
-        }
-        self.uncited_hooks();
-        Module {
+        let common = Common {
+            module: raw.module.clone(),
+            headers: Arc::new(headers.clone()),
+            json_headers: Arc::new(json_headers(&headers)),
+            pages,
+        };
+        let module = Module {
             name: raw.module,
             title: raw.title,
             description: raw.description,
@@ -135,10 +138,28 @@ impl Reader<'_> {
             base_url_required: raw.base_url_required,
             api_version: raw.api_version,
             auth,
-            headers: HeaderMap::clone(&headers),
+            headers,
             versions_path,
-            tools,
+            tools: Tools::ready(Vec::new()),
+        };
+        (module, common)
+    }
+
+    fn tools(&mut self, common: &Common, written: Vec<Value>) -> Vec<Tool> {
+        let mut tools: Vec<Tool> = Vec::new();
+        for (at, value) in written.into_iter().enumerate() {
+            let place = match value["name"].as_str() {
+                Some(name) => format!("tool {name}"),
+                None => format!("tool {}", at + 1),
+            };
+            if let Some(tool) = self.tool(&place, common, value) {
+                if tools.iter().any(|other| other.name == tool.name) {
+                    self.add(&place, "another tool has the same name");
+                }
+                tools.push(tool);
+            }
         }
+        tools
     }
 
     /// The headers `under` with those of the file over them.
@@ -156,9 +177,9 @@ impl Reader<'_> {
         headers
     }
 
-    fn tool(&mut self, place: &str, module: &str, common: Common<'_>, value: Value) -> Option<Tool> {
+    fn tool(&mut self, place: &str, common: &Common, value: Value) -> Option<Tool> {
         let raw: raw::Tool = self.part(place, value)?;
-        let published_name = format!("{module}_{}", raw.name);
+        let published_name = format!("{}_{}", common.module, raw.name);
         if !is_snake_case(&raw.name) {
             self.add(place, "the name must be snake_case: letters, digits and `_`, a letter first");
         }

@@ -15,14 +15,15 @@ use crate::modules::request::{Body, Piece, Place, Template};
 use crate::upstream::{HeaderMap, Method};
 
 /// What the requests of a module have in common.
-#[derive(Clone, Copy)]
-pub struct Common<'a> {
+pub struct Common {
+    /// The module's name.
+    pub module: String,
     /// The headers.
-    pub headers: &'a Arc<HeaderMap>,
+    pub headers: Arc<HeaderMap>,
     /// The same for a request with a JSON body.
-    pub json_headers: &'a Arc<HeaderMap>,
+    pub json_headers: Arc<HeaderMap>,
     /// How lists come in pages.
-    pub pages: Option<&'a Pages>,
+    pub pages: Option<Pages>,
 }
 
 /// A tool's request; none when its shape is wrong.
@@ -31,7 +32,7 @@ pub struct Common<'a> {
 pub fn template(
     reader: &mut Reader<'_>,
     tool: &str,
-    module: Common<'_>,
+    module: &Common,
     value: Value,
     written: &Map<String, Value>,
     params: &[Param],
@@ -47,7 +48,7 @@ pub fn template(
             _ => reader.add(&place, format!("query `{name}` must be a string, a number or a boolean")),
         }
     }
-    let pages = paging::of_request(reader, &place, module.pages, raw.pagination, raw.page_in);
+    let pages = paging::of_request(reader, &place, module.pages.as_ref(), raw.pagination, raw.page_in);
     let pages_in = |at| pages.as_ref().is_some_and(|pages| pages.place == at);
     let has_body_params = params.iter().any(|param| matches!(param.place, Place::Body(_)));
     let body = match (raw.graphql, raw.body) {
@@ -72,10 +73,10 @@ pub fn template(
     }
     let headers = match (raw.headers.is_empty(), matches!(body, Body::None)) {
         // Most tools add nothing, and there are hundreds.
-        (true, true) => Arc::clone(module.headers),
-        (true, false) => Arc::clone(module.json_headers),
-        (false, true) => Arc::new(reader.headers(&place, module.headers, &raw.headers)),
-        (false, false) => Arc::new(json_headers(&reader.headers(&place, module.headers, &raw.headers))),
+        (true, true) => Arc::clone(&module.headers),
+        (true, false) => Arc::clone(&module.json_headers),
+        (false, true) => Arc::new(reader.headers(&place, &module.headers, &raw.headers)),
+        (false, false) => Arc::new(json_headers(&reader.headers(&place, &module.headers, &raw.headers))),
     };
     Some(Template { method: raw.method, path, headers, query, body, pages })
 }
