@@ -1,5 +1,7 @@
 //! What GitHub's module file cannot say as data.
 
+mod security;
+
 use jwt_simple::reexports::ct_codecs::{Base64, Encoder};
 use serde_json::{Map, Value, json};
 
@@ -10,14 +12,17 @@ use crate::upstream::Method;
 /// The hooks that GitHub's `module.json` cites.
 pub(super) const HOOKS: Hooks = Hooks {
     fields: &[
+        ("affected_packages", security::affected_packages),
         ("changed_files", changed_files),
         ("failed_steps", failed_steps),
         ("file_names", file_names),
         ("first_line", first_line),
         ("gist_files", gist_files),
         ("is_present", is_present),
+        ("location_url", security::location_url),
         ("next_cursor", next_cursor),
         ("number_of_url", number_of_url),
+        ("rule_severity", security::rule_severity),
     ],
     params: &[
         ("files_by_name", files_by_name),
@@ -25,7 +30,10 @@ pub(super) const HOOKS: Hooks = Hooks {
         ("pull_request_query", pull_request_query),
         ("text_to_base64", text_to_base64),
     ],
-    handlers: &[("create_branch", create_branch), ("push_files", push_files)],
+    handlers: &[
+        ("create_branch", create_branch),
+        ("push_files", push_files),
+    ],
 };
 
 /// Creates a branch: GitHub wants the commit's SHA, people name a branch or tag.
