@@ -1,5 +1,7 @@
 //! What GitHub's module file cannot say as data.
 
+mod discussions;
+mod pull_requests;
 mod security;
 
 use jwt_simple::reexports::ct_codecs::{Base64, Encoder};
@@ -16,6 +18,7 @@ pub(super) const HOOKS: Hooks = Hooks {
         ("changed_files", changed_files),
         ("failed_steps", failed_steps),
         ("file_names", file_names),
+        ("first_comment_id", pull_requests::first_comment_id),
         ("first_line", first_line),
         ("gist_files", gist_files),
         ("is_present", is_present),
@@ -23,6 +26,7 @@ pub(super) const HOOKS: Hooks = Hooks {
         ("next_cursor", next_cursor),
         ("number_of_url", number_of_url),
         ("rule_severity", security::rule_severity),
+        ("thread_comments", pull_requests::thread_comments),
     ],
     params: &[
         ("files_by_name", files_by_name),
@@ -31,7 +35,11 @@ pub(super) const HOOKS: Hooks = Hooks {
         ("text_to_base64", text_to_base64),
     ],
     handlers: &[
+        ("add_discussion_comment", discussions::add_discussion_comment),
+        ("convert_pull_request_to_draft", pull_requests::convert_to_draft),
         ("create_branch", create_branch),
+        ("create_discussion", discussions::create_discussion),
+        ("mark_pull_request_ready", pull_requests::mark_ready),
         ("push_files", push_files),
     ],
 };
@@ -120,6 +128,28 @@ fn text<'a>(arguments: &'a Map<String, Value>, name: &str) -> &'a str {
 fn sha(object: &Value) -> Result<&str, Error> {
     let missing = || Error::new(Code::UpstreamUnavailable, "GitHub's answer names no commit where one belongs.");
     object["sha"].as_str().ok_or_else(missing)
+}
+
+/// The path of the GraphQL endpoint.
+const GRAPHQL: &[&str] = &["graphql"];
+
+/// The id of a GraphQL node, without which nothing can be done to it.
+fn id(node: &Value) -> Result<&str, Error> {
+    let missing = || Error::new(Code::NotFound, "GitHub has no such thing.").with_hint("Check the names and numbers.");
+    node["id"].as_str().ok_or_else(missing)
+}
+
+/// The member of a list that people call so, whatever the case; one that is written exactly so comes first.
+fn named<'a>(items: &'a Value, member: &str, wanted: &str) -> Option<&'a Value> {
+    let exact = list(Some(items)).find(|item| item[member] == wanted);
+    let plain = |name: &str| name.trim().to_lowercase();
+    exact.or_else(|| list(Some(items)).find(|item| item[member].as_str().is_some_and(|name| plain(name) == plain(wanted))))
+}
+
+/// The names in a list, for an error.
+fn names(items: &Value, member: &str) -> String {
+    let names: Vec<_> = list(Some(items)).filter_map(|item| item[member].as_str()).map(|name| format!("`{name}`")).collect();
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
 
 fn list(value: Option<&Value>) -> impl Iterator<Item = &Value> {
