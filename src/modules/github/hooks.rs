@@ -1,6 +1,7 @@
 //! What GitHub's module file cannot say as data.
 
 mod discussions;
+mod projects;
 mod pull_requests;
 mod security;
 
@@ -22,9 +23,13 @@ pub(super) const HOOKS: Hooks = Hooks {
         ("first_line", first_line),
         ("gist_files", gist_files),
         ("is_present", is_present),
+        ("item_state", projects::item_state),
+        ("iterations", projects::iterations),
         ("location_url", security::location_url),
+        ("lowercase", projects::lowercase),
         ("next_cursor", next_cursor),
         ("number_of_url", number_of_url),
+        ("project_values", projects::project_values),
         ("rule_severity", security::rule_severity),
         ("thread_comments", pull_requests::thread_comments),
     ],
@@ -36,11 +41,15 @@ pub(super) const HOOKS: Hooks = Hooks {
     ],
     handlers: &[
         ("add_discussion_comment", discussions::add_discussion_comment),
+        ("add_project_item", projects::add_project_item),
+        ("archive_project_item", projects::archive_project_item),
         ("convert_pull_request_to_draft", pull_requests::convert_to_draft),
         ("create_branch", create_branch),
         ("create_discussion", discussions::create_discussion),
+        ("delete_project_item", projects::delete_project_item),
         ("mark_pull_request_ready", pull_requests::mark_ready),
         ("push_files", push_files),
+        ("update_project_item", projects::update_project_item),
     ],
 };
 
