@@ -11,6 +11,7 @@ mod front_door;
 mod front_door_load;
 mod front_door_malformed;
 mod front_door_streams;
+mod github;
 mod legacy_sse;
 mod module_files;
 mod modules;

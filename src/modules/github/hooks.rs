@@ -1,7 +1,13 @@
 //! What GitHub's module file cannot say as data.
+//!
+//! Here stands what is cited, with the small hooks; the other files hold the jobs of several requests, and the hooks of a
+//! topic of their own.
 
+mod blame;
 mod discussions;
+mod failed_logs;
 mod projects;
+mod protection;
 mod pull_requests;
 mod security;
 
@@ -36,6 +42,7 @@ pub(super) const HOOKS: Hooks = Hooks {
     params: &[
         ("files_by_name", files_by_name),
         ("issue_query", issue_query),
+        ("organization_query", organization_query),
         ("pull_request_query", pull_request_query),
         ("text_to_base64", text_to_base64),
     ],
@@ -47,8 +54,11 @@ pub(super) const HOOKS: Hooks = Hooks {
         ("create_branch", create_branch),
         ("create_discussion", discussions::create_discussion),
         ("delete_project_item", projects::delete_project_item),
+        ("get_blame", blame::get_blame),
+        ("get_failed_job_logs", failed_logs::get_failed_job_logs),
         ("mark_pull_request_ready", pull_requests::mark_ready),
         ("push_files", push_files),
+        ("update_branch_protection", protection::update_branch_protection),
         ("update_project_item", projects::update_project_item),
     ],
 };
@@ -182,8 +192,12 @@ fn changed_files(files: &Value) -> Value {
 
 /// The names of a job's steps that made it fail.
 fn failed_steps(steps: &Value) -> Value {
-    let failed = |step: &&Value| matches!(step["conclusion"].as_str(), Some("failure" | "timed_out"));
-    list(Some(steps)).filter(failed).map(|step| step["name"].clone()).collect()
+    list(Some(steps)).filter(|step| has_failed(step)).map(|step| step["name"].clone()).collect()
+}
+
+/// Whether a job or a step ended badly by itself, not by being cancelled.
+fn has_failed(job: &Value) -> bool {
+    matches!(job["conclusion"].as_str(), Some("failure" | "timed_out"))
 }
 
 /// The names in a gist's map of files.
@@ -245,6 +259,11 @@ fn issue_query(query: &Value) -> Result<Value, Error> {
 /// GitHub searches issues and pull requests as one; this keeps to pull requests.
 fn pull_request_query(query: &Value) -> Result<Value, Error> {
     Ok(with_qualifier(query, "is:pr"))
+}
+
+/// GitHub searches users and organizations as one; this keeps to organizations.
+fn organization_query(query: &Value) -> Result<Value, Error> {
+    Ok(with_qualifier(query, "type:org"))
 }
 
 fn with_qualifier(query: &Value, qualifier: &str) -> Value {
@@ -348,6 +367,7 @@ mod tests {
         check_param(issue_query, json!("is:issue crash"), json!("is:issue crash"));
         check_param(issue_query, json!(" "), json!("is:issue"));
         check_param(pull_request_query, json!("author:@me"), json!("author:@me is:pr"));
+        check_param(organization_query, json!("rust"), json!("rust type:org"));
     }
 
     #[test]
