@@ -17,7 +17,9 @@ use mcpist::auth::{Caller, Local};
 use mcpist::error::Error;
 use mcpist::mcp::call::Call;
 use mcpist::mcp::context::Context;
-use mcpist::mcp::handler::{About, Capabilities, Completion, Handler, Interruption, Item, ListChanged, MirroredParameter, ToolResult};
+use mcpist::mcp::handler::{
+    About, Capabilities, Completion, Handler, Interruption, Item, ListChanged, MirroredParameter, Suggestions, ToolResult,
+};
 use mcpist::mcp::message::Object;
 use mcpist::mcp::seal::Seal;
 use mcpist::mcp::subscriptions::Hub;
@@ -57,7 +59,13 @@ impl Handler for Everything {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { prompts: Some(ListChanged(true)), resources: Some(ListChanged(false)), completions: true, logging: true }
+        Capabilities {
+            prompts: Some(ListChanged(true)),
+            resources: Some(ListChanged(false)),
+            subscribe: true,
+            completions: true,
+            logging: true,
+        }
     }
 
     fn tools(&self, _: &Context) -> Result<Vec<Arc<Item>>, Error> {
@@ -92,8 +100,8 @@ impl Handler for Everything {
         Ok(resources::read(uri)?)
     }
 
-    fn complete(&self, _: &Context, completion: &Completion) -> Result<Vec<String>, Error> {
-        prompts::complete(completion)
+    fn complete(&self, _: &Context, completion: &Completion) -> Result<Suggestions, Error> {
+        Ok(Suggestions { values: prompts::complete(completion)?, more: false })
     }
 }
 

@@ -88,9 +88,9 @@ pub trait Handler: Send + Sync {
     ///
     /// # Errors
     /// [`crate::error::Code::InvalidParams`] for a reference that does not exist.
-    fn complete(&self, context: &Context, completion: &Completion) -> Result<Vec<String>, Error> {
+    fn complete(&self, context: &Context, completion: &Completion) -> Result<Suggestions, Error> {
         let _ = (context, completion);
-        Ok(Vec::new())
+        Ok(Suggestions::default())
     }
 }
 
@@ -121,8 +121,10 @@ pub struct About {
 pub struct Capabilities {
     /// Prompts, and whether changes of their list are told.
     pub prompts: Option<ListChanged>,
-    /// Resources, and whether changes of their list are told; single resources can then be subscribed to, too.
+    /// Resources, and whether changes of their list are told.
     pub resources: Option<ListChanged>,
+    /// Whether single resources can be subscribed to.
+    pub subscribe: bool,
     /// Suggestions for arguments.
     pub completions: bool,
     /// Log messages to the client.
@@ -148,7 +150,7 @@ impl Capabilities {
             object.insert("prompts".to_owned(), json!({"listChanged": told}));
         }
         if let Some(ListChanged(told)) = self.resources {
-            object.insert("resources".to_owned(), json!({"subscribe": true, "listChanged": told}));
+            object.insert("resources".to_owned(), json!({"subscribe": self.subscribe, "listChanged": told}));
         }
         object.insert("tools".to_owned(), json!({"listChanged": true}));
         Value::Object(object)
@@ -215,6 +217,15 @@ pub enum Reference {
     Prompt(String),
     /// `ref/resource`.
     Resource(String),
+}
+
+/// Suggestions for an argument.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Suggestions {
+    /// The values, the best first.
+    pub values: Vec<String>,
+    /// Whether there are others, nobody knows how many.
+    pub more: bool,
 }
 
 /// A `CallToolResult`.

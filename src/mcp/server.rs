@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::call::{Call, Peer};
 use super::context::{Context, Level, META_SERVER};
 use super::elicitation::Question;
-use super::handler::{Completion, Handler, Interruption, Item, Reference, ToolResult};
+use super::handler::{Completion, Handler, Interruption, Item, Reference, Suggestions, ToolResult};
 use super::message::{Id, Members, Notification, Object, Request, error_text, error_text_with_code, result_text, wrong_type};
 use super::seal::Seal;
 use super::session::{Session, Sessions};
@@ -83,6 +83,9 @@ fn prompts(handler: &dyn Handler) -> bool {
 fn resources(handler: &dyn Handler) -> bool {
     handler.capabilities().resources.is_some()
 }
+fn subscribe(handler: &dyn Handler) -> bool {
+    handler.capabilities().subscribe
+}
 fn completions(handler: &dyn Handler) -> bool {
     handler.capabilities().completions
 }
@@ -102,8 +105,8 @@ const METHODS: &[Method] = &[
     Method { name: "resources/list", since: FIRST, until: MODERN, mirrored: None, offered: resources, run: Server::list_resources },
     Method { name: "resources/templates/list", since: FIRST, until: MODERN, mirrored: None, offered: resources, run: Server::list_templates },
     Method { name: "resources/read", since: FIRST, until: MODERN, mirrored: Some("uri"), offered: resources, run: Server::read_resource },
-    Method { name: "resources/subscribe", since: FIRST, until: LAST_LEGACY, mirrored: None, offered: resources, run: Server::subscribe },
-    Method { name: "resources/unsubscribe", since: FIRST, until: LAST_LEGACY, mirrored: None, offered: resources, run: Server::unsubscribe },
+    Method { name: "resources/subscribe", since: FIRST, until: LAST_LEGACY, mirrored: None, offered: subscribe, run: Server::subscribe },
+    Method { name: "resources/unsubscribe", since: FIRST, until: LAST_LEGACY, mirrored: None, offered: subscribe, run: Server::unsubscribe },
     Method { name: "subscriptions/listen", since: MODERN, until: MODERN, mirrored: None, offered: always, run: Server::listen },
     Method { name: "completion/complete", since: FIRST, until: MODERN, mirrored: None, offered: completions, run: Server::complete },
     Method { name: "logging/setLevel", since: FIRST, until: LAST_LEGACY, mirrored: None, offered: logging, run: Server::set_level },
@@ -290,10 +293,13 @@ impl Server {
 
     fn complete(&self, context: &Context, request: &Request, _: &dyn Peer) -> Result<Outcome, Interruption> {
         let completion = completion(request)?;
-        let mut values = self.handler.complete(context, &completion)?;
+        let Suggestions { mut values, more } = self.handler.complete(context, &completion)?;
         let total = values.len();
         values.truncate(100);
-        let result = json!({"values": values, "total": total, "hasMore": total > 100});
+        let mut result = json!({"values": values, "hasMore": more || total > 100});
+        if !more {
+            result["total"] = total.into();
+        }
         Ok(Outcome::Complete(Members::new().with("completion", &result)))
     }
 }

@@ -88,7 +88,7 @@ impl Filter {
             tools: flag("toolsListChanged")?,
             prompts: flag("promptsListChanged")? && offered.prompts.is_some_and(|told| told.0),
             resources: flag("resourcesListChanged")? && offered.resources.is_some_and(|told| told.0),
-            uris: if offered.resources.is_some() { uris } else { HashSet::new() },
+            uris: if offered.subscribe { uris } else { HashSet::new() },
         })
     }
 
@@ -284,6 +284,7 @@ mod tests {
         let everything = Capabilities {
             prompts: Some(super::super::handler::ListChanged(true)),
             resources: Some(super::super::handler::ListChanged(true)),
+            subscribe: true,
             ..Capabilities::default()
         };
         Filter::read(&Object::from_iter([("notifications".to_owned(), wanted)]), everything).unwrap()
