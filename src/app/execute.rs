@@ -39,10 +39,15 @@ impl App {
     /// # Errors
     /// Why it failed, told so that a model can act on it.
     pub fn execute(&self, execution: Execution<'_>) -> Result<Value, Error> {
+        self.execute_within(CALL_TIME, execution)
+    }
+
+    /// Makes a call that may take only so long, retries included.
+    pub(super) fn execute_within(&self, time: Duration, execution: Execution<'_>) -> Result<Value, Error> {
         let started = Instant::now();
         let (module, tool, user) = (execution.module.name.as_str(), execution.tool.name.as_str(), execution.caller.user_id());
         let client = execution.client.map_or("", |client| &client.name);
-        let outcome = self.execute_unlogged(execution, started + CALL_TIME);
+        let outcome = self.execute_unlogged(execution, started + time);
         let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         match &outcome {
             Ok(_) => log::info!(module, tool, user_id = user, client, duration_ms, success = true; "Tool executed"),

@@ -1,10 +1,13 @@
 //! The product: modules behind the protocol, through the three questions (who, what, with which credential).
 
 mod batch;
+mod completion;
 mod confirm;
 mod execute;
 mod meta_tools;
+mod prompts;
 mod render;
+mod resources;
 mod site;
 
 use std::collections::HashMap;
@@ -17,7 +20,7 @@ use crate::broker::{Broker, Credential};
 use crate::error::{Code, Error};
 use crate::mcp::call::Call;
 use crate::mcp::context::Context;
-use crate::mcp::handler::{About, Capabilities, Handler, Interruption, Item, ToolResult};
+use crate::mcp::handler::{About, Capabilities, Completion, Handler, Interruption, Item, ListChanged, Suggestions, ToolResult};
 use crate::mcp::message::Object;
 use crate::mcp::seal::Seal;
 use crate::modules::manifest::Variable;
@@ -171,9 +174,16 @@ struct Visible<'a> {
 
 impl<'a> Visible<'a> {
     fn includes(&self, module: &Module, tool: &Tool) -> bool {
+        self.shows(module) && (tool.is_read_only() || !self.read_only) && self.permissions.allow(&tool.published_name)
+    }
+
+    fn shows(&self, module: &Module) -> bool {
         self.module.as_deref().is_none_or(|name| name == module.name)
-            && (tool.is_read_only() || !self.read_only)
-            && self.permissions.allow(&tool.published_name)
+    }
+
+    /// Whether a tool that only reads exists for the caller; for that the module's tools need not be read.
+    fn permits(&self, module: &Module, tool: &str) -> bool {
+        self.shows(module) && self.permissions.allow(&format!("{}_{tool}", module.name))
     }
 
     fn tools_of(&self, module: &'a Module) -> impl Iterator<Item = &'a Tool> {
@@ -183,7 +193,7 @@ impl<'a> Visible<'a> {
     /// Whether there is anything of a module. Its tools are looked at only where some may be hidden: to read them takes time.
     fn has(&self, module: &'a Module) -> bool {
         let whole = self.permissions.allow_all() && !self.read_only;
-        if whole { self.module.as_deref().is_none_or(|name| name == module.name) } else { self.tools_of(module).next().is_some() }
+        if whole { self.shows(module) } else { self.tools_of(module).next().is_some() }
     }
 
     fn modules(&self) -> impl Iterator<Item = &'a Module> {
@@ -214,6 +224,13 @@ impl<'a> Visible<'a> {
         })
     }
 
+    /// A tool as prompts cite it: `github.list_issues`.
+    fn cited(&self, citation: &str) -> Option<(&'a Module, &'a Tool)> {
+        let (module, name) = citation.split_once('.')?;
+        let module = self.app.registry().module(module)?;
+        Some((module, self.tools_of(module).find(|tool| tool.name == name)?))
+    }
+
     /// A tool that is published by itself.
     fn published(&self, name: &str) -> Option<(&'a Module, &'a Tool)> {
         self.modules().find_map(|module| Some((module, self.tools_of(module).find(|tool| tool.published_name == name)?)))
@@ -226,7 +243,9 @@ impl Handler for App {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities::default()
+        // No service tells us of changes, so no single resource can be subscribed to; the lists follow the permissions.
+        let told = Some(ListChanged(true));
+        Capabilities { prompts: told, resources: told, completions: true, ..Capabilities::default() }
     }
 
     fn tools(&self, context: &Context) -> Result<Vec<Arc<Item>>, Error> {
@@ -282,6 +301,31 @@ impl Handler for App {
             outcome => outcome,
         }
     }
+
+    fn prompts(&self, context: &Context) -> Result<Vec<Arc<Item>>, Error> {
+        Ok(prompts::list(&self.visible(context)?))
+    }
+
+    fn get_prompt(&self, call: &Call<'_>, name: &str, arguments: Object) -> Result<Object, Interruption> {
+        let context = call.context();
+        Ok(prompts::get(&self.visible(context)?, !context.view.direct, name, &arguments)?)
+    }
+
+    fn resources(&self, context: &Context) -> Result<Vec<Arc<Item>>, Error> {
+        Ok(resources::list(&self.visible(context)?, false))
+    }
+
+    fn resource_templates(&self, context: &Context) -> Result<Vec<Arc<Item>>, Error> {
+        Ok(resources::list(&self.visible(context)?, true))
+    }
+
+    fn read_resource(&self, call: &Call<'_>, uri: &str) -> Result<Vec<Value>, Interruption> {
+        Ok(self.read(call, &self.visible(call.context())?, uri)?)
+    }
+
+    fn complete(&self, context: &Context, completion: &Completion) -> Result<Suggestions, Error> {
+        self.suggestions(context, completion)
+    }
 }
 
 impl App {
@@ -296,8 +340,14 @@ impl App {
         if tool.is_destructive() {
             self.confirm(call, &Deed(vec![(tool.published_name.as_str(), Value::Object(arguments.clone()))]), confirm)?;
         }
+        let value = self.value(call, module, tool, arguments)?;
+        Ok(render(value, Format::of(&call.context().view)))
+    }
+
+    /// The result of a tool that is permitted and, where it has to be, confirmed.
+    fn value(&self, call: &Call<'_>, module: &Module, tool: &Tool, arguments: Object) -> Result<Value, Error> {
         let context = call.context();
-        let execution = Execution {
+        self.execute(Execution {
             caller: &context.caller,
             module,
             tool,
@@ -305,9 +355,7 @@ impl App {
             client: context.client.as_ref(),
             cancelled: &|| call.cancelled(),
             trace_parent: call.trace_parent(),
-        };
-        let value = self.execute(execution)?;
-        Ok(render(value, Format::of(&context.view)))
+        })
     }
 }
 

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::mcp::context::View;
 use crate::mcp::handler::ToolResult;
+use crate::modules::resource::MediaType;
 use crate::toon;
 
 /// The most characters of a result: some 15,000 tokens, which is what a client can take at once (DESIGN §8).
@@ -55,6 +56,21 @@ pub fn render(value: Value, format: Format) -> ToolResult {
     };
     let structured = (format == Format::Json).then_some(value);
     ToolResult { structured, ..ToolResult::text(text) }
+}
+
+/// A result as the content of a resource, cut to the budget: its media type and its text. What is known about a document
+/// stands before it as front matter, in lines of TOON.
+#[must_use]
+pub(super) fn content(mut value: Value) -> (MediaType, String) {
+    let text_of = |result: ToolResult| result.content[0]["text"].as_str().unwrap_or_default().to_owned();
+    if value.is_string() {
+        return (MediaType::Text, text_of(render(value, Format::Toon)));
+    }
+    match value.as_object_mut().and_then(|members| members.shift_remove("document")) {
+        Some(Value::String(text)) if value == json!({}) => (MediaType::Markdown, cut_text(text)),
+        Some(Value::String(text)) => (MediaType::Markdown, cut_text(format!("---\n{}\n---\n\n{text}", toon::encode(&value)))),
+        _ => (MediaType::Json, text_of(render(value, Format::Json))),
+    }
 }
 
 /// A document as a person would write it: what is known about it, a blank line, and its text as it is.
@@ -126,6 +142,17 @@ mod tests {
         let json = render(document(), Format::Json);
         assert_eq!((text(&json), json.structured.clone()), (document().to_string().as_str(), Some(document())));
         assert_eq!(text(&render(json!({"document": {"id": 7}}), Format::Toon)), "document:\n  id: 7");
+    }
+
+    #[test]
+    fn the_content_of_a_resource_is_markdown_text_or_json() {
+        let check = |value: Value, expected: (MediaType, &str)| assert_eq!(content(value), (expected.0, expected.1.to_owned()));
+        check(json!("a: b"), (MediaType::Text, "a: b"));
+        check(json!({"document": "# Title"}), (MediaType::Markdown, "# Title"));
+        check(json!({"document": "# Title", "id": 7, "title": "T"}), (MediaType::Markdown, "---\nid: 7\ntitle: T\n---\n\n# Title"));
+        check(json!({"id": 7}), (MediaType::Json, r#"{"id":7}"#));
+        let (_, text) = content(json!({"document": "line\n".repeat(20_000), "id": 7}));
+        assert!(text.starts_with("---\nid: 7\n---\n\nline\n") && text.contains("\n[cut: ") && text.len() < BUDGET + 200);
     }
 
     #[test]

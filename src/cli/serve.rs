@@ -86,7 +86,7 @@ fn end_on_signals(signals: SigSet, shutdown: Shutdown) -> Result<(), Stop> {
     Ok(())
 }
 
-/// Applies changes of the policy file while the server runs, and tells clients that their tools changed.
+/// Applies changes of the policy file while the server runs, and tells clients that their lists changed.
 fn follow_policy(path: PathBuf, app: Arc<App>, sieve: Arc<sieve::Local>, hub: Arc<Hub>) -> Result<(), Stop> {
     let modified = |path: &PathBuf| -> Option<SystemTime> { std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok() };
     std::thread::Builder::new().name("policy".to_owned()).spawn(move || {
@@ -103,7 +103,10 @@ fn follow_policy(path: PathBuf, app: Arc<App>, sieve: Arc<sieve::Local>, hub: Ar
                 Ok(permissions) => {
                     if sieve.replace(permissions) {
                         log::info!("the policy file changed what is permitted");
-                        hub.publish(&Change::Tools);
+                        // Prompts and resources are there by the tools that they need.
+                        for change in [Change::Tools, Change::Prompts, Change::Resources] {
+                            hub.publish(&change);
+                        }
                     }
                 }
                 // What was permitted before stays so until the file is right again.

@@ -11,6 +11,7 @@ pub mod pagination;
 pub mod projection;
 pub mod registry;
 pub mod request;
+pub mod resource;
 pub mod schema;
 
 #[path = "confluence/hooks.rs"]

@@ -216,3 +216,28 @@ fn a_service_without_an_address_is_not_connected() {
     let error = app.execute(execution).unwrap_err();
     assert_eq!((error.code(), error.hint()), (Code::NotConnected, Some("Set SHOP_API_URL and start MCPist again.")));
 }
+
+#[test]
+fn a_resource_is_read_with_the_account_that_its_uri_names() {
+    let exchange = |account: &str| {
+        let answer = fake_upstream::Answer::new(200, &[], "text");
+        Exchange::new("GET", "/repos/o/r/contents/a", answer).with_header("authorization", &format!("Bearer token-of-{account}"))
+    };
+    let fake = FakeUpstream::new([exchange("work")]);
+    let two = app(&fake.url(), &["default", "work"]);
+    let listed = ask(&two, true, "resources/templates/list", json!({}));
+    let uri = "github://{owner}/{repo}/contents/{+path}{?account}";
+    assert!(listed["resourceTemplates"].as_array().unwrap().iter().any(|template| template["uriTemplate"] == uri), "{listed}");
+    let fixed = ask(&two, true, "resources/list", json!({}));
+    let fixed: Vec<_> = fixed["resources"].as_array().unwrap().iter().map(|resource| &resource["uri"]).collect();
+    assert_eq!(fixed, ["github://notifications?account=default", "github://notifications?account=work"]);
+    let read = ask(&two, true, "resources/read", json!({"uri": "github://o/r/contents/a?account=work"}));
+    assert_eq!(read["contents"][0]["text"], "text");
+    let refused = ask(&two, true, "resources/read", json!({"uri": "github://o/r/contents/a"}));
+    assert_eq!(refused, Value::Null);
+    let reference = json!({"type": "ref/resource", "uri": uri});
+    let completed = ask(&two, true, "completion/complete", json!({"ref": reference, "argument": {"name": "account", "value": "W"}}));
+    assert_eq!(completed["completion"]["values"], json!(["work"]));
+    let one = app(&fake.url(), &["default"]);
+    assert_eq!(ask(&one, true, "resources/list", json!({}))["resources"][0]["uri"], "github://notifications");
+}

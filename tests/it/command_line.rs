@@ -528,13 +528,18 @@ fn every_loopback_address_that_can_be_bound_is_answered_under() {
 fn a_changed_policy_file_holds_at_once_and_its_clients_are_told() {
     let policy = File::new("followed.json", r#"{"allow": ["notes"]}"#);
     let server = Serving::start(&[("MCPIST_POLICY", policy.path())]);
-    let listen = modern("subscriptions/listen", json!({"notifications": {"toolsListChanged": true}}));
+    let wanted = json!({"toolsListChanged": true, "promptsListChanged": true, "resourcesListChanged": true});
+    let listen = modern("subscriptions/listen", json!({"notifications": wanted}));
     let mut events = Events::open(server.client(), &listen);
-    assert_eq!(events.message()["method"], "notifications/subscriptions/acknowledged");
+    let acknowledged = events.message();
+    assert_eq!(acknowledged["method"], "notifications/subscriptions/acknowledged");
+    assert_eq!(acknowledged["params"]["notifications"], wanted);
     let list = || modern("tools/list", json!({})).to("/mcp?tools=direct").send(&mut server.client()).body;
     assert!(list().contains("notes_add_note"));
     let changed = File::new("changed.json", r#"{"allow": ["notes"], "read_only": true}"#);
     std::fs::rename(changed.path(), policy.path()).expect("the folder of tests can be written to");
-    assert_eq!(events.message()["method"], "notifications/tools/list_changed");
+    for list in ["tools", "prompts", "resources"] {
+        assert_eq!(events.message()["method"], format!("notifications/{list}/list_changed"));
+    }
     assert!(list().contains("notes_get_note") && !list().contains("notes_add_note"));
 }

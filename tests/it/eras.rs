@@ -8,6 +8,14 @@ use crate::product::{Events, MODERN, Post, Product, Session, Settings, initializ
 
 const LEGACY: [&str; 4] = ["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"];
 
+/// What the product offers, in every era.
+fn capabilities() -> Value {
+    json!({
+        "completions": {}, "prompts": {"listChanged": true}, "resources": {"subscribe": false, "listChanged": true},
+        "tools": {"listChanged": true},
+    })
+}
+
 fn assert_lists_tools(product: &Product, post: &Post) {
     let reply = product.send(post);
     assert_eq!(reply.status, 200, "{reply:?}");
@@ -22,7 +30,7 @@ fn a_legacy_client_gets_the_version_that_it_asks_for_and_a_session() {
         let result = json_of(&reply)["result"].take();
         assert_eq!(result["protocolVersion"], version);
         assert_eq!(result["serverInfo"]["name"], "mcpist");
-        assert_eq!(result["capabilities"], json!({"tools": {"listChanged": true}}));
+        assert_eq!(result["capabilities"], capabilities());
         assert!(result["instructions"].as_str().is_some_and(|text| text.contains("get_module_schema")));
         let id = reply.header("mcp-session-id").expect("a session has an id").to_owned();
         let session = Session { id, version: version.to_owned() };
@@ -51,7 +59,7 @@ fn a_modern_request_needs_no_session_and_gets_none() {
     let result = json_of(&reply)["result"].take();
     assert_eq!((reply.status, reply.header("mcp-session-id")), (200, None));
     assert_eq!(result["resultType"], "complete");
-    assert_eq!(result["supportedVersions"][0], MODERN);
+    assert_eq!((&result["supportedVersions"][0], &result["capabilities"]), (&json!(MODERN), &capabilities()));
     assert_eq!(result["_meta"]["io.modelcontextprotocol/serverInfo"]["name"], "mcpist");
     assert_eq!(result["cacheScope"], "public");
 
@@ -168,11 +176,12 @@ fn the_stream_of_a_legacy_session_tells_that_the_tools_changed() {
 fn a_modern_subscription_is_acknowledged_then_told_and_ended_with_a_result() {
     let product = Product::start(&Settings::default());
     let listen = |wanted: Value| modern("subscriptions/listen", json!({"notifications": wanted}));
-    let mut events = Events::open(product.client(), &listen(json!({"toolsListChanged": true, "promptsListChanged": true})));
+    let mut events =
+        Events::open(product.client(), &listen(json!({"toolsListChanged": true, "resourceSubscriptions": ["github://notifications"]})));
     let subscription = json!({"io.modelcontextprotocol/subscriptionId": 1});
     let acknowledged = events.message();
     assert_eq!(acknowledged["method"], "notifications/subscriptions/acknowledged");
-    // Prompts are not offered, so they are not promised.
+    // No service tells of changes, so no resource's are promised.
     assert_eq!(acknowledged["params"], json!({"_meta": subscription, "notifications": {"toolsListChanged": true}}));
 
     let mut deaf = Events::open(product.client(), &listen(json!({})));

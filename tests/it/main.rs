@@ -16,6 +16,8 @@ mod legacy_sse;
 mod module_files;
 mod modules;
 mod product;
+mod prompts;
+mod resources;
 mod stdio;
 mod toon_fixtures;
 mod upstream;

@@ -17,12 +17,12 @@ use crate::fake_upstream::{Answer, Exchange, FakeUpstream};
 
 const SECRET: &str = "a-token-that-must-not-leak";
 
-fn folder(name: &str) -> PathBuf {
+pub fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(name)
 }
 
 /// Whether the files that hold results are to be written instead of compared.
-fn updating() -> bool {
+pub fn updating() -> bool {
     std::env::var_os("UPDATE_SNAPSHOTS").is_some_and(|value| value == "1")
 }
 
@@ -39,7 +39,7 @@ fn for_every_tool(check: impl Fn(&Module, &Tool) -> Vec<String>) {
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));
 }
 
-fn pretty(value: &Value) -> String {
+pub fn pretty(value: &Value) -> String {
     serde_json::to_string_pretty(value).expect("JSON is always written") + "\n"
 }
 

@@ -27,7 +27,7 @@ use crate::wire::{Client, PATIENCE, Reply, Running};
 /// The modern era's version.
 pub const MODERN: &str = "2026-07-28";
 
-/// The credential for GitHub: whoever sees it where it does not belong has found a leak.
+/// The credential for GitHub and Notion: whoever sees it where it does not belong has found a leak.
 pub const CANARY: &str = "canary-3f9c0b7e";
 
 /// The folder with the tests' own modules: `notes` needs no credential, `vault` does and has none.
@@ -54,12 +54,13 @@ impl Product {
     pub fn start(settings: &Settings<'_>) -> Self {
         let registry = registry();
         let base_urls = settings.upstream.map(|upstream| registry.modules().iter().map(|module| (module.name.clone(), upstream.url())));
-        let github = Credential { scheme: Scheme::Bearer, secret: Secret::new(CANARY.to_owned()), account: None, base_url: None };
+        let credential = || Credential { scheme: Scheme::Bearer, secret: Secret::new(CANARY.to_owned()), account: None, base_url: None };
+        let credentials = ["github", "notion"].map(|service| (service.to_owned(), vec![credential()]));
         let seal = Arc::new(settings.secret.map_or_else(Seal::random, |secret| Seal::from_secret(secret.as_bytes())));
         let app = Arc::new(App::new(Parts {
             seal: Arc::clone(&seal),
             sieve: Arc::new(sieve::Local::new(settings.policy.map_or_else(Permissions::everything, |text| permissions(text, &registry)))),
-            broker: Arc::new(broker::Local::new(HashMap::from([("github".to_owned(), vec![github])]))),
+            broker: Arc::new(broker::Local::new(HashMap::from(credentials))),
             upstream: Upstream::new(UpstreamConfig { first_backoff: Duration::from_millis(1), ..UpstreamConfig::default() }),
             base_urls: base_urls.into_iter().flatten().collect(),
             registry,
@@ -89,6 +90,13 @@ impl Product {
         let reply = self.send(&modern("tools/call", Value::from_iter([("name", tool.into()), ("arguments", arguments)])).to(path));
         let mut answer = json_of(&reply);
         assert!(answer["result"].is_object(), "{tool}: {answer}");
+        answer["result"].take()
+    }
+
+    /// The result of a request of the modern era.
+    pub fn result(&self, path: &str, method: &str, params: Value) -> Value {
+        let mut answer = json_of(&self.send(&modern(method, params).to(path)));
+        assert!(answer["result"].is_object(), "{method}: {answer}");
         answer["result"].take()
     }
 
@@ -210,7 +218,7 @@ pub fn with_meta(mut params: Value) -> Value {
 /// A request of the modern era, with the headers that mirror its body. Parameters that bring a `_meta` keep theirs.
 pub fn modern(method: &str, params: Value) -> Post {
     let params = with_meta(params);
-    let name = params["name"].as_str().map(str::to_owned);
+    let name = params["name"].as_str().or(params["uri"].as_str()).map(str::to_owned);
     let post = Post::new(request(1, method, params).to_string()).with("MCP-Protocol-Version", MODERN).with("Mcp-Method", method);
     match name {
         Some(name) => post.with("Mcp-Name", &name),

@@ -193,7 +193,7 @@ fn a_modern_request_with_wrong_parameters_is_refused() {
     let product = Product::start(&Settings::default());
     let check_post = |post: &Post, status: u16, code: i64, says: &str| check(&product, post, status, Rpc(code), says);
     let check = |method: &str, params: Value, status: u16, code: i64, says: &str| check_post(&modern(method, params), status, code, says);
-    for unknown in ["tools/lst", "initialize", "ping", "logging/setLevel", "prompts/list", ""] {
+    for unknown in ["tools/lst", "initialize", "ping", "logging/setLevel", "resources/subscribe", ""] {
         check(unknown, json!({}), 404, -32601, &format!("{unknown:?}"));
     }
     check("tools/call", json!({}), 200, -32602, "params.name is missing");
@@ -207,6 +207,15 @@ fn a_modern_request_with_wrong_parameters_is_refused() {
     check("tools/call", json!({"name": "call", "inputResponses": {"a": 1}}), 200, -32602, "params.inputResponses.a");
     check("tools/list", json!({"cursor": "forged"}), 200, -32602, "params.cursor");
     check("tools/list", json!({"cursor": 5}), 200, -32602, "params.cursor must be a string");
+    check("prompts/get", json!({}), 200, -32602, "params.name is missing");
+    check("prompts/get", json!({"name": "plan_day", "arguments": []}), 200, -32602, "params.arguments must be an object");
+    check("resources/read", json!({}), 200, -32602, "params.uri is missing");
+    check("resources/templates/list", json!({"cursor": "forged"}), 200, -32602, "params.cursor");
+    let completion = |reference: Value| json!({"ref": reference, "argument": {"name": "day"}});
+    check("completion/complete", completion(json!({"type": "ref/tool"})), 200, -32602, "Use ref/prompt or ref/resource");
+    check("completion/complete", completion(json!({"type": "ref/prompt"})), 200, -32602, "params.ref.name must be a string");
+    let prompt = json!({"type": "ref/prompt", "name": "plan_day"});
+    check("completion/complete", completion(prompt), 200, -32602, "params.argument.value must be a string");
     check("subscriptions/listen", json!({}), 200, -32602, "params.notifications is missing");
     check("subscriptions/listen", json!({"notifications": []}), 200, -32602, "params.notifications must be an object");
     check("subscriptions/listen", json!({"notifications": {"toolsListChanged": 1}}), 200, -32602, "toolsListChanged must be a boolean");

@@ -6,8 +6,10 @@ mod paging;
 mod params;
 mod raw;
 mod read;
+mod resources;
 mod work;
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde_json::{Map, Value, json};
@@ -15,6 +17,7 @@ use serde_json::{Map, Value, json};
 use super::hooks::{Handler, Hooks, ParamHook};
 use super::output::Output;
 use super::request::{Place, Template};
+use super::resource::{Completion, Resource};
 use super::schema::{self, Schema};
 use crate::upstream::HeaderMap;
 
@@ -52,6 +55,10 @@ pub struct Module {
     pub versions_path: Option<String>,
     /// The tools, in the file's order.
     pub tools: Tools,
+    /// What URIs read, by one of the tools.
+    pub resources: Vec<Resource>,
+    /// What completes a variable of a resource or an argument of a prompt, by its name.
+    pub completions: BTreeMap<String, Completion>,
 }
 
 /// Something that a model can have done.
@@ -153,12 +160,22 @@ impl Module {
         read::packed(file, packed, hooks)
     }
 
+    /// The scheme of its resources' URIs: its name, with `-` for what no scheme may have (RFC 3986 §3.1).
+    #[must_use]
+    pub fn scheme(&self) -> String {
+        scheme(&self.name)
+    }
+
     /// The tool of this name, with or without the module's prefix.
     #[must_use]
     pub fn tool(&self, name: &str) -> Option<&Tool> {
         let by_name = self.tools.iter().find(|tool| tool.name == name);
         by_name.or_else(|| self.tools.iter().find(|tool| tool.published_name == name))
     }
+}
+
+fn scheme(module: &str) -> String {
+    module.replace('_', "-")
 }
 
 impl Tool {

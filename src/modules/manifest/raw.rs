@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::{Map, Number, Value};
 
+use crate::modules::resource::MediaType;
 use crate::upstream::Method;
 
 #[derive(Deserialize)]
@@ -27,6 +28,24 @@ pub struct Module {
     pub versions: Option<Versions>,
     #[serde(default)]
     pub tools: Vec<Value>,
+    #[serde(default)]
+    pub resources: Vec<Value>,
+    #[serde(default)]
+    pub completions: Map<String, Value>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Resource {
+    pub uri: String,
+    pub name: String,
+    pub title: Option<String>,
+    pub description: String,
+    #[serde(default)]
+    pub mime_type: MediaType,
+    pub tool: String,
+    #[serde(default)]
+    pub params: BTreeMap<String, String>,
 }
 
 #[derive(Deserialize)]

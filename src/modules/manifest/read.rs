@@ -12,8 +12,9 @@ use super::auth;
 use super::paging;
 use super::params::{self, Own};
 use super::raw;
+use super::resources;
 use super::work::{self, Common};
-use super::{Annotations, Finding, MAX_TOOL_NAME, Module, Packed, Param, Tool, Tools, Work};
+use super::{Annotations, Finding, MAX_TOOL_NAME, Module, Packed, Param, Tool, Tools, Work, scheme};
 use crate::modules::hooks::json_headers;
 use crate::modules::hooks::{FieldHook, Hooks, ParamHook};
 use crate::modules::output::Output;
@@ -38,6 +39,7 @@ pub fn module(file: &str, text: &str, hooks: &Hooks) -> Result<Module, Vec<Findi
     }
     let (mut module, common) = reader.head(raw);
     module.tools = Tools::ready(reader.tools(&common, written));
+    resources::check(&mut reader, &module);
     reader.uncited_hooks();
     if reader.found.is_empty() { Ok(module) } else { Err(reader.found) }
 }
@@ -123,6 +125,8 @@ impl<'a> Reader<'a> {
         if versions_path.as_ref().is_some_and(|path| !path.starts_with('/')) {
             self.add("versions", "`path` must start with `/`");
         }
+        let resources = resources::read(self, &scheme(&raw.module), raw.resources);
+        let completions = resources::completions(self, raw.completions);
         let common = Common {
             module: raw.module.clone(),
             headers: Arc::new(headers.clone()),
@@ -141,6 +145,8 @@ impl<'a> Reader<'a> {
             headers,
             versions_path,
             tools: Tools::ready(Vec::new()),
+            resources,
+            completions,
         };
         (module, common)
     }

@@ -1,0 +1,107 @@
+//! Suggestions for the variables of resource templates and the arguments of prompts, out of the caller's own services.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::prompts::{self, filled, filled_text};
+use super::resources::ACCOUNT_QUERY;
+use super::{App, Execution, Visible};
+use crate::error::Error;
+use crate::mcp::context::Context;
+use crate::mcp::handler::{Completion, Reference, Suggestions};
+use crate::modules::manifest::ACCOUNT;
+use crate::modules::resource::Completion as Source;
+use crate::modules::{Module, Tool};
+
+/// How long suggestions may take: whoever types waits for no more.
+const TIME: Duration = Duration::from_secs(5);
+
+impl App {
+    /// Suggests values. What cannot be known now is no error here: there are no suggestions then.
+    ///
+    /// # Errors
+    /// [`Code::InvalidParams`](crate::error::Code::InvalidParams) for a prompt, a template or an argument that does not exist.
+    pub(super) fn suggestions(&self, context: &Context, asked: &Completion) -> Result<Suggestions, Error> {
+        let visible = self.visible(context)?;
+        let source = match &asked.reference {
+            Reference::Resource(uri) => {
+                let module = template(&visible, uri, &asked.argument)?;
+                if asked.argument == ACCOUNT {
+                    let mut values = visible.accounts(module);
+                    values.retain(|account| begins_with(account, &asked.value));
+                    return Ok(Suggestions { values, more: false });
+                }
+                module.completions.get(&asked.argument).map(|source| (module, source))
+            }
+            Reference::Prompt(name) => prompts::completion(&visible, name, &asked.argument)?,
+        };
+        let found = source.and_then(|(module, source)| {
+            if !visible.permits(module, &source.tool) {
+                return None;
+            }
+            self.ask(context, module, module.tool(&source.tool)?, source, asked)
+        });
+        Ok(found.unwrap_or_default())
+    }
+
+    fn ask(&self, context: &Context, module: &Module, tool: &Tool, source: &Source, asked: &Completion) -> Option<Suggestions> {
+        let known = |name: &str| match name {
+            "value" => Some(asked.value.clone()),
+            name => asked.known.get(name).and_then(Value::as_str).map(str::to_owned),
+        };
+        let mut arguments =
+            source.params.iter().map(|(name, value)| Some((name.clone(), filled(value, &known)?))).collect::<Option<super::Object>>()?;
+        arguments.retain(|_, value| value != "");
+        let after = source.after.as_ref().map_or(Some(String::new()), |after| filled_text(after, &known))?;
+        if let Some(account) = asked.known.get(ACCOUNT) {
+            arguments.insert(ACCOUNT.to_owned(), account.clone());
+        }
+        let execution = Execution {
+            caller: &context.caller,
+            module,
+            tool,
+            arguments,
+            client: context.client.as_ref(),
+            cancelled: &|| false,
+            trace_parent: None,
+        };
+        let result = self.execute_within(TIME, execution).ok()?;
+        let mut values: Vec<String> = Vec::new();
+        for item in result["items"].as_array()? {
+            let text = match &item[&source.field] {
+                Value::String(text) => text.clone(),
+                Value::Number(number) => number.to_string(),
+                _ => continue,
+            };
+            let Some(value) = text.get(after.len()..).filter(|_| begins_with(&text, &after)) else { continue };
+            let value = source.until.as_deref().and_then(|until| value.split_once(until)).map_or(value, |(value, _)| value);
+            if begins_with(value, &asked.value) && !values.iter().any(|known| known == value) {
+                values.push(value.to_owned());
+            }
+        }
+        Some(Suggestions { values, more: result.get("next_cursor").is_some() })
+    }
+}
+
+/// The module of the template that has this variable.
+fn template<'a>(visible: &Visible<'a>, uri: &str, variable: &str) -> Result<&'a Module, Error> {
+    let template = uri.strip_suffix(ACCOUNT_QUERY).unwrap_or(uri);
+    let known = visible.app.registry().modules().iter().find_map(|module| {
+        let mut resources = visible.resources_of(module);
+        resources.find(|resource| resource.uri == template).map(|resource| (module, resource))
+    });
+    let (module, resource) = known.ok_or_else(|| {
+        Error::invalid_params(format!("unknown resource template {uri:?}")).with_hint("resources/templates/list names those that exist.")
+    })?;
+    if variable == ACCOUNT || resource.variables().any(|name| name == variable) {
+        return Ok(module);
+    }
+    let names: Vec<_> = resource.variables().collect();
+    Err(Error::invalid_params(format!("the template has no variable {variable:?}")).with_hint(format!("It has: {}.", names.join(", "))))
+}
+
+/// Whatever the case of letters: who types a name writes it small.
+fn begins_with(text: &str, beginning: &str) -> bool {
+    text.to_lowercase().starts_with(&beginning.to_lowercase())
+}
