@@ -77,9 +77,9 @@ required "Fixture server" 2025-11-25
 
 # What needs no tool, prompt or resource of the suite's own.
 start product "$target/debug/mcpist" serve --port 0
-scenarios "Product" 2026-07-28 tools-list server-sse-multiple-streams dns-rebinding-protection http-header-validation \
+scenarios "Product" 2026-07-28 tools-list resources-list prompts-list server-sse-multiple-streams dns-rebinding-protection http-header-validation \
   input-required-result-unsupported-methods
-scenarios "Product" 2025-11-25 server-initialize server-session-lifecycle ping tools-list server-sse-multiple-streams \
+scenarios "Product" 2025-11-25 server-initialize server-session-lifecycle ping tools-list resources-list prompts-list server-sse-multiple-streams \
   dns-rebinding-protection
 # The definitions of all tools, against the schema of each revision.
 url="$url?tools=direct"
