@@ -19,6 +19,7 @@ mod product;
 mod prompts;
 mod resources;
 mod stdio;
+mod tool_pages;
 mod toon_fixtures;
 mod upstream;
 mod views;

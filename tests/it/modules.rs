@@ -18,7 +18,21 @@ use crate::fake_upstream::{Answer, Exchange, FakeUpstream};
 const SECRET: &str = "a-token-that-must-not-leak";
 
 pub fn folder(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(name)
+    repository("tests").join(name)
+}
+
+/// A file of the repository.
+pub fn repository(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+/// Fails unless the file holds this text; writes it instead when results are to be written.
+pub fn check_written(path: &Path, text: &str) {
+    if fs::read_to_string(path).is_ok_and(|written| written == text) {
+        return;
+    }
+    assert!(updating(), "{} is stale; UPDATE_SNAPSHOTS=1 cargo test writes it", path.display());
+    fs::write(path, text).expect("the file can be written");
 }
 
 /// Whether the files that hold results are to be written instead of compared.
@@ -26,12 +40,12 @@ pub fn updating() -> bool {
     std::env::var_os("UPDATE_SNAPSHOTS").is_some_and(|value| value == "1")
 }
 
-fn registry() -> Registry {
+pub fn registry() -> Registry {
     Registry::built_in().unwrap_or_else(|findings| panic!("{}", findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")))
 }
 
 /// Calls `check` with every built-in tool and fails with everything that it complains about.
-fn for_every_tool(check: impl Fn(&Module, &Tool) -> Vec<String>) {
+pub fn for_every_tool(check: impl Fn(&Module, &Tool) -> Vec<String>) {
     let registry = registry();
     let tools = registry.modules().iter().flat_map(|module| module.tools.iter().map(move |tool| (module, tool)));
     let complaints: Vec<_> =
