@@ -1,5 +1,7 @@
 //! The result of a tool as a model reads it: TOON, text or JSON, within the output budget.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use serde_json::{Map, Value, json};
@@ -33,7 +35,7 @@ impl Format {
 #[must_use]
 pub fn render(value: Value, format: Format) -> ToolResult {
     let write = |value: &Value| match format {
-        Format::Toon => toon::encode(value),
+        Format::Toon => toon::encode(&tabular(value)),
         Format::Json => value.to_string(),
     };
     let mut value = value;
@@ -70,6 +72,40 @@ pub(super) fn content(mut value: Value) -> (MediaType, String) {
         Some(Value::String(text)) if value == json!({}) => (MediaType::Markdown, cut_text(text)),
         Some(Value::String(text)) => (MediaType::Markdown, cut_text(format!("---\n{}\n---\n\n{text}", toon::encode(&value)))),
         _ => (MediaType::Json, text_of(render(value, Format::Json))),
+    }
+}
+
+/// The value with each list inside of a row (labels, assignees) as one text: the cells of a table hold no lists, and without
+/// a table every row would repeat the names of its fields. Where a text would not show its parts, the list stays.
+fn tabular(value: &Value) -> Cow<'_, Value> {
+    let Some(rows) = value.get("items").and_then(Value::as_array) else { return Cow::Borrowed(value) };
+    let mut columns = BTreeMap::new();
+    for (name, cell) in rows.iter().filter_map(Value::as_object).flatten() {
+        if let Some(list) = cell.as_array() {
+            *columns.entry(name.as_str()).or_insert(true) &= list.iter().all(|entry| part(entry).is_some());
+        }
+    }
+    columns.retain(|_, fits| *fits);
+    if columns.is_empty() {
+        return Cow::Borrowed(value);
+    }
+    let mut flat = value.clone();
+    for row in flat["items"].as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut) {
+        for (_, cell) in row.iter_mut().filter(|(name, _)| columns.contains_key(name.as_str())) {
+            if let Some(list) = cell.as_array() {
+                *cell = list.iter().filter_map(part).collect::<Vec<_>>().join(", ").into();
+            }
+        }
+    }
+    Cow::Owned(flat)
+}
+
+/// An entry of a list as a part of a text; none where the parts would run into each other.
+fn part(entry: &Value) -> Option<String> {
+    match entry {
+        Value::Array(_) | Value::Object(_) => None,
+        Value::String(text) => (!text.contains([',', '\n'])).then(|| text.clone()),
+        scalar => Some(scalar.to_string()),
     }
 }
 
@@ -132,6 +168,20 @@ mod tests {
         assert_eq!(text(&render(json!("a: b"), Format::Toon)), "a: b");
         let json = render(json!({"a": 1}), Format::Json);
         assert_eq!((text(&json), json.structured.clone()), (r#"{"a":1}"#, Some(json!({"a": 1}))));
+    }
+
+    #[test]
+    fn a_list_in_a_row_is_a_text_of_its_table() {
+        let check = |rows: Value, expected: &str| assert_eq!(text(&render(json!({"items": rows}), Format::Toon)), expected);
+        check(json!([{"n": 1, "labels": ["bug", "ui"]}, {"n": 2, "labels": []}]), "items[2]{n,labels}:\n  1,\"bug, ui\"\n  2,\"\"");
+        check(json!([{"n": 1, "ids": [7, null]}, {"n": 2, "ids": null}]), "items[2]{n,ids}:\n  1,\"7, null\"\n  2,null");
+        // Where a comma is part of a name the list stays, in every row.
+        let names = json!([{"names": ["Lee, Ann", "Ben"]}, {"names": ["Eve"]}]);
+        check(names, "items[2]:\n  - names[2]: \"Lee, Ann\",Ben\n  - names[1]: Eve");
+        let objects = json!([{"parts": [{"a": 1}]}]);
+        check(objects, "items[1]:\n  - parts[1]{a}:\n      1");
+        let json = render(json!({"items": [{"labels": ["bug", "ui"]}]}), Format::Json);
+        assert_eq!(text(&json), r#"{"items":[{"labels":["bug","ui"]}]}"#);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod accounts;
 mod call;
 mod command_line;
+mod coverage;
 mod documents;
 mod engine;
 mod eras;
