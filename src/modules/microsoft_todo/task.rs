@@ -121,7 +121,7 @@ fn local_time(name: &str, time: &str) -> Result<String, Error> {
 pub fn brief(task: &Value) -> Value {
     let mut brief = json!({
         "id": task["id"], "title": task["title"], "status": task["status"], "due_date": date(&task["dueDateTime"]),
-        "reminder_at": reminder(task), "recurrence": recurrence(&task["recurrence"]), "updated_at": task["lastModifiedDateTime"],
+        "reminder_at": reminder(task), "recurrence": recurrence(&task["recurrence"]), "updated_at": time(&task["lastModifiedDateTime"]),
     });
     if let Some(members) = brief.as_object_mut() {
         members.retain(|_, value| !value.is_null());
@@ -141,8 +141,11 @@ pub fn date(value: &Value) -> Value {
     }
 }
 
-/// A moment without needless zeros: `2026-11-30T08:00:00Z`, or with its zone's name behind it.
+/// A moment in whole seconds: `2026-11-30T08:00:00Z`, or with its zone's name behind it.
 pub fn time(value: &Value) -> Value {
+    if let Some(text) = value.as_str() {
+        return text.split_once('.').map_or_else(|| value.clone(), |(seconds, _)| format!("{seconds}Z").into());
+    }
     let Some(text) = value["dateTime"].as_str() else { return Value::Null };
     let text = text.split('.').next().unwrap_or(text);
     match value["timeZone"].as_str() {
