@@ -17,9 +17,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let registry = Registry::built_in().map_err(|findings| findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))?;
     let mut output = io::stdout().lock();
     for module in registry.modules() {
-        for tool in &module.tools {
-            let file = format!("tests/modules/{}/{}.json", module.name, tool.name);
-            let case: Value = serde_json::from_str(&fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(&file))?)?;
+        let written = read(&format!("src/modules/{}/module.json", module.name))?;
+        for (tool, written) in module.tools.iter().zip(written["tools"].as_array().into_iter().flatten()) {
+            let case = read(&format!("tests/modules/{}/{}.json", module.name, tool.name))?;
             // The tests hold that the tool makes this result of these answers.
             let Some(result) = case.get("result") else { continue };
             let answers = case["exchanges"].as_array().into_iter().flatten().map(|exchange| exchange["answer"].clone());
@@ -29,7 +29,8 @@ fn main() -> Result<(), Box<dyn Error>> {
                 "title": module.title,
                 "tool": tool.name,
                 "case": case.texts(),
-                "page": case.page().map(|page| page.texts()),
+                "list": case.result["items"].is_array(),
+                "page": case.page(&written["output"]["items"]).map(|page| page.texts()),
             });
             writeln!(output, "{line}")?;
         }
@@ -52,13 +53,13 @@ impl Shown {
     }
 
     /// A list as a whole page shows it: a case has one or two records, so they are repeated, in the answer and in the result.
-    /// None for what is no list, and where no list of the answer has as many records as the result.
-    fn page(&self) -> Option<Self> {
-        let records = self.result["items"].as_array().map(Vec::len).filter(|records| *records > 0)?;
-        let mut page = Self { answers: self.answers.clone(), result: self.result.clone() };
-        repeat(page.result["items"].as_array_mut()?);
-        page.answers.iter_mut().find_map(|answer| list_of(&mut answer["body"], records)).map(repeat)?;
-        Some(page)
+    /// None for what is no list, and for a handler's, which has no one place in the answer.
+    fn page(mut self, items: &Value) -> Option<Self> {
+        let path = items.as_str()?.split('.').filter(|member| !member.is_empty());
+        let place = path.map(|member| format!("/{member}")).collect::<String>();
+        repeat(self.result["items"].as_array_mut()?);
+        repeat(self.answers.first_mut()?["body"].pointer_mut(&place)?.as_array_mut()?);
+        Some(self)
     }
 }
 
@@ -66,11 +67,7 @@ fn repeat(list: &mut Vec<Value>) {
     *list = list.iter().cloned().cycle().take(RECORDS).collect();
 }
 
-/// The outermost list of so many records.
-fn list_of(value: &mut Value, records: usize) -> Option<&mut Vec<Value>> {
-    match value {
-        Value::Array(list) if list.len() == records => Some(list),
-        Value::Object(members) => members.values_mut().find_map(|member| list_of(member, records)),
-        _ => None,
-    }
+/// A file of the repository.
+fn read(path: &str) -> Result<Value, Box<dyn Error>> {
+    Ok(serde_json::from_str(&fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path))?)?)
 }

@@ -65,9 +65,12 @@ fn every_tool_has_a_job_and_every_job_has_tools() {
                 Ok(tools) if tools.is_empty() => complaints.push(format!("{}: no tool does {:?}: say why", module.name, job.name)),
                 Ok(tools) => {
                     named.extend(tools);
-                    complaints.extend(tools.iter().filter(|tool| coverage.beyond.contains(tool)).map(|tool| {
-                        format!("{}: {tool} does {:?}, so it is not beyond the jobs", module.name, job.name)
-                    }));
+                    complaints.extend(
+                        tools
+                            .iter()
+                            .filter(|tool| coverage.beyond.contains(tool))
+                            .map(|tool| format!("{}: {tool} does {:?}, so it is not beyond the jobs", module.name, job.name)),
+                    );
                 }
                 Err(_) => {}
             }
@@ -109,17 +112,17 @@ fn section(module: &Module, coverage: &Coverage<'_>) -> String {
         let link = |tool: &&str| format!("[{tool}](tools.md#{}_{tool})", module.name);
         tools.iter().map(link).collect::<Vec<_>>().join(", ")
     };
-    let mut lines = vec![format!("\n## {}\n\n| | job | tools |\n|---|---|---|", module.title)];
+    let mut rows = vec![format!("\n## {}\n\n| | job | tools |\n|---|---|---|", module.title)];
     let mut area = "";
     for job in &coverage.jobs {
         let tools = job.tools.as_deref().map_or_else(|_| "none, see below".to_owned(), links);
-        lines.push(format!("| {} | {} | {tools} |", if job.area == area { "" } else { job.area }, job.name));
+        rows.push(format!("| {} | {} | {tools} |", if job.area == area { "" } else { job.area }, job.name));
         area = job.area;
     }
     if !coverage.beyond.is_empty() {
-        lines.push(format!("\nBeyond these: {}.", links(&coverage.beyond)));
+        rows.push(format!("\nBeyond these: {}.", links(&coverage.beyond)));
     }
     let gaps: Vec<_> = coverage.gaps().map(|(job, why)| format!("- {}, {}: {why}", job.area, job.name)).collect();
-    lines.push(if gaps.is_empty() { "\nNo gaps.".to_owned() } else { format!("\nGaps:\n\n{}", gaps.join("\n")) });
-    lines.join("\n") + "\n"
+    rows.push(if gaps.is_empty() { "\nNo gaps.".to_owned() } else { format!("\nGaps:\n\n{}", gaps.join("\n")) });
+    rows.join("\n") + "\n"
 }

@@ -29,7 +29,10 @@ fn the_reference_says_what_the_module_files_say() {
     );
     for module in modules {
         let (all, reading, asking) = (module.tools.len(), count(module, Tool::is_read_only), count(module, Tool::is_destructive));
-        write_line(&mut page, &format!("| [{}](#{}) | {all} | {reading} | {} | {asking} |", module.title, anchor(&module.title), all - reading));
+        write_line(
+            &mut page,
+            &format!("| [{}](#{}) | {all} | {reading} | {} | {asking} |", module.title, anchor(&module.title), all - reading),
+        );
     }
     for module in modules {
         write_line(&mut page, &format!("\n## {}\n\nModule `{}`. {}", module.title, module.name, plain(&module.description)));

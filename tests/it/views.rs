@@ -47,6 +47,16 @@ fn the_list_is_the_same_each_time() {
 }
 
 #[test]
+fn what_stands_in_every_session_stays_small() {
+    /// 1,200 tokens of `o200k_base`, which has 4.3 characters of these definitions in a token (docs/tokens.md).
+    const MOST_CHARACTERS: usize = 5_100;
+    let product = Product::start(&Settings::default());
+    let list = json_of(&product.send(&modern("tools/list", json!({})).to("/mcp")));
+    let size = list["result"]["tools"].to_string().chars().count();
+    assert!((1..=MOST_CHARACTERS).contains(&size), "the list has {size} characters");
+}
+
+#[test]
 fn a_module_describes_its_tools() {
     let product = Product::start(&Settings::default());
     let modules = |path: &str, arguments: Value| -> Value {

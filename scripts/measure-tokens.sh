@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# Measures what MCPist costs in tokens, and writes docs/tokens.md. Needs npm (the tokenizer is fetched into target/) and git:
+# the server that ours is compared with is cloned into target/, or read from the clone that GITHUB_MCP_SERVER names.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+folder="target/npm/tokens"
+if [ ! -d "$folder/node_modules/gpt-tokenizer" ]; then
+    mkdir -p "$folder"
+    npm install --prefix "$folder" --no-save --no-audit --no-fund --ignore-scripts --loglevel=error gpt-tokenizer@4.0.0
+fi
+
+other="${GITHUB_MCP_SERVER:-target/github-mcp-server}"
+if [ ! -d "$other" ]; then
+    git clone --quiet --bare --filter=blob:none https://github.com/github/github-mcp-server.git "$other"
+fi
+
+cargo build --locked --quiet --bin mcpist --example results
+cargo run --locked --quiet --example results > target/results.jsonl
+node scripts/measure-tokens.mjs "$folder" "$other" target/debug/mcpist target/results.jsonl > target/tokens.md
+mv target/tokens.md docs/tokens.md
+echo "docs/tokens.md is written"
