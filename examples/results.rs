@@ -55,8 +55,8 @@ impl Shown {
     /// A list as a whole page shows it: a case has one or two records, so they are repeated, in the answer and in the result.
     /// None for what is no list, and for a handler's, which has no one place in the answer.
     fn page(mut self, items: &Value) -> Option<Self> {
-        let path = items.as_str()?.split('.').filter(|member| !member.is_empty());
-        let place = path.map(|member| format!("/{member}")).collect::<String>();
+        let path = items.as_str()?;
+        let place = if path.is_empty() { String::new() } else { format!("/{}", path.replace('.', "/")) };
         repeat(self.result["items"].as_array_mut()?);
         repeat(self.answers.first_mut()?["body"].pointer_mut(&place)?.as_array_mut()?);
         Some(self)
