@@ -1,5 +1,6 @@
 //! Every flag and environment variable, checked once. Nothing else reads the environment.
 
+mod hosted;
 mod modules;
 
 use std::fmt;
@@ -12,6 +13,7 @@ use log::LevelFilter;
 use crate::http::Limits;
 use crate::secret::Secret;
 
+pub use hosted::HostedConfig;
 pub use modules::ModuleSettings;
 
 /// The port when nothing says another: 8080 is taken on many machines, 8088 seldom (specification §2.1).
@@ -82,6 +84,8 @@ pub struct Config {
     pub policy: Option<PathBuf>,
     /// What sealed tokens are made with; none: a key that lives as long as the process.
     pub seal_secret: Option<Secret>,
+    /// Hosted mode, where it is asked for.
+    pub hosted: Option<HostedConfig>,
     /// The proxy for calls to services.
     pub proxy: Option<ureq::Proxy>,
 }
@@ -149,16 +153,12 @@ impl Config {
             }
         }
         let port = flags.port.or_else(|| number(environment, "PORT", 0..=65_535, &mut findings).and_then(|port| u16::try_from(port).ok()));
-        let address = flags.bind.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
-        if !address.is_loopback() {
+        let hosted = HostedConfig::read(environment, &mut findings);
+        let default = if hosted.is_some() { Ipv4Addr::UNSPECIFIED } else { Ipv4Addr::LOCALHOST };
+        let address = flags.bind.unwrap_or(IpAddr::V4(default));
+        if hosted.is_none() && !address.is_loopback() {
             let message = "local mode has no authentication, so it listens on a loopback address alone, such as 127.0.0.1";
             findings.push(Finding::new("--bind", format!("{address} can be reached by others; {message}")));
-        }
-        if environment("TOKEN_BROKER_URL").is_some() {
-            findings.push(Finding::new(
-                "TOKEN_BROKER_URL",
-                "it asks for hosted mode, which this version does not have; unset it for local mode (credentials come from GITHUB_TOKEN and the like)",
-            ));
         }
         let log_level = match environment("MCPIST_LOG") {
             None => LevelFilter::Info,
@@ -180,6 +180,7 @@ impl Config {
             modules_directory: environment("MCPIST_MODULES_DIR").map(PathBuf::from),
             policy: environment("MCPIST_POLICY").map(PathBuf::from),
             seal_secret,
+            hosted,
             proxy,
         };
         (config, findings)
@@ -241,11 +242,11 @@ mod tests {
             ("MCPIST_LOG", "loud"),
             ("MCPIST_SECRET", "short"),
             ("MCPIST_MAX_CONNECTIONS", "many"),
-            ("TOKEN_BROKER_URL", "https://x"),
+            ("TOKEN_BROKER_URL", "https://x/functions/v1/token-exchanger"),
         ];
         let findings = load(&flags, &variables).unwrap_err();
         let names: Vec<_> = findings.iter().map(|finding| finding.name.as_str()).collect();
-        assert_eq!(names, ["MCPIST_MAX_CONNECTIONS", "PORT", "--bind", "TOKEN_BROKER_URL", "MCPIST_LOG", "MCPIST_SECRET"]);
+        assert_eq!(names, ["MCPIST_MAX_CONNECTIONS", "PORT", "TOKEN_BROKER_KEY", "MCPIST_LOG", "MCPIST_SECRET"]);
         assert!(!findings.iter().any(|finding| finding.message.contains("short\"")), "a secret is never shown");
     }
 

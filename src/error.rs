@@ -41,6 +41,14 @@ pub enum Code {
     UnsupportedMediaType,
     /// `Host` or `Origin` names a foreign site.
     ForeignOrigin,
+    /// The request shows no token.
+    Unauthenticated,
+    /// The request's token is not valid.
+    InvalidToken,
+    /// The token is valid, but not for this.
+    InsufficientScope,
+    /// Who calls, or what they may use, cannot be found out now.
+    ControlPlaneUnavailable,
     /// No credential is stored for the service.
     NotConnected,
     /// The caller has several accounts of the service and names none.
@@ -61,6 +69,8 @@ pub enum Code {
     Timeout,
     /// The user has to agree first.
     ConfirmationRequired,
+    /// The user has to open a link first (MCP 2025-11-25, "URL Elicitation Required Error").
+    UrlElicitationRequired,
     /// Too much is asked for at once.
     Busy,
 }
@@ -98,6 +108,10 @@ impl Code {
             Self::NotAcceptable => ("not_acceptable", 406, -32600),
             Self::UnsupportedMediaType => ("unsupported_media_type", 415, -32600),
             Self::ForeignOrigin => ("foreign_origin", 403, -32600),
+            Self::Unauthenticated => ("unauthenticated", 401, -32600),
+            Self::InvalidToken => ("invalid_token", 401, -32600),
+            Self::InsufficientScope => ("insufficient_scope", 403, -32600),
+            Self::ControlPlaneUnavailable => ("control_plane_unavailable", 503, -32603),
             Self::NotConnected => ("not_connected", 403, -32603),
             Self::AccountRequired => ("account_required", 409, -32602),
             Self::ReconnectRequired => ("reconnect_required", 403, -32603),
@@ -107,6 +121,7 @@ impl Code {
             Self::RateLimited => ("rate_limited", 429, -32603),
             Self::UpstreamUnavailable => ("upstream_unavailable", 502, -32603),
             Self::Timeout => ("timeout", 504, -32603),
+            Self::UrlElicitationRequired => ("url_elicitation_required", 400, -32042),
             Self::Busy => ("busy", 503, -32603),
             Self::ConfirmationRequired => ("confirmation_required", 409, -32603),
         };

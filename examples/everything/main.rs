@@ -118,7 +118,7 @@ impl http::Site for Everything {
         json!({"version": self.about.version})
     }
 
-    fn ready(&self) -> Result<(), Error> {
+    fn admit(&self, _: &Caller) -> Result<(), Error> {
         Ok(())
     }
 }

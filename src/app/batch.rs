@@ -21,7 +21,7 @@ impl App {
         meta_tools::refuse_unknown(&arguments, &["calls", "confirm"])?;
         let calls = arguments.get("calls").ok_or_else(|| Error::invalid_params("calls is missing"))?;
         let plan = Plan::read(calls)?;
-        let tools = tools(&plan, visible)?;
+        let tools = tools(&plan, visible, |line| self.record_denied(call.context(), &line.module, &line.tool))?;
         let destructive = plan.lines().iter().zip(&tools).filter(|(_, (_, tool))| tool.is_destructive());
         let deed = Deed(destructive.map(|(line, (_, tool))| (tool.published_name.as_str(), Value::Object(line.params.clone()))).collect());
         if !deed.0.is_empty() {
@@ -43,13 +43,14 @@ impl App {
 }
 
 /// The tools of the lines; all that do not exist are told at once.
-fn tools<'a>(plan: &Plan, visible: &Visible<'a>) -> Result<Vec<(&'a Module, &'a Tool)>, Error> {
+fn tools<'a>(plan: &Plan, visible: &Visible<'a>, denied: impl Fn(&Line)) -> Result<Vec<(&'a Module, &'a Tool)>, Error> {
     let mut problems = Vec::new();
     let found: Vec<_> = plan
         .lines()
         .iter()
         .filter_map(|line| {
-            visible.tool(&line.module, &line.tool).map_err(|error| problems.push(format!("line {:?}: {error}", line.id))).ok()
+            let found = visible.tool(&line.module, &line.tool).inspect_err(|_| denied(line));
+            found.map_err(|error| problems.push(format!("line {:?}: {error}", line.id))).ok()
         })
         .collect();
     if problems.is_empty() { Ok(found) } else { Err(Error::new(Code::NotFound, problems.join("; ")).with_hint("Nothing has run.")) }

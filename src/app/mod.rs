@@ -3,6 +3,7 @@
 mod batch;
 mod completion;
 mod confirm;
+mod connect;
 mod execute;
 mod meta_tools;
 mod prompts;
@@ -27,6 +28,7 @@ use crate::modules::manifest::Variable;
 use crate::modules::{Module, Registry, Tool};
 use crate::sieve::{Permissions, Sieve};
 use crate::sync::lock;
+use crate::telemetry::audit::{Audit, Event};
 use crate::upstream::Upstream;
 
 use confirm::Deed;
@@ -44,6 +46,8 @@ pub struct Parts {
     pub broker: Arc<dyn Broker>,
     /// Seals the codes that confirm what cannot be undone.
     pub seal: Arc<Seal>,
+    /// The audit trail, in hosted mode.
+    pub audit: Option<Arc<Audit>>,
     /// The HTTP client.
     pub upstream: Upstream,
     /// Base URLs that replace those of the module files.
@@ -276,28 +280,32 @@ impl Handler for App {
         let outcome = match name {
             meta_tools::SCHEMA if !context.view.direct => meta_tools::schema(&visible, &arguments).map_err(Interruption::from),
             meta_tools::CALL if !context.view.direct => meta_tools::Called::read(arguments)
-                .and_then(|called| Ok((visible.tool(&called.module, &called.tool)?, called)))
+                .and_then(|called| {
+                    let found = visible.tool(&called.module, &called.tool);
+                    Ok((found.inspect_err(|_| self.record_denied(context, &called.module, &called.tool))?, called))
+                })
                 .map_err(Interruption::from)
                 .and_then(|((module, tool), called)| self.run(call, module, tool, called.params, called.confirm.as_deref())),
             meta_tools::BATCH if !context.view.direct => self.run_batch(call, &visible, arguments),
             name => {
-                match visible.published(name).filter(|_| context.view.direct || context.view.pinned.iter().any(|pinned| pinned == name)) {
-                    Some((module, tool)) => {
-                        let mut arguments = arguments;
-                        let confirm = tool.is_destructive().then(|| arguments.shift_remove(CONFIRM)).flatten();
-                        self.run(call, module, tool, arguments, confirm.as_ref().and_then(Value::as_str))
-                    }
-                    None => {
-                        return Err(Error::invalid_params(format!("unknown tool {name:?}"))
-                            .with_hint("tools/list names those that exist.")
-                            .into());
-                    }
-                }
+                let is_published = context.view.direct || context.view.pinned.iter().any(|pinned| pinned == name);
+                let Some((module, tool)) = visible.published(name).filter(|_| is_published) else {
+                    self.record_denied(context, "", name);
+                    return Err(Error::invalid_params(format!("unknown tool {name:?}"))
+                        .with_hint("tools/list names those that exist.")
+                        .into());
+                };
+                let mut arguments = arguments;
+                let confirm = tool.is_destructive().then(|| arguments.shift_remove(CONFIRM)).flatten();
+                self.run(call, module, tool, arguments, confirm.as_ref().and_then(Value::as_str))
             }
         };
         match outcome {
-            // A failed tool is a result; only a question to the client goes on to the protocol.
-            Err(Interruption::Failed(error)) => Ok(ToolResult::failure(&error)),
+            Err(Interruption::Failed(error)) => {
+                connect::ask(call, &error)?;
+                // A failed tool is a result; only a question to the client goes on to the protocol.
+                Ok(ToolResult::failure(&error))
+            }
             outcome => outcome,
         }
     }
@@ -329,6 +337,16 @@ impl Handler for App {
 }
 
 impl App {
+    /// Notes in the audit trail that a caller wanted a tool that does not exist for them, or at all.
+    fn record_denied(&self, context: &Context, module: &str, tool: &str) {
+        /// A model may write anything as a name.
+        const LONGEST: usize = 100;
+        let Some(audit) = &self.parts.audit else { return };
+        let short = |name: &str| name.chars().take(LONGEST).collect::<String>();
+        let client = context.client.as_ref().map(|client| client.name.clone());
+        audit.record(&context.caller, Event { client, ..Event::call(&short(module), &short(tool), "denied") });
+    }
+
     fn run(
         &self,
         call: &Call<'_>,

@@ -104,8 +104,8 @@ impl Site for ProductSite {
         version(self.app.registry().modules())
     }
 
-    fn ready(&self) -> Result<(), Error> {
-        Ok(())
+    fn admit(&self, caller: &Caller) -> Result<(), Error> {
+        self.app.parts().sieve.permissions(caller).map(drop)
     }
 }
 
@@ -119,6 +119,9 @@ impl App {
     /// Whether a module can be used now, in words: never the credential itself.
     #[must_use]
     pub fn connection_state(&self, module: &Module, caller: &Caller) -> String {
+        if self.parts.broker.is_per_user() {
+            return "each user connects it".to_owned();
+        }
         let accounts = self.accounts(module, caller);
         let credential = |account: Option<&String>| {
             let account = account.map(String::as_str);

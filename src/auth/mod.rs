@@ -1,34 +1,59 @@
 //! Who is calling.
 
+mod hosted;
+mod keys;
 mod local;
+mod resource_metadata;
+
+use std::sync::Arc;
 
 use crate::error::Error;
+use crate::secret::Secret;
 
+pub use hosted::{Hosted, HostedParts};
+pub use keys::Expected;
 pub use local::Local;
+pub use resource_metadata::ResourceMetadata;
 
 /// The one who calls, once known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
-    user_id: String,
+    user_id: Arc<str>,
+    token: Option<Arc<Token>>,
+}
+
+/// What a caller of hosted mode proved itself with: the control plane wants to see it too.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Token {
+    /// A JWT of Supabase Auth.
+    Jwt(Secret),
+    /// An API token (`mcpist_…`), which only the control plane can read.
+    Api(Secret),
 }
 
 impl Caller {
     /// The person at this machine, in local mode.
     #[must_use]
     pub fn local() -> Self {
-        Self { user_id: "local".to_owned() }
+        Self { user_id: "local".into(), token: None }
     }
 
     /// A user of hosted mode.
     #[must_use]
-    pub const fn user(user_id: String) -> Self {
-        Self { user_id }
+    pub fn user(user_id: &str, token: Token) -> Self {
+        Self { user_id: user_id.into(), token: Some(Arc::new(token)) }
     }
 
     /// The user's id: part of every sealed token, so that none works for another user.
     #[must_use]
     pub fn user_id(&self) -> &str {
         &self.user_id
+    }
+
+    /// What the caller proved itself with, in hosted mode.
+    #[must_use]
+    pub fn token(&self) -> Option<&Token> {
+        self.token.as_deref()
     }
 }
 
@@ -46,4 +71,17 @@ pub trait Authenticator: Send + Sync {
     /// # Errors
     /// An error whose HTTP status is the answer to the whole request.
     fn authenticate(&self, evidence: Evidence<'_>) -> Result<Caller, Error>;
+
+    /// How a client gets a token: what is told at the well-known address and beside a refusal. None where none is needed.
+    fn resource(&self) -> Option<&ResourceMetadata> {
+        None
+    }
+
+    /// Whether callers can be known now.
+    ///
+    /// # Errors
+    /// What is missing.
+    fn ready(&self) -> Result<(), Error> {
+        Ok(())
+    }
 }

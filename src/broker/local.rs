@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use super::{Broker, Credential};
+use super::{Broker, Credential, account_required};
 use crate::auth::Caller;
-use crate::error::{Code, Error};
+use crate::error::Error;
 
 /// Local mode's broker.
 #[derive(Debug, Default)]
@@ -33,23 +33,11 @@ impl Broker for Local {
             return match credentials {
                 [] => Ok(None),
                 [only] => Ok(Some(only.clone())),
-                _ => {
-                    let names = self.accounts(caller, service)?;
-                    Err(Error::new(Code::AccountRequired, format!("{service} has several accounts, and `account` names none."))
-                        .with_hint(format!("Accounts: {}.", names.join(", ")))
-                        .with_data("accounts", names))
-                }
+                _ => Err(account_required(service, None, self.accounts(caller, service)?)),
             };
         };
         let found = credentials.iter().find(|credential| credential.account.as_deref() == Some(account));
-        found.cloned().map(Some).ok_or_else(|| {
-            let names = self.accounts(caller, service).unwrap_or_default();
-            let error = Error::invalid_params(format!("`account` is none of the accounts of {service}."));
-            match names.as_slice() {
-                [] => error.with_hint("No account is connected: leave it out."),
-                names => error.with_hint(format!("Accounts: {}.", names.join(", "))),
-            }
-        })
+        found.cloned().map(Some).ok_or_else(|| account_required(service, Some(account), self.accounts(caller, service).unwrap_or_default()))
     }
 }
 
@@ -57,6 +45,7 @@ impl Broker for Local {
 mod tests {
     use super::*;
     use crate::broker::Scheme;
+    use crate::error::Code;
     use crate::secret::Secret;
 
     #[test]

@@ -1,11 +1,13 @@
 //! With which credential a call is made (the specification's Token Broker).
 
+mod hosted;
 mod local;
 
 use crate::auth::Caller;
-use crate::error::Error;
+use crate::error::{Code, Error};
 use crate::secret::Secret;
 
+pub use hosted::Hosted;
 pub use local::Local;
 
 /// Gives out credentials. Local mode and hosted mode each have one.
@@ -23,6 +25,32 @@ pub trait Broker: Send + Sync {
     /// [`Code::InvalidParams`](crate::error::Code::InvalidParams) for one that does not exist, or when it cannot be known
     /// now.
     fn credential(&self, caller: &Caller, service: &str, account: Option<&str>) -> Result<Option<Credential>, Error>;
+
+    /// Whether every user connects services by themselves.
+    fn is_per_user(&self) -> bool {
+        false
+    }
+
+    /// Another credential in place of one that the service refused; none where there is no other.
+    ///
+    /// # Errors
+    /// As [`Broker::credential`].
+    fn renewed(&self, caller: &Caller, service: &str, account: Option<&str>, rejected: &Credential) -> Result<Option<Credential>, Error> {
+        let _ = (caller, service, account, rejected);
+        Ok(None)
+    }
+}
+
+/// The error where a caller has several `accounts` and `named` is none of them.
+fn account_required(service: &str, named: Option<&str>, accounts: Vec<String>) -> Error {
+    let error = match named {
+        None => Error::new(Code::AccountRequired, format!("{service} has several accounts, and `account` names none.")),
+        Some(_) => Error::invalid_params(format!("`account` is none of the accounts of {service}.")),
+    };
+    match accounts.as_slice() {
+        [] => error.with_hint("No account is connected: leave it out."),
+        _ => error.with_hint(format!("Accounts: {}.", accounts.join(", "))).with_data("accounts", accounts),
+    }
 }
 
 /// What one call proves itself with to a service.

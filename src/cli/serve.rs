@@ -10,7 +10,7 @@ use nix::sys::signal::{SigSet, Signal};
 
 use super::{Stop, setup};
 use crate::app::{App, CLIENTS, ProductSite};
-use crate::auth::{self, Caller};
+use crate::auth::{self, Authenticator, Caller};
 use crate::config::Flags;
 use crate::http::{Origins, Router, Server, Shutdown};
 use crate::mcp;
@@ -27,23 +27,36 @@ pub(super) fn run(flags: &Flags) -> Result<(), Stop> {
     signals.thread_block().map_err(|error| Stop::Failed(format!("signals cannot be blocked: {error}")))?;
 
     let setup::Local { config, app, sieve } = setup::local(flags, Output::Stdout)?;
+    let hosted = config.hosted.as_ref().map(|hosted| setup::hosted(&config, hosted, &app)).transpose()?;
+    let (app, authenticator, audit): (_, Arc<dyn Authenticator>, _) = match hosted {
+        Some(hosted) => (hosted.app, hosted.authenticator, Some(hosted.audit)),
+        None => (app, Arc::new(auth::Local), None),
+    };
     let front_door = Server::bind(config.address, config.limits).map_err(|error| cannot_listen(config.address, &error))?;
-    let url = format!("http://{}/mcp", front_door.address());
+    let public = config.hosted.as_ref().and_then(|hosted| hosted.public_url.clone());
+    let url = public.map_or_else(|| format!("http://{}/mcp", front_door.address()), |public| format!("{public}/mcp"));
     let hub = Arc::new(Hub::default());
     let server =
         Arc::new(mcp::Server::new(Arc::clone(&app) as Arc<dyn mcp::handler::Handler>, Arc::clone(&app.parts().seal), Arc::clone(&hub)));
     let site = Arc::new(ProductSite::new(Arc::clone(&app), url.clone()));
-    let router = Router::new(server, Arc::new(auth::Local), Origins::local(config.address.ip()), site);
+    let origins = match &config.hosted {
+        Some(hosted) => Origins::hosted(hosted.public_url.iter().chain(&hosted.console_url).cloned().collect()),
+        None => Origins::local(config.address.ip()),
+    };
+    let router = Router::new(server, authenticator, origins, site);
 
     let shutdown = front_door.handle();
     let closing = Arc::clone(&hub);
     shutdown.on_begin(Box::new(move || closing.close()));
     end_on_signals(signals, shutdown)?;
-    if let Some(policy) = config.policy {
+    if let Some(policy) = config.policy.filter(|_| config.hosted.is_none()) {
         follow_policy(policy, Arc::clone(&app), sieve, hub)?;
     }
     greet(&url, &app);
     front_door.run(Arc::new(router))?;
+    if let Some(audit) = audit {
+        audit.close();
+    }
     log::info!("stopped");
     Ok(())
 }

@@ -6,11 +6,14 @@ use std::sync::Arc;
 
 use super::Stop;
 use crate::app::{App, Parts};
+use crate::auth::{self, Authenticator};
 use crate::broker;
-use crate::config::{Config, Finding, Flags, ModuleSettings, process_environment, process_environment_names};
+use crate::config::{Config, Finding, Flags, HostedConfig, ModuleSettings, process_environment, process_environment_names};
+use crate::control_plane::ControlPlane;
 use crate::mcp::seal::Seal;
 use crate::modules::{Module, Registry};
 use crate::sieve::{self, Permissions, Policy, Subject};
+use crate::telemetry::audit::Audit;
 use crate::telemetry::log::{Output, start};
 use crate::upstream::{Upstream, UpstreamConfig};
 
@@ -19,6 +22,13 @@ pub(super) struct Local {
     pub config: Config,
     pub app: Arc<App>,
     pub sieve: Arc<sieve::Local>,
+}
+
+/// The product of hosted mode, and what belongs to it.
+pub(super) struct Hosted {
+    pub app: Arc<App>,
+    pub authenticator: Arc<dyn Authenticator>,
+    pub audit: Arc<Audit>,
 }
 
 /// Builds the product of local mode, with its log on `output`.
@@ -50,11 +60,41 @@ pub(super) fn local(flags: &Flags, output: Output) -> Result<Local, Stop> {
         registry: Arc::new(registry),
         sieve: Arc::clone(&sieve) as Arc<dyn sieve::Sieve>,
         broker: Arc::new(broker::Local::new(settings.credentials)),
-        seal: Arc::new(config.seal_secret.as_ref().map_or_else(Seal::random, |secret| Seal::from_secret(secret.expose().as_bytes()))),
-        upstream: Upstream::new(UpstreamConfig { proxy: config.proxy.clone(), ..UpstreamConfig::default() }),
+        seal: seal(&config),
+        audit: None,
+        upstream: upstream(&config),
         base_urls: settings.base_urls,
     }));
     Ok(Local { config, app, sieve })
+}
+
+/// Builds the product of hosted mode from that of local mode: the same modules and settings, other answers to the three
+/// questions.
+pub(super) fn hosted(config: &Config, hosted: &HostedConfig, local: &App) -> Result<Hosted, Stop> {
+    let plane = ControlPlane::new(upstream(config), hosted.addresses.clone(), hosted.key.expose());
+    let plane = Arc::new(plane.map_err(|error| Stop::Failed(error.to_string()))?);
+    let sieve = Arc::new(sieve::Hosted::new(Arc::clone(&plane)));
+    let audit = Audit::start(Arc::clone(&plane))?;
+    let app = Arc::new(App::new(Parts {
+        registry: Arc::clone(&local.parts().registry),
+        sieve: Arc::clone(&sieve) as Arc<dyn sieve::Sieve>,
+        broker: Arc::new(broker::Hosted::new(Arc::clone(&plane), Arc::clone(&sieve))),
+        seal: Arc::clone(&local.parts().seal),
+        audit: Some(Arc::clone(&audit)),
+        upstream: upstream(config),
+        base_urls: local.parts().base_urls.clone(),
+    }));
+    let authenticator =
+        auth::Hosted::new(auth::HostedParts { plane, sieve, expected: hosted.expected.clone(), resource: hosted.resource() });
+    Ok(Hosted { app, authenticator: Arc::new(authenticator), audit })
+}
+
+fn seal(config: &Config) -> Arc<Seal> {
+    Arc::new(config.seal_secret.as_ref().map_or_else(Seal::random, |secret| Seal::from_secret(secret.expose().as_bytes())))
+}
+
+fn upstream(config: &Config) -> Upstream {
+    Upstream::new(UpstreamConfig { proxy: config.proxy.clone(), ..UpstreamConfig::default() })
 }
 
 fn broken_module(finding: &crate::modules::Finding) -> Finding {

@@ -22,17 +22,17 @@ pub trait Site: Send + Sync {
     /// Whatever keeps the caller's permissions from being known.
     fn has_module(&self, caller: &Caller, module: &str) -> Result<bool, Error>;
 
+    /// Whether a caller may come in: what they may use has to be known before the protocol begins.
+    ///
+    /// # Errors
+    /// An error whose HTTP status is the answer to the whole request.
+    fn admit(&self, caller: &Caller) -> Result<(), Error>;
+
     /// The page for people at `/`.
     fn page(&self) -> String;
 
     /// What `/api/version` tells.
     fn version(&self) -> Value;
-
-    /// Whether requests can be served now.
-    ///
-    /// # Errors
-    /// What is missing.
-    fn ready(&self) -> Result<(), Error>;
 }
 
 /// Routes requests to the protocol and the pages; the [`Service`] behind the front door.
@@ -51,6 +51,7 @@ enum Place<'a> {
     Health,
     Ready,
     Version,
+    ResourceMetadata,
     Mcp(Option<&'a str>),
     LegacyStream,
     LegacyMessages,
@@ -63,6 +64,8 @@ impl<'a> Place<'a> {
             "/health" => Self::Health,
             "/ready" => Self::Ready,
             "/api/version" => Self::Version,
+            // RFC 9728 §3.1: with the resource's path added, and for the server as a whole.
+            "/.well-known/oauth-protected-resource" | "/.well-known/oauth-protected-resource/mcp" => Self::ResourceMetadata,
             "/mcp" | "/mcp/" => Self::Mcp(None),
             "/sse" => Self::LegacyStream,
             "/messages" => Self::LegacyMessages,
@@ -72,7 +75,7 @@ impl<'a> Place<'a> {
 
     const fn methods(self) -> &'static [Method] {
         match self {
-            Self::Page | Self::Health | Self::Ready | Self::Version => &[Method::Get, Method::Head],
+            Self::Page | Self::Health | Self::Ready | Self::Version | Self::ResourceMetadata => &[Method::Get, Method::Head],
             Self::Mcp(_) => &[Method::Get, Method::Post, Method::Delete],
             Self::LegacyStream => &[Method::Get],
             Self::LegacyMessages => &[Method::Post],
@@ -98,13 +101,17 @@ impl Router {
         Ok(match place {
             Place::Page => Answer::Whole(page(self.site.page())),
             Place::Health => Answer::Whole(json(200, &json!({"status": "ok"}))),
-            Place::Ready => match self.site.ready() {
+            Place::Ready => match self.authenticator.ready() {
                 Ok(()) => Answer::Whole(json(200, &json!({"status": "ready"}))),
                 Err(error) => {
                     Answer::Whole(json(503, &json!({"status": "not_ready", "error": error.to_string()})).with_header("Retry-After", "5"))
                 }
             },
             Place::Version => Answer::Whole(json(200, &self.site.version())),
+            Place::ResourceMetadata => match self.authenticator.resource() {
+                Some(resource) => Answer::Whole(json(200, &resource.document()).with_header("Access-Control-Allow-Origin", "*")),
+                None => return Err(no_such_path(&request.path)),
+            },
             Place::Mcp(module) => {
                 let caller = self.caller(request)?;
                 if let Some(module) = module
@@ -121,13 +128,27 @@ impl Router {
     }
 
     fn caller(&self, request: &Request) -> Result<Caller, Error> {
-        self.authenticator.authenticate(Evidence { authorization: request.headers.get("authorization") })
+        let caller = self.authenticator.authenticate(Evidence { authorization: request.headers.get("authorization") })?;
+        self.site.admit(&caller)?;
+        Ok(caller)
+    }
+
+    fn refused(&self, error: &Error) -> Response {
+        let response = refusal(error);
+        match (error.code(), self.authenticator.resource()) {
+            (Code::Unauthenticated | Code::InvalidToken | Code::InsufficientScope, Some(resource)) => {
+                response.with_header("WWW-Authenticate", &resource.challenge(error))
+            }
+            // RFC 9110 §15.5.2: a 401 always says how.
+            (Code::Unauthenticated | Code::InvalidToken, None) => response.with_header("WWW-Authenticate", "Bearer"),
+            _ => response,
+        }
     }
 }
 
 impl Service for Router {
     fn handle(&self, request: &Request, exchange: &mut Exchange<'_>) -> Answer {
-        self.route(request, exchange).unwrap_or_else(|error| Answer::Whole(refusal(&error)))
+        self.route(request, exchange).unwrap_or_else(|error| Answer::Whole(self.refused(&error)))
     }
 }
 
@@ -136,7 +157,8 @@ pub(super) fn refusal(error: &Error) -> Response {
     let reply = error.code().reply();
     let body = json!({"error": {"code": reply.name, "message": error.to_string()}});
     let response = json(reply.status, &body);
-    let response = if reply.status == 503 { response.with_header("Retry-After", "1") } else { response };
+    let told = error.data().and_then(|data| data.get("retry_after_s")).and_then(Value::as_u64);
+    let response = if reply.status == 503 { response.with_header("Retry-After", &told.unwrap_or(1).to_string()) } else { response };
     match error.data().and_then(|data| data.get("allow")).and_then(Value::as_str) {
         Some(allow) => response.with_header("Allow", allow),
         None => response,

@@ -233,6 +233,8 @@ impl Drop for Running<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::auth::Token;
+    use crate::secret::Secret;
 
     #[test]
     fn a_session_opens_for_its_caller_alone_and_keeps_what_was_agreed() {
@@ -244,7 +246,7 @@ mod tests {
         assert!(token.bytes().all(|byte| (0x21..=0x7e).contains(&byte)), "visible ASCII (2025-11-25, Session Management)");
         let opened = Session::open(&seal, &token, &caller).unwrap();
         assert_eq!((opened.version(), opened.capabilities), (Version::V2025_06_18, capabilities));
-        assert_eq!(Session::open(&seal, &token, &Caller::user("somebody-else".to_owned())), None);
+        assert_eq!(Session::open(&seal, &token, &Caller::user("somebody-else", Token::Api(Secret::new("mcpist_x".to_owned())))), None);
         assert_eq!(Session::open(&Seal::random(), &token, &caller), None);
     }
 

@@ -1,5 +1,6 @@
 //! One call of a tool, from the caller's arguments to the result.
 
+use std::cell::OnceCell;
 use std::time::Instant;
 
 use serde_json::{Map, Value};
@@ -13,6 +14,9 @@ use crate::broker::Credential;
 use crate::error::{Code, Error};
 use crate::upstream::Upstream;
 
+/// Gives another credential for one that the service refused; none where there is no other.
+pub type Renew<'a> = &'a dyn Fn(&Credential) -> Result<Option<Credential>, Error>;
+
 /// What a call needs.
 pub struct Invocation<'a> {
     /// The module.
@@ -23,6 +27,8 @@ pub struct Invocation<'a> {
     pub arguments: Map<String, Value>,
     /// What the call proves itself with.
     pub credential: Option<&'a Credential>,
+    /// What is done when the service refuses the credential.
+    pub renew: Renew<'a>,
     /// Where the service is: the module's own address, the environment's or the credential's.
     pub base_url: &'a str,
     /// When the call must be over, retries and waits included.
@@ -46,9 +52,9 @@ pub fn invoke(upstream: &Upstream, invocation: Invocation<'_>) -> Result<Value, 
 }
 
 fn work(upstream: &Upstream, invocation: Invocation<'_>) -> Result<Value, Error> {
-    let Invocation { module, tool, credential, base_url, deadline, cancelled, trace_parent, .. } = invocation;
+    let Invocation { module, tool, credential, renew, base_url, deadline, cancelled, trace_parent, .. } = invocation;
     let arguments = arguments::check(tool, invocation.arguments)?;
-    let session = Session { upstream, module, credential, base_url, deadline, cancelled, trace_parent };
+    let session = Session { upstream, module, credential, renew, renewed: OnceCell::new(), base_url, deadline, cancelled, trace_parent };
     let (template, output) = match &tool.work {
         Work::Handler(handler) => return handler(&session, &arguments),
         Work::Request(template, output) => (template, output),

@@ -1,5 +1,6 @@
 //! What a module's code offers to its file by name, and what that code may use.
 
+use std::cell::OnceCell;
 use std::time::Instant;
 
 use serde_json::{Map, Value, json};
@@ -44,6 +45,9 @@ pub struct Session<'a> {
     pub(super) upstream: &'a Upstream,
     pub(super) module: &'a Module,
     pub(super) credential: Option<&'a Credential>,
+    pub(super) renew: super::call::Renew<'a>,
+    /// What stands in for the credential since the service refused it.
+    pub(super) renewed: OnceCell<Credential>,
     pub(super) base_url: &'a str,
     pub(super) deadline: Instant,
     pub(super) cancelled: &'a dyn Fn() -> bool,
@@ -125,10 +129,23 @@ impl Session<'_> {
     /// A request whose answer is a success.
     pub(super) fn exchange(&self, method: Method, url: &str, headers: &HeaderMap, body: Option<&[u8]>) -> Result<UpstreamAnswer, Error> {
         let service = &self.module.title;
-        let (credential, trace_parent) = (self.credential, self.trace_parent);
-        let request = UpstreamRequest { service, method, url, headers, body, credential, trace_parent };
-        let answer = self.upstream.send(&request, self.deadline, self.cancelled)?;
+        let send = |credential| {
+            let request = UpstreamRequest { service, method, url, headers, body, credential, trace_parent: self.trace_parent };
+            self.upstream.send(&request, self.deadline, self.cancelled)
+        };
+        let credential = self.renewed.get().or(self.credential);
+        let answer = send(credential)?;
+        // Refused is not done: this one request can be made again with a newer credential, once in a call.
+        let (credential, answer) = match self.newer(&answer)? {
+            Some(newer) => (Some(newer), send(Some(newer))?),
+            None => (credential, answer),
+        };
         if (200..300).contains(&answer.status) { Ok(answer) } else { Err(failure(service, credential, &answer)) }
+    }
+
+    fn newer(&self, answer: &UpstreamAnswer) -> Result<Option<&Credential>, Error> {
+        let Some(refused) = self.credential.filter(|_| answer.status == 401 && self.renewed.get().is_none()) else { return Ok(None) };
+        Ok((self.renew)(refused)?.map(|newer| self.renewed.get_or_init(|| newer)))
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a caller may use (the specification's Tool Sieve).
 
+mod hosted;
 mod local;
 mod policy;
 
@@ -9,6 +10,7 @@ use std::sync::Arc;
 use crate::auth::Caller;
 use crate::error::Error;
 
+pub use hosted::{Granted, Hosted};
 pub use local::Local;
 pub use policy::{Policy, Subject};
 
@@ -16,7 +18,7 @@ pub use policy::{Policy, Subject};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Permissions {
     /// The published names (`<module>_<tool>`) of the tools; none: every tool.
-    tools: Option<HashSet<String>>,
+    tools: Option<HashSet<Arc<str>>>,
 }
 
 impl Permissions {
@@ -28,7 +30,7 @@ impl Permissions {
 
     /// These tools, by published name.
     #[must_use]
-    pub const fn only(tools: HashSet<String>) -> Self {
+    pub const fn only(tools: HashSet<Arc<str>>) -> Self {
         Self { tools: Some(tools) }
     }
 

@@ -59,7 +59,7 @@ impl Policy {
                 && !named(&self.deny, subject)
                 && (subject.read_only || !self.read_only)
         };
-        Permissions::only(subjects.iter().filter(allowed).map(|subject| subject.tool.clone()).collect::<HashSet<_>>())
+        Permissions::only(subjects.iter().filter(allowed).map(|subject| subject.tool.as_str().into()).collect::<HashSet<_>>())
     }
 }
 

@@ -1,3 +1,4 @@
 //! What the server tells of itself.
 
+pub mod audit;
 pub mod log;

@@ -60,6 +60,7 @@ const BY_HAND: &str = r#"{"handler": "by_hand", "request": null, "output": null,
 fn call(module: &Module, base_url: &str, arguments: &Value) -> Result<Value, Error> {
     let upstream = Upstream::new(UpstreamConfig { first_backoff: Duration::from_millis(1), ..UpstreamConfig::default() });
     let invocation = Invocation {
+        renew: &|_| Ok(None),
         module,
         tool: &module.tools[0],
         arguments: arguments.as_object().unwrap().clone(),

@@ -19,6 +19,7 @@ fn check(tool: &str, arguments: Value, exchanges: impl IntoIterator<Item = Excha
     let fake = FakeUpstream::new(exchanges);
     let upstream = Upstream::new(UpstreamConfig { first_backoff: Duration::from_millis(1), ..UpstreamConfig::default() });
     let invocation = Invocation {
+        renew: &|_| Ok(None),
         module,
         tool,
         arguments: all,

@@ -3,6 +3,7 @@
 mod accounts;
 mod call;
 mod command_line;
+mod control_plane;
 mod coverage;
 mod documents;
 mod engine;
@@ -13,6 +14,7 @@ mod front_door_load;
 mod front_door_malformed;
 mod front_door_streams;
 mod github;
+mod hosted;
 mod legacy_sse;
 mod module_files;
 mod modules;

@@ -94,6 +94,7 @@ fn run(upstream: &Upstream, module: &Module, tool: &Tool, case: &Value, base_url
     let secret = Secret::new(SECRET.to_owned());
     let credential = Credential { scheme: Scheme::Bearer, secret, account: None, base_url: None };
     let invocation = Invocation {
+        renew: &|_| Ok(None),
         module,
         tool,
         arguments: case["arguments"].as_object().cloned().unwrap_or_default(),

@@ -58,6 +58,7 @@ impl Product {
         let credentials = ["github", "notion"].map(|service| (service.to_owned(), vec![credential()]));
         let seal = Arc::new(settings.secret.map_or_else(Seal::random, |secret| Seal::from_secret(secret.as_bytes())));
         let app = Arc::new(App::new(Parts {
+            audit: None,
             seal: Arc::clone(&seal),
             sieve: Arc::new(sieve::Local::new(settings.policy.map_or_else(Permissions::everything, |text| permissions(text, &registry)))),
             broker: Arc::new(broker::Local::new(HashMap::from(credentials))),
@@ -126,7 +127,7 @@ impl Product {
 }
 
 /// The built-in modules and the tests' own.
-fn registry() -> Arc<Registry> {
+pub fn registry() -> Arc<Registry> {
     static REGISTRY: OnceLock<Arc<Registry>> = OnceLock::new();
     let registry = REGISTRY.get_or_init(|| {
         let mut registry = Registry::built_in().expect("the built-in modules are right");

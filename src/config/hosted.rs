@@ -1,0 +1,154 @@
+//! Hosted mode's variables: where the control plane is, and who this server is.
+
+use super::{Environment, Finding};
+use crate::auth::{Expected, ResourceMetadata};
+use crate::control_plane::Addresses;
+use crate::secret::Secret;
+
+/// The variable that asks for hosted mode.
+const BROKER: &str = "TOKEN_BROKER_URL";
+
+/// What Supabase Auth puts into `aud` of every user's token.
+const AUDIENCE: &str = "authenticated";
+
+/// Hosted mode.
+#[derive(Debug)]
+pub struct HostedConfig {
+    /// Where the control plane is.
+    pub addresses: Addresses,
+    /// The project's publishable key.
+    pub key: Secret,
+    /// What tokens must say.
+    pub expected: Expected,
+    /// The server's own address, without a path; it is never taken from a request.
+    pub public_url: Option<String>,
+    /// The console: its pages may call this server.
+    pub console_url: Option<String>,
+}
+
+impl HostedConfig {
+    /// Reads the variables; none where nothing asks for hosted mode. What is wrong is a finding.
+    pub(super) fn read(environment: Environment<'_>, findings: &mut Vec<Finding>) -> Option<Self> {
+        let broker = environment(BROKER)?;
+        let example = "https://<project>.supabase.co/functions/v1/token-exchanger";
+        let functions = url(&broker, findings, BROKER, example).and_then(|broker| {
+            let (base, _) = broker.rsplit_once('/')?;
+            if base.ends_with('/') {
+                findings.push(Finding::new(BROKER, format!("it has no path; it looks like {example}")));
+            }
+            Some(base.to_owned())
+        });
+        let functions = functions.unwrap_or_default();
+        // `https://host` of `https://host/functions/v1`.
+        let project = functions.splitn(4, '/').take(3).collect::<Vec<_>>().join("/");
+        let mut address = |name: &str, default: String| match environment(name) {
+            Some(given) => url(&given, findings, name, &default).unwrap_or(default),
+            None => default,
+        };
+        let addresses = Addresses {
+            jwks: address("JWKS_URL", format!("{project}/auth/v1/.well-known/jwks.json")),
+            sieve: address("TOOL_SIEVE_URL", format!("{functions}/tool-sieve")),
+            broker,
+            audit: address("AUDIT_LOG_URL", format!("{functions}/audit-log")),
+        };
+        let issuer = environment("JWT_ISSUER").unwrap_or_else(|| format!("{project}/auth/v1"));
+        let audience = environment("JWT_AUDIENCE").unwrap_or_else(|| AUDIENCE.to_owned());
+        let mut origin = |name: &str, example: &str| {
+            let given = url(&environment(name)?, findings, name, example)?;
+            if given.splitn(4, '/').count() > 3 {
+                findings.push(Finding::new(name, format!("it has a path; it looks like {example}")));
+                return None;
+            }
+            Some(given)
+        };
+        let public_url = origin("PUBLIC_URL", "https://mcp.example.com");
+        let console_url = origin("CONSOLE_URL", "https://console.example.com");
+        let key = environment("TOKEN_BROKER_KEY").unwrap_or_default();
+        if key.is_empty() || key.bytes().any(|byte| !byte.is_ascii_graphic()) {
+            let problem = "hosted mode needs the project's publishable key; it begins with sb_publishable_";
+            findings.push(Finding::new("TOKEN_BROKER_KEY", problem));
+        } else if key.starts_with("sb_secret_") {
+            findings.push(Finding::new("TOKEN_BROKER_KEY", "it is a secret key, which this server must not hold; use the publishable one"));
+        }
+        Some(Self { addresses, key: Secret::new(key), expected: Expected { issuer, audience }, public_url, console_url })
+    }
+
+    /// What clients are told about getting a token.
+    #[must_use]
+    pub fn resource(&self) -> Option<ResourceMetadata> {
+        self.public_url.clone().map(|origin| ResourceMetadata::new(origin, self.expected.issuer.clone()))
+    }
+}
+
+/// An `https` URL without a slash at the end; `http` for this machine alone, because tokens go there.
+fn url(text: &str, findings: &mut Vec<Finding>, name: &str, example: &str) -> Option<String> {
+    let uri = text.parse::<ureq::http::Uri>().ok();
+    let host = uri.as_ref().and_then(ureq::http::Uri::host).unwrap_or_default().to_owned();
+    let is_here = matches!(host.as_str(), "localhost" | "127.0.0.1" | "[::1]");
+    let scheme = uri.as_ref().and_then(ureq::http::Uri::scheme_str);
+    let fits = !host.is_empty() && (scheme == Some("https") || scheme == Some("http") && is_here);
+    if fits && !text.contains(['?', '#', '@']) {
+        return Some(text.trim_end_matches('/').to_owned());
+    }
+    findings.push(Finding::new(name, format!("it is no https URL; it looks like {example}")));
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(variables: &[(&str, &str)]) -> (Option<HostedConfig>, Vec<String>) {
+        let mut findings = Vec::new();
+        let config = HostedConfig::read(
+            &|name| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned()),
+            &mut findings,
+        );
+        (config, findings.into_iter().map(|finding| finding.name).collect())
+    }
+
+    const PROJECT: [(&str, &str); 2] =
+        [("TOKEN_BROKER_URL", "https://abc.supabase.co/functions/v1/token-exchanger"), ("TOKEN_BROKER_KEY", "sb_publishable_x")];
+
+    #[test]
+    fn two_variables_are_enough() {
+        let (config, findings) = read(&PROJECT);
+        let config = config.expect("hosted mode is asked for");
+        assert_eq!(findings, [""; 0]);
+        assert_eq!(
+            config.addresses,
+            Addresses {
+                jwks: "https://abc.supabase.co/auth/v1/.well-known/jwks.json".to_owned(),
+                sieve: "https://abc.supabase.co/functions/v1/tool-sieve".to_owned(),
+                broker: "https://abc.supabase.co/functions/v1/token-exchanger".to_owned(),
+                audit: "https://abc.supabase.co/functions/v1/audit-log".to_owned(),
+            }
+        );
+        assert_eq!(
+            config.expected,
+            Expected { issuer: "https://abc.supabase.co/auth/v1".to_owned(), audience: "authenticated".to_owned() }
+        );
+        assert!(config.resource().is_none(), "without PUBLIC_URL there is no address to name");
+        assert!(read(&[]).0.is_none());
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_by_its_variable() {
+        let check = |name: &str, value: &str, expected: &[&str]| {
+            let mut variables = vec![(name, value)];
+            variables.extend(PROJECT.iter().filter(|(known, _)| *known != name));
+            assert_eq!(read(&variables).1, expected, "{name}={value}");
+        };
+        check("TOKEN_BROKER_URL", "http://abc.supabase.co/functions/v1/token-exchanger", &["TOKEN_BROKER_URL"]);
+        check("TOKEN_BROKER_URL", "http://127.0.0.1:5000/functions/v1/token-exchanger", &[]);
+        check("TOKEN_BROKER_URL", "token-exchanger", &["TOKEN_BROKER_URL"]);
+        check("TOKEN_BROKER_URL", "https://abc.supabase.co", &["TOKEN_BROKER_URL"]);
+        check("TOKEN_BROKER_KEY", "", &["TOKEN_BROKER_KEY"]);
+        check("TOKEN_BROKER_KEY", "sb_secret_x", &["TOKEN_BROKER_KEY"]);
+        check("TOKEN_BROKER_KEY", "two\nlines", &["TOKEN_BROKER_KEY"]);
+        check("PUBLIC_URL", "https://mcp.example.com/mcp", &["PUBLIC_URL"]);
+        check("PUBLIC_URL", "https://mcp.example.com/", &[]);
+        check("CONSOLE_URL", "javascript:alert(1)", &["CONSOLE_URL"]);
+        check("JWKS_URL", "https://user@host/jwks", &["JWKS_URL"]);
+    }
+}

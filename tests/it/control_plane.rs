@@ -1,0 +1,186 @@
+//! A control plane that a test can steer: the key set and the four functions as far as the server uses them. The functions
+//! themselves, over a real database, are tested in `supabase/tests`.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+
+use jwt_simple::prelude::{Claims, Duration, ECDSAP256KeyPairLike, ES256KeyPair, JWTClaims, UnixTimeStamp};
+use mcpist::http::{Answer, Limits, Request, Response};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::wire::Running;
+
+/// The project's publishable key.
+pub const KEY: &str = "sb_publishable_test";
+
+/// The users' ids.
+pub const ALICE: &str = "00000000-0000-4000-8000-00000000000a";
+pub const BOB: &str = "00000000-0000-4000-8000-00000000000b";
+
+/// Who issues tokens, and for whom.
+pub const ISSUER: &str = "https://auth.example.com/auth/v1";
+pub const AUDIENCE: &str = "https://mcp.example.com/mcp";
+
+/// What a part does instead of its work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    Status(u16),
+    /// Something else than it should be, with a status that says it went well.
+    Garbage,
+    /// Less than the head announces.
+    Half,
+}
+
+/// The control plane, with its state in the open.
+pub struct FakePlane {
+    running: Running,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+pub struct State {
+    /// What stands in the key set.
+    pub keys: Vec<Value>,
+    /// The modules of each user, as `tool-sieve` answers them.
+    pub granted: HashMap<String, Value>,
+    /// API tokens and their users.
+    pub api_tokens: HashMap<String, String>,
+    /// What `token-exchanger` answers for a service: status and body.
+    pub credentials: HashMap<String, (u16, Value)>,
+    /// The events that `audit-log` took.
+    pub events: Vec<Value>,
+    /// Faults by part: `jwks`, `tool-sieve`, `token-exchanger`, `audit-log`.
+    pub faults: HashMap<&'static str, Fault>,
+    /// Every request: its part and its body.
+    pub requests: Vec<(&'static str, Value)>,
+}
+
+/// The claims of Supabase Auth beside the standard ones.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Custom {
+    pub role: String,
+    pub is_anonymous: bool,
+}
+
+impl FakePlane {
+    /// With one key, and users who may use nothing yet.
+    pub fn start() -> Self {
+        let state = Arc::new(Mutex::new(State { keys: vec![public(key())], ..State::default() }));
+        let serving = Arc::clone(&state);
+        let running = Running::start(Limits::default(), move |request, _| Answer::Whole(serving.lock().unwrap().answer(request)));
+        Self { running, state }
+    }
+
+    pub fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    /// Where a part is.
+    pub fn url(&self, part: &str) -> String {
+        format!("http://{}/{part}", self.running.address)
+    }
+
+    /// How often a part was asked.
+    pub fn asked(&self, part: &str) -> usize {
+        self.state().requests.iter().filter(|(asked, _)| *asked == part).count()
+    }
+
+    /// Lets a user use tools of a module.
+    pub fn grant(&self, user: &str, module: &str, tools: &[&str], accounts: &[&str]) {
+        let mut state = self.state();
+        let modules = state.granted.entry(user.to_owned()).or_insert_with(|| json!({}));
+        modules[module] = json!({"status": "stable", "tools": tools, "accounts": accounts, "connected": !accounts.is_empty()});
+    }
+
+    /// What `token-exchanger` gives for a service.
+    pub fn lend(&self, service: &str, token: &str) {
+        let lent = json!({"access_token": token, "token_type": "bearer", "expires_at": "2099-01-01T00:00:00.000Z", "account": "default", "shared": false});
+        self.state().credentials.insert(service.to_owned(), (200, lent));
+    }
+}
+
+impl State {
+    fn answer(&mut self, request: &Request) -> Response {
+        let part = ["jwks", "tool-sieve", "token-exchanger", "audit-log"].into_iter().find(|part| request.path.ends_with(part));
+        let part = part.unwrap_or("elsewhere");
+        let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+        self.requests.push((part, body.clone()));
+        match self.faults.get(part) {
+            Some(Fault::Status(status)) => return Response::json(*status, &br#"{"error":{"code":"broken","message":"broken"}}"#[..]),
+            Some(Fault::Garbage) => return Response::html(200, &b"<html>all is well</html>"[..]),
+            Some(Fault::Half) => return Response::json(200, &br#"{"keys":[{"kty":"EC","#[..]),
+            None => {}
+        }
+        assert_eq!(request.headers.get("apikey"), Some(KEY), "every request shows the key");
+        if part == "jwks" {
+            return Response::json(200, json!({"keys": self.keys}).to_string().into_bytes());
+        }
+        let Some(user) = self.user(request) else {
+            return Response::json(401, &br#"{"error":{"code":"invalid_token","message":"no"}}"#[..]);
+        };
+        let (status, answer) = match part {
+            "tool-sieve" => {
+                let modules = self.granted.get(&user).cloned().unwrap_or_else(|| json!({}));
+                let version = format!("{:x}", modules.to_string().len());
+                if request.headers.get("if-none-match") == Some(&format!("\"{version}\"")) {
+                    return Response::empty(304);
+                }
+                (200, json!({"user_id": user, "version": version, "ttl_s": 60, "modules": modules}))
+            }
+            "token-exchanger" => self.credentials.get(body["service"].as_str().unwrap()).cloned().unwrap_or_else(|| {
+                let url = format!("https://console.example.com/oauth/connect?service={}", body["service"].as_str().unwrap());
+                (404, json!({"error": {"code": "not_connected", "message": "no", "connect_url": url, "accounts": []}}))
+            }),
+            "audit-log" => {
+                let events = body["events"].as_array().expect("events are a list").clone();
+                self.events.extend(events.into_iter().map(|event| json!({"user": user, "event": event})));
+                (202, json!({}))
+            }
+            _ => (404, json!({})),
+        };
+        Response::json(status, answer.to_string().into_bytes())
+    }
+
+    /// The user behind a token, whose signature the real functions check.
+    fn user(&self, request: &Request) -> Option<String> {
+        if let Some(token) = request.headers.get("x-mcpist-token") {
+            return self.api_tokens.get(token).cloned();
+        }
+        let token = request.headers.get("authorization")?.strip_prefix("Bearer ")?;
+        let claims: JWTClaims<Custom> = jwt_simple::prelude::ECDSAP256PublicKeyLike::verify_token(&key().public_key(), token, None).ok()?;
+        claims.subject
+    }
+}
+
+/// The key that tokens are signed with.
+pub fn key() -> &'static ES256KeyPair {
+    static KEY: OnceLock<ES256KeyPair> = OnceLock::new();
+    KEY.get_or_init(|| ES256KeyPair::generate().with_key_id("first"))
+}
+
+/// A key as the key set has it.
+pub fn public(key: &ES256KeyPair) -> Value {
+    let mut jwk: Value = serde_json::from_str(&key.public_key().to_jwk()).unwrap();
+    jwk["key_ops"] = json!(["verify"]);
+    jwk["ext"] = json!(true);
+    jwk
+}
+
+/// The claims of a user's token, good for an hour.
+pub fn claims(user: &str) -> JWTClaims<Custom> {
+    let custom = Custom { role: "authenticated".to_owned(), is_anonymous: false };
+    let audiences: std::collections::HashSet<_> = ["authenticated", AUDIENCE].map(str::to_owned).into();
+    Claims::with_custom_claims(custom, Duration::from_hours(1)).with_issuer(ISSUER).with_audiences(audiences).with_subject(user)
+}
+
+/// A user's token.
+pub fn token(user: &str) -> String {
+    key().sign(claims(user)).unwrap()
+}
+
+/// So many seconds from now; a negative number is before.
+pub fn seconds_from_now(seconds: i64) -> UnixTimeStamp {
+    let now = jwt_simple::prelude::Clock::now_since_epoch();
+    if seconds < 0 { now - Duration::from_secs(seconds.unsigned_abs()) } else { now + Duration::from_secs(seconds.unsigned_abs()) }
+}

@@ -1,0 +1,552 @@
+//! Hosted mode: who is calling, what they may use, with which credential; and what becomes of it when the control plane fails.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jwt_simple::prelude::{ECDSAP256KeyPairLike, ES256KeyPair, Ed25519KeyPair, EdDSAKeyPairLike, HS256Key, JWTClaims, MACLike};
+use jwt_simple::reexports::ct_codecs::{Base64UrlSafeNoPadding, Decoder, Encoder};
+use mcpist::app::{App, Parts, ProductSite};
+use mcpist::auth::{self, Expected, ResourceMetadata};
+use mcpist::broker;
+use mcpist::control_plane::{Addresses, ControlPlane};
+use mcpist::http::{Limits, Origins, Router, Service};
+use mcpist::mcp;
+use mcpist::mcp::seal::Seal;
+use mcpist::mcp::subscriptions::Hub;
+use mcpist::sieve;
+use mcpist::telemetry::audit::Audit;
+use mcpist::upstream::{Upstream, UpstreamConfig};
+use serde_json::{Value, json};
+
+use crate::control_plane::{ALICE, AUDIENCE, BOB, Custom, FakePlane, Fault, ISSUER, KEY, claims, key, public, seconds_from_now, token};
+use crate::fake_upstream::{Answer, Exchange, FakeUpstream};
+use crate::product::{Post, json_of, modern, registry, text_of};
+use crate::wire::{Reply, Running};
+
+/// A server in hosted mode, as `mcpist serve` makes it.
+struct Hosted {
+    running: Running,
+    audit: Arc<Audit>,
+}
+
+impl Hosted {
+    fn start(plane: &FakePlane, upstream: Option<&FakeUpstream>) -> Self {
+        let addresses = Addresses {
+            jwks: plane.url("jwks"),
+            sieve: plane.url("tool-sieve"),
+            broker: plane.url("token-exchanger"),
+            audit: plane.url("audit-log"),
+        };
+        let client = || Upstream::new(UpstreamConfig { first_backoff: Duration::from_millis(1), ..UpstreamConfig::default() });
+        let plane = Arc::new(ControlPlane::new(client(), addresses, KEY).expect("the key fits a header"));
+        let sieve = Arc::new(sieve::Hosted::new(Arc::clone(&plane)));
+        let audit = Audit::start(Arc::clone(&plane)).expect("there is a thread");
+        let registry = registry();
+        let base_urls = upstream.map(|upstream| registry.modules().iter().map(|module| (module.name.clone(), upstream.url())));
+        let app = Arc::new(App::new(Parts {
+            base_urls: base_urls.into_iter().flatten().collect(),
+            registry,
+            sieve: Arc::clone(&sieve) as Arc<dyn sieve::Sieve>,
+            broker: Arc::new(broker::Hosted::new(Arc::clone(&plane), Arc::clone(&sieve))),
+            seal: Arc::new(Seal::random()),
+            audit: Some(Arc::clone(&audit)),
+            upstream: client(),
+        }));
+        let seal = Arc::clone(&app.parts().seal);
+        let server = Arc::new(mcp::Server::new(Arc::clone(&app) as Arc<dyn mcp::handler::Handler>, seal, Arc::new(Hub::default())));
+        let expected = Expected { issuer: ISSUER.to_owned(), audience: AUDIENCE.to_owned() };
+        let resource = Some(ResourceMetadata::new("https://mcp.example.com".to_owned(), ISSUER.to_owned()));
+        let authenticator = auth::Hosted::new(auth::HostedParts { plane, sieve, expected, resource });
+        let site = Arc::new(ProductSite::new(app, "https://mcp.example.com/mcp".to_owned()));
+        let router = Router::new(server, Arc::new(authenticator), Origins::hosted(Vec::new()), site);
+        Self { running: Running::start(Limits::default(), move |request, exchange| router.handle(request, exchange)), audit }
+    }
+
+    fn send(&self, post: &Post) -> Reply {
+        post.send(&mut self.running.connect())
+    }
+
+    fn send_as(&self, token: &str, post: Post) -> Reply {
+        self.send(&post.with("Authorization", &format!("Bearer {token}")))
+    }
+
+    /// The status of `tools/list` with this token.
+    fn status(&self, token: &str) -> u16 {
+        self.send_as(token, modern("tools/list", json!({}))).status
+    }
+
+    fn call(&self, token: &str, path: &str, tool: &str, arguments: Value) -> Value {
+        let post = modern("tools/call", Value::from_iter([("name", tool.into()), ("arguments", arguments)])).to(path);
+        json_of(&self.send_as(token, post))["result"].take()
+    }
+
+    fn tools(&self, token: &str, path: &str) -> Vec<String> {
+        let answer = json_of(&self.send_as(token, modern("tools/list", json!({})).to(path)));
+        let tools = answer["result"]["tools"].as_array().unwrap_or_else(|| panic!("{path}: {answer}"));
+        tools.iter().map(|tool| tool["name"].as_str().expect("a tool has a name").to_owned()).collect()
+    }
+}
+
+fn told(result: Value) -> String {
+    text_of(&result).to_owned()
+}
+
+fn list_notes() -> Value {
+    json!({"module": "notes", "tool": "list_notes", "params": {}})
+}
+
+/// A token with another header or other claims, signed by the right key: `change` gets the header and the claims.
+fn forged(change: impl FnOnce(&mut Value, &mut Value)) -> String {
+    let whole = token(ALICE);
+    let mut parts = whole.split('.').map(|part| Base64UrlSafeNoPadding::decode_to_vec(part, None).unwrap());
+    let mut header: Value = serde_json::from_slice(&parts.next().unwrap()).unwrap();
+    let mut claims: Value = serde_json::from_slice(&parts.next().unwrap()).unwrap();
+    change(&mut header, &mut claims);
+    signed(&header.to_string(), &claims.to_string())
+}
+
+/// A token with exactly this header and these claims.
+fn signed(header: &str, claims: &str) -> String {
+    use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
+    let random = ring::rand::SystemRandom::new();
+    let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &key().to_der().unwrap(), &random).unwrap();
+    let encode = |text: &str| Base64UrlSafeNoPadding::encode_to_string(text).unwrap();
+    let body = format!("{}.{}", encode(header), encode(claims));
+    let signature = pair.sign(&random, body.as_bytes()).unwrap();
+    format!("{body}.{}", Base64UrlSafeNoPadding::encode_to_string(signature).unwrap())
+}
+
+fn resigned(change: impl FnOnce(&mut JWTClaims<Custom>)) -> String {
+    let mut claims = claims(ALICE);
+    change(&mut claims);
+    key().sign(claims).unwrap()
+}
+
+#[test]
+fn a_token_that_is_not_exactly_right_is_refused_before_anything_is_asked() {
+    let plane = FakePlane::start();
+    plane.grant(ALICE, "notes", &["list_notes"], &[]);
+    let server = Hosted::start(&plane, None);
+    let right = token(ALICE);
+    let (unsigned, signature) = right.rsplit_once('.').unwrap();
+    let (_, body) = unsigned.split_once('.').unwrap();
+    let encoded = |text: &str| Base64UrlSafeNoPadding::encode_to_string(text).unwrap();
+    let with_header = |header: &str| forged(|written, _| *written = serde_json::from_str(header).unwrap());
+    let hmac = {
+        let mut public_key = HS256Key::from_bytes(key().public_key().to_jwk().as_bytes());
+        public_key = public_key.with_key_id("first");
+        public_key.authenticate(claims(ALICE)).unwrap()
+    };
+    let elsewhere = ES256KeyPair::generate();
+    let jwk = public(&elsewhere);
+    let own_key = |id: &str| ES256KeyPair::from_der(&elsewhere.to_der().unwrap()).unwrap().with_key_id(id).sign(claims(ALICE)).unwrap();
+    let brought_along = |member: &str, value: Value| {
+        let header = json!({"alg": "ES256", "typ": "JWT", "kid": "mine", member: value}).to_string();
+        let whole = own_key("mine");
+        let rest = whole.split_once('.').unwrap().1.to_owned();
+        format!("{}.{rest}", encoded(&header))
+    };
+    let ed25519 = Ed25519KeyPair::generate().with_key_id("first").sign(claims(ALICE)).unwrap();
+    let expect_401: Vec<(&str, String)> = vec![
+        ("alg none without a signature", format!("{}.{body}.", encoded(r#"{"alg":"none","typ":"JWT","kid":"first"}"#))),
+        ("alg none with the signature", format!("{}.{body}.{signature}", encoded(r#"{"alg":"none","typ":"JWT","kid":"first"}"#))),
+        ("HS256 with the public key as the secret", hmac),
+        ("another algorithm than the key's", with_header(r#"{"alg":"RS256","typ":"JWT","kid":"first"}"#)),
+        ("EdDSA under the id of an ES256 key", ed25519),
+        ("a foreign key under an unknown id", own_key("mine")),
+        ("a foreign key under a known id", own_key("first")),
+        ("no key id", with_header(r#"{"alg":"ES256","typ":"JWT"}"#)),
+        ("a key id that is a path", with_header(r#"{"alg":"ES256","typ":"JWT","kid":"../../dev/null"}"#)),
+        ("a key id that is SQL", with_header(r#"{"alg":"ES256","typ":"JWT","kid":"x' or '1'='1"}"#)),
+        ("a key id that is no text", with_header(r#"{"alg":"ES256","typ":"JWT","kid":["first"]}"#)),
+        ("two key ids", signed(r#"{"alg":"ES256","kid":"mine","kid":"first"}"#, &serde_json::to_string(&claims(ALICE)).unwrap())),
+        ("two algorithms", signed(r#"{"alg":"none","alg":"ES256","kid":"first"}"#, &serde_json::to_string(&claims(ALICE)).unwrap())),
+        ("its own key (jwk)", brought_along("jwk", jwk.clone())),
+        ("its own key set (jku)", brought_along("jku", plane.url("jku").into())),
+        ("its own certificate (x5u)", brought_along("x5u", plane.url("x5u").into())),
+        ("an extension that must be understood", with_header(r#"{"alg":"ES256","kid":"first","crit":["b64"],"b64":false}"#)),
+        ("another issuer", resigned(|claims| claims.issuer = Some("https://evil.example.com/auth/v1".to_owned()))),
+        ("no issuer", resigned(|claims| claims.issuer = None)),
+        ("another audience", forged(|_, claims| claims["aud"] = json!(["authenticated", "https://other.example.com/mcp"]))),
+        ("no audience", resigned(|claims| claims.audiences = None)),
+        ("expired", resigned(|claims| claims.expires_at = Some(seconds_from_now(-31)))),
+        ("no end", forged(|_, claims| drop(claims.as_object_mut().unwrap().remove("exp")))),
+        ("not yet valid", resigned(|claims| claims.invalid_before = Some(seconds_from_now(90)))),
+        ("issued in the future", resigned(|claims| claims.issued_at = Some(seconds_from_now(90)))),
+        ("the role of the service", resigned(|claims| claims.custom.role = "service_role".to_owned())),
+        ("the role of nobody", resigned(|claims| claims.custom.role = "anon".to_owned())),
+        ("no role", forged(|_, claims| drop(claims.as_object_mut().unwrap().remove("role")))),
+        ("an anonymous user", resigned(|claims| claims.custom.is_anonymous = true)),
+        ("no user", resigned(|claims| claims.subject = None)),
+        ("a user id that is none", resigned(|claims| claims.subject = Some("alice\nbob".to_owned()))),
+        ("another user's claims under the signature", {
+            let other = token(BOB);
+            format!("{}.{signature}", other.rsplit_once('.').unwrap().0)
+        }),
+        ("no signature", format!("{unsigned}.")),
+        ("a signature that is cut", format!("{unsigned}.{}", &signature[..signature.len() - 4])),
+        ("malformed base64", format!("{unsigned}.{}!", &signature[1..])),
+        ("a header that is no base64", format!("§.{body}.{signature}")),
+        ("four parts", format!("{right}.{signature}")),
+        ("one part", "eyJhbGciOiJFUzI1NiJ9".to_owned()),
+        ("no token", String::new()),
+        ("longer than any", format!("{right}{}", "A".repeat(10_000))),
+        ("an API token with a wrong letter", "mcpist_ab-cd".to_owned()),
+        ("an API token that is empty", "mcpist_".to_owned()),
+    ];
+    for (what, token) in &expect_401 {
+        let reply = server.send_as(token, modern("tools/list", json!({})));
+        assert_eq!(reply.status, 401, "{what}: {reply:?}");
+        let challenge = reply.header("www-authenticate").unwrap_or_default();
+        assert!(challenge.starts_with("Bearer error=\"invalid_token\""), "{what}: {challenge}");
+        assert!(token.len() < 20 || !format!("{reply:?}").contains(token), "{what}: the answer repeats the token");
+    }
+    let asked: Vec<_> = plane.state().requests.iter().map(|(part, _)| *part).filter(|part| *part != "jwks").collect();
+    assert_eq!(asked, [""; 0], "none of them reaches the sieve, none makes us fetch what it names");
+    assert!(plane.asked("jwks") <= 2, "unknown keys make us ask once a minute at most");
+    assert_eq!(server.status(&right), 200, "and the right token is good");
+    assert_eq!(
+        server.status(&resigned(|claims| claims.expires_at = Some(seconds_from_now(-20)))),
+        200,
+        "clocks may differ by half a minute"
+    );
+}
+
+#[test]
+fn a_token_of_a_megabyte_is_refused_as_a_head_that_is_too_long() {
+    let plane = FakePlane::start();
+    let server = Hosted::start(&plane, None);
+    assert_eq!(server.status(&"A".repeat(1024 * 1024)), 431);
+    assert_eq!(plane.state().requests, []);
+}
+
+#[test]
+fn a_request_without_a_token_is_told_where_to_get_one() {
+    let plane = FakePlane::start();
+    let server = Hosted::start(&plane, None);
+    for path in ["/mcp", "/mcp/notes", "/mcp?tools=direct"] {
+        let reply = server.send(&modern("tools/list", json!({})).to(path));
+        assert_eq!(reply.status, 401);
+        assert_eq!(
+            reply.header("www-authenticate").unwrap(),
+            "Bearer resource_metadata=\"https://mcp.example.com/.well-known/oauth-protected-resource/mcp\", scope=\"openid profile email offline_access\""
+        );
+    }
+    let legacy = server.send(&Post::new("").but("GET").to("/sse"));
+    assert_eq!(legacy.status, 401);
+    for path in ["/.well-known/oauth-protected-resource", "/.well-known/oauth-protected-resource/mcp"] {
+        // What the request says of the server's name decides nothing.
+        let reply =
+            server.send(&Post::new("").but("GET").to(path).with("Host", "evil.example.com").with("X-Forwarded-Host", "evil.example.com"));
+        let document: Value = serde_json::from_str(&reply.body).unwrap();
+        assert_eq!((&document["resource"], &document["authorization_servers"]), (&json!(AUDIENCE), &json!([ISSUER])));
+    }
+    let open = ["/", "/health", "/api/version"].map(|path| server.running.connect().get(path).status);
+    assert_eq!(open, [200; 3]);
+    assert_eq!(plane.asked("tool-sieve"), 0);
+}
+
+#[test]
+fn every_way_to_the_tools_shows_what_the_sieve_grants_and_no_more() {
+    let plane = FakePlane::start();
+    plane.grant(ALICE, "notes", &["list_notes", "add_note"], &[]);
+    plane.grant(BOB, "notes", &["list_notes"], &[]);
+    plane.grant(BOB, "vault", &["open_door"], &[]);
+    let server = Hosted::start(&plane, None);
+    let nobody = "00000000-0000-4000-8000-00000000000c";
+    let shapes: [(&str, &[&str]); 3] =
+        [(ALICE, &["notes_list_notes", "notes_add_note"]), (BOB, &["notes_list_notes", "vault_open_door"]), (nobody, &[])];
+    for (user, granted) in shapes {
+        let token = token(user);
+        assert_eq!(server.tools(&token, "/mcp?tools=direct"), granted, "{user}");
+        let names = |module: &str| granted.iter().copied().filter(|name| name.starts_with(module)).collect::<Vec<_>>();
+        for module in ["notes", "vault", "github"] {
+            let granted = names(module);
+            let path = format!("/mcp/{module}");
+            if granted.is_empty() {
+                assert_eq!(server.send_as(&token, modern("tools/list", json!({})).to(&path)).status, 404, "{user} {module}");
+            } else {
+                assert_eq!(server.tools(&token, &path), granted, "{user} {module}");
+            }
+            let schema = server.call(&token, "/mcp", "get_module_schema", json!({"modules": [module]}));
+            assert_eq!(schema["isError"] == true, granted.is_empty(), "{user} {module}: {schema}");
+        }
+        for name in ["notes_list_notes", "notes_add_note", "notes_remove_note", "vault_open_door"] {
+            let (module, tool) = name.split_once('_').unwrap();
+            let denied = told(server.call(&token, "/mcp", "call", json!({"module": module, "tool": tool, "params": {"x": 1}})));
+            let line = json!({"calls": [{"id": "a", "module": module, "tool": tool, "params": {"x": 1}}]});
+            let denied_line = told(server.call(&token, "/mcp", "batch", line));
+            for text in [denied, denied_line] {
+                let is_unknown = text.contains("code: not_found");
+                assert_eq!(is_unknown, !granted.contains(&name), "{user} {name}: {text}");
+            }
+        }
+    }
+}
+
+#[test]
+fn warm_caches_leave_the_call_of_the_service_alone() {
+    let plane = FakePlane::start();
+    plane.grant(ALICE, "vault", &["open_door"], &["default"]);
+    plane.lend("vault", "alices-token");
+    let door =
+        || Exchange::new("GET", "/door", Answer::new(200, &[], r#"{"open": true}"#)).with_header("authorization", "Bearer alices-token");
+    let upstream = FakeUpstream::new([]);
+    let server = Hosted::start(&plane, Some(&upstream));
+    let token = token(ALICE);
+    let open = || {
+        upstream.expect(door());
+        let result = server.call(&token, "/mcp", "call", json!({"module": "vault", "tool": "open_door", "params": {}}));
+        assert_eq!(told(result), "open: true");
+    };
+    open();
+    let (sieve, broker, keys) = (plane.asked("tool-sieve"), plane.asked("token-exchanger"), plane.asked("jwks"));
+    assert_eq!((sieve, broker, keys), (1, 1, 1));
+    for _ in 0..5 {
+        open();
+    }
+    assert_eq!((plane.asked("tool-sieve"), plane.asked("token-exchanger"), plane.asked("jwks")), (1, 1, 1));
+}
+
+#[test]
+fn what_was_lent_ends_with_the_permissions_it_was_lent_under() {
+    let plane = FakePlane::start();
+    plane.grant(ALICE, "vault", &["open_door"], &["default"]);
+    plane.lend("vault", "alices-token");
+    let upstream = FakeUpstream::new([]);
+    let server = Hosted::start(&plane, Some(&upstream));
+    let open = |token: &str| server.call(token, "/mcp", "call", json!({"module": "vault", "tool": "open_door", "params": {}}));
+    upstream.expect(Exchange::new("GET", "/door", Answer::new(200, &[], r#"{"open": true}"#)));
+    open(&token(ALICE));
+    // Bob is somebody else: what Alice connected is nothing to him.
+    plane.grant(BOB, "vault", &["open_door"], &[]);
+    plane.state().credentials.clear();
+    let text = told(open(&token(BOB)));
+    assert!(text.starts_with("code: not_connected") && text.contains("https://console.example.com/oauth/connect?service=vault"), "{text}");
+}
+
+#[test]
+fn a_refused_credential_is_renewed_once_and_the_request_made_again() {
+    let plane = FakePlane::start();
+    plane.grant(ALICE, "vault", &["open_door"], &["default"]);
+    plane.lend("vault", "old");
+    let refused = || Exchange::new("GET", "/door", Answer::new(401, &[], "{}")).with_header("authorization", "Bearer old");
+    let upstream = FakeUpstream::new([]);
+    let server = Hosted::start(&plane, Some(&upstream));
+    let token = token(ALICE);
+    let open = || told(server.call(&token, "/mcp", "call", json!({"module": "vault", "tool": "open_door", "params": {}})));
+    // The control plane has no other: the refusal stands.
+    upstream.expect(refused());
+    assert!(open().starts_with("code: reconnect_required"));
+    let asked =
+        plane.state().requests.iter().filter(|(part, _)| *part == "token-exchanger").map(|(_, body)| body.clone()).collect::<Vec<_>>();
+    assert_eq!(asked.last().unwrap()["rejected"], hex_digest("old"));
+    // It has one, and the very request that was refused is made again.
+    upstream.expect(refused());
+    plane.lend("vault", "new");
+    let answer = Answer::new(200, &[], r#"{"open": true}"#);
+    upstream.expect(Exchange::new("GET", "/door", answer).with_header("authorization", "Bearer new"));
+    let known = plane.asked("token-exchanger");
+    assert_eq!(open(), "open: true");
+    assert_eq!(plane.asked("token-exchanger"), known + 1);
+}
+
+fn hex_digest(text: &str) -> String {
+    ring::digest::digest(&ring::digest::SHA256, text.as_bytes())
+        .as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect::<Vec<_>>()
+        .concat()
+}
+
+#[test]
+fn an_api_token_is_its_users_as_long_as_the_control_plane_says_so() {
+    let plane = FakePlane::start();
+    plane.grant(BOB, "notes", &["list_notes"], &[]);
+    let api_token = format!("mcpist_{}", "A1b2".repeat(10));
+    plane.state().api_tokens.insert(api_token.clone(), BOB.to_owned());
+    let server = Hosted::start(&plane, None);
+    assert_eq!(server.tools(&api_token, "/mcp?tools=direct"), ["notes_list_notes"]);
+    assert_eq!(server.status("mcpist_unknown"), 401);
+    assert_eq!(server.status(&api_token), 200);
+    assert_eq!(plane.asked("jwks"), 0, "it is nothing that a key signs");
+    assert_eq!(plane.asked("tool-sieve"), 2, "one for each token");
+}
+
+#[test]
+fn rotated_keys_are_found_and_gone_ones_forgotten() {
+    let plane = FakePlane::start();
+    plane.grant(ALICE, "notes", &["list_notes"], &[]);
+    let server = Hosted::start(&plane, None);
+    // Nothing was fetched yet: the first token brings the set, whatever its key.
+    let second = ES256KeyPair::generate().with_key_id("second");
+    let third = ES256KeyPair::generate().with_key_id("third");
+    plane.state().keys.push(public(&second));
+    assert_eq!(server.status(&token(ALICE)), 200);
+    let fetched = plane.asked("jwks");
+    plane.state().keys = vec![public(&third)];
+    // Within the minute after a fetch an unknown key is not asked for: a stranger could make us ask without end.
+    assert_eq!(server.status(&third.sign(claims(ALICE)).unwrap()), 401);
+    assert_eq!(plane.asked("jwks"), fetched);
+    assert_eq!(server.status(&token(ALICE)), 200, "the set at hand serves until it is old");
+}
+
+#[test]
+fn a_control_plane_that_fails_at_the_start_is_503_and_comes_back_without_a_restart() {
+    for part in ["jwks", "tool-sieve"] {
+        for fault in [Fault::Status(500), Fault::Status(503), Fault::Garbage, Fault::Half] {
+            let plane = FakePlane::start();
+            plane.grant(ALICE, "notes", &["list_notes"], &[]);
+            plane.state().faults.insert(part, fault);
+            let server = Hosted::start(&plane, None);
+            let reply = server.send_as(&token(ALICE), modern("tools/list", json!({})));
+            assert_eq!(reply.status, 503, "{part} {fault:?}: {reply:?}");
+            assert!(reply.header("retry-after").is_some(), "{part} {fault:?}: {reply:?}");
+            plane.state().faults.clear();
+            assert_eq!(server.status(&token(ALICE)), 200, "{part} {fault:?}");
+            assert_eq!(server.running.connect().get("/ready").status, 200);
+        }
+    }
+}
+
+#[test]
+fn what_is_known_serves_on_while_the_control_plane_is_down() {
+    let plane = FakePlane::start();
+    plane.grant(ALICE, "notes", &["list_notes"], &[]);
+    let upstream = FakeUpstream::new([Exchange::new("GET", "/notes", Answer::new(200, &[], "[]"))]);
+    let server = Hosted::start(&plane, Some(&upstream));
+    let known = token(ALICE);
+    assert_eq!(server.status(&known), 200);
+    for part in ["jwks", "tool-sieve", "token-exchanger", "audit-log"] {
+        plane.state().faults.insert(part, Fault::Status(500));
+    }
+    assert_eq!(server.status(&known), 200);
+    assert_eq!(server.call(&known, "/mcp", "call", list_notes())["isError"], Value::Null);
+    assert_eq!(server.status(&token(BOB)), 503, "who is not known yet is not let in");
+}
+
+#[test]
+fn a_broker_that_fails_costs_the_call_that_needs_it() {
+    let plane = FakePlane::start();
+    plane.grant(ALICE, "vault", &["open_door"], &["default"]);
+    plane.grant(ALICE, "notes", &["list_notes"], &[]);
+    plane.lend("vault", "alices-token");
+    let upstream = FakeUpstream::new([]);
+    let server = Hosted::start(&plane, Some(&upstream));
+    let token = token(ALICE);
+    let open = || told(server.call(&token, "/mcp", "call", json!({"module": "vault", "tool": "open_door", "params": {}})));
+    for fault in [Fault::Status(500), Fault::Garbage, Fault::Half] {
+        plane.state().faults.insert("token-exchanger", fault);
+        let text = open();
+        assert!(text.starts_with("code: control_plane_unavailable") && text.contains("retry_after_s"), "{fault:?}: {text}");
+        upstream.expect(Exchange::new("GET", "/notes", Answer::new(200, &[], "[]")).with_header("authorization", ""));
+        assert_eq!(server.call(&token, "/mcp", "call", list_notes())["isError"], Value::Null, "a service without a credential goes on");
+    }
+    plane.state().faults.clear();
+    plane.state().credentials.insert("vault".to_owned(), (502, json!({"error": {"code": "provider_unavailable", "message": "no"}})));
+    assert!(open().starts_with("code: upstream_unavailable"));
+    plane
+        .state()
+        .credentials
+        .insert("vault".to_owned(), (409, json!({"error": {"code": "account_required", "message": "no", "accounts": ["a", "b"]}})));
+    assert!(open().starts_with("code: account_required"));
+    plane.state().credentials.insert("vault".to_owned(), (403, json!({"error": {"code": "not_permitted", "message": "no"}})));
+    assert!(open().starts_with("code: permission_denied"));
+    plane.lend("vault", "alices-token");
+    upstream.expect(Exchange::new("GET", "/door", Answer::new(200, &[], r#"{"open": true}"#)));
+    assert_eq!(open(), "open: true");
+}
+
+#[test]
+fn a_client_that_opens_links_gets_the_link_and_the_call_again() {
+    let plane = FakePlane::start();
+    plane.grant(ALICE, "vault", &["open_door"], &[]);
+    let upstream = FakeUpstream::new([]);
+    let server = Hosted::start(&plane, Some(&upstream));
+    let link = "https://console.example.com/oauth/connect?service=vault";
+    let token = token(ALICE);
+    let arguments = json!({"module": "vault", "tool": "open_door", "params": {}});
+    let meta = json!({
+        "io.modelcontextprotocol/protocolVersion": crate::product::MODERN,
+        "io.modelcontextprotocol/clientCapabilities": {"elicitation": {"url": {}}},
+        "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"},
+    });
+    let call = |more: Value| {
+        let mut params = json!({"name": "call", "arguments": arguments, "_meta": meta});
+        params.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        json_of(&server.send_as(&token, modern("tools/call", params)))["result"].take()
+    };
+    let asked = call(json!({}));
+    assert_eq!(asked["resultType"], "input_required", "{asked}");
+    let question = &asked["inputRequests"]["connect"];
+    assert_eq!(
+        (&question["method"], &question["params"]["mode"], &question["params"]["url"]),
+        (&json!("elicitation/create"), &json!("url"), &json!(link))
+    );
+    let answered = json!({"requestState": asked["requestState"], "inputResponses": {"connect": {"action": "accept"}}});
+    // Still not connected: the link is told as text, and nobody is sent round in circles.
+    let text = told(call(answered.clone()));
+    assert!(text.starts_with("code: not_connected") && text.contains(link), "{text}");
+    plane.lend("vault", "alices-token");
+    upstream.expect(Exchange::new("GET", "/door", Answer::new(200, &[], r#"{"open": true}"#)));
+    assert_eq!(told(call(answered)), "open: true");
+}
+
+#[test]
+fn every_call_reaches_the_audit_trail_without_its_values() {
+    let plane = FakePlane::start();
+    plane.grant(ALICE, "notes", &["list_notes", "get_note"], &[]);
+    let upstream = FakeUpstream::new([
+        Exchange::new("GET", "/notes", Answer::new(200, &[], "[]")),
+        Exchange::new("GET", "/notes/7", Answer::new(404, &[], "{}")),
+    ]);
+    let server = Hosted::start(&plane, Some(&upstream));
+    let token = token(ALICE);
+    server.call(&token, "/mcp", "call", list_notes());
+    server.call(&token, "/mcp", "call", json!({"module": "notes", "tool": "get_note", "params": {"id": 7}}));
+    server.call(&token, "/mcp", "call", json!({"module": "notes", "tool": "remove_note", "params": {"id": 7}}));
+    let begun = Instant::now();
+    server.audit.close();
+    assert!(begun.elapsed() < Duration::from_secs(2));
+    let events = plane.state().events.clone();
+    let told: Vec<_> = events
+        .iter()
+        .map(|told| {
+            let event = &told["event"];
+            json!([
+                told["user"],
+                event["action"],
+                event["module"],
+                event["tool"],
+                event["outcome"],
+                event["argument_names"],
+                event["client"]
+            ])
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            json!([ALICE, "tool.call", "notes", "list_notes", "success", [], "test"]),
+            json!([ALICE, "tool.call", "notes", "get_note", "not_found", ["id"], "test"]),
+            json!([ALICE, "tool.call", "notes", "remove_note", "denied", [], "test"]),
+        ]
+    );
+    assert_eq!(server.audit.dropped(), 0);
+}
+
+#[test]
+fn an_audit_trail_that_cannot_be_written_delays_nothing_and_counts_what_it_drops() {
+    let plane = FakePlane::start();
+    plane.grant(ALICE, "notes", &["list_notes"], &[]);
+    plane.state().faults.insert("audit-log", Fault::Status(500));
+    let server = Hosted::start(&plane, None);
+    let token = token(ALICE);
+    for _ in 0..20 {
+        server.call(&token, "/mcp", "call", json!({"module": "notes", "tool": "nothing", "params": {}}));
+    }
+    server.audit.close();
+    assert_eq!(server.audit.dropped(), 20);
+    assert_eq!(plane.state().events, [""; 0]);
+}
