@@ -11,10 +11,14 @@ use crate::error::{Code, Error};
 /// Most characters of a wrong value that an error repeats.
 const MAX_REPEATED: usize = 40;
 
+/// From here on floats no longer tell integers apart (2^53).
+const EXACT: f64 = 9_007_199_254_740_992.0;
+
 /// The arguments with the types that the tool's schema asks for, defaults filled in, and param hooks applied.
 ///
-/// A null stands for an absent argument. Values that arrive as JSON in a string are decoded, and a lone string is taken
-/// as a list of one where a list of strings is due: models write both.
+/// A null stands for an absent argument. Models write values in another type than the one that is due; where only one
+/// value can be meant, it is taken: JSON in a string is decoded, a number or a boolean is the text that it is written as,
+/// and a lone value is a list of one.
 ///
 /// # Errors
 ///
@@ -72,9 +76,15 @@ impl Problems {
 
 /// The value in the schema's type, or a problem more.
 fn coerce(schema: &Schema, value: Value, place: &str, problems: &mut Problems) -> Option<Value> {
-    let value = decoded(schema, value);
+    let value = decoded(&schema.kind, value);
     if !schema.accepts(&value) {
-        problems.add(place, format!("must be {}, not {}", wanted(schema), repeated(&value)));
+        let problem = match &value {
+            Value::Number(number) if schema.kind == Kind::String && text_of(number).is_none() => {
+                format!("must be a string, not {}: a number of this size loses digits, so put it in quotes", repeated(&value))
+            }
+            _ => format!("must be {}, not {}", wanted(schema), repeated(&value)),
+        };
+        problems.add(place, problem);
         return None;
     }
     match (&schema.kind, value) {
@@ -116,23 +126,53 @@ fn coerce_members(
     (problems.0.len() == before).then_some(checked)
 }
 
-/// The value that a string holds where the schema asks for something else, and a whole number without its `.0`.
-fn decoded(schema: &Schema, value: Value) -> Value {
-    let value = match (&schema.kind, value) {
-        (Kind::String, value) => return value,
-        (kind, Value::String(text)) => match serde_json::from_str::<Value>(text.trim()) {
-            Ok(inner) if is_of(kind, &inner) => inner,
-            _ => match kind {
-                Kind::Array(items) if items.kind == Kind::String => Value::Array(vec![text.into()]),
-                _ => Value::String(text),
-            },
+/// The value in the type that is due, where it was written in another and only one value can be meant.
+fn decoded(kind: &Kind, value: Value) -> Value {
+    match (kind, value) {
+        (Kind::String, Value::Bool(flag)) => flag.to_string().into(),
+        (Kind::String, Value::Number(number)) => text_of(&number).map_or(Value::Number(number), Value::String),
+        (Kind::String, value) => value,
+        (Kind::Array(items), value) => listed(items, value),
+        (Kind::Integer(_) | Kind::Number(_), value) => whole_if_due(kind, unquoted(kind, value)),
+        // `True` is how Python writes it.
+        (Kind::Boolean, Value::String(text)) => match text.trim().to_ascii_lowercase().as_str() {
+            "true" => Value::Bool(true),
+            "false" => Value::Bool(false),
+            _ => Value::String(text),
         },
-        (_, value) => value,
-    };
-    match (&schema.kind, value.as_f64()) {
-        (Kind::Integer(_), Some(number)) if value.is_f64() => whole(number).map_or(value, Value::from),
-        _ => value,
+        (kind, value) => unquoted(kind, value),
     }
+}
+
+/// The value of this kind that a string holds as JSON.
+fn unquoted(kind: &Kind, value: Value) -> Value {
+    let Value::String(text) = value else { return value };
+    match serde_json::from_str::<Value>(text.trim()) {
+        Ok(inner) if is_of(kind, &inner) => inner,
+        _ => Value::String(text),
+    }
+}
+
+/// The list that a string holds as JSON, or a list of the lone value if it can be an item.
+fn listed(items: &Schema, value: Value) -> Value {
+    let value = match value {
+        Value::String(text) => match serde_json::from_str(text.trim()) {
+            Ok(Value::Array(values)) => return Value::Array(values),
+            _ => Value::String(text),
+        },
+        Value::Array(values) => return Value::Array(values),
+        value => value,
+    };
+    // A string is what a model writes for a list of strings, whatever becomes of it; else the error tells of the list.
+    if items.kind == Kind::String && value.is_string() || items.accepts(&decoded(&items.kind, value.clone())) {
+        return Value::Array(vec![value]);
+    }
+    value
+}
+
+/// A number as it is written in JSON; none where the number that we have may not be the one that was written.
+fn text_of(number: &Number) -> Option<String> {
+    (!number.is_f64() || number.as_f64().is_some_and(|number| number.abs() < EXACT)).then(|| number.to_string())
 }
 
 fn is_of(kind: &Kind, value: &Value) -> bool {
@@ -145,9 +185,16 @@ fn is_of(kind: &Kind, value: &Value) -> bool {
     }
 }
 
+/// A whole number without its `.0`, where an integer is due.
+fn whole_if_due(kind: &Kind, value: Value) -> Value {
+    match (kind, value.as_f64()) {
+        (Kind::Integer(_), Some(number)) if value.is_f64() => whole(number).map_or(value, Value::from),
+        _ => value,
+    }
+}
+
 /// The integer that a float is, as far as floats tell integers apart.
 fn whole(number: f64) -> Option<Number> {
-    const EXACT: f64 = 9_007_199_254_740_992.0;
     #[expect(clippy::cast_possible_truncation, reason = "its size was looked at")]
     (number.fract() == 0.0 && number.abs() <= EXACT).then(|| Number::from(number as i64))
 }
@@ -294,6 +341,7 @@ mod tests {
         check(json!({"share": 0.25}), json!({"share": 0.25}));
         check(json!({"share": "-1e3"}), json!({"share": -1000.0}));
         check(json!({"draft": "true"}), json!({"draft": true}));
+        check(json!({"draft": " False"}), json!({"draft": false}));
         check(json!({"draft": null, "count": null}), json!({}));
         check(json!({"labels": ["a", "b"]}), json!({"labels": ["a", "b"]}));
         check(json!({"labels": "[\"a\", \"b\"]"}), json!({"labels": ["a", "b"]}));
@@ -301,6 +349,12 @@ mod tests {
         check(json!({"labels": "[WIP]"}), json!({"labels": ["[WIP]"]}));
         check(json!({"labels": "7"}), json!({"labels": ["7"]}));
         check(json!({"labels": []}), json!({"labels": []}));
+        check(json!({"labels": ["a", 2, true]}), json!({"labels": ["a", "2", "true"]}));
+        check(json!({"labels": 7}), json!({"labels": ["7"]}));
+        check(json!({"ids": 5}), json!({"ids": [5]}));
+        check(json!({"ids": "5"}), json!({"ids": [5]}));
+        check(json!({"files": {"path": "a"}}), json!({"files": [{"path": "a"}]}));
+        check(json!({"files": "{\"path\": 7}"}), json!({"files": [{"path": "7"}]}));
         check(json!({"ids": "[1, 2]"}), json!({"ids": [1, 2]}));
         check(json!({"ids": ["1", 2]}), json!({"ids": [1, 2]}));
         check(json!({"extra": {"a": [null]}}), json!({"extra": {"a": [null]}}));
@@ -318,11 +372,32 @@ mod tests {
     }
 
     #[test]
+    fn a_number_or_a_boolean_is_the_text_that_it_is_written_as() {
+        let check = |given: &str, expected: &str| {
+            let given: Value = serde_json::from_str(&format!(r#"{{"owner": {given}}}"#)).unwrap();
+            assert_eq!(check(&tool(), given.as_object().unwrap().clone()).unwrap()["owner"], expected, "{given}");
+        };
+        check("123", "123");
+        check("-7", "-7");
+        check("9007199254740993", "9007199254740993");
+        check("18446744073709551615", "18446744073709551615");
+        check("1.5", "1.5");
+        check("2.0", "2.0");
+        check("true", "true");
+        check("false", "false");
+    }
+
+    #[test]
     fn wrong_arguments_are_named_with_what_is_right() {
         let check = |given: Value, expected: &str| {
             assert_eq!(outcome(&given), Err(format!("list_things: {expected}.")), "{given}");
         };
-        check(json!({"owner": 5}), "`owner` must be a string, not 5");
+        check(json!({"owner": [5]}), "`owner` must be a string, not [5]");
+        check(
+            json!({"owner": 1e30}),
+            "`owner` must be a string, not 1e+30: a number of this size loses digits, so put it in quotes",
+        );
+        check(json!({"state": true}), r#"`state` must be one of "open", "closed", not "true""#);
         check(json!({"owner": null}), "`owner` is missing: it must be a string");
         check(json!({"state": "opened"}), r#"`state` must be one of "open", "closed", not "opened""#);
         check(json!({"count": 0}), "`count` must be an integer from 1 to 100, not 0");
@@ -332,8 +407,9 @@ mod tests {
         check(json!({"draft": "yes"}), r#"`draft` must be true or false, not "yes""#);
         check(json!({"draft": 1}), "`draft` must be true or false, not 1");
         check(json!({"labels": {"a": 1}}), r#"`labels` must be a list, each of it a string, not {"a":1}"#);
-        check(json!({"labels": ["a", 2]}), "`labels[1]` must be a string, not 2");
-        check(json!({"ids": "5"}), "`ids` must be a list, each of it an integer, not \"5\"");
+        check(json!({"labels": ["a", [2]]}), "`labels[1]` must be a string, not [2]");
+        check(json!({"ids": "some"}), "`ids` must be a list, each of it an integer, not \"some\"");
+        check(json!({"ids": [1, "some"]}), "`ids[1]` must be an integer, not \"some\"");
         check(json!({"extra": [1]}), "`extra` must be an object, not [1]");
         check(json!({"files": [{"mode": 1}]}), "`files[0].path` is missing");
         check(json!({"files": [{"path": "a", "mod": 1}]}), "`files[0].mod` is unknown: did you mean `mode`?");
