@@ -1,11 +1,18 @@
 //! Who does not answer is left alone for a while, so that callers learn it at once and the service can recover.
+//!
+//! What counts is what says something about the service as a whole: that it cannot be reached, that its gateway says so (502,
+//! 503, 504), that connections break, that no answer comes in good time. A 500 is the fault of one endpoint, or of what one
+//! call asked for. And only what no caller can bring about stops all of them: a host that cannot be reached. The rest, which
+//! may be due to what one caller asks for and how often, stops that caller alone.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use ureq::http::Uri;
 
+use crate::broker::Credential;
 use crate::sync::lock;
 
 /// Failures in a row after which an origin is left alone.
@@ -14,14 +21,45 @@ const FAILURES: u32 = 5;
 /// How long an origin is left alone.
 const PAUSE: Duration = Duration::from_secs(10);
 
-/// Most origins that are remembered. Redirects name origins too, so others choose how many there are.
-const ORIGINS: usize = 256;
+/// Most entries that are remembered. Redirects name origins too, so others choose how many there are.
+const ENTRIES: usize = 1_024;
 
-/// One breaker for each origin (RFC 6454 §4) that requests go to.
+/// One breaker for each origin (RFC 6454 §4) that requests go to, and one for each caller of it.
 #[derive(Debug, Default)]
-pub struct Breaker(Mutex<HashMap<String, Failing>>);
+pub struct Breaker {
+    failing: Mutex<HashMap<Key, Failing>>,
+    /// Credentials are told apart by a hash with a key of its own, so that none is kept here.
+    hasher: RandomState,
+}
 
-/// An origin whose last answer was a failure.
+/// An origin, or one caller of it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Key {
+    origin: String,
+    caller: Option<u64>,
+}
+
+/// Who asks whom.
+#[derive(Debug, Clone)]
+pub struct Route {
+    /// For all callers.
+    all: Key,
+    /// For this one.
+    own: Key,
+}
+
+/// How a request ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// With an answer, or with a fault that is not the service's.
+    Answered,
+    /// With an answer by which the service fails, with a connection that broke, or with no answer in good time.
+    Failed,
+    /// Without a connection.
+    Unreached,
+}
+
+/// Whose last requests failed.
 #[derive(Debug, Clone, Copy)]
 struct Failing {
     failures: u32,
@@ -30,43 +68,66 @@ struct Failing {
 }
 
 impl Breaker {
+    /// The way of a caller's requests to the origin of a URL.
+    pub fn route(&self, uri: &Uri, credential: Option<&Credential>) -> Route {
+        let origin = origin(uri);
+        let caller = self.hasher.hash_one(credential.map(|credential| credential.secret.expose()));
+        Route { all: Key { origin: origin.clone(), caller: None }, own: Key { origin, caller: Some(caller) } }
+    }
+
     /// Lets a request through, or tells how long it is until the next one may try.
     ///
     /// The one that is let through after a pause begins the next pause: until its outcome is noted, no other follows.
-    pub fn admit(&self, uri: &Uri, now: Instant) -> Result<(), Duration> {
-        let mut origins = lock(&self.0);
-        let Some(open_until) = origins.get_mut(&origin(uri)).and_then(|failing| failing.open_until.as_mut()) else { return Ok(()) };
-        match open_until.saturating_duration_since(now) {
-            Duration::ZERO => {
-                *open_until = now + PAUSE;
-                Ok(())
-            }
-            left => Err(left),
+    pub fn admit(&self, route: &Route, now: Instant) -> Result<(), Duration> {
+        let mut failing = lock(&self.failing);
+        if let Some(left) = left(&failing, route, now) {
+            return Err(left);
         }
+        for key in [&route.all, &route.own] {
+            if let Some(open_until) = failing.get_mut(key).and_then(|failing| failing.open_until.as_mut()) {
+                *open_until = now + PAUSE;
+            }
+        }
+        Ok(())
     }
 
     /// Whether requests are refused now.
-    pub fn refuses(&self, uri: &Uri, now: Instant) -> bool {
-        let open_until = lock(&self.0).get(&origin(uri)).and_then(|failing| failing.open_until);
-        open_until.is_some_and(|open_until| open_until > now)
+    pub fn refuses(&self, route: &Route, now: Instant) -> bool {
+        left(&lock(&self.failing), route, now).is_some()
     }
 
     /// Notes how a request that was let through ended.
-    pub fn note(&self, uri: &Uri, failed: bool, now: Instant) {
-        let mut origins = lock(&self.0);
-        if !failed {
-            origins.remove(&origin(uri));
-            return;
-        }
-        if origins.len() >= ORIGINS {
-            origins.retain(|_, failing| failing.open_until.is_some_and(|open_until| open_until > now));
-        }
-        if origins.len() < ORIGINS || origins.contains_key(&origin(uri)) {
-            let failing = origins.entry(origin(uri)).or_insert(Failing { failures: 0, open_until: None });
-            failing.failures = failing.failures.saturating_add(1);
-            if failing.failures >= FAILURES {
-                failing.open_until = Some(now + PAUSE);
+    pub fn note(&self, route: &Route, outcome: Outcome, now: Instant) {
+        let mut failing = lock(&self.failing);
+        match outcome {
+            Outcome::Answered => {
+                failing.remove(&route.all);
+                failing.remove(&route.own);
             }
+            Outcome::Failed => {
+                failing.remove(&route.all);
+                count(&mut failing, &route.own, now);
+            }
+            Outcome::Unreached => count(&mut failing, &route.all, now),
+        }
+    }
+}
+
+/// How long the route is still closed, if it is.
+fn left(failing: &HashMap<Key, Failing>, route: &Route, now: Instant) -> Option<Duration> {
+    let of = |key: &Key| failing.get(key)?.open_until?.checked_duration_since(now).filter(|left| !left.is_zero());
+    of(&route.all).max(of(&route.own))
+}
+
+fn count(all: &mut HashMap<Key, Failing>, key: &Key, now: Instant) {
+    if all.len() >= ENTRIES {
+        all.retain(|_, failing| failing.open_until.is_some_and(|open_until| open_until > now));
+    }
+    if all.len() < ENTRIES || all.contains_key(key) {
+        let failing = all.entry(key.clone()).or_insert(Failing { failures: 0, open_until: None });
+        failing.failures = failing.failures.saturating_add(1);
+        if failing.failures >= FAILURES {
+            failing.open_until = Some(now + PAUSE);
         }
     }
 }
@@ -79,66 +140,104 @@ fn origin(uri: &Uri) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::broker::Scheme;
+    use crate::secret::Secret;
 
-    fn uri(text: &str) -> Uri {
-        text.parse().unwrap()
+    use Outcome::{Answered, Failed, Unreached};
+
+    fn route(breaker: &Breaker, url: &str, user: &str) -> Route {
+        let secret = Secret::new(user.to_owned());
+        let credential = Credential { scheme: Scheme::Bearer, secret, account: None, base_url: None };
+        breaker.route(&url.parse().unwrap(), Some(&credential))
     }
 
-    /// A breaker that has noted this many failures of `https://a.example` at a moment.
-    fn after(failures: u32, now: Instant) -> (Breaker, Uri) {
-        let (breaker, home) = (Breaker::default(), uri("https://a.example/x"));
+    /// A breaker that has noted so often how requests of `ana` to `https://a.example` ended.
+    fn after(failures: u32, outcome: Outcome, now: Instant) -> (Breaker, Route) {
+        let breaker = Breaker::default();
+        let ana = route(&breaker, "https://a.example/x", "ana");
         for _ in 0..failures {
-            assert_eq!(breaker.admit(&home, now), Ok(()));
-            breaker.note(&home, true, now);
+            assert_eq!(breaker.admit(&ana, now), Ok(()));
+            breaker.note(&ana, outcome, now);
         }
-        (breaker, home)
+        (breaker, ana)
     }
 
     #[test]
     fn failures_in_a_row_open_the_breaker_for_a_while() {
         let now = Instant::now();
-        let (breaker, home) = after(FAILURES, now);
-        assert!(breaker.refuses(&home, now));
-        assert_eq!(breaker.admit(&uri("https://A.example/other"), now + Duration::from_secs(3)), Err(Duration::from_secs(7)));
-        assert_eq!(breaker.admit(&uri("https://b.example"), now), Ok(()));
-        assert_eq!(breaker.admit(&uri("https://a.example:8443"), now), Ok(()));
+        for outcome in [Failed, Unreached] {
+            let (breaker, ana) = after(FAILURES, outcome, now);
+            assert!(breaker.refuses(&ana, now));
+            let same = route(&breaker, "https://A.example/other", "ana");
+            assert_eq!(breaker.admit(&same, now + Duration::from_secs(3)), Err(Duration::from_secs(7)));
+            for other in ["https://b.example", "https://a.example:8443", "http://a.example"] {
+                assert_eq!(breaker.admit(&route(&breaker, other, "ana"), now), Ok(()), "{other}");
+            }
+        }
+    }
+
+    #[test]
+    fn answers_that_fail_one_caller_stop_no_other() {
+        let now = Instant::now();
+        let check = |outcome, stopped: bool| {
+            let (breaker, ana) = after(FAILURES, outcome, now);
+            let bo = route(&breaker, "https://a.example/x", "bo");
+            let nobody = breaker.route(&"https://a.example/x".parse().unwrap(), None);
+            assert!(breaker.refuses(&ana, now));
+            assert_eq!((breaker.refuses(&bo, now), breaker.refuses(&nobody, now)), (stopped, stopped), "{outcome:?}");
+        };
+        check(Failed, false);
+        check(Unreached, true);
     }
 
     #[test]
     fn one_success_makes_failures_forgotten() {
         let now = Instant::now();
-        let (breaker, home) = after(FAILURES - 1, now);
-        breaker.note(&home, false, now);
-        for _ in 1..FAILURES {
-            breaker.note(&home, true, now);
+        for outcome in [Failed, Unreached] {
+            let (breaker, ana) = after(FAILURES - 1, outcome, now);
+            breaker.note(&ana, Answered, now);
+            for _ in 1..FAILURES {
+                breaker.note(&ana, outcome, now);
+            }
+            assert_eq!(breaker.admit(&ana, now), Ok(()));
         }
-        assert_eq!(breaker.admit(&home, now), Ok(()));
+    }
+
+    #[test]
+    fn who_answers_at_all_can_be_reached() {
+        let now = Instant::now();
+        let (breaker, ana) = after(FAILURES - 1, Unreached, now);
+        breaker.note(&ana, Failed, now);
+        breaker.note(&ana, Unreached, now);
+        assert_eq!(breaker.admit(&ana, now), Ok(()));
     }
 
     #[test]
     fn after_the_pause_one_request_tries() {
         let now = Instant::now();
-        let (breaker, home) = after(FAILURES, now);
-        let later = now + PAUSE;
-        assert!(!breaker.refuses(&home, later));
-        assert_eq!(breaker.admit(&home, later), Ok(()));
-        assert_eq!(breaker.admit(&home, later), Err(PAUSE), "the others wait for its outcome");
-        breaker.note(&home, true, later + Duration::from_secs(2));
-        assert_eq!(breaker.admit(&home, later + Duration::from_secs(3)), Err(Duration::from_secs(9)));
-        let again = later + Duration::from_secs(2) + PAUSE;
-        assert_eq!(breaker.admit(&home, again), Ok(()));
-        breaker.note(&home, false, again);
-        assert_eq!((breaker.admit(&home, again), breaker.admit(&home, again)), (Ok(()), Ok(())));
+        for outcome in [Failed, Unreached] {
+            let (breaker, ana) = after(FAILURES, outcome, now);
+            let later = now + PAUSE;
+            assert!(!breaker.refuses(&ana, later));
+            assert_eq!(breaker.admit(&ana, later), Ok(()));
+            assert_eq!(breaker.admit(&ana, later), Err(PAUSE), "the others wait for its outcome");
+            breaker.note(&ana, outcome, later + Duration::from_secs(2));
+            assert_eq!(breaker.admit(&ana, later + Duration::from_secs(3)), Err(Duration::from_secs(9)));
+            let again = later + Duration::from_secs(2) + PAUSE;
+            assert_eq!(breaker.admit(&ana, again), Ok(()));
+            breaker.note(&ana, Answered, again);
+            assert_eq!((breaker.admit(&ana, again), breaker.admit(&ana, again)), (Ok(()), Ok(())));
+        }
     }
 
     #[test]
-    fn no_more_origins_are_remembered_than_there_is_room_for() {
+    fn no_more_is_remembered_than_there_is_room_for() {
         let now = Instant::now();
-        let (breaker, home) = after(FAILURES, now);
-        for number in 0..ORIGINS * 2 {
-            breaker.note(&uri(&format!("https://host-{number}.example")), true, now);
+        let (breaker, ana) = after(FAILURES, Unreached, now);
+        for number in 0..ENTRIES * 2 {
+            breaker.note(&route(&breaker, &format!("https://host-{number}.example"), "ana"), Unreached, now);
         }
-        assert!(lock(&breaker.0).len() <= ORIGINS);
-        assert!(breaker.refuses(&home, now), "those that are left alone stay so");
+        assert!(lock(&breaker.failing).len() <= ENTRIES);
+        assert!(breaker.refuses(&ana, now), "those that are left alone stay so");
     }
 }

@@ -17,7 +17,7 @@ use ureq::Agent;
 use ureq::http::header::{ACCEPT, AUTHORIZATION};
 use ureq::http::{self, Uri};
 
-use breaker::Breaker;
+use breaker::{Breaker, Outcome, Route};
 use resolver::KeepingResolver;
 use ureq::unversioned::transport::DefaultConnector;
 
@@ -141,6 +141,7 @@ pub struct UpstreamAnswer {
 pub struct Upstream {
     agent: Agent,
     breaker: Breaker,
+    connect_timeout: Duration,
     max_answer: u64,
     first_backoff: Duration,
 }
@@ -148,13 +149,13 @@ pub struct Upstream {
 /// A try that brought no answer.
 struct Failed {
     error: Error,
-    /// Whether the connection was at fault, so that another one may do better.
-    on_the_way: bool,
+    /// What was wrong with the connection, where another one may do better.
+    connection: Option<Outcome>,
 }
 
 impl From<Error> for Failed {
     fn from(error: Error) -> Self {
-        Self { error, on_the_way: false }
+        Self { error, connection: None }
     }
 }
 
@@ -169,7 +170,7 @@ impl Upstream {
             .user_agent(concat!("mcpist/", env!("CARGO_PKG_VERSION")))
             .timeout_resolve(Some(config.connect_timeout))
             .timeout_connect(Some(config.connect_timeout))
-            .proxy(config.proxy)
+            .proxy(config.proxy.clone())
             // Every idle connection keeps its buffers, and the smallest hosts have 256 MiB.
             .input_buffer_size(32 * 1024)
             .output_buffer_size(16 * 1024)
@@ -180,7 +181,8 @@ impl Upstream {
             .max_idle_age(Duration::from_secs(30))
             .build();
         let agent = Agent::with_parts(agent, DefaultConnector::default(), KeepingResolver::default());
-        Self { agent, breaker: Breaker::default(), max_answer: config.max_answer, first_backoff: config.first_backoff }
+        let UpstreamConfig { connect_timeout, max_answer, first_backoff, .. } = config;
+        Self { agent, breaker: Breaker::default(), connect_timeout, max_answer, first_backoff }
     }
 
     /// Sends a request and reads the whole answer.
@@ -188,8 +190,8 @@ impl Upstream {
     /// Idempotent requests are tried again when the connection fails or the answer is 502, 503 or 504; every request is
     /// when the answer says that nothing was done (429, or 503 with `Retry-After`). A wait that would pass the deadline
     /// is not begun: the answer or error at hand is the result. `cancelled` is asked before each try and while waiting.
-    /// An origin that failed several times in a row (no connection, no answer in time, 5xx) is left alone for some seconds,
-    /// in which every request to it fails at once.
+    /// An origin that could not be reached several times in a row is left alone for some seconds, in which every request to
+    /// it fails at once; one that answered 502, 503 or 504, or not in good time, is left alone by the same credential.
     ///
     /// # Errors
     ///
@@ -199,6 +201,7 @@ impl Upstream {
     /// [`Code::Internal`] for a URL that is none. A status is never an error here: see [`failure`].
     pub fn send(&self, request: &UpstreamRequest<'_>, deadline: Instant, cancelled: &dyn Fn() -> bool) -> Result<UpstreamAnswer, Error> {
         let uri = redirect::parse(request.url).ok_or_else(|| no_address(request.service))?;
+        let route = self.breaker.route(&uri, request.credential);
         let mut backoff = self.first_backoff;
         for tries_left in (0..TRIES).rev() {
             if cancelled() {
@@ -207,11 +210,11 @@ impl Upstream {
             let outcome = self.follow(request, uri.clone(), deadline);
             let pause = match &outcome {
                 Ok(answer) => retry::pause_after(request.method, answer, backoff),
-                Err(failed) => (failed.on_the_way && request.method.is_idempotent()).then(|| retry::jittered(backoff)),
+                Err(failed) => (failed.connection.is_some() && request.method.is_idempotent()).then(|| retry::jittered(backoff)),
             };
             match pause {
                 // Were it left alone from now on, the outcome at hand would tell more than the next one.
-                Some(pause) if tries_left > 0 && self.may_repeat(&uri, pause, deadline) => {
+                Some(pause) if tries_left > 0 && self.may_repeat(&route, pause, deadline) => {
                     retry::wait(pause, request.service, cancelled)?;
                     backoff *= 2;
                 }
@@ -221,9 +224,9 @@ impl Upstream {
         unreachable!("the last try always returns")
     }
 
-    fn may_repeat(&self, uri: &Uri, pause: Duration, deadline: Instant) -> bool {
+    fn may_repeat(&self, route: &Route, pause: Duration, deadline: Instant) -> bool {
         let now = Instant::now();
-        pause < deadline.saturating_duration_since(now) && !self.breaker.refuses(uri, now)
+        pause < deadline.saturating_duration_since(now) && !self.breaker.refuses(route, now)
     }
 
     /// One try: the request, and the reads that its redirects lead to.
@@ -256,13 +259,17 @@ impl Upstream {
             return Err(out_of_time(request).into());
         }
         let headers = if at_home { headers_at_home(request)? } else { headers_elsewhere(request) };
-        self.breaker.admit(uri, Instant::now()).map_err(|left| left_alone(request.service, left))?;
+        let route = self.breaker.route(uri, request.credential.filter(|_| at_home));
+        self.breaker.admit(&route, Instant::now()).map_err(|left| left_alone(request.service, left))?;
         let outcome = self.exchange(request, uri, headers, left);
-        let failed = match &outcome {
-            Ok(answer) => answer.status >= 500,
-            Err(failed) => failed.on_the_way || failed.error.code() == Code::Timeout,
+        let ended = match &outcome {
+            Ok(answer) if matches!(answer.status, 502..=504) => Outcome::Failed,
+            Err(Failed { connection: Some(outcome), .. }) => *outcome,
+            // Less time than a connection may take says nothing about the service.
+            Err(failed) if failed.error.code() == Code::Timeout && left >= self.connect_timeout => Outcome::Failed,
+            _ => Outcome::Answered,
         };
-        self.breaker.note(uri, failed, Instant::now());
+        self.breaker.note(&route, ended, Instant::now());
         outcome
     }
 
@@ -290,20 +297,25 @@ impl Upstream {
         use ureq::{Error as Cause, Timeout};
         let service = request.service;
         let unavailable = |what: String| Error::new(Code::UpstreamUnavailable, what);
-        let on_the_way = |what: String| Failed {
+        let connection = |outcome: Outcome, what: String| Failed {
             error: unavailable(format!("{service} cannot be reached: {what}.")).with_hint(after_a_break(request)),
-            on_the_way: true,
+            connection: Some(outcome),
         };
+        let unreached = |what: &str| connection(Outcome::Unreached, what.to_owned());
         match error {
-            Cause::Timeout(Timeout::Resolve) => on_the_way("its name was not resolved in time".to_owned()),
-            Cause::Timeout(Timeout::Connect) => on_the_way("it did not take the connection in time".to_owned()),
+            Cause::Timeout(Timeout::Resolve) => unreached("its name was not resolved in time"),
+            Cause::Timeout(Timeout::Connect) => unreached("it did not take the connection in time"),
             Cause::Timeout(_) => out_of_time(request).into(),
-            Cause::HostNotFound => on_the_way("its host name does not exist".to_owned()),
-            Cause::ConnectionFailed => on_the_way("no connection came about".to_owned()),
-            Cause::Io(cause) if cause.kind() == io::ErrorKind::UnexpectedEof => {
-                on_the_way("the connection ended before the answer did".to_owned())
-            }
-            Cause::Io(cause) => on_the_way(cause.kind().to_string()),
+            Cause::HostNotFound => unreached("its host name does not exist"),
+            Cause::ConnectionFailed => unreached("no connection came about"),
+            Cause::Io(cause) => match cause.kind() {
+                io::ErrorKind::UnexpectedEof => connection(Outcome::Failed, "the connection ended before the answer did".to_owned()),
+                // What breaks later may be due to what was asked.
+                kind @ (io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted | io::ErrorKind::BrokenPipe) => {
+                    connection(Outcome::Failed, kind.to_string())
+                }
+                kind => unreached(&kind.to_string()),
+            },
             Cause::Tls(_) | Cause::Rustls(_) | Cause::TlsRequired => {
                 unavailable(format!("{service} cannot be reached: its certificate or TLS version is refused.")).into()
             }

@@ -77,6 +77,14 @@ fn send_until(
     outcome
 }
 
+/// Reads as somebody who has no credential.
+fn send_without_credential(client: &Upstream, url: &str) -> Result<UpstreamAnswer, Error> {
+    let headers = HeaderMap::new();
+    let request =
+        UpstreamRequest { service: "GitHub", method: Method::Get, url, headers: &headers, body: None, credential: None, trace_parent: None };
+    client.send(&request, soon(), &|| false)
+}
+
 fn get(target: &str, answer: Answer) -> Exchange {
     Exchange::new("GET", target, answer).with_header("authorization", &format!("Bearer {SECRET}"))
 }
@@ -373,18 +381,78 @@ fn an_answer_that_is_no_http_is_told() {
 
 #[test]
 fn a_service_that_keeps_failing_is_left_alone() {
-    let fake = FakeUpstream::new((0..5).map(|_| Exchange::new("POST", "/", status(500))));
-    let client = client();
-    let post = || send_until(&client, Method::Post, &fake.url(), None, soon(), &|| false);
-    for _ in 0..5 {
-        assert_eq!(code(post()), Ok(500));
-    }
-    let error = post().unwrap_err();
-    assert_eq!((error.code(), error.data().unwrap()["retry_after_s"].as_u64()), (Code::UpstreamUnavailable, Some(10)));
-    assert_eq!(error.hint(), Some("The next try is in 10 s: call again then."));
+    let check = |answer: Answer, expected: Result<u16, Code>| {
+        let fake = FakeUpstream::new((0..5).map(|_| Exchange::new("POST", "/", answer.clone())));
+        let client = client();
+        let post = || send_until(&client, Method::Post, &fake.url(), None, soon(), &|| false);
+        for _ in 0..5 {
+            assert_eq!(code(post()), expected);
+        }
+        let error = post().unwrap_err();
+        assert_eq!((error.code(), error.data().unwrap()["retry_after_s"].as_u64()), (Code::UpstreamUnavailable, Some(10)));
+        assert_eq!(error.hint(), Some("The next try is in 10 s: call again then."));
 
-    let other = FakeUpstream::new([get("/", ok())]);
-    assert_eq!(code(send_until(&client, Method::Get, &other.url(), None, soon(), &|| false)), Ok(200));
+        // Another service is none of its business, and who comes with another credential may fare better.
+        let other = FakeUpstream::new([get("/", ok())]);
+        assert_eq!(code(send_until(&client, Method::Get, &other.url(), None, soon(), &|| false)), Ok(200));
+        fake.expect(Exchange::new("GET", "/", ok()).with_header("authorization", ""));
+        assert_eq!(code(send_without_credential(&client, &fake.url())), Ok(200));
+    };
+    check(status(502), Ok(502));
+    check(status(504), Ok(504));
+    check(Answer::Raw(Vec::new()), Err(Code::UpstreamUnavailable));
+}
+
+#[test]
+fn a_host_that_cannot_be_reached_is_left_alone_by_everyone() {
+    // The port of a listener that is gone.
+    let gone = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).unwrap();
+    let (url, client) = (format!("http://{gone}/"), client());
+    for _ in 0..5 {
+        let error = send_until(&client, Method::Post, &url, None, soon(), &|| false).unwrap_err();
+        assert_eq!(error.data(), None, "{error}");
+    }
+    let error = send_without_credential(&client, &url).unwrap_err();
+    assert_eq!(error.data().unwrap()["retry_after_s"], 10, "{error}");
+}
+
+#[test]
+fn one_broken_endpoint_does_not_shut_off_its_service() {
+    let broken = (0..8).map(|_| Exchange::new("POST", "/broken", status(500)));
+    let fake = FakeUpstream::new(broken.chain([Exchange::new("POST", "/fine", ok())]));
+    let client = client();
+    let post = |path| code(send_until(&client, Method::Post, &format!("{}{path}", fake.url()), None, soon(), &|| false));
+    for _ in 0..8 {
+        assert_eq!(post("/broken"), Ok(500));
+    }
+    assert_eq!(post("/fine"), Ok(200));
+}
+
+#[test]
+fn who_leaves_a_service_no_time_learns_nothing_about_it() {
+    let fake = FakeUpstream::new((0..6).map(|_| Exchange::new("POST", "/", Answer::SILENCE)));
+    let client = client();
+    for _ in 0..6 {
+        let deadline = Instant::now() + Duration::from_millis(30);
+        let error = send_until(&client, Method::Post, &fake.url(), None, deadline, &|| false).unwrap_err();
+        assert_eq!(error.code(), Code::Timeout, "{error}");
+    }
+    // On a busy machine the time may have been over before the request was sent.
+    fake.complaints();
+    fake.expect(Exchange::new("POST", "/", ok()));
+    assert_eq!(code(send_until(&client, Method::Post, &fake.url(), None, soon(), &|| false)), Ok(200));
+}
+
+#[test]
+fn a_service_that_is_too_slow_again_and_again_is_left_alone() {
+    let fake = FakeUpstream::new((0..5).map(|_| Exchange::new("POST", "/", Answer::SILENCE)));
+    let connect_timeout = Duration::from_millis(50);
+    let client = Upstream::new(UpstreamConfig { connect_timeout, ..UpstreamConfig::default() });
+    let post = |time| send_until(&client, Method::Post, &fake.url(), None, Instant::now() + time, &|| false).unwrap_err();
+    for _ in 0..5 {
+        assert_eq!(post(Duration::from_millis(60)).code(), Code::Timeout);
+    }
+    assert_eq!(post(Duration::from_secs(10)).data().unwrap()["retry_after_s"], 10);
 }
 
 #[test]
