@@ -49,7 +49,7 @@ impl Shown {
     fn texts(&self) -> Value {
         let body = |answer: &Value| answer.get("body").map(ToString::to_string).unwrap_or_default();
         let sent = self.answers.iter().map(|answer| answer["text"].as_str().map_or_else(|| body(answer), str::to_owned));
-        json!({"sent": sent.collect::<String>(), "read": render(self.result.clone(), Format::Toon).content[0]["text"]})
+        json!({"sent": sent.collect::<String>(), "read": render(self.result.clone(), Format::Toon, None).content[0]["text"]})
     }
 
     /// A list as a whole page shows it: a case has one or two records, so they are repeated, in the answer and in the result.

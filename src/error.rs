@@ -170,6 +170,15 @@ impl Error {
         self
     }
 
+    /// The same with every text of it changed.
+    #[must_use]
+    pub fn with_texts(mut self, change: &dyn Fn(&mut String)) -> Self {
+        change(&mut self.message);
+        self.hint.iter_mut().for_each(change);
+        self.data.iter_mut().flat_map(|data| data.values_mut()).for_each(|value| change_texts(value, change));
+        self
+    }
+
     /// The code.
     #[must_use]
     pub const fn code(&self) -> Code {
@@ -198,12 +207,35 @@ impl Error {
 /// The most characters of a sentence, and of a text among the details: errors quote what was wrong, which may be long.
 const LONGEST: usize = 1_500;
 
-fn bounded(mut text: String) -> String {
-    if let Some((end, _)) = text.char_indices().nth(LONGEST) {
+/// Changes every text in a value, at any depth.
+pub fn change_texts(value: &mut Value, change: &dyn Fn(&mut String)) {
+    match value {
+        Value::String(text) => change(text),
+        Value::Array(values) => values.iter_mut().for_each(|value| change_texts(value, change)),
+        Value::Object(members) => members.values_mut().for_each(|value| change_texts(value, change)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+fn bounded(text: String) -> String {
+    shortened(text, LONGEST)
+}
+
+/// The text, or so many characters of it and `…`: for what an error quotes in the middle of its sentence.
+#[must_use]
+pub fn shortened(mut text: String, characters: usize) -> String {
+    if let Some((end, _)) = text.char_indices().nth(characters) {
         text.truncate(end);
         text.push('…');
     }
     text
+}
+
+/// A name as it was given, in quotes: all of one that could be right.
+#[must_use]
+pub fn quoted(name: &str) -> String {
+    const LONGEST_NAME: usize = 120;
+    format!("{:?}", shortened(name.to_owned(), LONGEST_NAME))
 }
 
 fn bounded_texts(value: Value) -> Value {

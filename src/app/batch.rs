@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::confirm::Deed;
-use super::render::{Format, render};
+use super::render::{Format, render, start_of};
 use super::{App, Execution, Visible, meta_tools};
 use crate::batch::{Line, Outcome, Plan, run};
 use crate::error::{Code, Error};
@@ -38,7 +38,7 @@ impl App {
         #[expect(clippy::cast_precision_loss, reason = "a batch has at most twenty lines")]
         let progress = |done: usize, of: usize| call.progress(done as f64, Some(of as f64), None);
         let outcomes = run(&plan, &run_line, &|| call.cancelled(), &progress);
-        Ok(told(&plan, &outcomes, Format::of(&context.view)))
+        Ok(told(&plan, &tools, &outcomes, Format::of(&context.view)))
     }
 }
 
@@ -57,7 +57,7 @@ fn tools<'a>(plan: &Plan, visible: &Visible<'a>, denied: impl Fn(&Line)) -> Resu
 }
 
 /// What became of every line, then the results of those that were to give them.
-fn told(plan: &Plan, outcomes: &[Outcome], format: Format) -> ToolResult {
+fn told(plan: &Plan, tools: &[(&Module, &Tool)], outcomes: &[Outcome], format: Format) -> ToolResult {
     let status: Vec<Value> = plan
         .lines()
         .iter()
@@ -68,24 +68,25 @@ fn told(plan: &Plan, outcomes: &[Outcome], format: Format) -> ToolResult {
             Outcome::Skipped(needed) => json!({"id": line.id, "status": "skipped", "detail": format!("line {needed:?} did not succeed")}),
         })
         .collect();
-    let results: Vec<(&Line, &Value)> = plan
+    let results: Vec<(&Line, &Tool, &Value)> = plan
         .lines()
         .iter()
+        .zip(tools)
         .zip(outcomes)
-        .filter_map(|(line, outcome)| match outcome {
-            Outcome::Done(value) if line.output => Some((line, value)),
+        .filter_map(|((line, (_, tool)), outcome)| match outcome {
+            Outcome::Done(value) if line.output => Some((line, *tool, value)),
             _ => None,
         })
         .collect();
     let is_error = outcomes.iter().all(|outcome| !matches!(outcome, Outcome::Done(_)));
     if format == Format::Json {
-        let results: Object = results.into_iter().map(|(line, value)| (line.id.clone(), value.clone())).collect();
-        return ToolResult { is_error, ..render(json!({"lines": status, "results": results}), format) };
+        let results: Object = results.into_iter().map(|(line, _, value)| (line.id.clone(), value.clone())).collect();
+        return ToolResult { is_error, ..render(json!({"lines": status, "results": results}), format, None) };
     }
     // A block a result, so that a text or a document stays what it is.
-    let mut content = render(json!({"lines": status}), format).content;
-    for (line, value) in results {
-        for block in render(value.clone(), format).content {
+    let mut content = render(json!({"lines": status}), format, None).content;
+    for (line, tool, value) in results {
+        for block in render(value.clone(), format, start_of(tool, &line.params)).content {
             let text = format!("{}:\n{}", line.id, block["text"].as_str().unwrap_or_default());
             content.push(json!({"type": "text", "text": text}));
         }

@@ -41,7 +41,7 @@ impl Deed<'_> {
                 format!("{tool}({})", shown.collect::<Vec<_>>().join(", "))
             })
             .collect();
-        format!("This deletes or overwrites something and may not be undone:\n{}", lines.join("\n"))
+        format!("This may not be undone, or costs money:\n{}", lines.join("\n"))
     }
 
     fn digest(&self) -> String {

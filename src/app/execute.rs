@@ -10,12 +10,13 @@ use crate::broker::Credential;
 use crate::error::{Code, Error};
 use crate::mcp::context::ClientInfo;
 use crate::mcp::message::Object;
-use crate::modules::manifest::ACCOUNT;
-use crate::modules::{Invocation, Module, Tool, invoke};
+use crate::modules::call::Renew;
+use crate::modules::manifest::{ACCOUNT, ALL_ACCOUNTS};
+use crate::modules::{Connection, Invocation, Module, Tool, invoke};
 use crate::telemetry::audit::Event;
 
 /// How long a call may take in all, retries included (DESIGN §8).
-const CALL_TIME: Duration = Duration::from_secs(30);
+pub const CALL_TIME: Duration = Duration::from_secs(30);
 
 /// A call that was found permitted.
 pub struct Execution<'a> {
@@ -35,13 +36,23 @@ pub struct Execution<'a> {
     pub trace_parent: Option<&'a str>,
 }
 
+/// What a call is, whichever account it is made with.
+#[derive(Clone, Copy)]
+pub(super) struct Order<'a> {
+    caller: &'a Caller,
+    module: &'a Module,
+    tool: &'a Tool,
+    deadline: Instant,
+    trace_parent: Option<&'a str>,
+}
+
 impl App {
     /// Makes the call and logs it: names and times, never an argument's value or an answer.
     ///
     /// # Errors
     /// Why it failed, told so that a model can act on it.
     pub fn execute(&self, execution: Execution<'_>) -> Result<Value, Error> {
-        self.execute_within(CALL_TIME, execution)
+        self.execute_within(self.parts.call_time, execution)
     }
 
     /// Makes a call that may take only so long, retries included.
@@ -74,16 +85,86 @@ impl App {
             Some(Value::String(account)) => Some(account),
             Some(_) => return Err(Error::invalid_params("`account` must be a string: the name of an account.")),
         };
+        let order = Order { caller, module, tool, deadline, trace_parent };
+        let Some(how) = &tool.across_accounts else { return self.call_one(order, account.as_deref(), arguments, cancelled) };
+        if account.as_deref() == Some(ALL_ACCOUNTS) {
+            let accounts = self.parts.broker.accounts(caller, &module.name)?;
+            // An account may have this very name.
+            if !accounts.iter().any(|account| account == ALL_ACCOUNTS) {
+                return match accounts.as_slice() {
+                    [] | [_] => self.call_one(order, None, arguments, cancelled),
+                    accounts => self.across(order, how, accounts, arguments, cancelled),
+                };
+            }
+        }
+        self.call_one(order, account.as_deref(), arguments, cancelled).map_err(|error| match error.hint() {
+            Some(hint) if error.code() == Code::AccountRequired => {
+                let hint = format!("{hint} `{ALL_ACCOUNTS}` reads every one.");
+                error.with_hint(hint)
+            }
+            _ => error,
+        })
+    }
+
+    /// The call with one account: the named one, or the only one.
+    pub(super) fn call_one(
+        &self,
+        order: Order<'_>,
+        account: Option<&str>,
+        arguments: Object,
+        cancelled: &dyn Fn() -> bool,
+    ) -> Result<Value, Error> {
+        let Order { caller, module, .. } = order;
         // A service that asks nobody who they are has nothing to connect.
         let asks = module.auth.is_some() || account.is_some();
-        let credential = if asks { self.parts.broker.credential(caller, &module.name, account.as_deref())? } else { None };
-        let base_url = self.connection(module, credential.as_ref()).map_err(|missing| {
-            Error::new(Code::NotConnected, format!("{} is not connected", module.title))
+        let credential = if asks { self.parts.broker.credential(caller, &module.name, account)? } else { None };
+        let connection = self.connected(module, credential.as_ref())?;
+        let renew = |refused: &Credential| self.parts.broker.renewed(caller, &module.name, account, refused);
+        self.invoke(order, connection, &[], &renew, arguments, cancelled)
+    }
+
+    /// The one call of a tool that asks all accounts by itself.
+    pub(super) fn call_together(
+        &self,
+        order: Order<'_>,
+        accounts: &[String],
+        arguments: Object,
+        cancelled: &dyn Fn() -> bool,
+    ) -> Result<Value, Error> {
+        let credentials = accounts.iter().map(|account| self.parts.broker.credential(order.caller, &order.module.name, Some(account)));
+        let credentials: Vec<_> = credentials.collect::<Result<_, _>>()?;
+        let connections = credentials.iter().map(|credential| self.connected(order.module, credential.as_ref()));
+        let connections: Vec<_> = connections.collect::<Result<_, _>>()?;
+        let [first, others @ ..] = connections.as_slice() else { return self.call_one(order, None, arguments, cancelled) };
+        let renew = |refused: &Credential| {
+            let account = accounts.iter().zip(&credentials).find(|(_, credential)| credential.as_ref() == Some(refused));
+            self.parts.broker.renewed(order.caller, &order.module.name, account.map(|(account, _)| account.as_str()), refused)
+        };
+        self.invoke(order, *first, others, &renew, arguments, cancelled)
+    }
+
+    /// The connection that a credential makes.
+    fn connected<'a>(&'a self, module: &'a Module, credential: Option<&'a Credential>) -> Result<Connection<'a>, Error> {
+        let base_url = self.connection(module, credential).map_err(|missing| {
+            let account = credential.and_then(|credential| credential.account.as_ref());
+            let account = account.map_or_else(String::new, |account| format!(" with account {account}"));
+            Error::new(Code::NotConnected, format!("{} is not connected{account}", module.title))
                 .with_hint(format!("Set {missing} and start MCPist again."))
         })?;
-        let renew = |refused: &Credential| self.parts.broker.renewed(caller, &module.name, account.as_deref(), refused);
-        let credential = credential.as_ref();
-        let invocation = Invocation { module, tool, arguments, credential, renew: &renew, base_url, deadline, cancelled, trace_parent };
+        Ok(Connection { credential, base_url })
+    }
+
+    fn invoke(
+        &self,
+        order: Order<'_>,
+        connection: Connection<'_>,
+        others: &[Connection<'_>],
+        renew: Renew<'_>,
+        arguments: Object,
+        cancelled: &dyn Fn() -> bool,
+    ) -> Result<Value, Error> {
+        let Order { module, tool, deadline, trace_parent, .. } = order;
+        let invocation = Invocation { module, tool, arguments, connection, others, renew, deadline, cancelled, trace_parent };
         invoke(&self.parts.upstream, invocation)
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::Visible;
-use crate::error::Error;
+use crate::error::{Error, quoted};
 use crate::mcp::handler::{Item, ToolResult};
 use crate::mcp::message::{Object, wrong_type};
 use crate::modules::manifest::ACCOUNT;
@@ -106,10 +106,12 @@ pub(super) fn schema(visible: &Visible<'_>, arguments: &Object) -> Result<ToolRe
                     None => visible.tools_of(module).collect(),
                     Some(tools) => tools.iter().map(|tool| Ok(visible.tool(name, tool)?.1)).collect::<Result<_, Error>>()?,
                 };
+                let accounts = visible.accounts(module);
                 let tools: Vec<Value> = tools
                     .into_iter()
                     .map(|tool| {
-                        let mut published = tool.published(&[]);
+                        // The accounts stand beside the tools, but not every tool can read all of them at once.
+                        let mut published = tool.published(if tool.across_accounts.is_some() { &accounts } else { &[] });
                         // Inside its module a tool goes by its short name: the prefix would cost tokens on every line.
                         published["name"] = json!(tool.name);
                         published
@@ -192,7 +194,8 @@ fn names(arguments: &Object, name: &str) -> Result<Option<Vec<String>>, Error> {
 pub(super) fn refuse_unknown(arguments: &Object, known: &[&str]) -> Result<(), Error> {
     match arguments.keys().find(|name| !known.contains(&name.as_str())) {
         Some(name) => {
-            Err(Error::invalid_params(format!("argument {name:?} does not exist")).with_hint(format!("Known: {}.", known.join(", "))))
+            Err(Error::invalid_params(format!("argument {} does not exist", quoted(name)))
+                .with_hint(format!("Known: {}.", known.join(", "))))
         }
         None => Ok(()),
     }

@@ -1,5 +1,6 @@
 //! The product: modules behind the protocol, through the three questions (who, what, with which credential).
 
+mod across;
 mod batch;
 mod completion;
 mod confirm;
@@ -13,12 +14,13 @@ mod site;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::auth::Caller;
 use crate::broker::{Broker, Credential};
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, quoted};
 use crate::mcp::call::Call;
 use crate::mcp::context::Context;
 use crate::mcp::handler::{About, Capabilities, Completion, Handler, Interruption, Item, ListChanged, Suggestions, ToolResult};
@@ -32,8 +34,8 @@ use crate::telemetry::audit::{Audit, Event};
 use crate::upstream::Upstream;
 
 use confirm::Deed;
-pub use execute::Execution;
-pub use render::{Format, render};
+pub use execute::{CALL_TIME, Execution};
+pub use render::{Format, render, start_of};
 pub use site::{CLIENTS, Client, ProductSite, version};
 
 /// The parts that the product is made of.
@@ -52,6 +54,8 @@ pub struct Parts {
     pub upstream: Upstream,
     /// Base URLs that replace those of the module files.
     pub base_urls: HashMap<String, String>,
+    /// How long a call may take in all, retries included; [`CALL_TIME`] as a rule.
+    pub call_time: Duration,
 }
 
 /// The product.
@@ -212,7 +216,7 @@ impl<'a> Visible<'a> {
         self.modules().find(|module| module.name == name).ok_or_else(|| {
             let names: Vec<_> = self.modules().map(|module| module.name.as_str()).collect();
             let hint = if names.is_empty() { "No module is permitted here.".to_owned() } else { format!("Modules: {}.", names.join(", ")) };
-            Error::new(Code::NotFound, format!("module {name:?} does not exist")).with_hint(hint)
+            Error::new(Code::NotFound, format!("module {} does not exist", quoted(name))).with_hint(hint)
         })
     }
 
@@ -224,7 +228,7 @@ impl<'a> Visible<'a> {
                 Some(near) => format!("Did you mean {near:?}?"),
                 None => format!("get_module_schema with {{\"modules\": [{:?}]}} lists its tools.", module.name),
             };
-            Error::new(Code::NotFound, format!("module {:?} has no tool {name:?}", module.name)).with_hint(hint)
+            Error::new(Code::NotFound, format!("module {:?} has no tool {}", module.name, quoted(name))).with_hint(hint)
         })
     }
 
@@ -291,7 +295,7 @@ impl Handler for App {
                 let is_published = context.view.direct || context.view.pinned.iter().any(|pinned| pinned == name);
                 let Some((module, tool)) = visible.published(name).filter(|_| is_published) else {
                     self.record_denied(context, "", name);
-                    return Err(Error::invalid_params(format!("unknown tool {name:?}"))
+                    return Err(Error::invalid_params(format!("unknown tool {}", quoted(name)))
                         .with_hint("tools/list names those that exist.")
                         .into());
                 };
@@ -358,8 +362,9 @@ impl App {
         if tool.is_destructive() {
             self.confirm(call, &Deed(vec![(tool.published_name.as_str(), Value::Object(arguments.clone()))]), confirm)?;
         }
+        let start = start_of(tool, &arguments);
         let value = self.value(call, module, tool, arguments)?;
-        Ok(render(value, Format::of(&call.context().view)))
+        Ok(render(value, Format::of(&call.context().view), start))
     }
 
     /// The result of a tool that is permitted and, where it has to be, confirmed.

@@ -6,12 +6,17 @@ use std::fmt::Write;
 
 use serde_json::{Map, Value, json};
 
+use super::across::ACCOUNTS;
 use crate::mcp::context::View;
 use crate::mcp::handler::ToolResult;
+use crate::mcp::message::Object;
+use crate::modules::Tool;
+use crate::modules::manifest::OFFSET;
 use crate::modules::resource::MediaType;
 use crate::toon;
 
-/// The most characters of a result: some 15,000 tokens, which is what a client can take at once (DESIGN §8).
+/// The most bytes of a result: of English text some 15,000 tokens, which is what a client can take at once (DESIGN §8), and
+/// of other writing, with more bytes and more tokens for a character, about as many.
 const BUDGET: usize = 60_000;
 
 /// How results are written.
@@ -31,9 +36,21 @@ impl Format {
     }
 }
 
-/// Writes a result, cut to the budget: a list at a record, a text or a document at a line, each saying how to go on.
+/// From which character a tool's text or document begins with these arguments; none where it cannot be read in parts.
 #[must_use]
-pub fn render(value: Value, format: Format) -> ToolResult {
+pub fn start_of(tool: &Tool, arguments: &Object) -> Option<usize> {
+    let offset = match arguments.get(OFFSET) {
+        Some(Value::String(text)) => text.trim().parse().ok(),
+        offset => offset.and_then(Value::as_u64).and_then(|offset| usize::try_from(offset).ok()),
+    };
+    tool.reads_on.then_some(offset.unwrap_or_default())
+}
+
+/// Writes a result, cut to the budget: a list at a record, a text or a document at a line, each saying how to go on.
+///
+/// `start` is the character that a text or a document begins with, where it can be read in parts.
+#[must_use]
+pub fn render(value: Value, format: Format, start: Option<usize>) -> ToolResult {
     let write = |value: &Value| match format {
         Format::Toon => toon::encode(&tabular(value)),
         Format::Json => value.to_string(),
@@ -41,18 +58,18 @@ pub fn render(value: Value, format: Format) -> ToolResult {
     let mut value = value;
     if let Some(Value::String(document)) = value.get_mut("document") {
         let text = std::mem::take(document);
-        return render_document(value, text, format);
+        return render_document(value, text, format, start);
     }
     let value = match value {
-        Value::String(text) if format == Format::Toon => return ToolResult::text(cut_text(text)),
-        Value::String(text) => json!({"text": cut_text(text)}),
+        Value::String(text) if format == Format::Toon => return ToolResult::text(cut_text(text, BUDGET, start)),
+        Value::String(text) => json!({"text": cut_text(text, BUDGET, start)}),
         data => data,
     };
     let (value, text) = match write(&value) {
         text if text.len() <= BUDGET => (value, text),
         _ => {
             let value = cut_list(value, &write);
-            let text = cut_text(write(&value));
+            let text = cut_text(write(&value), BUDGET, None);
             (value, text)
         }
     };
@@ -66,12 +83,12 @@ pub fn render(value: Value, format: Format) -> ToolResult {
 pub(super) fn content(mut value: Value) -> (MediaType, String) {
     let text_of = |result: ToolResult| result.content[0]["text"].as_str().unwrap_or_default().to_owned();
     if value.is_string() {
-        return (MediaType::Text, text_of(render(value, Format::Toon)));
+        return (MediaType::Text, text_of(render(value, Format::Toon, None)));
     }
     match value.as_object_mut().and_then(|members| members.shift_remove("document")) {
-        Some(Value::String(text)) if value == json!({}) => (MediaType::Markdown, cut_text(text)),
-        Some(Value::String(text)) => (MediaType::Markdown, cut_text(format!("---\n{}\n---\n\n{text}", toon::encode(&value)))),
-        _ => (MediaType::Json, text_of(render(value, Format::Json))),
+        Some(Value::String(text)) if value == json!({}) => (MediaType::Markdown, cut_text(text, BUDGET, None)),
+        Some(Value::String(text)) => (MediaType::Markdown, cut_text(format!("---\n{}\n---\n\n{text}", toon::encode(&value)), BUDGET, None)),
+        _ => (MediaType::Json, text_of(render(value, Format::Json, None))),
     }
 }
 
@@ -110,15 +127,16 @@ fn part(entry: &Value) -> Option<String> {
 }
 
 /// A document as a person would write it: what is known about it, a blank line, and its text as it is.
-fn render_document(mut value: Value, text: String, format: Format) -> ToolResult {
+fn render_document(mut value: Value, text: String, format: Format, start: Option<usize>) -> ToolResult {
     if format == Format::Json {
-        value["document"] = cut_text(text).into();
+        value["document"] = cut_text(text, BUDGET, start).into();
         return ToolResult { structured: Some(value.clone()), ..ToolResult::text(value.to_string()) };
     }
     let fields = value.as_object_mut().map(std::mem::take).unwrap_or_default();
     let fields: Map<String, Value> = fields.into_iter().filter(|(name, _)| name != "document").collect();
-    let head = if fields.is_empty() { String::new() } else { toon::encode(&fields.into()) + "\n\n" };
-    ToolResult::text(cut_text(head + &text))
+    let head = if fields.is_empty() { String::new() } else { cut_text(toon::encode(&fields.into()), BUDGET / 2, None) + "\n\n" };
+    let text = cut_text(text, BUDGET - head.len().min(BUDGET / 2), start);
+    ToolResult::text(head + &text)
 }
 
 /// Keeps as many records as fit, found by halving; the last page's cursor goes, because it would skip the records that were cut.
@@ -128,9 +146,20 @@ fn cut_list(value: Value, write: &dyn Fn(&Value) -> String) -> Value {
     let with = |count: usize| {
         let mut cut = value.clone();
         cut["items"].as_array_mut().expect("it was an array above").truncate(count);
-        cut.as_object_mut().expect("it has items").shift_remove("next_cursor");
+        let members = cut.as_object_mut().expect("it has items");
+        members.shift_remove("next_cursor");
+        // Read across accounts, each has a page and a cursor of its own.
+        let mut pages = 1;
+        if let Some(Value::Array(accounts)) = members.get_mut(ACCOUNTS) {
+            let cursors: Vec<_> = accounts.iter_mut().filter_map(|account| account.get_mut("next_cursor")).collect();
+            pages = cursors.len().max(1);
+            for cursor in cursors {
+                *cursor = Value::Null;
+            }
+        }
+        let limit = (count / pages).max(1);
         cut["cut"] = json!(format!(
-            "{count} of the page's {total} records fit; call again with limit {count} to page through them, or name the fields you need"
+            "{count} of the page's {total} records fit; call again with limit {limit} to page through them, or name the fields you need"
         ));
         cut
     };
@@ -142,15 +171,25 @@ fn cut_list(value: Value, write: &dyn Fn(&Value) -> String) -> Value {
     with(fits)
 }
 
-fn cut_text(mut text: String) -> String {
-    if text.len() <= BUDGET {
+/// The text up to the budget, at the end of a line if there is one not far off, and how to go on.
+fn cut_text(mut text: String, budget: usize, start: Option<usize>) -> String {
+    if text.len() <= budget {
         return text;
     }
-    let total = text.len();
-    let end = (0..=BUDGET).rev().find(|end| text.is_char_boundary(*end)).unwrap_or_default();
-    let end = text[..end].rfind('\n').unwrap_or(end);
+    let end = (0..=budget).rev().find(|end| text.is_char_boundary(*end)).unwrap_or_default();
+    let end = text[..end].rfind('\n').map(|line| line + 1).filter(|line| *line > end / 2).unwrap_or(end);
+    let (shown, total) = (text[..end].chars().count(), text.chars().count());
     text.truncate(end);
-    let _ = write!(text, "\n[cut: {end} of {total} bytes; ask for less with head, tail, fields or a smaller limit]");
+    if !text.ends_with('\n') {
+        text.push('\n');
+    }
+    let _ = match start {
+        Some(start) => {
+            let (shown, total) = (start + shown, start + total);
+            write!(text, "[cut: characters {start} to {shown} of {total}; call again with {OFFSET} {shown} to read on]")
+        }
+        None => write!(text, "[cut: {shown} of {total} characters; ask for less with head, tail, fields or a smaller limit]"),
+    };
     text
 }
 
@@ -164,15 +203,18 @@ mod tests {
 
     #[test]
     fn data_is_toon_and_text_stays_text() {
-        assert_eq!(text(&render(json!({"items": [{"a": 1, "b": "x"}, {"a": 2, "b": "y"}]}), Format::Toon)), "items[2]{a,b}:\n  1,x\n  2,y");
-        assert_eq!(text(&render(json!("a: b"), Format::Toon)), "a: b");
-        let json = render(json!({"a": 1}), Format::Json);
+        assert_eq!(
+            text(&render(json!({"items": [{"a": 1, "b": "x"}, {"a": 2, "b": "y"}]}), Format::Toon, None)),
+            "items[2]{a,b}:\n  1,x\n  2,y"
+        );
+        assert_eq!(text(&render(json!("a: b"), Format::Toon, None)), "a: b");
+        let json = render(json!({"a": 1}), Format::Json, None);
         assert_eq!((text(&json), json.structured.clone()), (r#"{"a":1}"#, Some(json!({"a": 1}))));
     }
 
     #[test]
     fn a_list_in_a_row_is_a_text_of_its_table() {
-        let check = |rows: Value, expected: &str| assert_eq!(text(&render(json!({"items": rows}), Format::Toon)), expected);
+        let check = |rows: Value, expected: &str| assert_eq!(text(&render(json!({"items": rows}), Format::Toon, None)), expected);
         check(json!([{"n": 1, "labels": ["bug", "ui"]}, {"n": 2, "labels": []}]), "items[2]{n,labels}:\n  1,\"bug, ui\"\n  2,\"\"");
         check(json!([{"n": 1, "ids": [7, null]}, {"n": 2, "ids": null}]), "items[2]{n,ids}:\n  1,\"7, null\"\n  2,null");
         // Where a comma is part of a name the list stays, in every row.
@@ -180,18 +222,18 @@ mod tests {
         check(names, "items[2]:\n  - names[2]: \"Lee, Ann\",Ben\n  - names[1]: Eve");
         let objects = json!([{"parts": [{"a": 1}]}]);
         check(objects, "items[1]:\n  - parts[1]{a}:\n      1");
-        let json = render(json!({"items": [{"labels": ["bug", "ui"]}]}), Format::Json);
+        let json = render(json!({"items": [{"labels": ["bug", "ui"]}]}), Format::Json, None);
         assert_eq!(text(&json), r#"{"items":[{"labels":["bug","ui"]}]}"#);
     }
 
     #[test]
     fn a_document_is_its_fields_and_its_text() {
         let document = || json!({"document": "# Title\n\n- a: b\n", "id": 7, "title": "T", "labels": ["a", "b"]});
-        assert_eq!(text(&render(document(), Format::Toon)), "id: 7\ntitle: T\nlabels[2]: a,b\n\n# Title\n\n- a: b\n");
-        assert_eq!(text(&render(json!({"document": "# Title"}), Format::Toon)), "# Title");
-        let json = render(document(), Format::Json);
+        assert_eq!(text(&render(document(), Format::Toon, None)), "id: 7\ntitle: T\nlabels[2]: a,b\n\n# Title\n\n- a: b\n");
+        assert_eq!(text(&render(json!({"document": "# Title"}), Format::Toon, None)), "# Title");
+        let json = render(document(), Format::Json, None);
         assert_eq!((text(&json), json.structured.clone()), (document().to_string().as_str(), Some(document())));
-        assert_eq!(text(&render(json!({"document": {"id": 7}}), Format::Toon)), "document:\n  id: 7");
+        assert_eq!(text(&render(json!({"document": {"id": 7}}), Format::Toon, None)), "document:\n  id: 7");
     }
 
     #[test]
@@ -209,7 +251,7 @@ mod tests {
     fn a_document_over_the_budget_is_cut_at_a_line() {
         let document = json!({"document": "é line\n".repeat(20_000), "id": 7});
         for format in [Format::Toon, Format::Json] {
-            let result = render(document.clone(), format);
+            let result = render(document.clone(), format, None);
             let text = text(&result);
             assert!(text.contains("é line") && text.contains("[cut: "), "{}", &text[text.len() - 200..]);
             assert!(format == Format::Json || (text.starts_with("id: 7\n\n") && text.len() < BUDGET + 200));
@@ -220,7 +262,7 @@ mod tests {
     #[test]
     fn a_list_over_the_budget_is_cut_at_a_record_and_says_how_to_go_on() {
         let items: Vec<Value> = (0..1_000).map(|number| json!({"number": number, "text": "x".repeat(200)})).collect();
-        let result = render(json!({"items": items, "next_cursor": "c"}), Format::Toon);
+        let result = render(json!({"items": items, "next_cursor": "c"}), Format::Toon, None);
         let text = text(&result);
         assert!(text.len() <= BUDGET && text.len() > BUDGET / 2, "{}", text.len());
         assert!(text.contains("of the page's 1000 records fit") && !text.contains("next_cursor"), "{}", &text[text.len() - 300..]);
@@ -228,10 +270,61 @@ mod tests {
     }
 
     #[test]
+    fn a_list_of_several_accounts_over_the_budget_loses_their_cursors_too() {
+        let items: Vec<Value> = (0..1_000).map(|number| json!({"account": "a", "text": format!("{number} {}", "x".repeat(200))})).collect();
+        let accounts = json!([{"account": "a", "next_cursor": "c", "error": null}, {"account": "b", "next_cursor": null, "error": null}]);
+        let result = render(json!({"items": items, "accounts": accounts}), Format::Json, None).structured.unwrap();
+        assert_eq!(result["accounts"][0]["next_cursor"], Value::Null);
+        let fits = result["items"].as_array().unwrap().len();
+        assert!(result["cut"].as_str().unwrap().contains(&format!("limit {} ", fits / 2)), "{}", result["cut"]);
+        // Somebody else's member of this name is left as it is.
+        let result = render(json!({"items": items, "accounts": ["a", 7]}), Format::Json, None).structured.unwrap();
+        assert_eq!(result["accounts"], json!(["a", 7]));
+    }
+
+    #[test]
     fn a_text_over_the_budget_is_cut_at_a_line() {
-        let result = render(json!("é line\n".repeat(20_000)), Format::Toon);
+        let result = render(json!("é line\n".repeat(20_000)), Format::Toon, None);
         let text = text(&result);
         assert!(text.len() < BUDGET + 200);
         assert!(text.contains("é line\n[cut: "), "{}", &text[text.len() - 200..]);
+    }
+
+    /// Reads on as the results say until nothing is cut any more, and gives all parts together.
+    fn read_on(whole: &str, document: bool, format: Format) -> String {
+        let (mut read, mut start) = (String::new(), 0);
+        loop {
+            let rest: String = whole.chars().skip(start).collect();
+            let value = if document { json!({"document": rest, "id": 7}) } else { json!(rest) };
+            let result = render(value, format, Some(start));
+            let part = match (format, document) {
+                (Format::Toon, true) => text(&result).strip_prefix("id: 7\n\n").unwrap().to_owned(),
+                (Format::Toon, false) => text(&result).to_owned(),
+                (Format::Json, _) => result.structured.unwrap()[if document { "document" } else { "text" }].as_str().unwrap().to_owned(),
+            };
+            let Some((part, note)) = part.rsplit_once("[cut: ") else { return read + &part };
+            let next = note.split_once("with offset ").unwrap().1.split(' ').next().unwrap().parse::<usize>().unwrap();
+            assert!(note.starts_with(&format!("characters {start} to {next} of {};", whole.chars().count())), "{note}");
+            // A cut within a line ends it.
+            read.extend(part.chars().take(next - start));
+            start = next;
+        }
+    }
+
+    #[test]
+    fn what_is_cut_is_read_on_without_a_gap() {
+        for whole in ["é line\n".repeat(20_000), "日本".repeat(40_000), format!("short\n{}", "x".repeat(200_000)), "x\n".repeat(10)] {
+            for format in [Format::Toon, Format::Json] {
+                assert!(read_on(&whole, true, format) == whole && read_on(&whole, false, format) == whole);
+            }
+        }
+    }
+
+    #[test]
+    fn much_that_is_known_about_a_document_leaves_room_for_it() {
+        let document = json!({"document": "x".repeat(BUDGET), "labels": "y".repeat(BUDGET)});
+        let result = render(document, Format::Toon, Some(0));
+        let text = text(&result);
+        assert!(text.len() < BUDGET + 500 && text.contains("xxx") && text.contains("offset 30000 "), "{}", &text[text.len() - 200..]);
     }
 }

@@ -5,7 +5,7 @@ use std::io::{IsTerminal, Read};
 use serde_json::Value;
 
 use super::{Stop, print, setup};
-use crate::app::{Execution, Format, render};
+use crate::app::{Execution, Format, render, start_of};
 use crate::auth::Caller;
 use crate::config::Flags;
 use crate::mcp::message::Object;
@@ -30,9 +30,10 @@ pub(super) fn run(module: &str, tool: &str, params: Option<&str>, as_json: bool,
     if found.is_destructive() && !yes {
         ask(&found.published_name)?;
     }
+    let start = start_of(found, &arguments);
     let execution = Execution { caller: &caller, module, tool: found, arguments, client: None, cancelled: &|| false, trace_parent: None };
     let value = app.execute(execution).map_err(|error| Stop::Failed(format!("{}: {error}", error.code().reply().name)))?;
-    let result = render(value, if as_json { Format::Json } else { Format::Toon });
+    let result = render(value, if as_json { Format::Json } else { Format::Toon }, start);
     for block in &result.content {
         print(format_args!("{}", block["text"].as_str().unwrap_or_default()))?;
     }
@@ -42,9 +43,9 @@ pub(super) fn run(module: &str, tool: &str, params: Option<&str>, as_json: bool,
 /// Asks the person at the terminal before what may not be undone.
 fn ask(tool: &str) -> Result<(), Stop> {
     if !std::io::stdin().is_terminal() {
-        return Err(Stop::WrongUsage(format!("{tool} deletes or overwrites something; add --yes to do it without being asked")));
+        return Err(Stop::WrongUsage(format!("{tool} may not be undone, or costs money; add --yes to do it without being asked")));
     }
-    eprint!("{tool} deletes or overwrites something and may not be undone. Do it? [y/N] ");
+    eprint!("{tool} may not be undone, or costs money. Do it? [y/N] ");
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer)?;
     if matches!(answer.trim(), "y" | "Y" | "yes") { Ok(()) } else { Err(Stop::Failed("not done".to_owned())) }

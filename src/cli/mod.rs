@@ -119,7 +119,7 @@ struct Call {
     #[argh(switch)]
     json: bool,
 
-    /// do not ask before a tool that deletes or overwrites
+    /// do not ask before what may not be undone or costs money
     #[argh(switch)]
     yes: bool,
 }

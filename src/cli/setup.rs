@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::Stop;
-use crate::app::{App, Parts};
+use crate::app::{App, CALL_TIME, Parts};
 use crate::auth::{self, Authenticator};
 use crate::broker;
 use crate::config::{Config, Finding, Flags, HostedConfig, ModuleSettings, process_environment, process_environment_names};
@@ -57,6 +57,7 @@ pub(super) fn local(flags: &Flags, output: Output) -> Result<Local, Stop> {
     }
     let sieve = Arc::new(sieve::Local::new(permissions));
     let app = Arc::new(App::new(Parts {
+        call_time: CALL_TIME,
         registry: Arc::new(registry),
         sieve: Arc::clone(&sieve) as Arc<dyn sieve::Sieve>,
         broker: Arc::new(broker::Local::new(settings.credentials)),
@@ -76,6 +77,7 @@ pub(super) fn hosted(config: &Config, hosted: &HostedConfig, local: &App) -> Res
     let sieve = Arc::new(sieve::Hosted::new(Arc::clone(&plane)));
     let audit = Audit::start(Arc::clone(&plane))?;
     let app = Arc::new(App::new(Parts {
+        call_time: CALL_TIME,
         registry: Arc::clone(&local.parts().registry),
         sieve: Arc::clone(&sieve) as Arc<dyn sieve::Sieve>,
         broker: Arc::new(broker::Hosted::new(Arc::clone(&plane), Arc::clone(&sieve))),

@@ -6,10 +6,13 @@ use serde_json::{Map, Number, Value};
 
 use super::manifest::{Param, Presence, Tool};
 use super::schema::{Kind, Range, Schema};
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, shortened};
 
 /// Most characters of a wrong value that an error repeats.
 const MAX_REPEATED: usize = 40;
+
+/// Most characters of a wrong name that an error repeats: more than names have, also of what lies in what.
+const MAX_NAME: usize = 120;
 
 /// From here on floats no longer tell integers apart (2^53).
 const EXACT: f64 = 9_007_199_254_740_992.0;
@@ -60,7 +63,9 @@ struct Problems(Vec<(String, String)>);
 
 impl Problems {
     fn add(&mut self, place: &str, problem: impl Display) {
-        self.0.push((place.to_owned(), format!("`{place}` {problem}")));
+        let place = shortened(place.to_owned(), MAX_NAME);
+        let sentence = format!("`{place}` {problem}");
+        self.0.push((place, sentence));
     }
 
     fn none(self, tool: &str) -> Result<(), Error> {
@@ -230,11 +235,7 @@ fn wanted(schema: &Schema) -> String {
 
 /// A wrong value, shortened.
 fn repeated(value: &Value) -> String {
-    let text = value.to_string();
-    match text.char_indices().nth(MAX_REPEATED) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text,
-    }
+    shortened(value.to_string(), MAX_REPEATED)
 }
 
 fn unknown<'a>(name: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
@@ -393,10 +394,7 @@ mod tests {
             assert_eq!(outcome(&given), Err(format!("list_things: {expected}.")), "{given}");
         };
         check(json!({"owner": [5]}), "`owner` must be a string, not [5]");
-        check(
-            json!({"owner": 1e30}),
-            "`owner` must be a string, not 1e+30: a number of this size loses digits, so put it in quotes",
-        );
+        check(json!({"owner": 1e30}), "`owner` must be a string, not 1e+30: a number of this size loses digits, so put it in quotes");
         check(json!({"state": true}), r#"`state` must be one of "open", "closed", not "true""#);
         check(json!({"owner": null}), "`owner` is missing: it must be a string");
         check(json!({"state": "opened"}), r#"`state` must be one of "open", "closed", not "opened""#);
@@ -429,6 +427,9 @@ mod tests {
         check("stat", "did you mean `state`?");
         check("Label", "did you mean `labels`?");
         check("COUNT", "did you mean `count`?");
+        let long = "x".repeat(1_000);
+        let message = outcome(&json!({long: 1})).unwrap_err();
+        assert!(message.starts_with("list_things: `xxx") && message.contains("xxx…` is unknown: there are"), "{message}");
         check("assignee", "there are `owner`, `state`, `count`, `share`, `draft`, `labels`, `ids`, `extra`, `files`, `hooked`");
     }
 

@@ -61,6 +61,24 @@ pub fn local_seconds_of(text: &str) -> Option<i64> {
     Some(days_of(date)? * 86_400 + seconds_of_day(time)?)
 }
 
+/// A date, or a date and time with its offset (RFC 3339): seconds since 1970-01-01 as its clock shows them, and those that it is
+/// ahead of UTC; a date has no offset, and is its first second.
+pub fn moment_of(text: &str) -> Option<(i64, Option<i64>)> {
+    if let Some(days) = days_of(text) {
+        return Some((days * 86_400, None));
+    }
+    if let Some(local) = text.strip_suffix('Z') {
+        return Some((local_seconds_of(local)?, Some(0)));
+    }
+    let at = text.len().checked_sub("+00:00".len())?;
+    let sign = match text.as_bytes().get(at)? {
+        b'+' => 1,
+        b'-' => -1,
+        _ => return None,
+    };
+    Some((local_seconds_of(text.get(..at)?)?, Some(sign * seconds_of_day(text.get(at + 1..)?)?)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,5 +110,17 @@ mod tests {
         }
         assert_eq!(local_seconds_of("1970-01-02T00:01"), Some(86_460));
         assert_eq!(local_seconds_of("1970-01-02"), None);
+    }
+
+    #[test]
+    fn moments_have_their_offset() {
+        let check = |text: &str, expected: Option<(i64, Option<i64>)>| assert_eq!(moment_of(text), expected, "{text}");
+        check("1970-01-02", Some((86_400, None)));
+        check("1970-01-01T00:01:00Z", Some((60, Some(0))));
+        check("1970-01-01T00:01:00.5+09:00", Some((60, Some(32_400))));
+        check("1970-01-01T00:01-03:30", Some((60, Some(-12_600))));
+        for text in ["", "soon", "1970-01-01T00:01:00", "1970-01-01T00:01:00*09:00", "日本日本日本", "é+09:00"] {
+            check(text, None);
+        }
     }
 }

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use serde_json::{Map, Value, json};
 
+use super::call::Connection;
 use super::manifest::Module;
 use super::output;
 use super::request;
@@ -44,17 +45,40 @@ impl Hooks {
 pub struct Session<'a> {
     pub(super) upstream: &'a Upstream,
     pub(super) module: &'a Module,
-    pub(super) credential: Option<&'a Credential>,
+    pub(super) connection: Connection<'a>,
+    pub(super) others: &'a [Connection<'a>],
     pub(super) renew: super::call::Renew<'a>,
     /// What stands in for the credential since the service refused it.
     pub(super) renewed: OnceCell<Credential>,
-    pub(super) base_url: &'a str,
     pub(super) deadline: Instant,
     pub(super) cancelled: &'a dyn Fn() -> bool,
     pub(super) trace_parent: Option<&'a str>,
 }
 
 impl Session<'_> {
+    /// The ways to each account that the call is about: this one, and the others where it is about all.
+    pub fn accounts(&self) -> impl Iterator<Item = Self> {
+        let Self { upstream, module, renew, deadline, cancelled, trace_parent, .. } = *self;
+        let session = move |connection| Self {
+            upstream,
+            module,
+            connection,
+            others: &[],
+            renew,
+            renewed: OnceCell::new(),
+            deadline,
+            cancelled,
+            trace_parent,
+        };
+        std::iter::once(self.connection).chain(self.others.iter().copied()).map(session)
+    }
+
+    /// The name of the account, where it is known.
+    #[must_use]
+    pub fn account(&self) -> Option<&str> {
+        self.connection.credential.and_then(|credential| credential.account.as_deref())
+    }
+
     /// Reads JSON; null for an empty body.
     ///
     /// # Errors
@@ -71,7 +95,7 @@ impl Session<'_> {
     ///
     /// As [`Session::get`].
     pub fn get_text(&self, path: &[&str], query: &[(&str, &str)]) -> Result<String, Error> {
-        let url = request::url(self.base_url, &request::path(path)?, &request::query(query));
+        let url = self.url(path, query)?;
         let answer = self.exchange(Method::Get, &url, &self.module.headers, None)?;
         Ok(output::text_of(answer.body))
     }
@@ -82,7 +106,7 @@ impl Session<'_> {
     ///
     /// As [`Session::get`].
     pub fn send(&self, method: Method, path: &[&str], query: &[(&str, &str)], body: Option<&Value>) -> Result<Value, Error> {
-        let url = request::url(self.base_url, &request::path(path)?, &request::query(query));
+        let url = self.url(path, query)?;
         let bytes = body.map(Value::to_string);
         let headers = if body.is_some() { &json_headers(&self.module.headers) } else { &self.module.headers };
         let answer = self.exchange(method, &url, headers, bytes.as_deref().map(str::as_bytes))?;
@@ -106,7 +130,7 @@ impl Session<'_> {
         content_type: &str,
         bytes: &[u8],
     ) -> Result<Value, Error> {
-        let url = request::url(self.base_url, &request::path(path)?, &request::query(query));
+        let url = self.url(path, query)?;
         let content_type = HeaderValue::from_str(content_type).map_err(|_| Error::invalid_params("The content type is none."))?;
         let mut headers = self.module.headers.clone();
         headers.insert(HeaderName::from_static("content-type"), content_type);
@@ -126,6 +150,11 @@ impl Session<'_> {
         Ok(answer["data"].take())
     }
 
+    fn url(&self, path: &[&str], query: &[(&str, &str)]) -> Result<String, Error> {
+        let longest = query.iter().max_by_key(|(_, value)| value.len()).map_or("path", |(name, _)| *name);
+        request::bounded(request::url(self.connection.base_url, &request::path(path)?, &request::query(query)), longest)
+    }
+
     /// A request whose answer is a success.
     pub(super) fn exchange(&self, method: Method, url: &str, headers: &HeaderMap, body: Option<&[u8]>) -> Result<UpstreamAnswer, Error> {
         let service = &self.module.title;
@@ -133,7 +162,7 @@ impl Session<'_> {
             let request = UpstreamRequest { service, method, url, headers, body, credential, trace_parent: self.trace_parent };
             self.upstream.send(&request, self.deadline, self.cancelled)
         };
-        let credential = self.renewed.get().or(self.credential);
+        let credential = self.renewed.get().or(self.connection.credential);
         let answer = send(credential)?;
         // Refused is not done: this one request can be made again with a newer credential, once in a call.
         let (credential, answer) = match self.newer(&answer)? {
@@ -144,7 +173,9 @@ impl Session<'_> {
     }
 
     fn newer(&self, answer: &UpstreamAnswer) -> Result<Option<&Credential>, Error> {
-        let Some(refused) = self.credential.filter(|_| answer.status == 401 && self.renewed.get().is_none()) else { return Ok(None) };
+        let Some(refused) = self.connection.credential.filter(|_| answer.status == 401 && self.renewed.get().is_none()) else {
+            return Ok(None);
+        };
         Ok((self.renew)(refused)?.map(|newer| self.renewed.get_or_init(|| newer)))
     }
 }

@@ -30,7 +30,7 @@ mod notion;
 mod supabase;
 
 pub(crate) use arguments::nearest;
-pub use call::{Invocation, invoke};
+pub use call::{Connection, Invocation, invoke};
 pub use hooks::{FieldHook, Handler, Hooks, ParamHook, Session};
 pub use manifest::{Finding, Module, Tool};
 pub use multipart::{Multipart, Upload, multipart};

@@ -48,6 +48,11 @@ pub enum Output {
 }
 
 impl Output {
+    /// Whether it is a list with a column of this name.
+    pub(super) fn has_column(&self, name: &str) -> bool {
+        matches!(self, Self::List { fields, .. } if fields.iter().any(|field| field.name == name))
+    }
+
     /// The tool's result.
     ///
     /// `next` is how the next page is found, for a paged list. `arguments` are the checked ones: `cursor`, `fields`, `head`
@@ -112,6 +117,30 @@ impl Output {
             }
             Self::Done(message) => Ok(json!({"message": message})),
         }
+    }
+}
+
+/// A text or a document without its first characters.
+///
+/// # Errors
+///
+/// [`Code::InvalidParams`] where it has no more than those.
+pub(super) fn from_offset(mut result: Value, offset: u64) -> Result<Value, Error> {
+    let text = match &mut result {
+        Value::String(text) => Some(text),
+        result => match result.get_mut("document") {
+            Some(Value::String(text)) => Some(text),
+            _ => None,
+        },
+    };
+    let Some(text) = text.filter(|_| offset > 0) else { return Ok(result) };
+    match usize::try_from(offset).ok().and_then(|offset| text.char_indices().nth(offset)) {
+        Some((start, _)) => {
+            text.drain(..start);
+            Ok(result)
+        }
+        None => Err(Error::invalid_params(format!("`offset` is past the end: there are {} characters.", text.chars().count()))
+            .with_hint("There is nothing more to read.")),
     }
 }
 
@@ -277,6 +306,22 @@ mod tests {
         check(Some(2), Some(2), "1\n2\n3\n4");
         check(Some(9), None, "1\n2\n3\n4");
         check(None, Some(usize::MAX), "1\n2\n3\n4");
+    }
+
+    #[test]
+    fn an_offset_counts_characters() {
+        let check = |result: Value, offset, expected: Result<Value, &str>| {
+            let rest = from_offset(result, offset).map_err(|error| error.message().to_owned());
+            assert_eq!(rest, expected.map_err(str::to_owned), "{offset}");
+        };
+        check(json!("aé日b"), 0, Ok(json!("aé日b")));
+        check(json!("aé日b"), 2, Ok(json!("日b")));
+        check(json!("aé日b"), 4, Err("`offset` is past the end: there are 4 characters."));
+        check(json!("aé日b"), u64::MAX, Err("`offset` is past the end: there are 4 characters."));
+        check(json!(""), 0, Ok(json!("")));
+        check(json!({"document": "aé日b", "id": 7}), 3, Ok(json!({"document": "b", "id": 7})));
+        check(json!({"document": "aé", "id": 7}), 3, Err("`offset` is past the end: there are 2 characters."));
+        check(json!({"document": null, "id": 7}), 3, Ok(json!({"document": null, "id": 7})));
     }
 
     #[test]

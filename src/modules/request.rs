@@ -12,6 +12,9 @@ use crate::upstream::{HeaderMap, Method};
 /// Everything but the unreserved characters (RFC 3986 §2.3).
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
+/// Longest URL that is sent, in bytes: more than services read, and less than our client can write.
+const MAX_URL: usize = 32 * 1024;
+
 /// What every request of a tool has in common.
 #[derive(Debug, Clone)]
 pub struct Template {
@@ -102,6 +105,7 @@ impl Template {
         let cursor = arguments.get("cursor").and_then(Value::as_str);
         let position = self.pages.as_ref().zip(cursor).map(|(pages, cursor)| pages.next.position(cursor)).transpose()?;
         let mut path_values = Vec::new();
+        let mut longest = ("cursor", cursor.map_or(0, str::len));
         let mut pairs: Vec<(&str, String)> = self.query.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
         let mut members = if let Body::Json(fixed) = &self.body { fixed.clone() } else { Map::new() };
         for (argument, place) in places {
@@ -110,6 +114,9 @@ impl Template {
                 _ => arguments.get(argument),
             };
             let Some(value) = value else { continue };
+            if matches!(place, Place::Path { .. } | Place::Query { .. }) {
+                longest = [longest, (argument, plain(value).len())].into_iter().max_by_key(|(_, length)| *length).unwrap_or(longest);
+            }
             match place {
                 Place::Path { name, slashes, may_be_empty } => {
                     let text = plain(value);
@@ -146,7 +153,7 @@ impl Template {
             Body::Json(_) => Some(Value::Object(members).to_string()),
             Body::Graphql(document) => Some(json!({"query": document, "variables": members}).to_string()),
         };
-        Ok(Built { url: url(base_url, &path, &query), body })
+        Ok(Built { url: bounded(url(base_url, &path, &query), longest.0)?, body })
     }
 }
 
@@ -154,6 +161,15 @@ impl Template {
 pub(super) fn url(base_url: &str, path: &str, query: &str) -> String {
     let base_url = base_url.trim_end_matches('/');
     if query.is_empty() { format!("{base_url}{path}") } else { format!("{base_url}{path}?{query}") }
+}
+
+/// The URL, unless it is longer than any is. `argument` is what makes it long.
+pub(super) fn bounded(url: String, argument: &str) -> Result<String, Error> {
+    if url.len() <= MAX_URL {
+        return Ok(url);
+    }
+    let message = format!("`{argument}` is too long: it is part of the request's address, which may have {MAX_URL} bytes.");
+    Err(Error::invalid_params(message).with_hint("Shorten it."))
 }
 
 /// A path of segments, each encoded.

@@ -67,16 +67,23 @@ fn is_rate_limit(answer: &UpstreamAnswer) -> bool {
 
 /// The text without the credential, should a service repeat what it was sent.
 fn redacted(text: &str, credential: Option<&Credential>) -> String {
-    let Some(credential) = credential else { return text.to_owned() };
-    let secret = credential.secret.expose();
-    let password = secret.split_once(':').map_or("", |(_, password)| password);
     let mut text = text.to_owned();
-    for part in [&base64(secret), secret, password] {
-        if !part.is_empty() {
-            text = text.replace(part, "[redacted]");
-        }
+    if let Some(credential) = credential {
+        redact(&mut text, credential, 1);
     }
     text
+}
+
+/// Takes a credential out of a text, as a whole, in its base64 and its password alone, where they have at least so many bytes:
+/// shorter ones may be words of their own.
+pub fn redact(text: &mut String, credential: &Credential, at_least: usize) {
+    let secret = credential.secret.expose();
+    let password = secret.split_once(':').map_or("", |(_, password)| password);
+    for part in [&base64(secret), secret, password] {
+        if part.len() >= at_least && text.contains(part) {
+            *text = text.replace(part, "[redacted]");
+        }
+    }
 }
 
 #[cfg(test)]

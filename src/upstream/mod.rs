@@ -21,7 +21,7 @@ use breaker::{Breaker, Outcome, Route};
 use resolver::KeepingResolver;
 use ureq::unversioned::transport::DefaultConnector;
 
-pub use failure::failure;
+pub use failure::{failure, redact};
 pub use ureq::http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::broker::{Credential, Scheme};
@@ -309,12 +309,14 @@ impl Upstream {
             Cause::HostNotFound => unreached("its host name does not exist"),
             Cause::ConnectionFailed => unreached("no connection came about"),
             Cause::Io(cause) => match cause.kind() {
+                kind @ (io::ErrorKind::ConnectionRefused
+                | io::ErrorKind::HostUnreachable
+                | io::ErrorKind::NetworkUnreachable
+                | io::ErrorKind::NetworkDown
+                | io::ErrorKind::AddrNotAvailable) => unreached(&kind.to_string()),
+                // What breaks once there is a connection may be due to what was asked.
                 io::ErrorKind::UnexpectedEof => connection(Outcome::Failed, "the connection ended before the answer did".to_owned()),
-                // What breaks later may be due to what was asked.
-                kind @ (io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted | io::ErrorKind::BrokenPipe) => {
-                    connection(Outcome::Failed, kind.to_string())
-                }
-                kind => unreached(&kind.to_string()),
+                kind => connection(Outcome::Failed, kind.to_string()),
             },
             Cause::Tls(_) | Cause::Rustls(_) | Cause::TlsRequired => {
                 unavailable(format!("{service} cannot be reached: its certificate or TLS version is refused.")).into()

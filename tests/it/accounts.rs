@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use mcpist::app::{App, Execution, Parts};
+use mcpist::app::{App, CALL_TIME, Execution, Parts};
 use mcpist::auth::Caller;
 use mcpist::broker::{self, Credential, Scheme};
 use mcpist::error::{Code, Error};
@@ -34,6 +34,7 @@ fn product(registry: Registry, service: &str, credentials: Vec<Credential>, base
         seal: Arc::new(Seal::random()),
         upstream: Upstream::new(UpstreamConfig::default()),
         base_urls: base_url.map(|url| (service.to_owned(), url.to_owned())).into_iter().collect(),
+        call_time: CALL_TIME,
     }))
 }
 
@@ -71,15 +72,20 @@ impl Peer for Client {
     }
 }
 
-/// The result of a request.
+/// The result of a request about GitHub.
 fn ask(app: &Arc<App>, direct: bool, method: &str, params: Value) -> Value {
+    ask_about("github", app, direct, method, params)
+}
+
+/// The result of a request about a module.
+fn ask_about(module: &str, app: &Arc<App>, direct: bool, method: &str, params: Value) -> Value {
     let server = Server::new(Arc::clone(app) as Arc<dyn mcpist::mcp::handler::Handler>, Seal::random(), Arc::new(Hub::default()));
     let context = Context {
         version: Version::NEWEST_LEGACY,
         capabilities: ClientCapabilities::default(),
         client: None,
         caller: Caller::local(),
-        view: View { direct, module: Some("github".to_owned()), ..View::default() },
+        view: View { direct, module: Some(module.to_owned()), ..View::default() },
         log_level: None,
     };
     let params = params.as_object().cloned().unwrap_or_default();
@@ -241,4 +247,140 @@ fn a_resource_is_read_with_the_account_that_its_uri_names() {
     assert_eq!(completed["completion"]["values"], json!(["work"]));
     let one = app(&fake.url(), &["default"]);
     assert_eq!(ask(&one, true, "resources/list", json!({}))["resources"][0]["uri"], "github://notifications");
+}
+
+/// The product with these accounts of Google Calendar, each at a service of its own.
+fn calendars(services: &[(&str, &FakeUpstream)]) -> Arc<App> {
+    let credentials = services.iter().map(|(account, service)| credential(account, Some(&service.url()))).collect();
+    product(built_in(), "google_calendar", credentials, None)
+}
+
+fn answered(account: &str, method: &str, target: &str, body: &Value) -> Exchange {
+    Exchange::new(method, target, fake_upstream::Answer::new(200, &[], body.to_string()))
+        .with_header("authorization", &format!("Bearer token-of-{account}"))
+}
+
+/// A call of a tool of Google Calendar.
+fn call_calendar(app: &App, tool: &str, arguments: Value) -> Result<Value, Error> {
+    let module = app.registry().module("google_calendar").expect("it is built in");
+    let execution = Execution {
+        caller: &Caller::local(),
+        module,
+        tool: module.tool(tool).expect("it is there"),
+        arguments: arguments.as_object().cloned().unwrap_or_default(),
+        client: None,
+        cancelled: &|| false,
+        trace_parent: None,
+    };
+    app.execute(execution)
+}
+
+#[test]
+fn all_accounts_are_read_as_one_list_in_the_order_of_time() {
+    let event = |id: &str, start: &str| json!({"id": id, "summary": id, "start": {"dateTime": start}});
+    let target = "/calendars/primary/events?singleEvents=true&orderBy=startTime&q=review&maxResults=50";
+    let home = FakeUpstream::new([answered(
+        "home",
+        "GET",
+        target,
+        &json!({"items": [event("a", "2026-11-30T09:00:00+01:00"), event("c", "2026-11-30T11:00:00+01:00")], "nextPageToken": "p2"}),
+    )]);
+    let work = FakeUpstream::new([answered("work", "GET", target, &json!({"items": [event("b", "2026-11-30T08:30:00Z")]}))]);
+    let app = calendars(&[("home", &home), ("work", &work)]);
+    let result = call_calendar(&app, "search_events", json!({"account": "all", "query": "review", "fields": ["id"]})).unwrap();
+    let cursor = result["accounts"][0]["next_cursor"].as_str().expect("there is more at home").to_owned();
+    let expected = json!({
+        "items": [{"account": "home", "id": "a"}, {"account": "work", "id": "b"}, {"account": "home", "id": "c"}],
+        "accounts": [{"account": "home", "next_cursor": cursor, "error": null}, {"account": "work", "next_cursor": null, "error": null}],
+    });
+    assert_eq!(result.to_string(), expected.to_string());
+
+    // The next page is one account's.
+    let error = call_calendar(&app, "search_events", json!({"account": "all", "query": "review", "cursor": cursor})).unwrap_err();
+    assert_eq!((error.code(), error.hint().unwrap().contains("each account by itself")), (Code::InvalidParams, true), "{error}");
+    home.expect(answered("home", "GET", &format!("{target}&pageToken=p2"), &json!({"items": []})));
+    let next = call_calendar(&app, "search_events", json!({"account": "home", "query": "review", "cursor": cursor})).unwrap();
+    assert_eq!(next, json!({"items": []}));
+}
+
+#[test]
+fn an_account_that_fails_does_not_lose_the_others() {
+    const LIST: &str = "/users/me/calendarList?maxResults=50";
+    let forbidden = || {
+        let answer = fake_upstream::Answer::new(403, &[], r#"{"error": {"message": "No"}}"#);
+        Exchange::new("GET", LIST, answer)
+    };
+    let home = FakeUpstream::new([answered("home", "GET", LIST, &json!({"items": [{"id": "primary", "summary": "Home"}]}))]);
+    let work = FakeUpstream::new([forbidden()]);
+    let app = calendars(&[("home", &home), ("work", &work)]);
+    let result = call_calendar(&app, "list_calendars", json!({"account": "all", "fields": ["title"]})).unwrap();
+    assert_eq!(result["items"], json!([{"account": "home", "title": "Home"}]));
+    let error = result["accounts"][1]["error"].as_str().unwrap();
+    assert!(result["accounts"][1]["account"] == "work" && error.starts_with("permission_denied: "), "{result}");
+
+    home.expect(forbidden());
+    work.expect(forbidden());
+    let error = call_calendar(&app, "list_calendars", json!({"account": "all"})).unwrap_err();
+    assert_eq!(error.code(), Code::PermissionDenied, "{error}");
+    let error = call_calendar(&app, "search_events", json!({"account": "all"})).unwrap_err();
+    assert_eq!(error.message(), "search_events: `query` is missing: it must be a string.");
+}
+
+#[test]
+fn a_time_is_suggested_that_is_free_in_every_account() {
+    let busy = |start: &str, end: &str| {
+        let period = json!({"start": format!("2026-11-30T{start}:00Z"), "end": format!("2026-11-30T{end}:00Z")});
+        json!({"calendars": {"primary": {"busy": [period]}}})
+    };
+    let body = json!({"timeMin": "2026-11-30T00:00:00Z", "timeMax": "2026-12-01T00:00:00Z", "items": [{"id": "primary"}]});
+    let asked = |account: &str, answer: &Value| answered(account, "POST", "/freeBusy", answer).with_body(body.clone());
+    let arguments = |account: &str| json!({"account": account, "duration": 60, "from": "2026-11-30", "to": "2026-11-30", "time_zone": "UTC", "limit": 1});
+    let home = FakeUpstream::new([asked("home", &busy("09:00", "11:00"))]);
+    let work = FakeUpstream::new([asked("work", &busy("10:30", "13:00"))]);
+    let app = calendars(&[("home", &home), ("work", &work)]);
+    let result = call_calendar(&app, "suggest_time", arguments("all")).unwrap();
+    assert_eq!(result["items"][0]["start"], "2026-11-30T13:00:00Z", "{result}");
+    home.expect(asked("home", &busy("09:00", "11:00")));
+    let result = call_calendar(&app, "suggest_time", arguments("home")).unwrap();
+    assert_eq!(result["items"][0]["start"], "2026-11-30T11:00:00Z", "{result}");
+
+    // Without one of them the suggestion would be wrong.
+    home.expect(asked("home", &busy("09:00", "11:00")));
+    work.expect(Exchange { answer: fake_upstream::Answer::new(500, &[], ""), ..asked("work", &json!({})) });
+    let error = call_calendar(&app, "suggest_time", arguments("all")).unwrap_err();
+    assert!(error.code() == Code::UpstreamUnavailable && error.message().starts_with("Account `work`: "), "{error}");
+}
+
+#[test]
+fn all_is_an_account_only_where_it_can_be() {
+    let (home, work) = (FakeUpstream::new([]), FakeUpstream::new([]));
+    let app = calendars(&[("home", &home), ("work", &work)]);
+    let choices = |tool: &str, accounts: &[&str]| {
+        let module = app.registry().module("google_calendar").expect("it is built in");
+        let accounts: Vec<String> = accounts.iter().map(|account| (*account).to_owned()).collect();
+        module.tool(tool).expect("it is there").published(&accounts)["inputSchema"]["properties"]["account"]["enum"].clone()
+    };
+    for tool in ["list_calendars", "list_events", "search_events", "get_free_busy", "suggest_time"] {
+        assert_eq!(choices(tool, &["home", "work"]), json!(["home", "work", "all"]), "{tool}");
+        assert_eq!(choices(tool, &["home", "all"]), json!(["home", "all"]), "{tool}");
+        assert_eq!(choices(tool, &["home"]), Value::Null, "{tool}");
+    }
+    assert_eq!(choices("get_event", &["home", "work"]), json!(["home", "work"]));
+    let error = call_calendar(&app, "get_event", json!({"account": "all", "event_id": "e"})).unwrap_err();
+    assert_eq!((error.code(), error.hint()), (Code::InvalidParams, Some("Accounts: home, work.")));
+    let error = call_calendar(&app, "list_calendars", json!({})).unwrap_err();
+    assert_eq!((error.code(), error.hint()), (Code::AccountRequired, Some("Accounts: home, work. `all` reads every one.")));
+
+    // The tools' short list says it where it is so, and nowhere else.
+    let arguments = json!({"modules": ["google_calendar"], "tools": ["list_events", "get_event"]});
+    let listed = ask_about("google_calendar", &app, false, "tools/call", json!({"name": "get_module_schema", "arguments": arguments}));
+    let listed: Value = serde_json::from_str(listed["content"][0]["text"].as_str().unwrap()).unwrap();
+    let account = |tool: usize| listed["modules"][0]["tools"][tool]["inputSchema"]["properties"]["account"].clone();
+    assert_eq!(listed["modules"][0]["accounts"], json!(["home", "work"]));
+    assert_eq!((&account(0)["enum"], account(1)), (&json!(["home", "work", "all"]), Value::Null));
+
+    // Who has one account has all with it.
+    let one = FakeUpstream::new([answered("home", "GET", "/users/me/calendarList?maxResults=50", &json!({"items": []}))]);
+    let result = call_calendar(&calendars(&[("home", &one)]), "list_calendars", json!({"account": "all"}));
+    assert_eq!(result, Ok(json!({"items": []})));
 }

@@ -183,3 +183,72 @@ fn the_trace_of_the_client_goes_on_at_the_service() {
     let reply = at(&upstream).send(&modern("tools/call", params).to("/mcp/notes"));
     assert_eq!(json_of(&reply)["result"]["isError"], Value::Null, "{reply:?}");
 }
+
+#[test]
+fn who_lacks_a_permission_learns_which_one_the_tool_needs() {
+    let check = |permissions: Value, status: u16, expected: &str| {
+        let module = json!({
+            "module": "shop", "title": "Shop", "description": "D.", "base_url": "https://shop.example",
+            "auth": {"kind": "bearer", "env": ["SHOP_TOKEN"]},
+            "tools": [{
+                "name": "list", "description": "D.", "docs": "https://shop.example/docs", "annotations": {"readOnlyHint": true},
+                "permissions": permissions, "request": {"method": "GET", "path": "/things"}, "output": {"items": "", "fields": {"id": "id"}}
+            }]
+        });
+        let upstream = FakeUpstream::new([Exchange::new("GET", "/things", Answer::new(status, &[], r#"{"message": "No"}"#))]);
+        let product = Product::start(&Settings { upstream: Some(&upstream), module: Some(&module), ..Settings::default() });
+        let result = product.call("/mcp", "call", arguments("shop", "list", json!({})));
+        assert_eq!(text_of(&result), expected);
+    };
+    let forbidden = "code: permission_denied\nmessage: Shop does not permit this (403): No\n\
+        hint: Use an account or a credential of Shop that may do this.";
+    check(json!(["things:read", "things:list"]), 403, &format!("{forbidden} This tool needs: things:read, things:list"));
+    check(json!([]), 403, forbidden);
+    let missing = "code: not_found\nmessage: Shop has no such thing (404): No\n\
+        hint: Check the names and ids. What the account may not see is not found either.";
+    check(json!(["things:read"]), 404, missing);
+}
+
+#[test]
+fn a_long_document_is_read_on_where_it_was_cut() {
+    let tool = |name: &str, output: Value| {
+        json!({
+            "name": name, "description": "D.", "docs": "https://shop.example/docs", "annotations": {"readOnlyHint": true},
+            "request": {"method": "GET", "path": "/page"}, "output": output
+        })
+    };
+    let module = json!({
+        "module": "shop", "title": "Shop", "description": "D.", "base_url": "https://shop.example",
+        "tools": [tool("document", json!({"document": "text", "fields": {"id": "id"}})), tool("text", json!({"text": "text"}))]
+    });
+    let upstream = FakeUpstream::new([]);
+    let product = Product::start(&Settings { upstream: Some(&upstream), module: Some(&module), ..Settings::default() });
+    let lines = "日本語の行\n".repeat(10_000);
+    let body = json!({"id": 7, "text": lines}).to_string();
+    let read = |tool: &str, offset: Value| {
+        upstream.expect(Exchange::new("GET", "/page", Answer::new(200, &[], body.clone())));
+        let call = json!({"module": "shop", "tool": tool, "params": {"offset": offset}});
+        let lines = json!([{"id": "a", "module": "shop", "tool": tool, "params": {"offset": offset}, "output": true}]);
+        let result = product.call("/mcp", "call", call);
+        upstream.expect(Exchange::new("GET", "/page", Answer::new(200, &[], body.clone())));
+        let batch = product.call("/mcp", "batch", json!({"calls": lines}));
+        let in_batch = batch["content"][1]["text"].as_str().expect("a batch gives its results").strip_prefix("a:\n");
+        assert_eq!(in_batch, Some(text_of(&result)));
+        text_of(&result).trim_start_matches("id: 7\n\n").to_owned()
+    };
+    for tool in ["document", "text"] {
+        let (mut all, mut offset) = (String::new(), json!(0));
+        loop {
+            let part = read(tool, offset.clone());
+            let Some((part, note)) = part.rsplit_once("[cut: ") else { break all.push_str(&part) };
+            assert!(note.contains("of 60000; call again with offset "), "{note}");
+            all.push_str(part);
+            // Models write numbers as texts, too.
+            offset = note.split_once("offset ").and_then(|(_, rest)| rest.split(' ').next()).into();
+        }
+        assert!(all == lines, "{tool}: {} characters of {}", all.chars().count(), lines.chars().count());
+        upstream.expect(Exchange::new("GET", "/page", Answer::new(200, &[], body.clone())));
+        let result = product.call("/mcp", "call", arguments("shop", tool, json!({"offset": 60_000})));
+        assert!(text_of(&result).contains("`offset` is past the end: there are 60000 characters"), "{}", text_of(&result));
+    }
+}

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use mcpist::error::{Code, Error};
-use mcpist::modules::{Hooks, Invocation, Module, Session, Upload, invoke, multipart};
+use mcpist::modules::{Connection, Hooks, Invocation, Module, Session, Upload, invoke, multipart};
 use mcpist::upstream::{Method, Upstream, UpstreamConfig};
 use serde_json::{Map, Value, json};
 
@@ -64,8 +64,8 @@ fn call(module: &Module, base_url: &str, arguments: &Value) -> Result<Value, Err
         module,
         tool: &module.tools[0],
         arguments: arguments.as_object().unwrap().clone(),
-        credential: None,
-        base_url,
+        connection: Connection { credential: None, base_url },
+        others: &[],
         deadline: Instant::now() + Duration::from_secs(10),
         cancelled: &|| false,
         trace_parent: None,

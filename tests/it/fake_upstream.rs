@@ -12,6 +12,9 @@ use serde_json::Value;
 /// How long a connection may sit idle: longer than any test, shorter than anybody's patience.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// How long the next byte of a slow answer takes.
+const DRIP: Duration = Duration::from_millis(5);
+
 /// One request that will come, and its answer.
 #[derive(Debug, Clone)]
 pub struct Exchange {
@@ -35,6 +38,8 @@ pub enum Answer {
     Raw(Vec<u8>),
     /// Exactly these bytes, then nothing until the client gives up.
     Stall(Vec<u8>),
+    /// These bytes, then one byte after the other, each after a while, until the client gives up.
+    Drip(Vec<u8>),
 }
 
 /// A request as it arrived.
@@ -217,6 +222,16 @@ fn serve(stream: &TcpStream, state: &State) -> io::Result<()> {
                 let mut writer = stream;
                 writer.write_all(&bytes)?;
                 return stream.shutdown(Shutdown::Both);
+            }
+            Answer::Drip(bytes) => {
+                let mut writer = stream;
+                writer.write_all(&bytes)?;
+                let mut inner = state.lock();
+                while !inner.stopping {
+                    inner = state.stopped.wait_timeout(inner, DRIP).expect("no thread panics with the lock").0;
+                    writer.write_all(b" ")?;
+                }
+                return Ok(());
             }
             Answer::Stall(bytes) => {
                 let mut writer = stream;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use mcpist::modules::{Invocation, Registry, invoke};
+use mcpist::modules::{Connection, Invocation, Registry, invoke};
 use mcpist::upstream::{Upstream, UpstreamConfig};
 use serde_json::{Map, Value, json};
 
@@ -23,8 +23,8 @@ fn check(tool: &str, arguments: Value, exchanges: impl IntoIterator<Item = Excha
         module,
         tool,
         arguments: all,
-        credential: None,
-        base_url: &fake.url(),
+        connection: Connection { credential: None, base_url: &fake.url() },
+        others: &[],
         deadline: Instant::now() + Duration::from_secs(10),
         cancelled: &|| false,
         trace_parent: None,

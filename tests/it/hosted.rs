@@ -44,6 +44,7 @@ impl Hosted {
         let registry = registry();
         let base_urls = upstream.map(|upstream| registry.modules().iter().map(|module| (module.name.clone(), upstream.url())));
         let app = Arc::new(App::new(Parts {
+            call_time: mcpist::app::CALL_TIME,
             base_urls: base_urls.into_iter().flatten().collect(),
             registry,
             sieve: Arc::clone(&sieve) as Arc<dyn sieve::Sieve>,

@@ -49,6 +49,12 @@ fn everything_wrong_with_a_tool_is_found() {
     check(json!({"extra": 1}), "tool list_things: unknown field `extra`");
     check(json!({"output": null}), "needs either `request` and `output`, or `handler`");
     check(json!({"handler": "by_hand"}), "needs either `request` and `output`, or `handler`");
+    check(json!({"text": true}), "`text` is for handlers");
+    let across = |across: Value| json!({"annotations": {"readOnlyHint": true}, "across_accounts": across});
+    check(json!({"across_accounts": {}}), "across_accounts: only what reads");
+    check(across(json!({"sort": "id"})), "across_accounts: unknown field `sort`");
+    check(across(json!({"sort_by": "start"})), "`sort_by`: there is no column `start`");
+    check(across(json!({"together": true})), "`together` is for handlers");
     check(json!({"handler": "nobody", "request": null, "output": null, "params": {}}), "no handler hook `nobody`");
     check(json!({"request": {"method": "GET", "path": "/x/{owner}/{id}"}}), "the path's `{id}` is no param");
     check(json!({"request": {"method": "GET", "path": "/x"}}), "the path must have `{owner}` once");

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use mcpist::broker::{Credential, Scheme};
 use mcpist::error::Error;
 use mcpist::modules::manifest::{MAX_TOOL_NAME, Work};
-use mcpist::modules::{Invocation, Module, Registry, Tool, invoke};
+use mcpist::modules::{Connection, Invocation, Module, Registry, Tool, invoke};
 use mcpist::secret::Secret;
 use mcpist::upstream::{Method, Upstream, UpstreamConfig};
 use serde_json::{Map, Value, json};
@@ -98,8 +98,8 @@ fn run(upstream: &Upstream, module: &Module, tool: &Tool, case: &Value, base_url
         module,
         tool,
         arguments: case["arguments"].as_object().cloned().unwrap_or_default(),
-        credential: Some(&credential),
-        base_url,
+        connection: Connection { credential: Some(&credential), base_url },
+        others: &[],
         deadline: Instant::now() + Duration::from_secs(10),
         cancelled: &|| false,
         trace_parent: None,

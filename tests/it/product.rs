@@ -5,10 +5,11 @@ use std::io::Write;
 use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use mcpist::app::{App, Parts, ProductSite};
+use mcpist::app::{App, CALL_TIME, Parts, ProductSite};
 use mcpist::auth;
 use mcpist::broker::{self, Credential, Scheme};
 use mcpist::http::{Limits, Origins, Router, Service};
@@ -22,6 +23,7 @@ use mcpist::upstream::{Upstream, UpstreamConfig};
 use serde_json::{Value, json};
 
 use crate::fake_upstream::FakeUpstream;
+use crate::module_files::Folder;
 use crate::wire::{Client, PATIENCE, Reply, Running};
 
 /// The modern era's version.
@@ -42,6 +44,10 @@ pub struct Settings<'a> {
     pub policy: Option<&'a str>,
     /// What sessions are sealed with.
     pub secret: Option<&'a str>,
+    /// One module more, with the canary as its credential.
+    pub module: Option<&'a Value>,
+    /// How long a call may take.
+    pub call_time: Option<Duration>,
 }
 
 /// The product behind the real front door; ended when this is dropped.
@@ -52,18 +58,20 @@ pub struct Product {
 
 impl Product {
     pub fn start(settings: &Settings<'_>) -> Self {
-        let registry = registry();
+        let registry = settings.module.map_or_else(registry, with_module);
         let base_urls = settings.upstream.map(|upstream| registry.modules().iter().map(|module| (module.name.clone(), upstream.url())));
-        let credential = || Credential { scheme: Scheme::Bearer, secret: Secret::new(CANARY.to_owned()), account: None, base_url: None };
-        let credentials = ["github", "notion"].map(|service| (service.to_owned(), vec![credential()]));
+        let canary = Credential { scheme: Scheme::Bearer, secret: Secret::new(CANARY.to_owned()), account: None, base_url: None };
+        let services = ["github", "notion"].into_iter().chain(settings.module.and_then(|module| module["module"].as_str()));
+        let credentials: HashMap<_, _> = services.map(|service| (service.to_owned(), vec![canary.clone()])).collect();
         let seal = Arc::new(settings.secret.map_or_else(Seal::random, |secret| Seal::from_secret(secret.as_bytes())));
         let app = Arc::new(App::new(Parts {
             audit: None,
             seal: Arc::clone(&seal),
             sieve: Arc::new(sieve::Local::new(settings.policy.map_or_else(Permissions::everything, |text| permissions(text, &registry)))),
-            broker: Arc::new(broker::Local::new(HashMap::from(credentials))),
+            broker: Arc::new(broker::Local::new(credentials)),
             upstream: Upstream::new(UpstreamConfig { first_backoff: Duration::from_millis(1), ..UpstreamConfig::default() }),
             base_urls: base_urls.into_iter().flatten().collect(),
+            call_time: settings.call_time.unwrap_or(CALL_TIME),
             registry,
         }));
         let hub = Arc::new(Hub::default());
@@ -135,6 +143,16 @@ pub fn registry() -> Arc<Registry> {
         Arc::new(registry)
     });
     Arc::clone(registry)
+}
+
+/// The same with one module more.
+fn with_module(module: &Value) -> Arc<Registry> {
+    static FOLDERS: AtomicUsize = AtomicUsize::new(0);
+    let folder = format!("with_module_{}", FOLDERS.fetch_add(1, Ordering::Relaxed));
+    let folder = Folder::new(&folder, &[("module.json", &module.to_string())]);
+    let mut registry = Registry::clone(&registry());
+    assert_eq!(registry.add_directory(&folder.0), [], "the test's module is right");
+    Arc::new(registry)
 }
 
 fn permissions(policy: &str, registry: &Registry) -> Permissions {

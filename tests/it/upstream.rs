@@ -20,7 +20,7 @@ const ZIPPED: &[u8] = &[
 ];
 
 /// 64 KiB of zeros, compressed to 96 bytes: the head, a run of zero bytes, and the tail.
-fn zipped_zeros() -> Vec<u8> {
+pub fn zipped_zeros() -> Vec<u8> {
     const HEAD: [u8; 21] =
         [0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0x03, 0xed, 0xc1, 0x01, 0x01, 0x00, 0x00, 0x00, 0x80, 0x90, 0xfe, 0xaf];
     const TAIL: [u8; 9] = [0x6a, 0xeb, 0x8e, 0x97, 0xd7, 0x00, 0x00, 0x01, 0x00];
@@ -80,8 +80,15 @@ fn send_until(
 /// Reads as somebody who has no credential.
 fn send_without_credential(client: &Upstream, url: &str) -> Result<UpstreamAnswer, Error> {
     let headers = HeaderMap::new();
-    let request =
-        UpstreamRequest { service: "GitHub", method: Method::Get, url, headers: &headers, body: None, credential: None, trace_parent: None };
+    let request = UpstreamRequest {
+        service: "GitHub",
+        method: Method::Get,
+        url,
+        headers: &headers,
+        body: None,
+        credential: None,
+        trace_parent: None,
+    };
     client.send(&request, soon(), &|| false)
 }
 

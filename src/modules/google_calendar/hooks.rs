@@ -116,20 +116,7 @@ fn suggest_time(session: &Session<'_>, arguments: &Map<String, Value>) -> Result
         return Err(Error::invalid_params("`from` and `to` are more than 60 days apart.").with_hint("Look through less time at once."));
     }
     let calendars: Vec<&str> = strings(arguments, "calendar_ids").collect();
-    let body = json!({"timeMin": utc(from), "timeMax": utc(to), "items": calendars.iter().map(|id| json!({"id": id})).collect::<Vec<_>>()});
-    let answer = session.send(Method::Post, &["freeBusy"], &[], Some(&body))?;
-    let mut taken = Vec::new();
-    for calendar in calendars {
-        let answered = &answer["calendars"][calendar];
-        // A calendar that cannot be read would look free all day.
-        let Some(periods) = answered["busy"].as_array().filter(|_| answered["errors"].as_array().is_none_or(Vec::is_empty)) else {
-            let reason = answered["errors"][0]["reason"].as_str().unwrap_or("no answer");
-            return Err(Error::new(Code::PermissionDenied, format!("The free time of `{calendar}` cannot be read ({reason})."))
-                .with_hint("Ask its owner to share it, or leave it out."));
-        };
-        let bound = |period: &Value, name: &str| period[name].as_str().and_then(Moment::read).map(|moment| moment.instant(&zone));
-        taken.extend(periods.iter().filter_map(|period| Some((bound(period, "start")?, bound(period, "end")?))));
-    }
+    let taken = taken(session, &calendars, (from, to), &zone)?;
     let hours = WorkingHours::of(arguments)?;
     let duration = arguments.get("duration").and_then(Value::as_i64).unwrap_or_default() * 60;
     let limit = arguments.get("limit").and_then(Value::as_u64).and_then(|limit| usize::try_from(limit).ok()).unwrap_or(1);
@@ -140,6 +127,48 @@ fn suggest_time(session: &Session<'_>, arguments: &Map<String, Value>) -> Result
         .take(limit)
         .map(|(start, end)| json!({"start": moment(start), "end": moment(start + duration), "free_until": moment(end)}));
     Ok(json!({"items": rows.collect::<Vec<_>>(), "time_zone": zone_name}))
+}
+
+/// When the calendars are busy, in every account that the call is about.
+///
+/// The primary calendar is another one in each account; any other is the same one, which one of them must be able to read. A
+/// calendar that cannot be read would look free all day, so it is an error, and so is an account that fails.
+fn taken(session: &Session<'_>, calendars: &[&str], (from, to): (i64, i64), zone: &Zone) -> Result<Vec<(i64, i64)>, Error> {
+    let body = json!({"timeMin": utc(from), "timeMax": utc(to), "items": calendars.iter().map(|id| json!({"id": id})).collect::<Vec<_>>()});
+    let mut taken = Vec::new();
+    let mut unread: Vec<(&str, String)> = Vec::new();
+    let mut read = Vec::new();
+    for account in session.accounts() {
+        let answer = account.send(Method::Post, &["freeBusy"], &[], Some(&body)).map_err(|error| of_account(session, &account, error))?;
+        for calendar in calendars {
+            let answered = &answer["calendars"][*calendar];
+            let Some(periods) = answered["busy"].as_array().filter(|_| answered["errors"].as_array().is_none_or(Vec::is_empty)) else {
+                unread.push((calendar, answered["errors"][0]["reason"].as_str().unwrap_or("no answer").to_owned()));
+                continue;
+            };
+            let bound = |period: &Value, name: &str| period[name].as_str().and_then(Moment::read).map(|moment| moment.instant(zone));
+            taken.extend(periods.iter().filter_map(|period| Some((bound(period, "start")?, bound(period, "end")?))));
+            read.push(*calendar);
+        }
+    }
+    match unread.into_iter().find(|(calendar, _)| *calendar == "primary" || !read.contains(calendar)) {
+        None => Ok(taken),
+        Some((calendar, reason)) => {
+            Err(Error::new(Code::PermissionDenied, format!("The free time of `{calendar}` cannot be read ({reason})."))
+                .with_hint("Ask its owner to share it, or leave it out."))
+        }
+    }
+}
+
+/// The error of one account, named where there are several.
+fn of_account(all: &Session<'_>, one: &Session<'_>, error: Error) -> Error {
+    match one.account() {
+        Some(account) if all.accounts().count() > 1 => {
+            let named = Error::new(error.code(), format!("Account `{account}`: {}", error.message()));
+            error.hint().map_or_else(|| named.clone(), |hint| named.clone().with_hint(hint))
+        }
+        _ => error,
+    }
 }
 
 /// When somebody works.

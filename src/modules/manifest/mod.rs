@@ -27,6 +27,12 @@ pub use packed::{Packed, Tools};
 /// The argument that names one of several accounts: the application's own, no tool has it.
 pub const ACCOUNT: &str = "account";
 
+/// The account that means all of them, for tools that can read across accounts.
+pub const ALL_ACCOUNTS: &str = "all";
+
+/// The argument that says where to read a long text or document on: the engine's own.
+pub const OFFSET: &str = "offset";
+
 /// Most characters of a published tool name.
 pub const MAX_TOOL_NAME: usize = 60;
 
@@ -80,6 +86,22 @@ pub struct Tool {
     pub params: Vec<Param>,
     /// What it does.
     pub work: Work,
+    /// Whether it gives a text or a document that can be read on from an [`OFFSET`].
+    pub reads_on: bool,
+    /// How it reads all accounts of a caller at once, where it can.
+    pub across_accounts: Option<AcrossAccounts>,
+}
+
+/// How a tool that only reads is called with all accounts at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AcrossAccounts {
+    /// Once with each; the rows become one list.
+    Rows {
+        /// The field with a date or a time that the list is in the order of; without it the accounts follow each other.
+        sort_by: Option<String>,
+    },
+    /// Once, by a handler that asks every account.
+    Together,
 }
 
 /// Hints of MCP's `ToolAnnotations`; those absent are not published.
@@ -195,10 +217,10 @@ impl Tool {
     /// service has to name one in every call.
     #[must_use]
     pub fn published(&self, accounts: &[String]) -> Value {
-        let account = Schema {
-            choices: accounts.iter().map(String::as_str).map(Value::from).collect(),
-            ..Schema::new(schema::Kind::String, "Which account.")
-        };
+        let all = (self.across_accounts.is_some() && !accounts.iter().any(|account| account == ALL_ACCOUNTS)).then_some(ALL_ACCOUNTS);
+        let description = if all.is_some() { "Which account; all reads every one." } else { "Which account." };
+        let choices = accounts.iter().map(String::as_str).chain(all).map(Value::from).collect();
+        let account = Schema { choices, ..Schema::new(schema::Kind::String, description) };
         let account = (accounts.len() > 1).then_some((ACCOUNT, &account, None, true));
         let arguments = self.params.iter().map(|param| {
             let (default, required) = match &param.presence {

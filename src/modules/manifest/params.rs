@@ -148,8 +148,10 @@ pub struct Own {
     pub pages: Option<Pages>,
     /// The names of a list's fields.
     pub fields: Vec<String>,
-    /// Whether the output is a text.
+    /// Whether the output is a text, of which lines can be asked for.
     pub text: bool,
+    /// Whether a long output can be read on from any place.
+    pub reads_on: bool,
 }
 
 impl Own {
@@ -185,6 +187,10 @@ impl Own {
         if self.text {
             params.push(local("head", Schema::new(at_least_one(None), "Only this many first lines.")));
             params.push(local("tail", Schema::new(at_least_one(None), "Only this many last lines.")));
+        }
+        if self.reads_on {
+            let any = Kind::Integer(Range { minimum: Some(0.into()), maximum: None });
+            params.push(local(super::OFFSET, Schema::new(any, "Characters to skip.")));
         }
         params
     }

@@ -105,9 +105,21 @@ pub struct Tool {
     pub annotations: Option<Value>,
     pub request: Option<Value>,
     pub handler: Option<String>,
+    /// Whether the handler gives a text or a document.
+    #[serde(default)]
+    pub text: bool,
+    pub across_accounts: Option<Value>,
     #[serde(default)]
     pub params: Map<String, Value>,
     pub output: Option<Value>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AcrossAccounts {
+    pub sort_by: Option<String>,
+    #[serde(default)]
+    pub together: bool,
 }
 
 #[derive(Deserialize, Default)]

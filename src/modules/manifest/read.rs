@@ -14,7 +14,7 @@ use super::params::{self, Own};
 use super::raw;
 use super::resources;
 use super::work::{self, Common};
-use super::{Annotations, Finding, MAX_TOOL_NAME, Module, Packed, Param, Tool, Tools, Work, scheme};
+use super::{AcrossAccounts, Annotations, Finding, MAX_TOOL_NAME, Module, OFFSET, Packed, Param, Tool, Tools, Work, scheme};
 use crate::modules::hooks::json_headers;
 use crate::modules::hooks::{FieldHook, Hooks, ParamHook};
 use crate::modules::output::Output;
@@ -205,11 +205,15 @@ impl<'a> Reader<'a> {
                 for (name, _) in raw.params.iter().filter(|(_, param)| param["in"].as_str().is_some_and(|at| at != "local")) {
                     self.add(&format!("{place}, param {name}"), "a handler's params must be `in: local`");
                 }
-                (self.hook(place, "handler", self.hooks.handlers, &handler).map(Work::Handler), Vec::new())
+                let own = Own { reads_on: raw.text, ..Own::default() }.params();
+                (self.hook(place, "handler", self.hooks.handlers, &handler).map(Work::Handler), own)
             }
             (None, Some(request), Some(output)) => {
                 let template = work::template(self, place, common, request, &raw.params, &params);
                 let output = work::output(self, place, output);
+                if raw.text {
+                    self.add(place, "`text` is for handlers: an output says itself whether it is a text");
+                }
                 let own = self.own(place, template.as_ref(), output.as_ref()).params();
                 if let Some(template) = &template {
                     params::check_places(self, place, &params, &own, template);
@@ -221,6 +225,7 @@ impl<'a> Reader<'a> {
                 (None, Vec::new())
             }
         };
+        let across_accounts = raw.across_accounts.and_then(|across| self.across_accounts(place, across, annotations, work.as_ref()));
         for own in own.iter().filter(|own| raw.params.contains_key(&own.name)) {
             self.add(&format!("{place}, param {}", own.name), "this name is the engine's own here: choose another");
         }
@@ -231,8 +236,10 @@ impl<'a> Reader<'a> {
             docs: raw.docs,
             permissions: raw.permissions,
             annotations,
+            reads_on: own.iter().any(|param| param.name == OFFSET),
             params: params.into_iter().chain(own).collect(),
             work: work?,
+            across_accounts,
         })
     }
 
@@ -257,7 +264,28 @@ impl<'a> Reader<'a> {
             Some(Output::List { fields, .. }) => fields.iter().map(|field| field.name.clone()).collect(),
             _ => Vec::new(),
         };
-        Own { pages, fields, text: matches!(output, Some(Output::Text { .. })) }
+        let text = matches!(output, Some(Output::Text { .. }));
+        Own { pages, fields, text, reads_on: text || matches!(output, Some(Output::Document { .. })) }
+    }
+
+    fn across_accounts(&mut self, place: &str, value: Value, annotations: Annotations, work: Option<&Work>) -> Option<AcrossAccounts> {
+        let place = format!("{place}, across_accounts");
+        let raw::AcrossAccounts { sort_by, together } = self.part(&place, value)?;
+        if annotations.read_only != Some(true) {
+            self.add(&place, "only what reads may do so with all accounts at once: it needs `readOnlyHint`");
+        }
+        match (sort_by, together, work?) {
+            (None, true, Work::Handler(_)) => Some(AcrossAccounts::Together),
+            (_, true, _) => {
+                self.add(&place, "`together` is for handlers, which put their rows in order themselves");
+                None
+            }
+            (Some(field), false, Work::Request(_, output)) if !output.has_column(&field) => {
+                self.add(&place, format!("`sort_by`: there is no column `{field}`"));
+                None
+            }
+            (sort_by, false, _) => Some(AcrossAccounts::Rows { sort_by }),
+        }
     }
 
     fn uncited_hooks(&mut self) {

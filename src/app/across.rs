@@ -1,0 +1,286 @@
+//! One call with all accounts of a caller: side by side, and their rows as one list.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread;
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+
+use super::App;
+use super::execute::Order;
+use crate::error::{Code, Error};
+use crate::mcp::message::Object;
+use crate::modules::dates::moment_of;
+use crate::modules::manifest::AcrossAccounts;
+
+/// The member of the result that says how each account was read.
+pub(super) const ACCOUNTS: &str = "accounts";
+
+/// The most accounts that are read at once.
+const AT_ONCE: usize = 4;
+/// How often it is looked whether the caller has gone.
+const CANCEL_CHECK: Duration = Duration::from_millis(200);
+/// Stack of a thread; it may open a TLS connection.
+const STACK: usize = 512 * 1024;
+
+impl App {
+    /// Calls a tool with each of these accounts: `{"items": […, each with its account], "accounts": [how each was read]}`. An
+    /// account that fails does not lose the others.
+    ///
+    /// # Errors
+    /// [`Code::InvalidParams`] for a cursor, which belongs to one account; what went wrong where every account failed, or one
+    /// without which the whole would be wrong.
+    pub(super) fn across(
+        &self,
+        order: Order<'_>,
+        how: &AcrossAccounts,
+        accounts: &[String],
+        mut arguments: Object,
+        cancelled: &dyn Fn() -> bool,
+    ) -> Result<Value, Error> {
+        let sort_by = match how {
+            AcrossAccounts::Together => return self.call_together(order, accounts, arguments, cancelled),
+            AcrossAccounts::Rows { sort_by } => sort_by.as_deref(),
+        };
+        if arguments.get("cursor").is_some_and(|cursor| !cursor.is_null()) {
+            return Err(Error::invalid_params("`cursor` belongs to one account, not to all.")
+                .with_hint("Go on with each account by itself: its name as `account`, and its own next_cursor."));
+        }
+        let added = sort_by.filter(|field| add_field(&mut arguments, field));
+        let read = |account: &String, cancelled: &dyn Fn() -> bool| self.call_one(order, Some(account), arguments.clone(), cancelled);
+        let outcomes = side_by_side(accounts, &read, cancelled);
+        let outcomes: Vec<_> = accounts.iter().map(String::as_str).zip(outcomes).collect();
+        if outcomes.iter().all(|(_, outcome)| outcome.is_err()) {
+            return Err(nothing_read(outcomes));
+        }
+        Ok(merged(outcomes, sort_by, added))
+    }
+}
+
+/// Has the field given back too where only some are asked for; tells whether it was not among them.
+fn add_field(arguments: &mut Object, field: &str) -> bool {
+    let Some(fields) = arguments.get_mut("fields") else { return false };
+    if let Value::String(text) = fields {
+        // As the arguments are read later: a list in a string, or a lone name.
+        *fields = serde_json::from_str(text).ok().filter(Value::is_array).unwrap_or_else(|| json!([text.clone()]));
+    }
+    match fields {
+        Value::Array(fields) if !fields.is_empty() && !fields.iter().any(|known| known == field) => {
+            fields.push(field.into());
+            true
+        }
+        _ => false,
+    }
+}
+
+/// The work for one of several, which is told whether to stop.
+type Work<'a, T> = &'a (dyn Fn(&T, &dyn Fn() -> bool) -> Result<Value, Error> + Sync);
+
+/// Does the work for each, some at once; `cancelled` is called from this thread alone.
+fn side_by_side<T: Sync>(all: &[T], work: Work<'_, T>, cancelled: &dyn Fn() -> bool) -> Vec<Result<Value, Error>> {
+    let stop = AtomicBool::new(false);
+    let group = |group: &[T]| -> Vec<Result<Value, Error>> {
+        thread::scope(|scope| {
+            let (sender, receiver) = channel::<()>();
+            let threads: Vec<_> = group
+                .iter()
+                .map(|one| {
+                    // Nobody sends: the channel tells that all threads have ended, a panicking one included.
+                    let (sender, stop) = (sender.clone(), &stop);
+                    let body = move || {
+                        let _until_the_end = sender;
+                        work(one, &|| stop.load(Ordering::Relaxed))
+                    };
+                    thread::Builder::new().name("account".to_owned()).stack_size(STACK).spawn_scoped(scope, body)
+                })
+                .collect();
+            drop(sender);
+            while receiver.recv_timeout(CANCEL_CHECK) == Err(RecvTimeoutError::Timeout) {
+                if cancelled() {
+                    stop.store(true, Ordering::Relaxed);
+                }
+            }
+            let ended = |thread: std::io::Result<thread::ScopedJoinHandle<'_, _>>| match thread.map(thread::ScopedJoinHandle::join) {
+                Ok(Ok(outcome)) => outcome,
+                Ok(Err(_)) => Err(Error::internal("the call failed inside MCPist; this is a bug")),
+                Err(_) => {
+                    Err(Error::new(Code::UpstreamUnavailable, "no thread is free for this account").with_hint("Try again in a moment."))
+                }
+            };
+            threads.into_iter().map(ended).collect()
+        })
+    };
+    all.chunks(AT_ONCE).flat_map(group).collect()
+}
+
+/// The error of a call that failed with every account.
+fn nothing_read(outcomes: Vec<(&str, Result<Value, Error>)>) -> Error {
+    let errors: Vec<_> = outcomes.into_iter().filter_map(|(account, outcome)| Some((account, outcome.err()?))).collect();
+    match errors.first() {
+        None => Error::new(Code::NotConnected, "no account is connected"),
+        // What is wrong with the arguments is wrong with every account.
+        Some((_, first)) if errors.iter().all(|(_, error)| error.message() == first.message()) => first.clone(),
+        Some((_, first)) => {
+            let all: Vec<_> =
+                errors.iter().map(|(account, error)| format!("{account}: {}", error.message().trim_end_matches('.'))).collect();
+            let error = Error::new(first.code(), format!("no account could be read: {}", all.join("; ")));
+            first.hint().map_or_else(|| error.clone(), |hint| error.clone().with_hint(hint))
+        }
+    }
+}
+
+/// One list of the rows of all, each with its account. What stands beside the rows and is the same for all stays there; what
+/// is not goes to the account that it is about.
+fn merged(outcomes: Vec<(&str, Result<Value, Error>)>, sort_by: Option<&str>, added: Option<&str>) -> Value {
+    let mut rows = Vec::new();
+    let mut accounts = Vec::new();
+    let mut beside: Vec<Option<Object>> = Vec::new();
+    for (account, outcome) in outcomes {
+        let mut about = json!({"account": account, "next_cursor": null, "error": null});
+        match outcome {
+            Ok(value) => {
+                let (own_rows, mut own_beside) = parts(value);
+                about["next_cursor"] = own_beside.shift_remove("next_cursor").unwrap_or_default();
+                rows.extend(own_rows.into_iter().map(|row| labelled(account, row)));
+                beside.push(Some(own_beside));
+            }
+            Err(error) => {
+                about["error"] = format!("{}: {error}", error.code().reply().name).into();
+                beside.push(None);
+            }
+        }
+        accounts.push(about);
+    }
+    if let Some(field) = sort_by {
+        sort(&mut rows, field);
+    }
+    if let Some(field) = added {
+        for row in &mut rows {
+            row.shift_remove(field);
+        }
+    }
+    let read: Vec<&Object> = beside.iter().flatten().collect();
+    let same = |name: &String| read.iter().all(|other| other.get(name) == read[0].get(name));
+    let shared: Object = read[0].iter().filter(|(name, _)| same(name)).map(|(name, value)| (name.clone(), value.clone())).collect();
+    for (about, own) in accounts.iter_mut().zip(&beside) {
+        for (name, value) in own.iter().flatten().filter(|(name, _)| !shared.contains_key(*name)) {
+            about[name] = value.clone();
+        }
+    }
+    let mut result = json!({"items": rows});
+    let members = result.as_object_mut().expect("it was written as one");
+    members.extend(shared);
+    members.insert(ACCOUNTS.to_owned(), accounts.into());
+    result
+}
+
+/// The rows of a result, and what stands beside them. A record is a row.
+fn parts(value: Value) -> (Vec<Value>, Object) {
+    match value {
+        Value::Object(mut members) if members.get("items").is_some_and(Value::is_array) => match members.shift_remove("items") {
+            Some(Value::Array(rows)) => (rows, members),
+            _ => (Vec::new(), members),
+        },
+        record => (vec![record], Map::new()),
+    }
+}
+
+fn labelled(account: &str, row: Value) -> Object {
+    let label = ("account".to_owned(), Value::from(account));
+    let mut labelled = Map::from_iter([label.clone()]);
+    match row {
+        Value::Object(members) => labelled.extend(members.into_iter().chain([label])),
+        other => drop(labelled.insert("value".to_owned(), other)),
+    }
+    labelled
+}
+
+/// By the moment in a field, whatever offset it is written with; a row without one goes last.
+fn sort(rows: &mut [Object], field: &str) {
+    let moment = |row: &Object| row.get(field).and_then(Value::as_str).and_then(moment_of);
+    // A day has no offset: it begins when it does for the events around it.
+    let offset_of_days = rows.iter().find_map(|row| moment(row)?.1).unwrap_or_default();
+    rows.sort_by_key(|row| moment(row).map_or(i64::MAX, |(local, offset)| local - offset.unwrap_or(offset_of_days)));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn merge(outcomes: Vec<(&str, Result<Value, Error>)>, sort_by: Option<&str>) -> Value {
+        merged(outcomes, sort_by, None)
+    }
+
+    #[test]
+    fn rows_are_in_the_order_of_their_moments() {
+        let rows = |starts: &[&str]| Ok(json!({"items": starts.iter().map(|start| json!({"start": start})).collect::<Vec<_>>()}));
+        let one = rows(&["2026-11-30", "2026-11-30T08:00:00+09:00", "2026-12-01T00:30:00+09:00"]);
+        let two = rows(&["2026-11-29T22:00:00Z", "2026-11-30T01:00:00Z", ""]);
+        let merged = merge(vec![("one", one), ("two", two)], Some("start"));
+        let starts: Vec<_> = merged["items"].as_array().unwrap().iter().map(|row| row["start"].as_str().unwrap()).collect();
+        let expected = [
+            "2026-11-30", // the day begins at 15:00Z of the day before
+            "2026-11-29T22:00:00Z",
+            "2026-11-30T08:00:00+09:00",
+            "2026-11-30T01:00:00Z",
+            "2026-12-01T00:30:00+09:00",
+            "",
+        ];
+        assert_eq!(starts, expected);
+    }
+
+    #[test]
+    fn what_is_the_same_for_all_is_told_once() {
+        let one = Ok(json!({"items": [{"id": 1}], "time_zone": "Asia/Tokyo", "total": 1, "next_cursor": "c"}));
+        let two = Ok(json!({"items": [], "time_zone": "Asia/Tokyo", "total": 0}));
+        let three = Err(Error::new(Code::NotConnected, "it is not connected"));
+        let expected = json!({
+            "items": [{"account": "one", "id": 1}],
+            "time_zone": "Asia/Tokyo",
+            "accounts": [
+                {"account": "one", "next_cursor": "c", "error": null, "total": 1},
+                {"account": "two", "next_cursor": null, "error": null, "total": 0},
+                {"account": "three", "next_cursor": null, "error": "not_connected: it is not connected"},
+            ],
+        });
+        assert_eq!(merge(vec![("one", one), ("two", two), ("three", three)], None).to_string(), expected.to_string());
+    }
+
+    #[test]
+    fn a_record_is_a_row() {
+        let merged = merge(vec![("one", Ok(json!({"id": 1, "account": "another"}))), ("two", Ok(json!("text")))], None);
+        assert_eq!(merged["items"].to_string(), json!([{"account": "one", "id": 1}, {"account": "two", "value": "text"}]).to_string());
+    }
+
+    #[test]
+    fn a_field_to_sort_by_is_asked_for() {
+        let check = |arguments: Value, added: bool, expected: Value| {
+            let mut arguments = arguments.as_object().unwrap().clone();
+            assert_eq!(add_field(&mut arguments, "start"), added);
+            assert_eq!(Value::from(arguments), expected);
+        };
+        check(json!({}), false, json!({}));
+        check(json!({"fields": []}), false, json!({"fields": []}));
+        check(json!({"fields": ["id"]}), true, json!({"fields": ["id", "start"]}));
+        check(json!({"fields": ["start"]}), false, json!({"fields": ["start"]}));
+        check(json!({"fields": "id"}), true, json!({"fields": ["id", "start"]}));
+        check(json!({"fields": "[\"id\"]"}), true, json!({"fields": ["id", "start"]}));
+    }
+
+    #[test]
+    fn all_are_asked_and_a_caller_who_leaves_ends_it() {
+        let all: Vec<u64> = (0..10).collect();
+        let outcomes = side_by_side(&all, &|number, _| Ok(json!(number)), &|| false);
+        assert_eq!(outcomes, all.iter().map(|number| Ok(json!(number))).collect::<Vec<_>>());
+
+        let wait = |_: &u64, cancelled: &dyn Fn() -> bool| {
+            while !cancelled() {
+                thread::yield_now();
+            }
+            Err(Error::new(Code::Cancelled, "left"))
+        };
+        let outcomes = side_by_side(&all, &wait, &|| true);
+        assert!(outcomes.iter().all(|outcome| outcome.as_ref().is_err_and(|error| error.code() == Code::Cancelled)));
+    }
+}
