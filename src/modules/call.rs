@@ -66,12 +66,16 @@ pub fn invoke(upstream: &Upstream, invocation: Invocation<'_>) -> Result<Value, 
             redact(text, credential, LONG_ENOUGH);
         }
     };
+    redacted(outcome, &redact).map_err(|error| naming_permissions(tool, error))
+}
+
+fn redacted(outcome: Result<Value, Error>, redact: &dyn Fn(&mut String)) -> Result<Value, Error> {
     match outcome {
         Ok(mut result) => {
-            change_texts(&mut result, &redact);
+            change_texts(&mut result, redact);
             Ok(result)
         }
-        Err(error) => Err(naming_permissions(tool, error.with_texts(&redact))),
+        Err(error) => Err(error.with_texts(redact)),
     }
 }
 
@@ -79,9 +83,13 @@ fn work(upstream: &Upstream, invocation: Invocation<'_>) -> Result<Value, Error>
     let Invocation { module, tool, connection, others, renew, deadline, cancelled, trace_parent, .. } = invocation;
     let arguments = arguments::check(tool, invocation.arguments)?;
     let session = Session { upstream, module, connection, others, renew, renewed: OnceCell::new(), deadline, cancelled, trace_parent };
-    let result = match &tool.work {
+    let outcome = match &tool.work {
         Work::Handler(handler) => handler(&session, &arguments),
         Work::Request(template, output) => request(&session, tool, template, output, &arguments),
+    };
+    let result = match session.renewed.get() {
+        Some(newer) => redacted(outcome, &|text| redact(text, newer, LONG_ENOUGH)),
+        None => outcome,
     }?;
     let offset = arguments.get(OFFSET).filter(|_| tool.reads_on).and_then(Value::as_u64);
     output::from_offset(result, offset.unwrap_or_default())

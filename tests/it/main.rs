@@ -15,6 +15,8 @@ mod front_door_malformed;
 mod front_door_streams;
 mod github;
 mod hosted;
+mod hostile_arguments;
+mod hostile_upstream;
 mod legacy_sse;
 mod module_files;
 mod modules;
