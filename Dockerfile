@@ -3,9 +3,10 @@ FROM rust:1.95-alpine AS build
 RUN apk add --no-cache musl-dev
 WORKDIR /source
 # Dependencies change seldom: built from a stand-in first, they stay in the cache when only the source changes.
-COPY Cargo.toml Cargo.lock ./
+COPY Cargo.toml Cargo.lock build.rs ./
+COPY .cargo .cargo
 COPY scripts/build-static.sh scripts/
-RUN mkdir src && echo 'fn main() {}' > src/main.rs && touch src/lib.rs && scripts/build-static.sh && rm -r src
+RUN mkdir -p src/modules && echo 'fn main() {}' > src/main.rs && touch src/lib.rs && scripts/build-static.sh && rm -r src
 COPY src src
 ARG MCPIST_COMMIT=unknown
 # The stand-in was younger than the sources may be, so cargo is told that they changed.

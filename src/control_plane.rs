@@ -116,7 +116,11 @@ impl ControlPlane {
 
     fn send(&self, method: Method, url: &str, headers: &HeaderMap, body: Option<&[u8]>, time: Duration) -> Result<UpstreamAnswer, Error> {
         let request = UpstreamRequest { service: NAME, method, url, headers, body, credential: None, trace_parent: None };
-        self.upstream.send(&request, Instant::now() + time, &|| false).map_err(|error| {
+        let deadline = Instant::now() + time;
+        let send = || self.upstream.send(&request, deadline, &|| false);
+        // What is asked here can be asked twice, POST or not: a connection that was just being closed costs nothing but this.
+        let broke = |error: &Error| error.code() == Code::UpstreamUnavailable && !method.is_idempotent();
+        send().or_else(|error| if broke(&error) { send() } else { Err(error) }).map_err(|error| {
             let seconds = error.data().and_then(|data| data.get("retry_after_s")).and_then(Value::as_u64);
             down(error.message(), seconds)
         })

@@ -133,17 +133,21 @@ impl Code {
 ///
 /// Neither sentence ever holds a credential or an upstream's body, and what is quoted of the caller's input is bounded.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Error {
+pub struct Error(Box<Told>);
+
+/// Boxed: an error is rare, and every function that may fail makes room for it.
+#[derive(Debug, Clone, PartialEq)]
+struct Told {
     code: Code,
     message: String,
     hint: Option<String>,
-    data: Option<Box<Map<String, Value>>>,
+    data: Option<Map<String, Value>>,
 }
 
 impl Error {
     /// An error with its code and the sentence that names what is wrong.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: bounded(message.into()), hint: None, data: None }
+        Self(Box::new(Told { code, message: bounded(message.into()), hint: None, data: None }))
     }
 
     /// [`Code::InvalidParams`], the most common of all.
@@ -159,48 +163,48 @@ impl Error {
     /// Adds the sentence that says what to do about it.
     #[must_use]
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        self.0.hint = Some(hint.into());
         self
     }
 
     /// Adds a machine-readable detail: a member of the JSON-RPC error's `data`, a line of a failed tool's text.
     #[must_use]
     pub fn with_data(mut self, name: &str, value: impl Into<Value>) -> Self {
-        self.data.get_or_insert_default().insert(name.to_owned(), bounded_texts(value.into()));
+        self.0.data.get_or_insert_default().insert(name.to_owned(), bounded_texts(value.into()));
         self
     }
 
     /// The same with every text of it changed.
     #[must_use]
     pub fn with_texts(mut self, change: &dyn Fn(&mut String)) -> Self {
-        change(&mut self.message);
-        self.hint.iter_mut().for_each(change);
-        self.data.iter_mut().flat_map(|data| data.values_mut()).for_each(|value| change_texts(value, change));
+        change(&mut self.0.message);
+        self.0.hint.iter_mut().for_each(change);
+        self.0.data.iter_mut().flat_map(|data| data.values_mut()).for_each(|value| change_texts(value, change));
         self
     }
 
     /// The code.
     #[must_use]
-    pub const fn code(&self) -> Code {
-        self.code
+    pub fn code(&self) -> Code {
+        self.0.code
     }
 
     /// What is wrong.
     #[must_use]
     pub fn message(&self) -> &str {
-        &self.message
+        &self.0.message
     }
 
     /// What would be right, where there is something to say.
     #[must_use]
     pub fn hint(&self) -> Option<&str> {
-        self.hint.as_deref()
+        self.0.hint.as_deref()
     }
 
     /// Machine-readable details.
     #[must_use]
     pub fn data(&self) -> Option<&Map<String, Value>> {
-        self.data.as_deref()
+        self.0.data.as_ref()
     }
 }
 
@@ -248,9 +252,9 @@ fn bounded_texts(value: Value) -> Value {
 
 impl fmt::Display for Error {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.hint {
-            Some(hint) => write!(formatter, "{}. {hint}", self.message.trim_end_matches('.')),
-            None => formatter.write_str(&self.message),
+        match &self.0.hint {
+            Some(hint) => write!(formatter, "{}. {hint}", self.0.message.trim_end_matches('.')),
+            None => formatter.write_str(&self.0.message),
         }
     }
 }

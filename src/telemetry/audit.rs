@@ -87,6 +87,8 @@ pub struct Audit {
 #[derive(Debug, Default)]
 struct Queue {
     events: VecDeque<(Caller, Event)>,
+    /// How many are being sent.
+    sending: usize,
     /// When the server stops: what is left is sent, and then no more.
     closing: Option<Instant>,
     done: bool,
@@ -139,7 +141,7 @@ impl Audit {
             }
             queue = self.changed.wait_timeout(queue, left).unwrap_or_else(PoisonError::into_inner).0;
         }
-        let left = queue.events.len();
+        let left = queue.events.len() + queue.sending;
         drop(queue);
         self.drop_events(left);
     }
@@ -153,9 +155,7 @@ impl Audit {
     fn send_until_closed(&self, plane: &ControlPlane) {
         while let Some(events) = self.next() {
             let unsent = self.send(plane, events);
-            if !unsent.is_empty() {
-                self.put_back(unsent);
-            }
+            self.put_back(unsent);
         }
         lock(&self.queue).done = true;
         self.changed.notify_all();
@@ -176,7 +176,11 @@ impl Audit {
             queue = self.changed.wait_timeout(queue, left).unwrap_or_else(PoisonError::into_inner).0;
         }
         let too_late = queue.closing.is_some_and(|until| Instant::now() >= until);
-        if queue.events.is_empty() || too_late { None } else { Some(queue.events.drain(..).collect()) }
+        if queue.events.is_empty() || too_late {
+            return None;
+        }
+        queue.sending = queue.events.len();
+        Some(queue.events.drain(..).collect())
     }
 
     /// Sends the events of each user with that user's newest token; gives those that should be tried again.
@@ -207,6 +211,16 @@ impl Audit {
     /// Puts events back before those that came meanwhile, and waits a little: at most the newest are dropped.
     fn put_back(&self, events: Vec<(Caller, Event)>) {
         let mut queue = lock(&self.queue);
+        queue.sending = 0;
+        if events.is_empty() {
+            return;
+        }
+        if queue.closing.is_some() {
+            // There is no time for another try.
+            drop(queue);
+            self.drop_events(events.len());
+            return;
+        }
         for event in events.into_iter().rev() {
             queue.events.push_front(event);
         }

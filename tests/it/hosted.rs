@@ -551,3 +551,83 @@ fn an_audit_trail_that_cannot_be_written_delays_nothing_and_counts_what_it_drops
     assert_eq!(server.audit.dropped(), 20);
     assert_eq!(plane.state().events, [""; 0]);
 }
+
+#[test]
+fn a_client_of_2025_11_25_is_told_to_open_the_link_by_the_error_for_it() {
+    let plane = FakePlane::start();
+    plane.grant(ALICE, "vault", &["open_door"], &[]);
+    let server = Hosted::start(&plane, Some(&FakeUpstream::new([])));
+    let token = token(ALICE);
+    let begin = |capabilities: Value, version: &str| {
+        let params = json!({"protocolVersion": version, "capabilities": capabilities, "clientInfo": {"name": "test", "version": "1"}});
+        let reply = server.send_as(&token, Post::new(crate::product::request(0, "initialize", params).to_string()));
+        reply.header("mcp-session-id").expect("a session has an id").to_owned()
+    };
+    let call = |session: &str, version: &str| {
+        let params = json!({"name": "call", "arguments": {"module": "vault", "tool": "open_door", "params": {}}});
+        let post = Post::new(crate::product::request(1, "tools/call", params).to_string());
+        json_of(&server.send_as(&token, post.with("Mcp-Session-Id", session).with("MCP-Protocol-Version", version)))
+    };
+    let answer = call(&begin(json!({"elicitation": {"url": {}}}), "2025-11-25"), "2025-11-25");
+    assert_eq!(answer["error"]["code"], -32042, "{answer}");
+    let elicitation = &answer["error"]["data"]["elicitations"][0];
+    assert_eq!(
+        (&elicitation["mode"], &elicitation["url"]),
+        (&json!("url"), &json!("https://console.example.com/oauth/connect?service=vault"))
+    );
+    assert!(elicitation["elicitationId"].is_string() && elicitation["message"].is_string(), "{answer}");
+    // Who cannot open links gets it as text.
+    for (capabilities, version) in [(json!({"elicitation": {}}), "2025-11-25"), (json!({}), "2025-06-18")] {
+        let answer = call(&begin(capabilities, version), version);
+        assert!(told(answer["result"].clone()).contains("https://console.example.com/oauth/connect?service=vault"), "{answer}");
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_thousand_users_fit_in_64_mib() {
+    use std::io::{BufRead, BufReader};
+    use std::process::{Command, Stdio};
+    const USERS: usize = 1_000;
+    let plane = FakePlane::start();
+    let registry = registry();
+    let modules = registry.modules().iter().map(|module| {
+        let tools: Vec<_> = module.tools.iter().map(|tool| tool.name.as_str()).collect();
+        (module.name.clone(), json!({"status": "stable", "tools": tools, "accounts": ["default"], "connected": true}))
+    });
+    let modules: Value = modules.collect::<serde_json::Map<_, _>>().into();
+    for number in 0..USERS {
+        let user = format!("00000000-0000-4000-8000-{number:012}");
+        let mut modules = modules.clone();
+        // Everybody's permissions are a little different, so that nothing is shared by chance.
+        modules["github"]["tools"].as_array_mut().unwrap().remove(number % 100);
+        let mut state = plane.state();
+        state.granted.insert(user.clone(), modules);
+        state.api_tokens.insert(format!("mcpist_{number:04}"), user);
+    }
+    let mut child = Command::new(env!("CARGO_BIN_EXE_mcpist"))
+        .args(["serve", "--port", "0", "--bind", "127.0.0.1"])
+        .env_clear()
+        .env("TOKEN_BROKER_URL", plane.url("token-exchanger"))
+        .env("TOKEN_BROKER_KEY", KEY)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary is there");
+    let mut greeting = String::new();
+    BufReader::new(child.stderr.take().unwrap()).read_line(&mut greeting).unwrap();
+    let address = greeting.split("http://").nth(1).and_then(|rest| rest.split('/').next()).expect("it tells its address");
+    let mut client = crate::wire::Client::connect(address.parse().unwrap());
+    let status = |pid: u32| std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    for number in 0..USERS {
+        let post = modern("tools/list", json!({})).with("Authorization", &format!("Bearer mcpist_{number:04}"));
+        assert_eq!(post.send(&mut client).status, 200);
+    }
+    let resident = status(child.id()).lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(plane.asked("tool-sieve"), USERS);
+    let resident = resident.expect("Linux tells it");
+    assert!(resident < 64 * 1024, "{resident} KiB are resident");
+    eprintln!("{resident} KiB resident with {USERS} users");
+}
