@@ -17,11 +17,22 @@ const PATIENCE: Duration = Duration::from_secs(8);
 pub(super) fn run() -> Result<(), Stop> {
     // A wrong variable stops here, with all of them named.
     let setup::Local { config, app, .. } = setup::local(&Flags::default(), Output::Stderr)?;
-    print(format_args!("ok    configuration: local mode, would listen on {}", config.address))?;
+    let mode = if config.hosted.is_some() { "hosted" } else { "local" };
+    print(format_args!("ok    configuration: {mode} mode, would listen on {}", config.address))?;
+    let mut failed = false;
+    if let Some(hosted) = &config.hosted {
+        let parts = setup::hosted(&config, hosted, &app)?;
+        match parts.authenticator.ready() {
+            Ok(()) => print(format_args!("ok    key set: {} can be used", hosted.addresses.jwks))?,
+            Err(error) => {
+                failed = true;
+                print(format_args!("FAIL  key set: {}: {error}", hosted.addresses.jwks))?;
+            }
+        }
+    }
     if let Some(path) = &config.policy {
         print(format_args!("ok    policy file: {}", path.display()))?;
     }
-    let mut failed = false;
     for module in app.registry().modules() {
         print(format_args!("ok    {}: {}", module.name, app.connection_state(module, &Caller::local())))?;
         // One without an address is not connected, which the line before says.

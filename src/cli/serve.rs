@@ -32,6 +32,9 @@ pub(super) fn run(flags: &Flags) -> Result<(), Stop> {
         Some(hosted) => (hosted.app, hosted.authenticator, Some(hosted.audit)),
         None => (app, Arc::new(auth::Local), None),
     };
+    if config.hosted.is_some() && config.seal_secret.is_none() {
+        log::warn!("MCPIST_SECRET is not set: sessions of older clients end with this process, and no other instance knows them");
+    }
     let front_door = Server::bind(config.address, config.limits).map_err(|error| cannot_listen(config.address, &error))?;
     let public = config.hosted.as_ref().and_then(|hosted| hosted.public_url.clone());
     let url = public.map_or_else(|| format!("http://{}/mcp", front_door.address()), |public| format!("{public}/mcp"));
