@@ -6,6 +6,7 @@ mod completion;
 mod confirm;
 mod connect;
 mod execute;
+mod live;
 mod meta_tools;
 mod prompts;
 mod render;
@@ -23,7 +24,7 @@ use crate::broker::{Broker, Credential};
 use crate::error::{Code, Error, quoted};
 use crate::mcp::call::Call;
 use crate::mcp::context::Context;
-use crate::mcp::handler::{About, Capabilities, Completion, Handler, Interruption, Item, ListChanged, Suggestions, ToolResult};
+use crate::mcp::handler::{About, Interruption, Item, ToolResult};
 use crate::mcp::message::Object;
 use crate::mcp::seal::Seal;
 use crate::modules::manifest::Variable;
@@ -35,6 +36,7 @@ use crate::upstream::Upstream;
 
 use confirm::Deed;
 pub use execute::{CALL_TIME, Execution};
+pub use live::Live;
 pub use render::{Format, render, start_of};
 pub use site::{CLIENTS, Client, ProductSite, version};
 
@@ -58,10 +60,9 @@ pub struct Parts {
     pub call_time: Duration,
 }
 
-/// The product.
+/// The product, as its parts make it: [`Live`] has another one when a part changes.
 pub struct App {
     parts: Parts,
-    about: About,
     /// Every tool's definition by its published name, written when the first client wants tools by themselves.
     published: OnceLock<HashMap<String, Arc<Item>>>,
     /// The meta-tools for each set of modules that some caller sees.
@@ -82,13 +83,7 @@ impl App {
     /// Puts the parts together.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let about = About {
-            name: "mcpist".to_owned(),
-            title: "MCPist".to_owned(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            instructions: Some(INSTRUCTIONS.to_owned()),
-        };
-        Self { parts, about, published: OnceLock::new(), meta_tools: Mutex::default() }
+        Self { parts, published: OnceLock::new(), meta_tools: Mutex::default() }
     }
 
     /// The modules.
@@ -245,17 +240,18 @@ impl<'a> Visible<'a> {
     }
 }
 
-impl Handler for App {
-    fn about(&self) -> &About {
-        &self.about
+/// Who the server is.
+fn about() -> About {
+    About {
+        name: "mcpist".to_owned(),
+        title: "MCPist".to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        instructions: Some(INSTRUCTIONS.to_owned()),
     }
+}
 
-    fn capabilities(&self) -> Capabilities {
-        // No service tells us of changes, so no single resource can be subscribed to; the lists follow the permissions.
-        let told = Some(ListChanged(true));
-        Capabilities { prompts: told, resources: told, completions: true, ..Capabilities::default() }
-    }
-
+impl App {
+    /// What [`Handler::tools`](crate::mcp::handler::Handler::tools) gives.
     fn tools(&self, context: &Context) -> Result<Vec<Arc<Item>>, Error> {
         let visible = self.visible(context)?;
         if context.view.direct {
@@ -278,6 +274,7 @@ impl Handler for App {
         Ok(items)
     }
 
+    /// What [`Handler::call_tool`](crate::mcp::handler::Handler::call_tool) gives.
     fn call_tool(&self, call: &Call<'_>, name: &str, arguments: Object) -> Result<ToolResult, Interruption> {
         let context = call.context();
         let visible = self.visible(context)?;
@@ -318,9 +315,9 @@ impl Handler for App {
         Ok(prompts::list(&self.visible(context)?))
     }
 
-    fn get_prompt(&self, call: &Call<'_>, name: &str, arguments: Object) -> Result<Object, Interruption> {
+    fn get_prompt(&self, call: &Call<'_>, name: &str, arguments: &Object) -> Result<Object, Interruption> {
         let context = call.context();
-        Ok(prompts::get(&self.visible(context)?, !context.view.direct, name, &arguments)?)
+        Ok(prompts::get(&self.visible(context)?, !context.view.direct, name, arguments)?)
     }
 
     fn resources(&self, context: &Context) -> Result<Vec<Arc<Item>>, Error> {
@@ -335,12 +332,6 @@ impl Handler for App {
         Ok(self.read(call, &self.visible(call.context())?, uri)?)
     }
 
-    fn complete(&self, context: &Context, completion: &Completion) -> Result<Suggestions, Error> {
-        self.suggestions(context, completion)
-    }
-}
-
-impl App {
     /// Notes in the audit trail that a caller wanted a tool that does not exist for them, or at all.
     fn record_denied(&self, context: &Context, module: &str, tool: &str) {
         /// A model may write anything as a name.

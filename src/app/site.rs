@@ -1,10 +1,11 @@
 //! What the product shows beside the protocol: the page for people, the version.
 
 use std::fmt::Write;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::App;
+use super::{App, Live};
 use crate::auth::Caller;
 use crate::error::Error;
 use crate::http::Site;
@@ -35,17 +36,17 @@ pub const CLIENTS: &[Client] = &[
     Client { name: "Anything else", place: "as a Streamable HTTP server", text: "{url}" },
 ];
 
-/// The product's site: the app and the address that clients reach it under.
+/// The product's site: the product and the address that clients reach it under.
 pub struct ProductSite {
-    app: std::sync::Arc<App>,
+    product: Arc<Live>,
     url: String,
 }
 
 impl ProductSite {
-    /// The site of `app`, whose MCP endpoint clients reach at `url`.
+    /// The site of `product`, whose MCP endpoint clients reach at `url`.
     #[must_use]
-    pub const fn new(app: std::sync::Arc<App>, url: String) -> Self {
-        Self { app, url }
+    pub const fn new(product: Arc<Live>, url: String) -> Self {
+        Self { product, url }
     }
 }
 
@@ -67,7 +68,7 @@ pub fn version(modules: &[Module]) -> Value {
 
 impl Site for ProductSite {
     fn has_module(&self, caller: &Caller, module: &str) -> Result<bool, Error> {
-        self.app.has_module(caller, module)
+        self.product.app().has_module(caller, module)
     }
 
     fn page(&self) -> String {
@@ -82,14 +83,15 @@ impl Site for ProductSite {
             );
         }
         let mut modules = String::new();
-        for module in self.app.registry().modules() {
+        let app = self.product.app();
+        for module in app.registry().modules() {
             let _ = writeln!(
                 modules,
                 "<tr><th scope=\"row\">{}</th><td>{}</td><td>{}</td><td>{}</td></tr>",
                 escape(&module.name),
                 escape(&module.description),
                 module.tools.count(),
-                escape(&self.state(module))
+                escape(&app.connection_state(module, &Caller::local()))
             );
         }
         include_str!("page.html")
@@ -101,17 +103,11 @@ impl Site for ProductSite {
     }
 
     fn version(&self) -> Value {
-        version(self.app.registry().modules())
+        version(self.product.app().registry().modules())
     }
 
     fn admit(&self, caller: &Caller) -> Result<(), Error> {
-        self.app.parts().sieve.permissions(caller).map(drop)
-    }
-}
-
-impl ProductSite {
-    fn state(&self, module: &Module) -> String {
-        self.app.connection_state(module, &Caller::local())
+        self.product.app().parts().sieve.permissions(caller).map(drop)
     }
 }
 

@@ -12,6 +12,7 @@ mod tools;
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use argh::FromArgs;
@@ -92,6 +93,10 @@ struct Tools {
     /// print the definitions as JSON
     #[argh(switch)]
     json: bool,
+
+    /// check a module file of your own instead: what is wrong with it, line by line
+    #[argh(option, arg_name = "file")]
+    check: Option<PathBuf>,
 }
 
 /// Call one tool and print its result.
@@ -180,7 +185,11 @@ pub fn run(arguments: &[String]) -> ExitCode {
     ended(match parsed.command.unwrap_or(Command::Serve(Serve::default())) {
         Command::Serve(Serve { port, bind }) => serve::run(&Flags { port, bind }),
         Command::Stdio(Stdio { direct, readonly }) => stdio::run(direct, readonly),
-        Command::Tools(Tools { module, json }) => tools::run(module.as_deref(), json),
+        Command::Tools(Tools { module: None, json: false, check: Some(file) }) => tools::check(&file),
+        Command::Tools(Tools { check: Some(_), .. }) => {
+            Err(Stop::WrongUsage("tools --check takes a module file and nothing else: mcpist tools --check weather.json".to_owned()))
+        }
+        Command::Tools(Tools { module, json, check: None }) => tools::run(module.as_deref(), json),
         Command::Call(Call { module, tool, params, json, yes }) => call::run(&module, &tool, params.as_deref(), json, yes),
         Command::Check(Check {}) => check::run(),
         Command::Health(Health { port }) => health::run(port),

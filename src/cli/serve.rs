@@ -2,32 +2,26 @@
 
 use std::fmt::Write as _;
 use std::io::Write as _;
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
 
 use nix::sys::signal::{SigSet, Signal};
 
 use super::{Stop, setup};
-use crate::app::{App, CLIENTS, ProductSite};
+use crate::app::{App, CLIENTS, Live, ProductSite};
 use crate::auth::{self, Authenticator, Caller};
 use crate::config::Flags;
 use crate::http::{Origins, Router, Server, Shutdown};
 use crate::mcp;
-use crate::mcp::subscriptions::{Change, Hub};
-use crate::sieve;
+use crate::mcp::subscriptions::Hub;
 use crate::telemetry::log::Output;
-
-/// How often the policy file is looked at.
-const POLICY_CHECK: Duration = Duration::from_secs(2);
 
 pub(super) fn run(flags: &Flags) -> Result<(), Stop> {
     // Blocked before any thread starts, so that all of them inherit it and only `end_on_signals` sees the signals.
     let signals = SigSet::from_iter([Signal::SIGTERM, Signal::SIGINT]);
     signals.thread_block().map_err(|error| Stop::Failed(format!("signals cannot be blocked: {error}")))?;
 
-    let setup::Local { config, app, sieve } = setup::local(flags, Output::Stdout)?;
-    let hosted = config.hosted.as_ref().map(|hosted| setup::hosted(&config, hosted, &app)).transpose()?;
+    let setup::Local { config, app, mut sources } = setup::local(flags, Output::Stdout)?;
+    let hosted = config.hosted.as_ref().map(|hosted| setup::hosted(&config, hosted, &mut sources)).transpose()?;
     let (app, authenticator, audit): (_, Arc<dyn Authenticator>, _) = match hosted {
         Some(hosted) => (hosted.app, hosted.authenticator, Some(hosted.audit)),
         None => (app, Arc::new(auth::Local), None),
@@ -39,9 +33,10 @@ pub(super) fn run(flags: &Flags) -> Result<(), Stop> {
     let public = config.hosted.as_ref().and_then(|hosted| hosted.public_url.clone());
     let url = public.map_or_else(|| format!("http://{}/mcp", front_door.address()), |public| format!("{public}/mcp"));
     let hub = Arc::new(Hub::default());
-    let server =
-        Arc::new(mcp::Server::new(Arc::clone(&app) as Arc<dyn mcp::handler::Handler>, Arc::clone(&app.parts().seal), Arc::clone(&hub)));
-    let site = Arc::new(ProductSite::new(Arc::clone(&app), url.clone()));
+    let product = Arc::new(Live::new(Arc::clone(&app)));
+    let handler = Arc::clone(&product) as Arc<dyn mcp::handler::Handler>;
+    let server = Arc::new(mcp::Server::new(handler, Arc::clone(&app.parts().seal), Arc::clone(&hub)));
+    let site = Arc::new(ProductSite::new(Arc::clone(&product), url.clone()));
     let origins = match &config.hosted {
         Some(hosted) => Origins::hosted(hosted.public_url.iter().chain(&hosted.console_url).cloned().collect()),
         None => Origins::local(config.address.ip()),
@@ -52,10 +47,10 @@ pub(super) fn run(flags: &Flags) -> Result<(), Stop> {
     let closing = Arc::clone(&hub);
     shutdown.on_begin(Box::new(move || closing.close()));
     end_on_signals(signals, shutdown)?;
-    if let Some(policy) = config.policy.filter(|_| config.hosted.is_none()) {
-        follow_policy(policy, Arc::clone(&app), sieve, hub)?;
-    }
+    sources.follow(product, hub)?;
     greet(&url, &app);
+    // The product itself is replaced when a file changes: this one would stay beside it.
+    drop(app);
     front_door.run(Arc::new(router))?;
     if let Some(audit) = audit {
         audit.close();
@@ -97,37 +92,6 @@ fn end_on_signals(signals: SigSet, shutdown: Shutdown) -> Result<(), Stop> {
         if let Ok(signal) = signals.wait() {
             // As a shell reports a program that the signal ended.
             std::process::exit(128 + signal as i32);
-        }
-    })?;
-    Ok(())
-}
-
-/// Applies changes of the policy file while the server runs, and tells clients that their lists changed.
-fn follow_policy(path: PathBuf, app: Arc<App>, sieve: Arc<sieve::Local>, hub: Arc<Hub>) -> Result<(), Stop> {
-    let modified = |path: &PathBuf| -> Option<SystemTime> { std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok() };
-    std::thread::Builder::new().name("policy".to_owned()).spawn(move || {
-        // The first look always reads: the file may have changed since it was read at the start.
-        let mut seen = None;
-        loop {
-            std::thread::sleep(POLICY_CHECK);
-            let now = modified(&path);
-            if now == seen {
-                continue;
-            }
-            seen = now;
-            match setup::policy(&path, app.registry()) {
-                Ok(permissions) => {
-                    if sieve.replace(permissions) {
-                        log::info!("the policy file changed what is permitted");
-                        // Prompts and resources are there by the tools that they need.
-                        for change in [Change::Tools, Change::Prompts, Change::Resources] {
-                            hub.publish(&change);
-                        }
-                    }
-                }
-                // What was permitted before stays so until the file is right again.
-                Err(finding) => log::error!("the changed policy file is not applied: {finding}"),
-            }
         }
     })?;
     Ok(())

@@ -1,27 +1,51 @@
 //! From the environment to the product: what every command that needs the modules does first.
 
 use std::collections::HashSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use super::Stop;
-use crate::app::{App, CALL_TIME, Parts};
+use crate::app::{App, CALL_TIME, Live, Parts};
 use crate::auth::{self, Authenticator};
 use crate::broker;
 use crate::config::{Config, Finding, Flags, HostedConfig, ModuleSettings, process_environment, process_environment_names};
 use crate::control_plane::ControlPlane;
 use crate::mcp::seal::Seal;
-use crate::modules::{Module, Registry};
+use crate::mcp::subscriptions::{Change, Hub};
+use crate::modules::{Folder, Module, Registry};
 use crate::sieve::{self, Permissions, Policy, Subject};
 use crate::telemetry::audit::Audit;
 use crate::telemetry::log::{Output, start};
 use crate::upstream::{Upstream, UpstreamConfig};
 
+/// How often the policy file and the module files are looked at.
+const FILE_CHECK: Duration = Duration::from_secs(2);
+
 /// The product of local mode, and what it was made of.
 pub(super) struct Local {
     pub config: Config,
     pub app: Arc<App>,
-    pub sieve: Arc<sieve::Local>,
+    pub sources: Sources,
+}
+
+/// What the product is made of, again when a file of it changes.
+pub(super) struct Sources {
+    built_in: Registry,
+    folder: Option<Folder>,
+    policy: Option<PathBuf>,
+    /// When the policy file that was read had been written.
+    policy_written: Option<SystemTime>,
+    /// Hosted mode's answers to who may do what and with which credential; they know of no files.
+    hosted: Option<Answers>,
+    upstream: Upstream,
+    seal: Arc<Seal>,
+}
+
+struct Answers {
+    sieve: Arc<dyn sieve::Sieve>,
+    broker: Arc<dyn broker::Broker>,
+    audit: Arc<Audit>,
 }
 
 /// The product of hosted mode, and what belongs to it.
@@ -35,57 +59,112 @@ pub(super) struct Hosted {
 pub(super) fn local(flags: &Flags, output: Output) -> Result<Local, Stop> {
     let (config, mut findings) = Config::read(flags, &process_environment);
     start(config.log_level, output);
-    let mut registry = Registry::built_in().map_err(|findings| Stop::Findings(findings.iter().map(broken_module).collect()))?;
-    if let Some(directory) = &config.modules_directory {
-        // A broken file is reported and skipped: the other modules go on.
-        for finding in registry.add_directory(directory) {
-            log::error!("module file skipped: {finding}");
+    let mut sources = Sources {
+        built_in: Registry::built_in().map_err(|findings| Stop::Findings(findings.iter().map(broken_module).collect()))?,
+        folder: config.modules_directory.clone().map(Folder::new),
+        policy: config.policy.clone(),
+        policy_written: None,
+        hosted: None,
+        upstream: upstream(&config),
+        seal: seal(&config),
+    };
+    match sources.app() {
+        Ok(app) if findings.is_empty() => Ok(Local { config, app: Arc::new(app), sources }),
+        // All at once: whoever mends one finding does not want to meet the next at the next start.
+        made => {
+            findings.extend(made.err().into_iter().flatten());
+            Err(Stop::Findings(findings))
         }
     }
-    let (settings, wrong) = ModuleSettings::read(registry.modules().iter(), &process_environment, &process_environment_names());
-    findings.extend(wrong);
-    let permissions = match &config.policy {
-        None => Permissions::everything(),
-        Some(path) => policy(path, &registry).unwrap_or_else(|finding| {
-            findings.push(finding);
-            Permissions::only(HashSet::new())
-        }),
-    };
-    // All at once: whoever mends one finding does not want to meet the next at the next start.
-    if !findings.is_empty() {
-        return Err(Stop::Findings(findings));
-    }
-    let sieve = Arc::new(sieve::Local::new(permissions));
-    let app = Arc::new(App::new(Parts {
-        call_time: CALL_TIME,
-        registry: Arc::new(registry),
-        sieve: Arc::clone(&sieve) as Arc<dyn sieve::Sieve>,
-        broker: Arc::new(broker::Local::new(settings.credentials)),
-        seal: seal(&config),
-        audit: None,
-        upstream: upstream(&config),
-        base_urls: settings.base_urls,
-    }));
-    Ok(Local { config, app, sieve })
 }
 
-/// Builds the product of hosted mode from that of local mode: the same modules and settings, other answers to the three
-/// questions.
-pub(super) fn hosted(config: &Config, hosted: &HostedConfig, local: &App) -> Result<Hosted, Stop> {
+impl Sources {
+    /// Makes the product of the files as they are.
+    fn app(&mut self) -> Result<App, Vec<Finding>> {
+        let mut registry = self.built_in.clone();
+        // A broken file is reported and skipped: the other modules go on.
+        for finding in self.folder.as_mut().map(|folder| folder.add_to(&mut registry)).unwrap_or_default() {
+            log::error!("module file skipped: {finding}");
+        }
+        let (settings, mut findings) = ModuleSettings::read(registry.modules().iter(), &process_environment, &process_environment_names());
+        self.policy_written = self.policy_modified();
+        let permissions = match &self.policy {
+            None => Permissions::everything(),
+            Some(path) => policy(path, &registry).unwrap_or_else(|finding| {
+                findings.push(finding);
+                Permissions::only(HashSet::new())
+            }),
+        };
+        if !findings.is_empty() {
+            return Err(findings);
+        }
+        let (sieve, broker, audit): (Arc<dyn sieve::Sieve>, Arc<dyn broker::Broker>, _) = match &self.hosted {
+            Some(hosted) => (Arc::clone(&hosted.sieve), Arc::clone(&hosted.broker), Some(Arc::clone(&hosted.audit))),
+            None => (Arc::new(sieve::Local::new(permissions)), Arc::new(broker::Local::new(settings.credentials)), None),
+        };
+        Ok(App::new(Parts {
+            call_time: CALL_TIME,
+            registry: Arc::new(registry),
+            sieve,
+            broker,
+            audit,
+            seal: Arc::clone(&self.seal),
+            upstream: self.upstream.clone(),
+            base_urls: settings.base_urls,
+        }))
+    }
+
+    fn policy_modified(&self) -> Option<SystemTime> {
+        std::fs::metadata(self.policy.as_ref()?).and_then(|metadata| metadata.modified()).ok()
+    }
+
+    fn changed(&self) -> bool {
+        self.policy_modified() != self.policy_written || self.folder.as_ref().is_some_and(Folder::changed)
+    }
+
+    /// Has the product follow its files while it runs, and tells clients when their lists may have changed.
+    pub fn follow(mut self, product: Arc<Live>, hub: Arc<Hub>) -> Result<(), Stop> {
+        if self.policy.is_none() && self.folder.is_none() {
+            return Ok(());
+        }
+        std::thread::Builder::new().name("files".to_owned()).spawn(move || {
+            loop {
+                std::thread::sleep(FILE_CHECK);
+                if !self.changed() {
+                    continue;
+                }
+                match self.app() {
+                    Ok(app) => {
+                        log::info!("the module files and the policy are applied as they are now");
+                        product.replace(Arc::new(app));
+                        // Prompts and resources are there by the tools that they need.
+                        for change in [Change::Tools, Change::Prompts, Change::Resources] {
+                            hub.publish(&change);
+                        }
+                    }
+                    // All stays as it was: modules that no policy was made for are not to be used.
+                    Err(findings) => {
+                        for finding in findings {
+                            log::error!("the changed module files and policy are not applied: {finding}");
+                        }
+                    }
+                }
+            }
+        })?;
+        Ok(())
+    }
+}
+
+/// Builds the product of hosted mode: the same modules and settings as in local mode, other answers to the three questions.
+pub(super) fn hosted(config: &Config, hosted: &HostedConfig, sources: &mut Sources) -> Result<Hosted, Stop> {
     let plane = ControlPlane::new(upstream(config), hosted.addresses.clone(), hosted.key.expose());
     let plane = Arc::new(plane.map_err(|error| Stop::Failed(error.to_string()))?);
     let sieve = Arc::new(sieve::Hosted::new(Arc::clone(&plane)));
     let audit = Audit::start(Arc::clone(&plane))?;
-    let app = Arc::new(App::new(Parts {
-        call_time: CALL_TIME,
-        registry: Arc::clone(&local.parts().registry),
-        sieve: Arc::clone(&sieve) as Arc<dyn sieve::Sieve>,
-        broker: Arc::new(broker::Hosted::new(Arc::clone(&plane), Arc::clone(&sieve))),
-        seal: Arc::clone(&local.parts().seal),
-        audit: Some(Arc::clone(&audit)),
-        upstream: upstream(config),
-        base_urls: local.parts().base_urls.clone(),
-    }));
+    let broker = Arc::new(broker::Hosted::new(Arc::clone(&plane), Arc::clone(&sieve)));
+    sources.hosted = Some(Answers { sieve: Arc::clone(&sieve) as Arc<dyn sieve::Sieve>, broker, audit: Arc::clone(&audit) });
+    sources.policy = None;
+    let app = Arc::new(sources.app()?);
     let authenticator =
         auth::Hosted::new(auth::HostedParts { plane, sieve, expected: hosted.expected.clone(), resource: hosted.resource() });
     Ok(Hosted { app, authenticator: Arc::new(authenticator), audit })
@@ -104,7 +183,7 @@ fn broken_module(finding: &crate::modules::Finding) -> Finding {
 }
 
 /// Reads the policy file.
-pub(super) fn policy(path: &Path, registry: &Registry) -> Result<Permissions, Finding> {
+fn policy(path: &Path, registry: &Registry) -> Result<Permissions, Finding> {
     let finding = |message: String| Finding::new(format!("MCPIST_POLICY={}", path.display()), message);
     let text = std::fs::read_to_string(path).map_err(|error| finding(error.to_string()))?;
     let policy = Policy::parse(&text).map_err(finding)?;

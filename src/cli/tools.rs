@@ -1,5 +1,7 @@
 //! `mcpist tools`: the modules, or the tools of one.
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 
 use super::{Stop, print, setup};
@@ -36,6 +38,20 @@ pub(super) fn run(module: Option<&str>, as_json: bool) -> Result<(), Stop> {
         print(format_args!("{:width$}  {}", tool.name, tool.description))?;
     }
     Ok(())
+}
+
+/// Checks one module file as `MCPIST_MODULES_DIR` would take it.
+pub(super) fn check(file: &Path) -> Result<(), Stop> {
+    match crate::modules::check(file) {
+        Ok(module) => {
+            let names: Vec<_> = module.tools.iter().map(|tool| tool.name.as_str()).collect();
+            print(format_args!("{}: module {} is right; {} tools: {}", file.display(), module.name, names.len(), names.join(", ")))
+        }
+        Err(findings) => {
+            findings.iter().try_for_each(print)?;
+            Err(Stop::Told)
+        }
+    }
 }
 
 fn definition(module: &Module) -> Value {

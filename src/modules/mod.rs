@@ -3,6 +3,7 @@
 pub mod arguments;
 pub mod call;
 pub(crate) mod dates;
+mod folder;
 pub mod hooks;
 pub mod manifest;
 pub mod multipart;
@@ -31,6 +32,7 @@ mod supabase;
 
 pub(crate) use arguments::nearest;
 pub use call::{Connection, Invocation, invoke};
+pub use folder::{Folder, check};
 pub use hooks::{FieldHook, Handler, Hooks, ParamHook, Session};
 pub use manifest::{Finding, Module, Tool};
 pub use multipart::{Multipart, Upload, multipart};

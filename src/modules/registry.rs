@@ -1,10 +1,7 @@
-//! All modules: those built in, and those of the operator's own folder.
-
-use std::fs;
-use std::path::Path;
+//! All modules: those built in, and those that the folder of the user's own adds.
 
 use super::hooks::Hooks;
-use super::manifest::{Finding, Module, Packed, Tool};
+use super::manifest::{FILE, Finding, Module, Packed, Tool};
 use super::{confluence, github, google_calendar, jira, microsoft_todo, notion, supabase};
 
 /// The list of all that is built in: the modules' names, which are also those of their folders and of the Rust modules with
@@ -53,30 +50,6 @@ impl Registry {
         if findings.is_empty() { Ok(Self { modules }) } else { Err(findings) }
     }
 
-    /// Adds every module file (`*.json`) of a folder, in the order of their names. Such files cite no hooks.
-    ///
-    /// Gives what is wrong: a broken file is left out, the others are there.
-    #[must_use]
-    pub fn add_directory(&mut self, directory: &Path) -> Vec<Finding> {
-        let unreadable = |path: &Path, error: &std::io::Error| {
-            let (file, problem) = (path.display().to_string(), format!("cannot be read: {error}"));
-            Finding { file, place: String::new(), problem }
-        };
-        let entries = fs::read_dir(directory).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-        let entries = match entries {
-            Ok(entries) => entries,
-            Err(error) => return vec![unreadable(directory, &error)],
-        };
-        let mut paths: Vec<_> = entries.into_iter().map(|entry| entry.path()).collect();
-        paths.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
-        paths.sort();
-        let add = |path: std::path::PathBuf| match fs::read_to_string(&path) {
-            Ok(text) => self.add(&path.display().to_string(), &text, &Hooks::NONE),
-            Err(error) => vec![unreadable(&path, &error)],
-        };
-        paths.into_iter().flat_map(add).collect()
-    }
-
     /// Every module, the built-in ones first.
     #[must_use]
     pub fn modules(&self) -> &[Module] {
@@ -98,22 +71,16 @@ impl Registry {
         tools.into_iter().find(|(_, tool)| tool.published_name == name)
     }
 
-    fn add(&mut self, file: &str, text: &str, hooks: &Hooks) -> Vec<Finding> {
-        Module::parse(file, text, hooks).and_then(|module| self.take(file, module)).err().unwrap_or_default()
-    }
-
     /// Takes a module whose names nobody has yet.
-    fn take(&mut self, file: &str, module: Module) -> Result<(), Vec<Finding>> {
-        let clash = |place: String, problem: String| Finding { file: file.to_owned(), place, problem };
+    pub(super) fn take(&mut self, file: &str, module: Module) -> Result<(), Vec<Finding>> {
         let mut clashes = Vec::new();
         if self.module(&module.name).is_some() {
-            clashes.push(clash("module".to_owned(), format!("there is a module `{}` already", module.name)));
+            clashes.push(Finding::new(file, FILE.member("module"), format!("there is a module `{}` already", module.name)));
         } else {
-            let taken = module.tools.iter().filter(|tool| self.published(&tool.published_name).is_some());
-            clashes.extend(taken.map(|tool| {
+            for (at, tool) in module.tools.iter().enumerate().filter(|(_, tool)| self.published(&tool.published_name).is_some()) {
                 let problem = format!("another module publishes `{}` already", tool.published_name);
-                clash(format!("tool {}", tool.name), problem)
-            }));
+                clashes.push(Finding::new(file, FILE.numbered("tool", "tools", at, Some(&tool.name)), problem));
+            }
         }
         if !clashes.is_empty() {
             return Err(clashes);

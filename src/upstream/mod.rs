@@ -8,6 +8,7 @@ mod retry;
 mod vendor;
 
 use std::io;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jwt_simple::reexports::ct_codecs::{Base64, Encoder};
@@ -136,11 +137,11 @@ pub struct UpstreamAnswer {
     pub body: Vec<u8>,
 }
 
-/// The client: cheap to share, made once.
-#[derive(Debug)]
+/// The client: made once; its clones share connections and what is known of services.
+#[derive(Debug, Clone)]
 pub struct Upstream {
     agent: Agent,
-    breaker: Breaker,
+    breaker: Arc<Breaker>,
     connect_timeout: Duration,
     max_answer: u64,
     first_backoff: Duration,
@@ -182,7 +183,7 @@ impl Upstream {
             .build();
         let agent = Agent::with_parts(agent, DefaultConnector::default(), KeepingResolver::default());
         let UpstreamConfig { connect_timeout, max_answer, first_backoff, .. } = config;
-        Self { agent, breaker: Breaker::default(), connect_timeout, max_answer, first_backoff }
+        Self { agent, breaker: Arc::default(), connect_timeout, max_answer, first_backoff }
     }
 
     /// Sends a request and reads the whole answer.

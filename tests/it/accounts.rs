@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use mcpist::app::{App, CALL_TIME, Execution, Parts};
+use mcpist::app::{App, CALL_TIME, Execution, Live, Parts};
 use mcpist::auth::Caller;
 use mcpist::broker::{self, Credential, Scheme};
 use mcpist::error::{Code, Error};
@@ -14,7 +14,7 @@ use mcpist::mcp::seal::Seal;
 use mcpist::mcp::subscriptions::Hub;
 use mcpist::mcp::version::Version;
 use mcpist::mcp::{Answer, Server};
-use mcpist::modules::Registry;
+use mcpist::modules::{self, Registry};
 use mcpist::secret::Secret;
 use mcpist::sieve::{self, Permissions};
 use mcpist::upstream::{Upstream, UpstreamConfig};
@@ -79,7 +79,7 @@ fn ask(app: &Arc<App>, direct: bool, method: &str, params: Value) -> Value {
 
 /// The result of a request about a module.
 fn ask_about(module: &str, app: &Arc<App>, direct: bool, method: &str, params: Value) -> Value {
-    let server = Server::new(Arc::clone(app) as Arc<dyn mcpist::mcp::handler::Handler>, Seal::random(), Arc::new(Hub::default()));
+    let server = Server::new(Arc::new(Live::new(Arc::clone(app))), Seal::random(), Arc::new(Hub::default()));
     let context = Context {
         version: Version::NEWEST_LEGACY,
         capabilities: ClientCapabilities::default(),
@@ -192,7 +192,7 @@ fn a_service_without_an_address_is_not_connected() {
     let own = Some("https://own.example");
     let with = |accounts: &[(&str, Option<&str>)], base_url: Option<&str>| {
         let mut registry = built_in();
-        assert_eq!(registry.add_directory(&folder.0), []);
+        assert_eq!(modules::Folder::new(folder.0.clone()).add_to(&mut registry), []);
         let credentials = accounts.iter().map(|(account, base_url)| credential(account, *base_url)).collect();
         product(registry, "shop", credentials, base_url)
     };

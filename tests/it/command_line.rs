@@ -543,3 +543,129 @@ fn a_changed_policy_file_holds_at_once_and_its_clients_are_told() {
     }
     assert!(list().contains("notes_get_note") && !list().contains("notes_add_note"));
 }
+
+#[test]
+fn a_changed_module_file_holds_at_once_and_its_clients_are_told() {
+    let module = |module: &str, variable: &str, tool: &str| {
+        let tool = json!({
+            "name": tool, "description": "Look.", "docs": "https://shop.invalid", "request": {"method": "GET", "path": "/look"},
+            "output": {"fields": {"seen": "seen"}}
+        });
+        let auth = json!({"kind": "bearer", "env": [format!("{variable}_TOKEN")]});
+        let head = json!({
+            "module": module, "title": module, "description": "D.", "base_url": "https://shop.invalid",
+            "base_url_env": format!("{variable}_API_URL"), "auth": auth, "tools": [tool]
+        });
+        head.to_string()
+    };
+    let upstream = FakeUpstream::new([
+        Exchange::new("GET", "/look", Answer::new(200, &[], r#"{"seen":1}"#)).with_header("authorization", "Bearer for-shop"),
+        Exchange::new("GET", "/look", Answer::new(200, &[], r#"{"seen":2}"#)).with_header("authorization", "Bearer for-mill"),
+    ]);
+    let folder = crate::module_files::Folder::new("followed_modules", &[("shop.json", &module("shop", "SHOP", "look_around"))]);
+    // As an editor does it, so that no half of a file is ever read.
+    let put = |name: &str, text: &str| {
+        std::fs::write(folder.0.join("new"), text).expect("the folder was made");
+        std::fs::rename(folder.0.join("new"), folder.0.join(name)).expect("the folder was made");
+    };
+    let url = upstream.url();
+    let policy = File::new("modules-policy.json", r#"{"deny": ["github"]}"#);
+    let server = Serving::start(&[
+        ("MCPIST_MODULES_DIR", folder.0.to_str().expect("the path is text")),
+        ("MCPIST_POLICY", policy.path()),
+        ("SHOP_API_URL", &url),
+        ("SHOP_TOKEN", "for-shop"),
+        ("MILL_API_URL", &url),
+        ("MILL_TOKEN", "for-mill"),
+    ]);
+    let listen = modern("subscriptions/listen", json!({"notifications": {"toolsListChanged": true}}));
+    let mut events = Events::open(server.client(), &listen);
+    assert_eq!(events.message()["method"], "notifications/subscriptions/acknowledged");
+    let list = || modern("tools/list", json!({})).to("/mcp?tools=direct").send(&mut server.client()).body;
+    let call = |module: &str, tool: &str| {
+        let arguments = json!({"name": "call", "arguments": {"module": module, "tool": tool}});
+        text_of(&json_of(&modern("tools/call", arguments).send(&mut server.client()))["result"]).to_owned()
+    };
+    assert_eq!(call("shop", "look_around"), "seen: 1");
+    assert!(list().contains("shop_look_around") && !list().contains("github_"));
+
+    // Each step may be seen in two.
+    let mut told_until = |is_so: &dyn Fn(&str) -> bool| loop {
+        assert_eq!(events.message()["method"], "notifications/tools/list_changed");
+        if is_so(&list()) {
+            break;
+        }
+    };
+    put("shop.json", "{\"module\": \"shop\"");
+    put("mill.json", &module("mill", "MILL", "look_out"));
+    told_until(&|list| list.contains("mill_look_out"));
+    assert!(list().contains("shop_look_around") && !list().contains("github_"));
+    assert_eq!(call("mill", "look_out"), "seen: 2");
+
+    put("shop.json", &module("github", "SHOP", "look_around"));
+    std::fs::remove_file(folder.0.join("mill.json")).expect("it was written");
+    told_until(&|list| !list.contains("mill_look_out"));
+    assert!(list().contains("shop_look_around") && list().contains("notion_"));
+    drop(events);
+    let log = server.stop().stdout;
+    let told: Vec<_> = log.lines().filter(|line| line.contains("module file skipped")).collect();
+    assert!(told.len() == 2 && told[0].contains("shop.json:1:17: EOF") && told[1].contains("`github` already"), "{log}");
+}
+
+#[test]
+fn a_client_that_starts_the_server_is_told_of_changed_module_files_too() {
+    use std::io::Write;
+    let notes = std::fs::read_to_string(format!("{}/notes.json", crate::product::OWN_MODULES)).expect("it is there");
+    let folder = crate::module_files::Folder::new("followed_over_stdio", &[("notes.json", &notes)]);
+    let mut child = mcpist(&["stdio"])
+        .env("MCPIST_MODULES_DIR", &folder.0)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the binary starts");
+    let (mut stdin, stdout) = (child.stdin.take().expect("it is piped"), child.stdout.take().expect("it is piped"));
+    let initialize =
+        request(1, "initialize", json!({"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}));
+    writeln!(stdin, "{initialize}\n{}", json!({"jsonrpc": "2.0", "method": "notifications/initialized"})).expect("the server reads");
+    let mut lines = BufReader::new(stdout).lines().map(|line| line.expect("the server writes text"));
+    assert!(lines.next().is_some_and(|line| line.contains("protocolVersion")));
+    std::fs::remove_file(folder.0.join("notes.json")).expect("it was written");
+    assert!(lines.next().is_some_and(|line| line.contains("notifications/tools/list_changed")));
+    drop(stdin);
+    child.wait().expect("it was started");
+}
+
+#[test]
+fn a_module_file_is_checked_from_the_shell() {
+    let right = format!("{}/notes.json", crate::product::OWN_MODULES);
+    let found = ran(&["tools", "--check", &right], &[("PORT", "wrong")]);
+    assert_eq!((found.code, found.stderr.as_str()), (0, ""), "{found:?}");
+    let expected = "module notes is right; 4 tools: list_notes, get_note, add_note, remove_note\n";
+    assert!(found.stdout.starts_with(&right) && found.stdout.ends_with(expected), "{found:?}");
+
+    let check = |name: &str, text: &str, lines: &[&str]| {
+        let file = File::new(name, text);
+        let found = ran(&["tools", "--check", file.path()], &[]);
+        assert_eq!((found.code, found.stderr.as_str()), (1, ""), "{found:?}");
+        let told: Vec<_> = found.stdout.lines().map(|line| line.replace(file.path(), "FILE")).collect();
+        assert_eq!(told, lines);
+    };
+    let notes = std::fs::read_to_string(&right).expect("it is there");
+    check("broken.json", "{\n  \"module\": }", &["FILE:2:13: expected value"]);
+    check("clash.json", &notes.replace("\"notes\"", "\"github\""), &["FILE:2:3: module: there is a module `github` already"]);
+    check(
+        "wrong.json",
+        &notes.replace("\"GET\"", "\"get\"").replace("{\"id\": \"id\"}", "{\"id\": \"id[\"}"),
+        &[
+            "FILE:13:7: tool list_notes, request: unknown variant `get`, expected one of `GET`, `HEAD`, `OPTIONS`, `POST`, `PUT`, `PATCH`, `DELETE`",
+            "FILE:21:7: tool get_note, request: unknown variant `get`, expected one of `GET`, `HEAD`, `OPTIONS`, `POST`, `PUT`, `PATCH`, `DELETE`",
+            "FILE:32:29: tool add_note, output, field id: `id[` is no path: names are joined by `.`, only `[]` may follow a name, and `\\.` is a dot within a name",
+        ],
+    );
+    let missing = ran(&["tools", "--check", "/nowhere/weather.json"], &[]);
+    assert!(missing.code == 1 && missing.stdout.starts_with("/nowhere/weather.json: cannot be read: "), "{missing:?}");
+    for arguments in [&["tools", "--check"][..], &["tools", "notes", "--check", &right], &["tools", "--json", "--check", &right]] {
+        assert_eq!(ran(arguments, &[]).code, 2, "{arguments:?}");
+    }
+}

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use jwt_simple::prelude::{ECDSAP256KeyPairLike, ES256KeyPair, Ed25519KeyPair, EdDSAKeyPairLike, HS256Key, JWTClaims, MACLike};
 use jwt_simple::reexports::ct_codecs::{Base64UrlSafeNoPadding, Decoder, Encoder};
-use mcpist::app::{App, Parts, ProductSite};
+use mcpist::app::{App, Live, Parts, ProductSite};
 use mcpist::auth::{self, Expected, ResourceMetadata};
 use mcpist::broker;
 use mcpist::control_plane::{Addresses, ControlPlane};
@@ -54,11 +54,12 @@ impl Hosted {
             upstream: client(),
         }));
         let seal = Arc::clone(&app.parts().seal);
-        let server = Arc::new(mcp::Server::new(Arc::clone(&app) as Arc<dyn mcp::handler::Handler>, seal, Arc::new(Hub::default())));
+        let product = Arc::new(Live::new(app));
+        let server = Arc::new(mcp::Server::new(Arc::clone(&product) as Arc<dyn mcp::handler::Handler>, seal, Arc::new(Hub::default())));
         let expected = Expected { issuer: ISSUER.to_owned(), audience: AUDIENCE.to_owned() };
         let resource = Some(ResourceMetadata::new("https://mcp.example.com".to_owned(), ISSUER.to_owned()));
         let authenticator = auth::Hosted::new(auth::HostedParts { plane, sieve, expected, resource });
-        let site = Arc::new(ProductSite::new(app, "https://mcp.example.com/mcp".to_owned()));
+        let site = Arc::new(ProductSite::new(product, "https://mcp.example.com/mcp".to_owned()));
         let router = Router::new(server, Arc::new(authenticator), Origins::hosted(Vec::new()), site);
         Self { running: Running::start(Limits::default(), move |request, exchange| router.handle(request, exchange)), audit }
     }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use mcpist::modules::{Module, Registry};
+use mcpist::modules::{self, Module, Registry};
 use serde_json::{Value, json};
 
 use crate::engine::{BY_DATA, HOOKS, file, module};
@@ -19,9 +19,9 @@ fn findings(text: &str) -> Vec<String> {
 #[test]
 fn a_file_that_is_no_json_names_the_line() {
     let found = findings("{\n  \"module\": \"shop\",\n  \"title\": }\n");
-    assert_eq!(found, ["shop.json: expected value at line 3 column 12"]);
+    assert_eq!(found, ["shop.json:3:12: expected value"]);
     let found = findings("{\n  \"module\": \"shop\",\n  \"titel\": \"Shop\"\n}");
-    assert!(found[0].starts_with("shop.json: unknown field `titel`") && found[0].ends_with("at line 3 column 9"), "{found:?}");
+    assert!(found[0].starts_with("shop.json:3:9: unknown field `titel`") && found[0].ends_with("`tools`"), "{found:?}");
 }
 
 #[test]
@@ -178,20 +178,162 @@ fn everything_wrong_with_a_file_is_found_at_once() {
     file["headers"] = json!({"accept": "a\nb"});
     let found = findings(&file.to_string()).join("\n");
     for part in [
-        "shop.json: module: `Shop` must be snake_case",
-        "shop.json: base_url: must be",
-        "shop.json: auth: `env`: basic needs two variables",
-        "shop.json: pagination: ",
-        "shop.json: headers: `accept`",
-        "shop.json: tool Bad: the name must be",
-        "shop.json: tool Bad: `docs` must be",
-        "shop.json: tool Bad, param P: the name must be",
-        "shop.json: tool Bad, param P: missing field `type`",
-        "shop.json: tool Bad, request: the path's `{owner}` is no param",
-        "shop.json: nothing cites the handler hook `by_hand`",
+        ": module: `Shop` must be snake_case",
+        ": base_url: must be",
+        ": auth: `env`: basic needs two variables",
+        ": pagination: ",
+        ": headers: `accept`",
+        ": tool Bad: the name must be",
+        ": tool Bad: `docs` must be",
+        ": tool Bad, param P: the name must be",
+        ": tool Bad, param P: missing field `type`",
+        ": tool Bad, request: the path's `{owner}` is no param",
+        "shop.json:1:1: nothing cites the handler hook `by_hand`",
     ] {
         assert!(found.contains(part), "{part:?} is not among\n{found}");
     }
+}
+
+#[test]
+fn a_finding_points_at_what_it_is_about() {
+    let text = r#"{
+  "module": "shop", "title": "Shop", "description": "D", "base_url": "https://shop.example",
+  "headers": {
+    "accept": "a", "authorization": "b"
+  },
+  "tools": [
+    {
+      "name": "list_things", "description": "D", "docs": "https://shop.example",
+      "request": {"method": "GET", "path": "/things", "query": {"a": 1,
+        "b": []}},
+      "params": {
+        "\u006fne": {"in": "query", "type": "string",
+          "default": 5, "description": "D"},
+        "two": {"in": "body", "type": "object", "description": "D", "properties": {
+          "inner": {"type": "strin"}
+        }}
+      },
+      "output": {"items": "", "fields": {"a": "a", "b": "b",
+         "c": "c["}}
+    },
+    {"name": "Done", "description": "é", "docs": "none",
+     "request": {"method": "POST", "path": "/done"}, "output": {"don": "Done."}}
+  ]
+}"#;
+    let found = match Module::parse_own("shop.json", text) {
+        Ok(_) => panic!("much is wrong"),
+        Err(findings) => findings,
+    };
+    let places: Vec<_> = found.iter().map(|finding| finding.to_string().split(": ").take(2).collect::<Vec<_>>().join(": ")).collect();
+    let expected = [
+        "shop.json:4:20: headers",
+        "shop.json:9:55: tool list_things, request",
+        "shop.json:13:11: tool list_things, param one",
+        "shop.json:15:11: tool list_things, param two, property inner",
+        "shop.json:19:10: tool list_things, output, field c",
+        "shop.json:21:6: tool Done",
+        "shop.json:21:43: tool Done",
+        "shop.json:22:54: tool Done, output",
+    ];
+    assert_eq!(places, expected, "{found:#?}");
+}
+
+#[test]
+fn a_hostile_file_is_refused_in_words() {
+    let right = file(&BY_DATA);
+    let with = |name: &str, value: Value| {
+        let mut file = right.clone();
+        file[name] = value;
+        file.to_string()
+    };
+    let check = |text: &str, expected: &str| {
+        let beginning: String = text.chars().take(60).collect();
+        let found = match Module::parse_own("shop.json", text) {
+            Ok(_) => panic!("{beginning} is right"),
+            Err(findings) => findings,
+        };
+        assert!(found.len() <= 201, "{beginning}: {} findings", found.len());
+        let told = found.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+        assert!(told.contains(expected), "{beginning}: {told} lacks {expected:?}");
+    };
+    check("", "shop.json:1:0: EOF while parsing a value");
+    check("\u{feff}{}", "shop.json:1:1: expected value");
+    check("null", "invalid type: null, expected struct Module");
+    check("[]", "invalid length 0");
+    check("\"{}\"", "expected struct Module");
+    check("{\"module\": \"a\"} trailing", "shop.json:1:15: missing field `title`");
+    check(&"[".repeat(1_000_000), "shop.json:1:1: invalid type: sequence, expected a string");
+    check(&format!("{{\"tools\": {}", "[".repeat(100_000)), "recursion limit exceeded");
+    check(&format!("{{\"tools\": [{}1{}]}}", "{\"a\":".repeat(100_000), "}".repeat(100_000)), "recursion limit exceeded");
+    check(&format!("{{\"nothing\": {}{}}}", "[".repeat(100_000), "]".repeat(100_000)), "unknown field `nothing`");
+    check(&with("tools", json!(vec![1; 100_000])), "there is more wrong than is told here");
+    check(&with("tools", json!({})), "invalid type: map, expected a sequence");
+    check(&with("tools", json!([null, {"name": 5}, [], {}])), "tool 2: invalid type: integer `5`, expected a string");
+    check(&with("headers", json!({"accept": ["a"]})), "expected a string");
+    check(&with("auth", json!("bearer")), "auth: invalid type: string \"bearer\", expected struct Auth");
+    check(&with("pagination", json!([])), "pagination: invalid length 0");
+    check(&with("base_url", json!("https://a b")), "base_url: must be an http or https URL");
+    check(&with("module", json!("x".repeat(100))), "is longer than 60 characters");
+    let tool = |changes: Value| {
+        let file = file(&changes);
+        file.to_string()
+    };
+    check(&tool(json!({"params": []})), "invalid type: sequence, expected a map");
+    check(&tool(json!({"params": {"p": 1}})), "param p: invalid type: integer `1`");
+    check(&tool(json!({"params": {"": {"in": "query", "type": "string", "description": "D"}}})), "param : the name must be snake_case");
+    check(&tool(json!({"request": "GET /"})), "request: invalid type: string");
+    check(&tool(json!({"request": {"method": "get", "path": "/"}})), "unknown variant `get`");
+    check(&tool(json!({"output": {"fields": {"a": {"path": 1}}}})), "field a: must be a path");
+    check(&tool(json!({"annotations": {"readOnlyHint": "yes"}})), "annotations: invalid type: string \"yes\", expected a boolean");
+    let twice = right.to_string().replacen("\"params\":{", "\"params\":{},\"params\":{", 1);
+    check(&twice, ": `params` is here a second time");
+    let names: String = (0..100_000).map(|_| "\"a\":1,").collect();
+    check(&right.to_string().replacen('{', &format!("{{\"headers\":{{{names}\"b\":\"\"}},"), 1), "expected a string");
+}
+
+#[test]
+fn a_file_that_cannot_be_text_is_refused_without_waiting() {
+    let folder = Folder::new("files_that_are_none", &[("large.json", &" ".repeat(5 * 1024 * 1024))]);
+    fs::write(folder.0.join("bytes.json"), b"\xff{}").unwrap();
+    fs::create_dir_all(folder.0.join("folder.json")).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(folder.0.join("pipe.json")).status().unwrap().success());
+    std::os::unix::fs::symlink(folder.0.join("nowhere"), folder.0.join("away.json")).unwrap();
+    let found = modules::Folder::new(folder.0.clone()).add_to(&mut Registry::default());
+    let problems: Vec<_> = found.iter().map(|finding| finding.problem.split(':').next().unwrap()).collect();
+    assert_eq!(problems, ["cannot be read", "is no UTF-8 text", "is no file", "is larger than 4 MiB", "is no file"], "{found:?}");
+}
+
+#[test]
+fn a_folder_keeps_what_was_right_and_tells_everything_once() {
+    let right = file(&BY_DATA).to_string();
+    let named = |name: &str| right.replace(r#""module":"shop""#, &format!(r#""module":"{name}""#));
+    let folder = Folder::new("a_folder_keeps", &[("a.json", &named("first")), ("b.json", &named("second"))]);
+    let mut followed = modules::Folder::new(folder.0.clone());
+    let mut read = || {
+        let mut registry = Registry::default();
+        let found: Vec<_> = followed.add_to(&mut registry).into_iter().map(|finding| finding.problem).collect();
+        assert!(!followed.changed());
+        (registry.modules().iter().map(|module| module.name.clone()).collect::<Vec<_>>().join(" "), found.join("; "))
+    };
+    let write = |name: &str, text: &str| fs::write(folder.0.join(name), text).unwrap();
+    let mut check = |modules: &str, problems: &str| assert_eq!(read(), (modules.to_owned(), problems.to_owned()));
+    check("first second", "");
+    write("b.json", "{");
+    check("first second", "EOF while parsing an object");
+    write("c.json", &named("third"));
+    check("first second third", "");
+    // Who takes the name of another is out, and stays what it was.
+    write("c.json", &named("first"));
+    check("first second third", "there is a module `first` already");
+    fs::remove_file(folder.0.join("a.json")).unwrap();
+    check("second first", "");
+    fs::remove_file(folder.0.join("b.json")).unwrap();
+    check("first", "");
+    fs::rename(&folder.0, folder.0.with_extension("away")).unwrap();
+    let gone = read();
+    fs::rename(folder.0.with_extension("away"), &folder.0).unwrap();
+    assert!(gone.0 == "first" && gone.1.starts_with("cannot be read"), "{gone:?}");
+    assert_eq!(read(), ("first".to_owned(), String::new()));
 }
 
 /// A folder of module files that is removed again.
@@ -231,14 +373,14 @@ fn a_folder_adds_modules_and_leaves_broken_ones_out() {
         ],
     );
     let mut registry = Registry::built_in().expect("the built-in files are right");
-    let found: Vec<_> = registry.add_directory(&folder.0).iter().map(ToString::to_string).collect();
+    let found: Vec<_> = modules::Folder::new(folder.0.clone()).add_to(&mut registry).iter().map(ToString::to_string).collect();
     assert_eq!(found.len(), 3, "{found:?}");
-    assert!(found[0].contains("a-broken.json: EOF while parsing"), "{found:?}");
-    assert!(found[1].contains("c-again.json: module: there is a module `shop` already"), "{found:?}");
-    assert!(found[2].contains("d-built-in.json: module: there is a module `github` already"), "{found:?}");
+    assert!(found[0].contains("a-broken.json:1:1: EOF while parsing"), "{found:?}");
+    assert!(found[1].contains("c-again.json:1:2: module: there is a module `shop` already"), "{found:?}");
+    assert!(found[2].contains("d-built-in.json:1:2: module: there is a module `github` already"), "{found:?}");
     assert!(registry.published("shop_list_things").is_some() && registry.published("other_list_things").is_some());
 
-    let found = registry.add_directory(&folder.0.join("nowhere"));
+    let found = modules::Folder::new(folder.0.join("nowhere")).add_to(&mut registry);
     assert!(found[0].problem.starts_with("cannot be read"), "{found:?}");
 }
 

@@ -3,20 +3,19 @@
 use std::collections::HashMap;
 use std::io::Write;
 use std::net::Ipv4Addr;
-use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use mcpist::app::{App, CALL_TIME, Parts, ProductSite};
+use mcpist::app::{App, CALL_TIME, Live, Parts, ProductSite};
 use mcpist::auth;
 use mcpist::broker::{self, Credential, Scheme};
 use mcpist::http::{Limits, Origins, Router, Service};
 use mcpist::mcp;
 use mcpist::mcp::seal::Seal;
 use mcpist::mcp::subscriptions::Hub;
-use mcpist::modules::Registry;
+use mcpist::modules::{self, Registry};
 use mcpist::secret::Secret;
 use mcpist::sieve::{self, Permissions, Policy, Subject};
 use mcpist::upstream::{Upstream, UpstreamConfig};
@@ -64,7 +63,7 @@ impl Product {
         let services = ["github", "notion"].into_iter().chain(settings.module.and_then(|module| module["module"].as_str()));
         let credentials: HashMap<_, _> = services.map(|service| (service.to_owned(), vec![canary.clone()])).collect();
         let seal = Arc::new(settings.secret.map_or_else(Seal::random, |secret| Seal::from_secret(secret.as_bytes())));
-        let app = Arc::new(App::new(Parts {
+        let product = Arc::new(Live::new(Arc::new(App::new(Parts {
             audit: None,
             seal: Arc::clone(&seal),
             sieve: Arc::new(sieve::Local::new(settings.policy.map_or_else(Permissions::everything, |text| permissions(text, &registry)))),
@@ -73,10 +72,10 @@ impl Product {
             base_urls: base_urls.into_iter().flatten().collect(),
             call_time: settings.call_time.unwrap_or(CALL_TIME),
             registry,
-        }));
+        }))));
         let hub = Arc::new(Hub::default());
-        let server = Arc::new(mcp::Server::new(Arc::clone(&app) as Arc<dyn mcp::handler::Handler>, seal, Arc::clone(&hub)));
-        let site = Arc::new(ProductSite::new(app, "http://127.0.0.1/mcp".to_owned()));
+        let server = Arc::new(mcp::Server::new(Arc::clone(&product) as Arc<dyn mcp::handler::Handler>, seal, Arc::clone(&hub)));
+        let site = Arc::new(ProductSite::new(product, "http://127.0.0.1/mcp".to_owned()));
         let router = Router::new(server, Arc::new(auth::Local), Origins::local(Ipv4Addr::LOCALHOST.into()), site);
         let running = Running::start(Limits::default(), move |request, exchange| router.handle(request, exchange));
         let closing = Arc::clone(&hub);
@@ -139,7 +138,7 @@ pub fn registry() -> Arc<Registry> {
     static REGISTRY: OnceLock<Arc<Registry>> = OnceLock::new();
     let registry = REGISTRY.get_or_init(|| {
         let mut registry = Registry::built_in().expect("the built-in modules are right");
-        assert_eq!(registry.add_directory(Path::new(OWN_MODULES)), [], "the tests' own modules are right");
+        assert_eq!(modules::Folder::new(OWN_MODULES.into()).add_to(&mut registry), [], "the tests' own modules are right");
         Arc::new(registry)
     });
     Arc::clone(registry)
@@ -151,7 +150,7 @@ fn with_module(module: &Value) -> Arc<Registry> {
     let folder = format!("with_module_{}", FOLDERS.fetch_add(1, Ordering::Relaxed));
     let folder = Folder::new(&folder, &[("module.json", &module.to_string())]);
     let mut registry = Registry::clone(&registry());
-    assert_eq!(registry.add_directory(&folder.0), [], "the test's module is right");
+    assert_eq!(modules::Folder::new(folder.0.clone()).add_to(&mut registry), [], "the test's module is right");
     Arc::new(registry)
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde_json::Value;
 
+use super::place::{FILE, Place};
 use super::raw::{self, AuthKind};
 use super::read::Reader;
 use crate::broker::Scheme;
@@ -63,34 +64,35 @@ impl fmt::Display for Auth {
 
 /// A module's `auth`, one object or a list of alternatives; none when its shape is wrong.
 pub fn read(reader: &mut Reader<'_>, value: Value) -> Option<Auth> {
+    let place = FILE.member("auth");
     let alternatives = match value {
         Value::Array(alternatives) => alternatives,
         one => vec![one],
     };
     if alternatives.is_empty() {
-        reader.add("auth", "there is no alternative in the list: leave `auth` out where the service asks nobody");
+        reader.add(place, "there is no alternative in the list: leave `auth` out where the service asks nobody");
     }
-    let raw: Vec<raw::Auth> = alternatives.into_iter().filter_map(|value| reader.part("auth", value)).collect();
+    let raw: Vec<raw::Auth> = alternatives.into_iter().filter_map(|value| reader.part(place, value)).collect();
     let optional = raw.iter().any(|auth| auth.optional);
-    let ways: Vec<Way> = raw.into_iter().filter_map(|auth| way(reader, &auth)).collect();
+    let ways: Vec<Way> = raw.into_iter().filter_map(|auth| way(reader, place, &auth)).collect();
     (!ways.is_empty()).then_some(Auth { ways, optional })
 }
 
-fn way(reader: &mut Reader<'_>, raw: &raw::Auth) -> Option<Way> {
+fn way(reader: &mut Reader<'_>, place: Place<'_>, raw: &raw::Auth) -> Option<Way> {
     let (scheme, count, what) = match raw.kind {
         AuthKind::Bearer => (Scheme::Bearer, 1, "bearer needs one variable, the token"),
         AuthKind::Basic => (Scheme::Basic, 2, "basic needs two variables, user and password"),
     };
     if raw.env.len() != count {
-        reader.add("auth", format!("`env`: {what}"));
+        reader.add(place, format!("`env`: {what}"));
         return None;
     }
-    let env = raw.env.iter().map(|text| variable(reader, "auth", text)).collect::<Option<_>>()?;
+    let env = raw.env.iter().map(|text| variable(reader, place, text)).collect::<Option<_>>()?;
     Some(Way { scheme, env })
 }
 
 /// A variable with those that stand in for it, as written: `CONFLUENCE_EMAIL|JIRA_EMAIL`.
-pub fn variable(reader: &mut Reader<'_>, place: &str, text: &str) -> Option<Variable> {
+pub fn variable(reader: &mut Reader<'_>, place: Place<'_>, text: &str) -> Option<Variable> {
     let names: Vec<String> = text.split('|').map(str::to_owned).collect();
     let is_name = |name: &String| {
         name.starts_with(|c: char| c.is_ascii_uppercase())

@@ -1,16 +1,19 @@
 //! A module: one service's tools, read from its file and checked once.
 
 mod auth;
+mod finding;
+mod locate;
+mod own;
 mod packed;
 mod paging;
 mod params;
+mod place;
 mod raw;
 mod read;
 mod resources;
 mod work;
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use serde_json::{Map, Value, json};
 
@@ -22,7 +25,12 @@ use super::schema::{self, Schema};
 use crate::upstream::HeaderMap;
 
 pub use auth::{Auth, Variable, Way};
+pub use finding::{Finding, Position};
+pub(super) use locate::located;
+pub(super) use own::text as own_text;
 pub use packed::{Packed, Tools};
+pub(super) use place::FILE;
+pub(crate) use read::{is_base_url, is_snake_case};
 
 /// The argument that names one of several accounts: the application's own, no tool has it.
 pub const ACCOUNT: &str = "account";
@@ -152,17 +160,6 @@ pub enum Work {
     Handler(Handler),
 }
 
-/// Something wrong in a module file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
-    /// The file.
-    pub file: String,
-    /// The tool and the param, or the line; empty for the file as a whole.
-    pub place: String,
-    /// What is wrong, and what would be right.
-    pub problem: String,
-}
-
 impl Module {
     /// Reads a module file. `file` is its name in findings, `hooks` what it may cite.
     ///
@@ -180,6 +177,15 @@ impl Module {
     /// Everything that is wrong with the file but for its tools.
     pub fn built_in(file: &'static str, packed: Packed, hooks: &'static Hooks) -> Result<Self, Vec<Finding>> {
         read::packed(file, packed, hooks)
+    }
+
+    /// Reads the text of a module file of the user's own: one without hooks, where no object has a name twice.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with it.
+    pub fn parse_own(file: &str, text: &str) -> Result<Self, Vec<Finding>> {
+        own::read(file, text)
     }
 
     /// The scheme of its resources' URIs: its name, with `-` for what no scheme may have (RFC 3986 §3.1).
@@ -249,15 +255,5 @@ impl Annotations {
         ];
         let given = hints.into_iter().filter_map(|(name, hint)| Some((name.to_owned(), hint?.into())));
         given.collect::<Map<_, _>>().into()
-    }
-}
-
-impl fmt::Display for Finding {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.place.is_empty() {
-            write!(formatter, "{}: {}", self.file, self.problem)
-        } else {
-            write!(formatter, "{}: {}: {}", self.file, self.place, self.problem)
-        }
     }
 }

@@ -2,13 +2,14 @@
 
 use serde_json::Value;
 
+use super::place::Place;
 use super::raw::{self, PageIn, PaginationKind};
 use super::read::Reader;
 use crate::modules::pagination::{Limit, Next, PagePlace, Pages};
 use crate::modules::projection::Path;
 
 /// A module's or a tool's pagination, for a list whose page is asked for in the query; none when its shape is wrong.
-pub fn read(reader: &mut Reader<'_>, place: &str, value: Value) -> Option<Pages> {
+pub fn read(reader: &mut Reader<'_>, place: Place<'_>, value: Value) -> Option<Pages> {
     let raw: raw::Pagination = reader.part(place, value)?;
     let (max, default) = (raw.max_limit, raw.default_limit);
     let names = [&raw.limit_as, &raw.token_as, &raw.start_as];
@@ -26,7 +27,7 @@ pub fn read(reader: &mut Reader<'_>, place: &str, value: Value) -> Option<Pages>
     Some(Pages { next: next(reader, place, raw)?, limit, place: PagePlace::Query })
 }
 
-fn next(reader: &mut Reader<'_>, place: &str, raw: raw::Pagination) -> Option<Next> {
+fn next(reader: &mut Reader<'_>, place: Place<'_>, raw: raw::Pagination) -> Option<Next> {
     use PaginationKind as Kind;
     let mut path = |text: String| Path::parse(&text).map_err(|problem| reader.add(place, problem)).ok();
     let raw::Pagination { kind, link, token, token_as, start_as, total, last, .. } = raw;
@@ -52,7 +53,7 @@ fn next(reader: &mut Reader<'_>, place: &str, raw: raw::Pagination) -> Option<Ne
 /// How a tool's list comes in pages: by its request's own pagination, or else the module's.
 pub fn of_request(
     reader: &mut Reader<'_>,
-    place: &str,
+    place: Place<'_>,
     module: Option<&Pages>,
     own: Option<Value>,
     page_in: Option<PageIn>,
@@ -67,7 +68,7 @@ pub fn of_request(
         reader.add(place, "`page_in` needs a `pagination`, the module's or the request's own");
     }
     let pages = match own {
-        Some(own) => read(reader, &format!("{place}, pagination"), own)?,
+        Some(own) => read(reader, place.member("pagination"), own)?,
         None => module?.clone(),
     };
     let page_place = match page_in {

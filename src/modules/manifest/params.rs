@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Number, Value, json};
 
+use super::place::Place as At;
 use super::raw::{self, In, Type};
 use super::read::Reader;
 use super::{Param, Presence};
@@ -10,27 +11,27 @@ use crate::modules::request::{Body, Place, Template};
 use crate::modules::schema::{Kind, Range, Schema};
 
 /// One param; none when something is wrong with it.
-pub fn read(reader: &mut Reader<'_>, tool: &str, name: &str, value: &Value) -> Option<Param> {
-    let place = format!("{tool}, param {name}");
+pub fn read(reader: &mut Reader<'_>, tool: At<'_>, name: &str, value: &Value) -> Option<Param> {
+    let place = tool.entry("param", "params", name);
     let before = reader.findings();
     if !super::read::is_snake_case(name) {
-        reader.add(&place, "the name must be snake_case: letters, digits and `_`, a letter first");
+        reader.add(place, "the name must be snake_case: letters, digits and `_`, a letter first");
     }
     if name == super::ACCOUNT {
-        reader.add(&place, "this name is for the account that a call is made with: choose another");
+        reader.add(place, "this name is for the account that a call is made with: choose another");
     }
-    let raw: raw::Param = reader.part(&place, value.clone())?;
-    let hook = raw.hook.as_deref().and_then(|hook| reader.param_hook(&place, hook));
+    let raw: raw::Param = reader.part(place, value.clone())?;
+    let hook = raw.hook.as_deref().and_then(|hook| reader.param_hook(place, hook));
     let upstream_name = raw.upstream_name.clone().unwrap_or_else(|| name.to_owned());
     if upstream_name.is_empty() {
-        reader.add(&place, "`as` is empty: leave it out where the upstream's name is the same");
+        reader.add(place.detail("as"), "`as` is empty: leave it out where the upstream's name is the same");
     }
     let (kind, join, slashes, default) = (raw.kind, raw.join.clone(), raw.slashes, raw.default.clone());
     let (at, required) = (raw.place, raw.required);
     let description = raw.description.clone();
     let schema = schema(
         reader,
-        &place,
+        place,
         raw::Schema {
             kind,
             description,
@@ -43,49 +44,49 @@ pub fn read(reader: &mut Reader<'_>, tool: &str, name: &str, value: &Value) -> O
         },
     );
     if raw.description.is_none_or(|description| description.trim().is_empty()) {
-        reader.add(&place, "`description` is missing: say what the value is");
+        reader.add(place.detail("description"), "`description` is missing: say what the value is");
     }
     if join.is_some() && !(at == In::Query && kind == Type::Array) {
-        reader.add(&place, "`join` is only for an array in the query");
+        reader.add(place.detail("join"), "`join` is only for an array in the query");
     }
     if slashes && at != In::Path {
-        reader.add(&place, "`slashes` is only for a value in the path");
+        reader.add(place.detail("slashes"), "`slashes` is only for a value in the path");
     }
     let scalar = !matches!(kind, Type::Array | Type::Object);
     match at {
-        In::Path if !scalar => reader.add(&place, "a value in the path must be a string, a number or a boolean"),
+        In::Path if !scalar => reader.add(place, "a value in the path must be a string, a number or a boolean"),
         In::Path if !required && default.is_none() => {
-            reader.add(&place, "a value in the path must be required or have a default");
+            reader.add(place, "a value in the path must be required or have a default");
         }
         In::Query if kind == Type::Object && hook.is_none() => {
-            reader.add(&place, "an object has no form in a query: use a hook, or single params");
+            reader.add(place, "an object has no form in a query: use a hook, or single params");
         }
         _ => {}
     }
     let presence = match default {
         Some(_) if required => {
-            reader.add(&place, "`required` and `default` exclude each other");
+            reader.add(place.detail("default"), "`required` and `default` exclude each other");
             Presence::Required
         }
         Some(default) => {
             if let Some(schema) = &schema
                 && !schema.accepts(&default)
             {
-                reader.add(&place, format!("the default {default} does not fit the param's own type, enum or bounds"));
+                reader.add(place.detail("default"), format!("the default {default} does not fit the param's own type, enum or bounds"));
             }
             Presence::Default(default)
         }
         None if required => Presence::Required,
         None => Presence::Optional,
     };
-    let place = match at {
+    let goes = match at {
         In::Path => Place::Path { name: upstream_name, slashes, may_be_empty: slashes && presence == Presence::Default(json!("")) },
         In::Query => Place::Query { name: upstream_name, join },
         In::Body => body_place(&upstream_name),
         In::Variable => Place::Variable(upstream_name),
         In::Local => Place::Local,
     };
-    let param = Param { name: name.to_owned(), place, schema: schema?, presence, hook };
+    let param = Param { name: name.to_owned(), place: goes, schema: schema?, presence, hook };
     (reader.findings() == before).then_some(param)
 }
 
@@ -95,13 +96,13 @@ fn body_place(name: &str) -> Place {
 }
 
 /// A schema, or none with the findings that say why.
-fn schema(reader: &mut Reader<'_>, place: &str, raw: raw::Schema) -> Option<Schema> {
+fn schema(reader: &mut Reader<'_>, place: At<'_>, raw: raw::Schema) -> Option<Schema> {
     let is_number = matches!(raw.kind, Type::Integer | Type::Number);
     if (raw.minimum.is_some() || raw.maximum.is_some()) && !is_number {
         reader.add(place, "`minimum` and `maximum` are only for numbers");
     }
     if raw.items.is_some() && raw.kind != Type::Array {
-        reader.add(place, "`items` is only for arrays");
+        reader.add(place.detail("items"), "`items` is only for arrays");
     }
     if !(raw.properties.is_empty() && raw.required.is_empty()) && raw.kind != Type::Object {
         reader.add(place, "properties are only for objects");
@@ -117,25 +118,25 @@ fn schema(reader: &mut Reader<'_>, place: &str, raw: raw::Schema) -> Option<Sche
                 reader.add(place, "an array needs `items`");
                 return None;
             };
-            Kind::Array(Box::new(schema(reader, &format!("{place}, items"), *items)?))
+            Kind::Array(Box::new(schema(reader, place.member("items"), *items)?))
         }
         Type::Object => object(reader, place, raw.properties, raw.required)?,
     };
     let schema = Schema { kind, description: raw.description, choices: Vec::new() };
     for choice in raw.choices.iter().filter(|choice| !schema.accepts(choice)) {
-        reader.add(place, format!("the enum's {choice} is no {}", schema.kind.name()));
+        reader.add(place.detail("enum"), format!("the enum's {choice} is no {}", schema.kind.name()));
     }
     Some(Schema { choices: raw.choices, ..schema })
 }
 
-fn object(reader: &mut Reader<'_>, place: &str, properties: Map<String, Value>, required: Vec<String>) -> Option<Kind> {
+fn object(reader: &mut Reader<'_>, place: At<'_>, properties: Map<String, Value>, required: Vec<String>) -> Option<Kind> {
     for name in required.iter().filter(|name| !properties.contains_key(*name)) {
         reader.add(place, format!("`{name}` is required but no property"));
     }
     let mut read = Vec::new();
     for (name, value) in properties {
-        let place = format!("{place}, property {name}");
-        let schema = reader.part(&place, value).and_then(|raw| schema(reader, &place, raw));
+        let place = place.entry("property", "properties", &name);
+        let schema = reader.part(place, value).and_then(|raw| schema(reader, place, raw));
         read.push((name, schema?));
     }
     Some(Kind::Object { properties: read, required })
@@ -197,7 +198,7 @@ impl Own {
 }
 
 /// Checks each param's place, the engine's own last, against the rest of the request.
-pub fn check_places(reader: &mut Reader<'_>, tool: &str, params: &[Param], own: &[Param], template: &Template) {
+pub fn check_places(reader: &mut Reader<'_>, tool: At<'_>, params: &[Param], own: &[Param], template: &Template) {
     let body = &template.body;
     let mut taken: Vec<Vec<String>> = match body {
         Body::Json(fixed) => fixed.keys().map(|name| vec![name.clone()]).collect(),
@@ -206,24 +207,24 @@ pub fn check_places(reader: &mut Reader<'_>, tool: &str, params: &[Param], own: 
     let mut queries: Vec<&str> = template.query.iter().map(|(name, _)| name.as_str()).collect();
     queries.extend(params.iter().filter_map(|param| query_name(&param.place)));
     for param in own.iter().filter(|param| query_name(&param.place).is_some_and(|name| queries.contains(&name))) {
-        let place = format!("{tool}, param {}", param.name);
-        reader.add(&place, "another param or the fixed query has the pagination's name for it");
+        let place = tool.entry("param", "params", &param.name);
+        reader.add(place, "another param or the fixed query has the pagination's name for it");
     }
     for param in params.iter().chain(own) {
-        let place = format!("{tool}, param {}", param.name);
+        let place = tool.entry("param", "params", &param.name);
         match (&param.place, body) {
             (Place::Body(_), Body::Graphql(_)) => {
-                reader.add(&place, "a GraphQL request has no body params: use `in: variable`");
+                reader.add(place, "a GraphQL request has no body params: use `in: variable`");
             }
             (Place::Variable(_), Body::None | Body::Json(_)) => {
-                reader.add(&place, "only a GraphQL request has variables");
+                reader.add(place, "only a GraphQL request has variables");
             }
             (Place::Variable(name), Body::Graphql(document)) if !has_variable(document, name) => {
-                reader.add(&place, format!("the GraphQL document has no variable ${name}"));
+                reader.add(place, format!("the GraphQL document has no variable ${name}"));
             }
             (Place::Body(names), _) => {
                 if taken.iter().any(|other| other.starts_with(names) || names.starts_with(other)) {
-                    reader.add(&place, "another param or the fixed body has the same place in the body");
+                    reader.add(place, "another param or the fixed body has the same place in the body");
                 }
                 taken.push(names.clone());
             }

@@ -9,8 +9,10 @@ use serde_json::Value;
 use ureq::http::Uri;
 
 use super::auth;
+use super::locate;
 use super::paging;
 use super::params::{self, Own};
+use super::place::{FILE, Place};
 use super::raw;
 use super::resources;
 use super::work::{self, Common};
@@ -20,6 +22,9 @@ use crate::modules::hooks::{FieldHook, Hooks, ParamHook};
 use crate::modules::output::Output;
 use crate::modules::request::Template;
 use crate::upstream::{HeaderMap, HeaderName, HeaderValue};
+
+/// Most findings of a file that are told: somebody mends them, and a log keeps them.
+pub const MAX_FINDINGS: usize = 100;
 
 /// Collects what is wrong and which hooks are cited while a file is read.
 pub struct Reader<'a> {
@@ -35,13 +40,14 @@ pub fn module(file: &str, text: &str, hooks: &Hooks) -> Result<Module, Vec<Findi
     let mut raw = raw_module(file, text)?;
     let written = take(&mut raw.tools);
     if written.is_empty() {
-        reader.add("tools", "there are none");
+        reader.add(FILE.member("tools"), "there are none");
     }
+    let uris: Vec<_> = raw.resources.iter().map(|written| written["uri"].as_str().map(str::to_owned)).collect();
     let (mut module, common) = reader.head(raw);
     module.tools = Tools::ready(reader.tools(&common, written));
-    resources::check(&mut reader, &module);
+    resources::check(&mut reader, &module, &uris);
     reader.uncited_hooks();
-    if reader.found.is_empty() { Ok(module) } else { Err(reader.found) }
+    if reader.found.is_empty() { Ok(module) } else { Err(locate::located(text, reader.found)) }
 }
 
 /// Reads a packed file, all but its tools.
@@ -53,7 +59,7 @@ pub fn packed(file: &'static str, packed: Packed, hooks: &'static Hooks) -> Resu
 }
 
 fn raw_module(file: &str, text: &str) -> Result<raw::Module, Vec<Finding>> {
-    serde_json::from_str(text).map_err(|error| vec![Finding { file: file.to_owned(), place: String::new(), problem: error.to_string() }])
+    serde_json::from_str(text).map_err(|error| vec![Finding::of_json(file, &error)])
 }
 
 /// Whether it is a name of letters, digits and `_` that starts with a letter.
@@ -68,8 +74,12 @@ impl<'a> Reader<'a> {
     }
 
     /// Notes something wrong.
-    pub fn add(&mut self, place: &str, problem: impl Into<String>) {
-        self.found.push(Finding { file: self.file.to_owned(), place: place.to_owned(), problem: problem.into() });
+    pub fn add(&mut self, place: Place<'_>, problem: impl Into<String>) {
+        if self.found.len() < MAX_FINDINGS {
+            self.found.push(Finding::new(self.file, place, problem));
+        } else if self.found.len() == MAX_FINDINGS {
+            self.found.push(Finding::new(self.file, FILE, "there is more wrong than is told here: mend this first"));
+        }
     }
 
     /// How much is wrong so far.
@@ -78,25 +88,25 @@ impl<'a> Reader<'a> {
     }
 
     /// A part of the file in its shape, or none and a finding.
-    pub fn part<T: DeserializeOwned>(&mut self, place: &str, value: Value) -> Option<T> {
+    pub fn part<T: DeserializeOwned>(&mut self, place: Place<'_>, value: Value) -> Option<T> {
         serde_json::from_value(value).map_err(|error| self.add(place, error.to_string())).ok()
     }
 
     /// The param hook that is cited.
-    pub fn param_hook(&mut self, place: &str, name: &str) -> Option<ParamHook> {
+    pub fn param_hook(&mut self, place: Place<'_>, name: &str) -> Option<ParamHook> {
         self.hook(place, "param", self.hooks.params, name)
     }
 
     /// The field hook that is cited.
-    pub fn field_hook(&mut self, place: &str, name: &str) -> Option<FieldHook> {
+    pub fn field_hook(&mut self, place: Place<'_>, name: &str) -> Option<FieldHook> {
         self.hook(place, "field", self.hooks.fields, name)
     }
 
-    fn hook<T: Copy>(&mut self, place: &str, kind: &'static str, hooks: &[(&str, T)], name: &str) -> Option<T> {
+    fn hook<T: Copy>(&mut self, place: Place<'_>, kind: &'static str, hooks: &[(&str, T)], name: &str) -> Option<T> {
         self.cited.insert((kind, name.to_owned()));
         let hook = hooks.iter().find(|(known, _)| *known == name).map(|(_, hook)| *hook);
         if hook.is_none() {
-            self.add(place, format!("there is no {kind} hook `{name}`"));
+            self.add(place.detail("hook"), format!("there is no {kind} hook `{name}`"));
         }
         hook
     }
@@ -104,26 +114,26 @@ impl<'a> Reader<'a> {
     /// The module without its tools, and what their requests have in common.
     fn head(&mut self, raw: raw::Module) -> (Module, Common) {
         if !is_snake_case(&raw.module) {
-            self.add("module", format!("`{}` must be snake_case: letters, digits and `_`, a letter first", raw.module));
+            self.add(FILE.member("module"), format!("`{}` must be snake_case: letters, digits and `_`, a letter first", raw.module));
         }
         for (place, text) in [("title", &raw.title), ("description", &raw.description)] {
             if text.trim().is_empty() {
-                self.add(place, "is empty");
+                self.add(FILE.member(place), "is empty");
             }
         }
         if !is_base_url(&raw.base_url) {
-            self.add("base_url", "must be an http or https URL with a host, without query and slash at the end");
+            self.add(FILE.member("base_url"), "must be an http or https URL with a host, without query and slash at the end");
         }
-        let headers = self.headers("headers", &HeaderMap::new(), &raw.headers);
+        let headers = self.headers(FILE.member("headers"), &HeaderMap::new(), &raw.headers);
         let auth = raw.auth.and_then(|auth| auth::read(self, auth));
-        let base_url_env = raw.base_url_env.and_then(|text| auth::variable(self, "base_url_env", &text));
+        let base_url_env = raw.base_url_env.and_then(|text| auth::variable(self, FILE.member("base_url_env"), &text));
         if raw.base_url_required && base_url_env.is_none() {
-            self.add("base_url_required", "needs `base_url_env`, the variable to set");
+            self.add(FILE.member("base_url_required"), "needs `base_url_env`, the variable to set");
         }
-        let pages = raw.pagination.and_then(|pagination| paging::read(self, "pagination", pagination));
+        let pages = raw.pagination.and_then(|pagination| paging::read(self, FILE.member("pagination"), pagination));
         let versions_path = raw.versions.map(|versions| versions.path);
         if versions_path.as_ref().is_some_and(|path| !path.starts_with('/')) {
-            self.add("versions", "`path` must start with `/`");
+            self.add(FILE.member("versions"), "`path` must start with `/`");
         }
         let resources = resources::read(self, &scheme(&raw.module), raw.resources);
         let completions = resources::completions(self, raw.completions);
@@ -154,13 +164,11 @@ impl<'a> Reader<'a> {
     fn tools(&mut self, common: &Common, written: Vec<Value>) -> Vec<Tool> {
         let mut tools: Vec<Tool> = Vec::new();
         for (at, value) in written.into_iter().enumerate() {
-            let place = match value["name"].as_str() {
-                Some(name) => format!("tool {name}"),
-                None => format!("tool {}", at + 1),
-            };
-            if let Some(tool) = self.tool(&place, common, value) {
+            let name = value["name"].as_str().map(str::to_owned);
+            let place = FILE.numbered("tool", "tools", at, name.as_deref());
+            if let Some(tool) = self.tool(place, common, value) {
                 if tools.iter().any(|other| other.name == tool.name) {
-                    self.add(&place, "another tool has the same name");
+                    self.add(place.detail("name"), "another tool has the same name");
                 }
                 tools.push(tool);
             }
@@ -169,41 +177,41 @@ impl<'a> Reader<'a> {
     }
 
     /// The headers `under` with those of the file over them.
-    pub fn headers(&mut self, place: &str, under: &HeaderMap, raw: &BTreeMap<String, String>) -> HeaderMap {
+    pub fn headers(&mut self, place: Place<'_>, under: &HeaderMap, raw: &BTreeMap<String, String>) -> HeaderMap {
         let mut headers = under.clone();
-        for (name, value) in raw {
-            match (name.parse::<HeaderName>(), value.parse::<HeaderValue>()) {
+        for (written, value) in raw {
+            match (written.parse::<HeaderName>(), value.parse::<HeaderValue>()) {
                 (Ok(name), Ok(value)) if name != "authorization" => {
                     headers.insert(name, value);
                 }
-                (Ok(name), Ok(_)) => self.add(place, format!("`{name}` is the credential's: it comes from `auth`")),
-                _ => self.add(place, format!("`{name}` is no valid HTTP header, or its value is none")),
+                (Ok(name), Ok(_)) => self.add(place.detail(written), format!("`{name}` is the credential's: it comes from `auth`")),
+                _ => self.add(place.detail(written), format!("`{written}` is no valid HTTP header, or its value is none")),
             }
         }
         headers
     }
 
-    fn tool(&mut self, place: &str, common: &Common, value: Value) -> Option<Tool> {
+    fn tool(&mut self, place: Place<'_>, common: &Common, value: Value) -> Option<Tool> {
         let raw: raw::Tool = self.part(place, value)?;
         let published_name = format!("{}_{}", common.module, raw.name);
         if !is_snake_case(&raw.name) {
-            self.add(place, "the name must be snake_case: letters, digits and `_`, a letter first");
+            self.add(place.detail("name"), "the name must be snake_case: letters, digits and `_`, a letter first");
         }
         if published_name.len() > MAX_TOOL_NAME {
-            self.add(place, format!("`{published_name}` is longer than {MAX_TOOL_NAME} characters"));
+            self.add(place.detail("name"), format!("`{published_name}` is longer than {MAX_TOOL_NAME} characters"));
         }
         if raw.description.trim().is_empty() {
-            self.add(place, "`description` is empty");
+            self.add(place.detail("description"), "`description` is empty");
         }
         if !(raw.docs.starts_with("https://") || raw.docs.starts_with("http://")) {
-            self.add(place, "`docs` must be the URL of the vendor's page");
+            self.add(place.detail("docs"), "`docs` must be the URL of the vendor's page");
         }
         let annotations = self.annotations(place, raw.annotations);
         let params: Vec<Param> = raw.params.iter().filter_map(|(name, value)| params::read(self, place, name, value)).collect();
         let (work, own) = match (raw.handler, raw.request, raw.output) {
             (Some(handler), None, None) => {
                 for (name, _) in raw.params.iter().filter(|(_, param)| param["in"].as_str().is_some_and(|at| at != "local")) {
-                    self.add(&format!("{place}, param {name}"), "a handler's params must be `in: local`");
+                    self.add(place.entry("param", "params", name), "a handler's params must be `in: local`");
                 }
                 let own = Own { reads_on: raw.text, ..Own::default() }.params();
                 (self.hook(place, "handler", self.hooks.handlers, &handler).map(Work::Handler), own)
@@ -227,7 +235,7 @@ impl<'a> Reader<'a> {
         };
         let across_accounts = raw.across_accounts.and_then(|across| self.across_accounts(place, across, annotations, work.as_ref()));
         for own in own.iter().filter(|own| raw.params.contains_key(&own.name)) {
-            self.add(&format!("{place}, param {}", own.name), "this name is the engine's own here: choose another");
+            self.add(place.entry("param", "params", &own.name), "this name is the engine's own here: choose another");
         }
         Some(Tool {
             name: raw.name,
@@ -243,9 +251,9 @@ impl<'a> Reader<'a> {
         })
     }
 
-    fn annotations(&mut self, place: &str, value: Option<Value>) -> Annotations {
-        let place = format!("{place}, annotations");
-        let raw: raw::Annotations = value.and_then(|value| self.part(&place, value)).unwrap_or_default();
+    fn annotations(&mut self, place: Place<'_>, value: Option<Value>) -> Annotations {
+        let place = place.member("annotations");
+        let raw: raw::Annotations = value.and_then(|value| self.part(place, value)).unwrap_or_default();
         Annotations {
             read_only: raw.read_only_hint,
             destructive: raw.destructive_hint,
@@ -255,10 +263,10 @@ impl<'a> Reader<'a> {
     }
 
     /// What the engine adds to a tool's params.
-    fn own(&mut self, place: &str, template: Option<&Template>, output: Option<&Output>) -> Own {
+    fn own(&mut self, place: Place<'_>, template: Option<&Template>, output: Option<&Output>) -> Own {
         let pages = template.and_then(|template| template.pages.clone());
         if pages.is_some() && output.is_some_and(|output| !matches!(output, Output::List { .. })) {
-            self.add(place, "`page_in` needs an output with `items`");
+            self.add(place.detail("output"), "`page_in` needs an output with `items`");
         }
         let fields = match output {
             Some(Output::List { fields, .. }) => fields.iter().map(|field| field.name.clone()).collect(),
@@ -268,20 +276,20 @@ impl<'a> Reader<'a> {
         Own { pages, fields, text, reads_on: text || matches!(output, Some(Output::Document { .. })) }
     }
 
-    fn across_accounts(&mut self, place: &str, value: Value, annotations: Annotations, work: Option<&Work>) -> Option<AcrossAccounts> {
-        let place = format!("{place}, across_accounts");
-        let raw::AcrossAccounts { sort_by, together } = self.part(&place, value)?;
+    fn across_accounts(&mut self, place: Place<'_>, value: Value, annotations: Annotations, work: Option<&Work>) -> Option<AcrossAccounts> {
+        let place = place.member("across_accounts");
+        let raw::AcrossAccounts { sort_by, together } = self.part(place, value)?;
         if annotations.read_only != Some(true) {
-            self.add(&place, "only what reads may do so with all accounts at once: it needs `readOnlyHint`");
+            self.add(place, "only what reads may do so with all accounts at once: it needs `readOnlyHint`");
         }
         match (sort_by, together, work?) {
             (None, true, Work::Handler(_)) => Some(AcrossAccounts::Together),
             (_, true, _) => {
-                self.add(&place, "`together` is for handlers, which put their rows in order themselves");
+                self.add(place, "`together` is for handlers, which put their rows in order themselves");
                 None
             }
             (Some(field), false, Work::Request(_, output)) if !output.has_column(&field) => {
-                self.add(&place, format!("`sort_by`: there is no column `{field}`"));
+                self.add(place, format!("`sort_by`: there is no column `{field}`"));
                 None
             }
             (sort_by, false, _) => Some(AcrossAccounts::Rows { sort_by }),
@@ -294,14 +302,14 @@ impl<'a> Reader<'a> {
         let handlers = self.hooks.handlers.iter().map(|(name, _)| ("handler", *name));
         for (kind, name) in fields.chain(params).chain(handlers) {
             if !self.cited.contains(&(kind, name.to_owned())) {
-                self.add("", format!("nothing cites the {kind} hook `{name}`"));
+                self.add(FILE, format!("nothing cites the {kind} hook `{name}`"));
             }
         }
     }
 }
 
 /// Whether requests can be made below it.
-fn is_base_url(url: &str) -> bool {
+pub fn is_base_url(url: &str) -> bool {
     let Some(rest) = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")) else { return false };
     !rest.starts_with('/') && !rest.ends_with('/') && !rest.contains(['?', '#', '@']) && url.parse::<Uri>().is_ok()
 }

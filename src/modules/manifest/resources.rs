@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
+use super::place::{FILE, Place};
 use super::raw;
 use super::read::{Reader, is_snake_case};
 use super::{Module, Presence, Tool, Work};
@@ -14,12 +15,13 @@ use crate::modules::schema::Kind;
 /// A module's resources, each right in itself.
 pub fn read(reader: &mut Reader<'_>, scheme: &str, written: Vec<Value>) -> Vec<Resource> {
     let mut resources: Vec<Resource> = Vec::new();
-    for value in written {
-        let place = format!("resource {}", value["uri"].as_str().unwrap_or_default());
-        let Some(resource) = reader.part(&place, value).and_then(|raw| resource(reader, &place, scheme, raw)) else { continue };
+    for (at, value) in written.into_iter().enumerate() {
+        let uri = value["uri"].as_str().map(str::to_owned);
+        let place = FILE.numbered("resource", "resources", at, uri.as_deref());
+        let Some(resource) = reader.part(place, value).and_then(|raw| resource(reader, place, scheme, raw)) else { continue };
         // Which of two is meant is told by what is literal in them: nothing tells these apart.
         if let Some(other) = resources.iter().find(|other| shape(other) == shape(&resource)) {
-            reader.add(&place, format!("fits the same URIs as `{}`", other.uri));
+            reader.add(place, format!("fits the same URIs as `{}`", other.uri));
         }
         resources.push(resource);
     }
@@ -28,19 +30,23 @@ pub fn read(reader: &mut Reader<'_>, scheme: &str, written: Vec<Value>) -> Vec<R
 
 /// A module's completions, each right in itself.
 pub fn completions(reader: &mut Reader<'_>, written: Map<String, Value>) -> BTreeMap<String, Completion> {
-    written.into_iter().filter_map(|(name, value)| Some((name.clone(), reader.part(&format!("completion {name}"), value)?))).collect()
+    written
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.clone(), reader.part(FILE.entry("completion", "completions", &name), value)?)))
+        .collect()
 }
 
-/// Checks that the module's tools can give its resources and completions.
-pub fn check(reader: &mut Reader<'_>, module: &Module) {
+/// Checks that the module's tools can give its resources and completions. `uris` are those of all resources that are written.
+pub fn check(reader: &mut Reader<'_>, module: &Module, uris: &[Option<String>]) {
     for resource in &module.resources {
-        let place = format!("resource {}", resource.uri);
-        let Some(tool) = read_only(reader, &place, module, &resource.tool) else { continue };
+        let at = uris.iter().position(|uri| uri.as_ref() == Some(&resource.uri)).unwrap_or_default();
+        let place = FILE.numbered("resource", "resources", at, Some(&resource.uri));
+        let Some(tool) = read_only(reader, place, module, &resource.tool) else { continue };
         let given: Vec<&str> = resource.params().collect();
-        check_params(reader, &place, tool, &given);
+        check_params(reader, place, tool, &given);
         for param in tool.params.iter().filter(|param| given.contains(&param.name.as_str())) {
             if matches!(param.schema.kind, Kind::Array(_) | Kind::Object { .. }) {
-                reader.add(&place, format!("`{}` is a list or an object, which no URI holds", param.name));
+                reader.add(place, format!("`{}` is a list or an object, which no URI holds", param.name));
             }
         }
         let mime_type = match &tool.work {
@@ -50,21 +56,21 @@ pub fn check(reader: &mut Reader<'_>, module: &Module) {
             Work::Request(..) => MediaType::Json,
         };
         if resource.mime_type != mime_type {
-            reader.add(&place, format!("`mime_type` must be {}, as the tool gives it", json!(mime_type)));
+            reader.add(place, format!("`mime_type` must be {}, as the tool gives it", json!(mime_type)));
         }
     }
     for (name, completion) in &module.completions {
-        let place = format!("completion {name}");
-        let Some(tool) = read_only(reader, &place, module, &completion.tool) else { continue };
-        check_params(reader, &place, tool, &completion.params.keys().map(String::as_str).collect::<Vec<_>>());
+        let place = FILE.entry("completion", "completions", name);
+        let Some(tool) = read_only(reader, place, module, &completion.tool) else { continue };
+        check_params(reader, place, tool, &completion.params.keys().map(String::as_str).collect::<Vec<_>>());
         for param in &tool.params {
             if let Some(value) = completion.params.get(&param.name).filter(|value| !param.schema.accepts(value)) {
-                reader.add(&place, format!("`{}` cannot be {value}", param.name));
+                reader.add(place, format!("`{}` cannot be {value}", param.name));
             }
         }
         match &tool.work {
             Work::Request(_, Output::List { fields, .. }) if fields.iter().any(|field| field.name == completion.field) => {}
-            _ => reader.add(&place, format!("`{}` is no field of the tool's items", completion.field)),
+            _ => reader.add(place, format!("`{}` is no field of the tool's items", completion.field)),
         }
     }
 }
@@ -81,7 +87,7 @@ fn shape(resource: &Resource) -> Vec<&str> {
         .collect()
 }
 
-fn resource(reader: &mut Reader<'_>, place: &str, scheme: &str, raw: raw::Resource) -> Option<Resource> {
+fn resource(reader: &mut Reader<'_>, place: Place<'_>, scheme: &str, raw: raw::Resource) -> Option<Resource> {
     if raw.name.trim().is_empty() || raw.description.trim().is_empty() {
         reader.add(place, "`name` and `description` must say something");
     }
@@ -90,7 +96,7 @@ fn resource(reader: &mut Reader<'_>, place: &str, scheme: &str, raw: raw::Resour
     Some(Resource { uri, segments, name, title, description, mime_type, tool })
 }
 
-fn segments(reader: &mut Reader<'_>, place: &str, scheme: &str, raw: &raw::Resource) -> Option<Vec<Segment>> {
+fn segments(reader: &mut Reader<'_>, place: Place<'_>, scheme: &str, raw: &raw::Resource) -> Option<Vec<Segment>> {
     let Some(path) = raw.uri.strip_prefix(scheme).and_then(|rest| rest.strip_prefix("://")) else {
         reader.add(place, format!("must begin with `{scheme}://`, the module's name"));
         return None;
@@ -135,7 +141,7 @@ fn segments(reader: &mut Reader<'_>, place: &str, scheme: &str, raw: &raw::Resou
     segments
 }
 
-fn read_only<'a>(reader: &mut Reader<'_>, place: &str, module: &'a Module, name: &str) -> Option<&'a Tool> {
+fn read_only<'a>(reader: &mut Reader<'_>, place: Place<'_>, module: &'a Module, name: &str) -> Option<&'a Tool> {
     let tool = module.tools.iter().find(|tool| tool.name == name && tool.is_read_only());
     if tool.is_none() {
         reader.add(place, format!("`{name}` is no tool of this module that only reads"));
@@ -144,7 +150,7 @@ fn read_only<'a>(reader: &mut Reader<'_>, place: &str, module: &'a Module, name:
 }
 
 /// Checks that what is given is the tool's, and that it is enough.
-fn check_params(reader: &mut Reader<'_>, place: &str, tool: &Tool, given: &[&str]) {
+fn check_params(reader: &mut Reader<'_>, place: Place<'_>, tool: &Tool, given: &[&str]) {
     for name in given.iter().filter(|name| !tool.params.iter().any(|param| param.name == **name)) {
         reader.add(place, format!("the tool has no param `{name}`"));
     }

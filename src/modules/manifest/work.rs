@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use super::place::Place as At;
 use super::raw;
 use super::read::Reader;
 use super::{Param, paging};
@@ -31,29 +32,29 @@ pub struct Common {
 /// `written` are all the tool's params, `params` those that could be read.
 pub fn template(
     reader: &mut Reader<'_>,
-    tool: &str,
+    tool: At<'_>,
     module: &Common,
     value: Value,
     written: &Map<String, Value>,
     params: &[Param],
 ) -> Option<Template> {
-    let place = format!("{tool}, request");
-    let raw: raw::Request = reader.part(&place, value)?;
-    let path = path(reader, &place, &raw.path, written);
+    let place = tool.member("request");
+    let raw: raw::Request = reader.part(place, value)?;
+    let path = path(reader, place, &raw.path, written);
     let mut query = Vec::new();
     for (name, value) in raw.query {
         match value {
             Value::String(text) => query.push((name, text)),
             Value::Number(_) | Value::Bool(_) => query.push((name, value.to_string())),
-            _ => reader.add(&place, format!("query `{name}` must be a string, a number or a boolean")),
+            _ => reader.add(place.detail("query"), format!("query `{name}` must be a string, a number or a boolean")),
         }
     }
-    let pages = paging::of_request(reader, &place, module.pages.as_ref(), raw.pagination, raw.page_in);
+    let pages = paging::of_request(reader, place, module.pages.as_ref(), raw.pagination, raw.page_in);
     let pages_in = |at| pages.as_ref().is_some_and(|pages| pages.place == at);
     let has_body_params = params.iter().any(|param| matches!(param.place, Place::Body(_)));
     let body = match (raw.graphql, raw.body) {
         (Some(_), Some(_)) => {
-            reader.add(&place, "`graphql` and `body` exclude each other");
+            reader.add(place.detail("graphql"), "`graphql` and `body` exclude each other");
             Body::None
         }
         (Some(document), None) => Body::Graphql(document),
@@ -62,27 +63,27 @@ pub fn template(
         (None, None) => Body::None,
     };
     match (&body, raw.method) {
-        (Body::Graphql(_), method) if method != Method::Post => reader.add(&place, "a GraphQL request must be a POST"),
+        (Body::Graphql(_), method) if method != Method::Post => reader.add(place.detail("method"), "a GraphQL request must be a POST"),
         (Body::Json(_), Method::Get | Method::Head | Method::Options) => {
-            reader.add(&place, "this method sends no body: use POST, PUT, PATCH or DELETE");
+            reader.add(place.detail("method"), "this method sends no body: use POST, PUT, PATCH or DELETE");
         }
         _ => {}
     }
     if pages_in(PagePlace::Query) && raw.method != Method::Get {
-        reader.add(&place, "`page_in: query` needs a GET");
+        reader.add(place.detail("method"), "`page_in: query` needs a GET");
     }
     let headers = match (raw.headers.is_empty(), matches!(body, Body::None)) {
         // Most tools add nothing, and there are hundreds.
         (true, true) => Arc::clone(&module.headers),
         (true, false) => Arc::clone(&module.json_headers),
-        (false, true) => Arc::new(reader.headers(&place, &module.headers, &raw.headers)),
-        (false, false) => Arc::new(json_headers(&reader.headers(&place, &module.headers, &raw.headers))),
+        (false, true) => Arc::new(reader.headers(place.detail("headers"), &module.headers, &raw.headers)),
+        (false, false) => Arc::new(json_headers(&reader.headers(place.detail("headers"), &module.headers, &raw.headers))),
     };
     Some(Template { method: raw.method, path, headers, query, body, pages })
 }
 
 /// The pieces of a path, each of whose placeholders is a param and the other way round.
-fn path(reader: &mut Reader<'_>, place: &str, text: &str, written: &Map<String, Value>) -> Vec<Piece> {
+fn path(reader: &mut Reader<'_>, place: At<'_>, text: &str, written: &Map<String, Value>) -> Vec<Piece> {
     let mut pieces = Vec::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('{') {
@@ -97,7 +98,10 @@ fn path(reader: &mut Reader<'_>, place: &str, text: &str, written: &Map<String, 
     let literal =
         pieces.iter().all(|piece| matches!(piece, Piece::Text(text) if text.chars().all(allowed)) || matches!(piece, Piece::Value(_)));
     if !text.starts_with('/') || !literal || text.split('/').any(|segment| matches!(segment, "." | "..")) {
-        reader.add(place, format!("`{text}` is no path: it starts with `/`, has `{{param}}` places, no query and no dot segments"));
+        reader.add(
+            place.detail("path"),
+            format!("`{text}` is no path: it starts with `/`, has `{{param}}` places, no query and no dot segments"),
+        );
     }
     let names: Vec<&str> =
         written.iter().filter(|(_, param)| param["in"] == "path").map(|(name, param)| param["as"].as_str().unwrap_or(name)).collect();
@@ -105,21 +109,21 @@ fn path(reader: &mut Reader<'_>, place: &str, text: &str, written: &Map<String, 
         if let Piece::Value(name) = piece
             && !names.contains(&name.as_str())
         {
-            reader.add(place, format!("the path's `{{{name}}}` is no param with `in: path`"));
+            reader.add(place.detail("path"), format!("the path's `{{{name}}}` is no param with `in: path`"));
         }
     }
     for name in names {
         if pieces.iter().filter(|piece| **piece == Piece::Value(name.to_owned())).count() != 1 {
-            reader.add(place, format!("the path must have `{{{name}}}` once, for the param of this name"));
+            reader.add(place.detail("path"), format!("the path must have `{{{name}}}` once, for the param of this name"));
         }
     }
     pieces
 }
 
 /// A tool's output; none when its shape is wrong.
-pub fn output(reader: &mut Reader<'_>, tool: &str, value: Value) -> Option<Output> {
-    let place = format!("{tool}, output");
-    let raw: raw::Output = reader.part(&place, value)?;
+pub fn output(reader: &mut Reader<'_>, tool: At<'_>, value: Value) -> Option<Output> {
+    let place = tool.member("output");
+    let raw: raw::Output = reader.part(place, value)?;
     match raw {
         raw::Output {
             items: Some(items),
@@ -131,17 +135,20 @@ pub fn output(reader: &mut Reader<'_>, tool: &str, value: Value) -> Option<Outpu
             hook: None,
             done: None,
         } => Some(Output::List {
-            items: list_path(reader, &place, &items)?,
-            fields: fields(reader, &place, named),
-            summary: fields(reader, &place, summary.unwrap_or_default()),
+            items: list_path(reader, place, &items)?,
+            fields: fields(reader, place, "fields", named),
+            summary: fields(reader, place, "summary", summary.unwrap_or_default()),
         }),
         raw::Output { item, fields: Some(named), items: None, summary: None, text: None, document: None, hook: None, done: None } => {
-            no_document(reader, &place, &named);
-            Some(Output::Record { item: list_path(reader, &place, &item.unwrap_or_default())?, fields: fields(reader, &place, named) })
+            no_document(reader, place, &named);
+            Some(Output::Record {
+                item: list_path(reader, place, &item.unwrap_or_default())?,
+                fields: fields(reader, place, "fields", named),
+            })
         }
         raw::Output { text: Some(text), hook, items: None, item: None, fields: None, summary: None, document: None, done: None } => {
-            let hook = hook.and_then(|hook| reader.field_hook(&place, &hook));
-            Some(Output::Text { text: any_path(reader, &place, &text)?, hook })
+            let hook = hook.and_then(|hook| reader.field_hook(place, &hook));
+            Some(Output::Text { text: any_path(reader, place, &text)?, hook })
         }
         raw::Output {
             document: Some(document),
@@ -153,16 +160,16 @@ pub fn output(reader: &mut Reader<'_>, tool: &str, value: Value) -> Option<Outpu
             text: None,
             done: None,
         } => {
-            no_document(reader, &place, &named);
-            let hook = hook.and_then(|hook| reader.field_hook(&place, &hook));
-            Some(Output::Document { document: any_path(reader, &place, &document)?, hook, fields: fields(reader, &place, named) })
+            no_document(reader, place, &named);
+            let hook = hook.and_then(|hook| reader.field_hook(place, &hook));
+            Some(Output::Document { document: any_path(reader, place, &document)?, hook, fields: fields(reader, place, "fields", named) })
         }
         raw::Output { done: Some(done), items: None, item: None, fields: None, summary: None, text: None, document: None, hook: None } => {
             Some(Output::Done(done))
         }
         _ => {
             reader.add(
-                &place,
+                place,
                 "must be one of: `items` and `fields` (and `summary`); `fields` (and `item`); `text` (and `hook`); \
                  `document` and `fields` (and `hook`); `done`",
             );
@@ -172,37 +179,37 @@ pub fn output(reader: &mut Reader<'_>, tool: &str, value: Value) -> Option<Outpu
 }
 
 /// A result with a member of this name is shown as a document.
-fn no_document(reader: &mut Reader<'_>, place: &str, fields: &Map<String, Value>) {
+fn no_document(reader: &mut Reader<'_>, place: At<'_>, fields: &Map<String, Value>) {
     if fields.contains_key("document") {
-        reader.add(&format!("{place}, field document"), "this name is the text's own: choose another, or use the output `document`");
+        reader.add(place.entry("field", "fields", "document"), "this name is the text's own: choose another, or use the output `document`");
     }
 }
 
-fn fields(reader: &mut Reader<'_>, place: &str, named: Map<String, Value>) -> Vec<Field> {
+fn fields(reader: &mut Reader<'_>, place: At<'_>, object: &'static str, named: Map<String, Value>) -> Vec<Field> {
     let mut fields = Vec::new();
     for (name, value) in named {
-        let place = format!("{place}, field {name}");
+        let place = place.entry("field", object, &name);
         let (path, hook) = match serde_json::from_value(value) {
             Ok(raw::Field::Path(path)) => (path, None),
-            Ok(raw::Field::Hooked(field)) => (field.path, reader.field_hook(&place, &field.hook)),
+            Ok(raw::Field::Hooked(field)) => (field.path, reader.field_hook(place, &field.hook)),
             Err(_) => {
-                reader.add(&place, "must be a path, or {\"path\": …, \"hook\": …}");
+                reader.add(place, "must be a path, or {\"path\": …, \"hook\": …}");
                 continue;
             }
         };
-        if let Some(path) = any_path(reader, &place, &path) {
+        if let Some(path) = any_path(reader, place, &path) {
             fields.push(Field { name, path, hook });
         }
     }
     fields
 }
 
-fn any_path(reader: &mut Reader<'_>, place: &str, text: &str) -> Option<Path> {
+fn any_path(reader: &mut Reader<'_>, place: At<'_>, text: &str) -> Option<Path> {
     Path::parse(text).map_err(|problem| reader.add(place, problem)).ok()
 }
 
 /// The path of the one list or record that the answer holds.
-fn list_path(reader: &mut Reader<'_>, place: &str, text: &str) -> Option<Path> {
+fn list_path(reader: &mut Reader<'_>, place: At<'_>, text: &str) -> Option<Path> {
     let path = any_path(reader, place, text)?;
     if path.has_lists() {
         reader.add(place, format!("`{text}` must lead to one place, without `[]`"));

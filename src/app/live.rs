@@ -1,0 +1,83 @@
+//! The product while it runs.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use serde_json::Value;
+
+use super::App;
+use crate::error::Error;
+use crate::mcp::call::Call;
+use crate::mcp::context::Context;
+use crate::mcp::handler::{About, Capabilities, Completion, Handler, Interruption, Item, ListChanged, Suggestions, ToolResult};
+use crate::mcp::message::Object;
+
+/// The product while it runs: replaced as a whole when a file that it was made of changes.
+///
+/// A request keeps the one that it began with, so that a module, its credential and its address always belong together.
+pub struct Live {
+    about: About,
+    app: RwLock<Arc<App>>,
+}
+
+impl Live {
+    /// Begins with this one.
+    #[must_use]
+    pub fn new(app: Arc<App>) -> Self {
+        Self { about: super::about(), app: RwLock::new(app) }
+    }
+
+    /// The product of now.
+    #[must_use]
+    pub fn app(&self) -> Arc<App> {
+        Arc::clone(&self.app.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Has requests from now on use this one.
+    pub fn replace(&self, app: Arc<App>) {
+        *self.app.write().unwrap_or_else(PoisonError::into_inner) = app;
+    }
+}
+
+impl Handler for Live {
+    fn about(&self) -> &About {
+        &self.about
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        // No service tells us of changes, so no single resource can be subscribed to; the lists follow the permissions.
+        let told = Some(ListChanged(true));
+        Capabilities { prompts: told, resources: told, completions: true, ..Capabilities::default() }
+    }
+
+    fn tools(&self, context: &Context) -> Result<Vec<Arc<Item>>, Error> {
+        self.app().tools(context)
+    }
+
+    fn prompts(&self, context: &Context) -> Result<Vec<Arc<Item>>, Error> {
+        self.app().prompts(context)
+    }
+
+    fn get_prompt(&self, call: &Call<'_>, name: &str, arguments: Object) -> Result<Object, Interruption> {
+        self.app().get_prompt(call, name, &arguments)
+    }
+
+    fn resources(&self, context: &Context) -> Result<Vec<Arc<Item>>, Error> {
+        self.app().resources(context)
+    }
+
+    fn resource_templates(&self, context: &Context) -> Result<Vec<Arc<Item>>, Error> {
+        self.app().resource_templates(context)
+    }
+
+    fn read_resource(&self, call: &Call<'_>, uri: &str) -> Result<Vec<Value>, Interruption> {
+        self.app().read_resource(call, uri)
+    }
+
+    fn complete(&self, context: &Context, completion: &Completion) -> Result<Suggestions, Error> {
+        self.app().suggestions(context, completion)
+    }
+
+    fn call_tool(&self, call: &Call<'_>, name: &str, arguments: Object) -> Result<ToolResult, Interruption> {
+        self.app().call_tool(call, name, arguments)
+    }
+}

@@ -1,0 +1,135 @@
+//! The folder with module files of the user's own, which may change while the server runs.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use super::manifest::{self, FILE, Finding, Module};
+use super::registry::Registry;
+
+/// A folder of module files (`*.json`), and what is known of them.
+#[derive(Debug)]
+pub struct Folder {
+    path: PathBuf,
+    /// What the folder looked like when it was read.
+    seen: Option<Vec<Stamp>>,
+    /// The last version of each file that was right, so that one being edited takes no tool away.
+    right: HashMap<PathBuf, Module>,
+    /// What was wrong when the folder was read, so that nothing is told twice.
+    told: Vec<Finding>,
+}
+
+/// What tells a version of a file from the one before.
+#[derive(Debug, PartialEq, Eq)]
+struct Stamp {
+    path: PathBuf,
+    modified: Option<SystemTime>,
+    size: u64,
+    is_file: bool,
+}
+
+impl Folder {
+    /// The folder, not read yet.
+    #[must_use]
+    pub fn new(path: PathBuf) -> Self {
+        Self { path, seen: None, right: HashMap::new(), told: Vec::new() }
+    }
+
+    /// Whether a file came, went or changed since the folder was read.
+    #[must_use]
+    pub fn changed(&self) -> bool {
+        stamps(&self.path).ok() != self.seen
+    }
+
+    /// Adds the modules of the folder to a registry, in the order of the files' names. Gives what is wrong and was not before.
+    ///
+    /// A file that is wrong is left out, or stands as it was when it was last right. Such files cite no hooks.
+    #[must_use]
+    pub fn add_to(&mut self, registry: &mut Registry) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        // Taken before the files are read: what changes meanwhile is seen the next time.
+        match stamps(&self.path) {
+            Ok(stamps) => {
+                self.right.retain(|path, _| stamps.iter().any(|stamp| stamp.path == *path));
+                for stamp in &stamps {
+                    self.add_file(stamp, registry, &mut findings);
+                }
+                self.seen = Some(stamps);
+            }
+            Err(error) => {
+                self.seen = None;
+                findings.push(Finding::new(&self.path.display().to_string(), FILE, format!("cannot be read: {error}")));
+                let mut right: Vec<_> = self.right.iter().collect();
+                right.sort_by_key(|(path, _)| *path);
+                for (path, module) in right {
+                    findings.extend(registry.take(&path.display().to_string(), module.clone()).err().into_iter().flatten());
+                }
+            }
+        }
+        let new = findings.iter().filter(|finding| !self.told.contains(finding)).cloned().collect();
+        self.told = findings;
+        new
+    }
+
+    fn add_file(&mut self, stamp: &Stamp, registry: &mut Registry, findings: &mut Vec<Finding>) {
+        match read(stamp).and_then(|(text, module)| add(&stamp.path, &text, module, registry)) {
+            Ok(module) => drop(self.right.insert(stamp.path.clone(), module)),
+            Err(wrong) => {
+                findings.extend(wrong);
+                if let Some(last) = self.right.get(&stamp.path) {
+                    // What keeps it out is told above already.
+                    let _ = registry.take("", last.clone());
+                }
+            }
+        }
+    }
+}
+
+/// A module file alone, as it would be beside the built-in modules.
+///
+/// # Errors
+///
+/// Everything that is wrong with it.
+pub fn check(path: &Path) -> Result<Module, Vec<Finding>> {
+    let text = manifest::own_text(path).map_err(|finding| vec![finding])?;
+    let module = Module::parse_own(&path.display().to_string(), &text)?;
+    add(path, &text, module, &mut Registry::built_in()?)
+}
+
+fn read(stamp: &Stamp) -> Result<(String, Module), Vec<Finding>> {
+    let file = stamp.path.display().to_string();
+    if !stamp.is_file {
+        // A pipe would keep its reader waiting.
+        return Err(vec![Finding::new(&file, FILE, "is no file")]);
+    }
+    let text = manifest::own_text(&stamp.path).map_err(|finding| vec![finding])?;
+    let module = Module::parse_own(&file, &text)?;
+    Ok((text, module))
+}
+
+fn add(path: &Path, text: &str, module: Module, registry: &mut Registry) -> Result<Module, Vec<Finding>> {
+    let taken = registry.take(&path.display().to_string(), module.clone());
+    taken.map(|()| module).map_err(|findings| manifest::located(text, findings))
+}
+
+/// The folder's module files in the order of their names.
+fn stamps(folder: &Path) -> std::io::Result<Vec<Stamp>> {
+    let mut stamps = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.extension().is_none_or(|extension| extension != "json") {
+            continue;
+        }
+        // One that is gone by now, or leads nowhere, is told when it is read.
+        let metadata = fs::metadata(&path).ok();
+        stamps.push(Stamp {
+            modified: metadata.as_ref().and_then(|metadata| metadata.modified().ok()),
+            size: metadata.as_ref().map_or(0, fs::Metadata::len),
+            is_file: metadata.is_none_or(|metadata| metadata.is_file()),
+            path,
+        });
+    }
+    stamps.sort_by(|one, other| one.path.cmp(&other.path));
+    Ok(stamps)
+}
