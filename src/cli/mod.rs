@@ -4,6 +4,7 @@ mod api_versions;
 mod call;
 mod check;
 mod health;
+mod import_openapi;
 mod serve;
 mod setup;
 mod stdio;
@@ -54,6 +55,7 @@ enum Command {
     Check(Check),
     Health(Health),
     ApiVersions(ApiVersions),
+    ImportOpenapi(ImportOpenapi),
 }
 
 /// Start the server (the default command).
@@ -152,6 +154,31 @@ struct ApiVersions {
     check: bool,
 }
 
+/// Write a module file out of an OpenAPI description (3.0 or 3.1, JSON); without --operations, list what it describes.
+#[derive(FromArgs)]
+#[argh(
+    subcommand,
+    name = "import-openapi",
+    example = "{command_name} openapi.json\n  {command_name} openapi.json --operations listPets,getPet --module pets > modules/pets.json"
+)]
+struct ImportOpenapi {
+    /// the description
+    #[argh(positional)]
+    file: PathBuf,
+
+    /// the operations that become tools: ids with commas between them, or all
+    #[argh(option)]
+    operations: Option<String>,
+
+    /// name of the module (default: the description's title)
+    #[argh(option)]
+    module: Option<String>,
+
+    /// address of the service (default: the description's first server)
+    #[argh(option)]
+    base_url: Option<String>,
+}
+
 /// Runs the command that `arguments` (without the program's name) ask for.
 #[must_use]
 pub fn run(arguments: &[String]) -> ExitCode {
@@ -194,6 +221,9 @@ pub fn run(arguments: &[String]) -> ExitCode {
         Command::Check(Check {}) => check::run(),
         Command::Health(Health { port }) => health::run(port),
         Command::ApiVersions(ApiVersions { check }) => api_versions::run(check),
+        Command::ImportOpenapi(ImportOpenapi { file, operations, module, base_url }) => {
+            import_openapi::run(&file, operations.as_deref(), module.as_deref(), base_url.as_deref())
+        }
     })
 }
 

@@ -73,7 +73,7 @@ impl Folder {
     }
 
     fn add_file(&mut self, stamp: &Stamp, registry: &mut Registry, findings: &mut Vec<Finding>) {
-        match read(stamp).and_then(|(text, module)| add(&stamp.path, &text, module, registry)) {
+        match read(stamp).and_then(|(text, module)| add(&stamp.path.display().to_string(), &text, module, registry)) {
             Ok(module) => drop(self.right.insert(stamp.path.clone(), module)),
             Err(wrong) => {
                 findings.extend(wrong);
@@ -93,8 +93,17 @@ impl Folder {
 /// Everything that is wrong with it.
 pub fn check(path: &Path) -> Result<Module, Vec<Finding>> {
     let text = manifest::own_text(path).map_err(|finding| vec![finding])?;
-    let module = Module::parse_own(&path.display().to_string(), &text)?;
-    add(path, &text, module, &mut Registry::built_in()?)
+    check_text(&path.display().to_string(), &text, Registry::built_in()?)
+}
+
+/// The text of a module file beside the modules of `registry`.
+///
+/// # Errors
+///
+/// Everything that is wrong with it.
+pub fn check_text(file: &str, text: &str, mut registry: Registry) -> Result<Module, Vec<Finding>> {
+    let module = Module::parse_own(file, text)?;
+    add(file, text, module, &mut registry)
 }
 
 fn read(stamp: &Stamp) -> Result<(String, Module), Vec<Finding>> {
@@ -108,8 +117,8 @@ fn read(stamp: &Stamp) -> Result<(String, Module), Vec<Finding>> {
     Ok((text, module))
 }
 
-fn add(path: &Path, text: &str, module: Module, registry: &mut Registry) -> Result<Module, Vec<Finding>> {
-    let taken = registry.take(&path.display().to_string(), module.clone());
+fn add(file: &str, text: &str, module: Module, registry: &mut Registry) -> Result<Module, Vec<Finding>> {
+    let taken = registry.take(file, module.clone());
     taken.map(|()| module).map_err(|findings| manifest::located(text, findings))
 }
 

@@ -7,6 +7,7 @@ mod folder;
 pub mod hooks;
 pub mod manifest;
 pub mod multipart;
+pub mod openapi;
 pub mod output;
 pub mod pagination;
 pub mod projection;
@@ -32,7 +33,7 @@ mod supabase;
 
 pub(crate) use arguments::nearest;
 pub use call::{Connection, Invocation, invoke};
-pub use folder::{Folder, check};
+pub use folder::{Folder, check, check_text};
 pub use hooks::{FieldHook, Handler, Hooks, ParamHook, Session};
 pub use manifest::{Finding, Module, Tool};
 pub use multipart::{Multipart, Upload, multipart};

@@ -20,10 +20,10 @@ pub const NOBODY: &str = "http://127.0.0.1:1";
 
 /// What a command left behind.
 #[derive(Debug)]
-struct Ran {
-    code: i32,
-    stdout: String,
-    stderr: String,
+pub struct Ran {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
 }
 
 /// Runs a command to its end.
@@ -33,7 +33,7 @@ fn run(command: &mut Command) -> Ran {
     Ran { code: output.status.code().expect("no signal ended it"), stdout: text(output.stdout), stderr: text(output.stderr) }
 }
 
-fn ran(arguments: &[&str], variables: &[(&str, &str)]) -> Ran {
+pub fn ran(arguments: &[&str], variables: &[(&str, &str)]) -> Ran {
     run(mcpist(arguments).envs(variables.iter().copied()))
 }
 
@@ -131,7 +131,7 @@ fn help_and_version_are_data_and_no_failure() {
             assert!(stdout.contains(word), "{word} is not in {stdout}");
         }
     };
-    check(&["--help"], &["serve", "stdio", "tools", "call", "check", "health", "api-versions", "GITHUB_TOKEN"]);
+    check(&["--help"], &["serve", "stdio", "tools", "call", "check", "health", "api-versions", "import-openapi", "GITHUB_TOKEN"]);
     check(&["call", "--help"], &["params", "--json", "list_issues"]);
     check(&["serve", "--help"], &["--port", "--bind", "8088"]);
     check(&["--version"], &["mcpist ", env!("CARGO_PKG_VERSION")]);

@@ -20,6 +20,7 @@ mod hostile_upstream;
 mod legacy_sse;
 mod module_files;
 mod modules;
+mod openapi;
 mod product;
 mod prompts;
 mod resources;

@@ -30,7 +30,9 @@ pub(super) use locate::located;
 pub(super) use own::text as own_text;
 pub use packed::{Packed, Tools};
 pub(super) use place::FILE;
-pub(crate) use read::{is_base_url, is_snake_case};
+pub(super) use read::is_base_url;
+pub(crate) use read::is_snake_case;
+pub(super) use work::fits_path;
 
 /// The argument that names one of several accounts: the application's own, no tool has it.
 pub const ACCOUNT: &str = "account";

@@ -82,6 +82,11 @@ pub fn template(
     Some(Template { method: raw.method, path, headers, query, body, pages })
 }
 
+/// Whether a path may have it as it stands (RFC 3986 §3.3).
+pub fn fits_path(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "-._~!$&'()*+,;=:@/%".contains(c)
+}
+
 /// The pieces of a path, each of whose placeholders is a param and the other way round.
 fn path(reader: &mut Reader<'_>, place: At<'_>, text: &str, written: &Map<String, Value>) -> Vec<Piece> {
     let mut pieces = Vec::new();
@@ -94,9 +99,8 @@ fn path(reader: &mut Reader<'_>, place: At<'_>, text: &str, written: &Map<String
     pieces.push(Piece::Text(rest.to_owned()));
     pieces.retain(|piece| *piece != Piece::Text(String::new()));
 
-    let allowed = |c: char| c.is_ascii_alphanumeric() || "-._~!$&'()*+,;=:@/%".contains(c);
     let literal =
-        pieces.iter().all(|piece| matches!(piece, Piece::Text(text) if text.chars().all(allowed)) || matches!(piece, Piece::Value(_)));
+        pieces.iter().all(|piece| matches!(piece, Piece::Text(text) if text.chars().all(fits_path)) || matches!(piece, Piece::Value(_)));
     if !text.starts_with('/') || !literal || text.split('/').any(|segment| matches!(segment, "." | "..")) {
         reader.add(
             place.detail("path"),
