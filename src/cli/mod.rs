@@ -154,7 +154,9 @@ struct ApiVersions {
     check: bool,
 }
 
-/// Write a module file out of an OpenAPI description (3.0 or 3.1, JSON); without --operations, list what it describes.
+/// Write a module file out of an API's description, or list what it describes.
+///
+/// It reads `OpenAPI` 3.0 and 3.1 as JSON; without --operations it lists the operations.
 #[derive(FromArgs)]
 #[argh(
     subcommand,

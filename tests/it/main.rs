@@ -1,6 +1,7 @@
 //! The integration tests: one binary, so that it links once.
 
 mod accounts;
+mod author;
 mod call;
 mod command_line;
 mod control_plane;

@@ -220,10 +220,7 @@ fn a_finding_points_at_what_it_is_about() {
      "request": {"method": "POST", "path": "/done"}, "output": {"don": "Done."}}
   ]
 }"#;
-    let found = match Module::parse_own("shop.json", text) {
-        Ok(_) => panic!("much is wrong"),
-        Err(findings) => findings,
-    };
+    let Err(found) = Module::parse_own("shop.json", text) else { panic!("much is wrong") };
     let places: Vec<_> = found.iter().map(|finding| finding.to_string().split(": ").take(2).collect::<Vec<_>>().join(": ")).collect();
     let expected = [
         "shop.json:4:20: headers",
@@ -248,10 +245,7 @@ fn a_hostile_file_is_refused_in_words() {
     };
     let check = |text: &str, expected: &str| {
         let beginning: String = text.chars().take(60).collect();
-        let found = match Module::parse_own("shop.json", text) {
-            Ok(_) => panic!("{beginning} is right"),
-            Err(findings) => findings,
-        };
+        let Err(found) = Module::parse_own("shop.json", text) else { panic!("{beginning} is right") };
         assert!(found.len() <= 201, "{beginning}: {} findings", found.len());
         let told = found.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
         assert!(told.contains(expected), "{beginning}: {told} lacks {expected:?}");

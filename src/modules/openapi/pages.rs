@@ -85,9 +85,9 @@ pub fn of<'a>(
         let is = |path: &&&str| schemas.at(answer, &steps(path)).is_some_and(|schema| schema.kind == Some(kind));
         paths.iter().find(is).copied()
     };
-    let sent = query.unwrap_or(body);
+    let sendable = query.unwrap_or(body);
     let named = |names: &[&'static str], kind: &str| {
-        let is = |name: &&&str| sent.iter().any(|(known, one)| *known == **name && one.schema.kind == Some(kind));
+        let is = |name: &&&str| sendable.iter().any(|(known, one)| *known == **name && one.schema.kind == Some(kind));
         names.iter().find(is).copied()
     };
     let limit = named(&LIMITS, "integer").or_else(|| named(&LIMITS, "number"));
@@ -117,7 +117,7 @@ pub fn of<'a>(
     }
     if let Some(limit) = limit {
         set("limit_as", limit);
-        let one = sent.iter().find(|(name, _)| *name == limit);
+        let one = sendable.iter().find(|(name, _)| *name == limit);
         if let Some(most) = one.and_then(|(_, one)| one.schema.most()) {
             written.insert("max_limit".to_owned(), most.into());
         }

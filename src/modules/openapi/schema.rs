@@ -137,10 +137,8 @@ impl<'a> Schemas<'a> {
     }
 
     fn written(self, schema: &Schema<'a>, required: &str, depth: usize, left: &mut usize) -> Map<String, Value> {
-        let kind = match schema.kind {
-            Some(kind @ ("integer" | "number" | "boolean" | "array" | "object")) => kind,
-            _ => "string",
-        };
+        let known = |kind: &&str| matches!(*kind, "integer" | "number" | "boolean" | "array" | "object");
+        let kind = schema.kind.filter(known).unwrap_or("string");
         let mut written = Map::new();
         written.insert("type".to_owned(), kind.into());
         let fits = |choice: &&Value| kind == kind_of(choice) || kind == "number" && choice.is_number();
