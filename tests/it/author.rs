@@ -76,6 +76,9 @@ fn what_the_texts_show_is_right() {
         } else if shown["request"].is_object() {
             let mut file = example.clone();
             file["tools"] = json!([shown.take()]);
+            for name in ["resources", "completions"] {
+                file.as_object_mut().expect("it is an object").remove(name);
+            }
             Module::parse_own("tool", &file.to_string()).unwrap_or_else(|findings| panic!("{}", findings[0]));
         } else if !block.starts_with('{') || shown["resources"].is_array() {
             for (name, value) in shown.as_object().expect("it is an object") {

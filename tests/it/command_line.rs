@@ -653,14 +653,18 @@ fn a_module_file_is_checked_from_the_shell() {
     };
     let notes = std::fs::read_to_string(&right).expect("it is there");
     check("broken.json", "{\n  \"module\": }", &["FILE:2:13: expected value"]);
-    check("clash.json", &notes.replace("\"notes\"", "\"github\""), &["FILE:2:3: module: there is a module `github` already"]);
+    check(
+        "clash.json",
+        &notes.replace("\"notes\"", "\"github\"").replace("notes://", "github://"),
+        &["FILE:2:3: module: there is a module `github` already"],
+    );
     check(
         "wrong.json",
         &notes.replace("\"GET\"", "\"get\"").replace("{\"id\": \"id\"}", "{\"id\": \"id[\"}"),
         &[
-            "FILE:13:7: tool list_notes, request: unknown variant `get`, expected one of `GET`, `HEAD`, `OPTIONS`, `POST`, `PUT`, `PATCH`, `DELETE`",
-            "FILE:21:7: tool get_note, request: unknown variant `get`, expected one of `GET`, `HEAD`, `OPTIONS`, `POST`, `PUT`, `PATCH`, `DELETE`",
-            "FILE:32:29: tool add_note, output, field id: `id[` is no path: names are joined by `.`, only `[]` may follow a name, and `\\.` is a dot within a name",
+            "FILE:18:7: tool list_notes, request: unknown variant `get`, expected one of `GET`, `HEAD`, `OPTIONS`, `POST`, `PUT`, `PATCH`, `DELETE`",
+            "FILE:26:7: tool get_note, request: unknown variant `get`, expected one of `GET`, `HEAD`, `OPTIONS`, `POST`, `PUT`, `PATCH`, `DELETE`",
+            "FILE:37:29: tool add_note, output, field id: `id[` is no path: names are joined by `.`, only `[]` may follow a name, and `\\.` is a dot within a name",
         ],
     );
     let missing = ran(&["tools", "--check", "/nowhere/weather.json"], &[]);

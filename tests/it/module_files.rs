@@ -21,7 +21,7 @@ fn a_file_that_is_no_json_names_the_line() {
     let found = findings("{\n  \"module\": \"shop\",\n  \"title\": }\n");
     assert_eq!(found, ["shop.json:3:12: expected value"]);
     let found = findings("{\n  \"module\": \"shop\",\n  \"titel\": \"Shop\"\n}");
-    assert!(found[0].starts_with("shop.json:3:9: unknown field `titel`") && found[0].ends_with("`tools`"), "{found:?}");
+    assert!(found[0].starts_with("shop.json:3:9: unknown field `titel`") && !found[0].contains("at line"), "{found:?}");
 }
 
 #[test]

@@ -77,9 +77,8 @@ impl fmt::Display for Place<'_> {
         match self.step {
             Step::File | Step::Detail(_) => Ok(()),
             Step::Member(name) => formatter.write_str(name),
-            Step::Numbered(what, _, _, Some(name)) => write!(formatter, "{what} {name}"),
             Step::Numbered(what, _, at, None) => write!(formatter, "{what} {}", at + 1),
-            Step::Entry(what, _, name) => write!(formatter, "{what} {name}"),
+            Step::Numbered(what, _, _, Some(name)) | Step::Entry(what, _, name) => write!(formatter, "{what} {name}"),
         }
     }
 }

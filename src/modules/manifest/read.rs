@@ -44,8 +44,12 @@ pub fn module(file: &str, text: &str, hooks: &Hooks) -> Result<Module, Vec<Findi
     }
     let uris: Vec<_> = raw.resources.iter().map(|written| written["uri"].as_str().map(str::to_owned)).collect();
     let (mut module, common) = reader.head(raw);
+    let before = reader.findings();
     module.tools = Tools::ready(reader.tools(&common, written));
-    resources::check(&mut reader, &module, &uris);
+    // A tool that is wrong is not there: what cites it would be told as wrong, too.
+    if reader.findings() == before {
+        resources::check(&mut reader, &module, &uris);
+    }
     reader.uncited_hooks();
     if reader.found.is_empty() { Ok(module) } else { Err(locate::located(text, reader.found)) }
 }

@@ -39,7 +39,7 @@ pub fn cut(name: &str, most: usize) -> String {
     if name.len() <= most {
         return name.to_owned();
     }
-    let whole = name[..most].rfind('_').filter(|end| *end > most / 2).unwrap_or(most);
+    let whole = name[..=most].rfind('_').filter(|end| *end > most / 2).unwrap_or(most);
     name[..whole].trim_end_matches('_').to_owned()
 }
 
@@ -117,7 +117,7 @@ mod tests {
         assert_eq!(cut("aaaaaaaaaaaaaaaaaaaaaa", 5), "aaaaa");
         let mut taken = HashSet::new();
         let names: Vec<_> = (0..3).map(|_| unique(&mut taken, "list_things", 10)).collect();
-        assert_eq!(names, ["list", "list_2", "list_3"]);
+        assert_eq!(names, ["list_thing", "list_thi_2", "list_thi_3"]);
     }
 
     #[test]
