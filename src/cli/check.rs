@@ -16,12 +16,12 @@ const PATIENCE: Duration = Duration::from_secs(8);
 
 pub(super) fn run() -> Result<(), Stop> {
     // A wrong variable stops here, with all of them named.
-    let setup::Local { config, app, .. } = setup::local(&Flags::default(), Output::Stderr)?;
+    let setup::Local { config, app, mut sources } = setup::local(&Flags::default(), Output::Stderr)?;
     let mode = if config.hosted.is_some() { "hosted" } else { "local" };
     print(format_args!("ok    configuration: {mode} mode, would listen on {}", config.address))?;
     let mut failed = false;
     if let Some(hosted) = &config.hosted {
-        let parts = setup::hosted(&config, hosted, &app)?;
+        let parts = setup::hosted(&config, hosted, &mut sources)?;
         match parts.authenticator.ready() {
             Ok(()) => print(format_args!("ok    key set: {} can be used", hosted.addresses.jwks))?,
             Err(error) => {
