@@ -1,0 +1,61 @@
+// Programs that live as long as the stack does.
+import { spawn } from "node:child_process";
+import { createWriteStream } from "node:fs";
+import { createServer } from "node:net";
+import { once } from "node:events";
+
+/// A port that is free now.
+export async function freePort() {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address();
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
+/// Runs a program to its end; fails with its output when it does.
+export async function run(program, args, options = {}) {
+  const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"], ...options });
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (text) => (output += text));
+  const [code] = await Promise.race([once(child, "close"), once(child, "error").then(([error]) => Promise.reject(error))]);
+  if (code !== 0) throw new Error(`${program} ${args[0]} ended with ${code}:\n${output}`);
+  return output;
+}
+
+/// Starts a program that goes on, with its output in a file.
+export class Service {
+  constructor(name, program, args, { log, ...options }) {
+    this.name = name;
+    this.output = "";
+    this.child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"], ...options });
+    this.ended = new Promise((resolve) => {
+      this.child.on("close", (code, signal) => resolve(`${name} ended with ${code ?? signal}`));
+      this.child.on("error", (error) => resolve(`${name} does not start: ${error.message}`));
+    });
+    const file = createWriteStream(log, { flags: "a" });
+    for (const stream of [this.child.stdout, this.child.stderr]) {
+      stream.setEncoding("utf8").on("data", (text) => {
+        this.output = (this.output + text).slice(-20_000);
+        file.write(text);
+      });
+    }
+  }
+
+  /// Asks `ready` until it gives something else than undefined; fails when the program ends before, or after 30 seconds.
+  async until(ready) {
+    let ended;
+    this.ended.then((how) => (ended = how));
+    for (const deadline = Date.now() + 30_000; ; await new Promise((resolve) => setTimeout(resolve, 25))) {
+      const answer = await ready(this.output);
+      if (answer !== undefined) return answer;
+      if (ended || Date.now() > deadline) throw new Error(`${ended ?? `${this.name} is not ready`}:\n${this.output}`);
+    }
+  }
+
+  async stop(signal = "SIGTERM") {
+    this.child.kill(signal);
+    await this.ended;
+  }
+}
