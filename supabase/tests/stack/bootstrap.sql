@@ -10,7 +10,7 @@ grant anon, authenticated, service_role to authenticator;
 grant anon, authenticated, service_role to postgres with admin option;
 alter role authenticator set statement_timeout = '8s';
 
-grant all on schema public to postgres;
+grant all on schema public to postgres with grant option;
 grant usage on schema public to anon, authenticated, service_role;
 grant create on database postgres to postgres;
 create schema extensions;

@@ -1,0 +1,110 @@
+// A double of Supabase's gateway: one origin for Auth (a double too), PostgREST and the functions (both real). It asks for a
+// key of the project as the real one does, and turns it into the role that it stands for.
+import http from "node:http";
+import { once } from "node:events";
+import { Refusal } from "./auth.mjs";
+
+export const KEYS = {
+  publishable: "sb_publishable_console_double",
+  // A second publishable key, for the MCP server alone.
+  broker: "sb_publishable_broker_double",
+  secret: "sb_secret_double",
+};
+
+/// Starts the gateway. `targets` may still be filled after the start: postgrest: a port; functions: name -> ports.
+export async function startGateway(auth, targets, onRotate) {
+  const turns = {};
+  const server = http.createServer(async (request, response) => {
+    try {
+      await route(request, response);
+    } catch (error) {
+      const status = error instanceof Refusal ? error.status : 500;
+      send(response, status, { code: status, error_code: error.code ?? "unexpected_failure", msg: error.message });
+    }
+  });
+
+  async function route(request, response) {
+    const url = new URL(request.url, "http://gateway");
+    const key = request.headers.apikey;
+    const bearer = (request.headers.authorization ?? "").replace(/^Bearer /i, "");
+    if (url.pathname === "/auth/v1/.well-known/jwks.json") {
+      response.setHeader("cache-control", "public, max-age=600");
+      return send(response, 200, auth.jwks);
+    }
+    if (url.pathname.startsWith("/functions/v1/")) {
+      const path = request.url.replace("/functions/v1", "");
+      const name = path.split(/[/?]/)[1];
+      const ports = targets.functions[name];
+      if (!ports) return send(response, 404, { code: "NOT_FOUND", message: "Requested function was not found" });
+      turns[name] = ((turns[name] ?? -1) + 1) % ports.length;
+      return forward(request, response, ports[turns[name]], path, request.headers);
+    }
+    // For tests: tokens without a password, through the hooks; and new signing keys.
+    if (url.pathname.startsWith("/test/")) return send(response, 200, await test(url.pathname, await json(request)));
+
+    response.setHeader("access-control-allow-origin", "*");
+    response.setHeader("access-control-allow-headers", "*");
+    response.setHeader("access-control-allow-methods", "GET, POST, PUT, PATCH, DELETE, OPTIONS");
+    response.setHeader("access-control-expose-headers", "*");
+    if (request.method === "OPTIONS") return response.writeHead(204).end();
+    if (!Object.values(KEYS).includes(key)) return send(response, 401, { message: "Invalid API key" });
+    if (url.pathname.startsWith("/rest/v1/")) {
+      const role = key === KEYS.secret ? "service_role" : "anon";
+      const headers = { ...request.headers, authorization: `Bearer ${!bearer || bearer === key ? await auth.sign({ role }) : bearer}` };
+      delete headers.apikey;
+      return forward(request, response, targets.postgrest, request.url.replace("/rest/v1", ""), headers);
+    }
+    if (url.pathname.startsWith("/auth/v1/")) {
+      const facts = { body: await json(request), bearer, secret: key === KEYS.secret };
+      return send(response, ...(await auth.answer(request.method, url, facts)));
+    }
+    send(response, 404, { message: "no Route matched with those values" });
+  }
+
+  async function test(path, body) {
+    switch (path) {
+      case "/test/token": {
+        const user = await auth.userBy("email", body.email);
+        if (!user) throw new Refusal(404, "user_not_found", `There is no ${body.email}.`);
+        return await auth.session(user, body);
+      }
+      case "/test/sign":
+        return { access_token: await auth.sign(body.claims, body) };
+      case "/test/user":
+        return await auth.createUser(body);
+      case "/test/rotate":
+        await auth.rotate(body.algorithm, body);
+        await onRotate();
+        return auth.jwks;
+    }
+    throw new Refusal(404, "not_in_double", path);
+  }
+
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return {
+    url: `http://127.0.0.1:${server.address().port}`,
+    stop: () => (server.close(), server.closeAllConnections()),
+  };
+}
+
+export function send(response, status, body) {
+  response.writeHead(status, { "content-type": "application/json" });
+  response.end(body === undefined ? undefined : JSON.stringify(body));
+}
+
+export async function json(request) {
+  let text = "";
+  for await (const chunk of request.setEncoding("utf8")) text += chunk;
+  return text ? JSON.parse(text) : {};
+}
+
+function forward(request, response, port, path, headers) {
+  const onward = http.request({ host: "127.0.0.1", port, path, method: request.method, headers }, (answer) => {
+    for (const [name, value] of Object.entries(answer.headers)) response.setHeader(name, value);
+    response.writeHead(answer.statusCode);
+    answer.pipe(response);
+  });
+  onward.on("error", (error) => response.headersSent ? response.destroy() : send(response, 502, { message: error.message }));
+  request.pipe(onward);
+}
