@@ -1,23 +1,12 @@
--- For tests: what a Supabase database has before our migrations, so far as they rely on it. Run by supabase_admin, the one
--- superuser; the role postgres is none there, and the migrations run as postgres.
-create role postgres login createrole createdb replication bypassrls;
-create role anon nologin inherit;
-create role authenticated nologin inherit;
-create role service_role nologin inherit bypassrls;
-create role authenticator login noinherit;
-create role supabase_auth_admin login noinherit;
-grant anon, authenticated, service_role to authenticator;
-grant anon, authenticated, service_role to postgres with admin option;
-alter role authenticator set statement_timeout = '8s';
-
+-- For tests: what a Supabase database has before our migrations, so far as they rely on it. Run by supabase_admin.
 grant all on schema public to postgres with grant option;
 grant usage on schema public to anon, authenticated, service_role;
-grant create on database postgres to postgres;
+do $$ begin execute format('grant create on database %I to postgres', current_database()); end $$;
 create schema extensions;
 grant usage, create on schema extensions to postgres;
 grant usage on schema extensions to anon, authenticated, service_role;
 create extension pgcrypto with schema extensions;
-alter database postgres set search_path = "$user", public, extensions;
+do $$ begin execute format('alter database %I set search_path = "$user", public, extensions', current_database()); end $$;
 
 -- Older projects grant everything new to the API roles. The tests take this harder case: the migrations must undo it.
 alter default privileges for role postgres in schema public grant all on tables to anon, authenticated, service_role;

@@ -59,15 +59,16 @@ export async function startPostgres(directory) {
       await client.end().catch(() => {});
     }
   });
+  await execute(url("supabase_admin"), read("roles.sql"));
   return { url, stop: () => service.stop("SIGINT") };
 }
 
-/// Makes a database what Supabase gives: roles, schemas, the double of the Vault.
+/// Makes a database what Supabase gives: schemas, Auth's tables, the double of the Vault.
 export async function bootstrap(url) {
-  for (const file of ["bootstrap.sql", "vault.sql"]) {
-    await execute(url, readFileSync(fileURLToPath(new URL(file, import.meta.url)), "utf8"));
-  }
+  for (const file of ["bootstrap.sql", "vault.sql"]) await execute(url, read(file));
 }
+
+const read = (file) => readFileSync(fileURLToPath(new URL(file, import.meta.url)), "utf8");
 
 /// Runs SQL of any number of statements; gives their results.
 export async function execute(url, sql) {

@@ -1,0 +1,113 @@
+-- Secrets are in the Vault and go with their row; tokens are exchanged once at a time.
+begin;
+select no_plan();
+
+create temp table ids as select
+  tests.user('ada@example.com') as ada, tests.user('bob@example.com') as bob, tests.user('eve@example.com') as eve, gen_random_uuid() as team;
+grant select on ids to public;
+insert into public.roles (id, name) select team, 'Team' from ids;
+insert into public.user_roles (user_id, role_id) select bob, team from ids;
+insert into public.role_permissions (role_id, module, tools) select team, module, '{*}' from ids, unnest(array['github', 'notion', 'jira']) module;
+create function pg_temp.secrets() returns bigint language sql as $$ select count(*) from vault.secrets $$;
+create function pg_temp.exchange(service text, account text default null, rejected text default null) returns jsonb language sql as $$
+  select public.begin_exchange((select bob from ids), service, account, encode(sha256(convert_to(rejected, 'UTF8')), 'hex'))
+$$;
+create function pg_temp.store(account text, access text, refresh text default null, expires interval default null, shared boolean default false)
+returns uuid language sql as $$
+  select public.store_oauth_token(
+    case when not shared then bob end, case when shared then team end, 'github', account, access, refresh, '{repo}', now() + expires, '{}'
+  ) from ids
+$$;
+
+-- OAuth apps.
+select tests.become('bob');
+select throws_ok($$select public.save_oauth_app('github', 'id', 'secret')$$, '42501', 'This is for admins.', 'users register no apps');
+select throws_ok($$select public.connectable_services() from (select set_config('request.jwt.claims', '{}', true)) x$$, '42501', null, 'nobody asks without a user');
+select tests.become('ada');
+select throws_ok($$select public.save_oauth_app('github', 'id')$$, '23502', null, 'a new app has a secret');
+select lives_ok($$select public.save_oauth_app('github', 'id', 'app-secret', '{repo}')$$, 'admins do');
+select lives_ok($$select public.save_oauth_app('github', 'other-id')$$, 'and change it without the secret');
+select is((select client_id from public.oauth_apps), 'other-id', 'which takes the place of the old one');
+select results_eq('select public.connectable_services()', array['github'], 'the console knows what can be connected');
+select tests.become_owner();
+select is(pg_temp.secrets(), 1::bigint, 'there is one secret');
+select is((select private.secret(client_secret_id) from public.oauth_apps), 'app-secret', 'which is the app''s');
+
+-- Pasted tokens.
+select tests.check('eve', $$select public.connect_with_token('github', 'ghp_12345678')$$, '42501');
+select tests.check('bob', $$select public.connect_with_token('github', 'ghp_12345678')$$, '1');
+select tests.check('bob''s client', $$select public.connect_with_token('github', 'ghp_12345678')$$, '42501');
+select tests.check('bob', $$select public.connect_with_token('github', E'ghp_12345678\r\nx: y')$$, '23514');
+select tests.check('bob', $$select public.connect_with_token('github', 'ghp_12345678', base_url => 'https://evil.example.com')$$, '23514');
+select tests.check('bob', $$select public.connect_with_token('jira', 'bob@example.com:12345678', 'acme', 'basic', 'https://acme.atlassian.net')$$, '1');
+select tests.check('bob', $$select public.connect_with_token('jira', 'bob@example.com:12345678', 'acme', 'basic', 'https://acme.atlassian.net.evil.com')$$, '23514');
+select tests.check('bob', $$select public.connect_with_token('jira', 'bob@example.com:12345678', 'acme', 'basic')$$, '23514');
+select tests.check('bob', $$select public.connect_with_token('jira', '12345678', 'acme', 'basic', 'https://acme.atlassian.net')$$, '23514');
+select tests.check('bob', $$select public.connect_with_token('jira', 'bob@example.com:12345678', base_url => 'https://acme.atlassian.net')$$, '23514');
+select tests.check('bob', $$select public.connect_with_token('github', 'ghp_12345678', shared_with_role => (select team from ids))$$, '42501');
+select tests.check('ada', $$select public.connect_with_token('github', 'ghp_12345678', shared_with_role => (select team from ids))$$, '1');
+
+-- Which credential.
+select is(pg_temp.exchange('confluence'), '{"outcome": "not_permitted"}', 'a module outside the roles');
+select is(pg_temp.exchange('github'), '{"outcome": "not_connected", "accounts": []}', 'no credential');
+select is(public.begin_exchange(gen_random_uuid(), 'github', null, null), '{"outcome": "user_disabled"}', 'no user');
+select pg_temp.store('team', 'access-team', shared => true);
+select is(pg_temp.exchange('github') - 'token_id', '{"outcome": "use", "access_token": "access-team", "account": "team", "token_type": "bearer", "expires_at": null, "base_url": null, "shared": true}', 'one shared with a role');
+select is(pg_temp.secrets(), 2::bigint, 'it has one secret');
+select pg_temp.store('own', 'access-own', 'refresh-own', '1 hour');
+select is(pg_temp.exchange('github') ->> 'access_token', 'access-own', 'one''s own comes first');
+select is(pg_temp.exchange('github', 'team') ->> 'access_token', 'access-team', 'the shared one has its name');
+select is(pg_temp.exchange('github', 'other') ->> 'outcome', 'not_connected', 'a name that nobody has');
+select pg_temp.store('second', 'access-second');
+select is(pg_temp.exchange('github'), '{"outcome": "account_required", "accounts": ["own", "second", "team"]}', 'two of one''s own need a name');
+select is(pg_temp.exchange('github', 'second') ->> 'access_token', 'access-second', 'with which it is found');
+
+-- Refresh: a lease on the row.
+select is(pg_temp.exchange('github', 'own', 'another token') ->> 'outcome', 'use', 'what was refused is not what is stored any more');
+create temp table lease as select pg_temp.exchange('github', 'own', 'access-own') as step;
+select is((select step ->> 'outcome' from lease), 'refresh', 'a refused token is refreshed');
+select is((select step ->> 'refresh_token' from lease), 'refresh-own', 'with the refresh token');
+select is((select step ->> 'client_secret' from lease), 'app-secret', 'and the app''s secret');
+select is(pg_temp.exchange('github', 'own', 'access-own') ->> 'outcome', 'wait', 'once at a time');
+select is(pg_temp.exchange('github', 'own') ->> 'outcome', 'use', 'who was not refused need not wait');
+select is(
+  (select public.finish_refresh((step ->> 'token_id')::uuid, gen_random_uuid(), 'a', 'r', null) from lease), false, 'another''s lease stores nothing'
+);
+select is(
+  (select public.finish_refresh((step ->> 'token_id')::uuid, (step ->> 'lease')::uuid, 'access-new', 'refresh-new', now() + interval '30 seconds') from lease),
+  true, 'the lease''s holder stores'
+);
+update lease set step = pg_temp.exchange('github', 'own');
+select is((select step ->> 'outcome' from lease), 'refresh', 'a token that ends within a minute is refreshed');
+select is((select step ->> 'refresh_token' from lease), 'refresh-new', 'with the new refresh token');
+select is(pg_temp.exchange('github', 'own') ->> 'access_token', 'access-new', 'and serves meanwhile');
+select public.fail_refresh((step ->> 'token_id')::uuid, (step ->> 'lease')::uuid, false) from lease;
+select is(pg_temp.exchange('github', 'own') ->> 'outcome', 'use', 'after a failure too');
+select is(pg_temp.exchange('github', 'own', 'access-new') ->> 'outcome', 'backoff', 'but a refused one has to wait then');
+update public.oauth_tokens set refresh_failed_at = null, refresh_lease_until = null where account = 'own';
+update lease set step = pg_temp.exchange('github', 'own');
+select public.fail_refresh((step ->> 'token_id')::uuid, (step ->> 'lease')::uuid, true) from lease;
+select is(pg_temp.exchange('github', 'own'), '{"outcome": "reconnect_required", "account": "own"}', 'when the grant is over the user connects again');
+select is(pg_temp.exchange('github', 'second') ->> 'outcome', 'use', 'for this credential alone');
+select is(pg_temp.exchange('github', 'second', 'access-second') ->> 'outcome', 'reconnect_required', 'a refused one without a refresh token as well');
+select pg_temp.store('own', 'access-again', 'refresh-again');
+select is(pg_temp.exchange('github', 'own') ->> 'access_token', 'access-again', 'connecting again mends it');
+
+-- Secrets go.
+select is(pg_temp.secrets(), 5::bigint, 'three access tokens, a refresh token, an app');
+select pg_temp.store('own', 'access-last');
+select is(pg_temp.secrets(), 4::bigint, 'a replaced credential leaves no secret');
+delete from public.oauth_tokens where account = 'second';
+select is(pg_temp.secrets(), 3::bigint, 'nor does a removed one');
+select tests.become('bob');
+select throws_ok('select public.revoke_all_tokens()', '42501', 'This is for admins.', 'not everybody revokes everything');
+select tests.become('ada');
+select is(public.revoke_user_tokens((select bob from ids)), '{"oauth_tokens": 1, "api_tokens": 0}', 'one user''s are revoked');
+select is(public.revoke_all_tokens(), '{"oauth_tokens": 1, "api_tokens": 0}', 'all are revoked');
+select tests.become_owner();
+select is(pg_temp.secrets(), 1::bigint, 'which leaves the app''s secret');
+delete from public.oauth_apps;
+select is(pg_temp.secrets(), 0::bigint, 'until the app is removed');
+
+select * from finish();
+rollback;

@@ -1,0 +1,63 @@
+-- What the tests of the database share. Loaded once, before them.
+create schema tests;
+grant usage on schema tests to public;
+
+-- A user with an account in Auth, on the list before.
+create function tests.user(address text) returns uuid language plpgsql as $$
+declare
+  fresh uuid := gen_random_uuid();
+begin
+  insert into public.allowed_emails (email) values (address);
+  insert into auth.users (id, email, email_confirmed_at) values (fresh, address, now());
+  return fresh;
+end
+$$;
+
+-- Becomes the owner of everything, as the tests begin.
+create function tests.become_owner() returns void language plpgsql as $$
+begin
+  perform set_config('request.jwt.claims', '', true);
+  perform set_config('role', 'postgres', true);
+end
+$$;
+
+-- Becomes somebody for the rest of the transaction: anon, service, a user by the part of the address before the @, or
+-- `<user>'s client`, which is an OAuth client with a token of that user.
+create function tests.become(actor text) returns void language plpgsql as $$
+declare
+  who text := split_part(actor, '''s client', 1);
+  claims jsonb;
+begin
+  perform tests.become_owner();
+  if actor in ('anon', 'service') then
+    claims := jsonb_build_object('role', case actor when 'anon' then 'anon' else 'service_role' end);
+  else
+    claims := jsonb_build_object('role', 'authenticated', 'sub', (select id from auth.users where email like who || '@%'))
+      || case when who <> actor then '{"client_id": "11111111-1111-4111-8111-111111111111"}' else '{}' end::jsonb;
+  end if;
+  perform set_config('request.jwt.claims', claims::text, true);
+  perform set_config('role', claims ->> 'role', true);
+end
+$$;
+
+-- Tests what comes of a statement for somebody, and undoes it: the number of rows, or the error's code.
+create function tests.check(actor text, statement text, expected text) returns text language plpgsql as $$
+declare
+  outcome text;
+  n bigint;
+begin
+  begin
+    perform tests.become(actor);
+    execute statement;
+    get diagnostics n = row_count;
+    raise sqlstate 'UNDO0' using message = n::text;
+  exception
+    when sqlstate 'UNDO0' then outcome := sqlerrm;
+    when others then outcome := sqlstate;
+  end;
+  perform tests.become_owner();
+  return extensions.is(outcome, expected, actor || ': ' || statement);
+end
+$$;
+
+grant execute on all functions in schema tests to public;

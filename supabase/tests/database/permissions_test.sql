@@ -1,0 +1,64 @@
+-- What a user may use: one function, which tool-sieve and the console both ask.
+begin;
+select no_plan();
+
+select public.sync_catalogue('{"modules": [{"module": "toy", "title": "Toy", "description": "", "api_version": "1", "tools": [
+  {"tool": "list_toys", "description": "", "read_only": true, "destructive": false},
+  {"tool": "add_toy", "description": "", "read_only": false, "destructive": false},
+  {"tool": "break_toy", "description": "", "read_only": false, "destructive": true}]}]}');
+create temp table ids as select tests.user('ada@example.com') as ada, tests.user('bob@example.com') as bob, tests.user('eve@example.com') as eve;
+grant select on ids to public;
+
+-- The tools of bob when his roles are these: [read_only, tools, denied tools].
+create function pg_temp.tools(variadic roles jsonb[]) returns text language plpgsql as $$
+declare
+  role jsonb;
+  fresh uuid;
+  answer text;
+begin
+  delete from public.roles;
+  foreach role in array roles loop
+    insert into public.roles (name, read_only) values (gen_random_uuid()::text, (role -> 0)::boolean) returning id into fresh;
+    insert into public.user_roles (user_id, role_id) select bob, fresh from ids;
+    insert into public.role_permissions (role_id, module, tools, denied_tools)
+    values (fresh, 'toy', array(select jsonb_array_elements_text(role -> 1)), array(select jsonb_array_elements_text(coalesce(role -> 2, '[]'))));
+  end loop;
+  select string_agg(tool, ' ' order by tool) into answer from private.tools_of((select bob from ids));
+  return coalesce(answer, '');
+end
+$$;
+
+select is(pg_temp.tools(variadic '{}'), '', 'without a role there is nothing');
+select is(pg_temp.tools('[false, ["*"]]'), 'add_toy break_toy list_toys', 'a star is every tool');
+select is(pg_temp.tools('[false, ["add_toy", "no_such_tool"]]'), 'add_toy', 'a name is that tool, if there is one');
+select is(pg_temp.tools('[false, ["*"], ["break_toy"]]'), 'add_toy list_toys', 'what is denied is taken away from the star');
+select is(pg_temp.tools('[false, ["*"], ["*"]]'), '', 'a denied star takes everything away');
+select is(pg_temp.tools('[true, ["*"]]'), 'list_toys', 'a read-only role gives what reads');
+select is(pg_temp.tools('[true, ["add_toy"]]'), '', 'also where it names what writes');
+select is(pg_temp.tools('[true, ["*"]]', '[false, ["add_toy"]]'), 'add_toy list_toys', 'roles add up');
+select is(pg_temp.tools('[false, ["*"], ["break_toy"]]', '[false, ["break_toy"]]'), 'add_toy break_toy list_toys', 'a role denies for itself alone');
+
+select pg_temp.tools('[false, ["*"]]');
+update public.module_registry set status = 'deprecated' where module = 'toy';
+select is(public.sieve((select bob from ids)) #>> '{toy,status}', 'deprecated', 'a deprecated module is there');
+select is(
+  public.sieve((select bob from ids)) -> 'toy',
+  '{"tools": ["add_toy", "break_toy", "list_toys"], "status": "deprecated", "accounts": [], "connected": false}', 'with its tools and accounts'
+);
+select public.sync_catalogue('{"modules": [{"module": "toy", "title": "Toy", "description": "", "api_version": "2", "tools": [
+  {"tool": "list_toys", "description": "", "read_only": true, "destructive": false},
+  {"tool": "paint_toy", "description": "", "read_only": false, "destructive": false}]}]}');
+select is(
+  (select string_agg(tool, ' ' order by tool) from private.tools_of((select bob from ids))), 'list_toys paint_toy',
+  'a star follows what a new version brings and drops'
+);
+
+select tests.check('bob', 'select * from public.effective_tools(auth.uid())', '2');
+select tests.check('ada', 'select * from public.effective_tools((select bob from ids))', '2');
+select tests.check('eve', 'select * from public.effective_tools((select bob from ids))', '42501');
+
+update public.module_registry set status = 'broken' where module = 'toy';
+select is(public.sieve((select bob from ids)), '{}', 'a broken module is not there');
+
+select * from finish();
+rollback;

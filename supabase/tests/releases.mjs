@@ -1,0 +1,42 @@
+// That an installation of any release becomes one of this version, with its data.
+//
+// releases/<version>.sql is made with the release: its first line names the last migration that the release had, the rest
+// puts data into a database of that release, as its users would have left it. `unreleased.sql` is that of the version to come:
+// it is copied when a release is made. releases/check.sql holds afterwards, for all of them.
+import { cpSync, globSync, mkdirSync, readFileSync } from "node:fs";
+import path from "node:path";
+import { bootstrap, execute } from "./stack/postgres.mjs";
+import { migrate, repository } from "./stack/migrate.mjs";
+
+const here = path.join(import.meta.dirname, "releases");
+const project = path.join(repository, "supabase");
+
+/// Takes each release's database to this version.
+export async function testReleases({ postgres, directory }) {
+  const check = readFileSync(path.join(here, "check.sql"), "utf8");
+  const names = [];
+  for (const file of globSync(path.join(here, "*.sql")).filter((file) => path.basename(file) !== "check.sql").sort()) {
+    const name = path.basename(file, ".sql");
+    const data = readFileSync(file, "utf8");
+    const last = /^-- last migration: (\d{14})/.exec(data)?.[1];
+    if (!last) throw new Error(`${name}.sql does not begin with \`-- last migration: <version>\`.`);
+    const database = `release_${name.replace(/\W/g, "_")}`;
+    const [url, admin] = [postgres.url("postgres", database), postgres.url("supabase_admin", database)];
+    await execute(postgres.url("supabase_admin"), `create database ${database}`);
+    await bootstrap(admin);
+    const old = path.join(directory, database);
+    mkdirSync(path.join(old, "supabase/migrations"), { recursive: true });
+    for (const part of ["config.toml", "seeds"]) cpSync(path.join(project, part), path.join(old, "supabase", part), { recursive: true });
+    for (const migration of globSync(path.join(project, "migrations/*.sql"))) {
+      if (path.basename(migration).slice(0, 14) <= last) cpSync(migration, path.join(old, "supabase/migrations", path.basename(migration)));
+    }
+    await migrate(url, directory, old);
+    await execute(url, data);
+    await migrate(url, directory);
+    const results = await execute(url, check);
+    const wrong = results.flatMap(({ rows }) => rows).filter((row) => !row.holds);
+    if (wrong.length > 0) throw new Error(`from ${name}: ${wrong.map((row) => row.what).join(", ")}`);
+    names.push(name);
+  }
+  return `from ${names.join(", ")}`;
+}

@@ -1,0 +1,31 @@
+// pgTAP, which only Debian's archive has as a package: its SQL files serve any version of PostgreSQL.
+import { existsSync, globSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import path from "node:path";
+import { execute } from "./postgres.mjs";
+import { run } from "./process.mjs";
+
+const CACHE = fileURLToPath(new URL("../node_modules/.cache/pgtap", import.meta.url));
+const FILE = "usr/share/postgresql/*/extension/pgtap--?.?.?.sql";
+
+/// Loads pgTAP into a database.
+export async function loadPgtap(url) {
+  const [file] = [...globSync(`/${FILE}`), ...globSync(path.join(await cached(), FILE))];
+  const sql = readFileSync(file, "utf8").replace(/^\\.*$/gm, "");
+  await execute(url, `set search_path = extensions; ${sql}; grant execute on all functions in schema extensions to public;`);
+}
+
+async function cached() {
+  if (existsSync(CACHE) || globSync(`/${FILE}`).length > 0) return CACHE;
+  const packages = await run("apt-cache", ["search", "--names-only", "^postgresql-[0-9]+-pgtap$"]);
+  const name = /^postgresql-\d+-pgtap/m.exec(packages)?.[0];
+  if (!name) throw new Error("apt offers no postgresql-NN-pgtap: run `apt-get update`, or install pgTAP.");
+  const folder = `${CACHE}.${process.pid}`;
+  mkdirSync(folder, { recursive: true });
+  await run("apt-get", ["download", name], { cwd: folder });
+  const [archive] = globSync(path.join(folder, "*.deb"));
+  await run("dpkg-deb", ["-x", archive, folder]);
+  rmSync(archive);
+  renameSync(folder, CACHE);
+  return CACHE;
+}
