@@ -51,14 +51,14 @@ async function testDatabase({ postgres }) {
 async function testFunctions({ facts }) {
   const functions = path.join(here, "../functions");
   const deno = (args, cwd) => run(bin("deno"), args, { cwd, env: { ...process.env, NO_COLOR: "1" } });
-  await deno(["fmt", "--check", "--line-width", "140", "--ext", "ts", functions, path.join(here, "functions")], here);
+  await deno(["fmt", "--check", "--line-width", "140", functions, path.join(here, "functions")], here);
   for (const file of globSync(path.join(functions, "*/index.ts"))) {
     await deno(["check", "--no-lock", "index.ts"], path.dirname(file));
     await deno(["lint", "."], path.dirname(file));
   }
   const child = spawn(bin("deno"), ["test", "--no-lock", "--allow-all", "--quiet", "."], {
     cwd: path.join(here, "functions"),
-    env: { ...process.env, STACK: JSON.stringify(facts) },
+    env: { ...process.env, STACK: JSON.stringify(facts), NO_COLOR: "1" },
     stdio: "inherit",
   });
   const [code] = await once(child, "close");

@@ -15,11 +15,15 @@ const OPTIONAL: Record<string, Field> = {
   module: NAME,
   tool: NAME,
   account: ACCOUNT,
-  duration_ms: { check: (value) => Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 86_400_000, expected: "whole milliseconds" },
+  duration_ms: {
+    check: (value) => Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 86_400_000,
+    expected: "whole milliseconds",
+  },
   request_id: text(100),
   client: text(200),
   argument_names: {
-    check: (value) => Array.isArray(value) && value.length <= 100 && value.every((name) => typeof name === "string" && /^[\w.$-]{1,60}$/.test(name)),
+    check: (value) =>
+      Array.isArray(value) && value.length <= 100 && value.every((name) => typeof name === "string" && /^[\w.$-]{1,60}$/.test(name)),
     expected: "at most 100 names of arguments",
   },
   detail: text(300),

@@ -20,9 +20,11 @@ export async function startProvider() {
   const codes = new Map();
   const refreshTokens = new Map();
   const live = new Map();
+  // What the functions sent to Loki.
+  const logged = [];
   const counts = { exchanges: 0, refreshes: 0, reuses: 0 };
   // What tests change: how long tokens live; a status to answer with; whether consent is denied; how slow it is.
-  const control = { expires_in: 3600, fail: 0, deny: false, delay_ms: 0, answer: undefined, sites: undefined };
+  const control = { expires_in: 3600, fail: 0, deny: false, delay_ms: 0, answer: null, sites: null };
   const sites = [
     { id: "11111111-2222-4333-8444-555555555555", name: "acme", url: "https://acme.atlassian.net", scopes: ["read:jira-work", "search:confluence"] },
   ];
@@ -79,6 +81,11 @@ export async function startProvider() {
     const path = url.pathname.slice(1);
     if (path === "control") return send(response, 200, Object.assign(control, await json(request)));
     if (path === "counts") return send(response, 200, counts);
+    if (path === "loki") {
+      logged.push(await json(request));
+      return send(response, 204);
+    }
+    if (path === "logged") return send(response, 200, logged);
     if (path === "live") return send(response, 200, [...live.keys()]);
     // As when an owner removes the app: every grant is over.
     if (path === "revoke") return refreshTokens.clear(), live.clear(), send(response, 200, {});
@@ -112,7 +119,7 @@ export async function startProvider() {
       for await (const chunk of request.setEncoding("utf8")) text += chunk;
       await new Promise((resolve) => setTimeout(resolve, control.delay_ms));
       if (control.fail) return send(response, control.fail, { error: "server_error" });
-      if (control.answer !== undefined) return response.writeHead(200, { "content-type": "application/json" }).end(control.answer);
+      if (control.answer !== null) return response.writeHead(200, { "content-type": "application/json" }).end(control.answer);
       const isJson = (request.headers["content-type"] ?? "").startsWith("application/json");
       if (isJson !== (rules.format === "json")) return send(response, 415, { error: "invalid_request" });
       const [status, answer] = token(rules, request, isJson ? JSON.parse(text) : Object.fromEntries(new URLSearchParams(text)));

@@ -1,0 +1,48 @@
+// audit-log: events of the MCP server.
+import assert from "node:assert/strict";
+import { fails, sql, User } from "./stack.ts";
+
+const event = { action: "tool.call", outcome: "success" };
+
+Deno.test("events are stored as their sender's, once each", async () => {
+  const user = await User.create();
+  const full = {
+    ...event,
+    id: crypto.randomUUID(),
+    at: new Date(Date.now() - 60_000).toISOString(),
+    ...{ module: "github", tool: "get_me", account: "work", duration_ms: 12, request_id: "r1", client: "claude/1.0" },
+    ...{ argument_names: ["owner", "repo"], detail: "not_found" },
+  };
+  for (let time = 0; time < 2; time++) {
+    const answer = await user.ask("audit-log", { events: [full, { ...event, id: full.id.replace(/^./, "0"), user_id: user.id }] });
+    assert.deepEqual([answer.status, answer.body], [202, { accepted: 2 }]);
+  }
+  const rows = await sql("select * from public.audit_logs where user_id = $1 and action = 'tool.call' order by at", [user.id]);
+  assert.equal(rows.length, 2);
+  assert.deepEqual({ ...rows[0], at: rows[0].at.toISOString() }, { ...full, user_id: user.id });
+});
+
+Deno.test("two hundred at most", async () => {
+  const user = await User.create();
+  assert.equal((await user.ask("audit-log", { events: Array(200).fill(event) })).status, 202);
+  fails(await user.ask("audit-log", { events: Array(201).fill(event) }), 400, "invalid_request");
+  fails(await user.ask("audit-log", { events: [{ ...event, detail: "x".repeat(600_000) }] }), 413, "too_large");
+});
+
+Deno.test("an event has names, no values, and is nobody else's", async () => {
+  const [user, other] = [await User.create(), await User.create()];
+  const check = async (change: Record<string, unknown>, words: RegExp) => {
+    const answer = await user.ask("audit-log", { events: [event, { ...event, ...change }] });
+    fails(answer, 400, "invalid_request");
+    assert.match(answer.body.error.message, words);
+  };
+  await check({ arguments: { owner: "acme" } }, /events\[1\] has an unknown field "arguments"/);
+  await check({ argument_names: ["owner=acme corp"] }, /names of arguments/);
+  await check({ user_id: other.id }, /events\[1\] is another user's/);
+  await check({ action: undefined }, /needs `action`/);
+  await check({ at: "yesterday" }, /`at`/);
+  await check({ at: "2001-01-01T00:00:00Z" }, /`at`/);
+  await check({ duration_ms: -1 }, /`duration_ms`/);
+  await check({ detail: { a: 1 } }, /`detail`/);
+  assert.deepEqual(await sql("select from public.audit_logs where user_id = $1 and action = 'tool.call'", [user.id]), []);
+});

@@ -1,0 +1,147 @@
+// oauth-callback: connecting services.
+import assert from "node:assert/strict";
+import { admin, comeBack, consoleOrigin, fails, follow, post, providers, request, sql, stack, User } from "./stack.ts";
+
+const ACCOUNTS: Record<string, string> = {
+  github: "ada",
+  notion: "Ada's workspace",
+  jira: "acme",
+  confluence: "acme",
+  supabase: "Ada's projects",
+  google_calendar: "ada@example.com",
+  microsoft_todo: "ada@example.com",
+};
+
+Deno.test("each of the seven services is connected and named", async () => {
+  const user = await User.create(Object.keys(ACCOUNTS));
+  for (const [service, account] of Object.entries(ACCOUNTS)) {
+    assert.deepEqual(await user.connect(service), { status: "connected", service, account });
+    assert.equal((await user.exchange(service)).status, 200, service);
+  }
+  const rows = await sql("select service, metadata from public.oauth_tokens where user_id = $1 and metadata <> '{}' order by 1", [user.id]);
+  const cloud_id = "11111111-2222-4333-8444-555555555555";
+  const metadata = (service: string) => ({
+    service,
+    metadata: {
+      base_url: `${stack.provider_url}/api.atlassian.com/ex/${service}/${cloud_id}`,
+      cloud_id,
+      site: "https://acme.atlassian.net",
+    },
+  });
+  assert.deepEqual(rows, [metadata("confluence"), metadata("jira")]);
+});
+
+Deno.test("connecting again replaces the credential, also while it is refreshed", async () => {
+  const user = await User.create(["jira"]);
+  await user.connect("jira");
+  await sql("update public.oauth_tokens set expires_at = now() where user_id = $1", [user.id]);
+  await providers({ delay_ms: 500 }, async () => {
+    const slow = user.exchange("jira");
+    await sql("select 1");
+    assert.equal((await user.connect("jira")).status, "connected");
+    assert.equal((await slow).status, 200);
+  });
+  const stored = await sql("select refresh_lease, status from public.oauth_tokens where user_id = $1", [user.id]);
+  assert.deepEqual(stored, [{ refresh_lease: null, status: "active" }]);
+});
+
+Deno.test("a state is good once, for ten minutes, and for the one who began", async () => {
+  const user = await User.create(["github"]);
+  const begin = async () => (await user.start({ service: "github" })).body.authorize_url as string;
+  const consent = async () => (await request(await begin())).headers.get("location")!;
+  const check = async (url: string, reason: string, service: string | undefined = "github") => {
+    assert.deepEqual(await comeBack(url), { status: "failed", ...(service && { service }), reason });
+  };
+
+  const used = await consent();
+  assert.equal((await comeBack(used)).status, "connected");
+  await check(used, "replayed");
+  await providers(
+    { deny: true },
+    async () => assert.deepEqual(await follow(await begin()), { status: "failed", service: "github", reason: "denied" }),
+  );
+  const old = await consent();
+  await sql("update public.oauth_states set expires_at = now() where user_id = $1 and used_at is null", [user.id]);
+  await check(old, "expired");
+  const callback = `${stack.functions_url}/oauth-callback`;
+  await check(`${callback}?code=x&state=${"x".repeat(43)}`, "unknown_state", "");
+  await check(`${callback}?code=x`, "unknown_state", "");
+  await check(`${callback}?code=x&state=${"x".repeat(5000)}`, "unknown_state", "");
+  const mine = new URL(await consent());
+  mine.searchParams.set("code", "somebody else's");
+  await check(mine.href, "provider_error");
+  const withoutCode = new URL(await consent());
+  withoutCode.searchParams.delete("code");
+  await check(withoutCode.href, "provider_error");
+  const disabled = await consent();
+  await sql("update public.users set disabled_at = now() where id = $1", [user.id]);
+  await check(disabled, "user_disabled");
+});
+
+Deno.test("two browsers that come back with one state make one connection", async () => {
+  const user = await User.create(["github"]);
+  const { body } = await user.start({ service: "github" });
+  const back = (await request(body.authorize_url)).headers.get("location")!;
+  const ends = await Promise.all(Array.from({ length: 10 }, () => comeBack(back)));
+  assert.equal(ends.filter(({ status }) => status === "connected").length, 1);
+  assert.equal(ends.filter(({ reason }) => reason === "replayed").length, 9);
+});
+
+Deno.test("a provider that fails at the exchange ends on the console's page", async () => {
+  const user = await User.create(["jira"]);
+  const check = async (settings: Record<string, unknown>, end: Record<string, string>) => {
+    const { body } = await user.start({ service: "jira" });
+    const back = (await request(body.authorize_url)).headers.get("location")!;
+    assert.deepEqual(await providers(settings, () => comeBack(back)), { status: "failed", service: "jira", ...end });
+  };
+  await check({ fail: 500 }, { reason: "provider_unavailable" });
+  await check({ answer: "no json" }, { reason: "provider_unavailable" });
+  await check({ sites: [] }, { reason: "no_site" });
+  await check({ sites: [{ id: "../../evil", url: "https://acme.atlassian.net", scopes: ["read:jira-work"] }] }, { reason: "no_site" });
+  await check({ sites: [{ id: crypto.randomUUID(), url: "https://evil.example", scopes: ["read:jira-work"] }] }, { reason: "no_site" });
+  await check({ sites: [{ id: crypto.randomUUID(), url: "https://acme.atlassian.net", scopes: ["search:confluence"] }] }, {
+    reason: "no_site",
+  });
+  assert.deepEqual(await sql("select id from public.oauth_tokens where user_id = $1", [user.id]), []);
+});
+
+Deno.test("of several sites the user chooses one", async () => {
+  const user = await User.create(["jira"]);
+  const site = (name: string) => ({ id: crypto.randomUUID(), url: `https://${name}.atlassian.net`, scopes: ["read:jira-work"] });
+  await providers({ sites: [site("acme"), site("home")] }, async () => {
+    assert.deepEqual(await user.connect("jira"), {
+      ...{ status: "failed", service: "jira", reason: "site_required" },
+      sites: "https://acme.atlassian.net,https://home.atlassian.net",
+    });
+    assert.equal((await user.connect("jira", { site: "https://home.atlassian.net" })).account, "home");
+  });
+});
+
+Deno.test("what may not be begun is not begun", async () => {
+  const user = await User.create(["github"]);
+  fails(await user.start({ service: "notion" }), 403, "not_permitted");
+  fails(await user.start({ service: "github", shared_with_role: user.role }), 403, "not_permitted");
+  fails(await (await admin()).start({ service: "github", shared_with_role: crypto.randomUUID() }), 400, "invalid_request");
+  for (const service of ["toString", "toy", ""]) fails(await user.start({ service }), 400, "invalid_request");
+  fails(await user.start({ service: "github", site: "https://acme.atlassian.net" }), 400, "invalid_request");
+  fails(await user.start({ service: "jira", site: "https://evil.example" }), 400, "invalid_request");
+  const { body: { token } } = await user.rest("rpc/create_api_token", { name: "x" });
+  const start = `${stack.functions_url}/oauth-callback/start`;
+  fails(await post(start, { service: "github" }, { "x-mcpist-token": token, apikey: stack.anon_key }), 403, "forbidden");
+});
+
+Deno.test("the browser of the console may ask, another site's may not", async () => {
+  const ask = (origin: string) =>
+    request(`${stack.functions_url}/oauth-callback/start`, {
+      method: "OPTIONS",
+      headers: { origin, "access-control-request-method": "POST" },
+    });
+  const allowed = await ask(consoleOrigin);
+  assert.deepEqual([allowed.status, allowed.headers.get("access-control-allow-origin")], [204, consoleOrigin]);
+  assert.match(allowed.headers.get("access-control-allow-headers")!, /authorization/);
+  assert.equal((await ask("https://evil.example")).headers.get("access-control-allow-origin"), null);
+  const user = await User.create(["github"]);
+  assert.equal((await user.start({ service: "github" })).headers.get("access-control-allow-origin"), consoleOrigin);
+  const other = await request(`${stack.functions_url}/tool-sieve`, { method: "OPTIONS", headers: { origin: consoleOrigin } });
+  assert.equal(other.status, 405);
+});

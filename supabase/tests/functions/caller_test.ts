@@ -1,0 +1,101 @@
+// Who the functions let in.
+import assert from "node:assert/strict";
+import { generateKeyPair, SignJWT } from "jose";
+import { fails, mint, post, request, sql, stack, User } from "./stack.ts";
+
+const sieve = (headers: Record<string, string>) => post(`${stack.functions_url}/tool-sieve`, {}, { apikey: stack.broker_key, ...headers });
+const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
+
+Deno.test("only a token that Auth signed for a user is taken", async () => {
+  const user = await User.create(["github"]);
+  assert.equal((await sieve(bearer(user.token))).status, 200);
+  const now = Math.floor(Date.now() / 1000);
+  const forged = async (changes: Record<string, unknown>, options: Record<string, unknown> = {}) =>
+    (await mint(user.email, { changes, ...options })).access_token;
+  const foreign = await generateKeyPair("ES256");
+  const claims = { sub: user.id, role: "authenticated", iss: stack.issuer, aud: "authenticated" };
+  const sign = (algorithm: string, key: Parameters<SignJWT["sign"]>[0]) =>
+    new SignJWT(claims).setProtectedHeader({ alg: algorithm }).setIssuedAt().setExpirationTime("1h").sign(key);
+  const part = (value: unknown) => btoa(JSON.stringify(value)).replace(/=+$/, "");
+  const { keys: [published] } = (await request(stack.jwks_url)).body;
+  const cases: Record<string, string> = {
+    "expired": await forged({ iat: now - 7200, exp: now - 3600 }),
+    "without an end": await forged({ exp: null }),
+    "of another issuer": await forged({ iss: "https://evil.example/auth/v1" }),
+    "for another audience": await forged({ aud: "somebody" }),
+    "of another role": await forged({ role: "anon" }),
+    "without a user": await forged({ sub: null }),
+    "with a strange user": await forged({ sub: "' or true --" }),
+    "not valid yet": await forged({ nbf: now + 3600 }),
+    "signed by another key": await sign("ES256", foreign.privateKey),
+    // The public key as the secret of HMAC: the classic confusion of algorithms.
+    "signed with HMAC": await sign("HS256", new TextEncoder().encode(JSON.stringify(published))),
+    "unsigned": `${part({ alg: "none" })}.${part({ ...claims, exp: now + 3600 })}.`,
+    "changed": user.token.replace(/\.[^.]+\./, `.${part({ ...claims, exp: now + 3600, sub: crypto.randomUUID() })}.`),
+    "no token": "garbage",
+    "the project's key": stack.anon_key,
+  };
+  for (const [what, token] of Object.entries(cases)) {
+    const answer = await sieve(bearer(token));
+    assert.deepEqual([answer.status, answer.body.error?.code], [401, "unauthenticated"], what);
+  }
+  fails(await sieve({}), 401, "unauthenticated");
+});
+
+Deno.test("every function asks for a token, and three for the MCP server's key", async () => {
+  const user = await User.create(["github"]);
+  for (const name of ["tool-sieve", "token-exchanger", "audit-log", "oauth-callback/start"]) {
+    fails(await post(`${stack.functions_url}/${name}`, {}, { apikey: stack.broker_key }), 401, "unauthenticated");
+    if (name !== "oauth-callback/start") fails(await user.ask(name, {}, { apikey: stack.anon_key }), 403, "forbidden");
+    assert.equal((await request(`${stack.functions_url}/${name}`, { method: "PUT" })).status, 405, name);
+    fails(await user.ask(`${name}/x`, {}), 404, "not_found");
+  }
+});
+
+Deno.test("a token of MCPist stands for its user until it is revoked", async () => {
+  const user = await User.create(["github"]);
+  const { body: { id, token } } = await user.rest("rpc/create_api_token", { name: "laptop" });
+  const answer = await sieve({ "x-mcpist-token": token });
+  assert.deepEqual([answer.status, answer.body.user_id], [200, user.id]);
+  // An own token alone counts where both are there: whoever adds a header cannot become the other one.
+  fails(await sieve({ "x-mcpist-token": "mcpist_x", ...bearer(user.token) }), 401, "unauthenticated");
+  await user.rest("rpc/revoke_api_token", { id });
+  fails(await sieve({ "x-mcpist-token": token }), 401, "unauthenticated");
+});
+
+Deno.test("a disabled user is refused by every function, with a token that still verifies", async () => {
+  const user = await User.create(["github"]);
+  await user.connect("github");
+  await sql("update public.users set disabled_at = now() where id = $1", [user.id]);
+  fails(await user.ask("tool-sieve", {}), 403, "user_disabled");
+  fails(await user.exchange("github"), 403, "user_disabled");
+  fails(await user.start({ service: "github" }), 403, "user_disabled");
+  assert.equal((await mint(user.email)).msg, "This account is disabled.");
+});
+
+Deno.test("a token of an OAuth client opens the functions, but neither the database nor new connections", async () => {
+  const user = await User.create(["github"]);
+  const { access_token } = await mint(user.email, { client_id: crypto.randomUUID() });
+  const client = new User(user.id, user.email, user.role, access_token);
+  assert.equal((await client.ask("tool-sieve", {})).status, 200);
+  fails(await client.start({ service: "github" }), 403, "forbidden");
+  const users = await request(`${stack.rest_url}/users?select=id`, { headers: client.bearer });
+  assert.deepEqual(users.body, []);
+  assert.equal((await client.rest("rpc/create_api_token", { name: "x" })).status, 403);
+});
+
+Deno.test("new keys of Auth are taken over, of every kind that is meant to be", async () => {
+  const user = await User.create(["github"]);
+  const tokens: Record<string, string> = {};
+  for (const algorithm of ["RS256", "EdDSA", "ES256"]) {
+    await post(`${stack.gateway_url}/test/rotate`, { algorithm });
+    tokens[algorithm] = (await mint(user.email)).access_token;
+  }
+  // A function reads the keys again after ten seconds at the earliest.
+  const deadline = Date.now() + 15_000;
+  while ((await sieve(bearer(tokens.ES256))).status === 401 && Date.now() < deadline) {
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+  for (const [algorithm, token] of Object.entries(tokens)) assert.equal((await sieve(bearer(token))).status, 200, algorithm);
+  assert.equal((await sieve(bearer(user.token))).status, 200, "the key before");
+});

@@ -1,0 +1,194 @@
+// token-exchanger: credentials, and one refresh at a time.
+import assert from "node:assert/strict";
+import { admin, counts, fails, post, providers, sha256, sql, stack, User } from "./stack.ts";
+
+const ended = (user: User) => sql("update public.oauth_tokens set expires_at = now() - interval '1 second' where user_id = $1", [user.id]);
+
+Deno.test("a good token is given out as it is stored", async () => {
+  const user = await User.create(["jira"]);
+  assert.deepEqual(await user.connect("jira"), { status: "connected", service: "jira", account: "acme" });
+  const { status, body, headers } = await user.exchange("jira");
+  assert.equal(status, 200);
+  assert.equal(headers.get("cache-control"), "no-store");
+  assert.match(body.access_token, /^canary-access-/);
+  assert.ok(Date.parse(body.expires_at) > Date.now());
+  const base_url = `${stack.provider_url}/api.atlassian.com/ex/jira/11111111-2222-4333-8444-555555555555`;
+  assert.deepEqual({ ...body, access_token: 0, expires_at: 0 }, {
+    access_token: 0,
+    token_type: "bearer",
+    expires_at: 0,
+    account: "acme",
+    base_url,
+    shared: false,
+  });
+  assert.deepEqual((await user.exchange("jira")).body, body);
+  assert.deepEqual((await user.exchange("jira", { rejected: sha256("another token") })).body, body);
+});
+
+Deno.test("fifty callers whose token was refused cause one refresh, and the family lives", async () => {
+  const user = await User.create(["jira"]);
+  await user.connect("jira");
+  const { body: { access_token } } = await user.exchange("jira");
+  for (const round of [1, 2]) {
+    const before = await counts();
+    const { body: current } = await user.exchange("jira");
+    const answers = await providers(
+      { delay_ms: 300 },
+      () => Promise.all(Array.from({ length: 50 }, () => user.exchange("jira", { rejected: sha256(current.access_token) }))),
+    );
+    const after = await counts();
+    assert.deepEqual([after.refreshes - before.refreshes, after.reuses], [1, 0], `round ${round}`);
+    const tokens = new Set(answers.map(({ body }) => body.access_token));
+    assert.equal(tokens.size, 1);
+    assert.notEqual([...tokens][0], access_token);
+  }
+});
+
+Deno.test("fifty callers of a token that has ended cause one refresh", async () => {
+  const user = await User.create(["microsoft_todo"]);
+  await user.connect("microsoft_todo");
+  await ended(user);
+  const before = await counts();
+  const answers = await Promise.all(Array.from({ length: 50 }, () => user.exchange("microsoft_todo")));
+  assert.deepEqual((await counts()).refreshes - before.refreshes, 1);
+  assert.deepEqual(new Set(answers.map(({ status }) => status)), new Set([200]));
+});
+
+Deno.test("a provider that keeps its refresh token is refreshed with it again and again", async () => {
+  const user = await User.create(["google_calendar"]);
+  assert.equal((await user.connect("google_calendar")).account, "ada@example.com");
+  const seen = new Set<string>();
+  for (let round = 0; round < 3; round++) {
+    await ended(user);
+    seen.add((await user.exchange("google_calendar")).body.access_token);
+  }
+  assert.equal(seen.size, 3);
+});
+
+Deno.test("a grant that is over asks the user to connect again, this connection alone", async () => {
+  const user = await User.create(["supabase", "notion"]);
+  await user.connect("supabase");
+  await user.connect("notion");
+  await post(`${stack.provider_url}/revoke`, {});
+  await sql("update public.oauth_tokens set expires_at = now() where user_id = $1 and service = 'supabase'", [user.id]);
+  for (let time = 0; time < 2; time++) {
+    const answer = await user.exchange("supabase");
+    fails(answer, 409, "reconnect_required");
+    assert.equal(answer.body.error.connect_url, `${stack.console_url}/oauth/connect?service=supabase&account=Ada's%20projects`);
+  }
+  assert.equal((await user.exchange("notion")).status, 200);
+  assert.equal((await user.ask("tool-sieve", {})).body.modules.supabase.connected, false);
+  await user.connect("supabase");
+  assert.equal((await user.exchange("supabase")).status, 200);
+});
+
+Deno.test("a provider that is down does not end the connection", async () => {
+  const user = await User.create(["jira"]);
+  await user.connect("jira");
+  const { body: { access_token } } = await user.exchange("jira");
+  const rejected = sha256(access_token);
+  const check = async (settings: Record<string, unknown>) => {
+    await sql("update public.oauth_tokens set refresh_failed_at = null where user_id = $1", [user.id]);
+    const before = await counts();
+    await providers(settings, async () => {
+      const answer = await user.exchange("jira", { rejected });
+      fails(answer, 502, "provider_unavailable");
+      assert.equal(answer.body.error.retry_after_s, 5);
+      // The next one does not try at once.
+      fails(await user.exchange("jira", { rejected }), 502, "provider_unavailable");
+    });
+    assert.equal((await counts()).refreshes, before.refreshes);
+  };
+  await check({ fail: 500 });
+  await check({ fail: 429 });
+  await check({ answer: "<html>Maintenance</html>" });
+  await check({ answer: "{}" });
+  await check({ answer: '{"access_token": "with a blank", "token_type": "bearer"}' });
+  await check({ answer: '{"access_token": "x", "token_type": "mac"}' });
+  await check({ answer: JSON.stringify({ access_token: "x", padding: "x".repeat(70_000) }) });
+  // Not refused and not at its end, it serves meanwhile.
+  await sql("update public.oauth_tokens set refresh_failed_at = null, expires_at = now() + interval '30 seconds' where user_id = $1", [
+    user.id,
+  ]);
+  await providers({ fail: 503 }, async () => assert.equal((await user.exchange("jira")).body.access_token, access_token));
+  await sql("update public.oauth_tokens set refresh_failed_at = null where user_id = $1", [user.id]);
+  assert.notEqual((await user.exchange("jira", { rejected })).body.access_token, access_token);
+});
+
+Deno.test("a token that cannot be refreshed needs the user when it is refused", async () => {
+  const user = await User.create(["github"]);
+  await user.connect("github");
+  const { body } = await user.exchange("github");
+  assert.equal(body.expires_at, null);
+  fails(await user.exchange("github", { rejected: sha256(body.access_token) }), 409, "reconnect_required");
+});
+
+Deno.test("a pasted token is given out as what it is", async () => {
+  const user = await User.create(["jira", "notion"]);
+  const token = "user@example.com:canary-api-token";
+  const pasted = { service: "jira", account: "work", token_type: "basic", base_url: "https://acme.atlassian.net" };
+  assert.equal((await user.rest("rpc/connect_with_token", { ...pasted, token })).status, 200);
+  const { body } = await user.exchange("jira");
+  assert.deepEqual(body, {
+    access_token: token,
+    token_type: "basic",
+    expires_at: null,
+    account: "work",
+    base_url: pasted.base_url,
+    shared: false,
+  });
+  await user.rest("rpc/connect_with_token", { service: "notion", token: "ntn_canary-notion" });
+  assert.deepEqual((await user.exchange("notion")).body, {
+    access_token: "ntn_canary-notion",
+    token_type: "bearer",
+    expires_at: null,
+    account: "default",
+    shared: false,
+  });
+});
+
+Deno.test("one's own credential comes before the one that a role shares; several need a name", async () => {
+  const [user, other] = [await User.create(["notion"]), await User.create(["notion"])];
+  assert.equal((await (await admin()).connect("notion", { shared_with_role: user.role, account: "team" })).status, "connected");
+  const shared = await user.exchange("notion");
+  assert.deepEqual([shared.body.account, shared.body.shared], ["team", true]);
+  const none = await other.exchange("notion");
+  fails(none, 404, "not_connected");
+  assert.equal(none.body.error.connect_url, `${stack.console_url}/oauth/connect?service=notion`);
+  assert.equal((await user.connect("notion")).account, "Ada's workspace");
+  const own = await user.exchange("notion");
+  assert.deepEqual([own.body.account, own.body.shared], ["Ada's workspace", false]);
+  await user.connect("notion", { account: "home" });
+  const several = await user.exchange("notion");
+  fails(several, 409, "account_required");
+  assert.deepEqual(several.body.error.accounts, ["Ada's workspace", "home", "team"]);
+  assert.equal((await user.exchange("notion", { account: "team" })).body.shared, true);
+  assert.equal((await user.exchange("notion", { account: "home" })).body.account, "home");
+  fails(await user.exchange("notion", { account: "nobody" }), 404, "not_connected");
+  await sql("delete from public.user_roles where user_id = $1", [user.id]);
+  fails(await user.exchange("notion", { account: "team" }), 403, "not_permitted");
+});
+
+Deno.test("what the roles do not permit is not given out", async () => {
+  const user = await User.create(["github"]);
+  await user.connect("github");
+  fails(await user.exchange("notion"), 403, "not_permitted");
+  fails(await user.exchange("no_such_service"), 403, "not_permitted");
+  await sql("update public.role_permissions set tools = '{}' where role_id = $1", [user.role]);
+  fails(await user.exchange("github"), 403, "not_permitted");
+});
+
+Deno.test("a request that is not as it should be is told what is wrong", async () => {
+  const user = await User.create(["github"]);
+  const check = async (body: unknown, words: RegExp) => {
+    const answer = await user.ask("token-exchanger", body);
+    fails(answer, 400, "invalid_request");
+    assert.match(answer.body.error.message, words);
+  };
+  await check([], /must be a JSON object/);
+  await check({}, /needs `service`/);
+  await check({ service: "GitHub" }, /`service`.*must be a name/);
+  await check({ service: "github", rejected: "token" }, /`rejected`.*SHA-256/);
+  await check({ service: "github", account: "a\nb" }, /`account`/);
+  await check({ service: "github", user_id: "x" }, /unknown field "user_id"/);
+});
