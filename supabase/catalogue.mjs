@@ -1,11 +1,12 @@
-// What the modules offer, as SQL for the control plane.
+// What the modules offer, as SQL for the control plane. It goes along with each release, after the migrations:
+// supabase db query --remote --file supabase/catalogue.sql
 //
-//   node supabase/catalogue.mjs              writes seeds/catalogue.sql from the built-in modules
+//   node supabase/catalogue.mjs              writes catalogue.sql from the built-in modules
 //   node supabase/catalogue.mjs --check      fails when that file is not what the modules say
 //   node supabase/catalogue.mjs FILE...      prints the SQL for module files of your own, to run in the SQL editor
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 
-const seed = new URL("seeds/catalogue.sql", import.meta.url);
+const written = new URL("catalogue.sql", import.meta.url);
 const modules = new URL("../src/modules/", import.meta.url);
 
 function builtIn() {
@@ -46,10 +47,10 @@ $catalogue$);
 
 const [first, ...rest] = process.argv.slice(2);
 if (first === undefined) {
-  writeFileSync(seed, sql(builtIn()));
+  writeFileSync(written, sql(builtIn()));
 } else if (first !== "--check") {
   process.stdout.write(sql([first, ...rest]));
-} else if (readFileSync(seed, "utf8") !== sql(builtIn())) {
-  console.error("supabase/seeds/catalogue.sql is not what the modules say: run `node supabase/catalogue.mjs`.");
+} else if (readFileSync(written, "utf8") !== sql(builtIn())) {
+  console.error("supabase/catalogue.sql is not what the modules say: run `node supabase/catalogue.mjs`.");
   process.exit(1);
 }

@@ -3,13 +3,19 @@
 // releases/<version>.sql is made with the release: its first line names the last migration that the release had, the rest
 // puts data into a database of that release, as its users would have left it. `unreleased.sql` is that of the version to come:
 // it is copied when a release is made. releases/check.sql holds afterwards, for all of them.
-import { cpSync, globSync, mkdirSync, readFileSync } from "node:fs";
+import { cpSync, globSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { bootstrap, execute } from "./stack/postgres.mjs";
 import { migrate, repository } from "./stack/migrate.mjs";
 
 const here = path.join(import.meta.dirname, "releases");
 const project = path.join(repository, "supabase");
+
+// What the modules offered then: a tool that is still there, one that is not, and a module of the operator's own.
+const tool = (name) => ({ tool: name, description: "", read_only: true, destructive: false });
+const module = (name, ...tools) => ({ module: name, title: name, description: "", api_version: "1", tools: tools.map(tool) });
+const offered = { modules: [module("github", "get_me", "retired"), module("own", "ask")] };
+const CATALOGUE = `select public.sync_catalogue('${JSON.stringify(offered)}');\n`;
 
 /// Takes each release's database to this version.
 export async function testReleases({ postgres, directory }) {
@@ -26,7 +32,8 @@ export async function testReleases({ postgres, directory }) {
     await bootstrap(admin);
     const old = path.join(directory, database);
     mkdirSync(path.join(old, "supabase/migrations"), { recursive: true });
-    for (const part of ["config.toml", "seeds"]) cpSync(path.join(project, part), path.join(old, "supabase", part), { recursive: true });
+    cpSync(path.join(project, "config.toml"), path.join(old, "supabase/config.toml"));
+    writeFileSync(path.join(old, "supabase/catalogue.sql"), CATALOGUE);
     for (const migration of globSync(path.join(project, "migrations/*.sql"))) {
       if (path.basename(migration).slice(0, 14) <= last) cpSync(migration, path.join(old, "supabase/migrations", path.basename(migration)));
     }

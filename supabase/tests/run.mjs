@@ -17,7 +17,7 @@ const seconds = (since) => `${((performance.now() - since) / 1000).toFixed(1)} s
 const PARTS = {
   catalogue: async () => {
     await run(process.execPath, [path.join(here, "../catalogue.mjs"), "--check"]);
-    return "the seed is what the modules say";
+    return "catalogue.sql is what the modules say";
   },
   releases: async (stack) => await testReleases(stack),
   database: testDatabase,

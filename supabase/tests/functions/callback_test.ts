@@ -1,6 +1,6 @@
 // oauth-callback: connecting services.
 import assert from "node:assert/strict";
-import { admin, comeBack, consoleOrigin, fails, follow, post, providers, request, sql, stack, User } from "./stack.ts";
+import { admin, comeBack, consoleOrigin, fails, follow, post, providers, request, sql, stack, until, User } from "./stack.ts";
 
 const ACCOUNTS: Record<string, string> = {
   github: "ada",
@@ -37,7 +37,9 @@ Deno.test("connecting again replaces the credential, also while it is refreshed"
   await sql("update public.oauth_tokens set expires_at = now() where user_id = $1", [user.id]);
   await providers({ delay_ms: 500 }, async () => {
     const slow = user.exchange("jira");
-    await sql("select 1");
+    await until(async () =>
+      (await sql("select refresh_lease from public.oauth_tokens where user_id = $1", [user.id]))[0].refresh_lease !== null
+    );
     assert.equal((await user.connect("jira")).status, "connected");
     assert.equal((await slow).status, 200);
   });

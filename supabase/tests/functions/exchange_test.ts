@@ -37,11 +37,41 @@ Deno.test("fifty callers whose token was refused cause one refresh, and the fami
       () => Promise.all(Array.from({ length: 50 }, () => user.exchange("jira", { rejected: sha256(current.access_token) }))),
     );
     const after = await counts();
-    assert.deepEqual([after.refreshes - before.refreshes, after.reuses], [1, 0], `round ${round}`);
+    assert.deepEqual([after.refreshes - before.refreshes, after.reuses - before.reuses], [1, 0], `round ${round}`);
     const tokens = new Set(answers.map(({ body }) => body.access_token));
     assert.equal(tokens.size, 1);
     assert.notEqual([...tokens][0], access_token);
   }
+});
+
+Deno.test("a refresh token that somebody used before ends the connection: this is what one refresh at a time prevents", async () => {
+  const user = await User.create(["jira"]);
+  await user.connect("jira");
+  const [{ refresh_secret_id, old }] = await sql(
+    "select refresh_secret_id, private.secret(refresh_secret_id) as old from public.oauth_tokens where user_id = $1",
+    [user.id],
+  );
+  await ended(user);
+  assert.equal((await user.exchange("jira")).status, 200);
+  const before = await counts();
+  await sql("select vault.update_secret($1, $2)", [refresh_secret_id, old]);
+  await ended(user);
+  fails(await user.exchange("jira"), 409, "reconnect_required");
+  assert.equal((await counts()).reuses - before.reuses, 1);
+});
+
+Deno.test("an instance that died over a refresh holds nobody up for long", async () => {
+  const user = await User.create(["jira"]);
+  await user.connect("jira");
+  await sql(
+    `update public.oauth_tokens set expires_at = now(), refresh_lease = gen_random_uuid(), refresh_lease_until = now() + interval '2 seconds'
+     where user_id = $1`,
+    [user.id],
+  );
+  const before = await counts();
+  const answers = await Promise.all([user.exchange("jira"), user.exchange("jira")]);
+  assert.deepEqual(answers.map(({ status }) => status), [200, 200]);
+  assert.equal((await counts()).refreshes - before.refreshes, 1);
 });
 
 Deno.test("fifty callers of a token that has ended cause one refresh", async () => {

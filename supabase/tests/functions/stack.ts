@@ -141,6 +141,15 @@ export async function counts(): Promise<{ exchanges: number; refreshes: number; 
   return (await request(`${stack.provider_url}/counts`)).body;
 }
 
+/** Waits for what happens a moment later. */
+export async function until(condition: () => Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + 15_000;
+  while (!(await condition())) {
+    assert.ok(Date.now() < deadline, "it does not happen");
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
 /** Holds that an answer is a failure of this kind, with a message for people. */
 export function fails(answer: Answer, status: number, code: string): void {
   assert.deepEqual([answer.status, answer.body?.error?.code], [status, code], JSON.stringify(answer.body));

@@ -43,7 +43,7 @@ export async function startGateway(auth, targets, onRotate) {
     if (url.pathname.startsWith("/test/")) return send(response, 200, await test(url.pathname, await json(request)));
 
     response.setHeader("access-control-allow-origin", "*");
-    response.setHeader("access-control-allow-headers", "*");
+    response.setHeader("access-control-allow-headers", request.headers["access-control-request-headers"] ?? "*");
     response.setHeader("access-control-allow-methods", "GET, POST, PUT, PATCH, DELETE, OPTIONS");
     response.setHeader("access-control-expose-headers", "*");
     if (request.method === "OPTIONS") return response.writeHead(204).end();

@@ -9,9 +9,8 @@ export const bin = (name) => fileURLToPath(new URL(`../node_modules/.bin/${name}
 /// Applies the migrations that a database does not have yet, then what the modules offer. `project` has a folder supabase/.
 export async function migrate(url, home, project = repository) {
   const env = { PATH: process.env.PATH, HOME: home, DO_NOT_TRACK: "1", SUPABASE_TELEMETRY_DISABLED: "1", CONSOLE_URL: "http://localhost:3000" };
-  return await run(
-    bin("supabase"),
-    ["db", "push", `--remote=${url}`, "--include-seed", "--skip-vault", "--yes", "--agent", "no", "--workdir", path.resolve(project)],
-    { env },
-  );
+  const supabase = (...args) =>
+    run(bin("supabase"), [...args, `--remote=${url}`, "--yes", "--agent", "no", "--workdir", path.resolve(project)], { env });
+  await supabase("db", "push", "--skip-vault");
+  await supabase("db", "query", "--file", path.join(project, "supabase/catalogue.sql"));
 }

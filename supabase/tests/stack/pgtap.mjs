@@ -17,8 +17,12 @@ export async function loadPgtap(url) {
 
 async function cached() {
   if (existsSync(CACHE) || globSync(`/${FILE}`).length > 0) return CACHE;
-  const packages = await run("apt-cache", ["search", "--names-only", "^postgresql-[0-9]+-pgtap$"]);
-  const name = /^postgresql-\d+-pgtap/m.exec(packages)?.[0];
+  const search = async () => /^postgresql-\d+-pgtap/m.exec(await run("apt-cache", ["search", "--names-only", "^postgresql-[0-9]+-pgtap$"]))?.[0];
+  let name = await search();
+  if (!name && process.getuid() === 0) {
+    await run("apt-get", ["update", "-qq"]);
+    name = await search();
+  }
   if (!name) throw new Error("apt offers no postgresql-NN-pgtap: run `apt-get update`, or install pgTAP.");
   const folder = `${CACHE}.${process.pid}`;
   mkdirSync(folder, { recursive: true });
