@@ -21,7 +21,7 @@ create table public.oauth_tokens (
   user_id uuid references public.users (id) on delete cascade,
   role_id uuid references public.roles (id) on delete cascade,
   service text not null references public.module_registry (module) on delete cascade,
-  account text not null check (char_length(account) between 1 and 100),
+  account text not null check (account ~ '^[^[:cntrl:]]{1,100}$'),
   -- basic: the access secret is `user:password` as RFC 7617 has it before base64.
   token_type text not null default 'bearer' check (token_type in ('bearer', 'basic')),
   access_secret_id uuid not null,
@@ -55,7 +55,7 @@ create table public.oauth_states (
   user_id uuid not null references public.users (id) on delete cascade,
   service text not null references public.module_registry (module) on delete cascade,
   role_id uuid references public.roles (id) on delete cascade,
-  account text check (char_length(account) between 1 and 100),
+  account text check (account ~ '^[^[:cntrl:]]{1,100}$'),
   site text,
   -- PKCE (RFC 7636); gone from the Vault once the state is used.
   verifier_secret_id uuid,

@@ -5,7 +5,7 @@
 //
 // prints one line of JSON with all addresses and keys once everything answers, and takes everything down on SIGINT, SIGTERM,
 // or, with --until-eof, when its standard input ends. Needs `npm install --no-package-lock` in this folder. Nothing is left behind.
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { parseArgs } from "node:util";
@@ -154,4 +154,4 @@ async function main() {
   process.exit(0);
 }
 
-if (import.meta.filename === process.argv[1]) await main();
+if (import.meta.filename === realpathSync(process.argv[1])) await main();

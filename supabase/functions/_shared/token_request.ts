@@ -15,6 +15,7 @@ export interface Tokens {
 export type Outcome = { kind: "tokens"; tokens: Tokens } | { kind: "dead" | "refused" | "unavailable"; code: string };
 
 const ANSWER_BYTES = 64 * 1024;
+const ANSWER_MS = 8_000;
 const TEN_YEARS = 10 * 366 * 24 * 3600;
 /** RFC 6749 (section 5.2), GitHub, and Microsoft (a password was changed, say). */
 const DEAD = ["invalid_grant", "bad_refresh_token", "bad_verification_code", "interaction_required"];
@@ -60,7 +61,7 @@ export async function readApi(url: string, accessToken: string): Promise<unknown
 async function request(url: string, init: RequestInit): Promise<{ status: number; body: unknown } | undefined> {
   try {
     const headers = { "user-agent": "mcpist", ...init.headers };
-    const response = await fetch(url, { ...init, headers, redirect: "error", signal: AbortSignal.timeout(10_000) });
+    const response = await fetch(url, { ...init, headers, redirect: "error", signal: AbortSignal.timeout(ANSWER_MS) });
     let text = "";
     let length = 0;
     const decoder = new TextDecoder();

@@ -38,6 +38,7 @@ select tests.check('eve', $$select public.connect_with_token('github', 'ghp_1234
 select tests.check('bob', $$select public.connect_with_token('github', 'ghp_12345678')$$, '1');
 select tests.check('bob''s client', $$select public.connect_with_token('github', 'ghp_12345678')$$, '42501');
 select tests.check('bob', $$select public.connect_with_token('github', E'ghp_12345678\r\nx: y')$$, '23514');
+select tests.check('bob', $$select public.connect_with_token('github', 'ghp_12345678', E'a\nb')$$, '23514');
 select tests.check('bob', $$select public.connect_with_token('github', 'ghp_12345678', base_url => 'https://evil.example.com')$$, '23514');
 select tests.check('bob', $$select public.connect_with_token('jira', 'bob@example.com:12345678', 'acme', 'basic', 'https://acme.atlassian.net')$$, '1');
 select tests.check('bob', $$select public.connect_with_token('jira', 'bob@example.com:12345678', 'acme', 'basic', 'https://acme.atlassian.net.evil.com')$$, '23514');

@@ -57,6 +57,9 @@ select tests.check('bob', 'select * from public.effective_tools(auth.uid())', '2
 select tests.check('ada', 'select * from public.effective_tools((select bob from ids))', '2');
 select tests.check('eve', 'select * from public.effective_tools((select bob from ids))', '42501');
 
+update public.users set disabled_at = now() where id = (select bob from ids);
+select tests.check('ada', 'select * from public.effective_tools((select bob from ids))', '0');
+update public.users set disabled_at = null where id = (select bob from ids);
 update public.module_registry set status = 'broken' where module = 'toy';
 select is(public.sieve((select bob from ids)), '{}', 'a broken module is not there');
 

@@ -43,11 +43,11 @@ export class Service {
     }
   }
 
-  /// Asks `ready` until it gives something else than undefined; fails when the program ends before, or after 30 seconds.
+  /// Asks `ready` until it gives something else than undefined; fails when the program ends before, or after a minute.
   async until(ready) {
     let ended;
     this.ended.then((how) => (ended = how));
-    for (const deadline = Date.now() + 30_000; ; await new Promise((resolve) => setTimeout(resolve, 25))) {
+    for (const deadline = Date.now() + 60_000; ; await new Promise((resolve) => setTimeout(resolve, 25))) {
       const answer = await ready(this.output);
       if (answer !== undefined) return answer;
       if (ended || Date.now() > deadline) throw new Error(`${ended ?? `${this.name} is not ready`}:\n${this.output}`);
