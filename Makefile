@@ -1,7 +1,7 @@
 # `make check` is what CI runs, in this order: the quick answers first.
-.PHONY: check format lint test fixtures conformance static deny bench
+.PHONY: check format lint test fixtures conformance static hosted deny bench
 
-check: format lint test fixtures conformance static
+check: format lint test fixtures conformance static hosted
 
 format:
 	cargo fmt --all --check
@@ -23,6 +23,10 @@ conformance:
 # The static binary, in an empty root (needs musl-tools).
 static:
 	scripts/test-static.sh
+
+# The control plane, on real PostgreSQL, PostgREST and Deno (needs npm, and apt for pgTAP).
+hosted:
+	scripts/test-hosted.sh
 
 # Licences, bans and sources of the dependencies (needs cargo-deny).
 deny:

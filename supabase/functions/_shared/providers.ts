@@ -35,6 +35,7 @@ const ATLASSIAN = {
  */
 export const PROVIDERS: Readonly<Record<string, Provider>> = {
   // https://docs.github.com/en/apps/oauth-apps/building-oauth-apps/authorizing-oauth-apps
+  // Without `delete_repo`, which an admin adds to the app's scopes where repositories are to be deleted.
   github: {
     authorizeUrl: "https://github.com/login/oauth/authorize",
     tokenUrl: "https://github.com/login/oauth/access_token",
@@ -58,7 +59,7 @@ export const PROVIDERS: Readonly<Record<string, Provider>> = {
   jira: {
     ...ATLASSIAN,
     scopes: [
-      ...["offline_access", "read:jira-user", "read:jira-work", "write:jira-work", "manage:jira-project"],
+      ...["offline_access", "read:jira-user", "read:jira-work", "write:jira-work", "manage:jira-project", "manage:jira-configuration"],
       ...["read:board-scope:jira-software", "write:board-scope:jira-software", "read:board-scope.admin:jira-software"],
       ...["read:sprint:jira-software", "write:sprint:jira-software", "delete:sprint:jira-software"],
       ...["read:epic:jira-software", "write:epic:jira-software", "write:issue:jira-software"],
@@ -78,7 +79,13 @@ export const PROVIDERS: Readonly<Record<string, Provider>> = {
       ...["read:attachment:confluence", "write:attachment:confluence", "delete:attachment:confluence"],
       ...["read:label:confluence", "write:label:confluence", "read:folder:confluence", "write:folder:confluence"],
       ...["read:task:confluence", "write:task:confluence", "read:template:confluence", "write:watcher:confluence"],
-      ...["read:space:confluence", "write:space:confluence", "read:space-details:confluence", "read:analytics.content:confluence"],
+      ...[
+        "read:space:confluence",
+        "write:space:confluence",
+        "write:space.permission:confluence",
+        "read:space-details:confluence",
+        "read:analytics.content:confluence",
+      ],
     ],
     account: { from: "site", product: "confluence" },
   },

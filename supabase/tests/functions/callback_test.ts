@@ -1,6 +1,7 @@
 // oauth-callback: connecting services.
 import assert from "node:assert/strict";
-import { admin, comeBack, consoleOrigin, fails, follow, post, providers, request, sql, stack, until, User } from "./stack.ts";
+import pg from "pg";
+import { admin, comeBack, consoleOrigin, fails, follow, post, providers, request, sha256, sql, stack, until, User } from "./stack.ts";
 
 const ACCOUNTS: Record<string, string> = {
   github: "ada",
@@ -29,6 +30,33 @@ Deno.test("each of the seven services is connected and named", async () => {
     },
   });
   assert.deepEqual(rows, [metadata("confluence"), metadata("jira")]);
+});
+
+Deno.test("Atlassian is asked for every scope that a tool needs, and for a refresh token", async () => {
+  const user = await User.create(["jira", "confluence"]);
+  for (const service of ["jira", "confluence"]) {
+    const module = JSON.parse(await Deno.readTextFile(new URL(`../../../src/modules/${service}/module.json`, import.meta.url)));
+    const needed: string[] = module.tools.flatMap((tool: { permissions?: string[] }) => tool.permissions ?? []);
+    assert.ok(needed.length > 50);
+    const asked = new URL((await user.start({ service })).body.authorize_url).searchParams.get("scope")!.split(" ");
+    assert.deepEqual(new Set(needed).difference(new Set(asked)), new Set(), service);
+    assert.ok(asked.includes("offline_access"));
+  }
+});
+
+Deno.test("an app's own scopes and tenant take the place of ours", async () => {
+  const user = await User.create(["microsoft_todo"]);
+  const app = {
+    service: "microsoft_todo",
+    client_id: "app-microsoft_todo",
+    scopes: ["offline_access", "Tasks.Read"],
+    tenant: "organizations",
+  };
+  await (await admin()).rest("rpc/save_oauth_app", app);
+  const url = new URL((await user.start({ service: "microsoft_todo" })).body.authorize_url);
+  assert.match(url.pathname, /\/organizations\/oauth2\/v2\.0\/authorize$/);
+  assert.equal(url.searchParams.get("scope"), "offline_access Tasks.Read");
+  await (await admin()).rest("rpc/save_oauth_app", { service: "microsoft_todo", client_id: "app-microsoft_todo" });
 });
 
 Deno.test("connecting again replaces the credential, also while it is refreshed", async () => {
@@ -87,6 +115,24 @@ Deno.test("two browsers that come back with one state make one connection", asyn
   const ends = await Promise.all(Array.from({ length: 10 }, () => comeBack(back)));
   assert.equal(ends.filter(({ status }) => status === "connected").length, 1);
   assert.equal(ends.filter(({ reason }) => reason === "replayed").length, 9);
+});
+
+Deno.test("a state that two transactions want is one's", async () => {
+  const user = await User.create(["github"]);
+  const { body } = await user.start({ service: "github" });
+  const hash = sha256(new URL(body.authorize_url).searchParams.get("state")!);
+  const clients = [new pg.Client(stack.database_url), new pg.Client(stack.database_url)];
+  await Promise.all(clients.map((client) => client.connect()));
+  const consume = async (client: pg.Client) =>
+    (await client.query("select public.consume_oauth_state($1) ->> 'outcome' as outcome", [hash])).rows[0].outcome;
+  await clients[0].query("begin");
+  assert.equal(await consume(clients[0]), "ok");
+  const second = consume(clients[1]);
+  const waits = "select count(*)::int from pg_stat_activity where wait_event_type = 'Lock' and query like '%consume_oauth_state%'";
+  await until(async () => (await sql(waits))[0].count === 1);
+  await clients[0].query("commit");
+  assert.equal(await second, "replayed");
+  await Promise.all(clients.map((client) => client.end()));
 });
 
 Deno.test("a provider that fails at the exchange ends on the console's page", async () => {
