@@ -15,10 +15,11 @@ import { KEYS, startGateway } from "./stack/gateway.mjs";
 import { bin, migrate, repository } from "./stack/migrate.mjs";
 import { bootstrap, startPostgres } from "./stack/postgres.mjs";
 import { startProvider } from "./stack/provider.mjs";
-import { freePort, Service } from "./stack/process.mjs";
+import { freePort, run, Service } from "./stack/process.mjs";
 
 // Two instances of the exchanger: that a refresh happens once has to hold over all of them.
 const FUNCTIONS = { "tool-sieve": 1, "token-exchanger": 2, "oauth-callback": 1, "audit-log": 1 };
+const folder = (name) => path.join(repository, "supabase/functions", name);
 
 /// Sets everything up. `facts` is what `up` prints; `stop` takes it down.
 export async function up({ consoleUrl = "http://localhost:3000", publicUrl = "https://mcpist.example" } = {}) {
@@ -30,8 +31,9 @@ export async function up({ consoleUrl = "http://localhost:3000", publicUrl = "ht
     for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
   };
   try {
-    const postgres = await startPostgres(directory);
-    cleanups.push(postgres.stop);
+    // With this process's environment: it knows the way to a registry, which the functions' own does not.
+    const packages = Promise.all(Object.keys(FUNCTIONS).map((name) => run(bin("deno"), ["cache", "--no-lock", "index.ts"], { cwd: folder(name) })));
+    const [postgres] = await Promise.all([startPostgres(directory).then((started) => (cleanups.push(started.stop), started)), packages]);
     const admin = postgres.url("supabase_admin");
     await bootstrap(admin);
     await migrate(postgres.url("postgres"), directory);
@@ -113,7 +115,6 @@ function startPostgrest(url, jwksFile, port, logs) {
 
 /// Starts one instance of a function as the platform does: its own process, its own deno.json, the secrets in the environment.
 async function startFunction(name, facts, logs) {
-  const folder = path.join(repository, "supabase/functions", name);
   const env = {
     PATH: process.env.PATH,
     HOME: process.env.HOME,
@@ -128,8 +129,8 @@ async function startFunction(name, facts, logs) {
     PROVIDER_PROXY: facts.provider_url,
     LOKI_URL: `${facts.provider_url}/loki`,
   };
-  const args = ["run", "--no-lock", "--allow-net", "--allow-env", "index.ts"];
-  const service = new Service(name, bin("deno"), args, { cwd: folder, env, log: path.join(logs, `${name}.log`) });
+  const args = ["run", "--no-lock", "--cached-only", "--allow-net", "--allow-env", "index.ts"];
+  const service = new Service(name, bin("deno"), args, { cwd: folder(name), env, log: path.join(logs, `${name}.log`) });
   const port = await service.until((output) => /Listening on http:\/\/127\.0\.0\.1:(\d+)/.exec(output)?.[1]);
   return { port: Number(port), service };
 }
