@@ -33,7 +33,10 @@ export async function up({ consoleUrl = "http://localhost:3000", publicUrl = "ht
   try {
     // With this process's environment: it knows the way to a registry, which the functions' own does not.
     const packages = Promise.all(Object.keys(FUNCTIONS).map((name) => run(bin("deno"), ["cache", "--no-lock", "index.ts"], { cwd: folder(name) })));
-    const [postgres] = await Promise.all([startPostgres(directory).then((started) => (cleanups.push(started.stop), started)), packages]);
+    packages.catch(() => {});
+    const postgres = await startPostgres(directory);
+    cleanups.push(postgres.stop);
+    await packages;
     const admin = postgres.url("supabase_admin");
     await bootstrap(admin);
     await migrate(postgres.url("postgres"), directory);

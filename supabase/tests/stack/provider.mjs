@@ -16,6 +16,8 @@ const RULES = {
   "login.microsoftonline.com/consumers/oauth2/v2.0": { service: "microsoft_todo", token: "/token", authorize: "/authorize", client: "body", scope: "offline_access", scopes: /https:\/\/graph\.microsoft\.com\/Tasks\.ReadWrite/ },
 };
 
+const RESOURCES = "api.atlassian.com/oauth/token/accessible-resources";
+
 export async function startProvider() {
   const codes = new Map();
   const refreshTokens = new Map();
@@ -25,9 +27,12 @@ export async function startProvider() {
   const counts = { exchanges: 0, refreshes: 0, reuses: 0 };
   // What tests change: how long tokens live; a status to answer with; whether consent is denied; how slow it is.
   const control = { expires_in: 3600, fail: 0, deny: false, delay_ms: 0, answer: null, sites: null };
-  const sites = [
-    { id: "11111111-2222-4333-8444-555555555555", name: "acme", url: "https://acme.atlassian.net", scopes: ["read:jira-work", "search:confluence"] },
-  ];
+  const site = { id: "11111111-2222-4333-8444-555555555555", url: "https://acme.atlassian.net", scopes: ["read:jira-work", "search:confluence"] };
+  const services = {
+    "api.github.com/user": { login: "ada" },
+    [RESOURCES]: [site],
+    "api.supabase.com/v1/organizations": [{ id: "org", name: "Ada's projects" }],
+  };
 
   function issue(rules, family, scope) {
     const access_token = `canary-access-${crypto.randomBytes(12).toString("hex")}`;
@@ -86,7 +91,10 @@ export async function startProvider() {
       return send(response, 204);
     }
     if (path === "logged") return send(response, 200, logged);
-    if (path === "live") return send(response, 200, [...live.keys()]);
+    // Access tokens end, refresh tokens do not.
+    if (path === "expire") return live.clear(), send(response, 200, {});
+    // What the services themselves answer whoever has a live token: {"api.github.com/user": {…}}.
+    if (path === "services") return Object.assign(services, await json(request)), send(response, 200, {});
     // As when an owner removes the app: every grant is over.
     if (path === "revoke") return refreshTokens.clear(), live.clear(), send(response, 200, {});
 
@@ -128,15 +136,8 @@ export async function startProvider() {
     }
     const bearer = (request.headers.authorization ?? "").replace(/^Bearer /, "");
     if (!live.has(bearer)) return send(response, 401, { message: "Bad credentials" });
-    switch (path) {
-      case "api.github.com/user":
-        return send(response, 200, { login: "ada" });
-      case "api.atlassian.com/oauth/token/accessible-resources":
-        return send(response, 200, control.sites ?? sites);
-      case "api.supabase.com/v1/organizations":
-        return send(response, 200, [{ id: "org", name: "Ada's projects" }]);
-    }
-    send(response, 404, {});
+    if (path === RESOURCES && control.sites) return send(response, 200, control.sites);
+    send(response, path in services ? 200 : 404, services[path] ?? {});
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
