@@ -13,7 +13,7 @@ use crate::mcp::message::Object;
 use crate::modules::call::Renew;
 use crate::modules::manifest::{ACCOUNT, ALL_ACCOUNTS};
 use crate::modules::{Connection, Invocation, Module, Tool, invoke};
-use crate::telemetry::audit::Event;
+use crate::telemetry::audit::{ARGUMENT_NAMES, Event};
 
 /// How long a call may take in all, retries included (DESIGN §8).
 pub const CALL_TIME: Duration = Duration::from_secs(30);
@@ -62,7 +62,8 @@ impl App {
         let client = execution.client.map_or("", |client| &client.name);
         let (caller, client_name) = (execution.caller, execution.client.map(|client| client.name.clone()));
         let account = execution.arguments.get(ACCOUNT).and_then(Value::as_str).map(str::to_owned);
-        let argument_names = execution.arguments.keys().cloned().collect();
+        let (names, characters) = ARGUMENT_NAMES;
+        let argument_names = execution.arguments.keys().take(names).map(|name| name.chars().take(characters).collect()).collect();
         let outcome = self.execute_unlogged(execution, started + time);
         let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         match &outcome {

@@ -23,6 +23,9 @@ const QUEUE: usize = 2_048;
 /// Most events of one request to the control plane.
 const BATCH: usize = 200;
 
+/// Most names of arguments that an event tells, and most characters of one: a model may make up any.
+pub const ARGUMENT_NAMES: (usize, usize) = (32, 64);
+
 /// How long events gather before they are sent.
 const GATHER: Duration = Duration::from_secs(2);
 

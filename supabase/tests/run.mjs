@@ -1,5 +1,5 @@
 // Tests the control plane on a stack of its own; scripts/test-hosted.sh calls it. Arguments choose parts: catalogue, releases,
-// database, functions; none: all of them.
+// database, functions, server (all of it, with the real mcpist); none: all of them.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { globSync, readFileSync, rmSync } from "node:fs";
@@ -9,6 +9,7 @@ import { bin } from "./stack/migrate.mjs";
 import { loadPgtap } from "./stack/pgtap.mjs";
 import { run } from "./stack/process.mjs";
 import { testReleases } from "./releases.mjs";
+import { testServer } from "./server.mjs";
 import { up } from "./stack.mjs";
 
 const here = import.meta.dirname;
@@ -22,6 +23,7 @@ const PARTS = {
   releases: async (stack) => await testReleases(stack),
   database: testDatabase,
   functions: testFunctions,
+  server: testServer,
 };
 
 /// Runs every *_test.sql in a transaction that is undone.

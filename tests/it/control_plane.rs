@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::time::Instant;
 
 use jwt_simple::prelude::{Claims, Duration, ECDSAP256KeyPairLike, ES256KeyPair, JWTClaims, UnixTimeStamp};
 use mcpist::http::{Answer, Limits, Request, Response};
@@ -22,14 +23,19 @@ pub const BOB: &str = "00000000-0000-4000-8000-00000000000b";
 pub const ISSUER: &str = "https://auth.example.com/auth/v1";
 pub const AUDIENCE: &str = "https://mcp.example.com/mcp";
 
+/// Longer than the server waits for anything.
+const LATE: std::time::Duration = std::time::Duration::from_secs(30);
+
 /// What a part does instead of its work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     Status(u16),
     /// Something else than it should be, with a status that says it went well.
     Garbage,
-    /// Less than the head announces.
+    /// The beginning of it, and no more.
     Half,
+    /// It, but so late that nobody waits so long.
+    Late,
 }
 
 /// The control plane, with its state in the open.
@@ -68,7 +74,14 @@ impl FakePlane {
     pub fn start() -> Self {
         let state = Arc::new(Mutex::new(State { keys: vec![public(key())], ..State::default() }));
         let serving = Arc::clone(&state);
-        let running = Running::start(Limits::default(), move |request, _| Answer::Whole(serving.lock().unwrap().answer(request)));
+        let running = Running::start(Limits::default(), move |request, _| {
+            let is_late = serving.lock().unwrap().faults.iter().any(|(part, fault)| *fault == Fault::Late && request.path.ends_with(part));
+            let deadline = Instant::now() + LATE;
+            while is_late && Instant::now() < deadline && !serving.lock().unwrap().faults.is_empty() {
+                std::thread::sleep(std::time::Duration::from_millis(5));
+            }
+            Answer::Whole(serving.lock().unwrap().answer(request))
+        });
         Self { running, state }
     }
 
@@ -110,7 +123,7 @@ impl State {
             Some(Fault::Status(status)) => return Response::json(*status, &br#"{"error":{"code":"broken","message":"broken"}}"#[..]),
             Some(Fault::Garbage) => return Response::html(200, &b"<html>all is well</html>"[..]),
             Some(Fault::Half) => return Response::json(200, &br#"{"keys":[{"kty":"EC","#[..]),
-            None => {}
+            Some(Fault::Late) | None => {}
         }
         assert_eq!(request.headers.get("apikey"), Some(KEY), "every request shows the key");
         if part == "jwks" {

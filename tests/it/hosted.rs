@@ -413,6 +413,42 @@ fn a_control_plane_that_fails_at_the_start_is_503_and_comes_back_without_a_resta
 }
 
 #[test]
+fn a_control_plane_that_does_not_answer_holds_nobody_for_long() {
+    let plane = FakePlane::start();
+    plane.grant(ALICE, "notes", &["list_notes"], &[]);
+    plane.grant(BOB, "notes", &["list_notes"], &[]);
+    let server = Hosted::start(&plane, None);
+    assert_eq!(server.status(&token(ALICE)), 200);
+    plane.state().faults.insert("tool-sieve", Fault::Late);
+    plane.state().faults.insert("audit-log", Fault::Late);
+    let begun = Instant::now();
+    std::thread::scope(|scope| {
+        let waiting: Vec<_> = (0..8).map(|_| scope.spawn(|| server.status(&token(BOB)))).collect();
+        for _ in 0..20 {
+            assert_eq!(server.status(&token(ALICE)), 200, "who is known does not wait");
+        }
+        assert!(begun.elapsed() < Duration::from_secs(4));
+        for waiting in waiting {
+            assert_eq!(waiting.join().unwrap(), 503);
+        }
+    });
+    // Five seconds, and what a busy machine adds: all eight waited for one and the same answer.
+    assert!(begun.elapsed() < Duration::from_secs(9), "{:?}", begun.elapsed());
+    plane.state().faults.clear();
+    assert_eq!(server.status(&token(BOB)), 200);
+}
+
+#[test]
+fn a_user_who_was_disabled_is_refused_when_the_sieve_says_so() {
+    let plane = FakePlane::start();
+    plane.state().faults.insert("tool-sieve", Fault::Status(403));
+    let server = Hosted::start(&plane, None);
+    assert_eq!(server.status(&token(ALICE)), 401);
+    plane.state().faults.clear();
+    assert_eq!(server.status(&token(ALICE)), 200);
+}
+
+#[test]
 fn what_is_known_serves_on_while_the_control_plane_is_down() {
     let plane = FakePlane::start();
     plane.grant(ALICE, "notes", &["list_notes"], &[]);
