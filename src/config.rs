@@ -22,6 +22,10 @@ pub const DEFAULT_PORT: u16 = 8088;
 /// The least length of `MCPIST_SECRET` in bytes: what sessions and request state are sealed with must not be guessable.
 const MIN_SECRET: usize = 32;
 
+/// The variable that bounds how many calls of tools a user may make in a minute, and its value in hosted mode (DESIGN §8).
+const TOOL_CALLS: &str = "MCPIST_TOOL_CALLS_PER_MINUTE";
+const DEFAULT_TOOL_CALLS: u32 = 300;
+
 /// What is wrong with one variable, flag or file, and what would be right.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
@@ -86,6 +90,8 @@ pub struct Config {
     pub seal_secret: Option<Secret>,
     /// Hosted mode, where it is asked for.
     pub hosted: Option<HostedConfig>,
+    /// How many calls of tools a user may make in a minute; none: as many as they like.
+    pub tool_calls_per_minute: Option<u32>,
     /// The proxy for calls to services.
     pub proxy: Option<ureq::Proxy>,
 }
@@ -160,6 +166,9 @@ impl Config {
             let message = "local mode has no authentication, so it listens on a loopback address alone, such as 127.0.0.1";
             findings.push(Finding::new("--bind", format!("{address} can be reached by others; {message}")));
         }
+        let tool_calls_per_minute = number(environment, TOOL_CALLS, 1..=1_000_000, &mut findings)
+            .and_then(|number| u32::try_from(number).ok())
+            .or(hosted.as_ref().map(|_| DEFAULT_TOOL_CALLS));
         let log_level = match environment("MCPIST_LOG") {
             None => LevelFilter::Info,
             Some(level) => level.parse().unwrap_or_else(|_| {
@@ -181,6 +190,7 @@ impl Config {
             policy: environment("MCPIST_POLICY").map(PathBuf::from),
             seal_secret,
             hosted,
+            tool_calls_per_minute,
             proxy,
         };
         (config, findings)

@@ -64,7 +64,8 @@ impl App {
         let account = execution.arguments.get(ACCOUNT).and_then(Value::as_str).map(str::to_owned);
         let (names, characters) = ARGUMENT_NAMES;
         let argument_names = execution.arguments.keys().take(names).map(|name| name.chars().take(characters).collect()).collect();
-        let outcome = self.execute_unlogged(execution, started + time);
+        let permitted = self.parts.rates.as_ref().map_or(Ok(()), |rates| rates.tool_calls.count(caller.user_id(), started));
+        let outcome = permitted.and_then(|()| self.execute_unlogged(execution, started + time));
         let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         match &outcome {
             Ok(_) => log::info!(module, tool, user_id = user, client, duration_ms, success = true; "Tool executed"),

@@ -9,6 +9,7 @@ mod execute;
 mod live;
 mod meta_tools;
 mod prompts;
+mod rate_limit;
 mod render;
 mod resources;
 mod site;
@@ -37,6 +38,7 @@ use crate::upstream::Upstream;
 use confirm::Deed;
 pub use execute::{CALL_TIME, Execution};
 pub use live::Live;
+pub use rate_limit::RateLimit;
 pub use render::{Format, render, start_of};
 pub use site::{CLIENTS, Client, ProductSite, version};
 
@@ -50,6 +52,8 @@ pub struct Parts {
     pub broker: Arc<dyn Broker>,
     /// Seals the codes that confirm what cannot be undone.
     pub seal: Arc<Seal>,
+    /// How often a user may call tools and make requests; none: as often as they like.
+    pub rates: Option<Arc<Rates>>,
     /// The audit trail, in hosted mode.
     pub audit: Option<Arc<Audit>>,
     /// The HTTP client.
@@ -58,6 +62,24 @@ pub struct Parts {
     pub base_urls: HashMap<String, String>,
     /// How long a call may take in all, retries included; [`CALL_TIME`] as a rule.
     pub call_time: Duration,
+}
+
+/// How often one user may do what.
+#[derive(Debug)]
+pub struct Rates {
+    /// Calls of tools, the lines of a batch one by one.
+    pub tool_calls: RateLimit,
+    /// Requests over HTTP, of whatever kind.
+    pub requests: RateLimit,
+}
+
+impl Rates {
+    /// So many calls of tools a minute, and four times as many requests: some of them only list or ask.
+    #[must_use]
+    pub fn new(tool_calls_per_minute: u32) -> Self {
+        let requests = tool_calls_per_minute.saturating_mul(4);
+        Self { tool_calls: RateLimit::new("tool calls", tool_calls_per_minute), requests: RateLimit::new("requests", requests) }
+    }
 }
 
 /// The product, as its parts make it: [`Live`] has another one when a part changes.

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 use std::sync::Arc;
+use std::time::Instant;
 
 use serde_json::{Value, json};
 
@@ -107,7 +108,11 @@ impl Site for ProductSite {
     }
 
     fn admit(&self, caller: &Caller) -> Result<(), Error> {
-        self.product.app().parts().sieve.permissions(caller).map(drop)
+        let app = self.product.app();
+        if let Some(rates) = &app.parts().rates {
+            rates.requests.count(caller.user_id(), Instant::now())?;
+        }
+        app.parts().sieve.permissions(caller).map(drop)
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::Stop;
-use crate::app::{App, CALL_TIME, Live, Parts};
+use crate::app::{App, CALL_TIME, Live, Parts, Rates};
 use crate::auth::{self, Authenticator};
 use crate::broker;
 use crate::config::{Config, Finding, Flags, HostedConfig, ModuleSettings, process_environment, process_environment_names};
@@ -40,6 +40,7 @@ pub(super) struct Sources {
     hosted: Option<Answers>,
     upstream: Upstream,
     seal: Arc<Seal>,
+    rates: Option<Arc<Rates>>,
 }
 
 struct Answers {
@@ -67,6 +68,7 @@ pub(super) fn local(flags: &Flags, output: Output) -> Result<Local, Stop> {
         hosted: None,
         upstream: upstream(&config),
         seal: seal(&config),
+        rates: config.tool_calls_per_minute.map(|number| Arc::new(Rates::new(number))),
     };
     match sources.app() {
         Ok(app) if findings.is_empty() => Ok(Local { config, app: Arc::new(app), sources }),
@@ -104,6 +106,7 @@ impl Sources {
         };
         Ok(App::new(Parts {
             call_time: CALL_TIME,
+            rates: self.rates.clone(),
             registry: Arc::new(registry),
             sieve,
             broker,

@@ -158,7 +158,8 @@ pub(super) fn refusal(error: &Error) -> Response {
     let body = json!({"error": {"code": reply.name, "message": error.to_string()}});
     let response = json(reply.status, &body);
     let told = error.data().and_then(|data| data.get("retry_after_s")).and_then(Value::as_u64);
-    let response = if reply.status == 503 { response.with_header("Retry-After", &told.unwrap_or(1).to_string()) } else { response };
+    let response =
+        if matches!(reply.status, 429 | 503) { response.with_header("Retry-After", &told.unwrap_or(1).to_string()) } else { response };
     match error.data().and_then(|data| data.get("allow")).and_then(Value::as_str) {
         Some(allow) => response.with_header("Allow", allow),
         None => response,

@@ -27,6 +27,7 @@ use crate::module_files::Folder;
 /// The product with these credentials and base URL of one service.
 fn product(registry: Registry, service: &str, credentials: Vec<Credential>, base_url: Option<&str>) -> Arc<App> {
     Arc::new(App::new(Parts {
+        rates: None,
         audit: None,
         registry: Arc::new(registry),
         sieve: Arc::new(sieve::Local::new(Permissions::everything())),

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use jwt_simple::prelude::{ECDSAP256KeyPairLike, ES256KeyPair, Ed25519KeyPair, EdDSAKeyPairLike, HS256Key, JWTClaims, MACLike};
 use jwt_simple::reexports::ct_codecs::{Base64UrlSafeNoPadding, Decoder, Encoder};
-use mcpist::app::{App, Live, Parts, ProductSite};
+use mcpist::app::{App, Live, Parts, ProductSite, Rates};
 use mcpist::auth::{self, Expected, ResourceMetadata};
 use mcpist::broker;
 use mcpist::control_plane::{Addresses, ControlPlane};
@@ -31,6 +31,10 @@ struct Hosted {
 
 impl Hosted {
     fn start(plane: &FakePlane, upstream: Option<&FakeUpstream>) -> Self {
+        Self::start_with(plane, upstream, None)
+    }
+
+    fn start_with(plane: &FakePlane, upstream: Option<&FakeUpstream>, rates: Option<Rates>) -> Self {
         let addresses = Addresses {
             jwks: plane.url("jwks"),
             sieve: plane.url("tool-sieve"),
@@ -44,6 +48,7 @@ impl Hosted {
         let registry = registry();
         let base_urls = upstream.map(|upstream| registry.modules().iter().map(|module| (module.name.clone(), upstream.url())));
         let app = Arc::new(App::new(Parts {
+            rates: rates.map(Arc::new),
             call_time: mcpist::app::CALL_TIME,
             base_urls: base_urls.into_iter().flatten().collect(),
             registry,
@@ -618,6 +623,28 @@ fn a_client_of_2025_11_25_is_told_to_open_the_link_by_the_error_for_it() {
         let answer = call(&begin(capabilities, version), version);
         assert!(told(answer["result"].clone()).contains("https://console.example.com/oauth/connect?service=vault"), "{answer}");
     }
+}
+
+#[test]
+fn who_is_too_fast_is_told_by_the_tool_and_then_by_http() {
+    let plane = FakePlane::start();
+    for user in [ALICE, BOB] {
+        plane.grant(user, "notes", &["list_notes"], &[]);
+    }
+    let upstream = FakeUpstream::new([]);
+    // One call and four requests at once.
+    let server = Hosted::start_with(&plane, Some(&upstream), Some(Rates::new(5)));
+    let (alice, bob) = (token(ALICE), token(BOB));
+    let notes = || upstream.expect(Exchange::new("GET", "/notes", Answer::new(200, &[], "[]")));
+    notes();
+    assert_eq!(server.call(&alice, "/mcp", "call", list_notes())["isError"], Value::Null);
+    let text = told(server.call(&alice, "/mcp", "call", list_notes()));
+    assert!(text.starts_with("code: rate_limited") && text.contains("retry_after_s: 1"), "{text}");
+    assert_eq!([server.status(&alice), server.status(&alice)], [200, 200]);
+    let reply = server.send_as(&alice, modern("tools/list", json!({})));
+    assert_eq!((reply.status, reply.header("retry-after").is_some()), (429, true), "{reply:?}");
+    notes();
+    assert_eq!(server.call(&bob, "/mcp", "call", list_notes())["isError"], Value::Null, "somebody else is not held up");
 }
 
 #[test]

@@ -64,6 +64,7 @@ impl Product {
         let credentials: HashMap<_, _> = services.map(|service| (service.to_owned(), vec![canary.clone()])).collect();
         let seal = Arc::new(settings.secret.map_or_else(Seal::random, |secret| Seal::from_secret(secret.as_bytes())));
         let product = Arc::new(Live::new(Arc::new(App::new(Parts {
+            rates: None,
             audit: None,
             seal: Arc::clone(&seal),
             sieve: Arc::new(sieve::Local::new(settings.policy.map_or_else(Permissions::everything, |text| permissions(text, &registry)))),
