@@ -12,8 +12,10 @@ fn check_linear(name: &str, run: impl Fn(usize)) {
         run(size);
         start.elapsed()
     };
-    let (short, long) = (time(500), time(4_000));
-    assert!(long < (short * 8 * 3).max(Duration::from_secs(2)), "{name}: {short:?} became {long:?}");
+    // On a busy machine one run may stand still in its middle; five in a row do not.
+    let mut runs = (0..5).map(|_| (time(500), time(4_000)));
+    let is_linear = runs.any(|(short, long)| long < (short * 8 * 3).max(Duration::from_secs(2)));
+    assert!(is_linear, "{name} took more than 24 times as long, five times");
 }
 
 type Text = fn(usize) -> String;
