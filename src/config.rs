@@ -2,6 +2,7 @@
 
 mod hosted;
 mod modules;
+mod telemetry;
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -15,6 +16,7 @@ use crate::secret::Secret;
 
 pub use hosted::HostedConfig;
 pub use modules::ModuleSettings;
+pub use telemetry::{Target, TelemetrySettings};
 
 /// The port when nothing says another: 8080 is taken on many machines, 8088 seldom (specification §2.1).
 pub const DEFAULT_PORT: u16 = 8088;
@@ -94,6 +96,8 @@ pub struct Config {
     pub tool_calls_per_minute: Option<u32>,
     /// The proxy for calls to services.
     pub proxy: Option<ureq::Proxy>,
+    /// Where telemetry goes; none: nowhere.
+    pub telemetry: Option<TelemetrySettings>,
 }
 
 /// A limit that a variable sets: the one list that the configuration and the documentation are read from.
@@ -192,6 +196,7 @@ impl Config {
             hosted,
             tool_calls_per_minute,
             proxy,
+            telemetry: TelemetrySettings::read(environment, &mut findings),
         };
         (config, findings)
     }

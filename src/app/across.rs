@@ -13,6 +13,7 @@ use crate::error::{Code, Error};
 use crate::mcp::message::Object;
 use crate::modules::dates::moment_of;
 use crate::modules::manifest::AcrossAccounts;
+use crate::telemetry::trace::Scope;
 
 /// The member of the result that says how each account was read.
 pub(super) const ACCOUNTS: &str = "accounts";
@@ -80,6 +81,7 @@ type Work<'a, T> = &'a (dyn Fn(&T, &dyn Fn() -> bool) -> Result<Value, Error> + 
 /// Does the work for each, some at once; `cancelled` is called from this thread alone.
 fn side_by_side<T: Sync>(all: &[T], work: Work<'_, T>, cancelled: &dyn Fn() -> bool) -> Vec<Result<Value, Error>> {
     let stop = AtomicBool::new(false);
+    let request = Scope::current();
     let group = |group: &[T]| -> Vec<Result<Value, Error>> {
         thread::scope(|scope| {
             let (sender, receiver) = channel::<()>();
@@ -87,9 +89,10 @@ fn side_by_side<T: Sync>(all: &[T], work: Work<'_, T>, cancelled: &dyn Fn() -> b
                 .iter()
                 .map(|one| {
                     // Nobody sends: the channel tells that all threads have ended, a panicking one included.
-                    let (sender, stop) = (sender.clone(), &stop);
+                    let (sender, stop, request) = (sender.clone(), &stop, &request);
                     let body = move || {
                         let _until_the_end = sender;
+                        let _entered = request.enter();
                         work(one, &|| stop.load(Ordering::Relaxed))
                     };
                     thread::Builder::new().name("account".to_owned()).stack_size(STACK).spawn_scoped(scope, body)

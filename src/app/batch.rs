@@ -11,6 +11,7 @@ use crate::mcp::call::Call;
 use crate::mcp::handler::{Interruption, ToolResult};
 use crate::mcp::message::Object;
 use crate::modules::{Module, Tool};
+use crate::telemetry::trace::Scope;
 
 impl App {
     /// Runs `batch`.
@@ -29,7 +30,9 @@ impl App {
         }
         let context = call.context();
         let trace_parent = call.trace_parent();
+        let scope = Scope::current();
         let run_line = |line: &Line, arguments: Map<String, Value>, cancelled: &dyn Fn() -> bool| {
+            let _entered = scope.enter();
             let place = plan.lines().iter().position(|known| known.id == line.id).unwrap_or_default();
             let (module, tool) = tools[place];
             let client = context.client.as_ref();

@@ -14,6 +14,7 @@ use crate::modules::call::Renew;
 use crate::modules::manifest::{ACCOUNT, ALL_ACCOUNTS};
 use crate::modules::{Connection, Invocation, Module, Tool, invoke};
 use crate::telemetry::audit::{ARGUMENT_NAMES, Event};
+use crate::telemetry::{self, spans};
 
 /// How long a call may take in all, retries included (DESIGN §8).
 pub const CALL_TIME: Duration = Duration::from_secs(30);
@@ -64,8 +65,11 @@ impl App {
         let account = execution.arguments.get(ACCOUNT).and_then(Value::as_str).map(str::to_owned);
         let (names, characters) = ARGUMENT_NAMES;
         let argument_names = execution.arguments.keys().take(names).map(|name| name.chars().take(characters).collect()).collect();
+        let mut span = spans::tool(module, &execution.tool.published_name);
         let permitted = self.parts.rates.as_ref().map_or(Ok(()), |rates| rates.tool_calls.count(caller.user_id(), started));
         let outcome = permitted.and_then(|()| self.execute_unlogged(execution, started + time));
+        span.ended(&outcome);
+        telemetry::tool_called(module, tool, started.elapsed(), outcome.as_ref().err().map(|error| error.code().reply().name));
         let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         match &outcome {
             Ok(_) => log::info!(module, tool, user_id = user, client, duration_ms, success = true; "Tool executed"),
@@ -119,9 +123,9 @@ impl App {
         let Order { caller, module, .. } = order;
         // A service that asks nobody who they are has nothing to connect.
         let asks = module.auth.is_some() || account.is_some();
-        let credential = if asks { self.parts.broker.credential(caller, &module.name, account)? } else { None };
+        let credential = if asks { self.credential(caller, module, account)? } else { None };
         let connection = self.connected(module, credential.as_ref())?;
-        let renew = |refused: &Credential| self.parts.broker.renewed(caller, &module.name, account, refused);
+        let renew = |refused: &Credential| self.renewed(caller, module, account, refused);
         self.invoke(order, connection, &[], &renew, arguments, cancelled)
     }
 
@@ -133,16 +137,30 @@ impl App {
         arguments: Object,
         cancelled: &dyn Fn() -> bool,
     ) -> Result<Value, Error> {
-        let credentials = accounts.iter().map(|account| self.parts.broker.credential(order.caller, &order.module.name, Some(account)));
+        let credentials = accounts.iter().map(|account| self.credential(order.caller, order.module, Some(account)));
         let credentials: Vec<_> = credentials.collect::<Result<_, _>>()?;
         let connections = credentials.iter().map(|credential| self.connected(order.module, credential.as_ref()));
         let connections: Vec<_> = connections.collect::<Result<_, _>>()?;
         let [first, others @ ..] = connections.as_slice() else { return self.call_one(order, None, arguments, cancelled) };
         let renew = |refused: &Credential| {
             let account = accounts.iter().zip(&credentials).find(|(_, credential)| credential.as_ref() == Some(refused));
-            self.parts.broker.renewed(order.caller, &order.module.name, account.map(|(account, _)| account.as_str()), refused)
+            self.renewed(order.caller, order.module, account.map(|(account, _)| account.as_str()), refused)
         };
         self.invoke(order, *first, others, &renew, arguments, cancelled)
+    }
+
+    fn credential(&self, caller: &Caller, module: &Module, account: Option<&str>) -> Result<Option<Credential>, Error> {
+        let mut span = spans::token_fetch(&module.name);
+        let fetched = self.parts.broker.credential(caller, &module.name, account);
+        span.ended(&fetched);
+        fetched
+    }
+
+    fn renewed(&self, caller: &Caller, module: &Module, account: Option<&str>, refused: &Credential) -> Result<Option<Credential>, Error> {
+        let mut span = spans::token_fetch(&module.name);
+        let renewed = self.parts.broker.renewed(caller, &module.name, account, refused);
+        span.ended(&renewed);
+        renewed
     }
 
     /// The connection that a credential makes.

@@ -33,6 +33,7 @@ use crate::modules::{Module, Registry, Tool};
 use crate::sieve::{Permissions, Sieve};
 use crate::sync::lock;
 use crate::telemetry::audit::{Audit, Event};
+use crate::telemetry::spans;
 use crate::upstream::Upstream;
 
 use confirm::Deed;
@@ -170,14 +171,21 @@ impl App {
     /// # Errors
     /// Whatever keeps the caller's permissions from being known.
     pub fn has_module(&self, caller: &Caller, module: &str) -> Result<bool, Error> {
-        let permissions = self.parts.sieve.permissions(caller)?;
+        let permissions = self.permissions(caller)?;
         let visible = Visible { app: self, caller: caller.clone(), permissions, module: None, read_only: false };
         Ok(visible.modules().any(|known| known.name == module))
     }
 
+    fn permissions(&self, caller: &Caller) -> Result<Arc<Permissions>, Error> {
+        let mut span = spans::permission_check();
+        let permissions = self.parts.sieve.permissions(caller);
+        span.ended(&permissions);
+        permissions
+    }
+
     /// What the caller of a request sees: one place for every way to a tool, so that none shows more than another.
     fn visible(&self, context: &Context) -> Result<Visible<'_>, Error> {
-        let permissions = self.parts.sieve.permissions(&context.caller)?;
+        let permissions = self.permissions(&context.caller)?;
         Ok(Visible {
             app: self,
             caller: context.caller.clone(),

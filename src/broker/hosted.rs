@@ -13,6 +13,7 @@ use crate::control_plane::{ControlPlane, Function, garbled, invalid_token, said}
 use crate::error::{Code, Error};
 use crate::secret::Secret;
 use crate::sieve;
+use crate::telemetry::token_refreshed;
 use crate::time::seconds_since_epoch;
 
 /// Most credentials that are kept.
@@ -72,7 +73,18 @@ impl Hosted {
             let refused = rejected.is_some_and(|rejected| rejected.secret == lent.credential.secret);
             if !refused && Instant::now() < lent.until && lent.version == *version { Freshness::Fresh } else { Freshness::Gone }
         };
-        let lent = self.lent.get(&key, freshness, |_| self.fetch(caller, service, account, rejected, version));
+        let lent = self.lent.get(&key, freshness, |old| {
+            let fetched = self.fetch(caller, service, account, rejected, version);
+            // What was never lent before is fetched, not refreshed.
+            let renewed = match &fetched {
+                Ok(_) => (old.is_some() || rejected.is_some()).then_some(true),
+                Err(error) => matches!(error.code(), Code::ReconnectRequired | Code::UpstreamUnavailable).then_some(false),
+            };
+            if let Some(success) = renewed {
+                token_refreshed(service, success);
+            }
+            fetched
+        });
         Ok(lent?.credential)
     }
 

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::sync::Arc;
+use std::time::Instant;
 
 use nix::sys::signal::{SigSet, Signal};
 
@@ -13,14 +14,17 @@ use crate::config::Flags;
 use crate::http::{Origins, Router, Server, Shutdown};
 use crate::mcp;
 use crate::mcp::subscriptions::Hub;
-use crate::telemetry::log::Output;
+use crate::telemetry::{self, log::Output};
 
 pub(super) fn run(flags: &Flags) -> Result<(), Stop> {
     // Blocked before any thread starts, so that all of them inherit it and only `end_on_signals` sees the signals.
     let signals = SigSet::from_iter([Signal::SIGTERM, Signal::SIGINT]);
     signals.thread_block().map_err(|error| Stop::Failed(format!("signals cannot be blocked: {error}")))?;
 
-    let setup::Local { config, app, mut sources } = setup::local(flags, Output::Stdout)?;
+    let setup::Local { mut config, app, mut sources } = setup::local(flags, Output::Stdout)?;
+    if let Some(settings) = config.telemetry.take() {
+        telemetry::start(settings, config.proxy.clone())?;
+    }
     let hosted = config.hosted.as_ref().map(|hosted| setup::hosted(&config, hosted, &mut sources)).transpose()?;
     let (app, authenticator, audit): (_, Arc<dyn Authenticator>, _) = match hosted {
         Some(hosted) => (hosted.app, hosted.authenticator, Some(hosted.audit)),
@@ -44,6 +48,8 @@ pub(super) fn run(flags: &Flags) -> Result<(), Stop> {
     let router = Router::new(server, authenticator, origins, site);
 
     let shutdown = front_door.handle();
+    let connections = shutdown.clone();
+    telemetry::watch_connections(move || connections.connections());
     let closing = Arc::clone(&hub);
     shutdown.on_begin(Box::new(move || closing.close()));
     end_on_signals(signals, shutdown)?;
@@ -52,10 +58,12 @@ pub(super) fn run(flags: &Flags) -> Result<(), Stop> {
     // The product itself is replaced when a file changes: this one would stay beside it.
     drop(app);
     front_door.run(Arc::new(router))?;
+    let ended = Instant::now();
     if let Some(audit) = audit {
         audit.close();
     }
     log::info!("stopped");
+    telemetry::shutdown(ended);
     Ok(())
 }
 

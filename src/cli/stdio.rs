@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::{Stop, setup};
 use crate::app::Live;
@@ -9,15 +10,19 @@ use crate::config::Flags;
 use crate::mcp;
 use crate::mcp::context::View;
 use crate::mcp::subscriptions::Hub;
-use crate::telemetry::log::Output;
+use crate::telemetry::{self, log::Output};
 
 pub(super) fn run(direct: bool, read_only: bool) -> Result<(), Stop> {
-    let setup::Local { app, sources, .. } = setup::local(&Flags::default(), Output::Stderr)?;
+    let setup::Local { config, app, sources } = setup::local(&Flags::default(), Output::Stderr)?;
+    if let Some(settings) = config.telemetry {
+        telemetry::start(settings, config.proxy)?;
+    }
     let (seal, hub) = (Arc::clone(&app.parts().seal), Arc::new(Hub::default()));
     let product = Arc::new(Live::new(app));
     let server = Arc::new(mcp::Server::new(Arc::clone(&product) as Arc<dyn mcp::handler::Handler>, seal, Arc::clone(&hub)));
     sources.follow(product, hub)?;
     let view = View { direct, read_only, ..View::default() };
-    crate::stdio::run(&server, io::stdin().lock(), io::stdout(), view)?;
-    Ok(())
+    let outcome = crate::stdio::run(&server, io::stdin().lock(), io::stdout(), view);
+    telemetry::shutdown(Instant::now());
+    Ok(outcome?)
 }

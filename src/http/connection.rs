@@ -8,6 +8,7 @@ use super::memory::Held;
 use super::registry::Connected;
 use super::response::{Refusal, Response};
 use super::{Answer, Request, Service};
+use crate::telemetry::spans::{self, Served};
 use std::io::{ErrorKind, Write};
 use std::net::Shutdown;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -165,8 +166,15 @@ impl Connection {
         let mut exchange = Exchange::new(&self.connected, &mut self.out, &head);
         let request =
             Request { method: head.method, path: head.path, query: head.query, headers: head.headers, body, peer: self.connected.peer };
+        let look = || (service.route(&request.path), request.headers.get("traceparent"));
+        let mut served = Served::begin(request.method.as_str(), look);
         // A panic costs its request: nothing that the handler could have left half-changed is used after it.
         let answer = catch_unwind(AssertUnwindSafe(|| service.handle(&request, &mut exchange)));
+        served.answered(match &answer {
+            Ok(Answer::Whole(response)) => response.status(),
+            Ok(Answer::Streamed | Answer::Parked(_)) => 200,
+            Err(_) => 500,
+        });
         let goes_on = match answer {
             Ok(Answer::Whole(response)) if !exchange.events_begun() => exchange.send_whole(response),
             Ok(Answer::Streamed) if exchange.events_begun() => exchange.end_events(),
@@ -202,6 +210,7 @@ impl Connection {
     /// Answers what is no request to pass on.
     fn refuse(&mut self, refusal: &Refusal) {
         log::debug!("{}: {} {}", self.connected.peer, refusal.status, refusal.message);
+        spans::refused(refusal.status);
         let body = Response::from(refusal).print_head(&mut self.out, Some("close"));
         self.out.extend_from_slice(&body);
         // A client that has gone needs no answer.

@@ -5,6 +5,7 @@ use super::registry::{Full, Registry, Shutdown, waker};
 use super::response::{Refusal, Response};
 use super::streams::{self, Streams, timeout};
 use super::{Service, connection};
+use crate::telemetry::spans;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::Backlog;
 use std::io::{self, ErrorKind, Read, Write};
@@ -155,6 +156,7 @@ impl Door<'_> {
 /// Answers 503 without waiting for the client. What has arrived is read, because closing over unread bytes resets the
 /// connection, and the reset can overtake the answer.
 fn refuse(mut socket: &TcpStream, why: &'static str) {
+    spans::refused(503);
     let mut answer = Vec::new();
     let body = Response::from(&Refusal::new(503, why)).print_head(&mut answer, Some("close"));
     answer.extend_from_slice(&body);

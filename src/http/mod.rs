@@ -65,6 +65,12 @@ pub struct Request {
 pub trait Service: Send + Sync + 'static {
     /// Answers one request. A panic costs this request: it is answered with 500, or its event stream is cut.
     fn handle(&self, request: &Request, exchange: &mut Exchange<'_>) -> Answer;
+
+    /// The pattern that a path fits, as telemetry names it (`/mcp/{module}`); empty for one that leads nowhere.
+    fn route(&self, path: &str) -> &'static str {
+        let _ = path;
+        ""
+    }
 }
 
 /// How a request is answered.

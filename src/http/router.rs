@@ -73,6 +73,21 @@ impl<'a> Place<'a> {
         })
     }
 
+    /// The path's pattern, as telemetry names it.
+    const fn pattern(self) -> &'static str {
+        match self {
+            Self::Page => "/",
+            Self::Health => "/health",
+            Self::Ready => "/ready",
+            Self::Version => "/api/version",
+            Self::Mcp(None) => "/mcp",
+            Self::Mcp(Some(_)) => "/mcp/{module}",
+            Self::LegacyStream => "/sse",
+            Self::LegacyMessages => "/messages",
+            Self::ResourceMetadata => "/.well-known/oauth-protected-resource",
+        }
+    }
+
     const fn methods(self) -> &'static [Method] {
         match self {
             Self::Page | Self::Health | Self::Ready | Self::Version | Self::ResourceMetadata => &[Method::Get, Method::Head],
@@ -90,7 +105,7 @@ impl Router {
         Self { streamable: Streamable::new(Arc::clone(&server)), legacy: Legacy::new(server), authenticator, origins, site }
     }
 
-    fn route(&self, request: &Request, exchange: &mut Exchange<'_>) -> Result<Answer, Error> {
+    fn answer(&self, request: &Request, exchange: &mut Exchange<'_>) -> Result<Answer, Error> {
         self.origins.check(&request.headers)?;
         let place = Place::find(&request.path).ok_or_else(|| no_such_path(&request.path))?;
         if !place.methods().contains(&request.method) {
@@ -148,7 +163,11 @@ impl Router {
 
 impl Service for Router {
     fn handle(&self, request: &Request, exchange: &mut Exchange<'_>) -> Answer {
-        self.route(request, exchange).unwrap_or_else(|error| Answer::Whole(self.refused(&error)))
+        self.answer(request, exchange).unwrap_or_else(|error| Answer::Whole(self.refused(&error)))
+    }
+
+    fn route(&self, path: &str) -> &'static str {
+        Place::find(path).map_or("", Place::pattern)
     }
 }
 

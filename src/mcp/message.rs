@@ -2,7 +2,7 @@
 //!
 //! Source: JSON-RPC 2.0; MCP "Base Protocol", "Messages" of every revision.
 
-use std::io;
+use std::{fmt, io};
 
 use serde::Serialize;
 use serde_json::{Map, Number, Value};
@@ -30,6 +30,15 @@ impl Id {
             Value::String(text) => Some(Self::Text(text)),
             Value::Number(number) if number.is_i64() || number.is_u64() => Some(Self::Number(number)),
             _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Id {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => formatter.write_str(text),
+            Self::Number(number) => write!(formatter, "{number}"),
         }
     }
 }

@@ -15,6 +15,8 @@ use super::session::{Session, Sessions};
 use super::subscriptions::{Filter, Hub};
 use super::version::Version;
 use crate::error::{Code, Error};
+use crate::telemetry::spans::{Message, Operation};
+use crate::telemetry::trace;
 
 /// How many entries of a list one page holds: many, because some clients show the first page and no other.
 const PAGE: usize = 1_000;
@@ -134,6 +136,7 @@ impl Server {
     /// Answers a request other than `initialize`.
     pub fn answer(&self, request: &Request, context: &Context, peer: &dyn Peer) -> Answer {
         let method = self.methods(context.version).find(|method| method.name == request.method);
+        let mut operation = Operation::begin(|| told(request, method.map(|method| method.name), context.version, peer.scope()));
         let outcome = match method {
             Some(method) => (method.run)(self, context, request, peer),
             None => Err(self.unknown_method(request, context).into()),
@@ -141,7 +144,10 @@ impl Server {
         match outcome {
             Ok(Outcome::Listen(filter)) => Answer::Listen(filter),
             Ok(Outcome::Complete(members)) => self.complete_result(request, context, members),
-            Err(Interruption::Failed(error)) => refuse(request, context, &error),
+            Err(Interruption::Failed(error)) => {
+                operation.fail(error.code().reply().json_rpc);
+                refuse(request, context, &error)
+            }
             Err(Interruption::InputRequired { questions, state }) => self.input_required(request, context, &questions, &state),
         }
     }
@@ -166,6 +172,7 @@ impl Server {
         let capabilities = super::context::ClientCapabilities::parse(&request.object("capabilities")?);
         let client = request.params.get("clientInfo").and_then(super::context::ClientInfo::parse);
         let session = Session::new(version, capabilities, client, caller);
+        let _operation = Operation::begin(|| told(request, Some("initialize"), version, &session.id));
         let about = self.handler.about();
         let mut members = Members::new()
             .with("protocolVersion", &version.as_str())
@@ -248,6 +255,7 @@ impl Server {
             members = members.with("structuredContent", &structured);
         }
         if is_error {
+            trace::fail_request("tool_error");
             members = members.with("isError", &true);
         }
         Ok(Outcome::Complete(members))
@@ -324,6 +332,18 @@ fn refuse(request: &Request, context: &Context, error: &Error) -> Answer {
 #[must_use]
 pub fn refusal(id: Option<&Id>, error: &Error) -> Answer {
     Answer::Response { status: error.code().reply().status, json: error_text(id, error) }
+}
+
+/// A request as its span tells it.
+fn told<'a>(request: &'a Request, method: Option<&'static str>, version: Version, session: &'a str) -> Message<'a> {
+    Message {
+        method,
+        id: &request.id,
+        target: request.params.get("name").and_then(Value::as_str),
+        version: version.as_str(),
+        session,
+        traceparent: request.meta().and_then(|meta| meta.get("traceparent")).and_then(Value::as_str),
+    }
 }
 
 /// Adds the caching hints that the modern era wants.

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use serde_json::json;
 
+use super::{Signal, dropped};
 use crate::auth::Caller;
 use crate::control_plane::{ControlPlane, Function};
 use crate::error::Code;
@@ -150,6 +151,7 @@ impl Audit {
     }
 
     fn drop_events(&self, count: usize) {
+        dropped(Signal::Audit, count as u64);
         if count > 0 && self.dropped.fetch_add(count as u64, Ordering::Relaxed) == 0 {
             log::warn!("audit events are being dropped: the control plane takes them too slowly");
         }

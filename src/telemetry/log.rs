@@ -8,9 +8,10 @@ use std::io::{self, IsTerminal, Write};
 use env_logger::fmt::Formatter;
 use env_logger::{Builder, Target};
 use log::kv::{self, Key, Value, VisitSource};
-use log::{LevelFilter, Record};
+use log::{LevelFilter, Log, Metadata, Record};
 use serde_json::{Map, Value as Json};
 
+use super::{queue_log, trace};
 use crate::time::rfc3339_now;
 
 /// Where the log goes.
@@ -36,13 +37,36 @@ pub fn start(level: LevelFilter, output: Output) {
     } else {
         builder.format(write_json);
     }
+    let logger = Logger(builder.build());
+    let most = logger.0.filter();
     // A second start (in tests) changes nothing.
-    if builder.try_init().is_ok() {
+    if log::set_boxed_logger(Box::new(logger)).is_ok() {
+        log::set_max_level(most);
         std::panic::set_hook(Box::new(|panic| {
             // Where, but not what: the message of a panic may quote what it failed on.
             let place = panic.location().map(ToString::to_string).unwrap_or_default();
             log::error!(place; "a panic ended one request; this is a bug of MCPist");
         }));
+    }
+}
+
+/// Every line is written here, and goes to the collector as well where there is one.
+struct Logger(env_logger::Logger);
+
+impl Log for Logger {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        self.0.enabled(metadata)
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        if self.0.matches(record) {
+            self.0.log(record);
+            queue_log(record);
+        }
+    }
+
+    fn flush(&self) {
+        self.0.flush();
     }
 }
 
@@ -56,6 +80,14 @@ fn json_line(record: &Record<'_>, timestamp: &str) -> Json {
     line.insert("level".to_owned(), Json::from(record.level().as_str().to_ascii_lowercase()));
     line.insert("message".to_owned(), Json::from(record.args().to_string()));
     line.extend(fields(record));
+    // The names that Grafana and others look for; ids as W3C Trace Context writes them.
+    if let Some(place) = trace::place() {
+        line.insert("trace_id".to_owned(), format!("{:032x}", place.trace_id).into());
+        line.insert("span_id".to_owned(), format!("{:016x}", place.span_id).into());
+    }
+    if let Some(id) = trace::request_id() {
+        line.insert("request_id".to_owned(), id.into());
+    }
     Json::Object(line)
 }
 
@@ -73,7 +105,8 @@ fn write_readable(formatter: &mut Formatter, record: &Record<'_>) -> io::Result<
     writeln!(formatter)
 }
 
-fn fields(record: &Record<'_>) -> Map<String, Json> {
+/// The key-values of a line.
+pub(super) fn fields(record: &Record<'_>) -> Map<String, Json> {
     struct Collector(Map<String, Json>);
     impl<'kvs> VisitSource<'kvs> for Collector {
         fn visit_pair(&mut self, key: Key<'kvs>, value: Value<'kvs>) -> Result<(), kv::Error> {

@@ -23,10 +23,12 @@ use resolver::KeepingResolver;
 use ureq::unversioned::transport::DefaultConnector;
 
 pub use failure::{failure, redact};
+pub(crate) use retry::{asked_wait, jittered};
 pub use ureq::http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::broker::{Credential, Scheme};
 use crate::error::{Code, Error};
+use crate::telemetry::{spans, trace};
 
 /// Most times that one request is tried.
 const TRIES: u32 = 3;
@@ -225,6 +227,21 @@ impl Upstream {
         unreachable!("the last try always returns")
     }
 
+    /// Sends a request once: it follows no redirect, tries nothing again and leaves nobody alone, for whoever has rules of
+    /// its own for that.
+    ///
+    /// # Errors
+    ///
+    /// As [`Upstream::send`].
+    pub fn send_once(&self, request: &UpstreamRequest<'_>, deadline: Instant) -> Result<UpstreamAnswer, Error> {
+        let uri = redirect::parse(request.url).ok_or_else(|| no_address(request.service))?;
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(out_of_time(request));
+        }
+        self.exchange(request, &uri, headers_at_home(request)?, left).map_err(|failed| failed.error)
+    }
+
     fn may_repeat(&self, route: &Route, pause: Duration, deadline: Instant) -> bool {
         let now = Instant::now();
         pause < deadline.saturating_duration_since(now) && !self.breaker.refuses(route, now)
@@ -259,10 +276,21 @@ impl Upstream {
         if left.is_zero() {
             return Err(out_of_time(request).into());
         }
-        let headers = if at_home { headers_at_home(request)? } else { headers_elsewhere(request) };
+        let mut headers = if at_home { headers_at_home(request)? } else { headers_elsewhere(request) };
         let route = self.breaker.route(uri, request.credential.filter(|_| at_home));
         self.breaker.admit(&route, Instant::now()).map_err(|left| left_alone(request.service, left))?;
+        let mut span = spans::request_to(request.method.on_the_wire().as_str(), uri);
+        // The service is below our span where there is one, else below the caller's. That was parsed at our own edge; one
+        // that is no header is nothing to fail a call for.
+        let own = trace::traceparent();
+        if at_home && let Some(Ok(value)) = own.as_deref().or(request.trace_parent).map(HeaderValue::from_str) {
+            headers.insert(HeaderName::from_static("traceparent"), value);
+        }
         let outcome = self.exchange(request, uri, headers, left);
+        match &outcome {
+            Ok(answer) => span.answered(answer.status),
+            Err(failed) => span.failed(failed.error.code()),
+        }
         let ended = match &outcome {
             Ok(answer) if matches!(answer.status, 502..=504) => Outcome::Failed,
             Err(Failed { connection: Some(outcome), .. }) => *outcome,
@@ -344,10 +372,6 @@ fn headers_at_home(request: &UpstreamRequest<'_>) -> Result<HeaderMap, Error> {
         let mut value = HeaderValue::from_str(&authorization(credential)).map_err(|_| unfit())?;
         value.set_sensitive(true);
         headers.insert(AUTHORIZATION, value);
-    }
-    // The caller's context was parsed at our own edge; one that is no header is nothing to fail a call for.
-    if let Some(Ok(value)) = request.trace_parent.map(HeaderValue::from_str) {
-        headers.insert(HeaderName::from_static("traceparent"), value);
     }
     Ok(headers)
 }

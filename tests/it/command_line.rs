@@ -84,6 +84,10 @@ impl Serving {
         Client::connect(self.address)
     }
 
+    pub fn process(&self) -> u32 {
+        self.child.id()
+    }
+
     fn port(&self) -> String {
         self.address.port().to_string()
     }
@@ -102,7 +106,7 @@ impl Serving {
         Ran { code, stdout, stderr }
     }
 
-    fn stop(self) -> Ran {
+    pub fn stop(self) -> Ran {
         self.signal(Signal::SIGTERM);
         self.ended()
     }

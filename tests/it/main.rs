@@ -3,6 +3,7 @@
 mod accounts;
 mod author;
 mod call;
+mod collector;
 mod command_line;
 mod control_plane;
 mod coverage;
@@ -26,6 +27,7 @@ mod product;
 mod prompts;
 mod resources;
 mod stdio;
+mod telemetry;
 mod tool_pages;
 mod toon_fixtures;
 mod upstream;
