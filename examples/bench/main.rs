@@ -1,7 +1,8 @@
-//! What `benches/run.sh` needs besides the server and wrk: something to compare with, an upstream that costs little, and the
+//! What the scripts in `benches/` need besides the server and wrk: something to compare with, an upstream that costs little, and the
 //! measurements that wrk cannot make. Servers say their URL on standard error, figures go to standard output.
 
 mod baseline;
+mod collector;
 mod overhead;
 mod request;
 mod start;
@@ -19,7 +20,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// What every part gives: nothing, or why there are no figures.
 type Outcome = Result<(), Box<dyn Error>>;
 
-/// Parts of benches/run.sh.
+/// Parts of the scripts in benches/.
 #[derive(FromArgs)]
 struct Arguments {
     #[argh(subcommand)]
@@ -30,6 +31,7 @@ struct Arguments {
 #[argh(subcommand)]
 enum Part {
     Baseline(baseline::Arguments),
+    Collector(collector::Arguments),
     Upstream(upstream::Arguments),
     Start(start::Arguments),
     Streams(streams::Arguments),
@@ -39,6 +41,7 @@ enum Part {
 fn main() -> Outcome {
     match argh::from_env::<Arguments>().part {
         Part::Baseline(arguments) => baseline::run(&arguments),
+        Part::Collector(arguments) => collector::run(&arguments),
         Part::Upstream(arguments) => upstream::run(&arguments),
         Part::Start(arguments) => start::run(&arguments),
         Part::Streams(arguments) => streams::run(&arguments),
