@@ -1,11 +1,12 @@
 //! The control plane of hosted mode: the key set of Supabase Auth and the Edge Functions, over HTTP.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::Value;
 
 use crate::auth::Token;
 use crate::error::{Code, Error};
+use crate::time::http_date;
 use crate::upstream::{HeaderMap, HeaderName, HeaderValue, Method, Upstream, UpstreamAnswer, UpstreamRequest};
 
 /// How it is called in messages.
@@ -78,6 +79,27 @@ impl ControlPlane {
         if answer.status == 200 { Ok(answer.body) } else { Err(unavailable(&answer)) }
     }
 
+    /// Whether a function is there and takes our key, and how far its clock is from ours. It is asked without a token, which it
+    /// refuses.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong, and what to do.
+    pub fn probe(&self, function: Function) -> Result<Option<Duration>, Error> {
+        let answer = self.send(Method::Post, self.address(function), &self.headers, Some(b"{}"), function.time())?;
+        let apart = answer.headers.get("date").and_then(|date| http_date(date.to_str().ok()?)).map(|theirs| {
+            let ours = SystemTime::now();
+            ours.duration_since(theirs).unwrap_or_else(|behind| behind.duration())
+        });
+        match answer.status {
+            401 => Ok(apart),
+            403 => Err(Error::new(Code::InsufficientScope, "it does not take the key")
+                .with_hint("Compare TOKEN_BROKER_KEY with the function's secret of the same name.")),
+            404 => Err(Error::new(Code::NotFound, "it is not there").with_hint("Deploy it: supabase functions deploy --use-api.")),
+            _ => Err(unavailable(&answer)),
+        }
+    }
+
     /// Asks a function as the user of `token`. `version` is what the asker has already, sent as `If-None-Match`.
     ///
     /// An answer with a status below 500 is the function's own and comes back as it is, but for 401: see the errors.
@@ -99,18 +121,23 @@ impl ControlPlane {
         if let Some(version) = version.and_then(|version| HeaderValue::from_str(&format!("\"{version}\"")).ok()) {
             headers.insert(HeaderName::from_static("if-none-match"), version);
         }
-        let address = match function {
-            Function::Sieve => &self.addresses.sieve,
-            Function::Broker => &self.addresses.broker,
-            Function::Audit => &self.addresses.audit,
-        };
         let body = body.to_string();
-        let answer = self.send(Method::Post, address, &headers, Some(body.as_bytes()), function.time())?;
+        let answer = self.send(Method::Post, self.address(function), &headers, Some(body.as_bytes()), function.time())?;
         match answer.status {
             401 => Err(invalid_token()),
             // 429: too many for the platform, not too many of this user's.
             429 | 500.. if said(&answer)["error"]["code"] != "provider_unavailable" => Err(unavailable(&answer)),
             _ => Ok(answer),
+        }
+    }
+
+    /// Where a function is.
+    #[must_use]
+    pub fn address(&self, function: Function) -> &str {
+        match function {
+            Function::Sieve => &self.addresses.sieve,
+            Function::Broker => &self.addresses.broker,
+            Function::Audit => &self.addresses.audit,
         }
     }
 

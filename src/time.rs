@@ -8,29 +8,47 @@ pub fn rfc3339_now() -> String {
     rfc3339(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
 }
 
-/// The seconds since 1970 of an RFC 3339 time in UTC (`Z` or `+00:00`), fractions cut off; none for anything else.
+/// A time in the preferred date format of RFC 9110 §5.6.7, `Sun, 06 Nov 1994 08:49:37 GMT`; the two obsolete ones are not read.
 #[must_use]
-pub fn seconds_since_epoch(text: &str) -> Option<u64> {
-    let number = |range: std::ops::Range<usize>| {
-        let digits = text.get(range)?;
-        digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse::<u64>().ok()).flatten()
+pub fn http_date(text: &str) -> Option<SystemTime> {
+    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let (_, date) = text.split_once(", ")?;
+    let [day, month, year, time, "GMT"] = date.split(' ').collect::<Vec<_>>()[..] else { return None };
+    let [hour, minute, second] = time.split(':').map(|part| part.parse().ok()).collect::<Option<Vec<u64>>>()?[..] else {
+        return None;
     };
-    let marks = [(4, "-"), (7, "-"), (10, "T"), (13, ":"), (16, ":")];
-    let zone = text.get(19..)?.trim_start_matches(|c: char| c == '.' || c.is_ascii_digit());
-    if !marks.iter().all(|(at, mark)| text.get(*at..at + 1) == Some(mark)) || !matches!(zone, "Z" | "+00:00") {
+    let day: u64 = day.parse().ok()?;
+    let month = MONTHS.iter().position(|name| *name == month)? as u64;
+    let year: u64 = year.parse().ok()?;
+    moment([year, month + 1, day], [hour, minute, second])
+}
+
+/// A time in UTC as RFC 3339 (`Z`), or as Atlassian writes it, without seconds: `2026-11-22T10:30Z`; fractions are cut off.
+#[must_use]
+pub fn timestamp(text: &str) -> Option<SystemTime> {
+    let numbers = |text: &str, separator: char| text.split(separator).map(|part| part.parse().ok()).collect::<Option<Vec<u64>>>();
+    let (date, time) = text.strip_suffix('Z')?.split_once('T')?;
+    let [year, month, day] = numbers(date, '-')?[..] else { return None };
+    let time = time.split_once('.').map_or(time, |(seconds, _)| seconds);
+    match numbers(time, ':')?[..] {
+        [hour, minute] => moment([year, month, day], [hour, minute, 0]),
+        [hour, minute, second] => moment([year, month, day], [hour, minute, second]),
+        _ => None,
+    }
+}
+
+/// A moment in UTC, given as year, month (1 to 12), day, hour, minute and second.
+fn moment([year, month, day]: [u64; 3], [hour, minute, second]: [u64; 3]) -> Option<SystemTime> {
+    let in_range = (1970..=9999).contains(&year) && (1..=12).contains(&month) && (1..=31).contains(&day);
+    if !in_range || hour > 23 || minute > 59 || second > 60 {
         return None;
     }
-    let (year, month, day) = (number(0..4)?, number(5..7)?, number(8..10)?);
-    let (hour, minute, second) = (number(11..13)?, number(14..16)?, number(17..19)?);
-    if !(1970..=9999).contains(&year) || !(1..=12).contains(&month) || !(1..=31).contains(&day) || hour > 23 || minute > 59 || second > 60 {
-        return None;
-    }
-    // The inverse of `civil_date`, by the same eras.
-    let year = if month <= 2 { year - 1 } else { year };
-    let (era, year_of_era) = (year / 400, year % 400);
-    let day_of_year = (153 * (if month > 2 { month - 3 } else { month + 9 }) + 2) / 5 + day - 1;
-    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    Some((era * 146_097 + day_of_era - 719_468) * 86_400 + hour * 3_600 + minute * 60 + second)
+    // Counting from March puts the leap day last, which makes the months' lengths one formula (Howard Hinnant,
+    // "chrono-Compatible Low-Level Date Algorithms").
+    let (year, month) = if month < 3 { (year - 1, month + 9) } else { (year, month - 3) };
+    let days = year * 365 + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 1;
+    let days_since_1970 = days - 719_468;
+    Some(UNIX_EPOCH + Duration::from_secs(days_since_1970 * 86_400 + hour * 3_600 + minute * 60 + second))
 }
 
 /// A time since 1970 as RFC 3339 in UTC with milliseconds.
@@ -69,24 +87,42 @@ mod tests {
             (4_107_542_400_000, "2100-03-01T00:00:00.000Z"),
         ] {
             assert_eq!(rfc3339(Duration::from_millis(milliseconds)), text);
-            assert_eq!(seconds_since_epoch(text), Some(milliseconds / 1_000));
-            assert_eq!(seconds_since_epoch(&text.replace('Z', "+00:00")), Some(milliseconds / 1_000));
+            assert_eq!(timestamp(text), Some(UNIX_EPOCH + Duration::from_secs(milliseconds / 1_000)));
         }
     }
 
     #[test]
-    fn what_is_no_time_is_none() {
-        for text in [
-            "",
-            "2026",
-            "2026-11-23",
-            "2026-11-23T10:00:00",
-            "2026-11-23T10:00:00+01:00",
-            "2026-13-01T00:00:00Z",
-            "2026-11-2éT10:00:00Z",
-            "1969-12-31T23:59:59Z",
-        ] {
-            assert_eq!(seconds_since_epoch(text), None, "{text}");
-        }
+    fn http_dates_are_read() {
+        let check = |text: &str, seconds: Option<u64>| {
+            let expected = seconds.map(|seconds| UNIX_EPOCH + Duration::from_secs(seconds));
+            assert_eq!(http_date(text), expected, "{text}");
+        };
+        check("Sun, 06 Nov 1994 08:49:37 GMT", Some(784_111_777));
+        check("Thu, 01 Jan 1970 00:00:00 GMT", Some(0));
+        check("Tue, 29 Feb 2000 23:59:59 GMT", Some(951_868_799));
+        check("Fri, 01 Mar 2024 00:00:00 GMT", Some(1_709_251_200));
+        check("Sunday, 06-Nov-94 08:49:37 GMT", None);
+        check("Sun, 00 Nov 1994 08:49:37 GMT", None);
+        check("Sun, 06 Nov 1994 24:49:37 GMT", None);
+        check("Sun, 06 Nov 1994 08:49:37 CET", None);
+        check("soon", None);
+    }
+
+    #[test]
+    fn timestamps_are_read() {
+        let check = |text: &str, seconds: Option<u64>| {
+            let expected = seconds.map(|seconds| UNIX_EPOCH + Duration::from_secs(seconds));
+            assert_eq!(timestamp(text), expected, "{text}");
+        };
+        check("2000-02-29T23:59:59Z", Some(951_868_799));
+        check("2000-02-29T23:59:59.123Z", Some(951_868_799));
+        check("2024-03-01T00:00Z", Some(1_709_251_200));
+        check("1970-01-01T00:00Z", Some(0));
+        check("2024-13-01T00:00Z", None);
+        check("2024-00-01T00:00Z", None);
+        check("2024-03-01T24:00Z", None);
+        check("2024-03-01T00Z", None);
+        check("2024-03-01T00:00+01:00", None);
+        check("2024-03-01", None);
     }
 }

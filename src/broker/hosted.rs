@@ -1,7 +1,7 @@
 //! Hosted mode's broker: credentials that the control plane lends, kept until shortly before they expire.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime};
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ use crate::error::{Code, Error};
 use crate::secret::Secret;
 use crate::sieve;
 use crate::telemetry::token_refreshed;
-use crate::time::seconds_since_epoch;
+use crate::time::timestamp;
 
 /// Most credentials that are kept.
 const CREDENTIALS: usize = 8_192;
@@ -157,8 +157,7 @@ impl Hosted {
 
 /// How long until an RFC 3339 time; none for what is no such time.
 fn left(text: &str) -> Option<Duration> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Some(Duration::from_secs(seconds_since_epoch(text)?).saturating_sub(now))
+    Some(timestamp(text)?.duration_since(SystemTime::now()).unwrap_or_default())
 }
 
 impl Broker for Hosted {

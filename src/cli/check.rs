@@ -5,14 +5,18 @@ use std::time::{Duration, Instant};
 use super::{Stop, print, setup};
 use crate::app::App;
 use crate::auth::Caller;
-use crate::config::Flags;
+use crate::config::{Flags, HostedConfig, TelemetrySettings};
+use crate::control_plane::Function;
 use crate::error::Error;
 use crate::modules::Module;
 use crate::telemetry::log::Output;
-use crate::upstream::{HeaderMap, Method, UpstreamRequest};
+use crate::upstream::{HeaderMap, HeaderName, HeaderValue, Method, UpstreamRequest};
 
 /// How long one service may take to answer.
 const PATIENCE: Duration = Duration::from_secs(8);
+
+/// How far clocks may be apart: the half minute that tokens are given, less what the way takes.
+const CLOCKS_APART: Duration = Duration::from_secs(25);
 
 pub(super) fn run() -> Result<(), Stop> {
     // A wrong variable stops here, with all of them named.
@@ -20,15 +24,19 @@ pub(super) fn run() -> Result<(), Stop> {
     let mode = if config.hosted.is_some() { "hosted" } else { "local" };
     print(format_args!("ok    configuration: {mode} mode, would listen on {}", config.address))?;
     let mut failed = false;
+    let mut told = |what: &str, outcome: Result<String, String>| {
+        failed |= outcome.is_err();
+        match outcome {
+            Ok(right) => print(format_args!("ok    {what}: {right}")),
+            Err(wrong) => print(format_args!("FAIL  {what}: {wrong}")),
+        }
+    };
     if let Some(hosted) = &config.hosted {
         let parts = setup::hosted(&config, hosted, &mut sources)?;
-        match parts.authenticator.ready() {
-            Ok(()) => print(format_args!("ok    key set: {} can be used", hosted.addresses.jwks))?,
-            Err(error) => {
-                failed = true;
-                print(format_args!("FAIL  key set: {}: {error}", hosted.addresses.jwks))?;
-            }
-        }
+        check_hosted(hosted, &parts, config.seal_secret.is_some(), &mut told)?;
+    }
+    if let Some(telemetry) = &config.telemetry {
+        check_collector(&app, telemetry, &mut told)?;
     }
     if let Some(path) = &config.policy {
         print(format_args!("ok    policy file: {}", path.display()))?;
@@ -38,14 +46,66 @@ pub(super) fn run() -> Result<(), Stop> {
         // One without an address is not connected, which the line before says.
         let Some(base_url) = app.base_url(module) else { continue };
         match reach(&app, module, base_url) {
-            Ok(status) => print(format_args!("ok    {}: {base_url} answers (HTTP {status})", module.name))?,
-            Err(error) => {
-                failed = true;
-                print(format_args!("FAIL  {}: {base_url} cannot be reached: {error}", module.name))?;
-            }
+            Ok(status) => told(&module.name, Ok(format!("{base_url} answers (HTTP {status})")))?,
+            Err(error) => told(&module.name, Err(format!("{base_url} cannot be reached: {error}")))?,
         }
     }
     if failed { Err(Stop::Told) } else { Ok(()) }
+}
+
+type Told<'a> = &'a mut dyn FnMut(&str, Result<String, String>) -> Result<(), Stop>;
+
+/// The control plane: the key set, each function with our key, the clock, and what is better set than not.
+fn check_hosted(hosted: &HostedConfig, parts: &setup::Hosted, has_secret: bool, told: Told<'_>) -> Result<(), Stop> {
+    let addresses = &hosted.addresses;
+    let ready = parts.authenticator.ready();
+    told("key set", ready.map(|()| format!("{} can be used", addresses.jwks)).map_err(|error| format!("{}: {error}", addresses.jwks)))?;
+    let mut apart = None;
+    for function in [Function::Sieve, Function::Broker, Function::Audit] {
+        let address = parts.plane.address(function);
+        let probed = parts.plane.probe(function).inspect(|found| apart = apart.or(*found));
+        told("function", probed.map(|_| format!("{address} answers and takes the key")).map_err(|error| format!("{address}: {error}")))?;
+    }
+    if let Some(apart) = apart {
+        let seconds = apart.as_secs();
+        let right = apart <= CLOCKS_APART;
+        let wrong = format!("{seconds} s away from the control plane's: tokens will be refused; set this machine's clock");
+        told("clock", if right { Ok(format!("{seconds} s away from the control plane's")) } else { Err(wrong) })?;
+    }
+    let missing = |what: &str| Err(format!("it is not set: {what}"));
+    told("PUBLIC_URL", hosted.public_url.clone().map_or_else(|| missing("clients are not told where to get a token"), Ok))?;
+    told("tokens", Ok(format!("those of {} for {} are taken", hosted.expected.issuer, hosted.expected.audience)))?;
+    let sealed = "sessions of older clients end with the process, and no other instance knows them; openssl rand -hex 32 makes one";
+    told("MCPIST_SECRET", if has_secret { Ok("it is set".to_owned()) } else { missing(sealed) })
+}
+
+/// Each address that telemetry goes to, with an export of nothing.
+fn check_collector(app: &App, telemetry: &TelemetrySettings, told: Told<'_>) -> Result<(), Stop> {
+    for target in [&telemetry.logs, &telemetry.metrics, &telemetry.traces].into_iter().flatten() {
+        let json = (HeaderName::from_static("content-type"), HeaderValue::from_static("application/json"));
+        let given = target.headers.iter().filter_map(|(name, value)| Some((name.clone(), HeaderValue::from_str(value.expose()).ok()?)));
+        let headers: HeaderMap = given.chain([json]).collect();
+        let request = UpstreamRequest {
+            service: "The collector",
+            method: Method::Post,
+            url: &target.url,
+            headers: &headers,
+            body: Some(b"{}"),
+            credential: None,
+            trace_parent: None,
+        };
+        let url = &target.url;
+        let outcome = match app.parts().upstream.send(&request, Instant::now() + PATIENCE, &|| false) {
+            Ok(answer) if (200..300).contains(&answer.status) => Ok(format!("{url} takes it")),
+            Ok(answer) if matches!(answer.status, 401 | 403) => {
+                Err(format!("{url} refuses the credential ({}); see OTEL_EXPORTER_OTLP_HEADERS", answer.status))
+            }
+            Ok(answer) => Err(format!("{url} answers with {}; see OTEL_EXPORTER_OTLP_ENDPOINT", answer.status)),
+            Err(error) => Err(format!("{url} cannot be reached: {error}")),
+        };
+        told("telemetry", outcome)?;
+    }
+    Ok(())
 }
 
 /// The status that the service answers with; any will do. No credential is sent.

@@ -52,6 +52,7 @@ struct Answers {
 /// The product of hosted mode, and what belongs to it.
 pub(super) struct Hosted {
     pub app: Arc<App>,
+    pub plane: Arc<ControlPlane>,
     pub authenticator: Arc<dyn Authenticator>,
     pub audit: Arc<Audit>,
 }
@@ -168,9 +169,13 @@ pub(super) fn hosted(config: &Config, hosted: &HostedConfig, sources: &mut Sourc
     sources.hosted = Some(Answers { sieve: Arc::clone(&sieve) as Arc<dyn sieve::Sieve>, broker, audit: Arc::clone(&audit) });
     sources.policy = None;
     let app = Arc::new(sources.app()?);
-    let authenticator =
-        auth::Hosted::new(auth::HostedParts { plane, sieve, expected: hosted.expected.clone(), resource: hosted.resource() });
-    Ok(Hosted { app, authenticator: Arc::new(authenticator), audit })
+    let authenticator = auth::Hosted::new(auth::HostedParts {
+        plane: Arc::clone(&plane),
+        sieve,
+        expected: hosted.expected.clone(),
+        resource: hosted.resource(),
+    });
+    Ok(Hosted { app, plane, authenticator: Arc::new(authenticator), audit })
 }
 
 fn seal(config: &Config) -> Arc<Seal> {

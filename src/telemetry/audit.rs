@@ -55,6 +55,8 @@ pub struct Event {
     pub outcome: &'static str,
     /// How long it took.
     pub duration_ms: u64,
+    /// The id that the request's log lines and spans have, too.
+    pub request_id: Option<String>,
     /// The client program.
     pub client: Option<String>,
     /// The names of the arguments.
@@ -74,6 +76,7 @@ impl Event {
             account: None,
             outcome,
             duration_ms: 0,
+            request_id: super::trace::request_id(),
             client: None,
             argument_names: Vec::new(),
         }

@@ -8,6 +8,7 @@ use ureq::http::header::RETRY_AFTER;
 
 use super::{Method, UpstreamAnswer, vendor};
 use crate::error::{Code, Error};
+use crate::time::{http_date, timestamp};
 
 /// Longest sleep between two looks at whether the caller is still there.
 const PATIENCE: Duration = Duration::from_millis(50);
@@ -84,87 +85,11 @@ fn until(moment: SystemTime) -> Duration {
     moment.duration_since(SystemTime::now()).unwrap_or_default()
 }
 
-/// The preferred date format of RFC 9110 §5.6.7, `Sun, 06 Nov 1994 08:49:37 GMT`; the two obsolete ones are not read.
-fn http_date(text: &str) -> Option<SystemTime> {
-    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    let (_, date) = text.split_once(", ")?;
-    let [day, month, year, time, "GMT"] = date.split(' ').collect::<Vec<_>>()[..] else { return None };
-    let [hour, minute, second] = time.split(':').map(|part| part.parse().ok()).collect::<Option<Vec<u64>>>()?[..] else {
-        return None;
-    };
-    let day: u64 = day.parse().ok()?;
-    let month = MONTHS.iter().position(|name| *name == month)? as u64;
-    let year: u64 = year.parse().ok()?;
-    moment([year, month + 1, day], [hour, minute, second])
-}
-
-/// The profile of ISO 8601 that Atlassian uses, `2026-11-22T10:30Z`, with or without seconds and their fraction.
-fn timestamp(text: &str) -> Option<SystemTime> {
-    let numbers = |text: &str, separator: char| text.split(separator).map(|part| part.parse().ok()).collect::<Option<Vec<u64>>>();
-    let (date, time) = text.strip_suffix('Z')?.split_once('T')?;
-    let [year, month, day] = numbers(date, '-')?[..] else { return None };
-    let time = time.split_once('.').map_or(time, |(seconds, _)| seconds);
-    match numbers(time, ':')?[..] {
-        [hour, minute] => moment([year, month, day], [hour, minute, 0]),
-        [hour, minute, second] => moment([year, month, day], [hour, minute, second]),
-        _ => None,
-    }
-}
-
-/// A moment in UTC, given as year, month (1 to 12), day, hour, minute and second.
-fn moment([year, month, day]: [u64; 3], [hour, minute, second]: [u64; 3]) -> Option<SystemTime> {
-    let in_range = (1970..=9999).contains(&year) && (1..=12).contains(&month) && (1..=31).contains(&day);
-    if !in_range || hour > 23 || minute > 59 || second > 60 {
-        return None;
-    }
-    // Counting from March puts the leap day last, which makes the months' lengths one formula (Howard Hinnant,
-    // "chrono-Compatible Low-Level Date Algorithms").
-    let (year, month) = if month < 3 { (year - 1, month + 9) } else { (year, month - 3) };
-    let days = year * 365 + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 1;
-    let days_since_1970 = days - 719_468;
-    Some(UNIX_EPOCH + Duration::from_secs(days_since_1970 * 86_400 + hour * 3_600 + minute * 60 + second))
-}
-
 #[cfg(test)]
 mod tests {
     use ureq::http::{HeaderName, HeaderValue};
 
     use super::*;
-
-    #[test]
-    fn http_dates_are_read() {
-        let check = |text: &str, seconds: Option<u64>| {
-            let expected = seconds.map(|seconds| UNIX_EPOCH + Duration::from_secs(seconds));
-            assert_eq!(http_date(text), expected, "{text}");
-        };
-        check("Sun, 06 Nov 1994 08:49:37 GMT", Some(784_111_777));
-        check("Thu, 01 Jan 1970 00:00:00 GMT", Some(0));
-        check("Tue, 29 Feb 2000 23:59:59 GMT", Some(951_868_799));
-        check("Fri, 01 Mar 2024 00:00:00 GMT", Some(1_709_251_200));
-        check("Sunday, 06-Nov-94 08:49:37 GMT", None);
-        check("Sun, 00 Nov 1994 08:49:37 GMT", None);
-        check("Sun, 06 Nov 1994 24:49:37 GMT", None);
-        check("Sun, 06 Nov 1994 08:49:37 CET", None);
-        check("soon", None);
-    }
-
-    #[test]
-    fn timestamps_are_read() {
-        let check = |text: &str, seconds: Option<u64>| {
-            let expected = seconds.map(|seconds| UNIX_EPOCH + Duration::from_secs(seconds));
-            assert_eq!(timestamp(text), expected, "{text}");
-        };
-        check("2000-02-29T23:59:59Z", Some(951_868_799));
-        check("2000-02-29T23:59:59.123Z", Some(951_868_799));
-        check("2024-03-01T00:00Z", Some(1_709_251_200));
-        check("1970-01-01T00:00Z", Some(0));
-        check("2024-13-01T00:00Z", None);
-        check("2024-00-01T00:00Z", None);
-        check("2024-03-01T24:00Z", None);
-        check("2024-03-01T00Z", None);
-        check("2024-03-01T00:00+01:00", None);
-        check("2024-03-01", None);
-    }
 
     #[test]
     fn the_wait_that_a_service_asks_for_is_read() {

@@ -11,6 +11,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
 
+use crate::control_plane::{FakePlane, Fault};
 use crate::fake_upstream::{Answer, Exchange, FakeUpstream};
 use crate::product::{CANARY, Events, Post, initialize, json_of, mcpist, modern, request, text_of, wait_for_requests};
 use crate::wire::Client;
@@ -317,6 +318,44 @@ fn check_tells_what_is_right_and_what_cannot_be_reached() {
     let wrong = run(NOBODY);
     assert_eq!(wrong.code, 1, "{wrong:?}");
     assert!(wrong.stdout.contains("FAIL  notes: ") && wrong.stdout.contains("ok    vault: http"), "{wrong:?}");
+}
+
+#[test]
+fn check_asks_every_part_of_hosted_mode_and_says_what_to_do() {
+    let plane = FakePlane::start();
+    let registry = mcpist::modules::Registry::built_in().expect("the built-in modules are right");
+    // Services need not answer here: their addresses are refused at once.
+    let built_in = registry.modules().iter().filter_map(|module| module.base_url_env.as_ref()?.names().next());
+    let services: Vec<&str> = built_in.chain(["NOTES_API_URL", "VAULT_API_URL"]).collect();
+    let run = |more: &[(&str, &str)]| {
+        let parts = ["TOKEN_BROKER_URL", "TOOL_SIEVE_URL", "AUDIT_LOG_URL", "JWKS_URL"];
+        let urls = ["token-exchanger", "tool-sieve", "audit-log", "jwks"].map(|part| plane.url(part));
+        let mut variables: Vec<(&str, &str)> = parts.into_iter().zip(urls.iter().map(String::as_str)).collect();
+        variables.extend(services.iter().map(|name| (*name, NOBODY)));
+        variables.push(("TOKEN_BROKER_KEY", crate::control_plane::KEY));
+        variables.extend(more);
+        ran(&["check"], &variables)
+    };
+    let says = |ran: &Ran, lines: &[&str]| {
+        for line in lines {
+            assert!(ran.stdout.lines().any(|told| told.starts_with(line)), "{line} is not in {ran:?}");
+        }
+    };
+    let secret = "0123456789abcdef0123456789abcdef";
+    let right = run(&[("PUBLIC_URL", "https://mcp.example.com"), ("MCPIST_SECRET", secret)]);
+    says(
+        &right,
+        &["ok    configuration: hosted mode", "ok    key set: http", "ok    clock: ", "ok    PUBLIC_URL: https", "ok    MCPIST_SECRET: "],
+    );
+    assert_eq!(right.stdout.matches("ok    function: ").count(), 3, "{right:?}");
+    assert!(!right.stdout.contains(secret), "{right:?}");
+    plane.state().faults.insert("tool-sieve", Fault::Status(404));
+    plane.state().faults.insert("audit-log", Fault::Status(403));
+    plane.state().faults.insert("jwks", Fault::Garbage);
+    let wrong = run(&[("OTEL_EXPORTER_OTLP_ENDPOINT", NOBODY)]);
+    says(&wrong, &["FAIL  key set: ", "FAIL  PUBLIC_URL: ", "FAIL  MCPIST_SECRET: ", "FAIL  telemetry: "]);
+    assert!(wrong.stdout.contains("supabase functions deploy") && wrong.stdout.contains("Compare TOKEN_BROKER_KEY"), "{wrong:?}");
+    assert_eq!(wrong.code, 1);
 }
 
 #[test]
