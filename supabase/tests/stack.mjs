@@ -57,7 +57,7 @@ export async function up({ consoleUrl = "http://localhost:3000", publicUrl = "ht
       postgrest.child.kill("SIGUSR2");
     });
     cleanups.push(gateway.stop);
-    await auth.start(`${gateway.url}/auth/v1`);
+    await auth.start(`${gateway.url}/auth/v1`, consoleUrl);
     writeKeys();
 
     const provider = await startProvider();

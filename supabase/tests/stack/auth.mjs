@@ -1,5 +1,6 @@
-// A double of Supabase Auth: sign-up, password and refresh grants, the admin's list of users, JWKS, and the two hooks, which
-// run in the database as Auth runs them. No e-mail is sent: an address counts as confirmed unless `confirmed` is false.
+// A double of Supabase Auth: sign-up, password and refresh grants, sign-in through a provider, the OAuth 2.1 server for MCP
+// clients, the admin's list of users, JWKS, and the two hooks, which run in the database as Auth runs them. No e-mail is
+// sent: an address counts as confirmed unless `confirmed` is false. The provider is a page that asks who one is.
 import crypto from "node:crypto";
 import { createLocalJWKSet, exportJWK, generateKeyPair, jwtVerify, SignJWT } from "jose";
 
@@ -8,14 +9,22 @@ const HOUR = 3600;
 export class Auth {
   #keys = [];
   #issuer;
+  #consoleUrl;
   #pool;
+  // Begun sign-ins by their code; OAuth clients, begun authorizations and codes of theirs; who agreed to which client.
+  #signIns = new Map();
+  #clients = new Map();
+  #authorizations = new Map();
+  #codes = new Map();
+  #grants = [];
 
   constructor(pool) {
     this.#pool = pool;
   }
 
-  async start(issuer) {
+  async start(issuer, consoleUrl) {
     this.#issuer = issuer;
+    this.#consoleUrl = consoleUrl;
     await this.rotate("ES256");
   }
 
@@ -113,6 +122,11 @@ export class Auth {
         return [200, published(await this.createUser({ ...body, confirmed: true }))];
       case "POST /token": {
         const grant = url.searchParams.get("grant_type");
+        if (grant === "pkce") {
+          const begun = take(this.#signIns, body.auth_code);
+          if (!begun || !proves(body.code_verifier, begun.challenge)) throw new Refusal(400, "bad_code_verifier", "code challenge does not match");
+          return [200, await this.session(await this.userBy("id", begun.userId))];
+        }
         const { rows } = grant === "password"
           ? await this.#pool.query(
             "select * from auth.users where email = lower($1) and encrypted_password = extensions.crypt($2, encrypted_password)",
@@ -126,15 +140,24 @@ export class Auth {
         if (!rows[0]) throw new Refusal(400, "invalid_credentials", "Invalid login credentials");
         return [200, await this.session(rows[0], { client_id: rows[0].client_id })];
       }
-      case "GET /user": {
-        const verified = await jwtVerify(bearer, createLocalJWKSet(this.jwks)).catch(() => undefined);
-        const user = verified && (await this.userBy("id", verified.payload.sub));
-        if (!user) throw new Refusal(403, "bad_jwt", "invalid JWT");
-        return [200, published(user)];
+      case "GET /user":
+        return [200, published(await this.#caller(bearer))];
+      case "GET /user/oauth/grants": {
+        const { id } = await this.#caller(bearer);
+        return [200, this.#grants.filter(({ userId }) => userId === id).map(({ client, at }) => ({ client: shown(client), scopes: [], granted_at: at }))];
+      }
+      case "DELETE /user/oauth/grants": {
+        const { id } = await this.#caller(bearer);
+        const client = url.searchParams.get("client_id");
+        this.#grants = this.#grants.filter((grant) => grant.userId !== id || grant.client.client_id !== client);
+        await this.#pool.query("delete from auth.refresh_tokens where user_id = $1 and client_id = $2", [id, client]);
+        return [204];
       }
       case "POST /logout":
         return [204];
     }
+    const [, authorizationId, consent] = /^\/oauth\/authorizations\/([^/]+)(\/consent)?$/.exec(path) ?? [];
+    if (authorizationId) return [200, this.#authorization(authorizationId, await this.#caller(bearer), consent && body.action)];
     if (secret && path.startsWith("/admin/users")) {
       const id = path.split("/")[3];
       if (method === "POST") return [200, published(await this.createUser({ ...body, confirmed: body.email_confirm !== false }))];
@@ -146,7 +169,126 @@ export class Auth {
     }
     throw new Refusal(404, "not_in_double", `The double of Auth does not have ${method} ${path}.`);
   }
+
+  async #caller(bearer) {
+    const verified = await jwtVerify(bearer, createLocalJWKSet(this.jwks)).catch(() => undefined);
+    const user = verified && (await this.userBy("id", verified.payload.sub));
+    if (!user || verified.payload.client_id) throw new Refusal(403, "bad_jwt", "invalid JWT");
+    return user;
+  }
+
+  /// What the consent page reads, and what it answers: `action` is approve, deny, or undefined.
+  #authorization(id, user, action) {
+    const begun = this.#authorizations.get(id);
+    if (!begun || (begun.userId ?? user.id) !== user.id) throw new Refusal(404, "oauth_authorization_not_found", "authorization not found");
+    begun.userId = user.id;
+    const back = (facts) => {
+      this.#authorizations.delete(id);
+      const url = new URL(begun.redirect_uri);
+      for (const [name, value] of Object.entries({ ...facts, ...(begun.state && { state: begun.state }) })) url.searchParams.set(name, value);
+      return { redirect_url: url.href };
+    };
+    if (action === "deny") return back({ error: "access_denied", error_description: "User denied the request" });
+    const agreed = this.#grants.some(({ userId, client }) => userId === user.id && client === begun.client);
+    if (action !== "approve" && !agreed) {
+      const { redirect_uri, client, scope } = begun;
+      return { authorization_id: id, redirect_uri, client: shown(client), user: { id: user.id, email: user.email }, scope };
+    }
+    if (!agreed) this.#grants.push({ userId: user.id, client: begun.client, at: new Date().toISOString() });
+    return back({ code: put(this.#codes, { userId: user.id, ...begun }) });
+  }
+
+  /// What a browser or an OAuth client asks for without a key of the project: [status, body, headers], or undefined.
+  async answerWithoutKey(method, url, text) {
+    const path = url.pathname.replace("/auth/v1", "");
+    const query = Object.fromEntries(url.searchParams);
+    const redirect = (location, facts) => {
+      const to = new URL(location);
+      for (const [name, value] of Object.entries(facts)) to.searchParams.set(name, value);
+      return [302, undefined, { location: to.href }];
+    };
+    if (url.pathname === "/.well-known/oauth-authorization-server/auth/v1" || path === "/.well-known/openid-configuration") {
+      return [200, {
+        issuer: this.#issuer,
+        authorization_endpoint: `${this.#issuer}/oauth/authorize`,
+        token_endpoint: `${this.#issuer}/oauth/token`,
+        registration_endpoint: `${this.#issuer}/oauth/clients/register`,
+        jwks_uri: `${this.#issuer}/.well-known/jwks.json`,
+        scopes_supported: ["openid", "profile", "email", "phone"],
+        response_types_supported: ["code"],
+        response_modes_supported: ["query"],
+        grant_types_supported: ["authorization_code", "refresh_token"],
+        subject_types_supported: ["public"],
+        id_token_signing_alg_values_supported: ["ES256"],
+        token_endpoint_auth_methods_supported: ["none"],
+        code_challenge_methods_supported: ["S256"],
+      }];
+    }
+    switch (`${method} ${path}`) {
+      case "GET /authorize": {
+        if (!query.email) {
+          const hidden = Object.entries(query).map(([name, value]) => `<input type="hidden" name="${name}" value="${value.replaceAll('"', "&quot;")}">`);
+          return [200, `<!doctype html><title>${query.provider}</title><form>${hidden.join("")}<label>E-mail <input name="email"></label><button>Sign in</button></form>`];
+        }
+        try {
+          const user = (await this.userBy("email", query.email.toLowerCase())) ?? (await this.createUser({ email: query.email }));
+          return redirect(query.redirect_to, { code: put(this.#signIns, { userId: user.id, challenge: query.code_challenge }) });
+        } catch (error) {
+          return redirect(query.redirect_to, { error: "access_denied", error_code: error.code, error_description: error.message });
+        }
+      }
+      case "POST /oauth/clients/register": {
+        const { redirect_uris, client_name } = JSON.parse(text);
+        if (!redirect_uris?.length) return [400, { error: "invalid_redirect_uri" }];
+        const client = { client_id: crypto.randomUUID(), client_name, redirect_uris, grant_types: ["authorization_code", "refresh_token"], response_types: ["code"], token_endpoint_auth_method: "none" };
+        this.#clients.set(client.client_id, client);
+        return [201, client];
+      }
+      case "GET /oauth/authorize": {
+        const client = this.#clients.get(query.client_id);
+        if (!client?.redirect_uris.includes(query.redirect_uri)) return [400, { error: "invalid_request", error_description: "client_id or redirect_uri is unknown" }];
+        if (query.response_type !== "code" || query.code_challenge_method !== "S256" || !query.code_challenge) {
+          return redirect(query.redirect_uri, { error: "invalid_request" });
+        }
+        const { redirect_uri, state, code_challenge: challenge, scope = "email" } = query;
+        return redirect(`${this.#consoleUrl}/oauth/consent`, { authorization_id: put(this.#authorizations, { client, redirect_uri, state, challenge, scope }) });
+      }
+      case "POST /oauth/token": {
+        const form = Object.fromEntries(new URLSearchParams(text));
+        if (form.grant_type === "authorization_code") {
+          const code = take(this.#codes, form.code);
+          const isRight = code?.client.client_id === form.client_id && code.redirect_uri === form.redirect_uri && proves(form.code_verifier, code.challenge);
+          if (!isRight) return [400, { error: "invalid_grant" }];
+          return [200, await this.session(await this.userBy("id", code.userId), { client_id: form.client_id })];
+        }
+        const { rows } = await this.#pool.query(
+          `update auth.refresh_tokens t set used = true from auth.users u
+           where t.token = $1 and t.client_id = $2 and not used and u.id = t.user_id returning u.*`,
+          [form.refresh_token, form.client_id],
+        );
+        return rows[0] ? [200, await this.session(rows[0], { client_id: form.client_id })] : [400, { error: "invalid_grant" }];
+      }
+    }
+    return undefined;
+  }
 }
+
+const put = (map, value) => {
+  const key = crypto.randomBytes(16).toString("hex");
+  map.set(key, value);
+  return key;
+};
+
+const take = (map, key) => {
+  const value = map.get(key);
+  map.delete(key);
+  return value;
+};
+
+/// PKCE with S256: RFC 7636.
+const proves = (verifier, challenge) => crypto.createHash("sha256").update(verifier ?? "").digest("base64url") === challenge;
+
+const shown = ({ client_id, client_name }) => ({ id: client_id, name: client_name, uri: "", logo_uri: "" });
 
 export class Refusal extends Error {
   constructor(status, code, message) {

@@ -39,6 +39,12 @@ export async function startGateway(auth, targets, onRotate) {
       turns[name] = ((turns[name] ?? -1) + 1) % ports.length;
       return forward(request, response, ports[turns[name]], path, request.headers);
     }
+    if (/^\/auth\/v1\/(authorize$|oauth\/(clients|authorize$|token$)|\.well-known\/)|^\/\.well-known\//.test(url.pathname)) {
+      const [status, body, headers] = (await auth.answerWithoutKey(request.method, url, await text(request))) ?? [404, {}];
+      if (typeof body === "string") return response.writeHead(status, { "content-type": "text/html" }).end(body);
+      for (const [name, value] of Object.entries(headers ?? {})) response.setHeader(name, value);
+      return send(response, status, body);
+    }
     // For tests: tokens without a password, through the hooks; and new signing keys.
     if (url.pathname.startsWith("/test/")) return send(response, 200, await test(url.pathname, await json(request)));
 
@@ -93,10 +99,15 @@ export function send(response, status, body) {
   response.end(body === undefined ? undefined : JSON.stringify(body));
 }
 
-export async function json(request) {
+async function text(request) {
   let text = "";
   for await (const chunk of request.setEncoding("utf8")) text += chunk;
-  return text ? JSON.parse(text) : {};
+  return text;
+}
+
+export async function json(request) {
+  const body = await text(request);
+  return body ? JSON.parse(body) : {};
 }
 
 function forward(request, response, port, path, headers) {

@@ -1,0 +1,166 @@
+import { askForAccess, disconnect, withdrawRequest } from "@/app/actions/connections";
+import { ActionForm } from "@/components/action-form";
+import { StateBadge } from "@/components/state";
+import { Time } from "@/components/time";
+import { TokenForm } from "@/components/token-form";
+import { Badge, buttonClass, ButtonLink, Card, Code, Empty, Field, Notice, PageTitle, TextArea } from "@/components/ui";
+import { UrlDialog } from "@/components/url-dialog";
+import { inCatalogue, type Tool } from "@/lib/catalogue";
+import { database, rows } from "@/lib/database";
+import { i18n, pageTitle } from "@/lib/i18n";
+import { type Query, readQuery, withQuery } from "@/lib/paths";
+import { type OwnConnection, type Service, servicesOf } from "@/lib/services";
+import { requireUser } from "@/lib/session";
+
+export const generateMetadata = pageTitle("nav.tools");
+
+export default async function Page({ searchParams }: PageProps<"/tools">) {
+  const user = await requireUser();
+  const { t } = await i18n();
+  const query = await readQuery(searchParams);
+  const [services, requests] = await Promise.all([
+    servicesOf(user.id),
+    (await database()).from("access_requests").select("id, module, tool, created_at").eq("user_id", user.id).eq("status", "open").then(rows),
+  ]);
+  const words = (query["q"] ?? "").toLowerCase();
+  const matches = (service: Service) =>
+    !words || `${service.module.display_name} ${service.module.module} ${toolsOf(service).map(({ tool }) => tool).join(" ")}`.toLowerCase().includes(words);
+  const mine = services.filter((service) => service.tools.length > 0 && matches(service));
+  const others = services.filter((service) => service.tools.length === 0 && matches(service));
+  const ofDialog = services.find(({ module }) => module.module === (query["token"] ?? query["ask"] ?? query["disconnect"]));
+
+  return (
+    <>
+      <PageTitle lead={t("tools.lead")}>{t("nav.tools")}</PageTitle>
+      <search className="mb-6">
+        <form className="flex max-w-md items-end gap-2">
+          <div className="grow"><Field label={t("tools.search")} name="q" type="search" defaultValue={query["q"] ?? ""} /></div>
+          <button type="submit" className={buttonClass("secondary")}>{t("ui.search")}</button>
+        </form>
+      </search>
+      {mine.length === 0 && <Empty>{words ? t("tools.nothing_found") : t("home.no_services")}</Empty>}
+      {mine.map((service) => <ServiceCard key={service.module.module} service={service} query={query} words={words} />)}
+      {others.length > 0 && (
+        <details className="rounded-lg border border-line bg-surface p-4" open={query["ask"] !== undefined}>
+          <summary className="cursor-pointer font-semibold">{t("tools.others", { n: others.length })}</summary>
+          <ul className="mt-3 divide-y divide-line">
+            {others.map(({ module }) => {
+              const request = requests.find((open) => open.module === module.module && open.tool === null);
+              return (
+                <li key={module.module} className="flex flex-wrap items-center gap-3 py-3 text-sm">
+                  <div className="mr-auto max-w-prose">
+                    <p className="font-medium">{module.display_name} {module.status === "broken" && <StateBadge state="broken" />}</p>
+                    <p className="text-muted">{module.description}</p>
+                  </div>
+                  {request ? (
+                    <>
+                      <Badge tone="warn">{t("tools.waiting")}</Badge>
+                      <ActionForm action={withdrawRequest} submit={t("tools.withdraw")} variant="secondary" inline>
+                        <input type="hidden" name="id" value={request.id} />
+                      </ActionForm>
+                    </>
+                  ) : <ButtonLink href={withQuery("/tools", query, { ask: module.module })}>{t("tools.ask")}</ButtonLink>}
+                </li>
+              );
+            })}
+          </ul>
+        </details>
+      )}
+      {ofDialog && <Dialogs service={ofDialog} query={query} />}
+    </>
+  );
+}
+
+function toolsOf({ module, tools }: Service): Tool[] {
+  const known = inCatalogue(module.module)?.tools ?? [];
+  return tools.map((tool) => known.find((entry) => entry.tool === tool) ?? { tool, description: "", read_only: false, destructive: false });
+}
+
+async function ServiceCard({ service, query, words }: { service: Service; query: Query; words: string }) {
+  const { t } = await i18n();
+  const { module, connections, state, hasOAuth } = service;
+  const tools = toolsOf(service).filter(({ tool }) => !words || tool.includes(words) || module.display_name.toLowerCase().includes(words));
+  const isOpen = query["module"] === module.module || words !== "";
+  return (
+    <Card
+      id={module.module}
+      title={<span className="flex flex-wrap items-center gap-2">{module.display_name} <StateBadge state={state} />{module.status === "deprecated" && <Badge tone="warn">{t("modules.deprecated")}</Badge>}</span>}
+      actions={state !== "broken" && (
+        <>
+          {hasOAuth && <ButtonLink variant={state === "connect" ? "primary" : "secondary"} href={`/oauth/connect?service=${module.module}`}>{t(connections.length ? "tools.add_account" : "state.connect")}</ButtonLink>}
+          <ButtonLink href={withQuery("/tools", query, { token: module.module })}>{t("tools.with_token")}</ButtonLink>
+        </>
+      )}
+    >
+      <p className="mb-2 text-sm text-muted">{module.description}</p>
+      {module.notes && <Notice tone={state === "broken" ? "bad" : "neutral"}>{module.notes}</Notice>}
+      {state === "connect" && <p className="mb-2 text-sm">{t("tools.not_connected")}</p>}
+      <ul className="mb-3 space-y-2">
+        {connections.map((connection) => <Account key={connection.id} connection={connection} query={query} hasOAuth={hasOAuth} />)}
+      </ul>
+      <details open={isOpen}>
+        <summary className="cursor-pointer text-sm font-medium">{t("tools.of_module", { n: tools.length })}</summary>
+        <ul className="mt-2 grid gap-x-6 gap-y-2 md:grid-cols-2">
+          {tools.map(({ tool, description, read_only, destructive }) => (
+            <li key={tool} className="text-sm">
+              <Code>{tool}</Code> {read_only ? <Badge>{t("tools.reads")}</Badge> : <Badge tone={destructive ? "bad" : "warn"}>{t(destructive ? "tools.destructive" : "tools.writes")}</Badge>}
+              <p className="mt-0.5 text-muted">{description}</p>
+            </li>
+          ))}
+        </ul>
+      </details>
+    </Card>
+  );
+}
+
+async function Account({ connection, query, hasOAuth }: { connection: OwnConnection; query: Query; hasOAuth: boolean }) {
+  const { t } = await i18n();
+  const needsReconnect = connection.status === "reconnect_required";
+  return (
+    <li className="flex flex-wrap items-center gap-2 rounded-md bg-sunken px-3 py-2 text-sm">
+      <div className="mr-auto min-w-0">
+        <p className="font-medium break-all">{connection.account}</p>
+        <p className="text-xs text-muted">
+          {connection.last_used_at ? <>{t("connections.last_used")} <Time value={connection.last_used_at} /></> : t("connections.never_used")}
+          {connection.scopes.length > 0 && <> · {t("connections.scopes")} {connection.scopes.join(", ")}</>}
+        </p>
+      </div>
+      {needsReconnect && <Badge tone="warn">{t("state.reconnect")}</Badge>}
+      {needsReconnect && hasOAuth && (
+        <ButtonLink href={withQuery("/oauth/connect", { service: connection.service, account: connection.account })}>{t("state.reconnect")}</ButtonLink>
+      )}
+      <ButtonLink href={withQuery("/tools", query, { disconnect: connection.service, id: connection.id })}>{t("tools.disconnect")}</ButtonLink>
+    </li>
+  );
+}
+
+async function Dialogs({ service, query }: { service: Service; query: Query }) {
+  const { t } = await i18n();
+  const { module, display_name } = service.module;
+  const back = withQuery("/tools", query, { token: null, ask: null, disconnect: null, id: null });
+  if (query["token"]) {
+    return (
+      <UrlDialog title={t("tools.token_title", { service: display_name })} description={t("tools.token_lead", { service: display_name })} closeTo={back}>
+        <TokenForm service={module} closeTo={back} />
+      </UrlDialog>
+    );
+  }
+  if (query["ask"]) {
+    return (
+      <UrlDialog title={t("tools.ask_title", { service: display_name })} description={t("tools.ask_lead")} closeTo={back}>
+        <ActionForm action={askForAccess} submit={t("tools.ask")} closeTo={back}>
+          <input type="hidden" name="module" value={module} />
+          <TextArea label={t("tools.message")} name="message" maxLength={1000} />
+        </ActionForm>
+      </UrlDialog>
+    );
+  }
+  const connection = service.connections.find(({ id }) => id === query["id"]);
+  return connection && (
+    <UrlDialog title={t("tools.disconnect_title", { service: display_name })} description={t("tools.disconnect_lead", { account: connection.account })} closeTo={back}>
+      <ActionForm action={disconnect} submit={t("tools.disconnect")} variant="danger" closeTo={back}>
+        <input type="hidden" name="id" value={connection.id} />
+      </ActionForm>
+    </UrlDialog>
+  );
+}

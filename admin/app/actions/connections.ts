@@ -1,0 +1,84 @@
+"use server";
+
+import { done, failure, refuse, text } from "@/lib/action";
+import { database } from "@/lib/database";
+import { publishableKey, supabaseUrl } from "@/lib/environment";
+import type { Result } from "@/lib/result";
+import { origin, requireUser } from "@/lib/session";
+
+/** Asks the control plane for the provider's page, and sends the browser there. */
+export async function connect(_: Result | null, form: FormData): Promise<Result> {
+  await requireUser();
+  const { data } = await (await database()).auth.getSession();
+  const optional = ["account", "site", "shared_with_role"].flatMap((name) => {
+    const value = text(form, name, 200);
+    return value ? [[name, value]] : [];
+  });
+  const response = await fetch(`${supabaseUrl()}/functions/v1/oauth-callback/start`, {
+    method: "POST",
+    headers: {
+      "content-type": "application/json",
+      apikey: publishableKey(),
+      authorization: `Bearer ${data.session?.access_token}`,
+      origin: await origin(),
+    },
+    body: JSON.stringify({ service: text(form, "service", 40), ...Object.fromEntries(optional) }),
+    signal: AbortSignal.timeout(15_000),
+  }).catch(() => undefined);
+  const answer = await response?.json().catch(() => undefined) as { authorize_url?: string; error?: { code: string; message: string } } | undefined;
+  if (answer?.authorize_url) return { ok: true, leaveTo: answer.authorize_url };
+  switch (answer?.error?.code) {
+    case "not_permitted":
+      return refuse("error.not_permitted");
+    case "not_configured":
+      return refuse("done.not_configured");
+    case "user_disabled":
+      return refuse("login.disabled");
+    case "invalid_request":
+      return refuse("error.invalid", { detail: answer.error.message });
+    default:
+      return refuse("error.unexpected");
+  }
+}
+
+/** Stores a token that the user made at the service; for an admin also one that a role shares. */
+export async function connectWithToken(_: Result | null, form: FormData): Promise<Result> {
+  await requireUser();
+  const [email, site, role] = [text(form, "email", 320), text(form, "base_url", 300), text(form, "shared_with_role", 40)];
+  const token = String(form.get("token") ?? "").trim();
+  const { error } = await (await database()).rpc("connect_with_token", {
+    service: text(form, "service", 40),
+    token: email ? `${email}:${token}` : token,
+    account: text(form, "account", 100) || "default",
+    token_type: email ? "basic" : "bearer",
+    ...(site && { base_url: site.replace(/\/$/, "") }),
+    ...(role && { shared_with_role: role }),
+  });
+  return error ? failure(error) : done("connections.connected");
+}
+
+export async function disconnect(_: Result | null, form: FormData): Promise<Result> {
+  await requireUser();
+  const { data, error } = await (await database()).from("oauth_tokens").delete().eq("id", text(form, "id", 40)).select("id");
+  if (error) return failure(error);
+  return data.length === 1 ? done("connections.disconnected") : refuse("error.gone");
+}
+
+/** Asks the admins for a module, or for one tool of it. */
+export async function askForAccess(_: Result | null, form: FormData): Promise<Result> {
+  await requireUser();
+  const tool = text(form, "tool", 60);
+  const { error } = await (await database()).from("access_requests").insert({
+    module: text(form, "module", 40),
+    ...(tool && { tool }),
+    message: text(form, "message", 1000),
+  });
+  if (error?.code === "23505") return refuse("tools.asked_before");
+  return error ? failure(error) : done("tools.asked");
+}
+
+export async function withdrawRequest(_: Result | null, form: FormData): Promise<Result> {
+  await requireUser();
+  const { error } = await (await database()).from("access_requests").delete().eq("id", text(form, "id", 40));
+  return error ? failure(error) : done();
+}

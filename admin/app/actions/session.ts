@@ -1,0 +1,50 @@
+"use server";
+
+import { revalidatePath } from "next/cache";
+import { cookies } from "next/headers";
+import { redirect } from "next/navigation";
+import { refuse, text } from "@/lib/action";
+import { database } from "@/lib/database";
+import { showsPasswordLogin } from "@/lib/environment";
+import { cookieOptions, safePath } from "@/lib/paths";
+import type { Result } from "@/lib/result";
+import { origin } from "@/lib/session";
+
+const PROVIDERS = ["google", "github", "azure"] as const;
+
+export async function signInWith(_: Result | null, form: FormData): Promise<Result> {
+  const provider = PROVIDERS.find((known) => known === form.get("provider"));
+  if (!provider) return refuse("login.failed");
+  // Not in the address that Auth redirects to, which has to be one of a list.
+  (await cookies()).set("next", safePath(form.get("next")), { ...cookieOptions, maxAge: 600 });
+  const { data, error } = await (await database()).auth.signInWithOAuth({
+    provider,
+    options: {
+      redirectTo: `${await origin()}/auth/callback`,
+      skipBrowserRedirect: true,
+      // Microsoft gives no address without it.
+      ...(provider === "azure" && { scopes: "email" }),
+    },
+  });
+  if (error || !data.url) return refuse("login.failed");
+  return { ok: true, leaveTo: data.url };
+}
+
+export async function signInWithPassword(_: Result | null, form: FormData): Promise<Result> {
+  if (!showsPasswordLogin()) return refuse("login.failed");
+  const { error } = await (await database()).auth.signInWithPassword({ email: text(form, "email", 320), password: String(form.get("password") ?? "") });
+  if (error) return refuse(/not on the list|no access/.test(error.message) ? "login.not_allowed" : /disabled/.test(error.message) ? "login.disabled" : "login.wrong_password");
+  redirect(safePath(form.get("next")));
+}
+
+export async function signOut(): Promise<void> {
+  await (await database()).auth.signOut({ scope: "local" });
+  redirect("/login");
+}
+
+export async function setLanguage(form: FormData): Promise<void> {
+  const language = form.get("language");
+  if (language !== "ja" && language !== "en") return;
+  (await cookies()).set("language", language, { ...cookieOptions, maxAge: 365 * 86400 });
+  revalidatePath("/", "layout");
+}

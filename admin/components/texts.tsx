@@ -1,0 +1,16 @@
+"use client";
+
+import { createContext, useContext } from "react";
+
+/** The few words that client components need by themselves; the others come to them as properties. */
+export type Texts = Record<"ui.working" | "ui.copy" | "ui.copied" | "ui.close", string> & { language: string };
+
+const Context = createContext<Texts | null>(null);
+
+export const TextsProvider = Context.Provider;
+
+export function useTexts(): Texts {
+  const texts = useContext(Context);
+  if (!texts) throw new Error("The layout provides the texts.");
+  return texts;
+}

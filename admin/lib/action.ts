@@ -1,0 +1,32 @@
+import "server-only";
+import { revalidatePath } from "next/cache";
+import { i18n, type Key } from "./i18n";
+import type { Result } from "./result";
+
+// What actions share: reading a form, and answering it in words.
+
+export const text = (form: FormData, name: string, most = 2000): string => String(form.get(name) ?? "").trim().slice(0, most);
+export const texts = (form: FormData, name: string): string[] => form.getAll(name).map(String);
+
+/** Done: the page shows what is now. */
+export async function done(key?: Key, more: { secret?: string } = {}): Promise<Result> {
+  revalidatePath("/", "layout");
+  const { t } = await i18n();
+  return { ok: true, ...(key && { message: t(key) }), ...more };
+}
+
+export async function refuse(key: Key, values?: Record<string, string | number>): Promise<Result> {
+  return { ok: false, message: (await i18n()).t(key, values) };
+}
+
+/** A failure of the database, in the reader's language where it is a usual one. */
+export async function failure(error: { code?: string; message: string }): Promise<Result> {
+  if (/last admin/.test(error.message)) return refuse("error.last_admin");
+  if (/20 tokens/.test(error.message)) return refuse("error.too_many_tokens");
+  if (/None of your roles/.test(error.message)) return refuse("error.not_permitted");
+  if (error.code === "42501") return refuse("error.forbidden");
+  if (error.code === "23505") return refuse("error.exists");
+  if (error.code === "23514" || error.code === "P0001") return refuse("error.invalid", { detail: error.message });
+  console.error("The database refused:", error.code, error.message);
+  return refuse("error.unexpected");
+}

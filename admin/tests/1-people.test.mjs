@@ -1,0 +1,59 @@
+import assert from "node:assert/strict";
+
+export const tests = {
+  "the first who signs in is the admin": async (world) => {
+    const page = await world.user("admin@example.com");
+    await page.getByRole("heading", { level: 1 }).getByText("Hello").waitFor();
+    await page.getByRole("link", { name: "Users" }).waitFor();
+    assert.deepEqual(page.problems, []);
+  },
+
+  "an address outside the list is told so": async (world) => {
+    const page = await world.visitor();
+    await page.goto("/login");
+    await world.signIn(page, "stranger@example.com");
+    await page.getByRole("alert").getByText("not on the list").waitFor();
+    assert.deepEqual(await world.sql("select id from auth.users where email = 'stranger@example.com'"), []);
+  },
+
+  "whoever is signed out comes back to where they wanted to go": async (world) => {
+    await world.sql("insert into public.allowed_emails (email) values ('ada@example.com')");
+    const page = await world.visitor();
+    await page.goto("/oauth/connect?service=github");
+    assert.equal(new URL(page.url()).pathname, "/login");
+    await world.signIn(page, "ada@example.com", "GitHub");
+    assert.equal(page.url(), `${world.console_url}/oauth/connect?service=github`);
+    await page.getByText("None of your roles permits this service").waitFor();
+  },
+
+  "the language is the browser's until another is chosen": async (world) => {
+    const page = await world.visitor({ locale: "ja-JP" });
+    await page.goto("/login");
+    await page.getByRole("heading", { name: "サインイン" }).waitFor();
+    assert.equal(await page.locator("html").getAttribute("lang"), "ja");
+    await page.getByRole("button", { name: "English" }).click();
+    await page.getByRole("heading", { name: "Sign in" }).waitFor();
+    await page.reload();
+    assert.equal(await page.locator("html").getAttribute("lang"), "en");
+  },
+
+  "a path to another site is not followed after signing in": async (world) => {
+    for (const next of ["//evil.example", "https://evil.example", "/\\evil.example", "/%09/evil.example", "javascript:alert(1)"]) {
+      const page = await world.visitor();
+      await page.goto(`/login?next=${encodeURIComponent(next)}`);
+      await world.signIn(page, "admin@example.com");
+      assert.equal(new URL(page.url()).origin, world.console_url, next);
+      await page.context().close();
+    }
+  },
+
+  "a session that is ending is renewed, and signing out ends it": async (world) => {
+    const page = await world.user("admin@example.com");
+    const cookies = await page.context().cookies();
+    assert.ok(cookies.every(({ name, httpOnly }) => httpOnly || !/auth-token/.test(name)), "scripts cannot read the session");
+    await page.getByRole("button", { name: "Sign out" }).click();
+    await page.waitForURL("**/login");
+    await page.goto("/settings");
+    assert.equal(new URL(page.url()).pathname, "/login");
+  },
+};
