@@ -27,3 +27,8 @@ export async function readQuery(searchParams: Promise<Record<string, string | st
   const entries = Object.entries(await searchParams);
   return Object.fromEntries(entries.map(([name, value]) => [name, Array.isArray(value) ? value[0] : value]));
 }
+
+/** Whether a browser may be sent to a client's redirect address: any scheme of an app, but none that runs or reads something here. */
+export function mayLeaveTo(address: string): boolean {
+  return URL.canParse(address) && !["javascript:", "data:", "vbscript:", "blob:", "file:"].includes(new URL(address).protocol);
+}

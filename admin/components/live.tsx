@@ -1,0 +1,26 @@
+"use client";
+
+import { useRouter } from "next/navigation";
+import { Switch } from "radix-ui";
+import { useEffect, useState } from "react";
+
+const EVERY_MS = 3000;
+
+/** Reads the page again every few seconds while it is on and the page is looked at. */
+export function Live({ text }: { text: string }) {
+  const router = useRouter();
+  const [on, setOn] = useState(false);
+  useEffect(() => {
+    if (!on) return;
+    const timer = setInterval(() => document.visibilityState === "visible" && router.refresh(), EVERY_MS);
+    return () => clearInterval(timer);
+  }, [on, router]);
+  return (
+    <label className="mr-2 inline-flex items-center gap-2 text-sm">
+      <Switch.Root checked={on} onCheckedChange={setOn} className="relative h-6 w-10 cursor-pointer rounded-full bg-line-strong data-[state=checked]:bg-accent">
+        <Switch.Thumb className="block size-5 translate-x-0.5 rounded-full bg-white transition-transform data-[state=checked]:translate-x-[1.125rem]" />
+      </Switch.Root>
+      {text}
+    </label>
+  );
+}

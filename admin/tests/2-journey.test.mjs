@@ -1,0 +1,335 @@
+// One story, in order: an admin gives a role, a user connects and uses a tool from a client, everything is taken away again.
+import assert from "node:assert/strict";
+import { createRequire } from "node:module";
+import { pathToFileURL } from "node:url";
+import path from "node:path";
+import { admin } from "./world.mjs";
+
+const require = createRequire(path.join(admin, "../supabase/tests/package.json"));
+const sdk = (name) => import(pathToFileURL(require.resolve(`@modelcontextprotocol/sdk/client/${name}.js`)).href);
+const { Client } = await sdk("index");
+const { StreamableHTTPClientTransport } = await sdk("streamableHttp");
+const { UnauthorizedError } = await sdk("auth");
+
+const PERMITTED = ["get_me", "list_issues", "create_issue"];
+
+/** A call of a tool by the official client, with whatever lets it in. */
+async function call(world, { at = 0, module = "github", tool = "get_me", token, authProvider }) {
+  const options = authProvider ? { authProvider } : { requestInit: { headers: { authorization: `Bearer ${token}` } } };
+  const client = new Client({ name: "journey", version: "1" });
+  await client.connect(new StreamableHTTPClientTransport(new URL(`${world.servers[at]}/mcp`), options));
+  const result = await client.callTool({ name: "call", arguments: { module, tool, params: {} } });
+  await client.close();
+  return result.content.map(({ text }) => text).join("\n");
+}
+
+/** What the SDK's OAuth client asks of its application. `redirect` is where nobody listens: the test looks at the address. */
+function oauthClient(redirectUrl = "http://127.0.0.1:1/callback") {
+  const held = {};
+  return {
+    redirectUrl,
+    held,
+    clientMetadata: { client_name: "A <b>client</b>", redirect_uris: [redirectUrl], grant_types: ["authorization_code", "refresh_token"], response_types: ["code"], token_endpoint_auth_method: "none" },
+    clientInformation: () => held.client,
+    saveClientInformation: (client) => void (held.client = client),
+    tokens: () => held.tokens,
+    saveTokens: (tokens) => void (held.tokens = tokens),
+    redirectToAuthorization: (url) => void (held.url = url),
+    saveCodeVerifier: (verifier) => void (held.verifier = verifier),
+    codeVerifier: () => held.verifier,
+  };
+}
+
+async function until(what, ready) {
+  for (const deadline = Date.now() + 20_000; ; await new Promise((resolve) => setTimeout(resolve, 100))) {
+    const answer = await ready();
+    if (answer) return answer;
+    assert.ok(Date.now() < deadline, what);
+  }
+}
+
+const connectGithub = async (page) => {
+  await page.getByRole("button", { name: "Continue to GitHub" }).click();
+  await page.waitForURL("**/oauth/done?*");
+  await page.getByRole("heading", { name: "GitHub is connected" }).waitFor();
+};
+
+export const tests = {
+  "an admin registers an OAuth app": async (world) => {
+    const page = await world.user("admin@example.com");
+    await page.goto("/admin/services");
+    await page.getByRole("link", { name: "OAuth app: GitHub" }).click();
+    const dialog = page.getByRole("dialog");
+    await dialog.getByLabel("client_id").fill("app-github");
+    await dialog.getByLabel("client_secret").fill("canary-secret-of-app-github");
+    await dialog.getByRole("button", { name: "Save" }).click();
+    await dialog.waitFor({ state: "detached" });
+    await page.getByText("app-github").waitFor();
+    assert.ok(!(await page.content()).includes("canary-secret"), "the secret does not come back");
+    assert.deepEqual(page.problems, []);
+  },
+
+  "an admin makes a role, gives it tools and gives it to a user": async (world) => {
+    await (await world.user("ada@example.com")).context().close();
+    const page = await world.user("admin@example.com");
+    await page.goto("/admin/roles");
+    await page.getByRole("link", { name: "New role" }).click();
+    await page.getByRole("dialog").getByLabel("Name").fill("Engineers");
+    await page.getByRole("dialog").getByRole("button", { name: "Create" }).click();
+    await page.waitForURL("**/admin/roles?role=*");
+    await page.getByLabel("Permits: GitHub").selectOption("some");
+    const github = page.getByRole("region", { name: "GitHub" });
+    for (const tool of PERMITTED) await github.locator("label", { has: page.getByText(tool, { exact: true }) }).getByRole("checkbox").check();
+    await page.getByRole("button", { name: "Save permissions" }).click();
+    await page.getByRole("status").getByText("Saved.").waitFor();
+    await page.goto("/admin/users");
+    await page.getByRole("link", { name: "Edit: ada@example.com" }).click();
+    await page.getByRole("dialog").getByLabel("Engineers").check();
+    await page.getByRole("dialog").getByRole("button", { name: "Save" }).click();
+    await page.waitForURL("**/admin/users");
+    await page.getByRole("link", { name: "What this user sees: ada@example.com" }).click();
+    await page.getByRole("heading", { name: "ada@example.com sees 3 tools" }).waitFor();
+    assert.deepEqual((await page.locator("#preview code").allInnerTexts()).sort(), [...PERMITTED].sort());
+    assert.deepEqual(page.problems, []);
+  },
+
+  "back closes a dialog, and a reload keeps it": async (world) => {
+    const page = await world.user("admin@example.com");
+    await page.goto("/admin/users");
+    await page.getByRole("link", { name: "Edit: ada@example.com" }).click();
+    await page.getByRole("dialog").waitFor();
+    await page.reload();
+    await page.getByRole("dialog", { name: "ada@example.com" }).waitFor();
+    await page.goBack();
+    await page.getByRole("dialog").waitFor({ state: "detached" });
+    await page.goForward();
+    await page.getByRole("dialog").waitFor();
+    await page.keyboard.press("Escape");
+    await page.getByRole("dialog").waitFor({ state: "detached" });
+    assert.equal(page.url(), `${world.console_url}/admin/users`);
+  },
+
+  "the user sees exactly these tools, and asks for more": async (world) => {
+    const page = await world.user("ada@example.com");
+    await page.goto("/tools?module=github");
+    assert.deepEqual((await page.locator("#github li code").allInnerTexts()).sort(), [...PERMITTED].sort());
+    assert.equal(await page.locator("section[id]").count(), 1, "no other service is a card");
+    await page.getByText(/What you may not use/).click();
+    await page.locator("li", { hasText: "Notion" }).getByRole("link", { name: "Ask for access" }).click();
+    await page.getByRole("dialog").getByLabel("What you need it for").fill("<img src=x onerror=alert(1)> notes");
+    await page.getByRole("dialog").getByRole("button", { name: "Ask for access" }).click();
+    await page.getByRole("dialog").waitFor({ state: "detached" });
+    const admin = await world.user("admin@example.com");
+    await admin.getByRole("link", { name: "1 requests for access" }).click();
+    await admin.getByText("<img src=x onerror=alert(1)> notes").waitFor();
+    await admin.getByRole("button", { name: "Decline" }).click();
+    await admin.getByRole("heading", { name: "Requests for access" }).waitFor({ state: "detached" });
+    assert.deepEqual([...page.problems, ...admin.problems], []);
+  },
+
+  "a chat's connect link leads to the provider and back, also when signed out": async (world) => {
+    const [user] = await world.sql("select id from public.users where email = 'ada@example.com'");
+    assert.ok(user);
+    const visitor = await world.user("ada@example.com");
+    const said = await call(world, { token: await visitor.token() });
+    const link = /http\S+\/oauth\/connect\?service=github/.exec(said)?.[0];
+    assert.ok(link?.startsWith(world.console_url), said);
+    const page = await world.visitor();
+    await page.goto(link);
+    await world.signIn(page, "ada@example.com");
+    await connectGithub(page);
+    await page.goto("/tools");
+    await page.locator("#github").getByText("Ready").waitFor();
+    assert.match(await call(world, { token: await visitor.token() }), /login: ada/);
+    assert.deepEqual(page.problems, []);
+  },
+
+  "a refusal at the provider, and every other failure, is explained": async (world) => {
+    const page = await world.user("ada@example.com");
+    const control = (settings) => fetch(`${world.facts.provider_url}/control`, { method: "POST", body: JSON.stringify(settings) });
+    await control({ deny: true });
+    await page.goto("/oauth/connect?service=github");
+    await page.getByRole("button", { name: "Continue to GitHub" }).click();
+    await page.getByRole("alert").getByText("You did not agree at GitHub").waitFor();
+    await control({ deny: false });
+    const reasons = ["replayed", "expired", "unknown_state", "user_disabled", "not_configured", "provider_error", "provider_unavailable", "no_site", "internal", "<script>"];
+    const texts = new Set();
+    for (const reason of reasons) {
+      await page.goto(`/oauth/done?status=failed&service=github&reason=${encodeURIComponent(reason)}`);
+      texts.add(await page.locator("main [role=alert]").innerText());
+    }
+    assert.equal(texts.size, reasons.length - 1, "an unknown reason is an internal failure, each of the others has its words");
+    await page.goto("/oauth/done?status=failed&service=jira&reason=site_required&sites=https://acme.atlassian.net,https://evil.example");
+    assert.deepEqual(await page.getByRole("link", { name: /atlassian|evil/ }).allInnerTexts(), ["acme.atlassian.net"]);
+  },
+
+  "the call shows in the audit view, live and as CSV": async (world) => {
+    const page = await world.user("admin@example.com");
+    await page.goto("/admin/audit?action=tool.call&outcome=success&tool=get_me");
+    await page.getByRole("switch", { name: "Live" }).click();
+    await page.getByRole("row", { name: /ada@example.com.*github\/get_me/ }).first().waitFor({ timeout: 20_000 });
+    const csv = await (await page.request.get("/api/admin/audit?action=tool.call&outcome=success")).text();
+    assert.match(csv, /^at,user,action,/);
+    assert.match(csv, /ada@example\.com,tool\.call,github,get_me/);
+    const ada = await world.user("ada@example.com");
+    await ada.goto("/settings");
+    await ada.locator("#audit").getByText("github/get_me").first().waitFor();
+    assert.deepEqual(page.problems, []);
+  },
+
+  "an API token is shown once, works, and is revoked": async (world) => {
+    const page = await world.user("ada@example.com");
+    await page.goto("/settings");
+    await page.getByLabel("Name Where it is used").fill("laptop");
+    await page.getByRole("button", { name: "Make a token" }).click();
+    const token = await page.getByTestId("secret").innerText();
+    assert.match(token, /^mcpist_[0-9A-Za-z]{43}$/);
+    assert.match(await call(world, { token }), /login: ada/);
+    await page.reload();
+    assert.ok(!(await page.content()).includes(token));
+    await page.getByRole("button", { name: "Revoke: laptop" }).click();
+    await page.getByText("revoked", { exact: true }).waitFor();
+    await assert.rejects(call(world, { token, at: 1 }), /401|Unauthorized/i);
+  },
+
+  "ten tokens an hour are enough": async (world) => {
+    const page = await world.user("ada@example.com");
+    await world.sql("insert into public.api_tokens (user_id, name, token_hash, revoked_at) select $1, 'old', sha256(n::text::bytea), now() from generate_series(1, 9) n", [page.id]);
+    await page.goto("/settings");
+    await page.getByLabel("Name Where it is used").fill("one more");
+    await page.getByRole("button", { name: "Make a token" }).click();
+    await page.getByRole("alert").getByText("ten tokens within an hour").waitFor();
+    await world.sql("delete from public.api_tokens where name = 'old'");
+  },
+
+  "consent is allowed: the official client signs in, calls, and is revoked": async (world) => {
+    const authProvider = oauthClient();
+    const url = new URL(`${world.servers[0]}/mcp`);
+    const transport = new StreamableHTTPClientTransport(url, { authProvider });
+    await assert.rejects(new Client({ name: "journey", version: "1" }).connect(transport), UnauthorizedError);
+    const page = await world.visitor();
+    await page.goto(authProvider.held.url.href);
+    await world.signIn(page, "ada@example.com");
+    await page.getByRole("heading", { name: "A <b>client</b> wants to use MCPist" }).waitFor();
+    await page.locator("main").getByText("ada@example.com").waitFor();
+    await page.locator("main").getByText("GitHub: 3 tools").waitFor();
+    const left = page.waitForRequest((request) => request.url().startsWith(authProvider.redirectUrl));
+    await page.getByRole("button", { name: "Allow" }).click();
+    const code = new URL((await left).url()).searchParams.get("code");
+    await transport.finishAuth(code);
+    assert.match(await call(world, { authProvider }), /login: ada/);
+    // A client's token opens the MCP server, not the console's data.
+    const headers = { apikey: world.facts.anon_key, authorization: `Bearer ${authProvider.held.tokens.access_token}` };
+    assert.deepEqual(await (await fetch(`${world.facts.rest_url}/users?select=id`, { headers })).json(), []);
+    await page.goto("/settings");
+    await page.getByRole("button", { name: "Revoke: A <b>client</b>" }).click();
+    await page.getByText("None yet.").waitFor();
+    const refreshed = await fetch(`${world.facts.issuer}/oauth/token`, { method: "POST", body: new URLSearchParams({ grant_type: "refresh_token", refresh_token: authProvider.held.tokens.refresh_token, client_id: authProvider.held.client.client_id }) });
+    assert.equal(refreshed.status, 400);
+  },
+
+  "consent is denied: the client is told": async (world) => {
+    const authProvider = oauthClient();
+    await assert.rejects(new Client({ name: "journey", version: "1" }).connect(new StreamableHTTPClientTransport(new URL(`${world.servers[0]}/mcp`), { authProvider })), UnauthorizedError);
+    const page = await world.user("ada@example.com");
+    await page.goto(authProvider.held.url.href);
+    const consent = page.url();
+    const left = page.waitForRequest((request) => request.url().startsWith(authProvider.redirectUrl));
+    await page.getByRole("button", { name: "Deny" }).click();
+    assert.equal(new URL((await left).url()).searchParams.get("error"), "access_denied");
+    await page.goto(consent);
+    await page.getByRole("alert").getByText("This request is over").waitFor();
+  },
+
+  "what the admin takes away is an unknown tool": async (world) => {
+    const ada = await world.user("ada@example.com");
+    const page = await world.user("admin@example.com");
+    await page.goto("/admin/roles");
+    await page.getByRole("link", { name: "Edit: Engineers" }).click();
+    const github = page.getByRole("region", { name: "GitHub" });
+    await github.locator("label", { has: page.getByText("get_me", { exact: true }) }).getByRole("checkbox").uncheck();
+    await page.getByRole("button", { name: "Save permissions" }).click();
+    await page.getByRole("status").getByText("Saved.").waitFor();
+    assert.match(await call(world, { token: await ada.token(), at: 1 }), /^code: not_found/);
+    await ada.goto("/tools?module=github");
+    assert.ok(!(await ada.locator("#github li code").allInnerTexts()).includes("get_me"));
+    await github.locator("label", { has: page.getByText("get_me", { exact: true }) }).getByRole("checkbox").check();
+    await page.getByRole("button", { name: "Save permissions" }).click();
+    await until("the permission is back", async () => (await world.sql("select from public.role_permissions where 'get_me' = any(tools)")).length === 1);
+  },
+
+  "disconnect, and the chat's link brings the user back": async (world) => {
+    const page = await world.user("ada@example.com");
+    await page.goto("/tools");
+    await page.locator("#github").getByRole("link", { name: "Disconnect" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Disconnect" }).click();
+    await page.getByRole("dialog").waitFor({ state: "detached" });
+    await page.locator("#github").getByText("No account of your own is connected").waitFor();
+    const said = await call(world, { token: await page.token() });
+    assert.match(said, /^code: not_connected/);
+    await page.goto(/http\S+\/oauth\/connect\?service=github/.exec(said)[0]);
+    await connectGithub(page);
+    assert.match(await call(world, { token: await page.token() }), /login: ada/);
+    // A second account under a name of its own, by a token made at the service.
+    await page.goto("/tools?token=github");
+    await page.getByRole("dialog").getByLabel("Token").fill("canary-personal-token");
+    await page.getByRole("dialog").getByLabel("A name for the account").fill("work");
+    await page.getByRole("dialog").getByRole("button", { name: "Connect" }).click();
+    await page.getByRole("dialog").waitFor({ state: "detached" });
+    await page.locator("#github").getByText("work", { exact: true }).waitFor();
+  },
+
+  "a module that is out of order is nobody's": async (world) => {
+    const page = await world.user("admin@example.com");
+    for (const [status, shown] of [["broken", "out of order"], ["stable", "stable"]]) {
+      await page.goto("/admin/modules?module=github");
+      await page.getByRole("dialog").getByLabel("Status").selectOption(status);
+      await page.getByRole("dialog").getByRole("button", { name: "Save" }).click();
+      await page.getByRole("dialog").waitFor({ state: "detached" });
+      await page.getByRole("row", { name: /GitHub/ }).getByText(shown).waitFor();
+      const ada = await world.user("ada@example.com");
+      await ada.goto("/tools");
+      assert.equal(await ada.locator("section#github").count(), status === "stable" ? 1 : 0);
+      await ada.context().close();
+    }
+  },
+
+  "the last admin stays, and the allow-list is kept": async (world) => {
+    const page = await world.user("admin@example.com");
+    await page.goto(`/admin/users?user=${page.id}`);
+    await page.getByRole("dialog").getByLabel("Admin").uncheck();
+    await page.getByRole("dialog").getByRole("button", { name: "Save" }).click();
+    await page.getByRole("alert").getByText("The last admin stays").waitFor();
+    await page.goto("/admin/security");
+    await page.getByLabel("E-mail address").fill("Carl@Example.com");
+    await page.getByRole("button", { name: "Add" }).click();
+    await page.getByRole("row", { name: /carl@example\.com/ }).waitFor();
+    await page.getByRole("button", { name: "Remove: carl@example.com" }).click();
+    await page.getByRole("row", { name: /carl@example\.com/ }).waitFor({ state: "detached" });
+    assert.deepEqual(page.problems, []);
+  },
+
+  "an account is deleted with what was theirs": async (world) => {
+    await (await world.user("leaver@example.com")).context().close();
+    const page = await world.user("admin@example.com");
+    await page.goto("/admin/users");
+    await page.getByRole("link", { name: "Edit: leaver@example.com" }).click();
+    await page.getByRole("dialog").getByLabel("Type leaver@example.com").fill("leaver@example.com");
+    await page.getByRole("dialog").getByRole("button", { name: "Delete the account" }).click();
+    await page.getByRole("row", { name: /leaver@example\.com/ }).waitFor({ state: "detached" });
+    assert.deepEqual(await world.sql("select id from auth.users where email = 'leaver@example.com'"), []);
+  },
+
+  "revoking everything needs the words, and leaves no credential": async (world) => {
+    const ada = await world.user("ada@example.com");
+    const page = await world.user("admin@example.com");
+    await page.goto("/admin/security");
+    await page.getByLabel("Type REVOKE ALL").fill("revoke");
+    await page.getByRole("button", { name: "Revoke everything" }).click();
+    assert.notEqual((await world.sql("select from public.oauth_tokens")).length, 0, "the wrong words do nothing");
+    await page.getByLabel("Type REVOKE ALL").fill("REVOKE ALL");
+    await page.getByRole("button", { name: "Revoke everything" }).click();
+    await page.getByRole("status").getByText("Revoked: 2 connections").waitFor();
+    assert.match(await call(world, { token: await ada.token(), at: 1 }), /^code: not_connected/);
+  },
+};
