@@ -1,14 +1,14 @@
 "use client";
 
 import { useRouter } from "next/navigation";
-import { type ReactNode, useActionState, useEffect, useRef } from "react";
+import { type FormEvent, type ReactNode, startTransition, useActionState, useEffect, useRef } from "react";
 import type { Action, Result } from "@/lib/result";
 import { CopyButton } from "./copy-button";
 import { useTexts } from "./texts";
 import { buttonClass, type Variant } from "./ui";
 
 /** A form whose action answers with words: they appear below it, and are read out. */
-export function ActionForm({ action, submit, variant = "primary", children, closeTo, className = "space-y-3", label, inline = false }: {
+export function ActionForm({ action, submit, variant = "primary", children, closeTo, className = "space-y-3", label, inline = false, clears = false }: {
   action: Action;
   submit: ReactNode;
   variant?: Variant;
@@ -19,6 +19,8 @@ export function ActionForm({ action, submit, variant = "primary", children, clos
   /** The button's name where its text is not enough. */
   label?: string;
   inline?: boolean;
+  /** Whether the fields are empty again once it is done. */
+  clears?: boolean;
 }) {
   const texts = useTexts();
   const router = useRouter();
@@ -27,10 +29,17 @@ export function ActionForm({ action, submit, variant = "primary", children, clos
   useEffect(() => {
     if (!result?.ok) return;
     if (result.leaveTo) return window.location.assign(result.leaveTo);
+    if (clears) form.current?.reset();
     if (closeTo) router.push(closeTo, { scroll: false });
-  }, [result, closeTo, router]);
+  }, [result, clears, closeTo, router]);
+  // React would reset the form when the action is done, also after a refusal: nobody types all of it again.
+  const submitted = (event: FormEvent<HTMLFormElement>) => {
+    event.preventDefault();
+    const fields = new FormData(event.currentTarget);
+    startTransition(() => send(fields));
+  };
   return (
-    <form ref={form} action={send} className={inline ? "inline-block" : className}>
+    <form ref={form} action={send} onSubmit={submitted} className={inline ? "inline-block" : className}>
       {children}
       <button type="submit" disabled={pending} aria-label={label} className={buttonClass(variant)}>
         {pending ? texts["ui.working"] : submit}

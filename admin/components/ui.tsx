@@ -33,7 +33,7 @@ export function Card({ title, actions, children, id }: { title?: ReactNode; acti
       {title && (
         <div className="mb-3 flex flex-wrap items-center justify-between gap-2">
           <h2 className="text-base font-semibold">{title}</h2>
-          {actions}
+          {actions && <div className="flex flex-wrap items-center gap-2">{actions}</div>}
         </div>
       )}
       {children}

@@ -20,11 +20,9 @@ try {
         process.exitCode = 1;
         console.log(`FAILED ${name}\n${error.stack}\n${world.said().slice(-2000)}`);
         for (const context of world.browser.contexts()) for (const page of context.pages()) console.log(page.url(), (await page.locator("body").innerText().catch(() => "")).slice(0, 800));
-        break;
       }
       for (const context of world.browser.contexts()) await context.close();
     }
-    if (process.exitCode) break;
   }
 } finally {
   await world.stop();

@@ -16,7 +16,7 @@ const binary = process.env.MCPIST ?? path.join(process.env.CARGO_TARGET_DIR ?? p
 export const SECRET_KEY = "sb_secret_double";
 
 export async function start() {
-  const reserved = await Promise.all([reserve(), reserve(), reserve()]);
+  const reserved = await Promise.all([reserve(), reserve(), reserve(), reserve()]);
   const [consolePort, ...serverPorts] = reserved.map(({ port }) => port);
   const [console_url, ...servers] = [`http://localhost:${consolePort}`, ...serverPorts.map((port) => `http://127.0.0.1:${port}`)];
   const stack = await up({ consoleUrl: console_url, publicUrl: servers[0] });
@@ -35,11 +35,11 @@ export async function start() {
       "graph.microsoft.com/v1.0/me/todo/lists": { value: [{ id: "list-1", displayName: "Tasks" }] },
     });
     const ready = (service, url) => service.until(() => fetch(url).then((response) => response.ok || undefined, () => undefined));
-    // Two servers: a permission that was taken away is gone at once on one that has not cached it.
+    // Three servers: what was taken away is gone at once on one that has not cached it.
     for (const [at, port] of serverPorts.entries()) {
       const env = {
         PATH: process.env.PATH, PORT: String(port), PUBLIC_URL: servers[0], CONSOLE_URL: console_url, JWT_AUDIENCE: facts.audience,
-        TOKEN_BROKER_URL: `${facts.functions_url}/token-exchanger`, TOKEN_BROKER_KEY: facts.broker_key, MCPIST_SECRET: "32 bytes at least, the same for both servers",
+        TOKEN_BROKER_URL: `${facts.functions_url}/token-exchanger`, TOKEN_BROKER_KEY: facts.broker_key, MCPIST_SECRET: "32 bytes at least, the same for all servers",
         GITHUB_API_URL: `${facts.provider_url}/api.github.com`, MICROSOFT_TODO_API_URL: `${facts.provider_url}/graph.microsoft.com/v1.0`,
       };
       const server = new Service(`mcpist-${at}`, binary, ["serve", "--bind", "127.0.0.1"], { env, log: path.join(facts.logs, `mcpist-${at}.log`) });

@@ -58,7 +58,7 @@ export default async function Page() {
                 {attention.map(({ module, state }) => (
                   <li key={module.module} className="flex flex-wrap items-center justify-between gap-2 text-sm">
                     <span>{t(`home.attention_${state as "connect"}`, { service: module.display_name })}</span>
-                    {state !== "broken" && <ButtonLink href={`/tools?module=${module.module}`}>{t(`state.${state}`)}</ButtonLink>}
+                    {state !== "broken" && <ButtonLink href={`/tools?module=${module.module}`}>{t(state === "connect" ? "tools.connect" : "state.reconnect")}</ButtonLink>}
                   </li>
                 ))}
               </ul>

@@ -56,7 +56,8 @@ export const ja: Record<Key, string> = {
   "role.user": "ユーザー",
 
   "state.ready": "利用可能",
-  "state.connect": "接続する",
+  "state.connect": "未接続",
+  "tools.connect": "接続する",
   "state.reconnect": "再接続",
   "state.broken": "停止中",
 

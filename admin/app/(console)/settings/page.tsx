@@ -62,7 +62,7 @@ export default async function Page({ searchParams }: PageProps<"/settings">) {
           </Table>
         )}
         <h3 className="mt-5 mb-2 text-sm font-semibold">{t("settings.new_token")}</h3>
-        <ActionForm action={createApiToken} submit={t("settings.create_token")} className="max-w-sm space-y-3">
+        <ActionForm action={createApiToken} clears submit={t("settings.create_token")} className="max-w-sm space-y-3">
           <Field label={t("settings.token_name")} name="name" maxLength={100} required hint={t("settings.token_name_hint")} />
           <Select
             label={t("settings.expires")}

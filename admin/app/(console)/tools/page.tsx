@@ -87,7 +87,7 @@ async function ServiceCard({ service, query, words }: { service: Service; query:
       title={<span className="flex flex-wrap items-center gap-2">{module.display_name} <StateBadge state={state} />{module.status === "deprecated" && <Badge tone="warn">{t("modules.deprecated")}</Badge>}</span>}
       actions={state !== "broken" && (
         <>
-          {hasOAuth && <ButtonLink variant={state === "connect" ? "primary" : "secondary"} href={`/oauth/connect?service=${module.module}`}>{t(connections.length ? "tools.add_account" : "state.connect")}</ButtonLink>}
+          {hasOAuth && <ButtonLink variant={state === "connect" ? "primary" : "secondary"} href={`/oauth/connect?service=${module.module}`}>{t(connections.length ? "tools.add_account" : "tools.connect")}</ButtonLink>}
           <ButtonLink href={withQuery("/tools", query, { token: module.module })}>{t("tools.with_token")}</ButtonLink>
         </>
       )}

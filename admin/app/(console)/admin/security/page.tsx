@@ -39,7 +39,7 @@ export default async function Page() {
             ))}
           </Table>
         )}
-        <ActionForm action={allowEmail} submit={t("security.allow")} className="mt-4 max-w-sm space-y-3">
+        <ActionForm action={allowEmail} clears submit={t("security.allow")} className="mt-4 max-w-sm space-y-3">
           <Field label={t("login.email")} name="email" type="email" maxLength={320} required />
           <Select label={t("security.first_role")} name="role" options={[["", t("home.no_roles")], ...roles.map(({ id, name }): [string, string] => [id, name])]} />
         </ActionForm>
@@ -56,7 +56,7 @@ export default async function Page() {
       </Card>
       <Card title={t("security.leak")}>
         <p className="mb-3 max-w-prose text-sm">{t("security.leak_lead")}</p>
-        <ActionForm action={revokeEverything} submit={t("security.revoke_all")} variant="danger" className="max-w-sm space-y-3">
+        <ActionForm action={revokeEverything} clears submit={t("security.revoke_all")} variant="danger" className="max-w-sm space-y-3">
           <Field label={t("security.type", { words: "REVOKE ALL" })} name="confirmation" autoComplete="off" required pattern="REVOKE ALL" />
         </ActionForm>
       </Card>

@@ -44,10 +44,10 @@ export default async function Page({ searchParams }: PageProps<"/admin/services"
             key={module}
             title={<span className="flex flex-wrap items-center gap-2">{display_name} <Badge tone={app ? "good" : "neutral"}>{t(app ? "services.has_app" : "services.no_app")}</Badge></span>}
             actions={
-              <span className="flex flex-wrap gap-2">
+              <>
                 <ButtonLink href={`/admin/services?app=${module}`} aria-label={`${t("services.app")}: ${display_name}`}>{t("services.app")}</ButtonLink>
                 <ButtonLink href={`/admin/services?share=${module}`} aria-label={`${t("services.share")}: ${display_name}`}>{t("services.share")}</ButtonLink>
-              </span>
+              </>
             }
           >
             {app && <p className="mb-2 text-sm text-muted">client_id <Code>{app.client_id}</Code> · <Time value={app.updated_at} /></p>}

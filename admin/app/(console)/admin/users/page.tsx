@@ -56,7 +56,7 @@ export default async function Page({ searchParams }: PageProps<"/admin/users">) 
         <Table label={t("nav.users")} head={[t("login.email"), t("settings.name"), t("users.roles"), t("settings.state"), t("users.since"), ""]}>
           {users.map((user) => (
             <tr key={user.id}>
-              <td className="font-medium">{user.email}</td>
+              <td className="font-medium"><Link className="underline underline-offset-2" scroll={false} href={`/admin/users?user=${user.id}`}>{user.email}</Link></td>
               <td>{user.display_name}</td>
               <td><span className="flex flex-wrap gap-1">{rolesOf(user.id).map(({ id, name }) => <Badge key={id}>{name}</Badge>)}</span></td>
               <td>{user.disabled_at ? <Badge tone="bad">{t("users.disabled")}</Badge> : user.system_role === "admin" ? <Badge tone="warn">{t("role.admin")}</Badge> : <Badge tone="good">{t("role.user")}</Badge>}</td>

@@ -1,0 +1,225 @@
+// A user who goes around the console: every admin page, Route Handler, action and RPC, and everybody else's rows.
+import assert from "node:assert/strict";
+import { globSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { gzipSync } from "node:zlib";
+import path from "node:path";
+import { admin, SECRET_KEY } from "./world.mjs";
+
+const ADMIN_PAGES = globSync(path.join(admin, "app/(console)/admin/*/page.tsx")).map((file) => `/admin/${path.basename(path.dirname(file))}`);
+const ID = "00000000-0000-4000-8000-000000000000";
+const BUDGET = 180 * 1024;
+
+export const tests = {
+  "a user is refused every admin page and Route Handler": async (world) => {
+    await (await world.user("admin@example.com")).context().close();
+    const page = await world.user("eve@example.com");
+    assert.equal(ADMIN_PAGES.length, 6);
+    for (const target of [...ADMIN_PAGES, "/admin", "/admin/users?user=x", "/admin/%75sers"]) {
+      const response = await page.goto(target);
+      assert.ok(response.status() === 403 || (response.status() === 404 && target.includes("%")), `${target}: ${response.status()}`);
+      if (response.status() === 403) await page.getByRole("heading", { name: "403" }).waitFor();
+      assert.ok(!(await page.content()).includes("admin@example.com"), target);
+    }
+    for (const [method, target] of [["get", "/api/admin/audit"], ["delete", `/api/admin/users/${page.id}`], ["delete", `/api/admin/users/${ID}`]]) {
+      const response = await page.request[method](target, { headers: { origin: world.console_url } });
+      assert.equal(response.status(), 403, target);
+    }
+    await page.goto("/");
+    assert.equal(await page.getByRole("link", { name: "Users" }).count(), 0);
+  },
+
+  "somebody who stopped being an admin is refused at once": async (world) => {
+    const page = await world.user("former@example.com");
+    await world.sql("update public.users set system_role = 'admin' where id = $1", [page.id]);
+    await page.context().clearCookies();
+    await page.goto("/login");
+    await world.signIn(page, "former@example.com");
+    assert.equal((await page.goto("/admin/users")).status(), 200);
+    await world.sql("update public.users set system_role = 'user' where id = $1", [page.id]);
+    // The token still says that they are one.
+    assert.equal((await page.goto("/admin/users")).status(), 403);
+    assert.equal((await page.request.get("/api/admin/audit")).status(), 403);
+    await world.sql("update public.users set disabled_at = now() where id = $1", [page.id]);
+    await page.goto("/");
+    assert.equal(new URL(page.url()).pathname, "/login");
+  },
+
+  "whoever is signed out sees the sign-in page alone": async (world) => {
+    for (const target of ["/", "/tools", "/settings", "/oauth/connect?service=github", "/oauth/consent?authorization_id=x", ...ADMIN_PAGES]) {
+      const response = await fetch(world.console_url + target, { redirect: "manual" });
+      assert.equal(response.status, 307, target);
+      assert.match(response.headers.get("location"), /\/login/, target);
+    }
+    for (const target of ["/api/admin/audit", `/api/admin/users/${ID}`]) assert.equal((await fetch(world.console_url + target, { redirect: "manual" })).status, 401, target);
+  },
+
+  "an action without an admin behind it changes nothing": async (world) => {
+    // The forms' own requests, as an admin's browser sends them, sent again by a user.
+    const page = await world.user("admin@example.com");
+    const eve = await world.user("eve@example.com");
+    const recorded = [];
+    page.on("request", (request) => request.method() === "POST" && request.headers()["next-action"] && recorded.push(request));
+    await page.goto("/admin/security");
+    await page.getByLabel("E-mail address").fill("x@example.com");
+    await page.getByRole("button", { name: "Add" }).click();
+    await page.getByRole("row", { name: /x@example\.com/ }).waitFor();
+    await page.goto("/admin/roles?new=1");
+    await page.getByRole("dialog").getByLabel("Name").fill("Replayed");
+    await page.getByRole("dialog").getByRole("button", { name: "Create" }).click();
+    await page.waitForURL("**/admin/roles?role=*");
+    await world.sql("delete from public.allowed_emails where email = 'x@example.com'");
+    await world.sql("delete from public.roles where name = 'Replayed'");
+    assert.equal(recorded.length, 2);
+    for (const request of recorded) {
+      const { "next-action": action, "content-type": type, accept } = request.headers();
+      const send = (to, origin) => eve.request.post(to, { headers: { "next-action": action, "content-type": type, accept, origin }, data: request.postDataBuffer(), maxRedirects: 0 });
+      // By way of the admin's page, and by way of one of the user's own.
+      assert.equal((await send(request.url(), world.console_url)).status(), 403);
+      await send(`${world.console_url}/settings`, world.console_url);
+    }
+    assert.deepEqual(await world.sql("select from public.allowed_emails where email = 'x@example.com'"), []);
+    assert.deepEqual(await world.sql("select from public.roles where name = 'Replayed'"), []);
+  },
+
+  "what changes something has to come from the console itself": async (world) => {
+    const page = await world.user("eve@example.com");
+    for (const origin of ["https://evil.example", "null", undefined]) {
+      for (const [method, target] of [["post", "/settings"], ["post", "/login"], ["delete", `/api/admin/users/${ID}`]]) {
+        const response = await page.request[method](target, { headers: origin ? { origin } : {} });
+        assert.equal(response.status(), 403, `${method} ${target} from ${origin}`);
+      }
+    }
+  },
+
+  "every admin's RPC and table refuses a user who calls it directly": async (world) => {
+    const page = await world.user("eve@example.com");
+    const [other] = await world.sql("select id from public.users where email = 'admin@example.com'");
+    await world.sql("insert into public.roles (name) values ('Locked') on conflict do nothing");
+    const [role] = await world.sql("select id from public.roles where name = 'Locked'");
+    const headers = { apikey: world.facts.anon_key, authorization: `Bearer ${await page.token()}`, "content-type": "application/json", prefer: "return=representation" };
+    const send = async (method, target, body) => {
+      const response = await fetch(`${world.facts.rest_url}/${target}`, { method, headers, ...(body && { body: JSON.stringify(body) }) });
+      return [response.status, await response.json().catch(() => null)];
+    };
+    const refused = [
+      ["POST", "rpc/effective_tools", { p_user: other.id }],
+      ["POST", "rpc/save_oauth_app", { service: "github", client_id: "x", client_secret: "y" }],
+      ["POST", "rpc/revoke_user_tokens", { p_user: other.id }],
+      ["POST", "rpc/revoke_all_tokens", {}],
+      ["POST", "rpc/connect_with_token", { service: "github", token: "12345678", shared_with_role: role.id }],
+      ["POST", "rpc/sieve", { p_user: other.id }],
+      ["POST", "rpc/resolve_api_token", { p_token_hash: "00" }],
+      ["POST", "roles", { name: "mine" }],
+      ["POST", "user_roles", { user_id: page.id, role_id: role.id }],
+      ["POST", "role_permissions", { role_id: role.id, module: "github", tools: ["*"] }],
+      ["POST", "allowed_emails", { email: "friend@example.com" }],
+      ["PATCH", `users?id=eq.${page.id}`, { system_role: "admin" }],
+      ["POST", "audit_logs", { action: "x", outcome: "success" }],
+      ["DELETE", "audit_logs?action=eq.x", undefined],
+    ];
+    for (const [method, target, body] of refused) {
+      const [status, answer] = await send(method, target, body);
+      assert.ok(status >= 400 && status < 500, `${method} ${target}: ${status} ${JSON.stringify(answer)}`);
+    }
+    const empty = [
+      ["GET", `users?id=eq.${other.id}&select=id`],
+      ["GET", "settings?select=id"],
+      ["GET", "allowed_emails?select=email"],
+      ["GET", "oauth_apps?select=service"],
+      ["GET", `roles?id=eq.${role.id}&select=id`],
+      ["GET", `audit_logs?user_id=eq.${other.id}&select=id`],
+      ["PATCH", `users?id=eq.${other.id}&select=id`, { display_name: "x" }],
+      ["PATCH", "settings?id=eq.true&select=id", { public_url: "https://evil.example" }],
+      ["PATCH", "module_registry?module=eq.github&select=module", { status: "broken" }],
+      ["DELETE", `roles?id=eq.${role.id}&select=id`],
+    ];
+    for (const [method, target, body] of empty) assert.deepEqual((await send(method, target, body))[1], [], `${method} ${target}`);
+  },
+
+  "two users never see each other's anything": async (world) => {
+    const [mallory, trent] = [await world.user("mallory@example.com"), await world.user("trent@example.com")];
+    const [role] = await world.sql("insert into public.roles (name) values ('Both') returning id");
+    for (const { id } of [mallory, trent]) await world.sql("insert into public.user_roles (user_id, role_id) values ($1, $2)", [id, role.id]);
+    await world.sql("insert into public.role_permissions (role_id, module, tools) values ($1, 'github', '{*}')", [role.id]);
+    await trent.goto("/tools?token=github");
+    await trent.getByRole("dialog").getByLabel("Token").fill("trents-personal-token");
+    await trent.getByRole("dialog").getByLabel("A name for the account").fill("trents-account");
+    await trent.getByRole("dialog").getByRole("button", { name: "Connect" }).click();
+    await trent.locator("#github").getByText("trents-account").waitFor();
+    await trent.goto("/settings");
+    await trent.locator("input[name=name]").fill("trents-laptop");
+    await trent.getByRole("button", { name: "Make a token" }).click();
+    await trent.getByTestId("secret").waitFor();
+    await trent.goto("/tools?ask=notion");
+    await trent.getByRole("dialog").getByLabel("What you need it for").fill("trents-wish");
+    await trent.getByRole("dialog").getByRole("button", { name: "Ask for access" }).click();
+    await trent.getByRole("dialog").waitFor({ state: "detached" });
+    const [connection] = await world.sql("select id from public.oauth_tokens where user_id = $1", [trent.id]);
+    for (const target of ["/", "/tools", `/tools?disconnect=github&id=${connection.id}`, "/settings", "/oauth/connect?service=github"]) {
+      await mallory.goto(target);
+      assert.ok(!/trent/.test(await mallory.content()), target);
+    }
+    const headers = { apikey: world.facts.anon_key, authorization: `Bearer ${await mallory.token()}`, prefer: "return=representation" };
+    const tables = {
+      users: "id", user_roles: "user_id", oauth_tokens: "id", api_tokens: "id", access_requests: "id", audit_logs: "id",
+    };
+    for (const [table, column] of Object.entries(tables)) {
+      const owner = table === "users" ? "id" : "user_id";
+      const target = `${world.facts.rest_url}/${table}?${owner}=eq.${trent.id}&select=${column}`;
+      assert.deepEqual(await (await fetch(target, { headers })).json(), [], table);
+      const gone = await fetch(target, { method: "DELETE", headers });
+      assert.ok(gone.status >= 400 || (await gone.json()).length === 0, `DELETE ${table}`);
+    }
+    assert.equal((await world.sql("select from public.oauth_tokens where id = $1", [connection.id])).length, 1);
+  },
+
+  "a session whose token has ended is renewed on the way": async (world) => {
+    const page = await world.user("eve@example.com");
+    const [cookie] = (await page.context().cookies()).filter(({ name }) => name.endsWith("-auth-token"));
+    assert.ok(cookie.httpOnly);
+    const stored = JSON.parse(Buffer.from(cookie.value.replace("base64-", ""), "base64url").toString());
+    stored.expires_at = Math.floor(Date.now() / 1000) - 10;
+    await page.context().addCookies([{ ...cookie, value: `base64-${Buffer.from(JSON.stringify(stored)).toString("base64url")}` }]);
+    await page.goto("/settings");
+    await page.getByRole("heading", { name: "Settings" }).waitFor();
+    const [renewed] = (await page.context().cookies()).filter(({ name }) => name.endsWith("-auth-token"));
+    assert.notEqual(JSON.parse(Buffer.from(renewed.value.replace("base64-", ""), "base64url").toString()).refresh_token, stored.refresh_token);
+  },
+
+  "every page has its policy: no inline scripts, no frames": async (world) => {
+    const page = await world.user("admin@example.com");
+    const nonces = new Set();
+    for (const target of ["/", "/tools", "/settings", "/admin/roles", "/oauth/done?status=connected", "/no/such/page"]) {
+      const response = await page.goto(target);
+      const policy = response.headers()["content-security-policy"];
+      const scripts = /script-src ([^;]+)/.exec(policy)[1];
+      assert.ok(!/unsafe/.test(scripts), scripts);
+      assert.match(policy, /frame-ancestors 'none'/);
+      assert.match(response.headers()["permissions-policy"], /camera=\(\)/);
+      assert.equal(response.headers()["referrer-policy"], "strict-origin-when-cross-origin");
+      nonces.add(/'nonce-([^']+)'/.exec(scripts)[1]);
+    }
+    assert.equal(nonces.size, 6, "a nonce is used once");
+    assert.deepEqual(page.problems, []);
+  },
+
+  "the secret key is in no bundle of the browser": () => {
+    const files = readdirSync(path.join(admin, ".next/static"), { recursive: true }).map((name) => path.join(admin, ".next/static", name)).filter((file) => statSync(file).isFile());
+    assert.ok(files.length > 5);
+    for (const file of files) {
+      const text = readFileSync(file, "utf8");
+      for (const secret of [SECRET_KEY, "SUPABASE_SERVICE_ROLE_KEY", "sb_secret_", "service_role"]) assert.ok(!text.includes(secret), `${secret} in ${file}`);
+    }
+  },
+
+  "the first load of the start page is small": async (world) => {
+    const page = await world.user("admin@example.com");
+    const visitor = await world.visitor({ storageState: await page.context().storageState() });
+    const scripts = new Map();
+    visitor.on("response", async (response) => response.request().resourceType() === "script" && scripts.set(response.url(), gzipSync(await response.body().catch(() => "")).length));
+    await visitor.goto("/", { waitUntil: "networkidle" });
+    const size = [...scripts.values()].reduce((sum, bytes) => sum + bytes, 0);
+    console.log(`       first load of /: ${scripts.size} scripts, ${(size / 1024).toFixed(1)} KB gzipped`);
+    assert.ok(scripts.size > 3 && size <= BUDGET, `${size} bytes`);
+  },
+};

@@ -1,0 +1,117 @@
+// Every page in every form: axe finds nothing serious, in light and dark. The same list makes the screenshots.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+/** Something of everything, so that no page is empty. */
+export async function furnish(world) {
+  const admin = await world.user("admin@example.com");
+  const ada = await world.user("ada@example.com");
+  const role = async (name, read_only, module, tools) => {
+    const [{ id }] = await world.sql("insert into public.roles (name, description, read_only) values ($1, 'What the team uses every day', $2) on conflict (name) do update set read_only = $2 returning id", [name, read_only]);
+    await world.sql("insert into public.role_permissions (role_id, module, tools) values ($1, $2, $3) on conflict do nothing", [id, module, tools]);
+    for (const user of [ada, admin]) await world.sql("insert into public.user_roles (user_id, role_id) values ($1, $2) on conflict do nothing", [user.id, id]);
+    return id;
+  };
+  const shared = await role("Planning", true, "jira", ["*"]);
+  const own = await role("Development", false, "github", ["get_me", "list_issues", "create_issue", "delete_file"]);
+  const headers = async (user) => ({ apikey: world.facts.anon_key, authorization: `Bearer ${await user.token()}`, "content-type": "application/json" });
+  const rpc = async (user, name, body) => {
+    const response = await fetch(`${world.facts.rest_url}/rpc/${name}`, { method: "POST", headers: await headers(user), body: JSON.stringify(body) });
+    assert.ok(response.ok, await response.text());
+  };
+  for (const service of ["github", "notion", "microsoft_todo"]) await rpc(admin, "save_oauth_app", { service, client_id: `app-${service}`, client_secret: `canary-secret-of-app-${service}` });
+  for (const account of ["private", "work"]) await rpc(ada, "connect_with_token", { service: "github", token: "canary-token", account });
+  await rpc(admin, "connect_with_token", { service: "jira", token: "team@example.com:canary-token", token_type: "basic", account: "team", base_url: "https://acme.atlassian.net", shared_with_role: shared });
+  await rpc(ada, "create_api_token", { name: "laptop" });
+  await world.sql("update public.oauth_tokens set status = 'reconnect_required' where account = 'work'");
+  await world.sql("update public.module_registry set status = 'deprecated', notes = 'Moves to the new API in spring.', last_verified_at = now() where module = 'github'");
+  await world.sql("insert into public.access_requests (user_id, module, message) values ($1, 'notion', 'For the meeting notes') on conflict do nothing", [ada.id]);
+  for (const [tool, outcome] of [["get_me", "success"], ["create_issue", "reconnect_required"], ["list_issues", "success"]]) {
+    await world.sql("insert into public.audit_logs (user_id, action, module, tool, outcome, duration_ms, client, argument_names) values ($1, 'tool.call', 'github', $2, $3, 1234, 'Claude', '{owner,repo}')", [ada.id, tool, outcome]);
+  }
+  // An MCP client's request for consent.
+  const client = await (await fetch(`${world.facts.issuer}/oauth/clients/register`, { method: "POST", body: JSON.stringify({ client_name: "Claude", redirect_uris: ["https://claude.ai/callback"] }) })).json();
+  const authorization = async () => {
+    const query = new URLSearchParams({ response_type: "code", client_id: client.client_id, redirect_uri: "https://claude.ai/callback", code_challenge: "x", code_challenge_method: "S256" });
+    const response = await fetch(`${world.facts.issuer}/oauth/authorize?${query}`, { redirect: "manual" });
+    return new URL(response.headers.get("location")).search;
+  };
+  await Promise.all([admin, ada].map((page) => page.context().close()));
+  return [
+    ["login", null, "/login?reason=not_allowed"],
+    ["overview", "ada", "/"],
+    ["tools", "ada", "/tools?module=github"],
+    ["tools-token", "ada", "/tools?token=jira"],
+    ["tools-ask", "ada", "/tools?ask=supabase"],
+    ["settings", "ada", "/settings"],
+    ["connect", "ada", "/oauth/connect?service=github"],
+    ["done", "ada", "/oauth/done?status=connected&service=github&account=ada"],
+    ["done-failed", "ada", "/oauth/done?status=failed&service=github&reason=denied"],
+    ["consent", "ada", `/oauth/consent${await authorization()}`],
+    ["forbidden", "ada", "/admin/users"],
+    ["not-found", "ada", "/nowhere"],
+    ["admin-users", "admin", "/admin/users"],
+    ["admin-user", "admin", `/admin/users?user=${ada.id}`],
+    ["admin-roles", "admin", `/admin/roles?role=${own}`],
+    ["admin-preview", "admin", `/admin/roles?preview=${ada.id}`],
+    ["admin-services", "admin", "/admin/services"],
+    ["admin-service", "admin", "/admin/services?app=microsoft_todo"],
+    ["admin-share", "admin", "/admin/services?share=jira"],
+    ["admin-modules", "admin", "/admin/modules"],
+    ["admin-module", "admin", "/admin/modules?module=github"],
+    ["admin-audit", "admin", "/admin/audit"],
+    ["admin-security", "admin", "/admin/security"],
+  ];
+}
+
+export const tests = {
+  "axe finds nothing serious on any page, in light and dark": async (world) => {
+    const pages = await furnish(world);
+    const visitors = {};
+    for (const colorScheme of ["light", "dark"]) {
+      for (const who of ["ada", "admin", null]) {
+        visitors[who] = who ? await world.user(`${who}@example.com`, { colorScheme, bypassCSP: true }) : await world.visitor({ colorScheme, bypassCSP: true });
+      }
+      for (const [name, who, target] of pages) {
+        const page = visitors[who];
+        await page.goto(target);
+        await page.evaluate(axe);
+        const { violations } = await page.evaluate(() => globalThis.axe.run());
+        const serious = violations.filter(({ impact }) => ["serious", "critical"].includes(impact));
+        assert.deepEqual(serious.map(({ id, nodes }) => `${id}: ${nodes[0].html}`), [], `${name} in ${colorScheme}`);
+        assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= document.documentElement.clientWidth), `${name} does not scroll sideways`);
+      }
+      for (const page of Object.values(visitors)) await page.context().close();
+    }
+  },
+
+  "a phone's screen is wide enough for every page": async (world) => {
+    const pages = await furnish(world);
+    for (const who of ["ada", "admin"]) {
+      const page = await world.user(`${who}@example.com`, { viewport: { width: 360, height: 740 }, locale: "ja-JP" });
+      for (const [name, , target] of pages.filter(([, user]) => user === who)) {
+        await page.goto(target);
+        assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= document.documentElement.clientWidth), name);
+      }
+    }
+  },
+
+  "a dialog keeps the keyboard, and gives it back": async (world) => {
+    const page = await world.user("admin@example.com");
+    await page.goto("/admin/roles?new=1");
+    const dialog = page.getByRole("dialog");
+    await dialog.waitFor();
+    for (let at = 0; at < 12; at += 1) {
+      await page.keyboard.press("Tab");
+      assert.ok(await dialog.evaluate((element) => element.contains(document.activeElement)));
+    }
+    await page.keyboard.press("Escape");
+    await dialog.waitFor({ state: "detached" });
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Tab");
+    assert.notEqual(await page.evaluate(() => document.activeElement.tagName), "BODY");
+  },
+};

@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# Tests the management UI: the catalogue is the server's, the build has no warnings, and a real browser goes through it over the
+# real stack (scripts/test-hosted.sh has the same) with the real mcpist. Arguments choose files of admin/tests;
+# `screenshots` makes pictures of every page instead. Needs npm and
+# Chromium (Debian's `chromium`, or CHROMIUM=<path>); MCPIST=<path> saves the build of the server.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+# npm leaves that file behind when it is done.
+install() {
+  if [[ ! $1/node_modules/.package-lock.json -nt $1/package.json ]]; then
+    (cd "$1" && npm "${@:2}" --no-audit --no-fund --loglevel=error)
+  fi
+}
+install supabase/tests install --no-package-lock
+install admin ci
+
+if [[ -z ${MCPIST:-} ]]; then
+  cargo build --locked --quiet
+  MCPIST="${CARGO_TARGET_DIR:-$PWD/target}/debug/mcpist"
+fi
+# The packages' own Node.
+export MCPIST PATH="$PWD/supabase/tests/node_modules/.bin:$PATH" NEXT_TELEMETRY_DISABLED=1
+
+node admin/scripts/catalogue.mjs "$MCPIST" --check
+cd admin
+mkdir -p .next
+node node_modules/next/dist/bin/next build 2>&1 | tee .next/build.log
+if grep -qE '⚠|[Ww]arning' .next/build.log; then
+  echo "The build has warnings." >&2
+  exit 1
+fi
+if [[ ${1:-} == screenshots ]]; then
+  exec node tests/screenshots.mjs
+fi
+exec node tests/run.mjs "$@"
