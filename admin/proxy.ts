@@ -29,7 +29,8 @@ export async function proxy(request: NextRequest): Promise<NextResponse> {
   const { data } = await supabase.auth.getClaims();
 
   const { pathname, search } = request.nextUrl;
-  const isApi = pathname.startsWith("/api/");
+  // Who asks with a script gets a status, who asks for a page gets one.
+  const isApi = pathname.startsWith("/api/") || !["GET", "HEAD"].includes(request.method);
   if (!data && !PUBLIC.test(pathname)) {
     const login = new URL("/login", request.url);
     if (pathname !== "/") login.searchParams.set("next", pathname + search);

@@ -263,6 +263,11 @@ export const tests = {
     await page.getByRole("dialog").getByRole("button", { name: "Connect" }).click();
     await page.getByRole("dialog").waitFor({ state: "detached" });
     await page.locator("#github").getByText("work", { exact: true }).waitFor();
+    // The provider's double knows the first account's credential, and not the second's.
+    await page.getByRole("button", { name: "Test: ada" }).click();
+    await page.getByRole("status").getByText("It works: github/get_me answered.").waitFor();
+    await page.getByRole("button", { name: "Test: work" }).click();
+    await page.getByRole("alert").getByText("It does not work.").waitFor();
   },
 
   "what the admin takes away is an unknown tool": async (world) => {

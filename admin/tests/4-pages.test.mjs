@@ -79,7 +79,8 @@ export const tests = {
         const page = visitors[who];
         await page.goto(target);
         await page.evaluate(axe);
-        const { violations } = await page.evaluate(() => globalThis.axe.run());
+        const { violations, passes } = await page.evaluate(() => globalThis.axe.run());
+        assert.ok(passes.some(({ id }) => id === "color-contrast"), `${name} was looked at`);
         const serious = violations.filter(({ impact }) => ["serious", "critical"].includes(impact));
         assert.deepEqual(serious.map(({ id, nodes }) => `${id}: ${nodes[0].html}`), [], `${name} in ${colorScheme}`);
         assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= document.documentElement.clientWidth), `${name} does not scroll sideways`);

@@ -1,8 +1,10 @@
 "use server";
 
 import { done, failure, refuse, text } from "@/lib/action";
-import { database } from "@/lib/database";
+import { database, rows } from "@/lib/database";
 import { publishableKey, supabaseUrl } from "@/lib/environment";
+import { i18n } from "@/lib/i18n";
+import { callTool, probeOf } from "@/lib/mcp";
 import type { Result } from "@/lib/result";
 import { origin, requireUser } from "@/lib/session";
 
@@ -81,4 +83,19 @@ export async function withdrawRequest(_: Result | null, form: FormData): Promise
   await requireUser();
   const { error } = await (await database()).from("access_requests").delete().eq("id", text(form, "id", 40));
   return error ? failure(error) : done();
+}
+
+/** Has the MCP server ask the service who it is, as the signed-in user: the whole way that a client's call takes. */
+export async function testConnection(_: Result | null, form: FormData): Promise<Result> {
+  const { id, serverUrl } = await requireUser();
+  if (!serverUrl) return refuse("clients.no_address");
+  const supabase = await database();
+  const [module, account] = [text(form, "service", 40), text(form, "account", 100)];
+  const permitted = rows(await supabase.rpc("effective_tools", { p_user: id })).filter((tool) => tool.module === module).map(({ tool }) => tool);
+  const tool = probeOf(permitted);
+  if (!tool) return refuse("test.no_tool");
+  const token = (await supabase.auth.getSession()).data.session?.access_token;
+  const said = await callTool(serverUrl, token ?? "", { module, tool, ...(account && { account }) }).catch((error: Error) => ({ failed: true, text: error.message }));
+  if (said.failed) return refuse("test.failed", { said: said.text.slice(0, 300) });
+  return { ok: true, message: (await i18n()).t("test.works", { tool: `${module}/${tool}` }) };
 }

@@ -324,4 +324,9 @@ export const en = {
   "consent.allow": "Allow",
   "consent.deny": "Deny",
   "consent.gone": "This request is over or belongs to somebody else. Begin again in the client.",
+
+  "test.test": "Test",
+  "test.works": "It works: {tool} answered.",
+  "test.failed": "It does not work. {said}",
+  "test.no_tool": "No role of yours permits a tool to test this with, like get_me.",
 } as const;

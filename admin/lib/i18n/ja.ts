@@ -326,4 +326,9 @@ export const ja: Record<Key, string> = {
   "consent.allow": "許可する",
   "consent.deny": "拒否する",
   "consent.gone": "この要求は終了しているか、別のユーザーのものです。クライアントからやり直してください。",
+
+  "test.test": "テスト",
+  "test.works": "正常です: {tool} が応答しました。",
+  "test.failed": "動作しません。{said}",
+  "test.no_tool": "テストに使えるツール（get_me など）があなたのロールで許可されていません。",
 };

@@ -5,6 +5,8 @@ import crypto from "node:crypto";
 import { createLocalJWKSet, exportJWK, generateKeyPair, jwtVerify, SignJWT } from "jose";
 
 const HOUR = 3600;
+// Auth's refresh_token_reuse_interval: several requests of one page may come with the same token.
+const REUSE_MS = 10_000;
 
 export class Auth {
   #keys = [];
@@ -17,6 +19,8 @@ export class Auth {
   #authorizations = new Map();
   #codes = new Map();
   #grants = [];
+  // When a refresh token was used first.
+  #refreshed = new Map();
 
   constructor(pool) {
     this.#pool = pool;
@@ -134,9 +138,10 @@ export class Auth {
           )
           : await this.#pool.query(
             `update auth.refresh_tokens t set used = true from auth.users u
-             where t.token = $1 and not used and u.id = t.user_id returning u.*, t.client_id`,
-            [body.refresh_token],
+             where t.token = $1 and (not used or $2) and u.id = t.user_id returning u.*, t.client_id`,
+            [body.refresh_token, Date.now() - (this.#refreshed.get(body.refresh_token) ?? 0) < REUSE_MS],
           );
+        if (grant === "refresh_token" && !this.#refreshed.has(body.refresh_token)) this.#refreshed.set(body.refresh_token, Date.now());
         if (!rows[0]) throw new Refusal(400, "invalid_credentials", "Invalid login credentials");
         return [200, await this.session(rows[0], { client_id: rows[0].client_id })];
       }
@@ -162,6 +167,11 @@ export class Auth {
       const id = path.split("/")[3];
       if (method === "POST") return [200, published(await this.createUser({ ...body, confirmed: body.email_confirm !== false }))];
       if (method === "GET" && !id) return [200, { users: (await this.#pool.query("select * from auth.users order by created_at")).rows.map(published) }];
+      if (method === "GET") {
+        const user = await this.userBy("id", id);
+        if (!user) throw new Refusal(404, "user_not_found", "User not found");
+        return [200, published(user)];
+      }
       if (method === "DELETE") {
         await this.#pool.query("delete from auth.users where id = $1", [id]);
         return [200, {}];

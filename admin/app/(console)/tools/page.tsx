@@ -1,4 +1,4 @@
-import { askForAccess, disconnect, withdrawRequest } from "@/app/actions/connections";
+import { askForAccess, disconnect, testConnection, withdrawRequest } from "@/app/actions/connections";
 import { ActionForm } from "@/components/action-form";
 import { StateBadge } from "@/components/state";
 import { Time } from "@/components/time";
@@ -129,6 +129,10 @@ async function Account({ connection, query, hasOAuth }: { connection: OwnConnect
       {needsReconnect && hasOAuth && (
         <ButtonLink href={withQuery("/oauth/connect", { service: connection.service, account: connection.account })}>{t("state.reconnect")}</ButtonLink>
       )}
+      <ActionForm action={testConnection} submit={t("test.test")} variant="secondary" inline label={`${t("test.test")}: ${connection.account}`}>
+        <input type="hidden" name="service" value={connection.service} />
+        <input type="hidden" name="account" value={connection.account} />
+      </ActionForm>
       <ButtonLink href={withQuery("/tools", query, { disconnect: connection.service, id: connection.id })}>{t("tools.disconnect")}</ButtonLink>
     </li>
   );

@@ -8,7 +8,7 @@ export async function DELETE(_: Request, { params }: RouteContext<"/api/admin/us
   const caller = await session();
   if (caller?.systemRole !== "admin") return NextResponse.json({ error: "forbidden" }, { status: 403 });
   const { id } = await params;
-  if (!/^[0-9a-f-]{36}$/.test(id)) return NextResponse.json({ error: "not_found" }, { status: 404 });
+  if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id)) return NextResponse.json({ error: "not_found" }, { status: 404 });
   if (id === caller.id) return NextResponse.json({ error: "self" }, { status: 409 });
   // The Vault's secrets go with the rows of their tokens.
   const revoked = await (await database()).rpc("revoke_user_tokens", { p_user: id });
