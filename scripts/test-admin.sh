@@ -6,14 +6,15 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-# npm leaves that file behind when it is done.
+# npm leaves that file behind when it is done. There is no lock file, as in scripts/test-hosted.sh: it would name the binaries of every
+# platform, and a registry may have those of some alone.
 install() {
   if [[ ! $1/node_modules/.package-lock.json -nt $1/package.json ]]; then
-    (cd "$1" && npm "${@:2}" --no-audit --no-fund --loglevel=error)
+    (cd "$1" && npm install --no-package-lock --no-audit --no-fund --loglevel=error)
   fi
 }
-install supabase/tests install --no-package-lock
-install admin ci
+install supabase/tests
+install admin
 
 if [[ -z ${MCPIST:-} ]]; then
   cargo build --locked --quiet
