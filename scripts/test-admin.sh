@@ -25,13 +25,15 @@ export MCPIST PATH="$PWD/supabase/tests/node_modules/.bin:$PATH" NEXT_TELEMETRY_
 
 node admin/scripts/catalogue.mjs "$MCPIST" --check
 cd admin
-mkdir -p .next
-node node_modules/next/dist/bin/next build 2>&1 | tee .next/build.log
-if grep -qE '⚠|[Ww]arning' .next/build.log; then
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+node node_modules/next/dist/bin/next build 2>&1 | tee "$log"
+if grep -qE '⚠|[Ww]arning' "$log"; then
   echo "The build has warnings." >&2
   exit 1
 fi
 if [[ ${1:-} == screenshots ]]; then
-  exec node tests/screenshots.mjs
+  node tests/screenshots.mjs
+else
+  node tests/run.mjs "$@"
 fi
-exec node tests/run.mjs "$@"
