@@ -10,6 +10,7 @@ trap 'rm -rf "$copy"' EXIT
 while read -r _ paths; do
     read -ra paths <<<"$paths"
     for path in "${paths[@]::${#paths[@]}-1}"; do
+        grep -qxF "!$path" .dockerignore || { echo "FAIL the Dockerfile copies $path, which .dockerignore keeps from it: add !$path" >&2; exit 1; }
         mkdir -p "$copy/$(dirname "$path")"
         cp -r "$path" "$copy/$path"
     done

@@ -180,6 +180,16 @@ impl Session<'_> {
     }
 }
 
+/// An argument that the input schema makes sure is a text; empty where it is left out.
+pub(super) fn text<'a>(arguments: &'a Map<String, Value>, name: &str) -> &'a str {
+    arguments.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// A list's entries; none where there is no list.
+pub(super) fn list(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}
+
 /// The headers with the content type of a JSON body.
 pub(super) fn json_headers(headers: &HeaderMap) -> HeaderMap {
     let mut headers = headers.clone();

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::adf;
 use crate::error::{Code, Error};
+use crate::modules::hooks::text;
 use crate::modules::{Hooks, Session};
 use crate::upstream::Method;
 
@@ -132,11 +133,6 @@ fn v1<'a>(segments: &[&'a str]) -> Vec<&'a str> {
 /// A path of the REST API v2.
 fn v2<'a>(segments: &[&'a str]) -> Vec<&'a str> {
     [&["wiki", "api", "v2"], segments].concat()
-}
-
-/// A text that the input schema makes sure of.
-fn text<'a>(arguments: &'a Map<String, Value>, name: &str) -> &'a str {
-    arguments.get(name).and_then(Value::as_str).unwrap_or_default()
 }
 
 /// A result of the members that have a value.

@@ -15,6 +15,7 @@ use jwt_simple::reexports::ct_codecs::{Base64, Encoder};
 use serde_json::{Map, Value, json};
 
 use crate::error::{Code, Error};
+use crate::modules::hooks::text;
 use crate::modules::{Hooks, Session};
 use crate::upstream::Method;
 
@@ -136,11 +137,6 @@ impl<'a> Repository<'a> {
     fn segments<'b>(&'b self, path: &'b str) -> Vec<&'b str> {
         ["repos", self.owner, self.name].into_iter().chain(path.split('/')).collect()
     }
-}
-
-/// A text that the input schema makes sure of.
-fn text<'a>(arguments: &'a Map<String, Value>, name: &str) -> &'a str {
-    arguments.get(name).and_then(Value::as_str).unwrap_or_default()
 }
 
 /// The SHA of a Git object in an answer.

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use self::zone::{DAY, Moment, Zone};
 use crate::error::{Code, Error};
 use crate::modules::dates::{seconds_of_day, weekday_of};
+use crate::modules::hooks::text;
 use crate::modules::{Hooks, Session};
 use crate::upstream::Method;
 
@@ -268,11 +269,6 @@ fn row(calendar: &str, event: &Value) -> Value {
         "calendar_id": calendar, "id": event["id"], "title": event["summary"], "start": when(&event["start"]), "end": when(&event["end"]),
         "location": event["location"], "response": response(&event["attendees"]), "recurring_event_id": event["recurringEventId"],
     })
-}
-
-/// A text that the input schema makes sure of.
-fn text<'a>(arguments: &'a Map<String, Value>, name: &str) -> &'a str {
-    arguments.get(name).and_then(Value::as_str).unwrap_or_default()
 }
 
 fn strings<'a>(arguments: &'a Map<String, Value>, name: &str) -> impl Iterator<Item = &'a str> {

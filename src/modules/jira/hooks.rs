@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::adf;
 use crate::error::{Code, Error};
+use crate::modules::hooks::{list, text};
 use crate::modules::{Hooks, Session, Upload, multipart};
 use crate::upstream::Method;
 
@@ -132,15 +133,6 @@ fn add_attachment(session: &Session<'_>, arguments: &Map<String, Value>) -> Resu
 /// The path of the issue in `issue`, or of something below it.
 fn issue_path<'a>(arguments: &'a Map<String, Value>, below: &[&'a str]) -> Vec<&'a str> {
     [&["rest", "api", "3", "issue", text(arguments, "issue")], below].concat()
-}
-
-/// A text that the input schema makes sure of.
-fn text<'a>(arguments: &'a Map<String, Value>, name: &str) -> &'a str {
-    arguments.get(name).and_then(Value::as_str).unwrap_or_default()
-}
-
-fn list(value: &Value) -> impl Iterator<Item = &Value> {
-    value.as_array().into_iter().flatten()
 }
 
 fn present(value: &Value) -> Option<&Value> {

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use self::task::{brief, date, day, recurrence, reminder, task_of, time};
 use crate::error::{Code, Error};
 use crate::modules::dates::days_of;
+use crate::modules::hooks::text;
 use crate::modules::{Hooks, Session};
 use crate::upstream::Method;
 
@@ -244,11 +245,6 @@ fn read_pages(session: &Session<'_>, path: &[&str], query: &[(&str, &str)], enou
 /// The path of the task that the arguments name.
 fn task_path(arguments: &Map<String, Value>) -> [&str; 6] {
     ["me", "todo", "lists", text(arguments, "list_id"), "tasks", text(arguments, "task_id")]
-}
-
-/// A text that the input schema makes sure of.
-fn text<'a>(arguments: &'a Map<String, Value>, name: &str) -> &'a str {
-    arguments.get(name).and_then(Value::as_str).unwrap_or_default()
 }
 
 /// These members of an object, as far as they have a value.

@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 
 use crate::error::Error;
 use crate::modules::Hooks;
+use crate::modules::hooks::list;
 
 /// The hooks that Notion's `module.json` cites.
 pub(super) const HOOKS: Hooks = Hooks {
@@ -170,11 +171,6 @@ fn trailing_id(text: &str) -> Option<String> {
 /// The argument of this name, where it is a text.
 fn argument<'a>(arguments: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
     arguments.get(name).and_then(Value::as_str)
-}
-
-/// A list's entries; none where there is no list.
-fn list(value: &Value) -> impl Iterator<Item = &Value> {
-    value.as_array().into_iter().flatten()
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::error::{Code, Error};
 use crate::modules::dates::{date_of, local_seconds_of};
+use crate::modules::hooks::text;
 use crate::modules::{Hooks, Session};
 use crate::toon;
 use crate::upstream::Method;
@@ -232,11 +233,6 @@ fn form(metadata: &Value, files: &[(&str, &str)]) -> (String, Vec<u8>) {
     }
     body += &["--", &boundary, "--\r\n"].concat();
     (format!("multipart/form-data; boundary={boundary}"), body.into_bytes())
-}
-
-/// A text that the input schema makes sure of.
-fn text<'a>(arguments: &'a Map<String, Value>, name: &str) -> &'a str {
-    arguments.get(name).and_then(Value::as_str).unwrap_or_default()
 }
 
 fn list<'a>(arguments: &'a Map<String, Value>, name: &str) -> impl Iterator<Item = &'a Value> {
