@@ -1,9 +1,12 @@
 //! Packs the module files: what a start needs of each as it is, its tools compressed. They are most of the files and are
 //! read when somebody first asks for one (`modules/manifest/packed.rs`).
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
+use flate2::Compression;
+use flate2::write::DeflateEncoder;
 use serde_json::Value;
 
 fn main() {
@@ -24,7 +27,10 @@ fn pack(mut module: Value, name: &str, out: &Path) {
     let tools = module.as_object_mut().and_then(|module| module.remove("tools")).unwrap_or_default();
     let count = tools.as_array().map_or(0, Vec::len);
     // The highest level: it is packed once and unpacked at every start.
-    let compressed = miniz_oxide::deflate::compress_to_vec(tools.to_string().as_bytes(), 10);
+    let mut compressed = Vec::new();
+    let mut encoder = DeflateEncoder::new(&mut compressed, Compression::best());
+    encoder.write_all(tools.to_string().as_bytes()).and_then(|()| encoder.try_finish()).expect("a vector takes everything");
+    drop(encoder);
     let head = module.to_string();
     let packed = format!("Packed {{ head: {head:?}, tools: include_bytes!(\"{name}.tools\"), count: {count} }}\n");
     fs::write(out.join(format!("{name}.tools")), compressed).expect("the output folder can be written");

@@ -4,7 +4,6 @@ use std::time::{Duration, Instant};
 
 use super::{Stop, print, setup};
 use crate::app::App;
-use crate::config::Flags;
 use crate::error::{Code, Error};
 use crate::modules::Module;
 use crate::telemetry::log::Output;
@@ -14,7 +13,7 @@ use crate::upstream::{HeaderMap, Method, UpstreamRequest};
 const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(super) fn run(check: bool) -> Result<(), Stop> {
-    let setup::Local { app, .. } = setup::local(&Flags::default(), Output::Stderr)?;
+    let setup::Product { app, .. } = setup::local(Output::Stderr)?;
     let mut failed = false;
     for module in app.registry().modules() {
         let ours = module.api_version.as_deref().unwrap_or("unversioned");

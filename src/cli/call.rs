@@ -7,13 +7,12 @@ use serde_json::Value;
 use super::{Stop, print, setup};
 use crate::app::{Execution, Format, render, start_of};
 use crate::auth::Caller;
-use crate::config::Flags;
 use crate::mcp::message::Object;
 use crate::telemetry::log::Output;
 
 pub(super) fn run(module: &str, tool: &str, params: Option<&str>, as_json: bool, yes: bool) -> Result<(), Stop> {
     let arguments = arguments(params)?;
-    let setup::Local { app, .. } = setup::local(&Flags::default(), Output::Stderr)?;
+    let setup::Product { app, .. } = setup::local(Output::Stderr)?;
     let module =
         app.registry().module(module).ok_or_else(|| Stop::WrongUsage(format!("there is no module {module:?}; mcpist tools lists them")))?;
     let found = module.tools.iter().find(|known| known.name == tool || known.published_name == tool).ok_or_else(|| {

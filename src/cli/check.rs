@@ -20,7 +20,9 @@ const CLOCKS_APART: Duration = Duration::from_secs(25);
 
 pub(super) fn run() -> Result<(), Stop> {
     // A wrong variable stops here, with all of them named.
-    let setup::Local { config, app, mut sources } = setup::local(&Flags::default(), Output::Stderr)?;
+    let mut prepared = setup::Prepared::new(&Flags::default(), Output::Stderr)?;
+    let parts = prepared.hosted()?;
+    let setup::Product { config, app, .. } = prepared.product()?;
     let mode = if config.hosted.is_some() { "hosted" } else { "local" };
     print(format_args!("ok    configuration: {mode} mode, would listen on {}", config.address))?;
     let mut failed = false;
@@ -31,14 +33,14 @@ pub(super) fn run() -> Result<(), Stop> {
             Err(wrong) => print(format_args!("FAIL  {what}: {wrong}")),
         }
     };
-    if let Some(hosted) = &config.hosted {
-        let parts = setup::hosted(&config, hosted, &mut sources)?;
-        check_hosted(hosted, &parts, config.seal_secret.is_some(), &mut told)?;
+    if let (Some(hosted), Some(parts)) = (&config.hosted, &parts) {
+        check_hosted(hosted, parts, config.seal_secret.is_some(), &mut told)?;
     }
     if let Some(telemetry) = &config.telemetry {
         check_collector(&app, telemetry, &mut told)?;
     }
-    if let Some(path) = &config.policy {
+    // In hosted mode nobody asks it.
+    if let (Some(path), None) = (&config.policy, &config.hosted) {
         print(format_args!("ok    policy file: {}", path.display()))?;
     }
     for module in app.registry().modules() {

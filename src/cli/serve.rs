@@ -21,14 +21,15 @@ pub(super) fn run(flags: &Flags) -> Result<(), Stop> {
     let signals = SigSet::from_iter([Signal::SIGTERM, Signal::SIGINT]);
     signals.thread_block().map_err(|error| Stop::Failed(format!("signals cannot be blocked: {error}")))?;
 
-    let setup::Local { mut config, app, mut sources } = setup::local(flags, Output::Stdout)?;
-    if let Some(settings) = config.telemetry.take() {
-        telemetry::start(settings, config.proxy.clone())?;
+    let mut prepared = setup::Prepared::new(flags, Output::Stdout)?;
+    if let Some(settings) = prepared.config.telemetry.take() {
+        telemetry::start(settings, prepared.config.proxy.clone())?;
     }
-    let hosted = config.hosted.as_ref().map(|hosted| setup::hosted(&config, hosted, &mut sources)).transpose()?;
-    let (app, authenticator, audit): (_, Arc<dyn Authenticator>, _) = match hosted {
-        Some(hosted) => (hosted.app, hosted.authenticator, Some(hosted.audit)),
-        None => (app, Arc::new(auth::Local), None),
+    let hosted = prepared.hosted()?;
+    let setup::Product { config, app, sources } = prepared.product()?;
+    let (authenticator, audit): (Arc<dyn Authenticator>, _) = match hosted {
+        Some(hosted) => (hosted.authenticator, Some(hosted.audit)),
+        None => (Arc::new(auth::Local), None),
     };
     if config.hosted.is_some() && config.seal_secret.is_none() {
         log::warn!("MCPIST_SECRET is not set: sessions of older clients end with this process, and no other instance knows them");

@@ -9,7 +9,7 @@ use super::Stop;
 use crate::app::{App, CALL_TIME, Live, Parts, Rates};
 use crate::auth::{self, Authenticator};
 use crate::broker;
-use crate::config::{Config, Finding, Flags, HostedConfig, ModuleSettings, process_environment, process_environment_names};
+use crate::config::{Config, Finding, Flags, ModuleSettings, process_environment, process_environment_names};
 use crate::control_plane::ControlPlane;
 use crate::mcp::seal::Seal;
 use crate::mcp::subscriptions::{Change, Hub};
@@ -22,8 +22,16 @@ use crate::upstream::{Upstream, UpstreamConfig};
 /// How often the policy file and the module files are looked at.
 const FILE_CHECK: Duration = Duration::from_secs(2);
 
-/// The product of local mode, and what it was made of.
-pub(super) struct Local {
+/// The environment as it was read, before the product is made of it.
+pub(super) struct Prepared {
+    pub config: Config,
+    /// What is wrong with it; told when the product is made, with what is wrong there.
+    findings: Vec<Finding>,
+    sources: Sources,
+}
+
+/// The product, and what it was made of.
+pub(super) struct Product {
     pub config: Config,
     pub app: Arc<App>,
     pub sources: Sources,
@@ -49,34 +57,67 @@ struct Answers {
     audit: Arc<Audit>,
 }
 
-/// The product of hosted mode, and what belongs to it.
+/// What hosted mode has beside the product.
 pub(super) struct Hosted {
-    pub app: Arc<App>,
     pub plane: Arc<ControlPlane>,
     pub authenticator: Arc<dyn Authenticator>,
     pub audit: Arc<Audit>,
 }
 
-/// Builds the product of local mode, with its log on `output`.
-pub(super) fn local(flags: &Flags, output: Output) -> Result<Local, Stop> {
-    let (config, mut findings) = Config::read(flags, &process_environment);
-    start(config.log_level, output);
-    let mut sources = Sources {
-        built_in: Registry::built_in().map_err(|findings| Stop::Findings(findings.iter().map(broken_module).collect()))?,
-        folder: config.modules_directory.clone().map(Folder::new),
-        policy: config.policy.clone(),
-        policy_written: None,
-        hosted: None,
-        upstream: upstream(&config),
-        seal: seal(&config),
-        rates: config.tool_calls_per_minute.map(|number| Arc::new(Rates::new(number))),
-    };
-    match sources.app() {
-        Ok(app) if findings.is_empty() => Ok(Local { config, app: Arc::new(app), sources }),
-        // All at once: whoever mends one finding does not want to meet the next at the next start.
-        made => {
-            findings.extend(made.err().into_iter().flatten());
-            Err(Stop::Findings(findings))
+/// Makes the product of local mode, with its log on `output`.
+pub(super) fn local(output: Output) -> Result<Product, Stop> {
+    Prepared::new(&Flags::default(), output)?.product()
+}
+
+impl Prepared {
+    /// Reads the environment, with the log on `output` from now on.
+    pub fn new(flags: &Flags, output: Output) -> Result<Self, Stop> {
+        let (config, findings) = Config::read(flags, &process_environment);
+        start(config.log_level, output);
+        let sources = Sources {
+            built_in: Registry::built_in().map_err(|findings| Stop::Findings(findings.iter().map(broken_module).collect()))?,
+            folder: config.modules_directory.clone().map(Folder::new),
+            policy: config.policy.clone(),
+            policy_written: None,
+            hosted: None,
+            upstream: upstream(&config),
+            seal: seal(&config),
+            rates: config.tool_calls_per_minute.map(|number| Arc::new(Rates::new(number))),
+        };
+        Ok(Self { config, findings, sources })
+    }
+
+    /// Has the product be hosted mode's, if that is what is configured: the same modules and settings as in local mode, other
+    /// answers to the three questions.
+    pub fn hosted(&mut self) -> Result<Option<Hosted>, Stop> {
+        let Some(hosted) = self.config.hosted.as_ref().filter(|_| self.findings.is_empty()) else { return Ok(None) };
+        let plane = ControlPlane::new(upstream(&self.config), hosted.addresses.clone(), hosted.key.expose());
+        let plane = Arc::new(plane.map_err(|error| Stop::Failed(error.to_string()))?);
+        let sieve = Arc::new(sieve::Hosted::new(Arc::clone(&plane)));
+        let audit = Audit::start(Arc::clone(&plane))?;
+        let broker = Arc::new(broker::Hosted::new(Arc::clone(&plane), Arc::clone(&sieve)));
+        let permissions = Arc::clone(&sieve) as Arc<dyn sieve::Sieve>;
+        self.sources.hosted = Some(Answers { sieve: permissions, broker, audit: Arc::clone(&audit) });
+        self.sources.policy = None;
+        let authenticator = auth::Hosted::new(auth::HostedParts {
+            plane: Arc::clone(&plane),
+            sieve,
+            expected: hosted.expected.clone(),
+            resource: hosted.resource(),
+        });
+        Ok(Some(Hosted { plane, authenticator: Arc::new(authenticator), audit }))
+    }
+
+    /// Makes the product.
+    pub fn product(self) -> Result<Product, Stop> {
+        let Self { config, mut findings, mut sources } = self;
+        match sources.app() {
+            Ok(app) if findings.is_empty() => Ok(Product { config, app: Arc::new(app), sources }),
+            // All at once: whoever mends one finding does not want to meet the next at the next start.
+            made => {
+                findings.extend(made.err().into_iter().flatten());
+                Err(Stop::Findings(findings))
+            }
         }
     }
 }
@@ -157,25 +198,6 @@ impl Sources {
         })?;
         Ok(())
     }
-}
-
-/// Builds the product of hosted mode: the same modules and settings as in local mode, other answers to the three questions.
-pub(super) fn hosted(config: &Config, hosted: &HostedConfig, sources: &mut Sources) -> Result<Hosted, Stop> {
-    let plane = ControlPlane::new(upstream(config), hosted.addresses.clone(), hosted.key.expose());
-    let plane = Arc::new(plane.map_err(|error| Stop::Failed(error.to_string()))?);
-    let sieve = Arc::new(sieve::Hosted::new(Arc::clone(&plane)));
-    let audit = Audit::start(Arc::clone(&plane))?;
-    let broker = Arc::new(broker::Hosted::new(Arc::clone(&plane), Arc::clone(&sieve)));
-    sources.hosted = Some(Answers { sieve: Arc::clone(&sieve) as Arc<dyn sieve::Sieve>, broker, audit: Arc::clone(&audit) });
-    sources.policy = None;
-    let app = Arc::new(sources.app()?);
-    let authenticator = auth::Hosted::new(auth::HostedParts {
-        plane: Arc::clone(&plane),
-        sieve,
-        expected: hosted.expected.clone(),
-        resource: hosted.resource(),
-    });
-    Ok(Hosted { app, plane, authenticator: Arc::new(authenticator), audit })
 }
 
 fn seal(config: &Config) -> Arc<Seal> {

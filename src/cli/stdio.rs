@@ -6,14 +6,13 @@ use std::time::Instant;
 
 use super::{Stop, setup};
 use crate::app::Live;
-use crate::config::Flags;
 use crate::mcp;
 use crate::mcp::context::View;
 use crate::mcp::subscriptions::Hub;
 use crate::telemetry::{self, log::Output};
 
 pub(super) fn run(direct: bool, read_only: bool) -> Result<(), Stop> {
-    let setup::Local { config, app, sources } = setup::local(&Flags::default(), Output::Stderr)?;
+    let setup::Product { config, app, sources } = setup::local(Output::Stderr)?;
     if let Some(settings) = config.telemetry {
         telemetry::start(settings, config.proxy)?;
     }

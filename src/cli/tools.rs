@@ -6,12 +6,11 @@ use serde_json::{Value, json};
 
 use super::{Stop, print, setup};
 use crate::auth::Caller;
-use crate::config::Flags;
 use crate::modules::Module;
 use crate::telemetry::log::Output;
 
 pub(super) fn run(module: Option<&str>, as_json: bool) -> Result<(), Stop> {
-    let setup::Local { app, .. } = setup::local(&Flags::default(), Output::Stderr)?;
+    let setup::Product { app, .. } = setup::local(Output::Stderr)?;
     let modules = app.registry().modules();
     let Some(name) = module else {
         if as_json {

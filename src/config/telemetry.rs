@@ -38,6 +38,8 @@ pub struct Target {
     pub url: String,
     /// What every request carries: names and values that fit a header.
     pub headers: Vec<(HeaderName, Secret)>,
+    /// Whether bodies are compressed.
+    pub gzip: bool,
     /// How long one request may take.
     pub timeout: Duration,
 }
@@ -119,8 +121,17 @@ fn target(environment: Environment<'_>, signal: Signal, findings: &mut Vec<Findi
             _ => findings.push(malformed(&name, "Authorization=Basic%20…")),
         }
     }
+    let name = variable("COMPRESSION");
+    let gzip = match environment(&name).as_deref() {
+        None | Some("none") => false,
+        Some("gzip") => true,
+        Some(other) => {
+            findings.push(Finding::new(name, format!("{other:?} is no compression here; use gzip or none")));
+            false
+        }
+    };
     let timeout = number(environment, &variable("TIMEOUT"), 1..=600_000, findings).and_then(|value| u64::try_from(value).ok());
-    Some(Target { url, headers, timeout: Duration::from_millis(timeout.unwrap_or(10_000)) })
+    Some(Target { url, headers, gzip, timeout: Duration::from_millis(timeout.unwrap_or(10_000)) })
 }
 
 fn is_endpoint(text: &str) -> bool {
@@ -255,6 +266,7 @@ mod tests {
         check("OTEL_RESOURCE_ATTRIBUTES", "=x");
         check("OTEL_EXPORTER_OTLP_TIMEOUT", "soon");
         check("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc");
+        check("OTEL_EXPORTER_OTLP_COMPRESSION", "zstd");
         check("OTEL_LOGS_EXPORTER", "console");
         check("OTEL_TRACES_SAMPLER", "sometimes");
         check("OTEL_METRIC_EXPORT_INTERVAL", "0");

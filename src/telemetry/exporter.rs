@@ -4,9 +4,13 @@
 //! other failure is final) and "Partial Success".
 
 use std::collections::VecDeque;
+use std::io::Write as _;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use serde_json::Value;
 
 use super::trace::SpanData;
@@ -29,7 +33,7 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
 const LONGEST_ASKED: Duration = Duration::from_secs(600);
 /// After a batch was written, that signal rests so many times as long: under load telemetry drops, before it takes the
 /// processor from the calls that it tells of.
-const REST: u32 = 40;
+const REST: u32 = 80;
 /// The longest answer of a collector that is read.
 const MAX_ANSWER: u64 = 64 * 1024;
 
@@ -37,6 +41,8 @@ const MAX_ANSWER: u64 = 64 * 1024;
 #[derive(Default)]
 pub(super) struct Queues {
     waiting: Mutex<Waiting>,
+    /// Whether spans were refused since the last batch left.
+    spans_are_full: AtomicBool,
     /// Signalled when the exporter has something to do.
     wake: Condvar,
     /// Signalled when the exporter has ended.
@@ -99,8 +105,17 @@ impl Queues {
 
     /// Takes the spans of a trace in; how many there was no room for.
     pub(super) fn push_spans(&self, spans: Vec<SpanData>) -> u64 {
-        let pushed = lock(&self.waiting).spans.push(spans.into_iter());
+        let mut waiting = lock(&self.waiting);
+        let pushed = waiting.spans.push(spans.into_iter());
+        if pushed.is_err() {
+            self.spans_are_full.store(true, Ordering::Relaxed);
+        }
+        drop(waiting);
         self.tell(pushed)
+    }
+
+    pub(super) fn has_room_for_spans(&self) -> bool {
+        !self.spans_are_full.load(Ordering::Relaxed)
     }
 
     fn tell(&self, pushed: Result<bool, u64>) -> u64 {
@@ -283,7 +298,7 @@ impl Exporter {
         if let Some(kept) = pipe.kept.take() {
             return Some(kept);
         }
-        pipe.target.as_ref()?;
+        let target = pipe.target.as_ref()?;
         let waiting = &self.telemetry.queues.waiting;
         let (body, records) = match pipe.signal {
             Signal::Logs => {
@@ -291,11 +306,15 @@ impl Exporter {
                 (otlp::logs(&self.resource, &records), records.len())
             }
             Signal::Traces => {
-                let spans = lock(waiting).spans.take();
+                let mut waiting = lock(waiting);
+                let spans = waiting.spans.take();
+                self.telemetry.queues.spans_are_full.store(false, Ordering::Relaxed);
+                drop(waiting);
                 (otlp::traces(&self.resource, &spans), spans.len())
             }
             _ => (self.telemetry.metrics.as_ref()?.write(&self.resource), 1),
         };
+        let body = if records > 0 && target.gzip { gzipped(&body) } else { body };
         (records > 0).then(|| Batch { body, records: records as u64, since: Instant::now() })
     }
 
@@ -304,6 +323,9 @@ impl Exporter {
         let Some(target) = &pipe.target else { return Outcome::Sent };
         let mut headers = HeaderMap::new();
         headers.insert(HeaderName::from_static("content-type"), HeaderValue::from_static("application/json"));
+        if target.gzip {
+            headers.insert(HeaderName::from_static("content-encoding"), HeaderValue::from_static("gzip"));
+        }
         for (name, value) in &target.headers {
             let mut value = HeaderValue::from_str(value.expose()).expect("the configuration takes only what fits a header");
             value.set_sensitive(true);
@@ -385,6 +407,12 @@ impl Pipe {
             log::warn!(signal = self.signal.name(); "telemetry is not taken: {problem}; {consequence}");
         }
     }
+}
+
+/// At the level that takes the least time: more would save little (benches/README.md).
+fn gzipped(body: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 8), Compression::fast());
+    encoder.write_all(body).and_then(|()| encoder.finish()).expect("a vector takes everything")
 }
 
 /// Counts what a collector took the rest without.

@@ -4,9 +4,8 @@
 //! Everything that tells series apart comes from a list of ours (routes, statuses, modules and their tools, error codes),
 //! never from a request: their number is bounded by what MCPist is, and once more by [`SERIES`].
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-use std::hash::Hash;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock};
 
@@ -25,9 +24,10 @@ const SERIES: usize = 2_000;
 pub struct Metrics {
     /// When counting began, in nanoseconds since 1970.
     since: u64,
-    requests: Mutex<HashMap<(&'static str, &'static str, u16), Histogram>>,
-    tools: Mutex<HashMap<String, Tool>>,
-    refreshes: Mutex<HashMap<(String, bool), u64>>,
+    // Few series with short keys: comparing them takes less than hashing one.
+    requests: Mutex<BTreeMap<(&'static str, &'static str, u16), Histogram>>,
+    tools: Mutex<BTreeMap<String, Tool>>,
+    refreshes: Mutex<BTreeMap<(String, bool), u64>>,
     dropped: [AtomicU64; Signal::ALL.len()],
     connections: OnceLock<Box<dyn Fn() -> usize + Send + Sync>>,
 }
@@ -122,7 +122,7 @@ impl Metrics {
         let _ = self.connections.set(count);
     }
 
-    fn record<K: Hash + Eq, S>(&self, table: &Mutex<HashMap<K, S>>, key: K, new: impl FnOnce() -> S, record: impl FnOnce(&mut S)) {
+    fn record<K: Ord, S>(&self, table: &Mutex<BTreeMap<K, S>>, key: K, new: impl FnOnce() -> S, record: impl FnOnce(&mut S)) {
         let mut table = lock(table);
         let is_full = table.len() >= SERIES;
         match table.entry(key) {

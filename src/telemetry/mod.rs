@@ -153,12 +153,18 @@ fn sampler() -> Option<Sampler> {
     TELEMETRY.get()?.sampler
 }
 
+/// Whether spans that end soon will find room.
+fn has_room_for_spans() -> bool {
+    TELEMETRY.get().is_none_or(|telemetry| telemetry.queues.has_room_for_spans())
+}
+
 fn queue_spans(spans: Vec<SpanData>, lost: u64) {
-    if let Some(telemetry) = TELEMETRY.get() {
-        let lost = lost + telemetry.queues.push_spans(spans);
-        if lost > 0 {
-            dropped(Signal::Traces, lost);
-        }
+    let refused = match TELEMETRY.get() {
+        Some(telemetry) if !spans.is_empty() => telemetry.queues.push_spans(spans),
+        _ => 0,
+    };
+    if lost + refused > 0 {
+        dropped(Signal::Traces, lost + refused);
     }
 }
 

@@ -175,13 +175,15 @@ pub struct Scope {
 /// The spans of a request that have ended, and its own.
 struct Trace {
     id: u128,
+    /// Whether the queue had room when the request began: if not, no span is made that would only be dropped.
+    has_room: bool,
     sampled: bool,
     /// The span of the request itself, until it has ended.
     root: Option<SpanData>,
     /// Whether the request's own span stands for a message of the protocol already.
     claimed: bool,
     ended: Vec<SpanData>,
-    /// Spans that there was no room for.
+    /// Spans that there was no room for; a request that is not recorded for that counts as one.
     lost: u64,
 }
 
@@ -265,7 +267,8 @@ impl Root {
             let mut root = SpanData::begin(id, Cow::Borrowed(""), Kind::Server, None);
             root.attributes.reserve(ROOT_ATTRIBUTES);
             let root = Some(root);
-            let mut trace = Trace { id: random_trace_id(), sampled: false, root, claimed: false, ended: Vec::new(), lost: 0 };
+            let has_room = super::has_room_for_spans();
+            let mut trace = Trace { id: random_trace_id(), has_room, sampled: false, root, claimed: false, ended: Vec::new(), lost: 0 };
             trace.join(parent, sampler);
             Arc::new(Mutex::new(trace))
         });
@@ -285,7 +288,7 @@ impl Root {
         let (mut spans, Some(mut root)) = (std::mem::take(&mut trace.ended), trace.root.take()) else { return (Vec::new(), 0) };
         // What still holds the scope belongs to a request that is over.
         if !std::mem::take(&mut trace.sampled) {
-            return (Vec::new(), 0);
+            return (Vec::new(), std::mem::take(&mut trace.lost));
         }
         root.end = now().max(root.start);
         spans.push(root);
@@ -299,9 +302,7 @@ impl Root {
 impl Drop for Root {
     fn drop(&mut self) {
         let (spans, lost) = self.end();
-        if !spans.is_empty() {
-            super::queue_spans(spans, lost);
-        }
+        super::queue_spans(spans, lost);
     }
 }
 
@@ -329,7 +330,9 @@ impl Trace {
             self.id = parent.trace_id;
             root.parent_is_remote = true;
         }
-        self.sampled = sampler.records(self.id, parent);
+        let is_wanted = sampler.records(self.id, parent);
+        self.sampled = is_wanted && self.has_room;
+        self.lost = u64::from(is_wanted && !self.has_room);
     }
 }
 
@@ -567,6 +570,21 @@ mod tests {
         let mut untraced = Root::begin(None, None);
         assert_eq!((traceparent(), request_id().is_some()), (None, true));
         assert!(untraced.end().0.is_empty());
+    }
+
+    #[test]
+    fn a_request_that_finds_the_queue_full_counts_as_lost_if_it_is_wanted() {
+        let unsampled = Remote { sampled: false, ..CLIENT };
+        for (parent, lost) in [(None, 1), (Some(CLIENT), 1), (Some(unsampled), 0)] {
+            let mut root = Root::begin(None, always());
+            let trace = root.scope.trace.clone().unwrap();
+            lock(&trace).has_room = false;
+            lock(&trace).join(parent, always().unwrap());
+            drop(Span::start("x", Kind::Client));
+            assert!(!place().unwrap().sampled, "nothing refers to a trace that nobody has");
+            let (spans, counted) = root.end();
+            assert_eq!((spans.len(), counted), (0, lost), "{parent:?}");
+        }
     }
 
     #[test]

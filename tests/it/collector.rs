@@ -6,6 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread;
 use std::time::Instant;
 
+use flate2::read::GzDecoder;
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
@@ -159,6 +160,7 @@ fn serve(stream: &TcpStream, shared: &Shared) -> io::Result<()> {
         let length = head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok());
         let mut body = vec![0; length.unwrap_or(0)];
         reader.read_exact(&mut body)?;
+        let body = if head.contains("content-encoding: gzip\r\n") { unzipped(&body) } else { body };
         let body = String::from_utf8(body).expect("JSON is text");
         let mut inner = shared.lock();
         let mood = inner.mood;
@@ -179,6 +181,12 @@ fn serve(stream: &TcpStream, shared: &Shared) -> io::Result<()> {
             Mood::Stalls => return Ok(()),
         }
     }
+}
+
+fn unzipped(body: &[u8]) -> Vec<u8> {
+    let mut whole = Vec::new();
+    GzDecoder::new(body).read_to_end(&mut whole).expect("it is gzip");
+    whole
 }
 
 /// A body as the protocol's own type: whatever that does not know, or understands otherwise, is missing when it is written

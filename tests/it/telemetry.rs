@@ -85,6 +85,7 @@ fn a_call_is_told_in_every_signal_and_holds_together_by_its_trace() {
         &[
             ("GITHUB_API_URL", &upstream.url()),
             ("OTEL_EXPORTER_OTLP_HEADERS", "Authorization=Basic%20Y2FuYXJ5"),
+            ("OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "gzip"),
             ("OTEL_SERVICE_NAME", "mcpist-test"),
             ("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=test"),
         ],
@@ -143,6 +144,7 @@ fn a_call_is_told_in_every_signal_and_holds_together_by_its_trace() {
     assert!(first.body.contains(r#""key":"service.name","value":{"stringValue":"mcpist-test"}"#), "{first:?}");
     assert!(first.body.contains(r#""key":"deployment.environment.name","value":{"stringValue":"test"}"#), "{first:?}");
     for came in collector.came() {
+        assert_eq!(came.head.contains("content-encoding: gzip\r\n"), came.path == "/v1/traces", "{came:?}");
         assert!(!came.body.contains(CANARY) && !came.body.contains(PRIVATE) && !came.body.contains("Y2FuYXJ5"), "{came:?}");
     }
 }

@@ -4,9 +4,11 @@
 //! that most users never call.
 
 use std::fmt;
+use std::io::Read as _;
 use std::ops::Deref;
 use std::sync::{Arc, LazyLock};
 
+use flate2::read::DeflateDecoder;
 use serde_json::Value;
 
 use super::Tool;
@@ -25,7 +27,8 @@ pub struct Packed {
 impl Packed {
     /// The tools as the file writes them.
     pub(super) fn tools(&self) -> Vec<Value> {
-        let json = miniz_oxide::inflate::decompress_to_vec(self.tools).expect("build.rs packed it");
+        let mut json = Vec::new();
+        DeflateDecoder::new(self.tools).read_to_end(&mut json).expect("build.rs packed it");
         serde_json::from_slice(&json).expect("build.rs wrote it")
     }
 }
