@@ -100,6 +100,30 @@ end
 $$;
 grant execute on function public.effective_tools(uuid) to authenticated;
 
+-- What a role permits from now on, all of it or, after a failure, nothing of it: [{"module", "tools", "denied_tools"}]. What is
+-- not in the list is taken away.
+create function public.save_role_permissions(p_role uuid, p_permissions jsonb) returns void
+language plpgsql security definer set search_path = '' as $$
+begin
+  perform private.require_admin();
+  -- Two admins one after the other, or the role would permit a mixture.
+  perform from public.roles where id = p_role for no key update;
+  if not found then
+    raise sqlstate 'PT404' using message = 'There is no such role.';
+  end if;
+  delete from public.role_permissions held
+  where held.role_id = p_role
+    and not exists (select from jsonb_array_elements(p_permissions) wanted where wanted ->> 'module' = held.module);
+  insert into public.role_permissions as held (role_id, module, tools, denied_tools)
+  select p_role, wanted.module, wanted.tools, wanted.denied_tools
+  from jsonb_to_recordset(p_permissions) as wanted (module text, tools text[], denied_tools text[])
+  on conflict (role_id, module) do update
+  set tools = excluded.tools, denied_tools = excluded.denied_tools
+  where (held.tools, held.denied_tools) is distinct from (excluded.tools, excluded.denied_tools);
+end
+$$;
+grant execute on function public.save_role_permissions(uuid, jsonb) to authenticated;
+
 alter table public.module_registry enable row level security;
 alter table public.tools enable row level security;
 alter table public.role_permissions enable row level security;
@@ -113,9 +137,9 @@ grant select on public.tools to authenticated;
 create policy active on public.tools as restrictive to authenticated using ((select private.is_active()));
 create policy everybody on public.tools for select to authenticated using (true);
 
-grant select, insert, delete, update (tools, denied_tools) on public.role_permissions to authenticated;
+grant select on public.role_permissions to authenticated;
 create policy active on public.role_permissions as restrictive to authenticated using ((select private.is_active()));
 create policy own on public.role_permissions for select to authenticated using (private.has_role(role_id));
-create policy admin on public.role_permissions to authenticated using ((select private.is_admin()));
+create policy admin on public.role_permissions for select to authenticated using ((select private.is_admin()));
 
 grant select on public.module_registry, public.tools, public.role_permissions to service_role;

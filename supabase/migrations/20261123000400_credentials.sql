@@ -61,11 +61,19 @@ create table public.oauth_states (
   verifier_secret_id uuid,
   expires_at timestamptz not null,
   used_at timestamptz,
+  -- What the provider gave, from the callback until the user who began comes for it with the handle.
+  handle_hash bytea unique,
+  access_secret_id uuid,
+  refresh_secret_id uuid,
+  scopes text[],
+  credential_expires_at timestamptz,
+  metadata jsonb,
+  finished_at timestamptz,
   created_at timestamptz not null default now()
 );
 create index on public.oauth_states (user_id, created_at);
-create trigger drop_secrets after delete or update of verifier_secret_id on public.oauth_states
-  for each row execute function private.drop_secrets('verifier_secret_id');
+create trigger drop_secrets after delete or update of verifier_secret_id, access_secret_id, refresh_secret_id on public.oauth_states
+  for each row execute function private.drop_secrets('verifier_secret_id', 'access_secret_id', 'refresh_secret_id');
 
 create function private.secret(p_id uuid) returns text
 language sql stable security definer set search_path = '' as $$
@@ -199,16 +207,6 @@ begin
 end
 $$;
 grant execute on function public.connect_with_token(text, text, text, text, text, uuid) to authenticated;
-
--- What oauth-callback stores after an exchange.
-create function public.store_oauth_token(
-  p_user uuid, p_role uuid, p_service text, p_account text, p_access text, p_refresh text, p_scopes text[],
-  p_expires_at timestamptz, p_metadata jsonb
-) returns uuid
-language sql security definer set search_path = '' as $$
-  select private.store_token(p_user, p_role, p_service, p_account, 'bearer', p_access, p_refresh, p_scopes, p_expires_at, p_metadata);
-$$;
-grant execute on function public.store_oauth_token(uuid, uuid, text, text, text, text, text[], timestamptz, jsonb) to service_role;
 
 alter table public.oauth_apps enable row level security;
 alter table public.oauth_tokens enable row level security;

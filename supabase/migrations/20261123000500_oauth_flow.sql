@@ -1,4 +1,18 @@
--- Connecting a service by OAuth: a state is made by `start`, used once by the callback, and good for ten minutes.
+-- Connecting a service by OAuth: a state is made by `start`, used once by the callback, and good for ten minutes. What the
+-- callback gets is held for ten minutes more, until the user who began it finishes in the console. A state shows who began;
+-- whose browser came back, it does not: somebody may have sent the provider's page to another person, to get that person's
+-- account, or may have made another person go on with the sender's.
+
+-- Takes away the secrets of what nobody went on with in time.
+create function private.drop_expired_secrets() returns void
+language sql security definer set search_path = '' as $$
+  update public.oauth_states set verifier_secret_id = null, access_secret_id = null, refresh_secret_id = null
+  where state_hash in (
+    select state_hash from public.oauth_states
+    where expires_at <= now() and coalesce(verifier_secret_id, access_secret_id) is not null
+    for update skip locked
+  );
+$$;
 
 -- Answers {"outcome": "ok", "client_id", "scopes", "tenant"}, or another outcome: user_disabled, not_permitted, admin_only,
 -- unknown_role, not_configured.
@@ -27,6 +41,7 @@ begin
   if not found then
     return '{"outcome": "not_configured"}';
   end if;
+  perform private.drop_expired_secrets();
   -- A user has ten begun connections at most; the oldest goes.
   delete from public.oauth_states where state_hash in (
     select state_hash from public.oauth_states where user_id = p_user order by created_at desc offset 9
@@ -75,3 +90,66 @@ begin
 end
 $$;
 grant execute on function public.consume_oauth_state(text) to service_role;
+
+-- Keeps what the exchange gave for whoever began. False: there is no such connection any more, or it has its credential.
+create function public.hold_oauth_token(
+  p_state_hash text, p_handle_hash text, p_account text, p_access text, p_refresh text, p_scopes text[], p_expires_at timestamptz,
+  p_metadata jsonb
+) returns boolean
+language plpgsql security definer set search_path = '' as $$
+declare
+  label constant text := 'MCPist: credential of a begun connection';
+begin
+  update public.oauth_states
+  set handle_hash = decode(p_handle_hash, 'hex'), account = p_account, access_secret_id = vault.create_secret(p_access, null, label),
+    refresh_secret_id = case when p_refresh is not null then vault.create_secret(p_refresh, null, label) end,
+    scopes = p_scopes, credential_expires_at = p_expires_at, metadata = p_metadata, expires_at = now() + interval '10 minutes'
+  where state_hash = decode(p_state_hash, 'hex') and used_at is not null and handle_hash is null;
+  return found;
+end
+$$;
+grant execute on function public.hold_oauth_token(text, text, text, text, text, text[], timestamptz, jsonb) to service_role;
+
+-- Stores what is held, for the user who began it. Answers {"outcome": "ok", "service", "account"}, or another outcome:
+-- unknown_state, replayed, other_user, expired, not_permitted. Whatever the outcome, nothing is held any more.
+create function public.finish_oauth(handle text) returns jsonb
+language plpgsql security definer set search_path = '' as $$
+declare
+  begun public.oauth_states;
+  access text;
+  refresh text;
+  outcome text;
+begin
+  perform private.require_active();
+  select * into begun from public.oauth_states where handle_hash = private.token_digest(handle) for update;
+  if not found then
+    return '{"outcome": "unknown_state"}';
+  elsif begun.finished_at is not null then
+    return jsonb_build_object('outcome', 'replayed', 'service', begun.service);
+  end if;
+  access := private.secret(begun.access_secret_id);
+  refresh := private.secret(begun.refresh_secret_id);
+  update public.oauth_states set finished_at = now(), access_secret_id = null, refresh_secret_id = null where state_hash = begun.state_hash;
+  outcome := case
+    when begun.user_id <> auth.uid() then 'other_user'
+    when begun.expires_at <= now() then 'expired'
+    -- What start_oauth asked may have changed.
+    when begun.role_id is not null and not private.is_admin() then 'not_permitted'
+    when begun.role_id is null and not exists (select from private.tools_of(begun.user_id) where module = begun.service) then 'not_permitted'
+    else 'ok'
+  end;
+  if outcome = 'ok' then
+    perform private.store_token(
+      case when begun.role_id is null then begun.user_id end, begun.role_id, begun.service, begun.account, 'bearer', access, refresh,
+      begun.scopes, begun.credential_expires_at, begun.metadata
+    );
+    return jsonb_build_object('outcome', outcome, 'service', begun.service, 'account', begun.account);
+  elsif outcome = 'other_user' then
+    -- An accident where somebody has two accounts here, else an attack: the admins can look at both.
+    insert into public.audit_logs (user_id, action, module, outcome, detail)
+    values (auth.uid(), 'oauth.finish', begun.service, 'denied', jsonb_build_object('begun_by', begun.user_id));
+  end if;
+  return jsonb_build_object('outcome', outcome, 'service', begun.service);
+end
+$$;
+grant execute on function public.finish_oauth(text) to authenticated;

@@ -32,7 +32,7 @@ begin
 end
 $$;
 
--- Makes a token for the caller and shows it, this once: {"id", "token"}.
+-- Makes a token for the caller and shows it, this once: {"id", "token"}. Ten an hour, twenty that live.
 create function public.create_api_token(name text, expires_at timestamptz default null) returns jsonb
 language plpgsql security definer set search_path = '' as $$
 declare
@@ -44,6 +44,10 @@ begin
     raise check_violation using message = 'expires_at lies in the past.';
   end if;
   perform pg_advisory_xact_lock(hashtextextended('mcpist.api_tokens.' || auth.uid(), 0));
+  -- Revoked ones count: they are kept for longer.
+  if (select count(*) from public.api_tokens t where t.user_id = auth.uid() and t.created_at > now() - interval '1 hour') >= 10 then
+    raise sqlstate 'PT429' using message = 'You have made ten tokens within an hour.', hint = 'Wait a little.';
+  end if;
   if (
     select count(*) from public.api_tokens t
     where t.user_id = auth.uid() and t.revoked_at is null and (t.expires_at is null or t.expires_at > now())

@@ -11,6 +11,7 @@ begin
   where at < now() - (select make_interval(days => audit_retention_days) from public.settings);
   get diagnostics n = row_count;
   gone := gone || jsonb_build_object('audit_logs', n);
+  perform private.drop_expired_secrets();
   delete from public.oauth_states where expires_at < now() - interval '1 day';
   get diagnostics n = row_count;
   gone := gone || jsonb_build_object('oauth_states', n);
@@ -24,24 +25,49 @@ end
 $$;
 grant execute on function public.delete_old_records() to service_role;
 
+-- Ends the sign-ins of one user, or of everybody (null), in the console and in MCP clients: Auth's sessions, with which their
+-- refresh tokens go; what clients were allowed, as Auth itself takes it back, or they would get in again without a question; and
+-- begun authorizations with their codes. Access tokens that are out there are good until they end. Gives the number of sessions.
+create function private.end_sign_ins(p_user uuid) returns bigint
+language plpgsql security definer set search_path = '' as $$
+declare
+  ended bigint;
+begin
+  delete from auth.sessions where p_user is null or user_id = p_user;
+  get diagnostics ended = row_count;
+  update auth.oauth_consents set revoked_at = greatest(granted_at, now())
+  where revoked_at is null and (p_user is null or user_id = p_user);
+  delete from auth.oauth_authorizations where p_user is null or user_id = p_user;
+  return ended;
+end
+$$;
+
 -- Takes every credential of one user away, or of everybody (null): tokens of services and their secrets, begun connections,
--- tokens of MCPist. The services are to be told separately; who is signed in stays so until the access token ends.
+-- tokens of MCPist, sign-ins. The services are to be told separately.
 create function private.revoke_tokens(p_user uuid) returns jsonb
 language plpgsql security definer set search_path = '' as $$
 declare
   connections bigint;
   tokens bigint;
+  sessions bigint;
 begin
   delete from public.oauth_tokens where p_user is null or user_id = p_user;
   get diagnostics connections = row_count;
   delete from public.oauth_states where p_user is null or user_id = p_user;
   update public.api_tokens set revoked_at = now() where revoked_at is null and (p_user is null or user_id = p_user);
   get diagnostics tokens = row_count;
-  return jsonb_build_object('oauth_tokens', connections, 'api_tokens', tokens);
+  begin
+    sessions := private.end_sign_ins(p_user);
+  exception when others then
+    -- Auth's tables are Auth's to change; after a leak that must not keep the credentials in place.
+    raise warning 'The sign-ins were not ended: %', sqlerrm;
+  end;
+  return jsonb_build_object('oauth_tokens', connections, 'api_tokens', tokens, 'sessions', sessions);
 end
 $$;
 
--- The answer to a leak: {"oauth_tokens": n, "api_tokens": n} that were there.
+-- The answer to a leak: {"oauth_tokens": n, "api_tokens": n, "sessions": n} that were there. `sessions` is null where Auth did
+-- not let them be ended.
 create function public.revoke_all_tokens() returns jsonb
 language plpgsql security definer set search_path = '' as $$
 begin

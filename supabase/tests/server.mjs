@@ -144,7 +144,9 @@ async function makeUser(world, name, roles) {
     const consent = await fetch(started.body.authorize_url, { redirect: "manual" });
     const back = await fetch(consent.headers.get("location"), { redirect: "manual" });
     assert.equal(back.status, 303);
-    return new URL(back.headers.get("location")).searchParams;
+    const handle = new URL(back.headers.get("location")).searchParams.get("handle");
+    const finished = await post(`${facts.rest_url}/rpc/finish_oauth`, { handle }, user.headers);
+    assert.equal(finished.body.outcome, "ok", JSON.stringify(finished.body));
   };
   return user;
 }

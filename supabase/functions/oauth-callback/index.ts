@@ -1,6 +1,7 @@
 // Connecting a service by OAuth.
 //   POST oauth-callback/start  the console asks for the page to send the user to
-//   GET  oauth-callback        the provider sends the user's browser back; the state is the proof
+//   GET  oauth-callback        the provider sends a browser back; the state says who began, not who came back
+// So what the callback gets is held, and the console finishes it with the handle, as the user who is signed in there.
 import { authenticate } from "../_shared/caller.ts";
 import { config } from "../_shared/config.ts";
 import { rpc } from "../_shared/database.ts";
@@ -93,10 +94,10 @@ async function callback(call: Call): Promise<Response> {
   const identity = await identify(provider, tokens, begun.site);
   if ("reason" in identity) return done(call, { service, ...identity });
   const account = begun.account ?? identity.account;
-  await rpc("store_oauth_token", {
-    p_user: begun.role_id === null ? user_id : null,
-    p_role: begun.role_id,
-    p_service: service,
+  const handle = randomText(32);
+  const isHeld = await rpc<boolean>("hold_oauth_token", {
+    p_state_hash: sha256(state),
+    p_handle_hash: sha256(handle),
     p_account: account,
     p_access: tokens.access,
     p_refresh: tokens.refresh,
@@ -104,8 +105,10 @@ async function callback(call: Call): Promise<Response> {
     p_expires_at: tokens.expiresAt,
     p_metadata: identity.metadata,
   });
+  // It was revoked while the provider answered.
+  if (!isHeld) return done(call, { service, reason: "unknown_state" });
   call.facts.account_id = account;
-  return done(call, { service, account });
+  return done(call, { service, handle });
 }
 
 /** A browser is there, so every failure ends on the console's page, and with a reason that is a word of ours. */
@@ -118,9 +121,10 @@ async function callbackForPeople(call: Call): Promise<Response> {
   }
 }
 
-function done(call: Call, facts: { service?: string; account?: string; reason?: string; sites?: string[] }): Response {
+/** The console's page: with a handle to finish the connection with, or with the reason why there is none. */
+function done(call: Call, facts: { service?: string; handle?: string; reason?: string; sites?: string[] }): Response {
   const { sites, ...rest } = facts;
-  const query = { status: facts.reason === undefined ? "connected" : "failed", ...rest, ...(sites && { sites: sites.join(",") }) };
+  const query = { ...(facts.reason !== undefined && { status: "failed" }), ...rest, ...(sites && { sites: sites.join(",") }) };
   const url = new URL(`${config.consoleUrl}/oauth/done`);
   for (const [name, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(name, value);
   call.facts.code = facts.reason;

@@ -14,8 +14,8 @@ create function pg_temp.exchange(service text, account text default null, reject
 $$;
 create function pg_temp.store(account text, access text, refresh text default null, expires interval default null, shared boolean default false)
 returns uuid language sql as $$
-  select public.store_oauth_token(
-    case when not shared then bob end, case when shared then team end, 'github', account, access, refresh, '{repo}', now() + expires, '{}'
+  select private.store_token(
+    case when not shared then bob end, case when shared then team end, 'github', account, 'bearer', access, refresh, '{repo}', now() + expires, '{}'
   ) from ids
 $$;
 
@@ -100,13 +100,43 @@ select pg_temp.store('own', 'access-last');
 select is(pg_temp.secrets(), 4::bigint, 'a replaced credential leaves no secret');
 delete from public.oauth_tokens where account = 'second';
 select is(pg_temp.secrets(), 3::bigint, 'nor does a removed one');
+-- Bob has two clients and the console open, ada the console; both have a connection under way.
+insert into auth.oauth_clients (id, redirect_uris) values ('00000000-0000-4000-8000-0000000000c1', ''), ('00000000-0000-4000-8000-0000000000c2', '');
+insert into auth.sessions (user_id, oauth_client_id)
+  select bob, client from ids, unnest(array[null, '00000000-0000-4000-8000-0000000000c1', '00000000-0000-4000-8000-0000000000c2']::uuid[]) client
+  union all select ada, null from ids;
+insert into auth.refresh_tokens (token, session_id) select id::text, id from auth.sessions;
+-- One was granted by a clock that is ahead of this transaction's.
+insert into auth.oauth_consents (user_id, client_id, scopes, granted_at)
+  select bob, '00000000-0000-4000-8000-0000000000c1'::uuid, 'email', now() + interval '1 second' from ids
+  union all select ada, '00000000-0000-4000-8000-0000000000c2', 'email', now() from ids;
+insert into auth.oauth_authorizations (authorization_id, client_id, user_id, redirect_uri, scope, authorization_code)
+  select who::text, '00000000-0000-4000-8000-0000000000c1', who, '', 'email', who::text from ids, unnest(array[ada, bob]) who;
+insert into public.oauth_states (state_hash, user_id, service, expires_at, used_at)
+  select sha256(who::text::bytea), who, 'github', now() + interval '1 minute', now() from ids, unnest(array[ada, bob]) who;
+select public.hold_oauth_token(encode(state_hash, 'hex'), encode(state_hash, 'hex'), 'x', 'access-held', 'refresh-held', '{}', null, '{}') from public.oauth_states;
+select is(pg_temp.secrets(), 7::bigint, 'what is held has its secrets');
 select tests.become('bob');
 select throws_ok('select public.revoke_all_tokens()', '42501', 'This is for admins.', 'not everybody revokes everything');
 select tests.become('ada');
-select is(public.revoke_user_tokens((select bob from ids)), '{"oauth_tokens": 1, "api_tokens": 0}', 'one user''s are revoked');
-select is(public.revoke_all_tokens(), '{"oauth_tokens": 1, "api_tokens": 0}', 'all are revoked');
+select is(public.revoke_user_tokens((select bob from ids)), '{"oauth_tokens": 1, "api_tokens": 0, "sessions": 3}', 'one user''s are revoked');
+select tests.become_owner();
+select results_eq('select user_id from auth.sessions', 'select ada from ids', 'with that user''s sessions');
+select is((select count(*) from auth.refresh_tokens), 1::bigint, 'which have no refresh token any more');
+select results_eq('select user_id from auth.oauth_consents where revoked_at is null', 'select ada from ids', 'the clients have to ask again');
+select results_eq('select user_id from auth.oauth_authorizations', 'select ada from ids', 'and a code that is under way is worth nothing');
+select tests.become('ada');
+select is(public.revoke_all_tokens(), '{"oauth_tokens": 1, "api_tokens": 0, "sessions": 1}', 'all are revoked');
 select tests.become_owner();
 select is(pg_temp.secrets(), 1::bigint, 'which leaves the app''s secret');
+select is_empty('select from auth.sessions union all select from auth.oauth_consents where revoked_at is null union all select from auth.oauth_authorizations', 'and nobody signed in');
+-- Auth may change its tables.
+select pg_temp.store('own', 'access-own');
+create or replace function private.end_sign_ins(p_user uuid) returns bigint language plpgsql as $$ begin perform 1 / 0; end $$;
+set local client_min_messages = error;
+select tests.become('service');
+select is(public.revoke_all_tokens(), '{"oauth_tokens": 1, "api_tokens": 0, "sessions": null}', 'credentials go also where the sessions cannot be ended');
+select tests.become_owner();
 delete from public.oauth_apps;
 select is(pg_temp.secrets(), 0::bigint, 'until the app is removed');
 

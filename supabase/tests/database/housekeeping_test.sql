@@ -27,7 +27,17 @@ update public.api_tokens set expires_at = null;
 select tests.become('bob');
 select lives_ok($$select public.revoke_api_token((select (answer ->> 'id')::uuid from made))$$, 'its owner revokes it');
 select throws_ok($$select public.revoke_api_token(gen_random_uuid())$$, 'PT404', null, 'what does not exist cannot be revoked');
-select lives_ok($$select public.create_api_token('t' || n) from generate_series(1, 20) n$$, 'a user may have twenty');
+select lives_ok($$select public.create_api_token('t' || n) from generate_series(2, 10) n$$, 'a user may make ten an hour');
+select throws_ok($$select public.create_api_token('one more')$$, 'PT429', null, 'and no more, revoked ones included');
+select tests.check('ada', $$select public.create_api_token('x')$$, '1');
+select tests.become_owner();
+update public.api_tokens set created_at = now() - interval '1 hour';
+select tests.become('bob');
+select lives_ok($$select public.create_api_token('u' || n) from generate_series(1, 10) n$$, 'ten more after an hour');
+select tests.become_owner();
+update public.api_tokens set created_at = now() - interval '1 hour';
+select tests.become('bob');
+select lives_ok($$select public.create_api_token('twentieth')$$, 'a user may have twenty');
 select throws_ok($$select public.create_api_token('one more')$$, 'PT409', null, 'and no more');
 select tests.become_owner();
 select is(public.resolve_api_token(pg_temp.hash((select answer ->> 'token' from made))), null, 'a revoked one is for nobody');
@@ -52,6 +62,81 @@ select is(public.consume_oauth_state(pg_temp.hash('t')) ->> 'outcome', 'unknown_
 update public.oauth_states set expires_at = now() where state_hash = decode(pg_temp.hash('x'), 'hex');
 select is(public.consume_oauth_state(pg_temp.hash('x')) ->> 'outcome', 'expired', 'nor does one that is too old');
 select is((select count(*) from vault.secrets), 1::bigint, 'a used state leaves no verifier');
+
+-- What the callback got is held for the one who began.
+create function pg_temp.hold(state text) returns boolean language sql as $$
+  select public.hold_oauth_token(
+    pg_temp.hash(state), pg_temp.hash('handle of ' || state), 'work', 'access', 'refresh', '{repo}', '2100-01-01', '{"site": "here"}'
+  )
+$$;
+create function pg_temp.finish(who text, state text) returns jsonb language plpgsql as $$
+declare
+  answer jsonb;
+begin
+  perform tests.become(who);
+  answer := public.finish_oauth('handle of ' || state);
+  perform tests.become_owner();
+  return answer;
+end
+$$;
+-- A state that the callback used.
+create function pg_temp.used(who uuid, state text, role uuid default null) returns boolean language sql as $$
+  select pg_temp.start(who, state, role => role) = 'ok' and public.consume_oauth_state(pg_temp.hash(state)) ->> 'outcome' = 'ok'
+$$;
+select is(pg_temp.hold('t'), false, 'nothing is held for a state that there is not');
+select is(pg_temp.start(bob, 'unused'), 'ok', 'nor') from ids;
+select is(pg_temp.hold('unused'), false, 'for one that the callback has not used');
+delete from public.oauth_states where state_hash = decode(pg_temp.hash('unused'), 'hex');
+select is(pg_temp.hold('s'), true, 'but for one that it has');
+select is(pg_temp.hold('s'), false, 'once');
+select is((select count(*) from vault.secrets), 3::bigint, 'in the Vault');
+select is_empty($$select from public.oauth_states where to_jsonb(oauth_states)::text like '%handle of%'$$, 'the handle is stored as a hash');
+select is_empty('select from public.oauth_tokens', 'nobody has it yet');
+select is(pg_temp.finish('bob', 's'), '{"outcome": "ok", "service": "github", "account": "work"}', 'the one who began gets it');
+select is(
+  (select to_jsonb(t) - 'id' - 'user_id' - 'created_at' - 'updated_at' - 'access_secret_id' - 'refresh_secret_id' - 'access_sha256' from public.oauth_tokens t),
+  '{"role_id": null, "service": "github", "account": "work", "token_type": "bearer", "scopes": ["repo"], "expires_at": "2100-01-01T00:00:00+00:00", "status": "active", "metadata": {"site": "here"}, "last_used_at": null, "refresh_lease": null, "refresh_lease_until": null, "refresh_failed_at": null}',
+  'as the provider gave it'
+);
+select is((select array[private.secret(access_secret_id), private.secret(refresh_secret_id)] from public.oauth_tokens), '{access,refresh}', 'with its secrets');
+select is((select count(*) from vault.secrets), 3::bigint, 'which are held no longer');
+select is(pg_temp.finish('bob', 's'), '{"outcome": "replayed", "service": "github"}', 'once');
+select is(pg_temp.finish('bob', 'never'), '{"outcome": "unknown_state"}', 'another handle is for nothing');
+select ok(pg_temp.used(bob, 'again') and pg_temp.hold('again')) from ids;
+select is(pg_temp.finish('bob', 'again') ->> 'outcome', 'ok', 'connecting again');
+select is((select count(*) from public.oauth_tokens), 1::bigint, 'replaces what there was');
+delete from public.oauth_tokens;
+select ok(pg_temp.used(bob, 'sent') and pg_temp.hold('sent')) from ids;
+select is(pg_temp.finish('ada', 'sent'), '{"outcome": "other_user", "service": "github"}', 'another user does not get it');
+select is(pg_temp.finish('bob', 'sent') ->> 'outcome', 'replayed', 'nor the one who began, then');
+select isnt_empty($$select from public.audit_logs, ids where user_id = ada and action = 'oauth.finish' and detail ->> 'begun_by' = bob::text$$, 'which is in the audit trail');
+select ok(pg_temp.used(bob, 'late') and pg_temp.hold('late')) from ids;
+update public.oauth_states set expires_at = now() where finished_at is null and handle_hash is not null;
+select is(pg_temp.finish('bob', 'late'), '{"outcome": "expired", "service": "github"}', 'after ten minutes nobody gets it');
+select ok(pg_temp.used(bob, 'narrowed') and pg_temp.hold('narrowed')) from ids;
+update public.users set disabled_at = now() where id = (select bob from ids);
+select tests.check('bob', $$select public.finish_oauth('handle of narrowed')$$, '42501');
+update public.users set disabled_at = null where id = (select bob from ids);
+update public.role_permissions set tools = '{}';
+select is(pg_temp.finish('bob', 'narrowed'), '{"outcome": "not_permitted", "service": "github"}', 'nor when no role permits the service any more');
+update public.role_permissions set tools = '{*}';
+select ok(pg_temp.used(ada, 'shared', team) and pg_temp.hold('shared')) from ids;
+select is(pg_temp.finish('ada', 'shared') ->> 'outcome', 'ok', 'an admin shares with a role');
+select results_eq('select role_id from public.oauth_tokens', 'select team from ids', 'which has it then');
+select ok(pg_temp.used(ada, 'demoted', team) and pg_temp.hold('demoted')) from ids;
+update public.users set system_role = 'admin' where id = (select bob from ids);
+update public.users set system_role = 'user' where id = (select ada from ids);
+select is(pg_temp.finish('ada', 'demoted') ->> 'outcome', 'not_permitted', 'who is no admin any more does not');
+update public.users set system_role = 'admin' where id = (select ada from ids);
+update public.users set system_role = 'user' where id = (select bob from ids);
+select ok(pg_temp.used(bob, 'forgotten') and pg_temp.hold('forgotten')) from ids;
+update public.oauth_states set expires_at = now() where state_hash = decode(pg_temp.hash('forgotten'), 'hex');
+delete from public.oauth_tokens;
+select is((select count(*) from vault.secrets), 3::bigint, 'what nobody comes for');
+select pg_temp.start(ada, 'next', role => team) from ids;
+delete from public.oauth_states where state_hash = decode(pg_temp.hash('next'), 'hex');
+select is((select count(*) from vault.secrets), 1::bigint, 'goes with the next connection');
+delete from public.oauth_states where user_id = (select bob from ids);
 select pg_temp.start(bob, 'state' || n) from ids, generate_series(1, 15) n;
 select is((select count(*) from public.oauth_states where user_id = (select bob from ids)), 10::bigint, 'ten may be open');
 

@@ -53,6 +53,34 @@ select is(
   'a star follows what a new version brings and drops'
 );
 
+-- A role's permissions are saved as a whole.
+create function pg_temp.save(permissions jsonb) returns text language plpgsql as $$
+begin
+  perform tests.become('ada');
+  perform public.save_role_permissions((select id from public.roles), permissions);
+  perform tests.become_owner();
+  return (select string_agg(concat_ws(' ', module, tools, denied_tools), ', ' order by module) from public.role_permissions);
+end
+$$;
+select is(
+  pg_temp.save('[{"module": "jira", "tools": ["get_issue"], "denied_tools": []}, {"module": "toy", "tools": ["*"], "denied_tools": ["paint_toy"]}]'),
+  'jira {get_issue} {}, toy {*} {paint_toy}', 'what is there is changed, what is not is added'
+);
+delete from public.audit_logs;
+select is(pg_temp.save('[{"module": "toy", "tools": ["*"], "denied_tools": ["paint_toy"]}]'), 'toy {*} {paint_toy}', 'what is missing goes');
+select results_eq($$select action, module from public.audit_logs$$, $$values ('role_permissions.delete', 'jira')$$, 'and what stays is no change');
+select throws_ok(
+  $$select pg_temp.save('[{"module": "jira", "tools": ["*"], "denied_tools": []}, {"module": "no_such_module", "tools": ["*"], "denied_tools": []}]')$$,
+  '23503', null, 'what is wrong in part'
+);
+select throws_ok($$select pg_temp.save('[{"module": "jira", "tools": ["*"]}]')$$, '23502', null, 'or not whole');
+select throws_ok($$select pg_temp.save('{}')$$, '22023', null, 'or no list');
+select tests.become_owner();
+select results_eq('select module from public.role_permissions', array['toy'], 'changes nothing');
+select tests.check('bob', $$select public.save_role_permissions(id, '[]') from public.roles$$, '42501');
+select tests.check('ada', $$select public.save_role_permissions(gen_random_uuid(), '[]')$$, 'PT404');
+select is(pg_temp.save('[{"module": "toy", "tools": ["*"], "denied_tools": []}]'), 'toy {*} {}', 'until it is right');
+
 select tests.check('bob', 'select * from public.effective_tools(auth.uid())', '2');
 select tests.check('ada', 'select * from public.effective_tools((select bob from ids))', '2');
 select tests.check('eve', 'select * from public.effective_tools((select bob from ids))', '42501');

@@ -1,7 +1,7 @@
 // oauth-callback: connecting services.
 import assert from "node:assert/strict";
 import pg from "pg";
-import { admin, comeBack, consoleOrigin, fails, follow, post, providers, request, sha256, sql, stack, until, User } from "./stack.ts";
+import { admin, type Answer, comeBack, consoleOrigin, fails, follow, post, providers, request, sha256, sql, stack, until, User } from "./stack.ts";
 
 const ACCOUNTS: Record<string, string> = {
   github: "ada",
@@ -13,10 +13,13 @@ const ACCOUNTS: Record<string, string> = {
   microsoft_todo: "ada@example.com",
 };
 
+/** Holds that the database refused. */
+const refused = (answer: Answer, status: number) => assert.equal(answer.status, status, JSON.stringify(answer.body));
+
 Deno.test("each of the seven services is connected and named", async () => {
   const user = await User.create(Object.keys(ACCOUNTS));
   for (const [service, account] of Object.entries(ACCOUNTS)) {
-    assert.deepEqual(await user.connect(service), { status: "connected", service, account });
+    assert.deepEqual(await user.connect(service), { outcome: "ok", service, account });
     assert.equal((await user.exchange(service)).status, 200, service);
   }
   const rows = await sql("select service, metadata from public.oauth_tokens where user_id = $1 and metadata <> '{}' order by 1", [user.id]);
@@ -68,14 +71,14 @@ Deno.test("connecting again replaces the credential, also while it is refreshed"
     await until(async () =>
       (await sql("select refresh_lease from public.oauth_tokens where user_id = $1", [user.id]))[0].refresh_lease !== null
     );
-    assert.equal((await user.connect("jira")).status, "connected");
+    assert.equal((await user.connect("jira")).outcome, "ok");
     assert.equal((await slow).status, 200);
   });
   const stored = await sql("select refresh_lease, status from public.oauth_tokens where user_id = $1", [user.id]);
   assert.deepEqual(stored, [{ refresh_lease: null, status: "active" }]);
 });
 
-Deno.test("a state is good once, for ten minutes, and for the one who began", async () => {
+Deno.test("a state is good once, for ten minutes, and for what was begun", async () => {
   const user = await User.create(["github"]);
   const begin = async () => (await user.start({ service: "github" })).body.authorize_url as string;
   const consent = async () => (await request(await begin())).headers.get("location")!;
@@ -84,7 +87,7 @@ Deno.test("a state is good once, for ten minutes, and for the one who began", as
   };
 
   const used = await consent();
-  assert.equal((await comeBack(used)).status, "connected");
+  assert.match((await comeBack(used)).handle, /^[\w-]{43}$/);
   await check(used, "replayed");
   await providers(
     { deny: true },
@@ -108,12 +111,85 @@ Deno.test("a state is good once, for ten minutes, and for the one who began", as
   await check(disabled, "user_disabled");
 });
 
+Deno.test("what comes back is the user's who began, whoever's browser it was", async () => {
+  const [mallory, ada] = [await User.create(["github"]), await User.create(["github"])];
+  const connections = () => sql("select user_id from public.oauth_tokens where user_id = any($1)", [[mallory.id, ada.id]]);
+  const secrets = async () => (await sql("select count(*)::int from vault.secrets"))[0].count;
+  const before = await secrets();
+  // Mallory sends ada the provider's page, ada agrees there: nobody has a credential yet.
+  const { body } = await mallory.start({ service: "github" });
+  const { handle, ...rest } = await follow(body.authorize_url);
+  assert.deepEqual(rest, { service: "github" });
+  assert.deepEqual(await connections(), []);
+  assert.equal((await mallory.exchange("github")).status, 404);
+  assert.equal(await secrets(), before + 1);
+  const { access_token } = await mint(mallory.email, { client_id: crypto.randomUUID() });
+  const client = new User(mallory.id, mallory.email, mallory.role, access_token);
+  refused(await client.rest("rpc/finish_oauth", { handle }), 403);
+  refused(await post(`${stack.rest_url}/rpc/finish_oauth`, { handle }, { apikey: stack.anon_key }), 401);
+  // Ada's console comes for it: what ada agreed to is deleted, and mallory gets nothing afterwards either.
+  assert.deepEqual(await ada.finish(handle), { outcome: "other_user", service: "github" });
+  assert.equal(await secrets(), before);
+  assert.deepEqual(await mallory.finish(handle), { outcome: "replayed", service: "github" });
+  assert.deepEqual(await connections(), []);
+  const [event] = await sql("select outcome, module, detail from public.audit_logs where user_id = $1 and action = 'oauth.finish'", [ada.id]);
+  assert.deepEqual(event, { outcome: "denied", module: "github", detail: { begun_by: mallory.id } });
+});
+
+Deno.test("a handle is good once, for ten minutes, while what was begun may still be had", async () => {
+  const user = await User.create(["github", "notion"]);
+  const handle = async (service = "github", who = user, more = {}) => (await follow((await who.start({ service, ...more })).body.authorize_url)).handle;
+  const used = await handle();
+  assert.deepEqual(await user.finish(used), { outcome: "ok", service: "github", account: "ada" });
+  assert.deepEqual(await user.finish(used), { outcome: "replayed", service: "github" });
+  assert.deepEqual(await user.finish("x".repeat(43)), { outcome: "unknown_state" });
+  const late = await handle("notion");
+  await sql("update public.oauth_states set expires_at = now() where user_id = $1 and finished_at is null", [user.id]);
+  assert.deepEqual(await user.finish(late), { outcome: "expired", service: "notion" });
+  const forbidden = await handle("notion");
+  await sql("delete from public.role_permissions where role_id = $1 and module = 'notion'", [user.role]);
+  assert.deepEqual(await user.finish(forbidden), { outcome: "not_permitted", service: "notion" });
+  const [once, twice] = [await handle(), await handle()];
+  const ends = await Promise.all(Array.from({ length: 10 }, () => user.finish(once)));
+  assert.deepEqual(ends.map(({ outcome }) => outcome).sort(), ["ok", ...Array(9).fill("replayed")]);
+  await sql("update public.users set disabled_at = now() where id = $1", [user.id]);
+  refused(await user.rest("rpc/finish_oauth", { handle: twice }), 403);
+  const rows = await sql("select service from public.oauth_tokens where user_id = $1", [user.id]);
+  assert.deepEqual(rows, [{ service: "github" }]);
+});
+
+Deno.test("a credential for a role is stored for an admin who is one still", async () => {
+  const user = await User.create(["github"], { admin: true });
+  await admin();
+  const share = async () => (await follow((await user.start({ service: "github", shared_with_role: user.role })).body.authorize_url)).handle;
+  const first = await share();
+  assert.deepEqual(await (await User.create(["github"], { admin: true })).finish(first), { outcome: "other_user", service: "github" });
+  assert.deepEqual(await user.finish(await share()), { outcome: "ok", service: "github", account: "ada" });
+  const late = await share();
+  await sql("update public.users set system_role = 'user' where id = $1", [user.id]);
+  assert.deepEqual(await user.finish(late), { outcome: "not_permitted", service: "github" });
+  const rows = await sql("select account from public.oauth_tokens where role_id = $1", [user.role]);
+  assert.deepEqual(rows, [{ account: "ada" }]);
+});
+
+Deno.test("what was revoked while the provider answered is not held", async () => {
+  const user = await User.create(["github"]);
+  const back = (await request((await user.start({ service: "github" })).body.authorize_url)).headers.get("location")!;
+  const end = await providers({ delay_ms: 500 }, async () => {
+    const coming = comeBack(back);
+    await until(async () => (await sql("select from public.oauth_states where user_id = $1 and used_at is not null", [user.id])).length === 1);
+    await user.rest("rpc/revoke_user_tokens", { p_user: user.id });
+    return await coming;
+  });
+  assert.deepEqual(end, { status: "failed", service: "github", reason: "unknown_state" });
+});
+
 Deno.test("two browsers that come back with one state make one connection", async () => {
   const user = await User.create(["github"]);
   const { body } = await user.start({ service: "github" });
   const back = (await request(body.authorize_url)).headers.get("location")!;
   const ends = await Promise.all(Array.from({ length: 10 }, () => comeBack(back)));
-  assert.equal(ends.filter(({ status }) => status === "connected").length, 1);
+  assert.equal(ends.filter(({ handle }) => handle).length, 1);
   assert.equal(ends.filter(({ reason }) => reason === "replayed").length, 9);
 });
 

@@ -78,11 +78,19 @@ export class User {
     return post(`${stack.functions_url}/oauth-callback/start`, body, { ...this.bearer, origin: consoleOrigin });
   }
 
-  /** Connects a service as a browser would; gives what the console's last page is told. */
+  /** Connects a service as a browser and the console would; gives how it ended. */
   async connect(service: string, more: Record<string, unknown> = {}): Promise<Record<string, string>> {
     const started = await this.start({ service, ...more });
     assert.equal(started.status, 200, JSON.stringify(started.body));
-    return await follow(started.body.authorize_url);
+    const back = await follow(started.body.authorize_url);
+    return "handle" in back ? await this.finish(back.handle) : back;
+  }
+
+  /** Finishes a connection as the console does. */
+  async finish(handle: string): Promise<Record<string, string>> {
+    const { status, body } = await this.rest("rpc/finish_oauth", { handle });
+    assert.equal(status, 200, JSON.stringify(body));
+    return body;
   }
 }
 

@@ -5,7 +5,7 @@ insert into auth.users (id, email, email_confirmed_at) values
 insert into public.roles (id, name) values ('00000000-0000-4000-8000-000000000001', 'Team');
 insert into public.user_roles (user_id, role_id) values ('00000000-0000-4000-8000-00000000000b', '00000000-0000-4000-8000-000000000001');
 insert into public.role_permissions (role_id, module, tools) values ('00000000-0000-4000-8000-000000000001', 'github', '{get_me}');
-select public.store_oauth_token(
-  '00000000-0000-4000-8000-00000000000b', null, 'github', 'bob', 'access-bob', 'refresh-bob', '{repo}', now() + interval '1 hour', '{}'
+select private.store_token(
+  '00000000-0000-4000-8000-00000000000b', null, 'github', 'bob', 'bearer', 'access-bob', 'refresh-bob', '{repo}', now() + interval '1 hour', '{}'
 );
 insert into public.api_tokens (user_id, name, token_hash) values ('00000000-0000-4000-8000-00000000000b', 'laptop', sha256('token'));

@@ -72,6 +72,7 @@ export async function startGateway(auth, targets, onRotate) {
       case "/test/token": {
         const user = await auth.userBy("email", body.email);
         if (!user) throw new Refusal(404, "user_not_found", `There is no ${body.email}.`);
+        if (body.client_id) await auth.createClient({ id: body.client_id });
         return await auth.session(user, body);
       }
       case "/test/sign":
