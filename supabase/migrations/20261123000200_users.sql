@@ -49,17 +49,23 @@ create table public.allowed_emails (
 create index on public.allowed_emails (role_id);
 
 -- Who calls. A token that an OAuth client holds (an MCP client's) carries client_id: it is for the MCP server and opens
--- nothing here, or else any connected client could act on this database as its user, an admin's client as an admin.
+-- nothing here, or else any connected client could act on this database as its user, an admin's client as an admin. Nor does one
+-- whose session is over: it would still be good for an hour, enough to make a token of MCPist that is good for ever.
+create function private.active_role() returns text
+language sql stable security definer set search_path = '' as $$
+  select u.system_role from public.users u
+  join auth.sessions s on s.user_id = u.id and s.id = (auth.jwt() ->> 'session_id')::uuid
+  where u.id = auth.uid() and u.disabled_at is null and auth.jwt() ->> 'client_id' is null;
+$$;
+
 create function private.is_active() returns boolean
 language sql stable security definer set search_path = '' as $$
-  select auth.jwt() ->> 'client_id' is null
-    and exists (select from public.users where id = auth.uid() and disabled_at is null);
+  select private.active_role() is not null;
 $$;
 
 create function private.is_admin() returns boolean
 language sql stable security definer set search_path = '' as $$
-  select auth.jwt() ->> 'client_id' is null
-    and exists (select from public.users where id = auth.uid() and disabled_at is null and system_role = 'admin');
+  select coalesce(private.active_role() = 'admin', false);
 $$;
 
 create function private.has_role(p_role uuid) returns boolean

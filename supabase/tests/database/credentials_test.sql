@@ -100,11 +100,10 @@ select pg_temp.store('own', 'access-last');
 select is(pg_temp.secrets(), 4::bigint, 'a replaced credential leaves no secret');
 delete from public.oauth_tokens where account = 'second';
 select is(pg_temp.secrets(), 3::bigint, 'nor does a removed one');
--- Bob has two clients and the console open, ada the console; both have a connection under way.
+-- Bob has two clients besides the console; he and ada have a connection under way.
 insert into auth.oauth_clients (id, redirect_uris) values ('00000000-0000-4000-8000-0000000000c1', ''), ('00000000-0000-4000-8000-0000000000c2', '');
 insert into auth.sessions (user_id, oauth_client_id)
-  select bob, client from ids, unnest(array[null, '00000000-0000-4000-8000-0000000000c1', '00000000-0000-4000-8000-0000000000c2']::uuid[]) client
-  union all select ada, null from ids;
+  select bob, client from ids, unnest(array['00000000-0000-4000-8000-0000000000c1', '00000000-0000-4000-8000-0000000000c2']::uuid[]) client;
 insert into auth.refresh_tokens (token, session_id) select id::text, id from auth.sessions;
 -- One was granted by a clock that is ahead of this transaction's.
 insert into auth.oauth_consents (user_id, client_id, scopes, granted_at)
@@ -121,12 +120,14 @@ select throws_ok('select public.revoke_all_tokens()', '42501', 'This is for admi
 select tests.become('ada');
 select is(public.revoke_user_tokens((select bob from ids)), '{"oauth_tokens": 1, "api_tokens": 0, "sessions": 3}', 'one user''s are revoked');
 select tests.become_owner();
-select results_eq('select user_id from auth.sessions', 'select ada from ids', 'with that user''s sessions');
-select is((select count(*) from auth.refresh_tokens), 1::bigint, 'which have no refresh token any more');
+select is_empty('select from auth.sessions, ids where user_id = bob', 'with that user''s sessions');
+select is((select count(*) from auth.refresh_tokens), 2::bigint, 'and their refresh tokens, but not the others''');
+select tests.check('bob', 'select from public.users', '0');
+select tests.check('bob', $$select public.create_api_token('for ever')$$, '42501');
 select results_eq('select user_id from auth.oauth_consents where revoked_at is null', 'select ada from ids', 'the clients have to ask again');
 select results_eq('select user_id from auth.oauth_authorizations', 'select ada from ids', 'and a code that is under way is worth nothing');
 select tests.become('ada');
-select is(public.revoke_all_tokens(), '{"oauth_tokens": 1, "api_tokens": 0, "sessions": 1}', 'all are revoked');
+select is(public.revoke_all_tokens(), '{"oauth_tokens": 1, "api_tokens": 0, "sessions": 2}', 'all are revoked');
 select tests.become_owner();
 select is(pg_temp.secrets(), 1::bigint, 'which leaves the app''s secret');
 select is_empty('select from auth.sessions union all select from auth.oauth_consents where revoked_at is null union all select from auth.oauth_authorizations', 'and nobody signed in');

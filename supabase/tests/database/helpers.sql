@@ -2,13 +2,14 @@
 create schema tests;
 grant usage on schema tests to public;
 
--- A user with an account in Auth, on the list before.
+-- A user with an account in Auth, on the list before, who has a session.
 create function tests.user(address text) returns uuid language plpgsql as $$
 declare
   fresh uuid := gen_random_uuid();
 begin
   insert into public.allowed_emails (email) values (address);
   insert into auth.users (id, email, email_confirmed_at) values (fresh, address, now());
+  insert into auth.sessions (id, user_id) values (fresh, fresh);
   return fresh;
 end
 $$;
@@ -26,13 +27,15 @@ $$;
 create function tests.become(actor text) returns void language plpgsql as $$
 declare
   who text := split_part(actor, '''s client', 1);
+  account uuid;
   claims jsonb;
 begin
   perform tests.become_owner();
   if actor in ('anon', 'service') then
     claims := jsonb_build_object('role', case actor when 'anon' then 'anon' else 'service_role' end);
   else
-    claims := jsonb_build_object('role', 'authenticated', 'sub', (select id from auth.users where email like who || '@%'))
+    select id into account from auth.users where email like who || '@%';
+    claims := jsonb_build_object('role', 'authenticated', 'sub', account, 'session_id', account)
       || case when who <> actor then '{"client_id": "11111111-1111-4111-8111-111111111111"}' else '{}' end::jsonb;
   end if;
   perform set_config('request.jwt.claims', claims::text, true);

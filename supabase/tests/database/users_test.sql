@@ -68,6 +68,7 @@ select is(pg_temp.role_of('second@example.com'), null, 'and goes with the accoun
 
 -- Access requests say who decided.
 insert into public.access_requests (user_id, module) select id, 'jira' from public.users where email = 'later@example.com';
+insert into auth.sessions (id, user_id) select id, id from public.users where email = 'first@example.com';
 select tests.become('first');
 update public.access_requests set status = 'granted';
 select tests.become_owner();
