@@ -8,7 +8,7 @@ import { useTexts } from "./texts";
 import { buttonClass, type Variant } from "./ui";
 
 /** A form whose action answers with words: they appear below it, and are read out. */
-export function ActionForm({ action, submit, variant = "primary", children, closeTo, className = "space-y-3", label, inline = false, clears = false }: {
+export function ActionForm({ action, submit, variant = "primary", children, closeTo, className = "space-y-3", label, inline = false, clears = false, automatic = false }: {
   action: Action;
   submit: ReactNode;
   variant?: Variant;
@@ -21,6 +21,8 @@ export function ActionForm({ action, submit, variant = "primary", children, clos
   inline?: boolean;
   /** Whether the fields are empty again once it is done. */
   clears?: boolean;
+  /** Whether it is sent as soon as it is there. The button stays: for another try, and for browsers without scripts. */
+  automatic?: boolean;
 }) {
   const texts = useTexts();
   const router = useRouter();
@@ -32,6 +34,12 @@ export function ActionForm({ action, submit, variant = "primary", children, clos
     if (clears) form.current?.reset();
     if (closeTo) router.push(closeTo, { scroll: false });
   }, [result, clears, closeTo, router]);
+  const sent = useRef(false);
+  useEffect(() => {
+    if (!automatic || sent.current) return;
+    sent.current = true;
+    form.current?.requestSubmit();
+  }, [automatic]);
   // React would reset the form when the action is done, also after a refusal: nobody types all of it again.
   const submitted = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();

@@ -22,6 +22,8 @@ export async function refuse(key: Key, values?: Record<string, string | number>)
 /** A failure of the database, in the reader's language where it is a usual one. */
 export async function failure(error: { code?: string; message: string }): Promise<Result> {
   if (/last admin/.test(error.message)) return refuse("error.last_admin");
+  if (error.code === "PT429") return refuse("error.too_fast");
+  if (error.code === "PT404") return refuse("error.gone");
   if (/20 tokens/.test(error.message)) return refuse("error.too_many_tokens");
   if (/None of your roles/.test(error.message)) return refuse("error.not_permitted");
   if (error.code === "42501") return refuse("error.forbidden");

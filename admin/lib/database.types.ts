@@ -9,7 +9,8 @@ export type RequestStatus = "open" | "granted" | "declined";
 
 export type User = Stamped & { id: string; email: string; display_name: string | null; system_role: SystemRole; disabled_at: string | null };
 export type Role = Stamped & { id: string; name: string; description: string; read_only: boolean };
-export type RolePermission = Stamped & { role_id: string; module: string; tools: string[]; denied_tools: string[] };
+export type Permission = { module: string; tools: string[]; denied_tools: string[] };
+export type RolePermission = Stamped & Permission & { role_id: string };
 export type Connection = Stamped & {
   id: string;
   user_id: string | null;
@@ -76,11 +77,7 @@ export type Database = {
       users: Table<User, never, Partial<Pick<User, "display_name" | "system_role" | "disabled_at">>>;
       roles: Table<Role, Pick<Role, "name"> & Partial<Role>, Partial<Pick<Role, "name" | "description" | "read_only">>>;
       user_roles: Table<{ user_id: string; role_id: string; created_at: string }, { user_id: string; role_id: string }>;
-      role_permissions: Table<
-        RolePermission,
-        Pick<RolePermission, "role_id" | "module" | "tools" | "denied_tools">,
-        Partial<Pick<RolePermission, "tools" | "denied_tools">>
-      >;
+      role_permissions: Table<RolePermission>;
       allowed_emails: Table<AllowedEmail, Pick<AllowedEmail, "email" | "role_id">, Pick<AllowedEmail, "role_id">>;
       oauth_apps: Table<App>;
       oauth_tokens: Table<Connection>;
@@ -101,6 +98,8 @@ export type Database = {
         Args: { service: string; token: string; account?: string; token_type?: string; base_url?: string; shared_with_role?: string };
         Returns: string;
       };
+      finish_oauth: { Args: { handle: string }; Returns: Finished };
+      save_role_permissions: { Args: { p_role: string; p_permissions: Permission[] }; Returns: undefined };
       create_api_token: { Args: { name: string; expires_at?: string }; Returns: { id: string; token: string } };
       revoke_api_token: { Args: { id: string }; Returns: undefined };
       revoke_user_tokens: { Args: { p_user: string }; Returns: Revoked };
@@ -111,4 +110,10 @@ export type Database = {
   };
 };
 
-export type Revoked = { oauth_tokens: number; api_tokens: number };
+/** `sessions` is null where Auth did not let them be ended. */
+export type Revoked = { oauth_tokens: number; api_tokens: number; sessions: number | null };
+export type Finished = {
+  outcome: "ok" | "unknown_state" | "replayed" | "other_user" | "expired" | "not_permitted";
+  service?: string;
+  account?: string;
+};

@@ -50,7 +50,8 @@ async function until(what, ready) {
 
 const connectGithub = async (page) => {
   await page.getByRole("button", { name: "Continue to GitHub" }).click();
-  await page.waitForURL("**/oauth/done?*");
+  // By way of the page with the handle, which goes on by itself.
+  await page.waitForURL("**/oauth/done?status=*");
   await page.getByRole("heading", { name: "GitHub is connected" }).waitFor();
 };
 
@@ -152,7 +153,7 @@ export const tests = {
     await page.getByRole("button", { name: "Continue to GitHub" }).click();
     await page.getByRole("alert").getByText("You did not agree at GitHub").waitFor();
     await control({ deny: false });
-    const reasons = ["replayed", "expired", "unknown_state", "user_disabled", "not_configured", "provider_error", "provider_unavailable", "no_site", "internal", "<script>"];
+    const reasons = ["replayed", "expired", "unknown_state", "user_disabled", "not_configured", "provider_error", "provider_unavailable", "no_site", "not_permitted", "other_user", "internal", "<script>"];
     const texts = new Set();
     for (const reason of reasons) {
       await page.goto(`/oauth/done?status=failed&service=github&reason=${encodeURIComponent(reason)}`);
@@ -161,6 +162,20 @@ export const tests = {
     assert.equal(texts.size, reasons.length - 1, "an unknown reason is an internal failure, each of the others has its words");
     await page.goto("/oauth/done?status=failed&service=jira&reason=site_required&sites=https://acme.atlassian.net,https://evil.example");
     assert.deepEqual(await page.getByRole("link", { name: /atlassian|evil/ }).allInnerTexts(), ["acme.atlassian.net"]);
+  },
+
+  "an admin shares an account with a role by OAuth": async (world) => {
+    const page = await world.user("admin@example.com");
+    await page.goto("/admin/services?share=github");
+    await page.getByRole("dialog").locator("form", { has: page.getByRole("button", { name: "Continue to GitHub" }) }).getByLabel("Shared with the role").selectOption({ label: "Engineers" });
+    await connectGithub(page);
+    const shared = "select t.account from public.oauth_tokens t join public.roles r on r.id = t.role_id where r.name = 'Engineers'";
+    assert.deepEqual(await world.sql(shared), [{ account: "ada" }]);
+    await page.goto("/admin/services");
+    await page.getByText("ada → Engineers").waitFor();
+    await page.getByRole("button", { name: "Disconnect: ada" }).click();
+    await page.getByText("ada → Engineers").waitFor({ state: "detached" });
+    assert.deepEqual(page.problems, []);
   },
 
   "the call shows in the audit view, live and as CSV": async (world) => {
@@ -339,6 +354,15 @@ export const tests = {
     await page.getByLabel("Type REVOKE ALL").fill("REVOKE ALL");
     await page.getByRole("button", { name: "Revoke everything" }).click();
     await page.getByRole("status").getByText("Revoked: 2 connections").waitFor();
+    await page.getByRole("status").getByText(/Sign-ins ended: [1-9]/).waitFor();
     assert.match(await call(world, { token: await ada.token(), at: 1 }), /^code: not_connected/);
+    // Nobody is signed in any more, nor is the admin.
+    for (const ended of [ada, page]) {
+      await ended.goto("/settings");
+      assert.equal(new URL(ended.url()).pathname, "/login");
+      await ended.getByRole("alert").getByText("Your session has ended").waitFor();
+    }
+    await world.signIn(ada, "ada@example.com");
+    await ada.getByRole("heading", { level: 1 }).getByText("Hello").waitFor();
   },
 };

@@ -84,7 +84,7 @@ export const tests = {
   "what changes something has to come from the console itself": async (world) => {
     const page = await world.user("eve@example.com");
     for (const origin of ["https://evil.example", "null", undefined]) {
-      for (const [method, target] of [["post", "/settings"], ["post", "/login"], ["delete", `/api/admin/users/${ID}`]]) {
+      for (const [method, target] of [["post", "/settings"], ["post", "/login"], ["post", "/oauth/done?handle=x"], ["delete", `/api/admin/users/${ID}`]]) {
         const response = await page.request[method](target, { headers: origin ? { origin } : {} });
         assert.equal(response.status(), 403, `${method} ${target} from ${origin}`);
       }
@@ -107,6 +107,8 @@ export const tests = {
       ["POST", "rpc/revoke_user_tokens", { p_user: other.id }],
       ["POST", "rpc/revoke_all_tokens", {}],
       ["POST", "rpc/connect_with_token", { service: "github", token: "12345678", shared_with_role: role.id }],
+      ["POST", "rpc/save_role_permissions", { p_role: role.id, p_permissions: [] }],
+      ["POST", "rpc/hold_oauth_token", { p_state_hash: "00", p_handle_hash: "00", p_account: "x", p_access: "x", p_refresh: null, p_scopes: [], p_expires_at: null, p_metadata: {} }],
       ["POST", "rpc/sieve", { p_user: other.id }],
       ["POST", "rpc/resolve_api_token", { p_token_hash: "00" }],
       ["POST", "roles", { name: "mine" }],
@@ -171,6 +173,74 @@ export const tests = {
       assert.ok(gone.status >= 400 || (await gone.json()).length === 0, `DELETE ${table}`);
     }
     assert.equal((await world.sql("select from public.oauth_tokens where id = $1", [connection.id])).length, 1);
+  },
+
+  "what comes back from a provider is for the one who began": async (world) => {
+    const boss = await world.user("admin@example.com");
+    const [mallory, trent] = [await world.user("mallory@example.com"), await world.user("trent@example.com")];
+    const rest = async (user, name, body) => {
+      const headers = { apikey: world.facts.anon_key, authorization: `Bearer ${await user.token()}`, "content-type": "application/json", origin: world.console_url };
+      const response = await fetch(name.startsWith("http") ? name : `${world.facts.rest_url}/rpc/${name}`, { method: "POST", headers, body: JSON.stringify(body) });
+      return await response.json().catch(() => null);
+    };
+    await rest(boss, "save_oauth_app", { service: "github", client_id: "app-github", client_secret: "canary-secret-of-app-github" });
+    const [role] = await world.sql("insert into public.roles (name) values ('Connecting') returning id");
+    for (const { id } of [mallory, trent]) await world.sql("insert into public.user_roles (user_id, role_id) values ($1, $2)", [id, role.id]);
+    await world.sql("insert into public.role_permissions (role_id, module, tools) values ($1, 'github', '{*}')", [role.id]);
+    const begin = async (user) => (await rest(user, `${world.facts.functions_url}/oauth-callback/start`, { service: "github" })).authorize_url;
+    const connected = async () => (await world.sql("select user_id from public.oauth_tokens where account = 'ada' and user_id = any($1)", [[mallory.id, trent.id]])).map(({ user_id }) => user_id);
+
+    // Mallory sends the provider's page to trent, who is signed in here, and there.
+    const refused = trent.getByRole("alert").getByText("Another user of this console began this connection");
+    const handles = [];
+    trent.on("request", (request) => request.isNavigationRequest() && /[?&]handle=/.test(request.url()) && handles.push(request.url()));
+    await trent.goto(await begin(mallory));
+    await refused.waitFor();
+    assert.equal(handles.length, 1);
+    await mallory.goto(handles[0]);
+    await mallory.getByRole("alert").getByText("This answer was used before").waitFor();
+    assert.deepEqual(await connected(), []);
+    // The same for trent signed out.
+    const out = await world.visitor();
+    await out.goto(await begin(mallory));
+    assert.equal(new URL(out.url()).pathname, "/login");
+    await world.signIn(out, "trent@example.com");
+    await out.getByRole("alert").getByText("Another user of this console").waitFor();
+    assert.deepEqual(await connected(), []);
+
+    // To look at the page is not to finish, whoever looks: only its form does, which needs no script.
+    const plain = await world.visitor({ javaScriptEnabled: false, storageState: await mallory.context().storageState() });
+    await plain.goto(await begin(mallory));
+    assert.match(plain.url(), /[?&]handle=/);
+    await plain.reload();
+    await plain.getByText("The account of GitHub becomes yours in MCPist, as mallory@example.com").waitFor();
+    assert.deepEqual(await connected(), []);
+    await plain.getByRole("button", { name: "Finish" }).click();
+    await plain.getByRole("heading", { name: "GitHub is connected" }).waitFor();
+    assert.deepEqual(await connected(), [mallory.id]);
+
+    // What took too long, and what may not be had any more.
+    for (const [change, said] of [
+      ["update public.oauth_states set expires_at = now() where user_id = $1", "It took more than ten minutes"],
+      ["delete from public.user_roles where user_id = $1", "No role of yours permits this any more"],
+    ]) {
+      await plain.goto(await begin(mallory));
+      await world.sql(change, [mallory.id]);
+      await plain.getByRole("button", { name: "Finish" }).click();
+      await plain.getByRole("alert").getByText(said).waitFor();
+    }
+    // A user who was disabled meanwhile cannot come for it.
+    await trent.goto(await begin(trent));
+    await trent.getByRole("heading", { name: "GitHub is connected" }).waitFor();
+    await world.sql("delete from public.oauth_tokens where user_id = $1", [trent.id]);
+    const late = await world.visitor({ javaScriptEnabled: false, storageState: await trent.context().storageState() });
+    await late.goto(await begin(trent));
+    await world.sql("update public.users set disabled_at = now() where id = $1", [trent.id]);
+    await late.getByRole("button", { name: "Finish" }).click();
+    await late.waitForURL("**/login?*");
+    assert.deepEqual(await connected(), [mallory.id]);
+    await world.sql("update public.users set disabled_at = null where id = $1", [trent.id]);
+    assert.deepEqual([...mallory.problems, ...trent.problems, ...out.problems], []);
   },
 
   "a session whose token has ended is renewed on the way": async (world) => {

@@ -1,10 +1,12 @@
 "use server";
 
+import { redirect, RedirectType } from "next/navigation";
 import { done, failure, refuse, text } from "@/lib/action";
 import { database, rows } from "@/lib/database";
 import { publishableKey, supabaseUrl } from "@/lib/environment";
 import { i18n } from "@/lib/i18n";
 import { callTool, probeOf } from "@/lib/mcp";
+import { withQuery } from "@/lib/paths";
 import type { Result } from "@/lib/result";
 import { origin, requireUser } from "@/lib/session";
 
@@ -41,6 +43,20 @@ export async function connect(_: Result | null, form: FormData): Promise<Result>
     default:
       return refuse("error.unexpected");
   }
+}
+
+/**
+ * Finishes a connection that came back from the provider, as the signed-in user: the database gives it to the one who began and
+ * to nobody else. So nobody has to be asked, and a page that sends this form by itself is safe.
+ */
+export async function finishConnection(_: Result | null, form: FormData): Promise<Result> {
+  await requireUser();
+  const { data, error } = await (await database()).rpc("finish_oauth", { handle: text(form, "handle", 100) });
+  if (error) return failure(error);
+  const { outcome, service, account } = data;
+  const end = outcome === "ok" ? { status: "connected", service, account } : { status: "failed", service, reason: outcome };
+  // In place of the page with the handle, so that going back does not show a used one.
+  redirect(withQuery("/oauth/done", end), RedirectType.replace);
 }
 
 /** Stores a token that the user made at the service; for an admin also one that a role shares. */

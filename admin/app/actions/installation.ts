@@ -67,7 +67,10 @@ export async function revokeEverything(_: Result | null, form: FormData): Promis
   if (text(form, "confirmation", 40) !== "REVOKE ALL") return refuse("security.not_confirmed");
   const { data, error } = await (await database()).rpc("revoke_all_tokens");
   if (error) return failure(error);
-  await done();
+  // The admin's own session is over, too: nothing is read again, or this page would be the sign-in page before it could say so.
   const { t } = await i18n();
-  return { ok: true, message: t("security.revoked", { connections: data.oauth_tokens, tokens: data.api_tokens }) };
+  const message = t("security.revoked", { connections: data.oauth_tokens, tokens: data.api_tokens });
+  return data.sessions === null
+    ? { ok: false, message: `${message} ${t("security.not_signed_out")}` }
+    : { ok: true, message: `${message} ${t("security.signed_out", { sessions: data.sessions })}` };
 }

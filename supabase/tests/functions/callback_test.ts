@@ -1,7 +1,23 @@
 // oauth-callback: connecting services.
 import assert from "node:assert/strict";
 import pg from "pg";
-import { admin, type Answer, comeBack, consoleOrigin, fails, follow, post, providers, request, sha256, sql, stack, until, User } from "./stack.ts";
+import {
+  admin,
+  type Answer,
+  comeBack,
+  consoleOrigin,
+  fails,
+  follow,
+  mint,
+  post,
+  providers,
+  request,
+  sha256,
+  sql,
+  stack,
+  until,
+  User,
+} from "./stack.ts";
 
 const ACCOUNTS: Record<string, string> = {
   github: "ada",
@@ -132,13 +148,15 @@ Deno.test("what comes back is the user's who began, whoever's browser it was", a
   assert.equal(await secrets(), before);
   assert.deepEqual(await mallory.finish(handle), { outcome: "replayed", service: "github" });
   assert.deepEqual(await connections(), []);
-  const [event] = await sql("select outcome, module, detail from public.audit_logs where user_id = $1 and action = 'oauth.finish'", [ada.id]);
+  const [event] = await sql("select outcome, module, detail from public.audit_logs where user_id = $1 and action = 'oauth.finish'", [
+    ada.id,
+  ]);
   assert.deepEqual(event, { outcome: "denied", module: "github", detail: { begun_by: mallory.id } });
 });
 
 Deno.test("a handle is good once, for ten minutes, while what was begun may still be had", async () => {
   const user = await User.create(["github", "notion"]);
-  const handle = async (service = "github", who = user, more = {}) => (await follow((await who.start({ service, ...more })).body.authorize_url)).handle;
+  const handle = async (service = "github") => (await follow((await user.start({ service })).body.authorize_url)).handle;
   const used = await handle();
   assert.deepEqual(await user.finish(used), { outcome: "ok", service: "github", account: "ada" });
   assert.deepEqual(await user.finish(used), { outcome: "replayed", service: "github" });
@@ -161,7 +179,8 @@ Deno.test("a handle is good once, for ten minutes, while what was begun may stil
 Deno.test("a credential for a role is stored for an admin who is one still", async () => {
   const user = await User.create(["github"], { admin: true });
   await admin();
-  const share = async () => (await follow((await user.start({ service: "github", shared_with_role: user.role })).body.authorize_url)).handle;
+  const share = async () =>
+    (await follow((await user.start({ service: "github", shared_with_role: user.role })).body.authorize_url)).handle;
   const first = await share();
   assert.deepEqual(await (await User.create(["github"], { admin: true })).finish(first), { outcome: "other_user", service: "github" });
   assert.deepEqual(await user.finish(await share()), { outcome: "ok", service: "github", account: "ada" });
@@ -177,7 +196,9 @@ Deno.test("what was revoked while the provider answered is not held", async () =
   const back = (await request((await user.start({ service: "github" })).body.authorize_url)).headers.get("location")!;
   const end = await providers({ delay_ms: 500 }, async () => {
     const coming = comeBack(back);
-    await until(async () => (await sql("select from public.oauth_states where user_id = $1 and used_at is not null", [user.id])).length === 1);
+    await until(async () =>
+      (await sql("select from public.oauth_states where user_id = $1 and used_at is not null", [user.id])).length === 1
+    );
     await user.rest("rpc/revoke_user_tokens", { p_user: user.id });
     return await coming;
   });

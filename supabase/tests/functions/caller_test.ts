@@ -63,6 +63,42 @@ Deno.test("a token of MCPist stands for its user until it is revoked", async () 
   fails(await sieve({ "x-mcpist-token": token }), 401, "unauthenticated");
 });
 
+Deno.test("ten tokens of MCPist an hour, however many are asked for at once", async () => {
+  const user = await User.create();
+  const made = await Promise.all(Array.from({ length: 13 }, (_, at) => user.rest("rpc/create_api_token", { name: `n${at}` })));
+  assert.deepEqual(made.map(({ status }) => status).sort(), [...Array(10).fill(200), 429, 429, 429]);
+  assert.match(made.find(({ status }) => status === 429)!.body.message, /ten tokens within an hour/);
+});
+
+Deno.test("revoking ends a user's sign-ins, in the console and in clients, and nobody else's", async () => {
+  const [user, other] = [await User.create(["github"]), await User.create(["github"])];
+  const auth = (path: string, body: unknown) => post(`${stack.issuer}/${path}`, body, { apikey: stack.anon_key });
+  const session = await mint(user.email);
+  const { refresh_token } = await mint(other.email);
+  const client_id = crypto.randomUUID();
+  const client = await mint(user.email, { client_id });
+  const refreshClient = (refresh_token: string) =>
+    request(`${stack.issuer}/oauth/token`, {
+      method: "POST",
+      body: new URLSearchParams({ grant_type: "refresh_token", client_id, refresh_token }),
+    });
+  const { body: rotated, status } = await refreshClient(client.refresh_token);
+  assert.equal(status, 200, "until then it works");
+
+  const { body } = await user.rest("rpc/revoke_user_tokens", { p_user: user.id });
+  assert.deepEqual(body, { oauth_tokens: 0, api_tokens: 0, sessions: 3 });
+  assert.equal((await auth("token?grant_type=refresh_token", { refresh_token: session.refresh_token })).status, 400);
+  assert.equal((await refreshClient(rotated.refresh_token)).status, 400);
+  // The access tokens go on for the MCP server until they end; what would last longer cannot be had with them.
+  assert.equal((await user.ask("tool-sieve", {})).status, 200);
+  assert.equal((await user.rest("rpc/create_api_token", { name: "for ever" })).status, 403);
+  const users = await request(`${stack.rest_url}/users?select=id`, { headers: user.bearer });
+  assert.deepEqual(users.body, []);
+  const profile = await request(`${stack.issuer}/user`, { headers: user.bearer });
+  assert.deepEqual([profile.status, profile.body.error_code], [403, "session_not_found"]);
+  assert.equal((await auth("token?grant_type=refresh_token", { refresh_token })).status, 200);
+});
+
 Deno.test("a disabled user is refused by every function, with a token that still verifies", async () => {
   const user = await User.create(["github"]);
   await user.connect("github");

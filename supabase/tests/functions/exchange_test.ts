@@ -6,7 +6,7 @@ const ended = (user: User) => sql("update public.oauth_tokens set expires_at = n
 
 Deno.test("a good token is given out as it is stored", async () => {
   const user = await User.create(["jira"]);
-  assert.deepEqual(await user.connect("jira"), { status: "connected", service: "jira", account: "acme" });
+  assert.deepEqual(await user.connect("jira"), { outcome: "ok", service: "jira", account: "acme" });
   const { status, body, headers } = await user.exchange("jira");
   assert.equal(status, 200);
   assert.equal(headers.get("cache-control"), "no-store");
@@ -179,7 +179,7 @@ Deno.test("a pasted token is given out as what it is", async () => {
 
 Deno.test("one's own credential comes before the one that a role shares; several need a name", async () => {
   const [user, other] = [await User.create(["notion"]), await User.create(["notion"])];
-  assert.equal((await (await admin()).connect("notion", { shared_with_role: user.role, account: "team" })).status, "connected");
+  assert.equal((await (await admin()).connect("notion", { shared_with_role: user.role, account: "team" })).outcome, "ok");
   const shared = await user.exchange("notion");
   assert.deepEqual([shared.body.account, shared.body.shared], ["team", true]);
   const none = await other.exchange("notion");

@@ -1,3 +1,6 @@
+import { redirect } from "next/navigation";
+import { finishConnection } from "@/app/actions/connections";
+import { ActionForm } from "@/components/action-form";
 import { Shell } from "@/components/shell";
 import { ButtonLink, Card, Notice, PageTitle } from "@/components/ui";
 import { inCatalogue } from "@/lib/catalogue";
@@ -10,18 +13,39 @@ export const generateMetadata = pageTitle("done.title");
 
 const REASONS = [
   ...["denied", "replayed", "expired", "unknown_state", "user_disabled", "not_configured", "provider_error", "provider_unavailable"],
-  ...["no_site", "site_required", "internal"],
+  ...["no_site", "site_required", "not_permitted", "other_user", "internal"],
 ] as const;
 
-/** Where the callback sends the browser. Whatever the address says is looked up or shown as text, never followed. */
+/**
+ * Where the callback sends the browser, with a handle of what the provider gave or with a reason. The handle is good for the user
+ * who began, so whoever has the page of somebody else's connection open is refused. Whatever else the address says is looked up
+ * or shown as text, never followed.
+ */
 export default async function Page({ searchParams }: PageProps<"/oauth/done">) {
   const { t } = await i18n();
   const query = await readQuery(searchParams);
   const user = await session();
+  const handle = query["handle"];
+  if (handle && !user) redirect(withQuery("/login", { next: withQuery("/oauth/done", { service: query["service"], handle }) }));
   const service = inCatalogue(query["service"])?.module;
   const name = service && user
     ? (await (await database()).from("module_registry").select("display_name").eq("module", service).maybeSingle()).data?.display_name ?? service
     : service ?? t("done.a_service");
+  if (handle && user) {
+    return (
+      <Shell user={user}>
+        <div className="mx-auto max-w-lg">
+          <PageTitle>{t("done.finishing", { service: name })}</PageTitle>
+          <Card>
+            <p className="mb-3 text-sm">{t("done.finishing_lead", { service: name, email: user.email })}</p>
+            <ActionForm key={handle} action={finishConnection} submit={t("done.finish")} automatic>
+              <input type="hidden" name="handle" value={handle} />
+            </ActionForm>
+          </Card>
+        </div>
+      </Shell>
+    );
+  }
   const isConnected = query["status"] === "connected";
   const reason = REASONS.find((known) => known === query["reason"]) ?? "internal";
   const sites = (query["sites"] ?? "").split(",").filter((site) => /^https:\/\/[a-z0-9-]{1,63}\.atlassian\.net$/.test(site));
