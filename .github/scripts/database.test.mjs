@@ -138,7 +138,6 @@ check("the SQL of the guides runs as it stands, from an empty project on", () =>
   project("guided");
   // What the cloud has, and the double of it here has not.
   sql("guided", "create schema cron; create function cron.schedule(text, text, text) returns bigint language sql as 'select 1'; grant usage on schema cron to postgres");
-  sql("guided", "create table auth.sessions (); grant all on auth.sessions to postgres");
   const blocks = (guide) => [...readFileSync(new URL(`../../docs/${guide}.md`, import.meta.url), "utf8").matchAll(/^ *```sql\n([^`]*)```/gm)].map(([, text]) => text);
   const [settings, ...rest] = blocks("deploy");
   sql("guided", settings, "postgres");
@@ -147,8 +146,9 @@ check("the SQL of the guides runs as it stands, from an empty project on", () =>
   const said = rest.map((block) => sql("guided", block.replace("github_pat_…", "github_pat_0123"), "postgres")).join("\n");
   assert.match(said, /mcpist_\w{43}/);
   assert.equal(sql("guided", "select service from public.oauth_tokens"), "github");
+  sql("guided", "insert into auth.sessions (user_id) select id from auth.users");
   const operations = blocks("operations").map((block) => sql("guided", block, "postgres"));
-  assert.ok(operations.includes('{"api_tokens": 1, "oauth_tokens": 1}'), "the drill takes both away");
+  assert.ok(operations.includes('{"sessions": 1, "api_tokens": 1, "oauth_tokens": 1}'), "the drill takes all of it away");
   assert.equal(sql("guided", "select count(*) from vault.secrets"), "0");
 });
 

@@ -50,12 +50,15 @@ create index on public.allowed_emails (role_id);
 
 -- Who calls. A token that an OAuth client holds (an MCP client's) carries client_id: it is for the MCP server and opens
 -- nothing here, or else any connected client could act on this database as its user, an admin's client as an admin. Nor does one
--- whose session is over: it would still be good for an hour, enough to make a token of MCPist that is good for ever.
+-- whose session is over: it would still be good for an hour, enough to make a token of MCPist that is good for ever. Auth signs
+-- none without a session; claims that have none were set in the SQL editor (docs/deploy.md).
 create function private.active_role() returns text
 language sql stable security definer set search_path = '' as $$
   select u.system_role from public.users u
-  join auth.sessions s on s.user_id = u.id and s.id = (auth.jwt() ->> 'session_id')::uuid
-  where u.id = auth.uid() and u.disabled_at is null and auth.jwt() ->> 'client_id' is null;
+  where u.id = auth.uid() and u.disabled_at is null and auth.jwt() ->> 'client_id' is null and (
+    auth.jwt() ->> 'session_id' is null
+    or exists (select from auth.sessions s where s.id = (auth.jwt() ->> 'session_id')::uuid and s.user_id = u.id)
+  );
 $$;
 
 create function private.is_active() returns boolean
