@@ -57,7 +57,7 @@ language sql stable security definer set search_path = '' as $$
   select u.system_role from public.users u
   where u.id = auth.uid() and u.disabled_at is null and auth.jwt() ->> 'client_id' is null and (
     auth.jwt() ->> 'session_id' is null
-    or exists (select from auth.sessions s where s.id = (auth.jwt() ->> 'session_id')::uuid and s.user_id = u.id)
+    or exists (select from auth.sessions s where s.id = (auth.jwt() ->> 'session_id')::uuid)
   );
 $$;
 
