@@ -16,22 +16,22 @@ async function notify(context, input, { issues = [], label = true, broken = () =
     }
     const number = /^PATCH \/repos\/o\/r\/issues\/(\d+)$/.exec(call)?.[1];
     if (number) return [200, Object.assign(issues[number - 1], body)];
-    const page = /^GET \/repos\/o\/r\/issues\?state=open&labels=api-version-change&per_page=100&page=(\d+)$/.exec(call)?.[1];
+    const page = /^GET \/repos\/o\/r\/issues\?state=all&labels=api-version-change&per_page=100&page=(\d+)$/.exec(call)?.[1];
     return page ? [200, issues.slice((page - 1) * 100, page * 100)] : [404, { message: "not found" }];
   });
   const environment = { GITHUB_API_URL: github.url, GITHUB_REPOSITORY: "o/r", GITHUB_TOKEN: "github-token" };
   return { ...await run(new URL("version-notify.mjs", import.meta.url), environment, { input }), issues, calls: github.calls };
 }
 
-const NEWER = "github           2022-11-28; 2026-03-10 is newer\n";
-const QUIET = `confluence       2 (the service publishes no list of versions)
+const NEWER = "github           2022-11-28; 2026-03-10 is newer; see https://docs.github.com/rest/changes\n";
+const QUIET = `confluence       2; no public list of versions; see https://developer.atlassian.com/cloud/confluence/changelog/
 notion           2026-03-11; nothing newer
-weather          unversioned (the service publishes no list of versions)
+weather          unversioned; no public list of versions
 `;
 
 test("nothing newer asks GitHub nothing", async (context) => {
   const result = await notify(context, QUIET);
-  assert.deepEqual([result.code, result.output, result.calls], [0, "No service has a newer version.\n", []]);
+  assert.deepEqual([result.code, result.output, result.calls], [0, "No service has another version.\n", []]);
 });
 
 test("a newer version opens one labelled issue", async (context) => {
@@ -41,7 +41,30 @@ test("a newer version opens one labelled issue", async (context) => {
   const [issue] = result.issues;
   assert.equal(issue.title, "github: API version 2026-03-10 (ours is 2022-11-28)");
   assert.deepEqual(issue.labels, ["api-version-change"]);
+  assert.match(issue.body, /speaks `2022-11-28`\.\n/);
+  assert.match(issue.body, /\[changelog\]\(https:\/\/docs\.github\.com\/rest\/changes\)/);
   assert.match(issue.body, /module_registry/);
+});
+
+test("a version that is only another one, or older, is told as what it is", async (context) => {
+  const result = await notify(context, "a                v3; v4beta1 is what there is\nb                2026-03-10; 2022-11-28 is the newest there is\n");
+  assert.equal(result.code, 0, result.output);
+  const [another, older] = result.issues;
+  assert.equal(another.title, "a: API version v4beta1 (ours is v3)");
+  assert.match(another.body, /cannot be told from their names\.\n\n1\. Read the service's changelog from/);
+  assert.match(older.body, /speaks `2026-03-10`, which is newer and no longer named\./);
+});
+
+test("an issue that was closed stays closed for its version alone", async (context) => {
+  const { issues: [issue] } = await notify(context, NEWER);
+  const closed = { ...issue, state: "closed" };
+  const again = await notify(context, NEWER, { issues: [closed] });
+  assert.deepEqual([again.code, again.output, again.issues.length], [0, "github: #1 was closed for this version\n", 1]);
+  const later = await notify(context, NEWER.replace("2026-03-10", "2027-01-01"), { issues: [closed] });
+  assert.deepEqual([later.code, later.output, later.issues.length], [0, "github: opened #2\n", 2]);
+  const back = await notify(context, NEWER, { issues: later.issues });
+  assert.match(back.output, /github: updated #2/);
+  assert.equal(back.issues[1].title, issue.title);
 });
 
 test("the same version again changes nothing", async (context) => {
@@ -68,13 +91,13 @@ test("a pull request that carries the mark is no issue", async (context) => {
 });
 
 test("a service that cannot be asked fails the run, after the others were told", async (context) => {
-  const result = await notify(context, `${NEWER}notion           2026-03-11; not known: Notion did not answer\n`);
+  const result = await notify(context, `${NEWER}notion           2026-03-11; not known: Notion did not answer; see https://developers.notion.com/page/changelog\n`);
   assert.deepEqual([result.code, result.issues.length], [1, 1]);
-  assert.match(result.output, /Error: notion: Notion did not answer/);
+  assert.match(result.output, /Error: notion: Notion did not answer$/m);
 });
 
 test("an output that is not understood fails the run", async (context) => {
-  for (const input of ["github 2022-11-28 is old\n", "github           2022-11-28; 2026-03-10 is more\n", ""]) {
+  for (const input of ["github 2022-11-28 is old\n", "github           2022-11-28; 2026-03-10 is more\n", "github           2022-11-28\n", ""]) {
     assert.equal((await notify(context, input)).code, 1, input);
   }
 });

@@ -149,6 +149,10 @@ struct Health {
 #[derive(FromArgs)]
 #[argh(subcommand, name = "api-versions")]
 struct ApiVersions {
+    /// these modules instead of all
+    #[argh(positional)]
+    modules: Vec<String>,
+
     /// ask the services, without a credential, whether there are newer ones
     #[argh(switch)]
     check: bool,
@@ -222,7 +226,7 @@ pub fn run(arguments: &[String]) -> ExitCode {
         Command::Call(Call { module, tool, params, json, yes }) => call::run(&module, &tool, params.as_deref(), json, yes),
         Command::Check(Check {}) => check::run(),
         Command::Health(Health { port }) => health::run(port),
-        Command::ApiVersions(ApiVersions { check }) => api_versions::run(check),
+        Command::ApiVersions(ApiVersions { modules, check }) => api_versions::run(&modules, check),
         Command::ImportOpenapi(ImportOpenapi { file, operations, module, base_url }) => {
             import_openapi::run(&file, operations.as_deref(), module.as_deref(), base_url.as_deref())
         }

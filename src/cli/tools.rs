@@ -5,6 +5,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::{Stop, print, setup};
+use crate::app::App;
 use crate::auth::Caller;
 use crate::modules::Module;
 use crate::telemetry::log::Output;
@@ -24,10 +25,7 @@ pub(super) fn run(module: Option<&str>, as_json: bool) -> Result<(), Stop> {
         }
         return Ok(());
     };
-    let module = app.registry().module(name).ok_or_else(|| {
-        let names: Vec<_> = modules.iter().map(|module| module.name.as_str()).collect();
-        Stop::WrongUsage(format!("there is no module {name:?}; modules: {}", names.join(", ")))
-    })?;
+    let module = named(&app, name)?;
     if as_json {
         print(format_args!("{:#}", definition(module)))?;
         return Ok(());
@@ -51,6 +49,14 @@ pub(super) fn check(file: &Path) -> Result<(), Stop> {
             Err(Stop::Told)
         }
     }
+}
+
+/// The module of this name.
+pub(super) fn named<'a>(app: &'a App, name: &str) -> Result<&'a Module, Stop> {
+    app.registry().module(name).ok_or_else(|| {
+        let names: Vec<_> = app.registry().modules().iter().map(|module| module.name.as_str()).collect();
+        Stop::WrongUsage(format!("there is no module {name:?}; modules: {}", names.join(", ")))
+    })
 }
 
 fn definition(module: &Module) -> Value {

@@ -359,23 +359,6 @@ fn check_asks_every_part_of_hosted_mode_and_says_what_to_do() {
 }
 
 #[test]
-fn api_versions_are_compared_with_those_of_the_service() {
-    let ours = ran(&["api-versions"], &[]);
-    assert_eq!(ours.code, 0);
-    assert!(
-        ours.stdout.starts_with("github           2022-11-28\n") && ours.stdout.contains("\nnotes            unversioned\n"),
-        "{ours:?}"
-    );
-    let versions = |body: &str| Exchange::new("GET", "/versions", Answer::new(200, &[], body)).with_header("authorization", "");
-    let upstream = FakeUpstream::new([versions(r#"["2022-11-28","2099-01-01"]"#), versions("[]")]);
-    let told = || ran(&["api-versions", "--check"], &[("GITHUB_API_URL", &upstream.url()), ("GITHUB_TOKEN", CANARY)]);
-    let newer = told();
-    assert!(newer.code == 0 && newer.stdout.contains("2022-11-28; 2099-01-01 is newer"), "{newer:?}");
-    let unknown = told();
-    assert!(unknown.code == 1 && unknown.stdout.contains("2022-11-28; not known"), "{unknown:?}");
-}
-
-#[test]
 fn health_tells_whether_a_server_is_well() {
     let server = Serving::start(&[]);
     let port = server.port();

@@ -1,6 +1,7 @@
 //! The integration tests: one binary, so that it links once.
 
 mod accounts;
+mod api_versions;
 mod author;
 mod call;
 mod collector;

@@ -169,6 +169,29 @@ fn a_list_of_credentials_is_checked_one_by_one() {
 }
 
 #[test]
+fn versions_without_a_place_and_pages_that_are_none_are_findings() {
+    let check = |member: &str, value: Value, part: &str| {
+        let mut file = file(&BY_DATA);
+        file[member] = value;
+        let found = findings(&file.to_string());
+        assert!(found.iter().any(|finding| finding.contains(part)), "{part:?} is not in {found:?}");
+    };
+    let versions = |value: Value, part: &str| check("versions", value, part);
+    versions(json!({"path": "/versions"}), "versions: missing field `url`");
+    versions(json!({"url": "versions", "path": ""}), "versions: `url` must be an http or https URL, or a path");
+    versions(json!({"url": "ftp://shop.example/versions", "path": ""}), "versions: `url` must be");
+    versions(json!({"url": "https://someone@shop.example", "path": ""}), "versions: `url` must be");
+    versions(json!({"url": "https://a b", "path": ""}), "versions: `url` must be");
+    versions(json!({"url": "//elsewhere.example/versions", "path": ""}), "versions: `url` must be");
+    versions(json!({"url": "/versions"}), "versions: needs either `path`");
+    versions(json!({"url": "/versions", "path": "", "header": "x-version"}), "versions: needs either `path`");
+    versions(json!({"url": "/versions", "path": "a[b]"}), "versions: `a[b]` is no path");
+    versions(json!({"url": "/versions", "header": "x version"}), "versions: `x version` is no name of an HTTP header");
+    check("changelog", json!("shop.example/changes"), "changelog: must be the URL");
+    check("changelog", json!("https://shop.example/a change"), "changelog: must be the URL");
+}
+
+#[test]
 fn everything_wrong_with_a_file_is_found_at_once() {
     let mut file = file(&json!({"name": "Bad", "docs": "", "params": {"P": {"in": "query"}}}));
     file["module"] = "Shop".into();

@@ -11,6 +11,7 @@ mod place;
 mod raw;
 mod read;
 mod resources;
+mod versions;
 mod work;
 
 use std::collections::BTreeMap;
@@ -32,6 +33,7 @@ pub use packed::{Packed, Tools};
 pub(super) use place::FILE;
 pub(super) use read::is_base_url;
 pub(crate) use read::is_snake_case;
+pub use versions::{Versions, VersionsAt};
 pub(super) use work::fits_path;
 
 /// The argument that names one of several accounts: the application's own, no tool has it.
@@ -67,8 +69,10 @@ pub struct Module {
     pub auth: Option<Auth>,
     /// Sent with every request.
     pub headers: HeaderMap,
-    /// The path of an unauthenticated GET that gives a JSON array of the API versions on offer.
-    pub versions_path: Option<String>,
+    /// Where the service says, to anybody, which versions of its API there are; none where it does not.
+    pub versions: Option<Versions>,
+    /// The vendor's page that tells of changes.
+    pub changelog: Option<String>,
     /// The tools, in the file's order.
     pub tools: Tools,
     /// What URIs read, by one of the tools.

@@ -25,7 +25,8 @@ pub struct Module {
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
     pub pagination: Option<Value>,
-    pub versions: Option<Versions>,
+    pub versions: Option<Value>,
+    pub changelog: Option<String>,
     #[serde(default)]
     pub tools: Vec<Value>,
     #[serde(default)]
@@ -91,7 +92,9 @@ pub enum PaginationKind {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Versions {
-    pub path: String,
+    pub url: String,
+    pub path: Option<String>,
+    pub header: Option<String>,
 }
 
 #[derive(Deserialize)]

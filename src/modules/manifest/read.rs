@@ -15,6 +15,7 @@ use super::params::{self, Own};
 use super::place::{FILE, Place};
 use super::raw;
 use super::resources;
+use super::versions;
 use super::work::{self, Common};
 use super::{AcrossAccounts, Annotations, Finding, MAX_TOOL_NAME, Module, OFFSET, Packed, Param, Tool, Tools, Work, scheme};
 use crate::modules::hooks::json_headers;
@@ -135,9 +136,9 @@ impl<'a> Reader<'a> {
             self.add(FILE.member("base_url_required"), "needs `base_url_env`, the variable to set");
         }
         let pages = raw.pagination.and_then(|pagination| paging::read(self, FILE.member("pagination"), pagination));
-        let versions_path = raw.versions.map(|versions| versions.path);
-        if versions_path.as_ref().is_some_and(|path| !path.starts_with('/')) {
-            self.add(FILE.member("versions"), "`path` must start with `/`");
+        let versions = raw.versions.and_then(|versions| versions::read(self, versions));
+        if raw.changelog.as_deref().is_some_and(|url| !is_page(url)) {
+            self.add(FILE.member("changelog"), "must be the URL of the vendor's page");
         }
         let resources = resources::read(self, &scheme(&raw.module), raw.resources);
         let completions = resources::completions(self, raw.completions);
@@ -157,7 +158,8 @@ impl<'a> Reader<'a> {
             api_version: raw.api_version,
             auth,
             headers,
-            versions_path,
+            versions,
+            changelog: raw.changelog,
             tools: Tools::ready(Vec::new()),
             resources,
             completions,
@@ -207,7 +209,7 @@ impl<'a> Reader<'a> {
         if raw.description.trim().is_empty() {
             self.add(place.detail("description"), "`description` is empty");
         }
-        if !(raw.docs.starts_with("https://") || raw.docs.starts_with("http://")) {
+        if !is_page(&raw.docs) {
             self.add(place.detail("docs"), "`docs` must be the URL of the vendor's page");
         }
         let annotations = self.annotations(place, raw.annotations);
@@ -310,6 +312,11 @@ impl<'a> Reader<'a> {
             }
         }
     }
+}
+
+/// Whether it is the URL of a page for people.
+fn is_page(url: &str) -> bool {
+    (url.starts_with("https://") || url.starts_with("http://")) && !url.contains(char::is_whitespace)
 }
 
 /// Whether requests can be made below it.
