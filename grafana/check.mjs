@@ -49,6 +49,15 @@ if (existsSync(source)) {
   for (const name of sent) if (!metrics[name]) find(`metrics.json: ${name} is missing`);
 }
 
+// What counts counts a series' first value, too (README.md, "How counters are counted").
+for (const { where, expr } of texts) {
+  for (const [all, , selector, window] of expr.replace(/\s+/g, " ").matchAll(/(?<!\w)(rate|increase)\((\w+(?:\{[^}]*\})?)\[([^\]]+)\]\)/g)) {
+    if (metrics[/^\w+/.exec(selector)[0]]?.from_zero) continue;
+    const pattern = `last_over_time(${selector}[${window}]) unless last_over_time(${selector}[1h] offset ${window}) or increase(${selector}[${window}])`;
+    if (!expr.replace(/\s+/g, " ").includes(pattern)) find(`${where}: ${all} does not see the first value of a series; write ${pattern}`);
+  }
+}
+
 const ids = panels.map(({ id }) => id);
 if (new Set(ids).size !== ids.length) find("dashboard.json: two panels have the same id");
 for (const { where, datasource } of queries) if (!/^\$\{(metrics|logs)\}$/.test(datasource.uid)) find(`${where}: its data source is no variable`);
