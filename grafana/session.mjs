@@ -3,7 +3,8 @@
 //
 //   node grafana/session.mjs
 //
-// MCPIST is the binary; without it target/debug/mcpist is built. The services, the control plane and the collector are one
+// MCPIST is the binary; without it target/debug/mcpist is built. OPENTELEMETRY_PROTO is a folder with the PyPI package
+// opentelemetry-proto; with it everything that the server sent is decoded, too (decode.py). The services, the control plane and the collector are one
 // server in here. An export every 400 ms stands for one a minute.
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -34,6 +35,7 @@ await main(async () => {
   const children = [];
   try {
     const seen = await session(children);
+    decode(seen.collector);
     const findings = [...labelFindings(seen.collector), ...(await ask(seen, folder, children))];
     for (const finding of findings) console.error(finding);
     if (findings.length > 0) throw new Stop(1, `${findings.length} findings`);
@@ -200,6 +202,18 @@ async function said(child, pattern) {
   const found = await poll(20_000, 20, async () => (failed ? [] : (pattern.exec(text) ?? undefined)));
   if (!found?.[1]) throw new Stop(1, `${child.spawnfile} does not start: ${failed ?? "it says nothing"}\n${text}`);
   return found[1];
+}
+
+/// Decodes everything that came with the official descriptors.
+function decode({ bodies }) {
+  const packages = process.env.OPENTELEMETRY_PROTO;
+  if (!packages) return void console.log("not decoded: OPENTELEMETRY_PROTO is not set");
+  const input = bodies.map(([signal, body]) => `${signal}\t${body}\n`).join("");
+  try {
+    console.log(execFileSync("python3", [local("decode.py")], { input, env: { ...process.env, PYTHONPATH: packages }, encoding: "utf8", stdio: "pipe" }).trimEnd());
+  } catch (error) {
+    throw new Stop(1, `decode.py: ${error.stderr ?? error.message}`);
+  }
 }
 
 /// Labels that are listed and never come, and those that come and are not listed.
