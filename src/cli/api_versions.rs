@@ -38,7 +38,7 @@ pub(super) fn run(names: &[String], check: bool) -> Result<(), Stop> {
                 Ok(offered) => compared(ours, &offered),
                 Err(error) => {
                     failed = true;
-                    format!("; not known: {error}")
+                    format!("; not known: {}", error.to_string().trim_end_matches('.'))
                 }
             },
         };
