@@ -75,6 +75,7 @@ select results_eq(
     'authenticated: public.create_api_token',
     'authenticated: public.effective_tools',
     'authenticated: public.finish_oauth',
+    'authenticated: public.own_services',
     'authenticated: public.revoke_all_tokens',
     'authenticated: public.revoke_api_token',
     'authenticated: public.revoke_user_tokens',
