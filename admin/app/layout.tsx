@@ -2,6 +2,7 @@ import type { Metadata } from "next";
 import type { ReactNode } from "react";
 import { TextsProvider } from "@/components/texts";
 import { i18n } from "@/lib/i18n";
+import { theme } from "@/lib/theme";
 import "./globals.css";
 
 export const metadata: Metadata = { title: "MCPist", robots: { index: false } };
@@ -16,7 +17,7 @@ export default async function Layout({ children }: { children: ReactNode }) {
     "ui.close": t("ui.close"),
   };
   return (
-    <html lang={language}>
+    <html lang={language} data-theme={await theme()}>
       <body className="min-h-dvh font-sans antialiased">
         <TextsProvider value={texts}>{children}</TextsProvider>
       </body>

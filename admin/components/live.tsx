@@ -2,14 +2,13 @@
 
 import { useRouter } from "next/navigation";
 import { Switch } from "radix-ui";
-import { useEffect, useState } from "react";
+import { useEffect } from "react";
 
 const EVERY_MS = 3000;
 
-/** Reads the page again every few seconds while it is on and the page is looked at. */
-export function Live({ text }: { text: string }) {
+/** Reads the page again every few seconds while the address says so and the page is looked at. */
+export function Live({ on, toggled, text }: { on: boolean; toggled: string; text: string }) {
   const router = useRouter();
-  const [on, setOn] = useState(false);
   useEffect(() => {
     if (!on) return;
     const timer = setInterval(() => document.visibilityState === "visible" && router.refresh(), EVERY_MS);
@@ -17,7 +16,7 @@ export function Live({ text }: { text: string }) {
   }, [on, router]);
   return (
     <label className="mr-2 inline-flex items-center gap-2 text-sm">
-      <Switch.Root checked={on} onCheckedChange={setOn} className="relative h-6 w-10 cursor-pointer rounded-full bg-line-strong data-[state=checked]:bg-accent">
+      <Switch.Root checked={on} onCheckedChange={() => router.replace(toggled, { scroll: false })} className="relative h-6 w-10 cursor-pointer rounded-full bg-line-strong data-[state=checked]:bg-accent">
         <Switch.Thumb className="block size-5 translate-x-0.5 rounded-full bg-white transition-transform data-[state=checked]:translate-x-[1.125rem]" />
       </Switch.Root>
       {text}

@@ -9,10 +9,10 @@ export const text = (form: FormData, name: string, most = 2000): string => Strin
 export const texts = (form: FormData, name: string): string[] => form.getAll(name).map(String);
 
 /** Done: the page shows what is now. */
-export async function done(key?: Key, more: { secret?: string } = {}): Promise<Result> {
+export async function done(key?: Key, { secret, ...values }: Record<string, string | number> & { secret?: string } = {}): Promise<Result> {
   revalidatePath("/", "layout");
   const { t } = await i18n();
-  return { ok: true, ...(key && { message: t(key) }), ...more };
+  return { ok: true, ...(key && { message: t(key, values) }), ...(secret && { secret }) };
 }
 
 export async function refuse(key: Key, values?: Record<string, string | number>): Promise<Result> {

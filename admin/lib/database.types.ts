@@ -24,6 +24,8 @@ export type Connection = Stamped & {
   metadata: Record<string, string>;
   last_used_at: string | null;
 };
+/** An account that a role shares, as a user of that role knows it. */
+export type SharedAccount = Pick<Connection, "account" | "status"> & { role: string };
 export type App = Stamped & { service: string; client_id: string; scopes: string[]; tenant: string | null };
 export type ApiToken = {
   id: string;
@@ -89,6 +91,7 @@ export type Database = {
     Views: Record<never, never>;
     Functions: {
       effective_tools: { Args: { p_user: string }; Returns: { module: string; tool: string }[] };
+      own_services: { Args: Record<never, never>; Returns: { module: string; shared: SharedAccount[] }[] };
       connectable_services: { Args: Record<never, never>; Returns: string[] };
       save_oauth_app: {
         Args: { service: string; client_id: string; client_secret?: string; scopes?: string[]; tenant?: string };

@@ -1,6 +1,6 @@
 import "server-only";
 import { database, rows } from "./database";
-import type { Connection, Module } from "./database.types";
+import type { Connection, Module, SharedAccount } from "./database.types";
 
 /** What of a connection may be read. */
 export const CONNECTION = "id, user_id, role_id, service, account, scopes, expires_at, status, last_used_at, created_at";
@@ -10,9 +10,13 @@ export type ServiceState = "ready" | "connect" | "reconnect" | "broken";
 
 export interface Service {
   module: Module;
-  /** The tools that the user may use; none: the module is not theirs. */
+  /** Whether the user's roles permit something of it, also while it is out of order. */
+  isMine: boolean;
+  /** The tools that the user may use now. */
   tools: string[];
   connections: OwnConnection[];
+  /** What the user's roles share; it serves where they have no account of their own. */
+  shared: SharedAccount[];
   state: ServiceState;
   /** Whether an OAuth app is registered for it. */
   hasOAuth: boolean;
@@ -21,7 +25,8 @@ export interface Service {
 /** Every module with what the user has of it. */
 export async function servicesOf(userId: string): Promise<Service[]> {
   const supabase = await database();
-  const [permitted, modules, connections, connectable] = await Promise.all([
+  const [mine, permitted, modules, connections, connectable] = await Promise.all([
+    supabase.rpc("own_services").then(rows),
     supabase.rpc("effective_tools", { p_user: userId }).then(rows),
     supabase.from("module_registry").select("*").order("display_name").then(rows),
     supabase.from("oauth_tokens").select(CONNECTION).eq("user_id", userId).order("account").then(rows),
@@ -29,17 +34,24 @@ export async function servicesOf(userId: string): Promise<Service[]> {
   ]);
   return modules.map((module) => {
     const own = connections.filter(({ service }) => service === module.module);
+    const entry = mine.find((service) => service.module === module.module);
+    const shared = entry?.shared ?? [];
     return {
       module,
+      isMine: entry !== undefined,
       tools: permitted.filter((tool) => tool.module === module.module).map(({ tool }) => tool),
       connections: own,
-      state: module.status === "broken" ? "broken" : stateOf(own),
+      shared,
+      state: module.status === "broken" ? "broken" : stateOf(own, shared),
       hasOAuth: connectable.includes(module.module),
     };
   });
 }
 
-function stateOf(connections: OwnConnection[]): ServiceState {
-  if (connections.some(({ status }) => status === "reconnect_required")) return "reconnect";
-  return connections.length > 0 ? "ready" : "connect";
+function stateOf(own: OwnConnection[], shared: SharedAccount[]): ServiceState {
+  // The user's own come first: the MCP server takes a shared one where they have none.
+  const used = own.length > 0 ? own : shared;
+  if (used.length === 0) return "connect";
+  const isOver = ({ status }: { status: string }) => status === "reconnect_required";
+  return (own.length > 0 ? own.some(isOver) : shared.every(isOver)) ? "reconnect" : "ready";
 }

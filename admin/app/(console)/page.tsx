@@ -22,7 +22,7 @@ export default async function Page() {
     isAdmin ? supabase.from("access_requests").select("id").eq("status", "open").then(rows) : [],
   ]);
   const roles = rows(await supabase.from("roles").select("name").in("id", links.map(({ role_id }) => role_id)).order("name"));
-  const mine = services.filter(({ tools }) => tools.length > 0);
+  const mine = services.filter(({ isMine }) => isMine);
   const attention = mine.filter(({ state }) => state !== "ready");
 
   return (
@@ -45,7 +45,7 @@ export default async function Page() {
                 {mine.map(({ module, tools, state }) => (
                   <li key={module.module} className="flex flex-wrap items-center gap-2 py-2 text-sm">
                     <Link href={`/tools?module=${module.module}`} className="mr-auto font-medium underline-offset-2 hover:underline">{module.display_name}</Link>
-                    <span className="text-muted">{t("home.tools", { n: number(tools.length) })}</span>
+                    {state !== "broken" && <span className="text-muted">{t("home.tools", { n: number(tools.length) })}</span>}
                     <StateBadge state={state} />
                   </li>
                 ))}
@@ -55,10 +55,10 @@ export default async function Page() {
           <Card title={t("home.attention")}>
             {attention.length === 0 ? <Empty>{t("home.all_well")}</Empty> : (
               <ul className="space-y-2">
-                {attention.map(({ module, state }) => (
+                {attention.map(({ module, state, connections }) => (
                   <li key={module.module} className="flex flex-wrap items-center justify-between gap-2 text-sm">
-                    <span>{t(`home.attention_${state as "connect"}`, { service: module.display_name })}</span>
-                    {state !== "broken" && <ButtonLink href={`/tools?module=${module.module}`}>{t(state === "connect" ? "tools.connect" : "state.reconnect")}</ButtonLink>}
+                    <span>{t(state === "reconnect" && connections.length === 0 ? "home.attention_shared" : `home.attention_${state as "connect"}`, { service: module.display_name })}</span>
+                    {state !== "broken" && <ButtonLink href={`/tools?module=${module.module}`}>{t(connections.length === 0 ? "tools.connect" : "state.reconnect")}</ButtonLink>}
                   </li>
                 ))}
               </ul>

@@ -1,8 +1,10 @@
 "use server";
 
+import { revalidatePath } from "next/cache";
 import { done, failure, refuse, text } from "@/lib/action";
 import { database } from "@/lib/database";
 import type { ModuleStatus } from "@/lib/database.types";
+import { publishableKey, supabaseUrl } from "@/lib/environment";
 import { i18n } from "@/lib/i18n";
 import type { Result } from "@/lib/result";
 import { requireAdmin } from "@/lib/session";
@@ -28,12 +30,42 @@ export async function deleteApp(_: Result | null, form: FormData): Promise<Resul
   return error ? failure(error) : done("services.deleted");
 }
 
+/** Has the control plane ask the service with a credential that a role shares; the credential does not come here. */
+export async function testShared(_: Result | null, form: FormData): Promise<Result> {
+  await requireAdmin();
+  const { data } = await (await database()).auth.getSession();
+  const service = text(form, "name", 100);
+  const response = await fetch(`${supabaseUrl()}/functions/v1/token-exchanger/test`, {
+    method: "POST",
+    headers: { "content-type": "application/json", apikey: publishableKey(), authorization: `Bearer ${data.session?.access_token}` },
+    body: JSON.stringify({ id: text(form, "id", 40) }),
+    signal: AbortSignal.timeout(25_000),
+  }).catch(() => undefined);
+  const answer = await response?.json().catch(() => undefined) as { works?: boolean; status?: number | null; error?: { code: string } } | undefined;
+  if (answer?.works) return done("test.shared_works", { service });
+  // A refusal may have been noted: the page shows it.
+  revalidatePath("/admin/services");
+  if (answer?.works === false) return refuse("test.refused", { service, status: answer.status ? `HTTP ${answer.status}` : "—" });
+  switch (answer?.error?.code) {
+    case "reconnect_required":
+      return refuse("test.over", { service });
+    case "not_found":
+      return refuse("error.gone");
+    case "provider_unavailable":
+      return refuse("done.provider_unavailable", { service });
+    default:
+      return refuse("error.unexpected");
+  }
+}
+
 export async function saveModule(_: Result | null, form: FormData): Promise<Result> {
   await requireAdmin();
   const status = (["stable", "deprecated", "broken"] as const).find((known): known is ModuleStatus => known === form.get("status"));
-  if (!status) return refuse("error.unexpected");
+  const api_version = text(form, "api_version", 60);
+  if (!status || !api_version) return refuse("error.unexpected");
   const { error } = await (await database()).from("module_registry").update({
     status,
+    api_version,
     notes: text(form, "notes", 2000),
     ...(form.get("verified") && { last_verified_at: new Date().toISOString() }),
   }).eq("module", text(form, "module", 40));

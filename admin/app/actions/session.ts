@@ -9,6 +9,7 @@ import { showsPasswordLogin } from "@/lib/environment";
 import { cookieOptions, safePath } from "@/lib/paths";
 import type { Result } from "@/lib/result";
 import { origin } from "@/lib/session";
+import { THEMES } from "@/lib/theme";
 
 const PROVIDERS = ["google", "github", "azure"] as const;
 
@@ -46,5 +47,12 @@ export async function setLanguage(form: FormData): Promise<void> {
   const language = form.get("language");
   if (language !== "ja" && language !== "en") return;
   (await cookies()).set("language", language, { ...cookieOptions, maxAge: 365 * 86400 });
+  revalidatePath("/", "layout");
+}
+
+export async function setTheme(form: FormData): Promise<void> {
+  const theme = THEMES.find((known) => known === form.get("theme"));
+  if (!theme) return;
+  (await cookies()).set("theme", theme, { ...cookieOptions, maxAge: 365 * 86400 });
   revalidatePath("/", "layout");
 }

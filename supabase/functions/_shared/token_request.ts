@@ -58,6 +58,11 @@ export async function readApi(url: string, accessToken: string): Promise<unknown
   return answer?.status === 200 ? answer.body : undefined;
 }
 
+/** The status that a provider's API answers with; undefined when there is none. */
+export async function readStatus(url: string, headers: Record<string, string>): Promise<number | undefined> {
+  return (await request(url, { headers: { accept: "application/json", ...headers } }))?.status;
+}
+
 async function request(url: string, init: RequestInit): Promise<{ status: number; body: unknown } | undefined> {
   try {
     const headers = { "user-agent": "mcpist", ...init.headers };

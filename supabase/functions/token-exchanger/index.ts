@@ -1,12 +1,15 @@
 // A credential for a service: POST token-exchanger {"service", "account"?, "rejected"?}.
+// Whether a shared one works, for an admin: POST token-exchanger/test {"id"}. The credential itself stays here.
 import { authenticate, requireBroker } from "../_shared/caller.ts";
 import { config } from "../_shared/config.ts";
 import { rpc } from "../_shared/database.ts";
 import { Failure } from "../_shared/failure.ts";
-import { ACCOUNT, matching, NAME, read } from "../_shared/fields.ts";
+import { ACCOUNT, matching, NAME, read, UUID } from "../_shared/fields.ts";
 import { type App, PROVIDERS } from "../_shared/providers.ts";
 import { answer, type Call, serve } from "../_shared/serve.ts";
+import { sha256 } from "../_shared/text.ts";
 import { requestTokens } from "../_shared/token_request.ts";
+import { probe } from "./probe.ts";
 
 /** How long a call waits for a refresh that another one makes. With one of its own after that, it ends within 20 seconds. */
 const PATIENCE_MS = 10_000;
@@ -21,11 +24,11 @@ interface Credential {
   shared: boolean;
 }
 
-/** What `begin_exchange` answers; the migration says what each outcome means. */
+/** What `begin_exchange` and `begin_test` answer; the migrations say what each outcome means. */
 type Step = Failed | { outcome: "wait" } | ({ outcome: "use"; access_token: string } & Credential) | Refresh;
 
 type Failed =
-  | { outcome: "user_disabled" | "not_permitted" | "not_configured" | "backoff" }
+  | { outcome: "user_disabled" | "not_permitted" | "forbidden" | "unknown" | "not_configured" | "backoff" }
   | { outcome: "not_connected" | "account_required"; accounts: string[] }
   | { outcome: "reconnect_required"; account: string };
 
@@ -41,13 +44,48 @@ async function handle(call: Call): Promise<Response> {
   const service = body.service as string;
   call.facts.module = service;
   const parameters = { p_user: userId, p_service: service, p_account: body.account ?? null, p_rejected: body.rejected ?? null };
+  const lent = await borrow(call, () => rpc<Step>("begin_exchange", parameters));
+  return answer(200, {
+    access_token: lent.access_token,
+    token_type: lent.token_type,
+    expires_at: lent.expires_at === null ? null : new Date(lent.expires_at).toISOString(),
+    account: lent.account,
+    ...(lent.base_url !== null && { base_url: lent.base_url }),
+    shared: lent.shared,
+  });
+}
+
+async function test(call: Call): Promise<Response> {
+  const { userId, through } = await authenticate(call);
+  if (through !== "console") throw new Failure(403, "forbidden", "Credentials are tested in the console.");
+  const { id } = read(await call.json(1024), { id: UUID }, {});
+  const begin = (rejected: string | null) => async () => {
+    const step = await rpc<Step & { service?: string }>("begin_test", { p_user: userId, p_token: id, p_rejected: rejected });
+    call.facts.module = step.service;
+    return step;
+  };
+  let lent = await borrow(call, begin(null));
+  let status = await probe(call.facts.module, lent);
+  if (status === 401) {
+    // As the MCP server does: it may have been renewed, or its end noted.
+    lent = await borrow(call, begin(sha256(lent.access_token)));
+    status = await probe(call.facts.module, lent);
+  }
+  return answer(200, { works: status === 200, status: status ?? null });
+}
+
+type Lent = Credential & { access_token: string };
+
+/** A credential that is good now; it is refreshed where that is due. */
+async function borrow(call: Call, begin: () => Promise<Step>): Promise<Lent> {
   const deadline = Date.now() + PATIENCE_MS;
   while (true) {
-    const step = await rpc<Step>("begin_exchange", parameters);
+    const step = await begin();
     if ("account" in step) call.facts.account_id = step.account;
+    const service = call.facts.module ?? "";
     switch (step.outcome) {
       case "use":
-        return give(step.access_token, step.expires_at, step);
+        return step;
       case "refresh": {
         const given = await refresh(call, service, step);
         if (given) return given;
@@ -64,7 +102,7 @@ async function handle(call: Call): Promise<Response> {
   }
 }
 
-async function refresh(call: Call, service: string, step: Refresh): Promise<Response | undefined> {
+async function refresh(call: Call, service: string, step: Refresh): Promise<Lent | undefined> {
   const begun = performance.now();
   const provider = PROVIDERS[service];
   const outcome = provider
@@ -83,7 +121,7 @@ async function refresh(call: Call, service: string, step: Refresh): Promise<Resp
   const { access, refresh: next, expiresAt } = outcome.tokens;
   const stored = await store({ p_token: step.token_id, p_lease: step.lease, p_access: access, p_refresh: next, p_expires_at: expiresAt });
   call.log.write("info", "Token refreshed", { ...facts, success: stored });
-  return stored ? give(access, expiresAt, step) : undefined;
+  return stored ? { ...step, access_token: access, expires_at: expiresAt } : undefined;
 }
 
 /** The provider has replaced the refresh token by now: if this is not stored, the connection is lost. So it is tried thrice. */
@@ -98,17 +136,6 @@ async function store(parameters: Record<string, unknown>): Promise<boolean> {
   }
 }
 
-function give(accessToken: string, expiresAt: string | null, { token_type, account, base_url, shared }: Credential): Response {
-  return answer(200, {
-    access_token: accessToken,
-    token_type,
-    expires_at: expiresAt === null ? null : new Date(expiresAt).toISOString(),
-    account,
-    ...(base_url !== null && { base_url }),
-    shared,
-  });
-}
-
 function failure(service: string, step: Failed): Failure {
   const connect_url = `${config.consoleUrl}/oauth/connect?service=${service}`;
   switch (step.outcome) {
@@ -116,6 +143,10 @@ function failure(service: string, step: Failed): Failure {
       return new Failure(403, "user_disabled", "This account has no access, or is disabled.");
     case "not_permitted":
       return new Failure(403, "not_permitted", `None of the user's roles permits ${service}.`);
+    case "forbidden":
+      return new Failure(403, "forbidden", "Only admins test what a role shares.");
+    case "unknown":
+      return new Failure(404, "not_found", "There is no such shared credential.");
     case "not_connected":
       return new Failure(404, "not_connected", `The user has not connected ${service}, or not this account.`, {
         connect_url,
@@ -139,4 +170,4 @@ function unavailable(service: string): Failure {
   return new Failure(502, "provider_unavailable", `${service} does not renew the token now.`, { retry_after_s: 5 });
 }
 
-serve("token-exchanger", [{ method: "POST", path: "", handle }]);
+serve("token-exchanger", [{ method: "POST", path: "", handle }, { method: "POST", path: "/test", handle: test }]);

@@ -82,6 +82,7 @@ select results_eq(
     'authenticated: public.save_oauth_app',
     'authenticated: public.save_role_permissions',
     'service_role: public.begin_exchange',
+    'service_role: public.begin_test',
     'service_role: public.consume_oauth_state',
     'service_role: public.delete_old_records',
     'service_role: public.fail_refresh',

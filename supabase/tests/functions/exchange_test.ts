@@ -1,6 +1,6 @@
 // token-exchanger: credentials, and one refresh at a time.
 import assert from "node:assert/strict";
-import { admin, counts, fails, post, providers, sha256, sql, stack, User } from "./stack.ts";
+import { admin, counts, fails, mint, post, providers, request, sha256, sql, stack, User } from "./stack.ts";
 
 const ended = (user: User) => sql("update public.oauth_tokens set expires_at = now() - interval '1 second' where user_id = $1", [user.id]);
 
@@ -221,4 +221,44 @@ Deno.test("a request that is not as it should be is told what is wrong", async (
   await check({ service: "github", rejected: "token" }, /`rejected`.*SHA-256/);
   await check({ service: "github", account: "a\nb" }, /`account`/);
   await check({ service: "github", user_id: "x" }, /unknown field "user_id"/);
+});
+
+Deno.test("an admin tests what a role shares without having the role; it is renewed where that is due, and shown to nobody", async () => {
+  const [boss, user] = [await admin(), await User.create(["notion"])];
+  const test = (who: User, id: unknown) => post(`${stack.functions_url}/token-exchanger/test`, { id }, who.bearer);
+  await post(`${stack.provider_url}/services`, { "api.notion.com/v1/users/me": {}, "acme.atlassian.net/rest/api/3/myself": {} });
+  assert.equal((await boss.connect("notion", { shared_with_role: user.role, account: "team" })).status, "connected");
+  const [{ id }] = await sql("select id from public.oauth_tokens where role_id = $1", [user.role]);
+  const works = await test(boss, id);
+  assert.deepEqual([works.status, works.body], [200, { works: true, status: 200 }]);
+  fails(await test(user, id), 403, "forbidden");
+  fails(await test(boss, crypto.randomUUID()), 404, "not_found");
+  fails(await test(boss, "no id"), 400, "invalid_request");
+  const client = await mint(boss.email, { client_id: crypto.randomUUID() });
+  fails(await test(new User(boss.id, boss.email, boss.role, client.access_token), id), 403, "forbidden");
+
+  // Access tokens have ended at the provider: the refusal renews it, once.
+  const before = await counts();
+  await request(`${stack.provider_url}/expire`, { method: "POST" });
+  assert.deepEqual((await test(boss, id)).body, { works: true, status: 200 });
+  assert.equal((await counts()).refreshes - before.refreshes, 1);
+
+  // The app was removed there: the connection is over, and the row says so.
+  await request(`${stack.provider_url}/revoke`, { method: "POST" });
+  fails(await test(boss, id), 409, "reconnect_required");
+  assert.deepEqual(await sql("select status from public.oauth_tokens where id = $1", [id]), [{ status: "reconnect_required" }]);
+
+  // A pasted token cannot be renewed; what is somebody's own is not the admin's to test.
+  const pasted = {
+    service: "jira",
+    token: "team@example.com:wrong-token",
+    token_type: "basic",
+    base_url: "https://acme.atlassian.net",
+    shared_with_role: user.role,
+  };
+  const { body: jira } = await boss.rest("rpc/connect_with_token", pasted);
+  fails(await test(boss, jira), 409, "reconnect_required");
+  await user.connect("notion");
+  const [own] = await sql("select id from public.oauth_tokens where user_id = $1", [user.id]);
+  fails(await test(boss, own.id), 404, "not_found");
 });

@@ -1,6 +1,7 @@
 import { createApiToken, revokeApiToken, revokeClient, saveProfile } from "@/app/actions/settings";
 import { ActionForm } from "@/components/action-form";
 import { AuditTable } from "@/components/audit-table";
+import { Preferences } from "@/components/preferences";
 import { Time } from "@/components/time";
 import { Badge, ButtonLink, Card, Empty, Field, Notice, PageTitle, Select, Table } from "@/components/ui";
 import { database, rows } from "@/lib/database";
@@ -33,7 +34,10 @@ export default async function Page({ searchParams }: PageProps<"/settings">) {
         <ActionForm action={saveProfile} submit={t("ui.save")} className="max-w-sm space-y-3">
           <Field label={t("settings.name")} name="display_name" defaultValue={user.name ?? ""} maxLength={100} autoComplete="name" />
         </ActionForm>
-        <p className="mt-3 text-sm text-muted">{t("settings.language")}</p>
+      </Card>
+
+      <Card title={t("settings.preferences")}>
+        <Preferences />
       </Card>
 
       <Card title={t("settings.tokens")}>

@@ -1,3 +1,4 @@
+import Link from "next/link";
 import { askForAccess, disconnect, testConnection, withdrawRequest } from "@/app/actions/connections";
 import { ActionForm } from "@/components/action-form";
 import { StateBadge } from "@/components/state";
@@ -7,6 +8,7 @@ import { Badge, buttonClass, ButtonLink, Card, Code, Empty, Field, Notice, PageT
 import { UrlDialog } from "@/components/url-dialog";
 import { inCatalogue, type Tool } from "@/lib/catalogue";
 import { database, rows } from "@/lib/database";
+import type { AccessRequest } from "@/lib/database.types";
 import { i18n, pageTitle } from "@/lib/i18n";
 import { type Query, readQuery, withQuery } from "@/lib/paths";
 import { type OwnConnection, type Service, servicesOf } from "@/lib/services";
@@ -24,9 +26,9 @@ export default async function Page({ searchParams }: PageProps<"/tools">) {
   ]);
   const words = (query["q"] ?? "").toLowerCase();
   const matches = (service: Service) =>
-    !words || `${service.module.display_name} ${service.module.module} ${toolsOf(service).map(({ tool }) => tool).join(" ")}`.toLowerCase().includes(words);
-  const mine = services.filter((service) => service.tools.length > 0 && matches(service));
-  const others = services.filter((service) => service.tools.length === 0 && matches(service));
+    !words || `${service.module.display_name} ${service.module.module} ${namesOf(service).join(" ")}`.toLowerCase().includes(words);
+  const mine = services.filter((service) => service.isMine && matches(service));
+  const others = services.filter((service) => !service.isMine && matches(service));
   const ofDialog = services.find(({ module }) => module.module === (query["token"] ?? query["ask"] ?? query["disconnect"]));
 
   return (
@@ -39,9 +41,9 @@ export default async function Page({ searchParams }: PageProps<"/tools">) {
         </form>
       </search>
       {mine.length === 0 && <Empty>{words ? t("tools.nothing_found") : t("home.no_services")}</Empty>}
-      {mine.map((service) => <ServiceCard key={service.module.module} service={service} query={query} words={words} />)}
+      {mine.map((service) => <ServiceCard key={service.module.module} service={service} requests={requests} query={query} words={words} />)}
       {others.length > 0 && (
-        <details className="rounded-lg border border-line bg-surface p-4" open={query["ask"] !== undefined}>
+        <details className="rounded-lg border border-line bg-surface p-4" open={words !== "" || others.some(({ module }) => module.module === query["ask"])}>
           <summary className="cursor-pointer font-semibold">{t("tools.others", { n: others.length })}</summary>
           <ul className="mt-3 divide-y divide-line">
             {others.map(({ module }) => {
@@ -52,14 +54,7 @@ export default async function Page({ searchParams }: PageProps<"/tools">) {
                     <p className="font-medium">{module.display_name} {module.status === "broken" && <StateBadge state="broken" />}</p>
                     <p className="text-muted">{module.description}</p>
                   </div>
-                  {request ? (
-                    <>
-                      <Badge tone="warn">{t("tools.waiting")}</Badge>
-                      <ActionForm action={withdrawRequest} submit={t("tools.withdraw")} variant="secondary" inline>
-                        <input type="hidden" name="id" value={request.id} />
-                      </ActionForm>
-                    </>
-                  ) : <ButtonLink href={withQuery("/tools", query, { ask: module.module })}>{t("tools.ask")}</ButtonLink>}
+                  <Ask request={request} module={module.module} query={query} />
                 </li>
               );
             })}
@@ -71,15 +66,20 @@ export default async function Page({ searchParams }: PageProps<"/tools">) {
   );
 }
 
-function toolsOf({ module, tools }: Service): Tool[] {
-  const known = inCatalogue(module.module)?.tools ?? [];
-  return tools.map((tool) => known.find((entry) => entry.tool === tool) ?? { tool, description: "", read_only: false, destructive: false });
-}
+const knownTools = ({ module }: Service): Tool[] => inCatalogue(module.module)?.tools ?? [];
+const namesOf = (service: Service) => [...service.tools, ...knownTools(service).map(({ tool }) => tool)];
 
-async function ServiceCard({ service, query, words }: { service: Service; query: Query; words: string }) {
-  const { t } = await i18n();
+type Request = Pick<AccessRequest, "id" | "module" | "tool">;
+
+async function ServiceCard({ service, requests, query, words }: { service: Service; requests: Request[]; query: Query; words: string }) {
+  const { t, number } = await i18n();
   const { module, connections, state, hasOAuth } = service;
-  const tools = toolsOf(service).filter(({ tool }) => !words || tool.includes(words) || module.display_name.toLowerCase().includes(words));
+  // One's own account comes before a shared one of the same name, which is never used then.
+  const shared = service.shared.filter(({ account }) => connections.every((own) => own.account !== account));
+  const known = knownTools(service);
+  const isShown = ({ tool }: Tool) => !words || tool.includes(words) || module.display_name.toLowerCase().includes(words);
+  const tools = service.tools.map((tool) => known.find((entry) => entry.tool === tool) ?? { tool, description: "", read_only: false, destructive: false }).filter(isShown);
+  const refused = state === "broken" ? [] : known.filter((entry) => !service.tools.includes(entry.tool) && isShown(entry));
   const isOpen = query["module"] === module.module || words !== "";
   return (
     <Card
@@ -97,19 +97,75 @@ async function ServiceCard({ service, query, words }: { service: Service; query:
       {state === "connect" && <p className="mb-2 text-sm">{t("tools.not_connected")}</p>}
       <ul className="mb-3 space-y-2">
         {connections.map((connection) => <Account key={connection.id} connection={connection} query={query} hasOAuth={hasOAuth} />)}
+        {shared.map(({ account, role, status }) => (
+          <li key={`${role} ${account}`} className="flex flex-wrap items-center gap-2 rounded-md bg-sunken px-3 py-2 text-sm">
+            <div className="mr-auto min-w-0">
+              <p className="font-medium break-all">{account}</p>
+              <p className="text-xs text-muted">{t(status === "active" ? "tools.shared" : "tools.shared_over", { role })}</p>
+            </div>
+            {status === "active"
+              ? (
+                <ActionForm action={testConnection} submit={t("test.test")} variant="secondary" inline label={`${t("test.test")}: ${account}`}>
+                  <input type="hidden" name="service" value={module.module} />
+                  <input type="hidden" name="account" value={account} />
+                </ActionForm>
+              )
+              : <Badge tone="warn">{t("tools.over")}</Badge>}
+          </li>
+        ))}
       </ul>
-      <details open={isOpen}>
-        <summary className="cursor-pointer text-sm font-medium">{t("tools.of_module", { n: tools.length })}</summary>
-        <ul className="mt-2 grid gap-x-6 gap-y-2 md:grid-cols-2">
-          {tools.map(({ tool, description, read_only, destructive }) => (
-            <li key={tool} className="text-sm">
-              <Code>{tool}</Code> {read_only ? <Badge>{t("tools.reads")}</Badge> : <Badge tone={destructive ? "bad" : "warn"}>{t(destructive ? "tools.destructive" : "tools.writes")}</Badge>}
-              <p className="mt-0.5 text-muted">{description}</p>
-            </li>
-          ))}
-        </ul>
-      </details>
+      {tools.length > 0 && (
+        <details open={isOpen}>
+          <summary className="cursor-pointer text-sm font-medium">{t("tools.of_module", { n: number(tools.length) })}</summary>
+          <ul id={`${module.module}-tools`} className="mt-2 grid gap-x-6 gap-y-2 md:grid-cols-2">
+            {tools.map((entry) => <li key={entry.tool} className="text-sm"><Described tool={entry} /></li>)}
+          </ul>
+        </details>
+      )}
+      {refused.length > 0 && (
+        <details className="mt-2" open={words !== "" || query["ask"] === module.module}>
+          <summary className="cursor-pointer text-sm font-medium text-muted">{t("tools.refused", { n: number(refused.length) })}</summary>
+          <ul className="mt-2 grid gap-x-6 gap-y-2 md:grid-cols-2">
+            {refused.map((entry) => (
+              <li key={entry.tool} className="text-sm">
+                <Described tool={entry} />
+                <Ask request={requests.find((open) => open.module === module.module && open.tool === entry.tool)} module={module.module} tool={entry.tool} query={query} />
+              </li>
+            ))}
+          </ul>
+        </details>
+      )}
     </Card>
+  );
+}
+
+async function Described({ tool: { tool, description, read_only, destructive } }: { tool: Tool }) {
+  const { t } = await i18n();
+  return (
+    <>
+      <Code>{tool}</Code> {read_only ? <Badge>{t("tools.reads")}</Badge> : <Badge tone={destructive ? "bad" : "warn"}>{t(destructive ? "tools.destructive" : "tools.writes")}</Badge>}
+      <p className="mt-0.5 text-muted">{description}</p>
+    </>
+  );
+}
+
+/** Asks for a service, or for one tool of it; or shows that it was asked for. */
+async function Ask({ request, module, tool, query }: { request: Request | undefined; module: string; tool?: string; query: Query }) {
+  const { t } = await i18n();
+  const name = tool ?? module;
+  if (!request) {
+    const target = withQuery("/tools", query, { ask: module, tool: tool ?? null });
+    return tool
+      ? <Link scroll={false} prefetch={false} className="text-accent-ink underline" href={target} aria-label={`${t("tools.ask")}: ${name}`}>{t("tools.ask")}</Link>
+      : <ButtonLink href={target} aria-label={`${t("tools.ask")}: ${name}`}>{t("tools.ask")}</ButtonLink>;
+  }
+  return (
+    <span className="flex flex-wrap items-center gap-3">
+      <Badge tone="warn">{t("tools.waiting")}</Badge>
+      <ActionForm action={withdrawRequest} submit={t("tools.withdraw")} variant="secondary" inline label={`${t("tools.withdraw")}: ${name}`}>
+        <input type="hidden" name="id" value={request.id} />
+      </ActionForm>
+    </span>
   );
 }
 
@@ -141,7 +197,7 @@ async function Account({ connection, query, hasOAuth }: { connection: OwnConnect
 async function Dialogs({ service, query }: { service: Service; query: Query }) {
   const { t } = await i18n();
   const { module, display_name } = service.module;
-  const back = withQuery("/tools", query, { token: null, ask: null, disconnect: null, id: null });
+  const back = withQuery("/tools", query, { token: null, ask: null, tool: null, disconnect: null, id: null });
   if (query["token"]) {
     return (
       <UrlDialog title={t("tools.token_title", { service: display_name })} description={t("tools.token_lead", { service: display_name })} closeTo={back}>
@@ -150,10 +206,12 @@ async function Dialogs({ service, query }: { service: Service; query: Query }) {
     );
   }
   if (query["ask"]) {
+    const tool = knownTools(service).find((entry) => entry.tool === query["tool"])?.tool;
     return (
-      <UrlDialog title={t("tools.ask_title", { service: display_name })} description={t("tools.ask_lead")} closeTo={back}>
+      <UrlDialog title={t("tools.ask_title", { service: tool ? `${display_name}: ${tool}` : display_name })} description={t("tools.ask_lead")} closeTo={back}>
         <ActionForm action={askForAccess} submit={t("tools.ask")} closeTo={back}>
           <input type="hidden" name="module" value={module} />
+          {tool && <input type="hidden" name="tool" value={tool} />}
           <TextArea label={t("tools.message")} name="message" maxLength={1000} />
         </ActionForm>
       </UrlDialog>

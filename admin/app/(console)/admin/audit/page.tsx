@@ -46,7 +46,7 @@ export default async function Page({ searchParams }: PageProps<"/admin/audit">) 
         title={t("audit.events")}
         actions={
           <>
-            <Live text={t("audit.live")} />
+            <Live on={query["live"] !== undefined} toggled={withQuery("/admin/audit", query, { live: query["live"] ? null : "1" })} text={t("audit.live")} />
             <a href={withQuery("/api/admin/audit", filters)} className={buttonClass("secondary")} download>{t("audit.csv")}</a>
           </>
         }

@@ -1,7 +1,7 @@
 import { saveModule } from "@/app/actions/installation";
 import { ActionForm } from "@/components/action-form";
 import { Time } from "@/components/time";
-import { Badge, ButtonLink, Card, Check, PageTitle, Select, Table, TextArea } from "@/components/ui";
+import { Badge, ButtonLink, Card, Check, Field, PageTitle, Select, Table, TextArea } from "@/components/ui";
 import { UrlDialog } from "@/components/url-dialog";
 import { inCatalogue } from "@/lib/catalogue";
 import { database, rows } from "@/lib/database";
@@ -44,6 +44,7 @@ export default async function Page({ searchParams }: PageProps<"/admin/modules">
           <ActionForm action={saveModule} submit={t("ui.save")} closeTo="/admin/modules">
             <input type="hidden" name="module" value={chosen.module} />
             <Select label={t("modules.status")} name="status" defaultValue={chosen.status} options={STATUSES.map((status) => [status, t(`modules.${status}`)])} />
+            <Field label={t("modules.api")} name="api_version" defaultValue={chosen.api_version} maxLength={60} required hint={t("modules.api_hint")} />
             <TextArea label={t("modules.notes")} name="notes" defaultValue={chosen.notes} maxLength={2000} />
             <Check name="verified" label={t("modules.verify")} />
           </ActionForm>

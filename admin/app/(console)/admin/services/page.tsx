@@ -1,5 +1,5 @@
-import { connect, disconnect, testConnection } from "@/app/actions/connections";
-import { deleteApp, saveApp } from "@/app/actions/installation";
+import { connect, disconnect } from "@/app/actions/connections";
+import { deleteApp, saveApp, testShared } from "@/app/actions/installation";
 import { ActionForm } from "@/components/action-form";
 import { Time } from "@/components/time";
 import { TokenForm } from "@/components/token-form";
@@ -57,9 +57,9 @@ export default async function Page({ searchParams }: PageProps<"/admin/services"
                   <li key={token.id} className="flex flex-wrap items-center gap-2 rounded-md bg-sunken px-3 py-2 text-sm">
                     <span className="mr-auto break-all"><span className="font-medium">{token.account}</span> → {roles.find(({ id }) => id === token.role_id)?.name}</span>
                     <Badge tone={token.status === "active" ? "good" : "warn"}>{t(token.status === "active" ? "state.ready" : "state.reconnect")}</Badge>
-                    <ActionForm action={testConnection} submit={t("test.test")} variant="secondary" inline label={`${t("test.test")}: ${token.account}`}>
-                      <input type="hidden" name="service" value={token.service} />
-                      <input type="hidden" name="account" value={token.account} />
+                    <ActionForm action={testShared} submit={t("test.test")} variant="secondary" inline label={`${t("test.test")}: ${token.account}`}>
+                      <input type="hidden" name="id" value={token.id} />
+                      <input type="hidden" name="name" value={display_name} />
                     </ActionForm>
                     <ActionForm action={disconnect} submit={t("tools.disconnect")} variant="secondary" inline label={`${t("tools.disconnect")}: ${token.account}`}>
                       <input type="hidden" name="id" value={token.id} />

@@ -1,0 +1,27 @@
+import { address, PROVIDERS } from "../_shared/providers.ts";
+import { base64 } from "../_shared/text.ts";
+import { readStatus } from "../_shared/token_request.ts";
+
+/** What to read of each service to know that a credential works: cheap, and within the scopes that its tools need. */
+const PROBES: Readonly<Record<string, string>> = {
+  github: "https://api.github.com/user",
+  notion: "https://api.notion.com/v1/users/me",
+  jira: "/rest/api/3/myself",
+  confluence: "/wiki/api/v2/spaces?limit=1",
+  supabase: "https://api.supabase.com/v1/organizations",
+  google_calendar: "https://www.googleapis.com/calendar/v3/users/me/calendarList?maxResults=1",
+  microsoft_todo: "https://graph.microsoft.com/v1.0/me/todo/lists?$top=1",
+};
+
+/** The HTTP status that a service answers a credential with; undefined when it does not answer, or is not one of ours. */
+export async function probe(
+  service: string | undefined,
+  { access_token, token_type, base_url }: { access_token: string; token_type: "bearer" | "basic"; base_url: string | null },
+): Promise<number | undefined> {
+  if (service === undefined || !Object.hasOwn(PROBES, service)) return undefined;
+  const target = PROBES[service];
+  const authorization = token_type === "basic" ? `Basic ${base64(access_token)}` : `Bearer ${access_token}`;
+  // Where there is an address in the database, it is a site of Atlassian: connect_with_token and identify let in no other.
+  const url = target.startsWith("/") ? `${base_url}${target}` : target;
+  return await readStatus(address(url), { authorization, ...PROVIDERS[service].headers });
+}
