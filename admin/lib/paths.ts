@@ -2,7 +2,8 @@
 export function safePath(next: unknown): string {
   if (typeof next !== "string" || !/^\/(?![/\\])/.test(next) || /[\u0000-\u001f\\]/.test(next)) return "/";
   const url = new URL(next, "http://console.invalid");
-  return url.host === "console.invalid" ? url.pathname + url.search : "/";
+  // `/..//evil.example` begins harmlessly and becomes the address of another site.
+  return url.host === "console.invalid" && !url.pathname.startsWith("//") ? url.pathname + url.search : "/";
 }
 
 /** The browser's scripts have no use for the session: they never talk to Supabase. */

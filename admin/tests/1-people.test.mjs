@@ -37,8 +37,34 @@ export const tests = {
     assert.equal(await page.locator("html").getAttribute("lang"), "en");
   },
 
+  "light and dark are the system's until one is chosen, and the server knows": async (world) => {
+    const page = await world.user("admin@example.com", { colorScheme: "dark" });
+    const ground = (page) => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+    const [light, dark] = ["rgb(246, 247, 249)", "rgb(16, 19, 23)"];
+    await page.goto("/settings");
+    assert.equal(await ground(page), dark);
+    await page.getByRole("button", { name: "Light" }).click();
+    await page.getByRole("button", { name: "Light", pressed: true }).waitFor();
+    assert.equal(await ground(page), light);
+    await page.reload();
+    assert.equal(await ground(page), light);
+    // Without scripts: the page comes as it is.
+    const plain = await world.visitor({ colorScheme: "dark", javaScriptEnabled: false, storageState: await page.context().storageState() });
+    await plain.goto("/settings");
+    assert.equal(await plain.locator("html").getAttribute("data-theme"), "light");
+    await plain.getByRole("button", { name: "Dark" }).click();
+    await plain.waitForLoadState();
+    assert.equal(await plain.locator("html").getAttribute("data-theme"), "dark");
+    await page.getByRole("button", { name: "As the system" }).click();
+    await page.getByRole("button", { name: "As the system", pressed: true }).waitFor();
+    await page.emulateMedia({ colorScheme: "light" });
+    assert.equal(await ground(page), light);
+    await page.emulateMedia({ colorScheme: "dark" });
+    assert.equal(await ground(page), dark);
+  },
+
   "a path to another site is not followed after signing in": async (world) => {
-    for (const next of ["//evil.example", "https://evil.example", "/\\evil.example", "/%09/evil.example", "javascript:alert(1)"]) {
+    for (const next of ["//evil.example", "https://evil.example", "/\\evil.example", "/%09/evil.example", "/..//evil.example", "javascript:alert(1)"]) {
       const page = await world.visitor();
       await page.goto(`/login?next=${encodeURIComponent(next)}`);
       await world.signIn(page, "admin@example.com");

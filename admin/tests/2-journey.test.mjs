@@ -113,17 +113,26 @@ export const tests = {
   "the user sees exactly these tools, and asks for more": async (world) => {
     const page = await world.user("ada@example.com");
     await page.goto("/tools?module=github");
-    assert.deepEqual((await page.locator("#github li code").allInnerTexts()).sort(), [...PERMITTED].sort());
+    assert.deepEqual((await page.locator("#github-tools code").allInnerTexts()).sort(), [...PERMITTED].sort());
     assert.equal(await page.locator("section[id]").count(), 1, "no other service is a card");
     await page.getByText(/What you may not use/).click();
-    await page.locator("li", { hasText: "Notion" }).getByRole("link", { name: "Ask for access" }).click();
+    await page.getByRole("link", { name: "Ask for access: notion" }).click();
     await page.getByRole("dialog").getByLabel("What you need it for").fill("<img src=x onerror=alert(1)> notes");
     await page.getByRole("dialog").getByRole("button", { name: "Ask for access" }).click();
     await page.getByRole("dialog").waitFor({ state: "detached" });
+    await page.getByText(/Tools of it that you may not use/).click();
+    await page.getByRole("link", { name: "Ask for access: list_branches", exact: true }).click();
+    await page.getByRole("dialog", { name: "Ask for GitHub: list_branches" }).getByRole("button", { name: "Ask for access" }).click();
+    await page.getByRole("button", { name: "Withdraw: list_branches" }).waitFor();
     const admin = await world.user("admin@example.com");
-    await admin.getByRole("link", { name: "Requests for access that wait: 1" }).click();
+    await admin.getByRole("link", { name: "Requests for access that wait: 2" }).click();
     await admin.getByText("<img src=x onerror=alert(1)> notes").waitFor();
-    await admin.getByRole("button", { name: "Decline" }).click();
+    await admin.getByText("github/list_branches").waitFor();
+    await admin.getByRole("listitem").filter({ hasText: "onerror" }).getByRole("button", { name: "Decline" }).click();
+    await admin.getByText("<img src=x onerror=alert(1)> notes").waitFor({ state: "detached" });
+    await page.getByRole("button", { name: "Withdraw: list_branches" }).click();
+    await page.getByRole("link", { name: "Ask for access: list_branches", exact: true }).waitFor();
+    await admin.goto("/admin/users");
     await admin.getByRole("heading", { name: "Requests for access" }).waitFor({ state: "detached" });
     assert.deepEqual([...page.problems, ...admin.problems], []);
   },
@@ -140,7 +149,7 @@ export const tests = {
     await world.signIn(page, "ada@example.com");
     await connectGithub(page);
     await page.goto("/tools");
-    await page.locator("#github").getByText("Ready").waitFor();
+    await page.locator("#github").getByText("Ready", { exact: true }).waitFor();
     assert.match(await call(world, { token: await visitor.token() }), /login: ada/);
     assert.deepEqual(page.problems, []);
   },
@@ -182,6 +191,9 @@ export const tests = {
     const page = await world.user("admin@example.com");
     await page.goto("/admin/audit?action=tool.call&outcome=success&tool=get_me");
     await page.getByRole("switch", { name: "Live" }).click();
+    await page.waitForURL("**live=1**");
+    await page.reload();
+    assert.ok(await page.getByRole("switch", { name: "Live" }).isChecked(), "a reload keeps it");
     await page.getByRole("row", { name: /ada@example.com.*github\/get_me/ }).first().waitFor({ timeout: 20_000 });
     const csv = await (await page.request.get("/api/admin/audit?action=tool.call&outcome=success")).text();
     assert.match(csv, /^at,user,action,/);
@@ -265,7 +277,7 @@ export const tests = {
     await page.locator("#github").getByRole("link", { name: "Disconnect" }).click();
     await page.getByRole("dialog").getByRole("button", { name: "Disconnect" }).click();
     await page.getByRole("dialog").waitFor({ state: "detached" });
-    await page.locator("#github").getByText("No account of your own is connected").waitFor();
+    await page.locator("#github").getByText("No account is connected yet.").waitFor();
     const said = await call(world, { token: await page.token(), at: 1 });
     assert.match(said, /^code: not_connected/);
     await page.goto(/http\S+\/oauth\/connect\?service=github/.exec(said)[0]);
@@ -296,24 +308,27 @@ export const tests = {
     await page.getByRole("status").getByText("Saved.").waitFor();
     assert.match(await call(world, { token: await ada.token(), at: 2 }), /^code: not_found/);
     await ada.goto("/tools?module=github");
-    assert.ok(!(await ada.locator("#github li code").allInnerTexts()).includes("get_me"));
+    assert.deepEqual((await ada.locator("#github-tools code").allInnerTexts()).sort(), ["create_issue", "list_issues"]);
     await github.locator("label", { has: page.getByText("get_me", { exact: true }) }).getByRole("checkbox").check();
     await page.getByRole("button", { name: "Save permissions" }).click();
     await until("the permission is back", async () => (await world.sql("select from public.role_permissions where 'get_me' = any(tools)")).length === 1);
   },
 
-  "a module that is out of order is nobody's": async (world) => {
+  "a module that is out of order is nobody's, and its users are told": async (world) => {
     const page = await world.user("admin@example.com");
+    const ada = await world.user("ada@example.com");
     for (const [status, shown] of [["broken", "out of order"], ["stable", "stable"]]) {
       await page.goto("/admin/modules?module=github");
       await page.getByRole("dialog").getByLabel("Status").selectOption(status);
+      await page.getByRole("dialog").getByLabel("API version").fill(`checked ${status}`);
       await page.getByRole("dialog").getByRole("button", { name: "Save" }).click();
       await page.getByRole("dialog").waitFor({ state: "detached" });
-      await page.getByRole("row", { name: /GitHub/ }).getByText(shown).waitFor();
-      const ada = await world.user("ada@example.com");
+      await page.getByRole("row", { name: new RegExp(`GitHub.*checked ${status}`) }).getByText(shown, { exact: true }).waitFor();
       await ada.goto("/tools");
-      assert.equal(await ada.locator("section#github").count(), status === "stable" ? 1 : 0);
-      await ada.context().close();
+      await ada.locator("#github").getByText("Out of order").waitFor({ state: status === "broken" ? "visible" : "detached" });
+      assert.equal(await ada.locator("#github-tools").count(), status === "broken" ? 0 : 1);
+      await ada.goto("/");
+      assert.equal(await ada.getByText("GitHub is out of order.").count(), status === "broken" ? 1 : 0);
     }
   },
 
@@ -342,6 +357,44 @@ export const tests = {
     await page.getByRole("dialog").waitFor({ state: "detached" });
     await page.getByRole("row", { name: /leaver@example\.com/ }).waitFor({ state: "detached" });
     assert.deepEqual(await world.sql("select id from auth.users where email = 'leaver@example.com'"), []);
+  },
+
+  "what a role shares is ready for its users, and an admin without the role can test it": async (world) => {
+    const page = await world.user("admin@example.com");
+    const ada = await world.user("ada@example.com");
+    const [role] = await world.sql("select id from public.roles where name = 'Engineers'");
+    await world.sql("insert into public.role_permissions (role_id, module, tools) values ($1, 'microsoft_todo', '{list_lists}')", [role.id]);
+    await ada.goto("/");
+    await ada.getByText("Microsoft To Do has no account of yours.").waitFor();
+    await page.goto("/admin/services?app=microsoft_todo");
+    await page.getByRole("dialog").getByLabel("client_id").fill("app-microsoft_todo");
+    await page.getByRole("dialog").getByLabel("client_secret").fill("canary-secret-of-app-microsoft_todo");
+    await page.getByRole("dialog").getByRole("button", { name: "Save" }).click();
+    await page.getByRole("dialog").waitFor({ state: "detached" });
+    await page.goto("/admin/services?share=microsoft_todo");
+    await page.getByRole("button", { name: "Continue to Microsoft To Do" }).click();
+    await page.getByRole("heading", { name: "Microsoft To Do is connected" }).waitFor();
+    await ada.reload();
+    assert.equal(await ada.getByText("Microsoft To Do has no account of yours.").count(), 0);
+    await ada.goto("/tools");
+    await ada.locator("#microsoft_todo").getByText("Ready", { exact: true }).waitFor();
+    await ada.locator("#microsoft_todo").getByText("Shared by the role Engineers").waitFor();
+    assert.match(await call(world, { token: await ada.token(), module: "microsoft_todo", tool: "list_lists" }), /Tasks/);
+    assert.deepEqual(await world.sql("select from public.user_roles where user_id = $1", [page.id]), [], "the admin has no role");
+    await page.goto("/admin/services");
+    const shared = page.getByRole("button", { name: "Test: ada@example.com" });
+    await shared.click();
+    await page.getByRole("status").getByText("It works: Microsoft To Do accepts it.").waitFor();
+    await fetch(`${world.facts.provider_url}/revoke`, { method: "POST" });
+    await shared.click();
+    await page.getByRole("alert").getByText("It does not work any more").waitFor();
+    await ada.reload();
+    await ada.locator("#microsoft_todo").getByText("The service does not accept it any more").waitFor();
+    await ada.goto("/");
+    await ada.getByText("The account of Microsoft To Do that your role shares is not accepted any more.").waitFor();
+    await page.getByRole("button", { name: "Disconnect: ada@example.com" }).click();
+    await page.getByRole("button", { name: "Test: ada@example.com" }).waitFor({ state: "detached" });
+    assert.deepEqual([...page.problems, ...ada.problems], []);
   },
 
   "revoking everything needs the words, and leaves no credential": async (world) => {

@@ -3,11 +3,20 @@ import assert from "node:assert/strict";
 import { globSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import path from "node:path";
-import { admin, SECRET_KEY } from "./world.mjs";
+import { admin, post, SECRET_KEY } from "./world.mjs";
 
 const ADMIN_PAGES = globSync(path.join(admin, "app/(console)/admin/*/page.tsx")).map((file) => `/admin/${path.basename(path.dirname(file))}`);
 const ID = "00000000-0000-4000-8000-000000000000";
 const BUDGET = 180 * 1024;
+
+/** Where a page of the build is. */
+const pathOf = (worker) => worker.replace(/^app/, "").replace("/(console)", "").replace(/\/page$/, "") || "/";
+
+async function saveGithubApp(world, boss) {
+  const headers = { apikey: world.facts.anon_key, authorization: `Bearer ${await boss.token()}` };
+  const saved = await post(`${world.facts.rest_url}/rpc/save_oauth_app`, { service: "github", client_id: "app-github", client_secret: "canary-secret-of-app-github" }, headers);
+  assert.equal(saved.status, 204);
+}
 
 export const tests = {
   "a user is refused every admin page and Route Handler": async (world) => {
@@ -20,6 +29,7 @@ export const tests = {
       if (response.status() === 403) await page.getByRole("heading", { name: "403" }).waitFor();
       assert.ok(!(await page.content()).includes("admin@example.com"), target);
     }
+    assert.deepEqual(globSync("app/**/route.ts", { cwd: admin }).sort(), ["app/api/admin/audit/route.ts", "app/api/admin/users/[id]/route.ts", "app/auth/callback/route.ts"], "every Route Handler is looked at");
     for (const [method, target] of [["get", "/api/admin/audit"], ["delete", `/api/admin/users/${page.id}`], ["delete", `/api/admin/users/${ID}`]]) {
       const response = await page.request[method](target, { headers: { origin: world.console_url } });
       assert.equal(response.status(), 403, target);
@@ -53,32 +63,94 @@ export const tests = {
     for (const target of ["/api/admin/audit", `/api/admin/users/${ID}`]) assert.equal((await fetch(world.console_url + target, { redirect: "manual" })).status, 401, target);
   },
 
-  "an action without an admin behind it changes nothing": async (world) => {
-    // The forms' own requests, as an admin's browser sends them, sent again by a user.
-    const page = await world.user("admin@example.com");
-    const eve = await world.user("eve@example.com");
-    const recorded = [];
-    page.on("request", (request) => request.method() === "POST" && request.headers()["next-action"] && recorded.push(request));
-    await page.goto("/admin/security");
-    await page.getByLabel("E-mail address").fill("x@example.com");
-    await page.getByRole("button", { name: "Add" }).click();
-    await page.getByRole("row", { name: /x@example\.com/ }).waitFor();
-    await page.goto("/admin/roles?new=1");
-    await page.getByRole("dialog").getByLabel("Name").fill("Replayed");
-    await page.getByRole("dialog").getByRole("button", { name: "Create" }).click();
-    await page.waitForURL("**/admin/roles?role=*");
-    await world.sql("delete from public.allowed_emails where email = 'x@example.com'");
-    await world.sql("delete from public.roles where name = 'Replayed'");
-    assert.equal(recorded.length, 2);
-    for (const request of recorded) {
-      const { "next-action": action, "content-type": type, accept } = request.headers();
-      const send = (to, origin) => eve.request.post(to, { headers: { "next-action": action, "content-type": type, accept, origin }, data: request.postDataBuffer(), maxRedirects: 0 });
-      // By way of the admin's page, and by way of one of the user's own.
-      assert.equal((await send(request.url(), world.console_url)).status(), 403);
-      await send(`${world.console_url}/settings`, world.console_url);
+  "every server action refuses who may not do it, row by row": async (world) => {
+    const [boss, victor, eve, nobody] = [await world.user("admin@example.com"), await world.user("victor@example.com"), await world.user("eve@example.com"), await world.visitor()];
+    const [{ id: role }] = await world.sql("insert into public.roles (name) values ('Coveted') returning id");
+    await world.sql("insert into public.role_permissions (role_id, module, tools) values ($1, 'github', '{*}')", [role]);
+    await world.sql("insert into public.user_roles (user_id, role_id) values ($1, $2)", [victor.id, role]);
+    const store = async (user, owner, account) => (await world.sql("select public.store_oauth_token($1, $2, 'github', $3, 'canary-token', null, '{}', null, '{}') as id", [user, owner, account]))[0].id;
+    const [own, shared] = [await store(victor.id, null, "victors"), await store(null, role, "team")];
+    const [{ id: token }] = await world.sql("insert into public.api_tokens (user_id, name, token_hash) values ($1, 'laptop', sha256('victors')) returning id", [victor.id]);
+    const [wish, decided] = (await world.sql("insert into public.access_requests (user_id, module) values ($1, 'notion'), ($1, 'jira') returning id", [victor.id])).map(({ id }) => id);
+    const [{ api_version }] = await world.sql("select api_version from public.module_registry where module = 'github'");
+    // What a form would say. `of`: who may do it, and with whom it changes something.
+    const ACTIONS = {
+      saveUser: { of: boss, fields: { id: eve.id, admin: "on", role } },
+      revokeUserTokens: { of: boss, fields: { id: boss.id }, before: () => store(boss.id, null, "bosss") },
+      decideRequest: { of: boss, fields: { id: decided, status: "granted" } },
+      createRole: { of: boss, fields: { name: "Made up" } },
+      saveRole: { of: boss, fields: { id: role, name: "Renamed", description: "" } },
+      savePermissions: { of: boss, fields: { id: role, permissions: JSON.stringify([{ module: "notion", tools: ["*"], denied_tools: [] }]) } },
+      saveApp: { of: boss, fields: { service: "confluence", client_id: "eves", client_secret: "eves-secret" } },
+      deleteApp: { of: boss, fields: { service: "confluence" } },
+      saveModule: { of: boss, fields: { module: "github", status: "stable", api_version, notes: "Eve was here." } },
+      allowEmail: { of: boss, fields: { email: "friend@example.com" } },
+      disallowEmail: { of: boss, fields: { email: "friend@example.com" } },
+      saveSettings: { of: boss, fields: { public_url: world.servers[0], days: "3" } },
+      connect: { of: boss, fields: { service: "github", shared_with_role: role }, before: () => saveGithubApp(world, boss) },
+      connectWithToken: { of: boss, fields: { service: "github", token: "eves-own-token", account: "eves", shared_with_role: role } },
+      testShared: { of: boss, fields: { id: shared, name: "GitHub" } },
+      disconnect: { of: victor, fields: { id: own } },
+      withdrawRequest: { of: victor, fields: { id: wish } },
+      revokeApiToken: { of: victor, fields: { id: token } },
+      revokeEverything: { of: boss, fields: { confirmation: "REVOKE ALL" } },
+      deleteRole: { of: boss, fields: { id: role } },
+      // What acts on the caller alone, whoever the form names.
+      ...Object.fromEntries(["saveProfile", "createApiToken", "askForAccess", "testConnection", "revokeClient", "decideConsent"].map((name) => [name, {
+        fields: { id: victor.id, user_id: victor.id, display_name: "Eve", name: "eves", module: "notion", service: "github", account: "victors", client: victor.id, authorization_id: victor.id, decision: "allow" },
+      }])),
+      // What everybody may do, signed in or not.
+      ...Object.fromEntries(["signInWith", "signInWithPassword", "signOut", "setLanguage", "setTheme"].map((name) => [name, null])),
+    };
+    const { node } = JSON.parse(readFileSync(path.join(admin, ".next/server/server-reference-manifest.json"), "utf8"));
+    const built = new Map(Object.entries(node).map(([id, { exportedName, workers }]) => [exportedName, { id, pages: Object.keys(workers).map(pathOf).filter((page) => !page.startsWith("/oauth")) }]));
+    assert.deepEqual([...built.keys()].sort(), Object.keys(ACTIONS).sort(), "every action has a row");
+
+    const send = (page, name, target) => {
+      // As React sends (state, form): the fields first, then the list of arguments that refers to them.
+      const multipart = new FormData();
+      for (const [field, value] of Object.entries(ACTIONS[name].fields)) multipart.append(`_1_${field}`, value);
+      multipart.append("0", '[null,"$K1"]');
+      return page.request.post(world.console_url + target, {
+        headers: { "next-action": built.get(name).id, accept: "text/x-component", origin: world.console_url },
+        multipart,
+        maxRedirects: 0,
+      });
+    };
+    const tables = (await world.sql("select tablename from pg_tables where schemaname = 'public' and tablename <> 'audit_logs'")).map(({ tablename }) => tablename);
+    assert.ok(tables.length >= 12, "the tables are looked at");
+    /** All that there is, without what belongs to somebody. */
+    const state = async (except = null) => {
+      const texts = tables.map((table) => `select '${table}' as name, coalesce(string_agg(t::text, ' ' order by t::text), '') as rows from public.${table} t
+        where coalesce(to_jsonb(t) ->> 'user_id', '') is distinct from $1 and ('${table}' <> 'users' or to_jsonb(t) ->> 'id' is distinct from $1)`);
+      return JSON.stringify(await world.sql(texts.join(" union all "), [except]));
+    };
+
+    const rows = Object.keys(ACTIONS).filter((name) => ACTIONS[name] !== null);
+    for (const name of rows) {
+      const { of } = ACTIONS[name];
+      const before = await state(of ? null : eve.id);
+      // By way of a page that has it, and of one that is the user's own.
+      for (const target of [built.get(name).pages[0] ?? "/", "/settings"]) {
+        const response = await send(eve, name, target);
+        if (target.startsWith("/admin")) assert.equal(response.status(), 403, `${name} by way of ${target}`);
+      }
+      assert.equal(await state(of ? null : eve.id), before, `${name} by a user whose it is not`);
+      for (const target of [built.get(name).pages[0] ?? "/", "/login"]) await send(nobody, name, target);
+      assert.equal(await state(of ? null : eve.id), before, `${name} by nobody`);
     }
-    assert.deepEqual(await world.sql("select from public.allowed_emails where email = 'x@example.com'"), []);
-    assert.deepEqual(await world.sql("select from public.roles where name = 'Replayed'"), []);
+    // That the requests were as they should be: whose it is, they change something.
+    for (const name of rows) {
+      const { of, before: prepare } = ACTIONS[name];
+      if (!of) continue;
+      await prepare?.();
+      const before = await state();
+      await send(of, name, built.get(name).pages.find((page) => of === boss || !page.startsWith("/admin")));
+      assert.notEqual(await state(), before, `${name} by whose it is`);
+    }
+    await world.sql("update public.users set system_role = 'user' where id = $1", [eve.id]);
+    await world.sql("update public.settings set audit_retention_days = default");
+    await world.sql("update public.module_registry set notes = '' where module = 'github'");
   },
 
   "what changes something has to come from the console itself": async (world) => {
@@ -108,9 +180,6 @@ export const tests = {
       ["POST", "rpc/revoke_all_tokens", {}],
       ["POST", "rpc/connect_with_token", { service: "github", token: "12345678", shared_with_role: role.id }],
       ["POST", "rpc/save_role_permissions", { p_role: role.id, p_permissions: [] }],
-      ["POST", "rpc/hold_oauth_token", { p_state_hash: "00", p_handle_hash: "00", p_account: "x", p_access: "x", p_refresh: null, p_scopes: [], p_expires_at: null, p_metadata: {} }],
-      ["POST", "rpc/sieve", { p_user: other.id }],
-      ["POST", "rpc/resolve_api_token", { p_token_hash: "00" }],
       ["POST", "roles", { name: "mine" }],
       ["POST", "user_roles", { user_id: page.id, role_id: role.id }],
       ["POST", "role_permissions", { role_id: role.id, module: "github", tools: ["*"] }],
@@ -119,6 +188,15 @@ export const tests = {
       ["POST", "audit_logs", { action: "x", outcome: "success" }],
       ["DELETE", "audit_logs?action=eq.x", undefined],
     ];
+    // What only the functions may call: each as it is declared, so that it is found and refused.
+    const functions = await world.sql(`select proname as name, coalesce(proargnames[1:pronargs], '{}') as arguments, has_function_privilege('authenticated', oid, 'execute') as open
+      from pg_proc where pronamespace = 'public'::regnamespace and prorettype <> 'trigger'::regtype`);
+    for (const { name, arguments: names } of functions.filter(({ open }) => !open)) {
+      const [status, answer] = await send("POST", `rpc/${name}`, Object.fromEntries(names.map((name) => [name, null])));
+      assert.deepEqual([status, answer?.code], [403, "42501"], `${name}: ${JSON.stringify(answer)}`);
+    }
+    const FOR_USERS = ["connectable_services", "create_api_token", "own_services", "revoke_api_token"];
+    for (const { name } of functions.filter(({ open }) => open)) assert.ok(FOR_USERS.includes(name) || refused.some(([, target]) => target === `rpc/${name}`), `${name} has a row`);
     for (const [method, target, body] of refused) {
       const [status, answer] = await send(method, target, body);
       assert.ok(status >= 400 && status < 500, `${method} ${target}: ${status} ${JSON.stringify(answer)}`);
@@ -253,6 +331,20 @@ export const tests = {
     await page.goto("/settings");
     await page.getByRole("heading", { name: "Settings", exact: true }).waitFor();
     assert.notEqual(read(await cookie()).refresh_token, stored.refresh_token);
+  },
+
+  "where a browser may be sent: to a path of the console, and to the address of an app that runs nothing here": async () => {
+    const { mayLeaveTo, safePath } = await import("../lib/paths.ts");
+    for (const [next, path] of [
+      ["/tools?module=github", "/tools?module=github"], ["/oauth/consent?authorization_id=x#there", "/oauth/consent?authorization_id=x"], ["/a/../b", "/b"],
+      ["//evil.example", "/"], ["/\\evil.example", "/"], ["\\\\evil.example", "/"], ["/\t/evil.example", "/"], ["/\n/evil.example", "/"], ["https://evil.example", "/"],
+      ["/..//evil.example", "/"], ["/.//evil.example", "/"], ["/%2e%2E//evil.example", "/"], ["/a/..//evil.example", "/"], ["javascript:alert(1)", "/"], ["evil.example", "/"], ["", "/"], [undefined, "/"], [["/tools"], "/"], ["/%2F/evil.example", "/%2F/evil.example"],
+    ]) assert.equal(safePath(next), path, String(next));
+    for (const [address, may] of [
+      ["https://claude.ai/callback?code=1", true], ["http://127.0.0.1:1455/callback", true], ["cursor://oauth", true], ["com.example.app:/back", true],
+      ["javascript:alert(1)", false], ["JavaScript:alert(1)", false], [" javascript:alert(1)", false], ["java\nscript:alert(1)", false], ["data:text/html,x", false],
+      ["vbscript:x", false], ["blob:https://x/1", false], ["file:///etc/passwd", false], ["/tools", false], ["", false],
+    ]) assert.equal(mayLeaveTo(address), may, address);
   },
 
   "every page has its policy: no inline scripts, no frames": async (world) => {

@@ -43,7 +43,7 @@ export default async function Page({ searchParams }: PageProps<"/tools">) {
       {mine.length === 0 && <Empty>{words ? t("tools.nothing_found") : t("home.no_services")}</Empty>}
       {mine.map((service) => <ServiceCard key={service.module.module} service={service} requests={requests} query={query} words={words} />)}
       {others.length > 0 && (
-        <details className="rounded-lg border border-line bg-surface p-4" open={words !== "" || others.some(({ module }) => module.module === query["ask"])}>
+        <details className="rounded-lg border border-line bg-surface p-4" open={words !== "" || others.some(({ module }) => module.module === query["ask"] || requests.some((request) => request.module === module.module))}>
           <summary className="cursor-pointer font-semibold">{t("tools.others", { n: others.length })}</summary>
           <ul className="mt-3 divide-y divide-line">
             {others.map(({ module }) => {
@@ -123,7 +123,7 @@ async function ServiceCard({ service, requests, query, words }: { service: Servi
         </details>
       )}
       {refused.length > 0 && (
-        <details className="mt-2" open={words !== "" || query["ask"] === module.module}>
+        <details className="mt-2" open={words !== "" || query["ask"] === module.module || requests.some((request) => request.module === module.module && request.tool !== null)}>
           <summary className="cursor-pointer text-sm font-medium text-muted">{t("tools.refused", { n: number(refused.length) })}</summary>
           <ul className="mt-2 grid gap-x-6 gap-y-2 md:grid-cols-2">
             {refused.map((entry) => (
