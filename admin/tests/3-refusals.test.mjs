@@ -39,7 +39,7 @@ export const tests = {
   },
 
   "somebody who stopped being an admin is refused at once": async (world) => {
-    const page = await world.user("former@example.com");
+    const page = await world.user("former@example.com", { ownSession: true });
     await world.sql("update public.users set system_role = 'admin' where id = $1", [page.id]);
     await page.context().clearCookies();
     await page.goto("/login");
@@ -322,7 +322,7 @@ export const tests = {
   },
 
   "a session whose token has ended is renewed on the way": async (world) => {
-    const page = await world.user("eve@example.com");
+    const page = await world.user("eve@example.com", { ownSession: true });
     const cookie = async () => (await page.context().cookies()).find(({ name }) => name.endsWith("-auth-token"));
     const read = ({ value }) => JSON.parse(Buffer.from(value.replace("base64-", ""), "base64url").toString());
     const before = await cookie();

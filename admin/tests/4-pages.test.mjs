@@ -56,6 +56,7 @@ export async function furnish(world) {
     ["admin-users", "admin", "/admin/users"],
     ["admin-user", "admin", `/admin/users?user=${ada.id}`],
     ["admin-roles", "admin", `/admin/roles?role=${own}`],
+    ["admin-role", "admin", "/admin/roles?new=1"],
     ["admin-preview", "admin", `/admin/roles?preview=${ada.id}`],
     ["admin-services", "admin", "/admin/services"],
     ["admin-service", "admin", "/admin/services?app=microsoft_todo"],

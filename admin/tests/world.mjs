@@ -84,12 +84,15 @@ export async function start() {
     await page.getByRole("button", { name: "Sign in" }).click();
     await page.waitForURL((url) => url.origin === console_url && url.pathname !== "/auth/callback");
   };
-  /** A signed-in visitor whose address is on the list. */
-  world.user = async (email, options) => {
+  /** A signed-in visitor whose address is on the list. They go through the provider once; a test that ends a session asks for one of its own. */
+  const sessions = new Map();
+  world.user = async (email, { ownSession = false, ...options } = {}) => {
     await world.sql("insert into public.allowed_emails (email) values ($1) on conflict do nothing", [email]);
-    const page = await world.visitor(options);
-    await page.goto("/login");
-    await world.signIn(page, email);
+    const storageState = ownSession ? undefined : sessions.get(email);
+    const page = await world.visitor({ ...options, ...(storageState && { storageState }) });
+    await page.goto(storageState ? "/" : "/login");
+    if (!storageState) await world.signIn(page, email);
+    if (!storageState && !ownSession) sessions.set(email, await page.context().storageState());
     page.id = (await world.sql("select id from public.users where email = $1", [email]))[0].id;
     page.email = email;
     page.token = async (options = {}) => (await post(facts.mint_url, { email, ...options })).body.access_token;

@@ -1,6 +1,7 @@
 import Link from "next/link";
 import { askForAccess, disconnect, testConnection, withdrawRequest } from "@/app/actions/connections";
 import { ActionForm } from "@/components/action-form";
+import { Disclosure } from "@/components/disclosure";
 import { StateBadge } from "@/components/state";
 import { Time } from "@/components/time";
 import { TokenForm } from "@/components/token-form";
@@ -43,7 +44,7 @@ export default async function Page({ searchParams }: PageProps<"/tools">) {
       {mine.length === 0 && <Empty>{words ? t("tools.nothing_found") : t("home.no_services")}</Empty>}
       {mine.map((service) => <ServiceCard key={service.module.module} service={service} requests={requests} query={query} words={words} />)}
       {others.length > 0 && (
-        <details className="rounded-lg border border-line bg-surface p-4" open={words !== "" || others.some(({ module }) => module.module === query["ask"] || requests.some((request) => request.module === module.module))}>
+        <Disclosure className="rounded-lg border border-line bg-surface p-4" open={words !== "" || others.some(({ module }) => module.module === query["ask"])}>
           <summary className="cursor-pointer font-semibold">{t("tools.others", { n: others.length })}</summary>
           <ul className="mt-3 divide-y divide-line">
             {others.map(({ module }) => {
@@ -59,7 +60,7 @@ export default async function Page({ searchParams }: PageProps<"/tools">) {
               );
             })}
           </ul>
-        </details>
+        </Disclosure>
       )}
       {ofDialog && <Dialogs service={ofDialog} query={query} />}
     </>
@@ -115,15 +116,15 @@ async function ServiceCard({ service, requests, query, words }: { service: Servi
         ))}
       </ul>
       {tools.length > 0 && (
-        <details open={isOpen}>
+        <Disclosure open={isOpen}>
           <summary className="cursor-pointer text-sm font-medium">{t("tools.of_module", { n: number(tools.length) })}</summary>
           <ul id={`${module.module}-tools`} className="mt-2 grid gap-x-6 gap-y-2 md:grid-cols-2">
             {tools.map((entry) => <li key={entry.tool} className="text-sm"><Described tool={entry} /></li>)}
           </ul>
-        </details>
+        </Disclosure>
       )}
       {refused.length > 0 && (
-        <details className="mt-2" open={words !== "" || query["ask"] === module.module || requests.some((request) => request.module === module.module && request.tool !== null)}>
+        <Disclosure className="mt-2" open={words !== "" || query["ask"] === module.module}>
           <summary className="cursor-pointer text-sm font-medium text-muted">{t("tools.refused", { n: number(refused.length) })}</summary>
           <ul className="mt-2 grid gap-x-6 gap-y-2 md:grid-cols-2">
             {refused.map((entry) => (
@@ -133,7 +134,7 @@ async function ServiceCard({ service, requests, query, words }: { service: Servi
               </li>
             ))}
           </ul>
-        </details>
+        </Disclosure>
       )}
     </Card>
   );
