@@ -10,5 +10,6 @@ export async function StateBadge({ state }: { state: ServiceState }) {
 }
 
 export async function OutcomeBadge({ outcome }: { outcome: string }) {
-  return <Badge tone={outcome === "success" ? "good" : "bad"}>{outcome}</Badge>;
+  const { t } = await i18n();
+  return <Badge tone={outcome === "success" ? "good" : "bad"}>{outcome === "success" ? t("audit.success") : outcome}</Badge>;
 }

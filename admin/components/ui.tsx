@@ -54,7 +54,7 @@ export function Badge({ tone = "neutral", children }: { tone?: Tone; children: R
 }
 
 export function Notice({ tone = "neutral", children, role }: { tone?: Tone; children: ReactNode; role?: "alert" | "status" }) {
-  return <div role={role} className={`my-3 rounded-md px-3 py-2 text-sm break-words ${TONES[tone]}`}>{children}</div>;
+  return <div role={role} className={`my-3 rounded-md px-3 py-2 text-sm break-words first:mt-0 ${TONES[tone]}`}>{children}</div>;
 }
 
 export function Empty({ children }: { children: ReactNode }) {
@@ -110,7 +110,7 @@ export function Check({ label, hint, ...input }: ComponentProps<"input"> & { lab
 export function Table({ head, label, children }: { head: ReactNode[]; label: string; children: ReactNode }) {
   return (
     <div className="overflow-x-auto" tabIndex={0} role="region" aria-label={label}>
-      <table className="w-full min-w-max text-left text-sm [&_td]:py-2 [&_td]:pr-4 [&_td]:align-top [&_tr]:border-b [&_tr]:border-line">
+      <table className="w-full min-w-max text-left text-sm [&_td]:py-2 [&_td]:pr-4 [&_td]:align-middle [&_tr]:border-b [&_tr]:border-line">
         <thead>
           <tr>{head.map((cell, at) => <th key={at} scope="col" className="py-2 pr-4 font-medium text-muted">{cell}</th>)}</tr>
         </thead>

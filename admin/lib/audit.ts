@@ -1,5 +1,7 @@
 import "server-only";
 import { database } from "./database";
+import type { AuditEvent } from "./database.types";
+import { i18n } from "./i18n";
 import type { Query } from "./paths";
 
 /** The filters of the audit view, as its address has them. */
@@ -17,4 +19,23 @@ export async function events(query: Query, limit: number) {
   if (isMoment(query["to"])) found = found.lt("at", /^\d{4}-\d\d-\d\d$/.test(query["to"]) ? new Date(Date.parse(query["to"]) + 86_400_000).toISOString() : query["to"]);
   if (isMoment(query["before"])) found = found.lt("at", query["before"]);
   return found;
+}
+
+// What the database records of changes: `<table>.<change>` (supabase/migrations, audit).
+const TABLES = ["settings", "users", "allowed_emails", "roles", "user_roles", "role_permissions", "module_registry", "oauth_apps", "oauth_tokens", "api_tokens"] as const;
+const CHANGES = ["insert", "update", "delete"] as const;
+export const ACTIONS = ["tool.call", ...TABLES.flatMap((table) => CHANGES.map((change) => `${table}.${change}`))];
+
+/** What an event is called for people; a call of a tool has its own names. */
+export async function eventName({ action, module, tool }: Pick<AuditEvent, "action" | "module" | "tool">): Promise<string> {
+  if (tool) return `${module}/${tool}`;
+  return `${await actionName(action)}${module ? ` (${module})` : ""}`;
+}
+
+export async function actionName(action: string): Promise<string> {
+  const { t } = await i18n();
+  if (action === "tool.call") return t("audit.call");
+  const [name, kind] = action.split(".");
+  const [table, change] = [TABLES.find((known) => known === name), CHANGES.find((known) => known === kind)];
+  return table && change ? t("audit.changed", { what: t(`table.${table}`), how: t(`change.${change}`) }) : action;
 }

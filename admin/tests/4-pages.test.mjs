@@ -90,6 +90,13 @@ export const tests = {
     }
   },
 
+  "every module of the server is described in Japanese": async () => {
+    const { described } = await import("../lib/i18n/modules.ts");
+    const catalogue = JSON.parse(readFileSync(new URL("../catalogue.json", import.meta.url), "utf8"));
+    assert.deepEqual(catalogue.filter((module) => described(module, "ja") === module.description).map(({ module }) => module), []);
+    assert.equal(described({ module: "own", description: "Mine" }, "ja"), "Mine");
+  },
+
   "a phone's screen is wide enough for every page": async (world) => {
     const pages = await furnish(world);
     for (const who of ["ada", "admin"]) {

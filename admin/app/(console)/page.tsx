@@ -3,6 +3,7 @@ import { CopyButton } from "@/components/copy-button";
 import { OutcomeBadge, StateBadge } from "@/components/state";
 import { Time } from "@/components/time";
 import { Badge, ButtonLink, Card, Code, Empty, Notice, PageTitle } from "@/components/ui";
+import { eventName } from "@/lib/audit";
 import { database, rows } from "@/lib/database";
 import { i18n, pageTitle } from "@/lib/i18n";
 import { servicesOf } from "@/lib/services";
@@ -22,6 +23,7 @@ export default async function Page() {
     isAdmin ? supabase.from("access_requests").select("id").eq("status", "open").then(rows) : [],
   ]);
   const roles = rows(await supabase.from("roles").select("name").in("id", links.map(({ role_id }) => role_id)).order("name"));
+  const names = await Promise.all(events.map(eventName));
   const mine = services.filter(({ isMine }) => isMine);
   const attention = mine.filter(({ state }) => state !== "ready");
 
@@ -67,11 +69,13 @@ export default async function Page() {
           <Card title={t("home.recent")} actions={<Link href="/settings#audit" className="text-sm text-accent-ink underline">{t("home.all_events")}</Link>}>
             {events.length === 0 ? <Empty>{t("audit.none")}</Empty> : (
               <ul className="divide-y divide-line">
-                {events.map((event) => (
-                  <li key={event.id} className="flex flex-wrap items-center gap-2 py-2 text-sm">
-                    <span className="mr-auto break-all">{event.tool ? `${event.module} / ${event.tool}` : event.action}</span>
+                {events.map((event, at) => (
+                  <li key={event.id} className="flex items-center justify-between gap-2 py-2 text-sm">
+                    <div className="min-w-0">
+                      <p className="break-words">{names[at]}</p>
+                      <p className="text-xs text-muted"><Time value={event.at} /></p>
+                    </div>
                     <OutcomeBadge outcome={event.outcome} />
-                    <span className="text-muted"><Time value={event.at} /></span>
                   </li>
                 ))}
               </ul>

@@ -11,6 +11,7 @@ import { inCatalogue, type Tool } from "@/lib/catalogue";
 import { database, rows } from "@/lib/database";
 import type { AccessRequest } from "@/lib/database.types";
 import { i18n, pageTitle } from "@/lib/i18n";
+import { described } from "@/lib/i18n/modules";
 import { type Query, readQuery, withQuery } from "@/lib/paths";
 import { type OwnConnection, type Service, servicesOf } from "@/lib/services";
 import { requireUser } from "@/lib/session";
@@ -19,7 +20,7 @@ export const generateMetadata = pageTitle("nav.tools");
 
 export default async function Page({ searchParams }: PageProps<"/tools">) {
   const user = await requireUser();
-  const { t } = await i18n();
+  const { t, language } = await i18n();
   const query = await readQuery(searchParams);
   const [services, requests] = await Promise.all([
     servicesOf(user.id),
@@ -53,7 +54,7 @@ export default async function Page({ searchParams }: PageProps<"/tools">) {
                 <li key={module.module} className="flex flex-wrap items-center gap-3 py-3 text-sm">
                   <div className="mr-auto max-w-prose">
                     <p className="font-medium">{module.display_name} {module.status === "broken" && <StateBadge state="broken" />}</p>
-                    <p className="text-muted">{module.description}</p>
+                    <p className="text-muted">{described(module, language)}</p>
                   </div>
                   <Ask request={request} module={module.module} query={query} />
                 </li>
@@ -73,7 +74,7 @@ const namesOf = (service: Service) => [...service.tools, ...knownTools(service).
 type Request = Pick<AccessRequest, "id" | "module" | "tool">;
 
 async function ServiceCard({ service, requests, query, words }: { service: Service; requests: Request[]; query: Query; words: string }) {
-  const { t, number } = await i18n();
+  const { t, number, language } = await i18n();
   const { module, connections, state, hasOAuth } = service;
   // One's own account comes before a shared one of the same name, which is never used then.
   const shared = service.shared.filter(({ account }) => connections.every((own) => own.account !== account));
@@ -93,7 +94,7 @@ async function ServiceCard({ service, requests, query, words }: { service: Servi
         </>
       )}
     >
-      <p className="mb-2 text-sm text-muted">{module.description}</p>
+      <p className="mb-2 text-sm text-muted">{described(module, language)}</p>
       {module.notes && <Notice tone={state === "broken" ? "bad" : "neutral"}>{module.notes}</Notice>}
       {state === "connect" && <p className="mb-2 text-sm">{t("tools.not_connected")}</p>}
       <ul className="mb-3 space-y-2">
@@ -101,17 +102,15 @@ async function ServiceCard({ service, requests, query, words }: { service: Servi
         {shared.map(({ account, role, status }) => (
           <li key={`${role} ${account}`} className="flex flex-wrap items-center gap-2 rounded-md bg-sunken px-3 py-2 text-sm">
             <div className="mr-auto min-w-0">
-              <p className="font-medium break-all">{account}</p>
+              <p className="font-medium break-all">{account} {status !== "active" && <Badge tone="warn">{t("tools.over")}</Badge>}</p>
               <p className="text-xs text-muted">{t(status === "active" ? "tools.shared" : "tools.shared_over", { role })}</p>
             </div>
-            {status === "active"
-              ? (
-                <ActionForm action={testConnection} submit={t("test.test")} variant="secondary" inline label={`${t("test.test")}: ${account}`}>
-                  <input type="hidden" name="service" value={module.module} />
-                  <input type="hidden" name="account" value={account} />
-                </ActionForm>
-              )
-              : <Badge tone="warn">{t("tools.over")}</Badge>}
+            {status === "active" && (
+              <ActionForm action={testConnection} submit={t("test.test")} variant="secondary" inline label={`${t("test.test")}: ${account}`}>
+                <input type="hidden" name="service" value={module.module} />
+                <input type="hidden" name="account" value={account} />
+              </ActionForm>
+            )}
           </li>
         ))}
       </ul>
@@ -176,13 +175,12 @@ async function Account({ connection, query, hasOAuth }: { connection: OwnConnect
   return (
     <li className="flex flex-wrap items-center gap-2 rounded-md bg-sunken px-3 py-2 text-sm">
       <div className="mr-auto min-w-0">
-        <p className="font-medium break-all">{connection.account}</p>
+        <p className="font-medium break-all">{connection.account} {needsReconnect && <Badge tone="warn">{t("tools.over")}</Badge>}</p>
         <p className="text-xs text-muted">
           {connection.last_used_at ? <>{t("connections.last_used")} <Time value={connection.last_used_at} /></> : t("connections.never_used")}
           {connection.scopes.length > 0 && <> · {t("connections.scopes")} {connection.scopes.join(", ")}</>}
         </p>
       </div>
-      {needsReconnect && <Badge tone="warn">{t("state.reconnect")}</Badge>}
       {needsReconnect && hasOAuth && (
         <ButtonLink href={withQuery("/oauth/connect", { service: connection.service, account: connection.account })}>{t("state.reconnect")}</ButtonLink>
       )}

@@ -1,7 +1,7 @@
 import { AuditTable } from "@/components/audit-table";
 import { Live } from "@/components/live";
 import { buttonClass, ButtonLink, Card, Field, PageTitle, Select } from "@/components/ui";
-import { events, FILTERS } from "@/lib/audit";
+import { actionName, ACTIONS, events, FILTERS } from "@/lib/audit";
 import { database, rows } from "@/lib/database";
 import { i18n, pageTitle } from "@/lib/i18n";
 import { readQuery, withQuery } from "@/lib/paths";
@@ -23,6 +23,8 @@ export default async function Page({ searchParams }: PageProps<"/admin/audit">) 
   ]);
   const filters = Object.fromEntries(FILTERS.map((name) => [name, query[name]]));
   const last = found[PAGE - 1];
+  const known = query["action"] && !ACTIONS.includes(query["action"]) ? [...ACTIONS, query["action"]] : ACTIONS;
+  const actions = await Promise.all(known.map(async (action): Promise<[string, string]> => [action, await actionName(action)]));
   const everyone: [string, string] = ["", t("audit.all")];
   return (
     <>
@@ -32,7 +34,7 @@ export default async function Page({ searchParams }: PageProps<"/admin/audit">) 
           <Select label={t("audit.user")} name="user" defaultValue={query["user"] ?? ""} options={[everyone, ...users.map(({ id, email }): [string, string] => [id, email])]} />
           <Select label={t("audit.module")} name="module" defaultValue={query["module"] ?? ""} options={[everyone, ...modules.map(({ module, display_name }): [string, string] => [module, display_name])]} />
           <Field label={t("audit.tool")} name="tool" defaultValue={query["tool"]} />
-          <Field label={t("audit.action")} name="action" defaultValue={query["action"]} placeholder="tool.call" />
+          <Select label={t("audit.action")} name="action" defaultValue={query["action"] ?? ""} options={[everyone, ...actions]} />
           <Field label={t("audit.outcome")} name="outcome" defaultValue={query["outcome"]} placeholder="success" />
           <Field label={t("audit.from")} name="from" type="date" defaultValue={query["from"]} />
           <Field label={t("audit.to")} name="to" type="date" defaultValue={query["to"]} />

@@ -132,14 +132,19 @@ async function Editor({ role }: { role: Role }) {
 async function Preview({ user }: { user: Pick<User, "id" | "email" | "disabled_at"> | undefined }) {
   const { t } = await i18n();
   if (!user) return null;
-  const tools = rows(await (await database()).rpc("effective_tools", { p_user: user.id }));
+  const supabase = await database();
+  const [tools, registry] = await Promise.all([
+    supabase.rpc("effective_tools", { p_user: user.id }).then(rows),
+    supabase.from("module_registry").select("module, display_name").then(rows),
+  ]);
+  const titleOf = (name: string) => registry.find(({ module }) => module === name)?.display_name ?? name;
   const modules = [...new Set(tools.map(({ module }) => module))];
   return (
     <Card title={t("roles.sees", { email: user.email, n: tools.length })} id="preview">
       {tools.length === 0 && <Empty>{t("roles.sees_nothing")}</Empty>}
       {modules.map((name) => (
         <details key={name} open={tools.length <= 40} className="mb-2">
-          <summary className="cursor-pointer text-sm font-semibold">{name} ({tools.filter(({ module }) => module === name).length})</summary>
+          <summary className="cursor-pointer text-sm font-semibold">{titleOf(name)} ({tools.filter(({ module }) => module === name).length})</summary>
           <p className="mt-1 flex flex-wrap gap-1">{tools.filter(({ module }) => module === name).map(({ tool }) => <Code key={tool}>{tool}</Code>)}</p>
         </details>
       ))}

@@ -41,7 +41,7 @@ export default async function Page() {
         )}
         <ActionForm action={allowEmail} clears submit={t("security.allow")} className="mt-4 max-w-sm space-y-3">
           <Field label={t("login.email")} name="email" type="email" maxLength={320} required />
-          <Select label={t("security.first_role")} name="role" options={[["", t("home.no_roles")], ...roles.map(({ id, name }): [string, string] => [id, name])]} />
+          <Select label={t("security.first_role")} name="role" options={[["", t("security.no_role")], ...roles.map(({ id, name }): [string, string] => [id, name])]} />
         </ActionForm>
       </Card>
       <Card title={t("security.admins")}>

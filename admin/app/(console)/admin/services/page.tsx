@@ -55,8 +55,10 @@ export default async function Page({ searchParams }: PageProps<"/admin/services"
               <ul className="space-y-2">
                 {tokens.map((token) => (
                   <li key={token.id} className="flex flex-wrap items-center gap-2 rounded-md bg-sunken px-3 py-2 text-sm">
-                    <span className="mr-auto break-all"><span className="font-medium">{token.account}</span> → {roles.find(({ id }) => id === token.role_id)?.name}</span>
-                    <Badge tone={token.status === "active" ? "good" : "warn"}>{t(token.status === "active" ? "state.ready" : "state.reconnect")}</Badge>
+                    <span className="mr-auto break-all">
+                      <span className="font-medium">{token.account}</span> → {roles.find(({ id }) => id === token.role_id)?.name}{" "}
+                      <Badge tone={token.status === "active" ? "good" : "warn"}>{t(token.status === "active" ? "state.ready" : "tools.over")}</Badge>
+                    </span>
                     <ActionForm action={testShared} submit={t("test.test")} variant="secondary" inline label={`${t("test.test")}: ${token.account}`}>
                       <input type="hidden" name="id" value={token.id} />
                       <input type="hidden" name="name" value={display_name} />
