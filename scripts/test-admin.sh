@@ -6,8 +6,9 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-# npm leaves that file behind when it is done. There is no lock file, as in scripts/test-hosted.sh: it would name the binaries of every
-# platform, and a registry may have those of some alone.
+# npm leaves that file behind when it is done. There is no lock file, as in scripts/test-hosted.sh: it has to name the binaries of
+# every platform, a registry may have those of some alone (of @next/swc and @tailwindcss/oxide, those of Linux), and a lock file that
+# lacks some leaves the others' machines without.
 install() {
   if [[ ! $1/node_modules/.package-lock.json -nt $1/package.json ]]; then
     (cd "$1" && npm install --no-package-lock --no-audit --no-fund --loglevel=error)

@@ -64,7 +64,8 @@ export const tests = {
   },
 
   "a path to another site is not followed after signing in": async (world) => {
-    for (const next of ["//evil.example", "https://evil.example", "/\\evil.example", "/%09/evil.example", "/..//evil.example", "javascript:alert(1)"]) {
+    // The others are in the table of 3-refusals.
+    for (const next of ["//evil.example", "/..//evil.example"]) {
       const page = await world.visitor();
       await page.goto(`/login?next=${encodeURIComponent(next)}`);
       await world.signIn(page, "admin@example.com");

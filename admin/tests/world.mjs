@@ -69,7 +69,7 @@ export async function start() {
   /** A browser of somebody; its problems on any page are failures. */
   world.visitor = async (options = {}) => {
     const context = await browser.newContext({ baseURL: console_url, locale: "en-GB", ...options });
-    context.setDefaultTimeout(15_000);
+    context.setDefaultTimeout(30_000);
     const page = await context.newPage();
     page.problems = [];
     page.on("console", (message) => message.type() === "error" && !/status of 4\d\d/.test(message.text()) && page.problems.push(`${page.url()}: ${message.text()}`));
