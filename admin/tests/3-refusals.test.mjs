@@ -68,15 +68,18 @@ export const tests = {
     const [{ id: role }] = await world.sql("insert into public.roles (name) values ('Coveted') returning id");
     await world.sql("insert into public.role_permissions (role_id, module, tools) values ($1, 'github', '{*}')", [role]);
     await world.sql("insert into public.user_roles (user_id, role_id) values ($1, $2)", [victor.id, role]);
-    const store = async (user, owner, account) => (await world.sql("select public.store_oauth_token($1, $2, 'github', $3, 'canary-token', null, '{}', null, '{}') as id", [user, owner, account]))[0].id;
+    const store = async (user, owner, account) => (await world.sql("select private.store_token($1, $2, 'github', $3, 'bearer', 'canary-token', null, '{}', null, '{}') as id", [user, owner, account]))[0].id;
     const [own, shared] = [await store(victor.id, null, "victors"), await store(null, role, "team")];
     const [{ id: token }] = await world.sql("insert into public.api_tokens (user_id, name, token_hash) values ($1, 'laptop', sha256('victors')) returning id", [victor.id]);
     const [wish, decided] = (await world.sql("insert into public.access_requests (user_id, module) values ($1, 'notion'), ($1, 'jira') returning id", [victor.id])).map(({ id }) => id);
     const [{ api_version }] = await world.sql("select api_version from public.module_registry where module = 'github'");
     // What a form would say. `of`: who may do it, and with whom it changes something.
     const ACTIONS = {
+      disconnect: { of: victor, fields: { id: own } },
+      withdrawRequest: { of: victor, fields: { id: wish } },
+      revokeApiToken: { of: victor, fields: { id: token } },
       saveUser: { of: boss, fields: { id: eve.id, admin: "on", role } },
-      revokeUserTokens: { of: boss, fields: { id: boss.id }, before: () => store(boss.id, null, "bosss") },
+      revokeUserTokens: { of: boss, fields: { id: victor.id }, before: () => store(victor.id, null, "again") },
       decideRequest: { of: boss, fields: { id: decided, status: "granted" } },
       createRole: { of: boss, fields: { name: "Made up" } },
       saveRole: { of: boss, fields: { id: role, name: "Renamed", description: "" } },
@@ -90,14 +93,12 @@ export const tests = {
       connect: { of: boss, fields: { service: "github", shared_with_role: role }, before: () => saveGithubApp(world, boss) },
       connectWithToken: { of: boss, fields: { service: "github", token: "eves-own-token", account: "eves", shared_with_role: role } },
       testShared: { of: boss, fields: { id: shared, name: "GitHub" } },
-      disconnect: { of: victor, fields: { id: own } },
-      withdrawRequest: { of: victor, fields: { id: wish } },
-      revokeApiToken: { of: victor, fields: { id: token } },
-      revokeEverything: { of: boss, fields: { confirmation: "REVOKE ALL" } },
       deleteRole: { of: boss, fields: { id: role } },
+      // It ends the sessions of all, so it is the last.
+      revokeEverything: { of: boss, fields: { confirmation: "REVOKE ALL" } },
       // What acts on the caller alone, whoever the form names.
-      ...Object.fromEntries(["saveProfile", "createApiToken", "askForAccess", "testConnection", "revokeClient", "decideConsent"].map((name) => [name, {
-        fields: { id: victor.id, user_id: victor.id, display_name: "Eve", name: "eves", module: "notion", service: "github", account: "victors", client: victor.id, authorization_id: victor.id, decision: "allow" },
+      ...Object.fromEntries(["saveProfile", "createApiToken", "askForAccess", "testConnection", "revokeClient", "decideConsent", "finishConnection"].map((name) => [name, {
+        fields: { id: victor.id, user_id: victor.id, display_name: "Eve", name: "eves", module: "notion", service: "github", account: "victors", client: victor.id, authorization_id: victor.id, decision: "allow", handle: victor.id },
       }])),
       // What everybody may do, signed in or not.
       ...Object.fromEntries(["signInWith", "signInWithPassword", "signOut", "setLanguage", "setTheme"].map((name) => [name, null])),

@@ -91,8 +91,11 @@ export async function start() {
     const storageState = ownSession ? undefined : sessions.get(email);
     const page = await world.visitor({ ...options, ...(storageState && { storageState }) });
     await page.goto(storageState ? "/" : "/login");
-    if (!storageState) await world.signIn(page, email);
-    if (!storageState && !ownSession) sessions.set(email, await page.context().storageState());
+    // A revocation may have ended the session meanwhile.
+    if (new URL(page.url()).pathname === "/login") {
+      await world.signIn(page, email);
+      if (!ownSession) sessions.set(email, await page.context().storageState());
+    }
     page.id = (await world.sql("select id from public.users where email = $1", [email]))[0].id;
     page.email = email;
     page.token = async (options = {}) => (await post(facts.mint_url, { email, ...options })).body.access_token;

@@ -67,23 +67,30 @@ end
 $$;
 grant execute on function public.sync_catalogue(jsonb) to service_role;
 
--- What a user may use: the union over their roles. A role's denied tools narrow what that role gives, not what another one
--- gives; a read-only role gives only tools that read. A disabled user has none.
-create function private.tools_of(p_user uuid) returns table (module text, tool text)
+-- What a user's roles permit, whether it works now or not: the union over them. A role's denied tools narrow what that role
+-- gives, not what another one gives; a read-only role gives only tools that read. A disabled user has none.
+create function private.permitted(p_user uuid) returns table (module text, tool text)
 language sql stable security definer set search_path = '' as $$
   select distinct t.module, t.tool
   from public.users u
   join public.user_roles ur on ur.user_id = u.id
   join public.roles r on r.id = ur.role_id
   join public.role_permissions p on p.role_id = r.id
-  join public.module_registry m on m.module = p.module
   join public.tools t on t.module = p.module
   where u.id = p_user
     and u.disabled_at is null
-    and m.status <> 'broken'
     and p.tools && array['*', t.tool]
     and not p.denied_tools && array['*', t.tool]
     and (t.read_only or not r.read_only);
+$$;
+
+-- What a user may use: what is permitted, without modules that are broken.
+create function private.tools_of(p_user uuid) returns table (module text, tool text)
+language sql stable security definer set search_path = '' as $$
+  select p.module, p.tool
+  from private.permitted(p_user) p
+  join public.module_registry m on m.module = p.module
+  where m.status <> 'broken';
 $$;
 
 -- The same for the console: a user's own, or anybody's for an admin.

@@ -32,6 +32,81 @@ language sql stable security definer set search_path = '' as $$
 $$;
 grant execute on function public.sieve(uuid) to service_role;
 
+-- The same for the console of the caller: the modules that their roles permit, broken ones too, with the accounts that these
+-- roles share: [{"account", "role", "status"}]. The rows of shared credentials are the admins' to read; that there is one, and
+-- its name, everybody knows who uses it.
+create function public.own_services() returns table (module text, shared jsonb)
+language plpgsql stable security definer set search_path = '' as $$
+begin
+  perform private.require_active();
+  return query
+    select mine.module, coalesce((
+      select jsonb_agg(jsonb_build_object('account', t.account, 'role', r.name, 'status', t.status) order by t.account, r.name)
+      from public.oauth_tokens t
+      join public.roles r on r.id = t.role_id
+      join public.user_roles ur on ur.role_id = r.id and ur.user_id = auth.uid()
+      where t.service = mine.module
+    ), '[]')
+    from (select distinct permitted.module from private.permitted(auth.uid()) permitted) mine
+    order by 1;
+end
+$$;
+grant execute on function public.own_services() to authenticated;
+
+-- What may be given out of one credential, whose row is locked: reconnect_required, not_configured, use, refresh, wait or backoff.
+create function private.lend(token public.oauth_tokens, p_rejected text) returns jsonb
+language plpgsql security definer set search_path = '' as $$
+declare
+  margin constant interval := '60 seconds';
+  lease_time constant interval := '30 seconds';
+  pause constant interval := '5 seconds';
+  app public.oauth_apps;
+  answer jsonb;
+  rejected boolean;
+  lease uuid;
+begin
+  if token.status = 'reconnect_required' then
+    return jsonb_build_object('outcome', 'reconnect_required', 'account', token.account);
+  end if;
+
+  rejected := p_rejected is not null and token.access_sha256 = decode(p_rejected, 'hex');
+  answer := jsonb_build_object(
+    'token_id', token.id, 'account', token.account, 'token_type', token.token_type, 'expires_at', token.expires_at,
+    'base_url', token.metadata ->> 'base_url', 'shared', token.role_id is not null
+  );
+
+  if rejected or token.expires_at <= now() + margin then
+    if token.refresh_secret_id is null then
+      if rejected or token.expires_at <= now() then
+        update public.oauth_tokens set status = 'reconnect_required' where id = token.id;
+        return jsonb_build_object('outcome', 'reconnect_required', 'account', token.account);
+      end if;
+    elsif token.refresh_lease_until > now() or token.refresh_failed_at > now() - pause then
+      -- Somebody is at it, or it does not work now. A token that is good for some seconds more serves meanwhile.
+      if rejected or token.expires_at <= now() + interval '5 seconds' then
+        return jsonb_build_object('outcome', case when token.refresh_lease_until > now() then 'wait' else 'backoff' end);
+      end if;
+    else
+      select * into app from public.oauth_apps where service = token.service;
+      if not found then
+        return '{"outcome": "not_configured"}';
+      end if;
+      lease := gen_random_uuid();
+      update public.oauth_tokens set refresh_lease = lease, refresh_lease_until = now() + lease_time where id = token.id;
+      return answer || jsonb_build_object(
+        'outcome', 'refresh', 'lease', lease, 'refresh_token', private.secret(token.refresh_secret_id),
+        'client_id', app.client_id, 'client_secret', private.secret(app.client_secret_id), 'scopes', app.scopes, 'tenant', app.tenant
+      );
+    end if;
+  end if;
+
+  if token.last_used_at is null or token.last_used_at < now() - interval '1 minute' then
+    update public.oauth_tokens set last_used_at = now() where id = token.id;
+  end if;
+  return answer || jsonb_build_object('outcome', 'use', 'access_token', private.secret(token.access_secret_id));
+end
+$$;
+
 -- What token-exchanger may give out, as {"outcome": …}:
 --   user_disabled, not_permitted, not_connected, account_required (with "accounts"), reconnect_required, not_configured
 --   use      with the credential
@@ -41,15 +116,8 @@ grant execute on function public.sieve(uuid) to service_role;
 create function public.begin_exchange(p_user uuid, p_service text, p_account text, p_rejected text) returns jsonb
 language plpgsql security definer set search_path = '' as $$
 declare
-  margin constant interval := '60 seconds';
-  lease_time constant interval := '30 seconds';
-  pause constant interval := '5 seconds';
   token public.oauth_tokens;
-  app public.oauth_apps;
   names text[];
-  answer jsonb;
-  rejected boolean;
-  lease uuid;
 begin
   if not exists (select from public.users where id = p_user and disabled_at is null) then
     return '{"outcome": "user_disabled"}';
@@ -82,48 +150,31 @@ begin
   if not found then
     -- It was removed a moment ago.
     return '{"outcome": "not_connected", "accounts": []}';
-  elsif token.status = 'reconnect_required' then
-    return jsonb_build_object('outcome', 'reconnect_required', 'account', token.account);
   end if;
-
-  rejected := p_rejected is not null and token.access_sha256 = decode(p_rejected, 'hex');
-  answer := jsonb_build_object(
-    'token_id', token.id, 'account', token.account, 'token_type', token.token_type, 'expires_at', token.expires_at,
-    'base_url', token.metadata ->> 'base_url', 'shared', token.role_id is not null
-  );
-
-  if rejected or token.expires_at <= now() + margin then
-    if token.refresh_secret_id is null then
-      if rejected or token.expires_at <= now() then
-        update public.oauth_tokens set status = 'reconnect_required' where id = token.id;
-        return jsonb_build_object('outcome', 'reconnect_required', 'account', token.account);
-      end if;
-    elsif token.refresh_lease_until > now() or token.refresh_failed_at > now() - pause then
-      -- Somebody is at it, or it does not work now. A token that is good for some seconds more serves meanwhile.
-      if rejected or token.expires_at <= now() + interval '5 seconds' then
-        return jsonb_build_object('outcome', case when token.refresh_lease_until > now() then 'wait' else 'backoff' end);
-      end if;
-    else
-      select * into app from public.oauth_apps where service = p_service;
-      if not found then
-        return '{"outcome": "not_configured"}';
-      end if;
-      lease := gen_random_uuid();
-      update public.oauth_tokens set refresh_lease = lease, refresh_lease_until = now() + lease_time where id = token.id;
-      return answer || jsonb_build_object(
-        'outcome', 'refresh', 'lease', lease, 'refresh_token', private.secret(token.refresh_secret_id),
-        'client_id', app.client_id, 'client_secret', private.secret(app.client_secret_id), 'scopes', app.scopes, 'tenant', app.tenant
-      );
-    end if;
-  end if;
-
-  if token.last_used_at is null or token.last_used_at < now() - interval '1 minute' then
-    update public.oauth_tokens set last_used_at = now() where id = token.id;
-  end if;
-  return answer || jsonb_build_object('outcome', 'use', 'access_token', private.secret(token.access_secret_id));
+  return private.lend(token, p_rejected);
 end
 $$;
 grant execute on function public.begin_exchange(uuid, text, text, text) to service_role;
+
+-- The same for an admin who tests a shared credential, by its id; with "service". Outcomes beside those of begin_exchange:
+--   forbidden  not an admin
+--   unknown    no shared credential has this id
+create function public.begin_test(p_user uuid, p_token uuid, p_rejected text) returns jsonb
+language plpgsql security definer set search_path = '' as $$
+declare
+  token public.oauth_tokens;
+begin
+  if not exists (select from public.users where id = p_user and disabled_at is null and system_role = 'admin') then
+    return '{"outcome": "forbidden"}';
+  end if;
+  select * into token from public.oauth_tokens where id = p_token and role_id is not null for update;
+  if not found then
+    return '{"outcome": "unknown"}';
+  end if;
+  return private.lend(token, p_rejected) || jsonb_build_object('service', token.service);
+end
+$$;
+grant execute on function public.begin_test(uuid, uuid, text) to service_role;
 
 -- Stores what a refresh gave. False: the lease is another's by now, or the credential was replaced or removed.
 create function public.finish_refresh(p_token uuid, p_lease uuid, p_access text, p_refresh text, p_expires_at timestamptz) returns boolean

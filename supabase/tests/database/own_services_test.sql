@@ -10,7 +10,7 @@ insert into public.roles (id, name) select team, 'Team' from ids union all selec
 insert into public.user_roles (user_id, role_id) select bob, team from ids;
 insert into public.role_permissions (role_id, module, tools) select team, module, '{*}' from ids, unnest(array['github', 'jira']) module;
 insert into public.role_permissions (role_id, module, tools, denied_tools) select team, 'notion', '{*}', '{*}' from ids;
-select public.store_oauth_token(null, role, 'github', account, 'access-' || account, null, '{}', null, '{}')
+select private.store_token(null, role, 'github', account, 'bearer', 'access-' || account, null, '{}', null, '{}')
 from ids, lateral (values (team, 'team'), (others, 'others')) shared (role, account);
 create function pg_temp.services() returns text language sql as $$ select string_agg(module || ' ' || shared, ', ') from public.own_services() $$;
 grant execute on function pg_temp.services() to authenticated;

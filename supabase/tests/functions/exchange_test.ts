@@ -227,7 +227,7 @@ Deno.test("an admin tests what a role shares without having the role; it is rene
   const [boss, user] = [await admin(), await User.create(["notion"])];
   const test = (who: User, id: unknown) => post(`${stack.functions_url}/token-exchanger/test`, { id }, who.bearer);
   await post(`${stack.provider_url}/services`, { "api.notion.com/v1/users/me": {}, "acme.atlassian.net/rest/api/3/myself": {} });
-  assert.equal((await boss.connect("notion", { shared_with_role: user.role, account: "team" })).status, "connected");
+  assert.equal((await boss.connect("notion", { shared_with_role: user.role, account: "team" })).outcome, "ok");
   const [{ id }] = await sql("select id from public.oauth_tokens where role_id = $1", [user.role]);
   const works = await test(boss, id);
   assert.deepEqual([works.status, works.body], [200, { works: true, status: 200 }]);
