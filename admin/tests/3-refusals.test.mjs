@@ -196,7 +196,7 @@ export const tests = {
       const [status, answer] = await send("POST", `rpc/${name}`, Object.fromEntries(names.map((name) => [name, null])));
       assert.deepEqual([status, answer?.code], [403, "42501"], `${name}: ${JSON.stringify(answer)}`);
     }
-    const FOR_USERS = ["connectable_services", "create_api_token", "own_services", "revoke_api_token"];
+    const FOR_USERS = ["connectable_services", "create_api_token", "finish_oauth", "own_services", "revoke_api_token"];
     for (const { name } of functions.filter(({ open }) => open)) assert.ok(FOR_USERS.includes(name) || refused.some(([, target]) => target === `rpc/${name}`), `${name} has a row`);
     for (const [method, target, body] of refused) {
       const [status, answer] = await send(method, target, body);
