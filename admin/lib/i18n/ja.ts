@@ -41,7 +41,7 @@ export const ja: Record<Key, string> = {
   "not_found.lead": "このページは存在しません。",
 
   "login.title": "サインイン",
-  "login.lead": "サービスを一度接続すれば、どのAI クライアントからも使えます。",
+  "login.lead": "サービスを一度接続すれば、どの AI クライアントからも使えます。",
   "login.with": "{provider} で続ける",
   "login.email": "メールアドレス",
   "login.password": "パスワード",
@@ -190,7 +190,7 @@ export const ja: Record<Key, string> = {
   "settings.create_token": "トークンを作成",
   "settings.revoke": "失効させる",
   "settings.clients": "サインイン中のクライアント",
-  "settings.clients_lead": "あなたの許可を得て、代理として動作するAI クライアントです。失効させると使えなくなります。",
+  "settings.clients_lead": "あなたの許可を得て、代理として動作する AI クライアントです。失効させると使えなくなります。",
   "settings.no_clients": "まだありません。",
   "settings.clients_unknown": "現在、一覧を取得できません。",
   "settings.client_revoked": "失効させました。",
