@@ -1,4 +1,4 @@
-import type { ComponentProps, ReactNode } from "react";
+import { Children, cloneElement, type ComponentProps, type ReactElement, type ReactNode } from "react";
 import Link from "next/link";
 
 // Plain building blocks, without scripts of their own.
@@ -106,19 +106,25 @@ export function Check({ label, hint, ...input }: ComponentProps<"input"> & { lab
   );
 }
 
-/** A table that scrolls sideways by itself, also by keyboard, so that the page does not. */
-export function Table({ head, label, children }: { head: ReactNode[]; label: string; children: ReactNode }) {
+/**
+ * A table that scrolls sideways by itself, also by keyboard, so that the page does not. On a phone each row is a block of its own,
+ * with the column's name before each value, so that nothing lies beyond the edge.
+ */
+export function Table({ head, label, children }: { head: string[]; label: string; children: ReactElement<Cells> | ReactElement<Cells>[] }) {
+  const rows = Children.map(children, (row) => cloneElement(row, {}, Children.map(row.props.children, (cell, at) => cloneElement(cell, { "data-label": head[at] }))));
   return (
     <div className="overflow-x-auto" tabIndex={0} role="region" aria-label={label}>
-      <table className="w-full min-w-max text-left text-sm [&_td]:py-2 [&_td]:pr-4 [&_td]:align-middle [&_tr]:border-b [&_tr]:border-line">
+      <table className="stacks w-full text-left text-sm sm:min-w-max [&_tr]:border-b [&_tr]:border-line">
         <thead>
           <tr>{head.map((cell, at) => <th key={at} scope="col" className="py-2 pr-4 font-medium text-muted">{cell}</th>)}</tr>
         </thead>
-        <tbody>{children}</tbody>
+        <tbody>{rows}</tbody>
       </table>
     </div>
   );
 }
+
+type Cells = { children: ReactElement<{ "data-label"?: string }>[] };
 
 export function Code({ children }: { children: ReactNode }) {
   return <code className="rounded bg-sunken px-1 py-0.5 font-mono text-xs break-all">{children}</code>;

@@ -62,8 +62,10 @@ export default async function Page({ searchParams }: PageProps<"/admin/users">) 
               <td>{user.disabled_at ? <Badge tone="bad">{t("users.disabled")}</Badge> : user.system_role === "admin" ? <Badge tone="warn">{t("role.admin")}</Badge> : <Badge tone="good">{t("role.user")}</Badge>}</td>
               <td><Time value={user.created_at} /></td>
               <td>
-                <ButtonLink href={`/admin/users?user=${user.id}`} aria-label={`${t("ui.edit")}: ${user.email}`}>{t("ui.edit")}</ButtonLink>{" "}
-                <ButtonLink href={`/admin/roles?preview=${user.id}`} aria-label={`${t("roles.preview")}: ${user.email}`}>{t("roles.preview")}</ButtonLink>
+                <span className="flex flex-wrap gap-1">
+                  <ButtonLink href={`/admin/users?user=${user.id}`} aria-label={`${t("ui.edit")}: ${user.email}`}>{t("ui.edit")}</ButtonLink>
+                  <ButtonLink href={`/admin/roles?preview=${user.id}`} aria-label={`${t("roles.preview")}: ${user.email}`}>{t("roles.preview")}</ButtonLink>
+                </span>
               </td>
             </tr>
           ))}
