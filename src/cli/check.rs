@@ -7,8 +7,6 @@ use crate::app::App;
 use crate::auth::Caller;
 use crate::config::{Flags, HostedConfig, TelemetrySettings};
 use crate::control_plane::Function;
-use crate::error::Error;
-use crate::modules::Module;
 use crate::telemetry::log::Output;
 use crate::upstream::{HeaderMap, HeaderName, HeaderValue, Method, UpstreamRequest};
 
@@ -35,6 +33,9 @@ pub(super) fn run() -> Result<(), Stop> {
     };
     if let (Some(hosted), Some(parts)) = (&config.hosted, &parts) {
         check_hosted(hosted, parts, config.seal_secret.is_some(), &mut told)?;
+        if let Some(console) = &hosted.console_url {
+            told("CONSOLE_URL", reach(&app, "The console", console))?;
+        }
     }
     if let Some(telemetry) = &config.telemetry {
         check_collector(&app, telemetry, &mut told)?;
@@ -47,10 +48,7 @@ pub(super) fn run() -> Result<(), Stop> {
         print(format_args!("ok    {}: {}", module.name, app.connection_state(module, &Caller::local())))?;
         // One without an address is not connected, which the line before says.
         let Some(base_url) = app.base_url(module) else { continue };
-        match reach(&app, module, base_url) {
-            Ok(status) => told(&module.name, Ok(format!("{base_url} answers (HTTP {status})")))?,
-            Err(error) => told(&module.name, Err(format!("{base_url} cannot be reached: {error}")))?,
-        }
+        told(&module.name, reach(&app, &module.title, base_url))?;
     }
     if failed { Err(Stop::Told) } else { Ok(()) }
 }
@@ -110,16 +108,19 @@ fn check_collector(app: &App, telemetry: &TelemetrySettings, told: Told<'_>) -> 
     Ok(())
 }
 
-/// The status that the service answers with; any will do. No credential is sent.
-fn reach(app: &App, module: &Module, base_url: &str) -> Result<u16, Error> {
+/// Whether there is an answer; any will do. No credential is sent.
+fn reach(app: &App, service: &str, url: &str) -> Result<String, String> {
     let request = UpstreamRequest {
-        service: &module.title,
+        service,
         method: Method::Head,
-        url: base_url,
+        url,
         headers: &HeaderMap::new(),
         body: None,
         credential: None,
         trace_parent: None,
     };
-    app.parts().upstream.send(&request, Instant::now() + PATIENCE, &|| false).map(|answer| answer.status)
+    match app.parts().upstream.send(&request, Instant::now() + PATIENCE, &|| false) {
+        Ok(answer) => Ok(format!("{url} answers (HTTP {})", answer.status)),
+        Err(error) => Err(format!("{url} cannot be reached: {error}")),
+    }
 }

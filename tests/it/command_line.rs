@@ -342,18 +342,17 @@ fn check_asks_every_part_of_hosted_mode_and_says_what_to_do() {
         }
     };
     let secret = "0123456789abcdef0123456789abcdef";
-    let right = run(&[("PUBLIC_URL", "https://mcp.example.com"), ("MCPIST_SECRET", secret)]);
-    says(
-        &right,
-        &["ok    configuration: hosted mode", "ok    key set: http", "ok    clock: ", "ok    PUBLIC_URL: https", "ok    MCPIST_SECRET: "],
-    );
+    let console = FakeUpstream::new([Exchange::new("HEAD", "/", Answer::new(200, &[], ""))]);
+    let right = run(&[("PUBLIC_URL", "https://mcp.example.com"), ("CONSOLE_URL", &console.url()), ("MCPIST_SECRET", secret)]);
+    says(&right, &["ok    configuration: hosted mode", "ok    key set: http", "ok    clock: ", "ok    PUBLIC_URL: https"]);
+    says(&right, &["ok    MCPIST_SECRET: ", "ok    CONSOLE_URL: "]);
     assert_eq!(right.stdout.matches("ok    function: ").count(), 3, "{right:?}");
     assert!(!right.stdout.contains(secret), "{right:?}");
     plane.state().faults.insert("tool-sieve", Fault::Status(404));
     plane.state().faults.insert("audit-log", Fault::Status(403));
     plane.state().faults.insert("jwks", Fault::Garbage);
-    let wrong = run(&[("OTEL_EXPORTER_OTLP_ENDPOINT", NOBODY)]);
-    says(&wrong, &["FAIL  key set: ", "FAIL  PUBLIC_URL: ", "FAIL  MCPIST_SECRET: ", "FAIL  telemetry: "]);
+    let wrong = run(&[("OTEL_EXPORTER_OTLP_ENDPOINT", NOBODY), ("CONSOLE_URL", NOBODY)]);
+    says(&wrong, &["FAIL  key set: ", "FAIL  PUBLIC_URL: ", "FAIL  MCPIST_SECRET: ", "FAIL  CONSOLE_URL: ", "FAIL  telemetry: "]);
     assert!(wrong.stdout.contains("supabase functions deploy") && wrong.stdout.contains("Compare TOKEN_BROKER_KEY"), "{wrong:?}");
     assert_eq!(wrong.code, 1);
 }
