@@ -130,7 +130,10 @@ impl Sources {
         for finding in self.folder.as_mut().map(|folder| folder.add_to(&mut registry)).unwrap_or_default() {
             log::error!("module file skipped: {finding}");
         }
-        let (settings, mut findings) = ModuleSettings::read(registry.modules().iter(), &process_environment, &process_environment_names());
+        let (settings, mut findings) = match &self.hosted {
+            Some(_) => ModuleSettings::addresses(registry.modules(), &process_environment),
+            None => ModuleSettings::read(registry.modules(), &process_environment, &process_environment_names()),
+        };
         self.policy_written = self.policy_modified();
         let permissions = match &self.policy {
             None => Permissions::everything(),

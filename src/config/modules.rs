@@ -26,14 +26,9 @@ pub struct ModuleSettings {
 impl ModuleSettings {
     /// Reads the variables that the modules' files name; what is wrong is a finding, and counts as unset. `names` are those
     /// of all variables: their endings make accounts.
-    pub fn read<'a>(modules: impl Iterator<Item = &'a Module>, environment: Environment<'_>, names: &[String]) -> (Self, Vec<Finding>) {
-        let (mut settings, mut findings) = (Self::default(), Vec::new());
+    pub fn read(modules: &[Module], environment: Environment<'_>, names: &[String]) -> (Self, Vec<Finding>) {
+        let (mut settings, mut findings) = Self::addresses(modules, environment);
         for module in modules {
-            match base_url(module, "", environment) {
-                Ok(Some(url)) => drop(settings.base_urls.insert(module.name.clone(), url)),
-                Ok(None) => {}
-                Err(finding) => findings.push(finding),
-            }
             let Some(auth) = &module.auth else { continue };
             let mut credentials = Vec::new();
             match credential(auth, "", environment) {
@@ -48,6 +43,19 @@ impl ModuleSettings {
             }
             if !credentials.is_empty() {
                 settings.credentials.insert(module.name.clone(), credentials);
+            }
+        }
+        (settings, findings)
+    }
+
+    /// The same without credentials, which are none of the environment's business in hosted mode.
+    pub fn addresses(modules: &[Module], environment: Environment<'_>) -> (Self, Vec<Finding>) {
+        let (mut settings, mut findings) = (Self::default(), Vec::new());
+        for module in modules {
+            match base_url(module, "", environment) {
+                Ok(Some(url)) => drop(settings.base_urls.insert(module.name.clone(), url)),
+                Ok(None) => {}
+                Err(finding) => findings.push(finding),
             }
         }
         (settings, findings)
@@ -166,7 +174,7 @@ mod tests {
         let modules = [file("jira", &|name| format!("JIRA_{name}")), file("wiki", &|name| format!("WIKI_{name}|JIRA_{name}"))];
         let environment = |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
         let names: Vec<_> = variables.iter().map(|(name, _)| (*name).to_owned()).collect();
-        let (settings, findings) = ModuleSettings::read(modules.iter(), &environment, &names);
+        let (settings, findings) = ModuleSettings::read(&modules, &environment, &names);
         if findings.is_empty() { Ok(settings) } else { Err(findings) }
     }
 

@@ -343,7 +343,10 @@ fn check_asks_every_part_of_hosted_mode_and_says_what_to_do() {
     };
     let secret = "0123456789abcdef0123456789abcdef";
     let console = FakeUpstream::new([Exchange::new("HEAD", "/", Answer::new(200, &[], ""))]);
-    let right = run(&[("PUBLIC_URL", "https://mcp.example.com"), ("CONSOLE_URL", &console.url()), ("MCPIST_SECRET", secret)]);
+    // Wrong, both of them, and local mode's alone.
+    let unused = [("GITHUB_TOKEN__", "x"), ("MCPIST_POLICY", "/nowhere")];
+    let used = [("PUBLIC_URL", "https://mcp.example.com"), ("CONSOLE_URL", &console.url()), ("MCPIST_SECRET", secret)];
+    let right = run(&[used.as_slice(), &unused].concat());
     says(&right, &["ok    configuration: hosted mode", "ok    key set: http", "ok    clock: ", "ok    PUBLIC_URL: https"]);
     says(&right, &["ok    MCPIST_SECRET: ", "ok    CONSOLE_URL: "]);
     assert_eq!(right.stdout.matches("ok    function: ").count(), 3, "{right:?}");
