@@ -16,7 +16,7 @@ const binary = process.env.MCPIST ?? path.join(process.env.CARGO_TARGET_DIR ?? p
 export const SECRET_KEY = "sb_secret_double";
 
 export async function start() {
-  const reserved = await Promise.all([reserve(), reserve(), reserve(), reserve()]);
+  const reserved = await Promise.all(Array.from({ length: 5 }, reserve));
   const [consolePort, ...serverPorts] = reserved.map(({ port }) => port);
   const [console_url, ...servers] = [`http://localhost:${consolePort}`, ...serverPorts.map((port) => `http://127.0.0.1:${port}`)];
   const stack = await up({ consoleUrl: console_url, publicUrl: servers[0] });
@@ -35,7 +35,7 @@ export async function start() {
       "graph.microsoft.com/v1.0/me/todo/lists": { value: [{ id: "list-1", displayName: "Tasks" }] },
     });
     const ready = (service, url) => service.until(() => fetch(url).then((response) => response.ok || undefined, () => undefined));
-    // Three servers: what was taken away is gone at once on one that has not cached it.
+    // Four servers: what was given or taken away a moment ago is so at once on one that has cached nothing yet.
     for (const [at, port] of serverPorts.entries()) {
       const env = {
         PATH: process.env.PATH, PORT: String(port), PUBLIC_URL: servers[0], CONSOLE_URL: console_url, JWT_AUDIENCE: facts.audience,
