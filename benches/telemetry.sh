@@ -24,7 +24,7 @@ if [[ -n "${2:-}" ]]; then
     serve before "$2"
 fi
 serve off "$server"
-for mood in takes refuses stalls; do
+for mood in takes refuses throttles babbles stalls; do
     start "$bench" collector "$mood"
     serve "$mood" OTEL_EXPORTER_OTLP_ENDPOINT="$url" "$server"
 done
@@ -43,11 +43,11 @@ for ((i = 0; i <= rounds; i++)); do
 done
 
 echo "wrk, tools/list, $connections kept connections, medians of $rounds rounds of $seconds s; the ratio is to \`off\` of the same round"
-printf '%-8s %12s %10s %10s %16s %14s   %s\n' "" requests/s 'p50 µs' 'p99 µs' 'CPU µs/request' 'resident KiB' 'ratio of each round'
+printf '%-9s %12s %10s %10s %16s %14s   %s\n' "" requests/s 'p50 µs' 'p99 µs' 'CPU µs/request' 'resident KiB' 'ratio of each round'
 for name in "${names[@]}"; do
     column() { cut -d' ' -f"$1" "$figures/$name"; }
     ratios="$(paste -d' ' "$figures/$name" "$figures/off" | awk '{ printf "%.2f\n", $1 / $5 }')"
     resident="$(awk '/^VmRSS:/ { print $2 }' "/proc/${ids[$name]}/status")"
-    printf '%-8s %12s %10s %10s %16s %14s   %s (%s)\n' "$name" "$(column 1 | median)" "$(column 2 | median)" "$(column 3 | median)" \
+    printf '%-9s %12s %10s %10s %16s %14s   %s (%s)\n' "$name" "$(column 1 | median)" "$(column 2 | median)" "$(column 3 | median)" \
         "$(column 4 | median)" "$resident" "$(median <<<"$ratios")" "$(paste -sd' ' <<<"$ratios")"
 done

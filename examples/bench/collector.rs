@@ -13,7 +13,7 @@ use crate::Outcome;
 #[derive(FromArgs)]
 #[argh(subcommand, name = "collector")]
 pub struct Arguments {
-    /// takes (200), refuses (500) or stalls (no answer)
+    /// takes (200), refuses (500), throttles (429), babbles (no HTTP) or stalls (no answer)
     #[argh(positional)]
     mood: Mood,
 }
@@ -22,6 +22,8 @@ pub struct Arguments {
 enum Mood {
     Takes,
     Refuses,
+    Throttles,
+    Babbles,
     Stalls,
 }
 
@@ -32,8 +34,10 @@ impl FromStr for Mood {
         match text {
             "takes" => Ok(Self::Takes),
             "refuses" => Ok(Self::Refuses),
+            "throttles" => Ok(Self::Throttles),
+            "babbles" => Ok(Self::Babbles),
             "stalls" => Ok(Self::Stalls),
-            _ => Err(format!("{text:?} is none of takes, refuses and stalls")),
+            _ => Err(format!("{text:?} is none of takes, refuses, throttles, babbles and stalls")),
         }
     }
 }
@@ -63,6 +67,8 @@ fn serve(mut socket: TcpStream, mood: Mood) -> std::io::Result<()> {
             match mood {
                 Mood::Takes => socket.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")?,
                 Mood::Refuses => socket.write_all(b"HTTP/1.1 500 Broken\r\nContent-Length: 0\r\n\r\n")?,
+                Mood::Throttles => socket.write_all(b"HTTP/1.1 429 Slowly\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n")?,
+                Mood::Babbles => return socket.write_all(b"SSH-2.0-OpenSSH_9.2\r\n"),
                 Mood::Stalls => {}
             }
         }
