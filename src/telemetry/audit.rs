@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -137,20 +137,18 @@ impl Audit {
 
     /// Sends what waits and ends the thread; returns when that is done, or after two seconds.
     pub fn close(&self) {
-        let until = Instant::now() + FLUSH;
         let mut queue = lock(&self.queue);
-        queue.closing = Some(until);
+        queue.closing = Some(Instant::now() + FLUSH);
         self.changed.notify_all();
-        while !queue.done {
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                break;
-            }
-            queue = self.changed.wait_timeout(queue, left).unwrap_or_else(PoisonError::into_inner).0;
-        }
+        let queue = self.wait_while(queue, FLUSH, |queue| !queue.done);
         let left = queue.events.len() + queue.sending;
         drop(queue);
         self.drop_events(left);
+    }
+
+    /// Waits while this holds, at most so long.
+    fn wait_while<'a>(&self, queue: MutexGuard<'a, Queue>, most: Duration, holds: impl Fn(&Queue) -> bool) -> MutexGuard<'a, Queue> {
+        self.changed.wait_timeout_while(queue, most, |queue| holds(queue)).unwrap_or_else(PoisonError::into_inner).0
     }
 
     fn drop_events(&self, count: usize) {
@@ -175,14 +173,7 @@ impl Audit {
         while queue.events.is_empty() && queue.closing.is_none() {
             queue = self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
-        let gathered = Instant::now() + GATHER;
-        while queue.events.len() < BATCH && queue.closing.is_none() {
-            let left = gathered.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                break;
-            }
-            queue = self.changed.wait_timeout(queue, left).unwrap_or_else(PoisonError::into_inner).0;
-        }
+        queue = self.wait_while(queue, GATHER, |queue| queue.events.len() < BATCH && queue.closing.is_none());
         let too_late = queue.closing.is_some_and(|until| Instant::now() >= until);
         if queue.events.is_empty() || too_late {
             return None;
@@ -235,15 +226,7 @@ impl Audit {
         let surplus = queue.events.len().saturating_sub(QUEUE);
         let kept = queue.events.len() - surplus;
         queue.events.truncate(kept);
-        let pause = Instant::now() + PAUSE;
-        while queue.closing.is_none() {
-            let left = pause.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                break;
-            }
-            queue = self.changed.wait_timeout(queue, left).unwrap_or_else(PoisonError::into_inner).0;
-        }
-        drop(queue);
+        drop(self.wait_while(queue, PAUSE, |queue| queue.closing.is_none()));
         self.drop_events(surplus);
     }
 }
