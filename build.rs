@@ -16,7 +16,8 @@ fn main() {
         let folder = entry.expect("the folder can be read").path();
         let file = folder.join("module.json");
         if let (Ok(text), Some(name)) = (fs::read_to_string(&file), folder.file_name()) {
-            let module = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+            let module = serde_json::from_str(&text)
+                .unwrap_or_else(|error| panic!("{}: {error}", file.display()));
             pack(module, &name.to_string_lossy(), &out);
         }
     }
@@ -24,15 +25,22 @@ fn main() {
 
 /// Writes `<name>.rs`, an expression of type `Packed`, and the file that it includes.
 fn pack(mut module: Value, name: &str, out: &Path) {
-    let tools = module.as_object_mut().and_then(|module| module.remove("tools")).unwrap_or_default();
+    let tools =
+        module.as_object_mut().and_then(|module| module.remove("tools")).unwrap_or_default();
     let count = tools.as_array().map_or(0, Vec::len);
     // The highest level: it is packed once and unpacked at every start.
     let mut compressed = Vec::new();
     let mut encoder = DeflateEncoder::new(&mut compressed, Compression::best());
-    encoder.write_all(tools.to_string().as_bytes()).and_then(|()| encoder.try_finish()).expect("a vector takes everything");
+    encoder
+        .write_all(tools.to_string().as_bytes())
+        .and_then(|()| encoder.try_finish())
+        .expect("a vector takes everything");
     drop(encoder);
     let head = module.to_string();
-    let packed = format!("Packed {{ head: {head:?}, tools: include_bytes!(\"{name}.tools\"), count: {count} }}\n");
-    fs::write(out.join(format!("{name}.tools")), compressed).expect("the output folder can be written");
+    let packed = format!(
+        "Packed {{ head: {head:?}, tools: include_bytes!(\"{name}.tools\"), count: {count} }}\n"
+    );
+    fs::write(out.join(format!("{name}.tools")), compressed)
+        .expect("the output folder can be written");
     fs::write(out.join(format!("{name}.rs")), packed).expect("the output folder can be written");
 }

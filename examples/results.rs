@@ -14,15 +14,23 @@ use serde_json::{Value, json};
 const RECORDS: usize = 30;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let registry = Registry::built_in().map_err(|findings| findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))?;
+    let registry = Registry::built_in().map_err(|findings| {
+        findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    })?;
     let mut output = io::stdout().lock();
     for module in registry.modules() {
         let written = read(&format!("src/modules/{}/module.json", module.name))?;
-        for (tool, written) in module.tools.iter().zip(written["tools"].as_array().into_iter().flatten()) {
+        for (tool, written) in
+            module.tools.iter().zip(written["tools"].as_array().into_iter().flatten())
+        {
             let case = read(&format!("tests/modules/{}/{}.json", module.name, tool.name))?;
             // The tests hold that the tool makes this result of these answers.
             let Some(result) = case.get("result") else { continue };
-            let answers = case["exchanges"].as_array().into_iter().flatten().map(|exchange| exchange["answer"].clone());
+            let answers = case["exchanges"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .map(|exchange| exchange["answer"].clone());
             let case = Shown { answers: answers.collect(), result: result.clone() };
             let line = json!({
                 "module": module.name,
@@ -48,7 +56,10 @@ impl Shown {
     /// What the service sends, its JSON without blanks, and what a model reads.
     fn texts(&self) -> Value {
         let body = |answer: &Value| answer.get("body").map(ToString::to_string).unwrap_or_default();
-        let sent = self.answers.iter().map(|answer| answer["text"].as_str().map_or_else(|| body(answer), str::to_owned));
+        let sent = self
+            .answers
+            .iter()
+            .map(|answer| answer["text"].as_str().map_or_else(|| body(answer), str::to_owned));
         json!({"sent": sent.collect::<String>(), "read": render(self.result.clone(), Format::Toon, None).content[0]["text"]})
     }
 
@@ -56,7 +67,8 @@ impl Shown {
     /// None for what is no list, and for a handler's, which has no one place in the answer.
     fn page(mut self, items: &Value) -> Option<Self> {
         let path = items.as_str()?;
-        let place = if path.is_empty() { String::new() } else { format!("/{}", path.replace('.', "/")) };
+        let place =
+            if path.is_empty() { String::new() } else { format!("/{}", path.replace('.', "/")) };
         repeat(self.result["items"].as_array_mut()?);
         repeat(self.answers.first_mut()?["body"].pointer_mut(&place)?.as_array_mut()?);
         Some(self)
@@ -69,5 +81,7 @@ fn repeat(list: &mut Vec<Value>) {
 
 /// A file of the repository.
 fn read(path: &str) -> Result<Value, Box<dyn Error>> {
-    Ok(serde_json::from_str(&fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path))?)?)
+    Ok(serde_json::from_str(&fs::read_to_string(
+        Path::new(env!("CARGO_MANIFEST_DIR")).join(path),
+    )?)?)
 }

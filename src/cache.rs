@@ -62,25 +62,37 @@ impl<K: Hash + Eq + Clone, V: Clone> Cache<K, V> {
             if !entries.contains_key(key) {
                 self.make_room(&mut entries);
             }
-            let entry = entries.entry(key.clone()).or_insert_with(|| Entry { value: None, flight: None, used: Instant::now() });
+            let entry = entries.entry(key.clone()).or_insert_with(|| Entry {
+                value: None,
+                flight: None,
+                used: Instant::now(),
+            });
             entry.used = Instant::now();
             let freshness = entry.value.as_ref().map_or(Freshness::Gone, freshness);
             match (&entry.value, freshness, &entry.flight) {
-                (Some(value), Freshness::Fresh, _) | (Some(value), Freshness::Stale, Some(_)) => return Ok(value.clone()),
+                (Some(value), Freshness::Fresh, _) | (Some(value), Freshness::Stale, Some(_)) => {
+                    return Ok(value.clone());
+                }
                 (_, _, Some(flight)) => {
                     let flight = Arc::clone(flight);
                     drop(entries);
                     return flight.wait();
                 }
                 (old, _, None) => {
-                    let flight = Arc::new(Flight { outcome: Mutex::new(None), landed: Condvar::new() });
+                    let flight =
+                        Arc::new(Flight { outcome: Mutex::new(None), landed: Condvar::new() });
                     let old = old.clone();
                     entry.flight = Some(Arc::clone(&flight));
                     (flight, old)
                 }
             }
         };
-        let mut landing = Landing { cache: self, key, flight, outcome: Err(Error::internal("the fetch did not end")) };
+        let mut landing = Landing {
+            cache: self,
+            key,
+            flight,
+            outcome: Err(Error::internal("the fetch did not end")),
+        };
         landing.outcome = fetch(old);
         landing.outcome.clone()
     }
@@ -101,7 +113,10 @@ impl<K: Hash + Eq + Clone, V: Clone> Cache<K, V> {
     fn make_room(&self, entries: &mut HashMap<K, Entry<V>>) {
         while entries.len() >= self.capacity {
             let idle = entries.iter().filter(|(_, entry)| entry.flight.is_none());
-            let Some(oldest) = idle.min_by_key(|(_, entry)| entry.used).map(|(key, _)| key.clone()) else { return };
+            let Some(oldest) = idle.min_by_key(|(_, entry)| entry.used).map(|(key, _)| key.clone())
+            else {
+                return;
+            };
             entries.remove(&oldest);
         }
     }
@@ -113,7 +128,10 @@ impl<V: Clone> Flight<V> {
         loop {
             match &*outcome {
                 Some(outcome) => return outcome.clone(),
-                None => outcome = self.landed.wait(outcome).unwrap_or_else(std::sync::PoisonError::into_inner),
+                None => {
+                    outcome =
+                        self.landed.wait(outcome).unwrap_or_else(std::sync::PoisonError::into_inner)
+                }
             }
         }
     }

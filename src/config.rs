@@ -9,14 +9,13 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use hosted::HostedConfig;
 use log::LevelFilter;
+pub use modules::ModuleSettings;
+pub use telemetry::{Target, TelemetrySettings};
 
 use crate::http::Limits;
 use crate::secret::Secret;
-
-pub use hosted::HostedConfig;
-pub use modules::ModuleSettings;
-pub use telemetry::{Target, TelemetrySettings};
 
 /// The port when nothing says another: 8080 is taken on many machines, 8088 seldom (specification §2.1).
 pub const DEFAULT_PORT: u16 = 8088;
@@ -158,17 +157,25 @@ impl Config {
         let mut findings = Vec::new();
         let mut limits = Limits::default();
         for limit in LIMITS {
-            if let Some(value) = number(environment, limit.name, 1..=i64::from(i32::MAX), &mut findings) {
+            if let Some(value) =
+                number(environment, limit.name, 1..=i64::from(i32::MAX), &mut findings)
+            {
                 (limit.set)(&mut limits, u32::try_from(value).unwrap_or(u32::MAX));
             }
         }
-        let port = flags.port.or_else(|| number(environment, "PORT", 0..=65_535, &mut findings).and_then(|port| u16::try_from(port).ok()));
+        let port = flags.port.or_else(|| {
+            number(environment, "PORT", 0..=65_535, &mut findings)
+                .and_then(|port| u16::try_from(port).ok())
+        });
         let hosted = HostedConfig::read(environment, &mut findings);
         let default = if hosted.is_some() { Ipv4Addr::UNSPECIFIED } else { Ipv4Addr::LOCALHOST };
         let address = flags.bind.unwrap_or(IpAddr::V4(default));
         if hosted.is_none() && !address.is_loopback() {
             let message = "local mode has no authentication, so it listens on a loopback address alone, such as 127.0.0.1";
-            findings.push(Finding::new("--bind", format!("{address} can be reached by others; {message}")));
+            findings.push(Finding::new(
+                "--bind",
+                format!("{address} can be reached by others; {message}"),
+            ));
         }
         let tool_calls_per_minute = number(environment, TOOL_CALLS, 1..=1_000_000, &mut findings)
             .and_then(|number| u32::try_from(number).ok())
@@ -176,14 +183,21 @@ impl Config {
         let log_level = match environment("MCPIST_LOG") {
             None => LevelFilter::Info,
             Some(level) => level.parse().unwrap_or_else(|_| {
-                findings.push(Finding::new("MCPIST_LOG", format!("{level:?} is no level; use error, warn, info, debug, trace or off")));
+                findings.push(Finding::new(
+                    "MCPIST_LOG",
+                    format!("{level:?} is no level; use error, warn, info, debug, trace or off"),
+                ));
                 LevelFilter::Info
             }),
         };
         let seal_secret = environment("MCPIST_SECRET").map(Secret::new);
         if seal_secret.as_ref().is_some_and(|secret| secret.expose().len() < MIN_SECRET) {
-            findings
-                .push(Finding::new("MCPIST_SECRET", format!("it is shorter than {MIN_SECRET} bytes; make one with: openssl rand -hex 32")));
+            findings.push(Finding::new(
+                "MCPIST_SECRET",
+                format!(
+                    "it is shorter than {MIN_SECRET} bytes; make one with: openssl rand -hex 32"
+                ),
+            ));
         }
         let proxy = proxy(environment, &mut findings);
         let config = Self {
@@ -209,18 +223,29 @@ fn proxy(environment: Environment<'_>, findings: &mut Vec<Finding>) -> Option<ur
     let proxy = ureq::Proxy::new(&url).ok();
     if proxy.is_none() {
         // The URL itself is not repeated: it may hold a password.
-        findings.push(Finding::new(name, "it is no proxy URL; one looks like http://proxy.example.com:3128"));
+        findings.push(Finding::new(
+            name,
+            "it is no proxy URL; one looks like http://proxy.example.com:3128",
+        ));
     }
     proxy
 }
 
-fn number(environment: Environment<'_>, name: &str, range: std::ops::RangeInclusive<i64>, findings: &mut Vec<Finding>) -> Option<i64> {
+fn number(
+    environment: Environment<'_>,
+    name: &str,
+    range: std::ops::RangeInclusive<i64>,
+    findings: &mut Vec<Finding>,
+) -> Option<i64> {
     let text = environment(name)?;
     match text.parse() {
         Ok(number) if range.contains(&number) => Some(number),
         _ => {
             let (least, most) = (range.start(), range.end());
-            findings.push(Finding::new(name, format!("{text:?} is no whole number from {least} to {most}")));
+            findings.push(Finding::new(
+                name,
+                format!("{text:?} is no whole number from {least} to {most}"),
+            ));
             None
         }
     }
@@ -231,8 +256,9 @@ mod tests {
     use super::*;
 
     fn load(flags: &Flags, variables: &[(&str, &str)]) -> Result<Config, Vec<Finding>> {
-        let (config, findings) =
-            Config::read(flags, &|name| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned()));
+        let (config, findings) = Config::read(flags, &|name| {
+            variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+        });
         if findings.is_empty() { Ok(config) } else { Err(findings) }
     }
 
@@ -245,7 +271,10 @@ mod tests {
 
     #[test]
     fn a_flag_wins_over_the_environment() {
-        assert_eq!(load(&Flags { port: Some(1), bind: None }, &[("PORT", "2")]).unwrap().address.port(), 1);
+        assert_eq!(
+            load(&Flags { port: Some(1), bind: None }, &[("PORT", "2")]).unwrap().address.port(),
+            1
+        );
         assert_eq!(load(&Flags::default(), &[("PORT", "2")]).unwrap().address.port(), 2);
     }
 
@@ -261,13 +290,26 @@ mod tests {
         ];
         let findings = load(&flags, &variables).unwrap_err();
         let names: Vec<_> = findings.iter().map(|finding| finding.name.as_str()).collect();
-        assert_eq!(names, ["MCPIST_MAX_CONNECTIONS", "PORT", "TOKEN_BROKER_KEY", "MCPIST_LOG", "MCPIST_SECRET"]);
-        assert!(!findings.iter().any(|finding| finding.message.contains("short\"")), "a secret is never shown");
+        assert_eq!(
+            names,
+            ["MCPIST_MAX_CONNECTIONS", "PORT", "TOKEN_BROKER_KEY", "MCPIST_LOG", "MCPIST_SECRET"]
+        );
+        assert!(
+            !findings.iter().any(|finding| finding.message.contains("short\"")),
+            "a secret is never shown"
+        );
     }
 
     #[test]
     fn limits_are_set_by_their_variables() {
-        let config = load(&Flags::default(), &[("MCPIST_MAX_CONNECTIONS", "7"), ("MCPIST_HEAD_SECONDS", "3")]).unwrap();
-        assert_eq!((config.limits.connections, config.limits.head_time), (7, Duration::from_secs(3)));
+        let config = load(
+            &Flags::default(),
+            &[("MCPIST_MAX_CONNECTIONS", "7"), ("MCPIST_HEAD_SECONDS", "3")],
+        )
+        .unwrap();
+        assert_eq!(
+            (config.limits.connections, config.limits.head_time),
+            (7, Duration::from_secs(3))
+        );
     }
 }

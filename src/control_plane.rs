@@ -7,7 +7,9 @@ use serde_json::Value;
 use crate::auth::Token;
 use crate::error::{Code, Error};
 use crate::time::http_date;
-use crate::upstream::{HeaderMap, HeaderName, HeaderValue, Method, Upstream, UpstreamAnswer, UpstreamRequest};
+use crate::upstream::{
+    HeaderMap, HeaderName, HeaderValue, Method, Upstream, UpstreamAnswer, UpstreamRequest,
+};
 
 /// How it is called in messages.
 const NAME: &str = "The control plane";
@@ -64,7 +66,8 @@ impl ControlPlane {
     ///
     /// When the key fits no header.
     pub fn new(upstream: Upstream, addresses: Addresses, key: &str) -> Result<Self, Error> {
-        let key = HeaderValue::from_str(key).map_err(|_| Error::internal("the key of the control plane fits no header"))?;
+        let key = HeaderValue::from_str(key)
+            .map_err(|_| Error::internal("the key of the control plane fits no header"))?;
         let headers = [(HeaderName::from_static("apikey"), key)].into_iter().collect();
         Ok(Self { upstream, addresses, headers })
     }
@@ -75,7 +78,13 @@ impl ControlPlane {
     ///
     /// [`Code::ControlPlaneUnavailable`].
     pub fn key_set(&self) -> Result<Vec<u8>, Error> {
-        let answer = self.send(Method::Get, &self.addresses.jwks, &self.headers, None, Function::Sieve.time())?;
+        let answer = self.send(
+            Method::Get,
+            &self.addresses.jwks,
+            &self.headers,
+            None,
+            Function::Sieve.time(),
+        )?;
         if answer.status == 200 { Ok(answer.body) } else { Err(unavailable(&answer)) }
     }
 
@@ -86,16 +95,26 @@ impl ControlPlane {
     ///
     /// What is wrong, and what to do.
     pub fn probe(&self, function: Function) -> Result<Option<Duration>, Error> {
-        let answer = self.send(Method::Post, self.address(function), &self.headers, Some(b"{}"), function.time())?;
-        let apart = answer.headers.get("date").and_then(|date| http_date(date.to_str().ok()?)).map(|theirs| {
-            let ours = SystemTime::now();
-            ours.duration_since(theirs).unwrap_or_else(|behind| behind.duration())
-        });
+        let answer = self.send(
+            Method::Post,
+            self.address(function),
+            &self.headers,
+            Some(b"{}"),
+            function.time(),
+        )?;
+        let apart = answer.headers.get("date").and_then(|date| http_date(date.to_str().ok()?)).map(
+            |theirs| {
+                let ours = SystemTime::now();
+                ours.duration_since(theirs).unwrap_or_else(|behind| behind.duration())
+            },
+        );
         match answer.status {
             401 => Ok(apart),
-            403 => Err(Error::new(Code::InsufficientScope, "it does not take the key")
-                .with_hint("Compare TOKEN_BROKER_KEY with the function's secret of the same name.")),
-            404 => Err(Error::new(Code::NotFound, "it is not there").with_hint("Deploy it: supabase functions deploy --use-api.")),
+            403 => Err(Error::new(Code::InsufficientScope, "it does not take the key").with_hint(
+                "Compare TOKEN_BROKER_KEY with the function's secret of the same name.",
+            )),
+            404 => Err(Error::new(Code::NotFound, "it is not there")
+                .with_hint("Deploy it: supabase functions deploy --use-api.")),
             _ => Err(unavailable(&answer)),
         }
     }
@@ -108,25 +127,49 @@ impl ControlPlane {
     ///
     /// [`Code::InvalidToken`] when the token is refused, [`Code::ControlPlaneUnavailable`] for everything that is a fault of
     /// the control plane.
-    pub fn ask(&self, function: Function, token: &Token, version: Option<&str>, body: &Value) -> Result<UpstreamAnswer, Error> {
+    pub fn ask(
+        &self,
+        function: Function,
+        token: &Token,
+        version: Option<&str>,
+        body: &Value,
+    ) -> Result<UpstreamAnswer, Error> {
         let mut headers = self.headers.clone();
         let (name, value) = match token {
-            Token::Jwt(jwt) => (HeaderName::from_static("authorization"), HeaderValue::from_str(&format!("Bearer {}", jwt.expose()))),
-            Token::Api(token) => (HeaderName::from_static("x-mcpist-token"), HeaderValue::from_str(token.expose())),
+            Token::Jwt(jwt) => (
+                HeaderName::from_static("authorization"),
+                HeaderValue::from_str(&format!("Bearer {}", jwt.expose())),
+            ),
+            Token::Api(token) => {
+                (HeaderName::from_static("x-mcpist-token"), HeaderValue::from_str(token.expose()))
+            }
         };
         let mut value = value.map_err(|_| invalid_token())?;
         value.set_sensitive(true);
         headers.insert(name, value);
-        headers.insert(HeaderName::from_static("content-type"), HeaderValue::from_static("application/json"));
-        if let Some(version) = version.and_then(|version| HeaderValue::from_str(&format!("\"{version}\"")).ok()) {
+        headers.insert(
+            HeaderName::from_static("content-type"),
+            HeaderValue::from_static("application/json"),
+        );
+        if let Some(version) =
+            version.and_then(|version| HeaderValue::from_str(&format!("\"{version}\"")).ok())
+        {
             headers.insert(HeaderName::from_static("if-none-match"), version);
         }
         let body = body.to_string();
-        let answer = self.send(Method::Post, self.address(function), &headers, Some(body.as_bytes()), function.time())?;
+        let answer = self.send(
+            Method::Post,
+            self.address(function),
+            &headers,
+            Some(body.as_bytes()),
+            function.time(),
+        )?;
         match answer.status {
             401 => Err(invalid_token()),
             // 429: too many for the platform, not too many of this user's.
-            429 | 500.. if said(&answer)["error"]["code"] != "provider_unavailable" => Err(unavailable(&answer)),
+            429 | 500.. if said(&answer)["error"]["code"] != "provider_unavailable" => {
+                Err(unavailable(&answer))
+            }
             _ => Ok(answer),
         }
     }
@@ -141,14 +184,31 @@ impl ControlPlane {
         }
     }
 
-    fn send(&self, method: Method, url: &str, headers: &HeaderMap, body: Option<&[u8]>, time: Duration) -> Result<UpstreamAnswer, Error> {
-        let request = UpstreamRequest { service: NAME, method, url, headers, body, credential: None, trace_parent: None };
+    fn send(
+        &self,
+        method: Method,
+        url: &str,
+        headers: &HeaderMap,
+        body: Option<&[u8]>,
+        time: Duration,
+    ) -> Result<UpstreamAnswer, Error> {
+        let request = UpstreamRequest {
+            service: NAME,
+            method,
+            url,
+            headers,
+            body,
+            credential: None,
+            trace_parent: None,
+        };
         let deadline = Instant::now() + time;
         let send = || self.upstream.send(&request, deadline, &|| false);
         // What is asked here can be asked twice, POST or not: a connection that was just being closed costs nothing but this.
-        let broke = |error: &Error| error.code() == Code::UpstreamUnavailable && !method.is_idempotent();
+        let broke =
+            |error: &Error| error.code() == Code::UpstreamUnavailable && !method.is_idempotent();
         send().or_else(|error| if broke(&error) { send() } else { Err(error) }).map_err(|error| {
-            let seconds = error.data().and_then(|data| data.get("retry_after_s")).and_then(Value::as_u64);
+            let seconds =
+                error.data().and_then(|data| data.get("retry_after_s")).and_then(Value::as_u64);
             down(error.message(), seconds)
         })
     }
@@ -166,11 +226,13 @@ pub(crate) fn garbled(what: &str) -> Error {
 
 /// The error for a token that is not, or no longer, good.
 pub(crate) fn invalid_token() -> Error {
-    Error::new(Code::InvalidToken, "the token is not valid, or not valid any more").with_hint("Sign in again.")
+    Error::new(Code::InvalidToken, "the token is not valid, or not valid any more")
+        .with_hint("Sign in again.")
 }
 
 fn unavailable(answer: &UpstreamAnswer) -> Error {
-    let seconds = answer.headers.get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
+    let seconds =
+        answer.headers.get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
     down(&format!("{NAME} fails to answer ({})", answer.status), seconds)
 }
 

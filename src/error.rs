@@ -179,7 +179,11 @@ impl Error {
     pub fn with_texts(mut self, change: &dyn Fn(&mut String)) -> Self {
         change(&mut self.0.message);
         self.0.hint.iter_mut().for_each(change);
-        self.0.data.iter_mut().flat_map(|data| data.values_mut()).for_each(|value| change_texts(value, change));
+        self.0
+            .data
+            .iter_mut()
+            .flat_map(|data| data.values_mut())
+            .for_each(|value| change_texts(value, change));
         self
     }
 
@@ -216,7 +220,9 @@ pub fn change_texts(value: &mut Value, change: &dyn Fn(&mut String)) {
     match value {
         Value::String(text) => change(text),
         Value::Array(values) => values.iter_mut().for_each(|value| change_texts(value, change)),
-        Value::Object(members) => members.values_mut().for_each(|value| change_texts(value, change)),
+        Value::Object(members) => {
+            members.values_mut().for_each(|value| change_texts(value, change))
+        }
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }

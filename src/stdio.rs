@@ -25,9 +25,19 @@ const DRAIN: Duration = Duration::from_secs(8);
 ///
 /// # Errors
 /// When reading fails; what cannot be written ends the service quietly, because the client is gone then.
-pub fn run(server: &Arc<Server>, mut input: impl BufRead, output: impl Write + Send + 'static, view: View) -> io::Result<()> {
+pub fn run(
+    server: &Arc<Server>,
+    mut input: impl BufRead,
+    output: impl Write + Send + 'static,
+    view: View,
+) -> io::Result<()> {
     let outlet = Arc::new(Lines(Mutex::new(Box::new(output))));
-    let channel = Arc::new(Channel::new(Arc::clone(server), Arc::clone(&outlet) as Arc<dyn Outlet>, Caller::local(), view));
+    let channel = Arc::new(Channel::new(
+        Arc::clone(server),
+        Arc::clone(&outlet) as Arc<dyn Outlet>,
+        Caller::local(),
+        view,
+    ));
     let running = Arc::new(Running::default());
     let mut line = Vec::new();
     loop {
@@ -37,7 +47,8 @@ pub fn run(server: &Arc<Server>, mut input: impl BufRead, output: impl Write + S
         }
         if line.len() as u64 == MAX_LINE && !line.ends_with(b"\n") {
             skip_line(&mut input)?;
-            let error = Error::new(Code::InvalidRequest, "the line is longer than 4 MiB").with_hint("Send a smaller message.");
+            let error = Error::new(Code::InvalidRequest, "the line is longer than 4 MiB")
+                .with_hint("Send a smaller message.");
             outlet.send(&error_text(None, &error));
             continue;
         }
@@ -104,7 +115,10 @@ impl Running {
 
     /// Waits for a place and takes it.
     fn enter(running: &Arc<Self>) -> Place {
-        let mut count = running.changed.wait_while(running.count(), |count| *count >= MAX_RUNNING).expect("counting does not panic");
+        let mut count = running
+            .changed
+            .wait_while(running.count(), |count| *count >= MAX_RUNNING)
+            .expect("counting does not panic");
         *count += 1;
         Place(Arc::clone(running))
     }

@@ -11,10 +11,15 @@ pub fn rfc3339_now() -> String {
 /// A time in the preferred date format of RFC 9110 §5.6.7, `Sun, 06 Nov 1994 08:49:37 GMT`; the two obsolete ones are not read.
 #[must_use]
 pub fn http_date(text: &str) -> Option<SystemTime> {
-    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    const MONTHS: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let (_, date) = text.split_once(", ")?;
-    let [day, month, year, time, "GMT"] = date.split(' ').collect::<Vec<_>>()[..] else { return None };
-    let [hour, minute, second] = time.split(':').map(|part| part.parse().ok()).collect::<Option<Vec<u64>>>()?[..] else {
+    let [day, month, year, time, "GMT"] = date.split(' ').collect::<Vec<_>>()[..] else {
+        return None;
+    };
+    let [hour, minute, second] =
+        time.split(':').map(|part| part.parse().ok()).collect::<Option<Vec<u64>>>()?[..]
+    else {
         return None;
     };
     let day: u64 = day.parse().ok()?;
@@ -26,7 +31,9 @@ pub fn http_date(text: &str) -> Option<SystemTime> {
 /// A time in UTC as RFC 3339 (`Z`), or as Atlassian writes it, without seconds: `2026-11-22T10:30Z`; fractions are cut off.
 #[must_use]
 pub fn timestamp(text: &str) -> Option<SystemTime> {
-    let numbers = |text: &str, separator: char| text.split(separator).map(|part| part.parse().ok()).collect::<Option<Vec<u64>>>();
+    let numbers = |text: &str, separator: char| {
+        text.split(separator).map(|part| part.parse().ok()).collect::<Option<Vec<u64>>>()
+    };
     let (date, time) = text.strip_suffix('Z')?.split_once('T')?;
     let [year, month, day] = numbers(date, '-')?[..] else { return None };
     let time = time.split_once('.').map_or(time, |(seconds, _)| seconds);
@@ -39,7 +46,8 @@ pub fn timestamp(text: &str) -> Option<SystemTime> {
 
 /// A moment in UTC, given as year, month (1 to 12), day, hour, minute and second.
 fn moment([year, month, day]: [u64; 3], [hour, minute, second]: [u64; 3]) -> Option<SystemTime> {
-    let in_range = (1970..=9999).contains(&year) && (1..=12).contains(&month) && (1..=31).contains(&day);
+    let in_range =
+        (1970..=9999).contains(&year) && (1..=12).contains(&month) && (1..=31).contains(&day);
     if !in_range || hour > 23 || minute > 59 || second > 60 {
         return None;
     }
@@ -48,7 +56,10 @@ fn moment([year, month, day]: [u64; 3], [hour, minute, second]: [u64; 3]) -> Opt
     let (year, month) = if month < 3 { (year - 1, month + 9) } else { (year, month - 3) };
     let days = year * 365 + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 1;
     let days_since_1970 = days - 719_468;
-    Some(UNIX_EPOCH + Duration::from_secs(days_since_1970 * 86_400 + hour * 3_600 + minute * 60 + second))
+    Some(
+        UNIX_EPOCH
+            + Duration::from_secs(days_since_1970 * 86_400 + hour * 3_600 + minute * 60 + second),
+    )
 }
 
 /// A time since 1970 as RFC 3339 in UTC with milliseconds.
@@ -56,7 +67,10 @@ fn rfc3339(since_epoch: Duration) -> String {
     let seconds = since_epoch.as_secs();
     let (year, month, day) = civil_date(seconds / 86_400);
     let (hour, minute, second) = (seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:03}Z", since_epoch.subsec_millis())
+    format!(
+        "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:03}Z",
+        since_epoch.subsec_millis()
+    )
 }
 
 /// Year, month and day of a day since 1970, by counting in 400-year eras that begin on 1 March, so that the leap day is
@@ -64,7 +78,8 @@ fn rfc3339(since_epoch: Duration) -> String {
 const fn civil_date(days_since_epoch: u64) -> (u64, u64, u64) {
     let days = days_since_epoch + 719_468;
     let (era, day_of_era) = (days / 146_097, days % 146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let month_from_march = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
@@ -87,7 +102,10 @@ mod tests {
             (4_107_542_400_000, "2100-03-01T00:00:00.000Z"),
         ] {
             assert_eq!(rfc3339(Duration::from_millis(milliseconds)), text);
-            assert_eq!(timestamp(text), Some(UNIX_EPOCH + Duration::from_secs(milliseconds / 1_000)));
+            assert_eq!(
+                timestamp(text),
+                Some(UNIX_EPOCH + Duration::from_secs(milliseconds / 1_000))
+            );
         }
     }
 

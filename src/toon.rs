@@ -125,7 +125,11 @@ impl Encoder {
             })
     }
 
-    fn table<'a>(&mut self, depth: usize, rows: impl Iterator<Item = (Option<&'a String>, &'a Value)>) -> bool {
+    fn table<'a>(
+        &mut self,
+        depth: usize,
+        rows: impl Iterator<Item = (Option<&'a String>, &'a Value)>,
+    ) -> bool {
         let mut rows = rows.peekable();
         let Some((_, Value::Object(shape))) = rows.peek().copied() else {
             return false;
@@ -284,7 +288,9 @@ fn must_be_quoted(text: &str) -> bool {
         || text.ends_with(' ')
         || matches!(text, "true" | "false" | "null")
         || after_number(text) == Some("")
-        || text.bytes().any(|byte| matches!(byte, 0..b' ' | b',' | b':' | b'"' | b'\\' | b'[' | b']' | b'{' | b'}'))
+        || text.bytes().any(|byte| {
+            matches!(byte, 0..b' ' | b',' | b':' | b'"' | b'\\' | b'[' | b']' | b'{' | b'}')
+        })
 }
 
 /// What follows the number that the text begins with, if it does. A minus sign is not looked for, as it is quoted anyway.
@@ -369,8 +375,8 @@ mod tests {
     #[test]
     fn a_string_is_quoted_only_where_it_would_read_as_something_else() {
         for quoted in [
-            "", " ", " a", "a ", "true", "false", "null", "42", "-3.14", "05", "+1", "1e5", "1E+5", "2.5e-3", "-", "-a", "#", "#a", "a:b",
-            "a,b", "[", "]", "{", "}", "[]",
+            "", " ", " a", "a ", "true", "false", "null", "42", "-3.14", "05", "+1", "1e5", "1E+5",
+            "2.5e-3", "-", "-a", "#", "#a", "a:b", "a,b", "[", "]", "{", "}", "[]",
         ] {
             assert_eq!(encode(&json!({ "k": quoted })), format!("k: \"{quoted}\""));
             assert_eq!(encode(&json!([quoted])), format!("[1]: \"{quoted}\""));
@@ -378,8 +384,8 @@ mod tests {
             assert_eq!(encode(&json!([quoted, []])), format!("[2]:\n  - \"{quoted}\"\n  - [0]:"));
         }
         for bare in [
-            "a b", "True", "nulls", "a-b", "a#", "a|b", "a;b", "(a)", "+", "+a", ".5", "1.", "1e", "1e+", "1.2.3", "1.e5", "0x10", "1_0",
-            "NaN", "26-01", "'a'", "a/b",
+            "a b", "True", "nulls", "a-b", "a#", "a|b", "a;b", "(a)", "+", "+a", ".5", "1.", "1e",
+            "1e+", "1.2.3", "1.e5", "0x10", "1_0", "NaN", "26-01", "'a'", "a/b",
         ] {
             assert_eq!(encode(&json!({ "k": bare })), format!("k: {bare}"));
             assert_eq!(encode(&json!([bare])), format!("[1]: {bare}"));
@@ -388,7 +394,11 @@ mod tests {
 
     #[test]
     fn a_string_beyond_ascii_stands_as_it_is() {
-        check(&[(r#""é 世 👋""#, "é 世 👋"), (r#""１""#, "１"), (r#""\u007f\u00a0\u2028""#, "\u{7f}\u{a0}\u{2028}")]);
+        check(&[
+            (r#""é 世 👋""#, "é 世 👋"),
+            (r#""１""#, "１"),
+            (r#""\u007f\u00a0\u2028""#, "\u{7f}\u{a0}\u{2028}"),
+        ]);
     }
 
     #[test]
@@ -438,7 +448,10 @@ mod tests {
     #[test]
     fn uniform_objects_in_an_array_become_a_table() {
         check(&[
-            (r#"{"items":[{"id":1,"name":"a,b"},{"name":null,"id":2}]}"#, "items[2]{id,name}:\n  1,\"a,b\"\n  2,null"),
+            (
+                r#"{"items":[{"id":1,"name":"a,b"},{"name":null,"id":2}]}"#,
+                "items[2]{id,name}:\n  1,\"a,b\"\n  2,null",
+            ),
             (
                 r#"[{"id":1,"at":{"x":{"lat":1.5},"y":2},"z":3},{"z":6,"at":{"y":5,"x":{"lat":4}},"id":7}]"#,
                 "[2]{id,at{x{lat},y},z}:\n  1,1.5,2,3\n  7,4,5,6",
@@ -466,7 +479,10 @@ mod tests {
     #[test]
     fn uniform_objects_in_an_object_become_a_keyed_table() {
         check(&[
-            (r#"{"k":{"x":{"a":1,"b":{"c":2}},"y":{"b":{"c":"d:e"},"a":"f,g"}}}"#, "k[2:]{a,b{c}}:\n  x: 1,2\n  y: \"f,g\",\"d:e\""),
+            (
+                r#"{"k":{"x":{"a":1,"b":{"c":2}},"y":{"b":{"c":"d:e"},"a":"f,g"}}}"#,
+                "k[2:]{a,b{c}}:\n  x: 1,2\n  y: \"f,g\",\"d:e\"",
+            ),
             (r#"{"k":{"x":{"a":1}}}"#, "k:\n  x:\n    a: 1"),
             (r#"{"k":{"x":{"a":1},"y":2}}"#, "k:\n  x:\n    a: 1\n  y: 2"),
             (r#"{"k":{"x":{"a":1},"y":{"b":1}}}"#, "k:\n  x:\n    a: 1\n  y:\n    b: 1"),
@@ -479,16 +495,34 @@ mod tests {
     #[test]
     fn a_list_item_starts_on_the_line_of_its_hyphen() {
         check(&[
-            (r#"[1,{"a":1,"b":2},"x",[3,4]]"#, "[4]:\n  - 1\n  - a: 1\n    b: 2\n  - x\n  - [2]: 3,4"),
+            (
+                r#"[1,{"a":1,"b":2},"x",[3,4]]"#,
+                "[4]:\n  - 1\n  - a: 1\n    b: 2\n  - x\n  - [2]: 3,4",
+            ),
             (r"[[[1],[2]],5]", "[2]:\n  - [2]:\n    - [1]: 1\n    - [1]: 2\n  - 5"),
             // Without a key, an array or object is never a table.
             (r#"[[{"a":1},{"a":2}]]"#, "[1]:\n  - [2]:\n    - a: 1\n    - a: 2"),
-            (r#"[{"x":{"a":1},"y":{"a":2}},3]"#, "[2]:\n  - x:\n      a: 1\n    y:\n      a: 2\n  - 3"),
+            (
+                r#"[{"x":{"a":1},"y":{"a":2}},3]"#,
+                "[2]:\n  - x:\n      a: 1\n    y:\n      a: 2\n  - 3",
+            ),
             // What the first field opens is indented from where that field stands, two levels below the hyphen.
-            (r#"[{"a":[{"b":1},{"b":2}],"c":3}]"#, "[1]:\n  - a[2]{b}:\n      1\n      2\n    c: 3"),
-            (r#"[{"a":{"x":{"b":1},"y":{"b":2}},"c":[]}]"#, "[1]:\n  - a[2:]{b}:\n      x: 1\n      y: 2\n    c: []"),
-            (r#"[{"a":[[1],[2]],"c":3}]"#, "[1]:\n  - a[2]:\n      - [1]: 1\n      - [1]: 2\n    c: 3"),
-            (r#"[{"a":{"b":[{"d":1}]},"c":[1]}]"#, "[1]:\n  - a:\n      b[1]{d}:\n        1\n    c[1]: 1"),
+            (
+                r#"[{"a":[{"b":1},{"b":2}],"c":3}]"#,
+                "[1]:\n  - a[2]{b}:\n      1\n      2\n    c: 3",
+            ),
+            (
+                r#"[{"a":{"x":{"b":1},"y":{"b":2}},"c":[]}]"#,
+                "[1]:\n  - a[2:]{b}:\n      x: 1\n      y: 2\n    c: []",
+            ),
+            (
+                r#"[{"a":[[1],[2]],"c":3}]"#,
+                "[1]:\n  - a[2]:\n      - [1]: 1\n      - [1]: 2\n    c: 3",
+            ),
+            (
+                r#"[{"a":{"b":[{"d":1}]},"c":[1]}]"#,
+                "[1]:\n  - a:\n      b[1]{d}:\n        1\n    c[1]: 1",
+            ),
         ]);
     }
 

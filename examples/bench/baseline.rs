@@ -22,7 +22,13 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> Outcome {
     let method = "tools/list";
-    let body = request::send(&ureq::agent(), &arguments.url, method, None, &request::body(method, json!({})))?;
+    let body = request::send(
+        &ureq::agent(),
+        &arguments.url,
+        method,
+        None,
+        &request::body(method, json!({})),
+    )?;
     let server = Server::http("127.0.0.1:0").map_err(|error| error.to_string())?;
     eprintln!("baseline of {} bytes on http://{}", body.len(), server.server_addr());
     thread::scope(|scope| {
@@ -41,9 +47,16 @@ pub fn run(arguments: &Arguments) -> Outcome {
 /// As `Request::respond` does it, but in one write: its two, without `TCP_NODELAY`, would wait 40 ms for a delayed
 /// acknowledgement in between.
 fn answer(request: Request, body: &[u8]) -> io::Result<()> {
-    let kind = Header::from_bytes("Content-Type", "application/json").expect("a constant that is a header");
+    let kind = Header::from_bytes("Content-Type", "application/json")
+        .expect("a constant that is a header");
     let mut printed = Vec::new();
-    Response::from_data(body).with_header(kind).raw_print(&mut printed, request.http_version().clone(), request.headers(), false, None)?;
+    Response::from_data(body).with_header(kind).raw_print(
+        &mut printed,
+        request.http_version().clone(),
+        request.headers(),
+        false,
+        None,
+    )?;
     let mut writer = request.into_writer();
     writer.write_all(&printed)?;
     writer.flush()

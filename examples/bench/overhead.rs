@@ -43,7 +43,12 @@ pub fn run(arguments: &Arguments) -> Outcome {
             return Err(format!("the call's result is another one: {answer}").into());
         }
         let began = Instant::now();
-        let body = straight.get(&straight_url).header("accept", "application/json").call()?.body_mut().read_to_string()?;
+        let body = straight
+            .get(&straight_url)
+            .header("accept", "application/json")
+            .call()?
+            .body_mut()
+            .read_to_string()?;
         let straight_time = began.elapsed();
         if !body.contains("acme/rocket") {
             return Err(format!("the upstream's answer is another one: {body}").into());

@@ -15,7 +15,13 @@ pub fn body(method: &str, mut params: Value) -> String {
 }
 
 /// Sends a request and gives back the answer's body, which has a result that is no failure.
-pub fn send(agent: &ureq::Agent, url: &str, method: &str, name: Option<&str>, body: &str) -> Result<String, Box<dyn Error>> {
+pub fn send(
+    agent: &ureq::Agent,
+    url: &str,
+    method: &str,
+    name: Option<&str>,
+    body: &str,
+) -> Result<String, Box<dyn Error>> {
     let mut request = agent
         .post(url)
         .header("content-type", "application/json")

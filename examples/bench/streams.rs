@@ -47,16 +47,25 @@ pub fn run(arguments: &Arguments) -> Outcome {
     let open_memory = resident(*pid)?;
     let asked = Instant::now();
     ask()?;
-    println!("tools/list beside them        {} µs, a connection of its own", asked.elapsed().as_micros());
+    println!(
+        "tools/list beside them        {} µs, a connection of its own",
+        asked.elapsed().as_micros()
+    );
     #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
     let added = open_memory.saturating_sub(memory) as f64 / *count as f64;
-    println!("resident                      {memory} KiB before, {open_memory} KiB with them: {added:.2} KiB a stream");
+    println!(
+        "resident                      {memory} KiB before, {open_memory} KiB with them: {added:.2} KiB a stream"
+    );
 
     drop(streams);
     let closed = Instant::now();
     while open_descriptors(*pid)? > descriptors {
         if closed.elapsed() > NOTICE_TIME {
-            return Err(format!("{} of the server's sockets are still open", open_descriptors(*pid)? - descriptors).into());
+            return Err(format!(
+                "{} of the server's sockets are still open",
+                open_descriptors(*pid)? - descriptors
+            )
+            .into());
         }
         thread::sleep(Duration::from_millis(1));
     }
@@ -67,7 +76,8 @@ pub fn run(arguments: &Arguments) -> Outcome {
 
 /// Opens a stream and reads its acknowledgement.
 fn open(address: &str) -> Result<TcpStream, Box<dyn Error>> {
-    let body = request::body("subscriptions/listen", json!({"notifications": {"toolsListChanged": true}}));
+    let body =
+        request::body("subscriptions/listen", json!({"notifications": {"toolsListChanged": true}}));
     let mut socket = TcpStream::connect(address)?;
     socket.set_read_timeout(Some(NOTICE_TIME))?;
     let head = format!(

@@ -21,7 +21,10 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> Outcome {
     let body: serde_json::Value = serde_json::from_str(&fs::read_to_string(&arguments.body)?)?;
     let body = body.to_string();
-    let head = format!("HTTP/1.1 200 OK\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: {}\r\n\r\n", body.len());
+    let head = format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
     let answer = head + &body;
     let listener = TcpListener::bind("127.0.0.1:0")?;
     eprintln!("upstream on http://{}", listener.local_addr()?);

@@ -18,7 +18,8 @@ use mcpist::error::Error;
 use mcpist::mcp::call::Call;
 use mcpist::mcp::context::Context;
 use mcpist::mcp::handler::{
-    About, Capabilities, Completion, Handler, Interruption, Item, ListChanged, MirroredParameter, Suggestions, ToolResult,
+    About, Capabilities, Completion, Handler, Interruption, Item, ListChanged, MirroredParameter,
+    Suggestions, ToolResult,
 };
 use mcpist::mcp::message::Object;
 use mcpist::mcp::seal::Seal;
@@ -42,7 +43,9 @@ impl Everything {
                 name: "everything".to_owned(),
                 title: "Everything".to_owned(),
                 version: env!("CARGO_PKG_VERSION").to_owned(),
-                instructions: Some("A server for conformance tests: it does nothing of use.".to_owned()),
+                instructions: Some(
+                    "A server for conformance tests: it does nothing of use.".to_owned(),
+                ),
             },
             hub,
             tools: tools::items(),
@@ -72,7 +75,12 @@ impl Handler for Everything {
         Ok(self.tools.clone())
     }
 
-    fn call_tool(&self, call: &Call<'_>, name: &str, arguments: Object) -> Result<ToolResult, Interruption> {
+    fn call_tool(
+        &self,
+        call: &Call<'_>,
+        name: &str,
+        arguments: Object,
+    ) -> Result<ToolResult, Interruption> {
         tools::call(call, &self.hub, name, &arguments)
     }
 
@@ -84,7 +92,12 @@ impl Handler for Everything {
         Ok(self.prompts.clone())
     }
 
-    fn get_prompt(&self, call: &Call<'_>, name: &str, arguments: Object) -> Result<Object, Interruption> {
+    fn get_prompt(
+        &self,
+        call: &Call<'_>,
+        name: &str,
+        arguments: Object,
+    ) -> Result<Object, Interruption> {
         prompts::get(call, name, &arguments)
     }
 
@@ -125,7 +138,10 @@ impl http::Site for Everything {
 
 /// A required argument of a tool or prompt.
 fn text_argument<'a>(arguments: &'a Object, name: &str) -> Result<&'a str, Error> {
-    arguments.get(name).and_then(Value::as_str).ok_or_else(|| Error::invalid_params(format!("the argument {name:?} must be a string")))
+    arguments
+        .get(name)
+        .and_then(Value::as_str)
+        .ok_or_else(|| Error::invalid_params(format!("the argument {name:?} must be a string")))
 }
 
 /// The fixture server of the MCP conformance suite, on 127.0.0.1.
@@ -140,9 +156,19 @@ fn main() -> io::Result<()> {
     let Options { port } = argh::from_env();
     let hub = Arc::new(Hub::default());
     let everything = Arc::new(Everything::new(Arc::clone(&hub)));
-    let server = Arc::new(mcp::Server::new(Arc::clone(&everything) as Arc<dyn Handler>, Seal::random(), hub));
-    let front_door = http::Server::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)), http::Limits::default())?;
-    let router = http::Router::new(server, Arc::new(Local), http::Origins::local(front_door.address().ip()), everything);
+    let server = Arc::new(mcp::Server::new(
+        Arc::clone(&everything) as Arc<dyn Handler>,
+        Seal::random(),
+        hub,
+    ));
+    let front_door =
+        http::Server::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)), http::Limits::default())?;
+    let router = http::Router::new(
+        server,
+        Arc::new(Local),
+        http::Origins::local(front_door.address().ip()),
+        everything,
+    );
     println!("listening on http://{}/mcp", front_door.address());
     front_door.run(Arc::new(router))
 }

@@ -23,16 +23,36 @@ struct Prompt {
 /// What the user says: the content of a message each.
 type Run = fn(&Call<'_>, &Object) -> Result<Vec<Value>, Interruption>;
 
-const fn prompt(name: &'static str, description: &'static str, arguments: &'static [&'static str], run: Run) -> Prompt {
+const fn prompt(
+    name: &'static str,
+    description: &'static str,
+    arguments: &'static [&'static str],
+    run: Run,
+) -> Prompt {
     Prompt { name, description, arguments, run }
 }
 
 const PROMPTS: &[Prompt] = &[
     prompt("test_simple_prompt", "A text.", &[], simple),
-    prompt("test_prompt_with_arguments", "A text with two arguments in it.", &["arg1", "arg2"], with_arguments),
-    prompt("test_prompt_with_embedded_resource", "A resource and a text.", &["resourceUri"], with_resource),
+    prompt(
+        "test_prompt_with_arguments",
+        "A text with two arguments in it.",
+        &["arg1", "arg2"],
+        with_arguments,
+    ),
+    prompt(
+        "test_prompt_with_embedded_resource",
+        "A resource and a text.",
+        &["resourceUri"],
+        with_resource,
+    ),
     prompt("test_prompt_with_image", "An image and a text.", &[], with_image),
-    prompt("test_input_required_result_prompt", "A text in the user's own words.", &[], with_question),
+    prompt(
+        "test_input_required_result_prompt",
+        "A text in the user's own words.",
+        &[],
+        with_question,
+    ),
 ];
 
 /// Values for every argument, so that completion has something to choose from.
@@ -49,22 +69,30 @@ pub fn items() -> Vec<Arc<Item>> {
 
 pub fn get(call: &Call<'_>, name: &str, arguments: &Object) -> Result<Object, Interruption> {
     let contents = (find(name)?.run)(call, arguments)?;
-    let messages: Vec<_> = contents.into_iter().map(|content| json!({"role": "user", "content": content})).collect();
+    let messages: Vec<_> =
+        contents.into_iter().map(|content| json!({"role": "user", "content": content})).collect();
     Ok(Object::from_iter([("messages".to_owned(), json!(messages))]))
 }
 
 pub fn complete(completion: &Completion) -> Result<Vec<String>, Error> {
     let known = match &completion.reference {
         Reference::Prompt(name) => find(name)?.arguments.contains(&completion.argument.as_str()),
-        Reference::Resource(uri) if *uri == resources::template_uri("{id}") => completion.argument == "id",
-        Reference::Resource(uri) => return Err(Error::invalid_params(format!("unknown resource template {uri:?}"))),
+        Reference::Resource(uri) if *uri == resources::template_uri("{id}") => {
+            completion.argument == "id"
+        }
+        Reference::Resource(uri) => {
+            return Err(Error::invalid_params(format!("unknown resource template {uri:?}")));
+        }
     };
     let fits = |suggestion: &&&str| known && suggestion.starts_with(&completion.value);
     Ok(SUGGESTIONS.iter().filter(fits).map(|suggestion| (*suggestion).to_owned()).collect())
 }
 
 fn find(name: &str) -> Result<&'static Prompt, Error> {
-    PROMPTS.iter().find(|prompt| prompt.name == name).ok_or_else(|| Error::invalid_params(format!("unknown prompt {name:?}")))
+    PROMPTS
+        .iter()
+        .find(|prompt| prompt.name == name)
+        .ok_or_else(|| Error::invalid_params(format!("unknown prompt {name:?}")))
 }
 
 fn simple(_: &Call<'_>, _: &Object) -> Result<Vec<Value>, Interruption> {
@@ -78,7 +106,10 @@ fn with_arguments(_: &Call<'_>, arguments: &Object) -> Result<Vec<Value>, Interr
 
 fn with_resource(_: &Call<'_>, arguments: &Object) -> Result<Vec<Value>, Interruption> {
     let uri = text_argument(arguments, "resourceUri")?;
-    Ok(vec![embedded(uri, "text/plain", "Embedded resource content for testing."), text("Please process the embedded resource above.")])
+    Ok(vec![
+        embedded(uri, "text/plain", "Embedded resource content for testing."),
+        text("Please process the embedded resource above."),
+    ])
 }
 
 fn with_image(_: &Call<'_>, _: &Object) -> Result<Vec<Value>, Interruption> {
@@ -86,7 +117,11 @@ fn with_image(_: &Call<'_>, _: &Object) -> Result<Vec<Value>, Interruption> {
 }
 
 fn with_question(call: &Call<'_>, _: &Object) -> Result<Vec<Value>, Interruption> {
-    let question = form("What context should the prompt use?", &json!({"context": {"type": "string"}}), &["context"]);
+    let question = form(
+        "What context should the prompt use?",
+        &json!({"context": {"type": "string"}}),
+        &["context"],
+    );
     let answer = call.ask("user_context", question)?;
     Ok(vec![text(&format!("Work in this context: {}", entered(&answer, "context")))])
 }

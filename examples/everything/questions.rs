@@ -13,7 +13,10 @@ pub fn form(message: &str, fields: &Value, required: &[&str]) -> Question {
 /// A prompt for the client's model.
 pub fn sampling(prompt: &str) -> Question {
     let message = json!({"role": "user", "content": {"type": "text", "text": prompt}});
-    Question::Sampling(Object::from_iter([("messages".to_owned(), json!([message])), ("maxTokens".to_owned(), json!(100))]))
+    Question::Sampling(Object::from_iter([
+        ("messages".to_owned(), json!([message])),
+        ("maxTokens".to_owned(), json!(100)),
+    ]))
 }
 
 /// What the user entered into a text field of a form.

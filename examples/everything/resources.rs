@@ -57,9 +57,14 @@ pub fn template_uri(id: &str) -> String {
 
 pub fn read(uri: &str) -> Result<Vec<Value>, Error> {
     if let Some(resource) = RESOURCES.iter().find(|resource| resource.uri == uri) {
-        return Ok(vec![json!({"uri": uri, "mimeType": resource.mime_type, resource.member: resource.content})]);
+        return Ok(vec![
+            json!({"uri": uri, "mimeType": resource.mime_type, resource.member: resource.content}),
+        ]);
     }
-    let id = uri.strip_prefix(TEMPLATE.0).and_then(|rest| rest.strip_suffix(TEMPLATE.1)).filter(|id| !id.is_empty());
+    let id = uri
+        .strip_prefix(TEMPLATE.0)
+        .and_then(|rest| rest.strip_suffix(TEMPLATE.1))
+        .filter(|id| !id.is_empty());
     let id = id.ok_or_else(|| resource_not_found(uri))?;
     let data = json!({"id": id, "templateTest": true, "data": format!("Data for ID: {id}")});
     Ok(vec![json!({"uri": uri, "mimeType": "application/json", "text": data.to_string()})])

@@ -26,7 +26,12 @@ struct Tool {
 
 type Run = fn(&Input<'_>) -> Result<ToolResult, Interruption>;
 
-const fn tool(name: &'static str, description: &'static str, input_schema: fn() -> Value, run: Run) -> Tool {
+const fn tool(
+    name: &'static str,
+    description: &'static str,
+    input_schema: fn() -> Value,
+    run: Run,
+) -> Tool {
     Tool { name, description, input_schema, run }
 }
 
@@ -77,7 +82,12 @@ pub fn items() -> Vec<Arc<Item>> {
     TOOLS.iter().map(|tool| Arc::new(Item::new(&definition(tool)))).collect()
 }
 
-pub fn call(call: &Call<'_>, hub: &Hub, name: &str, arguments: &Object) -> Result<ToolResult, Interruption> {
+pub fn call(
+    call: &Call<'_>,
+    hub: &Hub,
+    name: &str,
+    arguments: &Object,
+) -> Result<ToolResult, Interruption> {
     let tool = find(name).ok_or_else(|| Error::invalid_params(format!("unknown tool {name:?}")))?;
     (tool.run)(&Input { call, arguments, hub })
 }
@@ -85,7 +95,9 @@ pub fn call(call: &Call<'_>, hub: &Hub, name: &str, arguments: &Object) -> Resul
 pub fn mirrored_parameters(name: &str) -> Vec<MirroredParameter> {
     let schema = find(name).map(|tool| (tool.input_schema)()).unwrap_or_default();
     let header = |property: &Value| property["x-mcp-header"].as_str().map(str::to_owned);
-    let mirrored = |(name, property): (&String, &Value)| Some(MirroredParameter { header: header(property)?, path: vec![name.clone()] });
+    let mirrored = |(name, property): (&String, &Value)| {
+        Some(MirroredParameter { header: header(property)?, path: vec![name.clone()] })
+    };
     schema["properties"].as_object().into_iter().flatten().filter_map(mirrored).collect()
 }
 
@@ -98,7 +110,8 @@ fn nothing() -> Value {
 }
 
 fn strings(names: &[&str]) -> Value {
-    let properties: Object = names.iter().map(|name| ((*name).to_owned(), json!({"type": "string"}))).collect();
+    let properties: Object =
+        names.iter().map(|name| ((*name).to_owned(), json!({"type": "string"}))).collect();
     json!({"type": "object", "properties": properties, "required": names, "additionalProperties": false})
 }
 
@@ -145,16 +158,27 @@ fn audio_content(_: &Input<'_>) -> Result<ToolResult, Interruption> {
 }
 
 fn embedded_resource(_: &Input<'_>) -> Result<ToolResult, Interruption> {
-    Ok(ToolResult::blocks(vec![embedded("test://embedded-resource", "text/plain", "This is an embedded resource content.")]))
+    Ok(ToolResult::blocks(vec![embedded(
+        "test://embedded-resource",
+        "text/plain",
+        "This is an embedded resource content.",
+    )]))
 }
 
 fn multiple_content_types(_: &Input<'_>) -> Result<ToolResult, Interruption> {
-    let data = embedded("test://mixed-content-resource", "application/json", r#"{"test":"data","value":123}"#);
+    let data = embedded(
+        "test://mixed-content-resource",
+        "application/json",
+        r#"{"test":"data","value":123}"#,
+    );
     Ok(ToolResult::blocks(vec![text("Multiple content types test:"), image(), data]))
 }
 
 fn error_handling(_: &Input<'_>) -> Result<ToolResult, Interruption> {
-    Ok(ToolResult { is_error: true, ..ToolResult::text("This tool intentionally returns an error for testing") })
+    Ok(ToolResult {
+        is_error: true,
+        ..ToolResult::text("This tool intentionally returns an error for testing")
+    })
 }
 
 /// Time between two messages, so that they arrive one by one and not with the result.
@@ -186,7 +210,8 @@ fn elicitation(input: &Input<'_>) -> Result<ToolResult, Interruption> {
         "username": {"type": "string", "description": "User's response"},
         "email": {"type": "string", "description": "User's email address"},
     });
-    let question = form(text_argument(input.arguments, "message")?, &fields, &["username", "email"]);
+    let question =
+        form(text_argument(input.arguments, "message")?, &fields, &["username", "email"]);
     let answer = input.call.ask("user", question)?;
     Ok(ToolResult::text(format!("User response: {}", outcome(&answer))))
 }
@@ -206,7 +231,11 @@ fn elicitation_defaults(input: &Input<'_>) -> Result<ToolResult, Interruption> {
 fn elicitation_enums(input: &Input<'_>) -> Result<ToolResult, Interruption> {
     let options = ["option1", "option2", "option3"];
     let titled = |words: [&str; 3]| -> Vec<Value> {
-        words.iter().enumerate().map(|(index, word)| json!({"const": format!("value{}", index + 1), "title": word})).collect()
+        words
+            .iter()
+            .enumerate()
+            .map(|(index, word)| json!({"const": format!("value{}", index + 1), "title": word}))
+            .collect()
     };
     let fields = json!({
         "untitledSingle": {"type": "string", "enum": options},
@@ -220,7 +249,11 @@ fn elicitation_enums(input: &Input<'_>) -> Result<ToolResult, Interruption> {
 }
 
 fn outcome(answer: &Value) -> String {
-    format!("action={}, content={}", answer["action"].as_str().unwrap_or_default(), answer["content"])
+    format!(
+        "action={}, content={}",
+        answer["action"].as_str().unwrap_or_default(),
+        answer["content"]
+    )
 }
 
 fn ask_model(input: &Input<'_>) -> Result<ToolResult, Interruption> {
@@ -253,7 +286,9 @@ fn ask_roots(input: &Input<'_>) -> Result<ToolResult, Interruption> {
 }
 
 fn ask_confirmation(input: &Input<'_>) -> Result<ToolResult, Interruption> {
-    let answer = input.call.ask("confirm", form("Please confirm", &json!({"ok": {"type": "boolean"}}), &["ok"]))?;
+    let answer = input
+        .call
+        .ask("confirm", form("Please confirm", &json!({"ok": {"type": "boolean"}}), &["ok"]))?;
     // The protocol has checked the state before the tool ran: with a state that is not ours the call never comes here.
     Ok(ToolResult::text(format!("state-ok, {}", outcome(&answer))))
 }
@@ -264,23 +299,39 @@ fn ask_three_things(input: &Input<'_>) -> Result<ToolResult, Interruption> {
         ("greeting".to_owned(), sampling("Generate a greeting")),
         ("client_roots".to_owned(), Question::Roots),
     ])?;
-    let [name, greeting, roots] = answers.as_slice() else { unreachable!("there is an answer to each question") };
-    Ok(ToolResult::text(format!("{} says {}; the root folders are {}", entered(name, "name"), said(greeting), roots["roots"])))
+    let [name, greeting, roots] = answers.as_slice() else {
+        unreachable!("there is an answer to each question")
+    };
+    Ok(ToolResult::text(format!(
+        "{} says {}; the root folders are {}",
+        entered(name, "name"),
+        said(greeting),
+        roots["roots"]
+    )))
 }
 
 fn ask_in_turn(input: &Input<'_>) -> Result<ToolResult, Interruption> {
     let name = input.call.ask("step1", name_form("Step 1: What is your name?"))?;
-    let color = form("Step 2: What is your favorite color?", &json!({"color": {"type": "string"}}), &["color"]);
+    let color = form(
+        "Step 2: What is your favorite color?",
+        &json!({"color": {"type": "string"}}),
+        &["color"],
+    );
     let color = input.call.ask("step2", color)?;
     Ok(ToolResult::text(format!("{} likes {}", entered(&name, "name"), entered(&color, "color"))))
 }
 
 fn ask_what_is_possible(input: &Input<'_>) -> Result<ToolResult, Interruption> {
     let capabilities = input.call.context().capabilities;
-    let questions =
-        [("user_name", name_form("What is your name?")), ("greeting", sampling("Generate a greeting")), ("client_roots", Question::Roots)];
-    let possible = questions.into_iter().filter(|(_, question)| question.check(capabilities).is_ok());
-    let answers = input.call.ask_all(possible.map(|(key, question)| (key.to_owned(), question)).collect())?;
+    let questions = [
+        ("user_name", name_form("What is your name?")),
+        ("greeting", sampling("Generate a greeting")),
+        ("client_roots", Question::Roots),
+    ];
+    let possible =
+        questions.into_iter().filter(|(_, question)| question.check(capabilities).is_ok());
+    let answers =
+        input.call.ask_all(possible.map(|(key, question)| (key.to_owned(), question)).collect())?;
     Ok(ToolResult::text(format!("The client answered {} questions.", answers.len())))
 }
 

@@ -14,7 +14,8 @@ use serde_json::{Map, Value};
 
 const BASE_URL: &str = "https://service.example/base";
 
-static REGISTRY: LazyLock<Registry> = LazyLock::new(|| Registry::built_in().expect("the module files are right"));
+static REGISTRY: LazyLock<Registry> =
+    LazyLock::new(|| Registry::built_in().expect("the module files are right"));
 
 fuzz_target!(|input: (u16, &[u8])| {
     let (choice, bytes) = input;
@@ -43,11 +44,25 @@ fn check_request(tool: &Tool, template: &Template, arguments: &Map<String, Value
     let rest = built.url.strip_prefix(BASE_URL).expect("the request goes to the module's service");
     assert!(rest.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#'), "{rest:?}");
     let path = rest.split('?').next().unwrap_or_default();
-    assert!(path.starts_with('/') && !path.split('/').any(|segment| matches!(segment, "." | "..")), "{path:?}");
-    let may_part = tool.params.iter().any(|param| matches!(&param.place, Place::Path { slashes: true, .. }));
-    let slashes: usize = template.path.iter().map(|piece| if let Piece::Text(text) = piece { text.matches('/').count() } else { 0 }).sum();
-    assert!(may_part || path.matches('/').count() == slashes, "an argument adds a segment to {path:?}");
+    assert!(
+        path.starts_with('/') && !path.split('/').any(|segment| matches!(segment, "." | "..")),
+        "{path:?}"
+    );
+    let may_part =
+        tool.params.iter().any(|param| matches!(&param.place, Place::Path { slashes: true, .. }));
+    let slashes: usize = template
+        .path
+        .iter()
+        .map(|piece| if let Piece::Text(text) = piece { text.matches('/').count() } else { 0 })
+        .sum();
+    assert!(
+        may_part || path.matches('/').count() == slashes,
+        "an argument adds a segment to {path:?}"
+    );
     if let Some(body) = built.body {
-        assert!(serde_json::from_str::<Value>(&body).is_ok_and(|body| body.is_object()), "{body:?}");
+        assert!(
+            serde_json::from_str::<Value>(&body).is_ok_and(|body| body.is_object()),
+            "{body:?}"
+        );
     }
 }

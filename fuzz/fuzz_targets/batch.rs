@@ -13,13 +13,22 @@ fuzz_target!(|bytes: &[u8]| {
         let Ok(plan) = Plan::read(&calls) else { continue };
         // Gives its parameters back, so that references of other lines lead somewhere; a tool that begins with `f` fails.
         let echo = |line: &Line, params: Map<String, Value>, _: &dyn Fn() -> bool| {
-            if line.tool.starts_with('f') { Err(mcpist::error::Error::internal("failed")) } else { Ok(Value::Object(params)) }
+            if line.tool.starts_with('f') {
+                Err(mcpist::error::Error::internal("failed"))
+            } else {
+                Ok(Value::Object(params))
+            }
         };
         let outcomes = run(&plan, &echo, &|| false, &|_, _| {});
         assert_eq!(outcomes.len(), plan.lines().len());
         for (line, outcome) in plan.lines().iter().zip(&outcomes) {
-            let needs_done = line.needs.iter().all(|need| matches!(outcomes[*need], Outcome::Done(_)));
-            assert_eq!(matches!(outcome, Outcome::Skipped(_)), !needs_done, "a line is skipped exactly when one that it needs did not succeed");
+            let needs_done =
+                line.needs.iter().all(|need| matches!(outcomes[*need], Outcome::Done(_)));
+            assert_eq!(
+                matches!(outcome, Outcome::Skipped(_)),
+                !needs_done,
+                "a line is skipped exactly when one that it needs did not succeed"
+            );
         }
     }
 });

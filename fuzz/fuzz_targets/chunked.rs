@@ -20,7 +20,11 @@ fuzz_target!(|input: (u8, &[u8])| {
     if is_done {
         // What follows the body is not looked at.
         assert_eq!(decode(&bytes[..used], 7, &limits), Ok((body.clone(), used, true)));
-        let written = if body.is_empty() { Vec::new() } else { [format!("{:X}\r\n", body.len()).as_bytes(), &body, b"\r\n"].concat() };
+        let written = if body.is_empty() {
+            Vec::new()
+        } else {
+            [format!("{:X}\r\n", body.len()).as_bytes(), &body, b"\r\n"].concat()
+        };
         let written = [&written[..], b"0\r\n\r\n"].concat();
         assert_eq!(decode(&written, written.len(), &limits), Ok((body, written.len(), true)));
     } else {

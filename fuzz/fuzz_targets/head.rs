@@ -13,14 +13,19 @@ fuzz_target!(|bytes: &[u8]| {
     let Ok(Some((head, length))) = parse_head(bytes, &limits) else { return };
     assert!(bytes[..length].ends_with(b"\r\n\r\n"));
     for cut in (0..length).step_by(length.div_ceil(CUTS)) {
-        assert!(matches!(parse_head(&bytes[..cut], &limits), Ok(None)), "the first {cut} bytes of an accepted head are more than a beginning");
+        assert!(
+            matches!(parse_head(&bytes[..cut], &limits), Ok(None)),
+            "the first {cut} bytes of an accepted head are more than a beginning"
+        );
     }
     let written = write(&head);
     if written.len() >= limits.head_bytes || target_length(&head) > limits.target_bytes {
         // A byte that is no UTF-8 is read as U+FFFD, which is longer; so is a path that was left out.
         return;
     }
-    let (again, length) = parse_head(written.as_bytes(), &limits).expect("what was accepted is right").expect("it is whole");
+    let (again, length) = parse_head(written.as_bytes(), &limits)
+        .expect("what was accepted is right")
+        .expect("it is whole");
     assert_eq!(length, written.len());
     assert_eq!(format!("{again:?}"), format!("{head:?}"));
 });

@@ -12,26 +12,36 @@ use mcpist::mcp::Server;
 use mcpist::mcp::call::Call;
 use mcpist::mcp::channel::{Channel, Outlet};
 use mcpist::mcp::context::{Context, View};
-use mcpist::mcp::handler::{About, Capabilities, Handler, Interruption, Item, ListChanged, ToolResult};
+use mcpist::mcp::handler::{
+    About, Capabilities, Handler, Interruption, Item, ListChanged, ToolResult,
+};
 use mcpist::mcp::message::{Body, Id, Message, Object, parse};
 use mcpist::mcp::seal::Seal;
 use mcpist::mcp::subscriptions::Hub;
 use serde_json::{Value, json};
 
 /// The version that the session agrees on, if there is one.
-const VERSIONS: [Option<&str>; 4] = [None, Some("2024-11-05"), Some("2025-03-26"), Some("2025-11-25")];
+const VERSIONS: [Option<&str>; 4] =
+    [None, Some("2024-11-05"), Some("2025-03-26"), Some("2025-11-25")];
 
-static SERVER: LazyLock<Arc<Server>> =
-    LazyLock::new(|| Arc::new(Server::new(Arc::new(Trivial(about())), Seal::random(), Arc::new(Hub::default()))));
+static SERVER: LazyLock<Arc<Server>> = LazyLock::new(|| {
+    Arc::new(Server::new(Arc::new(Trivial(about())), Seal::random(), Arc::new(Hub::default())))
+});
 
 fuzz_target!(|input: (u8, &[u8])| {
     let (version, bytes) = input;
     let version = VERSIONS[usize::from(version) % VERSIONS.len()];
     let outlet = Arc::new(Lines::default());
-    let channel = Channel::new(Arc::clone(&SERVER), Arc::clone(&outlet) as Arc<dyn Outlet>, Caller::local(), View::default());
+    let channel = Channel::new(
+        Arc::clone(&SERVER),
+        Arc::clone(&outlet) as Arc<dyn Outlet>,
+        Caller::local(),
+        View::default(),
+    );
     if let Some(version) = version {
         let params = json!({"protocolVersion": version, "capabilities": {}, "clientInfo": {"name": "fuzz", "version": "1"}});
-        let initialize = json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params});
+        let initialize =
+            json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params});
         channel.receive(Channel::read(initialize.to_string().as_bytes()));
         assert_eq!(outlet.take().len(), 1);
     }
@@ -59,7 +69,9 @@ fn expected(bytes: &[u8], version: Option<&str>) -> Expected {
     let unread = |found: &Option<Id>| found.as_ref().map_or(Value::Null, id);
     match parse(bytes) {
         Err(malformed) => Expected::One(unread(&malformed.id)),
-        Ok(Body::One(Message::Request(request))) if request.method == "subscriptions/listen" => Expected::Stream(id(&request.id)),
+        Ok(Body::One(Message::Request(request))) if request.method == "subscriptions/listen" => {
+            Expected::Stream(id(&request.id))
+        }
         Ok(Body::One(Message::Request(request))) => Expected::One(id(&request.id)),
         Ok(Body::One(Message::Notification(_) | Message::Response(_))) => Expected::Nothing,
         Ok(Body::Batch(_)) if version != Some("2025-03-26") => Expected::One(Value::Null),
@@ -82,7 +94,8 @@ fn check(expected: &Expected, lines: &[Value]) {
         (Expected::Batch(ids), [Value::Array(answers)]) if answers.len() == ids.len() => {
             answers.iter().zip(ids).for_each(|(answer, id)| check_answer(answer, id));
         }
-        (Expected::Stream(_), [line]) if line["method"] == "notifications/subscriptions/acknowledged" => {}
+        (Expected::Stream(_), [line])
+            if line["method"] == "notifications/subscriptions/acknowledged" => {}
         // A subscription that is refused, or that the version does not have.
         (Expected::Stream(id), [line]) => check_answer(line, id),
         _ => panic!("{expected:?}, but these came: {lines:?}"),
@@ -95,7 +108,9 @@ fn check_answer(answer: &Value, id: &Value) {
     assert_eq!(members.get("id"), (!id.is_null()).then_some(id));
     match (members.get("result"), members.get("error")) {
         (Some(Value::Object(_)), None) => {}
-        (None, Some(error)) => assert!(error["code"].is_i64() && error["message"].is_string(), "{error}"),
+        (None, Some(error)) => {
+            assert!(error["code"].is_i64() && error["message"].is_string(), "{error}")
+        }
         _ => panic!("neither a result nor an error: {answer}"),
     }
 }
@@ -113,7 +128,10 @@ impl Lines {
 impl Outlet for Lines {
     fn send(&self, json: &str) -> bool {
         assert!(!json.contains(['\n', '\r']), "a message is one line: {json:?}");
-        self.0.lock().expect("no holder panics").push(serde_json::from_str(json).expect("a message is JSON"));
+        self.0
+            .lock()
+            .expect("no holder panics")
+            .push(serde_json::from_str(json).expect("a message is JSON"));
         true
     }
 }
@@ -122,7 +140,12 @@ impl Outlet for Lines {
 struct Trivial(About);
 
 fn about() -> About {
-    About { name: "trivial".to_owned(), title: "Trivial".to_owned(), version: "1".to_owned(), instructions: None }
+    About {
+        name: "trivial".to_owned(),
+        title: "Trivial".to_owned(),
+        version: "1".to_owned(),
+        instructions: None,
+    }
 }
 
 impl Handler for Trivial {
@@ -131,14 +154,24 @@ impl Handler for Trivial {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { prompts: Some(ListChanged(true)), resources: Some(ListChanged(true)), completions: true, logging: true }
+        Capabilities {
+            prompts: Some(ListChanged(true)),
+            resources: Some(ListChanged(true)),
+            completions: true,
+            logging: true,
+        }
     }
 
     fn tools(&self, _: &Context) -> Result<Vec<Arc<Item>>, Error> {
         Ok(vec![Arc::new(Item::new(&json!({"name": "echo", "inputSchema": {"type": "object"}})))])
     }
 
-    fn call_tool(&self, _: &Call<'_>, name: &str, arguments: Object) -> Result<ToolResult, Interruption> {
+    fn call_tool(
+        &self,
+        _: &Call<'_>,
+        name: &str,
+        arguments: Object,
+    ) -> Result<ToolResult, Interruption> {
         match name {
             "echo" => Ok(ToolResult::text(Value::Object(arguments).to_string())),
             _ => Err(Error::invalid_params(format!("unknown tool {name:?}")).into()),

@@ -49,10 +49,19 @@ fn check_lines(text: &str) {
     let mut depth = 0;
     for (number, line) in text.split('\n').enumerate() {
         let spaces = line.len() - line.trim_start_matches(' ').len();
-        assert!(!line.ends_with(' ') && (!line.is_empty() || text.is_empty()), "line {number} of {text:?} is empty or ends in a space");
-        assert!(spaces.is_multiple_of(2), "line {number} of {text:?} is indented by {spaces} spaces");
+        assert!(
+            !line.ends_with(' ') && (!line.is_empty() || text.is_empty()),
+            "line {number} of {text:?} is empty or ends in a space"
+        );
+        assert!(
+            spaces.is_multiple_of(2),
+            "line {number} of {text:?} is indented by {spaces} spaces"
+        );
         // A field of a list item stands one level below the item, and what it holds one below that.
-        assert!(spaces / 2 <= depth + 2 && (number > 0 || spaces == 0), "line {number} of {text:?} is too deep");
+        assert!(
+            spaces / 2 <= depth + 2 && (number > 0 || spaces == 0),
+            "line {number} of {text:?} is too deep"
+        );
         depth = spaces / 2;
     }
 }
@@ -61,12 +70,15 @@ fn check_lines(text: &str) {
 fn canonical(value: &Value) -> Value {
     match value {
         Value::Number(number) => match number.as_f64() {
-            Some(float) if number.is_f64() && float.fract() == 0.0 && float.abs() < 9e15 => json!(float as i64),
+            Some(float) if number.is_f64() && float.fract() == 0.0 && float.abs() < 9e15 => {
+                json!(float as i64)
+            }
             _ => value.clone(),
         },
         Value::Array(items) => items.iter().map(canonical).collect(),
         Value::Object(fields) => {
-            let mut fields: Map<_, _> = fields.iter().map(|(key, value)| (key.clone(), canonical(value))).collect();
+            let mut fields: Map<_, _> =
+                fields.iter().map(|(key, value)| (key.clone(), canonical(value))).collect();
             fields.sort_keys();
             Value::Object(fields)
         }
@@ -79,8 +91,9 @@ struct Grammar<'b>(&'b [u8]);
 
 impl Grammar<'_> {
     const STRINGS: [&'static str; 32] = [
-        "", "a", "b", " ", "a ", " a", "1", "-1", "01", "1.0", "1e5", "+1", "true", "null", "-", "- a", "#", "a,b", ",", ":", "a: b", "[0]:",
-        "[]", "[1]{a}:", "{}", "\"", "\\", "\n", "\t", "\\n", "\u{feff}", "\u{7f}",
+        "", "a", "b", " ", "a ", " a", "1", "-1", "01", "1.0", "1e5", "+1", "true", "null", "-",
+        "- a", "#", "a,b", ",", ":", "a: b", "[0]:", "[]", "[1]{a}:", "{}", "\"", "\\", "\n", "\t",
+        "\\n", "\u{feff}", "\u{7f}",
     ];
     const KEYS: [&'static str; 8] = ["a", "b", "", "a.b", "a b", "[1]", "-", "1"];
 
@@ -95,11 +108,30 @@ impl Grammar<'_> {
         match kind % 8 {
             0 => Value::Null,
             1 => json!(kind >= 128),
-            2 => [json!(0), json!(-0.0), json!(1), json!(1.0), json!(-1), json!(1.5), json!(1e21), json!(1e-7)][kind / 32].clone(),
+            2 => [
+                json!(0),
+                json!(-0.0),
+                json!(1),
+                json!(1.0),
+                json!(-1),
+                json!(1.5),
+                json!(1e21),
+                json!(1e-7),
+            ][kind / 32]
+                .clone(),
             3 | 4 => json!(Self::STRINGS[self.byte() % Self::STRINGS.len()]),
             _ if depth == 0 => json!([]),
             5 | 6 => (0..self.byte() % 4).map(|_| self.value(depth - 1)).collect(),
-            _ => Value::Object((0..self.byte() % 4).map(|_| (Self::KEYS[self.byte() % Self::KEYS.len()].to_owned(), self.value(depth - 1))).collect()),
+            _ => Value::Object(
+                (0..self.byte() % 4)
+                    .map(|_| {
+                        (
+                            Self::KEYS[self.byte() % Self::KEYS.len()].to_owned(),
+                            self.value(depth - 1),
+                        )
+                    })
+                    .collect(),
+            ),
         }
     }
 }

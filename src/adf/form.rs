@@ -30,7 +30,10 @@ pub(super) fn marks(node: &Value) -> &[Value] {
 
 /// The node without its content.
 pub(super) fn shell(node: &Map<String, Value>) -> Map<String, Value> {
-    node.iter().filter(|(key, _)| *key != "content").map(|(key, value)| (key.clone(), value.clone())).collect()
+    node.iter()
+        .filter(|(key, _)| *key != "content")
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect()
 }
 
 /// How a block is shown, by its own shape; the writer falls back on a leaf where that does not read back.
@@ -43,7 +46,10 @@ pub(super) fn form(node: &Value) -> Form {
             "bulletList" => are_items(children),
             "orderedList" => are_items(children) && order(node).is_some(),
             "taskList" => are_tasks(children),
-            "codeBlock" => children.iter().all(is_plain_text) && matches!(node["attrs"]["language"], Value::Null | Value::String(_)),
+            "codeBlock" => {
+                children.iter().all(is_plain_text)
+                    && matches!(node["attrs"]["language"], Value::Null | Value::String(_))
+            }
             "blockquote" => !children.is_empty(),
             "rule" => node.get("content").is_none(),
             "table" => is_grid(children),
@@ -53,7 +59,9 @@ pub(super) fn form(node: &Value) -> Form {
         _ if said => Form::Said,
         // Media have no text to edit; with a caption, which has, they are a container.
         "codeBlock" => Form::Leaf,
-        _ if !is_well_formed(node) || children.iter().all(|child| kind(child) == "media") => Form::Leaf,
+        _ if !is_well_formed(node) || children.iter().all(|child| kind(child) == "media") => {
+            Form::Leaf
+        }
         _ => Form::Container,
     }
 }
@@ -90,18 +98,25 @@ pub(super) fn order(list: &Value) -> Option<u64> {
 
 /// Whether a node is text whose marks are a list of marks, and nothing unheard-of besides.
 pub(super) fn is_text(node: &Value) -> bool {
-    let known = |map: &Map<String, Value>| map.keys().all(|key| matches!(key.as_str(), "type" | "text" | "marks"));
+    let known = |map: &Map<String, Value>| {
+        map.keys().all(|key| matches!(key.as_str(), "type" | "text" | "marks"))
+    };
     kind(node) == "text"
         && node["text"].is_string()
         && node.as_object().is_some_and(known)
-        && node.get("marks").is_none_or(|marks| marks.as_array().is_some_and(|marks| marks.iter().all(|mark| !kind(mark).is_empty())))
+        && node.get("marks").is_none_or(|marks| {
+            marks.as_array().is_some_and(|marks| marks.iter().all(|mark| !kind(mark).is_empty()))
+        })
 }
 
 /// Whether a node is a card for nothing but an address that fits between angle brackets (`CommonMark` 6.5).
 pub(super) fn is_card(node: &Value) -> bool {
     let fits = |url: &str| {
         let scheme = ["https://", "http://"].into_iter().any(|scheme| url.starts_with(scheme));
-        scheme && !url.contains(|letter: char| letter.is_whitespace() || letter.is_control() || matches!(letter, '<' | '>'))
+        scheme
+            && !url.contains(|letter: char| {
+                letter.is_whitespace() || letter.is_control() || matches!(letter, '<' | '>')
+            })
     };
     kind(node) == "inlineCard"
         && node["attrs"]["url"].as_str().is_some_and(fits)
@@ -113,7 +128,9 @@ pub(super) fn is_card(node: &Value) -> bool {
 pub(super) fn said_mark(mark: &Value) -> Option<Value> {
     let attributes = mark.get("attrs");
     match kind(mark) {
-        "strong" | "em" | "strike" | "code" => attributes.is_none().then(|| serde_json::json!({"type": kind(mark)})),
+        "strong" | "em" | "strike" | "code" => {
+            attributes.is_none().then(|| serde_json::json!({"type": kind(mark)}))
+        }
         "link" => link(attributes?["href"].as_str()?, attributes?["title"].as_str()),
         _ => None,
     }
@@ -131,14 +148,18 @@ pub(super) fn link(href: &str, title: Option<&str>) -> Option<Value> {
 /// The one paragraph of a cell that Markdown can say, or none.
 pub(super) fn cell_paragraph(cell: &Value) -> Option<&Value> {
     match content(cell) {
-        [paragraph] if kind(paragraph) == "paragraph" && form(paragraph) == Form::Said => Some(paragraph),
+        [paragraph] if kind(paragraph) == "paragraph" && form(paragraph) == Form::Said => {
+            Some(paragraph)
+        }
         _ => None,
     }
 }
 
 fn is_well_formed(node: &Value) -> bool {
     !kind(node).is_empty()
-        && node.get("content").is_none_or(|content| content.as_array().is_some_and(|nodes| nodes.iter().all(|node| !kind(node).is_empty())))
+        && node.get("content").is_none_or(|content| {
+            content.as_array().is_some_and(|nodes| nodes.iter().all(|node| !kind(node).is_empty()))
+        })
 }
 
 fn is_plain_text(node: &Value) -> bool {
@@ -146,14 +167,18 @@ fn is_plain_text(node: &Value) -> bool {
 }
 
 fn are_items(children: &[Value]) -> bool {
-    !children.is_empty() && children.iter().all(|child| kind(child) == "listItem" && is_well_formed(child))
+    !children.is_empty()
+        && children.iter().all(|child| kind(child) == "listItem" && is_well_formed(child))
 }
 
 /// Tasks are a flat list in which a list belongs to the task before it.
 fn are_tasks(children: &[Value]) -> bool {
     children.first().is_some_and(|first| kind(first) == "taskItem")
         && children.iter().all(|child| match kind(child) {
-            "taskItem" => is_well_formed(child) && matches!(child["attrs"]["state"].as_str(), Some("TODO" | "DONE")),
+            "taskItem" => {
+                is_well_formed(child)
+                    && matches!(child["attrs"]["state"].as_str(), Some("TODO" | "DONE"))
+            }
             "taskList" => form(child) == Form::Said,
             _ => false,
         })
@@ -168,7 +193,8 @@ fn is_grid(rows: &[Value]) -> bool {
             kind(row) == "tableRow"
                 && cells.len() == columns
                 && cells.iter().all(|cell| {
-                    let spans = |name: &str| !matches!(cell["attrs"][name].as_u64(), None | Some(1));
+                    let spans =
+                        |name: &str| !matches!(cell["attrs"][name].as_u64(), None | Some(1));
                     matches!(kind(cell), "tableCell" | "tableHeader")
                         && !spans("colspan")
                         && !spans("rowspan")

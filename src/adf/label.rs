@@ -15,9 +15,27 @@ pub(super) fn of(node: &Value) -> String {
             format!("{} {}", first(attributes, &["extensionKey"]), first(attributes, &["text"]))
         }
         // A mark has no content of its own and is told by its attribute.
-        _ => first(attributes, &["text", "shortName", "title", "panelType", "state", "color", "type", "name", "href", "mode", "id"]),
+        _ => first(
+            attributes,
+            &[
+                "text",
+                "shortName",
+                "title",
+                "panelType",
+                "state",
+                "color",
+                "type",
+                "name",
+                "href",
+                "mode",
+                "id",
+            ],
+        ),
     };
-    let parts: Vec<String> = std::iter::once(text).chain(std::iter::once(full_text(node))).map(|part| one_line(&part)).collect();
+    let parts: Vec<String> = std::iter::once(text)
+        .chain(std::iter::once(full_text(node)))
+        .map(|part| one_line(&part))
+        .collect();
     parts.join(" ").trim().to_owned()
 }
 
@@ -43,11 +61,17 @@ pub(super) fn full_text(node: &Value) -> String {
 }
 
 fn first(attributes: &Value, names: &[&str]) -> String {
-    names.iter().filter_map(|name| attributes[*name].as_str()).find(|text| !text.is_empty()).unwrap_or_default().to_owned()
+    names
+        .iter()
+        .filter_map(|name| attributes[*name].as_str())
+        .find(|text| !text.is_empty())
+        .unwrap_or_default()
+        .to_owned()
 }
 
 fn one_line(text: &str) -> String {
-    let text: String = text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
+    let text: String =
+        text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
     text.replace(['⟦', '⟧'], "").split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
@@ -55,7 +79,9 @@ fn one_line(text: &str) -> String {
 fn iso_date(milliseconds: &str) -> Option<String> {
     let mut days = milliseconds.parse::<u64>().ok()? / 86_400_000;
     let mut year = 1970;
-    let leap = |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    let leap = |year: u64| {
+        year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
+    };
     while days >= 365 + u64::from(leap(year)) {
         days -= 365 + u64::from(leap(year));
         year += 1;

@@ -22,7 +22,8 @@ pub(super) fn write(nodes: &[Value], place: Place, registry: &Registry<'_>) -> O
         return Some(String::new());
     }
     [Style::Plain, Style::Guarded].into_iter().find_map(|style| {
-        let text = Line { registry, place, style, text: String::new(), open: Vec::new() }.write(&nodes);
+        let text =
+            Line { registry, place, style, text: String::new(), open: Vec::new() }.write(&nodes);
         (read_back(&text, place, registry).as_ref() == Some(&nodes)).then_some(text)
     })
 }
@@ -64,9 +65,11 @@ struct Line<'r, 'a> {
 impl Line<'_, '_> {
     fn write(mut self, nodes: &[Value]) -> String {
         for (index, node) in nodes.iter().enumerate() {
-            let code = self.style == Style::Plain && marks(node).iter().any(|mark| kind(mark) == "code");
+            let code =
+                self.style == Style::Plain && marks(node).iter().any(|mark| kind(mark) == "code");
             // A code span is written with its text and not opened like the other marks.
-            let wanted: Vec<&Value> = marks(node).iter().filter(|mark| !(code && kind(mark) == "code")).collect();
+            let wanted: Vec<&Value> =
+                marks(node).iter().filter(|mark| !(code && kind(mark) == "code")).collect();
             self.close_all_but(&wanted);
             if self.try_bare_link(node, &wanted) {
                 continue;
@@ -76,9 +79,13 @@ impl Line<'_, '_> {
             match (kind(node), node["text"].as_str()) {
                 ("text", Some(text)) if code && is_text(node) => self.code(text),
                 ("text", Some(text)) if is_text(node) => self.escaped(text, last),
-                ("hardBreak", _) if node.as_object().is_some_and(|fields| fields.len() == 1) => self.hard_break(index + 1 == nodes.len()),
+                ("hardBreak", _) if node.as_object().is_some_and(|fields| fields.len() == 1) => {
+                    self.hard_break(index + 1 == nodes.len())
+                }
                 ("inlineCard", _) if super::form::is_card(node) => {
-                    self.text.push_str(&["<", node["attrs"]["url"].as_str().unwrap_or_default(), ">"].concat());
+                    self.text.push_str(
+                        &["<", node["attrs"]["url"].as_str().unwrap_or_default(), ">"].concat(),
+                    );
                 }
                 _ => self.leaf(node),
             }
@@ -97,8 +104,10 @@ impl Line<'_, '_> {
 
     /// Opens marks, those first that the following nodes keep for longest.
     fn open(&mut self, wanted: &[&Value], rest: &[Value]) {
-        let mut missing: Vec<&Value> = wanted.iter().copied().filter(|mark| !self.open.contains(mark)).collect();
-        let length = |mark: &Value| rest.iter().take_while(|node| marks(node).contains(mark)).count();
+        let mut missing: Vec<&Value> =
+            wanted.iter().copied().filter(|mark| !self.open.contains(mark)).collect();
+        let length =
+            |mark: &Value| rest.iter().take_while(|node| marks(node).contains(mark)).count();
         missing.sort_by_cached_key(|mark| (std::cmp::Reverse(length(mark)), kind(mark) != "link"));
         for mark in missing {
             let begin = self.delimiters(mark).0;
@@ -111,7 +120,9 @@ impl Line<'_, '_> {
         let both = |text: &str| (text.to_owned(), text.to_owned());
         let name = kind(mark);
         match (name, self.style) {
-            ("strong" | "em" | "strike" | "code", Style::Guarded) if mark.get("attrs").is_none() => {
+            ("strong" | "em" | "strike" | "code", Style::Guarded)
+                if mark.get("attrs").is_none() =>
+            {
                 (format!("⟦{name}⟧"), format!("⟦/{name}⟧"))
             }
             ("strong", _) if mark.get("attrs").is_none() => both("**"),
@@ -119,10 +130,16 @@ impl Line<'_, '_> {
             ("em", _) if mark.get("attrs").is_none() => both("*"),
             ("link", _) if super::form::said_mark(mark).as_ref() == Some(mark) => {
                 let href = destination(mark["attrs"]["href"].as_str().unwrap_or_default());
-                let title = mark["attrs"]["title"].as_str().map(|title| format!(" \"{}\"", escape_all(title))).unwrap_or_default();
+                let title = mark["attrs"]["title"]
+                    .as_str()
+                    .map(|title| format!(" \"{}\"", escape_all(title)))
+                    .unwrap_or_default();
                 ("[".to_owned(), format!("]({href}{title})"))
             }
-            _ => (placeholder(&self.registry.mark_id(mark), &label::of(mark)), format!("⟦/{}⟧", super::registry::name(mark))),
+            _ => (
+                placeholder(&self.registry.mark_id(mark), &label::of(mark)),
+                format!("⟦/{}⟧", super::registry::name(mark)),
+            ),
         }
     }
 
@@ -151,7 +168,10 @@ impl Line<'_, '_> {
     }
 
     fn hard_break(&mut self, last: bool) {
-        let backslash = self.style == Style::Plain && self.place == Place::Paragraph && !last && !self.text.is_empty();
+        let backslash = self.style == Style::Plain
+            && self.place == Place::Paragraph
+            && !last
+            && !self.text.is_empty();
         self.text.push_str(if backslash { "\\\n" } else { "<br>" });
     }
 
@@ -159,9 +179,12 @@ impl Line<'_, '_> {
     fn code(&mut self, text: &str) {
         let longest = text.split(|letter| letter != '`').map(str::len).max().unwrap_or_default();
         let fence = "`".repeat(longest + 1);
-        let pad = text.starts_with('`') || text.ends_with('`') || (text.starts_with(' ') && text.ends_with(' ') && !text.trim().is_empty());
+        let pad = text.starts_with('`')
+            || text.ends_with('`')
+            || (text.starts_with(' ') && text.ends_with(' ') && !text.trim().is_empty());
         let pad = if pad { " " } else { "" };
-        let text = if self.place == Place::Cell { text.replace('|', "\\|") } else { text.to_owned() };
+        let text =
+            if self.place == Place::Cell { text.replace('|', "\\|") } else { text.to_owned() };
         self.text.push_str(&[&fence, pad, &text, pad, &fence].concat());
     }
 
@@ -182,12 +205,22 @@ impl Line<'_, '_> {
                         '_' => !(word(before) && word(after)),
                         '~' => tildes || line_start,
                         '[' | ']' => brackets || line_start,
-                        '<' => after.is_none_or(|after| after.is_ascii_alphabetic() || matches!(after, '/' | '!' | '?')),
-                        '&' => after.is_none_or(|after| after.is_ascii_alphabetic() || after == '#'),
+                        '<' => after.is_none_or(|after| {
+                            after.is_ascii_alphabetic() || matches!(after, '/' | '!' | '?')
+                        }),
+                        '&' => {
+                            after.is_none_or(|after| after.is_ascii_alphabetic() || after == '#')
+                        }
                         '!' => after.is_none(),
                         '|' => self.place == Place::Cell || line_start,
-                        ':' => text[at..].starts_with("://") && (text[..at].ends_with("http") || text[..at].ends_with("https")),
-                        '#' => self.place == Place::Heading && last && after.is_none() || self.starts_block(line_start, &text[at..]),
+                        ':' => {
+                            text[at..].starts_with("://")
+                                && (text[..at].ends_with("http") || text[..at].ends_with("https"))
+                        }
+                        '#' => {
+                            self.place == Place::Heading && last && after.is_none()
+                                || self.starts_block(line_start, &text[at..])
+                        }
                         '-' | '+' | '=' | '>' => self.starts_block(line_start, &text[at..]),
                         '.' | ')' => self.ends_number(after),
                         _ => false,
@@ -195,7 +228,9 @@ impl Line<'_, '_> {
             match letter {
                 '⟦' => self.text.push_str("&#x27E6;"),
                 ' ' if line_start || (last && at >= edge) => self.text.push_str("&#32;"),
-                '\n' | '\r' | '\t' => self.text.push_str(&["&#", &u32::from(letter).to_string(), ";"].concat()),
+                '\n' | '\r' | '\t' => {
+                    self.text.push_str(&["&#", &u32::from(letter).to_string(), ";"].concat())
+                }
                 _ => {
                     if escape {
                         self.text.push('\\');
@@ -210,7 +245,9 @@ impl Line<'_, '_> {
     fn starts_block(&self, line_start: bool, rest: &str) -> bool {
         let marker = rest.trim_start_matches(['#', '-', '=']);
         let alone = marker.is_empty() || marker.starts_with([' ', '\t']);
-        self.place == Place::Paragraph && line_start && (alone || rest.starts_with('>') || rest.starts_with("+ ") || rest == "+")
+        self.place == Place::Paragraph
+            && line_start
+            && (alone || rest.starts_with('>') || rest.starts_with("+ ") || rest == "+")
     }
 
     /// Whether the line so far is a number, so that a dot or parenthesis would begin an ordered list.
@@ -233,7 +270,9 @@ pub(super) fn placeholder(id: &str, label: &str) -> String {
 /// A link's destination (`CommonMark` 6.3), between angle brackets where it would end early otherwise.
 fn destination(href: &str) -> String {
     let plain = href.chars().all(|letter| {
-        !letter.is_whitespace() && !letter.is_control() && !matches!(letter, '(' | ')' | '<' | '>' | '\\' | '|' | '&' | '*' | '_')
+        !letter.is_whitespace()
+            && !letter.is_control()
+            && !matches!(letter, '(' | ')' | '<' | '>' | '\\' | '|' | '&' | '*' | '_')
     });
     if plain {
         return href.to_owned();

@@ -16,7 +16,12 @@ pub(super) fn align(old: &[Value], new: Vec<Value>) -> Vec<Value> {
 /// So many old nodes are considered for one place, which keeps the time linear.
 const CANDIDATES: usize = 8;
 
-fn matched(old: &[Value], new: Vec<Value>, say: fn(&Value) -> Value, complete: fn(&Value, Value) -> Value) -> Vec<Value> {
+fn matched(
+    old: &[Value],
+    new: Vec<Value>,
+    say: fn(&Value) -> Value,
+    complete: fn(&Value, Value) -> Value,
+) -> Vec<Value> {
     let old_keys: Vec<String> = old.iter().map(|node| say(node).to_string()).collect();
     let new_keys: Vec<String> = new.iter().map(|node| say(node).to_string()).collect();
     let mut used = vec![false; old.len()];
@@ -27,11 +32,17 @@ fn matched(old: &[Value], new: Vec<Value>, say: fn(&Value) -> Value, complete: f
         // Those nodes that are gone from this place; the most alike of them is the one that was edited.
         let gone = (cursor..old.len()).take_while(|index| !used[*index]);
         let alike = gone.filter(|index| kind(&old[*index]) == kind(&node)).take(CANDIDATES);
-        match partner.or_else(|| alike.min_by_key(|index| Reverse(likeness(&old_keys[*index], key)))) {
+        match partner
+            .or_else(|| alike.min_by_key(|index| Reverse(likeness(&old_keys[*index], key))))
+        {
             Some(index) => {
                 used[index] = true;
                 cursor = index + 1;
-                result.push(if partner.is_some() { old[index].clone() } else { complete(&old[index], node) });
+                result.push(if partner.is_some() {
+                    old[index].clone()
+                } else {
+                    complete(&old[index], node)
+                });
             }
             None => result.push(node),
         }
@@ -43,7 +54,12 @@ fn matched(old: &[Value], new: Vec<Value>, say: fn(&Value) -> Value, complete: f
 /// that what was moved is found.
 fn equals(old: &[String], new: &[String], used: &mut [bool]) -> Vec<Option<usize>> {
     let head = old.iter().zip(new).take_while(|(old, new)| old == new).count();
-    let tail = old[head..].iter().rev().zip(new[head..].iter().rev()).take_while(|(old, new)| old == new).count();
+    let tail = old[head..]
+        .iter()
+        .rev()
+        .zip(new[head..].iter().rev())
+        .take_while(|(old, new)| old == new)
+        .count();
     let mut queues: HashMap<&str, VecDeque<usize>> = HashMap::new();
     for (index, key) in old.iter().enumerate().take(old.len() - tail).skip(head) {
         queues.entry(key).or_default().push_back(index);
@@ -77,7 +93,8 @@ fn completed(old: &Value, mut new: Value) -> Value {
                 overlaid(old, &new, children)
             }
             "bulletList" | "orderedList" | "taskList" => {
-                let children = matched(content(old), take_content(&mut new), said::part, completed_part);
+                let children =
+                    matched(content(old), take_content(&mut new), said::part, completed_part);
                 overlaid(old, &new, children)
             }
             "table" => {
@@ -109,7 +126,11 @@ fn completed_part(old: &Value, mut new: Value) -> Value {
         "tableRow" => {
             let cells = take_content(&mut new);
             let cells = if cells.len() == content(old).len() {
-                content(old).iter().zip(cells).map(|(old, new)| same_or_completed(old, new)).collect()
+                content(old)
+                    .iter()
+                    .zip(cells)
+                    .map(|(old, new)| same_or_completed(old, new))
+                    .collect()
             } else {
                 matched(content(old), cells, said::part, completed_part)
             };

@@ -50,11 +50,10 @@ mod write;
 #[cfg(test)]
 mod tests;
 
+pub use section::replace_section;
 use serde_json::{Value, json};
 
 use crate::error::Error;
-
-pub use section::replace_section;
 
 /// The Markdown of an ADF document (`{"type": "doc", "version": 1, "content": […]}`), without a line end at its end; an empty text
 /// for null or an empty document.

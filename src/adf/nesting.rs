@@ -56,7 +56,11 @@ pub(super) fn in_item(block: Value) -> Result<Vec<Value>, Error> {
 
 /// A block as a quote can hold it.
 pub(super) fn in_quote(block: Value) -> Result<Vec<Value>, Error> {
-    if kind(&block) == "taskList" { Err(no_place("a task list", "quote")) } else { inside(block, "quote") }
+    if kind(&block) == "taskList" {
+        Err(no_place("a task list", "quote"))
+    } else {
+        inside(block, "quote")
+    }
 }
 
 fn inside(block: Value, place: &str) -> Result<Vec<Value>, Error> {
@@ -90,14 +94,20 @@ fn no_place(what: &str, place: &str) -> Error {
 }
 
 /// A list item; a task with its tasks below comes as several nodes.
-pub(super) fn item(task: Option<bool>, blocks: Vec<Value>, ids: &mut LocalIds<'_>) -> Result<Vec<Value>, Error> {
+pub(super) fn item(
+    task: Option<bool>,
+    blocks: Vec<Value>,
+    ids: &mut LocalIds<'_>,
+) -> Result<Vec<Value>, Error> {
     let Some(done) = task else {
         return Ok(vec![json!({"type": "listItem", "content": or_empty(blocks)})]);
     };
     let texts = blocks.iter().take_while(|block| kind(block) == "paragraph").count();
     let text = flat(&blocks[..texts]);
     let state = if done { "DONE" } else { "TODO" };
-    let mut nodes = vec![json!({"type": "taskItem", "attrs": {"localId": ids.next(), "state": state}, "content": text})];
+    let mut nodes = vec![
+        json!({"type": "taskItem", "attrs": {"localId": ids.next(), "state": state}, "content": text}),
+    ];
     for block in blocks.into_iter().skip(texts) {
         if kind(&block) != "taskList" {
             return Err(no_place("anything but text and further tasks", "task"));
@@ -120,10 +130,14 @@ pub(super) fn lists(first: Option<u64>, items: Vec<Value>, ids: &mut LocalIds<'_
             items.push(item);
         } else {
             lists.push(match number {
-                _ if task => json!({"type": "taskList", "attrs": {"localId": ids.next()}, "content": [item]}),
+                _ if task => {
+                    json!({"type": "taskList", "attrs": {"localId": ids.next()}, "content": [item]})
+                }
                 None => json!({"type": "bulletList", "content": [item]}),
                 Some(1) => json!({"type": "orderedList", "content": [item]}),
-                Some(number) => json!({"type": "orderedList", "attrs": {"order": number}, "content": [item]}),
+                Some(number) => {
+                    json!({"type": "orderedList", "attrs": {"order": number}, "content": [item]})
+                }
             });
         }
         number = number.map(|number| number + 1);

@@ -49,7 +49,10 @@ impl<'m> Prepared<'m> {
         let mut prepared = Self { text: String::with_capacity(markdown.len()), tokens: Vec::new() };
         for line in markdown.split_inclusive('\n') {
             let content = line.trim_end();
-            let whole = content.strip_prefix('⟦').and_then(parse).filter(|(_, length)| length + '⟦'.len_utf8() == content.len());
+            let whole = content
+                .strip_prefix('⟦')
+                .and_then(parse)
+                .filter(|(_, length)| length + '⟦'.len_utf8() == content.len());
             match whole {
                 Some((placeholder, _)) if is_block(placeholder, registry) => {
                     prepared.text.push('\n');
@@ -84,7 +87,9 @@ impl<'m> Prepared<'m> {
             pieces.push(Piece::Text(before));
             pieces.push(match token.placeholder {
                 // What was written is the character itself, as `restored` has it.
-                Placeholder::Character => Piece::Text(if token.source == "\u{E000}" { "\u{E000}" } else { "\u{E001}" }),
+                Placeholder::Character => {
+                    Piece::Text(if token.source == "\u{E000}" { "\u{E000}" } else { "\u{E001}" })
+                }
                 placeholder => Piece::Token(placeholder),
             });
             rest = after;
@@ -96,7 +101,9 @@ impl<'m> Prepared<'m> {
     /// The placeholder that a text consists of, apart from white space around it.
     pub(super) fn only(&self, text: &str) -> Option<Placeholder<'m>> {
         let (before, token, after) = self.next(text)?;
-        let alone = before.trim().is_empty() && after.trim().is_empty() && token.placeholder != Placeholder::Character;
+        let alone = before.trim().is_empty()
+            && after.trim().is_empty()
+            && token.placeholder != Placeholder::Character;
         alone.then_some(token.placeholder)
     }
 
@@ -106,7 +113,11 @@ impl<'m> Prepared<'m> {
             self.text.push_str(&rest[..at]);
             rest = &rest[at..];
             let first = rest.chars().next().map_or(0, char::len_utf8);
-            let found = if rest.starts_with('⟦') { parse(&rest[first..]) } else { Some((Placeholder::Character, 0)) };
+            let found = if rest.starts_with('⟦') {
+                parse(&rest[first..])
+            } else {
+                Some((Placeholder::Character, 0))
+            };
             let length = first + found.map_or(0, |(_, length)| length);
             match found {
                 Some((placeholder, _)) => self.token(&rest[..length], placeholder, false),
@@ -136,14 +147,19 @@ fn parse(text: &str) -> Option<(Placeholder<'_>, usize)> {
     // A line that is full of `⟦` would be searched once for each of them, were it not for the next one that ends the search.
     let length = text.find(['⟧', '⟦', '\n']).filter(|end| text[*end..].starts_with('⟧'))?;
     let inside = &text[..length];
-    let is_name =
-        |name: &str| name.starts_with(|first: char| first.is_ascii_alphabetic()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    let is_digits = |digits: &str| digits.len() >= 4 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_name = |name: &str| {
+        name.starts_with(|first: char| first.is_ascii_alphabetic())
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    };
+    let is_digits =
+        |digits: &str| digits.len() >= 4 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
     let placeholder = match inside.split_once(' ') {
         None => match inside.strip_prefix('/') {
             Some(name) if is_name(name) => Placeholder::Close { name },
             None if inside == "empty" => Placeholder::Empty,
-            None if matches!(inside, "strong" | "em" | "strike" | "code") => Placeholder::Open { name: inside, digits: "" },
+            None if matches!(inside, "strong" | "em" | "strike" | "code") => {
+                Placeholder::Open { name: inside, digits: "" }
+            }
             _ => return None,
         },
         Some((name, rest)) => {
@@ -160,7 +176,9 @@ fn parse(text: &str) -> Option<(Placeholder<'_>, usize)> {
 fn is_block(placeholder: Placeholder<'_>, registry: &Registry<'_>) -> bool {
     match placeholder {
         Placeholder::Empty => true,
-        Placeholder::Open { name, digits } => matches!(registry.find(name, digits), Ok(Entry::Block(_) | Entry::Container(_))),
+        Placeholder::Open { name, digits } => {
+            matches!(registry.find(name, digits), Ok(Entry::Block(_) | Entry::Container(_)))
+        }
         Placeholder::Close { name } => registry.has_container(name),
         Placeholder::Character => false,
     }

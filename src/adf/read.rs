@@ -14,7 +14,11 @@ use super::{nesting, registry};
 use crate::error::Error;
 
 /// The blocks of a Markdown text that stands `depth` levels below the document.
-pub(super) fn blocks(markdown: &str, registry: &Registry<'_>, depth: usize) -> Result<Vec<Value>, Error> {
+pub(super) fn blocks(
+    markdown: &str,
+    registry: &Registry<'_>,
+    depth: usize,
+) -> Result<Vec<Value>, Error> {
     let prepared = Prepared::of(markdown, registry);
     let mut reader = Reader {
         prepared: &prepared,
@@ -30,7 +34,8 @@ pub(super) fn blocks(markdown: &str, registry: &Registry<'_>, depth: usize) -> R
         code: None,
         html: String::new(),
     };
-    let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH | Options::ENABLE_TASKLISTS;
+    let options =
+        Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH | Options::ENABLE_TASKLISTS;
     for (event, range) in Parser::new_ext(&prepared.text, options).into_offset_iter() {
         reader.event(event, range)?;
     }
@@ -128,7 +133,9 @@ impl<'a> Reader<'_, '_, 'a> {
                 self.runs.node(self.registry.card(&url));
                 self.card = true;
             }
-            Tag::Link { link_type: LinkType::Email, dest_url, .. } => self.link(&format!("mailto:{dest_url}"), ""),
+            Tag::Link { link_type: LinkType::Email, dest_url, .. } => {
+                self.link(&format!("mailto:{dest_url}"), "")
+            }
             Tag::Link { dest_url, title, .. } => self.link(&dest_url, &title),
             Tag::Image { dest_url, title, .. } => {
                 self.link(&dest_url, &title);
@@ -158,7 +165,9 @@ impl<'a> Reader<'_, '_, 'a> {
     fn end(&mut self, tag: TagEnd) -> Result<(), Error> {
         match tag {
             TagEnd::Link if self.card => self.card = false,
-            TagEnd::Emphasis | TagEnd::Strong | TagEnd::Strikethrough | TagEnd::Link => self.unmark(),
+            TagEnd::Emphasis | TagEnd::Strong | TagEnd::Strikethrough | TagEnd::Link => {
+                self.unmark()
+            }
             TagEnd::Image => {
                 if let Some((url, before)) = self.images.pop()
                     && self.runs.len() == before
@@ -175,7 +184,8 @@ impl<'a> Reader<'_, '_, 'a> {
             TagEnd::CodeBlock => {
                 let (language, text) = self.code.take().unwrap_or_default();
                 let text = self.prepared.restored(&text);
-                return self.add(nesting::code_block(&language, text.strip_suffix('\n').unwrap_or(&text)));
+                return self
+                    .add(nesting::code_block(&language, text.strip_suffix('\n').unwrap_or(&text)));
             }
             TagEnd::HtmlBlock => {
                 let html = std::mem::take(&mut self.html);
@@ -184,9 +194,14 @@ impl<'a> Reader<'_, '_, 'a> {
             }
             TagEnd::TableCell => {
                 let content = self.line()?;
-                let header = matches!(self.frames.last(), Some(Frame { kind: FrameKind::Row { header: true }, .. }));
+                let header = matches!(
+                    self.frames.last(),
+                    Some(Frame { kind: FrameKind::Row { header: true }, .. })
+                );
                 let kind = if header { "tableHeader" } else { "tableCell" };
-                self.attach(json!({"type": kind, "content": [{"type": "paragraph", "content": content}]}));
+                self.attach(
+                    json!({"type": kind, "content": [{"type": "paragraph", "content": content}]}),
+                );
             }
             TagEnd::TableHead | TagEnd::TableRow => {
                 let row = self.pop()?;
@@ -199,7 +214,9 @@ impl<'a> Reader<'_, '_, 'a> {
             TagEnd::BlockQuote(_) => {
                 self.flush()?;
                 let quote = self.pop()?;
-                return self.add(json!({"type": "blockquote", "content": nesting::or_empty(quote.blocks)}));
+                return self.add(
+                    json!({"type": "blockquote", "content": nesting::or_empty(quote.blocks)}),
+                );
             }
             TagEnd::Item => {
                 self.flush()?;
@@ -212,7 +229,9 @@ impl<'a> Reader<'_, '_, 'a> {
             TagEnd::List(_) => {
                 let list = self.pop()?;
                 let FrameKind::List { first } = list.kind else { return Ok(()) };
-                return nesting::lists(first, list.blocks, &mut self.ids).into_iter().try_for_each(|list| self.add(list));
+                return nesting::lists(first, list.blocks, &mut self.ids)
+                    .into_iter()
+                    .try_for_each(|list| self.add(list));
             }
             _ => {}
         }
@@ -246,7 +265,8 @@ impl<'a> Reader<'_, '_, 'a> {
     }
 
     fn mark(&mut self, mark: Option<Value>) {
-        let mark = mark.filter(|mark| !self.marks.iter().any(|other| other["type"] == mark["type"]));
+        let mark =
+            mark.filter(|mark| !self.marks.iter().any(|other| other["type"] == mark["type"]));
         self.delimiters.push(mark.is_some());
         self.marks.extend(mark);
     }
@@ -287,7 +307,9 @@ impl<'a> Reader<'_, '_, 'a> {
             }
             Line::Open(node) => self.push(FrameKind::Container(node)),
             Line::Close(name) => match self.frames.pop() {
-                Some(Frame { kind: FrameKind::Container(node), blocks }) if registry::name(node) == name => {
+                Some(Frame { kind: FrameKind::Container(node), blocks })
+                    if registry::name(node) == name =>
+                {
                     self.attach(nesting::container(node, blocks)?);
                     Ok(())
                 }
@@ -299,7 +321,9 @@ impl<'a> Reader<'_, '_, 'a> {
     fn push(&mut self, kind: FrameKind<'a>) -> Result<(), Error> {
         self.flush()?;
         if self.depth + self.frames.len() > MAX_DEPTH {
-            return Err(Error::invalid_params(format!("The Markdown nests lists, quotes or placeholders deeper than {MAX_DEPTH} levels")));
+            return Err(Error::invalid_params(format!(
+                "The Markdown nests lists, quotes or placeholders deeper than {MAX_DEPTH} levels"
+            )));
         }
         self.frames.push(Frame { kind, blocks: Vec::new() });
         Ok(())
@@ -310,7 +334,10 @@ impl<'a> Reader<'_, '_, 'a> {
         match self.frames.pop() {
             Some(Frame { kind: FrameKind::Container(node), .. }) => {
                 let name = registry::name(node);
-                Err(Error::invalid_params(format!("The placeholder ⟦{} …⟧ has no ⟦/{name}⟧ where it ends", self.registry.shell_id(node))))
+                Err(Error::invalid_params(format!(
+                    "The placeholder ⟦{} …⟧ has no ⟦/{name}⟧ where it ends",
+                    self.registry.shell_id(node)
+                )))
             }
             Some(frame) => Ok(frame),
             None => Err(Error::internal("the Markdown parser ended a block twice")),
@@ -338,6 +365,9 @@ impl<'a> Reader<'_, '_, 'a> {
 }
 
 fn misplaced(node: &Value) -> Error {
-    Error::invalid_params(format!("The placeholder ⟦{} …⟧ stands in a heading or a table cell", registry::name(node)))
-        .with_hint("It is a block: put it on a line of its own, with an empty line before and after")
+    Error::invalid_params(format!(
+        "The placeholder ⟦{} …⟧ stands in a heading or a table cell",
+        registry::name(node)
+    ))
+    .with_hint("It is a block: put it on a line of its own, with an empty line before and after")
 }

@@ -61,13 +61,20 @@ impl<'a> Registry<'a> {
     /// What a placeholder stands for.
     pub(super) fn find(&self, name: &str, prefix: &str) -> Result<&Entry<'a>, Error> {
         let from = (name.to_owned(), prefix.to_owned());
-        let mut found = self.entries.range(from..).take_while(|((other, digest), _)| other == name && digest.starts_with(prefix));
+        let mut found = self
+            .entries
+            .range(from..)
+            .take_while(|((other, digest), _)| other == name && digest.starts_with(prefix));
         match (found.next(), found.next()) {
             (Some((_, entry)), None) => Ok(entry),
-            (None, _) => Err(Error::invalid_params(format!("The placeholder ⟦{name} {prefix}⟧ is not in the document"))
-                .with_hint("Copy placeholders as they were read; write a literal ⟦ as &#x27E6;")),
-            (Some(_), Some(_)) => Err(Error::invalid_params(format!("The placeholder ⟦{name} {prefix}⟧ stands for two things now"))
-                .with_hint("The document changed: read it again and copy the longer placeholder")),
+            (None, _) => Err(Error::invalid_params(format!(
+                "The placeholder ⟦{name} {prefix}⟧ is not in the document"
+            ))
+            .with_hint("Copy placeholders as they were read; write a literal ⟦ as &#x27E6;")),
+            (Some(_), Some(_)) => Err(Error::invalid_params(format!(
+                "The placeholder ⟦{name} {prefix}⟧ stands for two things now"
+            ))
+            .with_hint("The document changed: read it again and copy the longer placeholder")),
         }
     }
 
@@ -91,12 +98,16 @@ impl<'a> Registry<'a> {
         const SHORTEST: usize = 4;
         let key = (name, digest.to_owned());
         let shared = |other: Option<(&(String, String), _)>| {
-            other
-                .filter(|((name, _), _)| *name == key.0)
-                .map_or(0, |((_, other), _)| other.bytes().zip(digest.bytes()).take_while(|(a, b)| a == b).count() + 1)
+            other.filter(|((name, _), _)| *name == key.0).map_or(0, |((_, other), _)| {
+                other.bytes().zip(digest.bytes()).take_while(|(a, b)| a == b).count() + 1
+            })
         };
         let before = shared(self.entries.range(..&key).next_back());
-        let after = shared(self.entries.range((std::ops::Bound::Excluded(&key), std::ops::Bound::Unbounded)).next());
+        let after = shared(
+            self.entries
+                .range((std::ops::Bound::Excluded(&key), std::ops::Bound::Unbounded))
+                .next(),
+        );
         format!("{} {}", key.0, &digest[..SHORTEST.max(before).max(after)])
     }
 
@@ -112,13 +123,17 @@ impl<'a> Registry<'a> {
         }
         let shell = shell_digest(node);
         let inside = is_inline(node);
-        let children: Vec<[u8; 32]> = content(node).iter().map(|child| self.add(child, inside)).collect();
+        let children: Vec<[u8; 32]> =
+            content(node).iter().map(|child| self.add(child, inside)).collect();
         let digest = whole_digest(shell, node, &children);
         if is_card(node) {
             self.cards.entry(node["attrs"]["url"].as_str().unwrap_or_default()).or_insert(node);
         }
         if !(inline && is_text(node)) {
-            self.entries.insert((name(node), hex(digest)), if inline { Entry::Inline(node) } else { Entry::Block(node) });
+            self.entries.insert(
+                (name(node), hex(digest)),
+                if inline { Entry::Inline(node) } else { Entry::Block(node) },
+            );
         }
         if !children.is_empty() {
             self.containers.insert(name(node));
@@ -131,7 +146,11 @@ impl<'a> Registry<'a> {
 /// The type's name as a placeholder can carry it.
 pub(super) fn name(node: &Value) -> String {
     let name: String = kind(node).chars().filter(char::is_ascii_alphanumeric).collect();
-    if name.starts_with(|letter: char| letter.is_ascii_alphabetic()) { name } else { format!("node{name}") }
+    if name.starts_with(|letter: char| letter.is_ascii_alphabetic()) {
+        name
+    } else {
+        format!("node{name}")
+    }
 }
 
 fn node_digest(node: &Value) -> [u8; 32] {
@@ -155,7 +174,9 @@ fn shell_digest(node: &Value) -> [u8; 32] {
     let mut hash = Hash::new();
     hash.update(b"shell");
     match node {
-        Value::Object(fields) => update_fields(&mut hash, fields.iter().filter(|(key, _)| *key != "content")),
+        Value::Object(fields) => {
+            update_fields(&mut hash, fields.iter().filter(|(key, _)| *key != "content"))
+        }
         other => hash.update(digest(other)),
     }
     hash.finalize()

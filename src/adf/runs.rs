@@ -60,7 +60,13 @@ impl Runs {
     }
 
     /// Adds text that the parser found at a range of the source.
-    pub(super) fn text(&mut self, text: &str, marks: Vec<Value>, source: &str, range: Range<usize>) {
+    pub(super) fn text(
+        &mut self,
+        text: &str,
+        marks: Vec<Value>,
+        source: &str,
+        range: Range<usize>,
+    ) {
         if source.get(range.clone()) != Some(text) {
             self.made(text, marks);
             return;
@@ -94,15 +100,21 @@ impl Runs {
     }
 
     /// What the line is, with the placeholders resolved.
-    pub(super) fn finish<'a>(self, prepared: &Prepared<'_>, registry: &Registry<'a>) -> Result<Line<'a>, Error> {
+    pub(super) fn finish<'a>(
+        self,
+        prepared: &Prepared<'_>,
+        registry: &Registry<'a>,
+    ) -> Result<Line<'a>, Error> {
         if let [Run::Literal { text, .. }] = self.runs.as_slice() {
             match prepared.only(text) {
                 Some(Placeholder::Empty) => return Ok(Line::Inline(Vec::new())),
-                Some(Placeholder::Open { name, digits }) if !digits.is_empty() => match registry.find(name, digits)? {
-                    Entry::Block(node) => return Ok(Line::Block((*node).clone())),
-                    Entry::Container(node) => return Ok(Line::Open(node)),
-                    Entry::Inline(_) | Entry::Mark(_) => {}
-                },
+                Some(Placeholder::Open { name, digits }) if !digits.is_empty() => {
+                    match registry.find(name, digits)? {
+                        Entry::Block(node) => return Ok(Line::Block((*node).clone())),
+                        Entry::Container(node) => return Ok(Line::Open(node)),
+                        Entry::Inline(_) | Entry::Mark(_) => {}
+                    }
+                }
                 Some(Placeholder::Close { name }) => return Ok(Line::Close(name.to_owned())),
                 _ => {}
             }
@@ -113,11 +125,15 @@ impl Runs {
                 Run::Node(node) => reader.nodes.push(node),
                 Run::Code { text, marks } => reader.push(&text, marks),
                 Run::Made { text, marks } => reader.text(&text, &marks, false)?,
-                Run::Literal { text, marks, escaped, .. } => reader.literal(&text, &marks, escaped)?,
+                Run::Literal { text, marks, escaped, .. } => {
+                    reader.literal(&text, &marks, escaped)?
+                }
             }
         }
         match reader.open.pop() {
-            Some((name, _)) => Err(Error::invalid_params(format!("The placeholder ⟦{name} …⟧ has no ⟦/{name}⟧ in the same paragraph"))),
+            Some((name, _)) => Err(Error::invalid_params(format!(
+                "The placeholder ⟦{name} …⟧ has no ⟦/{name}⟧ in the same paragraph"
+            ))),
             None => Ok(Line::Inline(reader.nodes)),
         }
     }
@@ -150,7 +166,9 @@ impl Reader<'_, '_, '_> {
     fn text(&mut self, text: &str, marks: &[Value], links: bool) -> Result<(), Error> {
         for piece in self.prepared.pieces(text) {
             match piece {
-                Piece::Text(text) if links && !marks.iter().any(|mark| kind(mark) == "link") => self.with_links(text, marks),
+                Piece::Text(text) if links && !marks.iter().any(|mark| kind(mark) == "link") => {
+                    self.with_links(text, marks)
+                }
                 Piece::Text(text) => self.push(text, marks.to_vec()),
                 Piece::Token(placeholder) => self.placeholder(placeholder)?,
             }
@@ -161,7 +179,9 @@ impl Reader<'_, '_, '_> {
     fn placeholder(&mut self, placeholder: Placeholder<'_>) -> Result<(), Error> {
         match placeholder {
             Placeholder::Empty | Placeholder::Character => {}
-            Placeholder::Open { name, digits: "" } => return self.open(name, json!({"type": name})),
+            Placeholder::Open { name, digits: "" } => {
+                return self.open(name, json!({"type": name}));
+            }
             Placeholder::Open { name, digits } => match self.registry.find(name, digits)? {
                 Entry::Inline(node) => self.nodes.push((*node).clone()),
                 Entry::Mark(mark) => return self.open(name, self.registry.link(mark.clone())),
@@ -170,17 +190,21 @@ impl Reader<'_, '_, '_> {
                         .with_hint("It is a block: put it on a line of its own, with an empty line before and after"));
                 }
             },
-            Placeholder::Close { name } => match self.open.iter().rposition(|(open, _)| open == name) {
-                Some(index) => drop(self.open.remove(index)),
-                None => return Err(closes_nothing(name)),
-            },
+            Placeholder::Close { name } => {
+                match self.open.iter().rposition(|(open, _)| open == name) {
+                    Some(index) => drop(self.open.remove(index)),
+                    None => return Err(closes_nothing(name)),
+                }
+            }
         }
         Ok(())
     }
 
     fn open(&mut self, name: &str, mark: Value) -> Result<(), Error> {
         if self.open.len() == MAX_DEPTH {
-            return Err(Error::invalid_params(format!("More than {MAX_DEPTH} placeholders for marks are open, the last one ⟦{name} …⟧")));
+            return Err(Error::invalid_params(format!(
+                "More than {MAX_DEPTH} placeholders for marks are open, the last one ⟦{name} …⟧"
+            )));
         }
         self.open.push((name.to_owned(), mark));
         Ok(())
@@ -202,7 +226,10 @@ impl Reader<'_, '_, '_> {
     fn push(&mut self, text: &str, mut marks: Vec<Value>) {
         for (_, mark) in &self.open {
             // Text has one link, but may have several comments.
-            if !marks.iter().any(|other| other == mark || (kind(other) == "link" && kind(mark) == "link")) {
+            if !marks
+                .iter()
+                .any(|other| other == mark || (kind(other) == "link" && kind(mark) == "link"))
+            {
                 marks.push(mark.clone());
             }
         }
@@ -215,8 +242,9 @@ impl Reader<'_, '_, '_> {
 
 /// The error for an end without a begin.
 pub(super) fn closes_nothing(name: &str) -> Error {
-    Error::invalid_params(format!("The placeholder ⟦/{name}⟧ has nothing to close"))
-        .with_hint(format!("Put it behind its ⟦{name} …⟧, in the same list item, quote or paragraph"))
+    Error::invalid_params(format!("The placeholder ⟦/{name}⟧ has nothing to close")).with_hint(
+        format!("Put it behind its ⟦{name} …⟧, in the same list item, quote or paragraph"),
+    )
 }
 
 /// Where in a text a bare `http(s)://` address stands, and its length: up to white space or a character that no address holds,
@@ -226,10 +254,16 @@ pub(super) fn bare_link(text: &str) -> Option<(usize, usize)> {
     while let Some(found) = text[from..].find("http") {
         let at = from + found;
         let rest = &text[at..];
-        let scheme = ["https://", "http://"].into_iter().find(|scheme| rest.starts_with(scheme)).map_or(0, str::len);
+        let scheme = ["https://", "http://"]
+            .into_iter()
+            .find(|scheme| rest.starts_with(scheme))
+            .map_or(0, str::len);
         if scheme > 0 && !text[..at].ends_with(|before: char| before.is_ascii_alphanumeric()) {
-            let length =
-                rest.find(|letter: char| !letter.is_ascii_graphic() || matches!(letter, '<' | '>' | '"' | '`')).unwrap_or(rest.len());
+            let length = rest
+                .find(|letter: char| {
+                    !letter.is_ascii_graphic() || matches!(letter, '<' | '>' | '"' | '`')
+                })
+                .unwrap_or(rest.len());
             let address = without_punctuation(&rest[..length]);
             if address.len() > scheme {
                 return Some((at, address.len()));
@@ -260,7 +294,9 @@ fn leftover_strong(text: &str, from: usize) -> Option<(&str, &str, &str)> {
     let inside = &text[start + 2..];
     let length = inside.find("**")?;
     let strong = &inside[..length];
-    let tight =
-        !strong.is_empty() && !strong.contains('*') && strong.trim().len() == strong.len() && !inside[length + 2..].starts_with('*');
+    let tight = !strong.is_empty()
+        && !strong.contains('*')
+        && strong.trim().len() == strong.len()
+        && !inside[length + 2..].starts_with('*');
     tight.then(|| (&text[..start], strong, &inside[length + 2..]))
 }

@@ -2,24 +2,33 @@
 
 use serde_json::{Value, json};
 
-use super::form::{Form, cell_paragraph, content, form, is_card, is_inline, is_text, kind, marks, order, said_mark, shell};
+use super::form::{
+    Form, cell_paragraph, content, form, is_card, is_inline, is_text, kind, marks, order,
+    said_mark, shell,
+};
 
 /// What Markdown says of a block; all of it where a placeholder stands for it.
 pub(super) fn block(node: &Value) -> Value {
     match form(node) {
         Form::Leaf => node.clone(),
         Form::Container => {
-            let children = if is_inline(node) { inline(content(node)) } else { blocks(content(node)) };
+            let children =
+                if is_inline(node) { inline(content(node)) } else { blocks(content(node)) };
             json!({"shell": node.as_object().map(shell), "content": children})
         }
         Form::Said => match kind(node) {
             "codeBlock" => {
-                let text: String = content(node).iter().filter_map(|child| child["text"].as_str()).collect();
+                let text: String =
+                    content(node).iter().filter_map(|child| child["text"].as_str()).collect();
                 json!({"type": "codeBlock", "language": node["attrs"]["language"].as_str().unwrap_or_default(), "text": text})
             }
-            "heading" => json!({"type": "heading", "level": node["attrs"]["level"], "content": inline(content(node))}),
+            "heading" => {
+                json!({"type": "heading", "level": node["attrs"]["level"], "content": inline(content(node))})
+            }
             "paragraph" => json!({"type": "paragraph", "content": inline(content(node))}),
-            "orderedList" => json!({"type": "orderedList", "order": order(node), "content": parts(node)}),
+            "orderedList" => {
+                json!({"type": "orderedList", "order": order(node), "content": parts(node)})
+            }
             "blockquote" => json!({"type": "blockquote", "content": blocks(content(node))}),
             kind => json!({"type": kind, "content": parts(node)}),
         },
@@ -35,11 +44,15 @@ pub(super) fn blocks(nodes: &[Value]) -> Vec<Value> {
 pub(super) fn part(node: &Value) -> Value {
     match kind(node) {
         // An item without content and one with an empty paragraph are both an empty line.
-        "listItem" if content(node).is_empty() => json!({"item": [{"type": "paragraph", "content": []}]}),
+        "listItem" if content(node).is_empty() => {
+            json!({"item": [{"type": "paragraph", "content": []}]})
+        }
         "listItem" => json!({"item": blocks(content(node))}),
         "taskItem" => json!({"task": node["attrs"]["state"], "content": inline(content(node))}),
         "tableRow" => json!({"row": parts(node)}),
-        "tableCell" | "tableHeader" => json!({"cell": cell_paragraph(node).map(|paragraph| inline(content(paragraph)))}),
+        "tableCell" | "tableHeader" => {
+            json!({"cell": cell_paragraph(node).map(|paragraph| inline(content(paragraph)))})
+        }
         _ => block(node),
     }
 }
@@ -54,7 +67,9 @@ pub(super) fn inline(nodes: &[Value]) -> Vec<Value> {
         } else {
             pieces.push(Piece::Node(match kind(node) {
                 "hardBreak" if marks(node).is_empty() => json!({"type": "hardBreak"}),
-                "inlineCard" if is_card(node) => json!({"type": "inlineCard", "attrs": {"url": node["attrs"]["url"]}}),
+                "inlineCard" if is_card(node) => {
+                    json!({"type": "inlineCard", "attrs": {"url": node["attrs"]["url"]}})
+                }
                 _ => node.clone(),
             }));
         }
@@ -108,7 +123,8 @@ enum Piece<'a> {
 /// The text in up to three pieces, so that the white space at its edges can have other marks than the rest.
 fn text_pieces<'a>(node: &'a Value, pieces: &mut Vec<Piece<'a>>) {
     let text = node["text"].as_str().unwrap_or_default();
-    let mut marks: Vec<Value> = marks(node).iter().map(|mark| said_mark(mark).unwrap_or_else(|| mark.clone())).collect();
+    let mut marks: Vec<Value> =
+        marks(node).iter().map(|mark| said_mark(mark).unwrap_or_else(|| mark.clone())).collect();
     if marks.iter().any(|mark| kind(mark) == "code") {
         marks.retain(|mark| !EMPHASES.contains(&kind(mark)));
     }

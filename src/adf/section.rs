@@ -28,8 +28,13 @@ pub fn replace_section(document: &Value, heading: &str, markdown: &str) -> Resul
         [found] => *found,
         [] => return Err(unknown(&all)),
         _ => {
-            return Err(Error::invalid_params(format!("The document has {} headings of that text", found.len()))
-                .with_hint("Name it with its # signs if the levels differ, or edit the document as a whole"));
+            return Err(Error::invalid_params(format!(
+                "The document has {} headings of that text",
+                found.len()
+            ))
+            .with_hint(
+                "Name it with its # signs if the levels differ, or edit the document as a whole",
+            ));
         }
     };
     if blocks.first().and_then(Heading::of).is_some_and(|first| first == found.heading) {
@@ -42,8 +47,11 @@ pub fn replace_section(document: &Value, heading: &str, markdown: &str) -> Resul
     }
     let start = found.index + 1;
     let siblings = content(parent);
-    let ends = |node: &Value| Heading::of(node).is_some_and(|heading| heading.level <= found.heading.level);
-    let end = siblings[start..].iter().position(ends).map_or(siblings.len(), |length| start + length);
+    let ends = |node: &Value| {
+        Heading::of(node).is_some_and(|heading| heading.level <= found.heading.level)
+    };
+    let end =
+        siblings[start..].iter().position(ends).map_or(siblings.len(), |length| start + length);
     let section = merge::align(&siblings[start..end], blocks);
     let content = [&siblings[..start], &section, &siblings[end..]].concat();
     parent["content"] = json!(content);
@@ -69,7 +77,11 @@ impl Heading {
         let name = text.trim().trim_start_matches('#');
         let level = text.trim().len() - name.len();
         let is_marked = (1..=6).contains(&level) && name.starts_with(' ');
-        if is_marked { Self { level: level as u64, text: name.trim().to_owned() } } else { Self { level: 0, text: text.trim().to_owned() } }
+        if is_marked {
+            Self { level: level as u64, text: name.trim().to_owned() }
+        } else {
+            Self { level: 0, text: text.trim().to_owned() }
+        }
     }
 
     fn of(node: &Value) -> Option<Self> {
@@ -96,11 +108,15 @@ fn collect(node: &Value, path: &mut Vec<usize>, found: &mut Vec<Found>) {
 
 fn unknown(all: &[Found]) -> Error {
     const SHOWN: usize = 50;
-    let names: Vec<String> = all.iter().take(SHOWN).map(|found| format!("\"{}\"", found.heading.text)).collect();
-    let more = if all.len() > SHOWN { format!(" and {} more", all.len() - SHOWN) } else { String::new() };
+    let names: Vec<String> =
+        all.iter().take(SHOWN).map(|found| format!("\"{}\"", found.heading.text)).collect();
+    let more =
+        if all.len() > SHOWN { format!(" and {} more", all.len() - SHOWN) } else { String::new() };
     let message = "The document has no such heading";
     match names.as_slice() {
-        [] => Error::invalid_params(message).with_hint("It has no headings at all: edit it as a whole"),
-        names => Error::invalid_params(message).with_hint(format!("Its headings are {}{more}", names.join(", "))),
+        [] => Error::invalid_params(message)
+            .with_hint("It has no headings at all: edit it as a whole"),
+        names => Error::invalid_params(message)
+            .with_hint(format!("Its headings are {}{more}", names.join(", "))),
     }
 }

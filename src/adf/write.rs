@@ -21,18 +21,24 @@ struct Writer<'r, 'a> {
 impl Writer<'_, '_> {
     /// Blocks that each read back as what they were, one way or another, for `depth` levels below the document.
     fn checked_blocks(&self, nodes: &[Value], depth: usize) -> String {
-        joined(nodes, |node, second| Some(self.checked_block(node, second, depth))).unwrap_or_default()
+        joined(nodes, |node, second| Some(self.checked_block(node, second, depth)))
+            .unwrap_or_default()
     }
 
     fn checked_block(&self, node: &Value, second: bool, depth: usize) -> String {
         if form(node) == Form::Container && depth + 2 < MAX_DEPTH {
-            let inside = if is_inline(node) { self.text_block(node) } else { Some(self.checked_blocks(content(node), depth + 1)) };
+            let inside = if is_inline(node) {
+                self.text_block(node)
+            } else {
+                Some(self.checked_blocks(content(node), depth + 1))
+            };
             if let Some(inside) = inside {
                 return self.container(node, &inside);
             }
         }
         let reads_back = |markdown: &String| {
-            read::blocks(markdown, self.registry, depth).is_ok_and(|blocks| said::blocks(&blocks) == [said::block(node)])
+            read::blocks(markdown, self.registry, depth)
+                .is_ok_and(|blocks| said::blocks(&blocks) == [said::block(node)])
         };
         let too_deep = depth + levels(node) > MAX_DEPTH;
         let said = if too_deep { None } else { self.block(node, second).filter(reads_back) };
@@ -44,7 +50,11 @@ impl Writer<'_, '_> {
         match form(node) {
             Form::Leaf => Some(self.leaf(node)),
             Form::Container => {
-                let inside = if is_inline(node) { self.text_block(node)? } else { self.blocks(content(node))? };
+                let inside = if is_inline(node) {
+                    self.text_block(node)?
+                } else {
+                    self.blocks(content(node))?
+                };
                 Some(self.container(node, &inside))
             }
             Form::Said => match kind(node) {
@@ -74,7 +84,11 @@ impl Writer<'_, '_> {
 
     fn container(&self, node: &Value, inside: &str) -> String {
         let id = self.registry.shell_id(node);
-        format!("{}\n\n{inside}\n\n⟦/{}⟧", line::placeholder(&id, &label::of_shell(node)), super::registry::name(node))
+        format!(
+            "{}\n\n{inside}\n\n⟦/{}⟧",
+            line::placeholder(&id, &label::of_shell(node)),
+            super::registry::name(node)
+        )
     }
 
     fn leaf(&self, node: &Value) -> String {
@@ -94,7 +108,11 @@ impl Writer<'_, '_> {
             match kind(item) {
                 "taskItem" => {
                     let state = if item["attrs"]["state"] == "DONE" { "x" } else { " " };
-                    items.push(indented(&self.text_block(item)?, &format!("{marker}[{state}] "), marker.len()));
+                    items.push(indented(
+                        &self.text_block(item)?,
+                        &format!("{marker}[{state}] "),
+                        marker.len(),
+                    ));
                 }
                 "taskList" => {
                     let nested = self.list(item, false)?;
@@ -109,7 +127,9 @@ impl Writer<'_, '_> {
     /// What stands in a list item; a list is put right under the text before it where that does not take it for text.
     fn item(&self, blocks: &[Value]) -> Option<String> {
         if let [] | [_] = blocks
-            && blocks.first().is_none_or(|block| kind(block) == "paragraph" && content(block).is_empty())
+            && blocks
+                .first()
+                .is_none_or(|block| kind(block) == "paragraph" && content(block).is_empty())
         {
             return Some(String::new());
         }
@@ -120,7 +140,8 @@ impl Writer<'_, '_> {
             second = before.is_some_and(is_list) && is_list(block) && !second;
             let written = self.block(block, second)?;
             // Below a line that is a tag and nothing else, HTML would go on.
-            let text_before = before.is_some_and(|before| kind(before) == "paragraph") && !text.ends_with('>');
+            let text_before =
+                before.is_some_and(|before| kind(before) == "paragraph") && !text.ends_with('>');
             let close = text_before && is_list(block) && order(block) == Some(1);
             let empty_item = written.lines().next().is_some_and(|line| line.trim_end().len() < 3);
             text.push_str(if index == 0 {
@@ -140,7 +161,11 @@ impl Writer<'_, '_> {
         for row in content(table) {
             let mut line = String::from("|");
             for cell in content(row) {
-                let text = line::write(content(super::form::cell_paragraph(cell)?), Place::Cell, self.registry)?;
+                let text = line::write(
+                    content(super::form::cell_paragraph(cell)?),
+                    Place::Cell,
+                    self.registry,
+                )?;
                 let space = if text.is_empty() { "" } else { " " };
                 line.push_str(&[space, &text, " |"].concat());
             }
@@ -155,7 +180,10 @@ impl Writer<'_, '_> {
 
 /// Blocks parted by empty lines. Of lists that follow each other, every second one is told to use other markers, because Markdown
 /// would take them for one list.
-fn joined(nodes: &[Value], mut write: impl FnMut(&Value, bool) -> Option<String>) -> Option<String> {
+fn joined(
+    nodes: &[Value],
+    mut write: impl FnMut(&Value, bool) -> Option<String>,
+) -> Option<String> {
     let mut blocks = Vec::with_capacity(nodes.len());
     let mut second = false;
     for (index, node) in nodes.iter().enumerate() {
@@ -175,7 +203,11 @@ fn code_block(node: &Value) -> String {
     let language = node["attrs"]["language"].as_str().unwrap_or_default();
     let longest = text.split(|letter| letter != '`').map(str::len).max().unwrap_or_default();
     let fence = "`".repeat((longest + 1).max(3));
-    if content(node).is_empty() { format!("{fence}{language}\n{fence}") } else { format!("{fence}{language}\n{text}\n{fence}") }
+    if content(node).is_empty() {
+        format!("{fence}{language}\n{fence}")
+    } else {
+        format!("{fence}{language}\n{text}\n{fence}")
+    }
 }
 
 /// The levels of nesting below a node, itself included.
@@ -185,8 +217,11 @@ fn levels(node: &Value) -> usize {
 
 /// A list item. A tab inside keeps its width only if the item begins at a multiple of four columns.
 fn indented(text: &str, marker: &str, width: usize) -> String {
-    let (marker, width) =
-        if text.contains('\t') && width < 4 && !marker.contains('[') { (format!("{marker:4}"), 4) } else { (marker.to_owned(), width) };
+    let (marker, width) = if text.contains('\t') && width < 4 && !marker.contains('[') {
+        (format!("{marker:4}"), 4)
+    } else {
+        (marker.to_owned(), width)
+    };
     prefixed(text, &marker, &" ".repeat(width))
 }
 

@@ -41,7 +41,9 @@ impl App {
         cancelled: &dyn Fn() -> bool,
     ) -> Result<Value, Error> {
         let sort_by = match how {
-            AcrossAccounts::Together => return self.call_together(order, accounts, arguments, cancelled),
+            AcrossAccounts::Together => {
+                return self.call_together(order, accounts, arguments, cancelled);
+            }
             AcrossAccounts::Rows { sort_by } => sort_by.as_deref(),
         };
         if arguments.get("cursor").is_some_and(|cursor| !cursor.is_null()) {
@@ -49,7 +51,9 @@ impl App {
                 .with_hint("Go on with each account by itself: its name as `account`, and its own next_cursor."));
         }
         let added = sort_by.filter(|field| add_field(&mut arguments, field));
-        let read = |account: &String, cancelled: &dyn Fn() -> bool| self.call_one(order, Some(account), arguments.clone(), cancelled);
+        let read = |account: &String, cancelled: &dyn Fn() -> bool| {
+            self.call_one(order, Some(account), arguments.clone(), cancelled)
+        };
         let outcomes = side_by_side(accounts, &read, cancelled);
         let outcomes: Vec<_> = accounts.iter().map(String::as_str).zip(outcomes).collect();
         if outcomes.iter().all(|(_, outcome)| outcome.is_err()) {
@@ -64,10 +68,15 @@ fn add_field(arguments: &mut Object, field: &str) -> bool {
     let Some(fields) = arguments.get_mut("fields") else { return false };
     if let Value::String(text) = fields {
         // As the arguments are read later: a list in a string, or a lone name.
-        *fields = serde_json::from_str(text).ok().filter(Value::is_array).unwrap_or_else(|| json!([text.clone()]));
+        *fields = serde_json::from_str(text)
+            .ok()
+            .filter(Value::is_array)
+            .unwrap_or_else(|| json!([text.clone()]));
     }
     match fields {
-        Value::Array(fields) if !fields.is_empty() && !fields.iter().any(|known| known == field) => {
+        Value::Array(fields)
+            if !fields.is_empty() && !fields.iter().any(|known| known == field) =>
+        {
             fields.push(field.into());
             true
         }
@@ -79,7 +88,11 @@ fn add_field(arguments: &mut Object, field: &str) -> bool {
 type Work<'a, T> = &'a (dyn Fn(&T, &dyn Fn() -> bool) -> Result<Value, Error> + Sync);
 
 /// Does the work for each, some at once; `cancelled` is called from this thread alone.
-fn side_by_side<T: Sync>(all: &[T], work: Work<'_, T>, cancelled: &dyn Fn() -> bool) -> Vec<Result<Value, Error>> {
+fn side_by_side<T: Sync>(
+    all: &[T],
+    work: Work<'_, T>,
+    cancelled: &dyn Fn() -> bool,
+) -> Vec<Result<Value, Error>> {
     let stop = AtomicBool::new(false);
     let request = Scope::current();
     let group = |group: &[T]| -> Vec<Result<Value, Error>> {
@@ -95,7 +108,10 @@ fn side_by_side<T: Sync>(all: &[T], work: Work<'_, T>, cancelled: &dyn Fn() -> b
                         let _entered = request.enter();
                         work(one, &|| stop.load(Ordering::Relaxed))
                     };
-                    thread::Builder::new().name("account".to_owned()).stack_size(STACK).spawn_scoped(scope, body)
+                    thread::Builder::new()
+                        .name("account".to_owned())
+                        .stack_size(STACK)
+                        .spawn_scoped(scope, body)
                 })
                 .collect();
             drop(sender);
@@ -104,11 +120,14 @@ fn side_by_side<T: Sync>(all: &[T], work: Work<'_, T>, cancelled: &dyn Fn() -> b
                     stop.store(true, Ordering::Relaxed);
                 }
             }
-            let ended = |thread: std::io::Result<thread::ScopedJoinHandle<'_, _>>| match thread.map(thread::ScopedJoinHandle::join) {
+            let ended = |thread: std::io::Result<thread::ScopedJoinHandle<'_, _>>| match thread
+                .map(thread::ScopedJoinHandle::join)
+            {
                 Ok(Ok(outcome)) => outcome,
                 Ok(Err(_)) => Err(Error::internal("the call failed inside MCPist; this is a bug")),
                 Err(_) => {
-                    Err(Error::new(Code::UpstreamUnavailable, "no thread is free for this account").with_hint("Try again in a moment."))
+                    Err(Error::new(Code::UpstreamUnavailable, "no thread is free for this account")
+                        .with_hint("Try again in a moment."))
                 }
             };
             threads.into_iter().map(ended).collect()
@@ -119,15 +138,25 @@ fn side_by_side<T: Sync>(all: &[T], work: Work<'_, T>, cancelled: &dyn Fn() -> b
 
 /// The error of a call that failed with every account.
 fn nothing_read(outcomes: Vec<(&str, Result<Value, Error>)>) -> Error {
-    let errors: Vec<_> = outcomes.into_iter().filter_map(|(account, outcome)| Some((account, outcome.err()?))).collect();
+    let errors: Vec<_> = outcomes
+        .into_iter()
+        .filter_map(|(account, outcome)| Some((account, outcome.err()?)))
+        .collect();
     match errors.first() {
         None => Error::new(Code::NotConnected, "no account is connected"),
         // What is wrong with the arguments is wrong with every account.
-        Some((_, first)) if errors.iter().all(|(_, error)| error.message() == first.message()) => first.clone(),
+        Some((_, first)) if errors.iter().all(|(_, error)| error.message() == first.message()) => {
+            first.clone()
+        }
         Some((_, first)) => {
-            let all: Vec<_> =
-                errors.iter().map(|(account, error)| format!("{account}: {}", error.message().trim_end_matches('.'))).collect();
-            let error = Error::new(first.code(), format!("no account could be read: {}", all.join("; ")));
+            let all: Vec<_> = errors
+                .iter()
+                .map(|(account, error)| {
+                    format!("{account}: {}", error.message().trim_end_matches('.'))
+                })
+                .collect();
+            let error =
+                Error::new(first.code(), format!("no account could be read: {}", all.join("; ")));
             first.hint().map_or_else(|| error.clone(), |hint| error.clone().with_hint(hint))
         }
     }
@@ -135,7 +164,11 @@ fn nothing_read(outcomes: Vec<(&str, Result<Value, Error>)>) -> Error {
 
 /// One list of the rows of all, each with its account. What stands beside the rows and is the same for all stays there; what
 /// is not goes to the account that it is about.
-fn merged(outcomes: Vec<(&str, Result<Value, Error>)>, sort_by: Option<&str>, added: Option<&str>) -> Value {
+fn merged(
+    outcomes: Vec<(&str, Result<Value, Error>)>,
+    sort_by: Option<&str>,
+    added: Option<&str>,
+) -> Value {
     let mut rows = Vec::new();
     let mut accounts = Vec::new();
     let mut beside: Vec<Option<Object>> = Vec::new();
@@ -165,7 +198,11 @@ fn merged(outcomes: Vec<(&str, Result<Value, Error>)>, sort_by: Option<&str>, ad
     }
     let read: Vec<&Object> = beside.iter().flatten().collect();
     let same = |name: &String| read.iter().all(|other| other.get(name) == read[0].get(name));
-    let shared: Object = read[0].iter().filter(|(name, _)| same(name)).map(|(name, value)| (name.clone(), value.clone())).collect();
+    let shared: Object = read[0]
+        .iter()
+        .filter(|(name, _)| same(name))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
     for (about, own) in accounts.iter_mut().zip(&beside) {
         for (name, value) in own.iter().flatten().filter(|(name, _)| !shared.contains_key(*name)) {
             about[name] = value.clone();
@@ -181,10 +218,12 @@ fn merged(outcomes: Vec<(&str, Result<Value, Error>)>, sort_by: Option<&str>, ad
 /// The rows of a result, and what stands beside them. A record is a row.
 fn parts(value: Value) -> (Vec<Value>, Object) {
     match value {
-        Value::Object(mut members) if members.get("items").is_some_and(Value::is_array) => match members.shift_remove("items") {
-            Some(Value::Array(rows)) => (rows, members),
-            _ => (Vec::new(), members),
-        },
+        Value::Object(mut members) if members.get("items").is_some_and(Value::is_array) => {
+            match members.shift_remove("items") {
+                Some(Value::Array(rows)) => (rows, members),
+                _ => (Vec::new(), members),
+            }
+        }
         record => (vec![record], Map::new()),
     }
 }
@@ -204,7 +243,9 @@ fn sort(rows: &mut [Object], field: &str) {
     let moment = |row: &Object| row.get(field).and_then(Value::as_str).and_then(moment_of);
     // A day has no offset: it begins when it does for the events around it.
     let offset_of_days = rows.iter().find_map(|row| moment(row)?.1).unwrap_or_default();
-    rows.sort_by_key(|row| moment(row).map_or(i64::MAX, |(local, offset)| local - offset.unwrap_or(offset_of_days)));
+    rows.sort_by_key(|row| {
+        moment(row).map_or(i64::MAX, |(local, offset)| local - offset.unwrap_or(offset_of_days))
+    });
 }
 
 #[cfg(test)]
@@ -217,11 +258,20 @@ mod tests {
 
     #[test]
     fn rows_are_in_the_order_of_their_moments() {
-        let rows = |starts: &[&str]| Ok(json!({"items": starts.iter().map(|start| json!({"start": start})).collect::<Vec<_>>()}));
+        let rows = |starts: &[&str]| {
+            Ok(
+                json!({"items": starts.iter().map(|start| json!({"start": start})).collect::<Vec<_>>()}),
+            )
+        };
         let one = rows(&["2026-11-30", "2026-11-30T08:00:00+09:00", "2026-12-01T00:30:00+09:00"]);
         let two = rows(&["2026-11-29T22:00:00Z", "2026-11-30T01:00:00Z", ""]);
         let merged = merge(vec![("one", one), ("two", two)], Some("start"));
-        let starts: Vec<_> = merged["items"].as_array().unwrap().iter().map(|row| row["start"].as_str().unwrap()).collect();
+        let starts: Vec<_> = merged["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|row| row["start"].as_str().unwrap())
+            .collect();
         let expected = [
             "2026-11-30", // the day begins at 15:00Z of the day before
             "2026-11-29T22:00:00Z",
@@ -235,7 +285,9 @@ mod tests {
 
     #[test]
     fn what_is_the_same_for_all_is_told_once() {
-        let one = Ok(json!({"items": [{"id": 1}], "time_zone": "Asia/Tokyo", "total": 1, "next_cursor": "c"}));
+        let one = Ok(
+            json!({"items": [{"id": 1}], "time_zone": "Asia/Tokyo", "total": 1, "next_cursor": "c"}),
+        );
         let two = Ok(json!({"items": [], "time_zone": "Asia/Tokyo", "total": 0}));
         let three = Err(Error::new(Code::NotConnected, "it is not connected"));
         let expected = json!({
@@ -247,13 +299,22 @@ mod tests {
                 {"account": "three", "next_cursor": null, "error": "not_connected: it is not connected"},
             ],
         });
-        assert_eq!(merge(vec![("one", one), ("two", two), ("three", three)], None).to_string(), expected.to_string());
+        assert_eq!(
+            merge(vec![("one", one), ("two", two), ("three", three)], None).to_string(),
+            expected.to_string()
+        );
     }
 
     #[test]
     fn a_record_is_a_row() {
-        let merged = merge(vec![("one", Ok(json!({"id": 1, "account": "another"}))), ("two", Ok(json!("text")))], None);
-        assert_eq!(merged["items"].to_string(), json!([{"account": "one", "id": 1}, {"account": "two", "value": "text"}]).to_string());
+        let merged = merge(
+            vec![("one", Ok(json!({"id": 1, "account": "another"}))), ("two", Ok(json!("text")))],
+            None,
+        );
+        assert_eq!(
+            merged["items"].to_string(),
+            json!([{"account": "one", "id": 1}, {"account": "two", "value": "text"}]).to_string()
+        );
     }
 
     #[test]
@@ -284,6 +345,10 @@ mod tests {
             Err(Error::new(Code::Cancelled, "left"))
         };
         let outcomes = side_by_side(&all, &wait, &|| true);
-        assert!(outcomes.iter().all(|outcome| outcome.as_ref().is_err_and(|error| error.code() == Code::Cancelled)));
+        assert!(
+            outcomes.iter().all(|outcome| outcome
+                .as_ref()
+                .is_err_and(|error| error.code() == Code::Cancelled))
+        );
     }
 }

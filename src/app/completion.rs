@@ -22,7 +22,11 @@ impl App {
     ///
     /// # Errors
     /// [`Code::InvalidParams`](crate::error::Code::InvalidParams) for a prompt, a template or an argument that does not exist.
-    pub(super) fn suggestions(&self, context: &Context, asked: &Completion) -> Result<Suggestions, Error> {
+    pub(super) fn suggestions(
+        &self,
+        context: &Context,
+        asked: &Completion,
+    ) -> Result<Suggestions, Error> {
         let visible = self.visible(context)?;
         let source = match &asked.reference {
             Reference::Resource(uri) => {
@@ -45,15 +49,28 @@ impl App {
         Ok(found.unwrap_or_default())
     }
 
-    fn ask(&self, context: &Context, module: &Module, tool: &Tool, source: &Source, asked: &Completion) -> Option<Suggestions> {
+    fn ask(
+        &self,
+        context: &Context,
+        module: &Module,
+        tool: &Tool,
+        source: &Source,
+        asked: &Completion,
+    ) -> Option<Suggestions> {
         let known = |name: &str| match name {
             "value" => Some(asked.value.clone()),
             name => asked.known.get(name).and_then(Value::as_str).map(str::to_owned),
         };
-        let mut arguments =
-            source.params.iter().map(|(name, value)| Some((name.clone(), filled(value, &known)?))).collect::<Option<super::Object>>()?;
+        let mut arguments = source
+            .params
+            .iter()
+            .map(|(name, value)| Some((name.clone(), filled(value, &known)?)))
+            .collect::<Option<super::Object>>()?;
         arguments.retain(|_, value| value != "");
-        let after = source.after.as_ref().map_or(Some(String::new()), |after| filled_text(after, &known))?;
+        let after = source
+            .after
+            .as_ref()
+            .map_or(Some(String::new()), |after| filled_text(after, &known))?;
         if let Some(account) = asked.known.get(ACCOUNT) {
             arguments.insert(ACCOUNT.to_owned(), account.clone());
         }
@@ -74,8 +91,14 @@ impl App {
                 Value::Number(number) => number.to_string(),
                 _ => continue,
             };
-            let Some(value) = text.get(after.len()..).filter(|_| begins_with(&text, &after)) else { continue };
-            let value = source.until.as_deref().and_then(|until| value.split_once(until)).map_or(value, |(value, _)| value);
+            let Some(value) = text.get(after.len()..).filter(|_| begins_with(&text, &after)) else {
+                continue;
+            };
+            let value = source
+                .until
+                .as_deref()
+                .and_then(|until| value.split_once(until))
+                .map_or(value, |(value, _)| value);
             if begins_with(value, &asked.value) && !values.iter().any(|known| known == value) {
                 values.push(value.to_owned());
             }
@@ -92,13 +115,15 @@ fn template<'a>(visible: &Visible<'a>, uri: &str, variable: &str) -> Result<&'a 
         resources.find(|resource| resource.uri == template).map(|resource| (module, resource))
     });
     let (module, resource) = known.ok_or_else(|| {
-        Error::invalid_params(format!("unknown resource template {uri:?}")).with_hint("resources/templates/list names those that exist.")
+        Error::invalid_params(format!("unknown resource template {uri:?}"))
+            .with_hint("resources/templates/list names those that exist.")
     })?;
     if variable == ACCOUNT || resource.variables().any(|name| name == variable) {
         return Ok(module);
     }
     let names: Vec<_> = resource.variables().collect();
-    Err(Error::invalid_params(format!("the template has no variable {variable:?}")).with_hint(format!("It has: {}.", names.join(", "))))
+    Err(Error::invalid_params(format!("the template has no variable {variable:?}"))
+        .with_hint(format!("It has: {}.", names.join(", "))))
 }
 
 /// Whatever the case of letters: who types a name writes it small.

@@ -37,7 +37,11 @@ impl Deed<'_> {
             .0
             .iter()
             .map(|(tool, arguments)| {
-                let shown = arguments.as_object().into_iter().flatten().map(|(name, value)| format!("{name}: {}", shortened(value)));
+                let shown = arguments
+                    .as_object()
+                    .into_iter()
+                    .flatten()
+                    .map(|(name, value)| format!("{name}: {}", shortened(value)));
                 format!("{tool}({})", shown.collect::<Vec<_>>().join(", "))
             })
             .collect();
@@ -45,7 +49,8 @@ impl Deed<'_> {
     }
 
     fn digest(&self) -> String {
-        let parts: Vec<_> = self.0.iter().map(|(tool, arguments)| json!([tool, arguments])).collect();
+        let parts: Vec<_> =
+            self.0.iter().map(|(tool, arguments)| json!([tool, arguments])).collect();
         let mut parts = Value::Array(parts);
         // A model may write the same arguments in another order when it calls again.
         parts.sort_all_objects();
@@ -60,7 +65,12 @@ impl App {
     /// A question to the client (modern era), [`Code::PermissionDenied`] when the user says no,
     /// [`Code::ConfirmationRequired`] with a code where the client cannot ask, [`Code::InvalidParams`] for a code that is not
     /// for this deed.
-    pub(super) fn confirm(&self, call: &Call<'_>, deed: &Deed<'_>, code: Option<&str>) -> Result<(), Interruption> {
+    pub(super) fn confirm(
+        &self,
+        call: &Call<'_>,
+        deed: &Deed<'_>,
+        code: Option<&str>,
+    ) -> Result<(), Interruption> {
         let caller = &call.context().caller;
         if let Some(code) = code {
             return Ok(self.check_code(caller, deed, code)?);
@@ -73,7 +83,8 @@ impl App {
             "properties": {"confirm": {"type": "boolean", "title": "Do it", "description": "Whether to go on.", "default": false}},
             "required": ["confirm"]
         });
-        let answer = call.ask_sealed("confirm", Question::Form { message: deed.question(), schema })?;
+        let answer =
+            call.ask_sealed("confirm", Question::Form { message: deed.question(), schema })?;
         if answer["action"] == "accept" && answer["content"]["confirm"] == true {
             return Ok(());
         }
@@ -92,11 +103,15 @@ impl App {
 
     fn check_code(&self, caller: &Caller, deed: &Deed<'_>, code: &str) -> Result<(), Error> {
         let sealed = self.parts().seal.open::<Sealed>(Purpose::Confirmation, code);
-        if sealed.is_some_and(|sealed| sealed.user == caller.user_id() && sealed.deed == deed.digest()) {
+        if sealed
+            .is_some_and(|sealed| sealed.user == caller.user_id() && sealed.deed == deed.digest())
+        {
             return Ok(());
         }
-        Err(Error::invalid_params("`confirm` is not a code for exactly these arguments, or is older than five minutes")
-            .with_hint("Call without `confirm` for a new one."))
+        Err(Error::invalid_params(
+            "`confirm` is not a code for exactly these arguments, or is older than five minutes",
+        )
+        .with_hint("Call without `confirm` for a new one."))
     }
 }
 
@@ -114,15 +129,27 @@ mod tests {
 
     #[test]
     fn the_question_names_the_tool_and_its_arguments_shortened() {
-        let deed = Deed(vec![("github_delete_file", json!({"path": "a.txt", "message": "x".repeat(100), "n": 3}))]);
+        let deed = Deed(vec![(
+            "github_delete_file",
+            json!({"path": "a.txt", "message": "x".repeat(100), "n": 3}),
+        )]);
         let question = deed.question();
-        assert!(question.ends_with(&format!("github_delete_file(path: a.txt, message: {}…, n: 3)", "x".repeat(80))), "{question}");
+        assert!(
+            question.ends_with(&format!(
+                "github_delete_file(path: a.txt, message: {}…, n: 3)",
+                "x".repeat(80)
+            )),
+            "{question}"
+        );
     }
 
     #[test]
     fn a_deed_is_told_by_its_tools_and_arguments_but_not_by_their_order_of_writing() {
         let digest = |tool, arguments| Deed(vec![(tool, arguments)]).digest();
-        assert_eq!(digest("t", json!({"a": 1, "b": {"c": 2, "d": 3}})), digest("t", json!({"b": {"d": 3, "c": 2}, "a": 1})));
+        assert_eq!(
+            digest("t", json!({"a": 1, "b": {"c": 2, "d": 3}})),
+            digest("t", json!({"b": {"d": 3, "c": 2}, "a": 1}))
+        );
         assert_ne!(digest("t", json!({"a": 1})), digest("t", json!({"a": 2})));
         assert_ne!(digest("t", json!({"a": 1})), digest("u", json!({"a": 1})));
     }

@@ -17,14 +17,19 @@ pub(super) fn ask(call: &Call<'_>, error: &Error) -> Result<(), Interruption> {
     let url = error.data().and_then(|data| data.get("connect_url")).and_then(Value::as_str);
     let context = call.context();
     let (Some(url), true) = (url, context.capabilities.elicitation_url) else { return Ok(()) };
-    let question = Question::Url { message: format!("{}. Open the link to connect it.", error.message()), url: url.to_owned() };
+    let question = Question::Url {
+        message: format!("{}. Open the link to connect it.", error.message()),
+        url: url.to_owned(),
+    };
     if context.version.is_modern() {
         // Answered already: the user has been there, and the service is still not connected.
         return call.ask_sealed("connect", question).map(drop);
     }
     if context.version == Version::V2025_11_25 {
         let elicitation = Value::Object(question.params(context.version));
-        return Err(Error::new(Code::UrlElicitationRequired, error.message()).with_data("elicitations", json!([elicitation])).into());
+        return Err(Error::new(Code::UrlElicitationRequired, error.message())
+            .with_data("elicitations", json!([elicitation]))
+            .into());
     }
     Ok(())
 }

@@ -8,7 +8,10 @@ use super::App;
 use crate::error::Error;
 use crate::mcp::call::Call;
 use crate::mcp::context::Context;
-use crate::mcp::handler::{About, Capabilities, Completion, Handler, Interruption, Item, ListChanged, Suggestions, ToolResult};
+use crate::mcp::handler::{
+    About, Capabilities, Completion, Handler, Interruption, Item, ListChanged, Suggestions,
+    ToolResult,
+};
 use crate::mcp::message::Object;
 
 /// The product while it runs: replaced as a whole when a file that it was made of changes.
@@ -46,7 +49,12 @@ impl Handler for Live {
     fn capabilities(&self) -> Capabilities {
         // No service tells us of changes, so no single resource can be subscribed to; the lists follow the permissions.
         let told = Some(ListChanged(true));
-        Capabilities { prompts: told, resources: told, completions: true, ..Capabilities::default() }
+        Capabilities {
+            prompts: told,
+            resources: told,
+            completions: true,
+            ..Capabilities::default()
+        }
     }
 
     fn tools(&self, context: &Context) -> Result<Vec<Arc<Item>>, Error> {
@@ -57,7 +65,12 @@ impl Handler for Live {
         self.app().prompts(context)
     }
 
-    fn get_prompt(&self, call: &Call<'_>, name: &str, arguments: Object) -> Result<Object, Interruption> {
+    fn get_prompt(
+        &self,
+        call: &Call<'_>,
+        name: &str,
+        arguments: Object,
+    ) -> Result<Object, Interruption> {
         self.app().get_prompt(call, name, &arguments)
     }
 
@@ -77,7 +90,12 @@ impl Handler for Live {
         self.app().suggestions(context, completion)
     }
 
-    fn call_tool(&self, call: &Call<'_>, name: &str, arguments: Object) -> Result<ToolResult, Interruption> {
+    fn call_tool(
+        &self,
+        call: &Call<'_>,
+        name: &str,
+        arguments: Object,
+    ) -> Result<ToolResult, Interruption> {
         self.app().call_tool(call, name, arguments)
     }
 }

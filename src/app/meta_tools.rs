@@ -86,7 +86,8 @@ pub(super) fn definitions(modules: &[String], several_accounts: bool) -> Vec<Arc
     ];
     if several_accounts {
         let account = json!({"type": "string", "description": "Account of the module, where get_module_schema lists several."});
-        definitions[2]["inputSchema"]["properties"]["calls"]["items"]["properties"][ACCOUNT] = account.clone();
+        definitions[2]["inputSchema"]["properties"]["calls"]["items"]["properties"][ACCOUNT] =
+            account.clone();
         definitions[1]["inputSchema"]["properties"][ACCOUNT] = account;
     }
     definitions.iter().map(|definition| Arc::new(Item::new(definition))).collect()
@@ -97,21 +98,31 @@ pub(super) fn schema(visible: &Visible<'_>, arguments: &Object) -> Result<ToolRe
     refuse_unknown(arguments, &["modules", "tools"])?;
     let (modules, tools) = (names(arguments, "modules")?, names(arguments, "tools")?);
     let listed: Vec<Value> = match modules {
-        None => visible.modules().map(|module| described(visible, module, json!(visible.tools_of(module).count()))).collect(),
+        None => visible
+            .modules()
+            .map(|module| described(visible, module, json!(visible.tools_of(module).count())))
+            .collect(),
         Some(modules) => modules
             .iter()
             .map(|name| {
                 let module = visible.module(name)?;
                 let tools: Vec<&Tool> = match &tools {
                     None => visible.tools_of(module).collect(),
-                    Some(tools) => tools.iter().map(|tool| Ok(visible.tool(name, tool)?.1)).collect::<Result<_, Error>>()?,
+                    Some(tools) => tools
+                        .iter()
+                        .map(|tool| Ok(visible.tool(name, tool)?.1))
+                        .collect::<Result<_, Error>>()?,
                 };
                 let accounts = visible.accounts(module);
                 let tools: Vec<Value> = tools
                     .into_iter()
                     .map(|tool| {
                         // The accounts stand beside the tools, but not every tool can read all of them at once.
-                        let mut published = tool.published(if tool.across_accounts.is_some() { &accounts } else { &[] });
+                        let mut published = tool.published(if tool.across_accounts.is_some() {
+                            &accounts
+                        } else {
+                            &[]
+                        });
                         // Inside its module a tool goes by its short name: the prefix would cost tokens on every line.
                         published["name"] = json!(tool.name);
                         published
@@ -154,11 +165,13 @@ impl Called {
             Some(Value::String(code)) => Some(code),
             Some(_) => return Err(Error::invalid_params("confirm must be a string")),
         };
-        let mut text = |name: &str| match arguments.shift_remove(name) {
+        let mut text = |name: &str| {
+            match arguments.shift_remove(name) {
             Some(Value::String(text)) => Ok(text),
             Some(other) => Err(wrong_type(name, "a string", &other)),
             None => Err(Error::invalid_params(format!("{name} is missing"))
                 .with_hint("call takes {\"module\": \"github\", \"tool\": \"get_repository\", \"params\": {…}}.")),
+        }
         };
         let (module, tool) = (text("module")?, text("tool")?);
         let mut params = match arguments.shift_remove("params") {
@@ -166,9 +179,14 @@ impl Called {
             Some(Value::Object(params)) => params,
             // Some models write an object as a string of JSON.
             Some(Value::String(text)) => serde_json::from_str(&text).map_err(|error| {
-                Error::invalid_params(format!("params must be an object; as a string it is not the JSON of one: {error}"))
+                Error::invalid_params(format!(
+                    "params must be an object; as a string it is not the JSON of one: {error}"
+                ))
             })?,
-            Some(_) => return Err(Error::invalid_params("params must be an object").with_hint("Send the tool's parameters by name.")),
+            Some(_) => {
+                return Err(Error::invalid_params("params must be an object")
+                    .with_hint("Send the tool's parameters by name."));
+            }
         };
         if let Some(account) = account.filter(|account| !account.is_null()) {
             params.insert(ACCOUNT.to_owned(), account);
@@ -178,15 +196,21 @@ impl Called {
 }
 
 fn names(arguments: &Object, name: &str) -> Result<Option<Vec<String>>, Error> {
-    let wrong =
-        || Error::invalid_params(format!("{name} must be an array of strings")).with_hint(format!("Such as {{\"{name}\": [\"github\"]}}."));
+    let wrong = || {
+        Error::invalid_params(format!("{name} must be an array of strings"))
+            .with_hint(format!("Such as {{\"{name}\": [\"github\"]}}."))
+    };
     match arguments.get(name) {
         None | Some(Value::Null) => Ok(None),
         // Some models write a lone name, or an array as a string of JSON.
-        Some(Value::String(text)) => Ok(Some(serde_json::from_str(text).unwrap_or_else(|_| vec![text.clone()]))),
-        Some(Value::Array(entries)) => {
-            entries.iter().map(|entry| entry.as_str().map(str::to_owned).ok_or_else(wrong)).collect::<Result<_, _>>().map(Some)
+        Some(Value::String(text)) => {
+            Ok(Some(serde_json::from_str(text).unwrap_or_else(|_| vec![text.clone()])))
         }
+        Some(Value::Array(entries)) => entries
+            .iter()
+            .map(|entry| entry.as_str().map(str::to_owned).ok_or_else(wrong))
+            .collect::<Result<_, _>>()
+            .map(Some),
         Some(_) => Err(wrong()),
     }
 }

@@ -18,7 +18,13 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
+use confirm::Deed;
+pub use execute::{CALL_TIME, Execution};
+pub use live::Live;
+pub use rate_limit::RateLimit;
+pub use render::{Format, render, start_of};
 use serde_json::{Value, json};
+pub use site::{CLIENTS, Client, ProductSite, version};
 
 use crate::auth::Caller;
 use crate::broker::{Broker, Credential};
@@ -35,13 +41,6 @@ use crate::sync::lock;
 use crate::telemetry::audit::{Audit, Event};
 use crate::telemetry::spans;
 use crate::upstream::Upstream;
-
-use confirm::Deed;
-pub use execute::{CALL_TIME, Execution};
-pub use live::Live;
-pub use rate_limit::RateLimit;
-pub use render::{Format, render, start_of};
-pub use site::{CLIENTS, Client, ProductSite, version};
 
 /// The parts that the product is made of.
 pub struct Parts {
@@ -79,7 +78,10 @@ impl Rates {
     #[must_use]
     pub fn new(tool_calls_per_minute: u32) -> Self {
         let requests = tool_calls_per_minute.saturating_mul(4);
-        Self { tool_calls: RateLimit::new("tool calls", tool_calls_per_minute), requests: RateLimit::new("requests", requests) }
+        Self {
+            tool_calls: RateLimit::new("tool calls", tool_calls_per_minute),
+            requests: RateLimit::new("requests", requests),
+        }
     }
 }
 
@@ -119,7 +121,9 @@ impl App {
     #[must_use]
     pub fn base_url<'a>(&'a self, module: &'a Module) -> Option<&'a str> {
         let given = self.parts.base_urls.get(&module.name);
-        given.or_else(|| (!module.base_url_required).then_some(&module.base_url)).map(String::as_str)
+        given
+            .or_else(|| (!module.base_url_required).then_some(&module.base_url))
+            .map(String::as_str)
     }
 
     /// The caller's accounts of a module's service. A broker that cannot tell now takes no tool away: the call itself
@@ -140,15 +144,22 @@ impl App {
     ///
     /// # Errors
     /// The variables to set where address or credential are missing.
-    fn connection<'a>(&'a self, module: &'a Module, credential: Option<&'a Credential>) -> Result<&'a str, String> {
+    fn connection<'a>(
+        &'a self,
+        module: &'a Module,
+        credential: Option<&'a Credential>,
+    ) -> Result<&'a str, String> {
         let auth = module.auth.as_ref().filter(|auth| credential.is_none() && !auth.optional);
-        let base_url = credential.and_then(|credential| credential.base_url.as_deref()).or_else(|| self.base_url(module));
+        let base_url = credential
+            .and_then(|credential| credential.base_url.as_deref())
+            .or_else(|| self.base_url(module));
         match (base_url, auth) {
             (Some(base_url), None) => Ok(base_url),
             (Some(_), Some(auth)) => Err(auth.to_string()),
             (None, auth) => {
                 let variable = module.base_url_env.as_ref().map_or("its base URL", Variable::name);
-                Err(auth.map_or_else(|| variable.to_owned(), |auth| format!("{variable}, and {auth}")))
+                Err(auth
+                    .map_or_else(|| variable.to_owned(), |auth| format!("{variable}, and {auth}")))
             }
         }
     }
@@ -162,7 +173,9 @@ impl App {
     fn published(&self) -> &HashMap<String, Arc<Item>> {
         self.published.get_or_init(|| {
             let tools = self.registry().modules().iter().flat_map(|module| &module.tools);
-            tools.map(|tool| (tool.published_name.clone(), Arc::new(published(tool, &[])))).collect()
+            tools
+                .map(|tool| (tool.published_name.clone(), Arc::new(published(tool, &[]))))
+                .collect()
         })
     }
 
@@ -172,7 +185,13 @@ impl App {
     /// Whatever keeps the caller's permissions from being known.
     pub fn has_module(&self, caller: &Caller, module: &str) -> Result<bool, Error> {
         let permissions = self.permissions(caller)?;
-        let visible = Visible { app: self, caller: caller.clone(), permissions, module: None, read_only: false };
+        let visible = Visible {
+            app: self,
+            caller: caller.clone(),
+            permissions,
+            module: None,
+            read_only: false,
+        };
         Ok(visible.modules().any(|known| known.name == module))
     }
 
@@ -207,7 +226,9 @@ struct Visible<'a> {
 
 impl<'a> Visible<'a> {
     fn includes(&self, module: &Module, tool: &Tool) -> bool {
-        self.shows(module) && (tool.is_read_only() || !self.read_only) && self.permissions.allow(&tool.published_name)
+        self.shows(module)
+            && (tool.is_read_only() || !self.read_only)
+            && self.permissions.allow(&tool.published_name)
     }
 
     fn shows(&self, module: &Module) -> bool {
@@ -240,21 +261,39 @@ impl<'a> Visible<'a> {
     fn module(&self, name: &str) -> Result<&'a Module, Error> {
         self.modules().find(|module| module.name == name).ok_or_else(|| {
             let names: Vec<_> = self.modules().map(|module| module.name.as_str()).collect();
-            let hint = if names.is_empty() { "No module is permitted here.".to_owned() } else { format!("Modules: {}.", names.join(", ")) };
-            Error::new(Code::NotFound, format!("module {} does not exist", quoted(name))).with_hint(hint)
+            let hint = if names.is_empty() {
+                "No module is permitted here.".to_owned()
+            } else {
+                format!("Modules: {}.", names.join(", "))
+            };
+            Error::new(Code::NotFound, format!("module {} does not exist", quoted(name)))
+                .with_hint(hint)
         })
     }
 
     /// A tool by module and name, with or without the module's prefix.
     fn tool(&self, module: &str, name: &str) -> Result<(&'a Module, &'a Tool), Error> {
         let module = self.module(module)?;
-        self.tools_of(module).find(|tool| tool.name == name || tool.published_name == name).map(|tool| (module, tool)).ok_or_else(|| {
-            let hint = match crate::modules::nearest(name, self.tools_of(module).map(|tool| tool.name.as_str())) {
-                Some(near) => format!("Did you mean {near:?}?"),
-                None => format!("get_module_schema with {{\"modules\": [{:?}]}} lists its tools.", module.name),
-            };
-            Error::new(Code::NotFound, format!("module {:?} has no tool {}", module.name, quoted(name))).with_hint(hint)
-        })
+        self.tools_of(module)
+            .find(|tool| tool.name == name || tool.published_name == name)
+            .map(|tool| (module, tool))
+            .ok_or_else(|| {
+                let hint = match crate::modules::nearest(
+                    name,
+                    self.tools_of(module).map(|tool| tool.name.as_str()),
+                ) {
+                    Some(near) => format!("Did you mean {near:?}?"),
+                    None => format!(
+                        "get_module_schema with {{\"modules\": [{:?}]}} lists its tools.",
+                        module.name
+                    ),
+                };
+                Error::new(
+                    Code::NotFound,
+                    format!("module {:?} has no tool {}", module.name, quoted(name)),
+                )
+                .with_hint(hint)
+            })
     }
 
     /// A tool as prompts cite it: `github.list_issues`.
@@ -266,7 +305,9 @@ impl<'a> Visible<'a> {
 
     /// A tool that is published by itself.
     fn published(&self, name: &str) -> Option<(&'a Module, &'a Tool)> {
-        self.modules().find_map(|module| Some((module, self.tools_of(module).find(|tool| tool.published_name == name)?)))
+        self.modules().find_map(|module| {
+            Some((module, self.tools_of(module).find(|tool| tool.published_name == name)?))
+        })
     }
 }
 
@@ -288,7 +329,8 @@ impl App {
             let mut items = Vec::new();
             for module in visible.modules() {
                 let accounts = visible.accounts(module);
-                items.extend(visible.tools_of(module).filter_map(|tool| self.item(tool, &accounts)));
+                items
+                    .extend(visible.tools_of(module).filter_map(|tool| self.item(tool, &accounts)));
             }
             return Ok(items);
         }
@@ -297,29 +339,49 @@ impl App {
         let mut items = {
             let mut known = lock(&self.meta_tools);
             let known = known.entry((names, several_accounts));
-            known.or_insert_with_key(|(names, several_accounts)| meta_tools::definitions(names, *several_accounts)).clone()
+            known
+                .or_insert_with_key(|(names, several_accounts)| {
+                    meta_tools::definitions(names, *several_accounts)
+                })
+                .clone()
         };
         let pinned = context.view.pinned.iter().filter_map(|name| visible.published(name));
-        items.extend(pinned.filter_map(|(module, tool)| self.item(tool, &visible.accounts(module))));
+        items
+            .extend(pinned.filter_map(|(module, tool)| self.item(tool, &visible.accounts(module))));
         Ok(items)
     }
 
     /// What [`Handler::call_tool`](crate::mcp::handler::Handler::call_tool) gives.
-    fn call_tool(&self, call: &Call<'_>, name: &str, arguments: Object) -> Result<ToolResult, Interruption> {
+    fn call_tool(
+        &self,
+        call: &Call<'_>,
+        name: &str,
+        arguments: Object,
+    ) -> Result<ToolResult, Interruption> {
         let context = call.context();
         let visible = self.visible(context)?;
         let outcome = match name {
-            meta_tools::SCHEMA if !context.view.direct => meta_tools::schema(&visible, &arguments).map_err(Interruption::from),
+            meta_tools::SCHEMA if !context.view.direct => {
+                meta_tools::schema(&visible, &arguments).map_err(Interruption::from)
+            }
             meta_tools::CALL if !context.view.direct => meta_tools::Called::read(arguments)
                 .and_then(|called| {
                     let found = visible.tool(&called.module, &called.tool);
-                    Ok((found.inspect_err(|_| self.record_denied(context, &called.module, &called.tool))?, called))
+                    Ok((
+                        found.inspect_err(|_| {
+                            self.record_denied(context, &called.module, &called.tool)
+                        })?,
+                        called,
+                    ))
                 })
                 .map_err(Interruption::from)
-                .and_then(|((module, tool), called)| self.run(call, module, tool, called.params, called.confirm.as_deref())),
+                .and_then(|((module, tool), called)| {
+                    self.run(call, module, tool, called.params, called.confirm.as_deref())
+                }),
             meta_tools::BATCH if !context.view.direct => self.run_batch(call, &visible, arguments),
             name => {
-                let is_published = context.view.direct || context.view.pinned.iter().any(|pinned| pinned == name);
+                let is_published =
+                    context.view.direct || context.view.pinned.iter().any(|pinned| pinned == name);
                 let Some((module, tool)) = visible.published(name).filter(|_| is_published) else {
                     self.record_denied(context, "", name);
                     return Err(Error::invalid_params(format!("unknown tool {}", quoted(name)))
@@ -327,7 +389,8 @@ impl App {
                         .into());
                 };
                 let mut arguments = arguments;
-                let confirm = tool.is_destructive().then(|| arguments.shift_remove(CONFIRM)).flatten();
+                let confirm =
+                    tool.is_destructive().then(|| arguments.shift_remove(CONFIRM)).flatten();
                 self.run(call, module, tool, arguments, confirm.as_ref().and_then(Value::as_str))
             }
         };
@@ -345,7 +408,12 @@ impl App {
         Ok(prompts::list(&self.visible(context)?))
     }
 
-    fn get_prompt(&self, call: &Call<'_>, name: &str, arguments: &Object) -> Result<Object, Interruption> {
+    fn get_prompt(
+        &self,
+        call: &Call<'_>,
+        name: &str,
+        arguments: &Object,
+    ) -> Result<Object, Interruption> {
         let context = call.context();
         Ok(prompts::get(&self.visible(context)?, !context.view.direct, name, arguments)?)
     }
@@ -369,7 +437,10 @@ impl App {
         let Some(audit) = &self.parts.audit else { return };
         let short = |name: &str| name.chars().take(LONGEST).collect::<String>();
         let client = context.client.as_ref().map(|client| client.name.clone());
-        audit.record(&context.caller, Event { client, ..Event::call(&short(module), &short(tool), "denied") });
+        audit.record(
+            &context.caller,
+            Event { client, ..Event::call(&short(module), &short(tool), "denied") },
+        );
     }
 
     fn run(
@@ -381,7 +452,11 @@ impl App {
         confirm: Option<&str>,
     ) -> Result<ToolResult, Interruption> {
         if tool.is_destructive() {
-            self.confirm(call, &Deed(vec![(tool.published_name.as_str(), Value::Object(arguments.clone()))]), confirm)?;
+            self.confirm(
+                call,
+                &Deed(vec![(tool.published_name.as_str(), Value::Object(arguments.clone()))]),
+                confirm,
+            )?;
         }
         let start = start_of(tool, &arguments);
         let value = self.value(call, module, tool, arguments)?;
@@ -389,7 +464,13 @@ impl App {
     }
 
     /// The result of a tool that is permitted and, where it has to be, confirmed.
-    fn value(&self, call: &Call<'_>, module: &Module, tool: &Tool, arguments: Object) -> Result<Value, Error> {
+    fn value(
+        &self,
+        call: &Call<'_>,
+        module: &Module,
+        tool: &Tool,
+        arguments: Object,
+    ) -> Result<Value, Error> {
         let context = call.context();
         self.execute(Execution {
             caller: &context.caller,
@@ -407,8 +488,7 @@ impl App {
 fn published(tool: &Tool, accounts: &[String]) -> Item {
     let mut definition = tool.published(accounts);
     if tool.is_destructive() {
-        definition["inputSchema"]["properties"][CONFIRM] =
-            json!({"type": "string", "description": "Code that confirms the call, when one was asked for."});
+        definition["inputSchema"]["properties"][CONFIRM] = json!({"type": "string", "description": "Code that confirms the call, when one was asked for."});
     }
     Item::new(&definition)
 }

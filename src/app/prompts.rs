@@ -39,8 +39,12 @@ const LONGEST_ARGUMENT: usize = 2_000;
 const HOW_TO_CALL: &str = "Text in backticks that begins with {\"module\": holds the arguments of the tool `call`; get_module_schema shows what \
 else a tool takes. Make calls that do not wait for each other in one `batch`.\n\n";
 
-static PROMPTS: LazyLock<Vec<Prompt>> =
-    LazyLock::new(|| FILES.iter().map(|file| Prompt::parse(file).expect("a test holds that every file is right")).collect());
+static PROMPTS: LazyLock<Vec<Prompt>> = LazyLock::new(|| {
+    FILES
+        .iter()
+        .map(|file| Prompt::parse(file).expect("a test holds that every file is right"))
+        .collect()
+});
 
 struct Prompt {
     head: Head,
@@ -84,9 +88,16 @@ impl Prompt {
     }
 
     /// The text for a caller.
-    fn write(&self, visible: &Visible<'_>, meta_tools: bool, known: &dyn Fn(&str) -> Option<String>) -> String {
+    fn write(
+        &self,
+        visible: &Visible<'_>,
+        meta_tools: bool,
+        known: &dyn Fn(&str) -> Option<String>,
+    ) -> String {
         let mut text = if meta_tools { HOW_TO_CALL.to_owned() } else { String::new() };
-        for line in self.text.lines().filter_map(|line| write_line(line, visible, meta_tools, known)) {
+        for line in
+            self.text.lines().filter_map(|line| write_line(line, visible, meta_tools, known))
+        {
             text.push_str(&line);
             text.push('\n');
         }
@@ -105,7 +116,10 @@ fn prompts(visible: &Visible<'_>) -> impl Iterator<Item = &'static Prompt> {
 }
 
 fn prompt(visible: &Visible<'_>, name: &str) -> Result<&'static Prompt, Error> {
-    let unknown = || Error::invalid_params(format!("unknown prompt {name:?}")).with_hint("prompts/list names those that exist.");
+    let unknown = || {
+        Error::invalid_params(format!("unknown prompt {name:?}"))
+            .with_hint("prompts/list names those that exist.")
+    };
     prompts(visible).find(|prompt| prompt.head.name == name).ok_or_else(unknown)
 }
 
@@ -118,32 +132,51 @@ pub(super) fn list(visible: &Visible<'_>) -> Vec<Arc<Item>> {
 ///
 /// # Errors
 /// [`Code::InvalidParams`](crate::error::Code::InvalidParams) naming the prompt or the argument that is wrong.
-pub(super) fn get(visible: &Visible<'_>, meta_tools: bool, name: &str, arguments: &Object) -> Result<Object, Error> {
+pub(super) fn get(
+    visible: &Visible<'_>,
+    meta_tools: bool,
+    name: &str,
+    arguments: &Object,
+) -> Result<Object, Error> {
     let prompt = prompt(visible, name)?;
-    let names: Vec<_> = prompt.head.arguments.iter().map(|argument| argument.name.as_str()).collect();
+    let names: Vec<_> =
+        prompt.head.arguments.iter().map(|argument| argument.name.as_str()).collect();
     meta_tools::refuse_unknown(arguments, &names)?;
     for Argument { name, description, required, .. } in &prompt.head.arguments {
         match arguments.get(name) {
             Some(Value::String(text)) if text.chars().count() > LONGEST_ARGUMENT => {
-                return Err(Error::invalid_params(format!("argument {name:?} is longer than {LONGEST_ARGUMENT} characters")));
+                return Err(Error::invalid_params(format!(
+                    "argument {name:?} is longer than {LONGEST_ARGUMENT} characters"
+                )));
             }
             Some(Value::String(text)) if !text.trim().is_empty() => {}
             None | Some(Value::String(_) | Value::Null) if !required => {}
             None | Some(Value::String(_) | Value::Null) => {
-                return Err(Error::invalid_params(format!("argument {name:?} is missing")).with_hint(description.clone()));
+                return Err(Error::invalid_params(format!("argument {name:?} is missing"))
+                    .with_hint(description.clone()));
             }
-            Some(other) => return Err(wrong_type(&format!("params.arguments.{name}"), "a string", other)),
+            Some(other) => {
+                return Err(wrong_type(&format!("params.arguments.{name}"), "a string", other));
+            }
         }
     }
     let today = rfc3339_now();
     let known = |name: &str| match name {
         "today" => today.split('T').next().map(str::to_owned),
-        name => arguments.get(name).and_then(Value::as_str).map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned),
+        name => arguments
+            .get(name)
+            .and_then(Value::as_str)
+            .map(str::trim)
+            .filter(|text| !text.is_empty())
+            .map(str::to_owned),
     };
     let text = prompt.write(visible, meta_tools, &known);
     Ok(Object::from_iter([
         ("description".to_owned(), json!(prompt.head.description)),
-        ("messages".to_owned(), json!([{"role": "user", "content": {"type": "text", "text": text}}])),
+        (
+            "messages".to_owned(),
+            json!([{"role": "user", "content": {"type": "text", "text": text}}]),
+        ),
     ]))
 }
 
@@ -151,11 +184,16 @@ pub(super) fn get(visible: &Visible<'_>, meta_tools: bool, name: &str, arguments
 ///
 /// # Errors
 /// [`Code::InvalidParams`](crate::error::Code::InvalidParams) for a prompt or an argument that does not exist.
-pub(super) fn completion<'a>(visible: &Visible<'a>, name: &str, argument: &str) -> Result<Option<(&'a Module, &'a Completion)>, Error> {
+pub(super) fn completion<'a>(
+    visible: &Visible<'a>,
+    name: &str,
+    argument: &str,
+) -> Result<Option<(&'a Module, &'a Completion)>, Error> {
     let arguments = &prompt(visible, name)?.head.arguments;
     let found = arguments.iter().find(|known| known.name == argument).ok_or_else(|| {
         let names: Vec<_> = arguments.iter().map(|argument| argument.name.as_str()).collect();
-        Error::invalid_params(format!("prompt {name:?} has no argument {argument:?}")).with_hint(format!("It has: {}.", names.join(", ")))
+        Error::invalid_params(format!("prompt {name:?} has no argument {argument:?}"))
+            .with_hint(format!("It has: {}.", names.join(", ")))
     })?;
     Ok(found.complete.as_deref().and_then(|complete| {
         let (module, name) = complete.split_once('.')?;
@@ -165,7 +203,12 @@ pub(super) fn completion<'a>(visible: &Visible<'a>, name: &str, argument: &str) 
 }
 
 /// A line with its arguments and calls; none where one of them is not there.
-fn write_line(line: &str, visible: &Visible<'_>, meta_tools: bool, known: &dyn Fn(&str) -> Option<String>) -> Option<String> {
+fn write_line(
+    line: &str,
+    visible: &Visible<'_>,
+    meta_tools: bool,
+    known: &dyn Fn(&str) -> Option<String>,
+) -> Option<String> {
     let mut written = String::new();
     for (at, piece) in line.split('`').enumerate() {
         match citation(piece).filter(|_| at % 2 == 1) {
@@ -174,13 +217,24 @@ fn write_line(line: &str, visible: &Visible<'_>, meta_tools: bool, known: &dyn F
             Some((tool, params)) => {
                 let (module, tool) = visible.cited(tool)?;
                 let params = params.as_ref().map(|params| {
-                    params.iter().filter_map(|(name, value)| Some((name.clone(), filled(value, known)?))).collect::<Object>()
+                    params
+                        .iter()
+                        .filter_map(|(name, value)| Some((name.clone(), filled(value, known)?)))
+                        .collect::<Object>()
                 });
                 match (meta_tools, params) {
-                    (true, None) => write!(written, "`{}`", json!({"module": module.name, "tool": tool.name})),
-                    (true, Some(params)) => write!(written, "`{}`", json!({"module": module.name, "tool": tool.name, "params": params})),
+                    (true, None) => {
+                        write!(written, "`{}`", json!({"module": module.name, "tool": tool.name}))
+                    }
+                    (true, Some(params)) => write!(
+                        written,
+                        "`{}`",
+                        json!({"module": module.name, "tool": tool.name, "params": params})
+                    ),
                     (false, None) => write!(written, "`{}`", tool.published_name),
-                    (false, Some(params)) => write!(written, "`{} {}`", tool.published_name, Value::Object(params)),
+                    (false, Some(params)) => {
+                        write!(written, "`{} {}`", tool.published_name, Value::Object(params))
+                    }
                 }
             }
         }
@@ -191,8 +245,11 @@ fn write_line(line: &str, visible: &Visible<'_>, meta_tools: bool, known: &dyn F
 
 /// A call, where it is one: the tool as `module.tool`, and its params.
 fn citation(text: &str) -> Option<(&str, Option<Object>)> {
-    let (tool, params) = text.split_once(' ').map_or((text, None), |(tool, params)| (tool, Some(params)));
-    let is_name = |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    let (tool, params) =
+        text.split_once(' ').map_or((text, None), |(tool, params)| (tool, Some(params)));
+    let is_name = |name: &str| {
+        !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+    };
     let (module, name) = tool.split_once('.')?;
     let params = params.map(|params| serde_json::from_str(params).ok());
     (is_name(module) && is_name(name) && params != Some(None)).then_some((tool, params.flatten()))
@@ -202,7 +259,11 @@ fn citation(text: &str) -> Option<(&str, Option<Object>)> {
 pub(super) fn filled(value: &Value, known: &dyn Fn(&str) -> Option<String>) -> Option<Value> {
     match value {
         Value::String(text) => filled_text(text, known).map(Value::from),
-        Value::Array(values) => values.iter().map(|value| filled(value, known)).collect::<Option<Vec<_>>>().map(Value::from),
+        Value::Array(values) => values
+            .iter()
+            .map(|value| filled(value, known))
+            .collect::<Option<Vec<_>>>()
+            .map(Value::from),
         other => Some(other.clone()),
     }
 }
@@ -211,7 +272,9 @@ pub(super) fn filled(value: &Value, known: &dyn Fn(&str) -> Option<String>) -> O
 pub(super) fn filled_text(text: &str, known: &dyn Fn(&str) -> Option<String>) -> Option<String> {
     let mut written = String::new();
     let mut rest = text;
-    while let Some((before, (name, after))) = rest.split_once("{{").and_then(|(before, after)| Some((before, after.split_once("}}")?))) {
+    while let Some((before, (name, after))) =
+        rest.split_once("{{").and_then(|(before, after)| Some((before, after.split_once("}}")?)))
+    {
         written.push_str(before);
         written.push_str(&known(name)?);
         rest = after;
@@ -235,15 +298,19 @@ mod tests {
         let registry = Registry::built_in().expect("the built-in files are right");
         let mut complaints = Vec::new();
         for file in FILES {
-            let Prompt { head, text } = Prompt::parse(file).unwrap_or_else(|problem| panic!("{problem}: {file}"));
+            let Prompt { head, text } =
+                Prompt::parse(file).unwrap_or_else(|problem| panic!("{problem}: {file}"));
             let mut complain = |what: String| complaints.push(format!("{}: {what}", head.name));
             for tool in head.needs.iter().flat_map(|needed| needed.split('|')) {
                 if !cited(&registry, tool).is_some_and(Tool::is_read_only) || !text.contains(tool) {
                     complain(format!("needs {tool}, which does not exist, writes or is not cited"));
                 }
             }
-            for complete in head.arguments.iter().filter_map(|argument| argument.complete.as_ref()) {
-                let known = complete.split_once('.').and_then(|(module, name)| registry.module(module)?.completions.get(name));
+            for complete in head.arguments.iter().filter_map(|argument| argument.complete.as_ref())
+            {
+                let known = complete
+                    .split_once('.')
+                    .and_then(|(module, name)| registry.module(module)?.completions.get(name));
                 if known.is_none() {
                     complain(format!("nothing completes {complete}"));
                 }
@@ -253,7 +320,12 @@ mod tests {
                     complain(format!("does not use its argument {}", argument.name));
                 }
             }
-            for name in text.split("{{").skip(1).filter_map(|rest| rest.split_once("}}")).map(|(name, _)| name) {
+            for name in text
+                .split("{{")
+                .skip(1)
+                .filter_map(|rest| rest.split_once("}}"))
+                .map(|(name, _)| name)
+            {
                 if name != "today" && !head.arguments.iter().any(|argument| argument.name == name) {
                     complain(format!("has no argument {name}"));
                 }
@@ -269,7 +341,10 @@ mod tests {
                     for (name, value) in params.iter().flatten() {
                         match tool.params.iter().find(|param| param.name == *name) {
                             None => complain(format!("{} has no param {name}", tool.name)),
-                            Some(param) if !value.to_string().contains("{{") && !param.schema.accepts(value) => {
+                            Some(param)
+                                if !value.to_string().contains("{{")
+                                    && !param.schema.accepts(value) =>
+                            {
                                 complain(format!("{}: {name} cannot be {value}", tool.name));
                             }
                             Some(_) => {}
@@ -283,11 +358,15 @@ mod tests {
                         .filter_map(|(tool, _)| cited(&registry, tool))
                         .any(|tool| tool.params.iter().any(|param| param.name == name))
                 };
-                let names = spans.iter().filter(|span| span.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'));
+                let names = spans.iter().filter(|span| {
+                    span.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+                });
                 for name in names.filter(|name| !tools.is_empty() && !is_param(name)) {
                     complain(format!("no call of the line has a param {name}: {line}"));
                 }
-                if spans.iter().any(|span| citation(span).is_none() && span.contains('{')) || line.matches('`').count() % 2 == 1 {
+                if spans.iter().any(|span| citation(span).is_none() && span.contains('{'))
+                    || line.matches('`').count() % 2 == 1
+                {
                     complain(format!("no call can be read from: {line}"));
                 }
             }

@@ -28,7 +28,13 @@ impl RateLimit {
     #[must_use]
     pub fn new(what: &'static str, per_minute: u32) -> Self {
         let cost = Duration::from_secs(60) / per_minute.max(1);
-        Self { what, per_minute, cost, ahead: cost * (per_minute / 5).max(1), even: Mutex::default() }
+        Self {
+            what,
+            per_minute,
+            cost,
+            ahead: cost * (per_minute / 5).max(1),
+            even: Mutex::default(),
+        }
     }
 
     /// Counts one of a user.
@@ -46,9 +52,12 @@ impl RateLimit {
         let too_early = next.saturating_duration_since(now + self.ahead);
         if !too_early.is_zero() {
             let seconds = too_early.as_secs() + 1;
-            return Err(Error::new(Code::RateLimited, format!("more than {} {} a minute", self.per_minute, self.what))
-                .with_hint(format!("Go on in {seconds} s, and more slowly."))
-                .with_data("retry_after_s", seconds));
+            return Err(Error::new(
+                Code::RateLimited,
+                format!("more than {} {} a minute", self.per_minute, self.what),
+            )
+            .with_hint(format!("Go on in {seconds} s, and more slowly."))
+            .with_data("retry_after_s", seconds));
         }
         if even.len() < USERS || even.contains_key(user) {
             even.insert(user.to_owned(), next);
@@ -71,9 +80,16 @@ mod tests {
         assert!(count("b", 0), "another user is not held up");
         assert!(!count("a", 199));
         assert!(count("a", 200) && !count("a", 200), "one comes back each fifth of a second");
-        assert_eq!((0..100).filter(|_| count("a", 60_000)).count(), 60, "and never more than the fifth at once");
+        assert_eq!(
+            (0..100).filter(|_| count("a", 60_000)).count(),
+            60,
+            "and never more than the fifth at once"
+        );
         let error = limit.count("a", at(60_000)).unwrap_err();
-        assert_eq!((error.code(), error.data().unwrap()["retry_after_s"].as_u64()), (Code::RateLimited, Some(1)));
+        assert_eq!(
+            (error.code(), error.data().unwrap()["retry_after_s"].as_u64()),
+            (Code::RateLimited, Some(1))
+        );
     }
 
     #[test]

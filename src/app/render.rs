@@ -61,7 +61,9 @@ pub fn render(value: Value, format: Format, start: Option<usize>) -> ToolResult 
         return render_document(value, text, format, start);
     }
     let value = match value {
-        Value::String(text) if format == Format::Toon => return ToolResult::text(cut_text(text, BUDGET, start)),
+        Value::String(text) if format == Format::Toon => {
+            return ToolResult::text(cut_text(text, BUDGET, start));
+        }
         Value::String(text) => json!({"text": cut_text(text, BUDGET, start)}),
         data => data,
     };
@@ -81,13 +83,19 @@ pub fn render(value: Value, format: Format, start: Option<usize>) -> ToolResult 
 /// stands before it as front matter, in lines of TOON.
 #[must_use]
 pub(super) fn content(mut value: Value) -> (MediaType, String) {
-    let text_of = |result: ToolResult| result.content[0]["text"].as_str().unwrap_or_default().to_owned();
+    let text_of =
+        |result: ToolResult| result.content[0]["text"].as_str().unwrap_or_default().to_owned();
     if value.is_string() {
         return (MediaType::Text, text_of(render(value, Format::Toon, None)));
     }
     match value.as_object_mut().and_then(|members| members.shift_remove("document")) {
-        Some(Value::String(text)) if value == json!({}) => (MediaType::Markdown, cut_text(text, BUDGET, None)),
-        Some(Value::String(text)) => (MediaType::Markdown, cut_text(format!("---\n{}\n---\n\n{text}", toon::encode(&value)), BUDGET, None)),
+        Some(Value::String(text)) if value == json!({}) => {
+            (MediaType::Markdown, cut_text(text, BUDGET, None))
+        }
+        Some(Value::String(text)) => (
+            MediaType::Markdown,
+            cut_text(format!("---\n{}\n---\n\n{text}", toon::encode(&value)), BUDGET, None),
+        ),
         _ => (MediaType::Json, text_of(render(value, Format::Json, None))),
     }
 }
@@ -95,11 +103,14 @@ pub(super) fn content(mut value: Value) -> (MediaType, String) {
 /// The value with each list inside of a row (labels, assignees) as one text: the cells of a table hold no lists, and without
 /// a table every row would repeat the names of its fields. Where a text would not show its parts, the list stays.
 fn tabular(value: &Value) -> Cow<'_, Value> {
-    let Some(rows) = value.get("items").and_then(Value::as_array) else { return Cow::Borrowed(value) };
+    let Some(rows) = value.get("items").and_then(Value::as_array) else {
+        return Cow::Borrowed(value);
+    };
     let mut columns = BTreeMap::new();
     for (name, cell) in rows.iter().filter_map(Value::as_object).flatten() {
         if let Some(list) = cell.as_array() {
-            *columns.entry(name.as_str()).or_insert(true) &= list.iter().all(|entry| part(entry).is_some());
+            *columns.entry(name.as_str()).or_insert(true) &=
+                list.iter().all(|entry| part(entry).is_some());
         }
     }
     columns.retain(|_, fits| *fits);
@@ -127,14 +138,27 @@ fn part(entry: &Value) -> Option<String> {
 }
 
 /// A document as a person would write it: what is known about it, a blank line, and its text as it is.
-fn render_document(mut value: Value, text: String, format: Format, start: Option<usize>) -> ToolResult {
+fn render_document(
+    mut value: Value,
+    text: String,
+    format: Format,
+    start: Option<usize>,
+) -> ToolResult {
     if format == Format::Json {
         value["document"] = cut_text(text, BUDGET, start).into();
-        return ToolResult { structured: Some(value.clone()), ..ToolResult::text(value.to_string()) };
+        return ToolResult {
+            structured: Some(value.clone()),
+            ..ToolResult::text(value.to_string())
+        };
     }
     let fields = value.as_object_mut().map(std::mem::take).unwrap_or_default();
-    let fields: Map<String, Value> = fields.into_iter().filter(|(name, _)| name != "document").collect();
-    let head = if fields.is_empty() { String::new() } else { cut_text(toon::encode(&fields.into()), BUDGET / 2, None) + "\n\n" };
+    let fields: Map<String, Value> =
+        fields.into_iter().filter(|(name, _)| name != "document").collect();
+    let head = if fields.is_empty() {
+        String::new()
+    } else {
+        cut_text(toon::encode(&fields.into()), BUDGET / 2, None) + "\n\n"
+    };
     let text = cut_text(text, BUDGET - head.len().min(BUDGET / 2), start);
     ToolResult::text(head + &text)
 }
@@ -151,7 +175,8 @@ fn cut_list(value: Value, write: &dyn Fn(&Value) -> String) -> Value {
         // Read across accounts, each has a page and a cursor of its own.
         let mut pages = 1;
         if let Some(Value::Array(accounts)) = members.get_mut(ACCOUNTS) {
-            let cursors: Vec<_> = accounts.iter_mut().filter_map(|account| account.get_mut("next_cursor")).collect();
+            let cursors: Vec<_> =
+                accounts.iter_mut().filter_map(|account| account.get_mut("next_cursor")).collect();
             pages = cursors.len().max(1);
             for cursor in cursors {
                 *cursor = Value::Null;
@@ -177,7 +202,8 @@ fn cut_text(mut text: String, budget: usize, start: Option<usize>) -> String {
         return text;
     }
     let end = (0..=budget).rev().find(|end| text.is_char_boundary(*end)).unwrap_or_default();
-    let end = text[..end].rfind('\n').map(|line| line + 1).filter(|line| *line > end / 2).unwrap_or(end);
+    let end =
+        text[..end].rfind('\n').map(|line| line + 1).filter(|line| *line > end / 2).unwrap_or(end);
     let (shown, total) = (text[..end].chars().count(), text.chars().count());
     text.truncate(end);
     if !text.ends_with('\n') {
@@ -186,9 +212,15 @@ fn cut_text(mut text: String, budget: usize, start: Option<usize>) -> String {
     let _ = match start {
         Some(start) => {
             let (shown, total) = (start + shown, start + total);
-            write!(text, "[cut: characters {start} to {shown} of {total}; call again with {OFFSET} {shown} to read on]")
+            write!(
+                text,
+                "[cut: characters {start} to {shown} of {total}; call again with {OFFSET} {shown} to read on]"
+            )
         }
-        None => write!(text, "[cut: {shown} of {total} characters; ask for less with head, tail, fields or a smaller limit]"),
+        None => write!(
+            text,
+            "[cut: {shown} of {total} characters; ask for less with head, tail, fields or a smaller limit]"
+        ),
     };
     text
 }
@@ -204,7 +236,11 @@ mod tests {
     #[test]
     fn data_is_toon_and_text_stays_text() {
         assert_eq!(
-            text(&render(json!({"items": [{"a": 1, "b": "x"}, {"a": 2, "b": "y"}]}), Format::Toon, None)),
+            text(&render(
+                json!({"items": [{"a": 1, "b": "x"}, {"a": 2, "b": "y"}]}),
+                Format::Toon,
+                None
+            )),
             "items[2]{a,b}:\n  1,x\n  2,y"
         );
         assert_eq!(text(&render(json!("a: b"), Format::Toon, None)), "a: b");
@@ -214,9 +250,17 @@ mod tests {
 
     #[test]
     fn a_list_in_a_row_is_a_text_of_its_table() {
-        let check = |rows: Value, expected: &str| assert_eq!(text(&render(json!({"items": rows}), Format::Toon, None)), expected);
-        check(json!([{"n": 1, "labels": ["bug", "ui"]}, {"n": 2, "labels": []}]), "items[2]{n,labels}:\n  1,\"bug, ui\"\n  2,\"\"");
-        check(json!([{"n": 1, "ids": [7, null]}, {"n": 2, "ids": null}]), "items[2]{n,ids}:\n  1,\"7, null\"\n  2,null");
+        let check = |rows: Value, expected: &str| {
+            assert_eq!(text(&render(json!({"items": rows}), Format::Toon, None)), expected)
+        };
+        check(
+            json!([{"n": 1, "labels": ["bug", "ui"]}, {"n": 2, "labels": []}]),
+            "items[2]{n,labels}:\n  1,\"bug, ui\"\n  2,\"\"",
+        );
+        check(
+            json!([{"n": 1, "ids": [7, null]}, {"n": 2, "ids": null}]),
+            "items[2]{n,ids}:\n  1,\"7, null\"\n  2,null",
+        );
         // Where a comma is part of a name the list stays, in every row.
         let names = json!([{"names": ["Lee, Ann", "Ben"]}, {"names": ["Eve"]}]);
         check(names, "items[2]:\n  - names[2]: \"Lee, Ann\",Ben\n  - names[1]: Eve");
@@ -229,22 +273,40 @@ mod tests {
     #[test]
     fn a_document_is_its_fields_and_its_text() {
         let document = || json!({"document": "# Title\n\n- a: b\n", "id": 7, "title": "T", "labels": ["a", "b"]});
-        assert_eq!(text(&render(document(), Format::Toon, None)), "id: 7\ntitle: T\nlabels[2]: a,b\n\n# Title\n\n- a: b\n");
+        assert_eq!(
+            text(&render(document(), Format::Toon, None)),
+            "id: 7\ntitle: T\nlabels[2]: a,b\n\n# Title\n\n- a: b\n"
+        );
         assert_eq!(text(&render(json!({"document": "# Title"}), Format::Toon, None)), "# Title");
         let json = render(document(), Format::Json, None);
-        assert_eq!((text(&json), json.structured.clone()), (document().to_string().as_str(), Some(document())));
-        assert_eq!(text(&render(json!({"document": {"id": 7}}), Format::Toon, None)), "document:\n  id: 7");
+        assert_eq!(
+            (text(&json), json.structured.clone()),
+            (document().to_string().as_str(), Some(document()))
+        );
+        assert_eq!(
+            text(&render(json!({"document": {"id": 7}}), Format::Toon, None)),
+            "document:\n  id: 7"
+        );
     }
 
     #[test]
     fn the_content_of_a_resource_is_markdown_text_or_json() {
-        let check = |value: Value, expected: (MediaType, &str)| assert_eq!(content(value), (expected.0, expected.1.to_owned()));
+        let check = |value: Value, expected: (MediaType, &str)| {
+            assert_eq!(content(value), (expected.0, expected.1.to_owned()))
+        };
         check(json!("a: b"), (MediaType::Text, "a: b"));
         check(json!({"document": "# Title"}), (MediaType::Markdown, "# Title"));
-        check(json!({"document": "# Title", "id": 7, "title": "T"}), (MediaType::Markdown, "---\nid: 7\ntitle: T\n---\n\n# Title"));
+        check(
+            json!({"document": "# Title", "id": 7, "title": "T"}),
+            (MediaType::Markdown, "---\nid: 7\ntitle: T\n---\n\n# Title"),
+        );
         check(json!({"id": 7}), (MediaType::Json, r#"{"id":7}"#));
         let (_, text) = content(json!({"document": "line\n".repeat(20_000), "id": 7}));
-        assert!(text.starts_with("---\nid: 7\n---\n\nline\n") && text.contains("\n[cut: ") && text.len() < BUDGET + 200);
+        assert!(
+            text.starts_with("---\nid: 7\n---\n\nline\n")
+                && text.contains("\n[cut: ")
+                && text.len() < BUDGET + 200
+        );
     }
 
     #[test]
@@ -253,32 +315,57 @@ mod tests {
         for format in [Format::Toon, Format::Json] {
             let result = render(document.clone(), format, None);
             let text = text(&result);
-            assert!(text.contains("é line") && text.contains("[cut: "), "{}", &text[text.len() - 200..]);
-            assert!(format == Format::Json || (text.starts_with("id: 7\n\n") && text.len() < BUDGET + 200));
-            assert!(format == Format::Toon || serde_json::from_str::<Value>(text).is_ok(), "the JSON stays whole");
+            assert!(
+                text.contains("é line") && text.contains("[cut: "),
+                "{}",
+                &text[text.len() - 200..]
+            );
+            assert!(
+                format == Format::Json
+                    || (text.starts_with("id: 7\n\n") && text.len() < BUDGET + 200)
+            );
+            assert!(
+                format == Format::Toon || serde_json::from_str::<Value>(text).is_ok(),
+                "the JSON stays whole"
+            );
         }
     }
 
     #[test]
     fn a_list_over_the_budget_is_cut_at_a_record_and_says_how_to_go_on() {
-        let items: Vec<Value> = (0..1_000).map(|number| json!({"number": number, "text": "x".repeat(200)})).collect();
+        let items: Vec<Value> =
+            (0..1_000).map(|number| json!({"number": number, "text": "x".repeat(200)})).collect();
         let result = render(json!({"items": items, "next_cursor": "c"}), Format::Toon, None);
         let text = text(&result);
         assert!(text.len() <= BUDGET && text.len() > BUDGET / 2, "{}", text.len());
-        assert!(text.contains("of the page's 1000 records fit") && !text.contains("next_cursor"), "{}", &text[text.len() - 300..]);
+        assert!(
+            text.contains("of the page's 1000 records fit") && !text.contains("next_cursor"),
+            "{}",
+            &text[text.len() - 300..]
+        );
         assert!(!text.contains("[cut:"));
     }
 
     #[test]
     fn a_list_of_several_accounts_over_the_budget_loses_their_cursors_too() {
-        let items: Vec<Value> = (0..1_000).map(|number| json!({"account": "a", "text": format!("{number} {}", "x".repeat(200))})).collect();
+        let items: Vec<Value> = (0..1_000)
+            .map(|number| json!({"account": "a", "text": format!("{number} {}", "x".repeat(200))}))
+            .collect();
         let accounts = json!([{"account": "a", "next_cursor": "c", "error": null}, {"account": "b", "next_cursor": null, "error": null}]);
-        let result = render(json!({"items": items, "accounts": accounts}), Format::Json, None).structured.unwrap();
+        let result = render(json!({"items": items, "accounts": accounts}), Format::Json, None)
+            .structured
+            .unwrap();
         assert_eq!(result["accounts"][0]["next_cursor"], Value::Null);
         let fits = result["items"].as_array().unwrap().len();
-        assert!(result["cut"].as_str().unwrap().contains(&format!("limit {} ", fits / 2)), "{}", result["cut"]);
+        assert!(
+            result["cut"].as_str().unwrap().contains(&format!("limit {} ", fits / 2)),
+            "{}",
+            result["cut"]
+        );
         // Somebody else's member of this name is left as it is.
-        let result = render(json!({"items": items, "accounts": ["a", 7]}), Format::Json, None).structured.unwrap();
+        let result = render(json!({"items": items, "accounts": ["a", 7]}), Format::Json, None)
+            .structured
+            .unwrap();
         assert_eq!(result["accounts"], json!(["a", 7]));
     }
 
@@ -300,11 +387,29 @@ mod tests {
             let part = match (format, document) {
                 (Format::Toon, true) => text(&result).strip_prefix("id: 7\n\n").unwrap().to_owned(),
                 (Format::Toon, false) => text(&result).to_owned(),
-                (Format::Json, _) => result.structured.unwrap()[if document { "document" } else { "text" }].as_str().unwrap().to_owned(),
+                (Format::Json, _) => result.structured.unwrap()
+                    [if document { "document" } else { "text" }]
+                .as_str()
+                .unwrap()
+                .to_owned(),
             };
             let Some((part, note)) = part.rsplit_once("[cut: ") else { return read + &part };
-            let next = note.split_once("with offset ").unwrap().1.split(' ').next().unwrap().parse::<usize>().unwrap();
-            assert!(note.starts_with(&format!("characters {start} to {next} of {};", whole.chars().count())), "{note}");
+            let next = note
+                .split_once("with offset ")
+                .unwrap()
+                .1
+                .split(' ')
+                .next()
+                .unwrap()
+                .parse::<usize>()
+                .unwrap();
+            assert!(
+                note.starts_with(&format!(
+                    "characters {start} to {next} of {};",
+                    whole.chars().count()
+                )),
+                "{note}"
+            );
             // A cut within a line ends it.
             read.extend(part.chars().take(next - start));
             start = next;
@@ -313,9 +418,17 @@ mod tests {
 
     #[test]
     fn what_is_cut_is_read_on_without_a_gap() {
-        for whole in ["é line\n".repeat(20_000), "日本".repeat(40_000), format!("short\n{}", "x".repeat(200_000)), "x\n".repeat(10)] {
+        for whole in [
+            "é line\n".repeat(20_000),
+            "日本".repeat(40_000),
+            format!("short\n{}", "x".repeat(200_000)),
+            "x\n".repeat(10),
+        ] {
             for format in [Format::Toon, Format::Json] {
-                assert!(read_on(&whole, true, format) == whole && read_on(&whole, false, format) == whole);
+                assert!(
+                    read_on(&whole, true, format) == whole
+                        && read_on(&whole, false, format) == whole
+                );
             }
         }
     }
@@ -325,6 +438,10 @@ mod tests {
         let document = json!({"document": "x".repeat(BUDGET), "labels": "y".repeat(BUDGET)});
         let result = render(document, Format::Toon, Some(0));
         let text = text(&result);
-        assert!(text.len() < BUDGET + 500 && text.contains("xxx") && text.contains("offset 30000 "), "{}", &text[text.len() - 200..]);
+        assert!(
+            text.len() < BUDGET + 500 && text.contains("xxx") && text.contains("offset 30000 "),
+            "{}",
+            &text[text.len() - 200..]
+        );
     }
 }

@@ -28,7 +28,10 @@ impl<'a> Visible<'a> {
 pub(super) fn list(visible: &Visible<'_>, templates: bool) -> Vec<Arc<Item>> {
     let mut items = Vec::new();
     for module in visible.app.registry().modules() {
-        let mut resources = visible.resources_of(module).filter(|resource| resource.is_template() == templates).peekable();
+        let mut resources = visible
+            .resources_of(module)
+            .filter(|resource| resource.is_template() == templates)
+            .peekable();
         if resources.peek().is_none() {
             continue;
         }
@@ -48,7 +51,9 @@ pub(super) fn list(visible: &Visible<'_>, templates: bool) -> Vec<Arc<Item>> {
                 (false, _) => add(uri.clone()),
                 (true, true) => add(format!("{uri}{ACCOUNT_QUERY}")),
                 (true, false) => accounts.iter().for_each(|account| {
-                    let query = form_urlencoded::Serializer::new(String::new()).append_pair(ACCOUNT, account).finish();
+                    let query = form_urlencoded::Serializer::new(String::new())
+                        .append_pair(ACCOUNT, account)
+                        .finish();
                     add(format!("{uri}?{query}"));
                 }),
             }
@@ -63,12 +68,24 @@ impl App {
     /// # Errors
     /// [`Code::ResourceNotFound`] for a URI that is none of the caller's and for what the service does not have, and
     /// whatever the tool fails with.
-    pub(super) fn read<'a>(&self, call: &Call<'_>, visible: &Visible<'a>, uri: &str) -> Result<Vec<Value>, Error> {
+    pub(super) fn read<'a>(
+        &self,
+        call: &Call<'_>,
+        visible: &Visible<'a>,
+        uri: &str,
+    ) -> Result<Vec<Value>, Error> {
         let parsed = ResourceUri::parse(uri).ok_or_else(|| resource_not_found(uri))?;
-        let modules = visible.app.registry().modules().iter().filter(|module| module.scheme().eq_ignore_ascii_case(parsed.scheme));
+        let modules = visible
+            .app
+            .registry()
+            .modules()
+            .iter()
+            .filter(|module| module.scheme().eq_ignore_ascii_case(parsed.scheme));
         let fitting = modules.flat_map(|module| {
             let resources = visible.resources_of(module);
-            let fits = |resource: &'a Resource| Some((resource.rank(), module, resource, resource.arguments(&parsed)?));
+            let fits = |resource: &'a Resource| {
+                Some((resource.rank(), module, resource, resource.arguments(&parsed)?))
+            };
             resources.filter_map(fits).collect::<Vec<_>>()
         });
         let found = fitting.min_by(|(one, ..), (other, ..)| one.cmp(other));
@@ -77,12 +94,13 @@ impl App {
         if let Some(account) = parsed.account {
             arguments.insert(ACCOUNT.to_owned(), account.into());
         }
-        let value = self.value(call, module, tool, arguments).map_err(|error| match error.code() {
-            Code::NotFound => Error::new(Code::ResourceNotFound, error.message())
-                .with_hint(error.hint().unwrap_or("Check the names and ids."))
-                .with_data("uri", uri),
-            _ => error,
-        })?;
+        let value =
+            self.value(call, module, tool, arguments).map_err(|error| match error.code() {
+                Code::NotFound => Error::new(Code::ResourceNotFound, error.message())
+                    .with_hint(error.hint().unwrap_or("Check the names and ids."))
+                    .with_data("uri", uri),
+                _ => error,
+            })?;
         let (mime_type, text) = content(value);
         Ok(vec![json!({"uri": uri, "mimeType": mime_type, "text": text})])
     }

@@ -25,15 +25,31 @@ pub struct Client {
 
 /// How to connect each client: the one list for the page and for what `serve` prints.
 pub const CLIENTS: &[Client] = &[
-    Client { name: "Claude Code", place: "in a terminal", text: "claude mcp add --transport http mcpist {url}" },
+    Client {
+        name: "Claude Code",
+        place: "in a terminal",
+        text: "claude mcp add --transport http mcpist {url}",
+    },
     Client {
         name: "Claude Desktop",
         place: "in claude_desktop_config.json",
         text: r#"{"mcpServers": {"mcpist": {"command": "mcpist", "args": ["stdio"]}}}"#,
     },
-    Client { name: "Cursor", place: "in ~/.cursor/mcp.json", text: r#"{"mcpServers": {"mcpist": {"url": "{url}"}}}"# },
-    Client { name: "VS Code", place: "in a terminal", text: r#"code --add-mcp '{"name": "mcpist", "type": "http", "url": "{url}"}'"# },
-    Client { name: "Codex", place: "in ~/.codex/config.toml", text: "[mcp_servers.mcpist]\nurl = \"{url}\"" },
+    Client {
+        name: "Cursor",
+        place: "in ~/.cursor/mcp.json",
+        text: r#"{"mcpServers": {"mcpist": {"url": "{url}"}}}"#,
+    },
+    Client {
+        name: "VS Code",
+        place: "in a terminal",
+        text: r#"code --add-mcp '{"name": "mcpist", "type": "http", "url": "{url}"}'"#,
+    },
+    Client {
+        name: "Codex",
+        place: "in ~/.codex/config.toml",
+        text: "[mcp_servers.mcpist]\nurl = \"{url}\"",
+    },
     Client { name: "Anything else", place: "as a Streamable HTTP server", text: "{url}" },
 ];
 
@@ -138,8 +154,12 @@ impl App {
         match (self.connection(module, credential.as_ref()), &module.auth) {
             (Err(missing), _) => format!("not connected; set {missing}"),
             (Ok(_), None) => "open to everyone".to_owned(),
-            (Ok(_), Some(auth)) if credential.is_none() => format!("public data only; set {auth} for the rest"),
-            (Ok(_), Some(_)) if accounts.len() > 1 => format!("connected (accounts {})", accounts.join(", ")),
+            (Ok(_), Some(auth)) if credential.is_none() => {
+                format!("public data only; set {auth} for the rest")
+            }
+            (Ok(_), Some(_)) if accounts.len() > 1 => {
+                format!("connected (accounts {})", accounts.join(", "))
+            }
             (Ok(_), Some(_)) => "connected".to_owned(),
         }
     }

@@ -101,7 +101,9 @@ impl Hosted {
             });
             let tried = Instant::now();
             match (keys, old) {
-                (Ok(keys), _) => Ok(FetchedKeys { keys: Arc::new(keys), due: tried + KEYS_LIFETIME, tried }),
+                (Ok(keys), _) => {
+                    Ok(FetchedKeys { keys: Arc::new(keys), due: tried + KEYS_LIFETIME, tried })
+                }
                 (Err(error), Some(old)) => {
                     log::warn!("the key set is not fetched again, the one at hand stays: {error}");
                     Ok(FetchedKeys { due: tried + KEYS_PAUSE, tried, ..old })
@@ -126,7 +128,9 @@ impl Hosted {
         let key = Keys::id_of(token).map_err(refused)?;
         let keys = self.keys(Some(&key))?;
         let claims = keys.verify::<Claims>(token, &self.parts.expected).map_err(refused)?;
-        let Some(user) = claims.subject.filter(|user| is_user_id(user)) else { return Err(control_plane::invalid_token()) };
+        let Some(user) = claims.subject.filter(|user| is_user_id(user)) else {
+            return Err(control_plane::invalid_token());
+        };
         if claims.custom.role != "authenticated" || claims.custom.is_anonymous {
             return Err(control_plane::invalid_token());
         }

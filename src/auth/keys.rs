@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use jwt_simple::prelude::{
-    ECDSAP256PublicKeyLike, ES256PublicKey, Ed25519PublicKey, EdDSAPublicKeyLike, JWTClaims, RS256PublicKey, RSAPublicKeyLike,
-    VerificationOptions,
+    ECDSAP256PublicKeyLike, ES256PublicKey, Ed25519PublicKey, EdDSAPublicKeyLike, JWTClaims,
+    RS256PublicKey, RSAPublicKeyLike, VerificationOptions,
 };
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -74,15 +74,25 @@ impl Keys {
         struct Id {
             kid: String,
         }
-        let set: Set<'_> = serde_json::from_slice(text).map_err(|error| format!("it is no JSON Web Key Set: {error}"))?;
+        let set: Set<'_> = serde_json::from_slice(text)
+            .map_err(|error| format!("it is no JSON Web Key Set: {error}"))?;
         let mut keys: HashMap<String, Option<Key>> = HashMap::new();
         for written in set.keys {
-            let (Ok(Id { kid }), Some(key)) = (serde_json::from_str(written.get()), Key::read(written.get())) else { continue };
+            let (Ok(Id { kid }), Some(key)) =
+                (serde_json::from_str(written.get()), Key::read(written.get()))
+            else {
+                continue;
+            };
             // Which of two is meant cannot be known.
             keys.entry(kid).and_modify(|other| *other = None).or_insert(Some(key));
         }
-        let keys: HashMap<_, _> = keys.into_iter().filter_map(|(id, key)| Some((id, key?))).collect();
-        if keys.is_empty() { Err("it has no key for ES256, RS256 or EdDSA".to_owned()) } else { Ok(Self(keys)) }
+        let keys: HashMap<_, _> =
+            keys.into_iter().filter_map(|(id, key)| Some((id, key?))).collect();
+        if keys.is_empty() {
+            Err("it has no key for ES256, RS256 or EdDSA".to_owned())
+        } else {
+            Ok(Self(keys))
+        }
     }
 
     /// Whether there is a key with this id.
@@ -104,7 +114,11 @@ impl Keys {
     /// # Errors
     ///
     /// Why it is refused.
-    pub fn verify<C: DeserializeOwned>(&self, token: &str, expected: &Expected) -> Result<JWTClaims<C>, Refusal> {
+    pub fn verify<C: DeserializeOwned>(
+        &self,
+        token: &str,
+        expected: &Expected,
+    ) -> Result<JWTClaims<C>, Refusal> {
         let header = header(token)?;
         let key = self.0.get(&header.kid).ok_or(Refusal::UnknownKey)?;
         if key.algorithm() != header.alg || header.crit.is_some() {
@@ -123,7 +137,10 @@ impl Keys {
             Key::EdDsa(key) => key.verify_token(token, options),
         };
         // A token without an end would outlive every change of mind.
-        claims.ok().filter(|claims: &JWTClaims<C>| claims.expires_at.is_some()).ok_or(Refusal::Invalid)
+        claims
+            .ok()
+            .filter(|claims: &JWTClaims<C>| claims.expires_at.is_some())
+            .ok_or(Refusal::Invalid)
     }
 }
 
@@ -150,16 +167,21 @@ fn header(token: &str) -> Result<Header, Refusal> {
         return Err(Refusal::Malformed);
     }
     let mut parts = token.split('.');
-    let (Some(header), Some(_), Some(_), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
+    let (Some(header), Some(_), Some(_), None) =
+        (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
         return Err(Refusal::Malformed);
     };
-    let json = Base64UrlSafeNoPadding::decode_to_vec(header, None).map_err(|_| Refusal::Malformed)?;
+    let json =
+        Base64UrlSafeNoPadding::decode_to_vec(header, None).map_err(|_| Refusal::Malformed)?;
     serde_json::from_slice(&json).map_err(|_| Refusal::Malformed)
 }
 
 #[cfg(test)]
 mod tests {
-    use jwt_simple::prelude::{ECDSAP256KeyPairLike, ES256KeyPair, Ed25519KeyPair, EdDSAKeyPairLike, NoCustomClaims};
+    use jwt_simple::prelude::{
+        ECDSAP256KeyPairLike, ES256KeyPair, Ed25519KeyPair, EdDSAKeyPairLike, NoCustomClaims,
+    };
     use serde_json::{Value, json};
 
     use super::*;
@@ -186,12 +208,22 @@ mod tests {
         assert!(keys.contains("ec") && keys.contains("ed"));
         assert_eq!(keys.0.len(), 2);
         let expected = Expected { issuer: "i".to_owned(), audience: "a".to_owned() };
-        let claims =
-            || jwt_simple::prelude::Claims::create(jwt_simple::prelude::Duration::from_mins(5)).with_issuer("i").with_audience("a");
+        let claims = || {
+            jwt_simple::prelude::Claims::create(jwt_simple::prelude::Duration::from_mins(5))
+                .with_issuer("i")
+                .with_audience("a")
+        };
         for token in [ec.sign(claims()).unwrap(), ed.sign(claims()).unwrap()] {
             assert!(keys.verify::<NoCustomClaims>(&token, &expected).is_ok());
         }
-        for text in ["", "[]", "{}", r#"{"keys": []}"#, r#"{"keys": [{"kty": "oct", "kid": "h", "k": "AAAA"}]}"#, "<html>"] {
+        for text in [
+            "",
+            "[]",
+            "{}",
+            r#"{"keys": []}"#,
+            r#"{"keys": [{"kty": "oct", "kid": "h", "k": "AAAA"}]}"#,
+            "<html>",
+        ] {
             assert!(Keys::parse(text.as_bytes()).is_err(), "{text}");
         }
     }

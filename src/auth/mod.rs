@@ -7,13 +7,13 @@ mod resource_metadata;
 
 use std::sync::Arc;
 
-use crate::error::Error;
-use crate::secret::Secret;
-
 pub use hosted::{Hosted, HostedParts};
 pub use keys::Expected;
 pub use local::Local;
 pub use resource_metadata::ResourceMetadata;
+
+use crate::error::Error;
+use crate::secret::Secret;
 
 /// The one who calls, once known.
 #[derive(Debug, Clone, PartialEq, Eq)]

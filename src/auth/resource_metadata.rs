@@ -46,12 +46,19 @@ impl ResourceMetadata {
     /// The value of `WWW-Authenticate` beside a refusal.
     #[must_use]
     pub fn challenge(&self, error: &Error) -> String {
-        let metadata = format!("resource_metadata=\"{}{WELL_KNOWN}/mcp\", scope=\"{}\"", self.origin, SCOPES.join(" "));
+        let metadata = format!(
+            "resource_metadata=\"{}{WELL_KNOWN}/mcp\", scope=\"{}\"",
+            self.origin,
+            SCOPES.join(" ")
+        );
         match error.code() {
             // RFC 6750 §3.1: no code where the request had no token.
             Code::Unauthenticated => format!("Bearer {metadata}"),
             Code::InsufficientScope => format!("Bearer error=\"insufficient_scope\", {metadata}"),
-            _ => format!("Bearer error=\"invalid_token\", error_description=\"{}\", {metadata}", error.message().replace(['"', '\\'], "'")),
+            _ => format!(
+                "Bearer error=\"invalid_token\", error_description=\"{}\", {metadata}",
+                error.message().replace(['"', '\\'], "'")
+            ),
         }
     }
 }

@@ -42,13 +42,18 @@ impl Plan {
     pub fn read(calls: &Value) -> Result<Self, Error> {
         let entries = entries(calls)?;
         if entries.is_empty() || entries.len() > MAX_LINES {
-            return Err(Error::invalid_params(format!("calls has {} lines; a batch has 1 to {MAX_LINES}", entries.len())));
+            return Err(Error::invalid_params(format!(
+                "calls has {} lines; a batch has 1 to {MAX_LINES}",
+                entries.len()
+            )));
         }
         let mut problems = Vec::new();
         let drafts: Vec<Draft> = entries
             .into_iter()
             .enumerate()
-            .filter_map(|(position, entry)| Draft::read(position, entry).map_err(|problem| problems.push(problem)).ok())
+            .filter_map(|(position, entry)| {
+                Draft::read(position, entry).map_err(|problem| problems.push(problem)).ok()
+            })
             .collect();
         let mut places = HashMap::new();
         for (place, draft) in drafts.iter().enumerate() {
@@ -62,7 +67,10 @@ impl Plan {
                 match places.get(&needed) {
                     Some(place) if !line.needs.contains(place) => line.needs.push(*place),
                     Some(_) => {}
-                    None => problems.push(format!("line {:?} needs {needed:?}, which is no line of this batch", line.id)),
+                    None => problems.push(format!(
+                        "line {:?} needs {needed:?}, which is no line of this batch",
+                        line.id
+                    )),
                 }
             }
             lines.push(line);
@@ -70,7 +78,11 @@ impl Plan {
         if problems.is_empty() {
             problems.extend(cycle(&lines));
         }
-        if problems.is_empty() { Ok(Self { lines }) } else { Err(Error::invalid_params(problems.join("; ")).with_hint("Nothing has run.")) }
+        if problems.is_empty() {
+            Ok(Self { lines })
+        } else {
+            Err(Error::invalid_params(problems.join("; ")).with_hint("Nothing has run."))
+        }
     }
 
     /// The lines, in the order that they were given in.
@@ -89,7 +101,9 @@ struct Draft {
 impl Draft {
     fn read(position: usize, entry: Value) -> Result<Self, String> {
         let number = position + 1;
-        let Value::Object(mut members) = entry else { return Err(format!("line {number} is no object")) };
+        let Value::Object(mut members) = entry else {
+            return Err(format!("line {number} is no object"));
+        };
         let mut text = |name: &str| match members.remove(name) {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
@@ -97,7 +111,9 @@ impl Draft {
         };
         let id = text("id")?.unwrap_or_else(|| number.to_string());
         if id.is_empty() || id.contains(['.', '[', ']', '{', '}', '$']) {
-            return Err(format!("line {number}: the id {id:?} is empty or has one of . [ ] {{ }} $"));
+            return Err(format!(
+                "line {number}: the id {id:?} is empty or has one of . [ ] {{ }} $"
+            ));
         }
         let missing = |name: &str| format!("line {number}: {name} is missing");
         let module = text("module")?.ok_or_else(|| missing("module"))?;
@@ -121,14 +137,26 @@ impl Draft {
             Some(Value::String(one)) => vec![one],
             Some(Value::Array(several)) => several
                 .into_iter()
-                .map(|entry| entry.as_str().map(str::to_owned).ok_or_else(|| format!("line {number}: after must hold ids")))
+                .map(|entry| {
+                    entry
+                        .as_str()
+                        .map(str::to_owned)
+                        .ok_or_else(|| format!("line {number}: after must hold ids"))
+                })
                 .collect::<Result<_, _>>()?,
-            Some(_) => return Err(format!("line {number}: after must be an id or an array of ids")),
+            Some(_) => {
+                return Err(format!("line {number}: after must be an id or an array of ids"));
+            }
         };
         if let Some(name) = members.keys().next() {
-            return Err(format!("line {number}: {name:?} is unknown; a line has id, module, tool, params, after, output, account"));
+            return Err(format!(
+                "line {number}: {name:?} is unknown; a line has id, module, tool, params, after, output, account"
+            ));
         }
-        params.values().try_for_each(|value| lines_in(value, &mut needs)).map_err(|problem| format!("line {number}: {problem}"))?;
+        params
+            .values()
+            .try_for_each(|value| lines_in(value, &mut needs))
+            .map_err(|problem| format!("line {number}: {problem}"))?;
         let line = Line { id, module, tool, params, output, needs: Vec::new() };
         Ok(Self { line, needs })
     }
@@ -167,42 +195,60 @@ fn cycle(lines: &[Line]) -> Option<String> {
         }
         if left.len() == before {
             let ids: Vec<_> = left.iter().map(|place| format!("{:?}", lines[*place].id)).collect();
-            return Some(format!("these lines wait for each other in a circle: {}", ids.join(", ")));
+            return Some(format!(
+                "these lines wait for each other in a circle: {}",
+                ids.join(", ")
+            ));
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use serde_json::json;
+
+    use super::*;
 
     #[test]
     fn lines_come_as_an_array_or_as_jsonl() {
-        let array =
-            json!([{"id": "a", "module": "m", "tool": "t"}, {"module": "m", "tool": "u", "params": {"x": "${a.y}"}, "output": true}]);
+        let array = json!([{"id": "a", "module": "m", "tool": "t"}, {"module": "m", "tool": "u", "params": {"x": "${a.y}"}, "output": true}]);
         let text = "{\"id\": \"a\", \"module\": \"m\", \"tool\": \"t\"}\n\n{\"module\": \"m\", \"tool\": \"u\", \"params\": {\"x\": \"${a.y}\"}, \"output\": true}\n";
         let plan = Plan::read(&array).unwrap();
         assert_eq!(plan, Plan::read(&json!(text)).unwrap());
         assert_eq!(plan, Plan::read(&json!(array.to_string())).unwrap());
-        assert_eq!((plan.lines()[1].id.as_str(), plan.lines()[1].needs.as_slice()), ("2", &[0][..]));
+        assert_eq!(
+            (plan.lines()[1].id.as_str(), plan.lines()[1].needs.as_slice()),
+            ("2", &[0][..])
+        );
     }
 
     #[test]
     fn a_wrong_plan_is_refused_whole_with_everything_that_is_wrong() {
-        let line = |id: &str, after: Value| json!({"id": id, "module": "m", "tool": "t", "after": after});
+        let line =
+            |id: &str, after: Value| json!({"id": id, "module": "m", "tool": "t", "after": after});
         let check = |calls: Value, says: &[&str]| {
             let error = Plan::read(&calls).unwrap_err().to_string();
             assert!(says.iter().all(|part| error.contains(part)), "{calls}: {error}");
         };
         check(
-            json!([line("a", json!("b")), line("b", json!(["c"])), line("c", json!("a")), line("d", json!([]))]),
+            json!([
+                line("a", json!("b")),
+                line("b", json!(["c"])),
+                line("c", json!("a")),
+                line("d", json!([]))
+            ]),
             &["circle: \"a\", \"b\", \"c\"."],
         );
         check(json!([line("a", json!("a"))]), &["circle"]);
         check(json!([line("a", json!("x"))]), &["needs \"x\""]);
-        check(json!([{"id": "a", "module": "m", "tool": "t", "params": {"p": "${gone.id}"}}]), &["needs \"gone\""]);
-        check(json!([line("a", json!([])), line("a", json!([]))]), &["two lines have the id \"a\""]);
+        check(
+            json!([{"id": "a", "module": "m", "tool": "t", "params": {"p": "${gone.id}"}}]),
+            &["needs \"gone\""],
+        );
+        check(
+            json!([line("a", json!([])), line("a", json!([]))]),
+            &["two lines have the id \"a\""],
+        );
         check(
             json!([{"id": "a.b", "module": "m", "tool": "t"}, {"id": "c"}, 7]),
             &["\"a.b\"", "line 2: module is missing", "line 3 is no object"],

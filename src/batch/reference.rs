@@ -19,7 +19,8 @@ pub(super) struct Reference {
 impl Reference {
     /// Reads what stands between `${` and `}`.
     fn parse(text: &str) -> Result<Self, String> {
-        let wrong = || format!("${{{text}}} is no reference; one looks like ${{repos.items[0].name}}");
+        let wrong =
+            || format!("${{{text}}} is no reference; one looks like ${{repos.items[0].name}}");
         let end = text.find(['.', '[']).unwrap_or(text.len());
         let (line, mut rest) = text.split_at(end);
         if line.is_empty() {
@@ -54,7 +55,9 @@ impl Reference {
                 Step::Member(name) => (value.get(name), format!(".{name}")),
                 Step::Index(index) => (value.get(index), format!("[{index}]")),
             };
-            value = next.ok_or_else(|| format!("the result has no {place}{name}{}", what_there_is(value)))?;
+            value = next.ok_or_else(|| {
+                format!("the result has no {place}{name}{}", what_there_is(value))
+            })?;
             place.push_str(&name);
         }
         Ok(value)
@@ -64,7 +67,10 @@ impl Reference {
 /// What stands where a step led nowhere, so that the next try can be right.
 fn what_there_is(value: &Value) -> String {
     match value {
-        Value::Object(members) => format!("; there are {}", members.keys().map(String::as_str).collect::<Vec<_>>().join(", ")),
+        Value::Object(members) => format!(
+            "; there are {}",
+            members.keys().map(String::as_str).collect::<Vec<_>>().join(", ")
+        ),
         Value::Array(entries) => format!("; there are {} entries", entries.len()),
         _ => String::new(),
     }
@@ -82,8 +88,9 @@ fn parts(text: &str) -> Result<Vec<Part<'_>>, String> {
             continue;
         }
         parts.push(Part::Text(&rest[..start]));
-        let (inside, after) =
-            rest[start + 2..].split_once('}').ok_or_else(|| format!("{:?} opens a reference that nothing closes", &rest[start..]))?;
+        let (inside, after) = rest[start + 2..]
+            .split_once('}')
+            .ok_or_else(|| format!("{:?} opens a reference that nothing closes", &rest[start..]))?;
         parts.push(Part::Reference(Reference::parse(inside)?));
         rest = after;
     }
@@ -119,9 +126,13 @@ pub(super) fn lines_in(value: &Value, found: &mut Vec<String>) -> Result<(), Str
 
 /// The value with its references replaced. A text that is nothing but one reference becomes the value that it leads to, of
 /// whatever type; within a longer text the value is written out.
-pub(super) fn resolve(value: &Value, result_of: &dyn Fn(&str) -> Option<Value>) -> Result<Value, String> {
+pub(super) fn resolve(
+    value: &Value,
+    result_of: &dyn Fn(&str) -> Option<Value>,
+) -> Result<Value, String> {
     let find = |reference: &Reference| {
-        let result = result_of(&reference.line).ok_or_else(|| format!("line {:?} has no result", reference.line))?;
+        let result = result_of(&reference.line)
+            .ok_or_else(|| format!("line {:?} has no result", reference.line))?;
         reference.find(&result).cloned()
     };
     match value {
@@ -141,7 +152,11 @@ pub(super) fn resolve(value: &Value, result_of: &dyn Fn(&str) -> Option<Value>) 
                 Ok(Value::String(written))
             }
         },
-        Value::Array(entries) => entries.iter().map(|entry| resolve(entry, result_of)).collect::<Result<_, _>>().map(Value::Array),
+        Value::Array(entries) => entries
+            .iter()
+            .map(|entry| resolve(entry, result_of))
+            .collect::<Result<_, _>>()
+            .map(Value::Array),
         Value::Object(members) => members
             .iter()
             .map(|(name, member)| Ok((name.clone(), resolve(member, result_of)?)))
@@ -153,11 +168,13 @@ pub(super) fn resolve(value: &Value, result_of: &dyn Fn(&str) -> Option<Value>) 
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use serde_json::json;
 
+    use super::*;
+
     fn resolved(value: &Value) -> Result<Value, String> {
-        let results = json!({"repos": {"items": [{"name": "a", "stars": 7}, {"name": "b"}], "total": 2}});
+        let results =
+            json!({"repos": {"items": [{"name": "a", "stars": 7}, {"name": "b"}], "total": 2}});
         resolve(value, &|line| results.get(line).cloned())
     }
 
@@ -166,8 +183,14 @@ mod tests {
         for (value, expected) in [
             (json!("${repos.items[0].stars}"), json!(7)),
             (json!("${repos.items[1]}"), json!({"name": "b"})),
-            (json!("${repos}"), json!({"items": [{"name": "a", "stars": 7}, {"name": "b"}], "total": 2})),
-            (json!("repo ${repos.items[0].name} has ${repos.items[0].stars}"), json!("repo a has 7")),
+            (
+                json!("${repos}"),
+                json!({"items": [{"name": "a", "stars": 7}, {"name": "b"}], "total": 2}),
+            ),
+            (
+                json!("repo ${repos.items[0].name} has ${repos.items[0].stars}"),
+                json!("repo a has 7"),
+            ),
             (json!({"deep": ["${repos.total}", true, null]}), json!({"deep": [2, true, null]})),
             (json!("a plain $ {text} $5 }"), json!("a plain $ {text} $5 }")),
             (json!("cost: $${total}"), json!("cost: ${total}")),

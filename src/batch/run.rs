@@ -30,12 +30,18 @@ pub enum Outcome {
 }
 
 /// Runs one line: gets it with its parameters resolved, and whether to stop.
-pub type RunLine<'a> = &'a (dyn Fn(&Line, Map<String, Value>, &dyn Fn() -> bool) -> Result<Value, Error> + Sync);
+pub type RunLine<'a> =
+    &'a (dyn Fn(&Line, Map<String, Value>, &dyn Fn() -> bool) -> Result<Value, Error> + Sync);
 
 /// Runs a plan and gives back what became of its lines, in their order. `cancelled` and `progress` (lines done, lines in
 /// all) are called from this thread alone.
 #[must_use]
-pub fn run(plan: &Plan, run_line: RunLine<'_>, cancelled: &dyn Fn() -> bool, progress: &dyn Fn(usize, usize)) -> Vec<Outcome> {
+pub fn run(
+    plan: &Plan,
+    run_line: RunLine<'_>,
+    cancelled: &dyn Fn() -> bool,
+    progress: &dyn Fn(usize, usize),
+) -> Vec<Outcome> {
     let lines = plan.lines();
     let stop = AtomicBool::new(false);
     let mut outcomes: Vec<Option<Outcome>> = vec![None; lines.len()];
@@ -48,7 +54,10 @@ pub fn run(plan: &Plan, run_line: RunLine<'_>, cancelled: &dyn Fn() -> bool, pro
             for (place, line) in lines.iter().enumerate() {
                 let free = !started[place]
                     && outcomes[place].is_none()
-                    && line.needs.iter().all(|need| matches!(outcomes[*need], Some(Outcome::Done(_))));
+                    && line
+                        .needs
+                        .iter()
+                        .all(|need| matches!(outcomes[*need], Some(Outcome::Done(_))));
                 if free && running < AT_ONCE {
                     started[place] = true;
                     match resolved(lines, line, &outcomes) {
@@ -77,9 +86,14 @@ pub fn run(plan: &Plan, run_line: RunLine<'_>, cancelled: &dyn Fn() -> bool, pro
 
 fn skip_what_cannot_run(lines: &[Line], outcomes: &mut [Option<Outcome>], started: &[bool]) {
     loop {
-        let skipped =
-            lines.iter().enumerate().filter(|(place, _)| !started[*place] && outcomes[*place].is_none()).find_map(|(place, line)| {
-                let lost = |need: &&usize| matches!(outcomes[**need], Some(Outcome::Failed(_) | Outcome::Skipped(_)));
+        let skipped = lines
+            .iter()
+            .enumerate()
+            .filter(|(place, _)| !started[*place] && outcomes[*place].is_none())
+            .find_map(|(place, line)| {
+                let lost = |need: &&usize| {
+                    matches!(outcomes[**need], Some(Outcome::Failed(_) | Outcome::Skipped(_)))
+                };
                 Some((place, lines[*line.needs.iter().find(lost)?].id.clone()))
             });
         match skipped {
@@ -89,7 +103,11 @@ fn skip_what_cannot_run(lines: &[Line], outcomes: &mut [Option<Outcome>], starte
     }
 }
 
-fn resolved(lines: &[Line], line: &Line, outcomes: &[Option<Outcome>]) -> Result<Map<String, Value>, Error> {
+fn resolved(
+    lines: &[Line],
+    line: &Line,
+    outcomes: &[Option<Outcome>],
+) -> Result<Map<String, Value>, Error> {
     let result_of = |id: &str| {
         let place = lines.iter().position(|line| line.id == id)?;
         match &outcomes[place] {
@@ -99,7 +117,12 @@ fn resolved(lines: &[Line], line: &Line, outcomes: &[Option<Outcome>]) -> Result
     };
     line.params
         .iter()
-        .map(|(name, value)| Ok((name.clone(), resolve(value, &result_of).map_err(|problem| format!("{name}: {problem}"))?)))
+        .map(|(name, value)| {
+            Ok((
+                name.clone(),
+                resolve(value, &result_of).map_err(|problem| format!("{name}: {problem}"))?,
+            ))
+        })
         .collect::<Result<_, String>>()
         .map_err(Error::invalid_params)
 }
@@ -114,40 +137,56 @@ fn start<'scope>(
     sender: Sender<(usize, Outcome)>,
 ) {
     let refused = sender.clone();
-    let spawned = thread::Builder::new().name("batch".to_owned()).stack_size(STACK).spawn_scoped(scope, move || {
-        // A panic costs its line: the receiver would wait for ever for one that never reports.
-        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run_line(line, params, &|| stop.load(Ordering::Relaxed))));
-        let outcome = match result {
-            Ok(Ok(value)) => Outcome::Done(value),
-            Ok(Err(error)) => Outcome::Failed(error),
-            Err(_) => Outcome::Failed(Error::internal("the line failed inside MCPist; this is a bug")),
-        };
-        // The receiver outlives the scope.
-        let _ = sender.send((place, outcome));
-    });
+    let spawned = thread::Builder::new().name("batch".to_owned()).stack_size(STACK).spawn_scoped(
+        scope,
+        move || {
+            // A panic costs its line: the receiver would wait for ever for one that never reports.
+            let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                run_line(line, params, &|| stop.load(Ordering::Relaxed))
+            }));
+            let outcome = match result {
+                Ok(Ok(value)) => Outcome::Done(value),
+                Ok(Err(error)) => Outcome::Failed(error),
+                Err(_) => {
+                    Outcome::Failed(Error::internal("the line failed inside MCPist; this is a bug"))
+                }
+            };
+            // The receiver outlives the scope.
+            let _ = sender.send((place, outcome));
+        },
+    );
     if spawned.is_err() {
-        let error = Error::new(Code::UpstreamUnavailable, "no thread is free for this line").with_hint("Try again in a moment.");
+        let error = Error::new(Code::UpstreamUnavailable, "no thread is free for this line")
+            .with_hint("Try again in a moment.");
         let _ = refused.send((place, Outcome::Failed(error)));
     }
 }
 
-fn next(receiver: &Receiver<(usize, Outcome)>, cancelled: &dyn Fn() -> bool, stop: &AtomicBool) -> (usize, Outcome) {
+fn next(
+    receiver: &Receiver<(usize, Outcome)>,
+    cancelled: &dyn Fn() -> bool,
+    stop: &AtomicBool,
+) -> (usize, Outcome) {
     loop {
         match receiver.recv_timeout(CANCEL_CHECK) {
             Ok(done) => return done,
             Err(RecvTimeoutError::Timeout) if cancelled() => stop.store(true, Ordering::Relaxed),
             Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => unreachable!("this function's caller keeps a sender"),
+            Err(RecvTimeoutError::Disconnected) => {
+                unreachable!("this function's caller keeps a sender")
+            }
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use serde_json::json;
     use std::sync::Mutex;
     use std::sync::atomic::AtomicUsize;
+
+    use serde_json::json;
+
+    use super::*;
 
     fn plan(lines: Value) -> Plan {
         Plan::read(&lines).unwrap()
@@ -156,7 +195,11 @@ mod tests {
     /// Gives the parameters back as the result; a tool named `fail` fails, one named `panic` panics.
     fn echo(line: &Line, params: Map<String, Value>, _: &dyn Fn() -> bool) -> Result<Value, Error> {
         assert_ne!(line.tool, "panic", "a line that panics");
-        if line.tool == "fail" { Err(Error::invalid_params("no")) } else { Ok(Value::Object(params)) }
+        if line.tool == "fail" {
+            Err(Error::invalid_params("no"))
+        } else {
+            Ok(Value::Object(params))
+        }
     }
 
     #[test]
@@ -185,13 +228,19 @@ mod tests {
         assert_eq!(outcomes[1], Outcome::Skipped("a".to_owned()));
         assert_eq!(outcomes[2], Outcome::Skipped("b".to_owned()));
         assert_eq!(outcomes[3], Outcome::Done(json!({})));
-        assert!(matches!(&outcomes[4], Outcome::Failed(error) if error.message().contains("no d.gone")), "{:?}", outcomes[4]);
+        assert!(
+            matches!(&outcomes[4], Outcome::Failed(error) if error.message().contains("no d.gone")),
+            "{:?}",
+            outcomes[4]
+        );
         assert!(matches!(&outcomes[5], Outcome::Failed(error) if error.code() == Code::Internal));
     }
 
     #[test]
     fn free_lines_run_side_by_side_but_no_more_than_four() {
-        let lines: Vec<Value> = (0..12).map(|number| json!({"id": format!("l{number}"), "module": "m", "tool": "t"})).collect();
+        let lines: Vec<Value> = (0..12)
+            .map(|number| json!({"id": format!("l{number}"), "module": "m", "tool": "t"}))
+            .collect();
         let (now, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
         // Four meet here before any goes on, which only works when four run at once.
         let barrier = std::sync::Barrier::new(4);
@@ -202,7 +251,9 @@ mod tests {
             now.fetch_sub(1, Ordering::SeqCst);
             Ok(Value::Null)
         };
-        let outcomes = run(&plan(json!(lines)), &run_line, &|| false, &|done, of| progress.lock().unwrap().push((done, of)));
+        let outcomes = run(&plan(json!(lines)), &run_line, &|| false, &|done, of| {
+            progress.lock().unwrap().push((done, of))
+        });
         assert_eq!((outcomes.len(), most.load(Ordering::SeqCst)), (12, 4));
         assert_eq!(progress.lock().unwrap().last(), Some(&(12, 12)));
     }
@@ -215,7 +266,8 @@ mod tests {
             }
             Err(Error::new(Code::Cancelled, "stopped"))
         };
-        let outcomes = run(&plan(json!([{"module": "m", "tool": "t"}])), &run_line, &|| true, &|_, _| {});
+        let outcomes =
+            run(&plan(json!([{"module": "m", "tool": "t"}])), &run_line, &|| true, &|_, _| {});
         assert!(matches!(&outcomes[0], Outcome::Failed(error) if error.code() == Code::Cancelled));
     }
 }

@@ -66,19 +66,37 @@ impl Hosted {
     }
 
     /// The credential at hand, or one that the control plane lends now; `rejected` is one that the service refused.
-    fn lend(&self, caller: &Caller, service: &str, account: Option<&str>, rejected: Option<&Credential>) -> Result<Credential, Error> {
+    fn lend(
+        &self,
+        caller: &Caller,
+        service: &str,
+        account: Option<&str>,
+        rejected: Option<&Credential>,
+    ) -> Result<Credential, Error> {
         let version = &self.sieve.granted(caller)?.version;
-        let key = Key { user: caller.user_id().to_owned(), service: service.to_owned(), account: account.map(str::to_owned) };
+        let key = Key {
+            user: caller.user_id().to_owned(),
+            service: service.to_owned(),
+            account: account.map(str::to_owned),
+        };
         let freshness = |lent: &Lent| {
-            let refused = rejected.is_some_and(|rejected| rejected.secret == lent.credential.secret);
-            if !refused && Instant::now() < lent.until && lent.version == *version { Freshness::Fresh } else { Freshness::Gone }
+            let refused =
+                rejected.is_some_and(|rejected| rejected.secret == lent.credential.secret);
+            if !refused && Instant::now() < lent.until && lent.version == *version {
+                Freshness::Fresh
+            } else {
+                Freshness::Gone
+            }
         };
         let lent = self.lent.get(&key, freshness, |old| {
             let fetched = self.fetch(caller, service, account, rejected, version);
             // What was never lent before is fetched, not refreshed.
             let renewed = match &fetched {
                 Ok(_) => (old.is_some() || rejected.is_some()).then_some(true),
-                Err(error) => matches!(error.code(), Code::ReconnectRequired | Code::UpstreamUnavailable).then_some(false),
+                Err(error) => {
+                    matches!(error.code(), Code::ReconnectRequired | Code::UpstreamUnavailable)
+                        .then_some(false)
+                }
             };
             if let Some(success) = renewed {
                 token_refreshed(service, success);
@@ -102,8 +120,10 @@ impl Hosted {
             wanted["account"] = account.into();
         }
         if let Some(rejected) = rejected {
-            wanted["rejected"] =
-                hmac_sha256::Hash::hash(rejected.secret.expose().as_bytes()).map(|byte| format!("{byte:02x}")).concat().into();
+            wanted["rejected"] = hmac_sha256::Hash::hash(rejected.secret.expose().as_bytes())
+                .map(|byte| format!("{byte:02x}"))
+                .concat()
+                .into();
         }
         let answer = self.plane.ask(Function::Broker, token, None, &wanted)?;
         if answer.status != 200 {
@@ -115,31 +135,59 @@ impl Hosted {
             "basic" => Scheme::Basic,
             _ => return Err(garbled("credential")),
         };
-        let until =
-            Instant::now() + said.expires_at.as_deref().and_then(left).map_or(LONGEST, |left| left.saturating_sub(MARGIN).min(LONGEST));
+        let until = Instant::now()
+            + said
+                .expires_at
+                .as_deref()
+                .and_then(left)
+                .map_or(LONGEST, |left| left.saturating_sub(MARGIN).min(LONGEST));
         let secret = Secret::new(said.access_token);
         Ok(Lent {
-            credential: Credential { scheme, secret, account: said.account, base_url: said.base_url },
+            credential: Credential {
+                scheme,
+                secret,
+                account: said.account,
+                base_url: said.base_url,
+            },
             until,
             version: version.to_owned(),
         })
     }
 
     /// Our error for that of `token-exchanger`.
-    fn refused(&self, caller: &Caller, service: &str, account: Option<&str>, error: &Value) -> Error {
+    fn refused(
+        &self,
+        caller: &Caller,
+        service: &str,
+        account: Option<&str>,
+        error: &Value,
+    ) -> Error {
         let connect = |code, message: String| {
             let error_with = Error::new(code, message);
             match error["connect_url"].as_str() {
-                Some(url) => error_with.with_hint(format!("Ask the user to open {url}, then call again.")).with_data("connect_url", url),
-                None => error_with.with_hint("Ask the user to connect it in the console, then call again."),
+                Some(url) => error_with
+                    .with_hint(format!("Ask the user to open {url}, then call again."))
+                    .with_data("connect_url", url),
+                None => error_with
+                    .with_hint("Ask the user to connect it in the console, then call again."),
             }
         };
-        let accounts: Vec<_> = error["accounts"].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
+        let accounts: Vec<_> = error["accounts"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .map(str::to_owned)
+            .collect();
         match error["code"].as_str().unwrap_or_default() {
             // It is connected, but not the account that was named.
-            "not_connected" if account.is_some() && !accounts.is_empty() => account_required(service, account, accounts),
+            "not_connected" if account.is_some() && !accounts.is_empty() => {
+                account_required(service, account, accounts)
+            }
             "not_connected" => connect(Code::NotConnected, format!("{service} is not connected")),
-            "reconnect_required" => connect(Code::ReconnectRequired, format!("{service} has to be connected again")),
+            "reconnect_required" => {
+                connect(Code::ReconnectRequired, format!("{service} has to be connected again"))
+            }
             "account_required" => account_required(service, None, accounts),
             "user_disabled" => invalid_token(),
             "not_permitted" => {
@@ -148,8 +196,11 @@ impl Hosted {
                 Error::new(Code::PermissionDenied, format!("{service} is not permitted any more"))
                     .with_hint("Ask an admin for a role that has it.")
             }
-            "provider_unavailable" => Error::new(Code::UpstreamUnavailable, format!("{service} does not renew its credential now"))
-                .with_hint("Try again in a minute."),
+            "provider_unavailable" => Error::new(
+                Code::UpstreamUnavailable,
+                format!("{service} does not renew its credential now"),
+            )
+            .with_hint("Try again in a minute."),
             _ => garbled("credential"),
         }
     }
@@ -165,13 +216,24 @@ impl Broker for Hosted {
         Ok(self.sieve.granted(caller)?.accounts(service).to_vec())
     }
 
-    fn credential(&self, caller: &Caller, service: &str, account: Option<&str>) -> Result<Option<Credential>, Error> {
+    fn credential(
+        &self,
+        caller: &Caller,
+        service: &str,
+        account: Option<&str>,
+    ) -> Result<Option<Credential>, Error> {
         let granted = self.sieve.granted(caller)?;
         let accounts = granted.accounts(service);
         match account {
-            None if accounts.len() > 1 => return Err(account_required(service, None, accounts.to_vec())),
+            None if accounts.len() > 1 => {
+                return Err(account_required(service, None, accounts.to_vec()));
+            }
             // An account that was connected a moment ago is not among them yet: the control plane knows.
-            Some(account) if accounts.len() > 1 && !accounts.iter().any(|known| known == account) => self.sieve.forget(caller),
+            Some(account)
+                if accounts.len() > 1 && !accounts.iter().any(|known| known == account) =>
+            {
+                self.sieve.forget(caller)
+            }
             _ => {}
         }
         self.lend(caller, service, account, None).map(Some)
@@ -181,7 +243,13 @@ impl Broker for Hosted {
         true
     }
 
-    fn renewed(&self, caller: &Caller, service: &str, account: Option<&str>, rejected: &Credential) -> Result<Option<Credential>, Error> {
+    fn renewed(
+        &self,
+        caller: &Caller,
+        service: &str,
+        account: Option<&str>,
+        rejected: &Credential,
+    ) -> Result<Option<Credential>, Error> {
         let renewed = self.lend(caller, service, account, Some(rejected))?;
         Ok((renewed.secret != rejected.secret).then_some(renewed))
     }

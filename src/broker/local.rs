@@ -27,7 +27,12 @@ impl Broker for Local {
         Ok(self.of(service).iter().filter_map(|credential| credential.account.clone()).collect())
     }
 
-    fn credential(&self, caller: &Caller, service: &str, account: Option<&str>) -> Result<Option<Credential>, Error> {
+    fn credential(
+        &self,
+        caller: &Caller,
+        service: &str,
+        account: Option<&str>,
+    ) -> Result<Option<Credential>, Error> {
         let credentials = self.of(service);
         let Some(account) = account else {
             return match credentials {
@@ -36,8 +41,15 @@ impl Broker for Local {
                 _ => Err(account_required(service, None, self.accounts(caller, service)?)),
             };
         };
-        let found = credentials.iter().find(|credential| credential.account.as_deref() == Some(account));
-        found.cloned().map(Some).ok_or_else(|| account_required(service, Some(account), self.accounts(caller, service).unwrap_or_default()))
+        let found =
+            credentials.iter().find(|credential| credential.account.as_deref() == Some(account));
+        found.cloned().map(Some).ok_or_else(|| {
+            account_required(
+                service,
+                Some(account),
+                self.accounts(caller, service).unwrap_or_default(),
+            )
+        })
     }
 }
 
@@ -57,19 +69,31 @@ mod tests {
             base_url: None,
         };
         let two = vec![credential("default"), credential("work")];
-        let broker = Local::new(HashMap::from([("two".to_owned(), two), ("one".to_owned(), vec![credential("default")])]));
-        let check = |service: &str, account: Option<&str>, expected: Result<Option<&str>, (Code, &str)>| {
-            let found = broker.credential(&Caller::local(), service, account);
-            let found = found.map(|credential| credential.and_then(|credential| credential.account));
-            let found = found.map_err(|error| (error.code(), error.hint().unwrap_or_default().to_owned()));
-            assert_eq!(
-                found,
-                expected.map(|account| account.map(str::to_owned)).map_err(|(code, hint)| (code, hint.to_owned())),
-                "{service} {account:?}"
-            );
-        };
+        let broker = Local::new(HashMap::from([
+            ("two".to_owned(), two),
+            ("one".to_owned(), vec![credential("default")]),
+        ]));
+        let check =
+            |service: &str, account: Option<&str>, expected: Result<Option<&str>, (Code, &str)>| {
+                let found = broker.credential(&Caller::local(), service, account);
+                let found =
+                    found.map(|credential| credential.and_then(|credential| credential.account));
+                let found = found
+                    .map_err(|error| (error.code(), error.hint().unwrap_or_default().to_owned()));
+                assert_eq!(
+                    found,
+                    expected
+                        .map(|account| account.map(str::to_owned))
+                        .map_err(|(code, hint)| (code, hint.to_owned())),
+                    "{service} {account:?}"
+                );
+            };
         check("none", None, Ok(None));
-        check("none", Some("work"), Err((Code::InvalidParams, "No account is connected: leave it out.")));
+        check(
+            "none",
+            Some("work"),
+            Err((Code::InvalidParams, "No account is connected: leave it out.")),
+        );
         check("one", None, Ok(Some("default")));
         check("one", Some("default"), Ok(Some("default")));
         check("one", Some("work"), Err((Code::InvalidParams, "Accounts: default.")));

@@ -3,12 +3,12 @@
 mod hosted;
 mod local;
 
+pub use hosted::Hosted;
+pub use local::Local;
+
 use crate::auth::Caller;
 use crate::error::{Code, Error};
 use crate::secret::Secret;
-
-pub use hosted::Hosted;
-pub use local::Local;
 
 /// Gives out credentials. Local mode and hosted mode each have one.
 pub trait Broker: Send + Sync {
@@ -24,7 +24,12 @@ pub trait Broker: Send + Sync {
     /// [`Code::AccountRequired`](crate::error::Code::AccountRequired) where there are several and none is named,
     /// [`Code::InvalidParams`](crate::error::Code::InvalidParams) for one that does not exist, or when it cannot be known
     /// now.
-    fn credential(&self, caller: &Caller, service: &str, account: Option<&str>) -> Result<Option<Credential>, Error>;
+    fn credential(
+        &self,
+        caller: &Caller,
+        service: &str,
+        account: Option<&str>,
+    ) -> Result<Option<Credential>, Error>;
 
     /// Whether every user connects services by themselves.
     fn is_per_user(&self) -> bool {
@@ -35,7 +40,13 @@ pub trait Broker: Send + Sync {
     ///
     /// # Errors
     /// As [`Broker::credential`].
-    fn renewed(&self, caller: &Caller, service: &str, account: Option<&str>, rejected: &Credential) -> Result<Option<Credential>, Error> {
+    fn renewed(
+        &self,
+        caller: &Caller,
+        service: &str,
+        account: Option<&str>,
+        rejected: &Credential,
+    ) -> Result<Option<Credential>, Error> {
         let _ = (caller, service, account, rejected);
         Ok(None)
     }
@@ -44,12 +55,19 @@ pub trait Broker: Send + Sync {
 /// The error where a caller has several `accounts` and `named` is none of them.
 fn account_required(service: &str, named: Option<&str>, accounts: Vec<String>) -> Error {
     let error = match named {
-        None => Error::new(Code::AccountRequired, format!("{service} has several accounts, and `account` names none.")),
-        Some(_) => Error::invalid_params(format!("`account` is none of the accounts of {service}.")),
+        None => Error::new(
+            Code::AccountRequired,
+            format!("{service} has several accounts, and `account` names none."),
+        ),
+        Some(_) => {
+            Error::invalid_params(format!("`account` is none of the accounts of {service}."))
+        }
     };
     match accounts.as_slice() {
         [] => error.with_hint("No account is connected: leave it out."),
-        _ => error.with_hint(format!("Accounts: {}.", accounts.join(", "))).with_data("accounts", accounts),
+        _ => error
+            .with_hint(format!("Accounts: {}.", accounts.join(", ")))
+            .with_data("accounts", accounts),
     }
 }
 

@@ -57,7 +57,9 @@ const NOTHING_NEWER: &str = "; nothing newer";
 fn compared(ours: &str, offered: &[String]) -> String {
     let ordered = Version::parse(ours).and_then(|ours| {
         let offered = offered.iter().filter_map(|text| Some((Version::parse(text)?, text)));
-        let newest = offered.filter(|(version, _)| version.has_order_with(&ours)).max_by(|(one, _), (other, _)| one.cmp(other));
+        let newest = offered
+            .filter(|(version, _)| version.has_order_with(&ours))
+            .max_by(|(one, _), (other, _)| one.cmp(other));
         newest.map(|(version, text)| (version.cmp(&ours), text))
     });
     match ordered {
@@ -81,12 +83,17 @@ enum Version {
 
 impl Version {
     fn parse(text: &str) -> Option<Self> {
-        let number = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit()).then(|| part.parse().ok()).flatten();
+        let number = |part: &str| {
+            part.bytes().all(|byte| byte.is_ascii_digit()).then(|| part.parse().ok()).flatten()
+        };
         if let [year, month, day] = text.split('-').collect::<Vec<_>>()[..] {
             let is_date = (year.len(), month.len(), day.len()) == (4, 2, 2);
-            return is_date.then(|| Some(Self::Date([number(year)?, number(month)?, number(day)?]))).flatten();
+            return is_date
+                .then(|| Some(Self::Date([number(year)?, number(month)?, number(day)?])))
+                .flatten();
         }
-        let mut numbers: Vec<u64> = text.strip_prefix('v').unwrap_or(text).split('.').map(number).collect::<Option<_>>()?;
+        let mut numbers: Vec<u64> =
+            text.strip_prefix('v').unwrap_or(text).split('.').map(number).collect::<Option<_>>()?;
         while numbers.len() > 1 && numbers.last() == Some(&0) {
             numbers.pop();
         }
@@ -95,15 +102,19 @@ impl Version {
 
     /// Whether one of the two is newer, or both are the same: a date and a number say nothing of each other.
     fn has_order_with(&self, other: &Self) -> bool {
-        matches!((self, other), (Self::Date(_), Self::Date(_)) | (Self::Numbers(_), Self::Numbers(_)))
+        matches!(
+            (self, other),
+            (Self::Date(_), Self::Date(_)) | (Self::Numbers(_), Self::Numbers(_))
+        )
     }
 }
 
 /// The versions that the service names: one, or more.
 fn offered(app: &App, module: &Module, versions: &Versions) -> Result<Vec<String>, Error> {
     let url = if versions.url.starts_with('/') {
-        let base_url =
-            app.base_url(module).ok_or_else(|| Error::new(Code::NotConnected, format!("{} has no address yet", module.title)))?;
+        let base_url = app.base_url(module).ok_or_else(|| {
+            Error::new(Code::NotConnected, format!("{} has no address yet", module.title))
+        })?;
         format!("{base_url}{}", versions.url)
     } else {
         versions.url.clone()
@@ -118,30 +129,46 @@ fn offered(app: &App, module: &Module, versions: &Versions) -> Result<Vec<String
         trace_parent: None,
     };
     let answer = app.parts().upstream.send(&request, Instant::now() + PATIENCE, &|| false)?;
-    let named = if (200..300).contains(&answer.status) { named_in(&answer, &versions.at) } else { Vec::new() };
+    let named = if (200..300).contains(&answer.status) {
+        named_in(&answer, &versions.at)
+    } else {
+        Vec::new()
+    };
     if named.is_empty() {
-        return Err(Error::new(Code::UpstreamUnavailable, format!("{url} names no version (HTTP {})", answer.status)));
+        return Err(Error::new(
+            Code::UpstreamUnavailable,
+            format!("{url} names no version (HTTP {})", answer.status),
+        ));
     }
     Ok(named)
 }
 
 fn named_in(answer: &UpstreamAnswer, at: &VersionsAt) -> Vec<String> {
     let texts = match at {
-        VersionsAt::Header(name) => {
-            answer.headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).map(str::to_owned).collect()
+        VersionsAt::Header(name) => answer
+            .headers
+            .get_all(name)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .map(str::to_owned)
+            .collect(),
+        VersionsAt::Body(path) => {
+            match path.find(&serde_json::from_slice(&answer.body).unwrap_or_default()) {
+                Value::String(text) => vec![text],
+                Value::Array(values) => {
+                    values.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+                }
+                _ => Vec::new(),
+            }
         }
-        VersionsAt::Body(path) => match path.find(&serde_json::from_slice(&answer.body).unwrap_or_default()) {
-            Value::String(text) => vec![text],
-            Value::Array(values) => values.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
-            _ => Vec::new(),
-        },
     };
     texts.into_iter().filter(|text| is_version(text)).collect()
 }
 
 /// Whether it may be one: what a stranger writes goes into a terminal, and into an issue.
 fn is_version(text: &str) -> bool {
-    (1..=MAX_VERSION).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_+".contains(&byte))
+    (1..=MAX_VERSION).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_+".contains(&byte))
 }
 
 #[cfg(test)]
@@ -176,9 +203,21 @@ mod tests {
 
     #[test]
     fn what_could_do_harm_where_it_is_shown_is_no_version() {
-        for wrong in ["", "2 0", "1\n2", "\u{1b}[31m", "@everyone", "<b>", "[a](b)", "2026\u{2011}01", &"1".repeat(41)] {
+        for wrong in [
+            "",
+            "2 0",
+            "1\n2",
+            "\u{1b}[31m",
+            "@everyone",
+            "<b>",
+            "[a](b)",
+            "2026\u{2011}01",
+            &"1".repeat(41),
+        ] {
             assert!(!is_version(wrong), "{wrong:?}");
         }
-        assert!(is_version("2026-03-11") && is_version("v1.0") && is_version("1001.0.0-SNAPSHOT_a+b"));
+        assert!(
+            is_version("2026-03-11") && is_version("v1.0") && is_version("1001.0.0-SNAPSHOT_a+b")
+        );
     }
 }

@@ -10,28 +10,60 @@ use crate::auth::Caller;
 use crate::mcp::message::Object;
 use crate::telemetry::log::Output;
 
-pub(super) fn run(module: &str, tool: &str, params: Option<&str>, as_json: bool, yes: bool) -> Result<(), Stop> {
+pub(super) fn run(
+    module: &str,
+    tool: &str,
+    params: Option<&str>,
+    as_json: bool,
+    yes: bool,
+) -> Result<(), Stop> {
     let arguments = arguments(params)?;
     let setup::Product { app, .. } = setup::local(Output::Stderr)?;
-    let module =
-        app.registry().module(module).ok_or_else(|| Stop::WrongUsage(format!("there is no module {module:?}; mcpist tools lists them")))?;
-    let found = module.tools.iter().find(|known| known.name == tool || known.published_name == tool).ok_or_else(|| {
-        let near = crate::modules::nearest(tool, module.tools.iter().map(|tool| tool.name.as_str()))
-            .map(|near| format!(" Did you mean {near}?"))
-            .unwrap_or_default();
-        Stop::WrongUsage(format!("{} has no tool {tool:?}; mcpist tools {} lists them.{near}", module.name, module.name))
+    let module = app.registry().module(module).ok_or_else(|| {
+        Stop::WrongUsage(format!("there is no module {module:?}; mcpist tools lists them"))
     })?;
+    let found = module
+        .tools
+        .iter()
+        .find(|known| known.name == tool || known.published_name == tool)
+        .ok_or_else(|| {
+            let near =
+                crate::modules::nearest(tool, module.tools.iter().map(|tool| tool.name.as_str()))
+                    .map(|near| format!(" Did you mean {near}?"))
+                    .unwrap_or_default();
+            Stop::WrongUsage(format!(
+                "{} has no tool {tool:?}; mcpist tools {} lists them.{near}",
+                module.name, module.name
+            ))
+        })?;
     let caller = Caller::local();
-    let permitted = app.parts().sieve.permissions(&caller).is_ok_and(|permissions| permissions.allow(&found.published_name));
+    let permitted = app
+        .parts()
+        .sieve
+        .permissions(&caller)
+        .is_ok_and(|permissions| permissions.allow(&found.published_name));
     if !permitted {
-        return Err(Stop::Failed(format!("the policy file does not permit {}", found.published_name)));
+        return Err(Stop::Failed(format!(
+            "the policy file does not permit {}",
+            found.published_name
+        )));
     }
     if found.is_destructive() && !yes {
         ask(&found.published_name)?;
     }
     let start = start_of(found, &arguments);
-    let execution = Execution { caller: &caller, module, tool: found, arguments, client: None, cancelled: &|| false, trace_parent: None };
-    let value = app.execute(execution).map_err(|error| Stop::Failed(format!("{}: {error}", error.code().reply().name)))?;
+    let execution = Execution {
+        caller: &caller,
+        module,
+        tool: found,
+        arguments,
+        client: None,
+        cancelled: &|| false,
+        trace_parent: None,
+    };
+    let value = app
+        .execute(execution)
+        .map_err(|error| Stop::Failed(format!("{}: {error}", error.code().reply().name)))?;
     let result = render(value, if as_json { Format::Json } else { Format::Toon }, start);
     for block in &result.content {
         print(format_args!("{}", block["text"].as_str().unwrap_or_default()))?;
@@ -42,12 +74,18 @@ pub(super) fn run(module: &str, tool: &str, params: Option<&str>, as_json: bool,
 /// Asks the person at the terminal before what may not be undone.
 fn ask(tool: &str) -> Result<(), Stop> {
     if !std::io::stdin().is_terminal() {
-        return Err(Stop::WrongUsage(format!("{tool} may not be undone, or costs money; add --yes to do it without being asked")));
+        return Err(Stop::WrongUsage(format!(
+            "{tool} may not be undone, or costs money; add --yes to do it without being asked"
+        )));
     }
     eprint!("{tool} may not be undone, or costs money. Do it? [y/N] ");
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer)?;
-    if matches!(answer.trim(), "y" | "Y" | "yes") { Ok(()) } else { Err(Stop::Failed("not done".to_owned())) }
+    if matches!(answer.trim(), "y" | "Y" | "yes") {
+        Ok(())
+    } else {
+        Err(Stop::Failed("not done".to_owned()))
+    }
 }
 
 fn arguments(params: Option<&str>) -> Result<Object, Stop> {
@@ -62,7 +100,9 @@ fn arguments(params: Option<&str>) -> Result<Object, Stop> {
     };
     match serde_json::from_str(&text) {
         Ok(Value::Object(arguments)) => Ok(arguments),
-        Ok(_) => Err(Stop::WrongUsage("the parameters are not a JSON object, such as '{\"owner\":\"rust-lang\"}'".to_owned())),
+        Ok(_) => Err(Stop::WrongUsage(
+            "the parameters are not a JSON object, such as '{\"owner\":\"rust-lang\"}'".to_owned(),
+        )),
         Err(error) => Err(Stop::WrongUsage(format!(
             "the parameters are not JSON: {error}; quote them for the shell, as in '{{\"owner\":\"rust-lang\"}}'"
         ))),

@@ -45,7 +45,11 @@ pub(super) fn run() -> Result<(), Stop> {
         print(format_args!("ok    policy file: {}", path.display()))?;
     }
     for module in app.registry().modules() {
-        print(format_args!("ok    {}: {}", module.name, app.connection_state(module, &Caller::local())))?;
+        print(format_args!(
+            "ok    {}: {}",
+            module.name,
+            app.connection_state(module, &Caller::local())
+        ))?;
         // One without an address is not connected, which the line before says.
         let Some(base_url) = app.base_url(module) else { continue };
         told(&module.name, reach(&app, &module.title, base_url))?;
@@ -56,25 +60,61 @@ pub(super) fn run() -> Result<(), Stop> {
 type Told<'a> = &'a mut dyn FnMut(&str, Result<String, String>) -> Result<(), Stop>;
 
 /// The control plane: the key set, each function with our key, the clock, and what is better set than not.
-fn check_hosted(hosted: &HostedConfig, parts: &setup::Hosted, has_secret: bool, told: Told<'_>) -> Result<(), Stop> {
+fn check_hosted(
+    hosted: &HostedConfig,
+    parts: &setup::Hosted,
+    has_secret: bool,
+    told: Told<'_>,
+) -> Result<(), Stop> {
     let addresses = &hosted.addresses;
     let ready = parts.authenticator.ready();
-    told("key set", ready.map(|()| format!("{} can be used", addresses.jwks)).map_err(|error| format!("{}: {error}", addresses.jwks)))?;
+    told(
+        "key set",
+        ready
+            .map(|()| format!("{} can be used", addresses.jwks))
+            .map_err(|error| format!("{}: {error}", addresses.jwks)),
+    )?;
     let mut apart = None;
     for function in [Function::Sieve, Function::Broker, Function::Audit] {
         let address = parts.plane.address(function);
         let probed = parts.plane.probe(function).inspect(|found| apart = apart.or(*found));
-        told("function", probed.map(|_| format!("{address} answers and takes the key")).map_err(|error| format!("{address}: {error}")))?;
+        told(
+            "function",
+            probed
+                .map(|_| format!("{address} answers and takes the key"))
+                .map_err(|error| format!("{address}: {error}")),
+        )?;
     }
     if let Some(apart) = apart {
         let seconds = apart.as_secs();
         let right = apart <= CLOCKS_APART;
-        let wrong = format!("{seconds} s away from the control plane's: tokens will be refused; set this machine's clock");
-        told("clock", if right { Ok(format!("{seconds} s away from the control plane's")) } else { Err(wrong) })?;
+        let wrong = format!(
+            "{seconds} s away from the control plane's: tokens will be refused; set this machine's clock"
+        );
+        told(
+            "clock",
+            if right {
+                Ok(format!("{seconds} s away from the control plane's"))
+            } else {
+                Err(wrong)
+            },
+        )?;
     }
     let missing = |what: &str| Err(format!("it is not set: {what}"));
-    told("PUBLIC_URL", hosted.public_url.clone().map_or_else(|| missing("clients are not told where to get a token"), Ok))?;
-    told("tokens", Ok(format!("those of {} for {} are taken", hosted.expected.issuer, hosted.expected.audience)))?;
+    told(
+        "PUBLIC_URL",
+        hosted
+            .public_url
+            .clone()
+            .map_or_else(|| missing("clients are not told where to get a token"), Ok),
+    )?;
+    told(
+        "tokens",
+        Ok(format!(
+            "those of {} for {} are taken",
+            hosted.expected.issuer, hosted.expected.audience
+        )),
+    )?;
     let sealed = "sessions of older clients end with the process, and no other instance knows them; openssl rand -hex 32 makes one";
     told("MCPIST_SECRET", if has_secret { Ok("it is set".to_owned()) } else { missing(sealed) })
 }
@@ -82,8 +122,11 @@ fn check_hosted(hosted: &HostedConfig, parts: &setup::Hosted, has_secret: bool, 
 /// Each address that telemetry goes to, with an export of nothing.
 fn check_collector(app: &App, telemetry: &TelemetrySettings, told: Told<'_>) -> Result<(), Stop> {
     for target in [&telemetry.logs, &telemetry.metrics, &telemetry.traces].into_iter().flatten() {
-        let json = (HeaderName::from_static("content-type"), HeaderValue::from_static("application/json"));
-        let given = target.headers.iter().filter_map(|(name, value)| Some((name.clone(), HeaderValue::from_str(value.expose()).ok()?)));
+        let json =
+            (HeaderName::from_static("content-type"), HeaderValue::from_static("application/json"));
+        let given = target.headers.iter().filter_map(|(name, value)| {
+            Some((name.clone(), HeaderValue::from_str(value.expose()).ok()?))
+        });
         let headers: HeaderMap = given.chain([json]).collect();
         let request = UpstreamRequest {
             service: "The collector",
@@ -95,14 +138,19 @@ fn check_collector(app: &App, telemetry: &TelemetrySettings, told: Told<'_>) -> 
             trace_parent: None,
         };
         let url = &target.url;
-        let outcome = match app.parts().upstream.send(&request, Instant::now() + PATIENCE, &|| false) {
-            Ok(answer) if (200..300).contains(&answer.status) => Ok(format!("{url} takes it")),
-            Ok(answer) if matches!(answer.status, 401 | 403) => {
-                Err(format!("{url} refuses the credential ({}); see OTEL_EXPORTER_OTLP_HEADERS", answer.status))
-            }
-            Ok(answer) => Err(format!("{url} answers with {}; see OTEL_EXPORTER_OTLP_ENDPOINT", answer.status)),
-            Err(error) => Err(format!("{url} cannot be reached: {error}")),
-        };
+        let outcome =
+            match app.parts().upstream.send(&request, Instant::now() + PATIENCE, &|| false) {
+                Ok(answer) if (200..300).contains(&answer.status) => Ok(format!("{url} takes it")),
+                Ok(answer) if matches!(answer.status, 401 | 403) => Err(format!(
+                    "{url} refuses the credential ({}); see OTEL_EXPORTER_OTLP_HEADERS",
+                    answer.status
+                )),
+                Ok(answer) => Err(format!(
+                    "{url} answers with {}; see OTEL_EXPORTER_OTLP_ENDPOINT",
+                    answer.status
+                )),
+                Err(error) => Err(format!("{url} cannot be reached: {error}")),
+            };
         told("telemetry", outcome)?;
     }
     Ok(())

@@ -14,7 +14,8 @@ pub(super) fn run(port: Option<u16>) -> Result<(), Stop> {
         return Err(Stop::Findings(vec![finding]));
     }
     let url = format!("http://127.0.0.1:{}/health", config.address.port());
-    let agent: ureq::Agent = ureq::Agent::config_builder().timeout_global(Some(PATIENCE)).proxy(None).build().into();
+    let agent: ureq::Agent =
+        ureq::Agent::config_builder().timeout_global(Some(PATIENCE)).proxy(None).build().into();
     agent.get(&url).call().map_err(|error| Stop::Failed(format!("{url}: {error}")))?;
     print("ok")?;
     Ok(())

@@ -7,9 +7,15 @@ use crate::modules::manifest::is_snake_case;
 use crate::modules::openapi::{Description, Operation};
 use crate::modules::{Registry, check_text, nearest};
 
-pub(super) fn run(file: &Path, operations: Option<&str>, module: Option<&str>, base_url: Option<&str>) -> Result<(), Stop> {
+pub(super) fn run(
+    file: &Path,
+    operations: Option<&str>,
+    module: Option<&str>,
+    base_url: Option<&str>,
+) -> Result<(), Stop> {
     let failed = |why: String| Stop::Failed(format!("{}: {why}", file.display()));
-    let text = std::fs::read_to_string(file).map_err(|error| failed(format!("it cannot be read: {error}")))?;
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| failed(format!("it cannot be read: {error}")))?;
     let description = Description::parse(text.trim_start_matches('\u{feff}')).map_err(failed)?;
     let all = description.operations();
     let Some(wanted) = operations else {
@@ -19,10 +25,14 @@ pub(super) fn run(file: &Path, operations: Option<&str>, module: Option<&str>, b
         eprintln!("{} operations; choose with --operations id,id or --operations all", all.len());
         return Ok(());
     };
-    let chosen: Vec<&Operation<'_>> = if wanted == "all" { all.iter().collect() } else { chosen(&all, wanted)? };
-    let built_in = Registry::built_in().map_err(|_| failed("the built-in modules are not right".to_owned()))?;
+    let chosen: Vec<&Operation<'_>> =
+        if wanted == "all" { all.iter().collect() } else { chosen(&all, wanted)? };
+    let built_in = Registry::built_in()
+        .map_err(|_| failed("the built-in modules are not right".to_owned()))?;
     let name = match module {
-        Some(name) if !is_snake_case(name) || name.len() > 40 || built_in.module(name).is_some() => {
+        Some(name)
+            if !is_snake_case(name) || name.len() > 40 || built_in.module(name).is_some() =>
+        {
             return Err(Stop::WrongUsage(format!(
                 "--module {name:?} is no name for a module: letters, digits and `_`, a letter first, at most 40, and none of those built in"
             )));
@@ -52,14 +62,18 @@ fn chosen<'a, 'b>(all: &'a [Operation<'b>], wanted: &str) -> Result<Vec<&'a Oper
         let found = all.iter().find(|operation| operation.id == id).ok_or_else(|| {
             let near = nearest(id, all.iter().map(|operation| operation.id.as_str()));
             let near = near.map(|near| format!(" Did you mean {near}?")).unwrap_or_default();
-            Stop::WrongUsage(format!("there is no operation {id:?}; without --operations all are listed.{near}"))
+            Stop::WrongUsage(format!(
+                "there is no operation {id:?}; without --operations all are listed.{near}"
+            ))
         })?;
         if !chosen.iter().any(|known| known.id == found.id) {
             chosen.push(found);
         }
     }
     if chosen.is_empty() {
-        return Err(Stop::WrongUsage("--operations names none: give ids with commas between them, or all".to_owned()));
+        return Err(Stop::WrongUsage(
+            "--operations names none: give ids with commas between them, or all".to_owned(),
+        ));
     }
     Ok(chosen)
 }

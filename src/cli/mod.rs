@@ -190,7 +190,10 @@ struct ImportOpenapi {
 pub fn run(arguments: &[String]) -> ExitCode {
     let mut arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     // `mcpist --port 9000` is `mcpist serve --port 9000`.
-    if arguments.first().is_some_and(|first| first.starts_with("--port") || first.starts_with("--bind")) {
+    if arguments
+        .first()
+        .is_some_and(|first| first.starts_with("--port") || first.starts_with("--bind"))
+    {
         arguments.insert(0, "serve");
     }
     // argh takes a lone dash for an option; behind `--` it is an argument like any other.
@@ -218,17 +221,27 @@ pub fn run(arguments: &[String]) -> ExitCode {
     ended(match parsed.command.unwrap_or(Command::Serve(Serve::default())) {
         Command::Serve(Serve { port, bind }) => serve::run(&Flags { port, bind }),
         Command::Stdio(Stdio { direct, readonly }) => stdio::run(direct, readonly),
-        Command::Tools(Tools { module: None, json: false, check: Some(file) }) => tools::check(&file),
-        Command::Tools(Tools { check: Some(_), .. }) => {
-            Err(Stop::WrongUsage("tools --check takes a module file and nothing else: mcpist tools --check weather.json".to_owned()))
+        Command::Tools(Tools { module: None, json: false, check: Some(file) }) => {
+            tools::check(&file)
         }
+        Command::Tools(Tools { check: Some(_), .. }) => Err(Stop::WrongUsage(
+            "tools --check takes a module file and nothing else: mcpist tools --check weather.json"
+                .to_owned(),
+        )),
         Command::Tools(Tools { module, json, check: None }) => tools::run(module.as_deref(), json),
-        Command::Call(Call { module, tool, params, json, yes }) => call::run(&module, &tool, params.as_deref(), json, yes),
+        Command::Call(Call { module, tool, params, json, yes }) => {
+            call::run(&module, &tool, params.as_deref(), json, yes)
+        }
         Command::Check(Check {}) => check::run(),
         Command::Health(Health { port }) => health::run(port),
         Command::ApiVersions(ApiVersions { modules, check }) => api_versions::run(&modules, check),
         Command::ImportOpenapi(ImportOpenapi { file, operations, module, base_url }) => {
-            import_openapi::run(&file, operations.as_deref(), module.as_deref(), base_url.as_deref())
+            import_openapi::run(
+                &file,
+                operations.as_deref(),
+                module.as_deref(),
+                base_url.as_deref(),
+            )
         }
     })
 }
@@ -246,7 +259,10 @@ fn ended(done: Result<(), Stop>) -> ExitCode {
             ExitCode::FAILURE
         }
         Err(Stop::Findings(findings)) => {
-            eprintln!("mcpist: the configuration has {} to mend:", if findings.len() == 1 { "one thing" } else { "things" });
+            eprintln!(
+                "mcpist: the configuration has {} to mend:",
+                if findings.len() == 1 { "one thing" } else { "things" }
+            );
             for finding in findings {
                 eprintln!("  {finding}");
             }

@@ -19,7 +19,9 @@ use crate::telemetry::{self, log::Output};
 pub(super) fn run(flags: &Flags) -> Result<(), Stop> {
     // Blocked before any thread starts, so that all of them inherit it and only `end_on_signals` sees the signals.
     let signals = SigSet::from_iter([Signal::SIGTERM, Signal::SIGINT]);
-    signals.thread_block().map_err(|error| Stop::Failed(format!("signals cannot be blocked: {error}")))?;
+    signals
+        .thread_block()
+        .map_err(|error| Stop::Failed(format!("signals cannot be blocked: {error}")))?;
 
     let mut prepared = setup::Prepared::new(flags, Output::Stdout)?;
     if let Some(settings) = prepared.config.telemetry.take() {
@@ -32,18 +34,27 @@ pub(super) fn run(flags: &Flags) -> Result<(), Stop> {
         None => (Arc::new(auth::Local), None),
     };
     if config.hosted.is_some() && config.seal_secret.is_none() {
-        log::warn!("MCPIST_SECRET is not set: sessions of older clients end with this process, and no other instance knows them");
+        log::warn!(
+            "MCPIST_SECRET is not set: sessions of older clients end with this process, and no other instance knows them"
+        );
     }
-    let front_door = Server::bind(config.address, config.limits).map_err(|error| cannot_listen(config.address, &error))?;
+    let front_door = Server::bind(config.address, config.limits)
+        .map_err(|error| cannot_listen(config.address, &error))?;
     let public = config.hosted.as_ref().and_then(|hosted| hosted.public_url.clone());
-    let url = public.map_or_else(|| format!("http://{}/mcp", front_door.address()), |public| format!("{public}/mcp"));
+    let url = public.map_or_else(
+        || format!("http://{}/mcp", front_door.address()),
+        |public| format!("{public}/mcp"),
+    );
     let hub = Arc::new(Hub::default());
     let product = Arc::new(Live::new(Arc::clone(&app)));
     let handler = Arc::clone(&product) as Arc<dyn mcp::handler::Handler>;
-    let server = Arc::new(mcp::Server::new(handler, Arc::clone(&app.parts().seal), Arc::clone(&hub)));
+    let server =
+        Arc::new(mcp::Server::new(handler, Arc::clone(&app.parts().seal), Arc::clone(&hub)));
     let site = Arc::new(ProductSite::new(Arc::clone(&product), url.clone()));
     let origins = match &config.hosted {
-        Some(hosted) => Origins::hosted(hosted.public_url.iter().chain(&hosted.console_url).cloned().collect()),
+        Some(hosted) => {
+            Origins::hosted(hosted.public_url.iter().chain(&hosted.console_url).cloned().collect())
+        }
         None => Origins::local(config.address.ip()),
     };
     let router = Router::new(server, authenticator, origins, site);
@@ -70,8 +81,12 @@ pub(super) fn run(flags: &Flags) -> Result<(), Stop> {
 
 fn cannot_listen(address: std::net::SocketAddr, error: &std::io::Error) -> Stop {
     let hint = match error.kind() {
-        std::io::ErrorKind::AddrInUse => " Another program has the port; choose another with --port, or 0 for a free one.",
-        std::io::ErrorKind::PermissionDenied => " Ports below 1024 need privileges; choose a higher one with --port.",
+        std::io::ErrorKind::AddrInUse => {
+            " Another program has the port; choose another with --port, or 0 for a free one."
+        }
+        std::io::ErrorKind::PermissionDenied => {
+            " Ports below 1024 need privileges; choose a higher one with --port."
+        }
         _ => "",
     };
     Stop::Failed(format!("cannot listen on {address}: {error}.{hint}"))
@@ -80,7 +95,10 @@ fn cannot_listen(address: std::net::SocketAddr, error: &std::io::Error) -> Stop 
 /// What a person wants to know first: on stderr, so that stdout stays the log's. Nobody may be there to read it.
 fn greet(url: &str, app: &App) {
     let page = url.trim_end_matches("mcp");
-    let mut text = format!("MCPist {} listens on {url} (the page for people: {page})\n", env!("CARGO_PKG_VERSION"));
+    let mut text = format!(
+        "MCPist {} listens on {url} (the page for people: {page})\n",
+        env!("CARGO_PKG_VERSION")
+    );
     for module in app.registry().modules() {
         let state = app.connection_state(module, &Caller::local());
         let _ = writeln!(text, "  {:16} {:3} tools, {state}", module.name, module.tools.count());

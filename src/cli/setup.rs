@@ -9,7 +9,9 @@ use super::Stop;
 use crate::app::{App, CALL_TIME, Live, Parts, Rates};
 use crate::auth::{self, Authenticator};
 use crate::broker;
-use crate::config::{Config, Finding, Flags, ModuleSettings, process_environment, process_environment_names};
+use crate::config::{
+    Config, Finding, Flags, ModuleSettings, process_environment, process_environment_names,
+};
 use crate::control_plane::ControlPlane;
 use crate::mcp::seal::Seal;
 use crate::mcp::subscriptions::{Change, Hub};
@@ -75,7 +77,8 @@ impl Prepared {
         let (config, findings) = Config::read(flags, &process_environment);
         start(config.log_level, output);
         let sources = Sources {
-            built_in: Registry::built_in().map_err(|findings| Stop::Findings(findings.iter().map(broken_module).collect()))?,
+            built_in: Registry::built_in()
+                .map_err(|findings| Stop::Findings(findings.iter().map(broken_module).collect()))?,
             folder: config.modules_directory.clone().map(Folder::new),
             policy: config.policy.clone(),
             policy_written: None,
@@ -90,14 +93,21 @@ impl Prepared {
     /// Has the product be hosted mode's, if that is what is configured: the same modules and settings as in local mode, other
     /// answers to the three questions.
     pub fn hosted(&mut self) -> Result<Option<Hosted>, Stop> {
-        let Some(hosted) = self.config.hosted.as_ref().filter(|_| self.findings.is_empty()) else { return Ok(None) };
-        let plane = ControlPlane::new(upstream(&self.config), hosted.addresses.clone(), hosted.key.expose());
+        let Some(hosted) = self.config.hosted.as_ref().filter(|_| self.findings.is_empty()) else {
+            return Ok(None);
+        };
+        let plane = ControlPlane::new(
+            upstream(&self.config),
+            hosted.addresses.clone(),
+            hosted.key.expose(),
+        );
         let plane = Arc::new(plane.map_err(|error| Stop::Failed(error.to_string()))?);
         let sieve = Arc::new(sieve::Hosted::new(Arc::clone(&plane)));
         let audit = Audit::start(Arc::clone(&plane))?;
         let broker = Arc::new(broker::Hosted::new(Arc::clone(&plane), Arc::clone(&sieve)));
         let permissions = Arc::clone(&sieve) as Arc<dyn sieve::Sieve>;
-        self.sources.hosted = Some(Answers { sieve: permissions, broker, audit: Arc::clone(&audit) });
+        self.sources.hosted =
+            Some(Answers { sieve: permissions, broker, audit: Arc::clone(&audit) });
         self.sources.policy = None;
         let authenticator = auth::Hosted::new(auth::HostedParts {
             plane: Arc::clone(&plane),
@@ -127,12 +137,18 @@ impl Sources {
     fn app(&mut self) -> Result<App, Vec<Finding>> {
         let mut registry = self.built_in.clone();
         // A broken file is reported and skipped: the other modules go on.
-        for finding in self.folder.as_mut().map(|folder| folder.add_to(&mut registry)).unwrap_or_default() {
+        for finding in
+            self.folder.as_mut().map(|folder| folder.add_to(&mut registry)).unwrap_or_default()
+        {
             log::error!("module file skipped: {finding}");
         }
         let (settings, mut findings) = match &self.hosted {
             Some(_) => ModuleSettings::addresses(registry.modules(), &process_environment),
-            None => ModuleSettings::read(registry.modules(), &process_environment, &process_environment_names()),
+            None => ModuleSettings::read(
+                registry.modules(),
+                &process_environment,
+                &process_environment_names(),
+            ),
         };
         self.policy_written = self.policy_modified();
         let permissions = match &self.policy {
@@ -145,10 +161,19 @@ impl Sources {
         if !findings.is_empty() {
             return Err(findings);
         }
-        let (sieve, broker, audit): (Arc<dyn sieve::Sieve>, Arc<dyn broker::Broker>, _) = match &self.hosted {
-            Some(hosted) => (Arc::clone(&hosted.sieve), Arc::clone(&hosted.broker), Some(Arc::clone(&hosted.audit))),
-            None => (Arc::new(sieve::Local::new(permissions)), Arc::new(broker::Local::new(settings.credentials)), None),
-        };
+        let (sieve, broker, audit): (Arc<dyn sieve::Sieve>, Arc<dyn broker::Broker>, _) =
+            match &self.hosted {
+                Some(hosted) => (
+                    Arc::clone(&hosted.sieve),
+                    Arc::clone(&hosted.broker),
+                    Some(Arc::clone(&hosted.audit)),
+                ),
+                None => (
+                    Arc::new(sieve::Local::new(permissions)),
+                    Arc::new(broker::Local::new(settings.credentials)),
+                    None,
+                ),
+            };
         Ok(App::new(Parts {
             call_time: CALL_TIME,
             rates: self.rates.clone(),
@@ -167,7 +192,8 @@ impl Sources {
     }
 
     fn changed(&self) -> bool {
-        self.policy_modified() != self.policy_written || self.folder.as_ref().is_some_and(Folder::changed)
+        self.policy_modified() != self.policy_written
+            || self.folder.as_ref().is_some_and(Folder::changed)
     }
 
     /// Has the product follow its files while it runs, and tells clients when their lists may have changed.
@@ -193,7 +219,9 @@ impl Sources {
                     // All stays as it was: modules that no policy was made for are not to be used.
                     Err(findings) => {
                         for finding in findings {
-                            log::error!("the changed module files and policy are not applied: {finding}");
+                            log::error!(
+                                "the changed module files and policy are not applied: {finding}"
+                            );
                         }
                     }
                 }
@@ -204,7 +232,12 @@ impl Sources {
 }
 
 fn seal(config: &Config) -> Arc<Seal> {
-    Arc::new(config.seal_secret.as_ref().map_or_else(Seal::random, |secret| Seal::from_secret(secret.expose().as_bytes())))
+    Arc::new(
+        config
+            .seal_secret
+            .as_ref()
+            .map_or_else(Seal::random, |secret| Seal::from_secret(secret.expose().as_bytes())),
+    )
 }
 
 fn upstream(config: &Config) -> Upstream {
@@ -217,18 +250,29 @@ fn broken_module(finding: &crate::modules::Finding) -> Finding {
 
 /// Reads the policy file.
 fn policy(path: &Path, registry: &Registry) -> Result<Permissions, Finding> {
-    let finding = |message: String| Finding::new(format!("MCPIST_POLICY={}", path.display()), message);
+    let finding =
+        |message: String| Finding::new(format!("MCPIST_POLICY={}", path.display()), message);
     let text = std::fs::read_to_string(path).map_err(|error| finding(error.to_string()))?;
     let policy = Policy::parse(&text).map_err(finding)?;
-    let subjects: Vec<Subject> =
-        registry.modules().iter().flat_map(|module| module.tools.iter().map(|tool| subject(module, tool))).collect();
+    let subjects: Vec<Subject> = registry
+        .modules()
+        .iter()
+        .flat_map(|module| module.tools.iter().map(|tool| subject(module, tool)))
+        .collect();
     // A misspelt denial would allow what it means to deny, so it stops the start.
     match policy.unmatched(&subjects).as_slice() {
         [] => Ok(policy.permissions(&subjects)),
-        unmatched => Err(finding(format!("no module or tool is named {}; mcpist tools lists them", unmatched.join(", ")))),
+        unmatched => Err(finding(format!(
+            "no module or tool is named {}; mcpist tools lists them",
+            unmatched.join(", ")
+        ))),
     }
 }
 
 fn subject(module: &Module, tool: &crate::modules::Tool) -> Subject {
-    Subject { module: module.name.clone(), tool: tool.published_name.clone(), read_only: tool.is_read_only() }
+    Subject {
+        module: module.name.clone(),
+        tool: tool.published_name.clone(),
+        read_only: tool.is_read_only(),
+    }
 }

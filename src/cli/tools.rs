@@ -20,7 +20,12 @@ pub(super) fn run(module: Option<&str>, as_json: bool) -> Result<(), Stop> {
         } else {
             for module in modules {
                 let state = app.connection_state(module, &Caller::local());
-                print(format_args!("{:16} {:3} tools  {}  [{state}]", module.name, module.tools.count(), module.description))?;
+                print(format_args!(
+                    "{:16} {:3} tools  {}  [{state}]",
+                    module.name,
+                    module.tools.count(),
+                    module.description
+                ))?;
             }
         }
         return Ok(());
@@ -42,7 +47,13 @@ pub(super) fn check(file: &Path) -> Result<(), Stop> {
     match crate::modules::check(file) {
         Ok(module) => {
             let names: Vec<_> = module.tools.iter().map(|tool| tool.name.as_str()).collect();
-            print(format_args!("{}: module {} is right; {} tools: {}", file.display(), module.name, names.len(), names.join(", ")))
+            print(format_args!(
+                "{}: module {} is right; {} tools: {}",
+                file.display(),
+                module.name,
+                names.len(),
+                names.join(", ")
+            ))
         }
         Err(findings) => {
             findings.iter().try_for_each(print)?;
@@ -54,7 +65,8 @@ pub(super) fn check(file: &Path) -> Result<(), Stop> {
 /// The module of this name.
 pub(super) fn named<'a>(app: &'a App, name: &str) -> Result<&'a Module, Stop> {
     app.registry().module(name).ok_or_else(|| {
-        let names: Vec<_> = app.registry().modules().iter().map(|module| module.name.as_str()).collect();
+        let names: Vec<_> =
+            app.registry().modules().iter().map(|module| module.name.as_str()).collect();
         Stop::WrongUsage(format!("there is no module {name:?}; modules: {}", names.join(", ")))
     })
 }

@@ -34,7 +34,8 @@ impl HostedConfig {
         let functions = url(&broker, findings, BROKER, example).and_then(|broker| {
             let (base, _) = broker.rsplit_once('/')?;
             if base.ends_with('/') {
-                findings.push(Finding::new(BROKER, format!("it has no path; it looks like {example}")));
+                findings
+                    .push(Finding::new(BROKER, format!("it has no path; it looks like {example}")));
             }
             Some(base.to_owned())
         });
@@ -56,7 +57,8 @@ impl HostedConfig {
         let mut origin = |name: &str, example: &str| {
             let given = url(&environment(name)?, findings, name, example)?;
             if given.splitn(4, '/').count() > 3 {
-                findings.push(Finding::new(name, format!("it has a path; it looks like {example}")));
+                findings
+                    .push(Finding::new(name, format!("it has a path; it looks like {example}")));
                 return None;
             }
             Some(given)
@@ -65,18 +67,30 @@ impl HostedConfig {
         let console_url = origin("CONSOLE_URL", "https://console.example.com");
         let key = environment("TOKEN_BROKER_KEY").unwrap_or_default();
         if key.is_empty() || key.bytes().any(|byte| !byte.is_ascii_graphic()) {
-            let problem = "hosted mode needs the project's publishable key; it begins with sb_publishable_";
+            let problem =
+                "hosted mode needs the project's publishable key; it begins with sb_publishable_";
             findings.push(Finding::new("TOKEN_BROKER_KEY", problem));
         } else if key.starts_with("sb_secret_") {
-            findings.push(Finding::new("TOKEN_BROKER_KEY", "it is a secret key, which this server must not hold; use the publishable one"));
+            findings.push(Finding::new(
+                "TOKEN_BROKER_KEY",
+                "it is a secret key, which this server must not hold; use the publishable one",
+            ));
         }
-        Some(Self { addresses, key: Secret::new(key), expected: Expected { issuer, audience }, public_url, console_url })
+        Some(Self {
+            addresses,
+            key: Secret::new(key),
+            expected: Expected { issuer, audience },
+            public_url,
+            console_url,
+        })
     }
 
     /// What clients are told about getting a token.
     #[must_use]
     pub fn resource(&self) -> Option<ResourceMetadata> {
-        self.public_url.clone().map(|origin| ResourceMetadata::new(origin, self.expected.issuer.clone()))
+        self.public_url
+            .clone()
+            .map(|origin| ResourceMetadata::new(origin, self.expected.issuer.clone()))
     }
 }
 
@@ -101,14 +115,21 @@ mod tests {
     fn read(variables: &[(&str, &str)]) -> (Option<HostedConfig>, Vec<String>) {
         let mut findings = Vec::new();
         let config = HostedConfig::read(
-            &|name| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned()),
+            &|name| {
+                variables
+                    .iter()
+                    .find(|(known, _)| *known == name)
+                    .map(|(_, value)| (*value).to_owned())
+            },
             &mut findings,
         );
         (config, findings.into_iter().map(|finding| finding.name).collect())
     }
 
-    const PROJECT: [(&str, &str); 2] =
-        [("TOKEN_BROKER_URL", "https://abc.supabase.co/functions/v1/token-exchanger"), ("TOKEN_BROKER_KEY", "sb_publishable_x")];
+    const PROJECT: [(&str, &str); 2] = [
+        ("TOKEN_BROKER_URL", "https://abc.supabase.co/functions/v1/token-exchanger"),
+        ("TOKEN_BROKER_KEY", "sb_publishable_x"),
+    ];
 
     #[test]
     fn two_variables_are_enough() {
@@ -126,7 +147,10 @@ mod tests {
         );
         assert_eq!(
             config.expected,
-            Expected { issuer: "https://abc.supabase.co/auth/v1".to_owned(), audience: "authenticated".to_owned() }
+            Expected {
+                issuer: "https://abc.supabase.co/auth/v1".to_owned(),
+                audience: "authenticated".to_owned()
+            }
         );
         assert!(config.resource().is_none(), "without PUBLIC_URL there is no address to name");
         assert!(read(&[]).0.is_none());
@@ -139,7 +163,11 @@ mod tests {
             variables.extend(PROJECT.iter().filter(|(known, _)| *known != name));
             assert_eq!(read(&variables).1, expected, "{name}={value}");
         };
-        check("TOKEN_BROKER_URL", "http://abc.supabase.co/functions/v1/token-exchanger", &["TOKEN_BROKER_URL"]);
+        check(
+            "TOKEN_BROKER_URL",
+            "http://abc.supabase.co/functions/v1/token-exchanger",
+            &["TOKEN_BROKER_URL"],
+        );
         check("TOKEN_BROKER_URL", "http://127.0.0.1:5000/functions/v1/token-exchanger", &[]);
         check("TOKEN_BROKER_URL", "token-exchanger", &["TOKEN_BROKER_URL"]);
         check("TOKEN_BROKER_URL", "https://abc.supabase.co", &["TOKEN_BROKER_URL"]);

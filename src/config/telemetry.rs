@@ -45,8 +45,14 @@ pub struct Target {
 }
 
 /// The values of `OTEL_TRACES_SAMPLER`.
-const SAMPLERS: [&str; 6] =
-    ["always_on", "always_off", "traceidratio", "parentbased_always_on", "parentbased_always_off", "parentbased_traceidratio"];
+const SAMPLERS: [&str; 6] = [
+    "always_on",
+    "always_off",
+    "traceidratio",
+    "parentbased_always_on",
+    "parentbased_always_off",
+    "parentbased_traceidratio",
+];
 
 impl TelemetrySettings {
     /// Reads the variables; none when no endpoint is set, or telemetry is disabled.
@@ -63,41 +69,73 @@ impl TelemetrySettings {
     }
 
     fn read_all(environment: Environment<'_>, findings: &mut Vec<Finding>) -> Option<Self> {
-        if environment("OTEL_SDK_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true")) {
+        if environment("OTEL_SDK_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true"))
+        {
             return None;
         }
-        let [logs, metrics, traces] = [Signal::Logs, Signal::Metrics, Signal::Traces].map(|signal| target(environment, signal, findings));
+        let [logs, metrics, traces] = [Signal::Logs, Signal::Metrics, Signal::Traces]
+            .map(|signal| target(environment, signal, findings));
         if logs.is_none() && metrics.is_none() && traces.is_none() {
             return None;
         }
         // Both encodings share one port and path, so whoever takes the binary one takes JSON; gRPC is another protocol.
-        if let Some(protocol) = environment("OTEL_EXPORTER_OTLP_PROTOCOL").filter(|name| name != "http/json" && name != "http/protobuf") {
-            findings.push(Finding::new("OTEL_EXPORTER_OTLP_PROTOCOL", format!("{protocol:?} is not spoken here; use http/json")));
+        if let Some(protocol) = environment("OTEL_EXPORTER_OTLP_PROTOCOL")
+            .filter(|name| name != "http/json" && name != "http/protobuf")
+        {
+            findings.push(Finding::new(
+                "OTEL_EXPORTER_OTLP_PROTOCOL",
+                format!("{protocol:?} is not spoken here; use http/json"),
+            ));
         }
         let mut milliseconds = |name: &str, default: u64| {
-            let given = number(environment, name, 1..=86_400_000, findings).and_then(|value| u64::try_from(value).ok());
+            let given = number(environment, name, 1..=86_400_000, findings)
+                .and_then(|value| u64::try_from(value).ok());
             Duration::from_millis(given.unwrap_or(default))
         };
-        let (log_delay, span_delay) = (milliseconds("OTEL_BLRP_SCHEDULE_DELAY", 1_000), milliseconds("OTEL_BSP_SCHEDULE_DELAY", 5_000));
+        let (log_delay, span_delay) = (
+            milliseconds("OTEL_BLRP_SCHEDULE_DELAY", 1_000),
+            milliseconds("OTEL_BSP_SCHEDULE_DELAY", 5_000),
+        );
         let metric_interval = milliseconds("OTEL_METRIC_EXPORT_INTERVAL", 60_000);
-        let mut resource = pairs(environment, "OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=production", findings);
+        let mut resource = pairs(
+            environment,
+            "OTEL_RESOURCE_ATTRIBUTES",
+            "deployment.environment.name=production",
+            findings,
+        );
         if let Some(name) = environment("OTEL_SERVICE_NAME") {
             resource.retain(|(known, _)| known != "service.name");
             resource.push(("service.name".to_owned(), name));
         }
         let sampler = sampler(environment, findings);
-        Some(Self { logs, metrics, traces, resource, sampler, log_delay, span_delay, metric_interval })
+        Some(Self {
+            logs,
+            metrics,
+            traces,
+            resource,
+            sampler,
+            log_delay,
+            span_delay,
+            metric_interval,
+        })
     }
 }
 
 /// Where a signal goes. A variable of the signal's own wins over the one for all.
-fn target(environment: Environment<'_>, signal: Signal, findings: &mut Vec<Finding>) -> Option<Target> {
+fn target(
+    environment: Environment<'_>,
+    signal: Signal,
+    findings: &mut Vec<Finding>,
+) -> Option<Target> {
     let own = signal.name().to_ascii_uppercase();
     let exporter = format!("OTEL_{own}_EXPORTER");
     match environment(&exporter).as_deref() {
         None | Some("otlp") => {}
         Some("none") => return None,
-        Some(other) => findings.push(Finding::new(exporter, format!("{other:?} is no exporter here; use otlp or none"))),
+        Some(other) => findings.push(Finding::new(
+            exporter,
+            format!("{other:?} is no exporter here; use otlp or none"),
+        )),
     }
     let variable = |ending: &str| {
         let name = format!("OTEL_EXPORTER_OTLP_{own}_{ending}");
@@ -111,13 +149,18 @@ fn target(environment: Environment<'_>, signal: Signal, findings: &mut Vec<Findi
         return None;
     }
     // The endpoint for all is a base; a signal's own is used as it is.
-    let url =
-        if name == "OTEL_EXPORTER_OTLP_ENDPOINT" { format!("{}/v1/{}", endpoint.trim_end_matches('/'), signal.name()) } else { endpoint };
+    let url = if name == "OTEL_EXPORTER_OTLP_ENDPOINT" {
+        format!("{}/v1/{}", endpoint.trim_end_matches('/'), signal.name())
+    } else {
+        endpoint
+    };
     let name = variable("HEADERS");
     let mut headers = Vec::new();
     for (header, value) in pairs(environment, &name, "Authorization=Basic%20…", findings) {
         match HeaderName::try_from(&header) {
-            Ok(header) if HeaderValue::from_str(&value).is_ok() => headers.push((header, Secret::new(value))),
+            Ok(header) if HeaderValue::from_str(&value).is_ok() => {
+                headers.push((header, Secret::new(value)))
+            }
             _ => findings.push(malformed(&name, "Authorization=Basic%20…")),
         }
     }
@@ -126,27 +169,42 @@ fn target(environment: Environment<'_>, signal: Signal, findings: &mut Vec<Findi
         None | Some("none") => false,
         Some("gzip") => true,
         Some(other) => {
-            findings.push(Finding::new(name, format!("{other:?} is no compression here; use gzip or none")));
+            findings.push(Finding::new(
+                name,
+                format!("{other:?} is no compression here; use gzip or none"),
+            ));
             false
         }
     };
-    let timeout = number(environment, &variable("TIMEOUT"), 1..=600_000, findings).and_then(|value| u64::try_from(value).ok());
+    let timeout = number(environment, &variable("TIMEOUT"), 1..=600_000, findings)
+        .and_then(|value| u64::try_from(value).ok());
     Some(Target { url, headers, gzip, timeout: Duration::from_millis(timeout.unwrap_or(10_000)) })
 }
 
 fn is_endpoint(text: &str) -> bool {
     let Ok(uri) = text.parse::<Uri>() else { return false };
     let has_user = uri.authority().is_some_and(|authority| authority.as_str().contains('@'));
-    matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some() && uri.query().is_none() && !has_user
+    matches!(uri.scheme_str(), Some("http" | "https"))
+        && uri.host().is_some()
+        && uri.query().is_none()
+        && !has_user
 }
 
 /// A list of `name=value` with percent-encoded values, as W3C Baggage writes it.
-fn pairs(environment: Environment<'_>, name: &str, example: &str, findings: &mut Vec<Finding>) -> Vec<(String, String)> {
+fn pairs(
+    environment: Environment<'_>,
+    name: &str,
+    example: &str,
+    findings: &mut Vec<Finding>,
+) -> Vec<(String, String)> {
     let text = environment(name).unwrap_or_default();
-    let decoded = |text: &str| percent_decode_str(text.trim()).decode_utf8().ok().map(std::borrow::Cow::into_owned);
+    let decoded = |text: &str| {
+        percent_decode_str(text.trim()).decode_utf8().ok().map(std::borrow::Cow::into_owned)
+    };
     let mut pairs = Vec::new();
     for member in text.split(',').filter(|member| !member.trim().is_empty()) {
-        match member.split_once('=').and_then(|(key, value)| Some((decoded(key)?, decoded(value)?))) {
+        match member.split_once('=').and_then(|(key, value)| Some((decoded(key)?, decoded(value)?)))
+        {
             Some((key, value)) if !key.is_empty() => pairs.push((key, value)),
             _ => {
                 findings.push(malformed(name, example));
@@ -159,11 +217,15 @@ fn pairs(environment: Environment<'_>, name: &str, example: &str, findings: &mut
 
 /// The finding never repeats the value, which may hold a credential.
 fn malformed(name: &str, example: &str) -> Finding {
-    Finding::new(name, format!("it is no list of name=value with percent-encoded values, such as {example}"))
+    Finding::new(
+        name,
+        format!("it is no list of name=value with percent-encoded values, such as {example}"),
+    )
 }
 
 fn sampler(environment: Environment<'_>, findings: &mut Vec<Finding>) -> Sampler {
-    let name = environment("OTEL_TRACES_SAMPLER").unwrap_or_else(|| "parentbased_always_on".to_owned());
+    let name =
+        environment("OTEL_TRACES_SAMPLER").unwrap_or_else(|| "parentbased_always_on".to_owned());
     let (parent_based, root) = match name.strip_prefix("parentbased_") {
         Some(root) => (true, root),
         None => (false, name.as_str()),
@@ -173,12 +235,18 @@ fn sampler(environment: Environment<'_>, findings: &mut Vec<Finding>) -> Sampler
         "always_off" => 0.0,
         "traceidratio" => environment("OTEL_TRACES_SAMPLER_ARG").map_or(1.0, |text| {
             text.parse().ok().filter(|ratio| (0.0..=1.0).contains(ratio)).unwrap_or_else(|| {
-                findings.push(Finding::new("OTEL_TRACES_SAMPLER_ARG", format!("{text:?} is no ratio from 0 to 1, such as 0.1")));
+                findings.push(Finding::new(
+                    "OTEL_TRACES_SAMPLER_ARG",
+                    format!("{text:?} is no ratio from 0 to 1, such as 0.1"),
+                ));
                 1.0
             })
         }),
         _ => {
-            findings.push(Finding::new("OTEL_TRACES_SAMPLER", format!("{name:?} is no sampler; use one of {}", SAMPLERS.join(", "))));
+            findings.push(Finding::new(
+                "OTEL_TRACES_SAMPLER",
+                format!("{name:?} is no sampler; use one of {}", SAMPLERS.join(", ")),
+            ));
             1.0
         }
     };
@@ -193,7 +261,9 @@ mod tests {
 
     fn read(variables: &[(&str, &str)]) -> (Option<TelemetrySettings>, Vec<Finding>) {
         let mut findings = Vec::new();
-        let environment = |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+        let environment = |name: &str| {
+            variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+        };
         let settings = TelemetrySettings::read(&environment, &mut findings);
         (settings, findings)
     }
@@ -207,7 +277,9 @@ mod tests {
     #[test]
     fn without_an_endpoint_or_when_disabled_there_is_none() {
         assert!(read(&[]).0.is_none());
-        assert!(read(&[("OTEL_SERVICE_NAME", "x"), ("OTEL_TRACES_SAMPLER", "nonsense")]).0.is_none());
+        assert!(
+            read(&[("OTEL_SERVICE_NAME", "x"), ("OTEL_TRACES_SAMPLER", "nonsense")]).0.is_none()
+        );
         assert!(read(&[ENDPOINT, ("OTEL_SDK_DISABLED", "TRUE")]).0.is_none());
     }
 
@@ -224,7 +296,10 @@ mod tests {
         assert!(settings.logs.is_none());
         assert_eq!(metrics.url, "http://metrics.example/api/v1/push");
         assert_eq!(traces.url, "https://otlp.example/otlp/v1/traces");
-        assert_eq!((metrics.timeout, traces.timeout), (Duration::from_millis(2_500), Duration::from_millis(100)));
+        assert_eq!(
+            (metrics.timeout, traces.timeout),
+            (Duration::from_millis(2_500), Duration::from_millis(100))
+        );
     }
 
     #[test]
@@ -236,17 +311,27 @@ mod tests {
         ]);
         let headers = |target: &Option<Target>| -> Vec<(String, String)> {
             let headers = &target.as_ref().unwrap().headers;
-            headers.iter().map(|(name, value)| (name.to_string(), value.expose().to_owned())).collect()
+            headers
+                .iter()
+                .map(|(name, value)| (name.to_string(), value.expose().to_owned()))
+                .collect()
         };
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        assert_eq!(headers(&settings.traces), [pair("authorization", "Basic MTIzOmFiYw=="), pair("x-scope", "a,b")]);
+        assert_eq!(
+            headers(&settings.traces),
+            [pair("authorization", "Basic MTIzOmFiYw=="), pair("x-scope", "a,b")]
+        );
         assert_eq!(headers(&settings.logs), [pair("x-own", "1")]);
         assert!(!format!("{settings:?}").contains("MTIz"), "a header's value is never shown");
     }
 
     #[test]
     fn the_service_name_wins_over_the_resource_attribute() {
-        let settings = right(&[ENDPOINT, ("OTEL_RESOURCE_ATTRIBUTES", "service.name=a,host.name=h%20x"), ("OTEL_SERVICE_NAME", "b")]);
+        let settings = right(&[
+            ENDPOINT,
+            ("OTEL_RESOURCE_ATTRIBUTES", "service.name=a,host.name=h%20x"),
+            ("OTEL_SERVICE_NAME", "b"),
+        ]);
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         assert_eq!(settings.resource, [pair("host.name", "h x"), pair("service.name", "b")]);
     }
@@ -271,9 +356,15 @@ mod tests {
         check("OTEL_TRACES_SAMPLER", "sometimes");
         check("OTEL_METRIC_EXPORT_INTERVAL", "0");
         check("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "otlp.example");
-        let findings = read(&[ENDPOINT, ("OTEL_TRACES_SAMPLER", "traceidratio"), ("OTEL_TRACES_SAMPLER_ARG", "2")]).1;
+        let findings = read(&[
+            ENDPOINT,
+            ("OTEL_TRACES_SAMPLER", "traceidratio"),
+            ("OTEL_TRACES_SAMPLER_ARG", "2"),
+        ])
+        .1;
         assert_eq!(findings[0].name, "OTEL_TRACES_SAMPLER_ARG");
-        let findings = read(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "https://user:hunter2@otlp.example")]).1;
+        let findings =
+            read(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "https://user:hunter2@otlp.example")]).1;
         assert!(findings.len() == 1 && !findings[0].message.contains("hunter2"), "{findings:?}");
     }
 }

@@ -50,7 +50,12 @@ impl Chunked {
     ///
     /// # Errors
     /// A [`Refusal`] when the framing is not exactly that of RFC 9112, or something is over `limits`.
-    pub fn decode(&mut self, input: &[u8], body: &mut Vec<u8>, limits: &Limits) -> Result<usize, Refusal> {
+    pub fn decode(
+        &mut self,
+        input: &[u8],
+        body: &mut Vec<u8>,
+        limits: &Limits,
+    ) -> Result<usize, Refusal> {
         let mut used = 0;
         while self.state != State::Done && used < input.len() {
             if self.state == State::Data {
@@ -101,29 +106,42 @@ impl Chunked {
                 Ok(State::Extension)
             }
             (State::SizeEnd, b'\n') if self.size == 0 => Ok(State::TrailerStart),
-            (State::SizeEnd, b'\n') if self.size > limits.body_bytes.saturating_sub(body_bytes) as u64 => Err(too_large(limits)),
+            (State::SizeEnd, b'\n')
+                if self.size > limits.body_bytes.saturating_sub(body_bytes) as u64 =>
+            {
+                Err(too_large(limits))
+            }
             (State::SizeEnd, b'\n') => Ok(State::Data),
             (State::DataEnd, b'\r') => Ok(State::DataEndLine),
             (State::DataEndLine, b'\n') => Ok(State::Start),
-            (State::DataEnd | State::DataEndLine, _) => Err(bad("a chunk is longer than its size says")),
+            (State::DataEnd | State::DataEndLine, _) => {
+                Err(bad("a chunk is longer than its size says"))
+            }
             (State::TrailerStart, b'\r') => Ok(State::LastLine),
             (State::Trailer, b'\r') => Ok(State::TrailerEnd),
             (State::TrailerStart | State::Trailer, b'\t' | b' '..=b'~' | 0x80..) => {
                 self.trailer_bytes += 1;
                 if self.trailer_bytes > limits.head_bytes {
-                    return Err(Refusal::new(431, format!("the trailers are over {} bytes", limits.head_bytes)));
+                    return Err(Refusal::new(
+                        431,
+                        format!("the trailers are over {} bytes", limits.head_bytes),
+                    ));
                 }
                 Ok(State::Trailer)
             }
             (State::TrailerEnd, b'\n') => Ok(State::TrailerStart),
             (State::LastLine, b'\n') => Ok(State::Done),
-            _ => Err(bad("a line of the chunked body does not end in CR LF or has a control character")),
+            _ => Err(bad(
+                "a line of the chunked body does not end in CR LF or has a control character",
+            )),
         }
     }
 }
 
 fn hex_digit(byte: u8) -> Result<u32, Refusal> {
-    char::from(byte).to_digit(16).ok_or_else(|| bad("a chunk does not begin with its size in hexadecimal digits and CR LF"))
+    char::from(byte)
+        .to_digit(16)
+        .ok_or_else(|| bad("a chunk does not begin with its size in hexadecimal digits and CR LF"))
 }
 
 /// The refusal of a body over the limit.

@@ -1,5 +1,11 @@
 //! One connection: its requests one after the other, each read whole, handled and answered.
 
+use std::io::{ErrorKind, Write};
+use std::net::Shutdown;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
 use super::body::{Chunked, too_large};
 use super::exchange::Exchange;
 use super::head::{Framing, Head, parse_head};
@@ -9,11 +15,6 @@ use super::registry::Connected;
 use super::response::{Refusal, Response};
 use super::{Answer, Request, Service};
 use crate::telemetry::spans::{self, Served};
-use std::io::{ErrorKind, Write};
-use std::net::Shutdown;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 /// How long, and for how many bytes, a client may go on sending after its last answer before the connection is closed:
 /// closing over unread bytes resets it, and the reset can overtake the answer.
@@ -23,7 +24,9 @@ const LINGER_BYTES: usize = 256 * 1024;
 /// Serves a connection until it ends or is parked.
 pub(super) fn serve(connected: Arc<Connected>, service: &dyn Service) {
     let timeout = connected.limits().write_stall;
-    if connected.socket.set_nodelay(true).is_err() || connected.socket.set_write_timeout(Some(timeout)).is_err() {
+    if connected.socket.set_nodelay(true).is_err()
+        || connected.socket.set_write_timeout(Some(timeout)).is_err()
+    {
         return;
     }
     let mut connection = Connection { connected, input: Input::new(), out: Vec::new() };
@@ -97,7 +100,8 @@ impl Connection {
         loop {
             let bytes = self.input.bytes();
             // Looking only when a line has ended or the limit is reached keeps a client that sends byte by byte cheap.
-            let is_due = seen == 0 || bytes[seen..].contains(&b'\n') || bytes.len() >= limits.head_bytes;
+            let is_due =
+                seen == 0 || bytes[seen..].contains(&b'\n') || bytes.len() >= limits.head_bytes;
             if is_due && let Some((head, length)) = parse_head(bytes, limits)? {
                 self.input.consume(length);
                 return Ok(head);
@@ -113,7 +117,8 @@ impl Connection {
         if !self.connected.begin_idle() {
             return Err(End::Quiet);
         }
-        let arrived = self.input.fill_within(&self.connected.socket, self.connected.limits().idle_time);
+        let arrived =
+            self.input.fill_within(&self.connected.socket, self.connected.limits().idle_time);
         self.connected.end_idle();
         if matches!(arrived, Ok(1..)) { Ok(()) } else { Err(End::Quiet) }
     }
@@ -164,8 +169,14 @@ impl Connection {
 
     fn answer(&mut self, head: Head, body: Vec<u8>, service: &dyn Service) -> After {
         let mut exchange = Exchange::new(&self.connected, &mut self.out, &head);
-        let request =
-            Request { method: head.method, path: head.path, query: head.query, headers: head.headers, body, peer: self.connected.peer };
+        let request = Request {
+            method: head.method,
+            path: head.path,
+            query: head.query,
+            headers: head.headers,
+            body,
+            peer: self.connected.peer,
+        };
         let look = || (service.route(&request.path), request.headers.get("traceparent"));
         let mut served = Served::begin(request.method.as_str(), look);
         // A panic costs its request: nothing that the handler could have left half-changed is used after it.
@@ -176,7 +187,9 @@ impl Connection {
             Err(_) => 500,
         });
         let goes_on = match answer {
-            Ok(Answer::Whole(response)) if !exchange.events_begun() => exchange.send_whole(response),
+            Ok(Answer::Whole(response)) if !exchange.events_begun() => {
+                exchange.send_whole(response)
+            }
             Ok(Answer::Streamed) if exchange.events_begun() => exchange.end_events(),
             Ok(Answer::Parked(owner)) => match exchange.begin_parked() {
                 Ok(Some(framing)) => {
@@ -196,12 +209,19 @@ impl Connection {
             },
             // Without its end, the client sees that the stream was cut.
             Ok(Answer::Whole(_)) | Err(_) if exchange.events_begun() => {
-                log::error!("{} {} failed after its event stream began", request.method, request.path);
+                log::error!(
+                    "{} {} failed after its event stream began",
+                    request.method,
+                    request.path
+                );
                 false
             }
             Ok(_) | Err(_) => {
                 log::error!("{} {} failed without an answer", request.method, request.path);
-                exchange.send_whole(Response::from(&Refusal::new(500, "the server failed to answer; try again")))
+                exchange.send_whole(Response::from(&Refusal::new(
+                    500,
+                    "the server failed to answer; try again",
+                )))
             }
         };
         if goes_on { After::GoOn } else { After::End }
@@ -234,7 +254,12 @@ impl Connection {
 }
 
 /// Waits for more of a request of which something has arrived.
-fn await_more(input: &mut Input, connected: &Connected, what: &str, deadline: Instant) -> Result<(), End> {
+fn await_more(
+    input: &mut Input,
+    connected: &Connected,
+    what: &str,
+    deadline: Instant,
+) -> Result<(), End> {
     match input.fill_until(&connected.socket, deadline) {
         Ok(1..) => Ok(()),
         Err(error) if error.kind() == ErrorKind::TimedOut => {

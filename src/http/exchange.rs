@@ -1,13 +1,15 @@
 //! What a handler may do with the connection of its request.
 
+use std::io::{self, Write};
+use std::os::fd::AsFd;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use tiny_http::Method;
+
 use super::event::{Event, EventFraming};
 use super::input::KEPT_BYTES;
 use super::registry::Connected;
 use super::response::{Length, Response, print_head, writable_header};
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use std::io::{self, Write};
-use std::os::fd::AsFd;
-use tiny_http::Method;
 
 /// The connection of a request while its handler runs.
 pub struct Exchange<'c> {
@@ -32,7 +34,11 @@ enum State {
 }
 
 impl<'c> Exchange<'c> {
-    pub(super) fn new(connected: &'c Connected, out: &'c mut Vec<u8>, head: &super::head::Head) -> Exchange<'c> {
+    pub(super) fn new(
+        connected: &'c Connected,
+        out: &'c mut Vec<u8>,
+        head: &super::head::Head,
+    ) -> Exchange<'c> {
         Exchange {
             connected,
             out,
@@ -56,7 +62,8 @@ impl<'c> Exchange<'c> {
             return true;
         }
         // Readable, so this does not wait: a byte, or the end.
-        flags.contains(PollFlags::POLLIN) && !matches!(self.connected.socket.peek(&mut [0]), Ok(1..))
+        flags.contains(PollFlags::POLLIN)
+            && !matches!(self.connected.socket.peek(&mut [0]), Ok(1..))
     }
 
     /// Begins an event stream: status 200, the headers of one, and `headers`, of which those that cannot be sent are left out
@@ -142,8 +149,16 @@ impl<'c> Exchange<'c> {
             return Err(io::Error::other("the event stream has begun already"));
         }
         // The last keeps a proxy (nginx) from holding events back.
-        let usual = [("Content-Type", "text/event-stream"), ("Cache-Control", "no-store"), ("X-Accel-Buffering", "no")];
-        let all = usual.iter().chain(headers).filter_map(|(name, value)| writable_header(name, value)).collect();
+        let usual = [
+            ("Content-Type", "text/event-stream"),
+            ("Cache-Control", "no-store"),
+            ("X-Accel-Buffering", "no"),
+        ];
+        let all = usual
+            .iter()
+            .chain(headers)
+            .filter_map(|(name, value)| writable_header(name, value))
+            .collect();
         let length = if self.is_http_1_0 { Length::Unsaid } else { Length::Chunked };
         print_head(self.out, 200, all, &length, (!keep_alive).then_some("close"));
         self.state = State::Streaming { keep_alive };

@@ -1,10 +1,12 @@
 //! The head of a request: from bytes to types, by RFC 9112 and RFC 9110, strictly. Where a lenient reading could differ from
 //! that of a proxy in front (request smuggling), the request is refused.
 
+use std::str::FromStr;
+
+use tiny_http::Method;
+
 use super::limits::Limits;
 use super::response::{Refusal, is_token_byte};
-use std::str::FromStr;
-use tiny_http::Method;
 
 /// A request's head.
 #[derive(Debug)]
@@ -65,7 +67,9 @@ impl Headers {
 
     /// The values of every header of that name, in any case.
     pub fn get_all<'h>(&'h self, name: &'h str) -> impl Iterator<Item = &'h str> + 'h {
-        self.iter().filter(move |(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+        self.iter()
+            .filter(move |(known, _)| known.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value)
     }
 
     /// Every header's name, as sent, and value.
@@ -115,14 +119,18 @@ pub fn parse_head(bytes: &[u8], limits: &Limits) -> Result<Option<(Head, usize)>
         Ok(_) => return Err(bad("the head ends before its empty line")),
         Err(error) => return Err(refusal_of(error, bytes)),
     }
-    let (Some(method), Some(target), Some(minor)) = (parsed.method, parsed.path, parsed.version) else {
+    let (Some(method), Some(target), Some(minor)) = (parsed.method, parsed.path, parsed.version)
+    else {
         return Err(bad("the request line is not `METHOD /path HTTP/1.1`"));
     };
     let is_http_1_0 = minor == 0;
     let target = Target::parse(target, limits)?;
     let method = Method::from_str(method).map_err(|()| bad("the method is not a token"))?;
 
-    let mut headers = Headers { text: String::with_capacity(extent.length), fields: Vec::with_capacity(extent.header_lines) };
+    let mut headers = Headers {
+        text: String::with_capacity(extent.length),
+        fields: Vec::with_capacity(extent.header_lines),
+    };
     let mut special = Special::default();
     for header in parsed.headers.iter() {
         let value = String::from_utf8_lossy(header.value);
@@ -138,7 +146,10 @@ pub fn parse_head(bytes: &[u8], limits: &Limits) -> Result<Option<(Head, usize)>
         return Err(bad("a request has exactly one Host header"));
     }
     if let Some(expectation) = special.other_expectation {
-        return Err(Refusal::new(417, format!("the expectation {expectation:?} is not known; 100-continue is")));
+        return Err(Refusal::new(
+            417,
+            format!("the expectation {expectation:?} is not known; 100-continue is"),
+        ));
     }
     let framing = special.framing(&method, is_http_1_0)?;
     let head = Head {
@@ -170,7 +181,8 @@ fn find_end(bytes: &[u8], limits: &Limits) -> Result<Option<Extent>, Refusal> {
         }
         _ => {}
     }
-    let too_large = || Refusal::new(431, format!("the request head is over {} bytes", limits.head_bytes));
+    let too_large =
+        || Refusal::new(431, format!("the request head is over {} bytes", limits.head_bytes));
     let mut lines = 0;
     let mut line_start = 0;
     while let Some(found) = bytes[line_start..].iter().position(|byte| *byte == b'\n') {
@@ -186,7 +198,10 @@ fn find_end(bytes: &[u8], limits: &Limits) -> Result<Option<Extent>, Refusal> {
             return Ok(Some(Extent { length: line_start, header_lines: lines - 1 }));
         }
         if lines > limits.header_count {
-            return Err(Refusal::new(431, format!("the request has over {} header lines", limits.header_count)));
+            return Err(Refusal::new(
+                431,
+                format!("the request has over {} header lines", limits.header_count),
+            ));
         }
         lines += 1;
     }
@@ -282,7 +297,8 @@ impl Special {
             }
             17 if name.eq_ignore_ascii_case("transfer-encoding") => {
                 // An empty value counts as a coding, so that it is refused instead of overlooked.
-                self.codings.extend(value.split(',').map(|coding| coding.trim().to_ascii_lowercase()));
+                self.codings
+                    .extend(value.split(',').map(|coding| coding.trim().to_ascii_lowercase()));
             }
             _ => {}
         }
@@ -294,9 +310,10 @@ impl Special {
         let Some((last, before)) = self.codings.split_last() else {
             return match (self.length, method) {
                 (Some(length), _) => Ok(Framing::Length(length)),
-                (None, Method::Post | Method::Put | Method::Patch) => {
-                    Err(Refusal::new(411, "a request with a body has a Content-Length or `Transfer-Encoding: chunked`"))
-                }
+                (None, Method::Post | Method::Put | Method::Patch) => Err(Refusal::new(
+                    411,
+                    "a request with a body has a Content-Length or `Transfer-Encoding: chunked`",
+                )),
                 (None, _) => Ok(Framing::None),
             };
         };
@@ -309,7 +326,11 @@ impl Special {
         if last != "chunked" || before.iter().any(|coding| coding == "chunked") {
             return Err(bad("the last Transfer-Encoding is `chunked`, which is there once"));
         }
-        if before.is_empty() { Ok(Framing::Chunked) } else { Err(Refusal::new(501, "the only known Transfer-Encoding is `chunked`")) }
+        if before.is_empty() {
+            Ok(Framing::Chunked)
+        } else {
+            Err(Refusal::new(501, "the only known Transfer-Encoding is `chunked`"))
+        }
     }
 }
 
@@ -333,9 +354,13 @@ fn target_too_long(limits: &Limits) -> Refusal {
 
 fn refusal_of(error: httparse::Error, bytes: &[u8]) -> Refusal {
     match error {
-        httparse::Error::HeaderName => bad("a header line is not `Name: value`, with the colon right after the name"),
+        httparse::Error::HeaderName => {
+            bad("a header line is not `Name: value`, with the colon right after the name")
+        }
         httparse::Error::HeaderValue => bad("a header value has a control character"),
-        httparse::Error::Version if names_another_version(bytes) => Refusal::new(505, "this server speaks HTTP/1.1 and HTTP/1.0"),
+        httparse::Error::Version if names_another_version(bytes) => {
+            Refusal::new(505, "this server speaks HTTP/1.1 and HTTP/1.0")
+        }
         _ => bad("the request line is not `METHOD /path HTTP/1.1`"),
     }
 }

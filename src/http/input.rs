@@ -44,7 +44,11 @@ impl Input {
     ///
     /// # Errors
     /// [`ErrorKind::TimedOut`] at the deadline, and the socket's own errors.
-    pub(super) fn fill_until(&mut self, socket: &TcpStream, deadline: Instant) -> io::Result<usize> {
+    pub(super) fn fill_until(
+        &mut self,
+        socket: &TcpStream,
+        deadline: Instant,
+    ) -> io::Result<usize> {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return Err(ErrorKind::TimedOut.into());
@@ -53,7 +57,11 @@ impl Input {
     }
 
     /// As [`Input::fill_until`], with a time instead of a deadline.
-    pub(super) fn fill_within(&mut self, mut socket: &TcpStream, time: Duration) -> io::Result<usize> {
+    pub(super) fn fill_within(
+        &mut self,
+        mut socket: &TcpStream,
+        time: Duration,
+    ) -> io::Result<usize> {
         if self.timeout != Some(time) {
             socket.set_read_timeout(Some(time))?;
             self.timeout = Some(time);
@@ -67,7 +75,9 @@ impl Input {
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 // What a read timeout gives differs between systems.
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Err(ErrorKind::TimedOut.into()),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    return Err(ErrorKind::TimedOut.into());
+                }
                 Err(error) => return Err(error),
             }
         }

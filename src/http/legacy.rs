@@ -39,13 +39,20 @@ impl Legacy {
     }
 
     /// `GET /sse`: the stream, whose first event names the path for messages.
-    pub(super) fn open(&self, request: &Request, caller: Caller, view: View) -> Result<Answer, Error> {
+    pub(super) fn open(
+        &self,
+        request: &Request,
+        caller: Caller,
+        view: View,
+    ) -> Result<Answer, Error> {
         if !Accepted::of(&request.headers)?.events {
             return Err(not_acceptable("text/event-stream"));
         }
-        let (server, clients, id) = (Arc::clone(&self.server), Arc::clone(&self.clients), random_id());
+        let (server, clients, id) =
+            (Arc::clone(&self.server), Arc::clone(&self.clients), random_id());
         Ok(Answer::Parked(Box::new(move |stream| {
-            let channel = Channel::new(server, Arc::new(StreamOutlet(stream.clone())), caller.clone(), view);
+            let channel =
+                Channel::new(server, Arc::new(StreamOutlet(stream.clone())), caller.clone(), view);
             let client = Arc::new(Client { owner: caller, channel, running: AtomicUsize::new(0) });
             // The place is there before the client can know of it.
             lock(&clients).insert(id.clone(), Arc::clone(&client));
@@ -59,9 +66,13 @@ impl Legacy {
 
     /// `POST /messages?session=…`: accepted at once, answered on the stream.
     pub(super) fn receive(&self, request: &Request, caller: &Caller) -> Result<Answer, Error> {
-        let session = form_urlencoded::parse(request.query.as_bytes()).find(|(name, _)| name == "session").map(|(_, id)| id);
-        let client =
-            session.and_then(|id| lock(&self.clients).get(&*id).cloned()).filter(|client| client.owner == *caller).ok_or_else(|| {
+        let session = form_urlencoded::parse(request.query.as_bytes())
+            .find(|(name, _)| name == "session")
+            .map(|(_, id)| id);
+        let client = session
+            .and_then(|id| lock(&self.clients).get(&*id).cloned())
+            .filter(|client| client.owner == *caller)
+            .ok_or_else(|| {
                 Error::new(Code::SessionNotFound, "no open stream belongs to this session")
                     .with_hint("Open one with GET /sse; its first event names the path.")
             })?;

@@ -1,7 +1,8 @@
 //! What a client may take of the server: sizes, counts and times.
 
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::time::Duration;
+
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 /// The bounds of the front door. [`Limits::default`] gives the values named at each field.
 #[derive(Clone, Debug)]
@@ -63,7 +64,8 @@ const DESCRIPTORS_RESERVED: usize = 32;
 /// How many connections the process can hold, at most `wanted`. The soft descriptor limit is raised to the hard one when
 /// it is too low; when that is still too low, the log says so.
 pub(super) fn within_descriptors(wanted: usize) -> usize {
-    let needed = wanted.saturating_mul(DESCRIPTORS_PER_CONNECTION).saturating_add(DESCRIPTORS_RESERVED);
+    let needed =
+        wanted.saturating_mul(DESCRIPTORS_PER_CONNECTION).saturating_add(DESCRIPTORS_RESERVED);
     let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else {
         return wanted;
     };
@@ -91,7 +93,9 @@ mod tests {
 
     #[test]
     fn a_low_descriptor_limit_leaves_room_for_upstream_connections() {
-        for (descriptors, connections) in [(0, 1), (33, 1), (64, 16), (1056, 512), (usize::MAX, usize::MAX / 2 - 16)] {
+        for (descriptors, connections) in
+            [(0, 1), (33, 1), (64, 16), (1056, 512), (usize::MAX, usize::MAX / 2 - 16)]
+        {
             assert_eq!(connections_for(descriptors), connections, "{descriptors} descriptors");
         }
     }

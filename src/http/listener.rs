@@ -1,13 +1,5 @@
 //! The server: accepts connections under the caps, one thread each, and drains them at the end.
 
-use super::limits::{Limits, within_descriptors};
-use super::registry::{Full, Registry, Shutdown, waker};
-use super::response::{Refusal, Response};
-use super::streams::{self, Streams, timeout};
-use super::{Service, connection};
-use crate::telemetry::spans;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::socket::Backlog;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsFd;
@@ -15,6 +7,16 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::Backlog;
+
+use super::limits::{Limits, within_descriptors};
+use super::registry::{Full, Registry, Shutdown, waker};
+use super::response::{Refusal, Response};
+use super::streams::{self, Streams, timeout};
+use super::{Service, connection};
+use crate::telemetry::spans;
 
 /// A handler's stack. Debug frames are several times as large.
 const STACK_BYTES: usize = if cfg!(debug_assertions) { 1024 * 1024 } else { 256 * 1024 };
@@ -78,9 +80,11 @@ impl Server {
     pub fn run(self, service: Arc<dyn Service>) -> io::Result<()> {
         let registry = self.registry;
         let (shared, woken) = (Arc::clone(&registry), self.streams_woken);
-        let streams_thread = spawn("streams", move || streams::serve(&shared.streams, woken, &shared.limits))?;
+        let streams_thread =
+            spawn("streams", move || streams::serve(&shared.streams, woken, &shared.limits))?;
 
-        let door = Door { listener: self.listener, shutdown: self.shutdown, registry: &registry, service };
+        let door =
+            Door { listener: self.listener, shutdown: self.shutdown, registry: &registry, service };
         door.accept_until_shutdown();
         drain(&registry);
         registry.streams.end();
@@ -107,9 +111,15 @@ impl Door<'_> {
         while !self.registry.is_draining() {
             match self.listener.accept() {
                 Ok((socket, peer)) => self.admit(socket, peer, &mut refusals),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => self.wait(true, PollTimeout::NONE),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.wait(true, PollTimeout::NONE)
+                }
                 // The client has gone between its arrival and this.
-                Err(error) if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset) => {}
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset
+                    ) => {}
                 Err(error) => {
                     // Descriptors or memory are used up. The connection stays in the queue, so that trying at once is vain.
                     failures.log(|| log::error!("no connection can be accepted for now: {error}"));
@@ -136,8 +146,12 @@ impl Door<'_> {
         match self.registry.admit(socket, peer) {
             Ok(connected) => {
                 let (service, kept) = (Arc::clone(&self.service), Arc::clone(&connected));
-                if let Err(error) = spawn("connection", move || connection::serve(connected, &*service)) {
-                    refusals.log(|| log::error!("a connection is refused, as no thread can be started: {error}"));
+                if let Err(error) =
+                    spawn("connection", move || connection::serve(connected, &*service))
+                {
+                    refusals.log(|| {
+                        log::error!("a connection is refused, as no thread can be started: {error}")
+                    });
                     refuse(&kept.socket, "the server has no thread for another connection");
                 }
             }
@@ -186,7 +200,10 @@ fn drain(registry: &Registry) {
     }
 }
 
-pub(super) fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
+pub(super) fn spawn(
+    name: &str,
+    work: impl FnOnce() + Send + 'static,
+) -> io::Result<JoinHandle<()>> {
     thread::Builder::new().name(name.into()).stack_size(STACK_BYTES).spawn(work)
 }
 

@@ -1,9 +1,10 @@
 //! What all request bodies together may take of the memory: without this bound every connection could hold its largest body at once.
 
-use super::limits::Limits;
-use super::response::Refusal;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::limits::Limits;
+use super::response::Refusal;
 
 /// The bytes that all bodies take now.
 #[derive(Clone, Default)]
@@ -31,7 +32,10 @@ impl Held {
         if before.saturating_add(more) <= limits.all_bodies_bytes {
             return Ok(());
         }
-        Err(Refusal::new(503, "the server holds as many request bodies as it can; try again in a moment"))
+        Err(Refusal::new(
+            503,
+            "the server holds as many request bodies as it can; try again in a moment",
+        ))
     }
 }
 
@@ -50,7 +54,11 @@ mod tests {
         let limits = Limits { all_bodies_bytes: 100, ..Limits::default() };
         let memory = BodyMemory::default();
         let (mut first, mut second) = (memory.hold(), memory.hold());
-        assert!(first.grow_to(40, &limits).is_ok() && first.grow_to(60, &limits).is_ok() && second.grow_to(40, &limits).is_ok());
+        assert!(
+            first.grow_to(40, &limits).is_ok()
+                && first.grow_to(60, &limits).is_ok()
+                && second.grow_to(40, &limits).is_ok()
+        );
         assert_eq!(second.grow_to(41, &limits).map_err(|refusal| refusal.status), Err(503));
         drop((first, second));
         assert!(memory.hold().grow_to(100, &limits).is_ok());

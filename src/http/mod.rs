@@ -29,6 +29,8 @@ mod stream;
 mod streamable;
 mod streams;
 
+use std::net::SocketAddr;
+
 pub use body::Chunked;
 pub use event::Event;
 pub use exchange::Exchange;
@@ -41,8 +43,6 @@ pub use response::{Refusal, Response};
 pub use router::{Router, Site};
 pub use stream::Stream;
 pub use tiny_http::Method;
-
-use std::net::SocketAddr;
 
 /// A request, read whole.
 #[derive(Debug)]

@@ -41,21 +41,35 @@ impl Origins {
     /// [`Code::ForeignOrigin`] naming the header and its value.
     pub fn check(&self, headers: &dyn Lookup) -> Result<(), Error> {
         let foreign = |name: &str, value: &str, right: &str| {
-            Error::new(Code::ForeignOrigin, format!("{name} {value:?} is not one that this server answers to")).with_hint(right.to_owned())
+            Error::new(
+                Code::ForeignOrigin,
+                format!("{name} {value:?} is not one that this server answers to"),
+            )
+            .with_hint(right.to_owned())
         };
         if let (Some(hosts), Some(host)) = (&self.hosts, headers.get("host"))
             && !hosts.iter().any(|known| known.eq_ignore_ascii_case(without_port(host)))
         {
-            return Err(foreign("Host", host, "Use http://127.0.0.1 or http://localhost with the port."));
+            return Err(foreign(
+                "Host",
+                host,
+                "Use http://127.0.0.1 or http://localhost with the port.",
+            ));
         }
         if let Some(origin) = headers.get("origin") {
             let is_loopback = origin
                 .strip_prefix("http://")
                 .or_else(|| origin.strip_prefix("https://"))
-                .is_some_and(|host| LOOPBACK.iter().any(|known| known.eq_ignore_ascii_case(without_port(host))));
+                .is_some_and(|host| {
+                    LOOPBACK.iter().any(|known| known.eq_ignore_ascii_case(without_port(host)))
+                });
             let is_known = self.sites.iter().any(|known| known.eq_ignore_ascii_case(origin));
             if !(is_known || self.loopback && is_loopback) {
-                return Err(foreign("Origin", origin, "Calls from web pages are accepted from this machine and configured sites alone."));
+                return Err(foreign(
+                    "Origin",
+                    origin,
+                    "Calls from web pages are accepted from this machine and configured sites alone.",
+                ));
             }
         }
         Ok(())
@@ -79,7 +93,11 @@ mod tests {
         let check = |host: &str, origin: Option<&str>, passes: bool| {
             let mut pairs = vec![("Host", host)];
             pairs.extend(origin.map(|origin| ("Origin", origin)));
-            assert_eq!(Origins::local(IpAddr::from([127, 0, 0, 2])).check(&pairs.as_slice()).is_ok(), passes, "{pairs:?}");
+            assert_eq!(
+                Origins::local(IpAddr::from([127, 0, 0, 2])).check(&pairs.as_slice()).is_ok(),
+                passes,
+                "{pairs:?}"
+            );
         };
         check("localhost:8088", None, true);
         check("LOCALHOST", Some("http://localhost:3000"), true);
@@ -100,7 +118,9 @@ mod tests {
     #[test]
     fn a_hosted_server_takes_any_name_but_only_pages_of_its_sites() {
         let origins = Origins::hosted(vec!["https://mcpist.app".to_owned()]);
-        let check = |origin: &str| origins.check(&[("Host", "anything"), ("Origin", origin)].as_slice()).is_ok();
+        let check = |origin: &str| {
+            origins.check(&[("Host", "anything"), ("Origin", origin)].as_slice()).is_ok()
+        };
         assert!(check("https://mcpist.app"));
         assert!(!check("http://localhost:3000"));
         assert!(!check("https://mcpist.app.evil.example.com"));

@@ -1,9 +1,5 @@
 //! Which connections are open: the caps, the drain and the gauge all come from this one table.
 
-use super::limits::Limits;
-use super::memory::BodyMemory;
-use super::streams::Streams;
-use crate::sync::lock;
 use std::collections::HashMap;
 use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream};
@@ -11,6 +7,11 @@ use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use std::time::Instant;
+
+use super::limits::Limits;
+use super::memory::BodyMemory;
+use super::streams::Streams;
+use crate::sync::lock;
 
 type Hook = Box<dyn FnOnce() + Send>;
 
@@ -72,7 +73,11 @@ impl Registry {
     }
 
     /// Gives the connection a place, or the socket back when there is none.
-    pub(super) fn admit(self: &Arc<Registry>, socket: TcpStream, peer: SocketAddr) -> Result<Arc<Connected>, (TcpStream, Full)> {
+    pub(super) fn admit(
+        self: &Arc<Registry>,
+        socket: TcpStream,
+        peer: SocketAddr,
+    ) -> Result<Arc<Connected>, (TcpStream, Full)> {
         let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
         let mut table = lock(&self.table);
         if table.open.len() >= self.limits.connections {
@@ -87,7 +92,13 @@ impl Registry {
         }
         let id = table.next;
         table.next += 1;
-        let connected = Arc::new(Connected { socket, peer, id, idle: AtomicBool::new(false), registry: Arc::clone(self) });
+        let connected = Arc::new(Connected {
+            socket,
+            peer,
+            id,
+            idle: AtomicBool::new(false),
+            registry: Arc::clone(self),
+        });
         table.open.insert(id, Arc::downgrade(&connected));
         Ok(connected)
     }
@@ -117,7 +128,8 @@ impl Registry {
             if left.is_zero() || self.phase.load(Ordering::SeqCst) == CUT {
                 return false;
             }
-            table = self.drained.wait_timeout(table, left).unwrap_or_else(PoisonError::into_inner).0;
+            table =
+                self.drained.wait_timeout(table, left).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
@@ -192,7 +204,12 @@ impl Shutdown {
     /// Begins the drain: no new connections, idle ones are closed, requests in flight may end within
     /// [`Limits::drain_time`](super::Limits::drain_time), event streams are finished. A second call ends the drain at once.
     pub fn begin(&self) {
-        let began = self.registry.phase.compare_exchange(SERVING, DRAINING, Ordering::SeqCst, Ordering::SeqCst);
+        let began = self.registry.phase.compare_exchange(
+            SERVING,
+            DRAINING,
+            Ordering::SeqCst,
+            Ordering::SeqCst,
+        );
         if began.is_ok() {
             let _ = (&self.registry.waker).write(&[1]);
         } else {
@@ -238,16 +255,23 @@ pub(super) fn waker() -> io::Result<(UnixStream, UnixStream)> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::net::TcpListener;
 
+    use super::*;
+
     /// A registry with these caps, and a source of sockets for it.
-    fn registry(connections: usize, connections_per_address: usize) -> (Arc<Registry>, impl Fn() -> TcpStream) {
+    fn registry(
+        connections: usize,
+        connections_per_address: usize,
+    ) -> (Arc<Registry>, impl Fn() -> TcpStream) {
         let limits = Limits { connections, connections_per_address, ..Limits::default() };
         let (_, waking) = waker().expect("descriptors are left");
         let (_, streams_waking) = waker().expect("descriptors are left");
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-        let socket = move || TcpStream::connect(listener.local_addr().expect("it listens")).expect("the backlog has room");
+        let socket = move || {
+            TcpStream::connect(listener.local_addr().expect("it listens"))
+                .expect("the backlog has room")
+        };
         (Arc::new(Registry::new(limits, Arc::new(Streams::new(streams_waking)), waking)), socket)
     }
 
@@ -262,21 +286,28 @@ mod tests {
         let second = registry.admit(socket(), peer("::ffff:192.0.2.1")).ok();
         assert!(first.is_some() && second.is_some());
         let third = registry.admit(socket(), peer("192.0.2.1"));
-        assert!(matches!(third, Err((_, Full::ForAddress))), "an IPv4 address has one share, however it is written");
+        assert!(
+            matches!(third, Err((_, Full::ForAddress))),
+            "an IPv4 address has one share, however it is written"
+        );
         let other = registry.admit(socket(), peer("192.0.2.2")).ok();
         assert!(other.is_some(), "another address has its own share");
         drop(second);
         assert!(registry.admit(socket(), peer("192.0.2.1")).is_ok());
         drop((first, other));
         assert_eq!(registry.connections(), 0);
-        assert!(lock(&registry.table).per_address.is_empty(), "an address that is gone is not remembered");
+        assert!(
+            lock(&registry.table).per_address.is_empty(),
+            "an address that is gone is not remembered"
+        );
     }
 
     #[test]
     fn loopback_is_bounded_only_in_all() {
         let (registry, socket) = registry(3, 1);
         let addresses = ["127.0.0.1", "127.0.0.1", "::1"];
-        let admitted: Vec<_> = addresses.iter().map(|ip| registry.admit(socket(), peer(ip)).ok()).collect();
+        let admitted: Vec<_> =
+            addresses.iter().map(|ip| registry.admit(socket(), peer(ip)).ok()).collect();
         assert!(admitted.iter().all(Option::is_some));
         assert!(matches!(registry.admit(socket(), peer("127.0.0.1")), Err((_, Full::InAll))));
     }

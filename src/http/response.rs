@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::io;
+
 use tiny_http::{HTTPVersion, Header, StatusCode};
 
 /// A whole answer: status, headers and body. `Date`, `Server`, `Content-Length` and `Connection` are added when it is sent.
@@ -64,7 +65,11 @@ impl Response {
     }
 
     /// Appends the head to `out` and gives back the body.
-    pub(super) fn print_head(self, out: &mut Vec<u8>, connection: Option<&str>) -> Cow<'static, [u8]> {
+    pub(super) fn print_head(
+        self,
+        out: &mut Vec<u8>,
+        connection: Option<&str>,
+    ) -> Cow<'static, [u8]> {
         let length = match self.status {
             // RFC 9110, 8.6: no Content-Length in 1xx and 204; in 304 it would have to be that of the 200.
             100..=199 | 204 | 304 => Length::Unsaid,
@@ -111,7 +116,8 @@ impl Refusal {
 
 impl From<&Refusal> for Response {
     fn from(refusal: &Refusal) -> Response {
-        let body = serde_json::json!({"error": {"code": refusal.code(), "message": refusal.message}});
+        let body =
+            serde_json::json!({"error": {"code": refusal.code(), "message": refusal.message}});
         let response = Response::json(refusal.status, body.to_string().into_bytes());
         if refusal.status == 503 { response.with_header("Retry-After", "1") } else { response }
     }
@@ -126,7 +132,13 @@ pub(super) enum Length {
 }
 
 /// Appends a head to `out`: tiny_http prints it, here it gets what tiny_http leaves to its own server.
-pub(super) fn print_head(out: &mut Vec<u8>, status: u16, mut headers: Vec<Header>, length: &Length, connection: Option<&str>) {
+pub(super) fn print_head(
+    out: &mut Vec<u8>,
+    status: u16,
+    mut headers: Vec<Header>,
+    length: &Length,
+    connection: Option<&str>,
+) {
     headers.extend(Header::from_bytes("Server", "mcpist"));
     let announced = match length {
         Length::Known(bytes) => Some(*bytes),
@@ -155,10 +167,12 @@ pub(super) fn print_head(out: &mut Vec<u8>, status: u16, mut headers: Vec<Header
 
 /// The header as tiny_http's type, or nothing when it must not or cannot be sent.
 pub(super) fn writable_header(name: &str, value: &str) -> Option<Header> {
-    const OURS: [&str; 5] = ["connection", "content-length", "transfer-encoding", "trailer", "upgrade"];
+    const OURS: [&str; 5] =
+        ["connection", "content-length", "transfer-encoding", "trailer", "upgrade"];
     let name_is_right = !name.is_empty() && name.bytes().all(is_token_byte);
     let value_is_right = value.bytes().all(|byte| matches!(byte, b'\t' | b' '..=b'~'));
-    if !name_is_right || !value_is_right || OURS.iter().any(|ours| name.eq_ignore_ascii_case(ours)) {
+    if !name_is_right || !value_is_right || OURS.iter().any(|ours| name.eq_ignore_ascii_case(ours))
+    {
         // The value may be a secret.
         log::error!("the answer's header {name:?} cannot be sent and is left out");
         return None;
@@ -190,7 +204,10 @@ mod tests {
             "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-A: b\r\nServer: mcpist\r\nContent-Length: 2\r\n\
              Connection: close\r\n\r\n"
         );
-        assert_eq!(printed(Response::empty(202), None), "HTTP/1.1 202 Accepted\r\nServer: mcpist\r\nContent-Length: 0\r\n\r\n");
+        assert_eq!(
+            printed(Response::empty(202), None),
+            "HTTP/1.1 202 Accepted\r\nServer: mcpist\r\nContent-Length: 0\r\n\r\n"
+        );
     }
 
     #[test]
@@ -203,7 +220,13 @@ mod tests {
 
     #[test]
     fn a_header_cannot_smuggle_another() {
-        let cases = [("X-A", "b\r\nX-C: d"), ("X-A\r\nX-C", "b"), ("", "b"), ("X-A", "é"), ("Content-Length", "7")];
+        let cases = [
+            ("X-A", "b\r\nX-C: d"),
+            ("X-A\r\nX-C", "b"),
+            ("", "b"),
+            ("X-A", "é"),
+            ("Content-Length", "7"),
+        ];
         for (name, value) in cases {
             let head = printed(Response::empty(202).with_header(name, value), None);
             assert_eq!(head, printed(Response::empty(202), None), "{name:?}: {value:?}");

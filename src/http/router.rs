@@ -65,7 +65,8 @@ impl<'a> Place<'a> {
             "/ready" => Self::Ready,
             "/api/version" => Self::Version,
             // RFC 9728 §3.1: with the resource's path added, and for the server as a whole.
-            "/.well-known/oauth-protected-resource" | "/.well-known/oauth-protected-resource/mcp" => Self::ResourceMetadata,
+            "/.well-known/oauth-protected-resource"
+            | "/.well-known/oauth-protected-resource/mcp" => Self::ResourceMetadata,
             "/mcp" | "/mcp/" => Self::Mcp(None),
             "/sse" => Self::LegacyStream,
             "/messages" => Self::LegacyMessages,
@@ -90,7 +91,9 @@ impl<'a> Place<'a> {
 
     const fn methods(self) -> &'static [Method] {
         match self {
-            Self::Page | Self::Health | Self::Ready | Self::Version | Self::ResourceMetadata => &[Method::Get, Method::Head],
+            Self::Page | Self::Health | Self::Ready | Self::Version | Self::ResourceMetadata => {
+                &[Method::Get, Method::Head]
+            }
             Self::Mcp(_) => &[Method::Get, Method::Post, Method::Delete],
             Self::LegacyStream => &[Method::Get],
             Self::LegacyMessages => &[Method::Post],
@@ -101,8 +104,19 @@ impl<'a> Place<'a> {
 impl Router {
     /// A router to `server`, for those whom `authenticator` knows.
     #[must_use]
-    pub fn new(server: Arc<mcp::Server>, authenticator: Arc<dyn Authenticator>, origins: Origins, site: Arc<dyn Site>) -> Self {
-        Self { streamable: Streamable::new(Arc::clone(&server)), legacy: Legacy::new(server), authenticator, origins, site }
+    pub fn new(
+        server: Arc<mcp::Server>,
+        authenticator: Arc<dyn Authenticator>,
+        origins: Origins,
+        site: Arc<dyn Site>,
+    ) -> Self {
+        Self {
+            streamable: Streamable::new(Arc::clone(&server)),
+            legacy: Legacy::new(server),
+            authenticator,
+            origins,
+            site,
+        }
     }
 
     fn answer(&self, request: &Request, exchange: &mut Exchange<'_>) -> Result<Answer, Error> {
@@ -110,21 +124,27 @@ impl Router {
         let place = Place::find(&request.path).ok_or_else(|| no_such_path(&request.path))?;
         if !place.methods().contains(&request.method) {
             let allowed: Vec<_> = place.methods().iter().map(Method::as_str).collect();
-            return Err(Error::new(Code::MethodNotAllowed, format!("{} is not a method of {}", request.method, request.path))
-                .with_data("allow", allowed.join(", ")));
+            return Err(Error::new(
+                Code::MethodNotAllowed,
+                format!("{} is not a method of {}", request.method, request.path),
+            )
+            .with_data("allow", allowed.join(", ")));
         }
         Ok(match place {
             Place::Page => Answer::Whole(page(self.site.page())),
             Place::Health => Answer::Whole(json(200, &json!({"status": "ok"}))),
             Place::Ready => match self.authenticator.ready() {
                 Ok(()) => Answer::Whole(json(200, &json!({"status": "ready"}))),
-                Err(error) => {
-                    Answer::Whole(json(503, &json!({"status": "not_ready", "error": error.to_string()})).with_header("Retry-After", "5"))
-                }
+                Err(error) => Answer::Whole(
+                    json(503, &json!({"status": "not_ready", "error": error.to_string()}))
+                        .with_header("Retry-After", "5"),
+                ),
             },
             Place::Version => Answer::Whole(json(200, &self.site.version())),
             Place::ResourceMetadata => match self.authenticator.resource() {
-                Some(resource) => Answer::Whole(json(200, &resource.document()).with_header("Access-Control-Allow-Origin", "*")),
+                Some(resource) => Answer::Whole(
+                    json(200, &resource.document()).with_header("Access-Control-Allow-Origin", "*"),
+                ),
                 None => return Err(no_such_path(&request.path)),
             },
             Place::Mcp(module) => {
@@ -137,13 +157,17 @@ impl Router {
                 let view = view(module, &request.query)?;
                 self.streamable.serve(request, exchange, caller, view)
             }
-            Place::LegacyStream => self.legacy.open(request, self.caller(request)?, view(None, &request.query)?)?,
+            Place::LegacyStream => {
+                self.legacy.open(request, self.caller(request)?, view(None, &request.query)?)?
+            }
             Place::LegacyMessages => self.legacy.receive(request, &self.caller(request)?)?,
         })
     }
 
     fn caller(&self, request: &Request) -> Result<Caller, Error> {
-        let caller = self.authenticator.authenticate(Evidence { authorization: request.headers.get("authorization") })?;
+        let caller = self
+            .authenticator
+            .authenticate(Evidence { authorization: request.headers.get("authorization") })?;
         self.site.admit(&caller)?;
         Ok(caller)
     }
@@ -151,11 +175,14 @@ impl Router {
     fn refused(&self, error: &Error) -> Response {
         let response = refusal(error);
         match (error.code(), self.authenticator.resource()) {
-            (Code::Unauthenticated | Code::InvalidToken | Code::InsufficientScope, Some(resource)) => {
-                response.with_header("WWW-Authenticate", &resource.challenge(error))
-            }
+            (
+                Code::Unauthenticated | Code::InvalidToken | Code::InsufficientScope,
+                Some(resource),
+            ) => response.with_header("WWW-Authenticate", &resource.challenge(error)),
             // RFC 9110 §15.5.2: a 401 always says how.
-            (Code::Unauthenticated | Code::InvalidToken, None) => response.with_header("WWW-Authenticate", "Bearer"),
+            (Code::Unauthenticated | Code::InvalidToken, None) => {
+                response.with_header("WWW-Authenticate", "Bearer")
+            }
             _ => response,
         }
     }
@@ -177,8 +204,11 @@ pub(super) fn refusal(error: &Error) -> Response {
     let body = json!({"error": {"code": reply.name, "message": error.to_string()}});
     let response = json(reply.status, &body);
     let told = error.data().and_then(|data| data.get("retry_after_s")).and_then(Value::as_u64);
-    let response =
-        if matches!(reply.status, 429 | 503) { response.with_header("Retry-After", &told.unwrap_or(1).to_string()) } else { response };
+    let response = if matches!(reply.status, 429 | 503) {
+        response.with_header("Retry-After", &told.unwrap_or(1).to_string())
+    } else {
+        response
+    };
     match error.data().and_then(|data| data.get("allow")).and_then(Value::as_str) {
         Some(allow) => response.with_header("Allow", allow),
         None => response,
@@ -204,9 +234,13 @@ fn no_such_path(path: &str) -> Error {
 
 /// Reads the query of the MCP endpoint; unknown names are left to others, wrong values are refused.
 fn view(module: Option<&str>, query: &str) -> Result<View, Error> {
-    let mut view = View { module: module.map(str::to_owned), direct: module.is_some(), ..View::default() };
+    let mut view =
+        View { module: module.map(str::to_owned), direct: module.is_some(), ..View::default() };
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-        let wrong = |right: &str| Error::invalid_params(format!("?{name}={value} is not known")).with_hint(format!("Use {right}."));
+        let wrong = |right: &str| {
+            Error::invalid_params(format!("?{name}={value} is not known"))
+                .with_hint(format!("Use {right}."))
+        };
         match (&*name, &*value) {
             ("tools", "direct") => view.direct = true,
             ("tools", "meta") => view.direct = false,
@@ -217,7 +251,9 @@ fn view(module: Option<&str>, query: &str) -> Result<View, Error> {
             ("format", "json") => view.json = true,
             ("format", "toon") => view.json = false,
             ("format", _) => return Err(wrong("?format=json or ?format=toon")),
-            ("pin", names) => view.pinned.extend(names.split(',').filter(|name| !name.is_empty()).map(str::to_owned)),
+            ("pin", names) => view
+                .pinned
+                .extend(names.split(',').filter(|name| !name.is_empty()).map(str::to_owned)),
             _ => {}
         }
     }
@@ -248,7 +284,8 @@ mod tests {
         let read = |module, query| view(module, query);
         assert_eq!(read(None, "").unwrap(), View::default());
         assert_eq!(
-            read(None, "readonly=true&pin=github_get_me,github_search_code&format=json&utm=x").unwrap(),
+            read(None, "readonly=true&pin=github_get_me,github_search_code&format=json&utm=x")
+                .unwrap(),
             View {
                 read_only: true,
                 json: true,
@@ -256,7 +293,10 @@ mod tests {
                 ..View::default()
             }
         );
-        assert_eq!(read(Some("github"), "").unwrap(), View { module: Some("github".to_owned()), direct: true, ..View::default() });
+        assert_eq!(
+            read(Some("github"), "").unwrap(),
+            View { module: Some("github".to_owned()), direct: true, ..View::default() }
+        );
         assert!(read(None, "readonly=yes").unwrap_err().to_string().contains("?readonly=true"));
         assert!(read(None, "tools=all").unwrap_err().to_string().contains("?tools=direct"));
     }

@@ -1,12 +1,13 @@
 //! The handle to a parked event stream, for its owner.
 
+use std::io::{ErrorKind, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex};
+
 use super::event::{Event, EventFraming};
 use super::registry::Connected;
 use super::streams::Streams;
 use crate::sync::lock;
-use std::io::{ErrorKind, Write};
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex};
 
 /// Bytes that may wait for a client which does not take them; a stream over it is closed.
 const QUEUE_BYTES: usize = 256 * 1024;
@@ -100,9 +101,20 @@ pub(super) enum Written {
 }
 
 impl Line {
-    pub(super) fn new(id: u64, framing: EventFraming, streams: Arc<Streams>, connected: Arc<Connected>) -> Line {
+    pub(super) fn new(
+        id: u64,
+        framing: EventFraming,
+        streams: Arc<Streams>,
+        connected: Arc<Connected>,
+    ) -> Line {
         let connected = Some(connected);
-        let state = State { phase: Phase::Open, connected, pending: Vec::new(), is_announced: false, on_close: Vec::new() };
+        let state = State {
+            phase: Phase::Open,
+            connected,
+            pending: Vec::new(),
+            is_announced: false,
+            on_close: Vec::new(),
+        };
         Line { id, framing, streams, state: Mutex::new(state) }
     }
 

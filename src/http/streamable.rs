@@ -39,7 +39,13 @@ impl Streamable {
         Self { server }
     }
 
-    pub(super) fn serve(&self, request: &Request, exchange: &mut Exchange<'_>, caller: Caller, view: View) -> Answer {
+    pub(super) fn serve(
+        &self,
+        request: &Request,
+        exchange: &mut Exchange<'_>,
+        caller: Caller,
+        view: View,
+    ) -> Answer {
         let served = match request.method {
             Method::Get => self.open_stream(request, &caller),
             Method::Delete => self.end_session(request, &caller),
@@ -56,7 +62,11 @@ impl Streamable {
         let session = self.session(&request.headers, caller)?;
         let server = Arc::clone(&self.server);
         Ok(Answer::Parked(Box::new(move |stream| {
-            let ticket = server.hub.attach(&session.id, Filter::all_lists(), Box::new(StreamSink(stream.clone())));
+            let ticket = server.hub.attach(
+                &session.id,
+                Filter::all_lists(),
+                Box::new(StreamSink(stream.clone())),
+            );
             for uri in server.sessions.watched(&session.id) {
                 server.hub.watch(&session.id, &uri, true);
             }
@@ -71,34 +81,53 @@ impl Streamable {
         Ok(Answer::Whole(Response::empty(204)))
     }
 
-    fn post(&self, request: &Request, exchange: &mut Exchange<'_>, caller: Caller, view: View) -> Result<Answer, Error> {
+    fn post(
+        &self,
+        request: &Request,
+        exchange: &mut Exchange<'_>,
+        caller: Caller,
+        view: View,
+    ) -> Result<Answer, Error> {
         let accepted = Accepted::of(&request.headers)?;
         if let Some(content_type) = request.headers.get("content-type")
             && !media_type(content_type).eq_ignore_ascii_case("application/json")
         {
-            return Err(Error::new(Code::UnsupportedMediaType, format!("Content-Type {content_type:?} is not taken here"))
-                .with_hint("Send application/json."));
+            return Err(Error::new(
+                Code::UnsupportedMediaType,
+                format!("Content-Type {content_type:?} is not taken here"),
+            )
+            .with_hint("Send application/json."));
         }
         let delivery = Delivery { accepted, exchange };
         Ok(match parse(&request.body) {
             Err(Malformed { id, error }) => delivery.whole(mcp::refusal(id.as_ref(), &error)),
-            Ok(Body::One(Message::Request(call))) => self.request(&request.headers, &call, delivery, caller, view),
+            Ok(Body::One(Message::Request(call))) => {
+                self.request(&request.headers, &call, delivery, caller, view)
+            }
             Ok(Body::One(other)) => match self.session(&request.headers, &caller) {
                 Ok(session) => {
                     self.take(&session, other);
                     Answer::Whole(Response::empty(202))
                 }
                 // The modern era has no session, and no notification that would change anything here.
-                Err(error) if error.code() == Code::SessionRequired && matches!(other, Message::Notification(_)) => {
+                Err(error)
+                    if error.code() == Code::SessionRequired
+                        && matches!(other, Message::Notification(_)) =>
+                {
                     Answer::Whole(Response::empty(202))
                 }
                 Err(error) => delivery.whole(mcp::refusal(None, &error)),
             },
             Ok(Body::Batch(entries)) => {
-                let session = self.session(&request.headers, &caller).and_then(|session| match session.version() {
-                    Version::V2025_03_26 => Ok(session),
-                    _ => Err(Error::new(Code::InvalidRequest, "batches exist in protocol version 2025-03-26 alone")
+                let session = self.session(&request.headers, &caller).and_then(|session| {
+                    match session.version() {
+                        Version::V2025_03_26 => Ok(session),
+                        _ => Err(Error::new(
+                            Code::InvalidRequest,
+                            "batches exist in protocol version 2025-03-26 alone",
+                        )
                         .with_hint("Send one message a request.")),
+                    }
                 });
                 match session {
                     Ok(session) => self.batch(&session, entries, delivery, &caller, &view),
@@ -108,7 +137,14 @@ impl Streamable {
         })
     }
 
-    fn request(&self, headers: &Headers, request: &message::Request, delivery: Delivery<'_, '_>, caller: Caller, view: View) -> Answer {
+    fn request(
+        &self,
+        headers: &Headers,
+        request: &message::Request,
+        delivery: Delivery<'_, '_>,
+        caller: Caller,
+        view: View,
+    ) -> Answer {
         let header = headers.get("mcp-protocol-version");
         let says_modern = header.and_then(Version::parse).is_some_and(Version::is_modern);
         if says_modern || request.meta().is_some_and(|meta| meta.contains_key(META_VERSION)) {
@@ -139,11 +175,27 @@ impl Streamable {
         }
     }
 
-    fn modern(&self, headers: &Headers, request: &message::Request, delivery: Delivery<'_, '_>, caller: Caller, view: View) -> Answer {
+    fn modern(
+        &self,
+        headers: &Headers,
+        request: &message::Request,
+        delivery: Delivery<'_, '_>,
+        caller: Caller,
+        view: View,
+    ) -> Answer {
         let context = headers::check_standard(headers, request).and_then(|()| {
             let context = Context::modern(request, caller, view)?;
-            if let Some(tool) = request.params.get("name").and_then(Value::as_str).filter(|_| request.method == "tools/call") {
-                headers::check_parameters(headers, request, &self.server.handler().mirrored_parameters(&context, tool))?;
+            if let Some(tool) = request
+                .params
+                .get("name")
+                .and_then(Value::as_str)
+                .filter(|_| request.method == "tools/call")
+            {
+                headers::check_parameters(
+                    headers,
+                    request,
+                    &self.server.handler().mirrored_parameters(&context, tool),
+                )?;
             }
             Ok(context)
         });
@@ -155,11 +207,14 @@ impl Streamable {
         let peer = HttpPeer::new(&self.server, delivery, None);
         match self.server.answer(request, &context, &peer) {
             mcp::Answer::Response { status, json } => peer.into_delivery().answer(status, &json),
-            mcp::Answer::Listen(_) if !accepted.events => Answer::Whole(refusal(&not_acceptable("text/event-stream"))),
+            mcp::Answer::Listen(_) if !accepted.events => {
+                Answer::Whole(refusal(&not_acceptable("text/event-stream")))
+            }
             mcp::Answer::Listen(filter) => {
                 let (server, id) = (Arc::clone(&self.server), request.id.clone());
                 Answer::Parked(Box::new(move |stream| {
-                    let ticket = server.hub.listen(id, filter, Box::new(StreamSink(stream.clone())));
+                    let ticket =
+                        server.hub.listen(id, filter, Box::new(StreamSink(stream.clone())));
                     stream.on_close(Box::new(move || server.hub.unsubscribe(ticket)));
                 }))
             }
@@ -179,7 +234,8 @@ impl Streamable {
         for entry in entries {
             let (request, answer) = match entry {
                 Ok(Message::Request(request)) if request.method == "initialize" => {
-                    let error = Error::new(Code::InvalidRequest, "initialize cannot be part of a batch");
+                    let error =
+                        Error::new(Code::InvalidRequest, "initialize cannot be part of a batch");
                     (None, Some(mcp::refusal(Some(&request.id), &error)))
                 }
                 Ok(Message::Request(request)) => (Some(request), None),
@@ -187,11 +243,14 @@ impl Streamable {
                     self.take(session, other);
                     (None, None)
                 }
-                Err(malformed) => (None, Some(mcp::refusal(malformed.id.as_ref(), &malformed.error))),
+                Err(malformed) => {
+                    (None, Some(mcp::refusal(malformed.id.as_ref(), &malformed.error)))
+                }
             };
             let answer = match request {
                 Some(request) => {
-                    let context = session.context(caller.clone(), view.clone(), &self.server.sessions);
+                    let context =
+                        session.context(caller.clone(), view.clone(), &self.server.sessions);
                     let running = self.server.sessions.run(&session.id, &request.id);
                     let peer = HttpPeer::new(&self.server, delivery, Some((session, &running)));
                     let answer = self.server.answer(&request, &context, &peer);
@@ -221,16 +280,22 @@ impl Streamable {
 
     /// The legacy session that a request belongs to.
     fn session(&self, headers: &Headers, caller: &Caller) -> Result<Session, Error> {
-        if let Some(unknown) = headers.get("mcp-protocol-version").filter(|version| Version::parse(version).is_none()) {
+        if let Some(unknown) =
+            headers.get("mcp-protocol-version").filter(|version| Version::parse(version).is_none())
+        {
             return Err(unsupported_version(unknown));
         }
         let token = headers.get("mcp-session-id").ok_or_else(|| {
-            Error::new(Code::SessionRequired, "header Mcp-Session-Id is missing")
-                .with_hint("Send initialize first, or params._meta as protocol version 2026-07-28 has it.")
+            Error::new(Code::SessionRequired, "header Mcp-Session-Id is missing").with_hint(
+                "Send initialize first, or params._meta as protocol version 2026-07-28 has it.",
+            )
         })?;
-        Session::open(&self.server.seal, token, caller).filter(|session| !self.server.sessions.has_ended(&session.id)).ok_or_else(|| {
-            Error::new(Code::SessionNotFound, "the session does not exist or has ended").with_hint("Start a new one with initialize.")
-        })
+        Session::open(&self.server.seal, token, caller)
+            .filter(|session| !self.server.sessions.has_ended(&session.id))
+            .ok_or_else(|| {
+                Error::new(Code::SessionNotFound, "the session does not exist or has ended")
+                    .with_hint("Start a new one with initialize.")
+            })
     }
 }
 
@@ -241,7 +306,12 @@ impl Accepted {
         if lines.is_empty() {
             return Ok(Self { json: true, events: true });
         }
-        let ranges: Vec<&str> = lines.iter().flat_map(|line| line.split(',')).filter(|range| !is_refused(range)).map(media_type).collect();
+        let ranges: Vec<&str> = lines
+            .iter()
+            .flat_map(|line| line.split(','))
+            .filter(|range| !is_refused(range))
+            .map(media_type)
+            .collect();
         let accepts = |kind: &str, group: &str| {
             ranges.iter().any(|range| {
                 *range == "*/*"
@@ -249,8 +319,15 @@ impl Accepted {
                     || range.strip_suffix("/*").is_some_and(|wild| wild.eq_ignore_ascii_case(group))
             })
         };
-        let accepted = Self { json: accepts("application/json", "application"), events: accepts("text/event-stream", "text") };
-        if accepted.json || accepted.events { Ok(accepted) } else { Err(not_acceptable("application/json, text/event-stream")) }
+        let accepted = Self {
+            json: accepts("application/json", "application"),
+            events: accepts("text/event-stream", "text"),
+        };
+        if accepted.json || accepted.events {
+            Ok(accepted)
+        } else {
+            Err(not_acceptable("application/json, text/event-stream"))
+        }
     }
 }
 
@@ -266,7 +343,8 @@ fn is_refused(range: &str) -> bool {
 }
 
 pub(super) fn not_acceptable(right: &str) -> Error {
-    Error::new(Code::NotAcceptable, "Accept has no type that this answer can have").with_hint(format!("Send Accept: {right}."))
+    Error::new(Code::NotAcceptable, "Accept has no type that this answer can have")
+        .with_hint(format!("Send Accept: {right}."))
 }
 
 /// How an answer reaches the client: as one JSON body, or as the last event of a stream that has begun.
@@ -291,7 +369,11 @@ impl Delivery<'_, '_> {
         let begun = self.exchange.events_begun();
         if !begun && (self.accepted.json || status != 200) {
             let response = Response::json(status, json.as_bytes().to_vec());
-            return Answer::Whole(headers.iter().fold(response, |response, (name, value)| response.with_header(name, value)));
+            return Answer::Whole(
+                headers
+                    .iter()
+                    .fold(response, |response, (name, value)| response.with_header(name, value)),
+            );
         }
         // A failed write means that the client has gone; the connection sees the same and closes.
         if begun || self.exchange.begin_events(headers).is_ok() {
@@ -311,7 +393,11 @@ struct HttpPeer<'s, 'a, 'b> {
 }
 
 impl<'s, 'a, 'b> HttpPeer<'s, 'a, 'b> {
-    const fn new(server: &'s mcp::Server, delivery: Delivery<'a, 'b>, legacy: Option<(&'s Session, &'s Running<'s>)>) -> Self {
+    const fn new(
+        server: &'s mcp::Server,
+        delivery: Delivery<'a, 'b>,
+        legacy: Option<(&'s Session, &'s Running<'s>)>,
+    ) -> Self {
         Self { server, delivery: RefCell::new(delivery), legacy, gone: Cell::new(false) }
     }
 
@@ -324,7 +410,8 @@ impl<'s, 'a, 'b> HttpPeer<'s, 'a, 'b> {
         if !delivery.accepted.events || self.gone.get() {
             return false;
         }
-        let sent = (delivery.exchange.events_begun() || delivery.exchange.begin_events(&[]).is_ok())
+        let sent = (delivery.exchange.events_begun()
+            || delivery.exchange.begin_events(&[]).is_ok())
             && delivery.exchange.send_event(Event::data(json)).is_ok();
         self.gone.set(!sent);
         sent
@@ -337,7 +424,9 @@ impl Peer for HttpPeer<'_, '_, '_> {
     }
 
     fn request(&self, method: &str, params: &Object) -> Result<Value, Error> {
-        ask(self.server, self.scope(), method, params, &|json| self.send(json), &|| self.cancelled())
+        ask(self.server, self.scope(), method, params, &|json| self.send(json), &|| {
+            self.cancelled()
+        })
     }
 
     fn cancelled(&self) -> bool {

@@ -1,18 +1,20 @@
 //! The thread that holds every parked event stream, so that a quiet one costs a socket and some hundred bytes instead of a
 //! thread.
 
-use super::event::EventFraming;
-use super::limits::Limits;
-use super::registry::Connected;
-use super::stream::{Line, Stream, Written};
-use crate::sync::lock;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::collections::HashMap;
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use super::event::EventFraming;
+use super::limits::Limits;
+use super::registry::Connected;
+use super::stream::{Line, Stream, Written};
+use crate::sync::lock;
 
 /// Bytes that a client may send on a stream, where it has nothing to say; a stream over it is closed.
 const IGNORED_BYTES: usize = 64 * 1024;
@@ -61,14 +63,25 @@ impl Streams {
     }
 
     /// Hands a connection, whose event stream has begun, to the streams thread.
-    pub(super) fn park(self: &Arc<Streams>, connected: Arc<Connected>, framing: EventFraming) -> io::Result<Stream> {
+    pub(super) fn park(
+        self: &Arc<Streams>,
+        connected: Arc<Connected>,
+        framing: EventFraming,
+    ) -> io::Result<Stream> {
         connected.socket.set_nonblocking(true)?;
         let (line, order) = self.post(|inbox| {
-            let line = Arc::new(Line::new(inbox.next, framing, Arc::clone(self), Arc::clone(&connected)));
+            let line =
+                Arc::new(Line::new(inbox.next, framing, Arc::clone(self), Arc::clone(&connected)));
             inbox.next += 1;
             if inbox.order != Order::End {
                 let since = Instant::now();
-                let parked = Parked { connected, line: Arc::clone(&line), since, is_stalled: false, ignored_bytes: 0 };
+                let parked = Parked {
+                    connected,
+                    line: Arc::clone(&line),
+                    since,
+                    is_stalled: false,
+                    ignored_bytes: 0,
+                };
                 inbox.arrived.push(parked);
             }
             (line, inbox.order)
@@ -145,7 +158,8 @@ pub(super) fn serve(streams: &Streams, mut woken: UnixStream, limits: &Limits) {
         let next_due = parked.values().map(|stream| stream.due(limits)).min();
         for (id, flags) in wait(&woken, &parked, next_due) {
             // A hang-up or an error also shows as readable, and reading tells the end from a byte.
-            if flags != PollFlags::POLLOUT && !parked.get_mut(&id).is_some_and(Parked::ignore_input) {
+            if flags != PollFlags::POLLOUT && !parked.get_mut(&id).is_some_and(Parked::ignore_input)
+            {
                 close(&mut parked, id);
             } else if flags.contains(PollFlags::POLLOUT) {
                 write(&mut parked, id);
@@ -159,21 +173,33 @@ pub(super) fn serve(streams: &Streams, mut woken: UnixStream, limits: &Limits) {
 }
 
 /// Waits for a wake-up, a socket, or the time; says which streams' sockets have something.
-fn wait(woken: &UnixStream, parked: &HashMap<u64, Parked>, until: Option<Instant>) -> Vec<(u64, PollFlags)> {
+fn wait(
+    woken: &UnixStream,
+    parked: &HashMap<u64, Parked>,
+    until: Option<Instant>,
+) -> Vec<(u64, PollFlags)> {
     let mut descriptors = Vec::with_capacity(parked.len() + 1);
     descriptors.push(PollFd::new(woken.as_fd(), PollFlags::POLLIN));
     let mut ids = Vec::with_capacity(parked.len());
     for (id, stream) in parked {
-        let wanted = if stream.is_stalled { PollFlags::POLLIN | PollFlags::POLLOUT } else { PollFlags::POLLIN };
+        let wanted = if stream.is_stalled {
+            PollFlags::POLLIN | PollFlags::POLLOUT
+        } else {
+            PollFlags::POLLIN
+        };
         descriptors.push(PollFd::new(stream.connected.socket.as_fd(), wanted));
         ids.push(*id);
     }
-    let timeout = until.map_or(PollTimeout::NONE, |until| timeout(until.saturating_duration_since(Instant::now())));
+    let timeout = until.map_or(PollTimeout::NONE, |until| {
+        timeout(until.saturating_duration_since(Instant::now()))
+    });
     // The only error in reach is a signal, after which the loop looks again.
     if poll(&mut descriptors, timeout).is_err() {
         return Vec::new();
     }
-    let flags = descriptors[1..].iter().map(|descriptor| descriptor.revents().unwrap_or(PollFlags::POLLERR));
+    let flags = descriptors[1..]
+        .iter()
+        .map(|descriptor| descriptor.revents().unwrap_or(PollFlags::POLLERR));
     ids.into_iter().zip(flags).filter(|(_, flags)| !flags.is_empty()).collect()
 }
 

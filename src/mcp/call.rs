@@ -53,8 +53,17 @@ impl<'a> Call<'a> {
     /// # Errors
     /// [`crate::error::Code::InvalidParams`] for answers of a wrong shape, and for a `requestState` that is forged, expired, of another
     /// caller or of another request.
-    pub(super) fn open(context: &'a Context, request: &'a Request, peer: &'a dyn Peer, seal: &'a Seal) -> Result<Self, Error> {
-        let answers = if context.version.is_modern() { Answers::read(context, request, seal)? } else { Answers::default() };
+    pub(super) fn open(
+        context: &'a Context,
+        request: &'a Request,
+        peer: &'a dyn Peer,
+        seal: &'a Seal,
+    ) -> Result<Self, Error> {
+        let answers = if context.version.is_modern() {
+            Answers::read(context, request, seal)?
+        } else {
+            Answers::default()
+        };
         Ok(Self { context, request, peer, seal, answers, used: RefCell::default() })
     }
 
@@ -78,10 +87,15 @@ impl<'a> Call<'a> {
 
     /// Tells how far the work is, if the client asked for it. `progress` must grow from call to call.
     pub fn progress(&self, progress: f64, total: Option<f64>, message: Option<&str>) {
-        let Some(token @ (Value::String(_) | Value::Number(_))) = self.request.meta().and_then(|meta| meta.get("progressToken")) else {
+        let Some(token @ (Value::String(_) | Value::Number(_))) =
+            self.request.meta().and_then(|meta| meta.get("progressToken"))
+        else {
             return;
         };
-        let mut params = Object::from_iter([("progressToken".to_owned(), token.clone()), ("progress".to_owned(), json!(progress))]);
+        let mut params = Object::from_iter([
+            ("progressToken".to_owned(), token.clone()),
+            ("progress".to_owned(), json!(progress)),
+        ]);
         if let Some(total) = total {
             params.insert("total".to_owned(), json!(total));
         }
@@ -119,7 +133,10 @@ impl<'a> Call<'a> {
     pub fn ask_sealed(&self, key: &str, question: Question) -> Result<Value, Interruption> {
         if self.context.version.is_modern() && !self.answers.are_sealed {
             question.check(self.context.capabilities)?;
-            return Err(Interruption::InputRequired { questions: vec![(key.to_owned(), question)], state: self.request_state()? });
+            return Err(Interruption::InputRequired {
+                questions: vec![(key.to_owned(), question)],
+                state: self.request_state()?,
+            });
         }
         self.ask(key, question)
     }
@@ -139,35 +156,57 @@ impl<'a> Call<'a> {
         if !self.context.version.is_modern() {
             return questions.iter().map(|(_, question)| self.ask_now(question)).collect();
         }
-        let answered: Vec<Option<Value>> =
-            questions.iter().map(|(key, question)| self.answers.get(key).filter(|answer| question.fits(answer)).cloned()).collect();
+        let answered: Vec<Option<Value>> = questions
+            .iter()
+            .map(|(key, question)| {
+                self.answers.get(key).filter(|answer| question.fits(answer)).cloned()
+            })
+            .collect();
         // Only what was asked for goes into the state: other keys are the client's own affair.
-        let given = questions.iter().zip(&answered).filter_map(|((key, _), answer)| Some((key.clone(), answer.clone()?)));
+        let given = questions
+            .iter()
+            .zip(&answered)
+            .filter_map(|((key, _), answer)| Some((key.clone(), answer.clone()?)));
         self.used.borrow_mut().extend(given);
         if answered.iter().all(Option::is_some) {
             return Ok(answered.into_iter().flatten().collect());
         }
         let state = self.request_state()?;
-        let open = questions.into_iter().zip(answered).filter(|(_, answer)| answer.is_none()).map(|(question, _)| question);
+        let open = questions
+            .into_iter()
+            .zip(answered)
+            .filter(|(_, answer)| answer.is_none())
+            .map(|(question, _)| question);
         Err(Interruption::InputRequired { questions: open.collect(), state })
     }
 
     fn ask_now(&self, question: &Question) -> Result<Value, Interruption> {
-        let answer = self.peer.request(question.method(), &question.params(self.context.version))?;
+        let answer =
+            self.peer.request(question.method(), &question.params(self.context.version))?;
         if question.fits(&answer) {
             return Ok(answer);
         }
-        Err(Error::invalid_params(format!("the client's answer to {} does not fit the question", question.method())).into())
+        Err(Error::invalid_params(format!(
+            "the client's answer to {} does not fit the question",
+            question.method()
+        ))
+        .into())
     }
 
     /// `requestState`: the answers of all rounds so far, sealed for this caller and this very request.
     fn request_state(&self) -> Result<String, Error> {
         let answers = self.used.borrow().clone();
-        let state = State { request: self.answers.digest.clone(), user: self.context.caller.user_id().to_owned(), answers };
+        let state = State {
+            request: self.answers.digest.clone(),
+            user: self.context.caller.user_id().to_owned(),
+            answers,
+        };
         let token = self.seal.seal(Purpose::RequestState, state, STATE_LIFETIME);
         if token.len() > MAX_TOKEN {
-            return Err(Error::invalid_params(format!("the answers so far are longer than a request state of {MAX_TOKEN} bytes can hold"))
-                .with_hint("Answer more briefly."));
+            return Err(Error::invalid_params(format!(
+                "the answers so far are longer than a request state of {MAX_TOKEN} bytes can hold"
+            ))
+            .with_hint("Answer more briefly."));
         }
         Ok(token)
     }
@@ -211,8 +250,14 @@ impl Answers {
         match request.params.get("inputResponses") {
             None => {}
             Some(Value::Object(responses)) => {
-                if let Some((key, response)) = responses.iter().find(|(_, response)| !response.is_object()) {
-                    return Err(wrong_type(&format!("params.inputResponses.{key}"), "an object", response));
+                if let Some((key, response)) =
+                    responses.iter().find(|(_, response)| !response.is_object())
+                {
+                    return Err(wrong_type(
+                        &format!("params.inputResponses.{key}"),
+                        "an object",
+                        response,
+                    ));
                 }
                 all.extend(responses.iter().map(|(key, response)| (key.clone(), response.clone())));
             }

@@ -11,7 +11,9 @@ use serde_json::Value;
 
 use super::call::Peer;
 use super::context::{ClientCapabilities, Context, META_VERSION, View};
-use super::message::{Body, Id, Malformed, Message, Object, Request, error_text, parse, request_text};
+use super::message::{
+    Body, Id, Malformed, Message, Object, Request, error_text, parse, request_text,
+};
 use super::seal::random_id;
 use super::session::{Running, Session};
 use super::subscriptions::{Filter, Sink, Ticket};
@@ -48,7 +50,15 @@ impl Channel {
     /// Opens a channel for one client.
     #[must_use]
     pub fn new(server: Arc<Server>, outlet: Arc<dyn Outlet>, caller: Caller, view: View) -> Self {
-        Self { server, outlet, caller, view, scope: random_id(), session: Mutex::default(), listening: Mutex::default() }
+        Self {
+            server,
+            outlet,
+            caller,
+            view,
+            scope: random_id(),
+            session: Mutex::default(),
+            listening: Mutex::default(),
+        }
     }
 
     /// Whether a message can be served on the spot: everything but requests, which may take long, and which a transport
@@ -82,8 +92,11 @@ impl Channel {
             Err(malformed) => vec![text(refusal(malformed.id.as_ref(), &malformed.error))],
             Ok(Body::One(message)) => self.serve(message).into_iter().collect(),
             Ok(Body::Batch(_)) if self.session_version() != Some(Version::V2025_03_26) => {
-                let error = Error::new(Code::InvalidRequest, "batches exist in protocol version 2025-03-26 alone")
-                    .with_hint("Send one message at a time.");
+                let error = Error::new(
+                    Code::InvalidRequest,
+                    "batches exist in protocol version 2025-03-26 alone",
+                )
+                .with_hint("Send one message at a time.");
                 vec![error_text(None, &error)]
             }
             Ok(Body::Batch(entries)) => {
@@ -91,7 +104,9 @@ impl Channel {
                     .into_iter()
                     .filter_map(|entry| match entry {
                         Ok(message) => self.serve(message),
-                        Err(malformed) => Some(text(refusal(malformed.id.as_ref(), &malformed.error))),
+                        Err(malformed) => {
+                            Some(text(refusal(malformed.id.as_ref(), &malformed.error)))
+                        }
                     })
                     .collect();
                 if answers.is_empty() { answers } else { vec![format!("[{}]", answers.join(","))] }
@@ -120,7 +135,8 @@ impl Channel {
             Message::Request(request) => self.answer(&request),
             Message::Notification(notification) => {
                 self.server.notice(&self.scope, &notification);
-                let cancelled = notification.params.get("requestId").cloned().and_then(Id::from_value);
+                let cancelled =
+                    notification.params.get("requestId").cloned().and_then(Id::from_value);
                 if notification.method == "notifications/cancelled"
                     && let Some(ticket) = cancelled.and_then(|id| lock(&self.listening).remove(&id))
                 {
@@ -143,7 +159,11 @@ impl Channel {
                 Ok((session, json)) => {
                     let mut session = session;
                     session.id.clone_from(&self.scope);
-                    self.server.hub.attach(&self.scope, Filter::all_lists(), Box::new(Listening(Arc::clone(&self.outlet))));
+                    self.server.hub.attach(
+                        &self.scope,
+                        Filter::all_lists(),
+                        Box::new(Listening(Arc::clone(&self.outlet))),
+                    );
                     *lock(&self.session) = Some(session);
                     json
                 }
@@ -162,7 +182,11 @@ impl Channel {
             answer @ Answer::Response { .. } => Some(text(answer)),
             Answer::Listen(filter) => {
                 let mut listening = lock(&self.listening);
-                let ticket = self.server.hub.listen(request.id.clone(), filter, Box::new(Listening(Arc::clone(&self.outlet))));
+                let ticket = self.server.hub.listen(
+                    request.id.clone(),
+                    filter,
+                    Box::new(Listening(Arc::clone(&self.outlet))),
+                );
                 listening.insert(request.id.clone(), ticket);
                 None
             }
@@ -174,14 +198,26 @@ impl Channel {
             return Context::modern(request, self.caller.clone(), self.view.clone());
         }
         match &*lock(&self.session) {
-            Some(session) => Ok(session.context(self.caller.clone(), self.view.clone(), &self.server.sessions)),
+            Some(session) => {
+                Ok(session.context(self.caller.clone(), self.view.clone(), &self.server.sessions))
+            }
             // The one request that a client may send before (2025-11-25, "Initialization").
             None if request.method == "ping" => {
-                let nobody = Session::new(Version::NEWEST_LEGACY, ClientCapabilities::default(), None, &self.caller);
+                let nobody = Session::new(
+                    Version::NEWEST_LEGACY,
+                    ClientCapabilities::default(),
+                    None,
+                    &self.caller,
+                );
                 Ok(nobody.context(self.caller.clone(), self.view.clone(), &self.server.sessions))
             }
-            None => Err(Error::new(Code::SessionRequired, format!("{} came before initialize", request.method))
-                .with_hint("Send initialize first, or params._meta as protocol version 2026-07-28 has it.")),
+            None => Err(Error::new(
+                Code::SessionRequired,
+                format!("{} came before initialize", request.method),
+            )
+            .with_hint(
+                "Send initialize first, or params._meta as protocol version 2026-07-28 has it.",
+            )),
         }
     }
 }
@@ -189,7 +225,9 @@ impl Channel {
 fn text(answer: Answer) -> String {
     match answer {
         Answer::Response { json, .. } => json,
-        Answer::Listen(_) => unreachable!("only Server::answer opens streams, and its caller has looked"),
+        Answer::Listen(_) => {
+            unreachable!("only Server::answer opens streams, and its caller has looked")
+        }
     }
 }
 
@@ -206,7 +244,14 @@ impl Peer for ChannelPeer<'_> {
     }
 
     fn request(&self, method: &str, params: &Object) -> Result<Value, Error> {
-        ask(&self.channel.server, &self.channel.scope, method, params, &|json| self.channel.outlet.send(json), &|| self.running.cancelled())
+        ask(
+            &self.channel.server,
+            &self.channel.scope,
+            method,
+            params,
+            &|json| self.channel.outlet.send(json),
+            &|| self.running.cancelled(),
+        )
     }
 
     fn cancelled(&self) -> bool {
@@ -237,10 +282,18 @@ pub(crate) fn ask(
         loop {
             match receiver.recv_timeout(CANCEL_CHECK) {
                 Ok(Ok(result)) => break Ok(result),
-                Ok(Err(message)) => break Err(Error::internal(format!("the client refused {method}: {message}"))),
+                Ok(Err(message)) => {
+                    break Err(Error::internal(format!("the client refused {method}: {message}")));
+                }
                 Err(_) if cancelled() => break Err(gone()),
                 Err(_) if Instant::now() >= deadline => {
-                    break Err(Error::new(Code::Timeout, format!("the client did not answer {method} within {} s", ANSWER_TIME.as_secs())));
+                    break Err(Error::new(
+                        Code::Timeout,
+                        format!(
+                            "the client did not answer {method} within {} s",
+                            ANSWER_TIME.as_secs()
+                        ),
+                    ));
                 }
                 Err(_) => {}
             }

@@ -46,8 +46,10 @@ impl Context {
     /// that is not spoken without a handshake.
     pub fn modern(request: &Request, caller: Caller, view: View) -> Result<Self, Error> {
         let missing = |key: &str| {
-            Error::invalid_params(format!("params._meta[\"{key}\"] is missing"))
-                .with_hint(format!("Every request of protocol version {} carries it.", Version::V2026_07_28))
+            Error::invalid_params(format!("params._meta[\"{key}\"] is missing")).with_hint(format!(
+                "Every request of protocol version {} carries it.",
+                Version::V2026_07_28
+            ))
         };
         let meta = request.meta().ok_or_else(|| missing(META_VERSION))?;
         let version = match meta.get(META_VERSION) {
@@ -55,7 +57,9 @@ impl Context {
             Some(other) => return Err(wrong_type(META_VERSION, "a string", other)),
             None => return Err(missing(META_VERSION)),
         };
-        let version = Version::parse(version).filter(|version| version.is_modern()).ok_or_else(|| unsupported_version(version))?;
+        let version = Version::parse(version)
+            .filter(|version| version.is_modern())
+            .ok_or_else(|| unsupported_version(version))?;
         let capabilities = match meta.get(META_CAPABILITIES) {
             Some(Value::Object(capabilities)) => ClientCapabilities::parse(capabilities),
             Some(other) => return Err(wrong_type(META_CAPABILITIES, "an object", other)),
@@ -74,8 +78,10 @@ impl Context {
 #[must_use]
 pub fn unsupported_version(requested: &str) -> Error {
     let supported: Vec<_> = Version::ALL.into_iter().map(Version::as_str).collect();
-    let error =
-        Error::new(Code::UnsupportedProtocolVersion, format!("protocol version {requested:?} is not supported without a handshake"));
+    let error = Error::new(
+        Code::UnsupportedProtocolVersion,
+        format!("protocol version {requested:?} is not supported without a handshake"),
+    );
     let error = match Version::parse(requested) {
         Some(_) => error.with_hint("It is spoken here after initialize."),
         None => error.with_hint(format!("Supported: {}.", supported.join(", "))),
@@ -103,7 +109,8 @@ impl ClientCapabilities {
         let elicitation = object.get("elicitation").and_then(Value::as_object);
         Self {
             // An empty object means forms: it is what the capability was before it had modes.
-            elicitation_form: elicitation.is_some_and(|modes| modes.is_empty() || modes.contains_key("form")),
+            elicitation_form: elicitation
+                .is_some_and(|modes| modes.is_empty() || modes.contains_key("form")),
             elicitation_url: elicitation.is_some_and(|modes| modes.contains_key("url")),
             sampling: object.get("sampling").is_some_and(Value::is_object),
             roots: object.get("roots").is_some_and(Value::is_object),
@@ -124,7 +131,12 @@ impl ClientInfo {
     /// Reads an `Implementation` object; `None` when it has no name.
     #[must_use]
     pub fn parse(value: &Value) -> Option<Self> {
-        let field = |name: &str| value.get(name).and_then(Value::as_str).map(|text| text.chars().take(100).collect::<String>());
+        let field = |name: &str| {
+            value
+                .get(name)
+                .and_then(Value::as_str)
+                .map(|text| text.chars().take(100).collect::<String>())
+        };
         Some(Self { name: field("name")?, version: field("version").unwrap_or_default() })
     }
 }
@@ -175,10 +187,15 @@ impl Level {
     /// # Errors
     /// [`Code::InvalidParams`] listing the levels.
     pub fn parse(value: &Value) -> Result<Self, Error> {
-        value.as_str().and_then(|name| Self::ALL.iter().find(|(known, _)| *known == name)).map(|(_, level)| *level).ok_or_else(|| {
-            let names: Vec<_> = Self::ALL.iter().map(|(name, _)| *name).collect();
-            Error::invalid_params(format!("{value} is no log level")).with_hint(format!("Use one of: {}.", names.join(", ")))
-        })
+        value
+            .as_str()
+            .and_then(|name| Self::ALL.iter().find(|(known, _)| *known == name))
+            .map(|(_, level)| *level)
+            .ok_or_else(|| {
+                let names: Vec<_> = Self::ALL.iter().map(|(name, _)| *name).collect();
+                Error::invalid_params(format!("{value} is no log level"))
+                    .with_hint(format!("Use one of: {}.", names.join(", ")))
+            })
     }
 
     /// The level's name on the wire.
@@ -190,8 +207,9 @@ impl Level {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use serde_json::json;
+
+    use super::*;
 
     fn capabilities(value: &Value) -> ClientCapabilities {
         ClientCapabilities::parse(value.as_object().expect("an object"))
@@ -203,7 +221,10 @@ mod tests {
         assert!(!capabilities(&json!({"elicitation": {}})).elicitation_url);
         let url_only = capabilities(&json!({"elicitation": {"url": {}}}));
         assert!(url_only.elicitation_url && !url_only.elicitation_form);
-        assert_eq!(capabilities(&json!({"sampling": true, "roots": null})), ClientCapabilities::default());
+        assert_eq!(
+            capabilities(&json!({"sampling": true, "roots": null})),
+            ClientCapabilities::default()
+        );
     }
 
     #[test]

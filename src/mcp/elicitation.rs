@@ -49,8 +49,12 @@ impl Question {
     #[must_use]
     pub fn params(&self, version: Version) -> Object {
         let params = match self {
-            Self::Form { message, schema } if version < Version::V2025_11_25 => json!({"message": message, "requestedSchema": schema}),
-            Self::Form { message, schema } => json!({"mode": "form", "message": message, "requestedSchema": schema}),
+            Self::Form { message, schema } if version < Version::V2025_11_25 => {
+                json!({"message": message, "requestedSchema": schema})
+            }
+            Self::Form { message, schema } => {
+                json!({"mode": "form", "message": message, "requestedSchema": schema})
+            }
             // Only 2025-11-25 ties the link to a later `notifications/elicitation/complete` by an id.
             Self::Url { message, url } if version == Version::V2025_11_25 => {
                 json!({"mode": "url", "message": message, "url": url, "elicitationId": super::seal::random_id()})
@@ -71,17 +75,28 @@ impl Question {
     /// [`Code::MissingClientCapability`] with `requiredCapabilities`, as 2026-07-28 wants it.
     pub fn check(&self, capabilities: ClientCapabilities) -> Result<(), Error> {
         let (declared, name, required) = match self {
-            Self::Form { .. } => (capabilities.elicitation_form, "elicitation (form)", json!({"elicitation": {"form": {}}})),
-            Self::Url { .. } => (capabilities.elicitation_url, "elicitation (url)", json!({"elicitation": {"url": {}}})),
+            Self::Form { .. } => (
+                capabilities.elicitation_form,
+                "elicitation (form)",
+                json!({"elicitation": {"form": {}}}),
+            ),
+            Self::Url { .. } => (
+                capabilities.elicitation_url,
+                "elicitation (url)",
+                json!({"elicitation": {"url": {}}}),
+            ),
             Self::Sampling(_) => (capabilities.sampling, "sampling", json!({"sampling": {}})),
             Self::Roots => (capabilities.roots, "roots", json!({"roots": {}})),
         };
         if declared {
             return Ok(());
         }
-        Err(Error::new(Code::MissingClientCapability, format!("this needs the client capability {name}, which is not declared"))
-            .with_hint("Use a client that declares it.")
-            .with_data("requiredCapabilities", required))
+        Err(Error::new(
+            Code::MissingClientCapability,
+            format!("this needs the client capability {name}, which is not declared"),
+        )
+        .with_hint("Use a client that declares it.")
+        .with_data("requiredCapabilities", required))
     }
 
     /// Whether `answer` has the shape of an answer to this question; the content of a form is checked against its schema.
@@ -89,12 +104,19 @@ impl Question {
     pub fn fits(&self, answer: &Value) -> bool {
         match self {
             Self::Form { schema, .. } => match answer.get("action").and_then(Value::as_str) {
-                Some("accept") => answer.get("content").is_some_and(|content| form_fits(schema, content)),
+                Some("accept") => {
+                    answer.get("content").is_some_and(|content| form_fits(schema, content))
+                }
                 Some("decline" | "cancel") => true,
                 _ => false,
             },
-            Self::Url { .. } => matches!(answer.get("action").and_then(Value::as_str), Some("accept" | "decline" | "cancel")),
-            Self::Sampling(_) => answer.get("content").is_some_and(|content| content.is_object() || content.is_array()),
+            Self::Url { .. } => matches!(
+                answer.get("action").and_then(Value::as_str),
+                Some("accept" | "decline" | "cancel")
+            ),
+            Self::Sampling(_) => answer
+                .get("content")
+                .is_some_and(|content| content.is_object() || content.is_array()),
             Self::Roots => answer.get("roots").is_some_and(Value::is_array),
         }
     }
@@ -106,9 +128,11 @@ fn form_fits(schema: &Value, content: &Value) -> bool {
     let required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
     let properties = schema["properties"].as_object();
     required.into_iter().all(|name| content.contains_key(name))
-        && content.iter().all(|(name, value)| match properties.and_then(|properties| properties.get(name)) {
-            Some(property) => property_fits(property, value),
-            None => true,
+        && content.iter().all(|(name, value)| {
+            match properties.and_then(|properties| properties.get(name)) {
+                Some(property) => property_fits(property, value),
+                None => true,
+            }
         })
 }
 
@@ -118,12 +142,21 @@ fn property_fits(property: &Value, value: &Value) -> bool {
         Some("number") => value.is_number(),
         Some("integer") => value.as_f64().is_some_and(|number| number.fract() == 0.0),
         Some("boolean") => value.is_boolean(),
-        Some("array") => value.as_array().is_some_and(|entries| entries.iter().all(|entry| property_fits(&property["items"], entry))),
+        Some("array") => value.as_array().is_some_and(|entries| {
+            entries.iter().all(|entry| property_fits(&property["items"], entry))
+        }),
         _ => true,
     };
     // Choices come with titles (`oneOf`, `anyOf` of an array's items) or without (`enum`).
-    let titled = |keyword: &str| property[keyword].as_array().is_none_or(|choices| choices.iter().any(|choice| choice["const"] == *value));
-    of_type && property["enum"].as_array().is_none_or(|choices| choices.contains(value)) && titled("oneOf") && titled("anyOf")
+    let titled = |keyword: &str| {
+        property[keyword]
+            .as_array()
+            .is_none_or(|choices| choices.iter().any(|choice| choice["const"] == *value))
+    };
+    of_type
+        && property["enum"].as_array().is_none_or(|choices| choices.contains(value))
+        && titled("oneOf")
+        && titled("anyOf")
 }
 
 #[cfg(test)]
@@ -134,8 +167,11 @@ mod tests {
     fn an_answer_fits_only_its_question() {
         let schema = json!({"type": "object", "required": ["name"], "properties": {"name": {"type": "string"}, "age": {"type": "integer"}, "size": {"type": "string", "enum": ["s", "l"]}, "tags": {"type": "array", "items": {"type": "string", "anyOf": [{"const": "a"}, {"const": "b"}]}}}});
         let form = Question::Form { message: "Who?".to_owned(), schema };
-        let url = Question::Url { message: "Open".to_owned(), url: "https://example.com".to_owned() };
-        let check = |question: &Question, answer: Value, fits: bool| assert_eq!(question.fits(&answer), fits, "{answer}");
+        let url =
+            Question::Url { message: "Open".to_owned(), url: "https://example.com".to_owned() };
+        let check = |question: &Question, answer: Value, fits: bool| {
+            assert_eq!(question.fits(&answer), fits, "{answer}")
+        };
         check(&form, json!({"action": "accept", "content": {"name": "Ada", "age": 36}}), true);
         check(&form, json!({"action": "decline"}), true);
         check(&form, json!({"action": "accept"}), false);
@@ -143,20 +179,33 @@ mod tests {
         check(&form, json!({"action": "accept", "content": {"name": 5}}), false);
         check(&form, json!({"action": "accept", "content": {"name": "Ada", "age": 1.5}}), false);
         check(&form, json!({"action": "accept", "content": {"name": "Ada", "size": "m"}}), false);
-        check(&form, json!({"action": "accept", "content": {"name": "Ada", "tags": ["a", "b"]}}), true);
-        check(&form, json!({"action": "accept", "content": {"name": "Ada", "tags": ["a", 3]}}), false);
+        check(
+            &form,
+            json!({"action": "accept", "content": {"name": "Ada", "tags": ["a", "b"]}}),
+            true,
+        );
+        check(
+            &form,
+            json!({"action": "accept", "content": {"name": "Ada", "tags": ["a", 3]}}),
+            false,
+        );
         check(&form, json!(12345), false);
         check(&url, json!({"action": "accept"}), true);
         check(&url, json!({"action": "perhaps"}), false);
         check(&Question::Roots, json!({"roots": []}), true);
         check(&Question::Roots, json!({}), false);
-        check(&Question::Sampling(Object::new()), json!({"content": {"type": "text", "text": "Paris"}}), true);
+        check(
+            &Question::Sampling(Object::new()),
+            json!({"content": {"type": "text", "text": "Paris"}}),
+            true,
+        );
         check(&Question::Sampling(Object::new()), json!({"content": "Paris"}), false);
     }
 
     #[test]
     fn the_parameters_take_the_form_of_the_version() {
-        let url = Question::Url { message: "Open".to_owned(), url: "https://example.com".to_owned() };
+        let url =
+            Question::Url { message: "Open".to_owned(), url: "https://example.com".to_owned() };
         assert!(url.params(Version::V2025_11_25).contains_key("elicitationId"));
         assert!(!url.params(Version::V2026_07_28).contains_key("elicitationId"));
         let form = Question::Form { message: "Who?".to_owned(), schema: json!({}) };

@@ -31,7 +31,12 @@ pub trait Handler: Send + Sync {
     ///
     /// # Errors
     /// [`Interruption`], when the call cannot go on or needs input first.
-    fn call_tool(&self, call: &Call<'_>, name: &str, arguments: Object) -> Result<ToolResult, Interruption>;
+    fn call_tool(
+        &self,
+        call: &Call<'_>,
+        name: &str,
+        arguments: Object,
+    ) -> Result<ToolResult, Interruption>;
 
     /// The parameters of a tool that clients mirror into `Mcp-Param-…` headers; most tools have none.
     fn mirrored_parameters(&self, context: &Context, tool: &str) -> Vec<MirroredParameter> {
@@ -52,7 +57,12 @@ pub trait Handler: Send + Sync {
     ///
     /// # Errors
     /// [`Interruption`], when the prompt does not exist, lacks an argument or needs input first.
-    fn get_prompt(&self, call: &Call<'_>, name: &str, arguments: Object) -> Result<Object, Interruption> {
+    fn get_prompt(
+        &self,
+        call: &Call<'_>,
+        name: &str,
+        arguments: Object,
+    ) -> Result<Object, Interruption> {
         let _ = (call, arguments);
         Err(Error::invalid_params(format!("unknown prompt {name:?}")).into())
     }
@@ -150,7 +160,10 @@ impl Capabilities {
             object.insert("prompts".to_owned(), json!({"listChanged": told}));
         }
         if let Some(ListChanged(told)) = self.resources {
-            object.insert("resources".to_owned(), json!({"subscribe": self.subscribe, "listChanged": told}));
+            object.insert(
+                "resources".to_owned(),
+                json!({"subscribe": self.subscribe, "listChanged": told}),
+            );
         }
         object.insert("tools".to_owned(), json!({"listChanged": true}));
         Value::Object(object)
@@ -171,8 +184,15 @@ impl Item {
     /// When the definition has none of them; definitions are our own or checked before.
     #[must_use]
     pub fn new(definition: &Value) -> Self {
-        let key = ["uri", "uriTemplate", "name"].into_iter().find_map(|key| definition[key].as_str()).expect("every definition has a key");
-        Self { key: key.to_owned(), definition: serde_json::value::to_raw_value(definition).expect("a JSON value has a JSON form") }
+        let key = ["uri", "uriTemplate", "name"]
+            .into_iter()
+            .find_map(|key| definition[key].as_str())
+            .expect("every definition has a key");
+        Self {
+            key: key.to_owned(),
+            definition: serde_json::value::to_raw_value(definition)
+                .expect("a JSON value has a JSON form"),
+        }
     }
 
     /// What tells the entry from the others of its list.

@@ -28,7 +28,9 @@ impl Id {
     pub fn from_value(value: Value) -> Option<Self> {
         match value {
             Value::String(text) => Some(Self::Text(text)),
-            Value::Number(number) if number.is_i64() || number.is_u64() => Some(Self::Number(number)),
+            Value::Number(number) if number.is_i64() || number.is_u64() => {
+                Some(Self::Number(number))
+            }
             _ => None,
         }
     }
@@ -81,8 +83,10 @@ impl Request {
         match self.params.get(name) {
             Some(Value::String(text)) => Ok(text),
             Some(other) => Err(wrong_type(&format!("params.{name}"), "a string", other)),
-            None => Err(Error::invalid_params(format!("{}: params.{name} is missing", self.method))
-                .with_hint(format!("Send params.{name} as a string."))),
+            None => {
+                Err(Error::invalid_params(format!("{}: params.{name} is missing", self.method))
+                    .with_hint(format!("Send params.{name} as a string.")))
+            }
         }
     }
 
@@ -160,10 +164,16 @@ pub fn parse(bytes: &[u8]) -> Result<Body, Malformed> {
             .with_hint("Send one JSON-RPC 2.0 message as UTF-8 JSON."),
     })?;
     match value {
-        Value::Array(entries) if entries.is_empty() => Err(malformed(None, "an empty batch is no message")),
-        Value::Array(entries) if entries.len() > MAX_BATCH => {
-            Err(malformed(None, &format!("a batch may have at most {MAX_BATCH} entries, this one has {}", entries.len())))
+        Value::Array(entries) if entries.is_empty() => {
+            Err(malformed(None, "an empty batch is no message"))
         }
+        Value::Array(entries) if entries.len() > MAX_BATCH => Err(malformed(
+            None,
+            &format!(
+                "a batch may have at most {MAX_BATCH} entries, this one has {}",
+                entries.len()
+            ),
+        )),
         Value::Array(entries) => Ok(Body::Batch(entries.into_iter().map(message).collect())),
         one => message(one).map(Body::One),
     }
@@ -188,10 +198,15 @@ fn message(value: Value) -> Result<Message, Malformed> {
             let params = match members.remove("params") {
                 None => Object::new(),
                 Some(Value::Object(params)) => params,
-                Some(other) => return Err(Malformed { id, error: wrong_type("params", "an object", &other) }),
+                Some(other) => {
+                    return Err(Malformed { id, error: wrong_type("params", "an object", &other) });
+                }
             };
             if let Some(other) = params.get("_meta").filter(|meta| !meta.is_object()) {
-                return Err(Malformed { id, error: wrong_type("params._meta", "an object", other) });
+                return Err(Malformed {
+                    id,
+                    error: wrong_type("params._meta", "an object", other),
+                });
             }
             Ok(match id {
                 Some(id) => Message::Request(Request { id, method, params }),
@@ -206,8 +221,17 @@ fn message(value: Value) -> Result<Message, Malformed> {
 fn response(id: Option<Id>, members: &mut Object) -> Result<Message, Malformed> {
     let outcome = match (members.remove("result"), members.remove("error")) {
         (Some(result), None) => Ok(result),
-        (None, Some(error)) => Err(error.get("message").and_then(Value::as_str).unwrap_or("the client gave no message").to_owned()),
-        _ => return Err(malformed(id, "a message needs either method (request, notification), or result or error (response)")),
+        (None, Some(error)) => Err(error
+            .get("message")
+            .and_then(Value::as_str)
+            .unwrap_or("the client gave no message")
+            .to_owned()),
+        _ => {
+            return Err(malformed(
+                id,
+                "a message needs either method (request, notification), or result or error (response)",
+            ));
+        }
     };
     match id {
         Some(id) => Ok(Message::Response(Response { id, outcome })),
@@ -254,7 +278,8 @@ impl Members {
     #[must_use]
     pub fn with(mut self, name: &str, value: &impl Serialize) -> Self {
         self.begin(name, 0);
-        serde_json::to_writer(Text(&mut self.0), value).expect("types of the protocol have string keys and finite numbers");
+        serde_json::to_writer(Text(&mut self.0), value)
+            .expect("types of the protocol have string keys and finite numbers");
         self
     }
 
@@ -332,7 +357,11 @@ impl io::Write for Text<'_> {
 /// The text of a response with a result.
 #[must_use]
 pub fn result_text(id: &Id, result: Members) -> String {
-    Members::new().with_json("jsonrpc", "\"2.0\"").with("id", id).with_json("result", &result.into_object()).into_object()
+    Members::new()
+        .with_json("jsonrpc", "\"2.0\"")
+        .with("id", id)
+        .with_json("result", &result.into_object())
+        .into_object()
 }
 
 /// The text of a response with an error; without an id where none could be read.
@@ -359,13 +388,22 @@ pub(crate) fn error_text_with_code(id: Option<&Id>, error: &Error, code: i64) ->
 /// The text of a notification.
 #[must_use]
 pub fn notification_text(method: &str, params: &Object) -> String {
-    Members::new().with_json("jsonrpc", "\"2.0\"").with("method", &method).with("params", params).into_object()
+    Members::new()
+        .with_json("jsonrpc", "\"2.0\"")
+        .with("method", &method)
+        .with("params", params)
+        .into_object()
 }
 
 /// The text of a request of ours.
 #[must_use]
 pub fn request_text(id: &Id, method: &str, params: &Object) -> String {
-    Members::new().with_json("jsonrpc", "\"2.0\"").with("id", id).with("method", &method).with("params", params).into_object()
+    Members::new()
+        .with_json("jsonrpc", "\"2.0\"")
+        .with("id", id)
+        .with("method", &method)
+        .with("params", params)
+        .into_object()
 }
 
 #[cfg(test)]
@@ -391,10 +429,30 @@ mod tests {
         check(b"7", Code::InvalidRequest, None, "must be a JSON object");
         check(b"[]", Code::InvalidRequest, None, "empty batch");
         check(br#"{"id":1,"method":"ping"}"#, Code::InvalidRequest, Some(Id::from(1)), "jsonrpc");
-        check(br#"{"jsonrpc":"2.0","id":null,"method":"ping"}"#, Code::InvalidRequest, None, "id must be");
-        check(br#"{"jsonrpc":"2.0","id":1.5,"method":"ping"}"#, Code::InvalidRequest, None, "id must be");
-        check(br#"{"jsonrpc":"2.0","id":1,"method":7}"#, Code::InvalidRequest, Some(Id::from(1)), "method");
-        check(br#"{"jsonrpc":"2.0","id":1}"#, Code::InvalidRequest, Some(Id::from(1)), "either method");
+        check(
+            br#"{"jsonrpc":"2.0","id":null,"method":"ping"}"#,
+            Code::InvalidRequest,
+            None,
+            "id must be",
+        );
+        check(
+            br#"{"jsonrpc":"2.0","id":1.5,"method":"ping"}"#,
+            Code::InvalidRequest,
+            None,
+            "id must be",
+        );
+        check(
+            br#"{"jsonrpc":"2.0","id":1,"method":7}"#,
+            Code::InvalidRequest,
+            Some(Id::from(1)),
+            "method",
+        );
+        check(
+            br#"{"jsonrpc":"2.0","id":1}"#,
+            Code::InvalidRequest,
+            Some(Id::from(1)),
+            "either method",
+        );
         check(br#"{"jsonrpc":"2.0","result":{}}"#, Code::InvalidRequest, None, "needs the id");
         check(
             br#"{"jsonrpc":"2.0","id":1,"method":"a","params":[1]}"#,
@@ -402,21 +460,37 @@ mod tests {
             Some(Id::from(1)),
             "params must be an object, not an array",
         );
-        check(br#"{"jsonrpc":"2.0","id":"x","method":"a","params":{"_meta":3}}"#, Code::InvalidParams, Some(Id::from("x")), "params._meta");
+        check(
+            br#"{"jsonrpc":"2.0","id":"x","method":"a","params":{"_meta":3}}"#,
+            Code::InvalidParams,
+            Some(Id::from("x")),
+            "params._meta",
+        );
     }
 
     #[test]
     fn a_batch_keeps_its_good_entries_beside_the_bad_ones() {
-        let Ok(Body::Batch(entries)) = parse(br#"[{"jsonrpc":"2.0","id":1,"method":"ping"},5]"#) else { panic!("a batch") };
+        let Ok(Body::Batch(entries)) = parse(br#"[{"jsonrpc":"2.0","id":1,"method":"ping"},5]"#)
+        else {
+            panic!("a batch")
+        };
         assert!(matches!(&entries[0], Ok(Message::Request(request)) if request.method == "ping"));
         assert!(matches!(&entries[1], Err(malformed) if malformed.id.is_none()));
     }
 
     #[test]
     fn texts_are_json_with_members_in_order() {
-        let result = Members::new().with("a", &1).with_json("b", "[true]").with_all(&Object::from_iter([("c\"".to_owned(), Value::Null)]));
-        assert_eq!(result_text(&Id::from("x"), result), r#"{"jsonrpc":"2.0","id":"x","result":{"a":1,"b":[true],"c\"":null}}"#);
-        let error = Error::invalid_params("name is missing").with_hint("Send it.").with_data("field", "name");
+        let result = Members::new()
+            .with("a", &1)
+            .with_json("b", "[true]")
+            .with_all(&Object::from_iter([("c\"".to_owned(), Value::Null)]));
+        assert_eq!(
+            result_text(&Id::from("x"), result),
+            r#"{"jsonrpc":"2.0","id":"x","result":{"a":1,"b":[true],"c\"":null}}"#
+        );
+        let error = Error::invalid_params("name is missing")
+            .with_hint("Send it.")
+            .with_data("field", "name");
         assert_eq!(
             error_text(None, &error),
             r#"{"jsonrpc":"2.0","error":{"code":-32602,"message":"name is missing. Send it.","data":{"field":"name"}}}"#

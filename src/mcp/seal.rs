@@ -58,15 +58,25 @@ impl Seal {
     ///
     /// # Panics
     /// Never for types of this crate: their JSON is always possible.
-    pub fn seal<T: Serialize + for<'de> Deserialize<'de>>(&self, purpose: Purpose, content: T, lifetime: Duration) -> String {
+    pub fn seal<T: Serialize + for<'de> Deserialize<'de>>(
+        &self,
+        purpose: Purpose,
+        content: T,
+        lifetime: Duration,
+    ) -> String {
         let lifetime = jwt_simple::reexports::coarsetime::Duration::from_secs(lifetime.as_secs());
-        let claims = Claims::with_custom_claims(content, lifetime).with_audience(purpose.audience());
+        let claims =
+            Claims::with_custom_claims(content, lifetime).with_audience(purpose.audience());
         self.0.authenticate(claims).expect("types of the protocol always have a JSON form")
     }
 
     /// Opens a token; `None` when it is forged, of another purpose, or over its time.
     #[must_use]
-    pub fn open<T: Serialize + for<'de> Deserialize<'de>>(&self, purpose: Purpose, token: &str) -> Option<T> {
+    pub fn open<T: Serialize + for<'de> Deserialize<'de>>(
+        &self,
+        purpose: Purpose,
+        token: &str,
+    ) -> Option<T> {
         let options = VerificationOptions {
             allowed_audiences: Some(HashSet::from([purpose.audience().to_owned()])),
             time_tolerance: Some(jwt_simple::reexports::coarsetime::Duration::from_secs(0)),
@@ -89,7 +99,8 @@ impl fmt::Debug for Seal {
 /// Never: 32 bytes have a base64 form.
 #[must_use]
 pub fn digest(text: &str) -> String {
-    Base64UrlSafeNoPadding::encode_to_string(hmac_sha256::Hash::hash(text.as_bytes())).expect("32 bytes have a base64 form")
+    Base64UrlSafeNoPadding::encode_to_string(hmac_sha256::Hash::hash(text.as_bytes()))
+        .expect("32 bytes have a base64 form")
 }
 
 /// 128 random bits as hexadecimal: an id that cannot be guessed.
@@ -101,7 +112,9 @@ pub fn random_id() -> String {
 /// A random UUID (RFC 9562 §5.4, version 4).
 #[must_use]
 pub fn random_uuid() -> String {
-    let random = jwt_simple::reexports::rand::random::<u128>() & !(0xf << 76 | 0x3 << 62) | 4 << 76 | 2 << 62;
+    let random = jwt_simple::reexports::rand::random::<u128>() & !(0xf << 76 | 0x3 << 62)
+        | 4 << 76
+        | 2 << 62;
     let hex = format!("{random:032x}");
     format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
 }
@@ -116,7 +129,11 @@ mod tests {
     }
 
     fn sealed(seal: &Seal, lifetime: u64) -> String {
-        seal.seal(Purpose::Session, Content { word: "hello".to_owned() }, Duration::from_secs(lifetime))
+        seal.seal(
+            Purpose::Session,
+            Content { word: "hello".to_owned() },
+            Duration::from_secs(lifetime),
+        )
     }
 
     #[test]
@@ -124,7 +141,10 @@ mod tests {
         let seal = Seal::from_secret(b"a secret of the operator");
         let token = sealed(&seal, 60);
         let same_secret = Seal::from_secret(b"a secret of the operator");
-        assert_eq!(same_secret.open::<Content>(Purpose::Session, &token), Some(Content { word: "hello".to_owned() }));
+        assert_eq!(
+            same_secret.open::<Content>(Purpose::Session, &token),
+            Some(Content { word: "hello".to_owned() })
+        );
         assert_eq!(seal.open::<Content>(Purpose::RequestState, &token), None);
         assert_eq!(Seal::random().open::<Content>(Purpose::Session, &token), None);
     }

@@ -9,7 +9,10 @@ use super::call::{Call, Peer};
 use super::context::{Context, Level, META_SERVER};
 use super::elicitation::Question;
 use super::handler::{Completion, Handler, Interruption, Item, Reference, Suggestions, ToolResult};
-use super::message::{Id, Members, Notification, Object, Request, error_text, error_text_with_code, result_text, wrong_type};
+use super::message::{
+    Id, Members, Notification, Object, Request, error_text, error_text_with_code, result_text,
+    wrong_type,
+};
 use super::seal::Seal;
 use super::session::{Session, Sessions};
 use super::subscriptions::{Filter, Hub};
@@ -136,7 +139,9 @@ impl Server {
     /// Answers a request other than `initialize`.
     pub fn answer(&self, request: &Request, context: &Context, peer: &dyn Peer) -> Answer {
         let method = self.methods(context.version).find(|method| method.name == request.method);
-        let mut operation = Operation::begin(|| told(request, method.map(|method| method.name), context.version, peer.scope()));
+        let mut operation = Operation::begin(|| {
+            told(request, method.map(|method| method.name), context.version, peer.scope())
+        });
         let outcome = match method {
             Some(method) => (method.run)(self, context, request, peer),
             None => Err(self.unknown_method(request, context).into()),
@@ -148,31 +153,47 @@ impl Server {
                 operation.fail(error.code().reply().json_rpc);
                 refuse(request, context, &error)
             }
-            Err(Interruption::InputRequired { questions, state }) => self.input_required(request, context, &questions, &state),
+            Err(Interruption::InputRequired { questions, state }) => {
+                self.input_required(request, context, &questions, &state)
+            }
         }
     }
 
     /// The methods that exist here in a version.
     fn methods(&self, version: Version) -> impl Iterator<Item = &'static Method> {
-        METHODS.iter().filter(move |method| (method.since..=method.until).contains(&version) && (method.offered)(&*self.handler))
+        METHODS.iter().filter(move |method| {
+            (method.since..=method.until).contains(&version) && (method.offered)(&*self.handler)
+        })
     }
 
     fn unknown_method(&self, request: &Request, context: &Context) -> Error {
         let names: Vec<_> = self.methods(context.version).map(|method| method.name).collect();
-        Error::new(Code::MethodNotFound, format!("method {:?} does not exist here in protocol version {}", request.method, context.version))
-            .with_hint(format!("The version has: {}.", names.join(", ")))
+        Error::new(
+            Code::MethodNotFound,
+            format!(
+                "method {:?} does not exist here in protocol version {}",
+                request.method, context.version
+            ),
+        )
+        .with_hint(format!("The version has: {}.", names.join(", ")))
     }
 
     /// Answers `initialize`: the version is agreed on, a session begins.
     ///
     /// # Errors
     /// [`Code::InvalidParams`] naming the parameter that is missing or wrong.
-    pub fn initialize(&self, request: &Request, caller: &crate::auth::Caller) -> Result<(Session, String), Error> {
+    pub fn initialize(
+        &self,
+        request: &Request,
+        caller: &crate::auth::Caller,
+    ) -> Result<(Session, String), Error> {
         let version = Version::negotiate(request.text("protocolVersion")?);
-        let capabilities = super::context::ClientCapabilities::parse(&request.object("capabilities")?);
+        let capabilities =
+            super::context::ClientCapabilities::parse(&request.object("capabilities")?);
         let client = request.params.get("clientInfo").and_then(super::context::ClientInfo::parse);
         let session = Session::new(version, capabilities, client, caller);
-        let _operation = Operation::begin(|| told(request, Some("initialize"), version, &session.id));
+        let _operation =
+            Operation::begin(|| told(request, Some("initialize"), version, &session.id));
         let about = self.handler.about();
         let mut members = Members::new()
             .with("protocolVersion", &version.as_str())
@@ -196,17 +217,29 @@ impl Server {
 
     fn complete_result(&self, request: &Request, context: &Context, members: Members) -> Answer {
         let members = if context.version.is_modern() {
-            Members::new().with_json("resultType", "\"complete\"").with_json("_meta", &self.identity).append(&members)
+            Members::new()
+                .with_json("resultType", "\"complete\"")
+                .with_json("_meta", &self.identity)
+                .append(&members)
         } else {
             members
         };
         Answer::Response { status: 200, json: result_text(&request.id, members) }
     }
 
-    fn input_required(&self, request: &Request, context: &Context, questions: &[(String, Question)], state: &str) -> Answer {
+    fn input_required(
+        &self,
+        request: &Request,
+        context: &Context,
+        questions: &[(String, Question)],
+        state: &str,
+    ) -> Answer {
         let mut requests = Object::new();
         for (key, question) in questions {
-            requests.insert(key.clone(), json!({"method": question.method(), "params": question.params(context.version)}));
+            requests.insert(
+                key.clone(),
+                json!({"method": question.method(), "params": question.params(context.version)}),
+            );
         }
         let members = Members::new()
             .with("resultType", &"input_required")
@@ -216,9 +249,16 @@ impl Server {
         Answer::Response { status: 200, json: result_text(&request.id, members) }
     }
 
-    fn discover(&self, context: &Context, _: &Request, _: &dyn Peer) -> Result<Outcome, Interruption> {
+    fn discover(
+        &self,
+        context: &Context,
+        _: &Request,
+        _: &dyn Peer,
+    ) -> Result<Outcome, Interruption> {
         let versions: Vec<_> = Version::ALL.into_iter().map(Version::as_str).collect();
-        let members = Members::new().with("supportedVersions", &versions).with("capabilities", &self.handler.capabilities().to_json());
+        let members = Members::new()
+            .with("supportedVersions", &versions)
+            .with("capabilities", &self.handler.capabilities().to_json());
         let members = match &self.handler.about().instructions {
             Some(instructions) => members.with("instructions", instructions),
             None => members,
@@ -230,26 +270,52 @@ impl Server {
         Ok(Outcome::Complete(Members::new()))
     }
 
-    fn list_tools(&self, context: &Context, request: &Request, _: &dyn Peer) -> Result<Outcome, Interruption> {
+    fn list_tools(
+        &self,
+        context: &Context,
+        request: &Request,
+        _: &dyn Peer,
+    ) -> Result<Outcome, Interruption> {
         page(context, request, "tools", &self.handler.tools(context)?)
     }
 
-    fn list_prompts(&self, context: &Context, request: &Request, _: &dyn Peer) -> Result<Outcome, Interruption> {
+    fn list_prompts(
+        &self,
+        context: &Context,
+        request: &Request,
+        _: &dyn Peer,
+    ) -> Result<Outcome, Interruption> {
         page(context, request, "prompts", &self.handler.prompts(context)?)
     }
 
-    fn list_resources(&self, context: &Context, request: &Request, _: &dyn Peer) -> Result<Outcome, Interruption> {
+    fn list_resources(
+        &self,
+        context: &Context,
+        request: &Request,
+        _: &dyn Peer,
+    ) -> Result<Outcome, Interruption> {
         page(context, request, "resources", &self.handler.resources(context)?)
     }
 
-    fn list_templates(&self, context: &Context, request: &Request, _: &dyn Peer) -> Result<Outcome, Interruption> {
+    fn list_templates(
+        &self,
+        context: &Context,
+        request: &Request,
+        _: &dyn Peer,
+    ) -> Result<Outcome, Interruption> {
         page(context, request, "resourceTemplates", &self.handler.resource_templates(context)?)
     }
 
-    fn call_tool(&self, context: &Context, request: &Request, peer: &dyn Peer) -> Result<Outcome, Interruption> {
+    fn call_tool(
+        &self,
+        context: &Context,
+        request: &Request,
+        peer: &dyn Peer,
+    ) -> Result<Outcome, Interruption> {
         let (name, arguments) = (request.text("name")?, request.object("arguments")?);
         let call = Call::open(context, request, peer, &self.seal)?;
-        let ToolResult { content, structured, is_error } = self.handler.call_tool(&call, name, arguments)?;
+        let ToolResult { content, structured, is_error } =
+            self.handler.call_tool(&call, name, arguments)?;
         let mut members = Members::new().with("content", &content);
         if let Some(structured) = structured.filter(|_| context.version >= Version::V2025_06_18) {
             members = members.with("structuredContent", &structured);
@@ -261,45 +327,93 @@ impl Server {
         Ok(Outcome::Complete(members))
     }
 
-    fn get_prompt(&self, context: &Context, request: &Request, peer: &dyn Peer) -> Result<Outcome, Interruption> {
+    fn get_prompt(
+        &self,
+        context: &Context,
+        request: &Request,
+        peer: &dyn Peer,
+    ) -> Result<Outcome, Interruption> {
         let (name, arguments) = (request.text("name")?, request.object("arguments")?);
         let call = Call::open(context, request, peer, &self.seal)?;
-        Ok(Outcome::Complete(Members::new().with_all(&self.handler.get_prompt(&call, name, arguments)?)))
+        Ok(Outcome::Complete(
+            Members::new().with_all(&self.handler.get_prompt(&call, name, arguments)?),
+        ))
     }
 
-    fn read_resource(&self, context: &Context, request: &Request, peer: &dyn Peer) -> Result<Outcome, Interruption> {
+    fn read_resource(
+        &self,
+        context: &Context,
+        request: &Request,
+        peer: &dyn Peer,
+    ) -> Result<Outcome, Interruption> {
         let call = Call::open(context, request, peer, &self.seal)?;
         let contents = self.handler.read_resource(&call, request.text("uri")?)?;
         // What a resource holds may change with every read, and belongs to its reader.
-        Ok(Outcome::Complete(cached(context, Members::new().with("contents", &contents), Duration::ZERO, "private")))
+        Ok(Outcome::Complete(cached(
+            context,
+            Members::new().with("contents", &contents),
+            Duration::ZERO,
+            "private",
+        )))
     }
 
-    fn subscribe(&self, context: &Context, request: &Request, peer: &dyn Peer) -> Result<Outcome, Interruption> {
+    fn subscribe(
+        &self,
+        context: &Context,
+        request: &Request,
+        peer: &dyn Peer,
+    ) -> Result<Outcome, Interruption> {
         self.watch(context, request, peer, true)
     }
 
-    fn unsubscribe(&self, context: &Context, request: &Request, peer: &dyn Peer) -> Result<Outcome, Interruption> {
+    fn unsubscribe(
+        &self,
+        context: &Context,
+        request: &Request,
+        peer: &dyn Peer,
+    ) -> Result<Outcome, Interruption> {
         self.watch(context, request, peer, false)
     }
 
-    fn watch(&self, _: &Context, request: &Request, peer: &dyn Peer, watched: bool) -> Result<Outcome, Interruption> {
+    fn watch(
+        &self,
+        _: &Context,
+        request: &Request,
+        peer: &dyn Peer,
+        watched: bool,
+    ) -> Result<Outcome, Interruption> {
         let (session, uri) = (peer.scope(), request.text("uri")?);
         self.sessions.watch(session, uri, watched);
         self.hub.watch(session, uri, watched);
         Ok(Outcome::Complete(Members::new()))
     }
 
-    fn set_level(&self, _: &Context, request: &Request, peer: &dyn Peer) -> Result<Outcome, Interruption> {
+    fn set_level(
+        &self,
+        _: &Context,
+        request: &Request,
+        peer: &dyn Peer,
+    ) -> Result<Outcome, Interruption> {
         let level = Level::parse(request.params.get("level").unwrap_or(&Value::Null))?;
         self.sessions.set_log_level(peer.scope(), level);
         Ok(Outcome::Complete(Members::new()))
     }
 
-    fn listen(&self, _: &Context, request: &Request, _: &dyn Peer) -> Result<Outcome, Interruption> {
+    fn listen(
+        &self,
+        _: &Context,
+        request: &Request,
+        _: &dyn Peer,
+    ) -> Result<Outcome, Interruption> {
         Ok(Outcome::Listen(Filter::read(&request.params, self.handler.capabilities())?))
     }
 
-    fn complete(&self, context: &Context, request: &Request, _: &dyn Peer) -> Result<Outcome, Interruption> {
+    fn complete(
+        &self,
+        context: &Context,
+        request: &Request,
+        _: &dyn Peer,
+    ) -> Result<Outcome, Interruption> {
         let completion = completion(request)?;
         let Suggestions { mut values, more } = self.handler.complete(context, &completion)?;
         let total = values.len();
@@ -320,7 +434,9 @@ fn refuse(request: &Request, context: &Context, error: &Error) -> Answer {
         Code::ResourceNotFound if !context.version.is_modern() => (200, -32002),
         // 2026-07-28 gives these an HTTP status; every other error is an answer like any other, and legacy clients take an
         // HTTP error for a broken transport.
-        Code::MethodNotFound | Code::MissingClientCapability | Code::UnsupportedProtocolVersion if context.version.is_modern() => {
+        Code::MethodNotFound | Code::MissingClientCapability | Code::UnsupportedProtocolVersion
+            if context.version.is_modern() =>
+        {
             (reply.status, reply.json_rpc)
         }
         _ => (200, reply.json_rpc),
@@ -335,14 +451,22 @@ pub fn refusal(id: Option<&Id>, error: &Error) -> Answer {
 }
 
 /// A request as its span tells it.
-fn told<'a>(request: &'a Request, method: Option<&'static str>, version: Version, session: &'a str) -> Message<'a> {
+fn told<'a>(
+    request: &'a Request,
+    method: Option<&'static str>,
+    version: Version,
+    session: &'a str,
+) -> Message<'a> {
     Message {
         method,
         id: &request.id,
         target: request.params.get("name").and_then(Value::as_str),
         version: version.as_str(),
         session,
-        traceparent: request.meta().and_then(|meta| meta.get("traceparent")).and_then(Value::as_str),
+        traceparent: request
+            .meta()
+            .and_then(|meta| meta.get("traceparent"))
+            .and_then(Value::as_str),
     }
 }
 
@@ -351,23 +475,34 @@ fn cached(context: &Context, members: Members, ttl: Duration, scope: &str) -> Me
     if !context.version.is_modern() {
         return members;
     }
-    members.with("ttlMs", &u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX)).with("cacheScope", &scope)
+    members
+        .with("ttlMs", &u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX))
+        .with("cacheScope", &scope)
 }
 
 /// One page of a list. The cursor is the key of the last entry of the page before: it stays right when entries come or go.
-fn page(context: &Context, request: &Request, member: &str, items: &[Arc<Item>]) -> Result<Outcome, Interruption> {
+fn page(
+    context: &Context,
+    request: &Request,
+    member: &str,
+    items: &[Arc<Item>],
+) -> Result<Outcome, Interruption> {
     let start = match request.params.get("cursor") {
         None => 0,
-        Some(Value::String(cursor)) => {
-            items.iter().position(|item| item.key() == cursor).map(|position| position + 1).ok_or_else(|| {
-                Error::invalid_params("params.cursor is not one that this list gave").with_hint("Start again without a cursor.")
-            })?
-        }
+        Some(Value::String(cursor)) => items
+            .iter()
+            .position(|item| item.key() == cursor)
+            .map(|position| position + 1)
+            .ok_or_else(|| {
+                Error::invalid_params("params.cursor is not one that this list gave")
+                    .with_hint("Start again without a cursor.")
+            })?,
         Some(other) => return Err(wrong_type("params.cursor", "a string", other).into()),
     };
     let rest = &items[start..];
     let shown = &rest[..rest.len().min(PAGE)];
-    let mut json = String::with_capacity(shown.iter().map(|item| item.json().len() + 1).sum::<usize>() + 2);
+    let mut json =
+        String::with_capacity(shown.iter().map(|item| item.json().len() + 1).sum::<usize>() + 2);
     json.push('[');
     for (position, item) in shown.iter().enumerate() {
         if position > 0 {
@@ -387,20 +522,33 @@ fn completion(request: &Request) -> Result<Completion, Error> {
     let reference = request.object("ref")?;
     let text = |object: &Object, place: &str, name: &str| match object.get(name) {
         Some(Value::String(text)) => Ok(text.clone()),
-        other => Err(wrong_type(&format!("params.{place}.{name}"), "a string", other.unwrap_or(&Value::Null))),
+        other => Err(wrong_type(
+            &format!("params.{place}.{name}"),
+            "a string",
+            other.unwrap_or(&Value::Null),
+        )),
     };
     let reference = match text(&reference, "ref", "type")?.as_str() {
         "ref/prompt" => Reference::Prompt(text(&reference, "ref", "name")?),
         "ref/resource" => Reference::Resource(text(&reference, "ref", "uri")?),
         other => {
-            return Err(
-                Error::invalid_params(format!("params.ref.type {other:?} does not exist")).with_hint("Use ref/prompt or ref/resource.")
-            );
+            return Err(Error::invalid_params(format!("params.ref.type {other:?} does not exist"))
+                .with_hint("Use ref/prompt or ref/resource."));
         }
     };
     let argument = request.object("argument")?;
-    let known = request.object("context")?.get("arguments").and_then(Value::as_object).cloned().unwrap_or_default();
-    Ok(Completion { reference, argument: text(&argument, "argument", "name")?, value: text(&argument, "argument", "value")?, known })
+    let known = request
+        .object("context")?
+        .get("arguments")
+        .and_then(Value::as_object)
+        .cloned()
+        .unwrap_or_default();
+    Ok(Completion {
+        reference,
+        argument: text(&argument, "argument", "name")?,
+        value: text(&argument, "argument", "value")?,
+        known,
+    })
 }
 
 #[cfg(test)]
@@ -419,12 +567,20 @@ mod tests {
             view: View::default(),
             log_level: None,
         };
-        let mut items: Vec<_> = (0..=2 * PAGE).map(|number| Arc::new(Item::new(&json!({"name": format!("t{number}")})))).collect();
+        let mut items: Vec<_> = (0..=2 * PAGE)
+            .map(|number| Arc::new(Item::new(&json!({"name": format!("t{number}")}))))
+            .collect();
         let mut seen = 0;
         let mut params = Object::new();
         loop {
-            let request = Request { id: Id::from(1), method: "tools/list".to_owned(), params: params.clone() };
-            let Ok(Outcome::Complete(members)) = page(&context, &request, "tools", &items) else { panic!("a page") };
+            let request = Request {
+                id: Id::from(1),
+                method: "tools/list".to_owned(),
+                params: params.clone(),
+            };
+            let Ok(Outcome::Complete(members)) = page(&context, &request, "tools", &items) else {
+                panic!("a page")
+            };
             let answer: Value = serde_json::from_str(&members.into_object()).unwrap();
             assert_eq!(answer["tools"][0]["name"], format!("t{seen}"));
             seen += answer["tools"].as_array().unwrap().len();
@@ -436,8 +592,11 @@ mod tests {
             };
         }
         assert_eq!(seen, 2 * PAGE);
-        let request =
-            Request { id: Id::from(1), method: "tools/list".to_owned(), params: Object::from_iter([("cursor".to_owned(), json!("gone"))]) };
+        let request = Request {
+            id: Id::from(1),
+            method: "tools/list".to_owned(),
+            params: Object::from_iter([("cursor".to_owned(), json!("gone"))]),
+        };
         assert!(
             matches!(page(&context, &request, "tools", &items), Err(Interruption::Failed(error)) if error.code() == Code::InvalidParams)
         );

@@ -36,8 +36,19 @@ pub struct Session {
 impl Session {
     /// A new session.
     #[must_use]
-    pub fn new(version: Version, capabilities: ClientCapabilities, client: Option<ClientInfo>, caller: &Caller) -> Self {
-        Self { id: random_id(), version: version.as_str().to_owned(), capabilities, client, user: caller.user_id().to_owned() }
+    pub fn new(
+        version: Version,
+        capabilities: ClientCapabilities,
+        client: Option<ClientInfo>,
+        caller: &Caller,
+    ) -> Self {
+        Self {
+            id: random_id(),
+            version: version.as_str().to_owned(),
+            capabilities,
+            client,
+            user: caller.user_id().to_owned(),
+        }
     }
 
     /// The session id as the client gets it.
@@ -49,7 +60,8 @@ impl Session {
     /// Opens a session id; `None` when it is forged, over its time, or another caller's.
     #[must_use]
     pub fn open(seal: &Seal, token: &str, caller: &Caller) -> Option<Self> {
-        seal.open::<Self>(Purpose::Session, token).filter(|session| session.user == caller.user_id())
+        seal.open::<Self>(Purpose::Session, token)
+            .filter(|session| session.user == caller.user_id())
     }
 
     /// The version that was agreed on.
@@ -103,7 +115,8 @@ impl Sessions {
     fn with<T>(&self, session: &str, change: impl FnOnce(&mut Memory) -> T) -> T {
         let mut sessions = self.lock();
         if sessions.len() >= MAX_REMEMBERED && !sessions.contains_key(session) {
-            let forgotten = sessions.iter().find(|(_, memory)| memory.is_idle()).map(|(id, _)| id.clone());
+            let forgotten =
+                sessions.iter().find(|(_, memory)| memory.is_idle()).map(|(id, _)| id.clone());
             if let Some(id) = forgotten {
                 sessions.remove(&id);
             }
@@ -159,7 +172,10 @@ impl Sessions {
     /// The resources that the session watches.
     #[must_use]
     pub fn watched(&self, session: &str) -> Vec<String> {
-        self.lock().get(session).map(|memory| memory.watched.iter().cloned().collect()).unwrap_or_default()
+        self.lock()
+            .get(session)
+            .map(|memory| memory.watched.iter().cloned().collect())
+            .unwrap_or_default()
     }
 
     /// Notes that a request of the client is about to run, and gives what stops it.
@@ -176,7 +192,8 @@ impl Sessions {
 
     /// The client no longer wants the answer to a request (`notifications/cancelled`).
     pub fn cancel(&self, session: &str, request: &Id) {
-        if let Some(stop) = self.lock().get(session).and_then(|memory| memory.running.get(request)) {
+        if let Some(stop) = self.lock().get(session).and_then(|memory| memory.running.get(request))
+        {
             stop.store(true, Ordering::Relaxed);
         }
     }
@@ -198,7 +215,8 @@ impl Sessions {
 
     /// Hands the client's answer to whoever waits for it; answers that nobody waits for are dropped.
     pub fn deliver(&self, session: &str, response: Response) {
-        let waiting = self.lock().get_mut(session).and_then(|memory| memory.waiting.remove(&response.id));
+        let waiting =
+            self.lock().get_mut(session).and_then(|memory| memory.waiting.remove(&response.id));
         if let Some(sender) = waiting {
             // The receiver may have given up meanwhile.
             let _ = sender.send(response.outcome);
@@ -243,10 +261,20 @@ mod tests {
         let capabilities = ClientCapabilities { sampling: true, ..ClientCapabilities::default() };
         let session = Session::new(Version::V2025_06_18, capabilities, None, &caller);
         let token = session.seal(&seal);
-        assert!(token.bytes().all(|byte| (0x21..=0x7e).contains(&byte)), "visible ASCII (2025-11-25, Session Management)");
+        assert!(
+            token.bytes().all(|byte| (0x21..=0x7e).contains(&byte)),
+            "visible ASCII (2025-11-25, Session Management)"
+        );
         let opened = Session::open(&seal, &token, &caller).unwrap();
         assert_eq!((opened.version(), opened.capabilities), (Version::V2025_06_18, capabilities));
-        assert_eq!(Session::open(&seal, &token, &Caller::user("somebody-else", Token::Api(Secret::new("mcpist_x".to_owned())))), None);
+        assert_eq!(
+            Session::open(
+                &seal,
+                &token,
+                &Caller::user("somebody-else", Token::Api(Secret::new("mcpist_x".to_owned())))
+            ),
+            None
+        );
         assert_eq!(Session::open(&Seal::random(), &token, &caller), None);
     }
 

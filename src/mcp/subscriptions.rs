@@ -34,7 +34,10 @@ impl Change {
             Self::Tools => ("notifications/tools/list_changed", Object::new()),
             Self::Prompts => ("notifications/prompts/list_changed", Object::new()),
             Self::Resources => ("notifications/resources/list_changed", Object::new()),
-            Self::Resource(uri) => ("notifications/resources/updated", Object::from_iter([("uri".to_owned(), json!(uri))])),
+            Self::Resource(uri) => (
+                "notifications/resources/updated",
+                Object::from_iter([("uri".to_owned(), json!(uri))]),
+            ),
         }
     }
 }
@@ -65,7 +68,9 @@ impl Filter {
         let flag = |name: &str| match wanted.get(name) {
             None => Ok(false),
             Some(Value::Bool(flag)) => Ok(*flag),
-            Some(other) => Err(wrong_type(&format!("params.notifications.{name}"), "a boolean", other)),
+            Some(other) => {
+                Err(wrong_type(&format!("params.notifications.{name}"), "a boolean", other))
+            }
         };
         let uris = match wanted.get("resourceSubscriptions") {
             None => HashSet::new(),
@@ -77,17 +82,24 @@ impl Filter {
             Some(Value::Array(uris)) => uris
                 .iter()
                 .map(|uri| {
-                    uri.as_str()
-                        .map(str::to_owned)
-                        .ok_or_else(|| wrong_type("params.notifications.resourceSubscriptions[]", "a string", uri))
+                    uri.as_str().map(str::to_owned).ok_or_else(|| {
+                        wrong_type("params.notifications.resourceSubscriptions[]", "a string", uri)
+                    })
                 })
                 .collect::<Result<_, _>>()?,
-            Some(other) => return Err(wrong_type("params.notifications.resourceSubscriptions", "an array", other)),
+            Some(other) => {
+                return Err(wrong_type(
+                    "params.notifications.resourceSubscriptions",
+                    "an array",
+                    other,
+                ));
+            }
         };
         Ok(Self {
             tools: flag("toolsListChanged")?,
             prompts: flag("promptsListChanged")? && offered.prompts.is_some_and(|told| told.0),
-            resources: flag("resourcesListChanged")? && offered.resources.is_some_and(|told| told.0),
+            resources: flag("resourcesListChanged")?
+                && offered.resources.is_some_and(|told| told.0),
             uris: if offered.subscribe { uris } else { HashSet::new() },
         })
     }
@@ -109,9 +121,11 @@ impl Filter {
 
     fn to_json(&self) -> Value {
         let mut object = Object::new();
-        for (name, wanted) in
-            [("toolsListChanged", self.tools), ("promptsListChanged", self.prompts), ("resourcesListChanged", self.resources)]
-        {
+        for (name, wanted) in [
+            ("toolsListChanged", self.tools),
+            ("promptsListChanged", self.prompts),
+            ("resourcesListChanged", self.resources),
+        ] {
             if wanted {
                 object.insert(name.to_owned(), json!(true));
             }
@@ -172,8 +186,10 @@ impl Hub {
     /// Adds a `subscriptions/listen` stream and acknowledges it: nothing comes before the acknowledgement, and no change
     /// after it is missed.
     pub fn listen(&self, id: Id, filter: Filter, sink: Box<dyn Sink>) -> Ticket {
-        let acknowledged =
-            Object::from_iter([("_meta".to_owned(), json!({META_SUBSCRIPTION: id})), ("notifications".to_owned(), filter.to_json())]);
+        let acknowledged = Object::from_iter([
+            ("_meta".to_owned(), json!({META_SUBSCRIPTION: id})),
+            ("notifications".to_owned(), filter.to_json()),
+        ]);
         let mut listeners = lock(&self.listeners);
         sink.send(&notification_text("notifications/subscriptions/acknowledged", &acknowledged));
         let ticket = self.last_ticket.fetch_add(1, Ordering::Relaxed);
@@ -235,7 +251,10 @@ impl Hub {
             match &listener.kind {
                 Kind::Modern(id) => {
                     let meta = json!({META_SUBSCRIPTION: id});
-                    let end = result_text(id, Members::new().with("resultType", &"complete").with("_meta", &meta));
+                    let end = result_text(
+                        id,
+                        Members::new().with("resultType", &"complete").with("_meta", &meta),
+                    );
                     listener.sink.finish(Some(&end));
                 }
                 Kind::Legacy(_) => listener.sink.finish(None),
@@ -258,8 +277,9 @@ impl Hub {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::sync::{Arc, Mutex};
+
+    use super::*;
 
     #[derive(Clone, Default)]
     struct Recorder(Arc<Mutex<Vec<String>>>);
@@ -287,29 +307,51 @@ mod tests {
             subscribe: true,
             ..Capabilities::default()
         };
-        Filter::read(&Object::from_iter([("notifications".to_owned(), wanted)]), everything).unwrap()
+        Filter::read(&Object::from_iter([("notifications".to_owned(), wanted)]), everything)
+            .unwrap()
     }
 
     #[test]
     fn a_listener_hears_first_the_acknowledgement_then_only_what_it_asked_for() {
         let (hub, recorder) = (Hub::default(), Recorder::default());
-        hub.listen(Id::from(7), filter(json!({"promptsListChanged": true, "resourceSubscriptions": ["a:1"]})), Box::new(recorder.clone()));
-        for change in
-            [Change::Tools, Change::Prompts, Change::Resources, Change::Resource("a:2".to_owned()), Change::Resource("a:1".to_owned())]
-        {
+        hub.listen(
+            Id::from(7),
+            filter(json!({"promptsListChanged": true, "resourceSubscriptions": ["a:1"]})),
+            Box::new(recorder.clone()),
+        );
+        for change in [
+            Change::Tools,
+            Change::Prompts,
+            Change::Resources,
+            Change::Resource("a:2".to_owned()),
+            Change::Resource("a:1".to_owned()),
+        ] {
             hub.publish(&change);
         }
         hub.close();
         let heard = recorder.take();
         let methods: Vec<String> = heard
             .iter()
-            .map(|text| serde_json::from_str::<Value>(text).unwrap()["method"].as_str().unwrap_or("result").to_owned())
+            .map(|text| {
+                serde_json::from_str::<Value>(text).unwrap()["method"]
+                    .as_str()
+                    .unwrap_or("result")
+                    .to_owned()
+            })
             .collect();
         assert_eq!(
             methods,
-            ["notifications/subscriptions/acknowledged", "notifications/prompts/list_changed", "notifications/resources/updated", "result"]
+            [
+                "notifications/subscriptions/acknowledged",
+                "notifications/prompts/list_changed",
+                "notifications/resources/updated",
+                "result"
+            ]
         );
-        assert!(heard.iter().all(|text| text.contains(r#""io.modelcontextprotocol/subscriptionId":7"#)), "{heard:?}");
+        assert!(
+            heard.iter().all(|text| text.contains(r#""io.modelcontextprotocol/subscriptionId":7"#)),
+            "{heard:?}"
+        );
         assert!(hub.is_empty());
     }
 

@@ -19,7 +19,13 @@ pub enum Version {
 
 impl Version {
     /// Every version spoken here, newest first.
-    pub const ALL: [Self; 5] = [Self::V2026_07_28, Self::V2025_11_25, Self::V2025_06_18, Self::V2025_03_26, Self::V2024_11_05];
+    pub const ALL: [Self; 5] = [
+        Self::V2026_07_28,
+        Self::V2025_11_25,
+        Self::V2025_06_18,
+        Self::V2025_03_26,
+        Self::V2024_11_05,
+    ];
 
     /// The newest version that is agreed on by `initialize`.
     pub const NEWEST_LEGACY: Self = Self::V2025_11_25;

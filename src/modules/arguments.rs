@@ -85,7 +85,10 @@ fn coerce(schema: &Schema, value: Value, place: &str, problems: &mut Problems) -
     if !schema.accepts(&value) {
         let problem = match &value {
             Value::Number(number) if schema.kind == Kind::String && text_of(number).is_none() => {
-                format!("must be a string, not {}: a number of this size loses digits, so put it in quotes", repeated(&value))
+                format!(
+                    "must be a string, not {}: a number of this size loses digits, so put it in quotes",
+                    repeated(&value)
+                )
             }
             _ => format!("must be {}, not {}", wanted(schema), repeated(&value)),
         };
@@ -95,10 +98,14 @@ fn coerce(schema: &Schema, value: Value, place: &str, problems: &mut Problems) -
     match (&schema.kind, value) {
         (Kind::Array(items), Value::Array(values)) => {
             let values = values.into_iter().enumerate();
-            let values: Vec<_> = values.map(|(at, value)| coerce(items, value, &format!("{place}[{at}]"), problems)).collect();
+            let values: Vec<_> = values
+                .map(|(at, value)| coerce(items, value, &format!("{place}[{at}]"), problems))
+                .collect();
             values.into_iter().collect::<Option<Vec<_>>>().map(Value::Array)
         }
-        (Kind::Object { properties, required }, Value::Object(members)) if !properties.is_empty() => {
+        (Kind::Object { properties, required }, Value::Object(members))
+            if !properties.is_empty() =>
+        {
             coerce_members(properties, required, members, place, problems).map(Value::Object)
         }
         (_, value) => Some(value),
@@ -125,7 +132,8 @@ fn coerce_members(
                     checked.insert(name, value);
                 }
             }
-            None => problems.add(&inner, unknown(&name, properties.iter().map(|(name, _)| name.as_str()))),
+            None => problems
+                .add(&inner, unknown(&name, properties.iter().map(|(name, _)| name.as_str()))),
         }
     }
     (problems.0.len() == before).then_some(checked)
@@ -135,7 +143,9 @@ fn coerce_members(
 fn decoded(kind: &Kind, value: Value) -> Value {
     match (kind, value) {
         (Kind::String, Value::Bool(flag)) => flag.to_string().into(),
-        (Kind::String, Value::Number(number)) => text_of(&number).map_or(Value::Number(number), Value::String),
+        (Kind::String, Value::Number(number)) => {
+            text_of(&number).map_or(Value::Number(number), Value::String)
+        }
         (Kind::String, value) => value,
         (Kind::Array(items), value) => listed(items, value),
         (Kind::Integer(_) | Kind::Number(_), value) => whole_if_due(kind, unquoted(kind, value)),
@@ -169,7 +179,9 @@ fn listed(items: &Schema, value: Value) -> Value {
         value => value,
     };
     // A string is what a model writes for a list of strings, whatever becomes of it; else the error tells of the list.
-    if items.kind == Kind::String && value.is_string() || items.accepts(&decoded(&items.kind, value.clone())) {
+    if items.kind == Kind::String && value.is_string()
+        || items.accepts(&decoded(&items.kind, value.clone()))
+    {
         return Value::Array(vec![value]);
     }
     value
@@ -177,7 +189,8 @@ fn listed(items: &Schema, value: Value) -> Value {
 
 /// A number as it is written in JSON; none where the number that we have may not be the one that was written.
 fn text_of(number: &Number) -> Option<String> {
-    (!number.is_f64() || number.as_f64().is_some_and(|number| number.abs() < EXACT)).then(|| number.to_string())
+    (!number.is_f64() || number.as_f64().is_some_and(|number| number.abs() < EXACT))
+        .then(|| number.to_string())
 }
 
 fn is_of(kind: &Kind, value: &Value) -> bool {
@@ -193,7 +206,9 @@ fn is_of(kind: &Kind, value: &Value) -> bool {
 /// A whole number without its `.0`, where an integer is due.
 fn whole_if_due(kind: &Kind, value: Value) -> Value {
     match (kind, value.as_f64()) {
-        (Kind::Integer(_), Some(number)) if value.is_f64() => whole(number).map_or(value, Value::from),
+        (Kind::Integer(_), Some(number)) if value.is_f64() => {
+            whole(number).map_or(value, Value::from)
+        }
         _ => value,
     }
 }
@@ -314,7 +329,8 @@ mod tests {
             }]
         });
         let hooks = Hooks { params: &[("twice", twice)], ..Hooks::NONE };
-        Module::parse("m.json", &file.to_string(), &hooks).expect("the file is right").tools[0].clone()
+        Module::parse("m.json", &file.to_string(), &hooks).expect("the file is right").tools[0]
+            .clone()
     }
 
     /// The arguments that come out beside `owner` and the default `state`, or the error's message.
@@ -332,7 +348,8 @@ mod tests {
 
     #[test]
     fn right_arguments_come_out_in_their_types() {
-        let check = |given: Value, expected: Value| assert_eq!(outcome(&given), Ok(expected), "{given}");
+        let check =
+            |given: Value, expected: Value| assert_eq!(outcome(&given), Ok(expected), "{given}");
         check(json!({}), json!({}));
         check(json!({"state": "closed"}), json!({"state": "closed"}));
         check(json!({"count": 5}), json!({"count": 5}));
@@ -360,7 +377,10 @@ mod tests {
         check(json!({"ids": ["1", 2]}), json!({"ids": [1, 2]}));
         check(json!({"extra": {"a": [null]}}), json!({"extra": {"a": [null]}}));
         check(json!({"extra": "{\"a\": 1}"}), json!({"extra": {"a": 1}}));
-        check(json!({"files": "[{\"path\": \"a\", \"mode\": \"1\"}]"}), json!({"files": [{"path": "a", "mode": 1}]}));
+        check(
+            json!({"files": "[{\"path\": \"a\", \"mode\": \"1\"}]"}),
+            json!({"files": [{"path": "a", "mode": 1}]}),
+        );
         check(json!({"hooked": "4"}), json!({"hooked": 8}));
     }
 
@@ -376,7 +396,11 @@ mod tests {
     fn a_number_or_a_boolean_is_the_text_that_it_is_written_as() {
         let check = |given: &str, expected: &str| {
             let given: Value = serde_json::from_str(&format!(r#"{{"owner": {given}}}"#)).unwrap();
-            assert_eq!(check(&tool(), given.as_object().unwrap().clone()).unwrap()["owner"], expected, "{given}");
+            assert_eq!(
+                check(&tool(), given.as_object().unwrap().clone()).unwrap()["owner"],
+                expected,
+                "{given}"
+            );
         };
         check("123", "123");
         check("-7", "-7");
@@ -394,28 +418,46 @@ mod tests {
             assert_eq!(outcome(&given), Err(format!("list_things: {expected}.")), "{given}");
         };
         check(json!({"owner": [5]}), "`owner` must be a string, not [5]");
-        check(json!({"owner": 1e30}), "`owner` must be a string, not 1e+30: a number of this size loses digits, so put it in quotes");
+        check(
+            json!({"owner": 1e30}),
+            "`owner` must be a string, not 1e+30: a number of this size loses digits, so put it in quotes",
+        );
         check(json!({"state": true}), r#"`state` must be one of "open", "closed", not "true""#);
         check(json!({"owner": null}), "`owner` is missing: it must be a string");
-        check(json!({"state": "opened"}), r#"`state` must be one of "open", "closed", not "opened""#);
+        check(
+            json!({"state": "opened"}),
+            r#"`state` must be one of "open", "closed", not "opened""#,
+        );
         check(json!({"count": 0}), "`count` must be an integer from 1 to 100, not 0");
         check(json!({"count": "many"}), r#"`count` must be an integer from 1 to 100, not "many""#);
         check(json!({"count": 1.5}), "`count` must be an integer from 1 to 100, not 1.5");
         check(json!({"share": 0.75}), "`share` must be a number of at most 0.5, not 0.75");
         check(json!({"draft": "yes"}), r#"`draft` must be true or false, not "yes""#);
         check(json!({"draft": 1}), "`draft` must be true or false, not 1");
-        check(json!({"labels": {"a": 1}}), r#"`labels` must be a list, each of it a string, not {"a":1}"#);
+        check(
+            json!({"labels": {"a": 1}}),
+            r#"`labels` must be a list, each of it a string, not {"a":1}"#,
+        );
         check(json!({"labels": ["a", [2]]}), "`labels[1]` must be a string, not [2]");
         check(json!({"ids": "some"}), "`ids` must be a list, each of it an integer, not \"some\"");
         check(json!({"ids": [1, "some"]}), "`ids[1]` must be an integer, not \"some\"");
         check(json!({"extra": [1]}), "`extra` must be an object, not [1]");
         check(json!({"files": [{"mode": 1}]}), "`files[0].path` is missing");
-        check(json!({"files": [{"path": "a", "mod": 1}]}), "`files[0].mod` is unknown: did you mean `mode`?");
-        check(json!({"files": [{"path": "a", "mode": 3}]}), "`files[0].mode` must be one of 1, 2, not 3");
+        check(
+            json!({"files": [{"path": "a", "mod": 1}]}),
+            "`files[0].mod` is unknown: did you mean `mode`?",
+        );
+        check(
+            json!({"files": [{"path": "a", "mode": 3}]}),
+            "`files[0].mode` must be one of 1, 2, not 3",
+        );
         check(json!({"files": ["a"]}), r#"`files[0]` must be an object of path, mode, not "a""#);
         check(json!({"hooked": 100}), "`hooked` must be less than 100");
         let long = "x".repeat(100);
-        check(json!({"count": long}), &format!("`count` must be an integer from 1 to 100, not \"{}…", &long[..39]));
+        check(
+            json!({"count": long}),
+            &format!("`count` must be an integer from 1 to 100, not \"{}…", &long[..39]),
+        );
     }
 
     #[test]
@@ -429,15 +471,25 @@ mod tests {
         check("COUNT", "did you mean `count`?");
         let long = "x".repeat(1_000);
         let message = outcome(&json!({long: 1})).unwrap_err();
-        assert!(message.starts_with("list_things: `xxx") && message.contains("xxx…` is unknown: there are"), "{message}");
-        check("assignee", "there are `owner`, `state`, `count`, `share`, `draft`, `labels`, `ids`, `extra`, `files`, `hooked`");
+        assert!(
+            message.starts_with("list_things: `xxx")
+                && message.contains("xxx…` is unknown: there are"),
+            "{message}"
+        );
+        check(
+            "assignee",
+            "there are `owner`, `state`, `count`, `share`, `draft`, `labels`, `ids`, `extra`, `files`, `hooked`",
+        );
     }
 
     #[test]
     fn everything_wrong_is_told_at_once() {
-        let given = json!({"count": 0, "stat": "open", "draft": "yes"}).as_object().unwrap().clone();
+        let given =
+            json!({"count": 0, "stat": "open", "draft": "yes"}).as_object().unwrap().clone();
         let error = check(&tool(), given).unwrap_err();
-        for part in ["`owner` is missing", "`count` must be", "`draft` must be", "`stat` is unknown"] {
+        for part in
+            ["`owner` is missing", "`count` must be", "`draft` must be", "`stat` is unknown"]
+        {
             assert!(error.message().contains(part), "{error}");
         }
         assert_eq!(error.data().unwrap()["fields"], json!(["owner", "count", "draft", "stat"]));

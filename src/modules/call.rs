@@ -62,7 +62,9 @@ pub fn invoke(upstream: &Upstream, invocation: Invocation<'_>) -> Result<Value, 
     let (tool, connection, others) = (invocation.tool, invocation.connection, invocation.others);
     let outcome = work(upstream, invocation);
     let redact = |text: &mut String| {
-        for credential in others.iter().chain([&connection]).filter_map(|connection| connection.credential) {
+        for credential in
+            others.iter().chain([&connection]).filter_map(|connection| connection.credential)
+        {
             redact(text, credential, LONG_ENOUGH);
         }
     };
@@ -80,9 +82,29 @@ fn redacted(outcome: Result<Value, Error>, redact: &dyn Fn(&mut String)) -> Resu
 }
 
 fn work(upstream: &Upstream, invocation: Invocation<'_>) -> Result<Value, Error> {
-    let Invocation { module, tool, connection, others, renew, deadline, cancelled, trace_parent, .. } = invocation;
+    let Invocation {
+        module,
+        tool,
+        connection,
+        others,
+        renew,
+        deadline,
+        cancelled,
+        trace_parent,
+        ..
+    } = invocation;
     let arguments = arguments::check(tool, invocation.arguments)?;
-    let session = Session { upstream, module, connection, others, renew, renewed: OnceCell::new(), deadline, cancelled, trace_parent };
+    let session = Session {
+        upstream,
+        module,
+        connection,
+        others,
+        renew,
+        renewed: OnceCell::new(),
+        deadline,
+        cancelled,
+        trace_parent,
+    };
     let outcome = match &tool.work {
         Work::Handler(handler) => handler(&session, &arguments),
         Work::Request(template, output) => request(&session, tool, template, output, &arguments),
@@ -120,6 +142,7 @@ fn naming_permissions(tool: &Tool, error: Error) -> Error {
         return error;
     }
     let needed = format!("This tool needs: {}", tool.permissions.join(", "));
-    let hint = error.hint().map_or_else(|| needed.clone(), |hint| format!("{} {needed}", hint.trim_end()));
+    let hint =
+        error.hint().map_or_else(|| needed.clone(), |hint| format!("{} {needed}", hint.trim_end()));
     error.with_hint(hint)
 }

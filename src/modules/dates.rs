@@ -15,7 +15,9 @@ pub fn days_of(date: &str) -> Option<i64> {
     let month_from_march = (month + 9) % 12;
     let (era, year_of_era) = (year_from_march.div_euclid(400), year_from_march.rem_euclid(400));
     let day_of_year = (153 * month_from_march + 2) / 5 + day - 1;
-    let days = era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468;
+    let days = era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100
+        + day_of_year
+        - 719_468;
     (date_of(days) == date).then_some(days)
 }
 
@@ -23,7 +25,8 @@ pub fn days_of(date: &str) -> Option<i64> {
 pub fn date_of(days: i64) -> String {
     let days = days + 719_468;
     let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let month_from_march = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
@@ -85,24 +88,45 @@ mod tests {
 
     #[test]
     fn dates_and_days_are_turned_into_each_other() {
-        for (date, days, weekday) in
-            [("1970-01-01", 0, 4), ("1969-12-31", -1, 3), ("2000-02-29", 11_016, 2), ("2026-11-30", 20_787, 1), ("2100-03-01", 47_541, 1)]
-        {
-            assert_eq!((days_of(date), date_of(days).as_str(), weekday_of(days)), (Some(days), date, weekday));
+        for (date, days, weekday) in [
+            ("1970-01-01", 0, 4),
+            ("1969-12-31", -1, 3),
+            ("2000-02-29", 11_016, 2),
+            ("2026-11-30", 20_787, 1),
+            ("2100-03-01", 47_541, 1),
+        ] {
+            assert_eq!(
+                (days_of(date), date_of(days).as_str(), weekday_of(days)),
+                (Some(days), date, weekday)
+            );
         }
     }
 
     #[test]
     fn what_is_no_date_is_refused() {
-        for text in ["", "2026-02-29", "2026-13-01", "2026-00-10", "2026-11-31", "2026-1-1", "26-01-01", "2026-11-30T09:00", "today"] {
+        for text in [
+            "",
+            "2026-02-29",
+            "2026-13-01",
+            "2026-00-10",
+            "2026-11-31",
+            "2026-1-1",
+            "26-01-01",
+            "2026-11-30T09:00",
+            "today",
+        ] {
             assert_eq!(days_of(text), None, "{text}");
         }
     }
 
     #[test]
     fn times_of_day_become_seconds() {
-        for (time, seconds) in [("00:00", Some(0)), ("08:30", Some(30_600)), ("23:59:59", Some(86_399)), ("09:00:00.0000000", Some(32_400))]
-        {
+        for (time, seconds) in [
+            ("00:00", Some(0)),
+            ("08:30", Some(30_600)),
+            ("23:59:59", Some(86_399)),
+            ("09:00:00.0000000", Some(32_400)),
+        ] {
             assert_eq!(seconds_of_day(time), seconds, "{time}");
         }
         for time in ["", "9:00", "24:00", "09:60", "09", "09:00:00:00", "+9:00", "09:00Z"] {
@@ -114,12 +138,21 @@ mod tests {
 
     #[test]
     fn moments_have_their_offset() {
-        let check = |text: &str, expected: Option<(i64, Option<i64>)>| assert_eq!(moment_of(text), expected, "{text}");
+        let check = |text: &str, expected: Option<(i64, Option<i64>)>| {
+            assert_eq!(moment_of(text), expected, "{text}")
+        };
         check("1970-01-02", Some((86_400, None)));
         check("1970-01-01T00:01:00Z", Some((60, Some(0))));
         check("1970-01-01T00:01:00.5+09:00", Some((60, Some(32_400))));
         check("1970-01-01T00:01-03:30", Some((60, Some(-12_600))));
-        for text in ["", "soon", "1970-01-01T00:01:00", "1970-01-01T00:01:00*09:00", "日本日本日本", "é+09:00"] {
+        for text in [
+            "",
+            "soon",
+            "1970-01-01T00:01:00",
+            "1970-01-01T00:01:00*09:00",
+            "日本日本日本",
+            "é+09:00",
+        ] {
             check(text, None);
         }
     }

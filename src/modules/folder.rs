@@ -59,11 +59,21 @@ impl Folder {
             }
             Err(error) => {
                 self.seen = None;
-                findings.push(Finding::new(&self.path.display().to_string(), FILE, format!("cannot be read: {error}")));
+                findings.push(Finding::new(
+                    &self.path.display().to_string(),
+                    FILE,
+                    format!("cannot be read: {error}"),
+                ));
                 let mut right: Vec<_> = self.right.iter().collect();
                 right.sort_by_key(|(path, _)| *path);
                 for (path, module) in right {
-                    findings.extend(registry.take(&path.display().to_string(), module.clone()).err().into_iter().flatten());
+                    findings.extend(
+                        registry
+                            .take(&path.display().to_string(), module.clone())
+                            .err()
+                            .into_iter()
+                            .flatten(),
+                    );
                 }
             }
         }
@@ -73,7 +83,9 @@ impl Folder {
     }
 
     fn add_file(&mut self, stamp: &Stamp, registry: &mut Registry, findings: &mut Vec<Finding>) {
-        match read(stamp).and_then(|(text, module)| add(&stamp.path.display().to_string(), &text, module, registry)) {
+        match read(stamp).and_then(|(text, module)| {
+            add(&stamp.path.display().to_string(), &text, module, registry)
+        }) {
             Ok(module) => drop(self.right.insert(stamp.path.clone(), module)),
             Err(wrong) => {
                 findings.extend(wrong);
@@ -117,7 +129,12 @@ fn read(stamp: &Stamp) -> Result<(String, Module), Vec<Finding>> {
     Ok((text, module))
 }
 
-fn add(file: &str, text: &str, module: Module, registry: &mut Registry) -> Result<Module, Vec<Finding>> {
+fn add(
+    file: &str,
+    text: &str,
+    module: Module,
+    registry: &mut Registry,
+) -> Result<Module, Vec<Finding>> {
     let taken = registry.take(file, module.clone());
     taken.map(|()| module).map_err(|findings| manifest::located(text, findings))
 }

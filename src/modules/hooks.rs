@@ -11,7 +11,9 @@ use super::output;
 use super::request;
 use crate::broker::Credential;
 use crate::error::Error;
-use crate::upstream::{HeaderMap, HeaderName, HeaderValue, Method, Upstream, UpstreamAnswer, UpstreamRequest, failure};
+use crate::upstream::{
+    HeaderMap, HeaderName, HeaderValue, Method, Upstream, UpstreamAnswer, UpstreamRequest, failure,
+};
 
 /// Changes a value of the answer; gets null where the path leads nowhere.
 pub type FieldHook = fn(&Value) -> Value;
@@ -105,10 +107,17 @@ impl Session<'_> {
     /// # Errors
     ///
     /// As [`Session::get`].
-    pub fn send(&self, method: Method, path: &[&str], query: &[(&str, &str)], body: Option<&Value>) -> Result<Value, Error> {
+    pub fn send(
+        &self,
+        method: Method,
+        path: &[&str],
+        query: &[(&str, &str)],
+        body: Option<&Value>,
+    ) -> Result<Value, Error> {
         let url = self.url(path, query)?;
         let bytes = body.map(Value::to_string);
-        let headers = if body.is_some() { &json_headers(&self.module.headers) } else { &self.module.headers };
+        let headers =
+            if body.is_some() { &json_headers(&self.module.headers) } else { &self.module.headers };
         let answer = self.exchange(method, &url, headers, bytes.as_deref().map(str::as_bytes))?;
         output::json_of(&self.module.title, &answer.body)
     }
@@ -131,7 +140,8 @@ impl Session<'_> {
         bytes: &[u8],
     ) -> Result<Value, Error> {
         let url = self.url(path, query)?;
-        let content_type = HeaderValue::from_str(content_type).map_err(|_| Error::invalid_params("The content type is none."))?;
+        let content_type = HeaderValue::from_str(content_type)
+            .map_err(|_| Error::invalid_params("The content type is none."))?;
         let mut headers = self.module.headers.clone();
         headers.insert(HeaderName::from_static("content-type"), content_type);
         let answer = self.exchange(method, &url, &headers, Some(bytes))?;
@@ -143,7 +153,12 @@ impl Session<'_> {
     /// # Errors
     ///
     /// As [`Session::get`], and the answer's own `errors`.
-    pub fn graphql(&self, path: &[&str], document: &str, variables: &Value) -> Result<Value, Error> {
+    pub fn graphql(
+        &self,
+        path: &[&str],
+        document: &str,
+        variables: &Value,
+    ) -> Result<Value, Error> {
         let body = json!({"query": document, "variables": variables});
         let mut answer = self.send(Method::Post, path, &[], Some(&body))?;
         output::graphql_errors(&self.module.title, &answer)?;
@@ -151,15 +166,33 @@ impl Session<'_> {
     }
 
     fn url(&self, path: &[&str], query: &[(&str, &str)]) -> Result<String, Error> {
-        let longest = query.iter().max_by_key(|(_, value)| value.len()).map_or("path", |(name, _)| *name);
-        request::bounded(request::url(self.connection.base_url, &request::path(path)?, &request::query(query)), longest)
+        let longest =
+            query.iter().max_by_key(|(_, value)| value.len()).map_or("path", |(name, _)| *name);
+        request::bounded(
+            request::url(self.connection.base_url, &request::path(path)?, &request::query(query)),
+            longest,
+        )
     }
 
     /// A request whose answer is a success.
-    pub(super) fn exchange(&self, method: Method, url: &str, headers: &HeaderMap, body: Option<&[u8]>) -> Result<UpstreamAnswer, Error> {
+    pub(super) fn exchange(
+        &self,
+        method: Method,
+        url: &str,
+        headers: &HeaderMap,
+        body: Option<&[u8]>,
+    ) -> Result<UpstreamAnswer, Error> {
         let service = &self.module.title;
         let send = |credential| {
-            let request = UpstreamRequest { service, method, url, headers, body, credential, trace_parent: self.trace_parent };
+            let request = UpstreamRequest {
+                service,
+                method,
+                url,
+                headers,
+                body,
+                credential,
+                trace_parent: self.trace_parent,
+            };
             self.upstream.send(&request, self.deadline, self.cancelled)
         };
         let credential = self.renewed.get().or(self.connection.credential);
@@ -169,11 +202,19 @@ impl Session<'_> {
             Some(newer) => (Some(newer), send(Some(newer))?),
             None => (credential, answer),
         };
-        if (200..300).contains(&answer.status) { Ok(answer) } else { Err(failure(service, credential, &answer)) }
+        if (200..300).contains(&answer.status) {
+            Ok(answer)
+        } else {
+            Err(failure(service, credential, &answer))
+        }
     }
 
     fn newer(&self, answer: &UpstreamAnswer) -> Result<Option<&Credential>, Error> {
-        let Some(refused) = self.connection.credential.filter(|_| answer.status == 401 && self.renewed.get().is_none()) else {
+        let Some(refused) = self
+            .connection
+            .credential
+            .filter(|_| answer.status == 401 && self.renewed.get().is_none())
+        else {
             return Ok(None);
         };
         Ok((self.renew)(refused)?.map(|newer| self.renewed.get_or_init(|| newer)))
@@ -193,6 +234,9 @@ pub(super) fn list(value: &Value) -> impl Iterator<Item = &Value> {
 /// The headers with the content type of a JSON body.
 pub(super) fn json_headers(headers: &HeaderMap) -> HeaderMap {
     let mut headers = headers.clone();
-    headers.insert(HeaderName::from_static("content-type"), HeaderValue::from_static("application/json"));
+    headers.insert(
+        HeaderName::from_static("content-type"),
+        HeaderValue::from_static("application/json"),
+    );
     headers
 }

@@ -73,14 +73,23 @@ impl Output {
             Self::List { items, fields, summary } => {
                 let body = json_of(service, &answer.body)?;
                 let items = items_at(service, items, &body)?;
-                let wanted = arguments.get("fields").and_then(Value::as_array).filter(|names| !names.is_empty());
-                let wants = |field: &&Field| wanted.is_none_or(|names| names.iter().any(|name| name.as_str() == Some(field.name.as_str())));
-                let rows: Vec<_> = items.iter().map(|item| row(fields.iter().filter(wants), item)).collect();
+                let wanted = arguments
+                    .get("fields")
+                    .and_then(Value::as_array)
+                    .filter(|names| !names.is_empty());
+                let wants = |field: &&Field| {
+                    wanted.is_none_or(|names| {
+                        names.iter().any(|name| name.as_str() == Some(field.name.as_str()))
+                    })
+                };
+                let rows: Vec<_> =
+                    items.iter().map(|item| row(fields.iter().filter(wants), item)).collect();
                 let mut result = Map::new();
                 result.insert("items".to_owned(), json!(rows));
                 result.append(&mut record(summary, &body));
                 let cursor = arguments.get("cursor").and_then(Value::as_str);
-                let page = Page { headers: &answer.headers, body: &body, items: items.len(), cursor };
+                let page =
+                    Page { headers: &answer.headers, body: &body, items: items.len(), cursor };
                 if let Some(cursor) = next.and_then(|next| next.cursor(page)) {
                     result.insert("next_cursor".to_owned(), cursor.into());
                 }
@@ -92,7 +101,8 @@ impl Output {
                     // A success without a body has nothing to tell but that.
                     Some(Value::Null) if answer.body.is_empty() => Ok(json!({})),
                     Some(Value::Null) => {
-                        Err(Error::new(Code::NotFound, format!("{service} has no such thing.")).with_hint("Check the names and ids."))
+                        Err(Error::new(Code::NotFound, format!("{service} has no such thing."))
+                            .with_hint("Check the names and ids."))
                     }
                     Some(value) => Ok(record(fields, value).into()),
                     None => Err(unexpected(service)),
@@ -105,13 +115,19 @@ impl Output {
                     text.find(&json_of(service, &answer.body)?)
                 };
                 let text = hooked_text(value, *hook);
-                let lines = |name| arguments.get(name).and_then(Value::as_u64).and_then(|n| usize::try_from(n).ok());
+                let lines = |name| {
+                    arguments
+                        .get(name)
+                        .and_then(Value::as_u64)
+                        .and_then(|n| usize::try_from(n).ok())
+                };
                 Ok(excerpt(text, lines("head"), lines("tail")).into())
             }
             Self::Document { document, hook, fields } => {
                 let body = json_of(service, &answer.body)?;
                 let mut result = Map::new();
-                result.insert("document".to_owned(), hooked_text(document.find(&body), *hook).into());
+                result
+                    .insert("document".to_owned(), hooked_text(document.find(&body), *hook).into());
                 result.append(&mut record(fields, &body));
                 Ok(result.into())
             }
@@ -139,8 +155,11 @@ pub(super) fn from_offset(mut result: Value, offset: u64) -> Result<Value, Error
             text.drain(..start);
             Ok(result)
         }
-        None => Err(Error::invalid_params(format!("`offset` is past the end: there are {} characters.", text.chars().count()))
-            .with_hint("There is nothing more to read.")),
+        None => Err(Error::invalid_params(format!(
+            "`offset` is past the end: there are {} characters.",
+            text.chars().count()
+        ))
+        .with_hint("There is nothing more to read.")),
     }
 }
 
@@ -158,28 +177,41 @@ pub(super) fn json_of(service: &str, body: &[u8]) -> Result<Value, Error> {
         return Ok(Value::Null);
     }
     serde_json::from_slice(body).map_err(|_| {
-        Error::new(Code::UpstreamUnavailable, format!("{service} answers with something that is no whole JSON."))
-            .with_hint("Try again later.")
+        Error::new(
+            Code::UpstreamUnavailable,
+            format!("{service} answers with something that is no whole JSON."),
+        )
+        .with_hint("Try again later.")
     })
 }
 
 /// The text of a body; what is no UTF-8 in it becomes the replacement character.
 pub(super) fn text_of(body: Vec<u8>) -> String {
-    String::from_utf8(body).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+    String::from_utf8(body)
+        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }
 
 /// The error that a GraphQL answer holds although its status is a success (GraphQL §7.1.2; the types are GitHub's).
 pub(super) fn graphql_errors(service: &str, answer: &Value) -> Result<(), Error> {
     let Some(first) = answer.get("errors").and_then(|errors| errors.get(0)) else { return Ok(()) };
-    let words: String = first["message"].as_str().unwrap_or("no reason given").chars().take(500).collect();
+    let words: String =
+        first["message"].as_str().unwrap_or("no reason given").chars().take(500).collect();
     let words = words.replace(|c: char| c.is_control(), " ");
     let (code, what, hint) = match first["type"].as_str() {
         Some("NOT_FOUND") => (Code::NotFound, "has no such thing", "Check the names and ids."),
-        Some("FORBIDDEN" | "INSUFFICIENT_SCOPES") => {
-            (Code::PermissionDenied, "does not permit this", "Use an account or a credential that may do this.")
+        Some("FORBIDDEN" | "INSUFFICIENT_SCOPES") => (
+            Code::PermissionDenied,
+            "does not permit this",
+            "Use an account or a credential that may do this.",
+        ),
+        Some("RATE_LIMITED") => {
+            (Code::RateLimited, "wants fewer calls", "Wait at least a minute, then call again.")
         }
-        Some("RATE_LIMITED") => (Code::RateLimited, "wants fewer calls", "Wait at least a minute, then call again."),
-        _ => (Code::InvalidParams, "refuses the arguments", "Correct what it names, then call again."),
+        _ => (
+            Code::InvalidParams,
+            "refuses the arguments",
+            "Correct what it names, then call again.",
+        ),
     };
     Err(Error::new(code, format!("{service} {what}: {words}")).with_hint(hint))
 }
@@ -194,8 +226,11 @@ fn items_at<'a>(service: &str, path: &Path, body: &'a Value) -> Result<&'a [Valu
 }
 
 fn unexpected(service: &str) -> Error {
-    Error::new(Code::UpstreamUnavailable, format!("{service} answers in a form that this tool does not know."))
-        .with_hint("The service may have changed: look for a newer version of MCPist.")
+    Error::new(
+        Code::UpstreamUnavailable,
+        format!("{service} answers in a form that this tool does not know."),
+    )
+    .with_hint("The service may have changed: look for a newer version of MCPist.")
 }
 
 /// The first and last lines of a text, with a line between them that counts those left out.
@@ -212,7 +247,11 @@ fn excerpt(text: String, head: Option<usize>, tail: Option<usize>) -> String {
     }
     let first = lines[..head].concat();
     let last = lines[lines.len() - tail..].concat();
-    if head == 0 || tail == 0 { first + &last } else { format!("{first}[… {left_out} lines left out …]\n{last}") }
+    if head == 0 || tail == 0 {
+        first + &last
+    } else {
+        format!("{first}[… {left_out} lines left out …]\n{last}")
+    }
 }
 
 #[cfg(test)]
@@ -229,8 +268,14 @@ mod tests {
     }
 
     fn result(output: &Output, body: &str, arguments: &Value) -> Result<Value, Code> {
-        let answer = UpstreamAnswer { status: 200, headers: HeaderMap::new(), body: body.as_bytes().to_vec() };
-        output.result("GitHub", None, answer, arguments.as_object().unwrap()).map_err(|error| error.code())
+        let answer = UpstreamAnswer {
+            status: 200,
+            headers: HeaderMap::new(),
+            body: body.as_bytes().to_vec(),
+        };
+        output
+            .result("GitHub", None, answer, arguments.as_object().unwrap())
+            .map_err(|error| error.code())
     }
 
     #[test]
@@ -244,9 +289,21 @@ mod tests {
             assert_eq!(result(&output, body, &arguments), expected, "{body} {arguments}");
         };
         let body = r#"{"data":{"items":[{"id":1,"n":"a"},{"id":2}]},"total":2}"#;
-        check(body, json!({}), Ok(json!({"items": [{"id": 1, "name": "a"}, {"id": 2, "name": null}], "total": 2})));
-        check(body, json!({"fields": ["name"]}), Ok(json!({"items": [{"name": "a"}, {"name": null}], "total": 2})));
-        check(body, json!({"fields": []}), Ok(json!({"items": [{"id": 1, "name": "a"}, {"id": 2, "name": null}], "total": 2})));
+        check(
+            body,
+            json!({}),
+            Ok(json!({"items": [{"id": 1, "name": "a"}, {"id": 2, "name": null}], "total": 2})),
+        );
+        check(
+            body,
+            json!({"fields": ["name"]}),
+            Ok(json!({"items": [{"name": "a"}, {"name": null}], "total": 2})),
+        );
+        check(
+            body,
+            json!({"fields": []}),
+            Ok(json!({"items": [{"id": 1, "name": "a"}, {"id": 2, "name": null}], "total": 2})),
+        );
         check(r#"{"data":null}"#, json!({}), Ok(json!({"items": []})));
         check("", json!({}), Ok(json!({"items": []})));
         check(r#"{"data":{}}"#, json!({}), Err(Code::UpstreamUnavailable));
@@ -285,9 +342,16 @@ mod tests {
             format!("# {}", page["title"].as_str().unwrap_or_default()).into()
         }
         let check = |at: &str, hook: Option<FieldHook>, expected: Value| {
-            let output = Output::Document { document: path(at), hook, fields: vec![field("id", "id"), field("absent", "absent")] };
+            let output = Output::Document {
+                document: path(at),
+                hook,
+                fields: vec![field("id", "id"), field("absent", "absent")],
+            };
             let body = r#"{"id":7,"title":"T","markdown":"a\nb"}"#;
-            assert_eq!(result(&output, body, &json!({})).unwrap().to_string(), expected.to_string());
+            assert_eq!(
+                result(&output, body, &json!({})).unwrap().to_string(),
+                expected.to_string()
+            );
         };
         check("markdown", None, json!({"document": "a\nb", "id": 7}));
         check("", Some(heading), json!({"document": "# T", "id": 7}));
@@ -320,20 +384,34 @@ mod tests {
         check(json!("aé日b"), u64::MAX, Err("`offset` is past the end: there are 4 characters."));
         check(json!(""), 0, Ok(json!("")));
         check(json!({"document": "aé日b", "id": 7}), 3, Ok(json!({"document": "b", "id": 7})));
-        check(json!({"document": "aé", "id": 7}), 3, Err("`offset` is past the end: there are 2 characters."));
+        check(
+            json!({"document": "aé", "id": 7}),
+            3,
+            Err("`offset` is past the end: there are 2 characters."),
+        );
         check(json!({"document": null, "id": 7}), 3, Ok(json!({"document": null, "id": 7})));
     }
 
     #[test]
     fn graphql_errors_have_their_code() {
         let check = |answer: Value, code: Option<Code>| {
-            assert_eq!(graphql_errors("GitHub", &answer).err().map(|error| error.code()), code, "{answer}");
+            assert_eq!(
+                graphql_errors("GitHub", &answer).err().map(|error| error.code()),
+                code,
+                "{answer}"
+            );
         };
         check(json!({"data": {}}), None);
         check(json!({"data": {}, "errors": []}), None);
-        check(json!({"errors": [{"type": "NOT_FOUND", "message": "Could not resolve"}]}), Some(Code::NotFound));
+        check(
+            json!({"errors": [{"type": "NOT_FOUND", "message": "Could not resolve"}]}),
+            Some(Code::NotFound),
+        );
         check(json!({"errors": [{"type": "FORBIDDEN"}]}), Some(Code::PermissionDenied));
         check(json!({"errors": [{"type": "RATE_LIMITED"}]}), Some(Code::RateLimited));
-        check(json!({"errors": [{"message": "Variable $n is missing"}]}), Some(Code::InvalidParams));
+        check(
+            json!({"errors": [{"message": "Variable $n is missing"}]}),
+            Some(Code::InvalidParams),
+        );
     }
 }

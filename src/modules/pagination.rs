@@ -112,16 +112,23 @@ impl Next {
     pub fn cursor(&self, page: Page<'_>) -> Option<String> {
         let text = match self {
             Self::LinkHeader => {
-                let mut links = page.headers.get_all("link").iter().filter_map(|value| value.to_str().ok());
+                let mut links =
+                    page.headers.get_all("link").iter().filter_map(|value| value.to_str().ok());
                 query_of_link(links.find_map(next_target)?)?.to_owned()
             }
             Self::Link(link) => query_of_link(link.find(page.body).as_str()?)?.to_owned(),
-            Self::Token { token, .. } => format!("{TOKEN}{}", token.find(page.body).as_str().filter(|token| is_token(token))?),
+            Self::Token { token, .. } => format!(
+                "{TOKEN}{}",
+                token.find(page.body).as_str().filter(|token| is_token(token))?
+            ),
             Self::Offset { total, last, .. } => {
                 let at = |path: &Option<Path>| path.as_ref().map(|path| path.find(page.body));
-                let start = page.cursor.map_or(Some(0), start_of)?.saturating_add(page.items as u64);
-                let over =
-                    at(last) == Some(Value::Bool(true)) || at(total).and_then(|total| total.as_u64()).is_some_and(|total| start >= total);
+                let start =
+                    page.cursor.map_or(Some(0), start_of)?.saturating_add(page.items as u64);
+                let over = at(last) == Some(Value::Bool(true))
+                    || at(total)
+                        .and_then(|total| total.as_u64())
+                        .is_some_and(|total| start >= total);
                 (page.items > 0 && !over).then(|| format!("{START}{start}"))?
             }
         };
@@ -135,9 +142,13 @@ impl Next {
     /// [`Code::InvalidParams`](crate::error::Code::InvalidParams) for any other text.
     pub fn position(&self, cursor: &str) -> Result<Position, Error> {
         let position = match self {
-            Self::LinkHeader | Self::Link(_) => decoded(cursor).filter(|query| is_query(query)).map(Position::Query),
+            Self::LinkHeader | Self::Link(_) => {
+                decoded(cursor).filter(|query| is_query(query)).map(Position::Query)
+            }
             Self::Token { .. } => {
-                let token = decoded(cursor).and_then(|text| text.strip_prefix(TOKEN).filter(|token| is_token(token)).map(Value::from));
+                let token = decoded(cursor).and_then(|text| {
+                    text.strip_prefix(TOKEN).filter(|token| is_token(token)).map(Value::from)
+                });
                 token.map(Position::Value)
             }
             Self::Offset { .. } => start_of(cursor).map(|start| Position::Value(start.into())),
@@ -155,7 +166,11 @@ fn decoded(cursor: &str) -> Option<String> {
 
 /// The number that an offset's cursor holds.
 fn start_of(cursor: &str) -> Option<u64> {
-    decoded(cursor)?.strip_prefix(START).filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))?.parse().ok()
+    decoded(cursor)?
+        .strip_prefix(START)
+        .filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))?
+        .parse()
+        .ok()
 }
 
 fn is_token(token: &str) -> bool {
@@ -170,10 +185,13 @@ fn query_of_link(link: &str) -> Option<&str> {
 
 /// Whether it is `name=value` pairs in the characters of a query (RFC 3986 §3.4).
 fn is_query(query: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/?%[]|".contains(&byte);
+    let allowed =
+        |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/?%[]|".contains(&byte);
     query.len() <= MAX_CURSOR
         && query.bytes().all(allowed)
-        && query.split('&').all(|pair| pair.split_once('=').is_some_and(|(name, _)| !name.is_empty()))
+        && query
+            .split('&')
+            .all(|pair| pair.split_once('=').is_some_and(|(name, _)| !name.is_empty()))
 }
 
 /// The target of the first link whose relations include `next`.
@@ -212,7 +230,9 @@ fn split_unquoted(text: &str, separator: char) -> (&str, &str) {
             _ if escaped => escaped = false,
             '\\' if quoted => escaped = true,
             '"' => quoted = !quoted,
-            _ if character == separator && !quoted => return (&text[..at], &text[at + character.len_utf8()..]),
+            _ if character == separator && !quoted => {
+                return (&text[..at], &text[at + character.len_utf8()..]);
+            }
             _ => {}
         }
     }
@@ -235,7 +255,11 @@ mod tests {
     }
 
     fn offset() -> Next {
-        Next::Offset { name: "startAt".to_owned(), total: Some(path("total")), last: Some(path("isLast")) }
+        Next::Offset {
+            name: "startAt".to_owned(),
+            total: Some(path("total")),
+            last: Some(path("isLast")),
+        }
     }
 
     fn next(next: &Next, body: &Value, items: usize, cursor: Option<&str>) -> Option<Position> {
@@ -248,7 +272,12 @@ mod tests {
         for link in links {
             headers.append(HeaderName::from_static("link"), HeaderValue::from_str(link).unwrap());
         }
-        let cursor = Next::LinkHeader.cursor(Page { headers: &headers, body: &Value::Null, items: 1, cursor: None })?;
+        let cursor = Next::LinkHeader.cursor(Page {
+            headers: &headers,
+            body: &Value::Null,
+            items: 1,
+            cursor: None,
+        })?;
         match Next::LinkHeader.position(&cursor) {
             Ok(Position::Query(query)) => Some(query),
             other => panic!("a cursor of ours is read back as {other:?}"),
@@ -261,11 +290,22 @@ mod tests {
 
     #[test]
     fn the_next_link_becomes_a_cursor_with_only_its_query() {
-        let check = |link: &str, query: Option<&str>| assert_eq!(next_query(&[link]).as_deref(), query, "{link}");
-        check(r#"<https://api.example.com/items?page=2&per_page=30>; rel="next""#, Some("page=2&per_page=30"));
-        check(r#"<https://a/x?page=1>; rel="prev", <https://a/x?page=3>; rel="next", <https://a/x?page=9>; rel="last""#, Some("page=3"));
+        let check = |link: &str, query: Option<&str>| {
+            assert_eq!(next_query(&[link]).as_deref(), query, "{link}")
+        };
+        check(
+            r#"<https://api.example.com/items?page=2&per_page=30>; rel="next""#,
+            Some("page=2&per_page=30"),
+        );
+        check(
+            r#"<https://a/x?page=1>; rel="prev", <https://a/x?page=3>; rel="next", <https://a/x?page=9>; rel="last""#,
+            Some("page=3"),
+        );
         check(r"<https://a/x?page=2>; rel=next", Some("page=2"));
-        check(r#"<https://a/x?page=2>; title="a, b; rel=\"next\""; REL="last Next""#, Some("page=2"));
+        check(
+            r#"<https://a/x?page=2>; title="a, b; rel=\"next\""; REL="last Next""#,
+            Some("page=2"),
+        );
         check(r#"<https://a/x?page=2>; title="; rel=next""#, None);
         check(r#"<https://a/x?q=a,b&page=2>; rel="next""#, Some("q=a,b&page=2"));
         check(r#"</x?page=2#part>; rel="next""#, Some("page=2"));
@@ -284,7 +324,9 @@ mod tests {
 
     #[test]
     fn a_hostile_link_changes_nothing_but_the_query() {
-        let check = |link: &str, query: Option<&str>| assert_eq!(next_query(&[link]).as_deref(), query, "{link}");
+        let check = |link: &str, query: Option<&str>| {
+            assert_eq!(next_query(&[link]).as_deref(), query, "{link}")
+        };
         check(r#"<https://evil.example/steal?page=2>; rel="next""#, Some("page=2"));
         check(r#"<https://evil.example/steal>; rel="next""#, None);
         check(r#"<?>; rel="next""#, None);
@@ -300,8 +342,14 @@ mod tests {
             let expected = query.map(|query| Position::Query(query.to_owned()));
             assert_eq!(next(&link, &body, 1, None), expected, "{body}");
         };
-        check(json!({"@odata.nextLink": "https://api.example.com/v1/me/lists?$skiptoken=a%3D"}), Some("$skiptoken=a%3D"));
-        check(json!({"@odata.nextLink": "/wiki/api/v2/pages?limit=2&cursor=x=="}), Some("limit=2&cursor=x=="));
+        check(
+            json!({"@odata.nextLink": "https://api.example.com/v1/me/lists?$skiptoken=a%3D"}),
+            Some("$skiptoken=a%3D"),
+        );
+        check(
+            json!({"@odata.nextLink": "/wiki/api/v2/pages?limit=2&cursor=x=="}),
+            Some("limit=2&cursor=x=="),
+        );
         check(json!({"@odata.nextLink": "https://evil.example/steal?a=1#b"}), Some("a=1"));
         check(json!({"@odata.nextLink": "https://api.example.com/v1/me/lists"}), None);
         check(json!({"@odata.nextLink": "?a=1\r\nHost: x"}), None);
@@ -313,9 +361,16 @@ mod tests {
     #[test]
     fn a_token_in_the_body_becomes_a_cursor() {
         let check = |body: Value, expected: Option<&str>| {
-            assert_eq!(next(&token(), &body, 0, None), expected.map(|token| Position::Value(token.into())), "{body}");
+            assert_eq!(
+                next(&token(), &body, 0, None),
+                expected.map(|token| Position::Value(token.into())),
+                "{body}"
+            );
         };
-        check(json!({"next": "CiAKGjBpNDd2Nmp2Zml2cXRwYjBpOXA=="}), Some("CiAKGjBpNDd2Nmp2Zml2cXRwYjBpOXA=="));
+        check(
+            json!({"next": "CiAKGjBpNDd2Nmp2Zml2cXRwYjBpOXA=="}),
+            Some("CiAKGjBpNDd2Nmp2Zml2cXRwYjBpOXA=="),
+        );
         check(json!({"next": "a&b=c?d/../e ü"}), Some("a&b=c?d/../e ü"));
         check(json!({"next": "a\r\nb"}), None);
         check(json!({"next": "x".repeat(MAX_CURSOR + 1)}), None);
@@ -330,7 +385,11 @@ mod tests {
         let check = |body: Value, items: usize, start: Option<u64>, expected: Option<u64>| {
             let cursor = start.map(|start| encode(&format!("start#{start}")));
             let found = next(&offset(), &body, items, cursor.as_deref());
-            assert_eq!(found, expected.map(|start| Position::Value(start.into())), "{body} {items} {start:?}");
+            assert_eq!(
+                found,
+                expected.map(|start| Position::Value(start.into())),
+                "{body} {items} {start:?}"
+            );
         };
         check(json!({}), 50, None, Some(50));
         check(json!({}), 7, Some(50), Some(57));
@@ -356,13 +415,37 @@ mod tests {
         for text in ["", "2", "page=2", "cGFnZQ==", "start#1", "token#a"] {
             check(&all, text);
         }
-        for text in ["page", "page=2\r\nHost: x", "a=b#c", "a=ü", "token#a=b", "start#1", &format!("a={}", "b".repeat(MAX_CURSOR))] {
+        for text in [
+            "page",
+            "page=2\r\nHost: x",
+            "a=b#c",
+            "a=ü",
+            "token#a=b",
+            "start#1",
+            &format!("a={}", "b".repeat(MAX_CURSOR)),
+        ] {
             check(&links, &encode(text));
         }
-        for text in ["page=2", "a", "token#", "token#a\nb", "start#1", &format!("token#{}", "b".repeat(MAX_CURSOR + 1))] {
+        for text in [
+            "page=2",
+            "a",
+            "token#",
+            "token#a\nb",
+            "start#1",
+            &format!("token#{}", "b".repeat(MAX_CURSOR + 1)),
+        ] {
             check(&[token()], &encode(text));
         }
-        for text in ["start=2", "2", "start#", "start#+1", "start#-1", "start#1.5", "start#18446744073709551616", "token#1"] {
+        for text in [
+            "start=2",
+            "2",
+            "start#",
+            "start#+1",
+            "start#-1",
+            "start#1.5",
+            "start#18446744073709551616",
+            "token#1",
+        ] {
             check(&[offset()], &encode(text));
         }
     }

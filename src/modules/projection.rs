@@ -80,7 +80,9 @@ impl Path {
 fn find(steps: &[Step], value: &Value) -> Value {
     match steps {
         [] => value.clone(),
-        [Step::Member(name), rest @ ..] => value.get(name).map_or(Value::Null, |value| find(rest, value)),
+        [Step::Member(name), rest @ ..] => {
+            value.get(name).map_or(Value::Null, |value| find(rest, value))
+        }
         [Step::Each, rest @ ..] => {
             let Some(items) = value.as_array() else { return Value::Null };
             if !rest.contains(&Step::Each) {
@@ -150,7 +152,10 @@ mod tests {
 
     #[test]
     fn a_path_that_is_none_is_refused() {
-        for path in [".", "a.", ".a", "a..b", "[]", "a[0]", "a[]b", "a[][]", "a.[]", "a]", r"a\b", r"a\\.b", r"a\"] {
+        for path in [
+            ".", "a.", ".a", "a..b", "[]", "a[0]", "a[]b", "a[][]", "a.[]", "a]", r"a\b", r"a\\.b",
+            r"a\",
+        ] {
             assert!(Path::parse(path).is_err(), "{path}");
         }
     }
@@ -160,10 +165,21 @@ mod tests {
         fn shout(value: &Value) -> Value {
             value.as_str().map_or(json!("NOBODY"), |text| text.to_uppercase().into())
         }
-        let field = |name: &str, path: &str, hook| Field { name: name.to_owned(), path: Path::parse(path).unwrap(), hook };
-        let fields = [field("b", "x", None), field("a", "y", None), field("c", "z", Some(shout as FieldHook))];
+        let field = |name: &str, path: &str, hook| Field {
+            name: name.to_owned(),
+            path: Path::parse(path).unwrap(),
+            hook,
+        };
+        let fields = [
+            field("b", "x", None),
+            field("a", "y", None),
+            field("c", "z", Some(shout as FieldHook)),
+        ];
         let answer = json!({"y": 1, "other": 2});
-        assert_eq!(json!(row(fields.iter(), &answer)).to_string(), r#"{"b":null,"a":1,"c":"NOBODY"}"#);
+        assert_eq!(
+            json!(row(fields.iter(), &answer)).to_string(),
+            r#"{"b":null,"a":1,"c":"NOBODY"}"#
+        );
         assert_eq!(json!(record(&fields, &answer)).to_string(), r#"{"a":1,"c":"NOBODY"}"#);
     }
 }

@@ -66,8 +66,14 @@ impl Registry {
     #[must_use]
     pub fn published(&self, name: &str) -> Option<(&Module, &Tool)> {
         // By the prefix first: the tools of the other modules need not be read.
-        let may_have_it = |module: &&Module| name.strip_prefix(module.name.as_str()).is_some_and(|rest| rest.starts_with('_'));
-        let tools = self.modules.iter().filter(may_have_it).flat_map(|module| module.tools.iter().map(move |tool| (module, tool)));
+        let may_have_it = |module: &&Module| {
+            name.strip_prefix(module.name.as_str()).is_some_and(|rest| rest.starts_with('_'))
+        };
+        let tools = self
+            .modules
+            .iter()
+            .filter(may_have_it)
+            .flat_map(|module| module.tools.iter().map(move |tool| (module, tool)));
         tools.into_iter().find(|(_, tool)| tool.published_name == name)
     }
 
@@ -75,11 +81,24 @@ impl Registry {
     pub(super) fn take(&mut self, file: &str, module: Module) -> Result<(), Vec<Finding>> {
         let mut clashes = Vec::new();
         if self.module(&module.name).is_some() {
-            clashes.push(Finding::new(file, FILE.member("module"), format!("there is a module `{}` already", module.name)));
+            clashes.push(Finding::new(
+                file,
+                FILE.member("module"),
+                format!("there is a module `{}` already", module.name),
+            ));
         } else {
-            for (at, tool) in module.tools.iter().enumerate().filter(|(_, tool)| self.published(&tool.published_name).is_some()) {
+            for (at, tool) in module
+                .tools
+                .iter()
+                .enumerate()
+                .filter(|(_, tool)| self.published(&tool.published_name).is_some())
+            {
                 let problem = format!("another module publishes `{}` already", tool.published_name);
-                clashes.push(Finding::new(file, FILE.numbered("tool", "tools", at, Some(&tool.name)), problem));
+                clashes.push(Finding::new(
+                    file,
+                    FILE.numbered("tool", "tools", at, Some(&tool.name)),
+                    problem,
+                ));
             }
         }
         if !clashes.is_empty() {
@@ -98,11 +117,21 @@ mod tests {
     fn the_built_in_files_are_right_and_packed_as_they_are_written() {
         let registry = Registry::built_in().expect("the heads are right");
         for ((file, text, hooks), module) in WRITTEN.iter().zip(registry.modules()) {
-            let written = Module::parse(file, text, hooks).unwrap_or_else(|findings| panic!("{findings:#?}"));
+            let written =
+                Module::parse(file, text, hooks).unwrap_or_else(|findings| panic!("{findings:#?}"));
             assert_eq!(module.tools.count(), written.tools.len(), "{file}");
-            assert_eq!(format!("{:?}", &module.tools[..]), format!("{:?}", &written.tools[..]), "{file}");
+            assert_eq!(
+                format!("{:?}", &module.tools[..]),
+                format!("{:?}", &written.tools[..]),
+                "{file}"
+            );
         }
-        let names: Vec<_> = registry.modules().iter().flat_map(|module| &module.tools).map(|tool| &tool.published_name).collect();
+        let names: Vec<_> = registry
+            .modules()
+            .iter()
+            .flat_map(|module| &module.tools)
+            .map(|tool| &tool.published_name)
+            .collect();
         let mut unique = names.clone();
         unique.sort();
         unique.dedup();

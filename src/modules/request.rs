@@ -103,11 +103,18 @@ impl Template {
         arguments: &Map<String, Value>,
     ) -> Result<Built, Error> {
         let cursor = arguments.get("cursor").and_then(Value::as_str);
-        let position = self.pages.as_ref().zip(cursor).map(|(pages, cursor)| pages.next.position(cursor)).transpose()?;
+        let position = self
+            .pages
+            .as_ref()
+            .zip(cursor)
+            .map(|(pages, cursor)| pages.next.position(cursor))
+            .transpose()?;
         let mut path_values = Vec::new();
         let mut longest = ("cursor", cursor.map_or(0, str::len));
-        let mut pairs: Vec<(&str, String)> = self.query.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
-        let mut members = if let Body::Json(fixed) = &self.body { fixed.clone() } else { Map::new() };
+        let mut pairs: Vec<(&str, String)> =
+            self.query.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
+        let mut members =
+            if let Body::Json(fixed) = &self.body { fixed.clone() } else { Map::new() };
         for (argument, place) in places {
             let value = match (argument, &position) {
                 ("cursor", Some(Position::Value(value))) => Some(value),
@@ -115,7 +122,10 @@ impl Template {
             };
             let Some(value) = value else { continue };
             if matches!(place, Place::Path { .. } | Place::Query { .. }) {
-                longest = [longest, (argument, plain(value).len())].into_iter().max_by_key(|(_, length)| *length).unwrap_or(longest);
+                longest = [longest, (argument, plain(value).len())]
+                    .into_iter()
+                    .max_by_key(|(_, length)| *length)
+                    .unwrap_or(longest);
             }
             match place {
                 Place::Path { name, slashes, may_be_empty } => {
@@ -151,7 +161,9 @@ impl Template {
             Body::None => None,
             Body::Json(_) if members.is_empty() && self.method == Method::Delete => None,
             Body::Json(_) => Some(Value::Object(members).to_string()),
-            Body::Graphql(document) => Some(json!({"query": document, "variables": members}).to_string()),
+            Body::Graphql(document) => {
+                Some(json!({"query": document, "variables": members}).to_string())
+            }
         };
         Ok(Built { url: bounded(url(base_url, &path, &query), longest.0)?, body })
     }
@@ -168,17 +180,23 @@ pub(super) fn bounded(url: String, argument: &str) -> Result<String, Error> {
     if url.len() <= MAX_URL {
         return Ok(url);
     }
-    let message = format!("`{argument}` is too long: it is part of the request's address, which may have {MAX_URL} bytes.");
+    let message = format!(
+        "`{argument}` is too long: it is part of the request's address, which may have {MAX_URL} bytes."
+    );
     Err(Error::invalid_params(message).with_hint("Shorten it."))
 }
 
 /// A path of segments, each encoded.
 pub(super) fn path(segments: &[&str]) -> Result<String, Error> {
-    segments.iter().try_fold(String::new(), |path, segment| Ok(path + "/" + &encode("path", segment, false)?))
+    segments
+        .iter()
+        .try_fold(String::new(), |path, segment| Ok(path + "/" + &encode("path", segment, false)?))
 }
 
 /// A query, form-encoded (WHATWG URL §5.2) but with `%20` for a space, which every server reads.
-pub(super) fn query<'a, T: AsRef<str> + 'a>(pairs: impl IntoIterator<Item = &'a (&'a str, T)>) -> String {
+pub(super) fn query<'a, T: AsRef<str> + 'a>(
+    pairs: impl IntoIterator<Item = &'a (&'a str, T)>,
+) -> String {
     let mut query = form_urlencoded::Serializer::new(String::new());
     for (name, value) in pairs {
         query.append_pair(name, value.as_ref());
@@ -188,19 +206,28 @@ pub(super) fn query<'a, T: AsRef<str> + 'a>(pairs: impl IntoIterator<Item = &'a 
 
 /// A path value, percent-encoded.
 fn encode(argument: &str, value: &str, slashes: bool) -> Result<String, Error> {
-    let refuse = |what: &str, right: &str| Err(Error::invalid_params(format!("`{argument}` {what}.")).with_hint(right));
+    let refuse = |what: &str, right: &str| {
+        Err(Error::invalid_params(format!("`{argument}` {what}.")).with_hint(right))
+    };
     if value.chars().any(char::is_control) {
-        return refuse("has a control character (NUL, a line break or the like)", "Leave it out: names have none.");
+        return refuse(
+            "has a control character (NUL, a line break or the like)",
+            "Leave it out: names have none.",
+        );
     }
     let parts: Vec<&str> = if slashes { value.split('/').collect() } else { vec![value] };
     if parts.iter().any(|part| matches!(*part, "." | "..")) {
-        return refuse("has a part that is only dots", "Write the whole name, without `.` or `..`.");
+        return refuse(
+            "has a part that is only dots",
+            "Write the whole name, without `.` or `..`.",
+        );
     }
     match parts[..] {
         [""] => refuse("is empty", "Give its value."),
-        _ if parts.contains(&"") => {
-            refuse("has an empty part between slashes", "Write it with single slashes between the parts and none at either end.")
-        }
+        _ if parts.contains(&"") => refuse(
+            "has an empty part between slashes",
+            "Write it with single slashes between the parts and none at either end.",
+        ),
         _ => {
             let encoded = parts.iter().map(|part| utf8_percent_encode(part, RESERVED).to_string());
             Ok(encoded.collect::<Vec<_>>().join("/"))
@@ -208,12 +235,19 @@ fn encode(argument: &str, value: &str, slashes: bool) -> Result<String, Error> {
     }
 }
 
-fn push_pairs<'a>(pairs: &mut Vec<(&'a str, String)>, name: &'a str, join: Option<&str>, value: &Value) {
+fn push_pairs<'a>(
+    pairs: &mut Vec<(&'a str, String)>,
+    name: &'a str,
+    join: Option<&str>,
+    value: &Value,
+) {
     match (value, join) {
         (Value::Array(values), Some(separator)) => {
             pairs.push((name, values.iter().map(plain).collect::<Vec<_>>().join(separator)));
         }
-        (Value::Array(values), None) => pairs.extend(values.iter().map(|value| (name, plain(value)))),
+        (Value::Array(values), None) => {
+            pairs.extend(values.iter().map(|value| (name, plain(value))))
+        }
         _ => pairs.push((name, plain(value))),
     }
 }
@@ -284,7 +318,11 @@ mod tests {
     fn template(body: Body) -> Template {
         Template {
             method: Method::Post,
-            path: vec![Piece::Text("/r/".to_owned()), Piece::Value("id".to_owned()), Piece::Text("/x".to_owned())],
+            path: vec![
+                Piece::Text("/r/".to_owned()),
+                Piece::Value("id".to_owned()),
+                Piece::Text("/x".to_owned()),
+            ],
             headers: Arc::default(),
             query: vec![("fixed".to_owned(), "1 2".to_owned())],
             body,
@@ -296,7 +334,11 @@ mod tests {
         Template { pages: Some(Pages { next, limit: None, place }), ..template }
     }
 
-    fn fill(template: &Template, places: &[(&str, Place)], arguments: &Value) -> Result<Built, Error> {
+    fn fill(
+        template: &Template,
+        places: &[(&str, Place)],
+        arguments: &Value,
+    ) -> Result<Built, Error> {
         let places = places.iter().map(|(name, place)| (*name, place));
         template.fill("https://api.example.com/v1/", places, arguments.as_object().unwrap())
     }
@@ -311,10 +353,19 @@ mod tests {
 
     #[test]
     fn queries_are_in_order_repeat_or_join_and_are_encoded() {
-        let places = [path_place(), query_place("one", None), query_place("many", None), query_place("joined", Some(","))];
-        let arguments = json!({"joined": ["a", 2], "many": ["x", "y&z"], "one": "ü +\r\n\0", "number": 7});
+        let places = [
+            path_place(),
+            query_place("one", None),
+            query_place("many", None),
+            query_place("joined", Some(",")),
+        ];
+        let arguments =
+            json!({"joined": ["a", 2], "many": ["x", "y&z"], "one": "ü +\r\n\0", "number": 7});
         let built = fill(&template(Body::None), &places, &arguments).unwrap();
-        assert_eq!(built.url, "https://api.example.com/v1/r/7/x?fixed=1%202&one_=%C3%BC%20%2B%0D%0A%00&many_=x&many_=y%26z&joined_=a%2C2");
+        assert_eq!(
+            built.url,
+            "https://api.example.com/v1/r/7/x?fixed=1%202&one_=%C3%BC%20%2B%0D%0A%00&many_=x&many_=y%26z&joined_=a%2C2"
+        );
         assert_eq!(built.body, None);
     }
 
@@ -323,7 +374,8 @@ mod tests {
         let places = [path_place(), query_place("one", None)];
         let cursor = "cGFnZT0y"; // page=2
         let template = paged(template(Body::None), Next::LinkHeader, PagePlace::Query);
-        let built = fill(&template, &places, &json!({"number": 7, "one": "x", "cursor": cursor})).unwrap();
+        let built =
+            fill(&template, &places, &json!({"number": 7, "one": "x", "cursor": cursor})).unwrap();
         assert_eq!(built.url, "https://api.example.com/v1/r/7/x?page=2");
     }
 
@@ -333,11 +385,29 @@ mod tests {
         let offset = || Next::Offset { name: "t".to_owned(), total: None, last: None };
         let check = |next: Next, cursor: &str, query: &str, body: &str| {
             let arguments = json!({"number": 7, "one": "x", "cursor": cursor});
-            let in_query = [path_place(), query_place("one", None), ("cursor", Place::Query { name: "t".to_owned(), join: None })];
-            let built = fill(&paged(template(Body::None), next.clone(), PagePlace::Query), &in_query, &arguments).unwrap();
-            assert_eq!(built.url, format!("https://api.example.com/v1/r/7/x?fixed=1%202&one_=x&{query}"));
-            let in_body = [path_place(), ("cursor", Place::Body(vec!["page".to_owned(), "t".to_owned()]))];
-            let built = fill(&paged(template(Body::Json(Map::new())), next, PagePlace::Body), &in_body, &arguments).unwrap();
+            let in_query = [
+                path_place(),
+                query_place("one", None),
+                ("cursor", Place::Query { name: "t".to_owned(), join: None }),
+            ];
+            let built = fill(
+                &paged(template(Body::None), next.clone(), PagePlace::Query),
+                &in_query,
+                &arguments,
+            )
+            .unwrap();
+            assert_eq!(
+                built.url,
+                format!("https://api.example.com/v1/r/7/x?fixed=1%202&one_=x&{query}")
+            );
+            let in_body =
+                [path_place(), ("cursor", Place::Body(vec!["page".to_owned(), "t".to_owned()]))];
+            let built = fill(
+                &paged(template(Body::Json(Map::new())), next, PagePlace::Body),
+                &in_body,
+                &arguments,
+            )
+            .unwrap();
             assert_eq!(built.body.unwrap(), body);
         };
         check(token(), "dG9rZW4jYSZiPWM", "t=a%26b%3Dc", r#"{"page":{"t":"a&b=c"}}"#); // token#a&b=c
@@ -346,7 +416,8 @@ mod tests {
 
     #[test]
     fn bodies_hold_fixed_members_and_nested_arguments() {
-        let body = |names: &[&str]| Place::Body(names.iter().map(|name| (*name).to_owned()).collect());
+        let body =
+            |names: &[&str]| Place::Body(names.iter().map(|name| (*name).to_owned()).collect());
         let places = [
             path_place(),
             ("name", body(&["commit", "author", "name"])),
@@ -354,8 +425,13 @@ mod tests {
             ("text", body(&["text"])),
         ];
         let json = template(Body::Json(json!({"event": "X"}).as_object().unwrap().clone()));
-        let built = fill(&json, &places, &json!({"number": 7, "name": "A", "email": "B", "text": [1]})).unwrap();
-        assert_eq!(built.body.unwrap(), r#"{"event":"X","commit":{"author":{"name":"A","email":"B"}},"text":[1]}"#);
+        let built =
+            fill(&json, &places, &json!({"number": 7, "name": "A", "email": "B", "text": [1]}))
+                .unwrap();
+        assert_eq!(
+            built.body.unwrap(),
+            r#"{"event":"X","commit":{"author":{"name":"A","email":"B"}},"text":[1]}"#
+        );
         let empty = Template { method: Method::Delete, ..template(Body::Json(Map::new())) };
         assert_eq!(fill(&empty, &places, &json!({"number": 7})).unwrap().body, None);
         let empty = template(Body::Json(Map::new()));
@@ -364,10 +440,17 @@ mod tests {
 
     #[test]
     fn graphql_arguments_are_variables_and_never_part_of_the_document() {
-        let places = [path_place(), ("name", Place::Variable("n".to_owned())), ("absent", Place::Variable("a".to_owned()))];
+        let places = [
+            path_place(),
+            ("name", Place::Variable("n".to_owned())),
+            ("absent", Place::Variable("a".to_owned())),
+        ];
         let graphql = template(Body::Graphql("query($n: String!) { x }".to_owned()));
         let built = fill(&graphql, &places, &json!({"number": 7, "name": "\") { y }"})).unwrap();
-        assert_eq!(built.body.unwrap(), r#"{"query":"query($n: String!) { x }","variables":{"n":"\") { y }"}}"#);
+        assert_eq!(
+            built.body.unwrap(),
+            r#"{"query":"query($n: String!) { x }","variables":{"n":"\") { y }"}}"#
+        );
     }
 
     #[test]

@@ -192,8 +192,12 @@ mod tests {
                 tool("list", json!({"l": {"in": "body", "type": "array", "items": {"type": "string"}, "description": "D"}})),
             ],
         });
-        Module::parse("m.json", &file.to_string(), &Hooks::NONE)
-            .map_err(|findings| findings.iter().map(|finding| format!("{}: {}", finding.place, finding.problem)).collect())
+        Module::parse("m.json", &file.to_string(), &Hooks::NONE).map_err(|findings| {
+            findings
+                .iter()
+                .map(|finding| format!("{}: {}", finding.place, finding.problem))
+                .collect()
+        })
     }
 
     fn resource(uri: &str, tool: &str) -> Value {
@@ -209,9 +213,13 @@ mod tests {
         let module = module.unwrap();
         let check = |uri: &str, expected: Option<(&str, Value)>| {
             let parsed = ResourceUri::parse(uri);
-            let fitting = module.resources.iter().filter_map(|known| Some((known, known.arguments(parsed.as_ref()?)?)));
+            let fitting = module
+                .resources
+                .iter()
+                .filter_map(|known| Some((known, known.arguments(parsed.as_ref()?)?)));
             let found = fitting.min_by_key(|(known, _)| known.rank());
-            let found = found.map(|(known, arguments)| (known.uri.as_str(), Value::Object(arguments)));
+            let found =
+                found.map(|(known, arguments)| (known.uri.as_str(), Value::Object(arguments)));
             assert_eq!(found, expected, "{uri}");
         };
         check("my-shop://all", Some(("my-shop://all", json!({}))));
@@ -220,16 +228,34 @@ mod tests {
         check("my-shop://order/7", Some(("my-shop://order/{a}", json!({"a": "7"}))));
         check("my-shop://order/7?account=work", Some(("my-shop://order/{a}", json!({"a": "7"}))));
         check("my-shop://other/7", Some(("my-shop://{a}/{b}", json!({"a": "other", "b": "7"}))));
-        check("my-shop://a%2Fb/%E2%82%AC", Some(("my-shop://{a}/{b}", json!({"a": "a/b", "b": "€"}))));
-        check("my-shop://order/7/part/a/b%3Fc", Some(("my-shop://order/{a}/part/{+b}", json!({"a": "7", "b": "a/b?c"}))));
+        check(
+            "my-shop://a%2Fb/%E2%82%AC",
+            Some(("my-shop://{a}/{b}", json!({"a": "a/b", "b": "€"}))),
+        );
+        check(
+            "my-shop://order/7/part/a/b%3Fc",
+            Some(("my-shop://order/{a}/part/{+b}", json!({"a": "7", "b": "a/b?c"}))),
+        );
         // What a path may hold is the tool's to say.
-        check("my-shop://order/7/part/../%2e%2e", Some(("my-shop://order/{a}/part/{+b}", json!({"a": "7", "b": "../.."}))));
-        check("my-shop://order/7/part/a//b", Some(("my-shop://order/{a}/part/{+b}", json!({"a": "7", "b": "a//b"}))));
+        check(
+            "my-shop://order/7/part/../%2e%2e",
+            Some(("my-shop://order/{a}/part/{+b}", json!({"a": "7", "b": "../.."}))),
+        );
+        check(
+            "my-shop://order/7/part/a//b",
+            Some(("my-shop://order/{a}/part/{+b}", json!({"a": "7", "b": "a//b"}))),
+        );
         check("my-shop://a/b/c", Some(("my-shop://{+a}", json!({"a": "a/b/c"}))));
         check("my-shop://order/", Some(("my-shop://{+a}", json!({"a": "order/"}))));
-        for none in
-            ["my-shop://", "my-shop:all", "", "my-shop://all#a", "my-shop://all?b=c", "my-shop://all?account=a&account=b", "my-shop://%FF"]
-        {
+        for none in [
+            "my-shop://",
+            "my-shop:all",
+            "",
+            "my-shop://all#a",
+            "my-shop://all?b=c",
+            "my-shop://all?account=a&account=b",
+            "my-shop://%FF",
+        ] {
             check(none, None);
         }
     }
@@ -265,19 +291,27 @@ mod tests {
         let mapped = json!({"uri": "my-shop://{x}", "name": "n", "description": "D", "tool": "one", "params": {"x": "a"}});
         assert!(module(&json!({"resources": [mapped]})).is_ok());
         let same = json!({"uri": "my-shop://o/{x}", "name": "n", "description": "D", "tool": "one", "params": {"x": "a"}});
-        let told = module(&json!({"resources": [resource("my-shop://o/{a}", "one"), same]})).unwrap_err();
-        assert!(told.iter().any(|told| told.contains("fits the same URIs as `my-shop://o/{a}`")), "{told:?}");
+        let told =
+            module(&json!({"resources": [resource("my-shop://o/{a}", "one"), same]})).unwrap_err();
+        assert!(
+            told.iter().any(|told| told.contains("fits the same URIs as `my-shop://o/{a}`")),
+            "{told:?}"
+        );
     }
 
     #[test]
     fn a_completion_that_its_tool_cannot_give_is_told() {
         let check = |completion: Value, expected: &str| {
-            let told = module(&json!({"resources": [], "completions": {"x": completion}})).expect_err("a finding");
+            let told = module(&json!({"resources": [], "completions": {"x": completion}}))
+                .expect_err("a finding");
             assert!(told.len() == 1 && told[0].contains(expected), "{completion}: {told:?}");
         };
         check(json!({"tool": "write", "field": "id"}), "is no tool of this module that only reads");
         check(json!({"tool": "one", "field": "id"}), "the tool needs `a`");
-        check(json!({"tool": "none", "field": "id", "params": {"c": 1}}), "the tool has no param `c`");
+        check(
+            json!({"tool": "none", "field": "id", "params": {"c": 1}}),
+            "the tool has no param `c`",
+        );
         check(json!({"tool": "one", "field": "id", "params": {"a": 1}}), "`a` cannot be 1");
         check(json!({"tool": "none", "field": "name"}), "is no field of the tool's items");
         let right = json!({"tool": "one", "field": "id", "params": {"a": "{{value}}"}});

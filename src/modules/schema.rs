@@ -79,7 +79,8 @@ impl Schema {
             Kind::Array(items) => set("items", Some(items.published(None))),
             Kind::Object { properties, .. } if properties.is_empty() => {}
             Kind::Object { properties, required } => {
-                let properties = properties.iter().map(|(name, schema)| (name.clone(), schema.published(None)));
+                let properties =
+                    properties.iter().map(|(name, schema)| (name.clone(), schema.published(None)));
                 set("properties", Some(properties.collect::<Map<_, _>>().into()));
                 set("required", (!required.is_empty()).then(|| required.clone().into()));
                 set("additionalProperties", Some(false.into()));
@@ -93,7 +94,8 @@ impl Range {
     fn accepts(&self, value: &Value) -> bool {
         let number = value.as_f64().unwrap_or(f64::NAN);
         let bound = |bound: &Option<Number>| bound.as_ref().and_then(Number::as_f64);
-        bound(&self.minimum).is_none_or(|minimum| number >= minimum) && bound(&self.maximum).is_none_or(|maximum| number <= maximum)
+        bound(&self.minimum).is_none_or(|minimum| number >= minimum)
+            && bound(&self.maximum).is_none_or(|maximum| number <= maximum)
     }
 }
 
@@ -125,7 +127,9 @@ impl Kind {
 
 /// The input schema of a tool: each argument's name, schema, default, and whether it must be there.
 #[must_use]
-pub fn input<'a>(arguments: impl Iterator<Item = (&'a str, &'a Schema, Option<&'a Value>, bool)>) -> Value {
+pub fn input<'a>(
+    arguments: impl Iterator<Item = (&'a str, &'a Schema, Option<&'a Value>, bool)>,
+) -> Value {
     let mut properties = Map::new();
     let mut required = Vec::new();
     for (name, schema, default, must) in arguments {

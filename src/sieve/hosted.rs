@@ -131,7 +131,8 @@ impl Hosted {
 
     fn granted_to(&self, token: &Token, asked: Asked) -> Result<Arc<Granted>, Error> {
         let now = Instant::now();
-        let freshness = |known: &Known| match (now < known.due, now < known.said + LONGEST + GRACE) {
+        let freshness = |known: &Known| match (now < known.due, now < known.said + LONGEST + GRACE)
+        {
             (true, _) => Freshness::Fresh,
             // Nobody but the one who asks waits, as long as there is the grace.
             (false, true) if known.due > known.said + LONGEST => Freshness::Stale,
@@ -160,9 +161,12 @@ impl Hosted {
         let said = Instant::now();
         let due = |ttl: u64| said + Duration::from_secs(ttl).min(LONGEST);
         match (answer.status, old) {
-            (304, Some(old)) => Ok(Known { granted: Arc::clone(&old.granted), said, due: due(a_minute()) }),
+            (304, Some(old)) => {
+                Ok(Known { granted: Arc::clone(&old.granted), said, due: due(a_minute()) })
+            }
             (200, _) => {
-                let told: Said = serde_json::from_slice(&answer.body).map_err(|_| garbled("list of permissions"))?;
+                let told: Said = serde_json::from_slice(&answer.body)
+                    .map_err(|_| garbled("list of permissions"))?;
                 let ttl = told.ttl_s;
                 Ok(Known { granted: Arc::new(self.granted_as(told)), said, due: due(ttl) })
             }
@@ -185,8 +189,12 @@ impl Hosted {
                 published
             })
         };
-        let tools = said.modules.iter().flat_map(|(module, said)| said.tools.iter().map(move |tool| (module, tool)));
-        let permissions = Arc::new(Permissions::only(tools.map(|(module, tool)| name(module, tool)).collect()));
+        let tools = said
+            .modules
+            .iter()
+            .flat_map(|(module, said)| said.tools.iter().map(move |tool| (module, tool)));
+        let permissions =
+            Arc::new(Permissions::only(tools.map(|(module, tool)| name(module, tool)).collect()));
         let accounts = said.modules.into_iter().filter(|(_, said)| !said.accounts.is_empty());
         let accounts = accounts.map(|(module, said)| (module, said.accounts)).collect();
         Granted { user_id: said.user_id, version: said.version, permissions, accounts }

@@ -7,12 +7,12 @@ mod policy;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use crate::auth::Caller;
-use crate::error::Error;
-
 pub use hosted::{Granted, Hosted};
 pub use local::Local;
 pub use policy::{Policy, Subject};
+
+use crate::auth::Caller;
+use crate::error::Error;
 
 /// The tools that exist for one caller.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -47,19 +47,30 @@ impl Policy {
     #[must_use]
     pub fn unmatched(&self, subjects: &[Subject]) -> Vec<&str> {
         let entries = self.allow.iter().flatten().chain(&self.deny);
-        entries.filter(|entry| !subjects.iter().any(|subject| matches(entry, subject))).map(String::as_str).collect()
+        entries
+            .filter(|entry| !subjects.iter().any(|subject| matches(entry, subject)))
+            .map(String::as_str)
+            .collect()
     }
 
     /// The permissions that follow for `subjects`.
     #[must_use]
     pub fn permissions(&self, subjects: &[Subject]) -> Permissions {
-        let named = |entries: &[String], subject: &Subject| entries.iter().any(|entry| matches(entry, subject));
+        let named = |entries: &[String], subject: &Subject| {
+            entries.iter().any(|entry| matches(entry, subject))
+        };
         let allowed = |subject: &&Subject| {
             self.allow.as_ref().is_none_or(|allow| named(allow, subject))
                 && !named(&self.deny, subject)
                 && (subject.read_only || !self.read_only)
         };
-        Permissions::only(subjects.iter().filter(allowed).map(|subject| subject.tool.as_str().into()).collect::<HashSet<_>>())
+        Permissions::only(
+            subjects
+                .iter()
+                .filter(allowed)
+                .map(|subject| subject.tool.as_str().into())
+                .collect::<HashSet<_>>(),
+        )
     }
 }
 
@@ -75,7 +86,11 @@ mod tests {
     use super::*;
 
     fn subjects() -> Vec<Subject> {
-        let subject = |module: &str, tool: &str, read_only| Subject { module: module.to_owned(), tool: tool.to_owned(), read_only };
+        let subject = |module: &str, tool: &str, read_only| Subject {
+            module: module.to_owned(),
+            tool: tool.to_owned(),
+            read_only,
+        };
         vec![
             subject("github", "github_get_me", true),
             subject("github", "github_delete_file", false),
@@ -88,13 +103,26 @@ mod tests {
     fn a_policy_allows_what_it_names_and_denial_wins() {
         let check = |policy: &str, expected: &[&str]| {
             let permissions = Policy::parse(policy).unwrap().permissions(&subjects());
-            let allowed: Vec<_> = subjects().into_iter().map(|subject| subject.tool).filter(|tool| permissions.allow(tool)).collect();
+            let allowed: Vec<_> = subjects()
+                .into_iter()
+                .map(|subject| subject.tool)
+                .filter(|tool| permissions.allow(tool))
+                .collect();
             assert_eq!(allowed, expected, "{policy}");
         };
-        check("{}", &["github_get_me", "github_delete_file", "github_delete_branch", "notion_search"]);
-        check(r#"{"allow": ["github"]}"#, &["github_get_me", "github_delete_file", "github_delete_branch"]);
+        check(
+            "{}",
+            &["github_get_me", "github_delete_file", "github_delete_branch", "notion_search"],
+        );
+        check(
+            r#"{"allow": ["github"]}"#,
+            &["github_get_me", "github_delete_file", "github_delete_branch"],
+        );
         check(r#"{"allow": ["github"], "deny": ["github_delete_*"]}"#, &["github_get_me"]);
-        check(r#"{"allow": ["notion_search", "github_get_me"], "deny": ["github"]}"#, &["notion_search"]);
+        check(
+            r#"{"allow": ["notion_search", "github_get_me"], "deny": ["github"]}"#,
+            &["notion_search"],
+        );
         check(r#"{"read_only": true}"#, &["github_get_me", "notion_search"]);
         check(r#"{"allow": []}"#, &[]);
     }
@@ -102,7 +130,8 @@ mod tests {
     #[test]
     fn a_broken_policy_is_told_with_its_line() {
         assert!(Policy::parse("{\n \"alow\": []}").unwrap_err().contains("line 2"));
-        let policy = Policy::parse(r#"{"allow": ["githbu"], "deny": ["notion_*", "jira_*"]}"#).unwrap();
+        let policy =
+            Policy::parse(r#"{"allow": ["githbu"], "deny": ["notion_*", "jira_*"]}"#).unwrap();
         assert_eq!(policy.unmatched(&subjects()), ["githbu", "jira_*"]);
     }
 }

@@ -108,9 +108,15 @@ impl Audit {
     ///
     /// When there can be no thread.
     pub fn start(plane: Arc<ControlPlane>) -> io::Result<Arc<Self>> {
-        let audit = Arc::new(Self { queue: Mutex::default(), changed: Condvar::new(), dropped: AtomicU64::new(0) });
+        let audit = Arc::new(Self {
+            queue: Mutex::default(),
+            changed: Condvar::new(),
+            dropped: AtomicU64::new(0),
+        });
         let sender = Arc::clone(&audit);
-        thread::Builder::new().name("audit".to_owned()).spawn(move || sender.send_until_closed(&plane))?;
+        thread::Builder::new()
+            .name("audit".to_owned())
+            .spawn(move || sender.send_until_closed(&plane))?;
         Ok(audit)
     }
 
@@ -147,8 +153,16 @@ impl Audit {
     }
 
     /// Waits while this holds, at most so long.
-    fn wait_while<'a>(&self, queue: MutexGuard<'a, Queue>, most: Duration, holds: impl Fn(&Queue) -> bool) -> MutexGuard<'a, Queue> {
-        self.changed.wait_timeout_while(queue, most, |queue| holds(queue)).unwrap_or_else(PoisonError::into_inner).0
+    fn wait_while<'a>(
+        &self,
+        queue: MutexGuard<'a, Queue>,
+        most: Duration,
+        holds: impl Fn(&Queue) -> bool,
+    ) -> MutexGuard<'a, Queue> {
+        self.changed
+            .wait_timeout_while(queue, most, |queue| holds(queue))
+            .unwrap_or_else(PoisonError::into_inner)
+            .0
     }
 
     fn drop_events(&self, count: usize) {
@@ -173,7 +187,9 @@ impl Audit {
         while queue.events.is_empty() && queue.closing.is_none() {
             queue = self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
-        queue = self.wait_while(queue, GATHER, |queue| queue.events.len() < BATCH && queue.closing.is_none());
+        queue = self.wait_while(queue, GATHER, |queue| {
+            queue.events.len() < BATCH && queue.closing.is_none()
+        });
         let too_late = queue.closing.is_some_and(|until| Instant::now() >= until);
         if queue.events.is_empty() || too_late {
             return None;
@@ -186,7 +202,9 @@ impl Audit {
     fn send(&self, plane: &ControlPlane, events: Vec<(Caller, Event)>) -> Vec<(Caller, Event)> {
         let mut users: HashMap<String, (Caller, Vec<Event>)> = HashMap::new();
         for (caller, event) in events {
-            let (newest, events) = users.entry(caller.user_id().to_owned()).or_insert_with(|| (caller.clone(), Vec::new()));
+            let (newest, events) = users
+                .entry(caller.user_id().to_owned())
+                .or_insert_with(|| (caller.clone(), Vec::new()));
             *newest = caller;
             events.push(event);
         }

@@ -18,7 +18,10 @@ use super::{LogRecord, Signal, Telemetry, dropped, otlp};
 use crate::config::{Target, TelemetrySettings};
 use crate::mcp::seal::random_id;
 use crate::sync::lock;
-use crate::upstream::{HeaderMap, HeaderName, HeaderValue, Method, Upstream, UpstreamConfig, UpstreamRequest, asked_wait, jittered};
+use crate::upstream::{
+    HeaderMap, HeaderName, HeaderValue, Method, Upstream, UpstreamConfig, UpstreamRequest,
+    asked_wait, jittered,
+};
 
 /// The most records of a signal that wait; more are dropped.
 const QUEUE: usize = 2_048;
@@ -178,7 +181,11 @@ enum Outcome {
 }
 
 impl Exporter {
-    pub(super) fn new(telemetry: &'static Telemetry, settings: TelemetrySettings, proxy: Option<ureq::Proxy>) -> Self {
+    pub(super) fn new(
+        telemetry: &'static Telemetry,
+        settings: TelemetrySettings,
+        proxy: Option<ureq::Proxy>,
+    ) -> Self {
         let mut resource = settings.resource;
         let mut add = |name: &str, value: &str| {
             if !resource.iter().any(|(known, _)| known == name) {
@@ -204,11 +211,20 @@ impl Exporter {
         Self {
             telemetry,
             resource: otlp::resource(&resource),
-            upstream: Upstream::new(UpstreamConfig { proxy, max_answer: MAX_ANSWER, ..UpstreamConfig::default() }),
+            upstream: Upstream::new(UpstreamConfig {
+                proxy,
+                max_answer: MAX_ANSWER,
+                ..UpstreamConfig::default()
+            }),
             pipes: [
                 pipe(Signal::Logs, settings.logs, settings.log_delay, now),
                 pipe(Signal::Traces, settings.traces, settings.span_delay, now),
-                pipe(Signal::Metrics, settings.metrics, settings.metric_interval, now + settings.metric_interval),
+                pipe(
+                    Signal::Metrics,
+                    settings.metrics,
+                    settings.metric_interval,
+                    now + settings.metric_interval,
+                ),
             ],
         }
     }
@@ -245,7 +261,13 @@ impl Exporter {
             let left = due.map(|due| due.saturating_duration_since(now));
             waiting = match left {
                 Some(Duration::ZERO) => return None,
-                Some(left) => queues.wake.wait_timeout(waiting, left).unwrap_or_else(PoisonError::into_inner).0,
+                Some(left) => {
+                    queues
+                        .wake
+                        .wait_timeout(waiting, left)
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .0
+                }
                 None => queues.wake.wait(waiting).unwrap_or_else(PoisonError::into_inner),
             };
         }
@@ -254,7 +276,9 @@ impl Exporter {
     /// Sends what is due of one signal.
     fn send_due(&mut self, place: usize) {
         let now = Instant::now();
-        let is_due = self.pipes[place].due(&lock(&self.telemetry.queues.waiting)).is_some_and(|due| due <= now);
+        let is_due = self.pipes[place]
+            .due(&lock(&self.telemetry.queues.waiting))
+            .is_some_and(|due| due <= now);
         if !is_due {
             return;
         }
@@ -316,12 +340,19 @@ impl Exporter {
         let pipe = &self.pipes[place];
         let Some(target) = &pipe.target else { return Outcome::Sent };
         let mut headers = HeaderMap::new();
-        headers.insert(HeaderName::from_static("content-type"), HeaderValue::from_static("application/json"));
+        headers.insert(
+            HeaderName::from_static("content-type"),
+            HeaderValue::from_static("application/json"),
+        );
         if target.gzip {
-            headers.insert(HeaderName::from_static("content-encoding"), HeaderValue::from_static("gzip"));
+            headers.insert(
+                HeaderName::from_static("content-encoding"),
+                HeaderValue::from_static("gzip"),
+            );
         }
         for (name, value) in &target.headers {
-            let mut value = HeaderValue::from_str(value.expose()).expect("the configuration takes only what fits a header");
+            let mut value = HeaderValue::from_str(value.expose())
+                .expect("the configuration takes only what fits a header");
             value.set_sensitive(true);
             headers.insert(name.clone(), value);
         }
@@ -340,7 +371,10 @@ impl Exporter {
                     note_partial_success(pipe.signal, &answer.body);
                     Outcome::Sent
                 }
-                status @ (429 | 502 | 503 | 504) => Outcome::Again(asked_wait(&answer.headers), format!("the collector answers {status}")),
+                status @ (429 | 502 | 503 | 504) => Outcome::Again(
+                    asked_wait(&answer.headers),
+                    format!("the collector answers {status}"),
+                ),
                 status => Outcome::Refused(format!("the collector answers {status}")),
             },
             Err(error) => Outcome::Again(None, error.message().to_owned()),
@@ -377,7 +411,8 @@ impl Pipe {
             }
             Outcome::Again(asked, problem) => {
                 self.complain(&problem, "it is tried again");
-                let pause = jittered(self.backoff).max(asked.unwrap_or_default()).min(LONGEST_ASKED);
+                let pause =
+                    jittered(self.backoff).max(asked.unwrap_or_default()).min(LONGEST_ASKED);
                 self.backoff = (self.backoff * 2).min(LONGEST_BACKOFF);
                 self.not_before = now + pause;
                 let is_young = batch.since.elapsed() + pause < KEPT;
@@ -432,7 +467,11 @@ mod tests {
     #[test]
     fn a_queue_takes_what_belongs_together_whole_or_not_at_all() {
         let mut queue = Queue::default();
-        assert_eq!(queue.push(0..1), Ok(true), "the first one wakes the exporter, so that it knows when to send");
+        assert_eq!(
+            queue.push(0..1),
+            Ok(true),
+            "the first one wakes the exporter, so that it knows when to send"
+        );
         assert_eq!(queue.push(0..10), Ok(false));
         assert_eq!(queue.push(0..BATCH), Ok(true), "a whole batch is sent at once");
         assert_eq!(queue.push(0..QUEUE), Err(QUEUE as u64));
@@ -445,7 +484,9 @@ mod tests {
     fn what_fails_is_tried_again_ever_later_and_kept_for_a_while() {
         let now = Instant::now();
         let batch = |age: u64| {
-            let since = now.checked_sub(Duration::from_secs(age)).expect("the machine has run for a minute");
+            let since = now
+                .checked_sub(Duration::from_secs(age))
+                .expect("the machine has run for a minute");
             Batch { body: Vec::new(), records: 3, since }
         };
         let mut pipe = Pipe {
@@ -457,15 +498,21 @@ mod tests {
             backoff: FIRST_BACKOFF,
             failing: false,
         };
-        let again = |asked: Option<u64>| Outcome::Again(asked.map(Duration::from_secs), String::new());
+        let again =
+            |asked: Option<u64>| Outcome::Again(asked.map(Duration::from_secs), String::new());
         pipe.settle(batch(0), again(None), Duration::ZERO);
         assert!(pipe.kept.take().is_some() && pipe.backoff == 2 * FIRST_BACKOFF && pipe.failing);
         pipe.settle(batch(0), again(Some(7)), Duration::ZERO);
-        assert!(pipe.kept.take().is_some() && pipe.not_before > Instant::now() + Duration::from_secs(6));
+        assert!(
+            pipe.kept.take().is_some() && pipe.not_before > Instant::now() + Duration::from_secs(6)
+        );
         pipe.settle(batch(60), again(None), Duration::ZERO);
         assert!(pipe.kept.is_none(), "it is too old");
         pipe.settle(batch(0), again(Some(1_000_000)), Duration::ZERO);
-        assert!(pipe.not_before < Instant::now() + LONGEST_ASKED + FIRST_BACKOFF, "a collector cannot end telemetry for good");
+        assert!(
+            pipe.not_before < Instant::now() + LONGEST_ASKED + FIRST_BACKOFF,
+            "a collector cannot end telemetry for good"
+        );
         for _ in 0..20 {
             pipe.settle(batch(0), again(None), Duration::ZERO);
         }

@@ -31,7 +31,10 @@ pub fn start(level: LevelFilter, output: Output) {
     };
     // Libraries speak up only when something is wrong; their debugging would show request lines and headers.
     let mut builder = Builder::new();
-    builder.filter_level(level.min(LevelFilter::Warn)).filter_module("mcpist", level).target(target);
+    builder
+        .filter_level(level.min(LevelFilter::Warn))
+        .filter_module("mcpist", level)
+        .target(target);
     if readable {
         builder.format(write_readable);
     } else {
@@ -135,14 +138,25 @@ mod tests {
 
     #[test]
     fn a_line_is_one_json_object_with_the_fields_of_the_specification() {
-        let pairs = [("module", Value::from("notion")), ("duration_ms", Value::from(245)), ("success", Value::from(true))];
-        let record = Record::builder().level(log::Level::Info).args(format_args!("Tool executed")).key_values(&pairs).build();
+        let pairs = [
+            ("module", Value::from("notion")),
+            ("duration_ms", Value::from(245)),
+            ("success", Value::from(true)),
+        ];
+        let record = Record::builder()
+            .level(log::Level::Info)
+            .args(format_args!("Tool executed"))
+            .key_values(&pairs)
+            .build();
         assert_eq!(
             json_line(&record, "2024-01-15T10:30:00Z").to_string(),
             r#"{"timestamp":"2024-01-15T10:30:00Z","level":"info","message":"Tool executed","module":"notion","duration_ms":245,"success":true}"#
         );
         let args = "two\nlines \u{1b}[31m";
-        let record = Record::builder().level(log::Level::Warn).args(format_args!("two\nlines \u{1b}[31m")).build();
+        let record = Record::builder()
+            .level(log::Level::Warn)
+            .args(format_args!("two\nlines \u{1b}[31m"))
+            .build();
         assert!(!json_line(&record, "").to_string().contains('\n'), "{args:?} stays on one line");
     }
 }

@@ -15,7 +15,10 @@ use super::trace::{Place, Value, now};
 use crate::sync::lock;
 
 /// Upper bounds of the histograms' buckets in milliseconds; 5 s is where an alert looks (specification §5.4).
-pub(super) const BOUNDS: [f64; 14] = [1.0, 2.5, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1_000.0, 2_500.0, 5_000.0, 10_000.0, 30_000.0];
+pub(super) const BOUNDS: [f64; 14] = [
+    1.0, 2.5, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1_000.0, 2_500.0, 5_000.0, 10_000.0,
+    30_000.0,
+];
 
 /// The most series of one table: more are counted as dropped.
 const SERIES: usize = 2_000;
@@ -88,13 +91,34 @@ impl Metrics {
     }
 
     /// A request over HTTP that was answered.
-    pub(super) fn request(&self, method: &'static str, route: &'static str, status: u16, milliseconds: f64, place: Option<Place>) {
-        self.record(&self.requests, (method, route, status), Histogram::default, |series| series.record(milliseconds, place));
+    pub(super) fn request(
+        &self,
+        method: &'static str,
+        route: &'static str,
+        status: u16,
+        milliseconds: f64,
+        place: Option<Place>,
+    ) {
+        self.record(&self.requests, (method, route, status), Histogram::default, |series| {
+            series.record(milliseconds, place)
+        });
     }
 
     /// A tool that was called, with the error's code where it failed.
-    pub(super) fn tool(&self, module: &str, name: &str, milliseconds: f64, error: Option<&'static str>, place: Option<Place>) {
-        let new = || Tool { module: module.to_owned(), name: name.to_owned(), duration: Histogram::default(), errors: Vec::new() };
+    pub(super) fn tool(
+        &self,
+        module: &str,
+        name: &str,
+        milliseconds: f64,
+        error: Option<&'static str>,
+        place: Option<Place>,
+    ) {
+        let new = || Tool {
+            module: module.to_owned(),
+            name: name.to_owned(),
+            duration: Histogram::default(),
+            errors: Vec::new(),
+        };
         self.record(&self.tools, format!("{module}/{name}"), new, |series| {
             series.duration.record(milliseconds, place);
             if let Some(error) = error {
@@ -122,7 +146,13 @@ impl Metrics {
         let _ = self.connections.set(count);
     }
 
-    fn record<K: Ord, S>(&self, table: &Mutex<BTreeMap<K, S>>, key: K, new: impl FnOnce() -> S, record: impl FnOnce(&mut S)) {
+    fn record<K: Ord, S>(
+        &self,
+        table: &Mutex<BTreeMap<K, S>>,
+        key: K,
+        new: impl FnOnce() -> S,
+        record: impl FnOnce(&mut S),
+    ) {
         let mut table = lock(table);
         let is_full = table.len() >= SERIES;
         match table.entry(key) {
@@ -137,36 +167,61 @@ impl Metrics {
         let mut out = MetricsWriter::new(resource, self.since, now());
         self.write_requests(&mut out);
         self.write_tools(&mut out);
-        let refreshes: Vec<_> = lock(&self.refreshes).iter().map(|(key, count)| (key.clone(), *count)).collect();
+        let refreshes: Vec<_> =
+            lock(&self.refreshes).iter().map(|(key, count)| (key.clone(), *count)).collect();
         let mut counts = refreshes.into_iter().map(|((module, success), count)| {
             let outcome = if success { "success" } else { "failure" };
-            (vec![("module", Value::from(module)), ("outcome", outcome.into())], Point::Count(count))
+            (
+                vec![("module", Value::from(module)), ("outcome", outcome.into())],
+                Point::Count(count),
+            )
         });
-        out.metric("mcpist_token_refresh_total", "Credentials that were refreshed, or could not be.", Aggregate::Counter, &mut counts);
+        out.metric(
+            "mcpist_token_refresh_total",
+            "Credentials that were refreshed, or could not be.",
+            Aggregate::Counter,
+            &mut counts,
+        );
         if let Some(connections) = self.connections.get() {
             let count = [(Vec::new(), Point::Count(connections() as u64))];
-            out.metric("mcpist_connections", "Connections that are open.", Aggregate::Gauge, &mut count.into_iter());
+            out.metric(
+                "mcpist_connections",
+                "Connections that are open.",
+                Aggregate::Gauge,
+                &mut count.into_iter(),
+            );
         }
         let mut dropped = Signal::ALL.into_iter().map(|signal| {
             let count = self.dropped[signal as usize].load(Ordering::Relaxed);
             (vec![("signal", signal.name().into())], Point::Count(count))
         });
-        out.metric("mcpist_dropped_total", "Telemetry and audit records that were not sent.", Aggregate::Counter, &mut dropped);
+        out.metric(
+            "mcpist_dropped_total",
+            "Telemetry and audit records that were not sent.",
+            Aggregate::Counter,
+            &mut dropped,
+        );
         out.finish()
     }
 
     fn write_requests(&self, out: &mut MetricsWriter) {
-        let requests: Vec<_> = lock(&self.requests).iter_mut().map(|(key, series)| (*key, series.taken())).collect();
+        let requests: Vec<_> =
+            lock(&self.requests).iter_mut().map(|(key, series)| (*key, series.taken())).collect();
         let attributes = |(method, route, status): (&'static str, &'static str, u16)| {
-            let mut attributes = vec![("http.request.method", Value::from(method)), ("http.response.status_code", status.into())];
+            let mut attributes = vec![
+                ("http.request.method", Value::from(method)),
+                ("http.response.status_code", status.into()),
+            ];
             if !route.is_empty() {
                 attributes.push(("http.route", route.into()));
             }
             attributes
         };
-        let mut counts = requests.iter().map(|(key, series)| (attributes(*key), Point::Count(series.count)));
+        let mut counts =
+            requests.iter().map(|(key, series)| (attributes(*key), Point::Count(series.count)));
         out.metric("mcpist_requests_total", "Requests over HTTP.", Aggregate::Counter, &mut counts);
-        let mut durations = requests.iter().map(|(key, series)| (attributes(*key), Point::Histogram(series)));
+        let mut durations =
+            requests.iter().map(|(key, series)| (attributes(*key), Point::Histogram(series)));
         let meaning = "Time that a request over HTTP took, in milliseconds.";
         out.metric("mcpist_request_duration_ms", meaning, Aggregate::Histogram, &mut durations);
     }
@@ -179,10 +234,14 @@ impl Metrics {
             errors: tool.errors.clone(),
         };
         let tools: Vec<_> = lock(&self.tools).values_mut().map(taken).collect();
-        let attributes = |tool: &Tool| vec![("module", Value::from(tool.module.clone())), ("tool", tool.name.clone().into())];
-        let mut counts = tools.iter().map(|tool| (attributes(tool), Point::Count(tool.duration.count)));
+        let attributes = |tool: &Tool| {
+            vec![("module", Value::from(tool.module.clone())), ("tool", tool.name.clone().into())]
+        };
+        let mut counts =
+            tools.iter().map(|tool| (attributes(tool), Point::Count(tool.duration.count)));
         out.metric("mcpist_tool_calls_total", "Calls of tools.", Aggregate::Counter, &mut counts);
-        let mut durations = tools.iter().map(|tool| (attributes(tool), Point::Histogram(&tool.duration)));
+        let mut durations =
+            tools.iter().map(|tool| (attributes(tool), Point::Histogram(&tool.duration)));
         let meaning = "Time that a call of a tool took, in milliseconds.";
         out.metric("mcpist_tool_duration_ms", meaning, Aggregate::Histogram, &mut durations);
         let mut errors = tools.iter().flat_map(|tool| {
@@ -192,7 +251,12 @@ impl Metrics {
                 (attributes, Point::Count(*count))
             })
         });
-        out.metric("mcpist_tool_errors_total", "Calls of tools that failed.", Aggregate::Counter, &mut errors);
+        out.metric(
+            "mcpist_tool_errors_total",
+            "Calls of tools that failed.",
+            Aggregate::Counter,
+            &mut errors,
+        );
     }
 }
 

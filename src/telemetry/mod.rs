@@ -17,12 +17,12 @@ use std::io;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+pub use trace::Sampler;
+
 use self::exporter::{Exporter, Queues};
 use self::metrics::Metrics;
 use self::trace::{Attributes, Place, SpanData, Value, place};
 use crate::config::TelemetrySettings;
-
-pub use trace::Sampler;
 
 /// How long sending what is left may take at the end.
 const FLUSH: Duration = Duration::from_secs(2);
@@ -170,12 +170,23 @@ fn queue_spans(spans: Vec<SpanData>, lost: u64) {
 
 /// Sends a line of the log, if logs are sent.
 fn queue_log(record: &::log::Record<'_>) {
-    let Some(telemetry) = TELEMETRY.get().filter(|telemetry| telemetry.logs && !SENDS.get()) else { return };
-    let mut attributes: Attributes = log::fields(record).into_iter().map(|(name, value)| (name.into(), attribute(value))).collect();
+    let Some(telemetry) = TELEMETRY.get().filter(|telemetry| telemetry.logs && !SENDS.get()) else {
+        return;
+    };
+    let mut attributes: Attributes = log::fields(record)
+        .into_iter()
+        .map(|(name, value)| (name.into(), attribute(value)))
+        .collect();
     if let Some(id) = trace::request_id() {
         attributes.push(("request_id".into(), id.into()));
     }
-    let record = LogRecord { time: trace::now(), level: record.level(), body: record.args().to_string(), attributes, place: place() };
+    let record = LogRecord {
+        time: trace::now(),
+        level: record.level(),
+        body: record.args().to_string(),
+        attributes,
+        place: place(),
+    };
     if !telemetry.queues.push_log(record) {
         dropped(Signal::Logs, 1);
     }

@@ -7,7 +7,8 @@ use super::LogRecord;
 use super::metrics::{BOUNDS, Histogram};
 use super::trace::{Attributes, SpanData, Value};
 
-const SCOPE: &str = concat!(r#""scope":{"name":"mcpist","version":""#, env!("CARGO_PKG_VERSION"), r#""}"#);
+const SCOPE: &str =
+    concat!(r#""scope":{"name":"mcpist","version":""#, env!("CARGO_PKG_VERSION"), r#""}"#);
 
 /// The resource that everything is about, as a JSON object.
 pub(super) fn resource(attributes: &[(String, String)]) -> String {
@@ -69,7 +70,12 @@ pub(super) struct MetricsWriter {
 
 impl MetricsWriter {
     pub(super) fn new(resource: &str, since: u64, now: u64) -> Self {
-        Self { out: Json::begin("resourceMetrics", "scopeMetrics", "metrics", resource), since, now, written: 0 }
+        Self {
+            out: Json::begin("resourceMetrics", "scopeMetrics", "metrics", resource),
+            since,
+            now,
+            written: 0,
+        }
     }
 
     /// No metric has a unit: a backend would add it to a name that ends with it already.
@@ -92,11 +98,15 @@ impl MetricsWriter {
                     Aggregate::Histogram => r#""histogram":{"aggregationTemporality":2"#,
                 };
                 let comma = if kind.ends_with('{') { "" } else { "," };
-                self.out.format(format_args!(r#"{{"name":"{name}","description":"{description}",{kind}{comma}"dataPoints":["#));
+                self.out.format(format_args!(
+                    r#"{{"name":"{name}","description":"{description}",{kind}{comma}"dataPoints":["#
+                ));
             }
             self.out.comma(count);
             count += 1;
-            self.out.format(format_args!(r#"{{"startTimeUnixNano":"{since}","timeUnixNano":"{now}","attributes":["#));
+            self.out.format(format_args!(
+                r#"{{"startTimeUnixNano":"{since}","timeUnixNano":"{now}","attributes":["#
+            ));
             for (position, (name, value)) in attributes.iter().enumerate() {
                 self.out.attribute(position, name, value);
             }
@@ -124,7 +134,9 @@ struct Json(Vec<u8>);
 impl Json {
     fn begin(resources: &str, scopes: &str, entries: &str, resource: &str) -> Self {
         let mut out = Self::default();
-        out.format(format_args!(r#"{{"{resources}":[{{"resource":{resource},"{scopes}":[{{{SCOPE},"{entries}":["#));
+        out.format(format_args!(
+            r#"{{"{resources}":[{{"resource":{resource},"{scopes}":[{{{SCOPE},"{entries}":["#
+        ));
         out
     }
 

@@ -17,7 +17,8 @@ use crate::mcp::message::Id;
 const PROBES: [&str; 2] = ["/health", "/ready"];
 
 /// The methods that are told by their name ("HTTP attributes", `http.request.method`).
-const METHODS: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH", "CONNECT"];
+const METHODS: [&str; 9] =
+    ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH", "CONNECT"];
 
 fn known_method(method: &str) -> &'static str {
     METHODS.into_iter().find(|known| *known == method).unwrap_or("_OTHER")
@@ -47,7 +48,10 @@ impl Served {
         let (method, (route, traceparent)) = (known_method(method), look());
         let sampler = sampler().filter(|_| !PROBES.contains(&route));
         let root = Root::begin(traceparent.and_then(Remote::parse), sampler);
-        Self { root, measured: Some(Measured { began: Instant::now(), method, route, status: 500 }) }
+        Self {
+            root,
+            measured: Some(Measured { began: Instant::now(), method, route, status: 500 }),
+        }
     }
 
     /// Notes the answer's status; without one it counts as 500.
@@ -66,7 +70,11 @@ impl Drop for Served {
         }
         self.root.edit(|span| {
             if span.name.is_empty() {
-                span.name = if route.is_empty() { Cow::Borrowed(method) } else { Cow::Owned(format!("{method} {route}")) };
+                span.name = if route.is_empty() {
+                    Cow::Borrowed(method)
+                } else {
+                    Cow::Owned(format!("{method} {route}"))
+                };
             }
             span.set("http.request.method", method);
             span.set("http.response.status_code", status);
@@ -112,11 +120,13 @@ impl Operation {
     pub fn begin<'a>(describe: impl FnOnce() -> Message<'a>) -> Self {
         let Some(sampler) = sampler() else { return Self(Claim::of_message(None, None)) };
         let message = describe();
-        let mut claim = Claim::of_message(message.traceparent.and_then(Remote::parse), Some(sampler));
+        let mut claim =
+            Claim::of_message(message.traceparent.and_then(Remote::parse), Some(sampler));
         claim.edit(|span| {
             let method = message.method.unwrap_or("_OTHER");
             let target = message.target.filter(|target| is_plain(target));
-            span.name = target.map_or(Cow::Borrowed(method), |target| format!("{method} {target}").into());
+            span.name =
+                target.map_or(Cow::Borrowed(method), |target| format!("{method} {target}").into());
             span.set("mcp.method.name", method);
             span.set("mcp.protocol.version", message.version);
             if let Some(target) = target {
@@ -149,7 +159,8 @@ impl Operation {
 
 /// Whether a client's word is a name rather than a text.
 fn is_plain(text: &str) -> bool {
-    text.len() <= 64 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-./".contains(&byte))
+    text.len() <= 64
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-./".contains(&byte))
 }
 
 /// What the caller may use is asked for.
@@ -187,7 +198,10 @@ pub fn request_to(method: &str, uri: &Uri) -> Span {
     span.edit(|span| {
         span.set("http.request.method", method);
         span.set("server.address", uri.host().unwrap_or_default().to_owned());
-        span.set("server.port", uri.port_u16().unwrap_or(if uri.scheme_str() == Some("http") { 80 } else { 443 }));
+        span.set(
+            "server.port",
+            uri.port_u16().unwrap_or(if uri.scheme_str() == Some("http") { 80 } else { 443 }),
+        );
     });
     span
 }

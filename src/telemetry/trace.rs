@@ -35,11 +35,16 @@ impl Remote {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let bytes = text.as_bytes();
-        let is_hex = |part: &str| part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        let is_hex =
+            |part: &str| part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
         let part = |from: usize, to: usize| text.get(from..to).filter(|part| is_hex(part));
         let version = part(0, 2).filter(|version| *version != "ff")?;
         // Later versions may add fields at the end.
-        let whole = if version == "00" { bytes.len() == 55 } else { matches!(bytes.get(55), None | Some(b'-')) };
+        let whole = if version == "00" {
+            bytes.len() == 55
+        } else {
+            matches!(bytes.get(55), None | Some(b'-'))
+        };
         if !whole || [2, 35, 52].iter().any(|place| bytes.get(*place) != Some(&b'-')) {
             return None;
         }
@@ -62,7 +67,11 @@ impl Sampler {
     /// Records this share of traces, from 0 to 1; with `parent_based`, of those that a client began, the ones that it records.
     #[must_use]
     pub fn new(parent_based: bool, ratio: f64) -> Self {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of 2^56, which is exact in both types")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a share of 2^56, which is exact in both types"
+        )]
         let threshold = ((1.0 - ratio.clamp(0.0, 1.0)) * f64::powi(2.0, 56)) as u64;
         Self { parent_based, threshold }
     }
@@ -145,7 +154,19 @@ impl SpanData {
     fn begin(id: u64, name: Cow<'static, str>, kind: Kind, parent: Option<u64>) -> Self {
         let start = now();
         let attributes = Vec::new();
-        Self { trace_id: 0, id, parent, parent_is_remote: false, link: None, name, kind, start, end: start, attributes, failed: false }
+        Self {
+            trace_id: 0,
+            id,
+            parent,
+            parent_is_remote: false,
+            link: None,
+            name,
+            kind,
+            start,
+            end: start,
+            attributes,
+            failed: false,
+        }
     }
 
     /// Adds an attribute.
@@ -268,7 +289,15 @@ impl Root {
             root.attributes.reserve(ROOT_ATTRIBUTES);
             let root = Some(root);
             let has_room = super::has_room_for_spans();
-            let mut trace = Trace { id: random_trace_id(), has_room, sampled: false, root, claimed: false, ended: Vec::new(), lost: 0 };
+            let mut trace = Trace {
+                id: random_trace_id(),
+                has_room,
+                sampled: false,
+                root,
+                claimed: false,
+                ended: Vec::new(),
+                lost: 0,
+            };
             trace.join(parent, sampler);
             Arc::new(Mutex::new(trace))
         });
@@ -285,7 +314,10 @@ impl Root {
     fn end(&mut self) -> (Vec<SpanData>, u64) {
         let Some(trace) = self.scope.trace.take() else { return (Vec::new(), 0) };
         let mut trace = lock(&trace);
-        let (mut spans, Some(mut root)) = (std::mem::take(&mut trace.ended), trace.root.take()) else { return (Vec::new(), 0) };
+        let (mut spans, Some(mut root)) = (std::mem::take(&mut trace.ended), trace.root.take())
+        else {
+            return (Vec::new(), 0);
+        };
         // What still holds the scope belongs to a request that is over.
         if !std::mem::take(&mut trace.sampled) {
             return (Vec::new(), std::mem::take(&mut trace.lost));
@@ -325,7 +357,8 @@ impl Trace {
     fn join(&mut self, parent: Option<Remote>, sampler: Sampler) {
         if let (Some(parent), Some(root)) = (parent, &mut self.root) {
             if let Some(before) = root.parent.replace(parent.span_id) {
-                root.link = Some(Remote { trace_id: self.id, span_id: before, sampled: self.sampled });
+                root.link =
+                    Some(Remote { trace_id: self.id, span_id: before, sampled: self.sampled });
             }
             self.id = parent.trace_id;
             root.parent_is_remote = true;
@@ -446,7 +479,11 @@ fn random_trace_id() -> u128 {
 mod tests {
     use super::*;
 
-    const CLIENT: Remote = Remote { trace_id: 0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736, span_id: 0x00f0_67aa_0ba9_02b7, sampled: true };
+    const CLIENT: Remote = Remote {
+        trace_id: 0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736,
+        span_id: 0x00f0_67aa_0ba9_02b7,
+        sampled: true,
+    };
 
     fn always() -> Option<Sampler> {
         Some(Sampler::new(true, 1.0))
@@ -456,7 +493,10 @@ mod tests {
     fn a_traceparent_is_read_strictly() {
         let valid = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
         assert_eq!(Remote::parse(valid), Some(CLIENT));
-        assert_eq!(Remote::parse(&valid.replace("-01", "-00")), Some(Remote { sampled: false, ..CLIENT }));
+        assert_eq!(
+            Remote::parse(&valid.replace("-01", "-00")),
+            Some(Remote { sampled: false, ..CLIENT })
+        );
         assert_eq!(Remote::parse(&format!("cc{}-what-comes-later", &valid[2..])), Some(CLIENT));
         for wrong in [
             "",
@@ -480,7 +520,11 @@ mod tests {
         let unsampled = Remote { sampled: false, ..CLIENT };
         let check = |parent_based, ratio, parent: Option<Remote>, expected| {
             let id = parent.map_or(u128::MAX, |parent| parent.trace_id);
-            assert_eq!(Sampler::new(parent_based, ratio).records(id, parent), expected, "{parent_based} {ratio} {parent:?}");
+            assert_eq!(
+                Sampler::new(parent_based, ratio).records(id, parent),
+                expected,
+                "{parent_based} {ratio} {parent:?}"
+            );
         };
         check(true, 0.0, Some(CLIENT), true);
         check(true, 1.0, Some(unsampled), false);
@@ -508,8 +552,13 @@ mod tests {
         assert_eq!((names.as_slice(), lost), (&["inner", "outer", "sibling", ""][..], 0));
         let [inner, outer, sibling, root] = &spans[..] else { unreachable!() };
         assert_eq!((root.parent, root.parent_is_remote), (Some(CLIENT.span_id), true));
-        assert_eq!((inner.parent, outer.parent, sibling.parent), (Some(outer.id), Some(root.id), Some(root.id)));
-        assert!(spans.iter().all(|span| span.trace_id == CLIENT.trace_id && span.end >= span.start));
+        assert_eq!(
+            (inner.parent, outer.parent, sibling.parent),
+            (Some(outer.id), Some(root.id), Some(root.id))
+        );
+        assert!(
+            spans.iter().all(|span| span.trace_id == CLIENT.trace_id && span.end >= span.start)
+        );
     }
 
     #[test]
@@ -534,14 +583,24 @@ mod tests {
     fn what_a_message_says_of_its_parent_wins_unless_the_transport_knows_a_nearer_one() {
         let other = Remote { trace_id: 7, span_id: 8, sampled: true };
         let nearer = Remote { span_id: 9, ..CLIENT };
-        let check = |header: Option<Remote>, meta: Option<Remote>, parent: Option<Remote>, link: Option<Remote>| {
+        let check = |header: Option<Remote>,
+                     meta: Option<Remote>,
+                     parent: Option<Remote>,
+                     link: Option<Remote>| {
             let mut root = Root::begin(header, always());
             drop(Span::start("before", Kind::Internal));
             assert!(matches!(Claim::of_message(meta, always()), Claim::Request));
             let (spans, _) = root.end();
             let root = &spans[1];
-            assert_eq!((root.parent, root.link), (parent.map(|parent| parent.span_id), link), "{header:?} {meta:?}");
-            assert!(parent.is_none_or(|parent| root.trace_id == parent.trace_id) && spans[0].trace_id == root.trace_id);
+            assert_eq!(
+                (root.parent, root.link),
+                (parent.map(|parent| parent.span_id), link),
+                "{header:?} {meta:?}"
+            );
+            assert!(
+                parent.is_none_or(|parent| root.trace_id == parent.trace_id)
+                    && spans[0].trace_id == root.trace_id
+            );
         };
         check(None, None, None, None);
         check(None, Some(CLIENT), Some(CLIENT), None);

@@ -72,7 +72,10 @@ impl Breaker {
     pub fn route(&self, uri: &Uri, credential: Option<&Credential>) -> Route {
         let origin = origin(uri);
         let caller = self.hasher.hash_one(credential.map(|credential| credential.secret.expose()));
-        Route { all: Key { origin: origin.clone(), caller: None }, own: Key { origin, caller: Some(caller) } }
+        Route {
+            all: Key { origin: origin.clone(), caller: None },
+            own: Key { origin, caller: Some(caller) },
+        }
     }
 
     /// Lets a request through, or tells how long it is until the next one may try.
@@ -84,7 +87,9 @@ impl Breaker {
             return Err(left);
         }
         for key in [&route.all, &route.own] {
-            if let Some(open_until) = failing.get_mut(key).and_then(|failing| failing.open_until.as_mut()) {
+            if let Some(open_until) =
+                failing.get_mut(key).and_then(|failing| failing.open_until.as_mut())
+            {
                 *open_until = now + PAUSE;
             }
         }
@@ -115,7 +120,9 @@ impl Breaker {
 
 /// How long the route is still closed, if it is.
 fn left(failing: &HashMap<Key, Failing>, route: &Route, now: Instant) -> Option<Duration> {
-    let of = |key: &Key| failing.get(key)?.open_until?.checked_duration_since(now).filter(|left| !left.is_zero());
+    let of = |key: &Key| {
+        failing.get(key)?.open_until?.checked_duration_since(now).filter(|left| !left.is_zero())
+    };
     of(&route.all).max(of(&route.own))
 }
 
@@ -139,15 +146,16 @@ fn origin(uri: &Uri) -> String {
 
 #[cfg(test)]
 mod tests {
+    use Outcome::{Answered, Failed, Unreached};
+
     use super::*;
     use crate::broker::Scheme;
     use crate::secret::Secret;
 
-    use Outcome::{Answered, Failed, Unreached};
-
     fn route(breaker: &Breaker, url: &str, user: &str) -> Route {
         let secret = Secret::new(user.to_owned());
-        let credential = Credential { scheme: Scheme::Bearer, secret, account: None, base_url: None };
+        let credential =
+            Credential { scheme: Scheme::Bearer, secret, account: None, base_url: None };
         breaker.route(&url.parse().unwrap(), Some(&credential))
     }
 
@@ -169,7 +177,10 @@ mod tests {
             let (breaker, ana) = after(FAILURES, outcome, now);
             assert!(breaker.refuses(&ana, now));
             let same = route(&breaker, "https://A.example/other", "ana");
-            assert_eq!(breaker.admit(&same, now + Duration::from_secs(3)), Err(Duration::from_secs(7)));
+            assert_eq!(
+                breaker.admit(&same, now + Duration::from_secs(3)),
+                Err(Duration::from_secs(7))
+            );
             for other in ["https://b.example", "https://a.example:8443", "http://a.example"] {
                 assert_eq!(breaker.admit(&route(&breaker, other, "ana"), now), Ok(()), "{other}");
             }
@@ -184,7 +195,11 @@ mod tests {
             let bo = route(&breaker, "https://a.example/x", "bo");
             let nobody = breaker.route(&"https://a.example/x".parse().unwrap(), None);
             assert!(breaker.refuses(&ana, now));
-            assert_eq!((breaker.refuses(&bo, now), breaker.refuses(&nobody, now)), (stopped, stopped), "{outcome:?}");
+            assert_eq!(
+                (breaker.refuses(&bo, now), breaker.refuses(&nobody, now)),
+                (stopped, stopped),
+                "{outcome:?}"
+            );
         };
         check(Failed, false);
         check(Unreached, true);
@@ -222,7 +237,10 @@ mod tests {
             assert_eq!(breaker.admit(&ana, later), Ok(()));
             assert_eq!(breaker.admit(&ana, later), Err(PAUSE), "the others wait for its outcome");
             breaker.note(&ana, outcome, later + Duration::from_secs(2));
-            assert_eq!(breaker.admit(&ana, later + Duration::from_secs(3)), Err(Duration::from_secs(9)));
+            assert_eq!(
+                breaker.admit(&ana, later + Duration::from_secs(3)),
+                Err(Duration::from_secs(9))
+            );
             let again = later + Duration::from_secs(2) + PAUSE;
             assert_eq!(breaker.admit(&ana, again), Ok(()));
             breaker.note(&ana, Answered, again);
@@ -235,7 +253,11 @@ mod tests {
         let now = Instant::now();
         let (breaker, ana) = after(FAILURES, Unreached, now);
         for number in 0..ENTRIES * 2 {
-            breaker.note(&route(&breaker, &format!("https://host-{number}.example"), "ana"), Unreached, now);
+            breaker.note(
+                &route(&breaker, &format!("https://host-{number}.example"), "ana"),
+                Unreached,
+                now,
+            );
         }
         assert!(lock(&breaker.failing).len() <= ENTRIES);
         assert!(breaker.refuses(&ana, now), "those that are left alone stay so");

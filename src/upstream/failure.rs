@@ -44,9 +44,11 @@ pub fn failure(service: &str, credential: Option<&Credential>, answer: &Upstream
 
 /// [`Code::RateLimited`] with the seconds to wait, where the answer tells them.
 pub(super) fn rate_limited(service: &str, answer: &UpstreamAnswer) -> Error {
-    let error = Error::new(Code::RateLimited, format!("{service} wants fewer calls ({}).", answer.status));
+    let error =
+        Error::new(Code::RateLimited, format!("{service} wants fewer calls ({}).", answer.status));
     match retry::asked_wait(&answer.headers) {
-        Some(wait) => with_retry_after(error, answer).with_hint(format!("Call again in {} seconds.", whole_seconds(wait))),
+        Some(wait) => with_retry_after(error, answer)
+            .with_hint(format!("Call again in {} seconds.", whole_seconds(wait))),
         None => error.with_hint("Wait at least a minute, then call again."),
     }
 }
@@ -95,7 +97,12 @@ mod tests {
     fn answer(status: u16, headers: &[(&'static str, &'static str)], body: &str) -> UpstreamAnswer {
         let headers = headers
             .iter()
-            .map(|(name, value)| (ureq::http::HeaderName::from_static(name), ureq::http::HeaderValue::from_static(value)))
+            .map(|(name, value)| {
+                (
+                    ureq::http::HeaderName::from_static(name),
+                    ureq::http::HeaderValue::from_static(value),
+                )
+            })
             .collect();
         UpstreamAnswer { status, headers, body: body.as_bytes().to_vec() }
     }
@@ -108,13 +115,15 @@ mod tests {
     #[test]
     fn every_failed_answer_has_its_code() {
         let check = |status, headers: &[(&'static str, &'static str)], body: &str, code| {
-            let error = failure("GitHub", Some(&credential("token")), &answer(status, headers, body));
+            let error =
+                failure("GitHub", Some(&credential("token")), &answer(status, headers, body));
             assert_eq!(error.code(), code, "{status} {headers:?} {body}");
             assert!(error.message().starts_with("GitHub "), "{error}");
             assert!(error.message().contains(&status.to_string()), "{error}");
         };
         let forbidden = r#"{"message":"Resource not accessible by personal access token"}"#;
-        let secondary = r#"{"message":"You have exceeded a secondary rate limit. Please wait a few minutes."}"#;
+        let secondary =
+            r#"{"message":"You have exceeded a secondary rate limit. Please wait a few minutes."}"#;
         check(400, &[], "{}", Code::InvalidParams);
         check(401, &[], "{}", Code::ReconnectRequired);
         check(403, &[], forbidden, Code::PermissionDenied);
@@ -122,8 +131,18 @@ mod tests {
         check(403, &[("x-ratelimit-remaining", "0")], forbidden, Code::RateLimited);
         check(403, &[("retry-after", "60")], forbidden, Code::RateLimited);
         check(403, &[], secondary, Code::RateLimited);
-        check(403, &[], r#"{"error":{"errors":[{"reason":"rateLimitExceeded"}],"message":"Slow down"}}"#, Code::RateLimited);
-        check(403, &[], r#"{"error":{"errors":[{"reason":"insufficientPermissions"}],"message":"No"}}"#, Code::PermissionDenied);
+        check(
+            403,
+            &[],
+            r#"{"error":{"errors":[{"reason":"rateLimitExceeded"}],"message":"Slow down"}}"#,
+            Code::RateLimited,
+        );
+        check(
+            403,
+            &[],
+            r#"{"error":{"errors":[{"reason":"insufficientPermissions"}],"message":"No"}}"#,
+            Code::PermissionDenied,
+        );
         check(404, &[], "", Code::NotFound);
         check(405, &[], r#"{"message":"Pull Request is not mergeable"}"#, Code::Conflict);
         check(409, &[], "", Code::Conflict);

@@ -11,20 +11,18 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use breaker::{Breaker, Outcome, Route};
+pub use failure::{failure, redact};
 use jwt_simple::reexports::ct_codecs::{Base64, Encoder};
 use jwt_simple::reexports::zeroize::Zeroizing;
+use resolver::KeepingResolver;
+pub(crate) use retry::{asked_wait, jittered};
 use serde::Deserialize;
 use ureq::Agent;
 use ureq::http::header::{ACCEPT, AUTHORIZATION};
 use ureq::http::{self, Uri};
-
-use breaker::{Breaker, Outcome, Route};
-use resolver::KeepingResolver;
-use ureq::unversioned::transport::DefaultConnector;
-
-pub use failure::{failure, redact};
-pub(crate) use retry::{asked_wait, jittered};
 pub use ureq::http::{HeaderMap, HeaderName, HeaderValue};
+use ureq::unversioned::transport::DefaultConnector;
 
 use crate::broker::{Credential, Scheme};
 use crate::error::{Code, Error};
@@ -183,7 +181,8 @@ impl Upstream {
             // Shorter than servers keep theirs: a write on a connection that is just being closed cannot be repeated.
             .max_idle_age(Duration::from_secs(30))
             .build();
-        let agent = Agent::with_parts(agent, DefaultConnector::default(), KeepingResolver::default());
+        let agent =
+            Agent::with_parts(agent, DefaultConnector::default(), KeepingResolver::default());
         let UpstreamConfig { connect_timeout, max_answer, first_backoff, .. } = config;
         Self { agent, breaker: Arc::default(), connect_timeout, max_answer, first_backoff }
     }
@@ -202,7 +201,12 @@ impl Upstream {
     /// (with `retry_after_s` where the service is left alone),
     /// [`Code::ReconnectRequired`] for a credential that fits no header, [`Code::NotFound`] when a write is redirected,
     /// [`Code::Internal`] for a URL that is none. A status is never an error here: see [`failure`].
-    pub fn send(&self, request: &UpstreamRequest<'_>, deadline: Instant, cancelled: &dyn Fn() -> bool) -> Result<UpstreamAnswer, Error> {
+    pub fn send(
+        &self,
+        request: &UpstreamRequest<'_>,
+        deadline: Instant,
+        cancelled: &dyn Fn() -> bool,
+    ) -> Result<UpstreamAnswer, Error> {
         let uri = redirect::parse(request.url).ok_or_else(|| no_address(request.service))?;
         let route = self.breaker.route(&uri, request.credential);
         let mut backoff = self.first_backoff;
@@ -213,7 +217,8 @@ impl Upstream {
             let outcome = self.follow(request, uri.clone(), deadline);
             let pause = match &outcome {
                 Ok(answer) => retry::pause_after(request.method, answer, backoff),
-                Err(failed) => (failed.connection.is_some() && request.method.is_idempotent()).then(|| retry::jittered(backoff)),
+                Err(failed) => (failed.connection.is_some() && request.method.is_idempotent())
+                    .then(|| retry::jittered(backoff)),
             };
             match pause {
                 // Were it left alone from now on, the outcome at hand would tell more than the next one.
@@ -233,7 +238,11 @@ impl Upstream {
     /// # Errors
     ///
     /// As [`Upstream::send`].
-    pub fn send_once(&self, request: &UpstreamRequest<'_>, deadline: Instant) -> Result<UpstreamAnswer, Error> {
+    pub fn send_once(
+        &self,
+        request: &UpstreamRequest<'_>,
+        deadline: Instant,
+    ) -> Result<UpstreamAnswer, Error> {
         let uri = redirect::parse(request.url).ok_or_else(|| no_address(request.service))?;
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
@@ -248,7 +257,12 @@ impl Upstream {
     }
 
     /// One try: the request, and the reads that its redirects lead to.
-    fn follow(&self, request: &UpstreamRequest<'_>, mut uri: Uri, deadline: Instant) -> Result<UpstreamAnswer, Failed> {
+    fn follow(
+        &self,
+        request: &UpstreamRequest<'_>,
+        mut uri: Uri,
+        deadline: Instant,
+    ) -> Result<UpstreamAnswer, Failed> {
         // Once a redirect has left the service, nothing brings the credential back in: who sends us round the corner
         // would otherwise pick what we ask with it.
         let mut at_home = true;
@@ -267,23 +281,39 @@ impl Upstream {
             at_home &= redirect::same_origin(&uri, &next);
             uri = next;
         }
-        Err(Error::new(Code::UpstreamUnavailable, format!("{} redirects more than {REDIRECTS} times.", request.service)).into())
+        Err(Error::new(
+            Code::UpstreamUnavailable,
+            format!("{} redirects more than {REDIRECTS} times.", request.service),
+        )
+        .into())
     }
 
     /// One request, unless its origin is left alone.
-    fn guarded(&self, request: &UpstreamRequest<'_>, uri: &Uri, at_home: bool, deadline: Instant) -> Result<UpstreamAnswer, Failed> {
+    fn guarded(
+        &self,
+        request: &UpstreamRequest<'_>,
+        uri: &Uri,
+        at_home: bool,
+        deadline: Instant,
+    ) -> Result<UpstreamAnswer, Failed> {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return Err(out_of_time(request).into());
         }
-        let mut headers = if at_home { headers_at_home(request)? } else { headers_elsewhere(request) };
+        let mut headers =
+            if at_home { headers_at_home(request)? } else { headers_elsewhere(request) };
         let route = self.breaker.route(uri, request.credential.filter(|_| at_home));
-        self.breaker.admit(&route, Instant::now()).map_err(|left| left_alone(request.service, left))?;
+        self.breaker
+            .admit(&route, Instant::now())
+            .map_err(|left| left_alone(request.service, left))?;
         let mut span = spans::request_to(request.method.on_the_wire().as_str(), uri);
         // The service is below our span where there is one, else below the caller's. That was parsed at our own edge; one
         // that is no header is nothing to fail a call for.
         let own = trace::traceparent();
-        if at_home && let Some(Ok(value)) = own.as_deref().or(request.trace_parent).map(HeaderValue::from_str) {
+        if at_home
+            && let Some(Ok(value)) =
+                own.as_deref().or(request.trace_parent).map(HeaderValue::from_str)
+        {
             headers.insert(HeaderName::from_static("traceparent"), value);
         }
         let outcome = self.exchange(request, uri, headers, left);
@@ -295,7 +325,9 @@ impl Upstream {
             Ok(answer) if matches!(answer.status, 502..=504) => Outcome::Failed,
             Err(Failed { connection: Some(outcome), .. }) => *outcome,
             // Less time than a connection may take says nothing about the service.
-            Err(failed) if failed.error.code() == Code::Timeout && left >= self.connect_timeout => Outcome::Failed,
+            Err(failed) if failed.error.code() == Code::Timeout && left >= self.connect_timeout => {
+                Outcome::Failed
+            }
             _ => Outcome::Answered,
         };
         self.breaker.note(&route, ended, Instant::now());
@@ -303,7 +335,13 @@ impl Upstream {
     }
 
     /// One request on one connection.
-    fn exchange(&self, request: &UpstreamRequest<'_>, uri: &Uri, headers: HeaderMap, left: Duration) -> Result<UpstreamAnswer, Failed> {
+    fn exchange(
+        &self,
+        request: &UpstreamRequest<'_>,
+        uri: &Uri,
+        headers: HeaderMap,
+        left: Duration,
+    ) -> Result<UpstreamAnswer, Failed> {
         let mut message = http::Request::new(());
         *message.method_mut() = request.method.on_the_wire();
         *message.uri_mut() = uri.clone();
@@ -327,7 +365,8 @@ impl Upstream {
         let service = request.service;
         let unavailable = |what: String| Error::new(Code::UpstreamUnavailable, what);
         let connection = |outcome: Outcome, what: String| Failed {
-            error: unavailable(format!("{service} cannot be reached: {what}.")).with_hint(after_a_break(request)),
+            error: unavailable(format!("{service} cannot be reached: {what}."))
+                .with_hint(after_a_break(request)),
             connection: Some(outcome),
         };
         let unreached = |what: &str| connection(Outcome::Unreached, what.to_owned());
@@ -344,17 +383,26 @@ impl Upstream {
                 | io::ErrorKind::NetworkDown
                 | io::ErrorKind::AddrNotAvailable) => unreached(&kind.to_string()),
                 // What breaks once there is a connection may be due to what was asked.
-                io::ErrorKind::UnexpectedEof => connection(Outcome::Failed, "the connection ended before the answer did".to_owned()),
+                io::ErrorKind::UnexpectedEof => connection(
+                    Outcome::Failed,
+                    "the connection ended before the answer did".to_owned(),
+                ),
                 kind => connection(Outcome::Failed, kind.to_string()),
             },
-            Cause::Tls(_) | Cause::Rustls(_) | Cause::TlsRequired => {
-                unavailable(format!("{service} cannot be reached: its certificate or TLS version is refused.")).into()
+            Cause::Tls(_) | Cause::Rustls(_) | Cause::TlsRequired => unavailable(format!(
+                "{service} cannot be reached: its certificate or TLS version is refused."
+            ))
+            .into(),
+            Cause::BodyExceedsLimit(_) => {
+                unavailable(format!("{service} answers with more than {} bytes.", self.max_answer))
+                    .with_hint(
+                        "Ask for less: a smaller limit, a narrower filter, or one part of it.",
+                    )
+                    .into()
             }
-            Cause::BodyExceedsLimit(_) => unavailable(format!("{service} answers with more than {} bytes.", self.max_answer))
-                .with_hint("Ask for less: a smaller limit, a narrower filter, or one part of it.")
-                .into(),
             Cause::BadUri(_) => no_address(service).into(),
-            _ => unavailable(format!("{service} answers with something that is no valid HTTP.")).into(),
+            _ => unavailable(format!("{service} answers with something that is no valid HTTP."))
+                .into(),
         }
     }
 }
@@ -365,7 +413,10 @@ fn headers_at_home(request: &UpstreamRequest<'_>) -> Result<HeaderMap, Error> {
         let unfit = || {
             Error::new(
                 Code::ReconnectRequired,
-                format!("The credential for {} holds characters that no header can carry.", request.service),
+                format!(
+                    "The credential for {} holds characters that no header can carry.",
+                    request.service
+                ),
             )
             .with_hint("Store it again, without line breaks or spaces around it.")
         };
@@ -395,24 +446,35 @@ fn authorization(credential: &Credential) -> Zeroizing<String> {
 }
 
 fn base64(text: &str) -> Zeroizing<String> {
-    Zeroizing::new(Base64::encode_to_string(text).expect("a credential is far from the largest length"))
+    Zeroizing::new(
+        Base64::encode_to_string(text).expect("a credential is far from the largest length"),
+    )
 }
 
 fn no_address(service: &str) -> Error {
-    Error::internal(format!("The address of {service} is no http or https URL with a host.")).with_hint("Correct the service's base URL.")
+    Error::internal(format!("The address of {service} is no http or https URL with a host."))
+        .with_hint("Correct the service's base URL.")
 }
 
 fn left_alone(service: &str, left: Duration) -> Error {
     let seconds = retry::whole_seconds(left);
-    Error::new(Code::UpstreamUnavailable, format!("{service} failed several times in a row and is not asked now."))
-        .with_hint(format!("The next try is in {seconds} s: call again then."))
-        .with_data("retry_after_s", seconds)
+    Error::new(
+        Code::UpstreamUnavailable,
+        format!("{service} failed several times in a row and is not asked now."),
+    )
+    .with_hint(format!("The next try is in {seconds} s: call again then."))
+    .with_data("retry_after_s", seconds)
 }
 
 fn out_of_time(request: &UpstreamRequest<'_>) -> Error {
-    Error::new(Code::Timeout, format!("{} did not answer in time.", request.service)).with_hint(after_a_break(request))
+    Error::new(Code::Timeout, format!("{} did not answer in time.", request.service))
+        .with_hint(after_a_break(request))
 }
 
 const fn after_a_break(request: &UpstreamRequest<'_>) -> &'static str {
-    if request.method.is_idempotent() { "Try again later." } else { "Whether it was done is unknown: look before calling again." }
+    if request.method.is_idempotent() {
+        "Try again later."
+    } else {
+        "Whether it was done is unknown: look before calling again."
+    }
 }

@@ -21,7 +21,9 @@ pub const fn is_one(status: u16) -> bool {
 
 /// Whether both have the same scheme, host and port (RFC 6454 §5).
 pub fn same_origin(one: &Uri, other: &Uri) -> bool {
-    let port = |uri: &Uri| uri.port_u16().unwrap_or(if uri.scheme() == Some(&Scheme::HTTPS) { 443 } else { 80 });
+    let port = |uri: &Uri| {
+        uri.port_u16().unwrap_or(if uri.scheme() == Some(&Scheme::HTTPS) { 443 } else { 80 })
+    };
     let host = |uri: &Uri| uri.host().unwrap_or_default().to_ascii_lowercase();
     one.scheme() == other.scheme() && host(one) == host(other) && port(one) == port(other)
 }
@@ -32,9 +34,12 @@ pub fn same_origin(one: &Uri, other: &Uri) -> bool {
 ///
 /// [`Code::UpstreamUnavailable`] when there is none, or when it gives up `https`.
 pub fn target(service: &str, from: &Uri, answer: &UpstreamAnswer) -> Result<Uri, Error> {
-    let refuse = |what: &str| Error::new(Code::UpstreamUnavailable, format!("{service} redirects {what}."));
+    let refuse =
+        |what: &str| Error::new(Code::UpstreamUnavailable, format!("{service} redirects {what}."));
     let location = answer.headers.get(LOCATION).and_then(|value| value.to_str().ok());
-    let to = location.and_then(|location| resolve(from, location)).ok_or_else(|| refuse("without a usable address"))?;
+    let to = location
+        .and_then(|location| resolve(from, location))
+        .ok_or_else(|| refuse("without a usable address"))?;
     if from.scheme() == Some(&Scheme::HTTPS) && to.scheme() != Some(&Scheme::HTTPS) {
         return Err(refuse("to an address without https, which is refused"));
     }
@@ -43,8 +48,11 @@ pub fn target(service: &str, from: &Uri, answer: &UpstreamAnswer) -> Result<Uri,
 
 /// The error for a redirected write: what it would do elsewhere was never asked for.
 pub fn of_a_write(service: &str, status: u16) -> Error {
-    Error::new(Code::NotFound, format!("{service} redirects this call ({status}), and only reads are sent on."))
-        .with_hint("It was renamed or moved: look it up and call again with its present name.")
+    Error::new(
+        Code::NotFound,
+        format!("{service} redirects this call ({status}), and only reads are sent on."),
+    )
+    .with_hint("It was renamed or moved: look it up and call again with its present name.")
 }
 
 /// A reference resolved against the URL that it stands in (RFC 3986 §5.2, dot segments left to the server).
@@ -53,8 +61,9 @@ fn resolve(from: &Uri, reference: &str) -> Option<Uri> {
     let scheme = from.scheme_str()?;
     let authority = from.authority()?;
     let path = from.path();
-    let starts_with_scheme =
-        reference.split_once(':').is_some_and(|(scheme, _)| !scheme.is_empty() && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+    let starts_with_scheme = reference.split_once(':').is_some_and(|(scheme, _)| {
+        !scheme.is_empty() && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    });
     let url = if starts_with_scheme {
         reference.to_owned()
     } else if reference.starts_with("//") {
@@ -116,7 +125,11 @@ mod tests {
     #[test]
     fn an_origin_is_scheme_host_and_port() {
         let check = |one: &str, other: &str, same: bool| {
-            assert_eq!(same_origin(&parse(one).unwrap(), &parse(other).unwrap()), same, "{one} {other}");
+            assert_eq!(
+                same_origin(&parse(one).unwrap(), &parse(other).unwrap()),
+                same,
+                "{one} {other}"
+            );
         };
         check("https://a.example/x", "https://A.example:443/y", true);
         check("http://a.example", "http://a.example:80", true);

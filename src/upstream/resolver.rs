@@ -34,7 +34,10 @@ pub(super) struct KeepingResolver {
 impl KeepingResolver {
     fn kept(&self, host: &Host) -> Option<Vec<SocketAddr>> {
         let known = lock(&self.known);
-        known.get(host).filter(|(since, _)| since.elapsed() < KEPT).map(|(_, addresses)| addresses.clone())
+        known
+            .get(host)
+            .filter(|(since, _)| since.elapsed() < KEPT)
+            .map(|(_, addresses)| addresses.clone())
     }
 
     fn keep(&self, host: Host, addresses: Vec<SocketAddr>) {
@@ -49,9 +52,15 @@ impl KeepingResolver {
 }
 
 impl Resolver for KeepingResolver {
-    fn resolve(&self, uri: &Uri, config: &Config, timeout: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
+    fn resolve(
+        &self,
+        uri: &Uri,
+        config: &Config,
+        timeout: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
         let host = uri.host().unwrap_or_default();
-        let port = uri.port_u16().unwrap_or(if uri.scheme_str() == Some("http") { 80 } else { 443 });
+        let port =
+            uri.port_u16().unwrap_or(if uri.scheme_str() == Some("http") { 80 } else { 443 });
         let mut found = self.empty();
         if let Ok(address) = host.trim_matches(['[', ']']).parse::<IpAddr>() {
             found.push(SocketAddr::new(address, port));

@@ -31,7 +31,8 @@ pub fn pause_after(method: Method, answer: &UpstreamAnswer, backoff: Duration) -
 pub fn jittered(backoff: Duration) -> Duration {
     // Every RandomState has keys of its own, so an empty hash is a random number without a generator to carry.
     let random = RandomState::new().build_hasher().finish();
-    let share = f64::from(u32::try_from(random >> 32).expect("32 bits remain")) / f64::from(u32::MAX);
+    let share =
+        f64::from(u32::try_from(random >> 32).expect("32 bits remain")) / f64::from(u32::MAX);
     backoff.mul_f64(0.5 + share / 2.0)
 }
 
@@ -40,7 +41,11 @@ pub fn jittered(backoff: Duration) -> Duration {
 /// # Errors
 ///
 /// [`Code::Cancelled`] when the caller goes away meanwhile.
-pub fn wait(pause: Duration, service: &str, cancelled_by_caller: &dyn Fn() -> bool) -> Result<(), Error> {
+pub fn wait(
+    pause: Duration,
+    service: &str,
+    cancelled_by_caller: &dyn Fn() -> bool,
+) -> Result<(), Error> {
     let until = Instant::now() + pause;
     loop {
         if cancelled_by_caller() {
@@ -69,7 +74,11 @@ pub const fn whole_seconds(wait: Duration) -> u64 {
 pub fn asked_wait(headers: &HeaderMap) -> Option<Duration> {
     let text = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
     if let Some(value) = text(RETRY_AFTER.as_str()) {
-        return value.parse().ok().map(Duration::from_secs).or_else(|| Some(until(http_date(value)?)));
+        return value
+            .parse()
+            .ok()
+            .map(Duration::from_secs)
+            .or_else(|| Some(until(http_date(value)?)));
     }
     if text("x-ratelimit-remaining")? != "0" {
         return None;
@@ -78,7 +87,11 @@ pub fn asked_wait(headers: &HeaderMap) -> Option<Duration> {
     let Ok(reset) = reset.parse::<u64>() else { return Some(until(timestamp(reset)?)) };
     // A billion seconds from now is 31 years away, since 1970 it is 2001: no value can mean both.
     let reset = Duration::from_secs(reset);
-    if reset.as_secs() > 1_000_000_000 { UNIX_EPOCH.checked_add(reset).map(until) } else { Some(reset) }
+    if reset.as_secs() > 1_000_000_000 {
+        UNIX_EPOCH.checked_add(reset).map(until)
+    } else {
+        Some(reset)
+    }
 }
 
 fn until(moment: SystemTime) -> Duration {
@@ -94,8 +107,12 @@ mod tests {
     #[test]
     fn the_wait_that_a_service_asks_for_is_read() {
         let check = |pairs: &[(&'static str, &str)], expected: Option<u64>| {
-            let headers =
-                pairs.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap())).collect();
+            let headers = pairs
+                .iter()
+                .map(|(name, value)| {
+                    (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap())
+                })
+                .collect();
             assert_eq!(asked_wait(&headers).map(|wait| wait.as_secs()), expected, "{pairs:?}");
         };
         check(&[], None);
@@ -103,12 +120,25 @@ mod tests {
         check(&[("retry-after", "Sun, 06 Nov 1994 08:49:37 GMT")], Some(0));
         check(&[("retry-after", "-1")], None);
         check(&[("retry-after", "18446744073709551615")], Some(u64::MAX));
-        check(&[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "18446744073709551615")], None);
+        check(
+            &[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "18446744073709551615")],
+            None,
+        );
         check(&[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "30")], Some(30));
         check(&[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "1000000001")], Some(0));
-        check(&[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "2024-01-01T00:00Z")], Some(0));
+        check(
+            &[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "2024-01-01T00:00Z")],
+            Some(0),
+        );
         check(&[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "tomorrow")], None);
-        check(&[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "2024-01-01T00:00Z"), ("retry-after", "7")], Some(7));
+        check(
+            &[
+                ("x-ratelimit-remaining", "0"),
+                ("x-ratelimit-reset", "2024-01-01T00:00Z"),
+                ("retry-after", "7"),
+            ],
+            Some(7),
+        );
         check(&[("x-ratelimit-remaining", "9"), ("x-ratelimit-reset", "30")], None);
     }
 
@@ -116,7 +146,8 @@ mod tests {
     fn the_pause_is_what_the_service_asks_for_or_the_backoff() {
         let check = |status, retry_after: Option<&'static str>, expected: Option<Duration>| {
             let headers = retry_after.map(|value| (RETRY_AFTER, HeaderValue::from_static(value)));
-            let answer = UpstreamAnswer { status, headers: headers.into_iter().collect(), body: Vec::new() };
+            let answer =
+                UpstreamAnswer { status, headers: headers.into_iter().collect(), body: Vec::new() };
             let pause = pause_after(Method::Post, &answer, Duration::ZERO);
             assert_eq!(pause, expected, "{status} {retry_after:?}");
         };
@@ -129,7 +160,11 @@ mod tests {
 
         let body = br#"{"error":{"errors":[{"reason":"userRateLimitExceeded"}]}}"#.to_vec();
         let answer = UpstreamAnswer { status: 403, headers: HeaderMap::new(), body };
-        assert_eq!(pause_after(Method::Post, &answer, Duration::ZERO), Some(Duration::ZERO), "nothing was done");
+        assert_eq!(
+            pause_after(Method::Post, &answer, Duration::ZERO),
+            Some(Duration::ZERO),
+            "nothing was done"
+        );
     }
 
     #[test]

@@ -14,7 +14,10 @@ const USED_UP: &str = "quotaExceeded";
 /// Whether a 403 means that there were too many calls.
 pub fn is_rate_limit(body: &[u8]) -> bool {
     let words = message(body).unwrap_or_default().to_lowercase();
-    words.contains("rate limit") || words.contains("abuse detection") || has_reason(body, |reason| reason == USED_UP) || is_too_fast(body)
+    words.contains("rate limit")
+        || words.contains("abuse detection")
+        || has_reason(body, |reason| reason == USED_UP)
+        || is_too_fast(body)
 }
 
 /// Whether a 403 means that nothing was done and that the same call may go through a moment later.
@@ -47,16 +50,17 @@ pub fn message(body: &[u8]) -> Option<String> {
         push_text(&mut parts, &inner["code"]);
         push_text(&mut parts, &body["code"]);
     }
-    let text = parts.join("; ").split(|c: char| c.is_control() || c.is_whitespace()).filter(|word| !word.is_empty()).fold(
-        String::new(),
-        |mut line, word| {
+    let text = parts
+        .join("; ")
+        .split(|c: char| c.is_control() || c.is_whitespace())
+        .filter(|word| !word.is_empty())
+        .fold(String::new(), |mut line, word| {
             if !line.is_empty() {
                 line.push(' ');
             }
             line.push_str(word);
             line
-        },
-    );
+        });
     (!text.is_empty()).then(|| bounded(text))
 }
 
@@ -79,7 +83,11 @@ fn push_details(parts: &mut Vec<String>, details: &Value) {
                     Value::Object(_) if detail["title"].is_string() => {
                         ["title", "detail"].iter().filter_map(text).collect::<Vec<_>>().join(": ")
                     }
-                    Value::Object(_) => ["resource", "field", "code", "message"].iter().filter_map(text).collect::<Vec<_>>().join(" "),
+                    Value::Object(_) => ["resource", "field", "code", "message"]
+                        .iter()
+                        .filter_map(text)
+                        .collect::<Vec<_>>()
+                        .join(" "),
                     other => other.as_str().unwrap_or_default().to_owned(),
                 };
                 push_text(parts, &Value::String(words));
@@ -110,9 +118,17 @@ mod tests {
 
     #[test]
     fn too_many_calls_are_told_by_reason_or_words() {
-        let google = |reason: &str| format!(r#"{{"error":{{"code":403,"message":"No.","errors":[{{"reason":"{reason}"}}]}}}}"#);
+        let google = |reason: &str| {
+            format!(
+                r#"{{"error":{{"code":403,"message":"No.","errors":[{{"reason":"{reason}"}}]}}}}"#
+            )
+        };
         let check = |body: &str, limit: bool, too_fast: bool| {
-            assert_eq!((is_rate_limit(body.as_bytes()), is_too_fast(body.as_bytes())), (limit, too_fast), "{body}");
+            assert_eq!(
+                (is_rate_limit(body.as_bytes()), is_too_fast(body.as_bytes())),
+                (limit, too_fast),
+                "{body}"
+            );
         };
         check(&google("rateLimitExceeded"), true, true);
         check(&google("userRateLimitExceeded"), true, true);
@@ -127,15 +143,25 @@ mod tests {
 
     #[test]
     fn the_services_own_words_are_found() {
-        let check = |body: &str, expected: &str| assert_eq!(message(body.as_bytes()).unwrap(), expected);
+        let check =
+            |body: &str, expected: &str| assert_eq!(message(body.as_bytes()).unwrap(), expected);
         check(
             r#"{"message":"Validation Failed","errors":[{"resource":"Issue","field":"title","code":"missing_field"},
                 "second"],"documentation_url":"https://docs.github.com"}"#,
             "Validation Failed; Issue title missing_field; second",
         );
-        check(r#"{"errorMessages":["No such project"],"errors":{"summary":"is required"}}"#, "No such project; summary: is required");
-        check(r#"{"error":{"code":400,"message":"Bad time zone","errors":[{"message":"Bad time zone"}]}}"#, "Bad time zone");
-        check(r#"{"error":"invalid_request","error_description":"no code"}"#, "no code; invalid_request");
+        check(
+            r#"{"errorMessages":["No such project"],"errors":{"summary":"is required"}}"#,
+            "No such project; summary: is required",
+        );
+        check(
+            r#"{"error":{"code":400,"message":"Bad time zone","errors":[{"message":"Bad time zone"}]}}"#,
+            "Bad time zone",
+        );
+        check(
+            r#"{"error":"invalid_request","error_description":"no code"}"#,
+            "no code; invalid_request",
+        );
         check(r#"{"title":"Bad\r\nRequest","detail":"two  words"}"#, "two words; Bad Request");
         // Notion, Jira and Confluence in their older and newer form, Google, Graph, Supabase.
         check(
@@ -143,17 +169,26 @@ mod tests {
             "Could not find page",
         );
         check(r#"{"errorMessages":["Issue does not exist"],"errors":{}}"#, "Issue does not exist");
-        check(r#"{"errorMessages":[],"errors":{"project":"Specify a project"}}"#, "project: Specify a project");
+        check(
+            r#"{"errorMessages":[],"errors":{"project":"Specify a project"}}"#,
+            "project: Specify a project",
+        );
         check(
             r#"{"errors":[{"status":404,"code":"NOT_FOUND","title":"Not Found","detail":"No page 7"},{"title":"Gone","detail":null}]}"#,
             "Not Found: No page 7; Gone",
         );
-        check(r#"{"statusCode":400,"data":{"valid":true,"errors":[]},"message":"CQL is wrong"}"#, "CQL is wrong");
+        check(
+            r#"{"statusCode":400,"data":{"valid":true,"errors":[]},"message":"CQL is wrong"}"#,
+            "CQL is wrong",
+        );
         check(
             r#"{"error":{"code":403,"message":"Rate Limit Exceeded","errors":[{"domain":"usageLimits","reason":"rateLimitExceeded","message":"Rate Limit Exceeded"}]}}"#,
             "Rate Limit Exceeded",
         );
-        check(r#"{"error":{"code":"ErrorItemNotFound","message":"No such task","innerError":{"request-id":"1"}}}"#, "No such task");
+        check(
+            r#"{"error":{"code":"ErrorItemNotFound","message":"No such task","innerError":{"request-id":"1"}}}"#,
+            "No such task",
+        );
         check(r#"{"error":{"code":"ErrorAccessDenied","message":""}}"#, "ErrorAccessDenied");
         check(r#"{"message":"Project not found"}"#, "Project not found");
         assert_eq!(message(b"<html>"), None);

@@ -23,31 +23,56 @@ fn module(name: &str, head: Value) -> String {
 
 /// Checks modules of these names and heads; gives the exit code and what is said of each.
 fn checked(folder: &str, modules: &[(&str, Value)]) -> (i32, Vec<String>) {
-    let files: Vec<_> = modules.iter().map(|(name, head)| (format!("{name}.json"), module(name, head.clone()))).collect();
+    let files: Vec<_> = modules
+        .iter()
+        .map(|(name, head)| (format!("{name}.json"), module(name, head.clone())))
+        .collect();
     let files: Vec<_> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
     let folder = Folder::new(folder, &files);
     let names = modules.iter().map(|(name, _)| *name);
     let arguments: Vec<_> = ["api-versions", "--check"].into_iter().chain(names).collect();
-    let ran = ran(&arguments, &[("MCPIST_MODULES_DIR", folder.0.to_str().expect("the path is text")), ("SHOP_TOKEN", CANARY)]);
-    (ran.code, ran.stdout.lines().map(|line| line.split_once(' ').expect("a name and more").1.trim_start().to_owned()).collect())
+    let ran = ran(
+        &arguments,
+        &[
+            ("MCPIST_MODULES_DIR", folder.0.to_str().expect("the path is text")),
+            ("SHOP_TOKEN", CANARY),
+        ],
+    );
+    (
+        ran.code,
+        ran.stdout
+            .lines()
+            .map(|line| line.split_once(' ').expect("a name and more").1.trim_start().to_owned())
+            .collect(),
+    )
 }
 
 /// A service that answers one question, asked without a credential.
 fn service(answers: impl IntoIterator<Item = (&'static str, Answer)>) -> FakeUpstream {
-    FakeUpstream::new(answers.into_iter().map(|(target, answer)| Exchange::new("GET", target, answer).with_header("authorization", "")))
+    FakeUpstream::new(answers.into_iter().map(|(target, answer)| {
+        Exchange::new("GET", target, answer).with_header("authorization", "")
+    }))
 }
 
 #[test]
 fn every_module_has_its_version_and_only_modules_that_exist_are_asked_for() {
     let all = ran(&["api-versions"], &[]);
     assert_eq!(all.code, 0);
-    assert!(all.stdout.starts_with("github           2022-11-28\n") && all.stdout.contains("\nnotes            unversioned\n"), "{all:?}");
+    assert!(
+        all.stdout.starts_with("github           2022-11-28\n")
+            && all.stdout.contains("\nnotes            unversioned\n"),
+        "{all:?}"
+    );
     let some = ran(&["api-versions", "vault", "--check", "notes"], &[]);
-    let told = ["vault", "notes"].map(|name| format!("{name:16} unversioned; no public list of versions\n")).concat();
+    let told = ["vault", "notes"]
+        .map(|name| format!("{name:16} unversioned; no public list of versions\n"))
+        .concat();
     assert_eq!((some.code, some.stdout), (0, told));
     let wrong = ran(&["api-versions", "github", "nothing"], &[]);
     assert!(
-        wrong.code == 2 && wrong.stdout.is_empty() && wrong.stderr.contains("there is no module \"nothing\"; modules: github, "),
+        wrong.code == 2
+            && wrong.stdout.is_empty()
+            && wrong.stderr.contains("there is no module \"nothing\"; modules: github, "),
         "{wrong:?}"
     );
 }
@@ -65,14 +90,26 @@ fn versions_are_read_from_a_list_a_member_and_a_header() {
     let url = upstream.url();
     let page = "https://shop.invalid/changes";
     let modules = [
-        ("a", json!({"api_version": "2022-11-28", "base_url": url, "changelog": page, "versions": {"url": "/versions", "path": ""}})),
+        (
+            "a",
+            json!({"api_version": "2022-11-28", "base_url": url, "changelog": page, "versions": {"url": "/versions", "path": ""}}),
+        ),
         (
             "b",
             json!({"api_version": "v3", "versions": {"url": format!("{url}/list?name=a&preferred=true"), "path": "items[].version"}, "changelog": page}),
         ),
-        ("c", json!({"api_version": "v1", "versions": {"url": format!("{url}/description"), "path": "info.version"}})),
-        ("d", json!({"api_version": "winter", "base_url": url, "versions": {"url": "/other", "header": "X-Version"}})),
-        ("e", json!({"api_version": "7", "base_url": url, "versions": {"url": "/moved", "path": "version"}})),
+        (
+            "c",
+            json!({"api_version": "v1", "versions": {"url": format!("{url}/description"), "path": "info.version"}}),
+        ),
+        (
+            "d",
+            json!({"api_version": "winter", "base_url": url, "versions": {"url": "/other", "header": "X-Version"}}),
+        ),
+        (
+            "e",
+            json!({"api_version": "7", "base_url": url, "versions": {"url": "/moved", "path": "version"}}),
+        ),
         ("f", json!({"api_version": "3", "changelog": page})),
         ("g", json!({})),
     ];
@@ -91,7 +128,8 @@ fn versions_are_read_from_a_list_a_member_and_a_header() {
 
 #[test]
 fn an_answer_that_names_no_version_fails_its_module_alone() {
-    let html = || Answer::new(200, &[("content-type", "text/html")], "<!doctype html><title>1.2</title>");
+    let html =
+        || Answer::new(200, &[("content-type", "text/html")], "<!doctype html><title>1.2</title>");
     let huge = format!("\"{}\"", "9".repeat(11 * 1024 * 1024));
     let upstream = service([
         ("/html", html()),
@@ -106,7 +144,8 @@ fn an_answer_that_names_no_version_fails_its_module_alone() {
     let url = upstream.url();
     let list = |path: &str| json!({"api_version": "3", "base_url": url, "versions": {"url": path, "path": ""}});
     let header = json!({"api_version": "3", "base_url": url, "versions": {"url": "/header", "header": "x-version"}});
-    let nowhere = json!({"api_version": "3", "versions": {"url": "http://127.0.0.1:1/versions", "path": ""}});
+    let nowhere =
+        json!({"api_version": "3", "versions": {"url": "http://127.0.0.1:1/versions", "path": ""}});
     let modules = [
         ("html", list("/html")),
         ("error", list("/error")),
@@ -122,7 +161,10 @@ fn an_answer_that_names_no_version_fails_its_module_alone() {
     assert_eq!((code, told.len()), (1, modules.len()), "{told:?}");
     for (said, status) in [(0, 200), (1, 500), (3, 200), (4, 200), (5, 200), (6, 200)] {
         let path = modules[said].0;
-        assert_eq!(told[said], format!("3; not known: {url}/{path} names no version (HTTP {status})"));
+        assert_eq!(
+            told[said],
+            format!("3; not known: {url}/{path} names no version (HTTP {status})")
+        );
     }
     for said in [2, 7] {
         assert!(told[said].starts_with("3; not known: "), "{}", told[said]);
@@ -156,24 +198,36 @@ fn the_built_in_modules_read_what_their_services_publish() {
         ),
     ];
     let mut pages = 0;
-    let folders = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src/modules")).expect("the modules are there");
-    for file in folders.filter_map(|entry| std::fs::read_to_string(entry.ok()?.path().join("module.json")).ok()) {
+    let folders = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src/modules"))
+        .expect("the modules are there");
+    for file in folders
+        .filter_map(|entry| std::fs::read_to_string(entry.ok()?.path().join("module.json")).ok())
+    {
         let head: Value = serde_json::from_str(&file).expect("it is a module file");
         let name = head["module"].as_str().expect("it has a name");
-        assert!(head["changelog"].as_str().is_some_and(|page| page.starts_with("https://")), "{name} says where to look");
+        assert!(
+            head["changelog"].as_str().is_some_and(|page| page.starts_with("https://")),
+            "{name} says where to look"
+        );
         pages += 1;
-        let Some((_, target, answer, told)) = published.iter().find(|(module, ..)| *module == name) else {
+        let Some((_, target, answer, told)) = published.iter().find(|(module, ..)| *module == name)
+        else {
             assert_eq!(head["versions"], Value::Null, "{name} has no example here");
             continue;
         };
         let upstream = service([(*target, Answer::new(200, &[], answer.to_string()))]);
         let mut versions = head["versions"].clone();
         let url = versions["url"].as_str().expect("it has a URL");
-        let path = url.strip_prefix("https://").map_or(url, |rest| &rest[rest.find('/').expect("it has a path")..]);
+        let path = url
+            .strip_prefix("https://")
+            .map_or(url, |rest| &rest[rest.find('/').expect("it has a path")..]);
         assert_eq!(path, *target);
         versions["url"] = format!("{}{path}", upstream.url()).into();
         let ours = head["api_version"].as_str().expect("it has a version");
-        let (code, said) = checked(&format!("versions_of_{name}"), &[("other", json!({"api_version": ours, "versions": versions}))]);
+        let (code, said) = checked(
+            &format!("versions_of_{name}"),
+            &[("other", json!({"api_version": ours, "versions": versions}))],
+        );
         assert_eq!((code, &*said[0]), (0, &*format!("{ours}{told}")), "{name}");
     }
     assert_eq!(pages, 7);

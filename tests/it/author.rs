@@ -16,7 +16,8 @@ fn reference() -> String {
 
 #[test]
 fn the_reference_names_every_member_and_every_kind() {
-    let raw = fs::read_to_string(format!("{ROOT}/src/modules/manifest/raw.rs")).expect("the source is there");
+    let raw = fs::read_to_string(format!("{ROOT}/src/modules/manifest/raw.rs"))
+        .expect("the source is there");
     let reference = reference();
     let (mut names, mut renamed, mut rule, mut is_enum) = (0, None, "", false);
     for line in raw.lines().map(str::trim) {
@@ -29,21 +30,31 @@ fn the_reference_names_every_member_and_every_kind() {
         } else if line == "}" {
             (rule, is_enum) = ("", false);
         }
-        let field = line.strip_prefix("pub ").and_then(|rest| rest.split_once(": ")).map(|(name, _)| name);
-        let variant = line.strip_suffix(',').filter(|name| is_enum && name.chars().all(char::is_alphabetic));
+        let field =
+            line.strip_prefix("pub ").and_then(|rest| rest.split_once(": ")).map(|(name, _)| name);
+        let variant =
+            line.strip_suffix(',').filter(|name| is_enum && name.chars().all(char::is_alphabetic));
         let Some(name) = field.or(variant) else { continue };
         let name = match (renamed.take(), rule) {
             (Some(renamed), _) => renamed.to_owned(),
-            (None, "camelCase") => {
-                name.split('_').enumerate().map(|(at, word)| if at == 0 { word.to_owned() } else { capital(word) }).collect()
-            }
+            (None, "camelCase") => name
+                .split('_')
+                .enumerate()
+                .map(|(at, word)| if at == 0 { word.to_owned() } else { capital(word) })
+                .collect(),
             (None, _) => snake(name),
         };
-        assert!(reference.contains(&format!("`{name}`")), "`{name}` is not in docs/module-format.md");
+        assert!(
+            reference.contains(&format!("`{name}`")),
+            "`{name}` is not in docs/module-format.md"
+        );
         names += 1;
     }
     for name in ["field", "after", "until"] {
-        assert!(reference.contains(&format!("`{name}`")), "`{name}` of a completion is not in docs/module-format.md");
+        assert!(
+            reference.contains(&format!("`{name}`")),
+            "`{name}` of a completion is not in docs/module-format.md"
+        );
     }
     assert!(names > 60, "only {names} names were found: raw.rs is written in another way now");
 }
@@ -54,22 +65,31 @@ fn capital(word: &str) -> String {
 
 /// `LinkHeader` as `link_header`.
 fn snake(name: &str) -> String {
-    let words = name.chars().enumerate().map(|(at, c)| if c.is_uppercase() && at > 0 { format!("_{c}") } else { c.to_string() });
+    let words = name
+        .chars()
+        .enumerate()
+        .map(|(at, c)| if c.is_uppercase() && at > 0 { format!("_{c}") } else { c.to_string() });
     words.collect::<String>().to_lowercase()
 }
 
 #[test]
 fn what_the_texts_show_is_right() {
     let blocks = |text: &str| {
-        text.split("```json\n").skip(1).map(|block| block.split("\n```").next().unwrap_or_default().to_owned()).collect::<Vec<_>>()
+        text.split("```json\n")
+            .skip(1)
+            .map(|block| block.split("\n```").next().unwrap_or_default().to_owned())
+            .collect::<Vec<_>>()
     };
-    let example: Value = serde_json::from_str(&fs::read_to_string(format!("{ROOT}/examples/modules/gitlab.json")).expect("it is there"))
-        .expect("it is JSON");
+    let example: Value = serde_json::from_str(
+        &fs::read_to_string(format!("{ROOT}/examples/modules/gitlab.json")).expect("it is there"),
+    )
+    .expect("it is JSON");
     let readme = fs::read_to_string(format!("{ROOT}/README.md")).expect("it is there");
     let mut files = 0;
     for block in blocks(&readme).into_iter().chain(blocks(&reference())) {
         let whole = if block.starts_with('{') { block.clone() } else { format!("{{{block}}}") };
-        let mut shown: Value = serde_json::from_str(&whole).unwrap_or_else(|error| panic!("{error}: {block}"));
+        let mut shown: Value =
+            serde_json::from_str(&whole).unwrap_or_else(|error| panic!("{error}: {block}"));
         if shown["tools"].is_array() {
             Module::parse_own("text", &block).unwrap_or_else(|findings| panic!("{}", findings[0]));
             files += 1;
@@ -79,7 +99,8 @@ fn what_the_texts_show_is_right() {
             for name in ["resources", "completions"] {
                 file.as_object_mut().expect("it is an object").remove(name);
             }
-            Module::parse_own("tool", &file.to_string()).unwrap_or_else(|findings| panic!("{}", findings[0]));
+            Module::parse_own("tool", &file.to_string())
+                .unwrap_or_else(|findings| panic!("{}", findings[0]));
         } else if !block.starts_with('{') || shown["resources"].is_array() {
             for (name, value) in shown.as_object().expect("it is an object") {
                 assert_eq!(&example[name], value, "{name} is another one in the example");
@@ -106,7 +127,9 @@ fn the_example_of_gitlab_does_what_its_walk_through_says() {
         "updated_at": "2026-01-04T15:31:51.081Z", "web_url": "https://gitlab.example/my/project/issues/6"
     });
     let path = "/projects/my%2Fproject";
-    let next = format!("<https://gitlab.example/api/v4{path}/issues?page=2&per_page=1&state=opened>; rel=\"next\"");
+    let next = format!(
+        "<https://gitlab.example/api/v4{path}/issues?page=2&per_page=1&state=opened>; rel=\"next\""
+    );
     let upstream = FakeUpstream::new([
         Exchange::new(
             "GET",
@@ -114,35 +137,69 @@ fn the_example_of_gitlab_does_what_its_walk_through_says() {
             Answer::new(200, &[("link", &next)], json!([issue]).to_string()),
         )
         .with_header("authorization", "Bearer glpat"),
-        Exchange::new("GET", &format!("{path}/issues?page=2&per_page=1&state=opened"), Answer::new(200, &[], "[]")),
+        Exchange::new(
+            "GET",
+            &format!("{path}/issues?page=2&per_page=1&state=opened"),
+            Answer::new(200, &[], "[]"),
+        ),
         Exchange::new("GET", &format!("{path}/issues/6"), Answer::new(200, &[], issue.to_string())),
         Exchange {
             body: Some(json!({"title": "New", "description": "Text", "labels": ["bug"]})),
-            ..Exchange::new("POST", &format!("{path}/issues"), Answer::new(201, &[], issue.to_string()))
+            ..Exchange::new(
+                "POST",
+                &format!("{path}/issues"),
+                Answer::new(201, &[], issue.to_string()),
+            )
         },
         Exchange {
             body: Some(json!({"state_event": "close"})),
-            ..Exchange::new("PUT", &format!("{path}/issues/6"), Answer::new(200, &[], issue.to_string()))
+            ..Exchange::new(
+                "PUT",
+                &format!("{path}/issues/6"),
+                Answer::new(200, &[], issue.to_string()),
+            )
         },
-        Exchange::new("GET", &format!("{path}/repository/files/src%2Fmain.rs/raw?ref=HEAD"), Answer::new(200, &[], "one\ntwo\n")),
-        Exchange::new("DELETE", &format!("{path}/repository/branches/feat%2Fx"), Answer::new(204, &[], "")),
+        Exchange::new(
+            "GET",
+            &format!("{path}/repository/files/src%2Fmain.rs/raw?ref=HEAD"),
+            Answer::new(200, &[], "one\ntwo\n"),
+        ),
+        Exchange::new(
+            "DELETE",
+            &format!("{path}/repository/branches/feat%2Fx"),
+            Answer::new(204, &[], ""),
+        ),
     ]);
     let url = upstream.url();
-    let variables = [("MCPIST_MODULES_DIR", &*format!("{ROOT}/examples/modules")), ("GITLAB_API_URL", &*url), ("GITLAB_TOKEN", "glpat")];
+    let variables = [
+        ("MCPIST_MODULES_DIR", &*format!("{ROOT}/examples/modules")),
+        ("GITLAB_API_URL", &*url),
+        ("GITLAB_TOKEN", "glpat"),
+    ];
     let call = |tool: &str, mut arguments: Value| {
         arguments["project"] = "my/project".into();
-        let called = ran(&["call", "gitlab", tool, &arguments.to_string(), "--json", "--yes"], &variables);
+        let called =
+            ran(&["call", "gitlab", tool, &arguments.to_string(), "--json", "--yes"], &variables);
         assert_eq!(called.code, 0, "{called:?}");
         called.stdout.trim_end().to_owned()
     };
     let json = |text: String| serde_json::from_str::<Value>(&text).expect("JSON was asked for");
-    let page = json(call("list_issues", json!({"labels": ["bug", "ui"], "limit": 1, "fields": ["number", "assignees"]})));
+    let page = json(call(
+        "list_issues",
+        json!({"labels": ["bug", "ui"], "limit": 1, "fields": ["number", "assignees"]}),
+    ));
     assert_eq!(page["items"], json!([{"number": 6, "assignees": ["ada"]}]));
     let last = json(call("list_issues", json!({"cursor": page["next_cursor"]})));
     assert_eq!(last, json!({"items": []}));
     let document = json(call("get_issue", json!({"number": 6})));
-    assert_eq!((&document["document"], &document["author"]), (&json!("Ratione *dolores*.\n"), &json!("root")));
-    assert_eq!(json(call("create_issue", json!({"title": "New", "text": "Text", "labels": "bug"})))["number"], 6);
+    assert_eq!(
+        (&document["document"], &document["author"]),
+        (&json!("Ratione *dolores*.\n"), &json!("root"))
+    );
+    assert_eq!(
+        json(call("create_issue", json!({"title": "New", "text": "Text", "labels": "bug"})))["number"],
+        6
+    );
     assert_eq!(json(call("close_issue", json!({"number": "6"})))["state"], "opened");
     assert!(call("get_file", json!({"file": "src/main.rs", "tail": 1})).contains("two"));
     assert!(call("delete_branch", json!({"branch": "feat/x"})).contains("Branch deleted."));

@@ -3,7 +3,10 @@
 use serde_json::{Value, json};
 
 use crate::fake_upstream::{Answer, Exchange, FakeUpstream};
-use crate::product::{CANARY, Product, Session, Settings, json_of, modern, request, text_of, wait_for_requests, with_meta};
+use crate::product::{
+    CANARY, Product, Session, Settings, json_of, modern, request, text_of, wait_for_requests,
+    with_meta,
+};
 
 fn at(upstream: &FakeUpstream) -> Product {
     Product::start(&Settings { upstream: Some(upstream), ..Settings::default() })
@@ -23,17 +26,25 @@ fn a_call_gives_the_fields_of_the_service_s_answer_as_toon() {
         "full_name": "rust-lang/rust", "description": "Empowering everyone, always", "private": false, "stargazers_count": 100_000,
         "topics": ["compiler", "language"], "license": {"spdx_id": "MIT"}, "owner": {"login": "rust-lang", "id": 5_430_905},
     });
-    let exchange = Exchange::new("GET", "/repos/rust-lang/rust", Answer::new(200, &[], body.to_string()))
-        .with_header("authorization", &format!("Bearer {CANARY}"))
-        .with_header("x-github-api-version", "2022-11-28")
-        .with_header("accept", "application/vnd.github+json");
+    let exchange =
+        Exchange::new("GET", "/repos/rust-lang/rust", Answer::new(200, &[], body.to_string()))
+            .with_header("authorization", &format!("Bearer {CANARY}"))
+            .with_header("x-github-api-version", "2022-11-28")
+            .with_header("accept", "application/vnd.github+json");
     let upstream = FakeUpstream::new([exchange]);
     let result = at(&upstream).call("/mcp", "call", repository());
-    assert_eq!((&result["isError"], &result["structuredContent"]), (&Value::Null, &Value::Null), "{result}");
+    assert_eq!(
+        (&result["isError"], &result["structuredContent"]),
+        (&Value::Null, &Value::Null),
+        "{result}"
+    );
     let text = text_of(&result);
-    for line in
-        ["full_name: rust-lang/rust", "description: \"Empowering everyone, always\"", "topics[2]: compiler,language", "stars: 100000"]
-    {
+    for line in [
+        "full_name: rust-lang/rust",
+        "description: \"Empowering everyone, always\"",
+        "topics[2]: compiler,language",
+        "stars: 100000",
+    ] {
         assert!(text.lines().any(|known| known == line), "{line} is not in:\n{text}");
     }
     assert!(!text.contains("5430905"), "what no field names stays away:\n{text}");
@@ -41,7 +52,10 @@ fn a_call_gives_the_fields_of_the_service_s_answer_as_toon() {
 
 #[test]
 fn every_way_to_a_tool_asks_the_service_the_same() {
-    let exchange = || Exchange::new("POST", "/notes", Answer::new(201, &[], r#"{"id": 7}"#)).with_body(json!({"title": "a \"b\" ü\u{0}"}));
+    let exchange = || {
+        Exchange::new("POST", "/notes", Answer::new(201, &[], r#"{"id": 7}"#))
+            .with_body(json!({"title": "a \"b\" ü\u{0}"}))
+    };
     let upstream = FakeUpstream::new([exchange(), exchange(), exchange(), exchange()]);
     let product = at(&upstream);
     let params = json!({"title": "a \"b\" ü\u{0}"});
@@ -57,25 +71,29 @@ fn every_way_to_a_tool_asks_the_service_the_same() {
 
 #[test]
 fn the_credential_goes_to_its_own_service_alone_and_into_no_answer() {
-    let echo =
-        json!({"message": format!("Bad credentials: Bearer {CANARY}"), "documentation_url": format!("https://example.com/{CANARY}")});
+    let echo = json!({"message": format!("Bad credentials: Bearer {CANARY}"), "documentation_url": format!("https://example.com/{CANARY}")});
     let echoed = |status| {
         let answer = Answer::new(status, &[("x-echo", CANARY)], echo.to_string());
-        Exchange::new("GET", "/repos/rust-lang/rust", answer).with_header("authorization", &format!("Bearer {CANARY}"))
+        Exchange::new("GET", "/repos/rust-lang/rust", answer)
+            .with_header("authorization", &format!("Bearer {CANARY}"))
     };
     let upstream = FakeUpstream::new([]);
     let product = at(&upstream);
     for status in [400, 401, 403, 404, 409, 422, 500] {
         for path in ["/mcp", "/mcp?format=json"] {
             upstream.expect(echoed(status));
-            let post = modern("tools/call", json!({"name": "call", "arguments": repository()})).to(path);
+            let post =
+                modern("tools/call", json!({"name": "call", "arguments": repository()})).to(path);
             let reply = product.send(&post);
             assert_eq!(json_of(&reply)["result"]["isError"], true);
             assert!(!format!("{reply:?}").contains(CANARY), "{reply:?}");
         }
     }
 
-    upstream.expect(Exchange::new("GET", "/notes", Answer::new(200, &[], "[]")).with_header("authorization", ""));
+    upstream.expect(
+        Exchange::new("GET", "/notes", Answer::new(200, &[], "[]"))
+            .with_header("authorization", ""),
+    );
     product.call("/mcp/notes", "notes_list_notes", json!({}));
     let page = product.client().get("/").body;
     assert!(page.contains("connected") && !page.contains(CANARY));
@@ -86,7 +104,10 @@ fn a_service_without_its_credential_is_not_asked() {
     let upstream = FakeUpstream::new([]);
     let result = at(&upstream).call("/mcp", "call", arguments("vault", "open_door", json!({})));
     assert_eq!(result["isError"], true);
-    assert_eq!(text_of(&result), "code: not_connected\nmessage: Vault is not connected\nhint: Set VAULT_TOKEN and start MCPist again.");
+    assert_eq!(
+        text_of(&result),
+        "code: not_connected\nmessage: Vault is not connected\nhint: Set VAULT_TOKEN and start MCPist again."
+    );
 }
 
 #[test]
@@ -104,10 +125,15 @@ fn a_failure_of_the_service_becomes_a_failed_result_with_code_and_hint() {
         let result = at(&upstream).call("/mcp", "call", arguments("notes", tool, params.clone()));
         let text = text_of(&result);
         assert_eq!(result["isError"], true, "{text}");
-        assert!(text.starts_with(&format!("code: {code}\nmessage: ")) && text.contains("\nhint: "), "{text}");
+        assert!(
+            text.starts_with(&format!("code: {code}\nmessage: ")) && text.contains("\nhint: "),
+            "{text}"
+        );
         assert!(text.contains(says), "{says} is not in: {text}");
     };
-    let told = |status, headers: &[(&str, &str)]| Answer::new(status, headers, r#"{"message": "in the service's words"}"#);
+    let told = |status, headers: &[(&str, &str)]| {
+        Answer::new(status, headers, r#"{"message": "in the service's words"}"#)
+    };
     let once = |status, headers: &[(&str, &str)]| vec![told(status, headers)];
     let thrice = |status| vec![told(status, &[]); 3];
     check(once(404, &[]), "get_note", "not_found", "in the service's words");
@@ -117,14 +143,24 @@ fn a_failure_of_the_service_becomes_a_failed_result_with_code_and_hint() {
     check(once(422, &[]), "add_note", "invalid_params", "in the service's words");
     check(once(429, &[("retry-after", "60")]), "get_note", "rate_limited", "retry_after_s: 60");
     check(once(500, &[]), "get_note", "upstream_unavailable", "500");
-    check(once(503, &[("retry-after", "60")]), "add_note", "upstream_unavailable", "retry_after_s: 60");
+    check(
+        once(503, &[("retry-after", "60")]),
+        "add_note",
+        "upstream_unavailable",
+        "retry_after_s: 60",
+    );
     check(vec![Answer::new(200, &[], "<html>")], "get_note", "upstream_unavailable", "Notes");
     // Reads are tried again, a write only when the service says that nothing was done.
     check(thrice(429), "get_note", "rate_limited", "429");
     check(thrice(429), "add_note", "rate_limited", "429");
     check(thrice(502), "get_note", "upstream_unavailable", "502");
     check(once(502, &[]), "add_note", "upstream_unavailable", "look first");
-    check(vec![Answer::Raw(Vec::new()); 3], "get_note", "upstream_unavailable", "cannot be reached");
+    check(
+        vec![Answer::Raw(Vec::new()); 3],
+        "get_note",
+        "upstream_unavailable",
+        "cannot be reached",
+    );
     check(vec![Answer::Raw(Vec::new())], "add_note", "upstream_unavailable", "look before");
 }
 
@@ -142,10 +178,16 @@ fn a_service_that_comes_back_is_no_failure() {
 
 #[test]
 fn a_modern_client_that_goes_away_cancels_its_call() {
-    let upstream = FakeUpstream::new([Exchange::new("GET", "/notes/1", Answer::new(503, &[("retry-after", "25")], ""))]);
+    let upstream = FakeUpstream::new([Exchange::new(
+        "GET",
+        "/notes/1",
+        Answer::new(503, &[("retry-after", "25")], ""),
+    )]);
     let product = at(&upstream);
     let mut client = product.client();
-    modern("tools/call", json!({"name": "notes_get_note", "arguments": {"id": 1}})).to("/mcp/notes").write(&mut client);
+    modern("tools/call", json!({"name": "notes_get_note", "arguments": {"id": 1}}))
+        .to("/mcp/notes")
+        .write(&mut client);
     wait_for_requests(&upstream, 1);
     drop(client);
     // Long before the service may be asked again, nobody works on the call any more.
@@ -155,11 +197,16 @@ fn a_modern_client_that_goes_away_cancels_its_call() {
 
 #[test]
 fn a_legacy_client_cancels_its_call_by_a_notification() {
-    let upstream = FakeUpstream::new([Exchange::new("GET", "/notes/1", Answer::new(503, &[("retry-after", "25")], ""))]);
+    let upstream = FakeUpstream::new([Exchange::new(
+        "GET",
+        "/notes/1",
+        Answer::new(503, &[("retry-after", "25")], ""),
+    )]);
     let product = at(&upstream);
     let session = product.session("2025-11-25");
     let mut client = product.client();
-    let call = request("slow", "tools/call", json!({"name": "notes_get_note", "arguments": {"id": 1}}));
+    let call =
+        request("slow", "tools/call", json!({"name": "notes_get_note", "arguments": {"id": 1}}));
     session.post(&call).to("/mcp/notes").write(&mut client);
     wait_for_requests(&upstream, 1);
     let cancel = |session: &Session| {
@@ -176,7 +223,8 @@ fn a_legacy_client_cancels_its_call_by_a_notification() {
 #[test]
 fn the_trace_of_the_client_goes_on_at_the_service() {
     let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-    let exchange = Exchange::new("GET", "/notes", Answer::new(200, &[], "[]")).with_header("traceparent", parent);
+    let exchange = Exchange::new("GET", "/notes", Answer::new(200, &[], "[]"))
+        .with_header("traceparent", parent);
     let upstream = FakeUpstream::new([exchange]);
     let mut params = with_meta(json!({"name": "notes_list_notes"}));
     params["_meta"]["traceparent"] = json!(parent);
@@ -195,14 +243,26 @@ fn who_lacks_a_permission_learns_which_one_the_tool_needs() {
                 "permissions": permissions, "request": {"method": "GET", "path": "/things"}, "output": {"items": "", "fields": {"id": "id"}}
             }]
         });
-        let upstream = FakeUpstream::new([Exchange::new("GET", "/things", Answer::new(status, &[], r#"{"message": "No"}"#))]);
-        let product = Product::start(&Settings { upstream: Some(&upstream), module: Some(&module), ..Settings::default() });
+        let upstream = FakeUpstream::new([Exchange::new(
+            "GET",
+            "/things",
+            Answer::new(status, &[], r#"{"message": "No"}"#),
+        )]);
+        let product = Product::start(&Settings {
+            upstream: Some(&upstream),
+            module: Some(&module),
+            ..Settings::default()
+        });
         let result = product.call("/mcp", "call", arguments("shop", "list", json!({})));
         assert_eq!(text_of(&result), expected);
     };
     let forbidden = "code: permission_denied\nmessage: Shop does not permit this (403): No\n\
         hint: Use an account or a credential of Shop that may do this.";
-    check(json!(["things:read", "things:list"]), 403, &format!("{forbidden} This tool needs: things:read, things:list"));
+    check(
+        json!(["things:read", "things:list"]),
+        403,
+        &format!("{forbidden} This tool needs: things:read, things:list"),
+    );
     check(json!([]), 403, forbidden);
     let missing = "code: not_found\nmessage: Shop has no such thing (404): No\n\
         hint: Check the names and ids. What the account may not see is not found either.";
@@ -222,7 +282,11 @@ fn a_long_document_is_read_on_where_it_was_cut() {
         "tools": [tool("document", json!({"document": "text", "fields": {"id": "id"}})), tool("text", json!({"text": "text"}))]
     });
     let upstream = FakeUpstream::new([]);
-    let product = Product::start(&Settings { upstream: Some(&upstream), module: Some(&module), ..Settings::default() });
+    let product = Product::start(&Settings {
+        upstream: Some(&upstream),
+        module: Some(&module),
+        ..Settings::default()
+    });
     let lines = "日本語の行\n".repeat(10_000);
     let body = json!({"id": 7, "text": lines}).to_string();
     let read = |tool: &str, offset: Value| {
@@ -232,7 +296,10 @@ fn a_long_document_is_read_on_where_it_was_cut() {
         let result = product.call("/mcp", "call", call);
         upstream.expect(Exchange::new("GET", "/page", Answer::new(200, &[], body.clone())));
         let batch = product.call("/mcp", "batch", json!({"calls": lines}));
-        let in_batch = batch["content"][1]["text"].as_str().expect("a batch gives its results").strip_prefix("a:\n");
+        let in_batch = batch["content"][1]["text"]
+            .as_str()
+            .expect("a batch gives its results")
+            .strip_prefix("a:\n");
         assert_eq!(in_batch, Some(text_of(&result)));
         text_of(&result).trim_start_matches("id: 7\n\n").to_owned()
     };
@@ -246,9 +313,19 @@ fn a_long_document_is_read_on_where_it_was_cut() {
             // Models write numbers as texts, too.
             offset = note.split_once("offset ").and_then(|(_, rest)| rest.split(' ').next()).into();
         }
-        assert!(all == lines, "{tool}: {} characters of {}", all.chars().count(), lines.chars().count());
+        assert!(
+            all == lines,
+            "{tool}: {} characters of {}",
+            all.chars().count(),
+            lines.chars().count()
+        );
         upstream.expect(Exchange::new("GET", "/page", Answer::new(200, &[], body.clone())));
-        let result = product.call("/mcp", "call", arguments("shop", tool, json!({"offset": 60_000})));
-        assert!(text_of(&result).contains("`offset` is past the end: there are 60000 characters"), "{}", text_of(&result));
+        let result =
+            product.call("/mcp", "call", arguments("shop", tool, json!({"offset": 60_000})));
+        assert!(
+            text_of(&result).contains("`offset` is past the end: there are 60000 characters"),
+            "{}",
+            text_of(&result)
+        );
     }
 }

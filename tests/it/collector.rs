@@ -108,7 +108,12 @@ impl Collector {
         while !wanted(&inner.came) {
             let left = deadline.saturating_duration_since(Instant::now());
             assert!(!left.is_zero(), "{what} did not come; {} requests did", inner.came.len());
-            inner = self.shared.changed.wait_timeout(inner, left).expect("no thread panics with the lock").0;
+            inner = self
+                .shared
+                .changed
+                .wait_timeout(inner, left)
+                .expect("no thread panics with the lock")
+                .0;
         }
     }
 
@@ -123,18 +128,27 @@ impl Collector {
     pub fn logs(&self) -> Vec<LogRecord> {
         let requests = self.taken::<ExportLogsServiceRequest>("/v1/logs");
         let resources = requests.into_iter().flat_map(|request| request.resource_logs);
-        resources.flat_map(|resource| resource.scope_logs).flat_map(|scope| scope.log_records).collect()
+        resources
+            .flat_map(|resource| resource.scope_logs)
+            .flat_map(|scope| scope.log_records)
+            .collect()
     }
 
     /// The last metrics that were taken.
     pub fn metrics(&self) -> Metrics {
-        let request = self.taken::<ExportMetricsServiceRequest>("/v1/metrics").pop().expect("metrics were sent");
+        let request = self
+            .taken::<ExportMetricsServiceRequest>("/v1/metrics")
+            .pop()
+            .expect("metrics were sent");
         Metrics(request)
     }
 
     fn taken<T: DeserializeOwned + Serialize>(&self, path: &str) -> Vec<T> {
         let came = self.came();
-        came.iter().filter(|came| came.taken && came.path == path).map(|came| decoded(&came.body)).collect()
+        came.iter()
+            .filter(|came| came.taken && came.path == path)
+            .map(|came| decoded(&came.body))
+            .collect()
     }
 }
 
@@ -157,7 +171,9 @@ fn serve(stream: &TcpStream, shared: &Shared) -> io::Result<()> {
             }
         }
         let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
-        let length = head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok());
+        let length = head.lines().find_map(|line| {
+            line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok()
+        });
         let mut body = vec![0; length.unwrap_or(0)];
         reader.read_exact(&mut body)?;
         let body = if head.contains("content-encoding: gzip\r\n") { unzipped(&body) } else { body };
@@ -172,10 +188,17 @@ fn serve(stream: &TcpStream, shared: &Shared) -> io::Result<()> {
         drop(inner);
         let mut writer = stream;
         match mood {
-            Mood::Takes => writer.write_all(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}")?,
-            Mood::Answers(status, 0) => write!(writer, "HTTP/1.1 {status} Fake\r\ncontent-length: 0\r\n\r\n")?,
+            Mood::Takes => writer.write_all(
+                b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}",
+            )?,
+            Mood::Answers(status, 0) => {
+                write!(writer, "HTTP/1.1 {status} Fake\r\ncontent-length: 0\r\n\r\n")?
+            }
             Mood::Answers(status, wait) => {
-                write!(writer, "HTTP/1.1 {status} Fake\r\nretry-after: {wait}\r\ncontent-length: 0\r\n\r\n")?;
+                write!(
+                    writer,
+                    "HTTP/1.1 {status} Fake\r\nretry-after: {wait}\r\ncontent-length: 0\r\n\r\n"
+                )?;
             }
             Mood::Babbles => return writer.write_all(b"SSH-2.0-OpenSSH_9.2\r\n"),
             Mood::Stalls => return Ok(()),
@@ -202,15 +225,20 @@ fn assert_kept(place: &str, sent: &Value, again: &Value) {
     match (sent, again) {
         (Value::Object(sent), Value::Object(again)) => {
             for (name, value) in sent {
-                let other = again.get(name).unwrap_or_else(|| panic!("{place}.{name} is not known"));
+                let other =
+                    again.get(name).unwrap_or_else(|| panic!("{place}.{name} is not known"));
                 assert_kept(&format!("{place}.{name}"), value, other);
             }
         }
         (Value::Array(sent), Value::Array(again)) => {
             assert_eq!(sent.len(), again.len(), "{place}");
-            sent.iter().zip(again).for_each(|(sent, again)| assert_kept(&format!("{place}[]"), sent, again));
+            sent.iter()
+                .zip(again)
+                .for_each(|(sent, again)| assert_kept(&format!("{place}[]"), sent, again));
         }
-        (Value::Number(sent), Value::Number(again)) => assert_eq!(sent.as_f64(), again.as_f64(), "{place}"),
+        (Value::Number(sent), Value::Number(again)) => {
+            assert_eq!(sent.as_f64(), again.as_f64(), "{place}")
+        }
         (sent, again) => assert_eq!(sent, again, "{place}"),
     }
 }
@@ -220,7 +248,11 @@ pub struct Metrics(ExportMetricsServiceRequest);
 
 impl Metrics {
     fn all(&self) -> impl Iterator<Item = &opentelemetry_proto::tonic::metrics::v1::Metric> {
-        self.0.resource_metrics.iter().flat_map(|resource| &resource.scope_metrics).flat_map(|scope| &scope.metrics)
+        self.0
+            .resource_metrics
+            .iter()
+            .flat_map(|resource| &resource.scope_metrics)
+            .flat_map(|scope| &scope.metrics)
     }
 
     pub fn names(&self) -> Vec<&str> {
@@ -231,11 +263,17 @@ impl Metrics {
 
     /// The sum of a counter's or gauge's points that have these attributes.
     pub fn count(&self, name: &str, attributes: &[(&str, &str)]) -> i64 {
-        let metric = self.all().find(|metric| metric.name == name).unwrap_or_else(|| panic!("{name} is not sent"));
+        let metric = self
+            .all()
+            .find(|metric| metric.name == name)
+            .unwrap_or_else(|| panic!("{name} is not sent"));
         assert_eq!(metric.unit, "", "a unit would become part of the name");
         let points = match metric.data.as_ref().expect("a metric has data") {
             metric::Data::Sum(sum) => {
-                assert!(sum.is_monotonic && sum.aggregation_temporality == 2, "{name} is cumulative");
+                assert!(
+                    sum.is_monotonic && sum.aggregation_temporality == 2,
+                    "{name} is cumulative"
+                );
                 &sum.data_points
             }
             metric::Data::Gauge(gauge) => &gauge.data_points,
@@ -252,8 +290,13 @@ impl Metrics {
 
     /// The points of a histogram that have these attributes.
     pub fn histogram(&self, name: &str, attributes: &[(&str, &str)]) -> Vec<&HistogramDataPoint> {
-        let metric = self.all().find(|metric| metric.name == name).unwrap_or_else(|| panic!("{name} is not sent"));
-        let Some(metric::Data::Histogram(histogram)) = &metric.data else { panic!("{name} is no histogram") };
+        let metric = self
+            .all()
+            .find(|metric| metric.name == name)
+            .unwrap_or_else(|| panic!("{name} is not sent"));
+        let Some(metric::Data::Histogram(histogram)) = &metric.data else {
+            panic!("{name} is no histogram")
+        };
         assert_eq!(histogram.aggregation_temporality, 2);
         histogram.data_points.iter().filter(|point| has(&point.attributes, attributes)).collect()
     }

@@ -13,7 +13,9 @@ use serde_json::{Value, json};
 
 use crate::control_plane::{FakePlane, Fault};
 use crate::fake_upstream::{Answer, Exchange, FakeUpstream};
-use crate::product::{CANARY, Events, Post, initialize, json_of, mcpist, modern, request, text_of, wait_for_requests};
+use crate::product::{
+    CANARY, Events, Post, initialize, json_of, mcpist, modern, request, text_of, wait_for_requests,
+};
 use crate::wire::Client;
 
 /// Nobody listens there: the port needs privileges, and its service (RFC 1078) is long gone.
@@ -31,7 +33,11 @@ pub struct Ran {
 fn run(command: &mut Command) -> Ran {
     let output = command.stdin(Stdio::null()).output().expect("the binary starts");
     let text = |bytes| String::from_utf8(bytes).expect("the binary writes text");
-    Ran { code: output.status.code().expect("no signal ended it"), stdout: text(output.stdout), stderr: text(output.stderr) }
+    Ran {
+        code: output.status.code().expect("no signal ended it"),
+        stdout: text(output.stdout),
+        stderr: text(output.stderr),
+    }
 }
 
 pub fn ran(arguments: &[&str], variables: &[(&str, &str)]) -> Ran {
@@ -43,7 +49,8 @@ pub struct File(PathBuf);
 
 impl File {
     pub fn new(name: &str, text: &str) -> Self {
-        let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-{name}", std::process::id()));
+        let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
+            .join(format!("{}-{name}", std::process::id()));
         std::fs::write(&path, text).expect("the folder of tests can be written to");
         Self(path)
     }
@@ -70,12 +77,18 @@ pub struct Serving {
 impl Serving {
     pub fn start(variables: &[(&str, &str)]) -> Self {
         let mut command = mcpist(&["serve", "--port", "0"]);
-        command.envs(variables.iter().copied()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .envs(variables.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         let mut child = command.spawn().expect("the binary starts");
         let mut stderr = BufReader::new(child.stderr.take().expect("it is piped"));
         let mut greeting = String::new();
         stderr.read_line(&mut greeting).expect("the server writes text");
-        let address = greeting.split_once("http://").and_then(|(_, rest)| rest.split_once("/mcp")?.0.parse().ok());
+        let address = greeting
+            .split_once("http://")
+            .and_then(|(_, rest)| rest.split_once("/mcp")?.0.parse().ok());
         let address = address.unwrap_or_else(|| panic!("no address in {greeting:?}"));
         let stdout = collect(child.stdout.take().expect("it is piped"), String::new());
         Self { child, address, stdout: Some(stdout), stderr: Some(collect(stderr, greeting)) }
@@ -100,8 +113,9 @@ impl Serving {
 
     /// Waits for the server's end.
     fn ended(mut self) -> Ran {
-        let text =
-            |output: &mut Option<JoinHandle<String>>| output.take().expect("it is taken once").join().expect("the server writes text");
+        let text = |output: &mut Option<JoinHandle<String>>| {
+            output.take().expect("it is taken once").join().expect("the server writes text")
+        };
         let (stdout, stderr) = (text(&mut self.stdout), text(&mut self.stderr));
         let code = self.child.wait().expect("it was started").code().expect("no signal ended it");
         Ran { code, stdout, stderr }
@@ -136,7 +150,20 @@ fn help_and_version_are_data_and_no_failure() {
             assert!(stdout.contains(word), "{word} is not in {stdout}");
         }
     };
-    check(&["--help"], &["serve", "stdio", "tools", "call", "check", "health", "api-versions", "import-openapi", "GITHUB_TOKEN"]);
+    check(
+        &["--help"],
+        &[
+            "serve",
+            "stdio",
+            "tools",
+            "call",
+            "check",
+            "health",
+            "api-versions",
+            "import-openapi",
+            "GITHUB_TOKEN",
+        ],
+    );
     check(&["call", "--help"], &["params", "--json", "list_issues"]);
     check(&["serve", "--help"], &["--port", "--bind", "8088"]);
     check(&["--version"], &["mcpist ", env!("CARGO_PKG_VERSION")]);
@@ -177,7 +204,11 @@ fn a_wrong_configuration_stops_every_command_and_names_each_variable() {
         ("HTTPS_PROXY", "http://user:pass-word@:::"),
         ("TOKEN_BROKER_URL", "https://broker.example.com"),
     ];
-    let modules = [("GITHUB_API_URL", "ftp://example.com"), ("GITHUB_TOKEN", "ghp_with a space"), ("NOTES_API_URL", "notes")];
+    let modules = [
+        ("GITHUB_API_URL", "ftp://example.com"),
+        ("GITHUB_TOKEN", "ghp_with a space"),
+        ("NOTES_API_URL", "notes"),
+    ];
     let check = |arguments: &[&str], variables: &[(&str, &str)], values: &[&str]| {
         let ran = ran(arguments, variables);
         assert_eq!((ran.code, ran.stdout.as_str()), (1, ""), "{ran:?}");
@@ -188,7 +219,14 @@ fn a_wrong_configuration_stops_every_command_and_names_each_variable() {
             assert!(!ran.stderr.contains(secret), "{secret} is in {ran:?}");
         }
     };
-    for command in [&["serve"][..], &["stdio"], &["tools"], &["check"], &["call", "notes", "list_notes"], &["api-versions"]] {
+    for command in [
+        &["serve"][..],
+        &["stdio"],
+        &["tools"],
+        &["check"],
+        &["call", "notes", "list_notes"],
+        &["api-versions"],
+    ] {
         check(command, &limits_and_more, &["too-short", "pass-word"]);
         check(command, &modules, &["ghp_with"]);
     }
@@ -207,10 +245,15 @@ fn an_address_that_others_can_reach_is_refused() {
 fn a_port_in_use_is_told_with_what_to_do() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let port = taken.local_addr().expect("it is bound").port().to_string();
-    for (arguments, variables) in [(&["serve", "--port", &*port][..], &[][..]), (&[], &[("PORT", &*port)])] {
+    for (arguments, variables) in
+        [(&["serve", "--port", &*port][..], &[][..]), (&[], &[("PORT", &*port)])]
+    {
         let ran = ran(arguments, variables);
         assert_eq!(ran.code, 1, "{ran:?}");
-        assert!(ran.stderr.contains(&port) && ran.stderr.contains("choose another with --port"), "{ran:?}");
+        assert!(
+            ran.stderr.contains(&port) && ran.stderr.contains("choose another with --port"),
+            "{ran:?}"
+        );
     }
 }
 
@@ -220,9 +263,16 @@ fn a_policy_file_that_is_wrong_stops_the_start() {
         let file = File::new(name, text);
         let ran = ran(&["serve", "--port", "0"], &[("MCPIST_POLICY", file.path())]);
         assert_eq!((ran.code, ran.stdout.as_str()), (1, ""), "{ran:?}");
-        assert!(ran.stderr.contains("MCPIST_POLICY") && ran.stderr.contains(says), "{says} is not in {ran:?}");
+        assert!(
+            ran.stderr.contains("MCPIST_POLICY") && ran.stderr.contains(says),
+            "{says} is not in {ran:?}"
+        );
     };
-    check("misspelt.json", r#"{"allow": ["notes"], "deny": ["notes_remve_note", "notes_add*"]}"#, "notes_remve_note");
+    check(
+        "misspelt.json",
+        r#"{"allow": ["notes"], "deny": ["notes_remve_note", "notes_add*"]}"#,
+        "notes_remve_note",
+    );
     check("unknown.json", "{\n\"alow\": []}", "line 2");
     check("broken.json", "{", "a policy looks like");
     let missing = ran(&["serve", "--port", "0"], &[("MCPIST_POLICY", "/nowhere/policy.json")]);
@@ -233,7 +283,10 @@ fn a_policy_file_that_is_wrong_stops_the_start() {
 #[test]
 fn a_policy_file_holds_for_the_shell_too() {
     let file = File::new("denies.json", r#"{"deny": ["notes_list_notes"]}"#);
-    let ran = ran(&["call", "notes", "list_notes"], &[("MCPIST_POLICY", file.path()), ("NOTES_API_URL", NOBODY)]);
+    let ran = ran(
+        &["call", "notes", "list_notes"],
+        &[("MCPIST_POLICY", file.path()), ("NOTES_API_URL", NOBODY)],
+    );
     assert_ne!(ran.code, 0);
     assert!(ran.stdout.is_empty() && ran.stderr.contains("notes_list_notes"), "{ran:?}");
 }
@@ -242,35 +295,55 @@ fn a_policy_file_holds_for_the_shell_too() {
 fn tools_are_listed_for_people_and_for_programs() {
     let modules = ran(&["tools"], &[]);
     assert_eq!((modules.code, modules.stderr.as_str()), (0, ""));
-    let states: Vec<_> = modules.stdout.lines().map(|line| line.split_whitespace().next().unwrap_or_default()).collect();
-    assert_eq!((states.first(), &states[states.len() - 2..]), (Some(&"github"), &["notes", "vault"][..]), "the user's own come last");
+    let states: Vec<_> = modules
+        .stdout
+        .lines()
+        .map(|line| line.split_whitespace().next().unwrap_or_default())
+        .collect();
+    assert_eq!(
+        (states.first(), &states[states.len() - 2..]),
+        (Some(&"github"), &["notes", "vault"][..]),
+        "the user's own come last"
+    );
     assert!(modules.stdout.contains("not connected; set VAULT_TOKEN"), "{}", modules.stdout);
 
     let tools = ran(&["tools", "notes"], &[]).stdout;
-    let names: Vec<_> = tools.lines().map(|line| line.split_whitespace().next().unwrap_or_default()).collect();
+    let names: Vec<_> =
+        tools.lines().map(|line| line.split_whitespace().next().unwrap_or_default()).collect();
     assert_eq!(names, ["list_notes", "get_note", "add_note", "remove_note"]);
 
-    let json = |arguments: &[&str]| serde_json::from_str::<Value>(&ran(arguments, &[]).stdout).expect("it is JSON");
+    let json = |arguments: &[&str]| {
+        serde_json::from_str::<Value>(&ran(arguments, &[]).stdout).expect("it is JSON")
+    };
     assert_eq!(json(&["tools", "github", "--json"])["tools"][0]["name"], "github_get_me");
     let modules = json(&["tools", "--json"])["modules"].take();
-    assert!(modules.as_array().is_some_and(|modules| modules.iter().any(|module| module["module"] == "notes")));
+    assert!(
+        modules
+            .as_array()
+            .is_some_and(|modules| modules.iter().any(|module| module["module"] == "notes"))
+    );
 }
 
 #[test]
 fn a_call_prints_its_result_and_nothing_else() {
     let body = json!({"full_name": "rust-lang/rust", "stargazers_count": 1}).to_string();
     let exchange = || {
-        let exchange = Exchange::new("GET", "/repos/rust-lang/rust", Answer::new(200, &[], body.clone()));
+        let exchange =
+            Exchange::new("GET", "/repos/rust-lang/rust", Answer::new(200, &[], body.clone()));
         exchange.with_header("authorization", &format!("Bearer {CANARY}"))
     };
     let upstream = FakeUpstream::new([exchange(), exchange()]);
     let url = upstream.url();
     let parameters = r#"{"owner": "rust-lang", "repo": "rust"}"#;
     let call = |last: &[&str]| {
-        let arguments: Vec<&str> = ["call", "github", "get_repository"].iter().chain(last).copied().collect();
+        let arguments: Vec<&str> =
+            ["call", "github", "get_repository"].iter().chain(last).copied().collect();
         let mut command = mcpist(&arguments);
         // A slash at the end of a base URL makes no difference.
-        let ran = run(command.env("GITHUB_API_URL", format!("{url}/")).env("GITHUB_TOKEN", CANARY).env("MCPIST_LOG", "off"));
+        let ran = run(command
+            .env("GITHUB_API_URL", format!("{url}/"))
+            .env("GITHUB_TOKEN", CANARY)
+            .env("MCPIST_LOG", "off"));
         assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{ran:?}");
         ran.stdout
     };
@@ -286,38 +359,72 @@ fn a_call_that_fails_says_why_on_stderr_with_exit_code_1() {
         assert_eq!((ran.code, ran.stdout.as_str()), (1, ""), "{ran:?}");
         assert!(ran.stderr.contains(&format!("mcpist: {says}")), "{says} is not in {ran:?}");
     };
-    let upstream = FakeUpstream::new([Exchange::new("GET", "/notes/1", Answer::new(404, &[], r#"{"message": "gone"}"#))]);
-    check(&["notes", "get_note", r#"{"id": 1}"#], &[("NOTES_API_URL", &upstream.url())], "not_found: Notes has no such thing (404): gone");
-    check(&["notes", "get_note", "{}"], &[("NOTES_API_URL", NOBODY)], "invalid_params: get_note: `id` is missing");
-    check(&["notes", "add_note", r#"{"title": "x"}"#], &[("NOTES_API_URL", NOBODY)], "upstream_unavailable: Notes cannot be reached");
-    check(&["vault", "open_door"], &[("VAULT_API_URL", NOBODY)], "not_connected: Vault is not connected. Set VAULT_TOKEN");
+    let upstream = FakeUpstream::new([Exchange::new(
+        "GET",
+        "/notes/1",
+        Answer::new(404, &[], r#"{"message": "gone"}"#),
+    )]);
+    check(
+        &["notes", "get_note", r#"{"id": 1}"#],
+        &[("NOTES_API_URL", &upstream.url())],
+        "not_found: Notes has no such thing (404): gone",
+    );
+    check(
+        &["notes", "get_note", "{}"],
+        &[("NOTES_API_URL", NOBODY)],
+        "invalid_params: get_note: `id` is missing",
+    );
+    check(
+        &["notes", "add_note", r#"{"title": "x"}"#],
+        &[("NOTES_API_URL", NOBODY)],
+        "upstream_unavailable: Notes cannot be reached",
+    );
+    check(
+        &["vault", "open_door"],
+        &[("VAULT_API_URL", NOBODY)],
+        "not_connected: Vault is not connected. Set VAULT_TOKEN",
+    );
 }
 
 #[test]
 fn check_tells_what_is_right_and_what_cannot_be_reached() {
     // No service of the outside is asked: every built-in module has its address set to the fake one, or to nobody.
     let registry = mcpist::modules::Registry::built_in().expect("the built-in modules are right");
-    let addresses: Vec<&str> = registry.modules().iter().filter_map(|module| module.base_url_env.as_ref()?.names().next()).collect();
-    let head = || Exchange::new("HEAD", "/", Answer::new(404, &[], "")).with_header("authorization", "");
+    let addresses: Vec<&str> = registry
+        .modules()
+        .iter()
+        .filter_map(|module| module.base_url_env.as_ref()?.names().next())
+        .collect();
+    let head =
+        || Exchange::new("HEAD", "/", Answer::new(404, &[], "")).with_header("authorization", "");
     let upstream = FakeUpstream::new((0..2 * (addresses.len() + 2) - 1).map(|_| head()));
     let url = upstream.url();
     let variables = |notes: &'static str| {
-        let mut variables: Vec<(&str, String)> = addresses.iter().map(|name| (*name, url.clone())).collect();
-        variables
-            .extend([("VAULT_API_URL", url.clone()), ("NOTES_API_URL", if notes.is_empty() { url.clone() } else { notes.to_owned() })]);
+        let mut variables: Vec<(&str, String)> =
+            addresses.iter().map(|name| (*name, url.clone())).collect();
+        variables.extend([
+            ("VAULT_API_URL", url.clone()),
+            ("NOTES_API_URL", if notes.is_empty() { url.clone() } else { notes.to_owned() }),
+        ]);
         variables.push(("GITHUB_TOKEN", CANARY.to_owned()));
         variables
     };
     let run = |notes: &'static str| {
         let variables = variables(notes);
-        ran(&["check"], &variables.iter().map(|(name, value)| (*name, value.as_str())).collect::<Vec<_>>())
+        ran(
+            &["check"],
+            &variables.iter().map(|(name, value)| (*name, value.as_str())).collect::<Vec<_>>(),
+        )
     };
     let right = run("");
     assert_eq!(right.code, 0, "{right:?}");
     assert!(right.stdout.contains("ok    vault: not connected; set VAULT_TOKEN"), "{right:?}");
     let wrong = run(NOBODY);
     assert_eq!(wrong.code, 1, "{wrong:?}");
-    assert!(wrong.stdout.contains("FAIL  notes: ") && wrong.stdout.contains("ok    vault: http"), "{wrong:?}");
+    assert!(
+        wrong.stdout.contains("FAIL  notes: ") && wrong.stdout.contains("ok    vault: http"),
+        "{wrong:?}"
+    );
 }
 
 #[test]
@@ -325,12 +432,15 @@ fn check_asks_every_part_of_hosted_mode_and_says_what_to_do() {
     let plane = FakePlane::start();
     let registry = mcpist::modules::Registry::built_in().expect("the built-in modules are right");
     // Services need not answer here: their addresses are refused at once.
-    let built_in = registry.modules().iter().filter_map(|module| module.base_url_env.as_ref()?.names().next());
+    let built_in =
+        registry.modules().iter().filter_map(|module| module.base_url_env.as_ref()?.names().next());
     let services: Vec<&str> = built_in.chain(["NOTES_API_URL", "VAULT_API_URL"]).collect();
     let run = |more: &[(&str, &str)]| {
         let parts = ["TOKEN_BROKER_URL", "TOOL_SIEVE_URL", "AUDIT_LOG_URL", "JWKS_URL"];
-        let urls = ["token-exchanger", "tool-sieve", "audit-log", "jwks"].map(|part| plane.url(part));
-        let mut variables: Vec<(&str, &str)> = parts.into_iter().zip(urls.iter().map(String::as_str)).collect();
+        let urls =
+            ["token-exchanger", "tool-sieve", "audit-log", "jwks"].map(|part| plane.url(part));
+        let mut variables: Vec<(&str, &str)> =
+            parts.into_iter().zip(urls.iter().map(String::as_str)).collect();
         variables.extend(services.iter().map(|name| (*name, NOBODY)));
         variables.push(("TOKEN_BROKER_KEY", crate::control_plane::KEY));
         variables.extend(more);
@@ -338,16 +448,31 @@ fn check_asks_every_part_of_hosted_mode_and_says_what_to_do() {
     };
     let says = |ran: &Ran, lines: &[&str]| {
         for line in lines {
-            assert!(ran.stdout.lines().any(|told| told.starts_with(line)), "{line} is not in {ran:?}");
+            assert!(
+                ran.stdout.lines().any(|told| told.starts_with(line)),
+                "{line} is not in {ran:?}"
+            );
         }
     };
     let secret = "0123456789abcdef0123456789abcdef";
     let console = FakeUpstream::new([Exchange::new("HEAD", "/", Answer::new(200, &[], ""))]);
     // Wrong, both of them, and local mode's alone.
     let unused = [("GITHUB_TOKEN__", "x"), ("MCPIST_POLICY", "/nowhere")];
-    let used = [("PUBLIC_URL", "https://mcp.example.com"), ("CONSOLE_URL", &console.url()), ("MCPIST_SECRET", secret)];
+    let used = [
+        ("PUBLIC_URL", "https://mcp.example.com"),
+        ("CONSOLE_URL", &console.url()),
+        ("MCPIST_SECRET", secret),
+    ];
     let right = run(&[used.as_slice(), &unused].concat());
-    says(&right, &["ok    configuration: hosted mode", "ok    key set: http", "ok    clock: ", "ok    PUBLIC_URL: https"]);
+    says(
+        &right,
+        &[
+            "ok    configuration: hosted mode",
+            "ok    key set: http",
+            "ok    clock: ",
+            "ok    PUBLIC_URL: https",
+        ],
+    );
     says(&right, &["ok    MCPIST_SECRET: ", "ok    CONSOLE_URL: "]);
     assert_eq!(right.stdout.matches("ok    function: ").count(), 3, "{right:?}");
     assert!(!right.stdout.contains(secret), "{right:?}");
@@ -355,8 +480,21 @@ fn check_asks_every_part_of_hosted_mode_and_says_what_to_do() {
     plane.state().faults.insert("audit-log", Fault::Status(403));
     plane.state().faults.insert("jwks", Fault::Garbage);
     let wrong = run(&[("OTEL_EXPORTER_OTLP_ENDPOINT", NOBODY), ("CONSOLE_URL", NOBODY)]);
-    says(&wrong, &["FAIL  key set: ", "FAIL  PUBLIC_URL: ", "FAIL  MCPIST_SECRET: ", "FAIL  CONSOLE_URL: ", "FAIL  telemetry: "]);
-    assert!(wrong.stdout.contains("supabase functions deploy") && wrong.stdout.contains("Compare TOKEN_BROKER_KEY"), "{wrong:?}");
+    says(
+        &wrong,
+        &[
+            "FAIL  key set: ",
+            "FAIL  PUBLIC_URL: ",
+            "FAIL  MCPIST_SECRET: ",
+            "FAIL  CONSOLE_URL: ",
+            "FAIL  telemetry: ",
+        ],
+    );
+    assert!(
+        wrong.stdout.contains("supabase functions deploy")
+            && wrong.stdout.contains("Compare TOKEN_BROKER_KEY"),
+        "{wrong:?}"
+    );
     assert_eq!(wrong.code, 1);
 }
 
@@ -364,7 +502,9 @@ fn check_asks_every_part_of_hosted_mode_and_says_what_to_do() {
 fn health_tells_whether_a_server_is_well() {
     let server = Serving::start(&[]);
     let port = server.port();
-    for (arguments, variables) in [(&["health", "--port", &*port][..], &[][..]), (&["health"], &[("PORT", &*port)])] {
+    for (arguments, variables) in
+        [(&["health", "--port", &*port][..], &[][..]), (&["health"], &[("PORT", &*port)])]
+    {
         let well = ran(arguments, variables);
         assert_eq!((well.code, well.stdout.as_str(), well.stderr.as_str()), (0, "ok\n", ""));
     }
@@ -381,7 +521,8 @@ fn a_signal_ends_the_server_well_and_soon_even_with_an_open_stream() {
         let server = Serving::start(&[]);
         let mut stream = Events::open(server.client(), &Post::new("").but("GET").to("/sse"));
         assert_eq!(stream.next().map(|event| event.name).as_deref(), Some("endpoint"));
-        let listen = modern("subscriptions/listen", json!({"notifications": {"toolsListChanged": true}}));
+        let listen =
+            modern("subscriptions/listen", json!({"notifications": {"toolsListChanged": true}}));
         let mut changes = Events::open(server.client(), &listen);
         assert_eq!(changes.message()["method"], "notifications/subscriptions/acknowledged");
         let mut idle = server.client();
@@ -423,14 +564,21 @@ fn log_lines_are_json_with_the_fields_of_a_call() {
     let server = Serving::start(&[("NOTES_API_URL", &upstream.url())]);
     let mut client = server.client();
     for _ in 0..2 {
-        modern("tools/call", json!({"name": "notes_list_notes"})).to("/mcp/notes").send(&mut client);
+        modern("tools/call", json!({"name": "notes_list_notes"}))
+            .to("/mcp/notes")
+            .send(&mut client);
     }
     drop(client);
     let Ran { stdout, .. } = server.stop();
-    let lines: Vec<Value> =
-        stdout.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect();
+    let lines: Vec<Value> = stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")))
+        .collect();
     for line in &lines {
-        assert!(["timestamp", "level", "message"].iter().all(|field| line[field].is_string()), "{line}");
+        assert!(
+            ["timestamp", "level", "message"].iter().all(|field| line[field].is_string()),
+            "{line}"
+        );
     }
     let calls: Vec<_> = lines.iter().filter(|line| line["tool"] == "list_notes").collect();
     let [good, bad] = calls[..] else { panic!("two calls were made: {stdout}") };
@@ -438,13 +586,22 @@ fn log_lines_are_json_with_the_fields_of_a_call() {
         (&good["module"], &good["user_id"], &good["client"], &good["success"]),
         (&json!("notes"), &json!("local"), &json!("test"), &json!(true))
     );
-    assert_eq!((&bad["level"], &bad["success"], &bad["error"]), (&json!("warn"), &json!(false), &json!("not_found")));
+    assert_eq!(
+        (&bad["level"], &bad["success"], &bad["error"]),
+        (&json!("warn"), &json!(false), &json!("not_found"))
+    );
     assert!(good["duration_ms"].is_u64(), "{good}");
 }
 
 #[test]
 fn no_output_ever_holds_a_token() {
-    let echo = || Exchange::new("GET", "/user", Answer::new(401, &[("x-echo", CANARY)], json!({"message": CANARY}).to_string()));
+    let echo = || {
+        Exchange::new(
+            "GET",
+            "/user",
+            Answer::new(401, &[("x-echo", CANARY)], json!({"message": CANARY}).to_string()),
+        )
+    };
     let head = || Exchange::new("HEAD", "/", Answer::new(200, &[], ""));
     let upstream = FakeUpstream::new([echo(), echo(), head(), head(), head()]);
     let url = upstream.url();
@@ -463,10 +620,23 @@ fn no_output_ever_holds_a_token() {
         told.push(format!("{:?}", client.get(path)));
     }
     told.push(format!("{:?}", initialize("2025-11-25").send(&mut client)));
-    let called = modern("tools/call", json!({"name": "call", "arguments": {"module": "github", "tool": "get_me"}})).send(&mut client);
-    assert!(text_of(&json_of(&called)["result"]).starts_with("code: reconnect_required"), "{called:?}");
+    let called = modern(
+        "tools/call",
+        json!({"name": "call", "arguments": {"module": "github", "tool": "get_me"}}),
+    )
+    .send(&mut client);
+    assert!(
+        text_of(&json_of(&called)["result"]).starts_with("code: reconnect_required"),
+        "{called:?}"
+    );
     told.push(format!("{called:?}{:?}", server.stop()));
-    for arguments in [&["call", "github", "get_me"][..], &["tools"], &["tools", "github", "--json"], &["check"], &["api-versions"]] {
+    for arguments in [
+        &["call", "github", "get_me"][..],
+        &["tools"],
+        &["tools", "github", "--json"],
+        &["check"],
+        &["api-versions"],
+    ] {
         told.push(format!("{:?}", ran(arguments, &variables)));
     }
     for text in told {
@@ -488,10 +658,12 @@ fn a_session_survives_a_restart_with_the_same_secret() {
 
 #[test]
 fn a_module_file_that_is_broken_is_told_and_left_out() {
-    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-modules", std::process::id()));
+    let folder =
+        PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-modules", std::process::id()));
     std::fs::create_dir_all(&folder).expect("the folder of tests can be written to");
     std::fs::write(folder.join("broken.json"), "{").expect("the folder was made");
-    let ran = ran(&["tools"], &[("MCPIST_MODULES_DIR", folder.to_str().expect("the path is text"))]);
+    let ran =
+        ran(&["tools"], &[("MCPIST_MODULES_DIR", folder.to_str().expect("the path is text"))]);
     std::fs::remove_dir_all(&folder).expect("the folder was made");
     assert!(ran.code == 0 && ran.stdout.starts_with("github"), "{ran:?}");
     assert!(ran.stderr.contains("broken.json") && ran.stderr.starts_with('{'), "{ran:?}");
@@ -515,8 +687,11 @@ fn a_call_reads_its_parameters_from_standard_input() {
 
 #[test]
 fn a_reader_that_goes_away_ends_a_command_quietly() {
-    let mut child =
-        mcpist(&["tools", "github", "--json"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary starts");
+    let mut child = mcpist(&["tools", "github", "--json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary starts");
     drop(child.stdout.take());
     let output = child.wait_with_output().expect("it was started");
     assert!(!String::from_utf8_lossy(&output.stderr).contains("panicked"), "{output:?}");
@@ -545,9 +720,17 @@ fn every_loopback_address_that_can_be_bound_is_answered_under() {
         .spawn()
         .expect("the binary starts");
     let mut greeting = String::new();
-    BufReader::new(child.stderr.take().expect("it is piped")).read_line(&mut greeting).expect("text");
-    let host = greeting.split_once("http://").and_then(|(_, rest)| rest.split_once("/mcp")).expect("an address").0;
-    let reply = modern("tools/list", json!({})).with("Host", host).send(&mut Client::connect(host.parse().expect("an address")));
+    BufReader::new(child.stderr.take().expect("it is piped"))
+        .read_line(&mut greeting)
+        .expect("text");
+    let host = greeting
+        .split_once("http://")
+        .and_then(|(_, rest)| rest.split_once("/mcp"))
+        .expect("an address")
+        .0;
+    let reply = modern("tools/list", json!({}))
+        .with("Host", host)
+        .send(&mut Client::connect(host.parse().expect("an address")));
     child.kill().and_then(|()| child.wait()).expect("it ends");
     assert_eq!(reply.status, 200, "{reply:?}");
 }
@@ -556,13 +739,15 @@ fn every_loopback_address_that_can_be_bound_is_answered_under() {
 fn a_changed_policy_file_holds_at_once_and_its_clients_are_told() {
     let policy = File::new("followed.json", r#"{"allow": ["notes"]}"#);
     let server = Serving::start(&[("MCPIST_POLICY", policy.path())]);
-    let wanted = json!({"toolsListChanged": true, "promptsListChanged": true, "resourcesListChanged": true});
+    let wanted =
+        json!({"toolsListChanged": true, "promptsListChanged": true, "resourcesListChanged": true});
     let listen = modern("subscriptions/listen", json!({"notifications": wanted}));
     let mut events = Events::open(server.client(), &listen);
     let acknowledged = events.message();
     assert_eq!(acknowledged["method"], "notifications/subscriptions/acknowledged");
     assert_eq!(acknowledged["params"]["notifications"], wanted);
-    let list = || modern("tools/list", json!({})).to("/mcp?tools=direct").send(&mut server.client()).body;
+    let list =
+        || modern("tools/list", json!({})).to("/mcp?tools=direct").send(&mut server.client()).body;
     assert!(list().contains("notes_add_note"));
     let changed = File::new("changed.json", r#"{"allow": ["notes"], "read_only": true}"#);
     std::fs::rename(changed.path(), policy.path()).expect("the folder of tests can be written to");
@@ -587,10 +772,15 @@ fn a_changed_module_file_holds_at_once_and_its_clients_are_told() {
         head.to_string()
     };
     let upstream = FakeUpstream::new([
-        Exchange::new("GET", "/look", Answer::new(200, &[], r#"{"seen":1}"#)).with_header("authorization", "Bearer for-shop"),
-        Exchange::new("GET", "/look", Answer::new(200, &[], r#"{"seen":2}"#)).with_header("authorization", "Bearer for-mill"),
+        Exchange::new("GET", "/look", Answer::new(200, &[], r#"{"seen":1}"#))
+            .with_header("authorization", "Bearer for-shop"),
+        Exchange::new("GET", "/look", Answer::new(200, &[], r#"{"seen":2}"#))
+            .with_header("authorization", "Bearer for-mill"),
     ]);
-    let folder = crate::module_files::Folder::new("followed_modules", &[("shop.json", &module("shop", "SHOP", "look_around"))]);
+    let folder = crate::module_files::Folder::new(
+        "followed_modules",
+        &[("shop.json", &module("shop", "SHOP", "look_around"))],
+    );
     // As an editor does it, so that no half of a file is ever read.
     let put = |name: &str, text: &str| {
         std::fs::write(folder.0.join("new"), text).expect("the folder was made");
@@ -606,13 +796,16 @@ fn a_changed_module_file_holds_at_once_and_its_clients_are_told() {
         ("MILL_API_URL", &url),
         ("MILL_TOKEN", "for-mill"),
     ]);
-    let listen = modern("subscriptions/listen", json!({"notifications": {"toolsListChanged": true}}));
+    let listen =
+        modern("subscriptions/listen", json!({"notifications": {"toolsListChanged": true}}));
     let mut events = Events::open(server.client(), &listen);
     assert_eq!(events.message()["method"], "notifications/subscriptions/acknowledged");
-    let list = || modern("tools/list", json!({})).to("/mcp?tools=direct").send(&mut server.client()).body;
+    let list =
+        || modern("tools/list", json!({})).to("/mcp?tools=direct").send(&mut server.client()).body;
     let call = |module: &str, tool: &str| {
         let arguments = json!({"name": "call", "arguments": {"module": module, "tool": tool}});
-        text_of(&json_of(&modern("tools/call", arguments).send(&mut server.client()))["result"]).to_owned()
+        text_of(&json_of(&modern("tools/call", arguments).send(&mut server.client()))["result"])
+            .to_owned()
     };
     assert_eq!(call("shop", "look_around"), "seen: 1");
     assert!(list().contains("shop_look_around") && !list().contains("github_"));
@@ -637,13 +830,19 @@ fn a_changed_module_file_holds_at_once_and_its_clients_are_told() {
     drop(events);
     let log = server.stop().stdout;
     let told: Vec<_> = log.lines().filter(|line| line.contains("module file skipped")).collect();
-    assert!(told.len() == 2 && told[0].contains("shop.json:1:17: EOF") && told[1].contains("`github` already"), "{log}");
+    assert!(
+        told.len() == 2
+            && told[0].contains("shop.json:1:17: EOF")
+            && told[1].contains("`github` already"),
+        "{log}"
+    );
 }
 
 #[test]
 fn a_client_that_starts_the_server_is_told_of_changed_module_files_too() {
     use std::io::Write;
-    let notes = std::fs::read_to_string(format!("{}/notes.json", crate::product::OWN_MODULES)).expect("it is there");
+    let notes = std::fs::read_to_string(format!("{}/notes.json", crate::product::OWN_MODULES))
+        .expect("it is there");
     let folder = crate::module_files::Folder::new("followed_over_stdio", &[("notes.json", &notes)]);
     let mut child = mcpist(&["stdio"])
         .env("MCPIST_MODULES_DIR", &folder.0)
@@ -652,11 +851,21 @@ fn a_client_that_starts_the_server_is_told_of_changed_module_files_too() {
         .stderr(Stdio::null())
         .spawn()
         .expect("the binary starts");
-    let (mut stdin, stdout) = (child.stdin.take().expect("it is piped"), child.stdout.take().expect("it is piped"));
-    let initialize =
-        request(1, "initialize", json!({"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}));
-    writeln!(stdin, "{initialize}\n{}", json!({"jsonrpc": "2.0", "method": "notifications/initialized"})).expect("the server reads");
-    let mut lines = BufReader::new(stdout).lines().map(|line| line.expect("the server writes text"));
+    let (mut stdin, stdout) =
+        (child.stdin.take().expect("it is piped"), child.stdout.take().expect("it is piped"));
+    let initialize = request(
+        1,
+        "initialize",
+        json!({"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}),
+    );
+    writeln!(
+        stdin,
+        "{initialize}\n{}",
+        json!({"jsonrpc": "2.0", "method": "notifications/initialized"})
+    )
+    .expect("the server reads");
+    let mut lines =
+        BufReader::new(stdout).lines().map(|line| line.expect("the server writes text"));
     assert!(lines.next().is_some_and(|line| line.contains("protocolVersion")));
     std::fs::remove_file(folder.0.join("notes.json")).expect("it was written");
     assert!(lines.next().is_some_and(|line| line.contains("notifications/tools/list_changed")));
@@ -676,7 +885,8 @@ fn a_module_file_is_checked_from_the_shell() {
         let file = File::new(name, text);
         let found = ran(&["tools", "--check", file.path()], &[]);
         assert_eq!((found.code, found.stderr.as_str()), (1, ""), "{found:?}");
-        let told: Vec<_> = found.stdout.lines().map(|line| line.replace(file.path(), "FILE")).collect();
+        let told: Vec<_> =
+            found.stdout.lines().map(|line| line.replace(file.path(), "FILE")).collect();
         assert_eq!(told, lines);
     };
     let notes = std::fs::read_to_string(&right).expect("it is there");
@@ -696,8 +906,15 @@ fn a_module_file_is_checked_from_the_shell() {
         ],
     );
     let missing = ran(&["tools", "--check", "/nowhere/weather.json"], &[]);
-    assert!(missing.code == 1 && missing.stdout.starts_with("/nowhere/weather.json: cannot be read: "), "{missing:?}");
-    for arguments in [&["tools", "--check"][..], &["tools", "notes", "--check", &right], &["tools", "--json", "--check", &right]] {
+    assert!(
+        missing.code == 1 && missing.stdout.starts_with("/nowhere/weather.json: cannot be read: "),
+        "{missing:?}"
+    );
+    for arguments in [
+        &["tools", "--check"][..],
+        &["tools", "notes", "--check", &right],
+        &["tools", "--json", "--check", &right],
+    ] {
         assert_eq!(ran(arguments, &[]).code, 2, "{arguments:?}");
     }
 }

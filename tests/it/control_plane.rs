@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Instant;
 
-use jwt_simple::prelude::{Claims, Duration, ECDSAP256KeyPairLike, ES256KeyPair, JWTClaims, UnixTimeStamp};
+use jwt_simple::prelude::{
+    Claims, Duration, ECDSAP256KeyPairLike, ES256KeyPair, JWTClaims, UnixTimeStamp,
+};
 use mcpist::http::{Answer, Limits, Request, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -75,9 +77,15 @@ impl FakePlane {
         let state = Arc::new(Mutex::new(State { keys: vec![public(key())], ..State::default() }));
         let serving = Arc::clone(&state);
         let running = Running::start(Limits::default(), move |request, _| {
-            let is_late = serving.lock().unwrap().faults.iter().any(|(part, fault)| *fault == Fault::Late && request.path.ends_with(part));
+            let is_late = serving
+                .lock()
+                .unwrap()
+                .faults
+                .iter()
+                .any(|(part, fault)| *fault == Fault::Late && request.path.ends_with(part));
             let deadline = Instant::now() + LATE;
-            while is_late && Instant::now() < deadline && !serving.lock().unwrap().faults.is_empty() {
+            while is_late && Instant::now() < deadline && !serving.lock().unwrap().faults.is_empty()
+            {
                 std::thread::sleep(std::time::Duration::from_millis(5));
             }
             Answer::Whole(serving.lock().unwrap().answer(request))
@@ -115,12 +123,19 @@ impl FakePlane {
 
 impl State {
     fn answer(&mut self, request: &Request) -> Response {
-        let part = ["jwks", "tool-sieve", "token-exchanger", "audit-log"].into_iter().find(|part| request.path.ends_with(part));
+        let part = ["jwks", "tool-sieve", "token-exchanger", "audit-log"]
+            .into_iter()
+            .find(|part| request.path.ends_with(part));
         let part = part.unwrap_or("elsewhere");
         let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
         self.requests.push((part, body.clone()));
         match self.faults.get(part) {
-            Some(Fault::Status(status)) => return Response::json(*status, &br#"{"error":{"code":"broken","message":"broken"}}"#[..]),
+            Some(Fault::Status(status)) => {
+                return Response::json(
+                    *status,
+                    &br#"{"error":{"code":"broken","message":"broken"}}"#[..],
+                );
+            }
             Some(Fault::Garbage) => return Response::html(200, &b"<html>all is well</html>"[..]),
             Some(Fault::Half) => return Response::json(200, &br#"{"keys":[{"kty":"EC","#[..]),
             Some(Fault::Late) | None => {}
@@ -130,7 +145,10 @@ impl State {
             return Response::json(200, json!({"keys": self.keys}).to_string().into_bytes());
         }
         let Some(user) = self.user(request) else {
-            return Response::json(401, &br#"{"error":{"code":"invalid_token","message":"no"}}"#[..]);
+            return Response::json(
+                401,
+                &br#"{"error":{"code":"invalid_token","message":"no"}}"#[..],
+            );
         };
         let (status, answer) = match part {
             "tool-sieve" => {
@@ -161,7 +179,12 @@ impl State {
             return self.api_tokens.get(token).cloned();
         }
         let token = request.headers.get("authorization")?.strip_prefix("Bearer ")?;
-        let claims: JWTClaims<Custom> = jwt_simple::prelude::ECDSAP256PublicKeyLike::verify_token(&key().public_key(), token, None).ok()?;
+        let claims: JWTClaims<Custom> = jwt_simple::prelude::ECDSAP256PublicKeyLike::verify_token(
+            &key().public_key(),
+            token,
+            None,
+        )
+        .ok()?;
         claims.subject
     }
 }
@@ -183,8 +206,12 @@ pub fn public(key: &ES256KeyPair) -> Value {
 /// The claims of a user's token, good for an hour.
 pub fn claims(user: &str) -> JWTClaims<Custom> {
     let custom = Custom { role: "authenticated".to_owned(), is_anonymous: false };
-    let audiences: std::collections::HashSet<_> = ["authenticated", AUDIENCE].map(str::to_owned).into();
-    Claims::with_custom_claims(custom, Duration::from_hours(1)).with_issuer(ISSUER).with_audiences(audiences).with_subject(user)
+    let audiences: std::collections::HashSet<_> =
+        ["authenticated", AUDIENCE].map(str::to_owned).into();
+    Claims::with_custom_claims(custom, Duration::from_hours(1))
+        .with_issuer(ISSUER)
+        .with_audiences(audiences)
+        .with_subject(user)
 }
 
 /// A user's token.
@@ -195,5 +222,9 @@ pub fn token(user: &str) -> String {
 /// So many seconds from now; a negative number is before.
 pub fn seconds_from_now(seconds: i64) -> UnixTimeStamp {
     let now = jwt_simple::prelude::Clock::now_since_epoch();
-    if seconds < 0 { now - Duration::from_secs(seconds.unsigned_abs()) } else { now + Duration::from_secs(seconds.unsigned_abs()) }
+    if seconds < 0 {
+        now - Duration::from_secs(seconds.unsigned_abs())
+    } else {
+        now + Duration::from_secs(seconds.unsigned_abs())
+    }
 }

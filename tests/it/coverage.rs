@@ -31,12 +31,24 @@ struct Coverage<'a> {
 impl<'a> Coverage<'a> {
     fn of(module: &str, file: &'a Value) -> Self {
         let said = &file[module];
-        let text = |name: &str| said[name].as_str().unwrap_or_else(|| panic!("{module} lacks {name:?}"));
-        let object = |value: &'a Value| -> &'a Map<String, Value> { value.as_object().expect("jobs are objects in objects") };
+        let text =
+            |name: &str| said[name].as_str().unwrap_or_else(|| panic!("{module} lacks {name:?}"));
+        let object = |value: &'a Value| -> &'a Map<String, Value> {
+            value.as_object().expect("jobs are objects in objects")
+        };
         let jobs = object(&said["jobs"]).iter().flat_map(|(area, jobs)| {
-            object(jobs).iter().map(move |(name, tools)| Job { area, name, tools: tools.as_str().map_or_else(|| Ok(names(tools)), Err) })
+            object(jobs).iter().map(move |(name, tools)| Job {
+                area,
+                name,
+                tools: tools.as_str().map_or_else(|| Ok(names(tools)), Err),
+            })
         });
-        Self { other: text("other"), their_tools: text("their_tools"), jobs: jobs.collect(), beyond: names(&said["beyond"]) }
+        Self {
+            other: text("other"),
+            their_tools: text("their_tools"),
+            jobs: jobs.collect(),
+            beyond: names(&said["beyond"]),
+        }
     }
 
     fn gaps(&self) -> impl Iterator<Item = (&Job<'a>, &str)> {
@@ -45,7 +57,11 @@ impl<'a> Coverage<'a> {
 }
 
 fn names(list: &Value) -> Vec<&str> {
-    list.as_array().expect("tools are a list").iter().map(|name| name.as_str().expect("a tool is a name")).collect()
+    list.as_array()
+        .expect("tools are a list")
+        .iter()
+        .map(|name| name.as_str().expect("a tool is a name"))
+        .collect()
 }
 
 fn file() -> Value {
@@ -62,22 +78,33 @@ fn every_tool_has_a_job_and_every_job_has_tools() {
         let mut named: BTreeSet<&str> = coverage.beyond.iter().copied().collect();
         for job in &coverage.jobs {
             match &job.tools {
-                Ok(tools) if tools.is_empty() => complaints.push(format!("{}: no tool does {:?}: say why", module.name, job.name)),
+                Ok(tools) if tools.is_empty() => complaints
+                    .push(format!("{}: no tool does {:?}: say why", module.name, job.name)),
                 Ok(tools) => {
                     named.extend(tools);
                     complaints.extend(
-                        tools
-                            .iter()
-                            .filter(|tool| coverage.beyond.contains(tool))
-                            .map(|tool| format!("{}: {tool} does {:?}, so it is not beyond the jobs", module.name, job.name)),
+                        tools.iter().filter(|tool| coverage.beyond.contains(tool)).map(|tool| {
+                            format!(
+                                "{}: {tool} does {:?}, so it is not beyond the jobs",
+                                module.name, job.name
+                            )
+                        }),
                     );
                 }
                 Err(_) => {}
             }
         }
         let tools: BTreeSet<&str> = module.tools.iter().map(|tool| tool.name.as_str()).collect();
-        complaints.extend(named.difference(&tools).map(|tool| format!("{}: there is no tool {tool}", module.name)));
-        complaints.extend(tools.difference(&named).map(|tool| format!("{}: {tool} is in no job and not beyond", module.name)));
+        complaints.extend(
+            named
+                .difference(&tools)
+                .map(|tool| format!("{}: there is no tool {tool}", module.name)),
+        );
+        complaints.extend(
+            tools
+                .difference(&named)
+                .map(|tool| format!("{}: {tool} is in no job and not beyond", module.name)),
+        );
     }
     assert!(complaints.is_empty(), "tests/coverage.json:\n{}", complaints.join("\n"));
 }
@@ -85,8 +112,11 @@ fn every_tool_has_a_job_and_every_job_has_tools() {
 #[test]
 fn the_coverage_page_says_what_the_file_says() {
     let (file, registry) = (file(), registry());
-    let modules: Vec<(&Module, Coverage<'_>)> =
-        registry.modules().iter().map(|module| (module, Coverage::of(&module.name, &file))).collect();
+    let modules: Vec<(&Module, Coverage<'_>)> = registry
+        .modules()
+        .iter()
+        .map(|module| (module, Coverage::of(&module.name, &file)))
+        .collect();
     let mut page = "# Coverage\n\n\
         What one can do with each service: the jobs that the best other server for it has, or that no other has, and the tools\n\
         that do them. Written from `tests/coverage.json` by `UPDATE_SNAPSHOTS=1 cargo test coverage`; what each tool takes is in\n\
@@ -95,10 +125,15 @@ fn the_coverage_page_says_what_the_file_says() {
         | module | tools | best other server | its tools | jobs | covered | gaps |\n|---|--:|---|---|--:|--:|--:|\n"
         .to_owned();
     for (module, coverage) in &modules {
-        let (tools, jobs, gaps) = (module.tools.len(), coverage.jobs.len(), coverage.gaps().count());
+        let (tools, jobs, gaps) =
+            (module.tools.len(), coverage.jobs.len(), coverage.gaps().count());
         let (other, theirs) = (coverage.other, coverage.their_tools);
         let link = module.title.to_lowercase().replace(' ', "-");
-        let row = format!("| [{}](#{link}) | {tools} | {other} | {theirs} | {jobs} | {} | {gaps} |", module.title, jobs - gaps);
+        let row = format!(
+            "| [{}](#{link}) | {tools} | {other} | {theirs} | {jobs} | {} | {gaps} |",
+            module.title,
+            jobs - gaps
+        );
         writeln!(page, "{row}").expect("a string takes all");
     }
     for (module, coverage) in &modules {
@@ -116,13 +151,22 @@ fn section(module: &Module, coverage: &Coverage<'_>) -> String {
     let mut area = "";
     for job in &coverage.jobs {
         let tools = job.tools.as_deref().map_or_else(|_| "none, see below".to_owned(), links);
-        rows.push(format!("| {} | {} | {tools} |", if job.area == area { "" } else { job.area }, job.name));
+        rows.push(format!(
+            "| {} | {} | {tools} |",
+            if job.area == area { "" } else { job.area },
+            job.name
+        ));
         area = job.area;
     }
     if !coverage.beyond.is_empty() {
         rows.push(format!("\nBeyond these: {}.", links(&coverage.beyond)));
     }
-    let gaps: Vec<_> = coverage.gaps().map(|(job, why)| format!("- {}, {}: {why}", job.area, job.name)).collect();
-    rows.push(if gaps.is_empty() { "\nNo gaps.".to_owned() } else { format!("\nGaps:\n\n{}", gaps.join("\n")) });
+    let gaps: Vec<_> =
+        coverage.gaps().map(|(job, why)| format!("- {}, {}: {why}", job.area, job.name)).collect();
+    rows.push(if gaps.is_empty() {
+        "\nNo gaps.".to_owned()
+    } else {
+        format!("\nGaps:\n\n{}", gaps.join("\n"))
+    });
     rows.join("\n") + "\n"
 }

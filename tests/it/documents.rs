@@ -18,7 +18,11 @@ fn the_readme_lists_every_limit_with_its_default_and_meaning() {
 fn the_readme_connects_the_clients_as_the_page_does() {
     for client in CLIENTS.iter().filter(|client| README.contains(&format!("| {} |", client.name))) {
         let text = client.text.replace("{url}", "http://127.0.0.1:8088/mcp");
-        assert!(README.contains(&text), "README.md connects {} in another way than the page:\n{text}", client.name);
+        assert!(
+            README.contains(&text),
+            "README.md connects {} in another way than the page:\n{text}",
+            client.name
+        );
     }
 }
 
@@ -27,8 +31,15 @@ fn the_readme_names_what_every_built_in_module_reads() {
     let registry = Registry::built_in().expect("the built-in modules are right");
     for module in registry.modules() {
         let credentials = module.auth.iter().flat_map(|auth| &auth.ways).flat_map(|way| &way.env);
-        for variable in credentials.chain(&module.base_url_env).flat_map(mcpist::modules::manifest::Variable::names) {
-            assert!(README.contains(&format!("`{variable}`")), "README.md does not name {variable} of {}", module.name);
+        for variable in credentials
+            .chain(&module.base_url_env)
+            .flat_map(mcpist::modules::manifest::Variable::names)
+        {
+            assert!(
+                README.contains(&format!("`{variable}`")),
+                "README.md does not name {variable} of {}",
+                module.name
+            );
         }
     }
 }
@@ -36,8 +47,14 @@ fn the_readme_names_what_every_built_in_module_reads() {
 #[test]
 fn koyeb_and_the_image_agree_on_port_and_health() {
     let (koyeb, dockerfile) = (include_str!("../../koyeb.yaml"), include_str!("../../Dockerfile"));
-    assert!(koyeb.contains("port: 8088") && koyeb.contains("path: /health") && dockerfile.contains("EXPOSE 8088"));
     assert!(
-        dockerfile.contains(r#"CMD ["/mcpist", "health"]"#) && dockerfile.contains("FROM scratch") && dockerfile.contains("USER 65534")
+        koyeb.contains("port: 8088")
+            && koyeb.contains("path: /health")
+            && dockerfile.contains("EXPOSE 8088")
+    );
+    assert!(
+        dockerfile.contains(r#"CMD ["/mcpist", "health"]"#)
+            && dockerfile.contains("FROM scratch")
+            && dockerfile.contains("USER 65534")
     );
 }

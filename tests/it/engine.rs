@@ -47,10 +47,20 @@ fn by_hand(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Valu
     let thing = session.get(&["things", id], &[("color", "deep red")])?;
     let text = session.get_text(&["things", id, "text"], &[])?;
     let gone = session.send(Method::Delete, &["things", id], &[], None)?;
-    let made = session.send(Method::Post, &["things"], &[("dry", "1")], Some(&json!({"name": text})))?;
+    let made =
+        session.send(Method::Post, &["things"], &[("dry", "1")], Some(&json!({"name": text})))?;
     let asked = session.graphql(&["graphql"], "query($id: ID!) { x }", &json!({"id": id}))?;
-    let form = multipart(&[("id", id)], Upload { field: "file", file_name: "a.txt", content_type: "text/plain", bytes: b"bytes" })?;
-    let sent = session.send_bytes(Method::Post, &["things", id, "files"], &[], &form.content_type, &form.body)?;
+    let form = multipart(
+        &[("id", id)],
+        Upload { field: "file", file_name: "a.txt", content_type: "text/plain", bytes: b"bytes" },
+    )?;
+    let sent = session.send_bytes(
+        Method::Post,
+        &["things", id, "files"],
+        &[],
+        &form.content_type,
+        &form.body,
+    )?;
     Ok(json!([thing, text, gone, made, asked, sent]))
 }
 
@@ -58,7 +68,10 @@ const BY_HAND: &str = r#"{"handler": "by_hand", "request": null, "output": null,
     "params": {"id": {"in": "local", "type": "string", "required": true, "description": "Which."}}}"#;
 
 fn call(module: &Module, base_url: &str, arguments: &Value) -> Result<Value, Error> {
-    let upstream = Upstream::new(UpstreamConfig { first_backoff: Duration::from_millis(1), ..UpstreamConfig::default() });
+    let upstream = Upstream::new(UpstreamConfig {
+        first_backoff: Duration::from_millis(1),
+        ..UpstreamConfig::default()
+    });
     let invocation = Invocation {
         renew: &|_| Ok(None),
         module,
@@ -80,14 +93,29 @@ fn page(target: &str, link: &str, body: &Value) -> Exchange {
 #[test]
 fn pages_follow_each_other_by_cursor() {
     let fake = FakeUpstream::new([
-        page("/things/o?color=red&per_page=2", r#"</x?color=red&per_page=2&after=b>; rel="next""#, &json!([{"id": 1}, {"id": 2}])),
-        page("/things/o?color=red&per_page=2&after=b", r#"</x?color=red>; rel="prev""#, &json!([{"id": 3}])),
+        page(
+            "/things/o?color=red&per_page=2",
+            r#"</x?color=red&per_page=2&after=b>; rel="next""#,
+            &json!([{"id": 1}, {"id": 2}]),
+        ),
+        page(
+            "/things/o?color=red&per_page=2&after=b",
+            r#"</x?color=red>; rel="prev""#,
+            &json!([{"id": 3}]),
+        ),
     ]);
     let module = module(&BY_DATA);
-    let first = call(&module, &fake.url(), &json!({"owner": "o", "color": "red", "limit": 2, "fields": ["id"]})).unwrap();
+    let first = call(
+        &module,
+        &fake.url(),
+        &json!({"owner": "o", "color": "red", "limit": 2, "fields": ["id"]}),
+    )
+    .unwrap();
     assert_eq!(first["items"], json!([{"id": 1}, {"id": 2}]));
     let cursor = first["next_cursor"].as_str().unwrap();
-    let second = call(&module, &fake.url(), &json!({"owner": "o", "cursor": cursor, "fields": ["id"]})).unwrap();
+    let second =
+        call(&module, &fake.url(), &json!({"owner": "o", "cursor": cursor, "fields": ["id"]}))
+            .unwrap();
     assert_eq!(second, json!({"items": [{"id": 3}]}));
 }
 
@@ -105,28 +133,44 @@ fn every_kind_of_page_is_followed_by_the_next() {
         };
         let mut answer = json!({"items": [{"id": 1}, {"id": 2}]});
         answer.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap_or_default());
-        let fake = FakeUpstream::new([page(&requests[0], answer), page(&requests[1], json!({"items": []}))]);
+        let fake = FakeUpstream::new([
+            page(&requests[0], answer),
+            page(&requests[1], json!({"items": []})),
+        ]);
         let mut arguments = json!({"owner": "o", "color": "red"});
         let first = call(&module, &fake.url(), &arguments).unwrap();
         arguments["cursor"] = first["next_cursor"].clone();
-        assert_eq!(call(&module, &fake.url(), &arguments), Ok(json!({"items": []})), "{pagination}");
+        assert_eq!(
+            call(&module, &fake.url(), &arguments),
+            Ok(json!({"items": []})),
+            "{pagination}"
+        );
     };
     check(
         json!({"kind": "next_link", "link": "@odata\\.nextLink", "limit_as": "$top", "default_limit": 2}),
         "query",
-        [("/things/o?color=red&%24top=2", Value::Null), ("/things/o?$top=2&$skiptoken=x", Value::Null)],
+        [
+            ("/things/o?color=red&%24top=2", Value::Null),
+            ("/things/o?$top=2&$skiptoken=x", Value::Null),
+        ],
         json!({"@odata.nextLink": "https://evil.example/steal?$top=2&$skiptoken=x"}),
     );
     check(
         json!({"kind": "token", "token": "next", "token_as": "pageToken"}),
         "query",
-        [("/things/o?color=red", Value::Null), ("/things/o?color=red&pageToken=a%26b", Value::Null)],
+        [
+            ("/things/o?color=red", Value::Null),
+            ("/things/o?color=red&pageToken=a%26b", Value::Null),
+        ],
         json!({"next": "a&b"}),
     );
     check(
         json!({"kind": "token", "token": "next", "token_as": "page.start", "limit_as": "page.size", "max_limit": 9, "default_limit": 2}),
         "body",
-        [("/things/o?color=red", json!({"page": {"size": 2}})), ("/things/o?color=red", json!({"page": {"size": 2, "start": "a"}}))],
+        [
+            ("/things/o?color=red", json!({"page": {"size": 2}})),
+            ("/things/o?color=red", json!({"page": {"size": 2, "start": "a"}})),
+        ],
         json!({"next": "a"}),
     );
     check(
@@ -138,7 +182,10 @@ fn every_kind_of_page_is_followed_by_the_next() {
     check(
         json!({"kind": "offset", "start_as": "startAt", "limit_as": "maxResults", "default_limit": 2, "last": "isLast"}),
         "body",
-        [("/things/o?color=red", json!({"maxResults": 2})), ("/things/o?color=red", json!({"maxResults": 2, "startAt": 2}))],
+        [
+            ("/things/o?color=red", json!({"maxResults": 2})),
+            ("/things/o?color=red", json!({"maxResults": 2, "startAt": 2})),
+        ],
         json!({"isLast": false}),
     );
 }
@@ -157,7 +204,8 @@ fn a_cursor_of_another_kind_sends_nothing() {
     let fake = FakeUpstream::new([]);
     for (module, own) in &kinds {
         for (_, cursor) in kinds.iter().filter(|(_, cursor)| cursor != own) {
-            let error = call(module, &fake.url(), &json!({"owner": "o", "cursor": cursor})).unwrap_err();
+            let error =
+                call(module, &fake.url(), &json!({"owner": "o", "cursor": cursor})).unwrap_err();
             assert_eq!(error.code(), Code::InvalidParams, "{cursor}");
         }
     }
@@ -167,7 +215,10 @@ fn a_cursor_of_another_kind_sends_nothing() {
 fn a_hostile_link_cannot_choose_host_or_path() {
     let elsewhere = FakeUpstream::new([]);
     let link = format!("<{}/steal?page=2>; rel=\"next\"", elsewhere.url());
-    let fake = FakeUpstream::new([page("/things/o?per_page=30", &link, &json!([])), page("/things/o?page=2", "", &json!([]))]);
+    let fake = FakeUpstream::new([
+        page("/things/o?per_page=30", &link, &json!([])),
+        page("/things/o?page=2", "", &json!([])),
+    ]);
     let module = module(&BY_DATA);
     let first = call(&module, &fake.url(), &json!({"owner": "o"})).unwrap();
     call(&module, &fake.url(), &json!({"owner": "o", "cursor": first["next_cursor"]})).unwrap();
@@ -195,7 +246,11 @@ fn arguments_that_no_request_can_carry_send_nothing() {
 #[test]
 fn an_answer_that_is_no_whole_json_is_told() {
     for body in ["[{\"id\": 1}, {\"id\"", "<html>", "{}"] {
-        let fake = FakeUpstream::new([Exchange::new("GET", "/things/o?per_page=30", Answer::new(200, &[], body))]);
+        let fake = FakeUpstream::new([Exchange::new(
+            "GET",
+            "/things/o?per_page=30",
+            Answer::new(200, &[], body),
+        )]);
         let error = call(&module(&BY_DATA), &fake.url(), &json!({"owner": "o"})).unwrap_err();
         assert_eq!(error.code(), Code::UpstreamUnavailable, "{body}");
         assert!(error.message().starts_with("Shop "), "{error}");
@@ -206,7 +261,10 @@ fn an_answer_that_is_no_whole_json_is_told() {
 fn a_base_url_keeps_its_path() {
     let fake = FakeUpstream::new([page("/api/v3/things/o?per_page=30", "", &json!([]))]);
     let base_url = format!("{}/api/v3/", fake.url());
-    assert_eq!(call(&module(&BY_DATA), &base_url, &json!({"owner": "o"})), Ok(json!({"items": []})));
+    assert_eq!(
+        call(&module(&BY_DATA), &base_url, &json!({"owner": "o"})),
+        Ok(json!({"items": []}))
+    );
 }
 
 #[test]
@@ -220,13 +278,17 @@ fn graphql_errors_are_errors() {
     let check = |answer: Value, expected: Result<Value, Code>| {
         let body = json!({"query": document, "variables": {"owner": "o"}});
         let answer = Answer::new(200, &[], answer.to_string());
-        let fake =
-            FakeUpstream::new([Exchange::new("POST", "/graphql", answer).with_header("content-type", "application/json").with_body(body)]);
+        let fake = FakeUpstream::new([Exchange::new("POST", "/graphql", answer)
+            .with_header("content-type", "application/json")
+            .with_body(body)]);
         let outcome = call(&module, &fake.url(), &json!({"owner": "o"}));
         assert_eq!(outcome.map_err(|error| error.code()), expected);
     };
     check(json!({"data": {"shop": {"name": "S"}}}), Ok(json!({"name": "S"})));
-    check(json!({"data": {"shop": null}, "errors": [{"type": "NOT_FOUND", "message": "No."}]}), Err(Code::NotFound));
+    check(
+        json!({"data": {"shop": null}, "errors": [{"type": "NOT_FOUND", "message": "No."}]}),
+        Err(Code::NotFound),
+    );
     check(json!({"data": {"shop": null}}), Err(Code::NotFound));
 }
 
@@ -255,15 +317,24 @@ fn a_handler_reaches_its_service_through_the_session() {
     let result = call(&module, &fake.url(), &json!({"id": "a/b"})).unwrap();
     assert_eq!(result, json!([{"id": 1}, "plain", null, {"id": 2}, {"x": 1}, [{"id": 3}]]));
 
-    let fake = FakeUpstream::new([Exchange::new("GET", "/things/x?color=deep%20red", Answer::new(404, &[], ""))]);
+    let fake = FakeUpstream::new([Exchange::new(
+        "GET",
+        "/things/x?color=deep%20red",
+        Answer::new(404, &[], ""),
+    )]);
     assert_eq!(call(&module, &fake.url(), &json!({"id": "x"})).unwrap_err().code(), Code::NotFound);
     let fake = FakeUpstream::new([]);
-    assert_eq!(call(&module, &fake.url(), &json!({"id": ".."})).unwrap_err().code(), Code::InvalidParams);
+    assert_eq!(
+        call(&module, &fake.url(), &json!({"id": ".."})).unwrap_err().code(),
+        Code::InvalidParams
+    );
 }
 
 #[test]
 fn a_tool_is_published_with_what_the_engine_adds() {
-    let published = module(&json!({"annotations": {"openWorldHint": true, "readOnlyHint": true}})).tools[0].published(&[]);
+    let published = module(&json!({"annotations": {"openWorldHint": true, "readOnlyHint": true}}))
+        .tools[0]
+        .published(&[]);
     let expected = json!({
         "name": "shop_list_things",
         "description": "List things.",

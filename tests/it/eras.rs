@@ -4,7 +4,9 @@ use mcpist::mcp::subscriptions::Change;
 use serde_json::{Value, json};
 
 use crate::fake_upstream::{Answer, Exchange, FakeUpstream};
-use crate::product::{Events, MODERN, Post, Product, Session, Settings, initialize, json_of, modern, request, text_of};
+use crate::product::{
+    Events, MODERN, Post, Product, Session, Settings, initialize, json_of, modern, request, text_of,
+};
 
 const LEGACY: [&str; 4] = ["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"];
 
@@ -31,7 +33,9 @@ fn a_legacy_client_gets_the_version_that_it_asks_for_and_a_session() {
         assert_eq!(result["protocolVersion"], version);
         assert_eq!(result["serverInfo"]["name"], "mcpist");
         assert_eq!(result["capabilities"], capabilities());
-        assert!(result["instructions"].as_str().is_some_and(|text| text.contains("get_module_schema")));
+        assert!(
+            result["instructions"].as_str().is_some_and(|text| text.contains("get_module_schema"))
+        );
         let id = reply.header("mcp-session-id").expect("a session has an id").to_owned();
         let session = Session { id, version: version.to_owned() };
         let initialized = json!({"jsonrpc": "2.0", "method": "notifications/initialized"});
@@ -40,7 +44,10 @@ fn a_legacy_client_gets_the_version_that_it_asks_for_and_a_session() {
         assert_eq!(ping.body, r#"{"jsonrpc":"2.0","id":1,"result":{}}"#);
         assert_lists_tools(&product, &session.request("tools/list", json!({})));
         // A client need not send the version again: the session knows it.
-        assert_lists_tools(&product, &session.request("tools/list", json!({})).without("MCP-Protocol-Version"));
+        assert_lists_tools(
+            &product,
+            &session.request("tools/list", json!({})).without("MCP-Protocol-Version"),
+        );
     }
 }
 
@@ -48,7 +55,11 @@ fn a_legacy_client_gets_the_version_that_it_asks_for_and_a_session() {
 fn a_legacy_client_that_asks_for_another_version_gets_the_newest_legacy_one() {
     let product = Product::start(&Settings::default());
     for version in [MODERN, "1999-01-01", "2099-01-01", ""] {
-        assert_eq!(json_of(&product.send(&initialize(version)))["result"]["protocolVersion"], LEGACY[0], "{version}");
+        assert_eq!(
+            json_of(&product.send(&initialize(version)))["result"]["protocolVersion"],
+            LEGACY[0],
+            "{version}"
+        );
     }
 }
 
@@ -59,12 +70,19 @@ fn a_modern_request_needs_no_session_and_gets_none() {
     let result = json_of(&reply)["result"].take();
     assert_eq!((reply.status, reply.header("mcp-session-id")), (200, None));
     assert_eq!(result["resultType"], "complete");
-    assert_eq!((&result["supportedVersions"][0], &result["capabilities"]), (&json!(MODERN), &capabilities()));
+    assert_eq!(
+        (&result["supportedVersions"][0], &result["capabilities"]),
+        (&json!(MODERN), &capabilities())
+    );
     assert_eq!(result["_meta"]["io.modelcontextprotocol/serverInfo"]["name"], "mcpist");
     assert_eq!(result["cacheScope"], "public");
 
     let list = json_of(&product.send(&modern("tools/list", json!({}))))["result"].take();
-    assert_eq!((&list["resultType"], &list["cacheScope"]), (&json!("complete"), &json!("private")), "{list}");
+    assert_eq!(
+        (&list["resultType"], &list["cacheScope"]),
+        (&json!("complete"), &json!("private")),
+        "{list}"
+    );
     assert!(list["ttlMs"].as_u64().is_some_and(|time| time > 0), "{list}");
     let notification = json!({"jsonrpc": "2.0", "method": "notifications/anything"});
     assert_eq!(product.send(&Post::new(notification.to_string())).status, 202);
@@ -75,10 +93,18 @@ fn both_eras_are_served_on_one_connection() {
     let product = Product::start(&Settings::default());
     let mut client = product.client();
     for version in LEGACY {
-        let session = initialize(version).send(&mut client).header("mcp-session-id").expect("a session has an id").to_owned();
+        let session = initialize(version)
+            .send(&mut client)
+            .header("mcp-session-id")
+            .expect("a session has an id")
+            .to_owned();
         let session = Session { id: session, version: version.to_owned() };
-        let answers = [modern("tools/list", json!({})), session.request("tools/list", json!({})), modern("server/discover", json!({}))]
-            .map(|post| json_of(&post.send(&mut client))["result"].take());
+        let answers = [
+            modern("tools/list", json!({})),
+            session.request("tools/list", json!({})),
+            modern("server/discover", json!({})),
+        ]
+        .map(|post| json_of(&post.send(&mut client))["result"].take());
         assert_eq!(answers[0]["tools"], answers[1]["tools"]);
         assert_eq!(answers[0]["resultType"], "complete");
         assert_eq!(answers[1]["resultType"], Value::Null, "the legacy era has no such member");
@@ -88,7 +114,10 @@ fn both_eras_are_served_on_one_connection() {
 #[test]
 fn an_answer_is_an_event_stream_for_a_client_that_accepts_nothing_else() {
     let product = Product::start(&Settings::default());
-    let mut events = Events::open(product.client(), &initialize("2025-11-25").with("Accept", "text/event-stream"));
+    let mut events = Events::open(
+        product.client(),
+        &initialize("2025-11-25").with("Accept", "text/event-stream"),
+    );
     assert_eq!(events.message()["result"]["protocolVersion"], "2025-11-25");
     assert_eq!(events.next(), None);
     for accept in ["application/json", "*/*", "application/*;q=0.9, text/*", "APPLICATION/JSON"] {
@@ -113,10 +142,23 @@ fn a_batch_of_2025_03_26_answers_requests_together_and_in_order() {
     let reply = product.send(&session.post(&batch));
     assert_eq!(reply.status, 200, "{reply:?}");
     let answers = json_of(&reply);
-    let outcomes: Vec<_> =
-        answers.as_array().expect("a batch is answered by one").iter().map(|answer| (&answer["id"], &answer["error"]["code"])).collect();
+    let outcomes: Vec<_> = answers
+        .as_array()
+        .expect("a batch is answered by one")
+        .iter()
+        .map(|answer| (&answer["id"], &answer["error"]["code"]))
+        .collect();
     let (none, refused) = (Value::Null, json!(-32600));
-    assert_eq!(outcomes, [(&json!("a"), &none), (&json!(2), &json!(-32601)), (&none, &refused), (&json!(3), &refused), (&json!(4), &none)]);
+    assert_eq!(
+        outcomes,
+        [
+            (&json!("a"), &none),
+            (&json!(2), &json!(-32601)),
+            (&none, &refused),
+            (&json!(3), &refused),
+            (&json!(4), &none)
+        ]
+    );
     assert!(text_of(&answers[4]["result"]).contains("\"module\":\"notes\""));
 
     let quiet = product.send(&session.post(&json!([notification, notification])));
@@ -160,7 +202,10 @@ fn the_stream_of_a_legacy_session_tells_that_the_tools_changed() {
     product.hub.publish(&Change::Prompts);
     product.hub.publish(&Change::Tools);
     assert_eq!(events.message()["method"], "notifications/prompts/list_changed");
-    assert_eq!(events.message(), json!({"jsonrpc": "2.0", "method": "notifications/tools/list_changed", "params": {}}));
+    assert_eq!(
+        events.message(),
+        json!({"jsonrpc": "2.0", "method": "notifications/tools/list_changed", "params": {}})
+    );
 
     // A message goes to one stream of a session, so the newer one takes over.
     let mut newer = Events::open(product.client(), &get);
@@ -176,13 +221,20 @@ fn the_stream_of_a_legacy_session_tells_that_the_tools_changed() {
 fn a_modern_subscription_is_acknowledged_then_told_and_ended_with_a_result() {
     let product = Product::start(&Settings::default());
     let listen = |wanted: Value| modern("subscriptions/listen", json!({"notifications": wanted}));
-    let mut events =
-        Events::open(product.client(), &listen(json!({"toolsListChanged": true, "resourceSubscriptions": ["github://notifications"]})));
+    let mut events = Events::open(
+        product.client(),
+        &listen(
+            json!({"toolsListChanged": true, "resourceSubscriptions": ["github://notifications"]}),
+        ),
+    );
     let subscription = json!({"io.modelcontextprotocol/subscriptionId": 1});
     let acknowledged = events.message();
     assert_eq!(acknowledged["method"], "notifications/subscriptions/acknowledged");
     // No service tells of changes, so no resource's are promised.
-    assert_eq!(acknowledged["params"], json!({"_meta": subscription, "notifications": {"toolsListChanged": true}}));
+    assert_eq!(
+        acknowledged["params"],
+        json!({"_meta": subscription, "notifications": {"toolsListChanged": true}})
+    );
 
     let mut deaf = Events::open(product.client(), &listen(json!({})));
     assert_eq!(deaf.message()["params"]["notifications"], json!({}));
@@ -195,7 +247,10 @@ fn a_modern_subscription_is_acknowledged_then_told_and_ended_with_a_result() {
 
     product.running.shutdown.begin();
     let end = events.message();
-    assert_eq!((&end["id"], &end["result"]["resultType"], &end["result"]["_meta"]), (&json!(1), &json!("complete"), &subscription));
+    assert_eq!(
+        (&end["id"], &end["result"]["resultType"], &end["result"]["_meta"]),
+        (&json!(1), &json!("complete"), &subscription)
+    );
     assert_eq!(events.next(), None);
     assert_eq!(deaf.message()["id"], 1);
     assert_eq!(deaf.next(), None);
@@ -204,7 +259,8 @@ fn a_modern_subscription_is_acknowledged_then_told_and_ended_with_a_result() {
 #[test]
 fn a_modern_subscription_ends_when_its_client_goes() {
     let product = Product::start(&Settings::default());
-    let listen = modern("subscriptions/listen", json!({"notifications": {"toolsListChanged": true}}));
+    let listen =
+        modern("subscriptions/listen", json!({"notifications": {"toolsListChanged": true}}));
     let events = Events::open(product.client(), &listen);
     product.wait_for_listeners(1);
     drop(events);
@@ -222,10 +278,12 @@ fn structured_content_is_kept_from_versions_that_do_not_know_it() {
     for version in LEGACY {
         let answer = Answer::new(200, &[], r#"{"id": 1, "title": "First"}"#);
         upstream.expect(Exchange::new("GET", "/notes/1", answer));
-        let post = product.session(version).request("tools/call", call.clone()).to("/mcp?format=json");
+        let post =
+            product.session(version).request("tools/call", call.clone()).to("/mcp?format=json");
         let result = json_of(&product.send(&post))["result"].take();
         assert_eq!(text_of(&result), r#"{"id":1,"title":"First"}"#);
-        let structured = if version >= "2025-06-18" { json!({"id": 1, "title": "First"}) } else { Value::Null };
+        let structured =
+            if version >= "2025-06-18" { json!({"id": 1, "title": "First"}) } else { Value::Null };
         assert_eq!(result["structuredContent"], structured, "{version}");
     }
 }

@@ -110,7 +110,8 @@ impl Answer {
 
     /// An answer with these headers and this body.
     pub fn new(status: u16, headers: &[(&str, &str)], body: impl Into<Vec<u8>>) -> Self {
-        let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let headers =
+            headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         Self::Whole { status, headers, body: body.into() }
     }
 }
@@ -118,7 +119,10 @@ impl Answer {
 impl Request {
     /// The value of a header.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
     }
 }
 
@@ -129,7 +133,8 @@ impl FakeUpstream {
         let address = listener.local_addr().expect("a bound listener has an address");
         let state = Arc::new(State::default());
         let own_url = format!("http://{address}");
-        state.lock().expected = expected.into_iter().map(|exchange| with_own_url(exchange, &own_url)).collect();
+        state.lock().expected =
+            expected.into_iter().map(|exchange| with_own_url(exchange, &own_url)).collect();
         let accepting = Arc::clone(&state);
         thread::spawn(move || accept(&listener, &accepting));
         Self { address, state }
@@ -160,7 +165,9 @@ impl FakeUpstream {
         let mut inner = self.state.lock();
         let mut complaints = std::mem::take(&mut inner.complaints);
         let missing = inner.expected.drain(..);
-        complaints.extend(missing.map(|exchange| format!("never came: {} {}", exchange.method, exchange.target)));
+        complaints.extend(
+            missing.map(|exchange| format!("never came: {} {}", exchange.method, exchange.target)),
+        );
         complaints
     }
 }
@@ -217,7 +224,9 @@ fn serve(stream: &TcpStream, state: &State) -> io::Result<()> {
     while let Some(request) = read_request(&mut reader)? {
         let answer = take_answer(state, request);
         match answer {
-            Answer::Whole { status, headers, body } => write_answer(stream, status, &headers, &body)?,
+            Answer::Whole { status, headers, body } => {
+                write_answer(stream, status, &headers, &body)?
+            }
             Answer::Raw(bytes) => {
                 let mut writer = stream;
                 writer.write_all(&bytes)?;
@@ -228,7 +237,11 @@ fn serve(stream: &TcpStream, state: &State) -> io::Result<()> {
                 writer.write_all(&bytes)?;
                 let mut inner = state.lock();
                 while !inner.stopping {
-                    inner = state.stopped.wait_timeout(inner, DRIP).expect("no thread panics with the lock").0;
+                    inner = state
+                        .stopped
+                        .wait_timeout(inner, DRIP)
+                        .expect("no thread panics with the lock")
+                        .0;
                     writer.write_all(b" ")?;
                 }
                 return Ok(());
@@ -239,7 +252,11 @@ fn serve(stream: &TcpStream, state: &State) -> io::Result<()> {
                 let until = Instant::now() + PATIENCE;
                 let mut inner = state.lock();
                 while !inner.stopping && Instant::now() < until {
-                    inner = state.stopped.wait_timeout(inner, PATIENCE).expect("no thread panics with the lock").0;
+                    inner = state
+                        .stopped
+                        .wait_timeout(inner, PATIENCE)
+                        .expect("no thread panics with the lock")
+                        .0;
                 }
                 return Ok(());
             }
@@ -264,7 +281,10 @@ fn take_answer(state: &State, request: Request) -> Answer {
 
 fn differences(expected: &Exchange, got: &Request) -> Vec<String> {
     let mut found = Vec::new();
-    let (wanted, came) = (format!("{} {}", expected.method, expected.target), format!("{} {}", got.method, got.target));
+    let (wanted, came) = (
+        format!("{} {}", expected.method, expected.target),
+        format!("{} {}", got.method, got.target),
+    );
     if wanted != came {
         found.push(format!("expected {wanted}\n     got {came}"));
     }
@@ -276,11 +296,18 @@ fn differences(expected: &Exchange, got: &Request) -> Vec<String> {
     }
     if let Some(text) = &expected.text {
         if got.body != text.as_bytes() {
-            found.push(format!("{came}: expected body {text:?}\n     got {:?}", String::from_utf8_lossy(&got.body)));
+            found.push(format!(
+                "{came}: expected body {text:?}\n     got {:?}",
+                String::from_utf8_lossy(&got.body)
+            ));
         }
         return found;
     }
-    let body = if got.body.is_empty() { Ok(None) } else { serde_json::from_slice::<Value>(&got.body).map(Some) };
+    let body = if got.body.is_empty() {
+        Ok(None)
+    } else {
+        serde_json::from_slice::<Value>(&got.body).map(Some)
+    };
     match body {
         Ok(body) if body == expected.body => {}
         _ => found.push(format!(
@@ -307,13 +334,19 @@ fn read_request(reader: &mut BufReader<&TcpStream>) -> io::Result<Option<Request
         headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
     }
     let mut request = Request { method, target, headers, body: Vec::new() };
-    let length = request.header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
+    let length =
+        request.header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
     request.body.resize(length, 0);
     reader.read_exact(&mut request.body)?;
     Ok(Some(request))
 }
 
-fn write_answer(mut stream: &TcpStream, status: u16, headers: &[(String, String)], body: &[u8]) -> io::Result<()> {
+fn write_answer(
+    mut stream: &TcpStream,
+    status: u16,
+    headers: &[(String, String)],
+    body: &[u8],
+) -> io::Result<()> {
     let mut answer = format!("HTTP/1.1 {status} Fake\r\n").into_bytes();
     for (name, value) in headers {
         write!(answer, "{name}: {value}\r\n")?;

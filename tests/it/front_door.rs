@@ -1,17 +1,20 @@
 //! The front door answers proper requests: framing, keep-alive, pipelining, deadlines.
 
-use crate::wire::{Client, PATIENCE, Running};
-use mcpist::http::{Answer, Limits, Response};
 use std::io::Write;
 use std::net::Shutdown;
 use std::time::{Duration, Instant};
+
+use mcpist::http::{Answer, Limits, Response};
+
+use crate::wire::{Client, PATIENCE, Running};
 
 /// A server that tells what it has understood.
 fn telling_server(limits: Limits) -> Running {
     Running::start(limits, |request, _| {
         let host = request.headers.get("HOST").unwrap_or("-");
         let body = String::from_utf8_lossy(&request.body);
-        let text = format!("{} {} ?{} {host} [{body}]", request.method, request.path, request.query);
+        let text =
+            format!("{} {} ?{} {host} [{body}]", request.method, request.path, request.query);
         match &*request.path {
             "/panic" => panic!("the handler fails"),
             "/big" => Answer::Whole(Response::text(200, &"b".repeat(1_000_000))),
@@ -34,7 +37,10 @@ fn told(client: &mut Client, request: &str) -> String {
 fn a_proper_request_is_understood_and_the_connection_goes_on() {
     let cases = [
         ("GET / HTTP/1.1\r\nHost: a\r\n\r\n", "GET / ? a []"),
-        ("GET /a%20b/../c?d=%26&e HTTP/1.1\r\nHost: a:80\r\n\r\n", "GET /a%20b/../c ?d=%26&e a:80 []"),
+        (
+            "GET /a%20b/../c?d=%26&e HTTP/1.1\r\nHost: a:80\r\n\r\n",
+            "GET /a%20b/../c ?d=%26&e a:80 []",
+        ),
         ("GET /?a?b HTTP/1.1\r\nHost: [::1]:80\r\n\r\n", "GET / ?a?b [::1]:80 []"),
         ("\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", "GET / ? a []"),
         ("GET / HTTP/1.1\r\nHost:\r\n\r\n", "GET / ?  []"),
@@ -47,7 +53,10 @@ fn a_proper_request_is_understood_and_the_connection_goes_on() {
         ("GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nab", "GET / ? a [ab]"),
         ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n", "POST / ? a []"),
         ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0002\r\n\r\nab", "POST / ? a [ab]"),
-        ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "POST / ? a []"),
+        (
+            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            "POST / ? a []",
+        ),
         (
             "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: Chunked\r\n\r\n2;x=\"y\"\r\nab\r\n00A\r\n0123456789\r\n0\r\nT: v\r\n\r\n",
             "POST / ? a [ab0123456789]",
@@ -65,7 +74,9 @@ fn a_proper_request_is_understood_and_the_connection_goes_on() {
 fn requests_that_arrive_together_are_answered_in_order() {
     let server = telling_server(Limits::default());
     let mut client = server.connect();
-    let request = |n: usize| format!("POST /{n} HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n{}", "x".repeat(1000));
+    let request = |n: usize| {
+        format!("POST /{n} HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n{}", "x".repeat(1000))
+    };
     client.send((0..100).map(request).collect::<String>());
     for n in 0..100 {
         assert!(client.reply().body.starts_with(&format!("POST /{n} ")));
@@ -77,7 +88,9 @@ fn a_request_that_arrives_byte_by_byte_is_answered() {
     let server = telling_server(Limits::default());
     let mut client = server.connect();
     client.socket.set_nodelay(true).expect("the socket is open");
-    for byte in b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n" {
+    for byte in
+        b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n"
+    {
         client.send([*byte]);
     }
     assert_eq!(client.reply().body, "POST / ? a [ab]");
@@ -162,7 +175,10 @@ fn a_body_of_exactly_the_limit_is_taken() {
     let mut client = server.connect();
     assert_eq!(client.post("/", &body).body, format!("POST / ? localhost [{body}]"));
     client.send("POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n");
-    let chunks = body.as_bytes().chunks(4096).map(|chunk| format!("{:x}\r\n{}\r\n", chunk.len(), "x".repeat(chunk.len())));
+    let chunks = body
+        .as_bytes()
+        .chunks(4096)
+        .map(|chunk| format!("{:x}\r\n{}\r\n", chunk.len(), "x".repeat(chunk.len())));
     client.send(chunks.collect::<String>() + "0\r\n\r\n");
     assert_eq!(client.reply().body, format!("POST / ? localhost [{body}]"));
 }
@@ -175,7 +191,9 @@ fn bodies_beyond_what_all_together_may_take_are_refused_and_room_comes_back() {
     assert_eq!(held.reply_head().status, 100);
     held.send("x".repeat(1_000));
     // How much of the held body has been read is not seen from here, so the second one is tried until it is refused.
-    let refused = (0..1_000).find_map(|_| Some(server.connect().post("/", &"y".repeat(600))).filter(|reply| reply.status == 503));
+    let refused = (0..1_000).find_map(|_| {
+        Some(server.connect().post("/", &"y".repeat(600))).filter(|reply| reply.status == 503)
+    });
     assert!(refused.is_some_and(|reply| reply.header("Retry-After") == Some("1")));
     // A body's part goes back a moment after its answer: those of the tries are gone with their connections.
     server.wait_for_connections(1);
@@ -205,7 +223,8 @@ fn a_request_that_comes_too_slowly_is_told_so() {
 
 #[test]
 fn an_idle_connection_is_closed_without_a_word() {
-    let server = telling_server(Limits { idle_time: Duration::from_millis(50), ..Limits::default() });
+    let server =
+        telling_server(Limits { idle_time: Duration::from_millis(50), ..Limits::default() });
     let mut fresh = server.connect();
     let mut used = server.connect();
     assert_eq!(used.get("/").status, 200);
@@ -214,7 +233,8 @@ fn an_idle_connection_is_closed_without_a_word() {
 
 #[test]
 fn a_client_that_takes_no_answer_is_given_up() {
-    let server = telling_server(Limits { write_stall: Duration::from_millis(100), ..Limits::default() });
+    let server =
+        telling_server(Limits { write_stall: Duration::from_millis(100), ..Limits::default() });
     let mut client = server.connect();
     // Far more than the system buffers between the two.
     let request = "GET /big HTTP/1.1\r\nHost: a\r\n\r\n".repeat(100);
@@ -241,6 +261,8 @@ fn header_values_beyond_ascii_are_opaque() {
         Answer::Whole(Response::text(200, &told.join("|")))
     });
     let mut client = server.connect();
-    client.send(b"GET / HTTP/1.1\r\nHost: a\r\nX-Name: \xc3\xa9\r\nx-name:\r\nX-NAME: a\xe9\tb\r\n\r\n");
+    client.send(
+        b"GET / HTTP/1.1\r\nHost: a\r\nX-Name: \xc3\xa9\r\nx-name:\r\nX-NAME: a\xe9\tb\r\n\r\n",
+    );
     assert_eq!(client.reply().body, "é||a\u{fffd}\tb");
 }

@@ -1,11 +1,13 @@
 //! The front door under load: bursts, caps, slow clients, the descriptor limit.
 
-use crate::wire::{Client, PATIENCE, Running, alone};
-use mcpist::http::{Answer, Limits, Response};
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::fs::File;
 use std::io::ErrorKind;
 use std::time::{Duration, Instant};
+
+use mcpist::http::{Answer, Limits, Response};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+
+use crate::wire::{Client, PATIENCE, Running, alone};
 
 fn fixed_server(limits: Limits) -> Running {
     Running::start(limits, |_, _| Answer::Whole(Response::text(200, "fixed")))
@@ -32,7 +34,8 @@ fn a_burst_is_answered_while_all_stay_open() {
 fn a_flood_is_refused_and_leaves_nothing_behind() {
     let server = fixed_server(Limits { connections: 50, ..Limits::default() });
     let (open_files, _) = getrlimit(Resource::RLIMIT_NOFILE).expect("the process has a limit");
-    let flood = usize::try_from(open_files).unwrap_or(usize::MAX).saturating_sub(1000).clamp(100, 2000);
+    let flood =
+        usize::try_from(open_files).unwrap_or(usize::MAX).saturating_sub(1000).clamp(100, 2000);
     let mut clients: Vec<Client> = (0..50).map(|_| server.connect()).collect();
     for client in &mut clients {
         assert_eq!(client.get("/").status, 200);
@@ -83,7 +86,10 @@ fn slow_clients_do_not_slow_another() {
 
 #[test]
 fn the_server_outlives_the_descriptor_limit() {
-    alone("front_door_load::the_server_outlives_the_descriptor_limit", outlive_the_descriptor_limit);
+    alone(
+        "front_door_load::the_server_outlives_the_descriptor_limit",
+        outlive_the_descriptor_limit,
+    );
 }
 
 fn outlive_the_descriptor_limit() {
@@ -96,7 +102,10 @@ fn outlive_the_descriptor_limit() {
     drop(files.pop());
     let mut waiting = server.connect();
     waiting.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-    waiting.socket.set_read_timeout(Some(Duration::from_millis(100))).expect("the time is not zero");
+    waiting
+        .socket
+        .set_read_timeout(Some(Duration::from_millis(100)))
+        .expect("the time is not zero");
     let early = waiting.socket.peek(&mut [0; 1]).expect_err("no descriptor is left to accept with");
     assert!(matches!(early.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut), "{early}");
     drop(files);
@@ -105,6 +114,9 @@ fn outlive_the_descriptor_limit() {
 
     // Of 100 descriptors, 32 are kept and each connection counts twice.
     let mut clients: Vec<Client> = (0..33).map(|_| server.connect()).collect();
-    assert_eq!(clients.iter_mut().map(|client| client.get("/").status).collect::<Vec<_>>(), [200; 33]);
+    assert_eq!(
+        clients.iter_mut().map(|client| client.get("/").status).collect::<Vec<_>>(),
+        [200; 33]
+    );
     assert_eq!(server.connect().reply().status, 503, "the cap comes before the limit");
 }

@@ -1,8 +1,9 @@
 //! What is no proper request is refused with the right status, a reason, and the connection's end, and never reaches the
 //! service: a request that two readers could understand differently is how requests are smuggled past a proxy.
 
-use crate::wire::{Client, Running};
 use mcpist::http::{Answer, Chunked, Limits, Refusal, Response, parse_head};
+
+use crate::wire::{Client, Running};
 
 /// Requests that are wrong, each with the status of its refusal.
 const MALFORMED: &[(&str, u16)] = &[
@@ -84,9 +85,18 @@ const MALFORMED: &[(&str, u16)] = &[
     ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999999999999999\r\n\r\n", 413),
     ("GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1001\r\nExpect: 100-continue\r\n\r\n", 413),
     // Transfer-Encoding
-    ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
-    ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n", 400),
-    ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+    (
+        "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        400,
+    ),
+    (
+        "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n",
+        400,
+    ),
+    (
+        "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        400,
+    ),
     ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n", 400),
     ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n", 400),
     ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: identity\r\n\r\n0\r\n\r\n", 400),
@@ -102,7 +112,10 @@ const MALFORMED: &[(&str, u16)] = &[
     ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: 200-maybe\r\n\r\n", 417),
     // Sizes, with the limits below
     ("GET /aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa HTTP/1.1\r\nHost: a\r\n\r\n", 414),
-    ("GET /aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", 414),
+    (
+        "GET /aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+        414,
+    ),
     ("GET / HTTP/1.1\r\nHost: a\r\nA: 1\r\nB: 2\r\nC: 3\r\nD: 4\r\nE: 5\r\n\r\n", 431),
     (
         "GET / HTTP/1.1\r\nHost: a\r\nX: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n\r\n",
@@ -144,11 +157,19 @@ const MALFORMED_CHUNKS: &[(&str, u16)] = &[
 ];
 
 fn small_limits() -> Limits {
-    Limits { head_bytes: 180, header_count: 5, target_bytes: 32, body_bytes: 1000, ..Limits::default() }
+    Limits {
+        head_bytes: 180,
+        header_count: 5,
+        target_bytes: 32,
+        body_bytes: 1000,
+        ..Limits::default()
+    }
 }
 
 fn strict_server() -> Running {
-    Running::start(small_limits(), |request, _| panic!("{} {} has reached the service", request.method, request.path))
+    Running::start(small_limits(), |request, _| {
+        panic!("{} {} has reached the service", request.method, request.path)
+    })
 }
 
 fn check_refused(mut client: Client, request: &str, status: u16) {
@@ -157,7 +178,10 @@ fn check_refused(mut client: Client, request: &str, status: u16) {
     assert_eq!(reply.status, status, "{request:?}: {}", reply.body);
     assert_eq!(reply.header("connection"), Some("close"), "{request:?}");
     let body: serde_json::Value = serde_json::from_str(&reply.body).expect("a refusal is JSON");
-    assert!(body["error"]["code"].is_string() && body["error"]["message"].is_string(), "{request:?}: {body}");
+    assert!(
+        body["error"]["code"].is_string() && body["error"]["message"].is_string(),
+        "{request:?}: {body}"
+    );
     assert!(client.is_ended(), "{request:?} leaves the connection open");
 }
 
@@ -173,7 +197,8 @@ fn a_malformed_head_is_refused_and_ends_the_connection() {
 fn a_malformed_chunk_is_refused_and_ends_the_connection() {
     let server = strict_server();
     for (body, status) in MALFORMED_CHUNKS {
-        let request = format!("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n{body}");
+        let request =
+            format!("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n{body}");
         check_refused(server.connect(), &request, *status);
     }
 }
@@ -194,7 +219,11 @@ fn chunks_are_bounded_together() {
 fn a_refusal_arrives_though_the_client_has_sent_much_more() {
     let server = strict_server();
     let body = "a".repeat(200_000);
-    check_refused(server.connect(), &format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 200000\r\n\r\n{body}"), 413);
+    check_refused(
+        server.connect(),
+        &format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 200000\r\n\r\n{body}"),
+        413,
+    );
 }
 
 #[test]
@@ -210,13 +239,22 @@ fn what_follows_a_refused_request_is_not_a_request() {
 fn a_head_that_arrives_in_pieces_is_judged_as_the_whole() {
     let limits = small_limits();
     let proper = "\r\nGET /a?b HTTP/1.1\r\nHost: a\r\nX: b\r\n\r\n";
-    for (request, expected) in MALFORMED.iter().map(|(request, status)| (*request, Some(*status))).chain([(proper, None)]) {
+    for (request, expected) in
+        MALFORMED.iter().map(|(request, status)| (*request, Some(*status))).chain([(proper, None)])
+    {
         let whole = parse_head(request.as_bytes(), &limits).map(|head| head.is_some());
         for end in 0..request.len() {
             match parse_head(&request.as_bytes()[..end], &limits) {
                 Ok(None) => {}
-                Ok(Some(_)) => assert!(whole.is_ok(), "the first {end} bytes of {request:?} are taken for a head"),
-                Err(refusal) => assert_eq!(Some(refusal.status), expected, "the first {end} bytes of {request:?}"),
+                Ok(Some(_)) => assert!(
+                    whole.is_ok(),
+                    "the first {end} bytes of {request:?} are taken for a head"
+                ),
+                Err(refusal) => assert_eq!(
+                    Some(refusal.status),
+                    expected,
+                    "the first {end} bytes of {request:?}"
+                ),
             }
         }
     }
@@ -241,5 +279,8 @@ fn a_chunked_body_is_judged_the_same_in_pieces_and_as_a_whole() {
     }
     let (mut chunked, mut body) = (Chunked::default(), Vec::new());
     let used = chunked.decode(proper.as_bytes(), &mut body, &limits).expect("it is proper");
-    assert_eq!((body.as_slice(), &proper[used..], chunked.is_done()), (&b"abcde"[..], "GET /next", true));
+    assert_eq!(
+        (body.as_slice(), &proper[used..], chunked.is_done()),
+        (&b"abcde"[..], "GET /next", true)
+    );
 }

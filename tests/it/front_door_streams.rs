@@ -1,11 +1,13 @@
 //! Event streams, written by a handler or parked, and the drain at the end.
 
-use crate::wire::{Client, PATIENCE, Reply, Running, alone};
-use mcpist::http::{Answer, Event, Limits, Response, Stream};
 use std::net::{Shutdown, TcpStream};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
+
+use mcpist::http::{Answer, Event, Limits, Response, Stream};
+
+use crate::wire::{Client, PATIENCE, Reply, Running, alone};
 
 /// A server that parks every request but those to `/`, and hands the streams over.
 fn parking_server(limits: Limits) -> (Running, Receiver<Stream>) {
@@ -59,7 +61,9 @@ fn a_streamed_answer_is_followed_by_the_next() {
     let server = Running::start(Limits::default(), |request, exchange| {
         assert!(!exchange.events_begun());
         exchange.send_event(Event::data("early")).expect_err("no stream has begun");
-        exchange.begin_events(&[("X-Session", "s"), ("X-Bad", "a\r\nb")]).expect("the client listens");
+        exchange
+            .begin_events(&[("X-Session", "s"), ("X-Bad", "a\r\nb")])
+            .expect("the client listens");
         assert!(exchange.events_begun());
         exchange.begin_events(&[]).expect_err("a stream begins once");
         for data in ["1", "two\nlines"] {
@@ -115,7 +119,8 @@ fn a_handler_notices_that_its_client_has_gone() {
         Answer::Streamed
     });
     let wait = "GET /wait HTTP/1.1\r\nHost: a\r\n\r\n";
-    let leave: [fn(Client); 2] = [drop, |client| client.socket.shutdown(Shutdown::Write).expect("the socket is open")];
+    let leave: [fn(Client); 2] =
+        [drop, |client| client.socket.shutdown(Shutdown::Write).expect("the socket is open")];
     for leave in leave {
         let mut client = server.connect();
         client.send("GET /once HTTP/1.1\r\nHost: a\r\n\r\n".to_owned() + wait);
@@ -180,7 +185,10 @@ fn a_handler_may_begin_the_stream_that_it_parks() {
 
 #[test]
 fn a_quiet_stream_gets_comments() {
-    let (server, streams) = parking_server(Limits { event_comment_every: Duration::from_millis(20), ..Limits::default() });
+    let (server, streams) = parking_server(Limits {
+        event_comment_every: Duration::from_millis(20),
+        ..Limits::default()
+    });
     let mut parked: Vec<_> = (0..20).map(|_| park(&server, &streams)).collect();
     for (client, stream) in &mut parked {
         assert_eq!(chunk(client), ":\n\n");
@@ -233,7 +241,9 @@ fn a_client_may_not_send_on_and_on_over_its_stream() {
     assert!(stream.send(Event::data("still here")));
     assert_eq!(chunk(&mut client), "data: still here\n\n", "a request on a stream is not answered");
     let closing = closing(&stream);
-    let noise = std::thread::spawn(move || while std::io::Write::write_all(&mut client.socket, &[b'x'; 1024]).is_ok() {});
+    let noise = std::thread::spawn(move || {
+        while std::io::Write::write_all(&mut client.socket, &[b'x'; 1024]).is_ok() {}
+    });
     closing.recv_timeout(PATIENCE).expect("the close is told");
     noise.join().expect("the noise ends with the connection");
 }
@@ -245,10 +255,14 @@ fn a_client_that_takes_no_events_loses_its_stream() {
     let (_client, stream) = park(&server, &streams);
     let closed = closing(&stream);
     let sent = (0..10_000).take_while(|_| stream.send(Event::data(&event))).count();
-    assert!((4..10_000).contains(&sent), "{sent} events of 64 KiB are held for a client that takes none");
+    assert!(
+        (4..10_000).contains(&sent),
+        "{sent} events of 64 KiB are held for a client that takes none"
+    );
     closed.recv_timeout(PATIENCE).expect("the overflow closes the stream");
 
-    let (server, streams) = parking_server(Limits { write_stall: Duration::from_millis(50), ..Limits::default() });
+    let (server, streams) =
+        parking_server(Limits { write_stall: Duration::from_millis(50), ..Limits::default() });
     let (_client, stream) = park(&server, &streams);
     let closed = closing(&stream);
     // One event is taken whatever its size; this one is more than the system buffers.
@@ -272,7 +286,9 @@ fn a_client_that_falls_behind_gets_every_byte() {
 
 #[test]
 fn an_owner_that_panics_ends_its_stream() {
-    let server = Running::start(Limits::default(), |_, _| Answer::Parked(Box::new(|_| panic!("the owner fails"))));
+    let server = Running::start(Limits::default(), |_, _| {
+        Answer::Parked(Box::new(|_| panic!("the owner fails")))
+    });
     let mut client = server.connect();
     assert_eq!(client.get("/").body, "");
     assert!(client.is_ended());
@@ -357,7 +373,8 @@ fn a_drain_cuts_what_does_not_end() {
 
 #[test]
 fn a_stream_whose_client_takes_nothing_does_not_outlast_the_drain() {
-    let (server, streams) = parking_server(Limits { drain_time: Duration::from_millis(50), ..Limits::default() });
+    let (server, streams) =
+        parking_server(Limits { drain_time: Duration::from_millis(50), ..Limits::default() });
     let (_client, stream) = park(&server, &streams);
     let closing = closing(&stream);
     assert!(stream.send(Event::data(&"x".repeat(16 << 20))));

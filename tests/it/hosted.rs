@@ -3,7 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use jwt_simple::prelude::{ECDSAP256KeyPairLike, ES256KeyPair, Ed25519KeyPair, EdDSAKeyPairLike, HS256Key, JWTClaims, MACLike};
+use jwt_simple::prelude::{
+    ECDSAP256KeyPairLike, ES256KeyPair, Ed25519KeyPair, EdDSAKeyPairLike, HS256Key, JWTClaims,
+    MACLike,
+};
 use jwt_simple::reexports::ct_codecs::{Base64UrlSafeNoPadding, Decoder, Encoder};
 use mcpist::app::{App, Live, Parts, ProductSite, Rates};
 use mcpist::auth::{self, Expected, ResourceMetadata};
@@ -18,7 +21,10 @@ use mcpist::telemetry::audit::Audit;
 use mcpist::upstream::{Upstream, UpstreamConfig};
 use serde_json::{Value, json};
 
-use crate::control_plane::{ALICE, AUDIENCE, BOB, Custom, FakePlane, Fault, ISSUER, KEY, claims, key, public, seconds_from_now, token};
+use crate::control_plane::{
+    ALICE, AUDIENCE, BOB, Custom, FakePlane, Fault, ISSUER, KEY, claims, key, public,
+    seconds_from_now, token,
+};
 use crate::fake_upstream::{Answer, Exchange, FakeUpstream};
 use crate::product::{Post, json_of, modern, registry, text_of};
 use crate::wire::{Reply, Running};
@@ -34,19 +40,31 @@ impl Hosted {
         Self::start_with(plane, upstream, None)
     }
 
-    fn start_with(plane: &FakePlane, upstream: Option<&FakeUpstream>, rates: Option<Rates>) -> Self {
+    fn start_with(
+        plane: &FakePlane,
+        upstream: Option<&FakeUpstream>,
+        rates: Option<Rates>,
+    ) -> Self {
         let addresses = Addresses {
             jwks: plane.url("jwks"),
             sieve: plane.url("tool-sieve"),
             broker: plane.url("token-exchanger"),
             audit: plane.url("audit-log"),
         };
-        let client = || Upstream::new(UpstreamConfig { first_backoff: Duration::from_millis(1), ..UpstreamConfig::default() });
-        let plane = Arc::new(ControlPlane::new(client(), addresses, KEY).expect("the key fits a header"));
+        let client = || {
+            Upstream::new(UpstreamConfig {
+                first_backoff: Duration::from_millis(1),
+                ..UpstreamConfig::default()
+            })
+        };
+        let plane =
+            Arc::new(ControlPlane::new(client(), addresses, KEY).expect("the key fits a header"));
         let sieve = Arc::new(sieve::Hosted::new(Arc::clone(&plane)));
         let audit = Audit::start(Arc::clone(&plane)).expect("there is a thread");
         let registry = registry();
-        let base_urls = upstream.map(|upstream| registry.modules().iter().map(|module| (module.name.clone(), upstream.url())));
+        let base_urls = upstream.map(|upstream| {
+            registry.modules().iter().map(|module| (module.name.clone(), upstream.url()))
+        });
         let app = Arc::new(App::new(Parts {
             rates: rates.map(Arc::new),
             call_time: mcpist::app::CALL_TIME,
@@ -60,13 +78,25 @@ impl Hosted {
         }));
         let seal = Arc::clone(&app.parts().seal);
         let product = Arc::new(Live::new(app));
-        let server = Arc::new(mcp::Server::new(Arc::clone(&product) as Arc<dyn mcp::handler::Handler>, seal, Arc::new(Hub::default())));
+        let server = Arc::new(mcp::Server::new(
+            Arc::clone(&product) as Arc<dyn mcp::handler::Handler>,
+            seal,
+            Arc::new(Hub::default()),
+        ));
         let expected = Expected { issuer: ISSUER.to_owned(), audience: AUDIENCE.to_owned() };
-        let resource = Some(ResourceMetadata::new("https://mcp.example.com".to_owned(), ISSUER.to_owned()));
-        let authenticator = auth::Hosted::new(auth::HostedParts { plane, sieve, expected, resource });
+        let resource =
+            Some(ResourceMetadata::new("https://mcp.example.com".to_owned(), ISSUER.to_owned()));
+        let authenticator =
+            auth::Hosted::new(auth::HostedParts { plane, sieve, expected, resource });
         let site = Arc::new(ProductSite::new(product, "https://mcp.example.com/mcp".to_owned()));
-        let router = Router::new(server, Arc::new(authenticator), Origins::hosted(Vec::new()), site);
-        Self { running: Running::start(Limits::default(), move |request, exchange| router.handle(request, exchange)), audit }
+        let router =
+            Router::new(server, Arc::new(authenticator), Origins::hosted(Vec::new()), site);
+        Self {
+            running: Running::start(Limits::default(), move |request, exchange| {
+                router.handle(request, exchange)
+            }),
+            audit,
+        }
     }
 
     fn send(&self, post: &Post) -> Reply {
@@ -83,14 +113,22 @@ impl Hosted {
     }
 
     fn call(&self, token: &str, path: &str, tool: &str, arguments: Value) -> Value {
-        let post = modern("tools/call", Value::from_iter([("name", tool.into()), ("arguments", arguments)])).to(path);
+        let post = modern(
+            "tools/call",
+            Value::from_iter([("name", tool.into()), ("arguments", arguments)]),
+        )
+        .to(path);
         json_of(&self.send_as(token, post))["result"].take()
     }
 
     fn tools(&self, token: &str, path: &str) -> Vec<String> {
         let answer = json_of(&self.send_as(token, modern("tools/list", json!({})).to(path)));
-        let tools = answer["result"]["tools"].as_array().unwrap_or_else(|| panic!("{path}: {answer}"));
-        tools.iter().map(|tool| tool["name"].as_str().expect("a tool has a name").to_owned()).collect()
+        let tools =
+            answer["result"]["tools"].as_array().unwrap_or_else(|| panic!("{path}: {answer}"));
+        tools
+            .iter()
+            .map(|tool| tool["name"].as_str().expect("a tool has a name").to_owned())
+            .collect()
     }
 }
 
@@ -105,7 +143,8 @@ fn list_notes() -> Value {
 /// A token with another header or other claims, signed by the right key: `change` gets the header and the claims.
 fn forged(change: impl FnOnce(&mut Value, &mut Value)) -> String {
     let whole = token(ALICE);
-    let mut parts = whole.split('.').map(|part| Base64UrlSafeNoPadding::decode_to_vec(part, None).unwrap());
+    let mut parts =
+        whole.split('.').map(|part| Base64UrlSafeNoPadding::decode_to_vec(part, None).unwrap());
     let mut header: Value = serde_json::from_slice(&parts.next().unwrap()).unwrap();
     let mut claims: Value = serde_json::from_slice(&parts.next().unwrap()).unwrap();
     change(&mut header, &mut claims);
@@ -116,7 +155,12 @@ fn forged(change: impl FnOnce(&mut Value, &mut Value)) -> String {
 fn signed(header: &str, claims: &str) -> String {
     use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
     let random = ring::rand::SystemRandom::new();
-    let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &key().to_der().unwrap(), &random).unwrap();
+    let pair = EcdsaKeyPair::from_pkcs8(
+        &ECDSA_P256_SHA256_FIXED_SIGNING,
+        &key().to_der().unwrap(),
+        &random,
+    )
+    .unwrap();
     let encode = |text: &str| Base64UrlSafeNoPadding::encode_to_string(text).unwrap();
     let body = format!("{}.{}", encode(header), encode(claims));
     let signature = pair.sign(&random, body.as_bytes()).unwrap();
@@ -138,7 +182,8 @@ fn a_token_that_is_not_exactly_right_is_refused_before_anything_is_asked() {
     let (unsigned, signature) = right.rsplit_once('.').unwrap();
     let (_, body) = unsigned.split_once('.').unwrap();
     let encoded = |text: &str| Base64UrlSafeNoPadding::encode_to_string(text).unwrap();
-    let with_header = |header: &str| forged(|written, _| *written = serde_json::from_str(header).unwrap());
+    let with_header =
+        |header: &str| forged(|written, _| *written = serde_json::from_str(header).unwrap());
     let hmac = {
         let mut public_key = HS256Key::from_bytes(key().public_key().to_jwk().as_bytes());
         public_key = public_key.with_key_id("first");
@@ -146,46 +191,100 @@ fn a_token_that_is_not_exactly_right_is_refused_before_anything_is_asked() {
     };
     let elsewhere = ES256KeyPair::generate();
     let jwk = public(&elsewhere);
-    let own_key = |id: &str| ES256KeyPair::from_der(&elsewhere.to_der().unwrap()).unwrap().with_key_id(id).sign(claims(ALICE)).unwrap();
+    let own_key = |id: &str| {
+        ES256KeyPair::from_der(&elsewhere.to_der().unwrap())
+            .unwrap()
+            .with_key_id(id)
+            .sign(claims(ALICE))
+            .unwrap()
+    };
     let brought_along = |member: &str, value: Value| {
-        let header = json!({"alg": "ES256", "typ": "JWT", "kid": "mine", member: value}).to_string();
+        let header =
+            json!({"alg": "ES256", "typ": "JWT", "kid": "mine", member: value}).to_string();
         let whole = own_key("mine");
         let rest = whole.split_once('.').unwrap().1.to_owned();
         format!("{}.{rest}", encoded(&header))
     };
     let ed25519 = Ed25519KeyPair::generate().with_key_id("first").sign(claims(ALICE)).unwrap();
     let expect_401: Vec<(&str, String)> = vec![
-        ("alg none without a signature", format!("{}.{body}.", encoded(r#"{"alg":"none","typ":"JWT","kid":"first"}"#))),
-        ("alg none with the signature", format!("{}.{body}.{signature}", encoded(r#"{"alg":"none","typ":"JWT","kid":"first"}"#))),
+        (
+            "alg none without a signature",
+            format!("{}.{body}.", encoded(r#"{"alg":"none","typ":"JWT","kid":"first"}"#)),
+        ),
+        (
+            "alg none with the signature",
+            format!(
+                "{}.{body}.{signature}",
+                encoded(r#"{"alg":"none","typ":"JWT","kid":"first"}"#)
+            ),
+        ),
         ("HS256 with the public key as the secret", hmac),
-        ("another algorithm than the key's", with_header(r#"{"alg":"RS256","typ":"JWT","kid":"first"}"#)),
+        (
+            "another algorithm than the key's",
+            with_header(r#"{"alg":"RS256","typ":"JWT","kid":"first"}"#),
+        ),
         ("EdDSA under the id of an ES256 key", ed25519),
         ("a foreign key under an unknown id", own_key("mine")),
         ("a foreign key under a known id", own_key("first")),
         ("no key id", with_header(r#"{"alg":"ES256","typ":"JWT"}"#)),
-        ("a key id that is a path", with_header(r#"{"alg":"ES256","typ":"JWT","kid":"../../dev/null"}"#)),
-        ("a key id that is SQL", with_header(r#"{"alg":"ES256","typ":"JWT","kid":"x' or '1'='1"}"#)),
+        (
+            "a key id that is a path",
+            with_header(r#"{"alg":"ES256","typ":"JWT","kid":"../../dev/null"}"#),
+        ),
+        (
+            "a key id that is SQL",
+            with_header(r#"{"alg":"ES256","typ":"JWT","kid":"x' or '1'='1"}"#),
+        ),
         ("a key id that is no text", with_header(r#"{"alg":"ES256","typ":"JWT","kid":["first"]}"#)),
-        ("two key ids", signed(r#"{"alg":"ES256","kid":"mine","kid":"first"}"#, &serde_json::to_string(&claims(ALICE)).unwrap())),
-        ("two algorithms", signed(r#"{"alg":"none","alg":"ES256","kid":"first"}"#, &serde_json::to_string(&claims(ALICE)).unwrap())),
+        (
+            "two key ids",
+            signed(
+                r#"{"alg":"ES256","kid":"mine","kid":"first"}"#,
+                &serde_json::to_string(&claims(ALICE)).unwrap(),
+            ),
+        ),
+        (
+            "two algorithms",
+            signed(
+                r#"{"alg":"none","alg":"ES256","kid":"first"}"#,
+                &serde_json::to_string(&claims(ALICE)).unwrap(),
+            ),
+        ),
         ("its own key (jwk)", brought_along("jwk", jwk.clone())),
         ("its own key set (jku)", brought_along("jku", plane.url("jku").into())),
         ("its own certificate (x5u)", brought_along("x5u", plane.url("x5u").into())),
-        ("an extension that must be understood", with_header(r#"{"alg":"ES256","kid":"first","crit":["b64"],"b64":false}"#)),
-        ("another issuer", resigned(|claims| claims.issuer = Some("https://evil.example.com/auth/v1".to_owned()))),
+        (
+            "an extension that must be understood",
+            with_header(r#"{"alg":"ES256","kid":"first","crit":["b64"],"b64":false}"#),
+        ),
+        (
+            "another issuer",
+            resigned(|claims| claims.issuer = Some("https://evil.example.com/auth/v1".to_owned())),
+        ),
         ("no issuer", resigned(|claims| claims.issuer = None)),
-        ("another audience", forged(|_, claims| claims["aud"] = json!(["authenticated", "https://other.example.com/mcp"]))),
+        (
+            "another audience",
+            forged(|_, claims| {
+                claims["aud"] = json!(["authenticated", "https://other.example.com/mcp"])
+            }),
+        ),
         ("no audience", resigned(|claims| claims.audiences = None)),
         ("expired", resigned(|claims| claims.expires_at = Some(seconds_from_now(-31)))),
         ("no end", forged(|_, claims| drop(claims.as_object_mut().unwrap().remove("exp")))),
         ("not yet valid", resigned(|claims| claims.invalid_before = Some(seconds_from_now(90)))),
         ("issued in the future", resigned(|claims| claims.issued_at = Some(seconds_from_now(90)))),
-        ("the role of the service", resigned(|claims| claims.custom.role = "service_role".to_owned())),
+        (
+            "the role of the service",
+            resigned(|claims| claims.custom.role = "service_role".to_owned()),
+        ),
         ("the role of nobody", resigned(|claims| claims.custom.role = "anon".to_owned())),
         ("no role", forged(|_, claims| drop(claims.as_object_mut().unwrap().remove("role")))),
         ("an anonymous user", resigned(|claims| claims.custom.is_anonymous = true)),
         ("no user", resigned(|claims| claims.subject = None)),
-        ("a user id that is none", resigned(|claims| claims.subject = Some("alice\nbob".to_owned()))),
+        (
+            "a user id that is none",
+            resigned(|claims| claims.subject = Some("alice\nbob".to_owned())),
+        ),
         ("another user's claims under the signature", {
             let other = token(BOB);
             format!("{}.{signature}", other.rsplit_once('.').unwrap().0)
@@ -206,9 +305,18 @@ fn a_token_that_is_not_exactly_right_is_refused_before_anything_is_asked() {
         assert_eq!(reply.status, 401, "{what}: {reply:?}");
         let challenge = reply.header("www-authenticate").unwrap_or_default();
         assert!(challenge.starts_with("Bearer error=\"invalid_token\""), "{what}: {challenge}");
-        assert!(token.len() < 20 || !format!("{reply:?}").contains(token), "{what}: the answer repeats the token");
+        assert!(
+            token.len() < 20 || !format!("{reply:?}").contains(token),
+            "{what}: the answer repeats the token"
+        );
     }
-    let asked: Vec<_> = plane.state().requests.iter().map(|(part, _)| *part).filter(|part| *part != "jwks").collect();
+    let asked: Vec<_> = plane
+        .state()
+        .requests
+        .iter()
+        .map(|(part, _)| *part)
+        .filter(|part| *part != "jwks")
+        .collect();
     assert_eq!(asked, [""; 0], "none of them reaches the sieve, none makes us fetch what it names");
     assert!(plane.asked("jwks") <= 2, "unknown keys make us ask once a minute at most");
     assert_eq!(server.status(&right), 200, "and the right token is good");
@@ -241,14 +349,25 @@ fn a_request_without_a_token_is_told_where_to_get_one() {
     }
     let legacy = server.send(&Post::new("").but("GET").to("/sse"));
     assert_eq!(legacy.status, 401);
-    for path in ["/.well-known/oauth-protected-resource", "/.well-known/oauth-protected-resource/mcp"] {
+    for path in
+        ["/.well-known/oauth-protected-resource", "/.well-known/oauth-protected-resource/mcp"]
+    {
         // What the request says of the server's name decides nothing.
-        let reply =
-            server.send(&Post::new("").but("GET").to(path).with("Host", "evil.example.com").with("X-Forwarded-Host", "evil.example.com"));
+        let reply = server.send(
+            &Post::new("")
+                .but("GET")
+                .to(path)
+                .with("Host", "evil.example.com")
+                .with("X-Forwarded-Host", "evil.example.com"),
+        );
         let document: Value = serde_json::from_str(&reply.body).unwrap();
-        assert_eq!((&document["resource"], &document["authorization_servers"]), (&json!(AUDIENCE), &json!([ISSUER])));
+        assert_eq!(
+            (&document["resource"], &document["authorization_servers"]),
+            (&json!(AUDIENCE), &json!([ISSUER]))
+        );
     }
-    let open = ["/", "/health", "/api/version"].map(|path| server.running.connect().get(path).status);
+    let open =
+        ["/", "/health", "/api/version"].map(|path| server.running.connect().get(path).status);
     assert_eq!(open, [200; 3]);
     assert_eq!(plane.asked("tool-sieve"), 0);
 }
@@ -261,27 +380,43 @@ fn every_way_to_the_tools_shows_what_the_sieve_grants_and_no_more() {
     plane.grant(BOB, "vault", &["open_door"], &[]);
     let server = Hosted::start(&plane, None);
     let nobody = "00000000-0000-4000-8000-00000000000c";
-    let shapes: [(&str, &[&str]); 3] =
-        [(ALICE, &["notes_list_notes", "notes_add_note"]), (BOB, &["notes_list_notes", "vault_open_door"]), (nobody, &[])];
+    let shapes: [(&str, &[&str]); 3] = [
+        (ALICE, &["notes_list_notes", "notes_add_note"]),
+        (BOB, &["notes_list_notes", "vault_open_door"]),
+        (nobody, &[]),
+    ];
     for (user, granted) in shapes {
         let token = token(user);
         assert_eq!(server.tools(&token, "/mcp?tools=direct"), granted, "{user}");
-        let names = |module: &str| granted.iter().copied().filter(|name| name.starts_with(module)).collect::<Vec<_>>();
+        let names = |module: &str| {
+            granted.iter().copied().filter(|name| name.starts_with(module)).collect::<Vec<_>>()
+        };
         for module in ["notes", "vault", "github"] {
             let granted = names(module);
             let path = format!("/mcp/{module}");
             if granted.is_empty() {
-                assert_eq!(server.send_as(&token, modern("tools/list", json!({})).to(&path)).status, 404, "{user} {module}");
+                assert_eq!(
+                    server.send_as(&token, modern("tools/list", json!({})).to(&path)).status,
+                    404,
+                    "{user} {module}"
+                );
             } else {
                 assert_eq!(server.tools(&token, &path), granted, "{user} {module}");
             }
-            let schema = server.call(&token, "/mcp", "get_module_schema", json!({"modules": [module]}));
+            let schema =
+                server.call(&token, "/mcp", "get_module_schema", json!({"modules": [module]}));
             assert_eq!(schema["isError"] == true, granted.is_empty(), "{user} {module}: {schema}");
         }
         for name in ["notes_list_notes", "notes_add_note", "notes_remove_note", "vault_open_door"] {
             let (module, tool) = name.split_once('_').unwrap();
-            let denied = told(server.call(&token, "/mcp", "call", json!({"module": module, "tool": tool, "params": {"x": 1}})));
-            let line = json!({"calls": [{"id": "a", "module": module, "tool": tool, "params": {"x": 1}}]});
+            let denied = told(server.call(
+                &token,
+                "/mcp",
+                "call",
+                json!({"module": module, "tool": tool, "params": {"x": 1}}),
+            ));
+            let line =
+                json!({"calls": [{"id": "a", "module": module, "tool": tool, "params": {"x": 1}}]});
             let denied_line = told(server.call(&token, "/mcp", "batch", line));
             for text in [denied, denied_line] {
                 let is_unknown = text.contains("code: not_found");
@@ -296,23 +431,34 @@ fn warm_caches_leave_the_call_of_the_service_alone() {
     let plane = FakePlane::start();
     plane.grant(ALICE, "vault", &["open_door"], &["default"]);
     plane.lend("vault", "alices-token");
-    let door =
-        || Exchange::new("GET", "/door", Answer::new(200, &[], r#"{"open": true}"#)).with_header("authorization", "Bearer alices-token");
+    let door = || {
+        Exchange::new("GET", "/door", Answer::new(200, &[], r#"{"open": true}"#))
+            .with_header("authorization", "Bearer alices-token")
+    };
     let upstream = FakeUpstream::new([]);
     let server = Hosted::start(&plane, Some(&upstream));
     let token = token(ALICE);
     let open = || {
         upstream.expect(door());
-        let result = server.call(&token, "/mcp", "call", json!({"module": "vault", "tool": "open_door", "params": {}}));
+        let result = server.call(
+            &token,
+            "/mcp",
+            "call",
+            json!({"module": "vault", "tool": "open_door", "params": {}}),
+        );
         assert_eq!(told(result), "open: true");
     };
     open();
-    let (sieve, broker, keys) = (plane.asked("tool-sieve"), plane.asked("token-exchanger"), plane.asked("jwks"));
+    let (sieve, broker, keys) =
+        (plane.asked("tool-sieve"), plane.asked("token-exchanger"), plane.asked("jwks"));
     assert_eq!((sieve, broker, keys), (1, 1, 1));
     for _ in 0..5 {
         open();
     }
-    assert_eq!((plane.asked("tool-sieve"), plane.asked("token-exchanger"), plane.asked("jwks")), (1, 1, 1));
+    assert_eq!(
+        (plane.asked("tool-sieve"), plane.asked("token-exchanger"), plane.asked("jwks")),
+        (1, 1, 1)
+    );
 }
 
 #[test]
@@ -322,14 +468,25 @@ fn what_was_lent_ends_with_the_permissions_it_was_lent_under() {
     plane.lend("vault", "alices-token");
     let upstream = FakeUpstream::new([]);
     let server = Hosted::start(&plane, Some(&upstream));
-    let open = |token: &str| server.call(token, "/mcp", "call", json!({"module": "vault", "tool": "open_door", "params": {}}));
+    let open = |token: &str| {
+        server.call(
+            token,
+            "/mcp",
+            "call",
+            json!({"module": "vault", "tool": "open_door", "params": {}}),
+        )
+    };
     upstream.expect(Exchange::new("GET", "/door", Answer::new(200, &[], r#"{"open": true}"#)));
     open(&token(ALICE));
     // Bob is somebody else: what Alice connected is nothing to him.
     plane.grant(BOB, "vault", &["open_door"], &[]);
     plane.state().credentials.clear();
     let text = told(open(&token(BOB)));
-    assert!(text.starts_with("code: not_connected") && text.contains("https://console.example.com/oauth/connect?service=vault"), "{text}");
+    assert!(
+        text.starts_with("code: not_connected")
+            && text.contains("https://console.example.com/oauth/connect?service=vault"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -337,22 +494,38 @@ fn a_refused_credential_is_renewed_once_and_the_request_made_again() {
     let plane = FakePlane::start();
     plane.grant(ALICE, "vault", &["open_door"], &["default"]);
     plane.lend("vault", "old");
-    let refused = || Exchange::new("GET", "/door", Answer::new(401, &[], "{}")).with_header("authorization", "Bearer old");
+    let refused = || {
+        Exchange::new("GET", "/door", Answer::new(401, &[], "{}"))
+            .with_header("authorization", "Bearer old")
+    };
     let upstream = FakeUpstream::new([]);
     let server = Hosted::start(&plane, Some(&upstream));
     let token = token(ALICE);
-    let open = || told(server.call(&token, "/mcp", "call", json!({"module": "vault", "tool": "open_door", "params": {}})));
+    let open = || {
+        told(server.call(
+            &token,
+            "/mcp",
+            "call",
+            json!({"module": "vault", "tool": "open_door", "params": {}}),
+        ))
+    };
     // The control plane has no other: the refusal stands.
     upstream.expect(refused());
     assert!(open().starts_with("code: reconnect_required"));
-    let asked =
-        plane.state().requests.iter().filter(|(part, _)| *part == "token-exchanger").map(|(_, body)| body.clone()).collect::<Vec<_>>();
+    let asked = plane
+        .state()
+        .requests
+        .iter()
+        .filter(|(part, _)| *part == "token-exchanger")
+        .map(|(_, body)| body.clone())
+        .collect::<Vec<_>>();
     assert_eq!(asked.last().unwrap()["rejected"], hex_digest("old"));
     // It has one, and the very request that was refused is made again.
     upstream.expect(refused());
     plane.lend("vault", "new");
     let answer = Answer::new(200, &[], r#"{"open": true}"#);
-    upstream.expect(Exchange::new("GET", "/door", answer).with_header("authorization", "Bearer new"));
+    upstream
+        .expect(Exchange::new("GET", "/door", answer).with_header("authorization", "Bearer new"));
     let known = plane.asked("token-exchanger");
     assert_eq!(open(), "open: true");
     assert_eq!(plane.asked("token-exchanger"), known + 1);
@@ -478,23 +651,49 @@ fn a_broker_that_fails_costs_the_call_that_needs_it() {
     let upstream = FakeUpstream::new([]);
     let server = Hosted::start(&plane, Some(&upstream));
     let token = token(ALICE);
-    let open = || told(server.call(&token, "/mcp", "call", json!({"module": "vault", "tool": "open_door", "params": {}})));
+    let open = || {
+        told(server.call(
+            &token,
+            "/mcp",
+            "call",
+            json!({"module": "vault", "tool": "open_door", "params": {}}),
+        ))
+    };
     for fault in [Fault::Status(500), Fault::Garbage, Fault::Half] {
         plane.state().faults.insert("token-exchanger", fault);
         let text = open();
-        assert!(text.starts_with("code: control_plane_unavailable") && text.contains("retry_after_s"), "{fault:?}: {text}");
-        upstream.expect(Exchange::new("GET", "/notes", Answer::new(200, &[], "[]")).with_header("authorization", ""));
-        assert_eq!(server.call(&token, "/mcp", "call", list_notes())["isError"], Value::Null, "a service without a credential goes on");
+        assert!(
+            text.starts_with("code: control_plane_unavailable") && text.contains("retry_after_s"),
+            "{fault:?}: {text}"
+        );
+        upstream.expect(
+            Exchange::new("GET", "/notes", Answer::new(200, &[], "[]"))
+                .with_header("authorization", ""),
+        );
+        assert_eq!(
+            server.call(&token, "/mcp", "call", list_notes())["isError"],
+            Value::Null,
+            "a service without a credential goes on"
+        );
     }
     plane.state().faults.clear();
-    plane.state().credentials.insert("vault".to_owned(), (502, json!({"error": {"code": "provider_unavailable", "message": "no"}})));
+    plane.state().credentials.insert(
+        "vault".to_owned(),
+        (502, json!({"error": {"code": "provider_unavailable", "message": "no"}})),
+    );
     assert!(open().starts_with("code: upstream_unavailable"));
-    plane
-        .state()
-        .credentials
-        .insert("vault".to_owned(), (409, json!({"error": {"code": "account_required", "message": "no", "accounts": ["a", "b"]}})));
+    plane.state().credentials.insert(
+        "vault".to_owned(),
+        (
+            409,
+            json!({"error": {"code": "account_required", "message": "no", "accounts": ["a", "b"]}}),
+        ),
+    );
     assert!(open().starts_with("code: account_required"));
-    plane.state().credentials.insert("vault".to_owned(), (403, json!({"error": {"code": "not_permitted", "message": "no"}})));
+    plane.state().credentials.insert(
+        "vault".to_owned(),
+        (403, json!({"error": {"code": "not_permitted", "message": "no"}})),
+    );
     assert!(open().starts_with("code: permission_denied"));
     plane.lend("vault", "alices-token");
     upstream.expect(Exchange::new("GET", "/door", Answer::new(200, &[], r#"{"open": true}"#)));
@@ -547,8 +746,18 @@ fn every_call_reaches_the_audit_trail_without_its_values() {
     let server = Hosted::start(&plane, Some(&upstream));
     let token = token(ALICE);
     server.call(&token, "/mcp", "call", list_notes());
-    server.call(&token, "/mcp", "call", json!({"module": "notes", "tool": "get_note", "params": {"id": 7}}));
-    server.call(&token, "/mcp", "call", json!({"module": "notes", "tool": "remove_note", "params": {"id": 7}}));
+    server.call(
+        &token,
+        "/mcp",
+        "call",
+        json!({"module": "notes", "tool": "get_note", "params": {"id": 7}}),
+    );
+    server.call(
+        &token,
+        "/mcp",
+        "call",
+        json!({"module": "notes", "tool": "remove_note", "params": {"id": 7}}),
+    );
     server.audit.close();
     let events = plane.state().events.clone();
     let told: Vec<_> = events
@@ -585,7 +794,12 @@ fn an_audit_trail_that_cannot_be_written_delays_nothing_and_counts_what_it_drops
     let server = Hosted::start(&plane, None);
     let token = token(ALICE);
     for _ in 0..20 {
-        server.call(&token, "/mcp", "call", json!({"module": "notes", "tool": "nothing", "params": {}}));
+        server.call(
+            &token,
+            "/mcp",
+            "call",
+            json!({"module": "notes", "tool": "nothing", "params": {}}),
+        );
     }
     server.audit.close();
     assert_eq!(server.audit.dropped(), 20);
@@ -600,13 +814,19 @@ fn a_client_of_2025_11_25_is_told_to_open_the_link_by_the_error_for_it() {
     let token = token(ALICE);
     let begin = |capabilities: Value, version: &str| {
         let params = json!({"protocolVersion": version, "capabilities": capabilities, "clientInfo": {"name": "test", "version": "1"}});
-        let reply = server.send_as(&token, Post::new(crate::product::request(0, "initialize", params).to_string()));
+        let reply = server.send_as(
+            &token,
+            Post::new(crate::product::request(0, "initialize", params).to_string()),
+        );
         reply.header("mcp-session-id").expect("a session has an id").to_owned()
     };
     let call = |session: &str, version: &str| {
         let params = json!({"name": "call", "arguments": {"module": "vault", "tool": "open_door", "params": {}}});
         let post = Post::new(crate::product::request(1, "tools/call", params).to_string());
-        json_of(&server.send_as(&token, post.with("Mcp-Session-Id", session).with("MCP-Protocol-Version", version)))
+        json_of(&server.send_as(
+            &token,
+            post.with("Mcp-Session-Id", session).with("MCP-Protocol-Version", version),
+        ))
     };
     let answer = call(&begin(json!({"elicitation": {"url": {}}}), "2025-11-25"), "2025-11-25");
     assert_eq!(answer["error"]["code"], -32042, "{answer}");
@@ -615,11 +835,20 @@ fn a_client_of_2025_11_25_is_told_to_open_the_link_by_the_error_for_it() {
         (&elicitation["mode"], &elicitation["url"]),
         (&json!("url"), &json!("https://console.example.com/oauth/connect?service=vault"))
     );
-    assert!(elicitation["elicitationId"].is_string() && elicitation["message"].is_string(), "{answer}");
+    assert!(
+        elicitation["elicitationId"].is_string() && elicitation["message"].is_string(),
+        "{answer}"
+    );
     // Who cannot open links gets it as text.
-    for (capabilities, version) in [(json!({"elicitation": {}}), "2025-11-25"), (json!({}), "2025-06-18")] {
+    for (capabilities, version) in
+        [(json!({"elicitation": {}}), "2025-11-25"), (json!({}), "2025-06-18")]
+    {
         let answer = call(&begin(capabilities, version), version);
-        assert!(told(answer["result"].clone()).contains("https://console.example.com/oauth/connect?service=vault"), "{answer}");
+        assert!(
+            told(answer["result"].clone())
+                .contains("https://console.example.com/oauth/connect?service=vault"),
+            "{answer}"
+        );
     }
 }
 
@@ -642,7 +871,11 @@ fn who_is_too_fast_is_told_by_the_tool_and_then_by_http() {
     let reply = server.send_as(&alice, modern("tools/list", json!({})));
     assert_eq!((reply.status, reply.header("retry-after").is_some()), (429, true), "{reply:?}");
     notes();
-    assert_eq!(server.call(&bob, "/mcp", "call", list_notes())["isError"], Value::Null, "somebody else is not held up");
+    assert_eq!(
+        server.call(&bob, "/mcp", "call", list_notes())["isError"],
+        Value::Null,
+        "somebody else is not held up"
+    );
 }
 
 #[test]
@@ -655,7 +888,10 @@ fn a_thousand_users_fit_in_64_mib() {
     let registry = registry();
     let modules = registry.modules().iter().map(|module| {
         let tools: Vec<_> = module.tools.iter().map(|tool| tool.name.as_str()).collect();
-        (module.name.clone(), json!({"status": "stable", "tools": tools, "accounts": ["default"], "connected": true}))
+        (
+            module.name.clone(),
+            json!({"status": "stable", "tools": tools, "accounts": ["default"], "connected": true}),
+        )
     });
     let modules: Value = modules.collect::<serde_json::Map<_, _>>().into();
     for number in 0..USERS {
@@ -678,14 +914,21 @@ fn a_thousand_users_fit_in_64_mib() {
         .expect("the binary is there");
     let mut greeting = String::new();
     BufReader::new(child.stderr.take().unwrap()).read_line(&mut greeting).unwrap();
-    let address = greeting.split("http://").nth(1).and_then(|rest| rest.split('/').next()).expect("it tells its address");
+    let address = greeting
+        .split("http://")
+        .nth(1)
+        .and_then(|rest| rest.split('/').next())
+        .expect("it tells its address");
     let mut client = crate::wire::Client::connect(address.parse().unwrap());
     let status = |pid: u32| std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     for number in 0..USERS {
-        let post = modern("tools/list", json!({})).with("Authorization", &format!("Bearer mcpist_{number:04}"));
+        let post = modern("tools/list", json!({}))
+            .with("Authorization", &format!("Bearer mcpist_{number:04}"));
         assert_eq!(post.send(&mut client).status, 200);
     }
-    let resident = status(child.id()).lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+    let resident = status(child.id()).lines().find_map(|line| {
+        line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok()
+    });
     child.kill().unwrap();
     child.wait().unwrap();
     assert_eq!(plane.asked("tool-sieve"), USERS);

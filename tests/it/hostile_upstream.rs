@@ -50,7 +50,12 @@ fn module() -> Value {
 fn start(call_time: Option<Duration>) -> (FakeUpstream, Product) {
     Watch::begin();
     let upstream = FakeUpstream::new([]);
-    let product = Product::start(&Settings { upstream: Some(&upstream), module: Some(&module()), call_time, ..Settings::default() });
+    let product = Product::start(&Settings {
+        upstream: Some(&upstream),
+        module: Some(&module()),
+        call_time,
+        ..Settings::default()
+    });
     (upstream, product)
 }
 
@@ -58,9 +63,13 @@ fn start(call_time: Option<Duration>) -> (FakeUpstream, Product) {
 fn call(product: &Product, tool: &str, params: Value) -> Value {
     let arguments = json!({"module": "hostile", "tool": tool, "params": params});
     let started = Instant::now();
-    let reply = product.send(&modern("tools/call", json!({"name": "call", "arguments": arguments})));
+    let reply =
+        product.send(&modern("tools/call", json!({"name": "call", "arguments": arguments})));
     assert!(started.elapsed() < SOON, "{tool} took {:?}", started.elapsed());
-    assert!(!reply.body.contains(CANARY) && !reply.head.contains(CANARY), "the credential is in the answer");
+    assert!(
+        !reply.body.contains(CANARY) && !reply.head.contains(CANARY),
+        "the credential is in the answer"
+    );
     assert!(reply.body.len() < 200_000, "{} bytes came back", reply.body.len());
     Watch::assert_silent();
     json_of(&reply)["result"].take()
@@ -73,8 +82,13 @@ fn read(tool: &str, answer: Answer) -> Exchange {
         "thing" | "text" => ("GET", "/thing"),
         _ => ("GET", "/list"),
     };
-    let exchange = Exchange::new(method, target, answer).with_header("authorization", &format!("Bearer {CANARY}"));
-    if tool == "ask" { exchange.with_body(json!({"query": "{ x }", "variables": {}})) } else { exchange }
+    let exchange = Exchange::new(method, target, answer)
+        .with_header("authorization", &format!("Bearer {CANARY}"));
+    if tool == "ask" {
+        exchange.with_body(json!({"query": "{ x }", "variables": {}}))
+    } else {
+        exchange
+    }
 }
 
 /// What the service answers, each time that it is asked, and what then comes back.
@@ -109,29 +123,48 @@ fn an_answer_that_is_too_long_is_refused() {
     const TOO_LONG: usize = 11 * 1024 * 1024;
     let long = format!(r#"{{"id": "{}"}}"#, "x".repeat(TOO_LONG));
     let chunks = |bytes: &str| {
-        let chunk = |chunk: &[u8]| [format!("{:x}\r\n", chunk.len()).as_bytes(), chunk, b"\r\n"].concat();
+        let chunk =
+            |chunk: &[u8]| [format!("{:x}\r\n", chunk.len()).as_bytes(), chunk, b"\r\n"].concat();
         bytes.as_bytes().chunks(1 << 20).map(chunk).collect::<Vec<_>>().concat()
     };
     let more = "more than 10485760 bytes";
     for tool in ["thing", "text"] {
         check("with a length", tool, Answer::new(200, &[], long.clone()), 1, UNAVAILABLE);
         check("until the end", tool, with_lines("", &long), 1, UNAVAILABLE);
-        check("in chunks", tool, with_lines("transfer-encoding: chunked\r\n", chunks(&long)), 1, UNAVAILABLE);
+        check(
+            "in chunks",
+            tool,
+            with_lines("transfer-encoding: chunked\r\n", chunks(&long)),
+            1,
+            UNAVAILABLE,
+        );
     }
     let (upstream, product) = start(None);
     upstream.expect(read("thing", Answer::new(200, &[], long)));
     assert!(text_of(&call(&product, "thing", json!({}))).contains(more));
     let bomb = Answer::new(200, &[("content-encoding", "gzip")], zipped_zeros().repeat(16 * 1024));
     check("a gzip bomb of a gigabyte", "text", bomb, 1, UNAVAILABLE);
-    let error = Answer::new(422, &[], format!(r#"{{"message": "{CANARY} {}"}}"#, "x".repeat(1 << 20)));
+    let error =
+        Answer::new(422, &[], format!(r#"{{"message": "{CANARY} {}"}}"#, "x".repeat(1 << 20)));
     check("a long complaint", "thing", error, 1, "code: invalid_params");
 }
 
 #[test]
 fn an_answer_that_is_no_json_or_another_is_told() {
-    let whole = |body: &str| Answer::new(200, &[("content-type", "application/json")], body.to_owned());
+    let whole =
+        |body: &str| Answer::new(200, &[("content-type", "application/json")], body.to_owned());
     for tool in ["thing", "by_header", "by_body"] {
-        for body in [r#"{"id": 1, "na"#, "[1, 2", "<html>", "nul", r#"{"id": "\ud800"}"#, "\u{feff}{}", "{} {}", "{'id': 1}", "NaN"] {
+        for body in [
+            r#"{"id": 1, "na"#,
+            "[1, 2",
+            "<html>",
+            "nul",
+            r#"{"id": "\ud800"}"#,
+            "\u{feff}{}",
+            "{} {}",
+            "{'id': 1}",
+            "NaN",
+        ] {
             check(body, tool, whole(body), 1, UNAVAILABLE);
         }
         let deep = "[".repeat(1_000_000);
@@ -143,48 +176,88 @@ fn an_answer_that_is_no_json_or_another_is_told() {
         check(body, "by_header", whole(body), 1, UNAVAILABLE);
         check(body, "by_body", whole(body), 1, UNAVAILABLE);
     }
-    check("no UTF-8", "thing", Answer::new(200, &[], &b"{\"id\": \"\xff\xfe\"}"[..]), 1, UNAVAILABLE);
+    check(
+        "no UTF-8",
+        "thing",
+        Answer::new(200, &[], &b"{\"id\": \"\xff\xfe\"}"[..]),
+        1,
+        UNAVAILABLE,
+    );
     check("no UTF-8", "text", Answer::new(200, &[], &b"a\xff\xfeb"[..]), 1, "a\u{fffd}\u{fffd}b");
     // What it says it is does not matter where it is what it should be.
-    for content_type in ["text/html", "image/png", "application/json; charset=utf-16", "nonsense", ""] {
-        check(content_type, "thing", Answer::new(200, &[("content-type", content_type)], r#"{"id": 1}"#), 1, "id: 1");
+    for content_type in
+        ["text/html", "image/png", "application/json; charset=utf-16", "nonsense", ""]
+    {
+        check(
+            content_type,
+            "thing",
+            Answer::new(200, &[("content-type", content_type)], r#"{"id": 1}"#),
+            1,
+            "id: 1",
+        );
     }
 }
 
 #[test]
 fn an_answer_that_is_broken_http_is_told() {
     // A broken connection may be the connection's fault, so a read is tried again.
-    let check = |what: &str, answer: Answer, times: usize| check(what, "thing", answer, times, UNAVAILABLE);
+    let check =
+        |what: &str, answer: Answer, times: usize| check(what, "thing", answer, times, UNAVAILABLE);
     check("TLS", raw(b"\x16\x03\x03\x00\x02\x02\x28\x15\x03\x03\x00\x02\x02\x28\r\n\r\n"), 1);
-    check("HTTP/2", raw(b"\x00\x00\x12\x04\x00\x00\x00\x00\x00\x00\x03\x00\x00\x00\x64\r\n\r\n"), 1);
+    check(
+        "HTTP/2",
+        raw(b"\x00\x00\x12\x04\x00\x00\x00\x00\x00\x00\x03\x00\x00\x00\x64\r\n\r\n"),
+        1,
+    );
     check("no version", raw("200 OK\r\n\r\n{}"), 1);
     check("no status", raw("HTTP/1.1 OK\r\n\r\n{}"), 1);
     check("a NUL in a header", with_lines("x-a: a\0b\r\n", "{}"), 1);
     check("no colon", with_lines("x-a\r\n", "{}"), 1);
     check("a flood of headers", with_lines(&"x-a: b\r\n".repeat(10_000), "{}"), 1);
     check("a long header", with_lines(&format!("x-a: {}\r\n", "b".repeat(1 << 20)), "{}"), 3);
-    check("a megabyte of links", with_lines(&format!("link: {}\r\n", r#"</x?a=1>; rel="next", "#.repeat(50_000)), "[]"), 3);
+    check(
+        "a megabyte of links",
+        with_lines(&format!("link: {}\r\n", r#"</x?a=1>; rel="next", "#.repeat(50_000)), "[]"),
+        3,
+    );
     check("a length that is none", with_lines("content-length: -1\r\n", "{}"), 1);
     check("two lengths", with_lines("content-length: 2\r\ncontent-length: 9\r\n", "{}       "), 1);
-    check("a chunk that is none", with_lines("transfer-encoding: chunked\r\n", "zz\r\n{}\r\n0\r\n\r\n"), 1);
-    check("a chunk without end", with_lines("transfer-encoding: chunked\r\n", format!("{}\r\n", "f".repeat(1_000))), 1);
+    check(
+        "a chunk that is none",
+        with_lines("transfer-encoding: chunked\r\n", "zz\r\n{}\r\n0\r\n\r\n"),
+        1,
+    );
+    check(
+        "a chunk without end",
+        with_lines("transfer-encoding: chunked\r\n", format!("{}\r\n", "f".repeat(1_000))),
+        1,
+    );
     check("half an answer", with_lines("content-length: 100\r\n", "{"), 3);
     check("half a head", raw("HTTP/1.1 200 OK\r\ncontent-"), 3);
     check("half a chunk", with_lines("transfer-encoding: chunked\r\n", "5\r\n{"), 3);
     check("nothing", raw(""), 3);
     check("no gzip", with_lines("content-encoding: gzip\r\ncontent-length: 2\r\n", "{}"), 1);
-    check("half a gzip", Answer::new(200, &[("content-encoding", "gzip")], &zipped_zeros()[..40]), 1);
+    check(
+        "half a gzip",
+        Answer::new(200, &[("content-encoding", "gzip")], &zipped_zeros()[..40]),
+        1,
+    );
 }
 
 #[test]
 fn an_answer_that_is_odd_but_whole_is_read() {
     let check = |what: &str, answer: Answer| check(what, "thing", answer, 1, "id: 1");
     let body = r#"{"id": 1}"#;
-    check("more than its length", with_lines("content-length: 9\r\n", format!("{body}HTTP/1.1 200 OK\r\n\r\n")));
+    check(
+        "more than its length",
+        with_lines("content-length: 9\r\n", format!("{body}HTTP/1.1 200 OK\r\n\r\n")),
+    );
     check("a header twice", with_lines("x-a: 1\r\nx-a: 2\r\ncontent-length: 9\r\n", body));
     check(
         "an early hint",
-        raw(format!("HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{body}")),
+        raw(format!(
+            "HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{body}"
+        )),
     );
     check("members twice", Answer::new(200, &[], r#"{"id": 2, "id": 1, "__proto__": {"id": 3}}"#));
 }
@@ -195,10 +268,19 @@ fn a_service_that_takes_its_time_is_given_up() {
     for (what, answer) in [
         ("never answers", Answer::SILENCE),
         ("stops in its head", Answer::Stall(b"HTTP/1.1 200 OK\r\nx-a".to_vec())),
-        ("stops in its body", Answer::Stall(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{".to_vec())),
+        (
+            "stops in its body",
+            Answer::Stall(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{".to_vec()),
+        ),
         ("a byte at a time in its head", Answer::Drip(b"HTTP/1.1 200 OK\r\nx-a: b".to_vec())),
-        ("a byte at a time in its body", Answer::Drip(b"HTTP/1.1 200 OK\r\ncontent-length: 999999\r\n\r\n{".to_vec())),
-        ("chunks without end", Answer::Drip(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5;".to_vec())),
+        (
+            "a byte at a time in its body",
+            Answer::Drip(b"HTTP/1.1 200 OK\r\ncontent-length: 999999\r\n\r\n{".to_vec()),
+        ),
+        (
+            "chunks without end",
+            Answer::Drip(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5;".to_vec()),
+        ),
         ("asks for patience", Answer::new(429, &[("retry-after", "3600")], "{}")),
     ] {
         upstream.expect(read("thing", answer));
@@ -231,17 +313,29 @@ fn the_next_page_is_at_home_whatever_its_link_says() {
     let (upstream, product) = start(None);
     let check = |link: &str, query: Option<&str>| {
         for tool in ["by_header", "by_body"] {
-            let body = if tool == "by_body" { json!({"items": [], "next": link}) } else { json!([]) };
+            let body =
+                if tool == "by_body" { json!({"items": [], "next": link}) } else { json!([]) };
             let header = format!("<{link}>; rel=\"next\"");
-            let headers: &[(&str, &str)] = if tool == "by_header" { &[("link", &header)] } else { &[] };
+            let headers: &[(&str, &str)] =
+                if tool == "by_header" { &[("link", &header)] } else { &[] };
             upstream.expect(read(tool, Answer::new(200, headers, body.to_string())));
             let result = call(&product, tool, json!({}));
-            let cursor = text_of(&result).lines().find_map(|line| line.strip_prefix("next_cursor: ")).map(str::to_owned);
+            let cursor = text_of(&result)
+                .lines()
+                .find_map(|line| line.strip_prefix("next_cursor: "))
+                .map(str::to_owned);
             assert_eq!(cursor.is_some(), query.is_some(), "{tool} {link}");
             let (Some(cursor), Some(query)) = (cursor, query) else { continue };
-            let next = Exchange { target: format!("/list?{query}"), ..read(tool, Answer::new(200, &[], body.to_string())) };
+            let next = Exchange {
+                target: format!("/list?{query}"),
+                ..read(tool, Answer::new(200, &[], body.to_string()))
+            };
             upstream.expect(next);
-            assert_eq!(call(&product, tool, json!({"cursor": cursor}))["isError"], Value::Null, "{tool} {link}");
+            assert_eq!(
+                call(&product, tool, json!({"cursor": cursor}))["isError"],
+                Value::Null,
+                "{tool} {link}"
+            );
         }
     };
     for link in ELSEWHERE {
@@ -259,11 +353,16 @@ fn the_next_page_is_at_home_whatever_its_link_says() {
     check(&format!("?a={}", "x".repeat(8 * 1024)), None);
     check("", None);
 
-    let many: Vec<_> = (0..1_000).map(|page| format!("</list?page={page}>; rel=\"prev\"")).collect();
+    let many: Vec<_> =
+        (0..1_000).map(|page| format!("</list?page={page}>; rel=\"prev\"")).collect();
     let many = format!("{}, </list?a=1>; rel=\"next\"", many.join(", "));
     upstream.expect(read("by_header", Answer::new(200, &[("link", &many)], "[]")));
     let result = call(&product, "by_header", json!({}));
-    assert!(text_of(&result).contains("next_cursor: ") || text_of(&result).contains("no valid HTTP"), "{}", text_of(&result));
+    assert!(
+        text_of(&result).contains("next_cursor: ") || text_of(&result).contains("no valid HTTP"),
+        "{}",
+        text_of(&result)
+    );
     assert!(elsewhere.requests().is_empty());
 }
 
@@ -275,16 +374,30 @@ fn a_redirect_elsewhere_never_brings_the_credential_along() {
     for status in [301, 302, 303, 307, 308] {
         for to in ELSEWHERE {
             upstream.expect(read("thing", redirect(status, &address(to, &upstream, &elsewhere))));
-            elsewhere.expect(Exchange::new("GET", "/steal?a=1", Answer::new(200, &[], r#"{"id": 1}"#)));
+            elsewhere.expect(Exchange::new(
+                "GET",
+                "/steal?a=1",
+                Answer::new(200, &[], r#"{"id": 1}"#),
+            ));
             assert_eq!(text_of(&call(&product, "thing", json!({}))), "id: 1", "{status} {to}");
             // And not by way of a redirect back.
             upstream.expect(read("thing", redirect(status, &address(to, &upstream, &elsewhere))));
-            elsewhere.expect(Exchange::new("GET", "/steal?a=1", redirect(status, &format!("{}/admin", upstream.url()))));
-            upstream.expect(Exchange::new("GET", "/admin", Answer::new(401, &[], "{}")).with_header("authorization", ""));
+            elsewhere.expect(Exchange::new(
+                "GET",
+                "/steal?a=1",
+                redirect(status, &format!("{}/admin", upstream.url())),
+            ));
+            upstream.expect(
+                Exchange::new("GET", "/admin", Answer::new(401, &[], "{}"))
+                    .with_header("authorization", ""),
+            );
             assert_eq!(call(&product, "thing", json!({}))["isError"], true, "{status} {to}");
             // What writes is sent nowhere else.
             upstream.expect(read("write", redirect(status, &address(to, &upstream, &elsewhere))));
-            assert!(text_of(&call(&product, "write", json!({}))).starts_with("code: not_found"), "{status} {to}");
+            assert!(
+                text_of(&call(&product, "write", json!({}))).starts_with("code: not_found"),
+                "{status} {to}"
+            );
         }
     }
     for to in [
@@ -316,7 +429,12 @@ fn a_service_that_repeats_the_credential_finds_no_way_out() {
     let (upstream, product) = start(None);
     for status in [400, 401, 403, 404, 405, 409, 422, 429, 451, 500, 503, 599] {
         let body = json!({"message": format!("Bearer {CANARY}"), "errors": [{"message": CANARY}], "error": {"code": CANARY}});
-        let headers = [("x-echo", CANARY), ("retry-after", "3600"), ("www-authenticate", CANARY), ("location", CANARY)];
+        let headers = [
+            ("x-echo", CANARY),
+            ("retry-after", "3600"),
+            ("www-authenticate", CANARY),
+            ("location", CANARY),
+        ];
         upstream.expect(read("write", Answer::new(status, &headers, body.to_string())));
         assert_eq!(call(&product, "write", json!({}))["isError"], true, "{status}");
     }
@@ -327,7 +445,10 @@ fn a_service_that_repeats_the_credential_finds_no_way_out() {
         ("thing", json!({"id": [{"deep": [echo]}]}).to_string()),
         ("text", echo.clone()),
         ("by_header", json!([{"id": echo}]).to_string()),
-        ("by_body", json!({"items": [{"id": echo}], "next": format!("/list?a={CANARY}")}).to_string()),
+        (
+            "by_body",
+            json!({"items": [{"id": echo}], "next": format!("/list?a={CANARY}")}).to_string(),
+        ),
         ("ask", json!({"errors": [{"message": echo}]}).to_string()),
     ] {
         upstream.expect(read(tool, Answer::new(200, &[("x-echo", CANARY)], body)));
@@ -369,7 +490,11 @@ impl log::Log for Watch {
     fn log(&self, record: &log::Record<'_>) {
         struct Collector(String);
         impl<'kvs> VisitSource<'kvs> for Collector {
-            fn visit_pair(&mut self, key: Key<'kvs>, value: kv::Value<'kvs>) -> Result<(), kv::Error> {
+            fn visit_pair(
+                &mut self,
+                key: Key<'kvs>,
+                value: kv::Value<'kvs>,
+            ) -> Result<(), kv::Error> {
                 Ok(write!(self.0, " {key}={value}")?)
             }
         }

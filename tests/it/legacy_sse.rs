@@ -15,7 +15,8 @@ struct Legacy<'a> {
 
 impl<'a> Legacy<'a> {
     fn open(product: &'a Product, query: &str) -> Self {
-        let mut events = Events::open(product.client(), &Post::new("").but("GET").to(&format!("/sse{query}")));
+        let mut events =
+            Events::open(product.client(), &Post::new("").but("GET").to(&format!("/sse{query}")));
         let first = events.next().expect("the stream begins with its path");
         assert_eq!(first.name, "endpoint");
         assert!(first.data.starts_with("/messages?session="), "{first:?}");
@@ -43,11 +44,20 @@ fn messages_are_accepted_at_once_and_answered_on_the_stream() {
     let product = Product::start(&Settings::default());
     let mut client = Legacy::open(&product, "");
     assert_eq!(client.initialize()["result"]["protocolVersion"], "2024-11-05");
-    assert_eq!(client.post(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#).status, 202);
+    assert_eq!(
+        client.post(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#).status,
+        202
+    );
     assert_eq!(client.ask("ping", json!({})), json!({"jsonrpc": "2.0", "id": 1, "result": {}}));
-    assert_eq!(client.ask("tools/list", json!({}))["result"]["tools"][0]["name"], "get_module_schema");
+    assert_eq!(
+        client.ask("tools/list", json!({}))["result"]["tools"][0]["name"],
+        "get_module_schema"
+    );
     assert_eq!(client.ask("tools/lst", json!({}))["error"]["code"], -32601);
-    assert_eq!(client.ask("server/discover", with_meta(json!({})))["result"]["resultType"], "complete");
+    assert_eq!(
+        client.ask("server/discover", with_meta(json!({})))["result"]["resultType"],
+        "complete"
+    );
 }
 
 #[test]
@@ -56,8 +66,16 @@ fn each_stream_gets_the_answers_to_its_own_messages() {
     let (mut one, mut other) = (Legacy::open(&product, ""), Legacy::open(&product, ""));
     assert_ne!(one.messages, other.messages);
     one.initialize();
-    assert_eq!(other.ask("tools/list", json!({}))["error"]["code"], -32600, "only the first has begun a session");
-    assert_eq!(other.ask("ping", json!({}))["result"], json!({}), "the one request that may come before");
+    assert_eq!(
+        other.ask("tools/list", json!({}))["error"]["code"],
+        -32600,
+        "only the first has begun a session"
+    );
+    assert_eq!(
+        other.ask("ping", json!({}))["result"],
+        json!({}),
+        "the one request that may come before"
+    );
     assert!(one.ask("tools/list", json!({}))["result"].is_object());
     other.initialize();
     assert!(other.ask("tools/list", json!({}))["result"].is_object());
@@ -72,13 +90,20 @@ fn what_is_wrong_is_told_on_the_stream() {
         assert_eq!(reply.status, 202, "{reply:?}");
         let answer = client.events.message();
         assert_eq!(answer["error"]["code"], code, "{body}: {answer}");
-        assert!(answer["error"]["message"].as_str().is_some_and(|message| message.contains(says)), "{body}: {answer}");
+        assert!(
+            answer["error"]["message"].as_str().is_some_and(|message| message.contains(says)),
+            "{body}: {answer}"
+        );
     };
     check("{", -32700, "not JSON");
     check("[]", -32600, "empty batch");
     check(r#"[{"jsonrpc":"2.0","id":1,"method":"ping"}]"#, -32600, "2025-03-26");
     check(r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#, -32600, "initialize");
-    check(r#"{"jsonrpc":"2.0","id":1,"method":"initialize"}"#, -32602, "params.protocolVersion is missing");
+    check(
+        r#"{"jsonrpc":"2.0","id":1,"method":"initialize"}"#,
+        -32602,
+        "params.protocolVersion is missing",
+    );
     assert!(client.initialize()["result"].is_object());
 }
 
@@ -89,7 +114,10 @@ fn a_session_without_a_stream_is_unknown() {
     for path in ["/messages", "/messages?session=", "/messages?session=unknown"] {
         let reply = product.send(&ping.clone().to(path));
         assert_eq!(reply.status, 404, "{path}");
-        assert!(reply.body.contains("session_not_found") && reply.body.contains("GET /sse"), "{reply:?}");
+        assert!(
+            reply.body.contains("session_not_found") && reply.body.contains("GET /sse"),
+            "{reply:?}"
+        );
     }
 
     let Legacy { events, messages, .. } = Legacy::open(&product, "");
@@ -102,7 +130,8 @@ fn a_session_without_a_stream_is_unknown() {
 #[test]
 fn a_stream_is_refused_to_a_client_that_accepts_none() {
     let product = Product::start(&Settings::default());
-    let reply = product.send(&Post::new("").but("GET").to("/sse").with("Accept", "application/json"));
+    let reply =
+        product.send(&Post::new("").but("GET").to("/sse").with("Accept", "application/json"));
     assert_eq!(reply.status, 406, "{reply:?}");
 }
 

@@ -21,7 +21,11 @@ fn a_file_that_is_no_json_names_the_line() {
     let found = findings("{\n  \"module\": \"shop\",\n  \"title\": }\n");
     assert_eq!(found, ["shop.json:3:12: expected value"]);
     let found = findings("{\n  \"module\": \"shop\",\n  \"titel\": \"Shop\"\n}");
-    assert!(found[0].starts_with("shop.json:3:9: unknown field `titel`") && !found[0].contains("at line"), "{found:?}");
+    assert!(
+        found[0].starts_with("shop.json:3:9: unknown field `titel`")
+            && !found[0].contains("at line"),
+        "{found:?}"
+    );
 }
 
 #[test]
@@ -31,65 +35,134 @@ fn everything_wrong_with_a_tool_is_found() {
         for (name, value) in param.as_object().unwrap() {
             whole[name] = value.clone();
         }
-        let owner = json!({"in": "path", "type": "string", "required": true, "description": "Whose."});
+        let owner =
+            json!({"in": "path", "type": "string", "required": true, "description": "Whose."});
         json!({"params": {"owner": owner, "p": whole}})
     };
     let check = |tool: Value, expected: &str| {
         let found = findings(&file(&tool).to_string());
         // The handler that the other cases do not cite is none of theirs.
-        let found: Vec<_> = found.iter().filter(|finding| !finding.contains("nothing cites")).collect();
+        let found: Vec<_> =
+            found.iter().filter(|finding| !finding.contains("nothing cites")).collect();
         assert_eq!(found.len(), 1, "{tool}: {found:?}");
-        assert!(found[0].contains("tool") && found[0].contains(expected), "{tool}: {found:?} lacks {expected:?}");
+        assert!(
+            found[0].contains("tool") && found[0].contains(expected),
+            "{tool}: {found:?} lacks {expected:?}"
+        );
     };
     check(json!({"name": "List"}), "the name must be snake_case");
     check(json!({"name": "x".repeat(56)}), "longer than 60 characters");
     check(json!({"description": " "}), "`description` is empty");
     check(json!({"docs": "see there"}), "`docs` must be the URL");
-    check(json!({"annotations": {"readOnly": true}}), "tool list_things, annotations: unknown field `readOnly`");
+    check(
+        json!({"annotations": {"readOnly": true}}),
+        "tool list_things, annotations: unknown field `readOnly`",
+    );
     check(json!({"extra": 1}), "tool list_things: unknown field `extra`");
     check(json!({"output": null}), "needs either `request` and `output`, or `handler`");
     check(json!({"handler": "by_hand"}), "needs either `request` and `output`, or `handler`");
     check(json!({"text": true}), "`text` is for handlers");
-    let across = |across: Value| json!({"annotations": {"readOnlyHint": true}, "across_accounts": across});
+    let across =
+        |across: Value| json!({"annotations": {"readOnlyHint": true}, "across_accounts": across});
     check(json!({"across_accounts": {}}), "across_accounts: only what reads");
     check(across(json!({"sort": "id"})), "across_accounts: unknown field `sort`");
     check(across(json!({"sort_by": "start"})), "`sort_by`: there is no column `start`");
     check(across(json!({"together": true})), "`together` is for handlers");
-    check(json!({"handler": "nobody", "request": null, "output": null, "params": {}}), "no handler hook `nobody`");
-    check(json!({"request": {"method": "GET", "path": "/x/{owner}/{id}"}}), "the path's `{id}` is no param");
+    check(
+        json!({"handler": "nobody", "request": null, "output": null, "params": {}}),
+        "no handler hook `nobody`",
+    );
+    check(
+        json!({"request": {"method": "GET", "path": "/x/{owner}/{id}"}}),
+        "the path's `{id}` is no param",
+    );
     check(json!({"request": {"method": "GET", "path": "/x"}}), "the path must have `{owner}` once");
     check(json!({"request": {"method": "GET", "path": "x/{owner}"}}), "is no path");
     check(json!({"request": {"method": "GET", "path": "/x/../{owner}"}}), "is no path");
     check(json!({"request": {"method": "GET", "path": "/x/{owner}?a=b"}}), "is no path");
-    check(json!({"request": {"method": "FETCH", "path": "/x/{owner}"}}), "request: unknown variant `FETCH`");
-    check(json!({"request": {"method": "GET", "path": "/x/{owner}", "body": {"a": 1}}}), "this method sends no body");
-    check(json!({"request": {"method": "GET", "path": "/x/{owner}", "query": {"a": []}}}), "query `a` must be");
-    check(json!({"request": {"method": "POST", "path": "/x/{owner}", "page_in": "query"}}), "`page_in: query` needs a GET");
-    check(json!({"request": {"method": "GET", "path": "/x/{owner}", "graphql": "{ x }"}}), "must be a POST");
-    check(json!({"request": {"method": "GET", "path": "/x/{owner}", "headers": {"a b": "c"}}}), "no valid HTTP header");
-    check(json!({"request": {"method": "GET", "path": "/x/{owner}", "headers": {"Authorization": "c"}}}), "the credential's");
+    check(
+        json!({"request": {"method": "FETCH", "path": "/x/{owner}"}}),
+        "request: unknown variant `FETCH`",
+    );
+    check(
+        json!({"request": {"method": "GET", "path": "/x/{owner}", "body": {"a": 1}}}),
+        "this method sends no body",
+    );
+    check(
+        json!({"request": {"method": "GET", "path": "/x/{owner}", "query": {"a": []}}}),
+        "query `a` must be",
+    );
+    check(
+        json!({"request": {"method": "POST", "path": "/x/{owner}", "page_in": "query"}}),
+        "`page_in: query` needs a GET",
+    );
+    check(
+        json!({"request": {"method": "GET", "path": "/x/{owner}", "graphql": "{ x }"}}),
+        "must be a POST",
+    );
+    check(
+        json!({"request": {"method": "GET", "path": "/x/{owner}", "headers": {"a b": "c"}}}),
+        "no valid HTTP header",
+    );
+    check(
+        json!({"request": {"method": "GET", "path": "/x/{owner}", "headers": {"Authorization": "c"}}}),
+        "the credential's",
+    );
     check(json!({"output": {"text": ""}}), "`page_in` needs an output with `items`");
     let paged = |pagination: Value, page_in: Value| json!({"request": {"method": "GET", "path": "/x/{owner}", "page_in": page_in, "pagination": pagination}});
     let query = || json!("query");
     check(paged(json!({"kind": "link_header"}), Value::Null), "`pagination` needs `page_in`");
-    check(paged(json!({"kind": "link_header"}), json!("body")), "`page_in: body` is not for pages by link");
-    check(paged(json!({"kind": "token", "token": "t", "token_as": "t"}), json!("body")), "this method sends no body");
+    check(
+        paged(json!({"kind": "link_header"}), json!("body")),
+        "`page_in: body` is not for pages by link",
+    );
+    check(
+        paged(json!({"kind": "token", "token": "t", "token_as": "t"}), json!("body")),
+        "this method sends no body",
+    );
     check(paged(json!({"kind": "pages"}), query()), "request, pagination: unknown variant `pages`");
-    check(paged(json!({"kind": "link_header", "link": "next"}), query()), "link_header takes nothing");
+    check(
+        paged(json!({"kind": "link_header", "link": "next"}), query()),
+        "link_header takes nothing",
+    );
     check(paged(json!({"kind": "next_link"}), query()), "next_link `link`");
     check(paged(json!({"kind": "token", "token": "t"}), query()), "`token` and `token_as`");
     check(paged(json!({"kind": "token", "token": "t", "token_as": ""}), query()), "must be names");
-    check(paged(json!({"kind": "offset", "start_as": "s", "total": "a[0]"}), query()), "`a[0]` is no path");
-    check(paged(json!({"kind": "offset", "start_as": "color"}), query()), "param cursor: another param");
+    check(
+        paged(json!({"kind": "offset", "start_as": "s", "total": "a[0]"}), query()),
+        "`a[0]` is no path",
+    );
+    check(
+        paged(json!({"kind": "offset", "start_as": "color"}), query()),
+        "param cursor: another param",
+    );
     check(paged(json!({"kind": "link_header", "max_limit": 9}), query()), "need `limit_as`");
-    check(paged(json!({"kind": "link_header", "limit_as": "n", "max_limit": 9, "default_limit": 10}), query()), "`max_limit`");
-    check(json!({"output": {"fields": {"document": "text"}}, "request": {"method": "GET", "path": "/x/{owner}"}}), "the text's own");
+    check(
+        paged(
+            json!({"kind": "link_header", "limit_as": "n", "max_limit": 9, "default_limit": 10}),
+            query(),
+        ),
+        "`max_limit`",
+    );
+    check(
+        json!({"output": {"fields": {"document": "text"}}, "request": {"method": "GET", "path": "/x/{owner}"}}),
+        "the text's own",
+    );
     check(json!({"output": {"items": "", "text": "", "fields": {}}}), "must be one of");
-    check(json!({"output": {"document": "a"}, "request": {"method": "GET", "path": "/x/{owner}"}}), "must be one of");
+    check(
+        json!({"output": {"document": "a"}, "request": {"method": "GET", "path": "/x/{owner}"}}),
+        "must be one of",
+    );
     check(json!({"output": {"items": "a[]", "fields": {"id": "id"}}}), "must lead to one place");
-    check(json!({"output": {"items": "", "fields": {"id": "a[0]"}}}), "field id: `a[0]` is no path");
+    check(
+        json!({"output": {"items": "", "fields": {"id": "a[0]"}}}),
+        "field id: `a[0]` is no path",
+    );
     check(json!({"output": {"items": "", "fields": {"id": 7}}}), "field id: must be a path, or");
-    check(json!({"output": {"items": "", "fields": {"id": {"path": "id", "hook": "nobody"}}}}), "no field hook `nobody`");
+    check(
+        json!({"output": {"items": "", "fields": {"id": {"path": "id", "hook": "nobody"}}}}),
+        "no field hook `nobody`",
+    );
     check(param(&json!({"in": "header"})), "tool list_things, param p: unknown variant `header`");
     check(param(&json!({"type": ["string"]})), "param p: ");
     check(param(&json!({"typ": "string"})), "param p: unknown field `typ`");
@@ -100,7 +173,10 @@ fn everything_wrong_with_a_tool_is_found() {
     check(param(&json!({"minimum": 1})), "only for numbers");
     check(param(&json!({"type": "array"})), "an array needs `items`");
     check(param(&json!({"items": {"type": "string"}})), "`items` is only for arrays");
-    check(param(&json!({"properties": {"a": {"type": "string"}}})), "properties are only for objects");
+    check(
+        param(&json!({"properties": {"a": {"type": "string"}}})),
+        "properties are only for objects",
+    );
     check(param(&json!({"type": "object"})), "an object has no form in a query");
     check(param(&json!({"join": ","})), "`join` is only for an array in the query");
     check(param(&json!({"slashes": true})), "`slashes` is only for a value in the path");
@@ -122,13 +198,18 @@ fn everything_wrong_with_a_tool_is_found() {
 #[test]
 fn a_body_has_one_value_in_each_place() {
     let check = |names: [&str; 2], fixed: Value, clash: bool| {
-        let param = |name: &str| json!({"in": "body", "as": name, "type": "string", "description": "D"});
+        let param =
+            |name: &str| json!({"in": "body", "as": name, "type": "string", "description": "D"});
         let tool = json!({
             "request": {"method": "POST", "path": "/x", "body": fixed}, "output": {"done": "Done."},
             "params": {"a": param(names[0]), "b": param(names[1])}
         });
         let found = findings(&file(&tool).to_string());
-        assert_eq!(found.iter().any(|finding| finding.contains("the same place")), clash, "{names:?} {found:?}");
+        assert_eq!(
+            found.iter().any(|finding| finding.contains("the same place")),
+            clash,
+            "{names:?} {found:?}"
+        );
     };
     check(["a", "b"], json!({}), false);
     check(["a.x", "a.y"], json!({}), false);
@@ -144,7 +225,11 @@ fn a_body_has_one_value_in_each_place() {
         "params": {"a": {"in": "body", "as": "page.start", "type": "string", "description": "D"}}
     });
     let found = findings(&file(&tool).to_string()).join("\n");
-    assert!(found.contains("param limit: another param or the fixed body") && found.contains("param cursor: another"), "{found}");
+    assert!(
+        found.contains("param limit: another param or the fixed body")
+            && found.contains("param cursor: another"),
+        "{found}"
+    );
 }
 
 #[test]
@@ -154,12 +239,19 @@ fn a_list_of_credentials_is_checked_one_by_one() {
         file["auth"] = auth;
         file["base_url_env"] = "SHOP_API_URL|".into();
         let found = findings(&file.to_string()).join("\n");
-        assert!(found.contains(expected) && found.contains("base_url_env: `SHOP_API_URL|` names no variable"), "{found}");
+        assert!(
+            found.contains(expected)
+                && found.contains("base_url_env: `SHOP_API_URL|` names no variable"),
+            "{found}"
+        );
     };
     let right = || json!({"kind": "bearer", "env": ["SHOP_TOKEN|OTHER_TOKEN"]});
     check(json!([]), "auth: there is no alternative");
     check(json!([right(), {"kind": "basic", "env": ["SHOP_USER"]}]), "basic needs two variables");
-    check(json!([right(), {"kind": "digest", "env": ["SHOP_USER"]}]), "auth: unknown variant `digest`");
+    check(
+        json!([right(), {"kind": "digest", "env": ["SHOP_USER"]}]),
+        "auth: unknown variant `digest`",
+    );
     check(json!({"kind": "bearer", "env": ["shop_token"]}), "`shop_token` names no variable");
     check(json!({"kind": "bearer", "env": ["SHOP_TOKEN|"]}), "names no variable");
     check(json!({"kind": "bearer", "env": ["SHOP__TOKEN"]}), "names no variable");
@@ -178,15 +270,24 @@ fn versions_without_a_place_and_pages_that_are_none_are_findings() {
     };
     let versions = |value: Value, part: &str| check("versions", value, part);
     versions(json!({"path": "/versions"}), "versions: missing field `url`");
-    versions(json!({"url": "versions", "path": ""}), "versions: `url` must be an http or https URL, or a path");
+    versions(
+        json!({"url": "versions", "path": ""}),
+        "versions: `url` must be an http or https URL, or a path",
+    );
     versions(json!({"url": "ftp://shop.example/versions", "path": ""}), "versions: `url` must be");
     versions(json!({"url": "https://someone@shop.example", "path": ""}), "versions: `url` must be");
     versions(json!({"url": "https://a b", "path": ""}), "versions: `url` must be");
     versions(json!({"url": "//elsewhere.example/versions", "path": ""}), "versions: `url` must be");
     versions(json!({"url": "/versions"}), "versions: needs either `path`");
-    versions(json!({"url": "/versions", "path": "", "header": "x-version"}), "versions: needs either `path`");
+    versions(
+        json!({"url": "/versions", "path": "", "header": "x-version"}),
+        "versions: needs either `path`",
+    );
     versions(json!({"url": "/versions", "path": "a[b]"}), "versions: `a[b]` is no path");
-    versions(json!({"url": "/versions", "header": "x version"}), "versions: `x version` is no name of an HTTP header");
+    versions(
+        json!({"url": "/versions", "header": "x version"}),
+        "versions: `x version` is no name of an HTTP header",
+    );
     check("changelog", json!("shop.example/changes"), "changelog: must be the URL");
     check("changelog", json!("https://shop.example/a change"), "changelog: must be the URL");
 }
@@ -244,7 +345,10 @@ fn a_finding_points_at_what_it_is_about() {
   ]
 }"#;
     let Err(found) = Module::parse_own("shop.json", text) else { panic!("much is wrong") };
-    let places: Vec<_> = found.iter().map(|finding| finding.to_string().split(": ").take(2).collect::<Vec<_>>().join(": ")).collect();
+    let places: Vec<_> = found
+        .iter()
+        .map(|finding| finding.to_string().split(": ").take(2).collect::<Vec<_>>().join(": "))
+        .collect();
     let expected = [
         "shop.json:4:20: headers",
         "shop.json:9:55: tool list_things, request",
@@ -268,7 +372,9 @@ fn a_hostile_file_is_refused_in_words() {
     };
     let check = |text: &str, expected: &str| {
         let beginning: String = text.chars().take(60).collect();
-        let Err(found) = Module::parse_own("shop.json", text) else { panic!("{beginning} is right") };
+        let Err(found) = Module::parse_own("shop.json", text) else {
+            panic!("{beginning} is right")
+        };
         assert!(found.len() <= 201, "{beginning}: {} findings", found.len());
         let told = found.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
         assert!(told.contains(expected), "{beginning}: {told} lacks {expected:?}");
@@ -281,13 +387,25 @@ fn a_hostile_file_is_refused_in_words() {
     check("{\"module\": \"a\"} trailing", "shop.json:1:15: missing field `title`");
     check(&"[".repeat(1_000_000), "shop.json:1:1: invalid type: sequence, expected a string");
     check(&format!("{{\"tools\": {}", "[".repeat(100_000)), "recursion limit exceeded");
-    check(&format!("{{\"tools\": [{}1{}]}}", "{\"a\":".repeat(100_000), "}".repeat(100_000)), "recursion limit exceeded");
-    check(&format!("{{\"nothing\": {}{}}}", "[".repeat(100_000), "]".repeat(100_000)), "unknown field `nothing`");
+    check(
+        &format!("{{\"tools\": [{}1{}]}}", "{\"a\":".repeat(100_000), "}".repeat(100_000)),
+        "recursion limit exceeded",
+    );
+    check(
+        &format!("{{\"nothing\": {}{}}}", "[".repeat(100_000), "]".repeat(100_000)),
+        "unknown field `nothing`",
+    );
     check(&with("tools", json!(vec![1; 100_000])), "there is more wrong than is told here");
     check(&with("tools", json!({})), "invalid type: map, expected a sequence");
-    check(&with("tools", json!([null, {"name": 5}, [], {}])), "tool 2: invalid type: integer `5`, expected a string");
+    check(
+        &with("tools", json!([null, {"name": 5}, [], {}])),
+        "tool 2: invalid type: integer `5`, expected a string",
+    );
     check(&with("headers", json!({"accept": ["a"]})), "expected a string");
-    check(&with("auth", json!("bearer")), "auth: invalid type: string \"bearer\", expected struct Auth");
+    check(
+        &with("auth", json!("bearer")),
+        "auth: invalid type: string \"bearer\", expected struct Auth",
+    );
     check(&with("pagination", json!([])), "pagination: invalid length 0");
     check(&with("base_url", json!("https://a b")), "base_url: must be an http or https URL");
     check(&with("module", json!("x".repeat(100))), "is longer than 60 characters");
@@ -297,43 +415,76 @@ fn a_hostile_file_is_refused_in_words() {
     };
     check(&tool(json!({"params": []})), "invalid type: sequence, expected a map");
     check(&tool(json!({"params": {"p": 1}})), "param p: invalid type: integer `1`");
-    check(&tool(json!({"params": {"": {"in": "query", "type": "string", "description": "D"}}})), "param : the name must be snake_case");
+    check(
+        &tool(json!({"params": {"": {"in": "query", "type": "string", "description": "D"}}})),
+        "param : the name must be snake_case",
+    );
     check(&tool(json!({"request": "GET /"})), "request: invalid type: string");
     check(&tool(json!({"request": {"method": "get", "path": "/"}})), "unknown variant `get`");
     check(&tool(json!({"output": {"fields": {"a": {"path": 1}}}})), "field a: must be a path");
-    check(&tool(json!({"annotations": {"readOnlyHint": "yes"}})), "annotations: invalid type: string \"yes\", expected a boolean");
+    check(
+        &tool(json!({"annotations": {"readOnlyHint": "yes"}})),
+        "annotations: invalid type: string \"yes\", expected a boolean",
+    );
     let twice = right.to_string().replacen("\"params\":{", "\"params\":{},\"params\":{", 1);
     check(&twice, ": `params` is here a second time");
     let names: String = (0..100_000).map(|_| "\"a\":1,").collect();
-    check(&right.to_string().replacen('{', &format!("{{\"headers\":{{{names}\"b\":\"\"}},"), 1), "expected a string");
+    check(
+        &right.to_string().replacen('{', &format!("{{\"headers\":{{{names}\"b\":\"\"}},"), 1),
+        "expected a string",
+    );
 }
 
 #[test]
 fn a_file_that_cannot_be_text_is_refused_without_waiting() {
-    let folder = Folder::new("files_that_are_none", &[("large.json", &" ".repeat(5 * 1024 * 1024))]);
+    let folder =
+        Folder::new("files_that_are_none", &[("large.json", &" ".repeat(5 * 1024 * 1024))]);
     fs::write(folder.0.join("bytes.json"), b"\xff{}").unwrap();
     fs::create_dir_all(folder.0.join("folder.json")).unwrap();
-    assert!(std::process::Command::new("mkfifo").arg(folder.0.join("pipe.json")).status().unwrap().success());
+    assert!(
+        std::process::Command::new("mkfifo")
+            .arg(folder.0.join("pipe.json"))
+            .status()
+            .unwrap()
+            .success()
+    );
     std::os::unix::fs::symlink(folder.0.join("nowhere"), folder.0.join("away.json")).unwrap();
     let found = modules::Folder::new(folder.0.clone()).add_to(&mut Registry::default());
-    let problems: Vec<_> = found.iter().map(|finding| finding.problem.split(':').next().unwrap()).collect();
-    assert_eq!(problems, ["cannot be read", "is no UTF-8 text", "is no file", "is larger than 4 MiB", "is no file"], "{found:?}");
+    let problems: Vec<_> =
+        found.iter().map(|finding| finding.problem.split(':').next().unwrap()).collect();
+    assert_eq!(
+        problems,
+        ["cannot be read", "is no UTF-8 text", "is no file", "is larger than 4 MiB", "is no file"],
+        "{found:?}"
+    );
 }
 
 #[test]
 fn a_folder_keeps_what_was_right_and_tells_everything_once() {
     let right = file(&BY_DATA).to_string();
     let named = |name: &str| right.replace(r#""module":"shop""#, &format!(r#""module":"{name}""#));
-    let folder = Folder::new("a_folder_keeps", &[("a.json", &named("first")), ("b.json", &named("second"))]);
+    let folder =
+        Folder::new("a_folder_keeps", &[("a.json", &named("first")), ("b.json", &named("second"))]);
     let mut followed = modules::Folder::new(folder.0.clone());
     let mut read = || {
         let mut registry = Registry::default();
-        let found: Vec<_> = followed.add_to(&mut registry).into_iter().map(|finding| finding.problem).collect();
+        let found: Vec<_> =
+            followed.add_to(&mut registry).into_iter().map(|finding| finding.problem).collect();
         assert!(!followed.changed());
-        (registry.modules().iter().map(|module| module.name.clone()).collect::<Vec<_>>().join(" "), found.join("; "))
+        (
+            registry
+                .modules()
+                .iter()
+                .map(|module| module.name.clone())
+                .collect::<Vec<_>>()
+                .join(" "),
+            found.join("; "),
+        )
     };
     let write = |name: &str, text: &str| fs::write(folder.0.join(name), text).unwrap();
-    let mut check = |modules: &str, problems: &str| assert_eq!(read(), (modules.to_owned(), problems.to_owned()));
+    let mut check = |modules: &str, problems: &str| {
+        assert_eq!(read(), (modules.to_owned(), problems.to_owned()))
+    };
     check("first second", "");
     write("b.json", "{");
     check("first second", "EOF while parsing an object");
@@ -390,12 +541,25 @@ fn a_folder_adds_modules_and_leaves_broken_ones_out() {
         ],
     );
     let mut registry = Registry::built_in().expect("the built-in files are right");
-    let found: Vec<_> = modules::Folder::new(folder.0.clone()).add_to(&mut registry).iter().map(ToString::to_string).collect();
+    let found: Vec<_> = modules::Folder::new(folder.0.clone())
+        .add_to(&mut registry)
+        .iter()
+        .map(ToString::to_string)
+        .collect();
     assert_eq!(found.len(), 3, "{found:?}");
     assert!(found[0].contains("a-broken.json:1:1: EOF while parsing"), "{found:?}");
-    assert!(found[1].contains("c-again.json:1:2: module: there is a module `shop` already"), "{found:?}");
-    assert!(found[2].contains("d-built-in.json:1:2: module: there is a module `github` already"), "{found:?}");
-    assert!(registry.published("shop_list_things").is_some() && registry.published("other_list_things").is_some());
+    assert!(
+        found[1].contains("c-again.json:1:2: module: there is a module `shop` already"),
+        "{found:?}"
+    );
+    assert!(
+        found[2].contains("d-built-in.json:1:2: module: there is a module `github` already"),
+        "{found:?}"
+    );
+    assert!(
+        registry.published("shop_list_things").is_some()
+            && registry.published("other_list_things").is_some()
+    );
 
     let found = modules::Folder::new(folder.0.join("nowhere")).add_to(&mut registry);
     assert!(found[0].problem.starts_with("cannot be read"), "{found:?}");
@@ -411,6 +575,8 @@ fn a_tool_is_found_with_and_without_its_modules_name() {
     let (module, tool) = registry.published("github_get_repository").expect("it is there");
     assert_eq!((module.name.as_str(), tool.name.as_str()), ("github", "get_repository"));
     assert!(registry.published("get_repository").is_none());
-    assert!(registry.module("github").is_some_and(|module| module.tool("get_repository").is_some()));
+    assert!(
+        registry.module("github").is_some_and(|module| module.tool("get_repository").is_some())
+    );
     assert!(registry.module("nobody").is_none());
 }

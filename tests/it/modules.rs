@@ -41,15 +41,23 @@ pub fn updating() -> bool {
 }
 
 pub fn registry() -> Registry {
-    Registry::built_in().unwrap_or_else(|findings| panic!("{}", findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")))
+    Registry::built_in().unwrap_or_else(|findings| {
+        panic!("{}", findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+    })
 }
 
 /// Calls `check` with every built-in tool and fails with everything that it complains about.
 pub fn for_every_tool(check: impl Fn(&Module, &Tool) -> Vec<String>) {
     let registry = registry();
-    let tools = registry.modules().iter().flat_map(|module| module.tools.iter().map(move |tool| (module, tool)));
-    let complaints: Vec<_> =
-        tools.flat_map(|(module, tool)| check(module, tool).into_iter().map(|what| format!("{}: {what}", tool.published_name))).collect();
+    let tools = registry
+        .modules()
+        .iter()
+        .flat_map(|module| module.tools.iter().map(move |tool| (module, tool)));
+    let complaints: Vec<_> = tools
+        .flat_map(|(module, tool)| {
+            check(module, tool).into_iter().map(|what| format!("{}: {what}", tool.published_name))
+        })
+        .collect();
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));
 }
 
@@ -60,7 +68,10 @@ pub fn pretty(value: &Value) -> String {
 #[test]
 fn every_tool_does_what_its_case_says() {
     check_files_match_tools("modules");
-    let upstream = Upstream::new(UpstreamConfig { first_backoff: Duration::from_millis(1), ..UpstreamConfig::default() });
+    let upstream = Upstream::new(UpstreamConfig {
+        first_backoff: Duration::from_millis(1),
+        ..UpstreamConfig::default()
+    });
     for_every_tool(|module, tool| {
         let path = folder("modules").join(&module.name).join(format!("{}.json", tool.name));
         let text = fs::read_to_string(&path).expect("every tool has a case");
@@ -68,7 +79,8 @@ fn every_tool_does_what_its_case_says() {
             Ok(case) => case,
             Err(error) => return vec![format!("its case is no JSON: {error}")],
         };
-        let fake = FakeUpstream::new(case["exchanges"].as_array().into_iter().flatten().map(exchange));
+        let fake =
+            FakeUpstream::new(case["exchanges"].as_array().into_iter().flatten().map(exchange));
         let outcome = run(&upstream, module, tool, &case, &fake.url());
         let mut complaints = fake.complaints();
 
@@ -82,7 +94,8 @@ fn every_tool_does_what_its_case_says() {
                 fs::write(&path, pretty(&case)).expect("the case can be written");
             } else {
                 let told = outcome.map_or_else(|error| error.to_string(), |result| pretty(&result));
-                let expected = case.get("result").or(case.get("error")).map_or_else(String::new, pretty);
+                let expected =
+                    case.get("result").or(case.get("error")).map_or_else(String::new, pretty);
                 complaints.push(format!("expected {expected}\ngot {name} {told}"));
             }
         }
@@ -90,7 +103,13 @@ fn every_tool_does_what_its_case_says() {
     });
 }
 
-fn run(upstream: &Upstream, module: &Module, tool: &Tool, case: &Value, base_url: &str) -> Result<Value, Error> {
+fn run(
+    upstream: &Upstream,
+    module: &Module,
+    tool: &Tool,
+    case: &Value,
+    base_url: &str,
+) -> Result<Value, Error> {
     let secret = Secret::new(SECRET.to_owned());
     let credential = Credential { scheme: Scheme::Bearer, secret, account: None, base_url: None };
     let invocation = Invocation {
@@ -112,7 +131,9 @@ fn exchange(written: &Value) -> Exchange {
     let (request, answer) = (&written["request"], &written["answer"]);
     let pairs = |headers: &Value| -> Vec<(String, String)> {
         let headers = headers.as_object().into_iter().flatten();
-        headers.map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().to_owned())).collect()
+        headers
+            .map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().to_owned()))
+            .collect()
     };
     let body = match (answer.get("body"), answer["text"].as_str()) {
         (Some(body), _) => body.to_string(),
@@ -125,7 +146,10 @@ fn exchange(written: &Value) -> Exchange {
         body: request.get("body").cloned(),
         text: request["text"].as_str().map(str::to_owned),
         answer: Answer::Whole {
-            status: answer["status"].as_u64().and_then(|status| u16::try_from(status).ok()).unwrap_or(200),
+            status: answer["status"]
+                .as_u64()
+                .and_then(|status| u16::try_from(status).ok())
+                .unwrap_or(200),
             headers: pairs(&answer["headers"]),
             body: body.into_bytes(),
         },
@@ -141,7 +165,8 @@ fn every_tool_is_published_as_its_snapshot_says() {
             return Vec::new();
         }
         if updating() {
-            fs::create_dir_all(path.parent().expect("a file has a folder")).expect("the folder can be made");
+            fs::create_dir_all(path.parent().expect("a file has a folder"))
+                .expect("the folder can be made");
             fs::write(&path, published).expect("the snapshot can be written");
             return Vec::new();
         }
@@ -162,10 +187,16 @@ fn check_files_match_tools(kind: &str) {
     for module in entries(&folder(kind)) {
         files.extend(entries(&module).iter().map(|file| (name(&module), name(file))));
     }
-    let tools = registry.modules().iter().flat_map(|m| m.tools.iter().map(|tool| (m.name.clone(), tool.name.clone())));
+    let tools = registry
+        .modules()
+        .iter()
+        .flat_map(|m| m.tools.iter().map(|tool| (m.name.clone(), tool.name.clone())));
     let tools: BTreeSet<_> = tools.collect();
     let difference: Vec<_> = files.symmetric_difference(&tools).collect();
-    assert!(difference.is_empty(), "tests/{kind}: files without a tool, or tools without a file: {difference:?}");
+    assert!(
+        difference.is_empty(),
+        "tests/{kind}: files without a tool, or tools without a file: {difference:?}"
+    );
 }
 
 #[test]
@@ -180,12 +211,16 @@ fn every_tool_keeps_the_promises_to_clients() {
         let name = &tool.published_name;
         promise(name.len() <= MAX_TOOL_NAME, "its name is too long");
         promise(
-            name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_'),
+            name.bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_'),
             "its name has other characters than a-z, 0-9 and _",
         );
         promise(*name == format!("{}_{}", module.name, tool.name), "its name lacks the module's");
         let description = tool.description.chars().count();
-        promise((1..=400).contains(&description), "its description is empty or longer than 400 characters");
+        promise(
+            (1..=400).contains(&description),
+            "its description is empty or longer than 400 characters",
+        );
         promise(tool.docs.starts_with("https://"), "docs is no https URL");
 
         let hints = &tool.annotations;
@@ -194,18 +229,30 @@ fn every_tool_keeps_the_promises_to_clients() {
             hints.read_only == Some(true) || hints.destructive.is_some(),
             "destructiveHint is missing on a tool that writes: clients take its absence for true",
         );
-        promise(!(hints.read_only == Some(true) && hints.destructive == Some(true)), "it is read-only and destructive");
+        promise(
+            !(hints.read_only == Some(true) && hints.destructive == Some(true)),
+            "it is read-only and destructive",
+        );
         if let Work::Request(template, _) = &tool.work {
-            promise(template.method != Method::Get || hints.read_only == Some(true), "a GET must be read-only");
+            promise(
+                template.method != Method::Get || hints.read_only == Some(true),
+                "a GET must be read-only",
+            );
             // Some services take back what can be given again (a star, a link) by DELETE; what is called delete is gone.
-            promise(!tool.name.starts_with("delete_") || hints.destructive == Some(true), "what deletes must be destructive");
+            promise(
+                !tool.name.starts_with("delete_") || hints.destructive == Some(true),
+                "what deletes must be destructive",
+            );
         }
         let published = tool.published(&[]);
         for member in ["name", "description", "inputSchema", "annotations"] {
             promise(published.get(member).is_some(), &format!("{member} is not published"));
         }
         let schema = &published["inputSchema"];
-        promise(schema["type"] == "object" && schema["additionalProperties"] == false, "its schema is not closed");
+        promise(
+            schema["type"] == "object" && schema["additionalProperties"] == false,
+            "its schema is not closed",
+        );
         unsafe_parts(schema, "inputSchema", &mut broken);
         broken
     });
@@ -213,12 +260,25 @@ fn every_tool_keeps_the_promises_to_clients() {
 
 /// What some client would not understand in a schema, at any depth.
 fn unsafe_parts(schema: &Value, place: &str, found: &mut Vec<String>) {
-    const KNOWN: [&str; 9] = ["type", "description", "enum", "default", "minimum", "maximum", "items", "properties", "required"];
+    const KNOWN: [&str; 9] = [
+        "type",
+        "description",
+        "enum",
+        "default",
+        "minimum",
+        "maximum",
+        "items",
+        "properties",
+        "required",
+    ];
     let Some(members) = schema.as_object() else {
         found.push(format!("{place} is no object"));
         return;
     };
-    for member in members.keys().filter(|name| !KNOWN.contains(&name.as_str()) && *name != "additionalProperties") {
+    for member in members
+        .keys()
+        .filter(|name| !KNOWN.contains(&name.as_str()) && *name != "additionalProperties")
+    {
         found.push(format!("{place} has `{member}`"));
     }
     if !schema["type"].is_string() {

@@ -42,44 +42,77 @@ fn everything_that_a_description_says_becomes_a_module_file() {
     ];
     assert_eq!(notes, expected);
     let check = ran(&["tools", "--check", &at("library.module.json")], &[]);
-    assert!(check.code == 0 && check.stdout.contains("module library_api is right; 12 tools: list_books, create_book"), "{check:?}");
+    assert!(
+        check.code == 0
+            && check
+                .stdout
+                .contains("module library_api is right; 12 tools: list_books, create_book"),
+        "{check:?}"
+    );
 }
 
 #[test]
 fn a_module_file_that_was_made_can_be_called() {
     let folder = Folder::new("imported", &[]);
     let file = std::fs::File::create(folder.0.join("books.json")).expect("the folder was made");
-    let mut import =
-        crate::product::mcpist(&["import-openapi", &at("library.json"), "--operations", "listBooks, createBook", "--module", "books"]);
-    assert!(import.stdout(file).stderr(Stdio::null()).status().expect("the binary starts").success());
+    let mut import = crate::product::mcpist(&[
+        "import-openapi",
+        &at("library.json"),
+        "--operations",
+        "listBooks, createBook",
+        "--module",
+        "books",
+    ]);
+    assert!(
+        import.stdout(file).stderr(Stdio::null()).status().expect("the binary starts").success()
+    );
     let page = json!({"books": [{"id": 1, "title": "Emma", "authors": [{"name": "Austen"}]}], "meta": {"next_cursor": "c2"}});
     let book = json!({"id": 7, "title": "Emma", "publisher": {"name": "Murray", "town": "London"}, "notes": {"a": "b"}});
     let new = json!({"title": "Emma", "author": {"name": "Austen"}});
     let upstream = FakeUpstream::new([
-        Exchange::new("GET", "/books?fields=id%2Ctitle&shelf%5B%5D=1&shelf%5B%5D=2&limit=1", Answer::new(200, &[], page.to_string()))
-            .with_header("library-version", "2026-01-01")
-            .with_header("authorization", "Bearer reader"),
-        Exchange { body: Some(new.clone()), ..Exchange::new("POST", "/books", Answer::new(201, &[], book.to_string())) },
+        Exchange::new(
+            "GET",
+            "/books?fields=id%2Ctitle&shelf%5B%5D=1&shelf%5B%5D=2&limit=1",
+            Answer::new(200, &[], page.to_string()),
+        )
+        .with_header("library-version", "2026-01-01")
+        .with_header("authorization", "Bearer reader"),
+        Exchange {
+            body: Some(new.clone()),
+            ..Exchange::new("POST", "/books", Answer::new(201, &[], book.to_string()))
+        },
     ]);
     let url = upstream.url();
-    let variables =
-        [("MCPIST_MODULES_DIR", folder.0.to_str().expect("the path is text")), ("BOOKS_API_URL", &url), ("BOOKS_TOKEN", "reader")];
+    let variables = [
+        ("MCPIST_MODULES_DIR", folder.0.to_str().expect("the path is text")),
+        ("BOOKS_API_URL", &url),
+        ("BOOKS_TOKEN", "reader"),
+    ];
     let call = |tool: &str, arguments: Value| {
         let called = ran(&["call", "books", tool, &arguments.to_string(), "--json"], &variables);
         assert_eq!(called.code, 0, "{called:?}");
         serde_json::from_str::<Value>(&called.stdout).expect("JSON was asked for")
     };
-    let list = call("list_books", json!({"query_fields": ["id", "title"], "shelf": [1, 2], "limit": 1, "fields": ["title", "authors"]}));
+    let list = call(
+        "list_books",
+        json!({"query_fields": ["id", "title"], "shelf": [1, 2], "limit": 1, "fields": ["title", "authors"]}),
+    );
     assert_eq!(list["items"], json!([{"title": "Emma", "authors": ["Austen"]}]));
     assert!(list["next_cursor"].is_string(), "{list}");
-    assert_eq!(call("create_book", new), json!({"id": 7, "title": "Emma", "publisher_name": "Murray", "notes": {"a": "b"}}));
+    assert_eq!(
+        call("create_book", new),
+        json!({"id": 7, "title": "Emma", "publisher_name": "Murray", "notes": {"a": "b"}})
+    );
 }
 
 #[test]
 fn operations_are_listed_and_chosen_by_their_ids() {
     let file = at("library.json");
     let all = ran(&["import-openapi", &file], &[]);
-    assert!(all.code == 0 && all.stderr.starts_with("17 operations; choose with --operations"), "{all:?}");
+    assert!(
+        all.code == 0 && all.stderr.starts_with("17 operations; choose with --operations"),
+        "{all:?}"
+    );
     for line in [
         "listBooks  GET /books  Lists the books of the library.\n",
         "get_readers  GET /readers  List the readers.\n",
@@ -104,7 +137,11 @@ fn operations_are_listed_and_chosen_by_their_ids() {
         let file = File::new(name, text);
         check(&[file.path()], 1, says);
     };
-    described("api.yaml", "openapi: 3.0.0\n", "YAML is not read: write it as JSON first, for example with: yq -o=json");
+    described(
+        "api.yaml",
+        "openapi: 3.0.0\n",
+        "YAML is not read: write it as JSON first, for example with: yq -o=json",
+    );
     described("swagger.json", "{\"swagger\": \"2.0\"}", "Swagger 2.0: convert it");
     described("new.json", "{\"openapi\": \"4.0.0\"}", "3.0 and 3.1 are read");
     described("none.json", "[]", "it has no member `openapi`");
@@ -129,7 +166,11 @@ fn an_odd_description_never_makes_a_wrong_file() {
         let text = described(changes).to_string();
         let description = Description::parse(&text).expect("it is OpenAPI");
         let operations = description.operations();
-        let made = description.module(&operations.iter().collect::<Vec<_>>(), &description.module_name(), None);
+        let made = description.module(
+            &operations.iter().collect::<Vec<_>>(),
+            &description.module_name(),
+            None,
+        );
         let Ok((module, _)) = made else { return };
         if let Err(findings) = Module::parse_own("odd.json", &module.to_string()) {
             panic!("{text} makes {module:#}: {findings:#?}");
@@ -139,12 +180,17 @@ fn an_odd_description_never_makes_a_wrong_file() {
         check(json!({"paths": {"/things/{id}": {"post": operation}}}));
         check(json!({"paths": {"/things/{id}": {"get": operation}}}));
     };
-    let parameter = |parameter: Value| operation(json!({"parameters": [parameter], "responses": {}}));
+    let parameter =
+        |parameter: Value| operation(json!({"parameters": [parameter], "responses": {}}));
     let schema = |schema: Value| {
         let content = json!({"application/json": {"schema": schema}});
         let member = json!({"application/json": {"schema": {"type": "object", "properties": {"p": schema}}}});
-        operation(json!({"requestBody": {"required": true, "content": content}, "responses": {"200": {"content": member}}}));
-        operation(json!({"requestBody": {"content": member}, "responses": {"200": {"content": content}}}));
+        operation(
+            json!({"requestBody": {"required": true, "content": content}, "responses": {"200": {"content": member}}}),
+        );
+        operation(
+            json!({"requestBody": {"content": member}, "responses": {"200": {"content": content}}}),
+        );
         for place in ["path", "query", "header"] {
             parameter(json!({"name": "id", "in": place, "required": true, "schema": schema}));
         }
@@ -159,18 +205,36 @@ fn an_odd_description_never_makes_a_wrong_file() {
     ] {
         check(json!({"paths": paths}));
     }
-    for info in [json!(null), json!({"title": ""}), json!({"title": " 日本 ", "description": "**"}), json!({"title": "x".repeat(300)})] {
+    for info in [
+        json!(null),
+        json!({"title": ""}),
+        json!({"title": " 日本 ", "description": "**"}),
+        json!({"title": "x".repeat(300)}),
+    ] {
         check(json!({"info": info}));
     }
-    for servers in [json!([]), json!([{"url": "/v1"}]), json!([{"url": "//a.invalid/{x}/"}]), json!([{"url": "https://a.invalid?b"}])] {
+    for servers in [
+        json!([]),
+        json!([{"url": "/v1"}]),
+        json!([{"url": "//a.invalid/{x}/"}]),
+        json!([{"url": "https://a.invalid?b"}]),
+    ] {
         check(json!({"servers": servers}));
     }
-    for name in ["", "id", "account", "fields", "a.b", "A-B", "$x", "[]", "日本", "{}", "\n", "__", "1"] {
+    for name in
+        ["", "id", "account", "fields", "a.b", "A-B", "$x", "[]", "日本", "{}", "\n", "__", "1"]
+    {
         for place in ["path", "query", "header", "cookie", "body", ""] {
-            parameter(json!({"name": name, "in": place, "required": true, "schema": {"type": "string", "default": "a\nb"}}));
+            parameter(
+                json!({"name": name, "in": place, "required": true, "schema": {"type": "string", "default": "a\nb"}}),
+            );
         }
-        schema(json!({"type": "object", "properties": {name: {"type": "string"}}, "required": [name, "no"]}));
-        operation(json!({"operationId": name, "summary": name, "description": name, "externalDocs": {"url": name}}));
+        schema(
+            json!({"type": "object", "properties": {name: {"type": "string"}}, "required": [name, "no"]}),
+        );
+        operation(
+            json!({"operationId": name, "summary": name, "description": name, "externalDocs": {"url": name}}),
+        );
     }
     let mut deep = json!({"type": "string"});
     for _ in 0..30 {

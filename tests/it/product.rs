@@ -58,27 +58,59 @@ pub struct Product {
 impl Product {
     pub fn start(settings: &Settings<'_>) -> Self {
         let registry = settings.module.map_or_else(registry, with_module);
-        let base_urls = settings.upstream.map(|upstream| registry.modules().iter().map(|module| (module.name.clone(), upstream.url())));
-        let canary = Credential { scheme: Scheme::Bearer, secret: Secret::new(CANARY.to_owned()), account: None, base_url: None };
-        let services = ["github", "notion"].into_iter().chain(settings.module.and_then(|module| module["module"].as_str()));
-        let credentials: HashMap<_, _> = services.map(|service| (service.to_owned(), vec![canary.clone()])).collect();
-        let seal = Arc::new(settings.secret.map_or_else(Seal::random, |secret| Seal::from_secret(secret.as_bytes())));
+        let base_urls = settings.upstream.map(|upstream| {
+            registry.modules().iter().map(|module| (module.name.clone(), upstream.url()))
+        });
+        let canary = Credential {
+            scheme: Scheme::Bearer,
+            secret: Secret::new(CANARY.to_owned()),
+            account: None,
+            base_url: None,
+        };
+        let services = ["github", "notion"]
+            .into_iter()
+            .chain(settings.module.and_then(|module| module["module"].as_str()));
+        let credentials: HashMap<_, _> =
+            services.map(|service| (service.to_owned(), vec![canary.clone()])).collect();
+        let seal = Arc::new(
+            settings
+                .secret
+                .map_or_else(Seal::random, |secret| Seal::from_secret(secret.as_bytes())),
+        );
         let product = Arc::new(Live::new(Arc::new(App::new(Parts {
             rates: None,
             audit: None,
             seal: Arc::clone(&seal),
-            sieve: Arc::new(sieve::Local::new(settings.policy.map_or_else(Permissions::everything, |text| permissions(text, &registry)))),
+            sieve: Arc::new(sieve::Local::new(
+                settings
+                    .policy
+                    .map_or_else(Permissions::everything, |text| permissions(text, &registry)),
+            )),
             broker: Arc::new(broker::Local::new(credentials)),
-            upstream: Upstream::new(UpstreamConfig { first_backoff: Duration::from_millis(1), ..UpstreamConfig::default() }),
+            upstream: Upstream::new(UpstreamConfig {
+                first_backoff: Duration::from_millis(1),
+                ..UpstreamConfig::default()
+            }),
             base_urls: base_urls.into_iter().flatten().collect(),
             call_time: settings.call_time.unwrap_or(CALL_TIME),
             registry,
         }))));
         let hub = Arc::new(Hub::default());
-        let server = Arc::new(mcp::Server::new(Arc::clone(&product) as Arc<dyn mcp::handler::Handler>, seal, Arc::clone(&hub)));
+        let server = Arc::new(mcp::Server::new(
+            Arc::clone(&product) as Arc<dyn mcp::handler::Handler>,
+            seal,
+            Arc::clone(&hub),
+        ));
         let site = Arc::new(ProductSite::new(product, "http://127.0.0.1/mcp".to_owned()));
-        let router = Router::new(server, Arc::new(auth::Local), Origins::local(Ipv4Addr::LOCALHOST.into()), site);
-        let running = Running::start(Limits::default(), move |request, exchange| router.handle(request, exchange));
+        let router = Router::new(
+            server,
+            Arc::new(auth::Local),
+            Origins::local(Ipv4Addr::LOCALHOST.into()),
+            site,
+        );
+        let running = Running::start(Limits::default(), move |request, exchange| {
+            router.handle(request, exchange)
+        });
         let closing = Arc::clone(&hub);
         running.shutdown.on_begin(Box::new(move || closing.close()));
         Self { running, hub }
@@ -96,7 +128,13 @@ impl Product {
 
     /// Calls a tool in the modern era and gives the result's JSON.
     pub fn call(&self, path: &str, tool: &str, arguments: Value) -> Value {
-        let reply = self.send(&modern("tools/call", Value::from_iter([("name", tool.into()), ("arguments", arguments)])).to(path));
+        let reply = self.send(
+            &modern(
+                "tools/call",
+                Value::from_iter([("name", tool.into()), ("arguments", arguments)]),
+            )
+            .to(path),
+        );
         let mut answer = json_of(&reply);
         assert!(answer["result"].is_object(), "{tool}: {answer}");
         answer["result"].take()
@@ -112,8 +150,12 @@ impl Product {
     /// The names in `tools/list`.
     pub fn tools(&self, path: &str) -> Vec<String> {
         let answer = json_of(&self.send(&modern("tools/list", json!({})).to(path)));
-        let tools = answer["result"]["tools"].as_array().unwrap_or_else(|| panic!("{path}: {answer}"));
-        tools.iter().map(|tool| tool["name"].as_str().expect("a tool has a name").to_owned()).collect()
+        let tools =
+            answer["result"]["tools"].as_array().unwrap_or_else(|| panic!("{path}: {answer}"));
+        tools
+            .iter()
+            .map(|tool| tool["name"].as_str().expect("a tool has a name").to_owned())
+            .collect()
     }
 
     /// Waits until exactly so many listen for changes.
@@ -139,7 +181,11 @@ pub fn registry() -> Arc<Registry> {
     static REGISTRY: OnceLock<Arc<Registry>> = OnceLock::new();
     let registry = REGISTRY.get_or_init(|| {
         let mut registry = Registry::built_in().expect("the built-in modules are right");
-        assert_eq!(modules::Folder::new(OWN_MODULES.into()).add_to(&mut registry), [], "the tests' own modules are right");
+        assert_eq!(
+            modules::Folder::new(OWN_MODULES.into()).add_to(&mut registry),
+            [],
+            "the tests' own modules are right"
+        );
         Arc::new(registry)
     });
     Arc::clone(registry)
@@ -151,15 +197,26 @@ fn with_module(module: &Value) -> Arc<Registry> {
     let folder = format!("with_module_{}", FOLDERS.fetch_add(1, Ordering::Relaxed));
     let folder = Folder::new(&folder, &[("module.json", &module.to_string())]);
     let mut registry = Registry::clone(&registry());
-    assert_eq!(modules::Folder::new(folder.0.clone()).add_to(&mut registry), [], "the test's module is right");
+    assert_eq!(
+        modules::Folder::new(folder.0.clone()).add_to(&mut registry),
+        [],
+        "the test's module is right"
+    );
     Arc::new(registry)
 }
 
 fn permissions(policy: &str, registry: &Registry) -> Permissions {
     let policy = Policy::parse(policy).expect("the test's policy is right");
-    let tools = registry.modules().iter().flat_map(|module| module.tools.iter().map(move |tool| (module, tool)));
+    let tools = registry
+        .modules()
+        .iter()
+        .flat_map(|module| module.tools.iter().map(move |tool| (module, tool)));
     let subjects: Vec<_> = tools
-        .map(|(module, tool)| Subject { module: module.name.clone(), tool: tool.published_name.clone(), read_only: tool.is_read_only() })
+        .map(|(module, tool)| Subject {
+            module: module.name.clone(),
+            tool: tool.published_name.clone(),
+            read_only: tool.is_read_only(),
+        })
         .collect();
     policy.permissions(&subjects)
 }
@@ -175,7 +232,11 @@ pub struct Post {
 
 impl Post {
     pub fn new(body: impl Into<Vec<u8>>) -> Self {
-        let headers = [("Host", "localhost"), ("Accept", "application/json, text/event-stream"), ("Content-Type", "application/json")];
+        let headers = [
+            ("Host", "localhost"),
+            ("Accept", "application/json, text/event-stream"),
+            ("Content-Type", "application/json"),
+        ];
         let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
         Self { method: "POST", path: "/mcp".to_owned(), headers, body: body.into() }
     }
@@ -220,7 +281,12 @@ impl Post {
 
 /// A JSON-RPC request.
 pub fn request(id: impl Into<Value>, method: &str, params: Value) -> Value {
-    Value::from_iter([("jsonrpc", "2.0".into()), ("id", id.into()), ("method", method.into()), ("params", params)])
+    Value::from_iter([
+        ("jsonrpc", "2.0".into()),
+        ("id", id.into()),
+        ("method", method.into()),
+        ("params", params),
+    ])
 }
 
 /// The parameters with the `_meta` that every request of the modern era carries.
@@ -238,7 +304,9 @@ pub fn with_meta(mut params: Value) -> Value {
 pub fn modern(method: &str, params: Value) -> Post {
     let params = with_meta(params);
     let name = params["name"].as_str().or(params["uri"].as_str()).map(str::to_owned);
-    let post = Post::new(request(1, method, params).to_string()).with("MCP-Protocol-Version", MODERN).with("Mcp-Method", method);
+    let post = Post::new(request(1, method, params).to_string())
+        .with("MCP-Protocol-Version", MODERN)
+        .with("Mcp-Method", method);
     match name {
         Some(name) => post.with("Mcp-Name", &name),
         None => post,
@@ -260,7 +328,9 @@ pub struct Session {
 impl Session {
     /// Any body as one of this session.
     pub fn post(&self, body: &Value) -> Post {
-        Post::new(body.to_string()).with("Mcp-Session-Id", &self.id).with("MCP-Protocol-Version", &self.version)
+        Post::new(body.to_string())
+            .with("Mcp-Session-Id", &self.id)
+            .with("MCP-Protocol-Version", &self.version)
     }
 
     /// A request of this session.
@@ -295,7 +365,11 @@ impl Events {
     pub fn open(mut client: Client, post: &Post) -> Self {
         post.write(&mut client);
         let head = client.reply_head();
-        assert_eq!((head.status, head.header("content-type")), (200, Some("text/event-stream")), "{head:?}");
+        assert_eq!(
+            (head.status, head.header("content-type")),
+            (200, Some("text/event-stream")),
+            "{head:?}"
+        );
         Self { client, arrived: String::new() }
     }
 
@@ -304,10 +378,17 @@ impl Events {
         loop {
             while let Some(end) = self.arrived.find("\n\n") {
                 let block: String = self.arrived.drain(..end + 2).collect();
-                let field = |name: &str| block.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": ").map(str::to_owned));
+                let field = |name: &str| {
+                    block.lines().find_map(|line| {
+                        line.strip_prefix(name)?.strip_prefix(": ").map(str::to_owned)
+                    })
+                };
                 // A block without data is a comment, which keeps the stream open.
                 if let Some(data) = field("data") {
-                    return Some(Event { name: field("event").unwrap_or_else(|| "message".to_owned()), data });
+                    return Some(Event {
+                        name: field("event").unwrap_or_else(|| "message".to_owned()),
+                        data,
+                    });
                 }
             }
             let chunk = self.client.chunk()?;
@@ -334,7 +415,11 @@ pub fn mcpist(arguments: &[&str]) -> Command {
 pub fn wait_for_requests(upstream: &FakeUpstream, count: usize) {
     let deadline = Instant::now() + PATIENCE;
     while upstream.requests().len() != count {
-        assert!(Instant::now() < deadline, "the service was asked {} times, not {count}", upstream.requests().len());
+        assert!(
+            Instant::now() < deadline,
+            "the service was asked {} times, not {count}",
+            upstream.requests().len()
+        );
         std::thread::yield_now();
     }
 }

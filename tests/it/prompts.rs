@@ -11,7 +11,11 @@ fn with_policy(policy: &str) -> Product {
 
 fn names(product: &Product, path: &str) -> Vec<String> {
     let list = product.result(path, "prompts/list", json!({}));
-    let names = list["prompts"].as_array().expect("a list").iter().map(|prompt| prompt["name"].as_str().expect("a name").to_owned());
+    let names = list["prompts"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|prompt| prompt["name"].as_str().expect("a name").to_owned());
     names.collect()
 }
 
@@ -19,7 +23,11 @@ fn names(product: &Product, path: &str) -> Vec<String> {
 fn text(product: &Product, path: &str, name: &str, arguments: Value) -> String {
     let result = product.result(path, "prompts/get", json!({"name": name, "arguments": arguments}));
     let message = &result["messages"][0];
-    assert_eq!((&message["role"], &message["content"]["type"]), (&json!("user"), &json!("text")), "{result}");
+    assert_eq!(
+        (&message["role"], &message["content"]["type"]),
+        (&json!("user"), &json!("text")),
+        "{result}"
+    );
     message["content"]["text"].as_str().expect("a text").to_owned()
 }
 
@@ -31,7 +39,11 @@ pub fn check_list(name: &str, list: &Value) {
         std::fs::write(&path, pretty(list)).expect("the list can be written");
     }
     let expected = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(expected == pretty(list), "differs from {}; UPDATE_SNAPSHOTS=1 writes it", path.display());
+    assert!(
+        expected == pretty(list),
+        "differs from {}; UPDATE_SNAPSHOTS=1 writes it",
+        path.display()
+    );
 }
 
 #[test]
@@ -61,28 +73,57 @@ fn a_prompt_cites_its_calls_as_the_view_makes_them() {
     for path in ["/mcp/github", "/mcp?tools=direct"] {
         let direct = text(&product, path, "review_pull_request", arguments());
         let call = json!({"owner": "o\"x", "repo": "r", "pull_number": "7"});
-        assert!(direct.contains(&format!("`github_get_pull_request {call}`")) && !direct.contains("get_module_schema"), "{direct}");
+        assert!(
+            direct.contains(&format!("`github_get_pull_request {call}`"))
+                && !direct.contains("get_module_schema"),
+            "{direct}"
+        );
     }
-    let run = text(&product, "/mcp/github", "explain_failed_run", json!({"owner": "o", "repo": "r"}));
-    assert!(run.contains(r#"`github_list_workflow_runs {"owner":"o","repo":"r","status":"failure","limit":5}`"#), "{run}");
+    let run =
+        text(&product, "/mcp/github", "explain_failed_run", json!({"owner": "o", "repo": "r"}));
+    assert!(
+        run.contains(
+            r#"`github_list_workflow_runs {"owner":"o","repo":"r","status":"failure","limit":5}`"#
+        ),
+        "{run}"
+    );
 }
 
 #[test]
 fn a_prompt_is_there_where_its_tools_are_and_cites_no_other() {
-    let of_github = ["weekly_report", "tidy_notifications", "triage_issues", "review_pull_request", "explain_failed_run"];
+    let of_github = [
+        "weekly_report",
+        "tidy_notifications",
+        "triage_issues",
+        "review_pull_request",
+        "explain_failed_run",
+    ];
     let product = Product::start(&Settings::default());
     assert_eq!(names(&product, "/mcp/github"), of_github);
     assert_eq!(names(&product, "/mcp/notion"), ["summarize_page"]);
     assert_eq!(names(&product, "/mcp?readonly=true"), names(&product, "/mcp"));
     assert_eq!(names(&product, "/mcp/notes"), [""; 0]);
     let report = text(&product, "/mcp/github", "weekly_report", json!({}));
-    assert!(report.contains("github_search_issues") && !report.contains("jira") && !report.contains("calendar"), "{report}");
-    let triage = |path: &str| text(&product, path, "triage_issues", json!({"owner": "o", "repo": "r"}));
-    assert!(triage("/mcp").contains("update_issue") && !triage("/mcp?readonly=true").contains("update_issue"));
+    assert!(
+        report.contains("github_search_issues")
+            && !report.contains("jira")
+            && !report.contains("calendar"),
+        "{report}"
+    );
+    let triage =
+        |path: &str| text(&product, path, "triage_issues", json!({"owner": "o", "repo": "r"}));
+    assert!(
+        triage("/mcp").contains("update_issue")
+            && !triage("/mcp?readonly=true").contains("update_issue")
+    );
 
-    let product = with_policy(r#"{"deny": ["github_get_issue", "confluence_get_page", "notion_read_page"]}"#);
+    let product =
+        with_policy(r#"{"deny": ["github_get_issue", "confluence_get_page", "notion_read_page"]}"#);
     let listed = names(&product, "/mcp");
-    assert!(!listed.iter().any(|name| name == "triage_issues" || name == "summarize_page"), "{listed:?}");
+    assert!(
+        !listed.iter().any(|name| name == "triage_issues" || name == "summarize_page"),
+        "{listed:?}"
+    );
     let answer = |name: &str| {
         let reply = product.send(&modern("prompts/get", json!({"name": name, "arguments": {}})));
         (reply.status, reply.body.replace(name, "…"))
@@ -96,13 +137,19 @@ fn a_prompt_is_there_where_its_tools_are_and_cites_no_other() {
 fn a_wrong_argument_is_named() {
     let product = Product::start(&Settings::default());
     let check = |arguments: Value, expected: &str| {
-        let answer = json_of(&product.send(&modern("prompts/get", json!({"name": "triage_issues", "arguments": arguments}))));
+        let answer = json_of(&product.send(&modern(
+            "prompts/get",
+            json!({"name": "triage_issues", "arguments": arguments}),
+        )));
         let error = &answer["error"];
         assert!(error["code"] == -32602 && error.to_string().contains(expected), "{answer}");
     };
     check(json!({"owner": "o"}), r#"argument \"repo\" is missing"#);
     check(json!({"owner": "o", "repo": " "}), r#"argument \"repo\" is missing"#);
     check(json!({"owner": "o", "repo": 7}), "params.arguments.repo must be a string");
-    check(json!({"owner": "o", "repo": "r".repeat(2_001)}), r#"argument \"repo\" is longer than 2000 characters"#);
+    check(
+        json!({"owner": "o", "repo": "r".repeat(2_001)}),
+        r#"argument \"repo\" is longer than 2000 characters"#,
+    );
     check(json!({"owner": "o", "repo": "r", "label": "x"}), r#"argument \"label\" does not exist"#);
 }

@@ -16,7 +16,12 @@ fn get(target: &str, body: impl Into<Vec<u8>>) -> Exchange {
 
 fn uris(product: &Product, path: &str, method: &str, member: &str, key: &str) -> Vec<String> {
     let list = product.result(path, method, json!({}));
-    list[member].as_array().expect("a list").iter().map(|entry| entry[key].as_str().expect("a URI").to_owned()).collect()
+    list[member]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|entry| entry[key].as_str().expect("a URI").to_owned())
+        .collect()
 }
 
 fn templates(product: &Product, path: &str) -> Vec<String> {
@@ -31,12 +36,21 @@ fn fixed(product: &Product, path: &str) -> Vec<String> {
 fn the_lists_are_those_of_the_snapshot_in_both_eras() {
     let product = Product::start(&Settings::default());
     let session = product.session("2025-11-25");
-    for (method, member, key) in [("resources/list", "resources", "uri"), ("resources/templates/list", "resourceTemplates", "uriTemplate")]
-    {
+    for (method, member, key) in [
+        ("resources/list", "resources", "uri"),
+        ("resources/templates/list", "resourceTemplates", "uriTemplate"),
+    ] {
         let list = product.result("/mcp", method, json!({}));
-        let of_services: Vec<_> =
-            list[member].as_array().expect("a list").iter().filter(|entry| !entry[key].as_str().unwrap().starts_with("notes:")).collect();
-        check_list(if key == "uri" { "resources" } else { "resource_templates" }, &json!(of_services));
+        let of_services: Vec<_> = list[member]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .filter(|entry| !entry[key].as_str().unwrap().starts_with("notes:"))
+            .collect();
+        check_list(
+            if key == "uri" { "resources" } else { "resource_templates" },
+            &json!(of_services),
+        );
         let legacy = json_of(&product.send(&session.request(method, json!({}))));
         assert_eq!(legacy["result"][member], list[member]);
     }
@@ -51,38 +65,72 @@ fn a_resource_is_read_by_its_tool() {
         assert_eq!(result["contents"], json!([{"uri": uri, "mimeType": mime_type, "text": text}]));
         assert_eq!((&result["ttlMs"], &result["cacheScope"]), (&json!(0), &json!("private")));
         let session = product.session("2025-06-18");
-        let legacy = json_of(&product.send(&session.request("resources/read", json!({"uri": uri}))));
+        let legacy =
+            json_of(&product.send(&session.request("resources/read", json!({"uri": uri}))));
         assert_eq!(legacy["result"], json!({"contents": result["contents"]}));
     };
-    let of_github = |target: &str, body: &str| get(target, body).with_header("authorization", &format!("Bearer {CANARY}"));
+    let of_github = |target: &str, body: &str| {
+        get(target, body).with_header("authorization", &format!("Bearer {CANARY}"))
+    };
     check(
         "github://o/r/contents/src/a%20b.rs",
         of_github("/repos/o/r/contents/src/a%20b.rs", "fn main() {}\n"),
         "text/plain",
         "fn main() {}\n",
     );
-    check("GitHub://o%20x/r/contents/a%3Fb", of_github("/repos/o%20x/r/contents/a%3Fb", "x"), "text/plain", "x");
-    check("github://o/r/pulls/7/diff", of_github("/repos/o/r/pulls/7", "+a\n"), "text/plain", "+a\n");
+    check(
+        "GitHub://o%20x/r/contents/a%3Fb",
+        of_github("/repos/o%20x/r/contents/a%3Fb", "x"),
+        "text/plain",
+        "x",
+    );
+    check(
+        "github://o/r/pulls/7/diff",
+        of_github("/repos/o/r/pulls/7", "+a\n"),
+        "text/plain",
+        "+a\n",
+    );
     check(
         "github://notifications",
         of_github("/notifications?all=false&participating=false&per_page=30", "[]"),
         "application/json",
         r#"{"items":[]}"#,
     );
-    check("notes://note/3", get("/notes/3", r#"{"id": 3, "title": "T"}"#), "application/json", r#"{"id":3,"title":"T"}"#);
-    check("notes://all", get("/notes", r#"[{"id": 3, "title": "T"}]"#), "application/json", r#"{"items":[{"id":3,"title":"T"}]}"#);
+    check(
+        "notes://note/3",
+        get("/notes/3", r#"{"id": 3, "title": "T"}"#),
+        "application/json",
+        r#"{"id":3,"title":"T"}"#,
+    );
+    check(
+        "notes://all",
+        get("/notes", r#"[{"id": 3, "title": "T"}]"#),
+        "application/json",
+        r#"{"items":[{"id":3,"title":"T"}]}"#,
+    );
     let page = r##"{"id": "p", "markdown": "# Plan\n\n- a: b\n"}"##;
-    check("notion://page/p", get("/v1/pages/p/markdown", page), "text/markdown", "---\nid: p\n---\n\n# Plan\n\n- a: b\n");
+    check(
+        "notion://page/p",
+        get("/v1/pages/p/markdown", page),
+        "text/markdown",
+        "---\nid: p\n---\n\n# Plan\n\n- a: b\n",
+    );
 }
 
 /// The code and message of a refused `resources/read` in both eras; what is asked for stands as `…`.
 fn refused(product: &Product, path: &str, uri: &str) -> [(i64, String); 2] {
     let session = product.session("2025-11-25");
-    let posts = [modern("resources/read", json!({"uri": uri})).to(path), session.request("resources/read", json!({"uri": uri})).to(path)];
+    let posts = [
+        modern("resources/read", json!({"uri": uri})).to(path),
+        session.request("resources/read", json!({"uri": uri})).to(path),
+    ];
     posts.map(|post| {
         let answer = json_of(&product.send(&post));
         let error = &answer["error"];
-        (error["code"].as_i64().unwrap_or_else(|| panic!("{uri}: {answer}")), error.to_string().replace(uri, "…"))
+        (
+            error["code"].as_i64().unwrap_or_else(|| panic!("{uri}: {answer}")),
+            error.to_string().replace(uri, "…"),
+        )
     })
 }
 
@@ -91,7 +139,8 @@ fn what_is_not_permitted_is_as_unknown_as_what_never_was() {
     let policy = r#"{"deny": ["github_get_file_contents", "notes_list_notes", "notion"]}"#;
     let product = Product::start(&Settings { policy: Some(policy), ..Settings::default() });
     let listed = (templates(&product, "/mcp"), fixed(&product, "/mcp"));
-    for hidden in ["github://{owner}/{repo}/contents/{+path}", "notion://page/{id}", "notes://all"] {
+    for hidden in ["github://{owner}/{repo}/contents/{+path}", "notion://page/{id}", "notes://all"]
+    {
         assert!(!listed.0.iter().chain(&listed.1).any(|uri| uri == hidden), "{hidden}: {listed:?}");
     }
     let unknown = refused(&product, "/mcp", "unheard-of://x");
@@ -150,7 +199,9 @@ fn what_the_service_does_not_have_is_not_found() {
     let upstream = FakeUpstream::new([exchange(), exchange()]);
     let product = with_upstream(&upstream);
     let subscribe = json!({"uri": "notes://note/9"});
-    let subscribed = json_of(&product.send(&product.session("2025-11-25").request("resources/subscribe", subscribe)));
+    let subscribed = json_of(
+        &product.send(&product.session("2025-11-25").request("resources/subscribe", subscribe)),
+    );
     assert_eq!(subscribed["error"]["code"], -32601, "no service tells of changes");
     let [(modern, error), (legacy, _)] = refused(&product, "/mcp", "notes://note/9");
     assert_eq!((modern, legacy), (-32602, -32002), "{error}");
@@ -170,37 +221,81 @@ fn complete(product: &Product, reference: &Value, name: &str, value: &str, known
 fn a_variable_is_completed_out_of_the_service() {
     let file = json!({"type": "ref/resource", "uri": "github://{owner}/{repo}/contents/{+path}"});
     let prompt = json!({"type": "ref/prompt", "name": "triage_issues"});
-    let repositories = |names: &[&str]| json!(names.iter().map(|name| json!({"full_name": name})).collect::<Vec<_>>());
+    let repositories = |names: &[&str]| {
+        json!(names.iter().map(|name| json!({"full_name": name})).collect::<Vec<_>>())
+    };
     let found = |names: &[&str]| json!({"items": repositories(names)}).to_string();
     let mine = "/user/repos?visibility=all&sort=pushed&per_page=100";
-    let search = "/search/repositories?q=user%3AOcto%20fork%3Atrue&sort=updated&order=desc&per_page=100";
-    let next = Answer::new(200, &[("link", "<{upstream}/search/repositories?page=2>; rel=\"next\"")], found(&["octo/one", "octo/two"]));
+    let search =
+        "/search/repositories?q=user%3AOcto%20fork%3Atrue&sort=updated&order=desc&per_page=100";
+    let next = Answer::new(
+        200,
+        &[("link", "<{upstream}/search/repositories?page=2>; rel=\"next\"")],
+        found(&["octo/one", "octo/two"]),
+    );
     let upstream = FakeUpstream::new([
         get(mine, repositories(&["Octo/a", "other/b", "octopus/c", "Octo/d"]).to_string()),
         get(search, found(&["octo/one", "octo/only", "octo/two", "octopus/one"])),
         Exchange::new("GET", search, next),
-        get("/notes", r#"[{"id": 12, "title": "a"}, {"id": 3, "title": "b"}, {"id": 1, "title": null}]"#),
+        get(
+            "/notes",
+            r#"[{"id": 12, "title": "a"}, {"id": 3, "title": "b"}, {"id": 1, "title": null}]"#,
+        ),
         get("/notes", json!((0..250).map(|id| json!({"id": id})).collect::<Vec<_>>()).to_string()),
     ]);
     let product = with_upstream(&upstream);
     let check = |reference: &Value, name: &str, value: &str, known: Value, expected: Value| {
-        assert_eq!(complete(&product, reference, name, value, known), expected, "{reference} {name} {value}");
+        assert_eq!(
+            complete(&product, reference, name, value, known),
+            expected,
+            "{reference} {name} {value}"
+        );
     };
-    check(&file, "owner", "oct", json!({}), json!({"values": ["Octo", "octopus"], "total": 2, "hasMore": false}));
-    check(&prompt, "repo", "ON", json!({"owner": "Octo"}), json!({"values": ["one", "only"], "total": 2, "hasMore": false}));
-    check(&file, "repo", "", json!({"owner": "Octo"}), json!({"values": ["one", "two"], "hasMore": true}));
+    check(
+        &file,
+        "owner",
+        "oct",
+        json!({}),
+        json!({"values": ["Octo", "octopus"], "total": 2, "hasMore": false}),
+    );
+    check(
+        &prompt,
+        "repo",
+        "ON",
+        json!({"owner": "Octo"}),
+        json!({"values": ["one", "only"], "total": 2, "hasMore": false}),
+    );
+    check(
+        &file,
+        "repo",
+        "",
+        json!({"owner": "Octo"}),
+        json!({"values": ["one", "two"], "hasMore": true}),
+    );
     let note = json!({"type": "ref/resource", "uri": "notes://note/{id}"});
-    check(&note, "id", "1", json!({}), json!({"values": ["12", "1"], "total": 2, "hasMore": false}));
+    check(
+        &note,
+        "id",
+        "1",
+        json!({}),
+        json!({"values": ["12", "1"], "total": 2, "hasMore": false}),
+    );
     let many = complete(&product, &note, "id", "", json!({}));
-    assert_eq!((many["values"].as_array().map(Vec::len), &many["total"], &many["hasMore"]), (Some(100), &json!(250), &json!(true)));
+    assert_eq!(
+        (many["values"].as_array().map(Vec::len), &many["total"], &many["hasMore"]),
+        (Some(100), &json!(250), &json!(true))
+    );
 }
 
 #[test]
 fn what_cannot_be_known_is_completed_by_nothing() {
     let nothing = json!({"values": [], "total": 0, "hasMore": false});
     let file = json!({"type": "ref/resource", "uri": "github://{owner}/{repo}/contents/{+path}"});
-    let upstream =
-        FakeUpstream::new([Exchange::new("GET", "/user/repos?visibility=all&sort=pushed&per_page=100", Answer::new(404, &[], "{}"))]);
+    let upstream = FakeUpstream::new([Exchange::new(
+        "GET",
+        "/user/repos?visibility=all&sort=pushed&per_page=100",
+        Answer::new(404, &[], "{}"),
+    )]);
     let product = with_upstream(&upstream);
     // The service fails; the owner is not known; nothing completes a path; the service is not connected.
     assert_eq!(complete(&product, &file, "owner", "", json!({})), nothing);
@@ -209,7 +304,10 @@ fn what_cannot_be_known_is_completed_by_nothing() {
     let tables = json!({"type": "ref/resource", "uri": "supabase://project/{project_ref}/tables"});
     assert_eq!(complete(&product, &tables, "project_ref", "", json!({})), nothing);
     // The tool that knows is not permitted.
-    let product = Product::start(&Settings { policy: Some(r#"{"deny": ["github_list_my_repositories"]}"#), ..Settings::default() });
+    let product = Product::start(&Settings {
+        policy: Some(r#"{"deny": ["github_list_my_repositories"]}"#),
+        ..Settings::default()
+    });
     assert_eq!(complete(&product, &file, "owner", "", json!({})), nothing);
 }
 
@@ -221,13 +319,23 @@ fn a_reference_that_is_none_is_refused_like_a_hidden_one() {
         let params = json!({"ref": reference, "argument": {"name": name, "value": ""}});
         let answer = json_of(&product.send(&modern("completion/complete", params)));
         assert_eq!(answer["error"]["code"], -32602, "{answer}");
-        let known = reference["uri"].as_str().or(reference["name"].as_str()).expect("a reference").to_owned();
+        let known = reference["uri"]
+            .as_str()
+            .or(reference["name"].as_str())
+            .expect("a reference")
+            .to_owned();
         answer["error"].to_string().replace(&known, "…")
     };
     let resource = |uri: &str| json!({"type": "ref/resource", "uri": uri});
     let prompt = |name: &str| json!({"type": "ref/prompt", "name": name});
-    assert_eq!(answer(resource("github://{owner}/{repo}/contents/{+path}"), "owner"), answer(resource("unheard-of://{owner}"), "owner"));
+    assert_eq!(
+        answer(resource("github://{owner}/{repo}/contents/{+path}"), "owner"),
+        answer(resource("unheard-of://{owner}"), "owner")
+    );
     assert_eq!(answer(prompt("triage_issues"), "owner"), answer(prompt("unheard_of"), "owner"));
     assert!(answer(resource("github://{owner}/{repo}"), "path").contains("It has: owner, repo."));
-    assert!(answer(prompt("review_pull_request"), "path").contains("It has: owner, repo, number, focus."));
+    assert!(
+        answer(prompt("review_pull_request"), "path")
+            .contains("It has: owner, repo, number, focus.")
+    );
 }

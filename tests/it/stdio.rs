@@ -23,11 +23,17 @@ impl Server {
     fn start(flags: &[&str], variables: &[(&str, &str)]) -> Self {
         let arguments: Vec<&str> = ["stdio"].iter().chain(flags).copied().collect();
         let mut command = mcpist(&arguments);
-        command.envs(variables.iter().copied()).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        command
+            .envs(variables.iter().copied())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
         let mut child = command.spawn().expect("the binary starts");
         let output = BufReader::new(child.stdout.take().expect("it is piped"));
         let (sender, lines) = channel();
-        std::thread::spawn(move || output.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        std::thread::spawn(move || {
+            output.lines().map_while(Result::ok).try_for_each(|line| sender.send(line))
+        });
         Self { input: child.stdin.take(), child, lines }
     }
 
@@ -37,14 +43,18 @@ impl Server {
 
     fn send(&mut self, line: impl AsRef<[u8]>) {
         let input = self.input.as_mut().expect("it is open");
-        input.write_all(line.as_ref()).and_then(|()| input.write_all(b"\n")).expect("the server reads");
+        input
+            .write_all(line.as_ref())
+            .and_then(|()| input.write_all(b"\n"))
+            .expect("the server reads");
     }
 
     /// The next message or batch; nothing when the server has ended.
     fn next(&mut self) -> Option<Value> {
         match self.lines.recv_timeout(PATIENCE) {
             Ok(line) => {
-                let message: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error} in line {line:?}"));
+                let message: Value = serde_json::from_str(&line)
+                    .unwrap_or_else(|error| panic!("{error} in line {line:?}"));
                 let first = if message.is_array() { &message[0] } else { &message };
                 assert_eq!(first["jsonrpc"], "2.0", "{line}");
                 Some(message)
@@ -60,7 +70,8 @@ impl Server {
     }
 
     fn initialize(&mut self, version: &str) -> Value {
-        let answer = self.ask(0, "initialize", json!({"protocolVersion": version, "capabilities": {}}));
+        let answer =
+            self.ask(0, "initialize", json!({"protocolVersion": version, "capabilities": {}}));
         self.send(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#);
         answer
     }
@@ -86,7 +97,10 @@ fn a_legacy_session_runs_over_lines() {
     for version in ["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"] {
         let mut server = Server::start(&[], &[]);
         assert_eq!(server.initialize(version)["result"]["protocolVersion"], version);
-        assert_eq!(server.ask("a", "ping", json!({})), json!({"jsonrpc": "2.0", "id": "a", "result": {}}));
+        assert_eq!(
+            server.ask("a", "ping", json!({})),
+            json!({"jsonrpc": "2.0", "id": "a", "result": {}})
+        );
         assert_eq!(server.ask(2, "tools/list", json!({}))["result"]["tools"][1]["name"], "call");
         assert_eq!(server.ask(3, "server/discover", json!({}))["error"]["code"], -32601);
         assert_eq!(server.end(), [Value::Null; 0]);
@@ -96,19 +110,35 @@ fn a_legacy_session_runs_over_lines() {
 #[test]
 fn modern_requests_need_no_session_and_both_eras_share_the_pipe() {
     let mut server = Server::start(&[], &[]);
-    assert_eq!(server.ask(1, "server/discover", with_meta(json!({})))["result"]["supportedVersions"][0], MODERN);
-    assert_eq!(server.ask(2, "tools/list", json!({}))["error"]["code"], -32600, "a legacy request needs initialize first");
+    assert_eq!(
+        server.ask(1, "server/discover", with_meta(json!({})))["result"]["supportedVersions"][0],
+        MODERN
+    );
+    assert_eq!(
+        server.ask(2, "tools/list", json!({}))["error"]["code"],
+        -32600,
+        "a legacy request needs initialize first"
+    );
     server.initialize("2025-11-25");
     assert_eq!(server.ask(3, "ping", json!({}))["result"], json!({}));
-    assert_eq!(server.ask(4, "tools/list", with_meta(json!({})))["result"]["resultType"], "complete");
+    assert_eq!(
+        server.ask(4, "tools/list", with_meta(json!({})))["result"]["resultType"],
+        "complete"
+    );
     assert_eq!(server.ask(5, "tools/lst", with_meta(json!({})))["error"]["code"], -32601);
     let mut unsupported = with_meta(json!({}));
     unsupported["_meta"]["io.modelcontextprotocol/protocolVersion"] = json!("1999-01-01");
-    assert_eq!(server.ask(6, "tools/list", unsupported)["error"]["data"]["requested"], "1999-01-01");
+    assert_eq!(
+        server.ask(6, "tools/list", unsupported)["error"]["data"]["requested"],
+        "1999-01-01"
+    );
 
     let listen = with_meta(json!({"notifications": {"toolsListChanged": true}}));
     let acknowledged = server.ask(7, "subscriptions/listen", listen);
-    assert_eq!(acknowledged["params"]["_meta"], json!({"io.modelcontextprotocol/subscriptionId": 7}));
+    assert_eq!(
+        acknowledged["params"]["_meta"],
+        json!({"io.modelcontextprotocol/subscriptionId": 7})
+    );
     assert_eq!(server.end(), [Value::Null; 0]);
 }
 
@@ -119,18 +149,30 @@ fn a_batch_of_2025_03_26_is_answered_by_one_line() {
     server.initialize("2025-03-26");
     server.send(batch.to_string());
     let answers = server.next().expect("the server answers");
-    let outcomes: Vec<_> = answers.as_array().expect("a batch").iter().map(|answer| (&answer["id"], &answer["error"]["code"])).collect();
+    let outcomes: Vec<_> = answers
+        .as_array()
+        .expect("a batch")
+        .iter()
+        .map(|answer| (&answer["id"], &answer["error"]["code"]))
+        .collect();
     assert_eq!(outcomes, [(&json!(1), &Value::Null), (&json!(2), &json!(-32601))]);
     assert_eq!(server.end(), [Value::Null; 0]);
 }
 
 #[test]
 fn flags_choose_the_view() {
-    let tools = |flags: &[&str]| Server::start(flags, &[]).ask(1, "tools/list", with_meta(json!({})))["result"]["tools"].to_string();
+    let tools = |flags: &[&str]| {
+        Server::start(flags, &[]).ask(1, "tools/list", with_meta(json!({})))["result"]["tools"]
+            .to_string()
+    };
     let check = |flags: &[&str], there: &[&str], away: &[&str]| {
         let tools = tools(flags);
         let has = |name: &&&str| tools.contains(&format!("\"name\":{name:?}"));
-        assert_eq!((there.iter().filter(has).count(), away.iter().filter(has).count()), (there.len(), 0), "{flags:?}");
+        assert_eq!(
+            (there.iter().filter(has).count(), away.iter().filter(has).count()),
+            (there.len(), 0),
+            "{flags:?}"
+        );
     };
     check(&[], &["call"], &["notes_get_note"]);
     check(&["--direct"], &["notes_get_note", "notes_add_note"], &["call"]);
@@ -144,8 +186,15 @@ fn lines_that_are_no_message_are_answered_and_the_next_ones_served() {
     let mut check = |line: &[u8], code: i64, says: &str| {
         server.send(line);
         let answer = server.next().expect("the server goes on");
-        assert_eq!((&answer["error"]["code"], &answer["id"]), (&json!(code), &Value::Null), "{answer}");
-        assert!(answer["error"]["message"].as_str().is_some_and(|message| message.contains(says)), "{answer}");
+        assert_eq!(
+            (&answer["error"]["code"], &answer["id"]),
+            (&json!(code), &Value::Null),
+            "{answer}"
+        );
+        assert!(
+            answer["error"]["message"].as_str().is_some_and(|message| message.contains(says)),
+            "{answer}"
+        );
     };
     check(b"garbage", -32700, "not JSON");
     check(b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"\xff\"}", -32700, "not JSON");
@@ -167,11 +216,21 @@ fn lines_that_are_no_message_are_answered_and_the_next_ones_served() {
 fn requests_that_run_at_the_end_of_input_are_still_answered() {
     let get = |answer| Exchange::new("GET", "/notes/1", answer);
     let busy = Answer::new(503, &[("retry-after", "0")], "");
-    let upstream = FakeUpstream::new([get(busy), get(Answer::new(200, &[], r#"{"id": 1, "title": "Late"}"#))]);
+    let upstream =
+        FakeUpstream::new([get(busy), get(Answer::new(200, &[], r#"{"id": 1, "title": "Late"}"#))]);
     let mut server = Server::with_notes_at(&upstream);
-    let call = request(1, "tools/call", with_meta(json!({"name": "notes_get_note", "arguments": {"id": 1}})));
+    let call = request(
+        1,
+        "tools/call",
+        with_meta(json!({"name": "notes_get_note", "arguments": {"id": 1}})),
+    );
     // The last line needs no line break.
-    server.input.as_mut().expect("it is open").write_all(call.to_string().as_bytes()).expect("the server reads");
+    server
+        .input
+        .as_mut()
+        .expect("it is open")
+        .write_all(call.to_string().as_bytes())
+        .expect("the server reads");
     let last = server.end();
     assert_eq!(last.len(), 1, "{last:?}");
     assert_eq!(text_of(&last[0]["result"]), "id: 1\ntitle: Late");
@@ -179,14 +238,25 @@ fn requests_that_run_at_the_end_of_input_are_still_answered() {
 
 #[test]
 fn a_cancelled_request_gets_no_answer_while_others_do() {
-    let upstream = FakeUpstream::new([Exchange::new("GET", "/notes/1", Answer::new(503, &[("retry-after", "25")], ""))]);
+    let upstream = FakeUpstream::new([Exchange::new(
+        "GET",
+        "/notes/1",
+        Answer::new(503, &[("retry-after", "25")], ""),
+    )]);
     let mut server = Server::with_notes_at(&upstream);
     server.initialize("2025-11-25");
-    server.send(request("slow", "tools/call", json!({"name": "notes_get_note", "arguments": {"id": 1}})).to_string());
+    server.send(
+        request("slow", "tools/call", json!({"name": "notes_get_note", "arguments": {"id": 1}}))
+            .to_string(),
+    );
     wait_for_requests(&upstream, 1);
     assert_eq!(server.ask(2, "ping", json!({}))["id"], 2, "a slow request keeps no other one");
-    server.send(r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"unknown"}}"#);
-    server.send(r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"slow"}}"#);
+    server.send(
+        r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"unknown"}}"#,
+    );
+    server.send(
+        r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"slow"}}"#,
+    );
     assert_eq!(server.ask(3, "ping", json!({}))["id"], 3);
     let start = Instant::now();
     assert_eq!(server.end(), [Value::Null; 0]);
@@ -195,14 +265,19 @@ fn a_cancelled_request_gets_no_answer_while_others_do() {
 
 #[test]
 fn standard_output_holds_messages_alone_however_much_is_logged() {
-    let upstream = FakeUpstream::new([Exchange::new("GET", "/notes/1", Answer::new(500, &[], "x"))]);
+    let upstream =
+        FakeUpstream::new([Exchange::new("GET", "/notes/1", Answer::new(500, &[], "x"))]);
     let missing = ("MCPIST_MODULES_DIR", "/nowhere/at/all");
     let mut server = Server::start(&["--direct"], &[("MCPIST_LOG", "trace"), missing]);
     server.initialize("2025-11-25");
     assert_eq!(server.end(), [Value::Null; 0], "the folder that does not exist is told elsewhere");
-    let mut server = Server::start(&["--direct"], &[("MCPIST_LOG", "trace"), ("NOTES_API_URL", &upstream.url())]);
+    let mut server = Server::start(
+        &["--direct"],
+        &[("MCPIST_LOG", "trace"), ("NOTES_API_URL", &upstream.url())],
+    );
     server.initialize("2025-11-25");
-    let answer = server.ask(1, "tools/call", json!({"name": "notes_get_note", "arguments": {"id": 1}}));
+    let answer =
+        server.ask(1, "tools/call", json!({"name": "notes_get_note", "arguments": {"id": 1}}));
     assert_eq!(answer["result"]["isError"], true);
     assert_eq!(server.end(), [Value::Null; 0]);
 }
@@ -210,12 +285,22 @@ fn standard_output_holds_messages_alone_however_much_is_logged() {
 #[test]
 fn a_cancellation_right_behind_its_request_is_not_lost() {
     use std::io::{Read, Write};
-    let call = request(1, "tools/call", crate::product::with_meta(json!({"name": "notes_get_note", "arguments": {"id": 1}})));
-    let cancelled = json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 1}});
+    let call = request(
+        1,
+        "tools/call",
+        crate::product::with_meta(json!({"name": "notes_get_note", "arguments": {"id": 1}})),
+    );
+    let cancelled =
+        json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 1}});
     let mut command = mcpist(&["stdio", "--direct"]);
     command.env("NOTES_API_URL", NOBODY).stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut child = command.spawn().expect("the binary starts");
-    child.stdin.take().expect("it is piped").write_all(format!("{call}\n{cancelled}\n").as_bytes()).expect("the server reads");
+    child
+        .stdin
+        .take()
+        .expect("it is piped")
+        .write_all(format!("{call}\n{cancelled}\n").as_bytes())
+        .expect("the server reads");
     let mut told = String::new();
     child.stdout.take().expect("it is piped").read_to_string(&mut told).expect("messages are text");
     child.wait().expect("it was started");

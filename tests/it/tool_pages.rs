@@ -15,7 +15,8 @@ use crate::modules::{check_written, for_every_tool, registry, repository};
 fn the_reference_says_what_the_module_files_say() {
     let registry = registry();
     let modules = registry.modules();
-    let of_all = |is: fn(&Tool) -> bool| modules.iter().map(|module| count(module, is)).sum::<usize>();
+    let of_all =
+        |is: fn(&Tool) -> bool| modules.iter().map(|module| count(module, is)).sum::<usize>();
     let mut page = format!(
         "# Tools\n\n\
         {} tools of {} services, as `get_module_schema` and `mcpist tools` describe them. Written from the module files by\n\
@@ -28,15 +29,36 @@ fn the_reference_says_what_the_module_files_say() {
         modules.len()
     );
     for module in modules {
-        let (all, reading, asking) = (module.tools.len(), count(module, Tool::is_read_only), count(module, Tool::is_destructive));
+        let (all, reading, asking) = (
+            module.tools.len(),
+            count(module, Tool::is_read_only),
+            count(module, Tool::is_destructive),
+        );
         write_line(
             &mut page,
-            &format!("| [{}](#{}) | {all} | {reading} | {} | {asking} |", module.title, anchor(&module.title), all - reading),
+            &format!(
+                "| [{}](#{}) | {all} | {reading} | {} | {asking} |",
+                module.title,
+                anchor(&module.title),
+                all - reading
+            ),
         );
     }
     for module in modules {
-        write_line(&mut page, &format!("\n## {}\n\nModule `{}`. {}", module.title, module.name, plain(&module.description)));
-        let links: Vec<_> = module.tools.iter().map(|tool| format!("[{}](#{})", tool.name, tool.published_name)).collect();
+        write_line(
+            &mut page,
+            &format!(
+                "\n## {}\n\nModule `{}`. {}",
+                module.title,
+                module.name,
+                plain(&module.description)
+            ),
+        );
+        let links: Vec<_> = module
+            .tools
+            .iter()
+            .map(|tool| format!("[{}](#{})", tool.name, tool.published_name))
+            .collect();
         write_line(&mut page, &format!("\n{}", links.join(" · ")));
         for tool in &module.tools {
             write_tool(&mut page, module, tool);
@@ -62,7 +84,8 @@ fn write_tool(page: &mut String, module: &Module, tool: &Tool) {
     write_line(page, &format!("\n### {}\n\n{}\n", tool.published_name, plain(&tool.description)));
     let mut facts = vec![does(tool).to_owned()];
     if !tool.permissions.is_empty() {
-        let permissions: Vec<_> = tool.permissions.iter().map(|permission| format!("`{permission}`")).collect();
+        let permissions: Vec<_> =
+            tool.permissions.iter().map(|permission| format!("`{permission}`")).collect();
         facts.push(format!("permissions: {}", permissions.join(", ")));
     }
     facts.push(format!("[{}'s page]({})", module.title, tool.docs));
@@ -102,8 +125,12 @@ fn write_schema(page: &mut String, depth: usize, name: &str, schema: &Schema, pr
         facts.push(choices(schema));
     }
     facts.extend((!presence.is_empty()).then(|| presence.to_owned()));
-    let description = schema.description.as_deref().map(|text| format!(": {}", plain(text))).unwrap_or_default();
-    write_line(page, &format!("{}- `{name}` ({}){description}", "  ".repeat(depth), facts.join("; ")));
+    let description =
+        schema.description.as_deref().map(|text| format!(": {}", plain(text))).unwrap_or_default();
+    write_line(
+        page,
+        &format!("{}- `{name}` ({}){description}", "  ".repeat(depth), facts.join("; ")),
+    );
     write_members(page, depth + 1, &schema.kind);
 }
 
@@ -112,7 +139,13 @@ fn write_members(page: &mut String, depth: usize, kind: &Kind) {
         Kind::Array(items) => write_members(page, depth, &items.kind),
         Kind::Object { properties, required } => {
             for (name, schema) in properties {
-                write_schema(page, depth, name, schema, if required.contains(name) { "**required**" } else { "" });
+                write_schema(
+                    page,
+                    depth,
+                    name,
+                    schema,
+                    if required.contains(name) { "**required**" } else { "" },
+                );
             }
         }
         Kind::String | Kind::Integer(_) | Kind::Number(_) | Kind::Boolean => {}
@@ -122,15 +155,23 @@ fn write_members(page: &mut String, depth: usize, kind: &Kind) {
 fn kind(kind: &Kind) -> String {
     match kind {
         Kind::Integer(range) | Kind::Number(range) => format!("{}{}", kind.name(), bounds(range)),
-        Kind::Array(items) if items.choices.is_empty() => format!("array of {}s", items.kind.name()),
+        Kind::Array(items) if items.choices.is_empty() => {
+            format!("array of {}s", items.kind.name())
+        }
         Kind::Array(items) => format!("array of {}", choices(items)),
         Kind::String | Kind::Boolean | Kind::Object { .. } => kind.name().to_owned(),
     }
 }
 
 fn choices(schema: &Schema) -> String {
-    let written = |choice: &Value| choice.as_str().map_or_else(|| choice.to_string(), str::to_owned);
-    schema.choices.iter().map(|choice| format!("`{}`", written(choice))).collect::<Vec<_>>().join(", ")
+    let written =
+        |choice: &Value| choice.as_str().map_or_else(|| choice.to_string(), str::to_owned);
+    schema
+        .choices
+        .iter()
+        .map(|choice| format!("`{}`", written(choice)))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 fn bounds(range: &Range) -> String {
@@ -159,15 +200,21 @@ fn plain(text: &str) -> String {
 #[test]
 fn every_permission_is_on_the_page_about_connecting() {
     for_every_tool(|module, tool| {
-        let page = fs::read_to_string(repository(&format!("docs/connect/{}.md", module.name))).unwrap_or_default();
+        let page = fs::read_to_string(repository(&format!("docs/connect/{}.md", module.name)))
+            .unwrap_or_default();
         let missing = tool.permissions.iter().filter(|permission| !names(&page, permission));
-        missing.map(|permission| format!("docs/connect/{}.md does not name {permission:?}", module.name)).collect()
+        missing
+            .map(|permission| {
+                format!("docs/connect/{}.md does not name {permission:?}", module.name)
+            })
+            .collect()
     });
 }
 
 /// Whether the page names the permission by itself, not as the beginning or end of another.
 fn names(page: &str, permission: &str) -> bool {
-    let goes_on = |character: char| character.is_alphanumeric() || matches!(character, '_' | '-' | ':');
+    let goes_on =
+        |character: char| character.is_alphanumeric() || matches!(character, '_' | '-' | ':');
     page.match_indices(permission).any(|(at, _)| {
         let mut after = page[at + permission.len()..].chars();
         let ends = match after.next() {

@@ -43,12 +43,19 @@ fn the_fixtures_of_the_toon_project_are_met() {
             }
         }
     }
-    assert!(mismatches.is_empty(), "{} of {ran} cases:\n{}", mismatches.len(), mismatches.join("\n"));
+    assert!(
+        mismatches.is_empty(),
+        "{} of {ran} cases:\n{}",
+        mismatches.len(),
+        mismatches.join("\n")
+    );
     assert!(ran >= LEAST_CASES, "only {ran} cases in {}", folder.display());
 }
 
 /// Whether a case's options are all absent or what they are by default; `indent` became `indentSize` in 4.0.
 fn is_default(options: &Value) -> bool {
     let defaults = json!({ "delimiter": ",", "indent": 2, "indentSize": 2, "keyFolding": "off" });
-    options.as_object().is_none_or(|options| options.iter().all(|(name, value)| defaults.get(name) == Some(value)))
+    options
+        .as_object()
+        .is_none_or(|options| options.iter().all(|(name, value)| defaults.get(name) == Some(value)))
 }

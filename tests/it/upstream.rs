@@ -6,7 +6,10 @@ use std::time::{Duration, Instant};
 use mcpist::broker::{Credential, Scheme};
 use mcpist::error::{Code, Error};
 use mcpist::secret::Secret;
-use mcpist::upstream::{HeaderMap, HeaderName, HeaderValue, Method, Upstream, UpstreamAnswer, UpstreamConfig, UpstreamRequest, failure};
+use mcpist::upstream::{
+    HeaderMap, HeaderName, HeaderValue, Method, Upstream, UpstreamAnswer, UpstreamConfig,
+    UpstreamRequest, failure,
+};
 use serde_json::{Value, json};
 
 use crate::fake_upstream::{Answer, Exchange, FakeUpstream};
@@ -15,14 +18,17 @@ const SECRET: &str = "a-token-that-must-not-leak";
 
 /// `{"zipped":true}`, compressed.
 const ZIPPED: &[u8] = &[
-    0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0x03, 0xab, 0x56, 0xaa, 0xca, 0x2c, 0x28, 0x48, 0x4d, 0x51, 0xb2, 0x2a, 0x29,
-    0x2a, 0x4d, 0xad, 0x05, 0x00, 0x84, 0x28, 0xbc, 0x08, 0x0f, 0x00, 0x00, 0x00,
+    0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0x03, 0xab, 0x56, 0xaa, 0xca, 0x2c, 0x28,
+    0x48, 0x4d, 0x51, 0xb2, 0x2a, 0x29, 0x2a, 0x4d, 0xad, 0x05, 0x00, 0x84, 0x28, 0xbc, 0x08, 0x0f,
+    0x00, 0x00, 0x00,
 ];
 
 /// 64 KiB of zeros, compressed to 96 bytes: the head, a run of zero bytes, and the tail.
 pub fn zipped_zeros() -> Vec<u8> {
-    const HEAD: [u8; 21] =
-        [0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0x03, 0xed, 0xc1, 0x01, 0x01, 0x00, 0x00, 0x00, 0x80, 0x90, 0xfe, 0xaf];
+    const HEAD: [u8; 21] = [
+        0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0x03, 0xed, 0xc1, 0x01, 0x01, 0x00,
+        0x00, 0x00, 0x80, 0x90, 0xfe, 0xaf,
+    ];
     const TAIL: [u8; 9] = [0x6a, 0xeb, 0x8e, 0x97, 0xd7, 0x00, 0x00, 0x01, 0x00];
     let mut member = HEAD.to_vec();
     member.extend([0xee, 0x08, 0x0a]);
@@ -32,7 +38,10 @@ pub fn zipped_zeros() -> Vec<u8> {
 }
 
 fn client() -> Upstream {
-    Upstream::new(UpstreamConfig { first_backoff: Duration::from_millis(1), ..UpstreamConfig::default() })
+    Upstream::new(UpstreamConfig {
+        first_backoff: Duration::from_millis(1),
+        ..UpstreamConfig::default()
+    })
 }
 
 fn credential() -> Credential {
@@ -59,7 +68,10 @@ fn send_until(
 ) -> Result<UpstreamAnswer, Error> {
     let mut headers = HeaderMap::new();
     headers.insert(HeaderName::from_static("accept"), HeaderValue::from_static("application/json"));
-    headers.insert(HeaderName::from_static("apikey"), HeaderValue::from_static("for the service only"));
+    headers.insert(
+        HeaderName::from_static("apikey"),
+        HeaderValue::from_static("for the service only"),
+    );
     let request = UpstreamRequest {
         service: "GitHub",
         method,
@@ -114,16 +126,23 @@ fn code(outcome: Result<UpstreamAnswer, Error>) -> Result<u16, Code> {
 
 #[test]
 fn a_request_carries_its_headers_body_and_credential() {
-    let fake = FakeUpstream::new([Exchange::new("POST", "/a?b=c", Answer::new(201, &[("x-a", "b")], "made"))
-        .with_header("authorization", &format!("Bearer {SECRET}"))
-        .with_header("user-agent", concat!("mcpist/", env!("CARGO_PKG_VERSION")))
-        .with_header("accept-encoding", "gzip")
-        .with_header("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
-        .with_header("accept", "application/json")
-        .with_header("content-length", "7")
-        .with_body(json!({"x": 1}))]);
+    let fake = FakeUpstream::new([Exchange::new(
+        "POST",
+        "/a?b=c",
+        Answer::new(201, &[("x-a", "b")], "made"),
+    )
+    .with_header("authorization", &format!("Bearer {SECRET}"))
+    .with_header("user-agent", concat!("mcpist/", env!("CARGO_PKG_VERSION")))
+    .with_header("accept-encoding", "gzip")
+    .with_header("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+    .with_header("accept", "application/json")
+    .with_header("content-length", "7")
+    .with_body(json!({"x": 1}))]);
     let answer = send(Method::Post, &format!("{}/a?b=c", fake.url()), Some(r#"{"x":1}"#)).unwrap();
-    assert_eq!((answer.status, answer.headers["x-a"].as_bytes(), &answer.body[..]), (201, &b"b"[..], &b"made"[..]));
+    assert_eq!(
+        (answer.status, answer.headers["x-a"].as_bytes(), &answer.body[..]),
+        (201, &b"b"[..], &b"made"[..])
+    );
 }
 
 #[test]
@@ -133,7 +152,8 @@ fn every_method_is_sent_with_the_right_framing() {
         let exchange = exchange.with_header("transfer-encoding", "");
         let exchange = if body.is_some() { exchange.with_body(json!({})) } else { exchange };
         // A HEAD's answer announces a body that does not come.
-        let exchange = if name == "HEAD" { Exchange { answer: status(200), ..exchange } } else { exchange };
+        let exchange =
+            if name == "HEAD" { Exchange { answer: status(200), ..exchange } } else { exchange };
         let fake = FakeUpstream::new([exchange]);
         assert_eq!(code(send(method, &fake.url(), body)), Ok(200), "{name}");
     };
@@ -150,7 +170,9 @@ fn every_method_is_sent_with_the_right_framing() {
 
 #[test]
 fn a_basic_credential_is_encoded_when_it_is_sent() {
-    let fake = FakeUpstream::new([Exchange::new("GET", "/", ok()).with_header("authorization", "Basic dXNlcjpwYXNz")]);
+    let fake = FakeUpstream::new([
+        Exchange::new("GET", "/", ok()).with_header("authorization", "Basic dXNlcjpwYXNz")
+    ]);
     let secret = Secret::new("user:pass".to_owned());
     let credential = Credential { scheme: Scheme::Basic, secret, account: None, base_url: None };
     let request = UpstreamRequest {
@@ -189,7 +211,10 @@ fn connections_are_reused() {
     let fake = FakeUpstream::new((0..5).map(|_| get("/", ok())));
     let client = client();
     for _ in 0..5 {
-        assert_eq!(code(send_until(&client, Method::Get, &fake.url(), None, soon(), &|| false)), Ok(200));
+        assert_eq!(
+            code(send_until(&client, Method::Get, &fake.url(), None, soon(), &|| false)),
+            Ok(200)
+        );
     }
     assert_eq!(fake.connections(), 1);
 }
@@ -197,7 +222,9 @@ fn connections_are_reused() {
 #[test]
 fn what_is_safe_to_repeat_is_repeated() {
     let check = |method, name: &str, answers: &[Answer], expected: Result<u16, Code>| {
-        let fake = FakeUpstream::new(answers.iter().map(|answer| Exchange::new(name, "/", answer.clone())));
+        let fake = FakeUpstream::new(
+            answers.iter().map(|answer| Exchange::new(name, "/", answer.clone())),
+        );
         assert_eq!(code(send(method, &fake.url(), None)), expected, "{name} {answers:?}");
     };
     let broken = Answer::Raw(Vec::new());
@@ -212,7 +239,12 @@ fn what_is_safe_to_repeat_is_repeated() {
     check(Method::Get, "GET", &[status(500)], Ok(500));
     check(Method::Get, "GET", &[broken.clone(), ok()], Ok(200));
     check(Method::Put, "PUT", &[broken.clone(), broken.clone(), ok()], Ok(200));
-    check(Method::Get, "GET", &[broken.clone(), broken.clone(), broken.clone()], Err(Code::UpstreamUnavailable));
+    check(
+        Method::Get,
+        "GET",
+        &[broken.clone(), broken.clone(), broken.clone()],
+        Err(Code::UpstreamUnavailable),
+    );
     check(Method::Post, "POST", &[broken], Err(Code::UpstreamUnavailable));
     check(Method::Post, "POST", &[asked(503), ok()], Ok(200));
     check(Method::Post, "POST", &[asked(429), status(429), ok()], Ok(200));
@@ -263,18 +295,25 @@ fn the_deadline_ends_a_silent_or_slow_answer() {
     let check = |method, name: &str, answer: Answer, unknown: bool| {
         let fake = FakeUpstream::new([Exchange::new(name, "/", answer)]);
         let (started, deadline) = (Instant::now(), Instant::now() + Duration::from_millis(100));
-        let error = send_until(&client(), method, &fake.url(), None, deadline, &|| false).unwrap_err();
+        let error =
+            send_until(&client(), method, &fake.url(), None, deadline, &|| false).unwrap_err();
         assert_eq!(error.code(), Code::Timeout, "{error}");
         assert_eq!(error.hint().unwrap().contains("unknown"), unknown, "{error}");
         assert!(started.elapsed() < Duration::from_secs(5));
     };
     check(Method::Get, "GET", Answer::SILENCE, false);
     check(Method::Post, "POST", Answer::SILENCE, true);
-    check(Method::Get, "GET", Answer::Stall(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf".to_vec()), false);
+    check(
+        Method::Get,
+        "GET",
+        Answer::Stall(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf".to_vec()),
+        false,
+    );
     check(Method::Get, "GET", Answer::Stall(b"HTTP/1.1 200 OK\r\ncontent-le".to_vec()), false);
 
     let fake = FakeUpstream::new([]);
-    let error = send_until(&client(), Method::Get, &fake.url(), None, Instant::now(), &|| false).unwrap_err();
+    let error = send_until(&client(), Method::Get, &fake.url(), None, Instant::now(), &|| false)
+        .unwrap_err();
     assert_eq!(error.code(), Code::Timeout);
 }
 
@@ -301,21 +340,31 @@ fn a_redirect_to_another_host_leaves_the_credential_behind() {
                 .with_header("accept", "application/json")
         };
         let elsewhere = FakeUpstream::new([bare("/log", status(200))]);
-        let home = FakeUpstream::new([Exchange::new(name, "/", redirect(&format!("{}/log", elsewhere.url())))]);
+        let home = FakeUpstream::new([Exchange::new(
+            name,
+            "/",
+            redirect(&format!("{}/log", elsewhere.url())),
+        )]);
         assert_eq!(code(send(method, &home.url(), None)), Ok(200));
-        assert!(elsewhere.requests().iter().all(|request| !format!("{request:?}").contains(SECRET)));
+        assert!(
+            elsewhere.requests().iter().all(|request| !format!("{request:?}").contains(SECRET))
+        );
     }
 }
 
 #[test]
 fn a_redirect_back_does_not_bring_the_credential_along() {
     let home = FakeUpstream::new([]);
-    let elsewhere =
-        FakeUpstream::new(
-            [Exchange::new("GET", "/", redirect(&format!("{}/chosen/by/them", home.url()))).with_header("authorization", "")],
-        );
+    let elsewhere = FakeUpstream::new([Exchange::new(
+        "GET",
+        "/",
+        redirect(&format!("{}/chosen/by/them", home.url())),
+    )
+    .with_header("authorization", "")]);
     home.expect(get("/", redirect(&elsewhere.url())));
-    home.expect(Exchange::new("GET", "/chosen/by/them", status(401)).with_header("authorization", ""));
+    home.expect(
+        Exchange::new("GET", "/chosen/by/them", status(401)).with_header("authorization", ""),
+    );
     assert_eq!(code(send(Method::Get, &home.url(), None)), Ok(401));
 }
 
@@ -329,7 +378,11 @@ fn a_loop_of_redirects_ends() {
 fn a_redirect_that_leads_nowhere_is_told() {
     for location in ["", "ftp://files.example/", "http://", "https://a b/", "//"] {
         let fake = FakeUpstream::new([get("/", redirect(location))]);
-        assert_eq!(code(send(Method::Get, &fake.url(), None)), Err(Code::UpstreamUnavailable), "{location:?}");
+        assert_eq!(
+            code(send(Method::Get, &fake.url(), None)),
+            Err(Code::UpstreamUnavailable),
+            "{location:?}"
+        );
     }
     let fake = FakeUpstream::new([get("/", status(302))]);
     assert_eq!(code(send(Method::Get, &fake.url(), None)), Err(Code::UpstreamUnavailable));
@@ -337,7 +390,12 @@ fn a_redirect_that_leads_nowhere_is_told() {
 
 #[test]
 fn a_write_is_never_redirected() {
-    let methods = [(Method::Post, "POST"), (Method::Put, "PUT"), (Method::Patch, "PATCH"), (Method::Delete, "DELETE")];
+    let methods = [
+        (Method::Post, "POST"),
+        (Method::Put, "PUT"),
+        (Method::Patch, "PATCH"),
+        (Method::Delete, "DELETE"),
+    ];
     for (method, name) in methods {
         let fake = FakeUpstream::new([Exchange::new(name, "/", redirect("/elsewhere"))]);
         let error = send(method, &fake.url(), None).unwrap_err();
@@ -348,7 +406,8 @@ fn a_write_is_never_redirected() {
 
 #[test]
 fn compressed_answers_are_read() {
-    let fake = FakeUpstream::new([get("/", Answer::new(200, &[("content-encoding", "gzip")], ZIPPED))]);
+    let fake =
+        FakeUpstream::new([get("/", Answer::new(200, &[("content-encoding", "gzip")], ZIPPED))]);
     let answer = send(Method::Get, &fake.url(), None).unwrap();
     assert_eq!(serde_json::from_slice::<Value>(&answer.body).unwrap(), json!({"zipped": true}));
 }
@@ -380,8 +439,14 @@ fn an_answer_that_is_no_http_is_told() {
     };
     check(b"SSH-2.0-OpenSSH_9.6\r\n\r\n", "no valid HTTP");
     check(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf", "ended before the answer did");
-    check(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhel", "ended before the answer did");
-    check(b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 4\r\n\r\nnope", "no valid HTTP");
+    check(
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhel",
+        "ended before the answer did",
+    );
+    check(
+        b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 4\r\n\r\nnope",
+        "no valid HTTP",
+    );
     let long = format!("HTTP/1.1 200 OK\r\nx-long: {}\r\n\r\n", "x".repeat(100_000));
     check(long.as_bytes(), "GitHub");
 }
@@ -396,12 +461,18 @@ fn a_service_that_keeps_failing_is_left_alone() {
             assert_eq!(code(post()), expected);
         }
         let error = post().unwrap_err();
-        assert_eq!((error.code(), error.data().unwrap()["retry_after_s"].as_u64()), (Code::UpstreamUnavailable, Some(10)));
+        assert_eq!(
+            (error.code(), error.data().unwrap()["retry_after_s"].as_u64()),
+            (Code::UpstreamUnavailable, Some(10))
+        );
         assert_eq!(error.hint(), Some("The next try is in 10 s: call again then."));
 
         // Another service is none of its business, and who comes with another credential may fare better.
         let other = FakeUpstream::new([get("/", ok())]);
-        assert_eq!(code(send_until(&client, Method::Get, &other.url(), None, soon(), &|| false)), Ok(200));
+        assert_eq!(
+            code(send_until(&client, Method::Get, &other.url(), None, soon(), &|| false)),
+            Ok(200)
+        );
         fake.expect(Exchange::new("GET", "/", ok()).with_header("authorization", ""));
         assert_eq!(code(send_without_credential(&client, &fake.url())), Ok(200));
     };
@@ -413,7 +484,9 @@ fn a_service_that_keeps_failing_is_left_alone() {
 #[test]
 fn a_host_that_cannot_be_reached_is_left_alone_by_everyone() {
     // The port of a listener that is gone.
-    let gone = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).unwrap();
+    let gone = std::net::TcpListener::bind("127.0.0.1:0")
+        .and_then(|listener| listener.local_addr())
+        .unwrap();
     let (url, client) = (format!("http://{gone}/"), client());
     for _ in 0..5 {
         let error = send_until(&client, Method::Post, &url, None, soon(), &|| false).unwrap_err();
@@ -428,7 +501,16 @@ fn one_broken_endpoint_does_not_shut_off_its_service() {
     let broken = (0..8).map(|_| Exchange::new("POST", "/broken", status(500)));
     let fake = FakeUpstream::new(broken.chain([Exchange::new("POST", "/fine", ok())]));
     let client = client();
-    let post = |path| code(send_until(&client, Method::Post, &format!("{}{path}", fake.url()), None, soon(), &|| false));
+    let post = |path| {
+        code(send_until(
+            &client,
+            Method::Post,
+            &format!("{}{path}", fake.url()),
+            None,
+            soon(),
+            &|| false,
+        ))
+    };
     for _ in 0..8 {
         assert_eq!(post("/broken"), Ok(500));
     }
@@ -441,13 +523,17 @@ fn who_leaves_a_service_no_time_learns_nothing_about_it() {
     let client = client();
     for _ in 0..6 {
         let deadline = Instant::now() + Duration::from_millis(30);
-        let error = send_until(&client, Method::Post, &fake.url(), None, deadline, &|| false).unwrap_err();
+        let error =
+            send_until(&client, Method::Post, &fake.url(), None, deadline, &|| false).unwrap_err();
         assert_eq!(error.code(), Code::Timeout, "{error}");
     }
     // On a busy machine the time may have been over before the request was sent.
     fake.complaints();
     fake.expect(Exchange::new("POST", "/", ok()));
-    assert_eq!(code(send_until(&client, Method::Post, &fake.url(), None, soon(), &|| false)), Ok(200));
+    assert_eq!(
+        code(send_until(&client, Method::Post, &fake.url(), None, soon(), &|| false)),
+        Ok(200)
+    );
 }
 
 #[test]
@@ -455,7 +541,10 @@ fn a_service_that_is_too_slow_again_and_again_is_left_alone() {
     let fake = FakeUpstream::new((0..5).map(|_| Exchange::new("POST", "/", Answer::SILENCE)));
     let connect_timeout = Duration::from_millis(50);
     let client = Upstream::new(UpstreamConfig { connect_timeout, ..UpstreamConfig::default() });
-    let post = |time| send_until(&client, Method::Post, &fake.url(), None, Instant::now() + time, &|| false).unwrap_err();
+    let post = |time| {
+        send_until(&client, Method::Post, &fake.url(), None, Instant::now() + time, &|| false)
+            .unwrap_err()
+    };
     for _ in 0..5 {
         assert_eq!(post(Duration::from_millis(60)).code(), Code::Timeout);
     }
@@ -480,7 +569,9 @@ fn a_service_that_cannot_be_reached_is_told() {
         assert!(!error.message().contains(url), "{error}");
     };
     // The port of a listener that is gone.
-    let gone = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).unwrap();
+    let gone = std::net::TcpListener::bind("127.0.0.1:0")
+        .and_then(|listener| listener.local_addr())
+        .unwrap();
     check(&format!("http://{gone}/"), Code::UpstreamUnavailable);
     check("ftp://files.example/", Code::Internal);
     check("/relative", Code::Internal);
@@ -490,8 +581,13 @@ fn a_service_that_cannot_be_reached_is_told() {
 #[test]
 fn a_service_that_repeats_the_credential_does_not_leak_it() {
     for status in [400, 403, 404, 409, 422, 429, 500] {
-        let body = json!({"message": format!("bad header: Bearer {SECRET}"), "errors": [SECRET]}).to_string();
-        let fake = FakeUpstream::new([Exchange::new("POST", "/", Answer::new(status, &[("retry-after", "99")], body))]);
+        let body = json!({"message": format!("bad header: Bearer {SECRET}"), "errors": [SECRET]})
+            .to_string();
+        let fake = FakeUpstream::new([Exchange::new(
+            "POST",
+            "/",
+            Answer::new(status, &[("retry-after", "99")], body),
+        )]);
         let answer = send(Method::Post, &fake.url(), None).unwrap();
         let error = failure("GitHub", Some(&credential()), &answer);
         assert!(!format!("{error} {error:?}").contains(SECRET), "{error:?}");

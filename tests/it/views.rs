@@ -6,7 +6,8 @@ use crate::fake_upstream::{Answer, Exchange, FakeUpstream};
 use crate::product::{Product, Settings, json_of, modern, text_of};
 
 const META: [&str; 3] = ["get_module_schema", "call", "batch"];
-const NOTES: [&str; 4] = ["notes_list_notes", "notes_get_note", "notes_add_note", "notes_remove_note"];
+const NOTES: [&str; 4] =
+    ["notes_list_notes", "notes_get_note", "notes_add_note", "notes_remove_note"];
 
 fn with_policy(policy: &str) -> Product {
     Product::start(&Settings { policy: Some(policy), ..Settings::default() })
@@ -17,7 +18,9 @@ fn each_view_publishes_its_tools() {
     let product = Product::start(&Settings::default());
     let all = product.tools("/mcp?tools=direct");
     assert!(all.len() > 80, "{all:?}");
-    let of_module = |module: &str| all.iter().filter(|tool| tool.starts_with(module)).cloned().collect::<Vec<_>>();
+    let of_module = |module: &str| {
+        all.iter().filter(|tool| tool.starts_with(module)).cloned().collect::<Vec<_>>()
+    };
     let check = |path: &str, tools: &[&str]| assert_eq!(product.tools(path), tools, "{path}");
     check("/mcp", &META);
     check("/mcp/", &META);
@@ -64,19 +67,36 @@ fn a_module_describes_its_tools() {
         serde_json::from_str::<Value>(text_of(&result)).expect("a schema is JSON")["modules"].take()
     };
     let counts = modules("/mcp", json!({}));
-    let counts: Vec<_> = counts.as_array().expect("a list").iter().map(|module| (&module["module"], &module["tools"])).collect();
-    assert_eq!(counts[counts.len() - 2..], [(&json!("notes"), &json!(4)), (&json!("vault"), &json!(1))]);
+    let counts: Vec<_> = counts
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|module| (&module["module"], &module["tools"]))
+        .collect();
+    assert_eq!(
+        counts[counts.len() - 2..],
+        [(&json!("notes"), &json!(4)), (&json!("vault"), &json!(1))]
+    );
     let of_view = modules("/mcp/notes?tools=meta", json!({}));
-    assert_eq!((of_view.as_array().map(Vec::len), &of_view[0]["module"]), (Some(1), &json!("notes")));
+    assert_eq!(
+        (of_view.as_array().map(Vec::len), &of_view[0]["module"]),
+        (Some(1), &json!("notes"))
+    );
 
     let one = modules("/mcp", json!({"modules": ["notes"], "tools": ["notes_get_note"]}));
     let tool = &one[0]["tools"][0];
-    assert_eq!((&tool["name"], &tool["annotations"]["readOnlyHint"]), (&json!("get_note"), &json!(true)));
+    assert_eq!(
+        (&tool["name"], &tool["annotations"]["readOnlyHint"]),
+        (&json!("get_note"), &json!(true))
+    );
     assert_eq!(tool["inputSchema"]["properties"]["id"]["type"], "integer");
     assert_eq!(tool["inputSchema"]["required"], json!(["id"]));
     // Models write a lone name, or a list as a string of JSON.
     for modules_of_a_model in [json!("notes"), json!("[\"notes\"]")] {
-        assert_eq!(modules("/mcp", json!({"modules": modules_of_a_model, "tools": "get_note"})), one);
+        assert_eq!(
+            modules("/mcp", json!({"modules": modules_of_a_model, "tools": "get_note"})),
+            one
+        );
     }
 }
 
@@ -86,27 +106,46 @@ fn check_hidden(product: &Product, query: &str, hidden: &str) {
     let unknown = hidden.replace("note", "xxxx");
     let published = |tool: &str| format!("notes_{tool}");
     let answer = |path: &str, tool: &str, arguments: Value| {
-        let post = modern("tools/call", json!({"name": tool, "arguments": arguments})).to(&format!("{path}{query}"));
+        let post = modern("tools/call", json!({"name": tool, "arguments": arguments}))
+            .to(&format!("{path}{query}"));
         let reply = product.send(&post);
         (reply.status, json_of(&reply).to_string())
     };
     let check = |ask: &dyn Fn(&str) -> (u16, String)| {
         let ((status, body), (same_status, same_body)) = (ask(hidden), ask(&unknown));
-        assert_eq!((status, body.replace(hidden, &unknown)), (same_status, same_body), "{hidden} in {query}");
+        assert_eq!(
+            (status, body.replace(hidden, &unknown)),
+            (same_status, same_body),
+            "{hidden} in {query}"
+        );
     };
-    let tool_argument = |tool: &str| json!({"module": "notes", "tool": tool, "params": {"id": 1, "title": "x"}});
+    let tool_argument =
+        |tool: &str| json!({"module": "notes", "tool": tool, "params": {"id": 1, "title": "x"}});
     check(&|tool| answer("/mcp", "call", tool_argument(tool)));
     check(&|tool| answer("/mcp", "call", tool_argument(&published(tool))));
-    check(&|tool| answer("/mcp", "get_module_schema", json!({"modules": ["notes"], "tools": [tool]})));
-    check(&|tool| answer("/mcp", "get_module_schema", json!({"modules": ["notes"], "tools": [published(tool)]})));
+    check(&|tool| {
+        answer("/mcp", "get_module_schema", json!({"modules": ["notes"], "tools": [tool]}))
+    });
+    check(&|tool| {
+        answer(
+            "/mcp",
+            "get_module_schema",
+            json!({"modules": ["notes"], "tools": [published(tool)]}),
+        )
+    });
     check(&|tool| answer("/mcp/notes", &published(tool), json!({"id": 1, "title": "x"})));
     check(&|tool| answer("/mcp", &published(tool), json!({"id": 1, "title": "x"})));
 
     let join = if query.is_empty() { "?" } else { "&" };
-    for path in [format!("/mcp/notes{query}"), format!("/mcp{query}{join}tools=direct"), format!("/mcp{query}{join}pin=notes_{hidden}")] {
+    for path in [
+        format!("/mcp/notes{query}"),
+        format!("/mcp{query}{join}tools=direct"),
+        format!("/mcp{query}{join}pin=notes_{hidden}"),
+    ] {
         assert!(!product.tools(&path).contains(&published(hidden)), "{path}");
     }
-    let schema = product.call(&format!("/mcp{query}"), "get_module_schema", json!({"modules": ["notes"]}));
+    let schema =
+        product.call(&format!("/mcp{query}"), "get_module_schema", json!({"modules": ["notes"]}));
     assert!(!text_of(&schema).contains(&format!("{hidden:?}")), "{hidden} in {query}");
 }
 
@@ -152,22 +191,33 @@ fn a_policy_that_allows_nothing_leaves_a_server_that_answers() {
 
 #[test]
 fn the_format_of_results_is_the_client_s_choice() {
-    let answer = || Answer::new(200, &[], r#"[{"id": 1, "title": "First"}, {"id": 2, "title": "Second"}]"#);
+    let answer =
+        || Answer::new(200, &[], r#"[{"id": 1, "title": "First"}, {"id": 2, "title": "Second"}]"#);
     let upstream = FakeUpstream::new((0..3).map(|_| Exchange::new("GET", "/notes", answer())));
     let product = Product::start(&Settings { upstream: Some(&upstream), ..Settings::default() });
     let toon = "items[2]{id,title}:\n  1,First\n  2,Second";
     for path in ["/mcp/notes", "/mcp/notes?format=toon"] {
         let result = product.call(path, "notes_list_notes", json!({}));
-        assert_eq!((text_of(&result), &result["structuredContent"]), (toon, &Value::Null), "{path}");
+        assert_eq!(
+            (text_of(&result), &result["structuredContent"]),
+            (toon, &Value::Null),
+            "{path}"
+        );
     }
     let result = product.call("/mcp/notes?format=json", "notes_list_notes", json!({}));
     let data = json!({"items": [{"id": 1, "title": "First"}, {"id": 2, "title": "Second"}]});
-    assert_eq!((text_of(&result), &result["structuredContent"]), (data.to_string().as_str(), &data));
+    assert_eq!(
+        (text_of(&result), &result["structuredContent"]),
+        (data.to_string().as_str(), &data)
+    );
 }
 
 #[test]
 fn the_path_of_a_hidden_module_is_as_unknown_as_any_other() {
-    let product = Product::start(&Settings { policy: Some(r#"{"allow": ["notes"]}"#), ..Settings::default() });
+    let product = Product::start(&Settings {
+        policy: Some(r#"{"allow": ["notes"]}"#),
+        ..Settings::default()
+    });
     let answer = |module: &str| {
         let reply = product.send(&modern("tools/list", json!({})).to(&format!("/mcp/{module}")));
         (reply.status, reply.body.replace(module, "…"))

@@ -1,12 +1,13 @@
 //! A server under test and a client that sees every byte.
 
-use mcpist::http::{Answer, Exchange, Limits, Request, Server, Service, Shutdown};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+
+use mcpist::http::{Answer, Exchange, Limits, Request, Server, Service, Shutdown};
 
 /// Long enough that only a fault reaches it.
 pub const PATIENCE: Duration = Duration::from_secs(10);
@@ -37,7 +38,9 @@ impl Running {
     {
         let server = Server::bind(([127, 0, 0, 1], 0).into(), limits).expect("a port is free");
         let (address, shutdown) = (server.address(), server.handle());
-        let thread = std::thread::spawn(move || server.run(Arc::new(Function(handler))).expect("threads are left"));
+        let thread = std::thread::spawn(move || {
+            server.run(Arc::new(Function(handler))).expect("threads are left")
+        });
         Running { address, shutdown, thread: Some(thread) }
     }
 
@@ -49,7 +52,11 @@ impl Running {
     pub fn wait_for_connections(&self, count: usize) {
         let deadline = Instant::now() + PATIENCE;
         while self.shutdown.connections() != count {
-            assert!(Instant::now() < deadline, "{} connections are open, not {count}", self.shutdown.connections());
+            assert!(
+                Instant::now() < deadline,
+                "{} connections are open, not {count}",
+                self.shutdown.connections()
+            );
             std::thread::yield_now();
         }
     }
@@ -89,7 +96,10 @@ pub struct Reply {
 impl Reply {
     pub fn header(&self, name: &str) -> Option<&str> {
         let lines = self.head.lines().filter_map(|line| line.split_once(": "));
-        lines.into_iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+        lines
+            .into_iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value)
     }
 }
 
@@ -110,7 +120,10 @@ impl Client {
     }
 
     pub fn post(&mut self, path: &str, body: &str) -> Reply {
-        self.send(format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n{body}", body.len()));
+        self.send(format!(
+            "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        ));
         self.reply()
     }
 
@@ -136,7 +149,10 @@ impl Client {
     /// An answer up to its body.
     pub fn reply_head(&mut self) -> Reply {
         let head = String::from_utf8(self.take_until(b"\r\n\r\n")).expect("a head is text");
-        let status = head.get(9..12).and_then(|status| status.parse().ok()).expect("a head begins with its status");
+        let status = head
+            .get(9..12)
+            .and_then(|status| status.parse().ok())
+            .expect("a head begins with its status");
         assert!(head.starts_with("HTTP/1.1 "), "{head}");
         Reply { status, head, body: String::new() }
     }
@@ -168,7 +184,8 @@ impl Client {
         for byte in bytes {
             self.send([byte]);
             match self.socket.peek(&mut [0; 1]) {
-                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+                Err(error)
+                    if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
                 _ => break,
             }
         }
@@ -194,7 +211,11 @@ impl Client {
     fn more(&mut self) {
         let mut buffer = [0; 16 * 1024];
         let count = self.socket.read(&mut buffer).expect("the server answers");
-        assert!(count > 0, "the connection ended after {:?}", String::from_utf8_lossy(&self.arrived));
+        assert!(
+            count > 0,
+            "the connection ended after {:?}",
+            String::from_utf8_lossy(&self.arrived)
+        );
         self.arrived.extend_from_slice(&buffer[..count]);
     }
 }

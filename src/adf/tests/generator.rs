@@ -163,13 +163,16 @@ impl Generator {
     }
 
     fn mark(&mut self) -> Value {
-        let names = if self.plain { &["strong", "em", "strike", "code", "link"][..] } else { &MARKS[..] };
+        let names =
+            if self.plain { &["strong", "em", "strike", "code", "link"][..] } else { &MARKS[..] };
         let name = names[self.below(names.len())];
         match name {
             "code" | "em" | "strike" | "strong" | "underline" => json!({"type": name}),
             "link" => match self.below(3) {
                 0 => json!({"type": "link", "attrs": {"href": "https://x.y/a_(b)"}}),
-                1 if !self.plain => json!({"type": "link", "attrs": {"href": "/a b\\<>|*", "title": self.words(), "occurrenceKey": "k"}}),
+                1 if !self.plain => {
+                    json!({"type": "link", "attrs": {"href": "/a b\\<>|*", "title": self.words(), "occurrenceKey": "k"}})
+                }
                 _ => json!({"type": "link", "attrs": {"href": format!("/x?{}", self.below(3))}}),
             },
             _ => json!({"type": name, "attrs": {"value": self.below(3), "color": "#ff0000"}}),
@@ -210,10 +213,16 @@ impl Generator {
             "text" => {
                 let text = self.words();
                 let marks = self.marks();
-                return if marks.is_empty() { super::text(&text) } else { super::marked(&text, marks) };
+                return if marks.is_empty() {
+                    super::text(&text)
+                } else {
+                    super::marked(&text, marks)
+                };
             }
             "hardBreak" => return json!({"type": "hardBreak"}),
-            "inlineCard" => return json!({"type": "inlineCard", "attrs": {"url": format!("https://x.y/{}", self.below(9))}}),
+            "inlineCard" => {
+                return json!({"type": "inlineCard", "attrs": {"url": format!("https://x.y/{}", self.below(9))}});
+            }
             "date" => json!({"type": "date", "attrs": {"timestamp": "1732233600000"}}),
             kind => json!({"type": kind, "attrs": {"id": self.below(9), "text": self.words()}}),
         };
@@ -251,7 +260,11 @@ impl Generator {
             "futureBlock",
         ];
         let (leaf, nest) = if self.plain { (4, 4) } else { (leaves.len(), nests.len()) };
-        let kind = if depth == 0 || self.chance(2) { leaves[self.below(leaf)] } else { nests[self.below(nest)] };
+        let kind = if depth == 0 || self.chance(2) {
+            leaves[self.below(leaf)]
+        } else {
+            nests[self.below(nest)]
+        };
         let mut node = self.block_of(kind, depth.saturating_sub(1));
         if !self.plain && self.chance(4) {
             node["attrs"]["localId"] = self.below(1000).to_string().into();
@@ -266,8 +279,12 @@ impl Generator {
         let several = 1 + self.below(3);
         match kind {
             "paragraph" => json!({"type": kind, "content": self.inline()}),
-            "heading" => json!({"type": kind, "attrs": {"level": 1 + self.below(6)}, "content": self.inline()}),
-            "codeBlock" => json!({"type": kind, "attrs": {"language": "rust"}, "content": [super::text(&self.words())]}),
+            "heading" => {
+                json!({"type": kind, "attrs": {"level": 1 + self.below(6)}, "content": self.inline()})
+            }
+            "codeBlock" => {
+                json!({"type": kind, "attrs": {"language": "rust"}, "content": [super::text(&self.words())]})
+            }
             "rule" => json!({"type": "rule"}),
             "mediaSingle" if self.plain => json!({"type": "rule"}),
             "mediaSingle" => {
@@ -275,7 +292,9 @@ impl Generator {
                 match self.below(3) {
                     0 => json!({"type": "mediaGroup", "content": [media.clone(), media]}),
                     1 => json!({"type": kind, "attrs": {"layout": "center"}, "content": [media]}),
-                    _ => json!({"type": kind, "content": [media, {"type": "caption", "content": self.inline()}]}),
+                    _ => {
+                        json!({"type": kind, "content": [media, {"type": "caption", "content": self.inline()}]})
+                    }
                 }
             }
             "decisionList" => {
@@ -286,10 +305,14 @@ impl Generator {
                 json!({"type": kind, "attrs": {"url": "https://x.y", "extensionKey": self.words()}})
             }
             "bulletList" | "orderedList" => {
-                let items: Vec<Value> = (0..several).map(|_| json!({"type": "listItem", "content": self.item(depth)})).collect();
+                let items: Vec<Value> = (0..several)
+                    .map(|_| json!({"type": "listItem", "content": self.item(depth)}))
+                    .collect();
                 json!({"type": kind, "content": items})
             }
-            "taskList" => json!({"type": kind, "attrs": {"localId": "t"}, "content": self.tasks(several, depth)}),
+            "taskList" => {
+                json!({"type": kind, "attrs": {"localId": "t"}, "content": self.tasks(several, depth)})
+            }
             "blockquote" => json!({"type": kind, "content": self.item(depth)}),
             "table" => self.table(depth),
             "layoutSection" => {
@@ -298,7 +321,9 @@ impl Generator {
                     .collect();
                 json!({"type": kind, "content": columns})
             }
-            _ => json!({"type": kind, "attrs": {"panelType": "info", "title": self.words()}, "content": self.blocks(several, depth)}),
+            _ => {
+                json!({"type": kind, "attrs": {"panelType": "info", "title": self.words()}, "content": self.blocks(several, depth)})
+            }
         }
     }
 
@@ -324,7 +349,9 @@ impl Generator {
             if !self.plain && self.chance(8) {
                 tasks.push(json!({"type": "blockTaskItem", "attrs": attributes, "content": self.blocks(1, 0)}));
             } else {
-                tasks.push(json!({"type": "taskItem", "attrs": attributes, "content": self.inline()}));
+                tasks.push(
+                    json!({"type": "taskItem", "attrs": attributes, "content": self.inline()}),
+                );
             }
             if depth > 0 && self.chance(3) {
                 tasks.push(self.block_of("taskList", depth - 1));
@@ -334,7 +361,8 @@ impl Generator {
     }
 
     fn table(&mut self, depth: usize) -> Value {
-        let (rows, columns, simple) = (1 + self.below(3), 1 + self.below(3), self.plain || self.chance(2));
+        let (rows, columns, simple) =
+            (1 + self.below(3), 1 + self.below(3), self.plain || self.chance(2));
         let rows: Vec<Value> = (0..rows)
             .map(|row| {
                 let cells: Vec<Value> = (0..columns)

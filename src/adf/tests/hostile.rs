@@ -34,7 +34,9 @@ fn hostile_markdown_takes_linear_time() {
         ("images", |size| "![a](b)".repeat(size)),
         ("backticks", |size| "`a``".repeat(size)),
         ("tags", |size| "<a ".repeat(size)),
-        ("table", |size| format!("{}\n{}\n{}", "|a".repeat(size), "|-".repeat(size), "|\n".repeat(9))),
+        ("table", |size| {
+            format!("{}\n{}\n{}", "|a".repeat(size), "|-".repeat(size), "|\n".repeat(9))
+        }),
         ("rows", |size| format!("|a|b|\n|-|-|\n{}", "|c|d|\n".repeat(size))),
         ("opening placeholders", |size| "⟦".repeat(size)),
         ("strong placeholders", |size| "⟦strong⟧".repeat(size)),
@@ -53,9 +55,16 @@ fn hostile_markdown_takes_linear_time() {
 #[test]
 fn hostile_documents_take_linear_time() {
     let nodes = |size: usize, node: fn(usize) -> Value| (0..size).map(node).collect::<Vec<Value>>();
-    check_linear("numbers", |size| drop(to_markdown(&document([paragraph([text(&"1. ".repeat(size))])]))));
+    check_linear("numbers", |size| {
+        drop(to_markdown(&document([paragraph([text(&"1. ".repeat(size))])])))
+    });
     check_linear("marks", |size| {
-        let marks = |index: usize| vec![json!({"type": "strong"}), json!({"type": "textColor", "attrs": {"color": index % 3}})];
+        let marks = |index: usize| {
+            vec![
+                json!({"type": "strong"}),
+                json!({"type": "textColor", "attrs": {"color": index % 3}}),
+            ]
+        };
         let line: Vec<Value> = (0..size / 8).map(|index| marked("a", marks(index))).collect();
         drop(to_markdown(&document([paragraph(line)])));
     });
@@ -81,7 +90,12 @@ fn nesting_has_a_limit_that_is_told() {
 
 #[test]
 fn a_document_as_deep_as_json_can_be_is_kept() {
-    for (kind, inner) in [("panel", "panel"), ("blockquote", "blockquote"), ("bulletList", "listItem"), ("blockquote", "panel")] {
+    for (kind, inner) in [
+        ("panel", "panel"),
+        ("blockquote", "blockquote"),
+        ("bulletList", "listItem"),
+        ("blockquote", "panel"),
+    ] {
         let mut block = paragraph([text("x")]);
         for level in (0..60).rev() {
             block = json!({"type": if level % 2 == 0 { kind } else { inner }, "content": [block]});
@@ -89,7 +103,11 @@ fn a_document_as_deep_as_json_can_be_is_kept() {
         let deep = document([block]);
         let parsed: Value = serde_json::from_str(&deep.to_string()).unwrap();
         let markdown = to_markdown(&parsed);
-        assert_eq!(from_markdown(&format!("{markdown}\n\nmore"), Some(&deep)).unwrap()["content"][0], deep["content"][0], "{markdown}");
+        assert_eq!(
+            from_markdown(&format!("{markdown}\n\nmore"), Some(&deep)).unwrap()["content"][0],
+            deep["content"][0],
+            "{markdown}"
+        );
     }
 }
 
@@ -131,11 +149,15 @@ fn odd_markdown_never_panics() {
     ];
     let mut generator = super::generator::Generator::new(7);
     for _ in 0..2_000 {
-        let markdown: String = (0..generator.below(30)).map(|_| PARTS[generator.below(PARTS.len())]).collect();
+        let markdown: String =
+            (0..generator.below(30)).map(|_| PARTS[generator.below(PARTS.len())]).collect();
         if let Ok(document) = from_markdown(&markdown, None) {
             let written = to_markdown(&document);
             assert_eq!(
-                from_markdown(&format!("{written}\n\nx"), Some(&document)).unwrap()["content"].as_array().unwrap().len(),
+                from_markdown(&format!("{written}\n\nx"), Some(&document)).unwrap()["content"]
+                    .as_array()
+                    .unwrap()
+                    .len(),
                 document["content"].as_array().unwrap().len() + 1,
                 "{markdown:?}\n{written}"
             );

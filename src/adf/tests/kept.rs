@@ -33,7 +33,11 @@ fn what_is_read_and_written_unchanged_compares_equal() {
     for seed in 0..DOCUMENTS {
         let document = Generator::new(seed).document();
         let markdown = to_markdown(&document);
-        assert_eq!(from_markdown(&markdown, Some(&document)).as_ref(), Ok(&document), "seed {seed}:\n{markdown}");
+        assert_eq!(
+            from_markdown(&markdown, Some(&document)).as_ref(),
+            Ok(&document),
+            "seed {seed}:\n{markdown}"
+        );
     }
 }
 
@@ -45,7 +49,11 @@ fn blocks_beside_an_edit_are_kept_whole() {
         let mut blocks = previous["content"].as_array().unwrap().clone();
         blocks.insert(0, paragraph([text("First")]));
         blocks.push(paragraph([text("Last")]));
-        assert_eq!(from_markdown(&markdown, Some(&previous)).unwrap(), document(blocks), "seed {seed}:\n{markdown}");
+        assert_eq!(
+            from_markdown(&markdown, Some(&previous)).unwrap(),
+            document(blocks),
+            "seed {seed}:\n{markdown}"
+        );
     }
 }
 
@@ -58,7 +66,11 @@ fn blocks_beside_a_removed_one_are_kept_whole() {
         fewer.remove(generator.below(4));
         let fewer = document(fewer);
         let markdown = to_markdown(&fewer);
-        assert_eq!(from_markdown(&markdown, Some(&document(blocks))).unwrap(), fewer, "seed {seed}:\n{markdown}");
+        assert_eq!(
+            from_markdown(&markdown, Some(&document(blocks))).unwrap(),
+            fewer,
+            "seed {seed}:\n{markdown}"
+        );
     }
 }
 
@@ -69,8 +81,22 @@ fn what_markdown_can_say_never_becomes_a_placeholder() {
         generator.plain = true;
         let document = generator.document();
         let markdown = to_markdown(&document);
-        for kind in ["paragraph", "heading", "bulletList", "orderedList", "taskList", "codeBlock", "blockquote", "table", "text", "rule"] {
-            assert!(!markdown.contains(&format!("⟦{kind} ")), "seed {seed}: {document}\n{markdown}");
+        for kind in [
+            "paragraph",
+            "heading",
+            "bulletList",
+            "orderedList",
+            "taskList",
+            "codeBlock",
+            "blockquote",
+            "table",
+            "text",
+            "rule",
+        ] {
+            assert!(
+                !markdown.contains(&format!("⟦{kind} ")),
+                "seed {seed}: {document}\n{markdown}"
+            );
         }
         let again = from_markdown(&markdown, None).unwrap();
         assert_eq!(to_markdown(&again), markdown, "seed {seed}");
@@ -93,5 +119,9 @@ fn what_the_schema_does_not_know_is_kept() {
     let markdown = to_markdown(&odd);
     assert_eq!(from_markdown(&markdown, Some(&odd)).as_ref(), Ok(&odd), "{markdown}");
     let edited = from_markdown(&format!("{markdown}\n\nmore"), Some(&odd)).unwrap();
-    assert_eq!(edited["content"].as_array().unwrap()[..9], odd["content"].as_array().unwrap()[..], "{markdown}");
+    assert_eq!(
+        edited["content"].as_array().unwrap()[..9],
+        odd["content"].as_array().unwrap()[..],
+        "{markdown}"
+    );
 }

@@ -39,9 +39,15 @@ fn blocks_have_the_usual_markdown() {
         (json!([paragraph(json!([])), paragraph([text("x")])]), "⟦empty⟧\n\nx"),
         (json!([{"type": "heading", "attrs": {"level": 3}, "content": [text("C#")]}]), "### C\\#"),
         (json!([{"type": "heading", "attrs": {"level": 2}, "content": []}]), "##"),
-        (json!([{"type": "heading", "attrs": {"level": 1}, "content": [text("a"), {"type": "hardBreak"}, text("b")]}]), "# a<br>b"),
+        (
+            json!([{"type": "heading", "attrs": {"level": 1}, "content": [text("a"), {"type": "hardBreak"}, text("b")]}]),
+            "# a<br>b",
+        ),
         (json!([{"type": "rule"}]), "---"),
-        (json!([{"type": "blockquote", "content": [paragraph([text("a")]), paragraph([text("b")])]}]), "> a\n>\n> b"),
+        (
+            json!([{"type": "blockquote", "content": [paragraph([text("a")]), paragraph([text("b")])]}]),
+            "> a\n>\n> b",
+        ),
         (
             json!([{"type": "codeBlock", "attrs": {"language": "rust"}, "content": [text("fn a() {}\n\n```\n")]}]),
             "````rust\nfn a() {}\n\n```\n\n````",
@@ -64,15 +70,33 @@ fn lists_nest_and_stay_apart() {
     for (blocks, markdown) in [
         (json!([bullets(json!([nested, simple_item("c")]))]), "- a\n  - b\n- c"),
         (
-            json!([bullets(json!([simple_item("a")])), bullets(json!([simple_item("b")])), bullets(json!([simple_item("c")]))]),
+            json!([
+                bullets(json!([simple_item("a")])),
+                bullets(json!([simple_item("b")])),
+                bullets(json!([simple_item("c")]))
+            ]),
             "- a\n\n* b\n\n- c",
         ),
-        (json!([bullets(json!([item(json!([paragraph(json!([]))])), simple_item("b")]))]), "-\n- b"),
-        (json!([{"type": "orderedList", "content": [simple_item("a"), simple_item("b")]}]), "1. a\n2. b"),
-        (json!([ordered(9, json!([simple_item("a"), simple_item("b")]))]), "9. a\n10. b"),
-        (json!([bullets(json!([item(json!([paragraph([text("a")]), ordered(3, json!([simple_item("b")]))]))]))]), "- a\n\n  3. b"),
         (
-            json!([bullets(json!([item(json!([paragraph([text("a")]), {"type": "codeBlock", "content": [text("x\n\ty")]}]))]))]),
+            json!([bullets(json!([item(json!([paragraph(json!([]))])), simple_item("b")]))]),
+            "-\n- b",
+        ),
+        (
+            json!([{"type": "orderedList", "content": [simple_item("a"), simple_item("b")]}]),
+            "1. a\n2. b",
+        ),
+        (json!([ordered(9, json!([simple_item("a"), simple_item("b")]))]), "9. a\n10. b"),
+        (
+            json!([bullets(json!([item(json!([
+                paragraph([text("a")]),
+                ordered(3, json!([simple_item("b")]))
+            ]))]))]),
+            "- a\n\n  3. b",
+        ),
+        (
+            json!([bullets(json!([item(
+                json!([paragraph([text("a")]), {"type": "codeBlock", "content": [text("x\n\ty")]}])
+            )]))]),
             "-   a\n\n    ```\n    x\n    \ty\n    ```",
         ),
         (json!([bullets(json!([simple_item("[ ] no task")]))]), "- \\[ ] no task"),
@@ -94,7 +118,8 @@ fn tasks_are_read_with_ids_of_their_own() {
         &list["content"][1]["content"][0]["attrs"],
         &list["content"][2]["attrs"],
     ];
-    let ids: std::collections::HashSet<&str> = ids.map(|attributes| attributes["localId"].as_str().unwrap()).into();
+    let ids: std::collections::HashSet<&str> =
+        ids.map(|attributes| attributes["localId"].as_str().unwrap()).into();
     assert_eq!(ids.len(), 5);
     assert_eq!(list["content"][1]["content"][0]["attrs"]["state"], "DONE");
 }
@@ -117,14 +142,30 @@ fn marks_and_text_have_the_usual_markdown() {
     let em = json!({"type": "em"});
     for (inline, markdown) in [
         (json!([text("a "), marked("b", [strong()]), text(" c")]), "a **b** c"),
-        (json!([marked("a ", [strong()]), marked("b", [em.clone(), strong()]), marked(" c", [strong()])]), "**a *b* c**"),
+        (
+            json!([
+                marked("a ", [strong()]),
+                marked("b", [em.clone(), strong()]),
+                marked(" c", [strong()])
+            ]),
+            "**a *b* c**",
+        ),
         (json!([marked("a", [strong()]), marked("b", [em.clone()])]), "**a***b*"),
         (json!([marked("a", [json!({"type": "strike"})])]), "~~a~~"),
         (json!([marked("a`b", [json!({"type": "code"})])]), "``a`b``"),
         (json!([marked("`", [json!({"type": "code"})])]), "`` ` ``"),
         (json!([marked("a", [link("https://x.y/(z)")])]), "[a](<https://x.y/(z)>)"),
-        (json!([marked("a", [json!({"type": "link", "attrs": {"href": "/x", "title": "a \"b\""}})])]), "[a](/x \"a \\\"b\\\"\")"),
-        (json!([text("See "), marked("https://x.y/a_b", [link("https://x.y/a_b")]), text(".")]), "See https://x.y/a_b."),
+        (
+            json!([marked(
+                "a",
+                [json!({"type": "link", "attrs": {"href": "/x", "title": "a \"b\""}})]
+            )]),
+            "[a](/x \"a \\\"b\\\"\")",
+        ),
+        (
+            json!([text("See "), marked("https://x.y/a_b", [link("https://x.y/a_b")]), text(".")]),
+            "See https://x.y/a_b.",
+        ),
         (json!([text("See https://x.y")]), "See https\\://x.y"),
         (json!([{"type": "inlineCard", "attrs": {"url": "https://x.y/z"}}]), "<https://x.y/z>"),
         (json!([text("a"), {"type": "hardBreak"}, text("b")]), "a\\\nb"),
@@ -135,8 +176,14 @@ fn marks_and_text_have_the_usual_markdown() {
         (json!([text("# a")]), "\\# a"),
         (json!([text("a"), {"type": "hardBreak"}, text("---")]), "a\\\n\\---"),
         (json!([text(" a  b ")]), "&#32;a  b&#32;"),
-        (json!([text("⟦mention 12ab⟧ \u{e000}1\u{e001}")]), "&#x27E6;mention 12ab⟧ \u{e000}1\u{e001}"),
-        (json!([text("2 ⟧ 3"), marked("「重要」", [strong()]), text("です")]), "2 ⟧ 3**「重要」**です"),
+        (
+            json!([text("⟦mention 12ab⟧ \u{e000}1\u{e001}")]),
+            "&#x27E6;mention 12ab⟧ \u{e000}1\u{e001}",
+        ),
+        (
+            json!([text("2 ⟧ 3"), marked("「重要」", [strong()]), text("です")]),
+            "2 ⟧ 3**「重要」**です",
+        ),
         (json!([marked("注意：", [strong()]), text("本文")]), "**注意：**本文"),
         (json!([marked("(a)", [em.clone()]), text("b")]), "⟦em⟧\\(a\\)⟦/em⟧b"),
     ] {
@@ -147,14 +194,32 @@ fn marks_and_text_have_the_usual_markdown() {
 #[test]
 fn what_models_write_is_read() {
     let bullets = |items: Value| json!({"type": "bulletList", "content": items});
-    let nested = || json!([bullets(json!([item(json!([paragraph([text("a")]), bullets(json!([simple_item("b")]))]))]))]);
+    let nested = || {
+        json!([bullets(json!([item(json!([
+            paragraph([text("a")]),
+            bullets(json!([simple_item("b")]))
+        ]))]))])
+    };
     for (markdown, blocks) in [
         ("* a\n    * b", nested()),
         ("+ a\n\n  + b\n", nested()),
         ("- a\r\n  - b\r\n", nested()),
-        ("Title\n=====", json!([{"type": "heading", "attrs": {"level": 1}, "content": [text("Title")]}])),
-        ("one\ntwo  \nthree", json!([paragraph([text("one two"), json!({"type": "hardBreak"}), text("three")])])),
-        ("__a__ and ***b***", json!([paragraph([marked("a", [strong()]), text(" and "), marked("b", [json!({"type": "em"}), strong()])])])),
+        (
+            "Title\n=====",
+            json!([{"type": "heading", "attrs": {"level": 1}, "content": [text("Title")]}]),
+        ),
+        (
+            "one\ntwo  \nthree",
+            json!([paragraph([text("one two"), json!({"type": "hardBreak"}), text("three")])]),
+        ),
+        (
+            "__a__ and ***b***",
+            json!([paragraph([
+                marked("a", [strong()]),
+                text(" and "),
+                marked("b", [json!({"type": "em"}), strong()])
+            ])]),
+        ),
         (
             "![chart](https://x.y/c.png) ![](https://x.y/d.png)",
             json!([paragraph([
@@ -166,7 +231,14 @@ fn what_models_write_is_read() {
         ("<me@x.y>", json!([paragraph([marked("me@x.y", [link("mailto:me@x.y")])])])),
         ("<div>\n<b>x</b>\n</div>", json!([paragraph([text("<div> <b>x</b> </div>")])])),
         ("**`x`**", json!([paragraph([marked("x", [json!({"type": "code"})])])])),
-        ("(https://x.y/日本)", json!([paragraph([text("("), marked("https://x.y/", [link("https://x.y/")]), text("日本)")])])),
+        (
+            "(https://x.y/日本)",
+            json!([paragraph([
+                text("("),
+                marked("https://x.y/", [link("https://x.y/")]),
+                text("日本)")
+            ])]),
+        ),
         ("- ## a", json!([bullets(json!([item(json!([paragraph([marked("a", [strong()])])]))]))])),
         ("> > a", json!([{"type": "blockquote", "content": [paragraph([text("a")])]}])),
         ("a &amp; b &copy; \\& ⟦not one⟧", json!([paragraph([text("a & b © & ⟦not one⟧")])])),

@@ -15,24 +15,35 @@ pub fn update_page(session: &Session<'_>, arguments: &Map<String, Value>) -> Res
 }
 
 /// Changes a blog post's title or whole text.
-pub fn update_blog_post(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
-    update(&Place { session, collection: "blogposts", id: text(arguments, "blog_post_id") }, arguments)
+pub fn update_blog_post(
+    session: &Session<'_>,
+    arguments: &Map<String, Value>,
+) -> Result<Value, Error> {
+    update(
+        &Place { session, collection: "blogposts", id: text(arguments, "blog_post_id") },
+        arguments,
+    )
 }
 
 fn update(place: &Place<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
     let given = |name: &str| arguments.get(name).and_then(Value::as_str);
     if ["title", "body", "parent_id"].iter().all(|name| given(name).is_none()) {
-        return Err(Error::invalid_params("There is nothing to change.").with_hint("Give what is to be new, a `title` or `body`."));
+        return Err(Error::invalid_params("There is nothing to change.")
+            .with_hint("Give what is to be new, a `title` or `body`."));
     }
     let draft = arguments.get("draft") == Some(&Value::Bool(true));
     let content = if draft { place.read(&[("get-draft", "true")])? } else { place.read(&[])? };
     let previous = content.document()?;
-    let document = given("body").map_or_else(|| Ok(previous.clone()), |body| adf::from_markdown(body, Some(&previous)))?;
+    let document = given("body")
+        .map_or_else(|| Ok(previous.clone()), |body| adf::from_markdown(body, Some(&previous)))?;
     content.write(&document, arguments)
 }
 
 /// Replaces a passage of a page's Markdown.
-pub fn replace_page_text(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+pub fn replace_page_text(
+    session: &Session<'_>,
+    arguments: &Map<String, Value>,
+) -> Result<Value, Error> {
     change_text(session, arguments, |document| {
         let markdown = adf::to_markdown(document);
         let (old, new) = (text(arguments, "old_text"), text(arguments, "new_text"));
@@ -45,21 +56,32 @@ pub fn replace_page_text(session: &Session<'_>, arguments: &Map<String, Value>) 
 fn replaced(markdown: &str, old: &str, new: &str, all: bool) -> Result<String, Error> {
     let count = if old.is_empty() { 0 } else { markdown.matches(old).count() };
     match count {
-        0 => Err(Error::invalid_params("`old_text` is not in the page.")
-            .with_hint("Copy it from get_page as it stands there, Markdown marks and line breaks included.")),
-        2.. if !all => Err(Error::invalid_params(format!("`old_text` is in the page {count} times."))
-            .with_hint("Give more of the text around it, or `all` to replace every one.")),
+        0 => Err(Error::invalid_params("`old_text` is not in the page.").with_hint(
+            "Copy it from get_page as it stands there, Markdown marks and line breaks included.",
+        )),
+        2.. if !all => {
+            Err(Error::invalid_params(format!("`old_text` is in the page {count} times."))
+                .with_hint("Give more of the text around it, or `all` to replace every one."))
+        }
         _ => Ok(markdown.replace(old, new)),
     }
 }
 
 /// Replaces what stands under a heading.
-pub fn update_page_section(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
-    change_text(session, arguments, |document| adf::replace_section(document, text(arguments, "heading"), text(arguments, "body")))
+pub fn update_page_section(
+    session: &Session<'_>,
+    arguments: &Map<String, Value>,
+) -> Result<Value, Error> {
+    change_text(session, arguments, |document| {
+        adf::replace_section(document, text(arguments, "heading"), text(arguments, "body"))
+    })
 }
 
 /// Adds to a page without touching what is there.
-pub fn append_to_page(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+pub fn append_to_page(
+    session: &Session<'_>,
+    arguments: &Map<String, Value>,
+) -> Result<Value, Error> {
     change_text(session, arguments, |document| {
         let mut added = adf::from_markdown(text(arguments, "body"), None)?;
         let mut added = std::mem::take(added["content"].as_array_mut().ok_or_else(unexpected)?);
@@ -79,20 +101,26 @@ fn change_text(
     arguments: &Map<String, Value>,
     change: impl FnOnce(&Value) -> Result<Value, Error>,
 ) -> Result<Value, Error> {
-    let content = Place { session, collection: "pages", id: text(arguments, "page_id") }.read(&[])?;
+    let content =
+        Place { session, collection: "pages", id: text(arguments, "page_id") }.read(&[])?;
     let document = change(&content.document()?)?;
     content.write(&document, arguments)
 }
 
 /// Takes a page out of the trash, which Confluence sees as an update of its status.
 pub fn restore_page(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
-    let content = Place { session, collection: "pages", id: text(arguments, "page_id") }.read(&[("status", "trashed")])?;
+    let content = Place { session, collection: "pages", id: text(arguments, "page_id") }
+        .read(&[("status", "trashed")])?;
     content.write(&content.document()?, &Map::new())
 }
 
 /// Reads one section, with its heading and its subsections.
-pub fn get_page_section(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
-    let content = Place { session, collection: "pages", id: text(arguments, "page_id") }.read(&[])?;
+pub fn get_page_section(
+    session: &Session<'_>,
+    arguments: &Map<String, Value>,
+) -> Result<Value, Error> {
+    let content =
+        Place { session, collection: "pages", id: text(arguments, "page_id") }.read(&[])?;
     let document = content.document()?;
     let blocks = section(&document, text(arguments, "heading"))?;
     let section = json!({"type": "doc", "version": 1, "content": blocks});
@@ -102,7 +130,10 @@ pub fn get_page_section(session: &Session<'_>, arguments: &Map<String, Value>) -
 }
 
 /// Tells what changed between two versions of a page.
-pub fn compare_page_versions(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+pub fn compare_page_versions(
+    session: &Session<'_>,
+    arguments: &Map<String, Value>,
+) -> Result<Value, Error> {
     let place = Place { session, collection: "pages", id: text(arguments, "page_id") };
     let number = |name: &str| arguments.get(name).and_then(Value::as_u64);
     let version = |number: u64| place.read(&[("version", &number.to_string())]);
@@ -110,8 +141,10 @@ pub fn compare_page_versions(session: &Session<'_>, arguments: &Map<String, Valu
     let to = newer.version()?;
     let from = number("from").unwrap_or(to.saturating_sub(1));
     if from == 0 || from >= to {
-        return Err(Error::invalid_params(format!("There is nothing to compare version {to} with: `from` must be lower than it."))
-            .with_hint("Take the numbers from list_page_versions."));
+        return Err(Error::invalid_params(format!(
+            "There is nothing to compare version {to} with: `from` must be lower than it."
+        ))
+        .with_hint("Take the numbers from list_page_versions."));
     }
     let older = version(from)?;
     let difference = diff::unified(&older.lines()?, &newer.lines()?);
@@ -123,8 +156,12 @@ pub fn compare_page_versions(session: &Session<'_>, arguments: &Map<String, Valu
 }
 
 /// Replaces a comment's text.
-pub fn update_comment(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
-    let collection = if text(arguments, "kind") == "inline" { "inline-comments" } else { "footer-comments" };
+pub fn update_comment(
+    session: &Session<'_>,
+    arguments: &Map<String, Value>,
+) -> Result<Value, Error> {
+    let collection =
+        if text(arguments, "kind") == "inline" { "inline-comments" } else { "footer-comments" };
     let comment = Place { session, collection, id: text(arguments, "comment_id") }.read(&[])?;
     let document = adf::from_markdown(text(arguments, "body"), Some(&comment.document()?))?;
     let body = json!({"version": {"number": comment.version()? + 1}, "body": body(&document)});
@@ -132,8 +169,13 @@ pub fn update_comment(session: &Session<'_>, arguments: &Map<String, Value>) -> 
 }
 
 /// Resolves an inline comment or opens it again.
-pub fn resolve_inline_comment(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
-    let comment = Place { session, collection: "inline-comments", id: text(arguments, "comment_id") }.read(&[])?;
+pub fn resolve_inline_comment(
+    session: &Session<'_>,
+    arguments: &Map<String, Value>,
+) -> Result<Value, Error> {
+    let comment =
+        Place { session, collection: "inline-comments", id: text(arguments, "comment_id") }
+            .read(&[])?;
     let (resolved, version) = (&arguments["resolved"], comment.version()? + 1);
     let body = json!({"version": {"number": version}, "body": body(&comment.document()?), "resolved": resolved});
     let written = comment.put(&body)?;
@@ -233,8 +275,9 @@ pub fn body(document: &Value) -> Value {
 }
 
 fn conflict(message: impl Into<String>) -> Error {
-    Error::new(Code::Conflict, message)
-        .with_hint("Somebody changed it meanwhile. Read it again, then make the change to what it holds now.")
+    Error::new(Code::Conflict, message).with_hint(
+        "Somebody changed it meanwhile. Read it again, then make the change to what it holds now.",
+    )
 }
 
 #[cfg(test)]
@@ -246,7 +289,10 @@ mod tests {
         let check = |old: &str, all: bool, expected: Option<&str>| {
             let replaced = replaced("one two one", old, "x", all);
             assert_eq!(replaced.as_deref().ok(), expected, "{old:?} {all}");
-            assert!(replaced.err().is_none_or(|error| error.code() == Code::InvalidParams), "{old:?} {all}");
+            assert!(
+                replaced.err().is_none_or(|error| error.code() == Code::InvalidParams),
+                "{old:?} {all}"
+            );
         };
         check("two", false, Some("one x one"));
         check("two", true, Some("one x one"));

@@ -19,7 +19,8 @@ enum Line<'a> {
 /// The hunks of a unified diff, as `diff -U3` writes them; empty where the texts are the same.
 pub fn unified(old: &[String], new: &[String]) -> String {
     let lines = compare(old, new);
-    let changed: Vec<usize> = (0..lines.len()).filter(|at| !matches!(lines[*at], Line::Same(_))).collect();
+    let changed: Vec<usize> =
+        (0..lines.len()).filter(|at| !matches!(lines[*at], Line::Same(_))).collect();
     let mut hunks: Vec<(usize, usize)> = Vec::new();
     for at in changed {
         let (start, end) = (at.saturating_sub(CONTEXT), (at + CONTEXT + 1).min(lines.len()));
@@ -35,7 +36,8 @@ pub fn unified(old: &[String], new: &[String]) -> String {
         // A range of no lines is told by the line before it.
         let first = |before: usize, count: usize| before + usize::from(count > 0);
         let (old_first, new_first) = (first(old_before, old_count), first(new_before, new_count));
-        writeln!(text, "@@ -{old_first},{old_count} +{new_first},{new_count} @@").expect("a string takes all");
+        writeln!(text, "@@ -{old_first},{old_count} +{new_first},{new_count} @@")
+            .expect("a string takes all");
         for line in &lines[start..end] {
             let (mark, line) = match line {
                 Line::Same(line) => (' ', line),
@@ -58,7 +60,12 @@ fn counts(lines: &[Line<'_>]) -> (usize, usize) {
 /// All lines of both texts in order, those in common once.
 fn compare<'a>(old: &'a [String], new: &'a [String]) -> Vec<Line<'a>> {
     let head = old.iter().zip(new).take_while(|(old, new)| old == new).count();
-    let tail = old[head..].iter().rev().zip(new[head..].iter().rev()).take_while(|(old, new)| old == new).count();
+    let tail = old[head..]
+        .iter()
+        .rev()
+        .zip(new[head..].iter().rev())
+        .take_while(|(old, new)| old == new)
+        .count();
     let (old_middle, new_middle) = (&old[head..old.len() - tail], &new[head..new.len() - tail]);
     let mut lines: Vec<_> = old[..head].iter().map(|line| Line::Same(line)).collect();
     if old_middle.len().saturating_mul(new_middle.len()) > MAX_PAIRS {
@@ -91,7 +98,9 @@ fn longest_common<'a>(old: &'a [String], new: &'a [String]) -> Vec<Line<'a>> {
         if i < old.len() && j < new.len() && old[i] == new[j] {
             lines.push(Line::Same(&old[i]));
             (i, j) = (i + 1, j + 1);
-        } else if j == new.len() || (i < old.len() && table[(i + 1) * width + j] >= table[i * width + j + 1]) {
+        } else if j == new.len()
+            || (i < old.len() && table[(i + 1) * width + j] >= table[i * width + j + 1])
+        {
             lines.push(Line::Old(&old[i]));
             i += 1;
         } else {
@@ -123,8 +132,16 @@ mod tests {
         check("1 2 3 4 5", "1 2 3 4 x 5", "@@ -2,4 +2,5 @@\n 2\n 3\n 4\n+x\n 5\n");
         check("a b c d", "b d e", "@@ -1,4 +1,3 @@\n-a\n b\n-c\n d\n+e\n");
         // Seven lines between two changes part the hunks, six join them.
-        check("a 1 2 3 4 5 6 7 b", "x 1 2 3 4 5 6 7 y", "@@ -1,4 +1,4 @@\n-a\n+x\n 1\n 2\n 3\n@@ -6,4 +6,4 @@\n 5\n 6\n 7\n-b\n+y\n");
-        check("a 1 2 3 4 5 6 b", "x 1 2 3 4 5 6 y", "@@ -1,8 +1,8 @@\n-a\n+x\n 1\n 2\n 3\n 4\n 5\n 6\n-b\n+y\n");
+        check(
+            "a 1 2 3 4 5 6 7 b",
+            "x 1 2 3 4 5 6 7 y",
+            "@@ -1,4 +1,4 @@\n-a\n+x\n 1\n 2\n 3\n@@ -6,4 +6,4 @@\n 5\n 6\n 7\n-b\n+y\n",
+        );
+        check(
+            "a 1 2 3 4 5 6 b",
+            "x 1 2 3 4 5 6 y",
+            "@@ -1,8 +1,8 @@\n-a\n+x\n 1\n 2\n 3\n 4\n 5\n 6\n-b\n+y\n",
+        );
     }
 
     #[test]

@@ -24,7 +24,12 @@ pub(super) const HOOKS: Hooks = Hooks {
         ("plain_match", plain_match),
         ("web_url", web_url),
     ],
-    params: &[("body", body), ("page_references", page_references), ("plain_description", plain_description), ("user_query", user_query)],
+    params: &[
+        ("body", body),
+        ("page_references", page_references),
+        ("plain_description", plain_description),
+        ("user_query", user_query),
+    ],
     handlers: &[
         ("add_labels", add_labels),
         ("add_restriction", add_restriction),
@@ -51,8 +56,14 @@ pub(super) const HOOKS: Hooks = Hooks {
 fn add_labels(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
     let labels = arguments.get("labels").and_then(Value::as_array).into_iter().flatten();
     let body: Value = labels.map(|name| json!({"prefix": "global", "name": name})).collect();
-    let answer = session.send(Method::Post, &v1(&["content", text(arguments, "content_id"), "label"]), &[], Some(&body))?;
-    let labels = answer["results"].as_array().into_iter().flatten().map(|label| label["name"].clone());
+    let answer = session.send(
+        Method::Post,
+        &v1(&["content", text(arguments, "content_id"), "label"]),
+        &[],
+        Some(&body),
+    )?;
+    let labels =
+        answer["results"].as_array().into_iter().flatten().map(|label| label["name"].clone());
     Ok(json!({"labels": labels.collect::<Vec<_>>()}))
 }
 
@@ -60,17 +71,38 @@ fn add_restriction(session: &Session<'_>, arguments: &Map<String, Value>) -> Res
     change_restriction(session, arguments, Method::Put, "Restriction added.")
 }
 
-fn remove_restriction(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+fn remove_restriction(
+    session: &Session<'_>,
+    arguments: &Map<String, Value>,
+) -> Result<Value, Error> {
     change_restriction(session, arguments, Method::Delete, "Restriction removed.")
 }
 
 /// Users and groups have endpoints of their own.
-fn change_restriction(session: &Session<'_>, arguments: &Map<String, Value>, method: Method, done: &str) -> Result<Value, Error> {
-    let of = ["content", text(arguments, "content_id"), "restriction", "byOperation", text(arguments, "operation")];
+fn change_restriction(
+    session: &Session<'_>,
+    arguments: &Map<String, Value>,
+    method: Method,
+    done: &str,
+) -> Result<Value, Error> {
+    let of = [
+        "content",
+        text(arguments, "content_id"),
+        "restriction",
+        "byOperation",
+        text(arguments, "operation"),
+    ];
     let given = |name: &str| arguments.get(name).and_then(Value::as_str);
     match (given("user_id"), given("group_id")) {
-        (Some(user), None) => session.send(method, &v1(&[&of[..], &["user"]].concat()), &[("accountId", user)], None)?,
-        (None, Some(group)) => session.send(method, &v1(&[&of[..], &["byGroupId", group]].concat()), &[], None)?,
+        (Some(user), None) => session.send(
+            method,
+            &v1(&[&of[..], &["user"]].concat()),
+            &[("accountId", user)],
+            None,
+        )?,
+        (None, Some(group)) => {
+            session.send(method, &v1(&[&of[..], &["byGroupId", group]].concat()), &[], None)?
+        }
         _ => {
             return Err(Error::invalid_params("It must be one of `user_id` and `group_id`.")
                 .with_hint("Give the id of one user or one group; call again for more."));
@@ -83,7 +115,10 @@ fn change_restriction(session: &Session<'_>, arguments: &Map<String, Value>, met
 fn get_views(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
     let since = arguments.get("since").and_then(Value::as_str).map(|since| ("fromDate", since));
     let count = |what: &str| {
-        let answer = session.get(&v1(&["analytics", "content", text(arguments, "content_id"), what]), since.as_slice())?;
+        let answer = session.get(
+            &v1(&["analytics", "content", text(arguments, "content_id"), what]),
+            since.as_slice(),
+        )?;
         Ok::<_, Error>(answer["count"].clone())
     };
     Ok(json!({"views": count("views")?, "viewers": count("viewers")?}))
@@ -91,29 +126,40 @@ fn get_views(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Va
 
 /// Lists the ancestors: Confluence gives their ids and types alone, so the titles are read after it.
 fn list_ancestors(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
-    let answer = session.get(&v2(&[text(arguments, "kind"), text(arguments, "id"), "ancestors"]), &[("limit", "100")])?;
+    let answer = session.get(
+        &v2(&[text(arguments, "kind"), text(arguments, "id"), "ancestors"]),
+        &[("limit", "100")],
+    )?;
     let ancestors: Vec<(&str, &str)> = answer["results"]
         .as_array()
         .into_iter()
         .flatten()
         .filter_map(|ancestor| ancestor["id"].as_str().zip(ancestor["type"].as_str()))
         .collect();
-    let pages: Vec<&str> = ancestors.iter().filter(|(_, kind)| *kind == "page").map(|(id, _)| *id).collect();
-    let titled =
-        if pages.is_empty() { Value::Null } else { session.get(&v2(&["pages"]), &[("id", &pages.join(",")), ("limit", "100")])? };
+    let pages: Vec<&str> =
+        ancestors.iter().filter(|(_, kind)| *kind == "page").map(|(id, _)| *id).collect();
+    let titled = if pages.is_empty() {
+        Value::Null
+    } else {
+        session.get(&v2(&["pages"]), &[("id", &pages.join(",")), ("limit", "100")])?
+    };
     let title = |id: &str, kind: &str| {
         if kind == "page" {
-            let page = titled["results"].as_array().into_iter().flatten().find(|page| page["id"] == id);
+            let page =
+                titled["results"].as_array().into_iter().flatten().find(|page| page["id"] == id);
             return Ok(page.map_or(Value::Null, |page| page["title"].clone()));
         }
         match session.get(&v2(&[&format!("{kind}s"), id]), &[]) {
             Ok(ancestor) => Ok(ancestor["title"].clone()),
             // What the account may not see still stands in the way that was asked for.
-            Err(error) if matches!(error.code(), Code::NotFound | Code::PermissionDenied) => Ok(Value::Null),
+            Err(error) if matches!(error.code(), Code::NotFound | Code::PermissionDenied) => {
+                Ok(Value::Null)
+            }
             Err(error) => Err(error),
         }
     };
-    let row = |(id, kind): &(&str, &str)| Ok(json!({"id": id, "type": kind, "title": title(id, kind)?}));
+    let row =
+        |(id, kind): &(&str, &str)| Ok(json!({"id": id, "type": kind, "title": title(id, kind)?}));
     Ok(json!({"items": ancestors.iter().map(row).collect::<Result<Vec<_>, Error>>()?}))
 }
 
@@ -121,7 +167,12 @@ fn list_ancestors(session: &Session<'_>, arguments: &Map<String, Value>) -> Resu
 fn watch_content(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
     let watch = arguments.get("watch") != Some(&Value::Bool(false));
     let method = if watch { Method::Post } else { Method::Delete };
-    session.send(method, &v1(&["user", "watch", "content", text(arguments, "content_id")]), &[], None)?;
+    session.send(
+        method,
+        &v1(&["user", "watch", "content", text(arguments, "content_id")]),
+        &[],
+        None,
+    )?;
     Ok(json!({"watching": watch}))
 }
 
@@ -156,7 +207,11 @@ fn markdown(value: &Value) -> Value {
 
 /// The headings of a body's `value`, each as a line of Markdown.
 fn headings(value: &Value) -> Value {
-    document(value).map(|document| section::headings(&document).iter().map(section::Heading::line).collect::<Vec<_>>()).into()
+    document(value)
+        .map(|document| {
+            section::headings(&document).iter().map(section::Heading::line).collect::<Vec<_>>()
+        })
+        .into()
 }
 
 /// A title or excerpt without the marks that search puts around the words it found, on one line.
@@ -187,16 +242,17 @@ fn joined(links: &Value, name: &str) -> Value {
 
 /// Markdown as a body for writing.
 fn body(markdown: &Value) -> Result<Value, Error> {
-    adf::from_markdown(markdown.as_str().unwrap_or_default(), None).map(|document| content::body(&document))
+    adf::from_markdown(markdown.as_str().unwrap_or_default(), None)
+        .map(|document| content::body(&document))
 }
 
 /// Ids as the numbered references that archiving wants.
 fn page_references(ids: &Value) -> Result<Value, Error> {
     let reference = |id: &Value| {
         let number = id.as_str().and_then(|id| id.parse::<u64>().ok());
-        number
-            .map(|id| json!({"id": id}))
-            .ok_or_else(|| Error::invalid_params(format!("`page_ids` has {id}, which is no page id: give digits")))
+        number.map(|id| json!({"id": id})).ok_or_else(|| {
+            Error::invalid_params(format!("`page_ids` has {id}, which is no page id: give digits"))
+        })
     };
     ids.as_array().into_iter().flatten().map(reference).collect()
 }
@@ -214,8 +270,11 @@ fn user_query(name: &Value) -> Result<Value, Error> {
 
 /// The error for an answer without what belongs there.
 fn unexpected() -> Error {
-    Error::new(Code::UpstreamUnavailable, "Confluence answers in a form that this tool does not know.")
-        .with_hint("The service may have changed: look for a newer version of MCPist.")
+    Error::new(
+        Code::UpstreamUnavailable,
+        "Confluence answers in a form that this tool does not know.",
+    )
+    .with_hint("The service may have changed: look for a newer version of MCPist.")
 }
 
 #[cfg(test)]
@@ -233,8 +292,7 @@ mod tests {
 
     #[test]
     fn a_body_is_json_in_a_string() {
-        let body =
-            r#"{"type":"doc","version":1,"content":[{"type":"heading","attrs":{"level":2},"content":[{"type":"text","text":"Why"}]}]}"#;
+        let body = r#"{"type":"doc","version":1,"content":[{"type":"heading","attrs":{"level":2},"content":[{"type":"text","text":"Why"}]}]}"#;
         check_field(markdown, json!(body), json!("## Why"));
         check_field(headings, json!(body), json!(["## Why"]));
         check_field(markdown, json!(""), json!(""));
@@ -247,7 +305,11 @@ mod tests {
 
     #[test]
     fn an_excerpt_loses_the_marks_of_search() {
-        check_field(plain_match, json!("To @@@hl@@@roll@@@endhl@@@\n back,  \tdeploy"), json!("To roll back, deploy"));
+        check_field(
+            plain_match,
+            json!("To @@@hl@@@roll@@@endhl@@@\n back,  \tdeploy"),
+            json!("To roll back, deploy"),
+        );
         check_field(plain_match, json!(""), json!(""));
         check_field(plain_match, Value::Null, Value::Null);
     }
@@ -263,7 +325,11 @@ mod tests {
     fn links_are_whole_where_the_answer_has_their_base() {
         let links = json!({"base": "https://acme.atlassian.net/wiki", "webui": "/spaces/OPS", "download": "/download/a.csv?version=1"});
         check_field(web_url, links.clone(), json!("https://acme.atlassian.net/wiki/spaces/OPS"));
-        check_field(download_url, links, json!("https://acme.atlassian.net/wiki/download/a.csv?version=1"));
+        check_field(
+            download_url,
+            links,
+            json!("https://acme.atlassian.net/wiki/download/a.csv?version=1"),
+        );
         check_field(web_url, json!({"webui": "/spaces/OPS"}), json!("/spaces/OPS"));
         check_field(web_url, json!({"base": "https://acme.atlassian.net/wiki"}), Value::Null);
         check_field(web_url, Value::Null, Value::Null);
@@ -281,6 +347,10 @@ mod tests {
     #[test]
     fn a_name_stays_inside_its_query() {
         check_param(user_query, json!("Ann"), json!(r#"user.fullname ~ "Ann""#));
-        check_param(user_query, json!(r#"a" or type = user or "\"#), json!(r#"user.fullname ~ "a\" or type = user or \"\\""#));
+        check_param(
+            user_query,
+            json!(r#"a" or type = user or "\"#),
+            json!(r#"user.fullname ~ "a\" or type = user or \"\\""#),
+        );
     }
 }

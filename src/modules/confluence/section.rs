@@ -30,8 +30,14 @@ fn collect<'a>(node: &'a Value, found: &mut Vec<Heading<'a>>) {
     let siblings = node["content"].as_array().map_or(&[][..], Vec::as_slice);
     for (at, child) in siblings.iter().enumerate() {
         if child["type"] == "heading" {
-            let level = child["attrs"]["level"].as_u64().and_then(|level| usize::try_from(level).ok());
-            found.push(Heading { siblings, at, level: level.unwrap_or(1).clamp(1, 6), text: plain(child).trim().to_owned() });
+            let level =
+                child["attrs"]["level"].as_u64().and_then(|level| usize::try_from(level).ok());
+            found.push(Heading {
+                siblings,
+                at,
+                level: level.unwrap_or(1).clamp(1, 6),
+                text: plain(child).trim().to_owned(),
+            });
         } else {
             collect(child, found);
         }
@@ -49,19 +55,28 @@ fn collect<'a>(node: &'a Value, found: &mut Vec<Heading<'a>>) {
 pub fn section<'a>(document: &'a Value, heading: &str) -> Result<&'a [Value], Error> {
     let wanted = heading.trim();
     let all = headings(document);
-    let found: Vec<_> = all.iter().filter(|heading| heading.text == wanted || heading.line() == wanted).collect();
+    let found: Vec<_> =
+        all.iter().filter(|heading| heading.text == wanted || heading.line() == wanted).collect();
     let [found] = found[..] else {
         return Err(match found.len() {
             0 => Error::invalid_params("The page has no such heading.").with_hint(match &all[..] {
                 [] => "It has none at all: use get_page.".to_owned(),
-                all => format!("It has `{}`.", all.iter().map(|heading| heading.text.as_str()).collect::<Vec<_>>().join("`, `")),
+                all => format!(
+                    "It has `{}`.",
+                    all.iter()
+                        .map(|heading| heading.text.as_str())
+                        .collect::<Vec<_>>()
+                        .join("`, `")
+                ),
             }),
             count => Error::invalid_params(format!("The page has {count} headings of that text."))
                 .with_hint("Give its # signs too if their levels differ, else use get_page."),
         });
     };
     let below = &found.siblings[found.at + 1..];
-    let ends = |block: &Value| block["type"] == "heading" && block["attrs"]["level"].as_u64() <= Some(found.level as u64);
+    let ends = |block: &Value| {
+        block["type"] == "heading" && block["attrs"]["level"].as_u64() <= Some(found.level as u64)
+    };
     let length = below.iter().position(ends).unwrap_or(below.len());
     Ok(&found.siblings[found.at..=found.at + length])
 }
@@ -93,7 +108,9 @@ mod tests {
         let document = json!({"content": [rule(), emoji, rule(), heading(2, "Linux"), panel, heading(3, "Debian"), heading(1, "Linux")]});
         let all = document["content"].as_array().expect("it has content");
         let inside = document["content"][4]["content"].as_array().expect("it has content");
-        let check = |name: &str, expected: Option<&[Value]>| assert_eq!(section(&document, name).ok(), expected, "{name:?}");
+        let check = |name: &str, expected: Option<&[Value]>| {
+            assert_eq!(section(&document, name).ok(), expected, "{name:?}")
+        };
         check("Setup ⚙", Some(&all[1..6]));
         check("## Linux", Some(&all[3..6]));
         check(" Debian ", Some(&all[5..6]));
@@ -112,7 +129,10 @@ mod tests {
             assert_eq!(error.hint(), Some(expected));
         };
         check(json!({"content": [heading(1, "a"), heading(2, "b")]}), "It has `a`, `b`.");
-        check(json!({"content": [heading(1, "x"), heading(1, "x")]}), "Give its # signs too if their levels differ, else use get_page.");
+        check(
+            json!({"content": [heading(1, "x"), heading(1, "x")]}),
+            "Give its # signs too if their levels differ, else use get_page.",
+        );
         check(json!({"content": []}), "It has none at all: use get_page.");
     }
 }

@@ -8,8 +8,12 @@ use crate::modules::Session;
 use crate::upstream::Method;
 
 /// Creates a page with a template's body, its variables filled in.
-pub fn create_page_from_template(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
-    let template = session.get(&v1(&["template", text(arguments, "template_id")]), &[("expand", "body.storage")])?;
+pub fn create_page_from_template(
+    session: &Session<'_>,
+    arguments: &Map<String, Value>,
+) -> Result<Value, Error> {
+    let template = session
+        .get(&v1(&["template", text(arguments, "template_id")]), &[("expand", "body.storage")])?;
     let storage = template["body"]["storage"]["value"].as_str().ok_or_else(unexpected)?;
     let nothing = Map::new();
     let variables = arguments.get("variables").and_then(Value::as_object).unwrap_or(&nothing);
@@ -61,8 +65,14 @@ fn filled(storage: &str, variables: &Map<String, Value>) -> Result<String, Error
         };
     }
     page.push_str(rest);
-    let Some(unknown) = variables.keys().find(|name| !known.contains(&name.as_str())) else { return Ok(page) };
-    let hint = if known.is_empty() { "It has none.".to_owned() } else { format!("It has `{}`.", known.join("`, `")) };
+    let Some(unknown) = variables.keys().find(|name| !known.contains(&name.as_str())) else {
+        return Ok(page);
+    };
+    let hint = if known.is_empty() {
+        "It has none.".to_owned()
+    } else {
+        format!("It has `{}`.", known.join("`, `"))
+    };
     Err(Error::invalid_params(format!("The template has no variable `{unknown}`.")).with_hint(hint))
 }
 
@@ -94,11 +104,23 @@ mod tests {
     fn a_templates_variables_are_filled_in() {
         let check = |storage: &str, variables: Value, expected: &str| {
             let variables = variables.as_object().expect("they are an object");
-            assert_eq!(filled(storage, variables).expect("it has these variables"), expected, "{storage}");
+            assert_eq!(
+                filled(storage, variables).expect("it has these variables"),
+                expected,
+                "{storage}"
+            );
         };
         let declared = "<at:declarations><at:string at:name=\"Who\" /><at:list at:name=\"What\"></at:list></at:declarations>";
-        check(&format!("{declared}<p>Hi <at:var at:name=\"Who\" />!</p>"), json!({"Who": "A & <B>"}), "<p>Hi A &amp; &lt;B&gt;!</p>");
-        check("<p><at:var at:name=\"Who\"></at:var>, <at:var at:name=\"Who\"/></p>", json!({"Who": 7}), "<p>7, 7</p>");
+        check(
+            &format!("{declared}<p>Hi <at:var at:name=\"Who\" />!</p>"),
+            json!({"Who": "A & <B>"}),
+            "<p>Hi A &amp; &lt;B&gt;!</p>",
+        );
+        check(
+            "<p><at:var at:name=\"Who\"></at:var>, <at:var at:name=\"Who\"/></p>",
+            json!({"Who": 7}),
+            "<p>7, 7</p>",
+        );
         check("<p><at:var at:name=\"Who\"/></p>", json!({}), "<p></p>");
         check("<p>No variables.</p>", json!({}), "<p>No variables.</p>");
         check("<at:declarations>cut off", json!({}), "");
@@ -107,7 +129,9 @@ mod tests {
     #[test]
     fn a_variable_that_the_template_lacks_is_refused() {
         let variables = json!({"Whom": "x"});
-        let error = filled("<at:var at:name=\"Who\"/>", variables.as_object().expect("they are an object")).expect_err("it would be lost");
+        let error =
+            filled("<at:var at:name=\"Who\"/>", variables.as_object().expect("they are an object"))
+                .expect_err("it would be lost");
         assert!(error.message().contains("`Whom`"), "{error}");
         assert_eq!(error.hint(), Some("It has `Who`."));
     }

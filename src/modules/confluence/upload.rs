@@ -9,13 +9,23 @@ use crate::modules::{Session, Upload, multipart};
 use crate::upstream::Method;
 
 /// Attaches a file, or adds a version to the attachment of its name.
-pub fn upload_attachment(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+pub fn upload_attachment(
+    session: &Session<'_>,
+    arguments: &Map<String, Value>,
+) -> Result<Value, Error> {
     let (bytes, content_type) = bytes(arguments)?;
     let content_type = arguments.get("media_type").and_then(Value::as_str).unwrap_or(content_type);
     // Without `minorEdit` everybody who watches the page gets a mail.
     let mut fields = vec![("minorEdit", "true")];
-    fields.extend(arguments.get("comment").and_then(Value::as_str).map(|comment| ("comment", comment)));
-    let file = Upload { field: "file", file_name: text(arguments, "filename"), content_type, bytes: &bytes };
+    fields.extend(
+        arguments.get("comment").and_then(Value::as_str).map(|comment| ("comment", comment)),
+    );
+    let file = Upload {
+        field: "file",
+        file_name: text(arguments, "filename"),
+        content_type,
+        bytes: &bytes,
+    };
     let form = multipart(&fields, file)?;
     let path = v1(&["content", text(arguments, "content_id"), "child", "attachment"]);
     let answer = session.send_bytes(Method::Put, &path, &[], &form.content_type, &form.body)?;
@@ -43,10 +53,8 @@ fn bytes(arguments: &Map<String, Value>) -> Result<(Vec<u8>, &'static str), Erro
             Err(_) => Err(Error::invalid_params("`base64` is no base64.")
                 .with_hint("Give the file's bytes in base64 with padding, or its text as `text`.")),
         },
-        _ => {
-            Err(Error::invalid_params("It must be one of `text` and `base64`.")
-                .with_hint("Give a text file as `text`, any other as `base64`."))
-        }
+        _ => Err(Error::invalid_params("It must be one of `text` and `base64`.")
+            .with_hint("Give a text file as `text`, any other as `base64`.")),
     }
 }
 
@@ -60,7 +68,11 @@ mod tests {
     fn a_file_is_given_as_text_or_as_base64() {
         let check = |arguments: Value, expected: Option<&[u8]>| {
             let bytes = bytes(arguments.as_object().expect("they are an object"));
-            assert_eq!(bytes.ok().as_ref().map(|(bytes, _)| bytes.as_slice()), expected, "{arguments}");
+            assert_eq!(
+                bytes.ok().as_ref().map(|(bytes, _)| bytes.as_slice()),
+                expected,
+                "{arguments}"
+            );
         };
         check(json!({"text": "ü"}), Some("ü".as_bytes()));
         check(json!({"text": ""}), Some(b""));

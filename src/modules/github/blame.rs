@@ -20,13 +20,19 @@ pub fn get_blame(session: &Session<'_>, arguments: &Map<String, Value>) -> Resul
     let object = &data["repository"]["object"];
     let commit = if object["target"].is_null() { object } else { &object["target"] };
     let Some(ranges) = commit["blame"]["ranges"].as_array() else {
-        return Err(Error::new(Code::NotFound, format!("The repository has no commit `{}`.", argument("ref")))
-            .with_hint("Give a branch, a tag or a commit's SHA, as list_branches and list_commits name them."));
+        return Err(Error::new(
+            Code::NotFound,
+            format!("The repository has no commit `{}`.", argument("ref")),
+        )
+        .with_hint(
+            "Give a branch, a tag or a commit's SHA, as list_branches and list_commits name them.",
+        ));
     };
     let line = |name: &str| arguments.get(name).and_then(Value::as_u64);
     let (first, last) = (line("start_line").unwrap_or(0), line("end_line").unwrap_or(u64::MAX));
     let asked_for = |range: &&Value| {
-        range["endingLine"].as_u64().is_some_and(|end| end >= first) && range["startingLine"].as_u64().is_some_and(|start| start <= last)
+        range["endingLine"].as_u64().is_some_and(|end| end >= first)
+            && range["startingLine"].as_u64().is_some_and(|start| start <= last)
     };
     let items: Vec<_> = ranges.iter().filter(asked_for).map(row).collect();
     Ok(json!({"items": items}))

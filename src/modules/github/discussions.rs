@@ -20,10 +20,14 @@ const COMMENT: &str = "mutation($discussion: ID!, $body: String!, $reply_to: ID)
      addDiscussionComment(input: {discussionId: $discussion, body: $body, replyToId: $reply_to}) { comment { id url } } }";
 
 /// Starts a discussion in the category of that name.
-pub(super) fn create_discussion(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+pub(super) fn create_discussion(
+    session: &Session<'_>,
+    arguments: &Map<String, Value>,
+) -> Result<Value, Error> {
     let asked = json!({"owner": arguments["owner"], "repo": arguments["repo"]});
     let repository = &session.graphql(GRAPHQL, CATEGORIES, &asked)?["repository"];
-    let category = category(&repository["discussionCategories"]["nodes"], text(arguments, "category"))?;
+    let category =
+        category(&repository["discussionCategories"]["nodes"], text(arguments, "category"))?;
     let discussion = json!({
         "repository": id(repository)?, "category": id(category)?, "title": arguments["title"], "body": arguments["body"],
     });
@@ -34,7 +38,10 @@ pub(super) fn create_discussion(session: &Session<'_>, arguments: &Map<String, V
 }
 
 /// Writes a comment below a discussion, or below one of its comments.
-pub(super) fn add_discussion_comment(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+pub(super) fn add_discussion_comment(
+    session: &Session<'_>,
+    arguments: &Map<String, Value>,
+) -> Result<Value, Error> {
     let asked = json!({"owner": arguments["owner"], "repo": arguments["repo"], "number": arguments["discussion_number"]});
     let discussion = &session.graphql(GRAPHQL, DISCUSSION, &asked)?["repository"]["discussion"];
     let comment = json!({"discussion": id(discussion)?, "body": arguments["body"], "reply_to": arguments.get("reply_to")});
@@ -47,9 +54,12 @@ fn category<'a>(categories: &'a Value, wanted: &str) -> Result<&'a Value, Error>
         return Err(Error::invalid_params("This repository has no discussions.")
             .with_hint("They are switched on in the repository's settings; create_issue opens an issue instead."));
     }
-    named(categories, "name", wanted).or_else(|| named(categories, "slug", wanted)).ok_or_else(|| {
-        Error::invalid_params(format!("There is no category `{wanted}`.")).with_hint(format!("There are {}.", names(categories, "name")))
-    })
+    named(categories, "name", wanted).or_else(|| named(categories, "slug", wanted)).ok_or_else(
+        || {
+            Error::invalid_params(format!("There is no category `{wanted}`."))
+                .with_hint(format!("There are {}.", names(categories, "name")))
+        },
+    )
 }
 
 #[cfg(test)]

@@ -16,19 +16,28 @@ const MAX_TEXT: usize = 50_000;
 const MAX_PAGES: u64 = 10;
 
 /// Gives one text: for each failed job of the run's latest attempt its name, its failed steps and its log's last lines.
-pub fn get_failed_job_logs(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+pub fn get_failed_job_logs(
+    session: &Session<'_>,
+    arguments: &Map<String, Value>,
+) -> Result<Value, Error> {
     let repository = Repository::of(session, arguments);
     let number = |name: &str| arguments.get(name).and_then(Value::as_u64).unwrap_or_default();
     let jobs = jobs(&repository, number("run_id"))?;
     let failed: Vec<_> = jobs.iter().filter(|job| has_failed(job)).collect();
     if failed.is_empty() {
         let running = jobs.iter().filter(|job| job["status"] != "completed").count();
-        return Ok(format!("No job of the run has failed. Jobs: {}, not finished: {running}.", jobs.len()).into());
+        return Ok(format!(
+            "No job of the run has failed. Jobs: {}, not finished: {running}.",
+            jobs.len()
+        )
+        .into());
     }
     let each = MAX_TEXT / failed.len().min(MAX_LOGS);
     let mut sections = Vec::new();
     for job in failed.iter().take(MAX_LOGS) {
-        let log = repository.session.get_text(&repository.segments(&format!("actions/jobs/{}/logs", job["id"])), &[]);
+        let log = repository
+            .session
+            .get_text(&repository.segments(&format!("actions/jobs/{}/logs", job["id"])), &[]);
         let shown = match log {
             Ok(log) => end(&log, number("tail"), each),
             // GitHub keeps logs for a time only, and one may be larger than an answer can be; the others still tell something.
@@ -66,7 +75,8 @@ fn jobs(repository: &Repository<'_>, run: u64) -> Result<Vec<Value>, Error> {
 fn heading(job: &Value) -> String {
     let steps = failed_steps(&job["steps"]);
     let steps: Vec<_> = list(Some(&steps)).filter_map(Value::as_str).collect();
-    let failed = if steps.is_empty() { String::new() } else { format!(", failed in: {}", steps.join(", ")) };
+    let failed =
+        if steps.is_empty() { String::new() } else { format!(", failed in: {}", steps.join(", ")) };
     format!("## {} (job {}{failed})\n", job["name"].as_str().unwrap_or_default(), job["id"])
 }
 
@@ -83,7 +93,11 @@ fn end(log: &str, count: u64, bytes: usize) -> String {
 /// `2026-01-31T12:00:00.0000000Z text` without its time.
 fn without_time(line: &str) -> &str {
     match line.split_once(' ') {
-        Some((time, text)) if time.len() == 28 && time.ends_with('Z') && time.as_bytes()[10] == b'T' => text,
+        Some((time, text))
+            if time.len() == 28 && time.ends_with('Z') && time.as_bytes()[10] == b'T' =>
+        {
+            text
+        }
         _ => line,
     }
 }
@@ -94,8 +108,14 @@ mod tests {
 
     #[test]
     fn a_log_is_shown_by_its_end() {
-        let check = |log: &str, count, expected: &str| assert_eq!(end(log, count, 40), expected, "{log:?} {count}");
-        check("\u{feff}2026-01-31T12:00:00.0000000Z one\n2026-01-31T12:00:00.0000000Z  two\n", 5, "one\n two\n");
+        let check = |log: &str, count, expected: &str| {
+            assert_eq!(end(log, count, 40), expected, "{log:?} {count}")
+        };
+        check(
+            "\u{feff}2026-01-31T12:00:00.0000000Z one\n2026-01-31T12:00:00.0000000Z  two\n",
+            5,
+            "one\n two\n",
+        );
         check("one\n2026-01-31T12:00:00Z two\nthree", 2, "2026-01-31T12:00:00Z two\nthree\n");
         check("", 5, "\n");
         check(&"ü".repeat(40), 1, &format!("[…]{}\n", "ü".repeat(19)));

@@ -79,7 +79,8 @@ fn create_branch(session: &Session<'_>, arguments: &Map<String, Value>) -> Resul
 fn push_files(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
     let entries = tree_entries(arguments);
     if entries.is_empty() {
-        return Err(Error::invalid_params("There is nothing to commit.").with_hint("Give `files`, `delete` or both."));
+        return Err(Error::invalid_params("There is nothing to commit.")
+            .with_hint("Give `files`, `delete` or both."));
     }
     let repository = Repository::of(session, arguments);
     let branch = text(arguments, "branch");
@@ -90,12 +91,15 @@ fn push_files(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<V
     let changed = entries.len();
     let tree = json!({"base_tree": sha(&parent["tree"])?, "tree": entries});
     let tree = repository.send(Method::Post, "git/trees", &tree)?;
-    let commit = json!({"message": text(arguments, "message"), "tree": sha(&tree)?, "parents": [head]});
+    let commit =
+        json!({"message": text(arguments, "message"), "tree": sha(&tree)?, "parents": [head]});
     let commit = repository.send(Method::Post, "git/commits", &commit)?;
     // Without force, GitHub refuses when somebody else's commit came in between.
     let moved = json!({"sha": sha(&commit)?, "force": false});
     repository.send(Method::Patch, &format!("git/refs/heads/{branch}"), &moved)?;
-    Ok(json!({"branch": branch, "commit_sha": sha(&commit)?, "changed_files": changed, "url": commit["html_url"]}))
+    Ok(
+        json!({"branch": branch, "commit_sha": sha(&commit)?, "changed_files": changed, "url": commit["html_url"]}),
+    )
 }
 
 /// The entries of a new tree: `files` with their text, and `delete` as entries without an object.
@@ -141,7 +145,9 @@ impl<'a> Repository<'a> {
 
 /// The SHA of a Git object in an answer.
 fn sha(object: &Value) -> Result<&str, Error> {
-    let missing = || Error::new(Code::UpstreamUnavailable, "GitHub's answer names no commit where one belongs.");
+    let missing = || {
+        Error::new(Code::UpstreamUnavailable, "GitHub's answer names no commit where one belongs.")
+    };
     object["sha"].as_str().ok_or_else(missing)
 }
 
@@ -150,7 +156,10 @@ const GRAPHQL: &[&str] = &["graphql"];
 
 /// The id of a GraphQL node, without which nothing can be done to it.
 fn id(node: &Value) -> Result<&str, Error> {
-    let missing = || Error::new(Code::NotFound, "GitHub has no such thing.").with_hint("Check the names and numbers.");
+    let missing = || {
+        Error::new(Code::NotFound, "GitHub has no such thing.")
+            .with_hint("Check the names and numbers.")
+    };
     node["id"].as_str().ok_or_else(missing)
 }
 
@@ -158,12 +167,18 @@ fn id(node: &Value) -> Result<&str, Error> {
 fn named<'a>(items: &'a Value, member: &str, wanted: &str) -> Option<&'a Value> {
     let exact = list(Some(items)).find(|item| item[member] == wanted);
     let plain = |name: &str| name.trim().to_lowercase();
-    exact.or_else(|| list(Some(items)).find(|item| item[member].as_str().is_some_and(|name| plain(name) == plain(wanted))))
+    exact.or_else(|| {
+        list(Some(items))
+            .find(|item| item[member].as_str().is_some_and(|name| plain(name) == plain(wanted)))
+    })
 }
 
 /// The names in a list, for an error.
 fn names(items: &Value, member: &str) -> String {
-    let names: Vec<_> = list(Some(items)).filter_map(|item| item[member].as_str()).map(|name| format!("`{name}`")).collect();
+    let names: Vec<_> = list(Some(items))
+        .filter_map(|item| item[member].as_str())
+        .map(|name| format!("`{name}`"))
+        .collect();
     if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
 
@@ -240,8 +255,10 @@ fn files_by_name(files: &Value) -> Result<Value, Error> {
     for file in list(Some(files)) {
         let name = file["name"].as_str().unwrap_or_default();
         if by_name.insert(name.to_owned(), json!({"content": file["content"]})).is_some() {
-            return Err(Error::invalid_params(format!("`files` has two files of the name `{name}`."))
-                .with_hint("Give each file a name of its own."));
+            return Err(Error::invalid_params(format!(
+                "`files` has two files of the name `{name}`."
+            ))
+            .with_hint("Give each file a name of its own."));
         }
     }
     Ok(by_name.into())
@@ -264,7 +281,11 @@ fn organization_query(query: &Value) -> Result<Value, Error> {
 
 fn with_qualifier(query: &Value, qualifier: &str) -> Value {
     let query = query.as_str().unwrap_or_default().trim();
-    if query.split_whitespace().any(|word| word == qualifier) { query.into() } else { format!("{query} {qualifier}").trim_start().into() }
+    if query.split_whitespace().any(|word| word == qualifier) {
+        query.into()
+    } else {
+        format!("{query} {qualifier}").trim_start().into()
+    }
 }
 
 /// A file's text as GitHub wants its bytes: base64 (RFC 4648 §4).
@@ -309,8 +330,7 @@ mod tests {
 
     #[test]
     fn the_files_of_a_gist_become_lists() {
-        let files =
-            json!({"b.rs": {"filename": "b.rs", "language": "Rust", "size": 3, "truncated": false, "content": "b()"}, "a": {"size": 0}});
+        let files = json!({"b.rs": {"filename": "b.rs", "language": "Rust", "size": 3, "truncated": false, "content": "b()"}, "a": {"size": 0}});
         check_field(file_names, files.clone(), json!(["b.rs", "a"]));
         let full = json!([
             {"name": "b.rs", "language": "Rust", "size": 3, "truncated": false, "content": "b()"},
@@ -344,15 +364,27 @@ mod tests {
     fn only_what_has_a_number_of_its_own_gets_one() {
         check_field(number_of_url, json!("https://api.github.com/repos/o/r/issues/12"), json!(12));
         check_field(number_of_url, json!("https://api.github.com/repos/o/r/pulls/7"), json!(7));
-        check_field(number_of_url, json!("https://api.github.com/repos/o/r/releases/7"), Value::Null);
-        check_field(number_of_url, json!("https://api.github.com/repos/o/r/commits/6dcb09b"), Value::Null);
+        check_field(
+            number_of_url,
+            json!("https://api.github.com/repos/o/r/releases/7"),
+            Value::Null,
+        );
+        check_field(
+            number_of_url,
+            json!("https://api.github.com/repos/o/r/commits/6dcb09b"),
+            Value::Null,
+        );
         check_field(number_of_url, Value::Null, Value::Null);
     }
 
     #[test]
     fn files_are_sent_by_name_and_no_name_twice() {
         let file = |name: &str| json!({"name": name, "content": "x"});
-        check_param(files_by_name, json!([file("a"), file("b")]), json!({"a": {"content": "x"}, "b": {"content": "x"}}));
+        check_param(
+            files_by_name,
+            json!([file("a"), file("b")]),
+            json!({"a": {"content": "x"}, "b": {"content": "x"}}),
+        );
         let twice = files_by_name(&json!([file("a"), file("a")])).expect_err("one would be lost");
         assert!(twice.message().contains("`a`"), "{twice}");
     }

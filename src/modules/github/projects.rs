@@ -43,19 +43,29 @@ const DELETE: &str = "mutation($project: ID!, $item: ID!) { \
      deleteProjectV2Item(input: {projectId: $project, itemId: $item}) { deletedItemId } }";
 
 /// Puts an issue, a pull request or a new draft on a project.
-pub(super) fn add_project_item(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+pub(super) fn add_project_item(
+    session: &Session<'_>,
+    arguments: &Map<String, Value>,
+) -> Result<Value, Error> {
     let content = Content::of(arguments)?;
     let title = arguments.get("title");
     if content.is_some() == title.is_some() {
-        return Err(Error::invalid_params("An item is either an issue or pull request, or a new draft.")
-            .with_hint("Give `repository` and `number`, or `title`."));
+        return Err(Error::invalid_params(
+            "An item is either an issue or pull request, or a new draft.",
+        )
+        .with_hint("Give `repository` and `number`, or `title`."));
     }
     let project = project(session, arguments, false)?;
     let added = if let Some(content) = content {
         let content = content.ask(session, CONTENT)?;
-        session.graphql(GRAPHQL, ADD, &json!({"project": id(&project)?, "content": id(&content)?}))?
+        session.graphql(
+            GRAPHQL,
+            ADD,
+            &json!({"project": id(&project)?, "content": id(&content)?}),
+        )?
     } else {
-        let draft = json!({"project": id(&project)?, "title": title, "body": arguments.get("body")});
+        let draft =
+            json!({"project": id(&project)?, "title": title, "body": arguments.get("body")});
         session.graphql(GRAPHQL, ADD_DRAFT, &draft)?
     };
     let item = &added["change"]["item"];
@@ -69,11 +79,15 @@ pub(super) fn add_project_item(session: &Session<'_>, arguments: &Map<String, Va
 }
 
 /// Sets or clears one field of an item.
-pub(super) fn update_project_item(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+pub(super) fn update_project_item(
+    session: &Session<'_>,
+    arguments: &Map<String, Value>,
+) -> Result<Value, Error> {
     let value = arguments.get("value").and_then(Value::as_str);
     let clear = arguments.get("clear") == Some(&Value::Bool(true));
     if value.is_some() == clear {
-        return Err(Error::invalid_params("A field gets a value or is cleared.").with_hint("Give `value`, or `clear` as true."));
+        return Err(Error::invalid_params("A field gets a value or is cleared.")
+            .with_hint("Give `value`, or `clear` as true."));
     }
     let item = Item::of(arguments)?;
     let project = project(session, arguments, true)?;
@@ -91,18 +105,25 @@ pub(super) fn update_project_item(session: &Session<'_>, arguments: &Map<String,
 }
 
 /// Archives an item, or brings it back.
-pub(super) fn archive_project_item(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+pub(super) fn archive_project_item(
+    session: &Session<'_>,
+    arguments: &Map<String, Value>,
+) -> Result<Value, Error> {
     let mutation = if arguments["archived"] == true { ARCHIVE } else { UNARCHIVE };
     let item = Item::of(arguments)?;
     let project = project(session, arguments, false)?;
     let item = item.id(session, &project)?;
-    let changed = session.graphql(GRAPHQL, mutation, &json!({"project": id(&project)?, "item": item}))?;
+    let changed =
+        session.graphql(GRAPHQL, mutation, &json!({"project": id(&project)?, "item": item}))?;
     let changed = &changed["change"]["item"];
     Ok(json!({"id": changed["id"], "archived": changed["isArchived"]}))
 }
 
 /// Takes an item off a project.
-pub(super) fn delete_project_item(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+pub(super) fn delete_project_item(
+    session: &Session<'_>,
+    arguments: &Map<String, Value>,
+) -> Result<Value, Error> {
     let item = Item::of(arguments)?;
     let project = project(session, arguments, false)?;
     let item = item.id(session, &project)?;
@@ -110,7 +131,11 @@ pub(super) fn delete_project_item(session: &Session<'_>, arguments: &Map<String,
     Ok(json!({"message": "Item deleted from the project."}))
 }
 
-fn project(session: &Session<'_>, arguments: &Map<String, Value>, with_fields: bool) -> Result<Value, Error> {
+fn project(
+    session: &Session<'_>,
+    arguments: &Map<String, Value>,
+    with_fields: bool,
+) -> Result<Value, Error> {
     let asked = json!({"owner": arguments["owner"], "number": arguments["project_number"], "with_fields": with_fields});
     Ok(session.graphql(GRAPHQL, PROJECT, &asked)?["repositoryOwner"]["projectV2"].take())
 }
@@ -125,18 +150,23 @@ struct Content<'a> {
 impl<'a> Content<'a> {
     /// None when the arguments name neither repository nor number.
     fn of(arguments: &'a Map<String, Value>) -> Result<Option<Self>, Error> {
-        let (repository, number) = match (arguments.get("repository").and_then(Value::as_str), arguments.get("number")) {
-            (Some(repository), Some(number)) => (repository, number),
-            (None, None) => return Ok(None),
-            _ => {
-                return Err(
-                    Error::invalid_params("`repository` and `number` name an issue or pull request only together.").with_hint("Give both.")
-                );
-            }
-        };
+        let (repository, number) =
+            match (arguments.get("repository").and_then(Value::as_str), arguments.get("number")) {
+                (Some(repository), Some(number)) => (repository, number),
+                (None, None) => return Ok(None),
+                _ => {
+                    return Err(Error::invalid_params(
+                        "`repository` and `number` name an issue or pull request only together.",
+                    )
+                    .with_hint("Give both."));
+                }
+            };
         match repository.split_once('/') {
-            Some((owner, repo)) if !owner.is_empty() && !repo.is_empty() && !repo.contains('/') => Ok(Some(Self { owner, repo, number })),
-            _ => Err(Error::invalid_params("`repository` must be owner/name.").with_hint("For example octocat/Hello-World.")),
+            Some((owner, repo)) if !owner.is_empty() && !repo.is_empty() && !repo.contains('/') => {
+                Ok(Some(Self { owner, repo, number }))
+            }
+            _ => Err(Error::invalid_params("`repository` must be owner/name.")
+                .with_hint("For example octocat/Hello-World.")),
         }
     }
 
@@ -157,8 +187,9 @@ impl<'a> Item<'a> {
         match (arguments.get("item_id").and_then(Value::as_str), Content::of(arguments)?) {
             (Some(id), None) => Ok(Self::Id(id)),
             (None, Some(content)) => Ok(Self::Content(content)),
-            _ => Err(Error::invalid_params("It must be clear which item is meant.")
-                .with_hint("Give either `item_id`, or `repository` and `number` of the issue or pull request.")),
+            _ => Err(Error::invalid_params("It must be clear which item is meant.").with_hint(
+                "Give either `item_id`, or `repository` and `number` of the issue or pull request.",
+            )),
         }
     }
 
@@ -168,7 +199,8 @@ impl<'a> Item<'a> {
             Self::Content(content) => content,
         };
         let found = content.ask(session, ITEMS_OF_CONTENT)?;
-        let item = list(Some(&found["projectItems"]["nodes"])).find(|item| item["project"]["id"] == project["id"]);
+        let item = list(Some(&found["projectItems"]["nodes"]))
+            .find(|item| item["project"]["id"] == project["id"]);
         let absent = || {
             let Content { owner, repo, number } = content;
             Error::new(Code::NotFound, format!("{owner}/{repo}#{number} is not on this project."))
@@ -180,7 +212,8 @@ impl<'a> Item<'a> {
 
 fn field<'a>(fields: &'a Value, wanted: &str) -> Result<&'a Value, Error> {
     let unknown = || {
-        Error::invalid_params(format!("This project has no field `{wanted}`.")).with_hint(format!("There are {}.", names(fields, "name")))
+        Error::invalid_params(format!("This project has no field `{wanted}`."))
+            .with_hint(format!("There are {}.", names(fields, "name")))
     };
     named(fields, "name", wanted).ok_or_else(unknown)
 }
@@ -188,7 +221,9 @@ fn field<'a>(fields: &'a Value, wanted: &str) -> Result<&'a Value, Error> {
 /// A value in the form of its field's type (GraphQL `ProjectV2FieldValue`), and as the result shows it.
 fn field_value(field: &Value, value: &str) -> Result<(Value, Value), Error> {
     let name = field["name"].as_str().unwrap_or_default();
-    let wrong = |wanted: &str| Error::invalid_params(format!("`value` must be {wanted} for the field `{name}`."));
+    let wrong = |wanted: &str| {
+        Error::invalid_params(format!("`value` must be {wanted} for the field `{name}`."))
+    };
     match field["dataType"].as_str().unwrap_or_default() {
         "TEXT" => Ok((json!({"text": value}), value.into())),
         "NUMBER" => {
@@ -196,25 +231,33 @@ fn field_value(field: &Value, value: &str) -> Result<(Value, Value), Error> {
             Ok((json!({"number": number}), number.into()))
         }
         "DATE" => {
-            let date = dates::days_of(value).map(|_| value).ok_or_else(|| wrong("a date, YYYY-MM-DD"))?;
+            let date =
+                dates::days_of(value).map(|_| value).ok_or_else(|| wrong("a date, YYYY-MM-DD"))?;
             Ok((json!({"date": date}), date.into()))
         }
         "SINGLE_SELECT" => {
             let options = &field["options"];
-            let option = named(options, "name", value)
-                .ok_or_else(|| wrong("the name of an option").with_hint(format!("There are {}.", names(options, "name"))))?;
+            let option = named(options, "name", value).ok_or_else(|| {
+                wrong("the name of an option")
+                    .with_hint(format!("There are {}.", names(options, "name")))
+            })?;
             Ok((json!({"singleSelectOptionId": option["id"]}), option["name"].clone()))
         }
         "ITERATION" => {
             let configuration = &field["configuration"];
-            let iterations = ["iterations", "completedIterations"].map(|part| list(Some(&configuration[part])).cloned());
+            let iterations = ["iterations", "completedIterations"]
+                .map(|part| list(Some(&configuration[part])).cloned());
             let iterations: Value = iterations.into_iter().flatten().collect();
-            let iteration = named(&iterations, "title", value)
-                .ok_or_else(|| wrong("the title of an iteration").with_hint(format!("There are {}.", names(&iterations, "title"))))?;
+            let iteration = named(&iterations, "title", value).ok_or_else(|| {
+                wrong("the title of an iteration")
+                    .with_hint(format!("There are {}.", names(&iterations, "title")))
+            })?;
             Ok((json!({"iterationId": iteration["id"]}), iteration["title"].clone()))
         }
-        _ => Err(Error::invalid_params(format!("`{name}` is not the project's to set: it belongs to the issue or pull request."))
-            .with_hint("update_issue changes titles, labels, assignees and milestones.")),
+        _ => Err(Error::invalid_params(format!(
+            "`{name}` is not the project's to set: it belongs to the issue or pull request."
+        ))
+        .with_hint("update_issue changes titles, labels, assignees and milestones.")),
     }
 }
 
@@ -247,7 +290,9 @@ pub(super) fn item_state(content: &Value) -> Value {
 pub(super) fn project_values(values: &Value) -> Value {
     // A value of a kind that the document does not ask for is an empty object.
     let named = list(Some(values)).filter(|value| value["field"]["dataType"] != "TITLE");
-    let named = named.filter_map(|value| Some((value["field"]["name"].as_str()?.to_owned(), content_of(value).clone())));
+    let named = named.filter_map(|value| {
+        Some((value["field"]["name"].as_str()?.to_owned(), content_of(value).clone()))
+    });
     named.collect::<Map<_, _>>().into()
 }
 
@@ -263,14 +308,17 @@ mod tests {
 
     #[test]
     fn a_value_takes_the_form_of_its_field() {
-        let status =
-            json!({"name": "Status", "dataType": "SINGLE_SELECT", "options": [{"id": "o1", "name": "Todo"}, {"id": "o2", "name": "todo"}]});
+        let status = json!({"name": "Status", "dataType": "SINGLE_SELECT", "options": [{"id": "o1", "name": "Todo"}, {"id": "o2", "name": "todo"}]});
         let sprint = json!({"name": "Sprint", "dataType": "ITERATION", "configuration": {
             "iterations": [{"id": "i3", "title": "Sprint 3"}], "completedIterations": [{"id": "i2", "title": "Sprint 2"}],
         }});
         let plain = |kind: &str| json!({"name": "Field", "dataType": kind});
         let check = |field: &Value, value: &str, sent: Value, shown: Value| {
-            assert_eq!(field_value(field, value).expect("it is a good one"), (sent, shown), "{field} {value}");
+            assert_eq!(
+                field_value(field, value).expect("it is a good one"),
+                (sent, shown),
+                "{field} {value}"
+            );
         };
         check(&plain("TEXT"), " 7 ", json!({"text": " 7 "}), json!(" 7 "));
         check(&plain("NUMBER"), " 7", json!({"number": 7}), json!(7));
@@ -307,7 +355,9 @@ mod tests {
             let arguments = arguments.as_object().expect("it is one");
             Item::of(arguments).map(|item| match item {
                 Item::Id(id) => id.to_owned(),
-                Item::Content(content) => format!("{} {} {}", content.owner, content.repo, content.number),
+                Item::Content(content) => {
+                    format!("{} {} {}", content.owner, content.repo, content.number)
+                }
             })
         };
         assert_eq!(named(json!({"item_id": "PVTI_1"})), Ok("PVTI_1".to_owned()));
@@ -329,7 +379,9 @@ mod tests {
 
     #[test]
     fn what_has_no_state_or_iterations_has_none() {
-        let check = |hook: FieldHook, value: Value, expected: Value| assert_eq!(hook(&value), expected, "{value}");
+        let check = |hook: FieldHook, value: Value, expected: Value| {
+            assert_eq!(hook(&value), expected, "{value}")
+        };
         check(item_state, json!({"issueState": "OPEN"}), json!("open"));
         check(item_state, json!({"pullRequestState": "MERGED"}), json!("merged"));
         check(item_state, json!({"title": "a draft"}), Value::Null);
@@ -338,6 +390,10 @@ mod tests {
         check(iterations, json!({"iterations": [], "completedIterations": []}), json!([]));
         check(lowercase, Value::Null, Value::Null);
         check(project_values, Value::Null, json!({}));
-        check(project_values, json!([{}, {"text": null, "field": {"name": "Notes", "dataType": "TEXT"}}]), json!({"Notes": null}));
+        check(
+            project_values,
+            json!([{}, {"text": null, "field": {"name": "Notes", "dataType": "TEXT"}}]),
+            json!({"Notes": null}),
+        );
     }
 }

@@ -31,9 +31,19 @@ const REVIEWS: [(&str, &str); 4] = [
 ];
 
 /// Protects a branch or changes its protection; what no argument names stays as it is.
-pub fn update_branch_protection(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+pub fn update_branch_protection(
+    session: &Session<'_>,
+    arguments: &Map<String, Value>,
+) -> Result<Value, Error> {
     let argument = |name| text(arguments, name);
-    let path = ["repos", argument("owner"), argument("repo"), "branches", argument("branch"), "protection"];
+    let path = [
+        "repos",
+        argument("owner"),
+        argument("repo"),
+        "branches",
+        argument("branch"),
+        "protection",
+    ];
     let present = match session.get(&path, &[]) {
         Err(error) if error.code() == Code::NotFound => Value::Null,
         present => present?,
@@ -51,7 +61,8 @@ fn changed(present: &Value, arguments: &Map<String, Value>) -> Result<Value, Err
     });
     let given = SWITCHES.map(|(argument, member)| (arguments.get(argument), member));
     for (given, member) in given.into_iter().chain(KEPT.map(|member| (None, member))) {
-        body[member] = given.cloned().unwrap_or_else(|| (present[member]["enabled"] == true).into());
+        body[member] =
+            given.cloned().unwrap_or_else(|| (present[member]["enabled"] == true).into());
     }
     Ok(body)
 }
@@ -71,12 +82,18 @@ fn checks(present: &Value, arguments: &Map<String, Value>) -> Value {
     };
     let known = |name: &Value| before.iter().find(|check| check["context"] == *name).cloned();
     let checks = match arguments.get("required_checks") {
-        Some(names) => list(Some(names)).map(|name| known(name).unwrap_or_else(|| unbound(name))).collect(),
+        Some(names) => {
+            list(Some(names)).map(|name| known(name).unwrap_or_else(|| unbound(name))).collect()
+        }
         None => before,
     };
     let up_to_date = arguments.get("up_to_date").unwrap_or(&present["strict"]) == true;
     let none_shall_be = arguments.contains_key("required_checks") || present.is_null();
-    if checks.is_empty() && !up_to_date && none_shall_be { Value::Null } else { json!({"strict": up_to_date, "checks": checks}) }
+    if checks.is_empty() && !up_to_date && none_shall_be {
+        Value::Null
+    } else {
+        json!({"strict": up_to_date, "checks": checks})
+    }
 }
 
 /// What a pull request needs, or null where none is needed.
@@ -84,8 +101,10 @@ fn reviews(present: &Value, arguments: &Map<String, Value>) -> Result<Value, Err
     let given = REVIEWS.iter().find(|(argument, _)| arguments.contains_key(*argument));
     match (arguments.get("pull_request").and_then(Value::as_bool), given) {
         (Some(false), Some((argument, _))) => {
-            return Err(Error::invalid_params(format!("`{argument}` is about pull requests, and `pull_request` false wants none."))
-                .with_hint("Leave one of them out."));
+            return Err(Error::invalid_params(format!(
+                "`{argument}` is about pull requests, and `pull_request` false wants none."
+            ))
+            .with_hint("Leave one of them out."));
         }
         (Some(false), None) => return Ok(Value::Null),
         (None, None) if present.is_null() => return Ok(Value::Null),
@@ -111,7 +130,9 @@ fn people(present: &Value) -> Value {
     if present.is_null() {
         return Value::Null;
     }
-    let names = |kind: &str, name: &str| list(present.get(kind)).map(|one| one[name].clone()).collect::<Value>();
+    let names = |kind: &str, name: &str| {
+        list(present.get(kind)).map(|one| one[name].clone()).collect::<Value>()
+    };
     json!({"users": names("users", "login"), "teams": names("teams", "slug"), "apps": names("apps", "slug")})
 }
 
@@ -122,7 +143,11 @@ mod tests {
     #[track_caller]
     fn check(present: &Value, arguments: Value, member: &str, expected: Value) {
         let arguments = arguments.as_object().expect("arguments are an object");
-        assert_eq!(changed(present, arguments).expect("they fit together")[member], expected, "{member} {arguments:?}");
+        assert_eq!(
+            changed(present, arguments).expect("they fit together")[member],
+            expected,
+            "{member} {arguments:?}"
+        );
     }
 
     #[test]
@@ -135,10 +160,30 @@ mod tests {
         });
         assert_eq!(body, off);
         let new = &Value::Null;
-        check(new, json!({"pull_request": true}), "required_pull_request_reviews", json!({"required_approving_review_count": 0}));
-        check(new, json!({"approvals": 2}), "required_pull_request_reviews", json!({"required_approving_review_count": 2}));
-        check(new, json!({"up_to_date": true}), "required_status_checks", json!({"strict": true, "checks": []}));
-        check(new, json!({"required_checks": ["ci"]}), "required_status_checks", json!({"strict": false, "checks": [{"context": "ci"}]}));
+        check(
+            new,
+            json!({"pull_request": true}),
+            "required_pull_request_reviews",
+            json!({"required_approving_review_count": 0}),
+        );
+        check(
+            new,
+            json!({"approvals": 2}),
+            "required_pull_request_reviews",
+            json!({"required_approving_review_count": 2}),
+        );
+        check(
+            new,
+            json!({"up_to_date": true}),
+            "required_status_checks",
+            json!({"strict": true, "checks": []}),
+        );
+        check(
+            new,
+            json!({"required_checks": ["ci"]}),
+            "required_status_checks",
+            json!({"strict": false, "checks": [{"context": "ci"}]}),
+        );
         check(new, json!({"required_checks": []}), "required_status_checks", Value::Null);
         check(new, json!({"linear_history": true}), "required_linear_history", json!(true));
     }
@@ -157,14 +202,44 @@ mod tests {
             "block_creations": {"enabled": true},
         });
         let bound = json!([{"context": "ci", "app_id": 7}, {"context": "lint", "app_id": -1}]);
-        check(&present, json!({}), "required_status_checks", json!({"strict": true, "checks": bound}));
-        check(&present, json!({"up_to_date": false}), "required_status_checks", json!({"strict": false, "checks": bound}));
+        check(
+            &present,
+            json!({}),
+            "required_status_checks",
+            json!({"strict": true, "checks": bound}),
+        );
+        check(
+            &present,
+            json!({"up_to_date": false}),
+            "required_status_checks",
+            json!({"strict": false, "checks": bound}),
+        );
         let two = json!([{"context": "test"}, {"context": "ci", "app_id": 7}]);
-        check(&present, json!({"required_checks": ["test", "ci"]}), "required_status_checks", json!({"strict": true, "checks": two}));
-        check(&present, json!({"required_checks": [], "up_to_date": false}), "required_status_checks", Value::Null);
+        check(
+            &present,
+            json!({"required_checks": ["test", "ci"]}),
+            "required_status_checks",
+            json!({"strict": true, "checks": two}),
+        );
+        check(
+            &present,
+            json!({"required_checks": [], "up_to_date": false}),
+            "required_status_checks",
+            Value::Null,
+        );
         let names_alone = json!({"required_status_checks": {"strict": false, "contexts": ["ci"]}});
-        check(&names_alone, json!({}), "required_status_checks", json!({"strict": false, "checks": [{"context": "ci"}]}));
-        check(&present, json!({"pull_request": false}), "required_pull_request_reviews", Value::Null);
+        check(
+            &names_alone,
+            json!({}),
+            "required_status_checks",
+            json!({"strict": false, "checks": [{"context": "ci"}]}),
+        );
+        check(
+            &present,
+            json!({"pull_request": false}),
+            "required_pull_request_reviews",
+            Value::Null,
+        );
         let reviews = json!({"dismiss_stale_reviews": true, "required_approving_review_count": 1, "dismissal_restrictions": names});
         check(&present, json!({"approvals": 1}), "required_pull_request_reviews", reviews);
         check(&present, json!({}), "restrictions", names);
@@ -176,7 +251,8 @@ mod tests {
     #[test]
     fn no_pull_request_needs_no_approvals() {
         let arguments = json!({"pull_request": false, "approvals": 1});
-        let error = changed(&Value::Null, arguments.as_object().expect("it is one")).expect_err("they contradict each other");
+        let error = changed(&Value::Null, arguments.as_object().expect("it is one"))
+            .expect_err("they contradict each other");
         assert!(error.message().contains("`approvals`"), "{error}");
     }
 }

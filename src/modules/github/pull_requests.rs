@@ -16,27 +16,40 @@ const READY: &str = "mutation($pull_request: ID!) { change: markPullRequestReady
      pullRequest { number title isDraft url } } }";
 
 /// Makes a pull request a draft.
-pub(super) fn convert_to_draft(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+pub(super) fn convert_to_draft(
+    session: &Session<'_>,
+    arguments: &Map<String, Value>,
+) -> Result<Value, Error> {
     change(session, arguments, TO_DRAFT)
 }
 
 /// Ends a pull request's draft state.
-pub(super) fn mark_ready(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+pub(super) fn mark_ready(
+    session: &Session<'_>,
+    arguments: &Map<String, Value>,
+) -> Result<Value, Error> {
     change(session, arguments, READY)
 }
 
-fn change(session: &Session<'_>, arguments: &Map<String, Value>, mutation: &str) -> Result<Value, Error> {
+fn change(
+    session: &Session<'_>,
+    arguments: &Map<String, Value>,
+    mutation: &str,
+) -> Result<Value, Error> {
     let asked = json!({"owner": arguments["owner"], "repo": arguments["repo"], "number": arguments["pull_number"]});
-    let pull_request = &session.graphql(GRAPHQL, PULL_REQUEST, &asked)?["repository"]["pullRequest"];
-    let changed = session.graphql(GRAPHQL, mutation, &json!({"pull_request": id(pull_request)?}))?;
+    let pull_request =
+        &session.graphql(GRAPHQL, PULL_REQUEST, &asked)?["repository"]["pullRequest"];
+    let changed =
+        session.graphql(GRAPHQL, mutation, &json!({"pull_request": id(pull_request)?}))?;
     let changed = &changed["change"]["pullRequest"];
-    Ok(json!({"number": changed["number"], "title": changed["title"], "draft": changed["isDraft"], "url": changed["url"]}))
+    Ok(
+        json!({"number": changed["number"], "title": changed["title"], "draft": changed["isDraft"], "url": changed["url"]}),
+    )
 }
 
 /// The comments of a thread.
 pub(super) fn thread_comments(comments: &Value) -> Value {
-    let comment =
-        |comment: &Value| json!({"author": comment["author"]["login"], "body": comment["body"], "created_at": comment["createdAt"]});
+    let comment = |comment: &Value| json!({"author": comment["author"]["login"], "body": comment["body"], "created_at": comment["createdAt"]});
     list(Some(comments)).map(comment).collect()
 }
 
@@ -51,8 +64,13 @@ mod tests {
 
     #[test]
     fn a_threads_first_comment_has_a_number() {
-        let check = |comments: Value, expected: Value| assert_eq!(first_comment_id(&comments), expected, "{comments}");
-        check(json!([{"fullDatabaseId": "2147483648"}, {"fullDatabaseId": "7"}]), json!(2_147_483_648_u64));
+        let check = |comments: Value, expected: Value| {
+            assert_eq!(first_comment_id(&comments), expected, "{comments}")
+        };
+        check(
+            json!([{"fullDatabaseId": "2147483648"}, {"fullDatabaseId": "7"}]),
+            json!(2_147_483_648_u64),
+        );
         check(json!([{"fullDatabaseId": null}]), Value::Null);
         check(json!([]), Value::Null);
         check(Value::Null, Value::Null);

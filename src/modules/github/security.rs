@@ -26,7 +26,8 @@ pub(super) fn location_url(details: &Value) -> Value {
     if details["html_url"].is_string() {
         return details["html_url"].clone();
     }
-    let mut addresses = details.as_object().into_iter().flatten().filter(|(name, _)| name.ends_with("_url"));
+    let mut addresses =
+        details.as_object().into_iter().flatten().filter(|(name, _)| name.ends_with("_url"));
     addresses.next().map(|(_, address)| address.clone()).into()
 }
 
@@ -41,15 +42,31 @@ mod tests {
 
     #[test]
     fn a_security_rule_has_a_level_of_its_own() {
-        check(rule_severity, json!({"severity": "error", "security_severity_level": "high"}), json!("high"));
-        check(rule_severity, json!({"severity": "warning", "security_severity_level": null}), json!("warning"));
+        check(
+            rule_severity,
+            json!({"severity": "error", "security_severity_level": "high"}),
+            json!("high"),
+        );
+        check(
+            rule_severity,
+            json!({"severity": "warning", "security_severity_level": null}),
+            json!("warning"),
+        );
         check(rule_severity, Value::Null, Value::Null);
     }
 
     #[test]
     fn a_place_has_the_page_for_people_before_the_apis() {
-        check(location_url, json!({"path": "a", "blob_url": "https://api/b", "html_url": "https://c"}), json!("https://c"));
-        check(location_url, json!({"issue_title_url": "https://api/issues/1"}), json!("https://api/issues/1"));
+        check(
+            location_url,
+            json!({"path": "a", "blob_url": "https://api/b", "html_url": "https://c"}),
+            json!("https://c"),
+        );
+        check(
+            location_url,
+            json!({"issue_title_url": "https://api/issues/1"}),
+            json!("https://api/issues/1"),
+        );
         check(location_url, json!({"path": "a"}), Value::Null);
         check(location_url, Value::Null, Value::Null);
     }
@@ -57,7 +74,11 @@ mod tests {
     #[test]
     fn no_tool_asks_for_the_value_of_a_leaked_secret() {
         let module: Value = serde_json::from_str(include_str!("module.json")).expect("it is JSON");
-        let about_alerts = |tool: &&Value| tool["request"]["path"].as_str().is_some_and(|path| path.contains("/secret-scanning/alerts"));
+        let about_alerts = |tool: &&Value| {
+            tool["request"]["path"]
+                .as_str()
+                .is_some_and(|path| path.contains("/secret-scanning/alerts"))
+        };
         let tools: Vec<_> = list(Some(&module["tools"])).filter(about_alerts).collect();
         assert!(!tools.is_empty());
         for tool in tools {
@@ -65,11 +86,16 @@ mod tests {
             assert!(output["fields"].is_object(), "{name} gives more than fields");
             for part in ["fields", "summary"] {
                 for (field, path) in output[part].as_object().into_iter().flatten() {
-                    let path = path["path"].as_str().or(path.as_str()).expect("every field has a path");
-                    assert!(!path.is_empty() && path.split(['.', '[']).all(|step| step != "secret"), "{name}: {field}");
+                    let path =
+                        path["path"].as_str().or(path.as_str()).expect("every field has a path");
+                    assert!(
+                        !path.is_empty() && path.split(['.', '[']).all(|step| step != "secret"),
+                        "{name}: {field}"
+                    );
                 }
             }
-            let shows_alerts = tool["request"]["method"] == "GET" && !name.as_str().is_some_and(|name| name.ends_with("_locations"));
+            let shows_alerts = tool["request"]["method"] == "GET"
+                && !name.as_str().is_some_and(|name| name.ends_with("_locations"));
             assert!(!shows_alerts || tool["request"]["query"]["hide_secret"] == true, "{name}");
         }
     }

@@ -58,7 +58,12 @@ fn list_events(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<
     for calendar in strings(arguments, "calendar_ids") {
         let mut token = None;
         loop {
-            let mut query = vec![("singleEvents", "true"), ("orderBy", "startTime"), ("timeMin", from.as_str()), ("timeMax", to.as_str())];
+            let mut query = vec![
+                ("singleEvents", "true"),
+                ("orderBy", "startTime"),
+                ("timeMin", from.as_str()),
+                ("timeMax", to.as_str()),
+            ];
             query.extend([("timeZone", zone_name.as_str()), ("maxResults", "250")]);
             query.extend(arguments.get("query").and_then(Value::as_str).map(|words| ("q", words)));
             query.extend(token.as_deref().map(|token| ("pageToken", token)));
@@ -77,12 +82,16 @@ fn list_events(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<
     }
     events.sort_by_key(|(start, _)| *start);
 
-    let limit = arguments.get("limit").and_then(Value::as_u64).and_then(|limit| usize::try_from(limit).ok());
+    let limit = arguments
+        .get("limit")
+        .and_then(Value::as_u64)
+        .and_then(|limit| usize::try_from(limit).ok());
     let start = match arguments.get("cursor").and_then(Value::as_str).map(str::parse::<usize>) {
         None => 0,
         Some(Ok(start)) => start,
         Some(Err(_)) => {
-            return Err(Error::invalid_params("`cursor` is none that this tool gave.").with_hint("Leave it out for the first page."));
+            return Err(Error::invalid_params("`cursor` is none that this tool gave.")
+                .with_hint("Leave it out for the first page."));
         }
     };
     let end = start.saturating_add(limit.unwrap_or(usize::MAX)).min(events.len());
@@ -105,8 +114,11 @@ fn get_current_time(session: &Session<'_>, arguments: &Map<String, Value>) -> Re
         None => now(),
     };
     let day = (instant + zone.offset_at(instant)).div_euclid(DAY);
-    let weekday = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"][weekday_of(day)];
-    Ok(json!({"time": zone.moment(instant).to_string(), "weekday": weekday, "time_zone": name, "utc": utc(instant)}))
+    let weekday = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"]
+        [weekday_of(day)];
+    Ok(
+        json!({"time": zone.moment(instant).to_string(), "weekday": weekday, "time_zone": name, "utc": utc(instant)}),
+    )
 }
 
 /// The first stretches in working hours in which nobody is busy.
@@ -114,13 +126,18 @@ fn suggest_time(session: &Session<'_>, arguments: &Map<String, Value>) -> Result
     let (zone_name, zone) = zone_of(session, arguments)?;
     let (from, to) = stretch(arguments, &zone)?;
     if to - from > MAX_SEARCHED {
-        return Err(Error::invalid_params("`from` and `to` are more than 60 days apart.").with_hint("Look through less time at once."));
+        return Err(Error::invalid_params("`from` and `to` are more than 60 days apart.")
+            .with_hint("Look through less time at once."));
     }
     let calendars: Vec<&str> = strings(arguments, "calendar_ids").collect();
     let taken = taken(session, &calendars, (from, to), &zone)?;
     let hours = WorkingHours::of(arguments)?;
     let duration = arguments.get("duration").and_then(Value::as_i64).unwrap_or_default() * 60;
-    let limit = arguments.get("limit").and_then(Value::as_u64).and_then(|limit| usize::try_from(limit).ok()).unwrap_or(1);
+    let limit = arguments
+        .get("limit")
+        .and_then(Value::as_u64)
+        .and_then(|limit| usize::try_from(limit).ok())
+        .unwrap_or(1);
     let found = free_times(taken, &hours.between(from, to, &zone), duration);
     let moment = |instant| zone.moment(instant).to_string();
     let rows = found
@@ -134,30 +151,53 @@ fn suggest_time(session: &Session<'_>, arguments: &Map<String, Value>) -> Result
 ///
 /// The primary calendar is another one in each account; any other is the same one, which one of them must be able to read. A
 /// calendar that cannot be read would look free all day, so it is an error, and so is an account that fails.
-fn taken(session: &Session<'_>, calendars: &[&str], (from, to): (i64, i64), zone: &Zone) -> Result<Vec<(i64, i64)>, Error> {
+fn taken(
+    session: &Session<'_>,
+    calendars: &[&str],
+    (from, to): (i64, i64),
+    zone: &Zone,
+) -> Result<Vec<(i64, i64)>, Error> {
     let body = json!({"timeMin": utc(from), "timeMax": utc(to), "items": calendars.iter().map(|id| json!({"id": id})).collect::<Vec<_>>()});
     let mut taken = Vec::new();
     let mut unread: Vec<(&str, String)> = Vec::new();
     let mut read = Vec::new();
     for account in session.accounts() {
-        let answer = account.send(Method::Post, &["freeBusy"], &[], Some(&body)).map_err(|error| of_account(session, &account, error))?;
+        let answer = account
+            .send(Method::Post, &["freeBusy"], &[], Some(&body))
+            .map_err(|error| of_account(session, &account, error))?;
         for calendar in calendars {
             let answered = &answer["calendars"][*calendar];
-            let Some(periods) = answered["busy"].as_array().filter(|_| answered["errors"].as_array().is_none_or(Vec::is_empty)) else {
-                unread.push((calendar, answered["errors"][0]["reason"].as_str().unwrap_or("no answer").to_owned()));
+            let Some(periods) = answered["busy"]
+                .as_array()
+                .filter(|_| answered["errors"].as_array().is_none_or(Vec::is_empty))
+            else {
+                unread.push((
+                    calendar,
+                    answered["errors"][0]["reason"].as_str().unwrap_or("no answer").to_owned(),
+                ));
                 continue;
             };
-            let bound = |period: &Value, name: &str| period[name].as_str().and_then(Moment::read).map(|moment| moment.instant(zone));
-            taken.extend(periods.iter().filter_map(|period| Some((bound(period, "start")?, bound(period, "end")?))));
+            let bound = |period: &Value, name: &str| {
+                period[name].as_str().and_then(Moment::read).map(|moment| moment.instant(zone))
+            };
+            taken.extend(
+                periods
+                    .iter()
+                    .filter_map(|period| Some((bound(period, "start")?, bound(period, "end")?))),
+            );
             read.push(*calendar);
         }
     }
-    match unread.into_iter().find(|(calendar, _)| *calendar == "primary" || !read.contains(calendar)) {
+    match unread
+        .into_iter()
+        .find(|(calendar, _)| *calendar == "primary" || !read.contains(calendar))
+    {
         None => Ok(taken),
-        Some((calendar, reason)) => {
-            Err(Error::new(Code::PermissionDenied, format!("The free time of `{calendar}` cannot be read ({reason})."))
-                .with_hint("Ask its owner to share it, or leave it out."))
-        }
+        Some((calendar, reason)) => Err(Error::new(
+            Code::PermissionDenied,
+            format!("The free time of `{calendar}` cannot be read ({reason})."),
+        )
+        .with_hint("Ask its owner to share it, or leave it out.")),
     }
 }
 
@@ -165,7 +205,8 @@ fn taken(session: &Session<'_>, calendars: &[&str], (from, to): (i64, i64), zone
 fn of_account(all: &Session<'_>, one: &Session<'_>, error: Error) -> Error {
     match one.account() {
         Some(account) if all.accounts().count() > 1 => {
-            let named = Error::new(error.code(), format!("Account `{account}`: {}", error.message()));
+            let named =
+                Error::new(error.code(), format!("Account `{account}`: {}", error.message()));
             error.hint().map_or_else(|| named.clone(), |hint| named.clone().with_hint(hint))
         }
         _ => error,
@@ -185,12 +226,16 @@ impl WorkingHours {
             let text = text(arguments, name);
             let seconds = if text == "24:00" { Some(DAY) } else { seconds_of_day(text) };
             seconds.ok_or_else(|| {
-                Error::invalid_params(format!("`{name}` must be a time written HH:MM, not `{text}`.")).with_hint("For example 09:00.")
+                Error::invalid_params(format!(
+                    "`{name}` must be a time written HH:MM, not `{text}`."
+                ))
+                .with_hint("For example 09:00.")
             })
         };
         let (begin, end) = (time("work_start")?, time("work_end")?);
         if begin >= end {
-            return Err(Error::invalid_params("`work_end` must be after `work_start`.").with_hint("For example 09:00 and 17:00."));
+            return Err(Error::invalid_params("`work_end` must be after `work_start`.")
+                .with_hint("For example 09:00 and 17:00."));
         }
         Ok(Self { begin, end, weekends: arguments.get("weekends") == Some(&Value::Bool(true)) })
     }
@@ -198,14 +243,24 @@ impl WorkingHours {
     /// The stretches of work from one point in time to another.
     fn between(&self, from: i64, to: i64, zone: &Zone) -> Vec<(i64, i64)> {
         let day_of = |instant: i64| (instant + zone.offset_at(instant)).div_euclid(DAY);
-        let days = (day_of(from)..=day_of(to)).filter(|day| self.weekends || !matches!(weekday_of(*day), 0 | 6));
-        let stretch = |day| (zone.instant_of(day * DAY + self.begin).max(from), zone.instant_of(day * DAY + self.end).min(to));
+        let days = (day_of(from)..=day_of(to))
+            .filter(|day| self.weekends || !matches!(weekday_of(*day), 0 | 6));
+        let stretch = |day| {
+            (
+                zone.instant_of(day * DAY + self.begin).max(from),
+                zone.instant_of(day * DAY + self.end).min(to),
+            )
+        };
         days.map(stretch).collect()
     }
 }
 
 /// What is left of the stretches when everything taken is cut out, where it is long enough; starts are at a quarter.
-fn free_times(mut taken: Vec<(i64, i64)>, stretches: &[(i64, i64)], duration: i64) -> Vec<(i64, i64)> {
+fn free_times(
+    mut taken: Vec<(i64, i64)>,
+    stretches: &[(i64, i64)],
+    duration: i64,
+) -> Vec<(i64, i64)> {
     taken.sort_unstable();
     let mut free = Vec::new();
     for &(begin, end) in stretches {
@@ -238,7 +293,13 @@ fn zone_of(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<(Str
 
 /// The points in time that `from` and `to` mean: now and a week later when absent; a day as `to` is included.
 fn stretch(arguments: &Map<String, Value>, zone: &Zone) -> Result<(i64, i64), Error> {
-    let moment = |name| arguments.get(name).and_then(Value::as_str).map(|text| Moment::parse(name, text)).transpose();
+    let moment = |name| {
+        arguments
+            .get(name)
+            .and_then(Value::as_str)
+            .map(|text| Moment::parse(name, text))
+            .transpose()
+    };
     let from = moment("from")?.map_or_else(now, |from| from.instant(zone));
     let to = match moment("to")? {
         None => from + 7 * DAY,
@@ -248,7 +309,8 @@ fn stretch(arguments: &Map<String, Value>, zone: &Zone) -> Result<(i64, i64), Er
     if from < to {
         return Ok((from, to));
     }
-    Err(Error::invalid_params("`to` must be after `from`.").with_hint("A date as `to` includes the whole day."))
+    Err(Error::invalid_params("`to` must be after `from`.")
+        .with_hint("A date as `to` includes the whole day."))
 }
 
 fn now() -> i64 {
@@ -261,7 +323,10 @@ fn utc(seconds: i64) -> String {
 }
 
 fn start_in(event: &Value, zone: &Zone) -> i64 {
-    when(&event["start"]).as_str().and_then(Moment::read).map_or(i64::MAX, |start| start.instant(zone))
+    when(&event["start"])
+        .as_str()
+        .and_then(Moment::read)
+        .map_or(i64::MAX, |start| start.instant(zone))
 }
 
 fn row(calendar: &str, event: &Value) -> Value {
@@ -279,7 +344,12 @@ fn strings<'a>(arguments: &'a Map<String, Value>, name: &str) -> impl Iterator<I
 fn attendees(people: &Value) -> Value {
     let person = |person: &Value| {
         let mut brief = json!({"email": person["email"], "response": person["responseStatus"]});
-        for (name, member) in [("name", "displayName"), ("optional", "optional"), ("resource", "resource"), ("comment", "comment")] {
+        for (name, member) in [
+            ("name", "displayName"),
+            ("optional", "optional"),
+            ("resource", "resource"),
+            ("comment", "comment"),
+        ] {
             if let Some(value) = person.get(member) {
                 brief[name] = value.clone();
             }
@@ -291,10 +361,11 @@ fn attendees(people: &Value) -> Value {
 
 /// Google's map of calendars as a list, each with its busy times, or why they cannot be read.
 fn busy(calendars: &Value) -> Value {
-    let calendar = |(id, calendar): (&String, &Value)| match calendar["errors"][0]["reason"].as_str() {
-        Some(reason) => json!({"calendar_id": id, "error": reason}),
-        None => json!({"calendar_id": id, "busy": calendar["busy"]}),
-    };
+    let calendar =
+        |(id, calendar): (&String, &Value)| match calendar["errors"][0]["reason"].as_str() {
+            Some(reason) => json!({"calendar_id": id, "error": reason}),
+            None => json!({"calendar_id": id, "busy": calendar["busy"]}),
+        };
     calendars.as_object().into_iter().flatten().map(calendar).collect()
 }
 
@@ -306,13 +377,19 @@ fn colors(palette: &Value) -> Value {
 
 /// Reminders as `popup 10` for ten minutes before.
 fn default_reminders(reminders: &Value) -> Value {
-    let reminder = |reminder: &Value| format!("{} {}", reminder["method"].as_str().unwrap_or_default(), reminder["minutes"]);
+    let reminder = |reminder: &Value| {
+        format!("{} {}", reminder["method"].as_str().unwrap_or_default(), reminder["minutes"])
+    };
     reminders.as_array().map(|all| all.iter().map(reminder).collect::<Vec<_>>()).into()
 }
 
 /// An event's own reminders; null where the calendar's apply.
 fn reminders(reminders: &Value) -> Value {
-    if reminders["useDefault"] == true { Value::Null } else { default_reminders(&reminders["overrides"]) }
+    if reminders["useDefault"] == true {
+        Value::Null
+    } else {
+        default_reminders(&reminders["overrides"])
+    }
 }
 
 /// What the user answered to an invitation.
@@ -358,16 +435,38 @@ mod tests {
         let check = |taken: &[(&str, &str)], minutes: i64, expected: &[(&str, &str)]| {
             let taken = taken.iter().map(|(from, to)| (at(from), at(to))).collect();
             let expected: Vec<_> = expected.iter().map(|(from, to)| (at(from), at(to))).collect();
-            assert_eq!(free_times(taken, &[(at("2026-11-30T09:00"), at("2026-11-30T17:00"))], minutes * 60), expected);
+            assert_eq!(
+                free_times(
+                    taken,
+                    &[(at("2026-11-30T09:00"), at("2026-11-30T17:00"))],
+                    minutes * 60
+                ),
+                expected
+            );
         };
         check(&[], 60, &[("2026-11-30T09:00", "2026-11-30T17:00")]);
         check(&[("2026-11-30T08:00", "2026-11-30T18:00")], 15, &[]);
-        let meetings =
-            [("2026-11-30T12:50", "2026-11-30T13:20"), ("2026-11-30T08:30", "2026-11-30T09:30"), ("2026-11-30T09:10", "2026-11-30T10:05")];
-        check(&meetings, 30, &[("2026-11-30T10:15", "2026-11-30T12:50"), ("2026-11-30T13:30", "2026-11-30T17:00")]);
+        let meetings = [
+            ("2026-11-30T12:50", "2026-11-30T13:20"),
+            ("2026-11-30T08:30", "2026-11-30T09:30"),
+            ("2026-11-30T09:10", "2026-11-30T10:05"),
+        ];
+        check(
+            &meetings,
+            30,
+            &[("2026-11-30T10:15", "2026-11-30T12:50"), ("2026-11-30T13:30", "2026-11-30T17:00")],
+        );
         check(&meetings, 180, &[("2026-11-30T13:30", "2026-11-30T17:00")]);
-        check(&[("2026-11-30T09:30", "2026-11-30T17:00")], 30, &[("2026-11-30T09:00", "2026-11-30T09:30")]);
-        check(&[("2026-11-30T09:00", "2026-11-30T16:40"), ("2026-11-30T10:00", "2026-11-30T11:00")], 20, &[]);
+        check(
+            &[("2026-11-30T09:30", "2026-11-30T17:00")],
+            30,
+            &[("2026-11-30T09:00", "2026-11-30T09:30")],
+        );
+        check(
+            &[("2026-11-30T09:00", "2026-11-30T16:40"), ("2026-11-30T10:00", "2026-11-30T11:00")],
+            20,
+            &[],
+        );
     }
 
     #[test]
@@ -376,18 +475,34 @@ mod tests {
         let check = |weekends: bool, expected: &[(&str, &str)]| {
             let hours = WorkingHours { begin: 9 * 3600, end: 17 * 3600, weekends };
             let expected: Vec<_> = expected.iter().map(|(from, to)| (at(from), at(to))).collect();
-            assert_eq!(hours.between(at("2026-11-27T10:00"), at("2026-11-30T12:00"), &zone), expected);
+            assert_eq!(
+                hours.between(at("2026-11-27T10:00"), at("2026-11-30T12:00"), &zone),
+                expected
+            );
         };
-        let (friday, monday) = (("2026-11-27T10:00", "2026-11-27T17:00"), ("2026-11-30T09:00", "2026-11-30T12:00"));
+        let (friday, monday) =
+            (("2026-11-27T10:00", "2026-11-27T17:00"), ("2026-11-30T09:00", "2026-11-30T12:00"));
         check(false, &[friday, monday]);
-        check(true, &[friday, ("2026-11-28T09:00", "2026-11-28T17:00"), ("2026-11-29T09:00", "2026-11-29T17:00"), monday]);
+        check(
+            true,
+            &[
+                friday,
+                ("2026-11-28T09:00", "2026-11-28T17:00"),
+                ("2026-11-29T09:00", "2026-11-29T17:00"),
+                monday,
+            ],
+        );
     }
 
     #[test]
     fn working_hours_that_are_none_are_refused() {
         let check = |start: &str, end: &str, right: bool| {
             let arguments = json!({"work_start": start, "work_end": end});
-            assert_eq!(WorkingHours::of(arguments.as_object().expect("it is an object")).is_ok(), right, "{start} {end}");
+            assert_eq!(
+                WorkingHours::of(arguments.as_object().expect("it is an object")).is_ok(),
+                right,
+                "{start} {end}"
+            );
         };
         check("09:00", "17:00", true);
         check("00:00", "24:00", true);
@@ -403,9 +518,15 @@ mod tests {
             let stretch = stretch(arguments.as_object().expect("it is an object"), &zone).ok();
             assert_eq!(stretch, expected.map(|(from, to)| (at(from), at(to))), "{arguments}");
         };
-        check(json!({"from": "2026-11-30", "to": "2026-11-30"}), Some(("2026-11-30T00:00", "2026-12-01T00:00")));
+        check(
+            json!({"from": "2026-11-30", "to": "2026-11-30"}),
+            Some(("2026-11-30T00:00", "2026-12-01T00:00")),
+        );
         check(json!({"from": "2026-11-30T09:00"}), Some(("2026-11-30T09:00", "2026-12-07T09:00")));
-        check(json!({"from": "2026-11-30T09:00:00Z", "to": "2026-11-30T11:00"}), Some(("2026-11-30T10:00", "2026-11-30T11:00")));
+        check(
+            json!({"from": "2026-11-30T09:00:00Z", "to": "2026-11-30T11:00"}),
+            Some(("2026-11-30T10:00", "2026-11-30T11:00")),
+        );
         check(json!({"from": "2026-11-30", "to": "2026-11-29"}), None);
         check(json!({"from": "soon"}), None);
     }
@@ -420,10 +541,18 @@ mod tests {
         assert_eq!(response(&people), "needsAction");
         assert_eq!((attendees(&Value::Null), response(&Value::Null)), (Value::Null, Value::Null));
         assert_eq!(reminders(&json!({"useDefault": true})), Value::Null);
-        assert_eq!(reminders(&json!({"useDefault": false, "overrides": [{"method": "popup", "minutes": 10}]})), json!(["popup 10"]));
+        assert_eq!(
+            reminders(
+                &json!({"useDefault": false, "overrides": [{"method": "popup", "minutes": 10}]})
+            ),
+            json!(["popup 10"])
+        );
         assert_eq!(title(&json!({"summary": "Team", "summaryOverride": "Work"})), "Work");
         let calendars = json!({"a": {"busy": []}, "b": {"errors": [{"domain": "global", "reason": "notFound"}], "busy": []}});
-        assert_eq!(busy(&calendars), json!([{"calendar_id": "a", "busy": []}, {"calendar_id": "b", "error": "notFound"}]));
+        assert_eq!(
+            busy(&calendars),
+            json!([{"calendar_id": "a", "busy": []}, {"calendar_id": "b", "error": "notFound"}])
+        );
     }
 
     #[test]

@@ -18,7 +18,8 @@ pub fn ended(recurrence: &Value, before: Moment) -> Value {
 /// The number of times that a recurrence says.
 pub fn counted(recurrence: &Value) -> Option<u64> {
     let lines = recurrence.as_array().into_iter().flatten().filter_map(Value::as_str);
-    let mut parts = lines.filter_map(|line| line.strip_prefix("RRULE:")).flat_map(|rule| rule.split(';'));
+    let mut parts =
+        lines.filter_map(|line| line.strip_prefix("RRULE:")).flat_map(|rule| rule.split(';'));
     parts.find_map(|part| part.strip_prefix("COUNT=")?.parse().ok())
 }
 
@@ -30,9 +31,12 @@ pub fn with_count(recurrence: &Value, count: u64) -> Value {
 /// A recurrence whose rules lose their end and are changed; exceptions stay.
 fn with_rules(recurrence: &Value, change: impl Fn(&mut Vec<String>)) -> Value {
     let line = |line: &Value| {
-        let Some(rule) = line.as_str().and_then(|line| line.strip_prefix("RRULE:")) else { return line.clone() };
+        let Some(rule) = line.as_str().and_then(|line| line.strip_prefix("RRULE:")) else {
+            return line.clone();
+        };
         let ends = |part: &str| part.starts_with("COUNT=") || part.starts_with("UNTIL=");
-        let mut parts: Vec<String> = rule.split(';').filter(|part| !ends(part)).map(str::to_owned).collect();
+        let mut parts: Vec<String> =
+            rule.split(';').filter(|part| !ends(part)).map(str::to_owned).collect();
         change(&mut parts);
         format!("RRULE:{}", parts.join(";")).into()
     };
@@ -56,7 +60,11 @@ mod tests {
             assert_eq!(ended(&recurrence, moment(before))[0], expected);
             assert_eq!(ended(&recurrence, moment(before))[1], recurrence[1]);
         };
-        check("RRULE:FREQ=WEEKLY;BYDAY=MO", "2026-12-21T09:00:00+01:00", "RRULE:FREQ=WEEKLY;BYDAY=MO;UNTIL=20261221T075959Z");
+        check(
+            "RRULE:FREQ=WEEKLY;BYDAY=MO",
+            "2026-12-21T09:00:00+01:00",
+            "RRULE:FREQ=WEEKLY;BYDAY=MO;UNTIL=20261221T075959Z",
+        );
         check("RRULE:FREQ=DAILY;COUNT=10", "2026-12-21", "RRULE:FREQ=DAILY;UNTIL=20261220");
         check("RRULE:UNTIL=20270101;FREQ=DAILY", "2026-12-01", "RRULE:FREQ=DAILY;UNTIL=20261130");
     }
@@ -65,7 +73,10 @@ mod tests {
     fn a_counted_series_is_counted_on() {
         let recurrence = json!(["EXDATE:20261214", "RRULE:FREQ=DAILY;COUNT=10;INTERVAL=2"]);
         assert_eq!(counted(&recurrence), Some(10));
-        assert_eq!(with_count(&recurrence, 4), json!(["EXDATE:20261214", "RRULE:FREQ=DAILY;INTERVAL=2;COUNT=4"]));
+        assert_eq!(
+            with_count(&recurrence, 4),
+            json!(["EXDATE:20261214", "RRULE:FREQ=DAILY;INTERVAL=2;COUNT=4"])
+        );
         assert_eq!(counted(&json!(["RRULE:FREQ=DAILY"])), None);
     }
 }

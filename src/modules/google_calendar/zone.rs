@@ -39,13 +39,16 @@ impl Moment {
     /// As [`Moment::parse`], without the error.
     pub fn read(text: &str) -> Option<Self> {
         let Some((_, time)) = text.split_once('T') else { return days_of(text).map(Self::Day) };
-        let Some(at) = time.find(['Z', '+', '-']) else { return local_seconds_of(text).map(Self::Local) };
+        let Some(at) = time.find(['Z', '+', '-']) else {
+            return local_seconds_of(text).map(Self::Local);
+        };
         let (local, zone) = text.split_at(text.len() - time.len() + at);
         let offset = if zone == "Z" {
             0
         } else {
             let (hours, minutes) = zone[1..].split_once(':')?;
-            let digits = |part: &str| part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_digit());
+            let digits =
+                |part: &str| part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_digit());
             let seconds = hours.parse::<i64>().ok()? * 3600 + minutes.parse::<i64>().ok()? * 60;
             let valid = digits(hours) && digits(minutes) && seconds < DAY;
             valid.then_some(if zone.starts_with('-') { -seconds } else { seconds })?
@@ -66,7 +69,8 @@ impl Moment {
     pub fn since(self, other: Self) -> Option<i64> {
         match (self, other) {
             (Self::Day(this), Self::Day(other)) => Some((this - other) * DAY),
-            (Self::Local(this), Self::Local(other)) | (Self::Instant { seconds: this, .. }, Self::Instant { seconds: other, .. }) => {
+            (Self::Local(this), Self::Local(other))
+            | (Self::Instant { seconds: this, .. }, Self::Instant { seconds: other, .. }) => {
                 Some(this - other)
             }
             _ => None,
@@ -91,7 +95,13 @@ impl std::fmt::Display for Moment {
             Self::Instant { seconds, offset: 0 } => write!(formatter, "{}Z", clock(*seconds)),
             Self::Instant { seconds, offset } => {
                 let (sign, minutes) = (if *offset < 0 { '-' } else { '+' }, offset.abs() / 60);
-                write!(formatter, "{}{sign}{:02}:{:02}", clock(seconds + offset), minutes / 60, minutes % 60)
+                write!(
+                    formatter,
+                    "{}{sign}{:02}:{:02}",
+                    clock(seconds + offset),
+                    minutes / 60,
+                    minutes % 60
+                )
             }
         }
     }
@@ -100,7 +110,13 @@ impl std::fmt::Display for Moment {
 /// Date and time without an offset.
 fn clock(seconds: i64) -> String {
     let time = seconds.rem_euclid(DAY);
-    format!("{}T{:02}:{:02}:{:02}", date_of(seconds.div_euclid(DAY)), time / 3600, time / 60 % 60, time % 60)
+    format!(
+        "{}T{:02}:{:02}:{:02}",
+        date_of(seconds.div_euclid(DAY)),
+        time / 3600,
+        time / 60 % 60,
+        time % 60
+    )
 }
 
 /// A time zone by the rules in force.
@@ -130,9 +146,13 @@ struct Switch {
 impl Zone {
     /// The zone of this name, such as `Europe/Berlin`.
     pub fn named(name: &str) -> Result<Self, Error> {
-        let named = |line: &&str| line.split_once('\t').is_some_and(|(_, names)| names.split(' ').any(|known| known == name));
+        let named = |line: &&str| {
+            line.split_once('\t')
+                .is_some_and(|(_, names)| names.split(' ').any(|known| known == name))
+        };
         ZONES.lines().find(named).and_then(Self::parse).ok_or_else(|| {
-            Error::invalid_params(format!("There is no time zone `{name}`.")).with_hint("Give an IANA name, such as Europe/Berlin.")
+            Error::invalid_params(format!("There is no time zone `{name}`."))
+                .with_hint("Give an IANA name, such as Europe/Berlin.")
         })
     }
 
@@ -143,9 +163,11 @@ impl Zone {
         let standard = minutes(rules.next()?)?;
         let summer = match rules.next() {
             None => None,
-            Some(offset) => {
-                Some(Summer { offset: minutes(offset)?, begins: Switch::parse(rules.next()?)?, ends: Switch::parse(rules.next()?)? })
-            }
+            Some(offset) => Some(Summer {
+                offset: minutes(offset)?,
+                begins: Switch::parse(rules.next()?)?,
+                ends: Switch::parse(rules.next()?)?,
+            }),
         };
         Some(Self { standard, summer })
     }
@@ -157,7 +179,11 @@ impl Zone {
         let year = date.split('-').next().unwrap_or_default();
         let begins = summer.begins.in_year(year) - self.standard;
         let ends = summer.ends.in_year(year) - summer.offset;
-        let is_summer = if begins < ends { (begins..ends).contains(&instant) } else { !(ends..begins).contains(&instant) };
+        let is_summer = if begins < ends {
+            (begins..ends).contains(&instant)
+        } else {
+            !(ends..begins).contains(&instant)
+        };
         if is_summer { summer.offset } else { self.standard }
     }
 
@@ -175,7 +201,8 @@ impl Zone {
 
 impl Switch {
     fn parse(text: &str) -> Option<Self> {
-        let parts: Vec<i64> = text.split('.').map(|part| part.parse().ok()).collect::<Option<_>>()?;
+        let parts: Vec<i64> =
+            text.split('.').map(|part| part.parse().ok()).collect::<Option<_>>()?;
         let [month, week, weekday, minutes] = parts[..] else { return None };
         Some(Self { month, week, weekday, seconds: minutes * 60 })
     }
@@ -206,12 +233,30 @@ mod tests {
         check("1970-01-02", Some(Moment::Day(1)), "1970-01-02");
         check("1970-01-02T09:30", Some(Moment::Local(120_600)), "1970-01-02T09:30:00");
         check("1970-01-02T09:30:15.250", Some(Moment::Local(120_615)), "1970-01-02T09:30:15");
-        check("1970-01-02T00:00:00Z", Some(Moment::Instant { seconds: 86_400, offset: 0 }), "1970-01-02T00:00:00Z");
-        check("1970-01-02T00:00:00+01:00", Some(Moment::Instant { seconds: 82_800, offset: 3_600 }), "1970-01-02T00:00:00+01:00");
-        check("1970-01-01T20:30:00-03:30", Some(Moment::Instant { seconds: 86_400, offset: -12_600 }), "1970-01-01T20:30:00-03:30");
-        for text in
-            ["", "tomorrow", "2026-02-30", "2026-11-30T25:00", "2026-11-30T09:00+1", "2026-11-30T09:00+25:00", "2026-11-30T09:00Zulu"]
-        {
+        check(
+            "1970-01-02T00:00:00Z",
+            Some(Moment::Instant { seconds: 86_400, offset: 0 }),
+            "1970-01-02T00:00:00Z",
+        );
+        check(
+            "1970-01-02T00:00:00+01:00",
+            Some(Moment::Instant { seconds: 82_800, offset: 3_600 }),
+            "1970-01-02T00:00:00+01:00",
+        );
+        check(
+            "1970-01-01T20:30:00-03:30",
+            Some(Moment::Instant { seconds: 86_400, offset: -12_600 }),
+            "1970-01-01T20:30:00-03:30",
+        );
+        for text in [
+            "",
+            "tomorrow",
+            "2026-02-30",
+            "2026-11-30T25:00",
+            "2026-11-30T09:00+1",
+            "2026-11-30T09:00+25:00",
+            "2026-11-30T09:00Zulu",
+        ] {
             check(text, None, "");
         }
     }
@@ -220,7 +265,9 @@ mod tests {
     fn clocks_are_set_when_each_zone_sets_them() {
         let check = |zone: &str, instant: &str, local: &str| {
             let zone = Zone::named(zone).expect("the zone is known");
-            let Some(Moment::Instant { seconds, .. }) = Moment::read(instant) else { panic!("{instant} is no instant") };
+            let Some(Moment::Instant { seconds, .. }) = Moment::read(instant) else {
+                panic!("{instant} is no instant")
+            };
             assert_eq!(zone.moment(seconds).to_string(), local);
         };
         check("UTC", "2026-07-01T12:00:00Z", "2026-07-01T12:00:00Z");

@@ -13,16 +13,23 @@ use crate::modules::Session;
 const KINDS: [&str; 3] = ["pullrequest", "branch", "repository"];
 
 /// The branches, commits and pull requests of an issue.
-pub fn get_development(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+pub fn get_development(
+    session: &Session<'_>,
+    arguments: &Map<String, Value>,
+) -> Result<Value, Error> {
     // These addresses know issues only by their number.
     let issue = session.get(&issue_path(arguments, &[]), &[("fields", "summary")])?;
     let id = issue["id"].as_str().unwrap_or_default();
-    let summary = session.get(&["rest", "dev-status", "latest", "issue", "summary"], &[("issueId", id)])?;
+    let summary =
+        session.get(&["rest", "dev-status", "latest", "issue", "summary"], &[("issueId", id)])?;
     let mut found = Found::default();
     for kind in KINDS {
-        for service in summary["summary"][kind]["byInstanceType"].as_object().into_iter().flat_map(Map::keys) {
+        for service in
+            summary["summary"][kind]["byInstanceType"].as_object().into_iter().flat_map(Map::keys)
+        {
             let query = [("issueId", id), ("applicationType", service), ("dataType", kind)];
-            let answer = session.get(&["rest", "dev-status", "latest", "issue", "detail"], &query)?;
+            let answer =
+                session.get(&["rest", "dev-status", "latest", "issue", "detail"], &query)?;
             list(&answer["detail"]).for_each(|detail| found.add(kind, detail));
         }
     }
@@ -44,11 +51,15 @@ impl Found {
     /// Takes what was asked for; a detail has other kinds too, which come again when they are asked for.
     fn add(&mut self, kind: &str, detail: &Value) {
         match kind {
-            "pullrequest" => self.pull_requests.extend(list(&detail["pullRequests"]).map(pull_request)),
+            "pullrequest" => {
+                self.pull_requests.extend(list(&detail["pullRequests"]).map(pull_request))
+            }
             "branch" => self.branches.extend(list(&detail["branches"]).map(branch)),
             _ => {
                 for repository in list(&detail["repositories"]) {
-                    self.commits.extend(list(&repository["commits"]).map(|commit| self::commit(repository, commit)));
+                    self.commits.extend(
+                        list(&repository["commits"]).map(|commit| self::commit(repository, commit)),
+                    );
                 }
             }
         }

@@ -14,14 +14,16 @@ pub fn markdown(document: &Value) -> Value {
 ///
 /// Null where `self` is an address of the API gateway, which says nothing of the site.
 pub fn browse_url(thing: &Value) -> Value {
-    let site = thing["self"].as_str().and_then(|url| url.split_once("/rest/")).map(|(site, _)| site);
+    let site =
+        thing["self"].as_str().and_then(|url| url.split_once("/rest/")).map(|(site, _)| site);
     let site = site.filter(|site| !site.starts_with("https://api.atlassian.com"));
     site.zip(thing["key"].as_str()).map(|(site, key)| format!("{site}/browse/{key}")).into()
 }
 
 /// The changes of one entry of a changelog: `status: To Do → Done`.
 pub fn changes(items: &Value) -> Value {
-    let side = |text: &Value| text.as_str().filter(|text| !text.is_empty()).unwrap_or("∅").to_owned();
+    let side =
+        |text: &Value| text.as_str().filter(|text| !text.is_empty()).unwrap_or("∅").to_owned();
     let change = |item: &Value| {
         let field = item["field"].as_str().unwrap_or_default();
         format!("{field}: {} → {}", side(&item["fromString"]), side(&item["toString"]))
@@ -72,7 +74,12 @@ pub fn columns(columns: &Value) -> Value {
 /// The custom fields that have a value, by name and id.
 pub fn custom_fields(issue: &Value) -> Value {
     let mut found = Map::new();
-    for (id, value) in issue["fields"].as_object().into_iter().flatten().filter(|(id, _)| id.starts_with("customfield_")) {
+    for (id, value) in issue["fields"]
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter(|(id, _)| id.starts_with("customfield_"))
+    {
         let name = issue["names"][id].as_str().unwrap_or_default();
         let value = simplified(value);
         // A rank is a key to sort by that means nothing to people.
@@ -85,9 +92,14 @@ pub fn custom_fields(issue: &Value) -> Value {
 
 /// The fields of a search's row that have no column of their own.
 pub fn extra_fields(fields: &Value) -> Value {
-    const COLUMNS: [&str; 6] = ["summary", "status", "issuetype", "priority", "assignee", "updated"];
-    let extra = fields.as_object().into_iter().flatten().filter(|(id, _)| !COLUMNS.contains(&id.as_str()));
-    let extra: Map<_, _> = extra.map(|(id, value)| (id.clone(), simplified(value))).filter(|(_, value)| !is_empty(value)).collect();
+    const COLUMNS: [&str; 6] =
+        ["summary", "status", "issuetype", "priority", "assignee", "updated"];
+    let extra =
+        fields.as_object().into_iter().flatten().filter(|(id, _)| !COLUMNS.contains(&id.as_str()));
+    let extra: Map<_, _> = extra
+        .map(|(id, value)| (id.clone(), simplified(value)))
+        .filter(|(_, value)| !is_empty(value))
+        .collect();
     if extra.is_empty() { Value::Null } else { extra.into() }
 }
 
@@ -108,19 +120,27 @@ pub fn issue_links(links: &Value) -> Value {
 
 /// The answers of a request's form by their questions.
 pub fn request_answers(values: &Value) -> Value {
-    let answers = list(values).map(|answer| (plain(&answer["label"]), simplified(&answer["value"])));
+    let answers =
+        list(values).map(|answer| (plain(&answer["label"]), simplified(&answer["value"])));
     answers.filter(|(_, value)| !is_empty(value)).collect::<Map<_, _>>().into()
 }
 
 /// The fields that a transition requires, as `id (name)`.
 pub fn required_fields(fields: &Value) -> Value {
-    let required = fields.as_object().into_iter().flatten().filter(|(_, field)| field["required"] == true);
+    let required =
+        fields.as_object().into_iter().flatten().filter(|(_, field)| field["required"] == true);
     required.map(|(id, field)| format!("{id} ({})", plain(&field["name"]))).collect()
 }
 
 /// Who decides on an approval, and what they decided.
 pub fn approvers(approvers: &Value) -> Value {
-    let approver = |entry: &Value| format!("{}: {}", plain(&entry["approver"]["displayName"]), plain(&entry["approverDecision"]));
+    let approver = |entry: &Value| {
+        format!(
+            "{}: {}",
+            plain(&entry["approver"]["displayName"]),
+            plain(&entry["approverDecision"])
+        )
+    };
     list(approvers).map(approver).collect()
 }
 
@@ -133,11 +153,17 @@ pub fn without_tags(name: &Value) -> Value {
 fn simplified(value: &Value) -> Value {
     match value {
         Value::Array(values) => values.iter().map(simplified).collect(),
-        Value::Object(members) if members.get("type").is_some_and(|kind| kind == "doc") => markdown(value),
+        Value::Object(members) if members.get("type").is_some_and(|kind| kind == "doc") => {
+            markdown(value)
+        }
         Value::Object(members) => {
-            let name = ["displayName", "value", "name", "key"].iter().find_map(|name| members.get(*name)?.as_str());
+            let name = ["displayName", "value", "name", "key"]
+                .iter()
+                .find_map(|name| members.get(*name)?.as_str());
             match (name, members.get("child")) {
-                (Some(name), Some(child)) => format!("{name} / {}", plain(&simplified(child))).into(),
+                (Some(name), Some(child)) => {
+                    format!("{name} / {}", plain(&simplified(child))).into()
+                }
                 (Some(name), None) => name.into(),
                 (None, _) => value.clone(),
             }
@@ -172,9 +198,21 @@ mod tests {
     #[test]
     fn an_address_for_people_comes_from_the_sites_own() {
         let thing = |url: &str| json!({"self": url, "key": "ED-1"});
-        check(browse_url, thing("https://x.atlassian.net/rest/api/3/issue/10002"), json!("https://x.atlassian.net/browse/ED-1"));
-        check(browse_url, thing("https://jira.example/jira/rest/agile/1.0/issue/1"), json!("https://jira.example/jira/browse/ED-1"));
-        check(browse_url, thing("https://api.atlassian.com/ex/jira/0c1/rest/api/3/issue/1"), Value::Null);
+        check(
+            browse_url,
+            thing("https://x.atlassian.net/rest/api/3/issue/10002"),
+            json!("https://x.atlassian.net/browse/ED-1"),
+        );
+        check(
+            browse_url,
+            thing("https://jira.example/jira/rest/agile/1.0/issue/1"),
+            json!("https://jira.example/jira/browse/ED-1"),
+        );
+        check(
+            browse_url,
+            thing("https://api.atlassian.com/ex/jira/0c1/rest/api/3/issue/1"),
+            Value::Null,
+        );
         check(browse_url, json!({"key": "ED-1"}), Value::Null);
     }
 
@@ -186,22 +224,38 @@ mod tests {
             change("labels", json!(""), json!("a")),
             change("assignee", json!("Mia"), Value::Null),
         ]);
-        check(changes, items, json!(["status: To Do → Done", "labels: ∅ → a", "assignee: Mia → ∅"]));
+        check(
+            changes,
+            items,
+            json!(["status: To Do → Done", "labels: ∅ → a", "assignee: Mia → ∅"]),
+        );
         check(changes, Value::Null, json!([]));
     }
 
     #[test]
     fn choices_are_the_words_that_setting_takes() {
-        check(choices, json!([{"id": "1", "name": "High"}, {"id": "2", "value": "Blue"}, "red"]), json!(["High", "Blue", "red"]));
-        check(choices, json!([{"label": "Wine", "value": "10000", "children": []}]), json!(["10000 = Wine"]));
+        check(
+            choices,
+            json!([{"id": "1", "name": "High"}, {"id": "2", "value": "Blue"}, "red"]),
+            json!(["High", "Blue", "red"]),
+        );
+        check(
+            choices,
+            json!([{"label": "Wine", "value": "10000", "children": []}]),
+            json!(["10000 = Wine"]),
+        );
         check(choices, Value::Null, Value::Null);
     }
 
     #[test]
     fn values_are_simplified() {
-        let check = |value: Value, expected: Value| assert_eq!(simplified(&value), expected, "{value}");
+        let check =
+            |value: Value, expected: Value| assert_eq!(simplified(&value), expected, "{value}");
         check(json!({"displayName": "Mia", "name": "", "accountId": "1"}), json!("Mia"));
-        check(json!({"value": "EU", "id": "1", "child": {"value": "Berlin", "id": "2"}}), json!("EU / Berlin"));
+        check(
+            json!({"value": "EU", "id": "1", "child": {"value": "Berlin", "id": "2"}}),
+            json!("EU / Berlin"),
+        );
         check(json!([{"id": 7, "name": "Sprint 1", "state": "active"}]), json!(["Sprint 1"]));
         check(json!({"key": "ED-1"}), json!("ED-1"));
         check(json!({"progress": 0, "total": 0}), json!({"progress": 0, "total": 0}));
@@ -220,7 +274,11 @@ mod tests {
 
     #[test]
     fn extra_fields_leave_the_columns_out() {
-        check(extra_fields, json!({"summary": "S", "labels": ["a"], "duedate": null}), json!({"labels": ["a"]}));
+        check(
+            extra_fields,
+            json!({"summary": "S", "labels": ["a"], "duedate": null}),
+            json!({"labels": ["a"]}),
+        );
         check(extra_fields, json!({"summary": "S"}), Value::Null);
     }
 
@@ -229,8 +287,16 @@ mod tests {
         let kind = json!({"outward": "blocks", "inward": "is blocked by"});
         let other = json!({"key": "ED-2", "fields": {"summary": "S", "status": {"name": "Open"}}});
         let row = |relation: &str| json!([{"id": "1", "relation": relation, "key": "ED-2", "summary": "S", "status": "Open"}]);
-        check(issue_links, json!([{"id": "1", "type": kind, "outwardIssue": other}]), row("blocks"));
-        check(issue_links, json!([{"id": "1", "type": kind, "inwardIssue": other}]), row("is blocked by"));
+        check(
+            issue_links,
+            json!([{"id": "1", "type": kind, "outwardIssue": other}]),
+            row("blocks"),
+        );
+        check(
+            issue_links,
+            json!([{"id": "1", "type": kind, "inwardIssue": other}]),
+            row("is blocked by"),
+        );
         check(issue_links, Value::Null, json!([]));
     }
 
@@ -246,7 +312,11 @@ mod tests {
 
     #[test]
     fn a_suggestion_loses_only_its_marks() {
-        check(without_tags, json!("Atlassian Connect (<b>AC</b>) <i>"), json!("Atlassian Connect (AC) <i>"));
+        check(
+            without_tags,
+            json!("Atlassian Connect (<b>AC</b>) <i>"),
+            json!("Atlassian Connect (AC) <i>"),
+        );
         check(without_tags, Value::Null, Value::Null);
     }
 

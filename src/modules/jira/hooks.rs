@@ -57,7 +57,8 @@ pub(super) const HOOKS: Hooks = Hooks {
 fn update_comment(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
     let path = issue_path(arguments, &["comment", text(arguments, "comment_id")]);
     let before = session.get(&path, &[])?;
-    let mut body = json!({"body": adf::from_markdown(text(arguments, "body"), Some(&before["body"]))?});
+    let mut body =
+        json!({"body": adf::from_markdown(text(arguments, "body"), Some(&before["body"]))?});
     keep_visibility(&mut body, &before);
     let after = session.send(Method::Put, &path, &[], Some(&body))?;
     Ok(json!({"id": after["id"], "updated_at": after["updated"]}))
@@ -94,7 +95,12 @@ fn keep_visibility(body: &mut Value, before: &Value) {
 
 /// Lets someone watch an issue: the body is the bare account id, or none for the caller.
 fn add_watcher(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
-    session.send(Method::Post, &issue_path(arguments, &["watchers"]), &[], arguments.get("account_id"))?;
+    session.send(
+        Method::Post,
+        &issue_path(arguments, &["watchers"]),
+        &[],
+        arguments.get("account_id"),
+    )?;
     Ok(json!({"message": "Watcher added."}))
 }
 
@@ -117,17 +123,29 @@ fn add_attachment(session: &Session<'_>, arguments: &Map<String, Value>) -> Resu
         (Some(Value::String(content)), None) => content.clone().into_bytes(),
         (None, Some(Value::String(encoded))) => params::bytes_of(encoded)?,
         _ => {
-            return Err(Error::invalid_params("The file needs either `content` or `content_base64`.")
-                .with_hint("Give text as `content`, any other bytes as `content_base64`."));
+            return Err(Error::invalid_params(
+                "The file needs either `content` or `content_base64`.",
+            )
+            .with_hint("Give text as `content`, any other bytes as `content_base64`."));
         }
     };
     // Jira finds the type by the name.
     let content_type = "application/octet-stream";
-    let form = multipart(&[], Upload { field: "file", file_name: text(arguments, "filename"), content_type, bytes: &bytes })?;
+    let form = multipart(
+        &[],
+        Upload {
+            field: "file",
+            file_name: text(arguments, "filename"),
+            content_type,
+            bytes: &bytes,
+        },
+    )?;
     let path = issue_path(arguments, &["attachments"]);
     let answer = session.send_bytes(Method::Post, &path, &[], &form.content_type, &form.body)?;
     let attachment = &answer[0];
-    Ok(json!({"id": attachment["id"], "filename": attachment["filename"], "size": attachment["size"]}))
+    Ok(
+        json!({"id": attachment["id"], "filename": attachment["filename"], "size": attachment["size"]}),
+    )
 }
 
 /// The path of the issue in `issue`, or of something below it.
@@ -140,5 +158,6 @@ fn present(value: &Value) -> Option<&Value> {
 }
 
 fn nothing_to_change(params: &str) -> Error {
-    Error::new(Code::InvalidParams, "There is nothing to change.").with_hint(format!("Give at least one of {params}."))
+    Error::new(Code::InvalidParams, "There is nothing to change.")
+        .with_hint(format!("Give at least one of {params}."))
 }

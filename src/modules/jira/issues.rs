@@ -17,10 +17,20 @@ pub fn create_issue(session: &Session<'_>, arguments: &Map<String, Value>) -> Re
 }
 
 /// Creates several issues in one request; those that were refused are told by their place in the list.
-pub fn create_issues(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+pub fn create_issues(
+    session: &Session<'_>,
+    arguments: &Map<String, Value>,
+) -> Result<Value, Error> {
     let issues = arguments.get("issues").into_iter().flat_map(list).filter_map(Value::as_object);
-    let updates = issues.map(|issue| Ok(json!({"fields": fields(issue, &Value::Null)?}))).collect::<Result<Vec<_>, Error>>()?;
-    let answer = session.send(Method::Post, &[ISSUE, &["bulk"]].concat(), &[], Some(&json!({"issueUpdates": updates})))?;
+    let updates = issues
+        .map(|issue| Ok(json!({"fields": fields(issue, &Value::Null)?})))
+        .collect::<Result<Vec<_>, Error>>()?;
+    let answer = session.send(
+        Method::Post,
+        &[ISSUE, &["bulk"]].concat(),
+        &[],
+        Some(&json!({"issueUpdates": updates})),
+    )?;
     let created: Vec<_> = list(&answer["issues"]).map(brief).collect();
     let mut result = json!({"items": created});
     let refused: Vec<_> = list(&answer["errors"]).map(refusal).collect();
@@ -38,8 +48,13 @@ fn brief(issue: &Value) -> Value {
 fn refusal(error: &Value) -> Value {
     let told = &error["elementErrors"];
     let by_field = told["errors"].as_object().into_iter().flatten();
-    let by_field = by_field.map(|(field, why)| format!("{field}: {}", why.as_str().unwrap_or_default()));
-    let why: Vec<_> = list(&told["errorMessages"]).filter_map(Value::as_str).map(str::to_owned).chain(by_field).collect();
+    let by_field =
+        by_field.map(|(field, why)| format!("{field}: {}", why.as_str().unwrap_or_default()));
+    let why: Vec<_> = list(&told["errorMessages"])
+        .filter_map(Value::as_str)
+        .map(str::to_owned)
+        .chain(by_field)
+        .collect();
     json!({"index": error["failedElementNumber"], "error": why.join("; ")})
 }
 
@@ -47,16 +62,20 @@ fn refusal(error: &Value) -> Value {
 pub fn update_issue(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
     let path = issue_path(arguments, &[]);
     let rich = rich_texts(arguments);
-    let before = if rich.is_empty() { Value::Null } else { session.get(&path, &[("fields", &rich.join(","))])? };
+    let before = if rich.is_empty() {
+        Value::Null
+    } else {
+        session.get(&path, &[("fields", &rich.join(","))])?
+    };
     let mut body = json!({});
     let fields = fields(arguments, &before["fields"])?;
     if !fields.is_empty() {
         body["fields"] = fields.into();
     }
     let labels = [("add_labels", "add"), ("remove_labels", "remove")];
-    let labels = labels
-        .iter()
-        .flat_map(|(argument, verb)| arguments.get(*argument).into_iter().flat_map(list).map(move |label| json!({*verb: label})));
+    let labels = labels.iter().flat_map(|(argument, verb)| {
+        arguments.get(*argument).into_iter().flat_map(list).map(move |label| json!({*verb: label}))
+    });
     let labels: Vec<_> = labels.collect();
     if !labels.is_empty() {
         body["update"] = json!({"labels": labels});
@@ -71,7 +90,8 @@ pub fn update_issue(session: &Session<'_>, arguments: &Map<String, Value>) -> Re
 /// The ids of the fields that are given as Markdown.
 fn rich_texts(arguments: &Map<String, Value>) -> Vec<&str> {
     let others = arguments.get("other_fields").and_then(Value::as_object).into_iter().flatten();
-    let others = others.filter(|(_, value)| markdown_of(value).is_some()).map(|(id, _)| id.as_str());
+    let others =
+        others.filter(|(_, value)| markdown_of(value).is_some()).map(|(id, _)| id.as_str());
     arguments.get("description").map(|_| "description").into_iter().chain(others).collect()
 }
 
@@ -87,9 +107,13 @@ fn fields(arguments: &Map<String, Value>, before: &Value) -> Result<Map<String, 
             "project" => ("project", by_id_or("key", value)),
             "type" => ("issuetype", by_id_or("name", value)),
             "summary" => ("summary", value.clone()),
-            "description" => ("description", rich_text(text(arguments, "description"), &before["description"])?),
+            "description" => {
+                ("description", rich_text(text(arguments, "description"), &before["description"])?)
+            }
             "parent" => ("parent", unless_none(value, |key| json!({"key": key}))),
-            "assignee" => ("assignee", unless_none(&params::assignee(value)?, |id| json!({"id": id}))),
+            "assignee" => {
+                ("assignee", unless_none(&params::assignee(value)?, |id| json!({"id": id})))
+            }
             "priority" => ("priority", json!({"name": value})),
             "labels" => ("labels", value.clone()),
             "components" => ("components", named(value)),
@@ -103,10 +127,14 @@ fn fields(arguments: &Map<String, Value>, before: &Value) -> Result<Map<String, 
 }
 
 /// The fields that have no param of their own, with Markdown turned into documents.
-fn other_fields(arguments: &Map<String, Value>, before: &Value) -> Result<Map<String, Value>, Error> {
+fn other_fields(
+    arguments: &Map<String, Value>,
+    before: &Value,
+) -> Result<Map<String, Value>, Error> {
     let others = arguments.get("other_fields").and_then(Value::as_object).into_iter().flatten();
     let written = others.map(|(id, value)| {
-        let value = markdown_of(value).map_or_else(|| Ok(value.clone()), |markdown| rich_text(markdown, &before[id]))?;
+        let value = markdown_of(value)
+            .map_or_else(|| Ok(value.clone()), |markdown| rich_text(markdown, &before[id]))?;
         Ok((id.clone(), value))
     });
     written.collect()
@@ -118,7 +146,9 @@ fn rich_text(markdown: &str, before: &Value) -> Result<Value, Error> {
 
 /// Digits are an id, anything else is the word that people use.
 fn by_id_or(word: &str, value: &Value) -> Value {
-    let is_id = value.as_str().is_some_and(|text| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()));
+    let is_id = value
+        .as_str()
+        .is_some_and(|text| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()));
     json!({if is_id { "id" } else { word }: value})
 }
 
@@ -134,18 +164,28 @@ fn named(names: &Value) -> Value {
 /// Moves issues: Jira wants the destination as the key of a mapping, and says what is to be made of fields and statuses.
 pub fn move_issues(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
     let destination = ["project", "issue_type_id", "parent"].map(|name| text(arguments, name));
-    let destination = destination.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(",");
+    let destination =
+        destination.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(",");
     let sources = json!({
         "issueIdsOrKeys": arguments.get("issues"), "inferFieldDefaults": true, "inferStatusDefaults": true,
         "inferSubtaskTypeDefault": true, "inferClassificationDefaults": true,
     });
-    let body = json!({"sendBulkNotification": false, "targetToSourcesMapping": {destination: sources}});
-    let answer = session.send(Method::Post, &["rest", "api", "3", "bulk", "issues", "move"], &[], Some(&body))?;
+    let body =
+        json!({"sendBulkNotification": false, "targetToSourcesMapping": {destination: sources}});
+    let answer = session.send(
+        Method::Post,
+        &["rest", "api", "3", "bulk", "issues", "move"],
+        &[],
+        Some(&body),
+    )?;
     Ok(json!({"task_id": answer["taskId"]}))
 }
 
 /// Applies a transition that is named by its id, its name or the status it leads to.
-pub fn transition_issue(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+pub fn transition_issue(
+    session: &Session<'_>,
+    arguments: &Map<String, Value>,
+) -> Result<Value, Error> {
     let path = issue_path(arguments, &["transitions"]);
     let answer = session.get(&path, &[])?;
     let transition = transition(&answer["transitions"], text(arguments, "transition"))?;
@@ -158,7 +198,8 @@ pub fn transition_issue(session: &Session<'_>, arguments: &Map<String, Value>) -
         body["fields"] = fields.into();
     }
     if let Some(comment) = arguments.get("comment").and_then(Value::as_str) {
-        body["update"] = json!({"comment": [{"add": {"body": adf::from_markdown(comment, None)?}}]});
+        body["update"] =
+            json!({"comment": [{"add": {"body": adf::from_markdown(comment, None)?}}]});
     }
     session.send(Method::Post, &path, &[], Some(&body))?;
     Ok(json!({"transition": transition["name"], "status": transition["to"]["name"]}))
@@ -166,20 +207,26 @@ pub fn transition_issue(session: &Session<'_>, arguments: &Map<String, Value>) -
 
 /// The transition of an id, else of a name, else the only one to a status.
 fn transition<'a>(transitions: &'a Value, wanted: &str) -> Result<&'a Value, Error> {
-    let is = |value: &Value| value.as_str().is_some_and(|name| name.to_lowercase() == wanted.to_lowercase());
+    let is = |value: &Value| {
+        value.as_str().is_some_and(|name| name.to_lowercase() == wanted.to_lowercase())
+    };
     let mut to_status = list(transitions).filter(|transition| is(&transition["to"]["name"]));
     let to_status = to_status.next().filter(|_| to_status.next().is_none());
     let by_id = list(transitions).find(|transition| is(&transition["id"]));
     let by_name = || list(transitions).find(|transition| is(&transition["name"]));
     by_id.or_else(by_name).or(to_status).ok_or_else(|| {
-        let open: Vec<_> = list(transitions).filter_map(|transition| transition["name"].as_str()).collect();
+        let open: Vec<_> =
+            list(transitions).filter_map(|transition| transition["name"].as_str()).collect();
         Error::new(Code::InvalidParams, format!("The issue has no one transition `{wanted}` now."))
             .with_hint(format!("Use one of these: {}.", open.join(", ")))
     })
 }
 
 /// Raises a customer request; rich text only where there is any, for then all of it must be documents.
-pub fn create_request(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+pub fn create_request(
+    session: &Session<'_>,
+    arguments: &Map<String, Value>,
+) -> Result<Value, Error> {
     let mut answers = other_fields(arguments, &Value::Null)?;
     answers.insert("summary".to_owned(), text(arguments, "summary").into());
     if let Some(description) = arguments.get("description").and_then(Value::as_str) {
@@ -189,13 +236,18 @@ pub fn create_request(session: &Session<'_>, arguments: &Map<String, Value>) -> 
         "serviceDeskId": arguments["service_desk_id"], "requestTypeId": arguments["request_type_id"],
         "requestFieldValues": answers, "isAdfRequest": !rich_texts(arguments).is_empty(),
     });
-    for (argument, member) in [("on_behalf_of", "raiseOnBehalfOf"), ("participants", "requestParticipants")] {
+    for (argument, member) in
+        [("on_behalf_of", "raiseOnBehalfOf"), ("participants", "requestParticipants")]
+    {
         if let Some(value) = arguments.get(argument) {
             body[member] = value.clone();
         }
     }
-    let request = session.send(Method::Post, &["rest", "servicedeskapi", "request"], &[], Some(&body))?;
-    Ok(json!({"key": request["issueKey"], "status": request["currentStatus"]["status"], "url": request["_links"]["web"]}))
+    let request =
+        session.send(Method::Post, &["rest", "servicedeskapi", "request"], &[], Some(&body))?;
+    Ok(
+        json!({"key": request["issueKey"], "status": request["currentStatus"]["status"], "url": request["_links"]["web"]}),
+    )
 }
 
 #[cfg(test)]
@@ -205,16 +257,29 @@ mod tests {
     #[test]
     fn fields_take_jiras_forms() {
         let check = |given: Value, expected: Value| {
-            let fields = fields(given.as_object().expect("it is one"), &Value::Null).expect("they are right");
+            let fields = fields(given.as_object().expect("it is one"), &Value::Null)
+                .expect("they are right");
             assert_eq!(Value::from(fields), expected, "{given}");
         };
-        check(json!({"project": "ED", "type": "Bug"}), json!({"project": {"key": "ED"}, "issuetype": {"name": "Bug"}}));
-        check(json!({"project": "10000", "type": "3"}), json!({"project": {"id": "10000"}, "issuetype": {"id": "3"}}));
+        check(
+            json!({"project": "ED", "type": "Bug"}),
+            json!({"project": {"key": "ED"}, "issuetype": {"name": "Bug"}}),
+        );
+        check(
+            json!({"project": "10000", "type": "3"}),
+            json!({"project": {"id": "10000"}, "issuetype": {"id": "3"}}),
+        );
         check(json!({"assignee": "5b10"}), json!({"assignee": {"id": "5b10"}}));
         check(json!({"assignee": "none"}), json!({"assignee": null}));
         check(json!({"assignee": "auto"}), json!({"assignee": {"id": "-1"}}));
-        check(json!({"parent": "ED-1", "due_date": "2026-01-31"}), json!({"parent": {"key": "ED-1"}, "duedate": "2026-01-31"}));
-        check(json!({"parent": "none", "due_date": "none"}), json!({"parent": null, "duedate": null}));
+        check(
+            json!({"parent": "ED-1", "due_date": "2026-01-31"}),
+            json!({"parent": {"key": "ED-1"}, "duedate": "2026-01-31"}),
+        );
+        check(
+            json!({"parent": "none", "due_date": "none"}),
+            json!({"parent": null, "duedate": null}),
+        );
         check(
             json!({"components": ["API"], "fix_versions": ["1.0"]}),
             json!({"components": [{"name": "API"}], "fixVersions": [{"name": "1.0"}]}),
@@ -229,7 +294,10 @@ mod tests {
     fn rich_texts_are_found_wherever_they_are() {
         let others = json!({"customfield_1": {"markdown": "M"}, "customfield_2": {"markdown": "M", "x": 1}, "customfield_3": "M"});
         let given = json!({"description": "D", "other_fields": others});
-        assert_eq!(rich_texts(given.as_object().expect("it is one")), ["description", "customfield_1"]);
+        assert_eq!(
+            rich_texts(given.as_object().expect("it is one")),
+            ["description", "customfield_1"]
+        );
     }
 
     #[test]
@@ -239,10 +307,14 @@ mod tests {
             {"id": "4", "name": "Resume", "to": {"name": "In Progress"}},
         ]);
         let check = |wanted: &str, expected: Option<&str>| {
-            let found = transition(&transitions, wanted).map(|transition| transition["id"].as_str().unwrap_or_default());
+            let found = transition(&transitions, wanted)
+                .map(|transition| transition["id"].as_str().unwrap_or_default());
             assert_eq!(found.as_ref().ok(), expected.as_ref(), "{wanted}");
             if let Err(error) = found {
-                assert!(error.hint().is_some_and(|hint| hint.contains("Close, Start, Resume")), "{error}");
+                assert!(
+                    error.hint().is_some_and(|hint| hint.contains("Close, Start, Resume")),
+                    "{error}"
+                );
             }
         };
         check("2", Some("2"));

@@ -32,7 +32,8 @@ pub fn role_visibility(role: &Value) -> Result<Value, Error> {
 /// A time in ISO 8601 in the only form that Jira takes for a time log: milliseconds, and an offset without colon.
 pub fn jira_time(time: &Value) -> Result<Value, Error> {
     let text = time.as_str().unwrap_or_default();
-    let written = parts_of(text).map(|(date, clock, offset)| format!("{date}T{clock}{offset}").into());
+    let written =
+        parts_of(text).map(|(date, clock, offset)| format!("{date}T{clock}{offset}").into());
     written.ok_or_else(|| {
         Error::invalid_params(format!("`started_at` is no time with an offset: {text:?}."))
             .with_hint("Write it as 2026-01-17T12:34:00+09:00 or 2026-01-17T12:34:00Z.")
@@ -58,13 +59,17 @@ fn parts_of(text: &str) -> Option<(&str, String, String)> {
 /// Whether a text has digits where the pattern has `0`, and the pattern's own characters elsewhere.
 fn is_like(text: &str, pattern: &str) -> bool {
     text.len() == pattern.len()
-        && text.bytes().zip(pattern.bytes()).all(|(byte, like)| if like == b'0' { byte.is_ascii_digit() } else { byte == like })
+        && text
+            .bytes()
+            .zip(pattern.bytes())
+            .all(|(byte, like)| if like == b'0' { byte.is_ascii_digit() } else { byte == like })
 }
 
 /// The bytes of a file in base64 (RFC 4648 §4), with or without line breaks.
 pub fn bytes_of(encoded: &str) -> Result<Vec<u8>, Error> {
     Base64::decode_to_vec(encoded, Some(b"\r\n ")).map_err(|_| {
-        Error::invalid_params("`content_base64` is no base64.").with_hint("Use the standard alphabet (`+`, `/`) with `=` at the end.")
+        Error::invalid_params("`content_base64` is no base64.")
+            .with_hint("Use the standard alphabet (`+`, `/`) with `=` at the end.")
     })
 }
 
@@ -82,14 +87,23 @@ mod tests {
         check("2026-01-17 12:34-0530", Some("2026-01-17T12:34:00.000-0530"));
         check("2026-01-17T12:34:00.000+0000", Some("2026-01-17T12:34:00.000+0000"));
         check("2026-01-17T12:34:00.123456Z", Some("2026-01-17T12:34:00.123+0000"));
-        for wrong in ["", "yesterday", "2026-01-17", "2026-01-17T12:34:00", "17-01-2026T12:34Z", "2026-01-17T12:34.Z", "2026-01-17T1:34Z"] {
+        for wrong in [
+            "",
+            "yesterday",
+            "2026-01-17",
+            "2026-01-17T12:34:00",
+            "17-01-2026T12:34Z",
+            "2026-01-17T12:34.Z",
+            "2026-01-17T1:34Z",
+        ] {
             check(wrong, None);
         }
     }
 
     #[test]
     fn an_assignee_is_an_account_nobody_or_the_default() {
-        let check = |given: &str, expected: Value| assert_eq!(assignee(&json!(given)).unwrap(), expected);
+        let check =
+            |given: &str, expected: Value| assert_eq!(assignee(&json!(given)).unwrap(), expected);
         check("none", Value::Null);
         check("auto", json!("-1"));
         check("5b10a2844c20165700ede21g", json!("5b10a2844c20165700ede21g"));

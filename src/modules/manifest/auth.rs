@@ -57,7 +57,11 @@ impl fmt::Display for Auth {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.ways.as_slice() {
             [way] => way.fmt(formatter),
-            ways => write!(formatter, "either {}", ways.iter().map(Way::to_string).collect::<Vec<_>>().join(", or ")),
+            ways => write!(
+                formatter,
+                "either {}",
+                ways.iter().map(Way::to_string).collect::<Vec<_>>().join(", or ")
+            ),
         }
     }
 }
@@ -70,9 +74,13 @@ pub fn read(reader: &mut Reader<'_>, value: Value) -> Option<Auth> {
         one => vec![one],
     };
     if alternatives.is_empty() {
-        reader.add(place, "there is no alternative in the list: leave `auth` out where the service asks nobody");
+        reader.add(
+            place,
+            "there is no alternative in the list: leave `auth` out where the service asks nobody",
+        );
     }
-    let raw: Vec<raw::Auth> = alternatives.into_iter().filter_map(|value| reader.part(place, value)).collect();
+    let raw: Vec<raw::Auth> =
+        alternatives.into_iter().filter_map(|value| reader.part(place, value)).collect();
     let optional = raw.iter().any(|auth| auth.optional);
     let ways: Vec<Way> = raw.into_iter().filter_map(|auth| way(reader, place, &auth)).collect();
     (!ways.is_empty()).then_some(Auth { ways, optional })

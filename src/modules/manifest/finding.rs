@@ -30,8 +30,18 @@ pub struct Position {
 
 impl Finding {
     /// A finding whose position is not known yet.
-    pub(in crate::modules) fn new(file: &str, place: Place<'_>, problem: impl Into<String>) -> Self {
-        Self { file: file.to_owned(), position: None, place: place.to_string(), problem: problem.into(), path: place.path() }
+    pub(in crate::modules) fn new(
+        file: &str,
+        place: Place<'_>,
+        problem: impl Into<String>,
+    ) -> Self {
+        Self {
+            file: file.to_owned(),
+            position: None,
+            place: place.to_string(),
+            problem: problem.into(),
+            path: place.path(),
+        }
     }
 
     /// What a JSON reader says about the whole text.
@@ -39,7 +49,13 @@ impl Finding {
         let position = Position { line: error.line(), column: error.column() };
         let problem = error.to_string();
         let problem = problem.split(" at line ").next().unwrap_or(&problem).to_owned();
-        Self { file: file.to_owned(), position: (position.line > 0).then_some(position), place: String::new(), problem, path: Vec::new() }
+        Self {
+            file: file.to_owned(),
+            position: (position.line > 0).then_some(position),
+            place: String::new(),
+            problem,
+            path: Vec::new(),
+        }
     }
 }
 

@@ -9,8 +9,17 @@ use super::finding::{Finding, Position};
 /// The findings with their positions in a text that is JSON: that of the place, or of what is there of the way to it.
 pub fn located(text: &str, mut findings: Vec<Finding>) -> Vec<Finding> {
     let mut offsets = vec![0; findings.len()];
-    let paths: Vec<_> = findings.iter().enumerate().map(|(number, finding)| (number, finding.path.as_slice())).collect();
-    let mut walk = Walk { text, at: 0, found: &mut |finding, offset| offsets[finding] = offset, twice: &mut |_, _| {} };
+    let paths: Vec<_> = findings
+        .iter()
+        .enumerate()
+        .map(|(number, finding)| (number, finding.path.as_slice()))
+        .collect();
+    let mut walk = Walk {
+        text,
+        at: 0,
+        found: &mut |finding, offset| offsets[finding] = offset,
+        twice: &mut |_, _| {},
+    };
     walk.value(&paths);
     for (finding, offset) in findings.iter_mut().zip(offsets) {
         finding.position = Some(position(text, offset));
@@ -54,7 +63,12 @@ impl Walk<'_> {
             b'{' => self.members(paths),
             b'[' => self.entries(paths),
             b'"' => drop(self.string()),
-            _ => self.at += self.text[self.at..].bytes().take_while(|byte| !b",]} \t\r\n".contains(byte)).count(),
+            _ => {
+                self.at += self.text[self.at..]
+                    .bytes()
+                    .take_while(|byte| !b",]} \t\r\n".contains(byte))
+                    .count()
+            }
         }
     }
 
@@ -81,7 +95,11 @@ impl Walk<'_> {
         self.at += 1;
         let mut number = 0;
         while self.peek() != b']' {
-            let inner = if paths.is_empty() { Vec::new() } else { self.inner(paths, &number.to_string(), self.at) };
+            let inner = if paths.is_empty() {
+                Vec::new()
+            } else {
+                self.inner(paths, &number.to_string(), self.at)
+            };
             self.value(&inner);
             self.comma();
             number += 1;
@@ -90,7 +108,12 @@ impl Walk<'_> {
     }
 
     /// The paths that go on at the entry of this name.
-    fn inner<'p>(&mut self, paths: &[(usize, &'p [String])], name: &str, offset: usize) -> Vec<(usize, &'p [String])> {
+    fn inner<'p>(
+        &mut self,
+        paths: &[(usize, &'p [String])],
+        name: &str,
+        offset: usize,
+    ) -> Vec<(usize, &'p [String])> {
         let mut inner = Vec::new();
         for (number, path) in paths {
             if let Some((first, rest)) = path.split_first()

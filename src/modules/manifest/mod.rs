@@ -16,15 +16,6 @@ mod work;
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value, json};
-
-use super::hooks::{Handler, Hooks, ParamHook};
-use super::output::Output;
-use super::request::{Place, Template};
-use super::resource::{Completion, Resource};
-use super::schema::{self, Schema};
-use crate::upstream::HeaderMap;
-
 pub use auth::{Auth, Variable, Way};
 pub use finding::{Finding, Position};
 pub(super) use locate::located;
@@ -33,8 +24,16 @@ pub use packed::{Packed, Tools};
 pub(super) use place::FILE;
 pub(super) use read::is_base_url;
 pub(crate) use read::is_snake_case;
+use serde_json::{Map, Value, json};
 pub use versions::{Versions, VersionsAt};
 pub(super) use work::fits_path;
+
+use super::hooks::{Handler, Hooks, ParamHook};
+use super::output::Output;
+use super::request::{Place, Template};
+use super::resource::{Completion, Resource};
+use super::schema::{self, Schema};
+use crate::upstream::HeaderMap;
 
 /// The argument that names one of several accounts: the application's own, no tool has it.
 pub const ACCOUNT: &str = "account";
@@ -181,7 +180,11 @@ impl Module {
     /// # Errors
     ///
     /// Everything that is wrong with the file but for its tools.
-    pub fn built_in(file: &'static str, packed: Packed, hooks: &'static Hooks) -> Result<Self, Vec<Finding>> {
+    pub fn built_in(
+        file: &'static str,
+        packed: Packed,
+        hooks: &'static Hooks,
+    ) -> Result<Self, Vec<Finding>> {
         read::packed(file, packed, hooks)
     }
 
@@ -229,8 +232,11 @@ impl Tool {
     /// service has to name one in every call.
     #[must_use]
     pub fn published(&self, accounts: &[String]) -> Value {
-        let all = (self.across_accounts.is_some() && !accounts.iter().any(|account| account == ALL_ACCOUNTS)).then_some(ALL_ACCOUNTS);
-        let description = if all.is_some() { "Which account; all reads every one." } else { "Which account." };
+        let all = (self.across_accounts.is_some()
+            && !accounts.iter().any(|account| account == ALL_ACCOUNTS))
+        .then_some(ALL_ACCOUNTS);
+        let description =
+            if all.is_some() { "Which account; all reads every one." } else { "Which account." };
         let choices = accounts.iter().map(String::as_str).chain(all).map(Value::from).collect();
         let account = Schema { choices, ..Schema::new(schema::Kind::String, description) };
         let account = (accounts.len() > 1).then_some((ACCOUNT, &account, None, true));
@@ -259,7 +265,8 @@ impl Annotations {
             ("idempotentHint", self.idempotent),
             ("openWorldHint", self.open_world),
         ];
-        let given = hints.into_iter().filter_map(|(name, hint)| Some((name.to_owned(), hint?.into())));
+        let given =
+            hints.into_iter().filter_map(|(name, hint)| Some((name.to_owned(), hint?.into())));
         given.collect::<Map<_, _>>().into()
     }
 }

@@ -22,7 +22,9 @@ pub fn text(path: &Path) -> Result<String, Finding> {
     let wrong = |problem: String| Finding::new(&path.display().to_string(), FILE, problem);
     let unreadable = |error: std::io::Error| wrong(format!("cannot be read: {error}"));
     let mut bytes = Vec::new();
-    File::open(path).and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut bytes)).map_err(unreadable)?;
+    File::open(path)
+        .and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut bytes))
+        .map_err(unreadable)?;
     if bytes.len() as u64 > MAX_FILE {
         return Err(wrong(format!("is larger than {} MiB", MAX_FILE >> 20)));
     }
@@ -43,7 +45,8 @@ pub fn read(file: &str, text: &str) -> Result<Module, Vec<Finding>> {
     let mut findings: Vec<Finding> = locate::repeated(text, MAX_FINDINGS)
         .into_iter()
         .map(|(name, position)| {
-            let problem = format!("`{name}` is here a second time: one of the two would be ignored");
+            let problem =
+                format!("`{name}` is here a second time: one of the two would be ignored");
             Finding { position: Some(position), ..Finding::new(file, FILE, problem) }
         })
         .collect();

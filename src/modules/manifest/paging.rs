@@ -14,7 +14,8 @@ pub fn read(reader: &mut Reader<'_>, place: Place<'_>, value: Value) -> Option<P
     let (max, default) = (raw.max_limit, raw.default_limit);
     let names = [&raw.limit_as, &raw.token_as, &raw.start_as];
     if names.into_iter().flatten().any(String::is_empty) {
-        reader.add(place, "`limit_as`, `token_as` and `start_as` must be names where they are given");
+        reader
+            .add(place, "`limit_as`, `token_as` and `start_as` must be names where they are given");
     }
     let max_or_any = max.unwrap_or(u32::MAX);
     if max_or_any == 0 || default.is_some_and(|default| default == 0 || default > max_or_any) {
@@ -29,12 +30,15 @@ pub fn read(reader: &mut Reader<'_>, place: Place<'_>, value: Value) -> Option<P
 
 fn next(reader: &mut Reader<'_>, place: Place<'_>, raw: raw::Pagination) -> Option<Next> {
     use PaginationKind as Kind;
-    let mut path = |text: String| Path::parse(&text).map_err(|problem| reader.add(place, problem)).ok();
+    let mut path =
+        |text: String| Path::parse(&text).map_err(|problem| reader.add(place, problem)).ok();
     let raw::Pagination { kind, link, token, token_as, start_as, total, last, .. } = raw;
     match (kind, link, token, token_as, start_as, total, last) {
         (Kind::LinkHeader, None, None, None, None, None, None) => Some(Next::LinkHeader),
         (Kind::NextLink, Some(link), None, None, None, None, None) => Some(Next::Link(path(link)?)),
-        (Kind::Token, None, Some(token), Some(name), None, None, None) => Some(Next::Token { token: path(token)?, name }),
+        (Kind::Token, None, Some(token), Some(name), None, None, None) => {
+            Some(Next::Token { token: path(token)?, name })
+        }
         (Kind::Offset, None, None, None, Some(name), total, last) => {
             let (total, last) = (total.map(&mut path), last.map(&mut path));
             Some(Next::Offset { name, total: total.flatten(), last: last.flatten() })

@@ -24,9 +24,13 @@ pub fn read(reader: &mut Reader<'_>, tool: At<'_>, name: &str, value: &Value) ->
     let hook = raw.hook.as_deref().and_then(|hook| reader.param_hook(place, hook));
     let upstream_name = raw.upstream_name.clone().unwrap_or_else(|| name.to_owned());
     if upstream_name.is_empty() {
-        reader.add(place.detail("as"), "`as` is empty: leave it out where the upstream's name is the same");
+        reader.add(
+            place.detail("as"),
+            "`as` is empty: leave it out where the upstream's name is the same",
+        );
     }
-    let (kind, join, slashes, default) = (raw.kind, raw.join.clone(), raw.slashes, raw.default.clone());
+    let (kind, join, slashes, default) =
+        (raw.kind, raw.join.clone(), raw.slashes, raw.default.clone());
     let (at, required) = (raw.place, raw.required);
     let description = raw.description.clone();
     let schema = schema(
@@ -54,7 +58,9 @@ pub fn read(reader: &mut Reader<'_>, tool: At<'_>, name: &str, value: &Value) ->
     }
     let scalar = !matches!(kind, Type::Array | Type::Object);
     match at {
-        In::Path if !scalar => reader.add(place, "a value in the path must be a string, a number or a boolean"),
+        In::Path if !scalar => {
+            reader.add(place, "a value in the path must be a string, a number or a boolean")
+        }
         In::Path if !required && default.is_none() => {
             reader.add(place, "a value in the path must be required or have a default");
         }
@@ -72,7 +78,12 @@ pub fn read(reader: &mut Reader<'_>, tool: At<'_>, name: &str, value: &Value) ->
             if let Some(schema) = &schema
                 && !schema.accepts(&default)
             {
-                reader.add(place.detail("default"), format!("the default {default} does not fit the param's own type, enum or bounds"));
+                reader.add(
+                    place.detail("default"),
+                    format!(
+                        "the default {default} does not fit the param's own type, enum or bounds"
+                    ),
+                );
             }
             Presence::Default(default)
         }
@@ -80,7 +91,11 @@ pub fn read(reader: &mut Reader<'_>, tool: At<'_>, name: &str, value: &Value) ->
         None => Presence::Optional,
     };
     let goes = match at {
-        In::Path => Place::Path { name: upstream_name, slashes, may_be_empty: slashes && presence == Presence::Default(json!("")) },
+        In::Path => Place::Path {
+            name: upstream_name,
+            slashes,
+            may_be_empty: slashes && presence == Presence::Default(json!("")),
+        },
         In::Query => Place::Query { name: upstream_name, join },
         In::Body => body_place(&upstream_name),
         In::Variable => Place::Variable(upstream_name),
@@ -124,12 +139,18 @@ fn schema(reader: &mut Reader<'_>, place: At<'_>, raw: raw::Schema) -> Option<Sc
     };
     let schema = Schema { kind, description: raw.description, choices: Vec::new() };
     for choice in raw.choices.iter().filter(|choice| !schema.accepts(choice)) {
-        reader.add(place.detail("enum"), format!("the enum's {choice} is no {}", schema.kind.name()));
+        reader
+            .add(place.detail("enum"), format!("the enum's {choice} is no {}", schema.kind.name()));
     }
     Some(Schema { choices: raw.choices, ..schema })
 }
 
-fn object(reader: &mut Reader<'_>, place: At<'_>, properties: Map<String, Value>, required: Vec<String>) -> Option<Kind> {
+fn object(
+    reader: &mut Reader<'_>,
+    place: At<'_>,
+    properties: Map<String, Value>,
+    required: Vec<String>,
+) -> Option<Kind> {
     for name in required.iter().filter(|name| !properties.contains_key(*name)) {
         reader.add(place, format!("`{name}` is required but no property"));
     }
@@ -158,9 +179,16 @@ pub struct Own {
 impl Own {
     /// The params, in the order in which they are published.
     pub fn params(self) -> Vec<Param> {
-        let local =
-            |name: &str, schema| Param { name: name.to_owned(), place: Place::Local, schema, presence: Presence::Optional, hook: None };
-        let at_least_one = |maximum: Option<u32>| Kind::Integer(Range { minimum: Some(1.into()), maximum: maximum.map(Number::from) });
+        let local = |name: &str, schema| Param {
+            name: name.to_owned(),
+            place: Place::Local,
+            schema,
+            presence: Presence::Optional,
+            hook: None,
+        };
+        let at_least_one = |maximum: Option<u32>| {
+            Kind::Integer(Range { minimum: Some(1.into()), maximum: maximum.map(Number::from) })
+        };
         let mut params = Vec::new();
         if let Some(Pages { next, limit, place }) = self.pages {
             let at = |name: &str| match place {
@@ -169,7 +197,8 @@ impl Own {
             };
             if let Some(Limit { name, max, default }) = limit {
                 let schema = Schema::new(at_least_one(max), "Most items in the page.");
-                let presence = default.map_or(Presence::Optional, |limit| Presence::Default(limit.into()));
+                let presence =
+                    default.map_or(Presence::Optional, |limit| Presence::Default(limit.into()));
                 params.push(Param { place: at(&name), presence, ..local("limit", schema) });
             }
             let description = match next.name() {
@@ -183,11 +212,18 @@ impl Own {
         if !self.fields.is_empty() {
             let choices = self.fields.into_iter().map(Value::from).collect();
             let name = Schema { kind: Kind::String, description: None, choices };
-            params.push(local("fields", Schema::new(Kind::Array(Box::new(name)), "Only these fields.")));
+            params.push(local(
+                "fields",
+                Schema::new(Kind::Array(Box::new(name)), "Only these fields."),
+            ));
         }
         if self.text {
-            params.push(local("head", Schema::new(at_least_one(None), "Only this many first lines.")));
-            params.push(local("tail", Schema::new(at_least_one(None), "Only this many last lines.")));
+            params.push(local(
+                "head",
+                Schema::new(at_least_one(None), "Only this many first lines."),
+            ));
+            params
+                .push(local("tail", Schema::new(at_least_one(None), "Only this many last lines.")));
         }
         if self.reads_on {
             let any = Kind::Integer(Range { minimum: Some(0.into()), maximum: None });
@@ -198,7 +234,13 @@ impl Own {
 }
 
 /// Checks each param's place, the engine's own last, against the rest of the request.
-pub fn check_places(reader: &mut Reader<'_>, tool: At<'_>, params: &[Param], own: &[Param], template: &Template) {
+pub fn check_places(
+    reader: &mut Reader<'_>,
+    tool: At<'_>,
+    params: &[Param],
+    own: &[Param],
+    template: &Template,
+) {
     let body = &template.body;
     let mut taken: Vec<Vec<String>> = match body {
         Body::Json(fixed) => fixed.keys().map(|name| vec![name.clone()]).collect(),
@@ -206,7 +248,10 @@ pub fn check_places(reader: &mut Reader<'_>, tool: At<'_>, params: &[Param], own
     };
     let mut queries: Vec<&str> = template.query.iter().map(|(name, _)| name.as_str()).collect();
     queries.extend(params.iter().filter_map(|param| query_name(&param.place)));
-    for param in own.iter().filter(|param| query_name(&param.place).is_some_and(|name| queries.contains(&name))) {
+    for param in own
+        .iter()
+        .filter(|param| query_name(&param.place).is_some_and(|name| queries.contains(&name)))
+    {
         let place = tool.entry("param", "params", &param.name);
         reader.add(place, "another param or the fixed query has the pagination's name for it");
     }
@@ -224,7 +269,10 @@ pub fn check_places(reader: &mut Reader<'_>, tool: At<'_>, params: &[Param], own
             }
             (Place::Body(names), _) => {
                 if taken.iter().any(|other| other.starts_with(names) || names.starts_with(other)) {
-                    reader.add(place, "another param or the fixed body has the same place in the body");
+                    reader.add(
+                        place,
+                        "another param or the fixed body has the same place in the body",
+                    );
                 }
                 taken.push(names.clone());
             }
@@ -239,5 +287,8 @@ fn query_name(place: &Place) -> Option<&str> {
 
 fn has_variable(document: &str, name: &str) -> bool {
     let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    document.split('$').skip(1).any(|after| after.strip_prefix(name).is_some_and(|rest| !rest.starts_with(is_name)))
+    document
+        .split('$')
+        .skip(1)
+        .any(|after| after.strip_prefix(name).is_some_and(|rest| !rest.starts_with(is_name)))
 }

@@ -39,7 +39,13 @@ impl<'a> Place<'a> {
     }
 
     /// An entry of the list `list`, counted from 0: `what` is the word for it.
-    pub fn numbered(&'a self, what: &'static str, list: &'static str, at: usize, name: Option<&'a str>) -> Self {
+    pub fn numbered(
+        &'a self,
+        what: &'static str,
+        list: &'static str,
+        at: usize,
+        name: Option<&'a str>,
+    ) -> Self {
         self.inside(Step::Numbered(what, list, at, name))
     }
 
@@ -70,7 +76,9 @@ impl fmt::Display for Place<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(around) = self.around {
             around.fmt(formatter)?;
-            if !matches!(around.step, Step::File | Step::Detail(_)) && !matches!(self.step, Step::Detail(_)) {
+            if !matches!(around.step, Step::File | Step::Detail(_))
+                && !matches!(self.step, Step::Detail(_))
+            {
                 formatter.write_str(", ")?;
             }
         }
@@ -78,7 +86,9 @@ impl fmt::Display for Place<'_> {
             Step::File | Step::Detail(_) => Ok(()),
             Step::Member(name) => formatter.write_str(name),
             Step::Numbered(what, _, at, None) => write!(formatter, "{what} {}", at + 1),
-            Step::Numbered(what, _, _, Some(name)) | Step::Entry(what, _, name) => write!(formatter, "{what} {name}"),
+            Step::Numbered(what, _, _, Some(name)) | Step::Entry(what, _, name) => {
+                write!(formatter, "{what} {name}")
+            }
         }
     }
 }

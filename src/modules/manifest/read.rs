@@ -17,7 +17,10 @@ use super::raw;
 use super::resources;
 use super::versions;
 use super::work::{self, Common};
-use super::{AcrossAccounts, Annotations, Finding, MAX_TOOL_NAME, Module, OFFSET, Packed, Param, Tool, Tools, Work, scheme};
+use super::{
+    AcrossAccounts, Annotations, Finding, MAX_TOOL_NAME, Module, OFFSET, Packed, Param, Tool,
+    Tools, Work, scheme,
+};
 use crate::modules::hooks::json_headers;
 use crate::modules::hooks::{FieldHook, Hooks, ParamHook};
 use crate::modules::output::Output;
@@ -43,7 +46,8 @@ pub fn module(file: &str, text: &str, hooks: &Hooks) -> Result<Module, Vec<Findi
     if written.is_empty() {
         reader.add(FILE.member("tools"), "there are none");
     }
-    let uris: Vec<_> = raw.resources.iter().map(|written| written["uri"].as_str().map(str::to_owned)).collect();
+    let uris: Vec<_> =
+        raw.resources.iter().map(|written| written["uri"].as_str().map(str::to_owned)).collect();
     let (mut module, common) = reader.head(raw);
     let before = reader.findings();
     module.tools = Tools::ready(reader.tools(&common, written));
@@ -56,10 +60,15 @@ pub fn module(file: &str, text: &str, hooks: &Hooks) -> Result<Module, Vec<Findi
 }
 
 /// Reads a packed file, all but its tools.
-pub fn packed(file: &'static str, packed: Packed, hooks: &'static Hooks) -> Result<Module, Vec<Finding>> {
+pub fn packed(
+    file: &'static str,
+    packed: Packed,
+    hooks: &'static Hooks,
+) -> Result<Module, Vec<Finding>> {
     let mut reader = Reader::new(file, hooks);
     let (mut module, common) = reader.head(raw_module(file, packed.head)?);
-    module.tools = Tools::later(packed.count, move || Reader::new(file, hooks).tools(&common, packed.tools()));
+    module.tools =
+        Tools::later(packed.count, move || Reader::new(file, hooks).tools(&common, packed.tools()));
     if reader.found.is_empty() { Ok(module) } else { Err(reader.found) }
 }
 
@@ -70,7 +79,9 @@ fn raw_module(file: &str, text: &str) -> Result<raw::Module, Vec<Finding>> {
 /// Whether it is a name of letters, digits and `_` that starts with a letter.
 pub fn is_snake_case(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_lowercase())
-        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
 }
 
 impl<'a> Reader<'a> {
@@ -83,7 +94,11 @@ impl<'a> Reader<'a> {
         if self.found.len() < MAX_FINDINGS {
             self.found.push(Finding::new(self.file, place, problem));
         } else if self.found.len() == MAX_FINDINGS {
-            self.found.push(Finding::new(self.file, FILE, "there is more wrong than is told here: mend this first"));
+            self.found.push(Finding::new(
+                self.file,
+                FILE,
+                "there is more wrong than is told here: mend this first",
+            ));
         }
     }
 
@@ -107,7 +122,13 @@ impl<'a> Reader<'a> {
         self.hook(place, "field", self.hooks.fields, name)
     }
 
-    fn hook<T: Copy>(&mut self, place: Place<'_>, kind: &'static str, hooks: &[(&str, T)], name: &str) -> Option<T> {
+    fn hook<T: Copy>(
+        &mut self,
+        place: Place<'_>,
+        kind: &'static str,
+        hooks: &[(&str, T)],
+        name: &str,
+    ) -> Option<T> {
         self.cited.insert((kind, name.to_owned()));
         let hook = hooks.iter().find(|(known, _)| *known == name).map(|(_, hook)| *hook);
         if hook.is_none() {
@@ -119,7 +140,13 @@ impl<'a> Reader<'a> {
     /// The module without its tools, and what their requests have in common.
     fn head(&mut self, raw: raw::Module) -> (Module, Common) {
         if !is_snake_case(&raw.module) {
-            self.add(FILE.member("module"), format!("`{}` must be snake_case: letters, digits and `_`, a letter first", raw.module));
+            self.add(
+                FILE.member("module"),
+                format!(
+                    "`{}` must be snake_case: letters, digits and `_`, a letter first",
+                    raw.module
+                ),
+            );
         }
         for (place, text) in [("title", &raw.title), ("description", &raw.description)] {
             if text.trim().is_empty() {
@@ -127,15 +154,22 @@ impl<'a> Reader<'a> {
             }
         }
         if !is_base_url(&raw.base_url) {
-            self.add(FILE.member("base_url"), "must be an http or https URL with a host, without query and slash at the end");
+            self.add(
+                FILE.member("base_url"),
+                "must be an http or https URL with a host, without query and slash at the end",
+            );
         }
         let headers = self.headers(FILE.member("headers"), &HeaderMap::new(), &raw.headers);
         let auth = raw.auth.and_then(|auth| auth::read(self, auth));
-        let base_url_env = raw.base_url_env.and_then(|text| auth::variable(self, FILE.member("base_url_env"), &text));
+        let base_url_env = raw
+            .base_url_env
+            .and_then(|text| auth::variable(self, FILE.member("base_url_env"), &text));
         if raw.base_url_required && base_url_env.is_none() {
             self.add(FILE.member("base_url_required"), "needs `base_url_env`, the variable to set");
         }
-        let pages = raw.pagination.and_then(|pagination| paging::read(self, FILE.member("pagination"), pagination));
+        let pages = raw
+            .pagination
+            .and_then(|pagination| paging::read(self, FILE.member("pagination"), pagination));
         let versions = raw.versions.and_then(|versions| versions::read(self, versions));
         if raw.changelog.as_deref().is_some_and(|url| !is_page(url)) {
             self.add(FILE.member("changelog"), "must be the URL of the vendor's page");
@@ -183,15 +217,26 @@ impl<'a> Reader<'a> {
     }
 
     /// The headers `under` with those of the file over them.
-    pub fn headers(&mut self, place: Place<'_>, under: &HeaderMap, raw: &BTreeMap<String, String>) -> HeaderMap {
+    pub fn headers(
+        &mut self,
+        place: Place<'_>,
+        under: &HeaderMap,
+        raw: &BTreeMap<String, String>,
+    ) -> HeaderMap {
         let mut headers = under.clone();
         for (written, value) in raw {
             match (written.parse::<HeaderName>(), value.parse::<HeaderValue>()) {
                 (Ok(name), Ok(value)) if name != "authorization" => {
                     headers.insert(name, value);
                 }
-                (Ok(name), Ok(_)) => self.add(place.detail(written), format!("`{name}` is the credential's: it comes from `auth`")),
-                _ => self.add(place.detail(written), format!("`{written}` is no valid HTTP header, or its value is none")),
+                (Ok(name), Ok(_)) => self.add(
+                    place.detail(written),
+                    format!("`{name}` is the credential's: it comes from `auth`"),
+                ),
+                _ => self.add(
+                    place.detail(written),
+                    format!("`{written}` is no valid HTTP header, or its value is none"),
+                ),
             }
         }
         headers
@@ -201,10 +246,16 @@ impl<'a> Reader<'a> {
         let raw: raw::Tool = self.part(place, value)?;
         let published_name = format!("{}_{}", common.module, raw.name);
         if !is_snake_case(&raw.name) {
-            self.add(place.detail("name"), "the name must be snake_case: letters, digits and `_`, a letter first");
+            self.add(
+                place.detail("name"),
+                "the name must be snake_case: letters, digits and `_`, a letter first",
+            );
         }
         if published_name.len() > MAX_TOOL_NAME {
-            self.add(place.detail("name"), format!("`{published_name}` is longer than {MAX_TOOL_NAME} characters"));
+            self.add(
+                place.detail("name"),
+                format!("`{published_name}` is longer than {MAX_TOOL_NAME} characters"),
+            );
         }
         if raw.description.trim().is_empty() {
             self.add(place.detail("description"), "`description` is empty");
@@ -213,11 +264,22 @@ impl<'a> Reader<'a> {
             self.add(place.detail("docs"), "`docs` must be the URL of the vendor's page");
         }
         let annotations = self.annotations(place, raw.annotations);
-        let params: Vec<Param> = raw.params.iter().filter_map(|(name, value)| params::read(self, place, name, value)).collect();
+        let params: Vec<Param> = raw
+            .params
+            .iter()
+            .filter_map(|(name, value)| params::read(self, place, name, value))
+            .collect();
         let (work, own) = match (raw.handler, raw.request, raw.output) {
             (Some(handler), None, None) => {
-                for (name, _) in raw.params.iter().filter(|(_, param)| param["in"].as_str().is_some_and(|at| at != "local")) {
-                    self.add(place.entry("param", "params", name), "a handler's params must be `in: local`");
+                for (name, _) in raw
+                    .params
+                    .iter()
+                    .filter(|(_, param)| param["in"].as_str().is_some_and(|at| at != "local"))
+                {
+                    self.add(
+                        place.entry("param", "params", name),
+                        "a handler's params must be `in: local`",
+                    );
                 }
                 let own = Own { reads_on: raw.text, ..Own::default() }.params();
                 (self.hook(place, "handler", self.hooks.handlers, &handler).map(Work::Handler), own)
@@ -226,22 +288,35 @@ impl<'a> Reader<'a> {
                 let template = work::template(self, place, common, request, &raw.params, &params);
                 let output = work::output(self, place, output);
                 if raw.text {
-                    self.add(place, "`text` is for handlers: an output says itself whether it is a text");
+                    self.add(
+                        place,
+                        "`text` is for handlers: an output says itself whether it is a text",
+                    );
                 }
                 let own = self.own(place, template.as_ref(), output.as_ref()).params();
                 if let Some(template) = &template {
                     params::check_places(self, place, &params, &own, template);
                 }
-                (template.zip(output).map(|(template, output)| Work::Request(Box::new(template), output)), own)
+                (
+                    template
+                        .zip(output)
+                        .map(|(template, output)| Work::Request(Box::new(template), output)),
+                    own,
+                )
             }
             _ => {
                 self.add(place, "needs either `request` and `output`, or `handler`");
                 (None, Vec::new())
             }
         };
-        let across_accounts = raw.across_accounts.and_then(|across| self.across_accounts(place, across, annotations, work.as_ref()));
+        let across_accounts = raw
+            .across_accounts
+            .and_then(|across| self.across_accounts(place, across, annotations, work.as_ref()));
         for own in own.iter().filter(|own| raw.params.contains_key(&own.name)) {
-            self.add(place.entry("param", "params", &own.name), "this name is the engine's own here: choose another");
+            self.add(
+                place.entry("param", "params", &own.name),
+                "this name is the engine's own here: choose another",
+            );
         }
         Some(Tool {
             name: raw.name,
@@ -259,7 +334,8 @@ impl<'a> Reader<'a> {
 
     fn annotations(&mut self, place: Place<'_>, value: Option<Value>) -> Annotations {
         let place = place.member("annotations");
-        let raw: raw::Annotations = value.and_then(|value| self.part(place, value)).unwrap_or_default();
+        let raw: raw::Annotations =
+            value.and_then(|value| self.part(place, value)).unwrap_or_default();
         Annotations {
             read_only: raw.read_only_hint,
             destructive: raw.destructive_hint,
@@ -269,29 +345,53 @@ impl<'a> Reader<'a> {
     }
 
     /// What the engine adds to a tool's params.
-    fn own(&mut self, place: Place<'_>, template: Option<&Template>, output: Option<&Output>) -> Own {
+    fn own(
+        &mut self,
+        place: Place<'_>,
+        template: Option<&Template>,
+        output: Option<&Output>,
+    ) -> Own {
         let pages = template.and_then(|template| template.pages.clone());
         if pages.is_some() && output.is_some_and(|output| !matches!(output, Output::List { .. })) {
             self.add(place.detail("output"), "`page_in` needs an output with `items`");
         }
         let fields = match output {
-            Some(Output::List { fields, .. }) => fields.iter().map(|field| field.name.clone()).collect(),
+            Some(Output::List { fields, .. }) => {
+                fields.iter().map(|field| field.name.clone()).collect()
+            }
             _ => Vec::new(),
         };
         let text = matches!(output, Some(Output::Text { .. }));
-        Own { pages, fields, text, reads_on: text || matches!(output, Some(Output::Document { .. })) }
+        Own {
+            pages,
+            fields,
+            text,
+            reads_on: text || matches!(output, Some(Output::Document { .. })),
+        }
     }
 
-    fn across_accounts(&mut self, place: Place<'_>, value: Value, annotations: Annotations, work: Option<&Work>) -> Option<AcrossAccounts> {
+    fn across_accounts(
+        &mut self,
+        place: Place<'_>,
+        value: Value,
+        annotations: Annotations,
+        work: Option<&Work>,
+    ) -> Option<AcrossAccounts> {
         let place = place.member("across_accounts");
         let raw::AcrossAccounts { sort_by, together } = self.part(place, value)?;
         if annotations.read_only != Some(true) {
-            self.add(place, "only what reads may do so with all accounts at once: it needs `readOnlyHint`");
+            self.add(
+                place,
+                "only what reads may do so with all accounts at once: it needs `readOnlyHint`",
+            );
         }
         match (sort_by, together, work?) {
             (None, true, Work::Handler(_)) => Some(AcrossAccounts::Together),
             (_, true, _) => {
-                self.add(place, "`together` is for handlers, which put their rows in order themselves");
+                self.add(
+                    place,
+                    "`together` is for handlers, which put their rows in order themselves",
+                );
                 None
             }
             (Some(field), false, Work::Request(_, output)) if !output.has_column(&field) => {
@@ -316,11 +416,17 @@ impl<'a> Reader<'a> {
 
 /// Whether it is the URL of a page for people.
 fn is_page(url: &str) -> bool {
-    (url.starts_with("https://") || url.starts_with("http://")) && !url.contains(char::is_whitespace)
+    (url.starts_with("https://") || url.starts_with("http://"))
+        && !url.contains(char::is_whitespace)
 }
 
 /// Whether requests can be made below it.
 pub fn is_base_url(url: &str) -> bool {
-    let Some(rest) = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")) else { return false };
-    !rest.starts_with('/') && !rest.ends_with('/') && !rest.contains(['?', '#', '@']) && url.parse::<Uri>().is_ok()
+    let Some(rest) = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")) else {
+        return false;
+    };
+    !rest.starts_with('/')
+        && !rest.ends_with('/')
+        && !rest.contains(['?', '#', '@'])
+        && url.parse::<Uri>().is_ok()
 }

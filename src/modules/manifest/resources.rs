@@ -18,7 +18,11 @@ pub fn read(reader: &mut Reader<'_>, scheme: &str, written: Vec<Value>) -> Vec<R
     for (at, value) in written.into_iter().enumerate() {
         let uri = value["uri"].as_str().map(str::to_owned);
         let place = FILE.numbered("resource", "resources", at, uri.as_deref());
-        let Some(resource) = reader.part(place, value).and_then(|raw| resource(reader, place, scheme, raw)) else { continue };
+        let Some(resource) =
+            reader.part(place, value).and_then(|raw| resource(reader, place, scheme, raw))
+        else {
+            continue;
+        };
         // Which of two is meant is told by what is literal in them: nothing tells these apart.
         if let Some(other) = resources.iter().find(|other| shape(other) == shape(&resource)) {
             reader.add(place, format!("fits the same URIs as `{}`", other.uri));
@@ -29,24 +33,36 @@ pub fn read(reader: &mut Reader<'_>, scheme: &str, written: Vec<Value>) -> Vec<R
 }
 
 /// A module's completions, each right in itself.
-pub fn completions(reader: &mut Reader<'_>, written: Map<String, Value>) -> BTreeMap<String, Completion> {
+pub fn completions(
+    reader: &mut Reader<'_>,
+    written: Map<String, Value>,
+) -> BTreeMap<String, Completion> {
     written
         .into_iter()
-        .filter_map(|(name, value)| Some((name.clone(), reader.part(FILE.entry("completion", "completions", &name), value)?)))
+        .filter_map(|(name, value)| {
+            Some((
+                name.clone(),
+                reader.part(FILE.entry("completion", "completions", &name), value)?,
+            ))
+        })
         .collect()
 }
 
 /// Checks that the module's tools can give its resources and completions. `uris` are those of all resources that are written.
 pub fn check(reader: &mut Reader<'_>, module: &Module, uris: &[Option<String>]) {
     for resource in &module.resources {
-        let at = uris.iter().position(|uri| uri.as_ref() == Some(&resource.uri)).unwrap_or_default();
+        let at =
+            uris.iter().position(|uri| uri.as_ref() == Some(&resource.uri)).unwrap_or_default();
         let place = FILE.numbered("resource", "resources", at, Some(&resource.uri));
         let Some(tool) = read_only(reader, place, module, &resource.tool) else { continue };
         let given: Vec<&str> = resource.params().collect();
         check_params(reader, place, tool, &given);
         for param in tool.params.iter().filter(|param| given.contains(&param.name.as_str())) {
             if matches!(param.schema.kind, Kind::Array(_) | Kind::Object { .. }) {
-                reader.add(place, format!("`{}` is a list or an object, which no URI holds", param.name));
+                reader.add(
+                    place,
+                    format!("`{}` is a list or an object, which no URI holds", param.name),
+                );
             }
         }
         let mime_type = match &tool.work {
@@ -56,21 +72,34 @@ pub fn check(reader: &mut Reader<'_>, module: &Module, uris: &[Option<String>]) 
             Work::Request(..) => MediaType::Json,
         };
         if resource.mime_type != mime_type {
-            reader.add(place, format!("`mime_type` must be {}, as the tool gives it", json!(mime_type)));
+            reader.add(
+                place,
+                format!("`mime_type` must be {}, as the tool gives it", json!(mime_type)),
+            );
         }
     }
     for (name, completion) in &module.completions {
         let place = FILE.entry("completion", "completions", name);
         let Some(tool) = read_only(reader, place, module, &completion.tool) else { continue };
-        check_params(reader, place, tool, &completion.params.keys().map(String::as_str).collect::<Vec<_>>());
+        check_params(
+            reader,
+            place,
+            tool,
+            &completion.params.keys().map(String::as_str).collect::<Vec<_>>(),
+        );
         for param in &tool.params {
-            if let Some(value) = completion.params.get(&param.name).filter(|value| !param.schema.accepts(value)) {
+            if let Some(value) =
+                completion.params.get(&param.name).filter(|value| !param.schema.accepts(value))
+            {
                 reader.add(place, format!("`{}` cannot be {value}", param.name));
             }
         }
         match &tool.work {
-            Work::Request(_, Output::List { fields, .. }) if fields.iter().any(|field| field.name == completion.field) => {}
-            _ => reader.add(place, format!("`{}` is no field of the tool's items", completion.field)),
+            Work::Request(_, Output::List { fields, .. })
+                if fields.iter().any(|field| field.name == completion.field) => {}
+            _ => {
+                reader.add(place, format!("`{}` is no field of the tool's items", completion.field))
+            }
         }
     }
 }
@@ -87,7 +116,12 @@ fn shape(resource: &Resource) -> Vec<&str> {
         .collect()
 }
 
-fn resource(reader: &mut Reader<'_>, place: Place<'_>, scheme: &str, raw: raw::Resource) -> Option<Resource> {
+fn resource(
+    reader: &mut Reader<'_>,
+    place: Place<'_>,
+    scheme: &str,
+    raw: raw::Resource,
+) -> Option<Resource> {
     if raw.name.trim().is_empty() || raw.description.trim().is_empty() {
         reader.add(place, "`name` and `description` must say something");
     }
@@ -96,13 +130,20 @@ fn resource(reader: &mut Reader<'_>, place: Place<'_>, scheme: &str, raw: raw::R
     Some(Resource { uri, segments, name, title, description, mime_type, tool })
 }
 
-fn segments(reader: &mut Reader<'_>, place: Place<'_>, scheme: &str, raw: &raw::Resource) -> Option<Vec<Segment>> {
+fn segments(
+    reader: &mut Reader<'_>,
+    place: Place<'_>,
+    scheme: &str,
+    raw: &raw::Resource,
+) -> Option<Vec<Segment>> {
     let Some(path) = raw.uri.strip_prefix(scheme).and_then(|rest| rest.strip_prefix("://")) else {
         reader.add(place, format!("must begin with `{scheme}://`, the module's name"));
         return None;
     };
-    let unreserved =
-        |text: &str| !matches!(text, "" | "." | "..") && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte));
+    let unreserved = |text: &str| {
+        !matches!(text, "" | "." | "..")
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
+    };
     let mut names: Vec<String> = Vec::new();
     let mut variable = |name: &str| {
         names.push(name.to_owned());
@@ -119,7 +160,9 @@ fn segments(reader: &mut Reader<'_>, place: Place<'_>, scheme: &str, raw: &raw::
                 Some(Segment::Variable { name, param })
             }
             Some(name) => {
-                let (name, param) = variable(name.strip_prefix('+').filter(|name| at + 1 == count && is_snake_case(name))?);
+                let (name, param) = variable(
+                    name.strip_prefix('+').filter(|name| at + 1 == count && is_snake_case(name))?,
+                );
                 Some(Segment::Rest { name, param })
             }
         })
@@ -141,7 +184,12 @@ fn segments(reader: &mut Reader<'_>, place: Place<'_>, scheme: &str, raw: &raw::
     segments
 }
 
-fn read_only<'a>(reader: &mut Reader<'_>, place: Place<'_>, module: &'a Module, name: &str) -> Option<&'a Tool> {
+fn read_only<'a>(
+    reader: &mut Reader<'_>,
+    place: Place<'_>,
+    module: &'a Module,
+    name: &str,
+) -> Option<&'a Tool> {
     let tool = module.tools.iter().find(|tool| tool.name == name && tool.is_read_only());
     if tool.is_none() {
         reader.add(place, format!("`{name}` is no tool of this module that only reads"));
@@ -154,7 +202,9 @@ fn check_params(reader: &mut Reader<'_>, place: Place<'_>, tool: &Tool, given: &
     for name in given.iter().filter(|name| !tool.params.iter().any(|param| param.name == **name)) {
         reader.add(place, format!("the tool has no param `{name}`"));
     }
-    for param in tool.params.iter().filter(|param| param.presence == Presence::Required && !given.contains(&param.name.as_str())) {
+    for param in tool.params.iter().filter(|param| {
+        param.presence == Presence::Required && !given.contains(&param.name.as_str())
+    }) {
         reader.add(place, format!("the tool needs `{}`", param.name));
     }
 }

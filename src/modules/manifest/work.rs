@@ -46,10 +46,14 @@ pub fn template(
         match value {
             Value::String(text) => query.push((name, text)),
             Value::Number(_) | Value::Bool(_) => query.push((name, value.to_string())),
-            _ => reader.add(place.detail("query"), format!("query `{name}` must be a string, a number or a boolean")),
+            _ => reader.add(
+                place.detail("query"),
+                format!("query `{name}` must be a string, a number or a boolean"),
+            ),
         }
     }
-    let pages = paging::of_request(reader, place, module.pages.as_ref(), raw.pagination, raw.page_in);
+    let pages =
+        paging::of_request(reader, place, module.pages.as_ref(), raw.pagination, raw.page_in);
     let pages_in = |at| pages.as_ref().is_some_and(|pages| pages.place == at);
     let has_body_params = params.iter().any(|param| matches!(param.place, Place::Body(_)));
     let body = match (raw.graphql, raw.body) {
@@ -63,9 +67,14 @@ pub fn template(
         (None, None) => Body::None,
     };
     match (&body, raw.method) {
-        (Body::Graphql(_), method) if method != Method::Post => reader.add(place.detail("method"), "a GraphQL request must be a POST"),
+        (Body::Graphql(_), method) if method != Method::Post => {
+            reader.add(place.detail("method"), "a GraphQL request must be a POST")
+        }
         (Body::Json(_), Method::Get | Method::Head | Method::Options) => {
-            reader.add(place.detail("method"), "this method sends no body: use POST, PUT, PATCH or DELETE");
+            reader.add(
+                place.detail("method"),
+                "this method sends no body: use POST, PUT, PATCH or DELETE",
+            );
         }
         _ => {}
     }
@@ -76,8 +85,14 @@ pub fn template(
         // Most tools add nothing, and there are hundreds.
         (true, true) => Arc::clone(&module.headers),
         (true, false) => Arc::clone(&module.json_headers),
-        (false, true) => Arc::new(reader.headers(place.detail("headers"), &module.headers, &raw.headers)),
-        (false, false) => Arc::new(json_headers(&reader.headers(place.detail("headers"), &module.headers, &raw.headers))),
+        (false, true) => {
+            Arc::new(reader.headers(place.detail("headers"), &module.headers, &raw.headers))
+        }
+        (false, false) => Arc::new(json_headers(&reader.headers(
+            place.detail("headers"),
+            &module.headers,
+            &raw.headers,
+        ))),
     };
     Some(Template { method: raw.method, path, headers, query, body, pages })
 }
@@ -88,7 +103,12 @@ pub fn fits_path(c: char) -> bool {
 }
 
 /// The pieces of a path, each of whose placeholders is a param and the other way round.
-fn path(reader: &mut Reader<'_>, place: At<'_>, text: &str, written: &Map<String, Value>) -> Vec<Piece> {
+fn path(
+    reader: &mut Reader<'_>,
+    place: At<'_>,
+    text: &str,
+    written: &Map<String, Value>,
+) -> Vec<Piece> {
     let mut pieces = Vec::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('{') {
@@ -99,26 +119,40 @@ fn path(reader: &mut Reader<'_>, place: At<'_>, text: &str, written: &Map<String
     pieces.push(Piece::Text(rest.to_owned()));
     pieces.retain(|piece| *piece != Piece::Text(String::new()));
 
-    let literal =
-        pieces.iter().all(|piece| matches!(piece, Piece::Text(text) if text.chars().all(fits_path)) || matches!(piece, Piece::Value(_)));
-    if !text.starts_with('/') || !literal || text.split('/').any(|segment| matches!(segment, "." | "..")) {
+    let literal = pieces.iter().all(|piece| {
+        matches!(piece, Piece::Text(text) if text.chars().all(fits_path))
+            || matches!(piece, Piece::Value(_))
+    });
+    if !text.starts_with('/')
+        || !literal
+        || text.split('/').any(|segment| matches!(segment, "." | ".."))
+    {
         reader.add(
             place.detail("path"),
             format!("`{text}` is no path: it starts with `/`, has `{{param}}` places, no query and no dot segments"),
         );
     }
-    let names: Vec<&str> =
-        written.iter().filter(|(_, param)| param["in"] == "path").map(|(name, param)| param["as"].as_str().unwrap_or(name)).collect();
+    let names: Vec<&str> = written
+        .iter()
+        .filter(|(_, param)| param["in"] == "path")
+        .map(|(name, param)| param["as"].as_str().unwrap_or(name))
+        .collect();
     for piece in &pieces {
         if let Piece::Value(name) = piece
             && !names.contains(&name.as_str())
         {
-            reader.add(place.detail("path"), format!("the path's `{{{name}}}` is no param with `in: path`"));
+            reader.add(
+                place.detail("path"),
+                format!("the path's `{{{name}}}` is no param with `in: path`"),
+            );
         }
     }
     for name in names {
         if pieces.iter().filter(|piece| **piece == Piece::Value(name.to_owned())).count() != 1 {
-            reader.add(place.detail("path"), format!("the path must have `{{{name}}}` once, for the param of this name"));
+            reader.add(
+                place.detail("path"),
+                format!("the path must have `{{{name}}}` once, for the param of this name"),
+            );
         }
     }
     pieces
@@ -143,14 +177,32 @@ pub fn output(reader: &mut Reader<'_>, tool: At<'_>, value: Value) -> Option<Out
             fields: fields(reader, place, "fields", named),
             summary: fields(reader, place, "summary", summary.unwrap_or_default()),
         }),
-        raw::Output { item, fields: Some(named), items: None, summary: None, text: None, document: None, hook: None, done: None } => {
+        raw::Output {
+            item,
+            fields: Some(named),
+            items: None,
+            summary: None,
+            text: None,
+            document: None,
+            hook: None,
+            done: None,
+        } => {
             no_document(reader, place, &named);
             Some(Output::Record {
                 item: list_path(reader, place, &item.unwrap_or_default())?,
                 fields: fields(reader, place, "fields", named),
             })
         }
-        raw::Output { text: Some(text), hook, items: None, item: None, fields: None, summary: None, document: None, done: None } => {
+        raw::Output {
+            text: Some(text),
+            hook,
+            items: None,
+            item: None,
+            fields: None,
+            summary: None,
+            document: None,
+            done: None,
+        } => {
             let hook = hook.and_then(|hook| reader.field_hook(place, &hook));
             Some(Output::Text { text: any_path(reader, place, &text)?, hook })
         }
@@ -166,11 +218,22 @@ pub fn output(reader: &mut Reader<'_>, tool: At<'_>, value: Value) -> Option<Out
         } => {
             no_document(reader, place, &named);
             let hook = hook.and_then(|hook| reader.field_hook(place, &hook));
-            Some(Output::Document { document: any_path(reader, place, &document)?, hook, fields: fields(reader, place, "fields", named) })
+            Some(Output::Document {
+                document: any_path(reader, place, &document)?,
+                hook,
+                fields: fields(reader, place, "fields", named),
+            })
         }
-        raw::Output { done: Some(done), items: None, item: None, fields: None, summary: None, text: None, document: None, hook: None } => {
-            Some(Output::Done(done))
-        }
+        raw::Output {
+            done: Some(done),
+            items: None,
+            item: None,
+            fields: None,
+            summary: None,
+            text: None,
+            document: None,
+            hook: None,
+        } => Some(Output::Done(done)),
         _ => {
             reader.add(
                 place,
@@ -185,11 +248,19 @@ pub fn output(reader: &mut Reader<'_>, tool: At<'_>, value: Value) -> Option<Out
 /// A result with a member of this name is shown as a document.
 fn no_document(reader: &mut Reader<'_>, place: At<'_>, fields: &Map<String, Value>) {
     if fields.contains_key("document") {
-        reader.add(place.entry("field", "fields", "document"), "this name is the text's own: choose another, or use the output `document`");
+        reader.add(
+            place.entry("field", "fields", "document"),
+            "this name is the text's own: choose another, or use the output `document`",
+        );
     }
 }
 
-fn fields(reader: &mut Reader<'_>, place: At<'_>, object: &'static str, named: Map<String, Value>) -> Vec<Field> {
+fn fields(
+    reader: &mut Reader<'_>,
+    place: At<'_>,
+    object: &'static str,
+    named: Map<String, Value>,
+) -> Vec<Field> {
     let mut fields = Vec::new();
     for (name, value) in named {
         let place = place.entry("field", object, &name);

@@ -5,7 +5,8 @@ use serde_json::{Map, Value, json};
 use crate::error::Error;
 use crate::modules::dates::{date_of, days_of, local_seconds_of, weekday_of};
 
-const WEEKDAYS: [&str; 7] = ["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"];
+const WEEKDAYS: [&str; 7] =
+    ["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"];
 
 /// A task as Microsoft Graph wants it, of the arguments that are there.
 pub fn task_of(arguments: &Map<String, Value>) -> Result<Map<String, Value>, Error> {
@@ -21,12 +22,18 @@ pub fn task_of(arguments: &Map<String, Value>) -> Result<Map<String, Value>, Err
         let value = match arguments.get(name).and_then(Value::as_str) {
             None => continue,
             Some("") => Value::Null,
-            Some(date) => day(name, date).map(|day| json!({"dateTime": format!("{}T00:00:00", date_of(day)), "timeZone": zone}))?,
+            Some(date) => day(name, date).map(
+                |day| json!({"dateTime": format!("{}T00:00:00", date_of(day)), "timeZone": zone}),
+            )?,
         };
         task.insert(member.to_owned(), value);
     }
     if let Some(time) = arguments.get("reminder_at").and_then(Value::as_str) {
-        let reminder = if time.is_empty() { Value::Null } else { json!({"dateTime": local_time("reminder_at", time)?, "timeZone": zone}) };
+        let reminder = if time.is_empty() {
+            Value::Null
+        } else {
+            json!({"dateTime": local_time("reminder_at", time)?, "timeZone": zone})
+        };
         task.insert("isReminderOn".to_owned(), (!reminder.is_null()).into());
         task.insert("reminderDateTime".to_owned(), reminder);
     }
@@ -40,7 +47,8 @@ pub fn task_of(arguments: &Map<String, Value>) -> Result<Map<String, Value>, Err
 fn recurrence_of(arguments: &Map<String, Value>, zone: &str) -> Result<Option<Value>, Error> {
     let Some(repeat) = arguments.get("repeat").and_then(Value::as_str) else {
         return match arguments.keys().find(|name| name.starts_with("repeat_")) {
-            Some(name) => Err(Error::invalid_params(format!("`{name}` needs `repeat`.")).with_hint("Give the whole recurrence.")),
+            Some(name) => Err(Error::invalid_params(format!("`{name}` needs `repeat`."))
+                .with_hint("Give the whole recurrence.")),
             None => Ok(None),
         };
     };
@@ -48,14 +56,20 @@ fn recurrence_of(arguments: &Map<String, Value>, zone: &str) -> Result<Option<Va
         return Ok(Some(Value::Null));
     }
     let first = arguments.get("due_date").and_then(Value::as_str).filter(|date| !date.is_empty());
-    let first = first.ok_or_else(|| Error::invalid_params("`repeat` needs `due_date`, the first day.").with_hint("Give both."))?;
+    let first = first.ok_or_else(|| {
+        Error::invalid_params("`repeat` needs `due_date`, the first day.").with_hint("Give both.")
+    })?;
     let first_day = day("due_date", first)?;
     let first = date_of(first_day);
-    let (month, day_of_month) = (first[5..7].parse::<u8>().unwrap_or(1), first[8..].parse::<u8>().unwrap_or(1));
+    let (month, day_of_month) =
+        (first[5..7].parse::<u8>().unwrap_or(1), first[8..].parse::<u8>().unwrap_or(1));
 
     let interval = arguments.get("repeat_every").cloned().unwrap_or_else(|| 1.into());
     let mut pattern = json!({"type": repeat, "interval": interval});
-    let days = arguments.get("repeat_days").cloned().unwrap_or_else(|| json!([WEEKDAYS[weekday_of(first_day)]]));
+    let days = arguments
+        .get("repeat_days")
+        .cloned()
+        .unwrap_or_else(|| json!([WEEKDAYS[weekday_of(first_day)]]));
     match (repeat, arguments.get("repeat_week")) {
         ("daily", _) => {}
         ("weekly", _) => {
@@ -85,7 +99,10 @@ fn recurrence_of(arguments: &Map<String, Value>, zone: &str) -> Result<Option<Va
     let mut range = json!({"type": "noEnd", "startDate": first});
     match (arguments.get("repeat_until").and_then(Value::as_str), arguments.get("repeat_count")) {
         (Some(_), Some(_)) => {
-            return Err(Error::invalid_params("`repeat_until` and `repeat_count` exclude each other.").with_hint("Give one of them."));
+            return Err(Error::invalid_params(
+                "`repeat_until` and `repeat_count` exclude each other.",
+            )
+            .with_hint("Give one of them."));
         }
         (Some(until), None) => {
             range["type"] = "endDate".into();
@@ -103,15 +120,18 @@ fn recurrence_of(arguments: &Map<String, Value>, zone: &str) -> Result<Option<Va
 
 pub fn day(name: &str, date: &str) -> Result<i64, Error> {
     days_of(date).ok_or_else(|| {
-        Error::invalid_params(format!("`{name}` must be a date written YYYY-MM-DD, not `{date}`.")).with_hint("For example 2026-11-30.")
+        Error::invalid_params(format!("`{name}` must be a date written YYYY-MM-DD, not `{date}`."))
+            .with_hint("For example 2026-11-30.")
     })
 }
 
 /// A time without an offset, with seconds.
 fn local_time(name: &str, time: &str) -> Result<String, Error> {
     let wrong = || {
-        Error::invalid_params(format!("`{name}` must be a local time written YYYY-MM-DDTHH:MM, not `{time}`."))
-            .with_hint("For example 2026-11-30T08:30, with its zone in `time_zone`.")
+        Error::invalid_params(format!(
+            "`{name}` must be a local time written YYYY-MM-DDTHH:MM, not `{time}`."
+        ))
+        .with_hint("For example 2026-11-30T08:30, with its zone in `time_zone`.")
     };
     local_seconds_of(time).ok_or_else(wrong)?;
     Ok(if time.len() == "2026-11-30T08:30".len() { format!("{time}:00") } else { time.to_owned() })
@@ -136,7 +156,9 @@ pub fn brief(task: &Value) -> Value {
 pub fn date(value: &Value) -> Value {
     let Some(text) = value["dateTime"].as_str() else { return Value::Null };
     match local_seconds_of(text) {
-        Some(seconds) if value["timeZone"] == "UTC" => date_of((seconds + 43_200).div_euclid(86_400)).into(),
+        Some(seconds) if value["timeZone"] == "UTC" => {
+            date_of((seconds + 43_200).div_euclid(86_400)).into()
+        }
         _ => text.split('T').next().into(),
     }
 }
@@ -144,7 +166,9 @@ pub fn date(value: &Value) -> Value {
 /// A moment in whole seconds: `2026-11-30T08:00:00Z`, or with its zone's name behind it.
 pub fn time(value: &Value) -> Value {
     if let Some(text) = value.as_str() {
-        return text.split_once('.').map_or_else(|| value.clone(), |(seconds, _)| format!("{seconds}Z").into());
+        return text
+            .split_once('.')
+            .map_or_else(|| value.clone(), |(seconds, _)| format!("{seconds}Z").into());
     }
     let Some(text) = value["dateTime"].as_str() else { return Value::Null };
     let text = text.split('.').next().unwrap_or(text);
@@ -174,7 +198,8 @@ pub fn recurrence(value: &Value) -> Value {
         None | Some(1) => format!("every {unit}"),
         Some(interval) => format!("every {interval} {unit}s"),
     };
-    let days: Vec<&str> = pattern["daysOfWeek"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let days: Vec<&str> =
+        pattern["daysOfWeek"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     let (days, index) = (days.join(", "), pattern["index"].as_str().unwrap_or_default());
     let (day, month) = (&pattern["dayOfMonth"], &pattern["month"]);
     let on = match kind {
@@ -185,7 +210,8 @@ pub fn recurrence(value: &Value) -> Value {
         "relativeYearly" => format!(" on the {index} {days} of month {month}"),
         _ => String::new(),
     };
-    let from = range["startDate"].as_str().map_or_else(String::new, |start| format!(" from {start}"));
+    let from =
+        range["startDate"].as_str().map_or_else(String::new, |start| format!(" from {start}"));
     let end = match (range["type"].as_str(), range["endDate"].as_str()) {
         (Some("endDate"), Some(end)) => format!(" until {end}"),
         (Some("numbered"), _) => format!(", {} times", range["numberOfOccurrences"]),
@@ -206,7 +232,11 @@ mod tests {
     #[test]
     fn a_date_is_the_nearest_midnight() {
         let check = |time: &str, zone: &str, expected: &str| {
-            assert_eq!(date(&json!({"dateTime": time, "timeZone": zone})), expected, "{time} {zone}");
+            assert_eq!(
+                date(&json!({"dateTime": time, "timeZone": zone})),
+                expected,
+                "{time} {zone}"
+            );
         };
         check("2026-11-30T00:00:00.0000000", "UTC", "2026-11-30");
         check("2026-11-29T23:00:00.0000000", "UTC", "2026-11-30");
@@ -219,20 +249,32 @@ mod tests {
 
     #[test]
     fn a_moment_says_its_zone() {
-        assert_eq!(time(&json!({"dateTime": "2026-11-30T08:00:00.0000000", "timeZone": "UTC"})), "2026-11-30T08:00:00Z");
-        let tokyo = json!({"dateTime": "2026-11-30T08:00:00.0000000", "timeZone": "Tokyo Standard Time"});
+        assert_eq!(
+            time(&json!({"dateTime": "2026-11-30T08:00:00.0000000", "timeZone": "UTC"})),
+            "2026-11-30T08:00:00Z"
+        );
+        let tokyo =
+            json!({"dateTime": "2026-11-30T08:00:00.0000000", "timeZone": "Tokyo Standard Time"});
         assert_eq!(time(&tokyo), "2026-11-30T08:00:00 Tokyo Standard Time");
-        assert_eq!(reminder(&json!({"isReminderOn": false, "reminderDateTime": tokyo})), Value::Null);
+        assert_eq!(
+            reminder(&json!({"isReminderOn": false, "reminderDateTime": tokyo})),
+            Value::Null
+        );
     }
 
     #[test]
     fn a_recurrence_is_built_from_flat_arguments_and_read_as_words() {
         let check = |arguments: Value, pattern: Value, range: Value, words: &str| {
             let task = built(arguments.clone()).expect("the arguments are good");
-            assert_eq!(task["recurrence"], json!({"pattern": pattern, "range": range}), "{arguments}");
+            assert_eq!(
+                task["recurrence"],
+                json!({"pattern": pattern, "range": range}),
+                "{arguments}"
+            );
             assert_eq!(recurrence(&task["recurrence"]), words);
         };
-        let endless = json!({"type": "noEnd", "startDate": "2026-11-30", "recurrenceTimeZone": "UTC"});
+        let endless =
+            json!({"type": "noEnd", "startDate": "2026-11-30", "recurrenceTimeZone": "UTC"});
         check(
             json!({"due_date": "2026-11-30", "repeat": "daily", "repeat_every": 3}),
             json!({"type": "daily", "interval": 3}),
@@ -282,15 +324,27 @@ mod tests {
         check(json!({"reminder_at": "2026-11-30T08:30:00Z"}), "`reminder_at`");
         check(json!({"repeat": "daily"}), "`due_date`");
         check(json!({"repeat": "daily", "due_date": ""}), "`due_date`");
-        check(json!({"repeat_every": 2, "due_date": "2026-11-30"}), "`repeat_every` needs `repeat`");
-        check(json!({"repeat": "daily", "due_date": "2026-11-30", "repeat_until": "2026-12-31", "repeat_count": 2}), "`repeat_count`");
-        check(json!({"repeat": "daily", "due_date": "2026-11-30", "repeat_until": "x"}), "`repeat_until`");
+        check(
+            json!({"repeat_every": 2, "due_date": "2026-11-30"}),
+            "`repeat_every` needs `repeat`",
+        );
+        check(
+            json!({"repeat": "daily", "due_date": "2026-11-30", "repeat_until": "2026-12-31", "repeat_count": 2}),
+            "`repeat_count`",
+        );
+        check(
+            json!({"repeat": "daily", "due_date": "2026-11-30", "repeat_until": "x"}),
+            "`repeat_until`",
+        );
     }
 
     #[test]
     fn an_empty_date_clears_it() {
         let cleared = json!({"dueDateTime": null, "startDateTime": null, "isReminderOn": false, "reminderDateTime": null});
-        assert_eq!(built(json!({"due_date": "", "start_date": "", "reminder_at": ""})), Ok(cleared));
+        assert_eq!(
+            built(json!({"due_date": "", "start_date": "", "reminder_at": ""})),
+            Ok(cleared)
+        );
         assert_eq!(built(json!({"time_zone": "Europe/Berlin"})), Ok(json!({})));
     }
 }

@@ -159,12 +159,22 @@ fn id(given: &Value, places: &[&str]) -> Value {
     };
     let segment = path.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
     // What holds no id goes on as it came: Notion says what is wrong with it.
-    places.iter().find_map(at).or_else(|| trailing_id(segment)).map_or_else(|| given.clone(), Value::from)
+    places
+        .iter()
+        .find_map(at)
+        .or_else(|| trailing_id(segment))
+        .map_or_else(|| given.clone(), Value::from)
 }
 
 /// The 32 hexadecimal digits that a text ends with, dashes between them left out.
 fn trailing_id(text: &str) -> Option<String> {
-    let digits: Vec<char> = text.chars().rev().filter(|c| *c != '-').take_while(char::is_ascii_hexdigit).take(32).collect();
+    let digits: Vec<char> = text
+        .chars()
+        .rev()
+        .filter(|c| *c != '-')
+        .take_while(char::is_ascii_hexdigit)
+        .take(32)
+        .collect();
     (digits.len() == 32).then(|| digits.into_iter().rev().collect())
 }
 
@@ -188,7 +198,11 @@ mod tests {
     fn an_id_is_found_in_an_address() {
         let address = |rest: &str| json!(format!("https://www.notion.so/acme/{rest}"));
         check(page_id, json!(ID), json!(ID));
-        check(page_id, json!("195de922-1179-449f-ab80-75a27c979105"), json!("195de922-1179-449f-ab80-75a27c979105"));
+        check(
+            page_id,
+            json!("195de922-1179-449f-ab80-75a27c979105"),
+            json!("195de922-1179-449f-ab80-75a27c979105"),
+        );
         check(page_id, address(&format!("Road-map-{ID}")), json!(ID));
         check(page_id, address(&format!("Facade-{ID}?pvs=4#0{}", &ID[1..])), json!(ID));
         check(page_id, address(&format!("0{}?v=1{}&p={ID}&pm=s", &ID[1..], &ID[1..])), json!(ID));
@@ -213,7 +227,11 @@ mod tests {
     fn words_stand_for_notions_objects() {
         check(attachments, json!(["a"]), json!([{"type": "file_upload", "file_upload_id": "a"}]));
         check(block_position, json!("start"), json!({"type": "start"}));
-        check(block_position, json!("b"), json!({"type": "after_block", "after_block": {"id": "b"}}));
+        check(
+            block_position,
+            json!("b"),
+            json!({"type": "after_block", "after_block": {"id": "b"}}),
+        );
         check(page_position, json!("start"), json!({"type": "page_start"}));
         check(page_parent, json!("workspace"), json!({"type": "workspace", "workspace": true}));
         check(page_parent, json!("p"), json!({"type": "page_id", "page_id": "p"}));

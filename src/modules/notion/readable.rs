@@ -14,7 +14,11 @@ pub fn text(rich_text: &Value) -> Value {
 
 /// Rich text as Markdown within a line.
 pub fn markdown(rich_text: &Value) -> Value {
-    if rich_text.is_null() { Value::Null } else { list(rich_text).map(span).collect::<String>().into() }
+    if rich_text.is_null() {
+        Value::Null
+    } else {
+        list(rich_text).map(span).collect::<String>().into()
+    }
 }
 
 fn plain(rich_text: &Value) -> String {
@@ -71,8 +75,13 @@ pub fn image(image: &Value) -> Value {
 
 /// A page's property values by name, without the title; null when there are no others.
 pub fn properties(properties: &Value) -> Value {
-    let others = properties.as_object().into_iter().flatten().filter(|(_, property)| property["type"] != "title");
-    let values: Map<_, _> = others.map(|(name, property)| (name.clone(), value(property))).collect();
+    let others = properties
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter(|(_, property)| property["type"] != "title");
+    let values: Map<_, _> =
+        others.map(|(name, property)| (name.clone(), value(property))).collect();
     if values.is_empty() { Value::Null } else { values.into() }
 }
 
@@ -82,9 +91,8 @@ pub fn value(property: &Value) -> Value {
     let value = &property[kind];
     match kind {
         "title" | "rich_text" => text(value),
-        "number" | "checkbox" | "url" | "email" | "phone_number" | "created_time" | "last_edited_time" | "string" | "boolean" => {
-            value.clone()
-        }
+        "number" | "checkbox" | "url" | "email" | "phone_number" | "created_time"
+        | "last_edited_time" | "string" | "boolean" => value.clone(),
         "select" | "status" => value["name"].clone(),
         "multi_select" => list(value).map(|option| option["name"].clone()).collect(),
         "date" => date(value),
@@ -155,7 +163,9 @@ pub fn cell(property: &Value) -> Value {
     match value(property) {
         Value::Array(values) if values.is_empty() => Value::Null,
         Value::Array(values) => {
-            let words = values.iter().map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+            let words = values
+                .iter()
+                .map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
             words.collect::<Vec<_>>().join(", ").into()
         }
         value => value,
@@ -182,7 +192,13 @@ fn detail(property: &Value) -> Value {
         "unique_id" => settings["prefix"].clone(),
         "rollup" => {
             let member = |name| settings[name].as_str().unwrap_or_default();
-            format!("{} of {}.{}", member("function"), member("relation_property_name"), member("rollup_property_name")).into()
+            format!(
+                "{} of {}.{}",
+                member("function"),
+                member("relation_property_name"),
+                member("rollup_property_name")
+            )
+            .into()
         }
         _ => Value::Null,
     }
@@ -216,7 +232,11 @@ fn media(content: &Value) -> Value {
     if !caption.is_empty() {
         return caption.into();
     }
-    if content["name"].is_string() { content["name"].clone() } else { content["external"]["url"].clone() }
+    if content["name"].is_string() {
+        content["name"].clone()
+    } else {
+        content["external"]["url"].clone()
+    }
 }
 
 /// What a block holds beside its text; null when that is nothing.
@@ -229,7 +249,10 @@ pub fn block_content(block: &Value) -> Value {
         _ => value.is_null(),
     };
     let members = block[kind].as_object().into_iter().flatten();
-    let rest: Map<_, _> = members.filter(|(name, value)| !told(name, value)).map(|(name, value)| (name.clone(), value.clone())).collect();
+    let rest: Map<_, _> = members
+        .filter(|(name, value)| !told(name, value))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
     if rest.is_empty() { Value::Null } else { rest.into() }
 }
 
@@ -245,14 +268,23 @@ mod tests {
     fn formatting_becomes_markdown_at_the_words() {
         let check = |part: Value, expected: &str| {
             let mut whole = run("a b ");
-            whole.as_object_mut().expect("it is one").extend(part.as_object().expect("it is one").clone());
+            whole
+                .as_object_mut()
+                .expect("it is one")
+                .extend(part.as_object().expect("it is one").clone());
             assert_eq!(markdown(&json!([whole])), json!(expected), "{part}");
         };
         check(json!({}), "a b ");
         check(json!({"annotations": {"bold": true}}), "**a b** ");
         check(json!({"annotations": {"code": true, "italic": true}}), "*`a b`* ");
-        check(json!({"annotations": {"strikethrough": true}, "href": "https://x.example"}), "[~~a b~~](https://x.example) ");
-        check(json!({"plain_text": "https://x.example", "href": "https://x.example"}), "https://x.example");
+        check(
+            json!({"annotations": {"strikethrough": true}, "href": "https://x.example"}),
+            "[~~a b~~](https://x.example) ",
+        );
+        check(
+            json!({"plain_text": "https://x.example", "href": "https://x.example"}),
+            "https://x.example",
+        );
         check(json!({"type": "equation", "plain_text": "e=mc^2"}), "$e=mc^2$");
         check(json!({"plain_text": " ", "annotations": {"bold": true}}), " ");
         assert_eq!(markdown(&json!([run("a"), run("b")])), json!("ab"));
@@ -273,9 +305,17 @@ mod tests {
         check("status", Value::Null, Value::Null);
         check("multi_select", json!([{"name": "a"}, {"name": "b"}]), json!(["a", "b"]));
         check("date", json!({"start": "2026-01-31", "end": null}), json!("2026-01-31"));
-        check("date", json!({"start": "2026-01-31", "end": "2026-02-02"}), json!("2026-01-31/2026-02-02"));
+        check(
+            "date",
+            json!({"start": "2026-01-31", "end": "2026-02-02"}),
+            json!("2026-01-31/2026-02-02"),
+        );
         check("date", Value::Null, Value::Null);
-        check("people", json!([{"id": "u1", "name": "Ada"}, {"object": "user", "id": "u2"}]), json!(["Ada", "u2"]));
+        check(
+            "people",
+            json!([{"id": "u1", "name": "Ada"}, {"object": "user", "id": "u2"}]),
+            json!(["Ada", "u2"]),
+        );
         check("created_by", json!({"id": "u1", "name": "Ada"}), json!("Ada"));
         check("created_time", json!("2026-01-31T08:00:00.000Z"), json!("2026-01-31T08:00:00.000Z"));
         check("relation", json!([{"id": "p1"}]), json!(["p1"]));
@@ -285,7 +325,11 @@ mod tests {
         ]);
         check("files", files, json!(["a.pdf", "https://x.example/b"]));
         check("formula", json!({"type": "boolean", "boolean": true}), json!(true));
-        check("formula", json!({"type": "date", "date": {"start": "2026-01-31"}}), json!("2026-01-31"));
+        check(
+            "formula",
+            json!({"type": "date", "date": {"start": "2026-01-31"}}),
+            json!("2026-01-31"),
+        );
         check("rollup", json!({"type": "number", "number": 3, "function": "count"}), json!(3));
         let array = json!({"type": "array", "function": "show_original", "array": [
             {"type": "title", "title": [run("a")]}, {"type": "multi_select", "multi_select": [{"name": "b"}, {"name": "c"}]},
@@ -305,10 +349,12 @@ mod tests {
 
     #[test]
     fn pages_and_data_sources_have_their_titles_in_different_places() {
-        let page =
-            json!({"object": "page", "properties": {"Tags": {"type": "multi_select"}, "Name": {"type": "title", "title": [run("A")]}}});
+        let page = json!({"object": "page", "properties": {"Tags": {"type": "multi_select"}, "Name": {"type": "title", "title": [run("A")]}}});
         let source = json!({"object": "data_source", "title": [run("B")], "properties": {"Name": {"type": "title", "title": {}}}});
-        assert_eq!((title(&page), title(&source), title(&json!({"object": "page"}))), (json!("A"), json!("B"), Value::Null));
+        assert_eq!(
+            (title(&page), title(&source), title(&json!({"object": "page"}))),
+            (json!("A"), json!("B"), Value::Null)
+        );
     }
 
     #[test]
@@ -316,7 +362,10 @@ mod tests {
         let check = |property: Value, expected: Value| {
             assert_eq!(schema(&json!({"C": property}))[0]["detail"], expected, "{property}");
         };
-        check(json!({"type": "select", "select": {"options": [{"name": "a"}, {"name": "b"}]}}), json!("a, b"));
+        check(
+            json!({"type": "select", "select": {"options": [{"name": "a"}, {"name": "b"}]}}),
+            json!("a, b"),
+        );
         check(json!({"type": "relation", "relation": {"data_source_id": "d1"}}), json!("d1"));
         check(json!({"type": "formula", "formula": {"expression": "1 + 1"}}), json!("1 + 1"));
         check(json!({"type": "number", "number": {"format": "euro"}}), json!("euro"));
@@ -330,20 +379,36 @@ mod tests {
         let check = |kind: &str, content: Value, expected: Value| {
             assert_eq!(block_text(&json!({"type": kind, kind: content})), expected, "{kind}");
         };
-        check("paragraph", json!({"rich_text": [run("a"), run("b")], "color": "default"}), json!("ab"));
+        check(
+            "paragraph",
+            json!({"rich_text": [run("a"), run("b")], "color": "default"}),
+            json!("ab"),
+        );
         check("to_do", json!({"rich_text": [run("a")], "checked": true}), json!("[x] a"));
         check("to_do", json!({"rich_text": [run("a")], "checked": false}), json!("[ ] a"));
         check("child_page", json!({"title": "Sub"}), json!("Sub"));
         check("equation", json!({"expression": "x"}), json!("x"));
         check("table_row", json!({"cells": [[run("a")], [run("b"), run("c")]]}), json!("a | bc"));
-        check("bookmark", json!({"url": "https://x.example", "caption": []}), json!("https://x.example"));
+        check(
+            "bookmark",
+            json!({"url": "https://x.example", "caption": []}),
+            json!("https://x.example"),
+        );
         check(
             "image",
             json!({"type": "external", "external": {"url": "https://x.example/i"}, "caption": []}),
             json!("https://x.example/i"),
         );
-        check("file", json!({"type": "file", "file": {"url": "https://long.example"}, "name": "a.pdf", "caption": []}), json!("a.pdf"));
-        check("image", json!({"type": "file", "file": {"url": "https://long.example"}, "caption": [run("c")]}), json!("c"));
+        check(
+            "file",
+            json!({"type": "file", "file": {"url": "https://long.example"}, "name": "a.pdf", "caption": []}),
+            json!("a.pdf"),
+        );
+        check(
+            "image",
+            json!({"type": "file", "file": {"url": "https://long.example"}, "caption": [run("c")]}),
+            json!("c"),
+        );
         check("link_to_page", json!({"type": "page_id", "page_id": "p1"}), json!("p1"));
         check("divider", json!({}), Value::Null);
     }
@@ -353,7 +418,9 @@ mod tests {
         let code = json!({"type": "code", "code": {"rich_text": [run("x")], "caption": [], "language": "rust"}});
         assert_eq!(block_content(&code), json!({"language": "rust"}));
         assert_eq!(
-            block_content(&json!({"type": "paragraph", "paragraph": {"rich_text": [], "color": "default", "icon": null}})),
+            block_content(
+                &json!({"type": "paragraph", "paragraph": {"rich_text": [], "color": "default", "icon": null}})
+            ),
             Value::Null
         );
     }
@@ -362,8 +429,14 @@ mod tests {
     fn images_are_emojis_names_or_addresses() {
         let check = |given: Value, expected: Value| assert_eq!(image(&given), expected, "{given}");
         check(json!({"type": "emoji", "emoji": "🎉"}), json!("🎉"));
-        check(json!({"type": "custom_emoji", "custom_emoji": {"id": "e", "name": "bufo"}}), json!("bufo"));
-        check(json!({"type": "external", "external": {"url": "https://x.example/i"}}), json!("https://x.example/i"));
+        check(
+            json!({"type": "custom_emoji", "custom_emoji": {"id": "e", "name": "bufo"}}),
+            json!("bufo"),
+        );
+        check(
+            json!({"type": "external", "external": {"url": "https://x.example/i"}}),
+            json!("https://x.example/i"),
+        );
         check(Value::Null, Value::Null);
     }
 }

@@ -12,7 +12,9 @@ pub fn query(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Va
     let source = argument(arguments, "data_source_id").unwrap_or_default();
     let filter = match (argument(arguments, "filter_property"), arguments.get("filter")) {
         (Some(_), Some(_)) => return Err(either("filter_property", "filter")),
-        (Some(property), None) => Some(filter(property, arguments, || session.get(&["v1", "data_sources", source], &[]))?),
+        (Some(property), None) => {
+            Some(filter(property, arguments, || session.get(&["v1", "data_sources", source], &[]))?)
+        }
         (None, raw) => raw.cloned(),
     };
     let sorts = match (argument(arguments, "sort_property"), arguments.get("sorts")) {
@@ -24,17 +26,21 @@ pub fn query(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Va
         (None, raw) => raw.cloned(),
     };
     let columns = arguments.get("columns").filter(|columns| list(columns).next().is_some());
-    let columns: Option<Vec<_>> = columns.map(|columns| list(columns).filter_map(Value::as_str).collect());
+    let columns: Option<Vec<_>> =
+        columns.map(|columns| list(columns).filter_map(Value::as_str).collect());
     rows(session, source, filter, sorts, columns.as_deref(), arguments)
 }
 
 /// The rows of a view: Notion's own queries of views give ids alone, so that its filter and sorts are asked for again.
 pub fn query_view(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
-    let view = session.get(&["v1", "views", argument(arguments, "view_id").unwrap_or_default()], &[])?;
+    let view =
+        session.get(&["v1", "views", argument(arguments, "view_id").unwrap_or_default()], &[])?;
     let source = view["data_source_id"].as_str().ok_or_else(|| {
-        Error::invalid_params("A dashboard has no rows of its own.").with_hint("Query the views on it: list_views names them.")
+        Error::invalid_params("A dashboard has no rows of its own.")
+            .with_hint("Query the views on it: list_views names them.")
     })?;
-    let shown = list(&view["configuration"]["properties"]).filter(|column| column["visible"] != false);
+    let shown =
+        list(&view["configuration"]["properties"]).filter(|column| column["visible"] != false);
     let columns: Vec<_> = shown.filter_map(|column| column["property_name"].as_str()).collect();
     let columns = if columns.is_empty() { None } else { Some(&columns[..]) };
     let sorts = Some(view["sorts"].clone()).filter(|sorts| list(sorts).next().is_some());
@@ -44,12 +50,15 @@ pub fn query_view(session: &Session<'_>, arguments: &Map<String, Value>) -> Resu
 /// The views of a database or data source. Notion lists their ids alone, so that each is asked for.
 pub fn views(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
     let limit = arguments["limit"].to_string();
-    let given = ["database_id", "data_source_id"].map(|name| argument(arguments, name).map(|id| (name, id)));
+    let given = ["database_id", "data_source_id"]
+        .map(|name| argument(arguments, name).map(|id| (name, id)));
     let cursor = argument(arguments, "cursor").map(|cursor| ("start_cursor", cursor));
-    let query: Vec<_> = given.into_iter().chain([Some(("page_size", limit.as_str())), cursor]).flatten().collect();
+    let query: Vec<_> =
+        given.into_iter().chain([Some(("page_size", limit.as_str())), cursor]).flatten().collect();
     let page = session.get(&["v1", "views"], &query)?;
     let view = |reference: &Value| {
-        let view = session.get(&["v1", "views", reference["id"].as_str().unwrap_or_default()], &[])?;
+        let view =
+            session.get(&["v1", "views", reference["id"].as_str().unwrap_or_default()], &[])?;
         Ok(json!({
             "id": view["id"], "name": view["name"], "type": view["type"], "data_source_id": view["data_source_id"], "url": view["url"],
         }))
@@ -69,13 +78,21 @@ fn rows(
     let mut body = Map::new();
     let cursor = arguments.get("cursor").cloned();
     let limit = arguments.get("limit").cloned();
-    for (name, value) in [("filter", filter), ("sorts", sorts), ("start_cursor", cursor), ("page_size", limit)] {
+    for (name, value) in
+        [("filter", filter), ("sorts", sorts), ("start_cursor", cursor), ("page_size", limit)]
+    {
         if let Some(value) = value {
             body.insert(name.to_owned(), value);
         }
     }
-    let answer = session.send(Method::Post, &["v1", "data_sources", source, "query"], &[], Some(&body.into()))?;
-    let items = list(&answer["results"]).map(|page| row(page, columns)).collect::<Result<Value, _>>()?;
+    let answer = session.send(
+        Method::Post,
+        &["v1", "data_sources", source, "query"],
+        &[],
+        Some(&body.into()),
+    )?;
+    let items =
+        list(&answer["results"]).map(|page| row(page, columns)).collect::<Result<Value, _>>()?;
     Ok(paged(items, &answer))
 }
 
@@ -104,20 +121,27 @@ fn row(page: &Value, columns: Option<&[&str]>) -> Result<Value, Error> {
     };
     if let Some(columns) = columns {
         for column in columns {
-            let (name, property) = pages::find(properties, column).ok_or_else(|| pages::unknown(column, properties))?;
+            let (name, property) = pages::find(properties, column)
+                .ok_or_else(|| pages::unknown(column, properties))?;
             put(name, property);
         }
     } else {
         let all = || properties.as_object().into_iter().flatten();
         let is_title = |property: &Value| property["type"] == "title";
-        let ordered = all().filter(|(_, property)| is_title(property)).chain(all().filter(|(_, property)| !is_title(property)));
+        let ordered = all()
+            .filter(|(_, property)| is_title(property))
+            .chain(all().filter(|(_, property)| !is_title(property)));
         ordered.for_each(|(name, property)| put(name, property));
     }
     Ok(row.into())
 }
 
 /// A plain filter in the form of its column's type.
-fn filter(property: &str, arguments: &Map<String, Value>, source: impl FnOnce() -> Result<Value, Error>) -> Result<Value, Error> {
+fn filter(
+    property: &str,
+    arguments: &Map<String, Value>,
+    source: impl FnOnce() -> Result<Value, Error>,
+) -> Result<Value, Error> {
     let given = argument(arguments, "filter_condition");
     let value = argument(arguments, "filter_value");
     if is_timestamp(property) {
@@ -125,7 +149,8 @@ fn filter(property: &str, arguments: &Map<String, Value>, source: impl FnOnce() 
         return Ok(json!({"timestamp": property, property: condition}));
     }
     let source = source()?;
-    let (name, column) = pages::find(&source["properties"], property).ok_or_else(|| pages::unknown(property, &source["properties"]))?;
+    let (name, column) = pages::find(&source["properties"], property)
+        .ok_or_else(|| pages::unknown(property, &source["properties"]))?;
     let kind = column["type"].as_str().unwrap_or_default();
     let condition = match kind {
         // Notion does not tell what a formula results in: the value shows it.
@@ -144,17 +169,23 @@ fn filter(property: &str, arguments: &Map<String, Value>, source: impl FnOnce() 
 }
 
 /// One condition: `{"equals": 5}`.
-fn condition(name: &str, kind: &str, given: Option<&str>, value: Option<&str>) -> Result<Value, Error> {
-    let holds_list = matches!(kind, "multi_select" | "people" | "relation" | "created_by" | "last_edited_by");
+fn condition(
+    name: &str,
+    kind: &str,
+    given: Option<&str>,
+    value: Option<&str>,
+) -> Result<Value, Error> {
+    let holds_list =
+        matches!(kind, "multi_select" | "people" | "relation" | "created_by" | "last_edited_by");
     let condition = given.unwrap_or(if holds_list { "contains" } else { "equals" });
     let value = match condition {
         "is_empty" | "is_not_empty" => json!(true),
-        "this_week" | "past_week" | "past_month" | "past_year" | "next_week" | "next_month" | "next_year" => json!({}),
+        "this_week" | "past_week" | "past_month" | "past_year" | "next_week" | "next_month"
+        | "next_year" => json!({}),
         _ => {
             let Some(text) = value else {
-                return Err(
-                    Error::invalid_params("`filter_value` is missing.").with_hint("Give it, or the condition is_empty or is_not_empty.")
-                );
+                return Err(Error::invalid_params("`filter_value` is missing.")
+                    .with_hint("Give it, or the condition is_empty or is_not_empty."));
             };
             let value = match kind {
                 "number" | "unique_id" => writable::number(&text.into()),
@@ -164,7 +195,9 @@ fn condition(name: &str, kind: &str, given: Option<&str>, value: Option<&str>) -
             };
             value.ok_or_else(|| {
                 let wanted = if kind == "checkbox" { "true or false" } else { "a number" };
-                Error::invalid_params(format!("`filter_value` must be {wanted}: `{name}` is of the type {kind}."))
+                Error::invalid_params(format!(
+                    "`filter_value` must be {wanted}: `{name}` is of the type {kind}."
+                ))
             })?
         }
     };
@@ -175,8 +208,8 @@ fn formula_result(condition: Option<&str>, value: Option<&str>) -> &'static str 
     let text = Value::from(value.unwrap_or_default());
     match condition {
         Some(
-            "before" | "after" | "on_or_before" | "on_or_after" | "this_week" | "past_week" | "past_month" | "past_year" | "next_week"
-            | "next_month" | "next_year",
+            "before" | "after" | "on_or_before" | "on_or_after" | "this_week" | "past_week"
+            | "past_month" | "past_year" | "next_week" | "next_month" | "next_year",
         ) => "date",
         _ if writable::boolean(&text).is_some() => "checkbox",
         _ if writable::number(&text).is_some() => "number",
@@ -213,7 +246,8 @@ fn view_filter(view: &Value) -> Option<Value> {
 }
 
 fn either(one: &str, other: &str) -> Error {
-    Error::invalid_params(format!("`{one}` and `{other}` exclude each other.")).with_hint("Give the one or the other.")
+    Error::invalid_params(format!("`{one}` and `{other}` exclude each other."))
+        .with_hint("Give the one or the other.")
 }
 
 #[cfg(test)]
@@ -236,7 +270,8 @@ mod tests {
             "rollup",
             "verification",
         ];
-        let columns: Map<_, _> = columns.iter().map(|kind| ((*kind).to_owned(), json!({"type": kind}))).collect();
+        let columns: Map<_, _> =
+            columns.iter().map(|kind| ((*kind).to_owned(), json!({"type": kind}))).collect();
         let source = json!({"properties": columns});
         let made = |property: &str, condition: &str, value: &str| {
             let mut arguments = Map::new();
@@ -248,26 +283,90 @@ mod tests {
             filter(property, &arguments, || Ok(source.clone()))
         };
         let check = |property: &str, condition: &str, value: &str, expected: Value| {
-            assert_eq!(made(property, condition, value).expect("it is a good one"), expected, "{property} {condition} {value}");
+            assert_eq!(
+                made(property, condition, value).expect("it is a good one"),
+                expected,
+                "{property} {condition} {value}"
+            );
         };
-        check("TITLE", "contains", "road", json!({"property": "title", "title": {"contains": "road"}}));
+        check(
+            "TITLE",
+            "contains",
+            "road",
+            json!({"property": "title", "title": {"contains": "road"}}),
+        );
         let address = "https://www.notion.so/A-195de9221179449fab8075a27c979105";
         check("title", "", address, json!({"property": "title", "title": {"equals": address}}));
         let id = "195de9221179449fab8075a27c979105";
-        check("relation", "", address, json!({"property": "relation", "relation": {"contains": id}}));
-        check("number", "greater_than", "5", json!({"property": "number", "number": {"greater_than": 5}}));
-        check("checkbox", "", "true", json!({"property": "checkbox", "checkbox": {"equals": true}}));
+        check(
+            "relation",
+            "",
+            address,
+            json!({"property": "relation", "relation": {"contains": id}}),
+        );
+        check(
+            "number",
+            "greater_than",
+            "5",
+            json!({"property": "number", "number": {"greater_than": 5}}),
+        );
+        check(
+            "checkbox",
+            "",
+            "true",
+            json!({"property": "checkbox", "checkbox": {"equals": true}}),
+        );
         check("status", "", "Done", json!({"property": "status", "status": {"equals": "Done"}}));
-        check("multi_select", "", "a", json!({"property": "multi_select", "multi_select": {"contains": "a"}}));
-        check("people", "is_empty", "", json!({"property": "people", "people": {"is_empty": true}}));
+        check(
+            "multi_select",
+            "",
+            "a",
+            json!({"property": "multi_select", "multi_select": {"contains": "a"}}),
+        );
+        check(
+            "people",
+            "is_empty",
+            "",
+            json!({"property": "people", "people": {"is_empty": true}}),
+        );
         check("date", "past_week", "", json!({"property": "date", "date": {"past_week": {}}}));
         check("unique_id", "", "7", json!({"property": "unique_id", "unique_id": {"equals": 7}}));
-        check("formula", "", "true", json!({"property": "formula", "formula": {"checkbox": {"equals": true}}}));
-        check("formula", "less_than", "3", json!({"property": "formula", "formula": {"number": {"less_than": 3}}}));
-        check("formula", "after", "2026-01-31", json!({"property": "formula", "formula": {"date": {"after": "2026-01-31"}}}));
-        check("formula", "", "x", json!({"property": "formula", "formula": {"string": {"equals": "x"}}}));
-        check("verification", "", "verified", json!({"property": "verification", "verification": {"status": "verified"}}));
-        check("created_time", "past_week", "", json!({"timestamp": "created_time", "created_time": {"past_week": {}}}));
+        check(
+            "formula",
+            "",
+            "true",
+            json!({"property": "formula", "formula": {"checkbox": {"equals": true}}}),
+        );
+        check(
+            "formula",
+            "less_than",
+            "3",
+            json!({"property": "formula", "formula": {"number": {"less_than": 3}}}),
+        );
+        check(
+            "formula",
+            "after",
+            "2026-01-31",
+            json!({"property": "formula", "formula": {"date": {"after": "2026-01-31"}}}),
+        );
+        check(
+            "formula",
+            "",
+            "x",
+            json!({"property": "formula", "formula": {"string": {"equals": "x"}}}),
+        );
+        check(
+            "verification",
+            "",
+            "verified",
+            json!({"property": "verification", "verification": {"status": "verified"}}),
+        );
+        check(
+            "created_time",
+            "past_week",
+            "",
+            json!({"timestamp": "created_time", "created_time": {"past_week": {}}}),
+        );
 
         let refused = |property: &str, value: &str, part: &str| {
             let error = made(property, "", value).expect_err("it is a bad one");
@@ -283,9 +382,16 @@ mod tests {
     #[test]
     fn a_views_filters_all_hold() {
         let check = |filter: Value, pinned: Value, expected: Option<Value>| {
-            assert_eq!(view_filter(&json!({"filter": filter, "quick_filters": pinned})), expected, "{filter} {pinned}");
+            assert_eq!(
+                view_filter(&json!({"filter": filter, "quick_filters": pinned})),
+                expected,
+                "{filter} {pinned}"
+            );
         };
-        let (a, b) = (json!({"property": "A", "checkbox": {"equals": true}}), json!({"select": {"equals": "x"}, "property": "B"}));
+        let (a, b) = (
+            json!({"property": "A", "checkbox": {"equals": true}}),
+            json!({"select": {"equals": "x"}, "property": "B"}),
+        );
         let pinned = json!({"B": {"select": {"equals": "x"}}});
         check(Value::Null, Value::Null, None);
         check(a.clone(), Value::Null, Some(a.clone()));
@@ -303,12 +409,21 @@ mod tests {
             "Name": {"type": "title", "title": [{"plain_text": "A"}]},
         }});
         let check = |columns: Option<&[&str]>, expected: &str| {
-            assert_eq!(row(&page, columns).expect("the columns are there").to_string(), expected, "{columns:?}");
+            assert_eq!(
+                row(&page, columns).expect("the columns are there").to_string(),
+                expected,
+                "{columns:?}"
+            );
         };
         check(None, r#"{"id":"p1","Name":"A","Cost":5,"id (column)":"T-1"}"#);
         check(Some(&["cost"]), r#"{"id":"p1","Cost":5}"#);
-        assert!(row(&page, Some(&["Price"])).expect_err("there is none").to_string().contains("`Cost`"));
+        assert!(
+            row(&page, Some(&["Price"])).expect_err("there is none").to_string().contains("`Cost`")
+        );
         let source = json!({"object": "data_source", "id": "d1", "title": [{"plain_text": "Wiki"}], "properties": {}});
-        assert_eq!(row(&source, Some(&["Cost"])).expect("it has none"), json!({"id": "d1", "title": "Wiki"}));
+        assert_eq!(
+            row(&source, Some(&["Cost"])).expect("it has none"),
+            json!({"id": "d1", "title": "Wiki"})
+        );
     }
 }

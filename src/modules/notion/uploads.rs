@@ -29,15 +29,29 @@ pub fn send(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Val
     send_bytes(session, &file, part.as_deref(), &bytes)
 }
 
-fn send_bytes(session: &Session<'_>, file: &Value, part: Option<&str>, bytes: &[u8]) -> Result<Value, Error> {
-    let id = file["id"].as_str().ok_or_else(|| Error::new(Code::UpstreamUnavailable, "Notion's answer names no file upload."))?;
+fn send_bytes(
+    session: &Session<'_>,
+    file: &Value,
+    part: Option<&str>,
+    bytes: &[u8],
+) -> Result<Value, Error> {
+    let id = file["id"].as_str().ok_or_else(|| {
+        Error::new(Code::UpstreamUnavailable, "Notion's answer names no file upload.")
+    })?;
     let name = file["filename"].as_str().unwrap_or("file");
     let kind = file["content_type"].as_str().unwrap_or("application/octet-stream");
     // Parameters such as a charset are for readers, not for the form.
     let kind = kind.split(';').next().unwrap_or_default().trim_end();
     let fields: Vec<_> = part.map(|part| ("part_number", part)).into_iter().collect();
-    let form = multipart(&fields, Upload { field: "file", file_name: name, content_type: kind, bytes })?;
-    let sent = session.send_bytes(Method::Post, &["v1", "file_uploads", id, "send"], &[], &form.content_type, &form.body)?;
+    let form =
+        multipart(&fields, Upload { field: "file", file_name: name, content_type: kind, bytes })?;
+    let sent = session.send_bytes(
+        Method::Post,
+        &["v1", "file_uploads", id, "send"],
+        &[],
+        &form.content_type,
+        &form.body,
+    )?;
     let mut result = Map::new();
     let members = [
         ("id", "id"),
@@ -59,9 +73,14 @@ fn send_bytes(session: &Session<'_>, file: &Value, part: Option<&str>, bytes: &[
 fn bytes(arguments: &Map<String, Value>) -> Result<Vec<u8>, Error> {
     match (argument(arguments, "text"), argument(arguments, "base64")) {
         (Some(text), None) => Ok(text.as_bytes().to_vec()),
-        (None, Some(encoded)) => Base64::decode_to_vec(encoded.trim(), Some(b"\r\n"))
-            .map_err(|_| Error::invalid_params("`base64` is no base64.").with_hint("Encode the bytes by RFC 4648 §4, with padding.")),
-        _ => Err(Error::invalid_params("The bytes are missing, or there twice.").with_hint("Give either `text` or `base64`.")),
+        (None, Some(encoded)) => {
+            Base64::decode_to_vec(encoded.trim(), Some(b"\r\n")).map_err(|_| {
+                Error::invalid_params("`base64` is no base64.")
+                    .with_hint("Encode the bytes by RFC 4648 §4, with padding.")
+            })
+        }
+        _ => Err(Error::invalid_params("The bytes are missing, or there twice.")
+            .with_hint("Give either `text` or `base64`.")),
     }
 }
 

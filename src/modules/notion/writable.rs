@@ -34,7 +34,8 @@ const WRITABLE: [&str; 16] = [
 /// A text without formatting.
 pub fn rich_text(text: &str) -> Value {
     let characters: Vec<char> = text.chars().collect();
-    let run = |run: &[char]| json!({"type": "text", "text": {"content": run.iter().collect::<String>()}});
+    let run =
+        |run: &[char]| json!({"type": "text", "text": {"content": run.iter().collect::<String>()}});
     characters.chunks(MAX_RUN).map(run).collect()
 }
 
@@ -58,7 +59,8 @@ pub fn icon(icon: &Value) -> Result<Value, Error> {
 /// A cover: an image's address, `file_upload:<id>`, or `none`.
 pub fn cover(cover: &Value) -> Result<Value, Error> {
     image(cover.as_str().unwrap_or_default().trim()).ok_or_else(|| {
-        Error::invalid_params("`cover` is no address.").with_hint("Give an image's https URL, `file_upload:<id>` or `none`.")
+        Error::invalid_params("`cover` is no address.")
+            .with_hint("Give an image's https URL, `file_upload:<id>` or `none`.")
     })
 }
 
@@ -84,18 +86,23 @@ pub fn schema(columns: &Value) -> Result<Value, Error> {
             Value::Object(_) | Value::Null => column.clone(),
             _ => {
                 return Err(Error::invalid_params(format!("`properties.{name}` is no column."))
-                    .with_hint("Give a type such as `date`, a list of options, or Notion's object."));
+                    .with_hint(
+                        "Give a type such as `date`, a list of options, or Notion's object.",
+                    ));
             }
         };
         Ok((name.clone(), column))
     };
-    let columns: Result<Map<_, _>, Error> = columns.as_object().into_iter().flatten().map(column).collect();
+    let columns: Result<Map<_, _>, Error> =
+        columns.as_object().into_iter().flatten().map(column).collect();
     columns.map(Value::from)
 }
 
 /// Whether a property value is Notion's own object already, which needs no type to be understood.
 pub fn is_raw(value: &Value) -> bool {
-    value.as_object().is_some_and(|members| members.keys().any(|name| WRITABLE.contains(&name.as_str())))
+    value
+        .as_object()
+        .is_some_and(|members| members.keys().any(|name| WRITABLE.contains(&name.as_str())))
 }
 
 /// A property's value in the form of its type.
@@ -106,8 +113,10 @@ pub fn is_raw(value: &Value) -> bool {
 /// and a type that Notion fills in itself.
 pub fn property(name: &str, kind: &str, value: &Value) -> Result<Value, Error> {
     if !WRITABLE.contains(&kind) {
-        return Err(Error::invalid_params(format!("`properties.{name}` is of the type {kind}, which Notion fills in itself."))
-            .with_hint("Leave it out."));
+        return Err(Error::invalid_params(format!(
+            "`properties.{name}` is of the type {kind}, which Notion fills in itself."
+        ))
+        .with_hint("Leave it out."));
     }
     let content = if value.is_null() { Some(cleared(kind)) } else { content(kind, value) };
     let wrong = || {
@@ -210,7 +219,12 @@ fn file(file: &Value) -> Value {
     match file.as_str() {
         Some(url) if url.starts_with("http") => {
             let path = url.split(['?', '#']).next().unwrap_or_default();
-            let name = path.trim_end_matches('/').rsplit('/').next().filter(|name| !name.is_empty()).unwrap_or("file");
+            let name = path
+                .trim_end_matches('/')
+                .rsplit('/')
+                .next()
+                .filter(|name| !name.is_empty())
+                .unwrap_or("file");
             json!({"type": "external", "name": name, "external": {"url": url}})
         }
         _ => json!({"type": "file_upload", "file_upload": {"id": file}}),
@@ -221,7 +235,8 @@ fn file(file: &Value) -> Value {
 pub fn copy(property: &Value) -> Option<Value> {
     let kind = property["type"].as_str()?;
     let value = &property[kind];
-    let ids = |value: &Value| list(value).map(|entry| json!({"id": entry["id"]})).collect::<Value>();
+    let ids =
+        |value: &Value| list(value).map(|entry| json!({"id": entry["id"]})).collect::<Value>();
     let content = match kind {
         "number" | "checkbox" | "url" | "email" | "phone_number" | "date" => value.clone(),
         "select" | "status" if value.is_object() => json!({"name": value["name"]}),
@@ -241,19 +256,35 @@ mod tests {
     fn a_long_text_is_sent_in_runs() {
         let text = "é".repeat(MAX_RUN) + "x";
         let runs = rich_text(&text);
-        assert_eq!((runs[0]["text"]["content"].as_str(), &runs[1]["text"]["content"]), (Some(&text[..2 * MAX_RUN]), &json!("x")));
+        assert_eq!(
+            (runs[0]["text"]["content"].as_str(), &runs[1]["text"]["content"]),
+            (Some(&text[..2 * MAX_RUN]), &json!("x"))
+        );
         assert_eq!(rich_text(""), json!([]));
     }
 
     #[test]
     fn images_are_told_apart() {
-        let check = |hook: fn(&Value) -> Result<Value, Error>, given: &str, expected: Option<Value>| {
-            assert_eq!(hook(&json!(given)).ok(), expected, "{given}");
-        };
+        let check =
+            |hook: fn(&Value) -> Result<Value, Error>, given: &str, expected: Option<Value>| {
+                assert_eq!(hook(&json!(given)).ok(), expected, "{given}");
+            };
         check(icon, "🎉", Some(json!({"type": "emoji", "emoji": "🎉"})));
-        check(icon, "https://x.example/i", Some(json!({"type": "external", "external": {"url": "https://x.example/i"}})));
-        check(icon, "custom_emoji:e1", Some(json!({"type": "custom_emoji", "custom_emoji": {"id": "e1"}})));
-        check(icon, "file_upload:f1", Some(json!({"type": "file_upload", "file_upload": {"id": "f1"}})));
+        check(
+            icon,
+            "https://x.example/i",
+            Some(json!({"type": "external", "external": {"url": "https://x.example/i"}})),
+        );
+        check(
+            icon,
+            "custom_emoji:e1",
+            Some(json!({"type": "custom_emoji", "custom_emoji": {"id": "e1"}})),
+        );
+        check(
+            icon,
+            "file_upload:f1",
+            Some(json!({"type": "file_upload", "file_upload": {"id": "f1"}})),
+        );
         check(icon, "none", Some(Value::Null));
         check(icon, "tada", None);
         check(icon, "", None);
@@ -269,13 +300,22 @@ mod tests {
             "Cost": {"number": {"format": "euro"}}, "Old": null,
         });
         assert_eq!(schema(&columns).expect("it is a good one"), expected);
-        assert!(schema(&json!({"Name": 5})).expect_err("5 is no column").message().contains("`properties.Name`"));
+        assert!(
+            schema(&json!({"Name": 5}))
+                .expect_err("5 is no column")
+                .message()
+                .contains("`properties.Name`")
+        );
     }
 
     #[test]
     fn a_value_takes_the_form_of_its_type() {
         let check = |kind: &str, value: Value, expected: Value| {
-            assert_eq!(property("P", kind, &value).expect("it is a good one"), json!({kind: expected}), "{kind} {value}");
+            assert_eq!(
+                property("P", kind, &value).expect("it is a good one"),
+                json!({kind: expected}),
+                "{kind} {value}"
+            );
         };
         check("title", json!("A"), json!([{"type": "text", "text": {"content": "A"}}]));
         check("rich_text", json!(5), json!([{"type": "text", "text": {"content": "5"}}]));
@@ -289,7 +329,11 @@ mod tests {
         check("multi_select", json!("a"), json!([{"name": "a"}]));
         check("multi_select", json!(["a", "b"]), json!([{"name": "a"}, {"name": "b"}]));
         check("date", json!("2026-01-31"), json!({"start": "2026-01-31"}));
-        check("date", json!("2026-01-31/2026-02-02"), json!({"start": "2026-01-31", "end": "2026-02-02"}));
+        check(
+            "date",
+            json!("2026-01-31/2026-02-02"),
+            json!({"start": "2026-01-31", "end": "2026-02-02"}),
+        );
         check(
             "date",
             json!({"start": "2026-01-31", "time_zone": "Europe/Berlin"}),
@@ -314,7 +358,10 @@ mod tests {
     fn a_value_that_cannot_be_is_refused_with_what_would_be_right() {
         let check = |kind: &str, value: Value, part: &str| {
             let error = property("P", kind, &value).expect_err("it is a bad one");
-            assert!(error.message().contains("`properties.P`") && error.message().contains(part), "{kind} {value}: {error}");
+            assert!(
+                error.message().contains("`properties.P`") && error.message().contains(part),
+                "{kind} {value}: {error}"
+            );
         };
         check("number", json!("many"), "a number");
         check("checkbox", json!("yes"), "true or false");
@@ -336,11 +383,19 @@ mod tests {
 
     #[test]
     fn what_was_read_can_be_written_elsewhere() {
-        let check = |property: Value, expected: Option<Value>| assert_eq!(copy(&property), expected, "{property}");
+        let check = |property: Value, expected: Option<Value>| {
+            assert_eq!(copy(&property), expected, "{property}")
+        };
         check(json!({"id": "a", "type": "number", "number": 5}), Some(json!({"number": 5})));
-        check(json!({"type": "select", "select": {"id": "1", "name": "High", "color": "red"}}), Some(json!({"select": {"name": "High"}})));
+        check(
+            json!({"type": "select", "select": {"id": "1", "name": "High", "color": "red"}}),
+            Some(json!({"select": {"name": "High"}})),
+        );
         check(json!({"type": "select", "select": null}), None);
-        check(json!({"type": "people", "people": [{"id": "u1", "name": "Ada"}]}), Some(json!({"people": [{"id": "u1"}]})));
+        check(
+            json!({"type": "people", "people": [{"id": "u1", "name": "Ada"}]}),
+            Some(json!({"people": [{"id": "u1"}]})),
+        );
         check(json!({"type": "created_time", "created_time": "2026"}), None);
         check(json!({"type": "title", "title": []}), None);
     }

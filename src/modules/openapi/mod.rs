@@ -12,10 +12,10 @@ mod tool;
 
 use std::collections::HashSet;
 
+use schema::Schemas;
 use serde_json::{Map, Value, json};
 
 use super::manifest::is_base_url;
-use schema::Schemas;
 
 /// Most characters of a module's name that is made from a title.
 const MAX_MODULE_NAME: usize = 30;
@@ -49,7 +49,8 @@ impl Description {
     /// Why it is none.
     pub fn parse(text: &str) -> Result<Self, String> {
         let yaml = "YAML is not read: write it as JSON first, for example with: yq -o=json . openapi.yaml > openapi.json";
-        let root: Value = serde_json::from_str(text).map_err(|error| format!("it is no JSON: {error}; {yaml}"))?;
+        let root: Value = serde_json::from_str(text)
+            .map_err(|error| format!("it is no JSON: {error}; {yaml}"))?;
         match root["openapi"].as_str() {
             Some(version) if version.starts_with("3.0") || version.starts_with("3.1") => Ok(Self(root)),
             Some(version) => Err(format!("it is OpenAPI {version}: 3.0 and 3.1 are read")),
@@ -74,13 +75,19 @@ impl Description {
                     continue;
                 }
                 let id = described["operationId"].as_str().filter(|id| !id.trim().is_empty());
-                let id = id.map_or_else(|| text::snake(&format!("{method} {path}")), |id| id.trim().to_owned());
-                let summary = ["summary", "description"].into_iter().find_map(|name| text::sentence(described[name].as_str()?));
+                let id = id.map_or_else(
+                    || text::snake(&format!("{method} {path}")),
+                    |id| id.trim().to_owned(),
+                );
+                let summary = ["summary", "description"]
+                    .into_iter()
+                    .find_map(|name| text::sentence(described[name].as_str()?));
                 operations.push(Operation {
                     id: text::unique(&mut taken, &id, usize::MAX),
                     method: method.to_ascii_uppercase(),
                     path,
-                    summary: summary.unwrap_or_else(|| format!("{} {path}.", method.to_ascii_uppercase())),
+                    summary: summary
+                        .unwrap_or_else(|| format!("{} {path}.", method.to_ascii_uppercase())),
                     item,
                     described,
                 });
@@ -100,16 +107,25 @@ impl Description {
     /// # Errors
     ///
     /// What is missing for any file.
-    pub fn module(&self, operations: &[&Operation<'_>], name: &str, base_url: Option<&str>) -> Result<(Value, Vec<String>), String> {
+    pub fn module(
+        &self,
+        operations: &[&Operation<'_>],
+        name: &str,
+        base_url: Option<&str>,
+    ) -> Result<(Value, Vec<String>), String> {
         let (base_url, base_url_required) = self.base_url(base_url)?;
         let mut notes = Vec::new();
         let (info, variable) = (&self.0["info"], text::variable(name));
         let words = |name: &str| info[name].as_str().and_then(text::sentence);
-        let title = info["title"].as_str().map(str::trim).filter(|title| !title.is_empty()).unwrap_or(name);
+        let title =
+            info["title"].as_str().map(str::trim).filter(|title| !title.is_empty()).unwrap_or(name);
         let mut module = Map::new();
         module.insert("module".to_owned(), name.into());
         module.insert("title".to_owned(), title.into());
-        module.insert("description".to_owned(), words("description").unwrap_or_else(|| format!("{title}.")).into());
+        module.insert(
+            "description".to_owned(),
+            words("description").unwrap_or_else(|| format!("{title}.")).into(),
+        );
         module.insert("base_url".to_owned(), base_url.as_str().into());
         let address = format!("{}_API_URL", variable.trim_end_matches("_API"));
         module.insert("base_url_env".to_owned(), address.as_str().into());
@@ -123,7 +139,10 @@ impl Description {
         if let Some(auth) = auth::of(&self.0, operations, &variable, &mut notes) {
             module.insert("auth".to_owned(), auth);
         }
-        let docs = self.0["externalDocs"]["url"].as_str().filter(|url| text::is_url(url)).unwrap_or(&base_url);
+        let docs = self.0["externalDocs"]["url"]
+            .as_str()
+            .filter(|url| text::is_url(url))
+            .unwrap_or(&base_url);
         let importer = tool::Importer { schemas: Schemas(&self.0), module: name, docs };
         let mut taken = HashSet::new();
         let mut tools = Vec::new();
@@ -145,8 +164,11 @@ impl Description {
         let server = &self.0["servers"][0];
         let mut url = given.or(server["url"].as_str()).unwrap_or_default().to_owned();
         let mut of_its_own = false;
-        for (name, variable) in server["variables"].as_object().into_iter().flatten().filter(|_| given.is_none()) {
-            let (place, default) = (format!("{{{name}}}"), variable["default"].as_str().unwrap_or(name));
+        for (name, variable) in
+            server["variables"].as_object().into_iter().flatten().filter(|_| given.is_none())
+        {
+            let (place, default) =
+                (format!("{{{name}}}"), variable["default"].as_str().unwrap_or(name));
             of_its_own |= url.contains(&place);
             url = url.replace(&place, default);
         }
@@ -157,7 +179,9 @@ impl Description {
         if is_base_url(url) {
             Ok((url.to_owned(), of_its_own))
         } else {
-            Err(format!("the service's address is not known ({url:?}): give it with --base-url https://api.example.com/v1"))
+            Err(format!(
+                "the service's address is not known ({url:?}): give it with --base-url https://api.example.com/v1"
+            ))
         }
     }
 }
@@ -166,7 +190,11 @@ impl Description {
 fn annotations(method: &str) -> Value {
     match method {
         "GET" => json!({"readOnlyHint": true, "openWorldHint": true}),
-        "PUT" | "DELETE" => json!({"readOnlyHint": false, "destructiveHint": true, "idempotentHint": true, "openWorldHint": true}),
-        _ => json!({"readOnlyHint": false, "destructiveHint": false, "idempotentHint": false, "openWorldHint": true}),
+        "PUT" | "DELETE" => {
+            json!({"readOnlyHint": false, "destructiveHint": true, "idempotentHint": true, "openWorldHint": true})
+        }
+        _ => {
+            json!({"readOnlyHint": false, "destructiveHint": false, "idempotentHint": false, "openWorldHint": true})
+        }
     }
 }

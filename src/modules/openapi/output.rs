@@ -9,9 +9,12 @@ use super::text;
 const MAX_FIELDS: usize = 24;
 const MAX_INNER_FIELDS: usize = 8;
 /// Names of the member that holds a list.
-const LISTS: [&str; 10] = ["items", "results", "values", "data", "value", "records", "entries", "nodes", "list", "content"];
+const LISTS: [&str; 10] = [
+    "items", "results", "values", "data", "value", "records", "entries", "nodes", "list", "content",
+];
 /// Names that tell what a part of an answer is, the most telling first.
-const TELLING: [&str; 10] = ["name", "displayName", "display_name", "title", "key", "login", "email", "value", "id", "url"];
+const TELLING: [&str; 10] =
+    ["name", "displayName", "display_name", "title", "key", "login", "email", "value", "id", "url"];
 
 /// An answer as its description has it.
 pub struct Answer<'a> {
@@ -28,25 +31,45 @@ pub struct Answer<'a> {
 /// # Errors
 ///
 /// Why it is nothing to give back.
-pub fn of<'a>(schemas: Schemas<'a>, responses: &'a Value, method: &str) -> Result<Answer<'a>, String> {
-    let successes = responses.as_object().into_iter().flatten().filter(|(status, _)| status.starts_with('2'));
+pub fn of<'a>(
+    schemas: Schemas<'a>,
+    responses: &'a Value,
+    method: &str,
+) -> Result<Answer<'a>, String> {
+    let successes =
+        responses.as_object().into_iter().flatten().filter(|(status, _)| status.starts_with('2'));
     let successes: Vec<_> = successes.map(|(_, response)| schemas.resolved(response)).collect();
-    let with_content = successes.iter().find(|response| response["content"].as_object().is_some_and(|content| !content.is_empty()));
+    let with_content = successes.iter().find(|response| {
+        response["content"].as_object().is_some_and(|content| !content.is_empty())
+    });
     let done = || json!({"done": if method == "DELETE" { "Deleted." } else { "Done." }});
     let Some(response) = with_content else {
         return Ok(Answer { output: done(), list: None, has_link_header: false });
     };
-    let has_link_header = response["headers"].as_object().into_iter().flatten().any(|(name, _)| name.eq_ignore_ascii_case("link"));
+    let has_link_header = response["headers"]
+        .as_object()
+        .into_iter()
+        .flatten()
+        .any(|(name, _)| name.eq_ignore_ascii_case("link"));
     let Some(described) = json_content(&response["content"]) else {
-        let kinds: Vec<_> = response["content"].as_object().into_iter().flatten().map(|(kind, _)| kind.as_str()).collect();
-        return if kinds.iter().any(|kind| kind.starts_with("text/") || kind.contains("xml") || kind.contains("yaml")) {
+        let kinds: Vec<_> = response["content"]
+            .as_object()
+            .into_iter()
+            .flatten()
+            .map(|(kind, _)| kind.as_str())
+            .collect();
+        return if kinds
+            .iter()
+            .any(|kind| kind.starts_with("text/") || kind.contains("xml") || kind.contains("yaml"))
+        {
             Ok(Answer { output: json!({"text": ""}), list: None, has_link_header })
         } else {
             Err(format!("its answer is {}, which is no text", kinds.join(", ")))
         };
     };
     let root = schemas.schema(&described["schema"]);
-    let (path, place) = list(schemas, &root).map_or_else(|| record(schemas, &root), |(path, items)| (path, Place::List(items)));
+    let (path, place) = list(schemas, &root)
+        .map_or_else(|| record(schemas, &root), |(path, items)| (path, Place::List(items)));
     let (member, schema) = match &place {
         Place::List(items) => ("items", items),
         Place::Record(item) => ("item", item.as_ref().unwrap_or(&root)),
@@ -82,7 +105,9 @@ enum Place<'a> {
 
 /// Where the list is, and what its entries are; none where the answer is about one thing.
 fn list<'a>(schemas: Schemas<'a>, root: &Schema<'a>) -> Option<(String, Schema<'a>)> {
-    let entries = |schema: &Schema<'a>| schema.items.filter(|_| schema.kind == Some("array")).map(|items| schemas.schema(items));
+    let entries = |schema: &Schema<'a>| {
+        schema.items.filter(|_| schema.kind == Some("array")).map(|items| schemas.schema(items))
+    };
     if let Some(items) = entries(root) {
         return Some((String::new(), items));
     }
@@ -104,7 +129,10 @@ fn list<'a>(schemas: Schemas<'a>, root: &Schema<'a>) -> Option<(String, Schema<'
 /// The record, below `data` where that is all there is beside links and the like.
 fn record<'a>(schemas: Schemas<'a>, root: &Schema<'a>) -> (String, Place<'a>) {
     let whole = (String::new(), Place::Record(None));
-    let Some(data) = schemas.at(root, &["data"]).filter(|data| data.kind == Some("object") && !data.properties.is_empty()) else {
+    let Some(data) = schemas
+        .at(root, &["data"])
+        .filter(|data| data.kind == Some("object") && !data.properties.is_empty())
+    else {
         return whole;
     };
     if root.properties.iter().any(|(name, _)| matches!(*name, "id" | "key" | "name")) {
@@ -126,9 +154,11 @@ fn fields<'a>(schemas: Schemas<'a>, schema: &Schema<'a>, is_row: bool) -> Map<St
     }
     let mut inner_fields = 0;
     for (name, alternatives) in &schema.properties {
-        let Some(path) =
-            escaped(name).filter(|_| fields.len() < MAX_FIELDS && !name.starts_with('_') && !matches!(*name, "self" | "expand"))
-        else {
+        let Some(path) = escaped(name).filter(|_| {
+            fields.len() < MAX_FIELDS
+                && !name.starts_with('_')
+                && !matches!(*name, "self" | "expand")
+        }) else {
             continue;
         };
         let property = schemas.one_of(alternatives);
@@ -163,7 +193,9 @@ fn fields<'a>(schemas: Schemas<'a>, schema: &Schema<'a>, is_row: bool) -> Map<St
 }
 
 fn telling<'a>(schemas: Schemas<'a>, schema: &Schema<'a>) -> impl Iterator<Item = &'static str> {
-    TELLING.into_iter().filter(move |name| schemas.at(schema, &[name]).is_some_and(|schema| schema.is_scalar()))
+    TELLING
+        .into_iter()
+        .filter(move |name| schemas.at(schema, &[name]).is_some_and(|schema| schema.is_scalar()))
 }
 
 /// A name as a path has it; none where no path can.

@@ -56,8 +56,16 @@ const TOKEN_PATHS: [&str; 15] = [
     "response_metadata.next_cursor",
 ];
 /// Where answers have the next page's address.
-const LINK_PATHS: [&str; 8] =
-    [r"@odata\.nextLink", "_links.next", "links.next", "next_url", "nextLink", "next", "pagination.next", "paging.next"];
+const LINK_PATHS: [&str; 8] = [
+    r"@odata\.nextLink",
+    "_links.next",
+    "links.next",
+    "next_url",
+    "nextLink",
+    "next",
+    "pagination.next",
+    "paging.next",
+];
 /// Names of the number of items before the page.
 const STARTS: [&str; 6] = ["startAt", "start_at", "offset", "start", "skip", "$skip"];
 const TOTALS: [&str; 5] = ["total", "totalCount", "total_count", "totalSize", "total_size"];
@@ -82,17 +90,26 @@ pub fn of<'a>(
     let mut written = Map::new();
     let mut set = |name: &str, value: &str| drop(written.insert(name.to_owned(), value.into()));
     let find = |paths: &[&'static str], kind: &str| {
-        let is = |path: &&&str| schemas.at(answer, &steps(path)).is_some_and(|schema| schema.kind == Some(kind));
+        let is = |path: &&&str| {
+            schemas.at(answer, &steps(path)).is_some_and(|schema| schema.kind == Some(kind))
+        };
         paths.iter().find(is).copied()
     };
     let sendable = query.unwrap_or(body);
     let named = |names: &[&'static str], kind: &str| {
-        let is = |name: &&&str| sendable.iter().any(|(known, one)| *known == **name && one.schema.kind == Some(kind));
+        let is = |name: &&&str| {
+            sendable.iter().any(|(known, one)| *known == **name && one.schema.kind == Some(kind))
+        };
         names.iter().find(is).copied()
     };
     let limit = named(&LIMITS, "integer").or_else(|| named(&LIMITS, "number"));
-    let start = named(&STARTS, "integer").or_else(|| named(&STARTS, "number")).filter(|_| limit.is_some());
-    match (named(&TOKENS, "string").zip(find(&TOKEN_PATHS, "string")), find(&LINK_PATHS, "string").filter(|_| query.is_some()), start) {
+    let start =
+        named(&STARTS, "integer").or_else(|| named(&STARTS, "number")).filter(|_| limit.is_some());
+    match (
+        named(&TOKENS, "string").zip(find(&TOKEN_PATHS, "string")),
+        find(&LINK_PATHS, "string").filter(|_| query.is_some()),
+        start,
+    ) {
         (Some((name, path)), ..) => {
             set("kind", "token");
             set("token", path);
@@ -129,7 +146,9 @@ impl Pages {
     /// Whether the engine sends the argument of this name by itself.
     pub fn sends(&self, name: &str) -> bool {
         let by_link = matches!(self.written["kind"].as_str(), Some("next_link" | "link_header"));
-        ["limit_as", "token_as", "start_as"].iter().any(|member| self.written.get(*member).is_some_and(|value| value == name))
+        ["limit_as", "token_as", "start_as"]
+            .iter()
+            .any(|member| self.written.get(*member).is_some_and(|value| value == name))
             || by_link && TOKENS.contains(&name)
     }
 }

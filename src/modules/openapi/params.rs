@@ -38,12 +38,23 @@ pub struct One<'a> {
 /// # Errors
 ///
 /// Why it cannot be called.
-pub fn sent<'a>(schemas: Schemas<'a>, operation: &Operation<'a>, notes: &mut Vec<String>) -> Result<Sent<'a>, String> {
-    let mut sent = Sent { path: Vec::new(), query: Vec::new(), body: Vec::new(), headers: Map::new() };
-    let parameters = [operation.described, operation.item].map(|value| value["parameters"].as_array());
+pub fn sent<'a>(
+    schemas: Schemas<'a>,
+    operation: &Operation<'a>,
+    notes: &mut Vec<String>,
+) -> Result<Sent<'a>, String> {
+    let mut sent =
+        Sent { path: Vec::new(), query: Vec::new(), body: Vec::new(), headers: Map::new() };
+    let parameters =
+        [operation.described, operation.item].map(|value| value["parameters"].as_array());
     let mut seen: Vec<(&str, &str)> = Vec::new();
-    for parameter in parameters.into_iter().flatten().flatten().map(|parameter| schemas.resolved(parameter)) {
-        let (Some(place), Some(name)) = (parameter["in"].as_str(), parameter["name"].as_str()) else { continue };
+    for parameter in
+        parameters.into_iter().flatten().flatten().map(|parameter| schemas.resolved(parameter))
+    {
+        let (Some(place), Some(name)) = (parameter["in"].as_str(), parameter["name"].as_str())
+        else {
+            continue;
+        };
         if name.is_empty() || seen.contains(&(place, name)) {
             continue;
         }
@@ -53,19 +64,26 @@ pub fn sent<'a>(schemas: Schemas<'a>, operation: &Operation<'a>, notes: &mut Vec
         if !required && (parameter["deprecated"] == true || schema.deprecated) {
             continue;
         }
-        let mut leave_out = |what: &str| notes.push(format!("{}: {what} `{name}` is left out", operation.id));
+        let mut leave_out =
+            |what: &str| notes.push(format!("{}: {what} `{name}` is left out", operation.id));
         match place {
             "path" => sent.path.push((name, One::new(parameter, schema, true))),
             "query" if schema.kind == Some("object") => leave_out("the object in the query"),
             "query" => sent.query.push((name, One::new(parameter, schema, required))),
             // Those are what other parts of a description say (OpenAPI 3.1.1 §4.8.12.1).
-            "header" if ["accept", "content-type", "authorization"].contains(&name.to_ascii_lowercase().as_str()) => {}
-            "header" => match (schema.choices.as_slice(), required, parameter["schema"].get("default")) {
-                ([Value::String(value)], true, _) | (_, true, Some(Value::String(value))) if is_header(name, value) => {
-                    sent.headers.insert(name.to_owned(), value.as_str().into());
+            "header"
+                if ["accept", "content-type", "authorization"]
+                    .contains(&name.to_ascii_lowercase().as_str()) => {}
+            "header" => {
+                match (schema.choices.as_slice(), required, parameter["schema"].get("default")) {
+                    ([Value::String(value)], true, _) | (_, true, Some(Value::String(value)))
+                        if is_header(name, value) =>
+                    {
+                        sent.headers.insert(name.to_owned(), value.as_str().into());
+                    }
+                    _ => leave_out(if required { "the REQUIRED header" } else { "the header" }),
                 }
-                _ => leave_out(if required { "the REQUIRED header" } else { "the header" }),
-            },
+            }
             _ => leave_out("the cookie"),
         }
     }
@@ -87,11 +105,16 @@ pub fn sent<'a>(schemas: Schemas<'a>, operation: &Operation<'a>, notes: &mut Vec
                     notes.push(format!("{}: the body's member `{name}` is left out", operation.id));
                     continue;
                 }
-                sent.body.push((name, One { schema: member, required: must, description: None, join: None }));
+                sent.body.push((
+                    name,
+                    One { schema: member, required: must, description: None, join: None },
+                ));
             }
             Ok(sent)
         }
-        Some(_) if required => Err("its body is no object with members that are described".to_owned()),
+        Some(_) if required => {
+            Err("its body is no object with members that are described".to_owned())
+        }
         None if required => Err("its body is no JSON".to_owned()),
         _ => {
             notes.push(format!("{}: the body is left out", operation.id));
@@ -118,11 +141,19 @@ impl<'a> One<'a> {
 }
 
 /// The params of a tool, but what the engine sends by itself. `reserved` are the engine's own names here.
-pub fn written<'a>(schemas: Schemas<'a>, sent: &Sent<'a>, by_engine: &dyn Fn(&str, &str) -> bool, reserved: &[&str]) -> Map<String, Value> {
+pub fn written<'a>(
+    schemas: Schemas<'a>,
+    sent: &Sent<'a>,
+    by_engine: &dyn Fn(&str, &str) -> bool,
+    reserved: &[&str],
+) -> Map<String, Value> {
     let mut params = Map::new();
     let mut left = MAX_MEMBERS;
     let places = [("path", &sent.path), ("query", &sent.query), ("body", &sent.body)];
-    for (place, name, one) in places.into_iter().flat_map(|(place, all)| all.iter().map(move |(name, one)| (place, *name, one))) {
+    for (place, name, one) in places
+        .into_iter()
+        .flat_map(|(place, all)| all.iter().map(move |(name, one)| (place, *name, one)))
+    {
         if by_engine(place, name) {
             continue;
         }
@@ -148,7 +179,10 @@ pub fn written<'a>(schemas: Schemas<'a>, sent: &Sent<'a>, by_engine: &dyn Fn(&st
         if one.required {
             param.insert("required".to_owned(), true.into());
         }
-        let description = [one.description, one.schema.description].into_iter().flatten().find_map(text::sentence);
+        let description = [one.description, one.schema.description]
+            .into_iter()
+            .flatten()
+            .find_map(text::sentence);
         param.insert("description".to_owned(), description.unwrap_or_else(|| words(name)).into());
         params.insert(own, param.into());
     }

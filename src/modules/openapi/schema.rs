@@ -42,7 +42,9 @@ impl<'a> Schemas<'a> {
     pub fn resolved(self, mut value: &'a Value) -> &'a Value {
         for _ in 0..MAX_DEPTH {
             let Some(reference) = value["$ref"].as_str() else { return value };
-            let pointer = reference.strip_prefix('#').and_then(|pointer| percent_decode_str(pointer).decode_utf8().ok());
+            let pointer = reference
+                .strip_prefix('#')
+                .and_then(|pointer| percent_decode_str(pointer).decode_utf8().ok());
             value = pointer.and_then(|pointer| self.0.pointer(&pointer)).unwrap_or(&Value::Null);
         }
         &Value::Null
@@ -61,7 +63,9 @@ impl<'a> Schemas<'a> {
             schema.kind = match &schema {
                 Schema { properties, .. } if !properties.is_empty() => Some("object"),
                 Schema { items: Some(_), .. } => Some("array"),
-                Schema { choices, .. } => choices.iter().map(|choice| kind_of(choice)).find(|kind| *kind != "null"),
+                Schema { choices, .. } => {
+                    choices.iter().map(|choice| kind_of(choice)).find(|kind| *kind != "null")
+                }
             };
         }
         schema
@@ -73,7 +77,9 @@ impl<'a> Schemas<'a> {
         }
         let value = self.resolved(value);
         let kinds = &value["type"];
-        let kind = kinds.as_str().or_else(|| kinds.as_array()?.iter().filter_map(Value::as_str).find(|kind| *kind != "null"));
+        let kind = kinds.as_str().or_else(|| {
+            kinds.as_array()?.iter().filter_map(Value::as_str).find(|kind| *kind != "null")
+        });
         schema.kind = schema.kind.or(kind);
         schema.description = schema.description.or(value["description"].as_str());
         schema.items = schema.items.or(value.get("items"));
@@ -82,19 +88,26 @@ impl<'a> Schemas<'a> {
         schema.read_only |= value["readOnly"] == true;
         schema.deprecated |= value["deprecated"] == true;
         if schema.choices.is_empty() {
-            schema.choices = value["enum"].as_array().into_iter().flatten().chain(value.get("const")).collect();
+            schema.choices =
+                value["enum"].as_array().into_iter().flatten().chain(value.get("const")).collect();
         }
         for (name, property) in value["properties"].as_object().into_iter().flatten() {
             if !schema.properties.iter().any(|(known, _)| known == name) {
                 schema.properties.push((name, vec![property]));
             }
         }
-        schema.required.extend(value["required"].as_array().into_iter().flatten().filter_map(Value::as_str));
+        schema
+            .required
+            .extend(value["required"].as_array().into_iter().flatten().filter_map(Value::as_str));
         for part in value["allOf"].as_array().into_iter().flatten() {
             self.add(schema, part, depth + 1);
         }
-        for alternatives in ["oneOf", "anyOf"].into_iter().filter_map(|name| value[name].as_array()) {
-            let alternatives: Vec<_> = alternatives.iter().filter(|value| self.resolved(value)["type"] != "null").collect();
+        for alternatives in ["oneOf", "anyOf"].into_iter().filter_map(|name| value[name].as_array())
+        {
+            let alternatives: Vec<_> = alternatives
+                .iter()
+                .filter(|value| self.resolved(value)["type"] != "null")
+                .collect();
             self.add_alternatives(schema, &alternatives, depth + 1);
         }
     }
@@ -136,12 +149,20 @@ impl<'a> Schemas<'a> {
         self.written(schema, "required_properties", 0, left)
     }
 
-    fn written(self, schema: &Schema<'a>, required: &str, depth: usize, left: &mut usize) -> Map<String, Value> {
-        let known = |kind: &&str| matches!(*kind, "integer" | "number" | "boolean" | "array" | "object");
+    fn written(
+        self,
+        schema: &Schema<'a>,
+        required: &str,
+        depth: usize,
+        left: &mut usize,
+    ) -> Map<String, Value> {
+        let known =
+            |kind: &&str| matches!(*kind, "integer" | "number" | "boolean" | "array" | "object");
         let kind = schema.kind.filter(known).unwrap_or("string");
         let mut written = Map::new();
         written.insert("type".to_owned(), kind.into());
-        let fits = |choice: &&Value| kind == kind_of(choice) || kind == "number" && choice.is_number();
+        let fits =
+            |choice: &&Value| kind == kind_of(choice) || kind == "number" && choice.is_number();
         let mut choices: Vec<Value> = Vec::new();
         for choice in schema.choices.iter().copied().filter(fits) {
             if !choices.contains(choice) {
@@ -158,15 +179,33 @@ impl<'a> Schemas<'a> {
             }
         }
         if kind == "array" {
-            let items = schema.items.map(|items| self.inner(&[items], depth + 1, left)).unwrap_or(json!({"type": "string"}));
+            let items = schema
+                .items
+                .map(|items| self.inner(&[items], depth + 1, left))
+                .unwrap_or(json!({"type": "string"}));
             written.insert("items".to_owned(), items);
         }
-        let properties: Vec<_> = schema.properties.iter().filter(|(_, schemas)| !self.one_of(schemas).read_only).collect();
-        if kind == "object" && !properties.is_empty() && depth < MAX_NESTING && properties.len() <= *left {
+        let properties: Vec<_> = schema
+            .properties
+            .iter()
+            .filter(|(_, schemas)| !self.one_of(schemas).read_only)
+            .collect();
+        if kind == "object"
+            && !properties.is_empty()
+            && depth < MAX_NESTING
+            && properties.len() <= *left
+        {
             *left -= properties.len();
-            let must: Vec<_> = schema.required.iter().filter(|name| properties.iter().any(|(known, _)| known == *name)).copied().collect();
-            let properties: Map<_, _> =
-                properties.iter().map(|(name, schemas)| ((*name).to_owned(), self.inner(schemas, depth + 1, left))).collect();
+            let must: Vec<_> = schema
+                .required
+                .iter()
+                .filter(|name| properties.iter().any(|(known, _)| known == *name))
+                .copied()
+                .collect();
+            let properties: Map<_, _> = properties
+                .iter()
+                .map(|(name, schemas)| ((*name).to_owned(), self.inner(schemas, depth + 1, left)))
+                .collect();
             written.insert("properties".to_owned(), properties.into());
             if !must.is_empty() {
                 written.insert(required.to_owned(), must.into());
@@ -201,7 +240,10 @@ impl Schema<'_> {
 
     /// The largest value, where it is given.
     pub fn most(&self) -> Option<u32> {
-        self.maximum.and_then(Value::as_u64).and_then(|most| u32::try_from(most).ok()).filter(|most| *most > 0)
+        self.maximum
+            .and_then(Value::as_u64)
+            .and_then(|most| u32::try_from(most).ok())
+            .filter(|most| *most > 0)
     }
 }
 

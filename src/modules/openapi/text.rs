@@ -15,8 +15,12 @@ pub fn snake(name: &str) -> String {
             continue;
         }
         let before = at.checked_sub(1).map(|before| letters[before]);
-        let ends_capitals = letters.get(at + 1).is_some_and(char::is_ascii_lowercase) && before.is_some_and(|c| c.is_ascii_uppercase());
-        if letter.is_ascii_uppercase() && (ends_capitals || before.is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit())) {
+        let ends_capitals = letters.get(at + 1).is_some_and(char::is_ascii_lowercase)
+            && before.is_some_and(|c| c.is_ascii_uppercase());
+        if letter.is_ascii_uppercase()
+            && (ends_capitals
+                || before.is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit()))
+        {
             snake.push('_');
         }
         snake.push(letter.to_ascii_lowercase());
@@ -49,7 +53,11 @@ pub fn unique(taken: &mut HashSet<String>, name: &str, most: usize) -> String {
     let mut number = 2;
     while taken.contains(&found) {
         let ending = format!("_{number}");
-        found = if name.len() > most - ending.len() { cut(name, most - ending.len()) } else { name.to_owned() } + &ending;
+        found = if name.len() > most - ending.len() {
+            cut(name, most - ending.len())
+        } else {
+            name.to_owned()
+        } + &ending;
         number += 1;
     }
     taken.insert(found.clone());
@@ -66,7 +74,9 @@ pub fn sentence(text: &str) -> Option<String> {
     }
     match sentence.char_indices().nth(MAX_SENTENCE) {
         None => Some(format!("{sentence}.")),
-        Some((most, _)) => Some(format!("{}…", &sentence[..sentence[..most].rfind(' ').unwrap_or(most)])),
+        Some((most, _)) => {
+            Some(format!("{}…", &sentence[..sentence[..most].rfind(' ').unwrap_or(most)]))
+        }
     }
 }
 
@@ -77,7 +87,9 @@ fn plain(text: &str) -> String {
     while let Some(at) = rest.find(['<', '*', '`', ']', '[']) {
         plain.push_str(&rest[..at]);
         let mark = &rest[at..];
-        let end = if mark.starts_with('<') && mark[1..].starts_with(|c: char| c.is_ascii_alphabetic() || c == '/') {
+        let end = if mark.starts_with('<')
+            && mark[1..].starts_with(|c: char| c.is_ascii_alphabetic() || c == '/')
+        {
             mark.find('>')
         } else if mark.starts_with("](") {
             mark.find(')')
@@ -122,7 +134,9 @@ mod tests {
 
     #[test]
     fn a_description_is_one_plain_sentence() {
-        let check = |text: &str, expected: Option<&str>| assert_eq!(sentence(text).as_deref(), expected, "{text:?}");
+        let check = |text: &str, expected: Option<&str>| {
+            assert_eq!(sentence(text).as_deref(), expected, "{text:?}")
+        };
         check("Get a thing", Some("Get a thing."));
         check("  Gets\n a <b>thing</b>, or *none*. More of it. ", Some("Gets a thing, or none."));
         check("See [the docs](https://a.example/x_y) of `id`:", Some("See the docs of id."));

@@ -24,15 +24,23 @@ impl Importer<'_> {
     /// # Errors
     ///
     /// Why it makes none.
-    pub fn tool(&self, operation: &Operation<'_>, taken: &mut HashSet<String>, notes: &mut Vec<String>) -> Result<Value, String> {
-        let answer = output::of(self.schemas, &operation.described["responses"], &operation.method)?;
+    pub fn tool(
+        &self,
+        operation: &Operation<'_>,
+        taken: &mut HashSet<String>,
+        notes: &mut Vec<String>,
+    ) -> Result<Value, String> {
+        let answer =
+            output::of(self.schemas, &operation.described["responses"], &operation.method)?;
         let mut sent = params::sent(self.schemas, operation, notes)?;
         let (path, query) = path(operation.path, &mut sent)?;
         let pages = answer.list.as_ref().and_then(|list| {
             let in_query = (operation.method == "GET").then_some(sent.query.as_slice());
             pages::of(self.schemas, list, answer.has_link_header, in_query, &sent.body)
         });
-        let by_engine = |place: &str, name: &str| pages.as_ref().is_some_and(|pages| pages.place == place && pages.sends(name));
+        let by_engine = |place: &str, name: &str| {
+            pages.as_ref().is_some_and(|pages| pages.place == place && pages.sends(name))
+        };
         let mut reserved = vec![ACCOUNT];
         if answer.list.is_some() {
             reserved.push("fields");
@@ -57,7 +65,10 @@ impl Importer<'_> {
             request.insert("page_in".to_owned(), pages.place.into());
             request.insert("pagination".to_owned(), pages.written.into());
         }
-        let docs = operation.described["externalDocs"]["url"].as_str().filter(|url| text::is_url(url)).unwrap_or(self.docs);
+        let docs = operation.described["externalDocs"]["url"]
+            .as_str()
+            .filter(|url| text::is_url(url))
+            .unwrap_or(self.docs);
         let most = MAX_TOOL_NAME - self.module.len() - 1;
         let mut tool = json!({
             "name": text::unique(taken, &text::snake(&operation.id), most),
@@ -77,13 +88,15 @@ impl Importer<'_> {
 /// The path with the params' own names in its places, and what of a query it brings.
 fn path<'a>(written: &'a str, sent: &mut Sent<'a>) -> Result<(String, Map<String, Value>), String> {
     let (written, query) = written.split_once('?').unwrap_or((written, ""));
-    let query = form_urlencoded::parse(query.as_bytes()).map(|(name, value)| (name.into_owned(), Value::String(value.into_owned())));
+    let query = form_urlencoded::parse(query.as_bytes())
+        .map(|(name, value)| (name.into_owned(), Value::String(value.into_owned())));
     let mut path = String::new();
     let mut names = Vec::new();
     let mut literal = true;
     let mut rest = written;
     while let Some((before, after)) = rest.split_once('{') {
-        let (name, after) = after.split_once('}').ok_or("its path has a brace that does not end")?;
+        let (name, after) =
+            after.split_once('}').ok_or("its path has a brace that does not end")?;
         let own = text::snake(name);
         if names.iter().any(|(_, known)| *known == own) {
             return Err(format!("its path has `{{{name}}}` twice"));
@@ -99,7 +112,10 @@ fn path<'a>(written: &'a str, sent: &mut Sent<'a>) -> Result<(String, Map<String
     path.push_str(rest);
     literal &= rest.chars().all(fits_path);
     sent.path.retain(|(name, _)| names.iter().any(|(known, _)| known == name));
-    if !path.starts_with('/') || !literal || path.split('/').any(|segment| matches!(segment, "." | "..")) {
+    if !path.starts_with('/')
+        || !literal
+        || path.split('/').any(|segment| matches!(segment, "." | ".."))
+    {
         return Err(format!("its path {written:?} is none"));
     }
     Ok((path, query.collect()))

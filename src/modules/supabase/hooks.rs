@@ -43,20 +43,39 @@ const OBJECTS: &str = "select name, (metadata->>'size')::bigint as size, metadat
 
 /// Runs SQL as a database user who may only read.
 fn query_sql(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
-    let rows = session.send(Method::Post, &database(arguments, &["query", "read-only"]), &[], Some(&statement(arguments)))?;
+    let rows = session.send(
+        Method::Post,
+        &database(arguments, &["query", "read-only"]),
+        &[],
+        Some(&statement(arguments)),
+    )?;
     Ok(untrusted(&rows).into())
 }
 
 fn execute_sql(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
-    let rows = session.send(Method::Post, &database(arguments, &["query"]), &[], Some(&statement(arguments)))?;
+    let rows = session.send(
+        Method::Post,
+        &database(arguments, &["query"]),
+        &[],
+        Some(&statement(arguments)),
+    )?;
     Ok(untrusted(&rows).into())
 }
 
-fn list_storage_objects(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+fn list_storage_objects(
+    session: &Session<'_>,
+    arguments: &Map<String, Value>,
+) -> Result<Value, Error> {
     let limit = arguments.get("limit").map(Value::to_string).unwrap_or_default();
-    let parameters = [text(arguments, "bucket"), text(arguments, "prefix"), text(arguments, "after"), &limit];
+    let parameters =
+        [text(arguments, "bucket"), text(arguments, "prefix"), text(arguments, "after"), &limit];
     let body = json!({"query": OBJECTS, "parameters": parameters});
-    let rows = session.send(Method::Post, &database(arguments, &["query", "read-only"]), &[], Some(&body))?;
+    let rows = session.send(
+        Method::Post,
+        &database(arguments, &["query", "read-only"]),
+        &[],
+        Some(&body),
+    )?;
     Ok(json!({"items": rows}))
 }
 
@@ -65,16 +84,25 @@ fn get_logs(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Val
     let (from, to) = stretch(arguments, now())?;
     let sql = log_query(arguments)?;
     let query = [("sql", sql.as_str()), ("iso_timestamp_start", &from), ("iso_timestamp_end", &to)];
-    let path = ["v1", "projects", text(arguments, "project_ref"), "analytics", "endpoints", "logs.all"];
+    let path =
+        ["v1", "projects", text(arguments, "project_ref"), "analytics", "endpoints", "logs.all"];
     let answer = session.get(&path, &query)?;
     if !answer["error"].is_null() {
-        let reason = answer["error"]["message"].as_str().or_else(|| answer["error"].as_str()).unwrap_or("no reason given");
+        let reason = answer["error"]["message"]
+            .as_str()
+            .or_else(|| answer["error"].as_str())
+            .unwrap_or("no reason given");
         let reason: String = reason.chars().filter(|c| !c.is_control()).take(300).collect();
-        return Err(Error::new(Code::UpstreamUnavailable, format!("Supabase cannot read the log: {reason}"))
-            .with_hint("Ask for less time, or try again later."));
+        return Err(Error::new(
+            Code::UpstreamUnavailable,
+            format!("Supabase cannot read the log: {reason}"),
+        )
+        .with_hint("Ask for less time, or try again later."));
     }
     let line = |line: &Value| json!({"time": microseconds(&line["timestamp"]), "message": line["event_message"]});
-    Ok(json!({"items": answer["result"].as_array().into_iter().flatten().map(line).collect::<Vec<_>>()}))
+    Ok(
+        json!({"items": answer["result"].as_array().into_iter().flatten().map(line).collect::<Vec<_>>()}),
+    )
 }
 
 /// What one more project or branch costs; Supabase has no endpoint for it, only the plan and the projects it depends on.
@@ -83,28 +111,41 @@ fn get_cost(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Val
     let organization = session.get(&["v1", "organizations", slug], &[])?;
     let plan = &organization["plan"];
     if text(arguments, "kind") == "branch" {
-        return Ok(json!({"plan": plan, "amount": BRANCH_AN_HOUR, "currency": "USD", "per": "hour"}));
+        return Ok(
+            json!({"plan": plan, "amount": BRANCH_AN_HOUR, "currency": "USD", "per": "hour"}),
+        );
     }
     let projects = session.get(&["v1", "projects"], &[])?;
-    let runs =
-        |project: &&Value| project["organization_slug"] == slug && !matches!(project["status"].as_str(), Some("INACTIVE" | "REMOVED"));
+    let runs = |project: &&Value| {
+        project["organization_slug"] == slug
+            && !matches!(project["status"].as_str(), Some("INACTIVE" | "REMOVED"))
+    };
     let running = projects.as_array().into_iter().flatten().filter(runs).count();
     // A paid plan holds credits for one project; the free plan pays for none.
     let amount = if plan == "free" || running == 0 { 0.0 } else { PROJECT_A_MONTH };
-    Ok(json!({"plan": plan, "running_projects": running, "amount": amount, "currency": "USD", "per": "month"}))
+    Ok(
+        json!({"plan": plan, "running_projects": running, "amount": amount, "currency": "USD", "per": "month"}),
+    )
 }
 
 fn deploy_function(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
     let slug = text(arguments, "slug");
     let files: Vec<(&str, &str)> = list(arguments, "files")
-        .map(|file| (file["path"].as_str().unwrap_or_default(), file["content"].as_str().unwrap_or_default()))
+        .map(|file| {
+            (
+                file["path"].as_str().unwrap_or_default(),
+                file["content"].as_str().unwrap_or_default(),
+            )
+        })
         .collect();
     for name in ["entrypoint", "import_map"] {
         if let Some(path) = arguments.get(name).and_then(Value::as_str)
             && !files.iter().any(|(known, _)| *known == path)
         {
-            return Err(Error::invalid_params(format!("`{name}` is `{path}`, which is none of `files`."))
-                .with_hint("Give its whole path as in `files`."));
+            return Err(Error::invalid_params(format!(
+                "`{name}` is `{path}`, which is none of `files`."
+            ))
+            .with_hint("Give its whole path as in `files`."));
         }
     }
     let mut metadata = json!({"name": slug, "entrypoint_path": arguments["entrypoint"], "verify_jwt": arguments["verify_jwt"]});
@@ -113,7 +154,8 @@ fn deploy_function(session: &Session<'_>, arguments: &Map<String, Value>) -> Res
     }
     let (content_type, body) = form(&metadata, &files);
     let path = ["v1", "projects", text(arguments, "project_ref"), "functions", "deploy"];
-    let deployed = session.send_bytes(Method::Post, &path, &[("slug", slug)], &content_type, &body)?;
+    let deployed =
+        session.send_bytes(Method::Post, &path, &[("slug", slug)], &content_type, &body)?;
     Ok(json!({
         "slug": deployed["slug"], "status": deployed["status"], "version": deployed["version"], "verify_jwt": deployed["verify_jwt"],
         "url": format!("{}/functions/v1/{slug}", api_url(&arguments["project_ref"]).as_str().unwrap_or_default()),
@@ -161,7 +203,10 @@ fn untrusted(rows: &Value) -> String {
 
 /// Half a SHA-256 in hexadecimal digits.
 fn digest(bytes: &[u8]) -> String {
-    let number = Hash::hash(bytes).iter().take(16).fold(0_u128, |number, byte| number << 8 | u128::from(*byte));
+    let number = Hash::hash(bytes)
+        .iter()
+        .take(16)
+        .fold(0_u128, |number, byte| number << 8 | u128::from(*byte));
     format!("{number:032x}")
 }
 
@@ -178,11 +223,18 @@ fn log_query(arguments: &Map<String, Value>) -> Result<String, Error> {
     };
     let search = text(arguments, "search");
     if search.contains(['\'', '\\']) {
-        return Err(Error::invalid_params("`search` must be without quotes and backslashes.").with_hint("Search for a part that has none."));
+        return Err(Error::invalid_params("`search` must be without quotes and backslashes.")
+            .with_hint("Search for a part that has none."));
     }
-    let condition = if search.is_empty() { String::new() } else { format!(" where event_message like '%{search}%'") };
+    let condition = if search.is_empty() {
+        String::new()
+    } else {
+        format!(" where event_message like '%{search}%'")
+    };
     let limit = arguments.get("limit").cloned().unwrap_or_else(|| 100.into());
-    Ok(format!("select id, timestamp, event_message from {log}{condition} order by timestamp desc limit {limit}"))
+    Ok(format!(
+        "select id, timestamp, event_message from {log}{condition} order by timestamp desc limit {limit}"
+    ))
 }
 
 /// The times from and to which a log is read: the last hour when the arguments say nothing.
@@ -191,7 +243,8 @@ fn stretch(arguments: &Map<String, Value>, now: i64) -> Result<(String, String),
         let Some(text) = arguments.get(name).and_then(Value::as_str) else { return Ok(None) };
         let seconds = text.strip_suffix('Z').and_then(local_seconds_of);
         seconds.map(Some).ok_or_else(|| {
-            Error::invalid_params(format!("`{name}` must be a time in UTC, not `{text}`.")).with_hint("For example 2026-11-30T09:00:00Z.")
+            Error::invalid_params(format!("`{name}` must be a time in UTC, not `{text}`."))
+                .with_hint("For example 2026-11-30T09:00:00Z.")
         })
     };
     let to = time("to")?.unwrap_or(now);
@@ -199,7 +252,8 @@ fn stretch(arguments: &Map<String, Value>, now: i64) -> Result<(String, String),
     if from < to && to - from <= DAY {
         return Ok((utc(from), utc(to)));
     }
-    Err(Error::invalid_params("`to` must be after `from`, and at most 24 hours.").with_hint("Read longer times piece by piece."))
+    Err(Error::invalid_params("`to` must be after `from`, and at most 24 hours.")
+        .with_hint("Read longer times piece by piece."))
 }
 
 fn now() -> i64 {
@@ -209,7 +263,13 @@ fn now() -> i64 {
 
 fn utc(seconds: i64) -> String {
     let time = seconds.rem_euclid(DAY);
-    format!("{}T{:02}:{:02}:{:02}Z", date_of(seconds.div_euclid(DAY)), time / 3600, time / 60 % 60, time % 60)
+    format!(
+        "{}T{:02}:{:02}:{:02}Z",
+        date_of(seconds.div_euclid(DAY)),
+        time / 3600,
+        time / 60 % 60,
+        time % 60
+    )
 }
 
 /// A log's time, which comes as microseconds since 1970.
@@ -228,7 +288,14 @@ fn form(metadata: &Value, files: &[(&str, &str)]) -> (String, Vec<u8>) {
     );
     for (path, content) in files {
         let path = quoted(path);
-        body += &["--", &boundary, "\r\nContent-Disposition: form-data; name=\"file\"; filename=\"", &path, "\"\r\n"].concat();
+        body += &[
+            "--",
+            &boundary,
+            "\r\nContent-Disposition: form-data; name=\"file\"; filename=\"",
+            &path,
+            "\"\r\n",
+        ]
+        .concat();
         body += &["Content-Type: application/octet-stream\r\n\r\n", content, "\r\n"].concat();
     }
     body += &["--", &boundary, "--\r\n"].concat();
@@ -246,13 +313,15 @@ fn api_url(project_ref: &Value) -> Value {
 
 /// A key that browsers may have; null for one that must stay secret.
 fn public_key(key: &Value) -> Value {
-    let is_public = key["type"] == "publishable" || key["type"] == "legacy" && key["name"] == "anon";
+    let is_public =
+        key["type"] == "publishable" || key["type"] == "legacy" && key["name"] == "anon";
     if is_public { key["api_key"].clone() } else { Value::Null }
 }
 
 /// A list of names as the one text parameter of a statement.
 fn joined_parameter(names: &Value) -> Result<Value, Error> {
-    let names: Vec<&str> = names.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let names: Vec<&str> =
+        names.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     Ok(json!([names.join(",")]))
 }
 
@@ -297,11 +366,21 @@ mod tests {
         let now = local_seconds_of("2026-11-22T10:00").expect("it is a time");
         let check = |arguments: Value, expected: Option<(&str, &str)>| {
             let times = stretch(object(&arguments), now).ok();
-            assert_eq!(times, expected.map(|(from, to)| (from.to_owned(), to.to_owned())), "{arguments}");
+            assert_eq!(
+                times,
+                expected.map(|(from, to)| (from.to_owned(), to.to_owned())),
+                "{arguments}"
+            );
         };
         check(json!({}), Some(("2026-11-22T09:00:00Z", "2026-11-22T10:00:00Z")));
-        check(json!({"from": "2026-11-21T10:00:00Z"}), Some(("2026-11-21T10:00:00Z", "2026-11-22T10:00:00Z")));
-        check(json!({"to": "2026-11-01T00:30:00Z"}), Some(("2026-10-31T23:30:00Z", "2026-11-01T00:30:00Z")));
+        check(
+            json!({"from": "2026-11-21T10:00:00Z"}),
+            Some(("2026-11-21T10:00:00Z", "2026-11-22T10:00:00Z")),
+        );
+        check(
+            json!({"to": "2026-11-01T00:30:00Z"}),
+            Some(("2026-10-31T23:30:00Z", "2026-11-01T00:30:00Z")),
+        );
         check(json!({"from": "2026-11-21T09:59:59Z"}), None);
         check(json!({"from": "2026-11-22T10:00:00Z"}), None);
         check(json!({"from": "2026-11-22T09:00:00+01:00"}), None);
@@ -316,8 +395,12 @@ mod tests {
         check("time out", true);
         check("' or 1 = 1", false);
         check("\\", false);
-        let all = log_query(object(&json!({"service": "pooler", "limit": 5}))).expect("the arguments are good");
-        assert_eq!(all, "select id, timestamp, event_message from supavisor_logs order by timestamp desc limit 5");
+        let all = log_query(object(&json!({"service": "pooler", "limit": 5})))
+            .expect("the arguments are good");
+        assert_eq!(
+            all,
+            "select id, timestamp, event_message from supavisor_logs order by timestamp desc limit 5"
+        );
     }
 
     #[test]
