@@ -7,7 +7,8 @@ const PUBLIC = /^\/(login|auth\/callback|oauth\/done)$/;
 
 /** Before every page and Route Handler: the session is refreshed, who may not come in is turned away, the policy is set. */
 export async function proxy(request: NextRequest): Promise<NextResponse> {
-  if (!["GET", "HEAD"].includes(request.method) && !isOurs(request)) return new NextResponse("This comes from another site.", { status: 403 });
+  if (!["GET", "HEAD"].includes(request.method) && !isOurs(request))
+    return new NextResponse("This comes from another site.", { status: 403 });
 
   const policy = contentSecurityPolicy(btoa(crypto.randomUUID()));
   const headers = new Headers(request.headers);
@@ -34,11 +35,20 @@ export async function proxy(request: NextRequest): Promise<NextResponse> {
   if (!data && !PUBLIC.test(pathname)) {
     const login = new URL("/login", request.url);
     if (pathname !== "/") login.searchParams.set("next", pathname + search);
-    response = isApi ? NextResponse.json({ error: "signed_out" }, { status: 401 }) : NextResponse.redirect(login);
-  } else if (data && /^\/(api\/)?admin(\/|$)/.test(pathname) && data.claims["system_role"] !== "admin") {
+    response = isApi
+      ? NextResponse.json({ error: "signed_out" }, { status: 401 })
+      : NextResponse.redirect(login);
+  } else if (
+    data &&
+    /^\/(api\/)?admin(\/|$)/.test(pathname) &&
+    data.claims["system_role"] !== "admin"
+  ) {
     response = isApi
       ? NextResponse.json({ error: "forbidden" }, { status: 403 })
-      : NextResponse.rewrite(new URL("/forbidden", request.url), { status: 403, request: { headers } });
+      : NextResponse.rewrite(new URL("/forbidden", request.url), {
+          status: 403,
+          request: { headers },
+        });
   }
   for (const { name, value, options } of refreshed) response.cookies.set(name, value, options);
   response.headers.set("content-security-policy", policy);

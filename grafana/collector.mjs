@@ -30,15 +30,20 @@ export class Collector {
     this.bodies.push([signal, body]);
     if (signal === "metrics") this.#metrics(message);
     else if (this.refuses) return 400;
-    else if (signal === "logs") this.warnings += entries(message.resourceLogs, "scopeLogs", "logRecords").filter(isWarning).length;
-    else if (signal === "traces") this.spans += entries(message.resourceSpans, "scopeSpans", "spans").length;
+    else if (signal === "logs")
+      this.warnings += entries(message.resourceLogs, "scopeLogs", "logRecords").filter(
+        isWarning,
+      ).length;
+    else if (signal === "traces")
+      this.spans += entries(message.resourceSpans, "scopeSpans", "spans").length;
     else return 404;
     return 200;
   }
 
   /// The newest value of a metric: the sum of its series with these labels.
   value(name, labels = {}) {
-    const has = (one) => Object.entries(labels).every(([label, value]) => one.labels[label] === value);
+    const has = (one) =>
+      Object.entries(labels).every(([label, value]) => one.labels[label] === value);
     const series = [...this.series.values()].filter((one) => one.name === name && has(one));
     return series.reduce((sum, { samples }) => sum + [...samples.values()].at(-1), 0);
   }
@@ -46,8 +51,12 @@ export class Collector {
   /// Everything as OpenMetrics text. The exports are dated a minute apart, from `start` on (seconds since 1970).
   openMetrics(start) {
     const lines = [...this.series.values()].flatMap(({ name, labels, samples }) => {
-      const selector = Object.entries(labels).map(([label, value]) => `${label}=${JSON.stringify(value)}`);
-      return [...samples].map(([minute, value]) => `${name}{${selector}} ${value} ${start + minute * MINUTE}`);
+      const selector = Object.entries(labels).map(
+        ([label, value]) => `${label}=${JSON.stringify(value)}`,
+      );
+      return [...samples].map(
+        ([minute, value]) => `${name}{${selector}} ${value} ${start + minute * MINUTE}`,
+      );
     });
     return [...lines, "# EOF", ""].join("\n");
   }
@@ -55,17 +64,33 @@ export class Collector {
   #metrics({ resourceMetrics }) {
     for (const { resource, scopeMetrics } of resourceMetrics) {
       const { service_name: job, service_instance_id: instance } = labelsOf(resource.attributes);
-      for (const { name, unit, sum, gauge, histogram } of scopeMetrics.flatMap(({ metrics }) => metrics)) {
+      for (const { name, unit, sum, gauge, histogram } of scopeMetrics.flatMap(
+        ({ metrics }) => metrics,
+      )) {
         assert.ok(!unit, `${name} has a unit, which a backend would add to its name`);
-        if (sum) assert.ok(sum.isMonotonic && name.endsWith("_total"), `${name} is no counter, or not named as one`);
-        if (!gauge) assert.equal((sum ?? histogram).aggregationTemporality, CUMULATIVE, `${name} is not cumulative`);
-        for (const point of (sum ?? gauge ?? histogram).dataPoints) this.#point(name, { job, instance, ...labelsOf(point.attributes) }, point);
+        if (sum)
+          assert.ok(
+            sum.isMonotonic && name.endsWith("_total"),
+            `${name} is no counter, or not named as one`,
+          );
+        if (!gauge)
+          assert.equal(
+            (sum ?? histogram).aggregationTemporality,
+            CUMULATIVE,
+            `${name} is not cumulative`,
+          );
+        for (const point of (sum ?? gauge ?? histogram).dataPoints)
+          this.#point(name, { job, instance, ...labelsOf(point.attributes) }, point);
       }
     }
     this.exports += 1;
   }
 
-  #point(name, labels, { timeUnixNano, asInt, asDouble, count, sum, bucketCounts, explicitBounds }) {
+  #point(
+    name,
+    labels,
+    { timeUnixNano, asInt, asDouble, count, sum, bucketCounts, explicitBounds },
+  ) {
     const age = Date.now() - Number(BigInt(timeUnixNano) / 1_000_000n);
     assert.ok(Math.abs(age) < LATE_MS, `${name} is dated ${age} ms ago`);
     if (!bucketCounts) {
@@ -75,7 +100,11 @@ export class Collector {
     let reached = 0;
     for (const [at, bucket] of bucketCounts.entries()) {
       reached += Number(bucket);
-      this.#sample(`${name}_bucket`, { ...labels, le: String(explicitBounds[at] ?? "+Inf") }, reached);
+      this.#sample(
+        `${name}_bucket`,
+        { ...labels, le: String(explicitBounds[at] ?? "+Inf") },
+        reached,
+      );
     }
     this.#sample(`${name}_count`, labels, Number(count));
     this.#sample(`${name}_sum`, labels, sum);
@@ -97,6 +126,9 @@ function entries(resources, scopes, list) {
 }
 
 function labelsOf(attributes) {
-  const text = ({ stringValue, intValue, boolValue, doubleValue }) => String(stringValue ?? intValue ?? boolValue ?? doubleValue);
-  return Object.fromEntries(attributes.map(({ key, value }) => [key.replace(/[^a-zA-Z0-9_]/g, "_"), text(value)]));
+  const text = ({ stringValue, intValue, boolValue, doubleValue }) =>
+    String(stringValue ?? intValue ?? boolValue ?? doubleValue);
+  return Object.fromEntries(
+    attributes.map(({ key, value }) => [key.replace(/[^a-zA-Z0-9_]/g, "_"), text(value)]),
+  );
 }

@@ -28,7 +28,11 @@ const PHASE_S = 37;
 const SCRAPE_S = 15;
 /// The dashboard's own time range.
 const RANGE_S = 24 * 60 * 60;
-const MODULES = { github: ["get_repository"], microsoft_todo: ["list_lists", "get_list"], notion: ["get_page"] };
+const MODULES = {
+  github: ["get_repository"],
+  microsoft_todo: ["list_lists", "get_list"],
+  notion: ["get_page"],
+};
 
 await main(async () => {
   const folder = mkdtempSync(path.join(tmpdir(), "mcpist-session-"));
@@ -41,7 +45,9 @@ await main(async () => {
     if (findings.length > 0) throw new Stop(1, `${findings.length} findings`);
   } finally {
     for (const child of children) child.kill("SIGKILL");
-    await Promise.all(children.map((child) => child.exitCode ?? child.signalCode ?? once(child, "exit")));
+    await Promise.all(
+      children.map((child) => child.exitCode ?? child.signalCode ?? once(child, "exit")),
+    );
     rmSync(folder, { recursive: true });
   }
 });
@@ -64,30 +70,42 @@ async function session(children) {
     const [status, content] = await (answers[part] ?? (() => service(pathname)))();
     outgoing.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(content));
   };
-  const world = createServer((...exchange) => answer(...exchange).catch((error) => {
-    failure ??= error;
-    exchange[1].destroy();
-  })).listen(0, "127.0.0.1");
+  const world = createServer((...exchange) =>
+    answer(...exchange).catch((error) => {
+      failure ??= error;
+      exchange[1].destroy();
+    }),
+  ).listen(0, "127.0.0.1");
   world.unref();
   await once(world, "listening");
   const url = `http://127.0.0.1:${world.address().port}`;
-  const server = spawn(process.env.MCPIST ?? build(), ["serve", "--port", "0", "--bind", "127.0.0.1"], {
-    env: {
-      TOKEN_BROKER_URL: `${url}/plane/token-exchanger`,
-      TOKEN_BROKER_KEY: "sb_publishable_session",
-      OTEL_EXPORTER_OTLP_ENDPOINT: `${url}/otlp`,
-      OTEL_METRIC_EXPORT_INTERVAL: String(INTERVAL_MS),
-      OTEL_BLRP_SCHEDULE_DELAY: "50",
-      OTEL_BSP_SCHEDULE_DELAY: "50",
-      ...Object.fromEntries(Object.keys(MODULES).map((module) => [`${module.toUpperCase()}_API_URL`, `${url}/${module}`])),
+  const server = spawn(
+    process.env.MCPIST ?? build(),
+    ["serve", "--port", "0", "--bind", "127.0.0.1"],
+    {
+      env: {
+        TOKEN_BROKER_URL: `${url}/plane/token-exchanger`,
+        TOKEN_BROKER_KEY: "sb_publishable_session",
+        OTEL_EXPORTER_OTLP_ENDPOINT: `${url}/otlp`,
+        OTEL_METRIC_EXPORT_INTERVAL: String(INTERVAL_MS),
+        OTEL_BLRP_SCHEDULE_DELAY: "50",
+        OTEL_BSP_SCHEDULE_DELAY: "50",
+        ...Object.fromEntries(
+          Object.keys(MODULES).map((module) => [
+            `${module.toUpperCase()}_API_URL`,
+            `${url}/${module}`,
+          ]),
+        ),
+      },
+      stdio: ["ignore", "ignore", "pipe"],
     },
-    stdio: ["ignore", "ignore", "pipe"],
-  });
+  );
   children.push(server);
   const own = await said(server, /(http:\/\/127\.0\.0\.1:\d+)\/mcp/);
 
   const until = async (what, is) => {
-    if (!(await poll(20_000, 20, async () => failure || is() || undefined))) throw new Stop(1, `${what}: not within 20 s`);
+    if (!(await poll(20_000, 20, async () => failure || is() || undefined)))
+      throw new Stop(1, `${what}: not within 20 s`);
     if (failure) throw failure;
   };
   const minutes = async (count) => {
@@ -98,13 +116,20 @@ async function session(children) {
     const { status } = await fetch(own + where, options);
     if (status !== wanted) throw new Stop(1, `${where} answers ${status}, not ${wanted}`);
   };
-  const call = (module, tool, params = {}, { user = "ada", wanted = 200 } = {}) => status(wanted, "/mcp", message(user, { module, tool, params }));
+  const call = (module, tool, params = {}, { user = "ada", wanted = 200 } = {}) =>
+    status(wanted, "/mcp", message(user, { module, tool, params }));
   const usual = async () => {
-    await Promise.all([call("github", "get_repository", { owner: "ada", repo: "engine" }), call("microsoft_todo", "list_lists"), status(200, "/health")]);
+    await Promise.all([
+      call("github", "get_repository", { owner: "ada", repo: "engine" }),
+      call("microsoft_todo", "list_lists"),
+      status(200, "/health"),
+    ]);
   };
 
   // What is slow takes longer than all before it.
-  const slow = Array.from({ length: 8 }, () => call("microsoft_todo", "get_list", { list_id: "slow" }));
+  const slow = Array.from({ length: 8 }, () =>
+    call("microsoft_todo", "get_list", { list_id: "slow" }),
+  );
   slow.forEach((one) => one.catch(() => {}));
   for (let minute = 0; minute < 6; minute += 1) {
     await usual();
@@ -116,7 +141,12 @@ async function session(children) {
   // in the minute after.
   faults["audit-log"] = 400;
   faults["tool-sieve"] = 500;
-  await call("github", "get_repository", { owner: "ada", repo: "engine" }, { user: "grace", wanted: 503 });
+  await call(
+    "github",
+    "get_repository",
+    { owner: "ada", repo: "engine" },
+    { user: "grace", wanted: 503 },
+  );
   faults["tool-sieve"] = undefined;
   await Promise.all([
     usual(),
@@ -151,14 +181,27 @@ async function session(children) {
 /// A call in the modern era.
 function message(user, call) {
   const version = "2026-07-28";
-  const meta = { "io.modelcontextprotocol/protocolVersion": version, "io.modelcontextprotocol/clientCapabilities": {}, "io.modelcontextprotocol/clientInfo": { name: "session", version: "1" } };
+  const meta = {
+    "io.modelcontextprotocol/protocolVersion": version,
+    "io.modelcontextprotocol/clientCapabilities": {},
+    "io.modelcontextprotocol/clientInfo": { name: "session", version: "1" },
+  };
   return {
     method: "POST",
     headers: {
-      "content-type": "application/json", accept: "application/json, text/event-stream", authorization: `Bearer mcpist_${user}`,
-      "mcp-protocol-version": version, "mcp-method": "tools/call", "mcp-name": "call",
+      "content-type": "application/json",
+      accept: "application/json, text/event-stream",
+      authorization: `Bearer mcpist_${user}`,
+      "mcp-protocol-version": version,
+      "mcp-method": "tools/call",
+      "mcp-name": "call",
     },
-    body: JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/call", params: { name: "call", arguments: call, _meta: meta } }),
+    body: JSON.stringify({
+      jsonrpc: "2.0",
+      id: 1,
+      method: "tools/call",
+      params: { name: "call", arguments: call, _meta: meta },
+    }),
   };
 }
 
@@ -167,14 +210,35 @@ function plane(name, { headers }, body, faults) {
   if (faults[name]) return [faults[name], { error: { code: "broken", message: "broken" } }];
   switch (name) {
     case "tool-sieve": {
-      const granted = Object.entries(MODULES).map(([module, tools]) => [module, { status: "stable", tools, accounts: ["default"], connected: true }]);
-      return [200, { user_id: headers["x-mcpist-token"], version: "1", ttl_s: 60, modules: Object.fromEntries(granted) }];
+      const granted = Object.entries(MODULES).map(([module, tools]) => [
+        module,
+        { status: "stable", tools, accounts: ["default"], connected: true },
+      ]);
+      return [
+        200,
+        {
+          user_id: headers["x-mcpist-token"],
+          version: "1",
+          ttl_s: 60,
+          modules: Object.fromEntries(granted),
+        },
+      ];
     }
     case "token-exchanger": {
       const { service: wanted } = JSON.parse(body);
-      if (wanted === "notion") return [409, { error: { code: "reconnect_required", message: "no" } }];
+      if (wanted === "notion")
+        return [409, { error: { code: "reconnect_required", message: "no" } }];
       const expires = wanted === "github" ? "2020-01-01T00:00:00.000Z" : "2099-01-01T00:00:00.000Z";
-      return [200, { access_token: "a-token", token_type: "bearer", expires_at: expires, account: "default", shared: false }];
+      return [
+        200,
+        {
+          access_token: "a-token",
+          token_type: "bearer",
+          expires_at: expires,
+          account: "default",
+          shared: false,
+        },
+      ];
     }
     default:
       return [202, {}];
@@ -185,11 +249,22 @@ function plane(name, { headers }, body, faults) {
 async function service(pathname) {
   if (pathname.endsWith("/slow")) await new Promise((resolve) => setTimeout(resolve, SLOW_MS));
   if (pathname.endsWith("/missing")) return [404, { message: "Not Found" }];
-  return [200, { full_name: "ada/engine", id: "list", displayName: "Tasks", value: [{ id: "list", displayName: "Tasks" }] }];
+  return [
+    200,
+    {
+      full_name: "ada/engine",
+      id: "list",
+      displayName: "Tasks",
+      value: [{ id: "list", displayName: "Tasks" }],
+    },
+  ];
 }
 
 function build() {
-  execFileSync("cargo", ["build", "--locked", "--quiet"], { cwd: repository, stdio: ["ignore", "inherit", "inherit"] });
+  execFileSync("cargo", ["build", "--locked", "--quiet"], {
+    cwd: repository,
+    stdio: ["ignore", "inherit", "inherit"],
+  });
   return path.join(process.env.CARGO_TARGET_DIR ?? path.join(repository, "target"), "debug/mcpist");
 }
 
@@ -198,9 +273,14 @@ async function said(child, pattern) {
   let text = "";
   child.stderr.setEncoding("utf8").on("data", (piece) => (text += piece));
   let failed;
-  child.on("error", (error) => (failed = error.message)).on("exit", (code) => (failed = `it ended with ${code}`));
-  const found = await poll(20_000, 20, async () => (failed ? [] : (pattern.exec(text) ?? undefined)));
-  if (!found?.[1]) throw new Stop(1, `${child.spawnfile} does not start: ${failed ?? "it says nothing"}\n${text}`);
+  child
+    .on("error", (error) => (failed = error.message))
+    .on("exit", (code) => (failed = `it ended with ${code}`));
+  const found = await poll(20_000, 20, async () =>
+    failed ? [] : (pattern.exec(text) ?? undefined),
+  );
+  if (!found?.[1])
+    throw new Stop(1, `${child.spawnfile} does not start: ${failed ?? "it says nothing"}\n${text}`);
   return found[1];
 }
 
@@ -210,7 +290,14 @@ function decode({ bodies }) {
   if (!packages) return void console.log("not decoded: OPENTELEMETRY_PROTO is not set");
   const input = bodies.map(([signal, body]) => `${signal}\t${body}\n`).join("");
   try {
-    console.log(execFileSync("python3", [local("decode.py")], { input, env: { ...process.env, PYTHONPATH: packages }, encoding: "utf8", stdio: "pipe" }).trimEnd());
+    console.log(
+      execFileSync("python3", [local("decode.py")], {
+        input,
+        env: { ...process.env, PYTHONPATH: packages },
+        encoding: "utf8",
+        stdio: "pipe",
+      }).trimEnd(),
+    );
   } catch (error) {
     throw new Stop(1, `decode.py: ${error.stderr ?? error.message}`);
   }
@@ -223,8 +310,13 @@ function labelFindings({ series }) {
   for (const [name, { type, labels, from }] of Object.entries(metrics)) {
     if (from) continue;
     const ours = all.filter((one) => one.name === (type === "histogram" ? `${name}_bucket` : name));
-    const came = new Set(ours.flatMap((one) => Object.keys(one.labels)).filter((label) => !["job", "instance", "le"].includes(label)));
-    if ([...came].sort().join() !== [...labels].sort().join()) findings.push(`metrics.json: ${name} comes with the labels ${[...came]}, not ${labels}`);
+    const came = new Set(
+      ours
+        .flatMap((one) => Object.keys(one.labels))
+        .filter((label) => !["job", "instance", "le"].includes(label)),
+    );
+    if ([...came].sort().join() !== [...labels].sort().join())
+      findings.push(`metrics.json: ${name} comes with the labels ${[...came]}, not ${labels}`);
   }
   return findings;
 }
@@ -235,34 +327,56 @@ async function ask({ collector, quiet, end }, folder, children) {
   const file = (name) => path.join(folder, name);
   writeFileSync(file("session.txt"), collector.openMetrics(start + PHASE_S));
   try {
-    execFileSync("promtool", ["tsdb", "create-blocks-from", "openmetrics", file("session.txt"), file("data")], { stdio: "pipe" });
+    execFileSync(
+      "promtool",
+      ["tsdb", "create-blocks-from", "openmetrics", file("session.txt"), file("data")],
+      { stdio: "pipe" },
+    );
   } catch (error) {
-    throw new Stop(1, error.code === "ENOENT" ? "promtool is missing (Debian: apt install --no-install-recommends prometheus)" : `promtool: ${error.stderr}`);
+    throw new Stop(
+      1,
+      error.code === "ENOENT"
+        ? "promtool is missing (Debian: apt install --no-install-recommends prometheus)"
+        : `promtool: ${error.stderr}`,
+    );
   }
   writeFileSync(file("prometheus.json"), JSON.stringify({ rule_files: [local("rules.yaml")] }));
-  const options = [`--config.file=${file("prometheus.json")}`, `--storage.tsdb.path=${file("data")}`, "--web.listen-address=127.0.0.1:0"];
+  const options = [
+    `--config.file=${file("prometheus.json")}`,
+    `--storage.tsdb.path=${file("data")}`,
+    "--web.listen-address=127.0.0.1:0",
+  ];
   const prometheus = spawn("prometheus", options, { stdio: ["ignore", "ignore", "pipe"] });
   children.push(prometheus);
   const url = `http://${await said(prometheus, /Listening on" address=(\S+)/)}`;
   const api = `${url}/api/v1`;
-  if (!(await poll(20_000, 50, () => fetch(`${url}/-/ready`).then(({ ok }) => ok || undefined)))) throw new Stop(1, "Prometheus is not ready");
+  if (!(await poll(20_000, 50, () => fetch(`${url}/-/ready`).then(({ ok }) => ok || undefined))))
+    throw new Stop(1, "Prometheus is not ready");
 
   const last = start + end * 60;
   /// The values of an expression at one time, or at every minute between two.
   const values = async (expr, from, to = from) => {
-    const { data } = await request("GET", `${api}/query_range?${new URLSearchParams({ query: expr, start: from, end: to, step: 60 })}`);
+    const { data } = await request(
+      "GET",
+      `${api}/query_range?${new URLSearchParams({ query: expr, start: from, end: to, step: 60 })}`,
+    );
     return data.result.flatMap((series) => series.values.map(([, value]) => Number(value)));
   };
   const findings = [];
   const exempt = [];
-  const foreign = (expr) => Object.keys(metrics).find((name) => metrics[name].from && expr.includes(name));
+  const foreign = (expr) =>
+    Object.keys(metrics).find((name) => metrics[name].from && expr.includes(name));
 
   let panels = 0;
   const dashboard = JSON.parse(readFileSync(local("dashboard.json"), "utf8"));
-  for (const { title, targets = [] } of dashboard.panels.flatMap((panel) => [panel, ...(panel.panels ?? [])])) {
+  for (const { title, targets = [] } of dashboard.panels.flatMap((panel) => [
+    panel,
+    ...(panel.panels ?? []),
+  ])) {
     for (const { refId, expr, datasource, instant, interval } of targets) {
       const where = `panel "${title}" ${refId}`;
-      const from = datasource.type === "loki" ? "Loki, which is not asked here" : metrics[foreign(expr)]?.from;
+      const from =
+        datasource.type === "loki" ? "Loki, which is not asked here" : metrics[foreign(expr)]?.from;
       if (from) {
         exempt.push(`${where}: ${from}`);
         continue;
@@ -270,10 +384,14 @@ async function ask({ collector, quiet, end }, folder, children) {
       panels += 1;
       // As Grafana fills them in: $__rate_interval goes by the query's own step, or else by the data source.
       const scrape = interval ? Number(/^(\d+)m$/.exec(interval)[1]) * 60 : SCRAPE_S;
-      const filled = expr.replaceAll("$__rate_interval", `${Math.max(60 + scrape, 4 * scrape)}s`).replaceAll("$__range", `${RANGE_S}s`);
+      const filled = expr
+        .replaceAll("$__rate_interval", `${Math.max(60 + scrape, 4 * scrape)}s`)
+        .replaceAll("$__range", `${RANGE_S}s`);
       const got = await (instant ? values(filled, last) : values(filled, start, last));
-      if (got.length === 0 || got.every(Number.isNaN)) findings.push(`${where}: no data for ${filled}`);
-      else if (got.every((value) => !(Math.abs(value) > 0))) findings.push(`${where}: nothing but zero for ${filled}`);
+      if (got.length === 0 || got.every(Number.isNaN))
+        findings.push(`${where}: no data for ${filled}`);
+      else if (got.every((value) => !(Math.abs(value) > 0)))
+        findings.push(`${where}: nothing but zero for ${filled}`);
     }
   }
 
@@ -285,13 +403,19 @@ async function ask({ collector, quiet, end }, folder, children) {
       continue;
     }
     alerts += 1;
-    if ((await values(query, start, start + quiet * 60)).length > 0) findings.push(`alert ${name}: it fires while all is well`);
-    if ((await values(query, start + quiet * 60, last)).length === 0) findings.push(`alert ${name}: it does not fire`);
-    if ((await values(query, last)).length > 0) findings.push(`alert ${name}: it fires still when all is well again`);
+    if ((await values(query, start, start + quiet * 60)).length > 0)
+      findings.push(`alert ${name}: it fires while all is well`);
+    if ((await values(query, start + quiet * 60, last)).length === 0)
+      findings.push(`alert ${name}: it does not fire`);
+    if ((await values(query, last)).length > 0)
+      findings.push(`alert ${name}: it fires still when all is well again`);
   }
-  if (collector.warnings === 0) findings.push("no warning came to the collector, which \"Warnings and errors\" shows");
+  if (collector.warnings === 0)
+    findings.push('no warning came to the collector, which "Warnings and errors" shows');
   if (collector.spans === 0) findings.push("no span came to the collector");
   for (const one of exempt) console.log(`not asked: ${one}`);
-  console.log(`${panels} expressions of panels and ${alerts} alerts over ${end} minutes of ${collector.series.size} series, ${collector.spans} spans`);
+  console.log(
+    `${panels} expressions of panels and ${alerts} alerts over ${end} minutes of ${collector.series.size} series, ${collector.spans} spans`,
+  );
   return findings;
 }

@@ -35,7 +35,12 @@ function ask(flags, ...requests) {
   // One at a time: answers of requests that run side by side come in any order.
   return requests.map(([method, params]) => {
     const message = JSON.stringify({ jsonrpc: "2.0", id: 1, method, params: { ...params, _meta } });
-    const options = { input: message + "\n", encoding: "utf8", maxBuffer: 64 << 20, stdio: ["pipe", "pipe", "ignore"] };
+    const options = {
+      input: message + "\n",
+      encoding: "utf8",
+      maxBuffer: 64 << 20,
+      stdio: ["pipe", "pipe", "ignore"],
+    };
     return JSON.parse(execFileSync(binary, ["stdio", ...flags], options)).result;
   });
 }
@@ -49,15 +54,33 @@ function sizeOf(tools) {
   const text = JSON.stringify(tools.map(({ icons, _meta, ...definition }) => definition));
   return { tools: tools.length, characters: text.length, tokens: tokens(text) };
 }
-const row = (name, size) => `| ${name} | ${size.tools} | ${number(size.characters)} | ${number(size.tokens)} |`;
+const row = (name, size) =>
+  `| ${name} | ${size.tools} | ${number(size.characters)} | ${number(size.tokens)} |`;
 
 function otherDefault() {
-  const show = (path) => execFileSync("git", ["-C", otherServer, "show", `${OTHER_COMMIT}:${path}`], { encoding: "utf8", maxBuffer: 64 << 20 });
-  const declared = show("pkg/github/tools.go").split("inventory.ToolsetMetadata{").slice(1).map((toolset) => toolset.split("}")[0]);
-  const toolsets = declared.filter((toolset) => /Default:\s+true/.test(toolset)).map((toolset) => toolset.match(/ID:\s+"(\w+)"/)[1]);
+  const show = (path) =>
+    execFileSync("git", ["-C", otherServer, "show", `${OTHER_COMMIT}:${path}`], {
+      encoding: "utf8",
+      maxBuffer: 64 << 20,
+    });
+  const declared = show("pkg/github/tools.go")
+    .split("inventory.ToolsetMetadata{")
+    .slice(1)
+    .map((toolset) => toolset.split("}")[0]);
+  const toolsets = declared
+    .filter((toolset) => /Default:\s+true/.test(toolset))
+    .map((toolset) => toolset.match(/ID:\s+"(\w+)"/)[1]);
   // The generated part of its README has a section for each toolset, with the names of its tools.
-  const title = (section) => section.match(/<\/picture> (.+)<\/summary>/)?.[1].toLowerCase().replaceAll(" ", "_");
-  const sections = new Map(show("README.md").split("<details>").map((section) => [title(section), section.split("</details>")[0]]));
+  const title = (section) =>
+    section
+      .match(/<\/picture> (.+)<\/summary>/)?.[1]
+      .toLowerCase()
+      .replaceAll(" ", "_");
+  const sections = new Map(
+    show("README.md")
+      .split("<details>")
+      .map((section) => [title(section), section.split("</details>")[0]]),
+  );
   const names = toolsets.flatMap((toolset) => {
     const section = sections.get(toolset === "repos" ? "repositories" : toolset);
     return [...section.matchAll(/^- \*\*(\w+)\*\*/gm)].map((match) => match[1]);
@@ -98,19 +121,32 @@ write(
   "|---|--:|--:|--:|--:|",
 );
 for (const { module, tools } of modules) {
-  const [{ content }] = ask([], ["tools/call", { name: "get_module_schema", arguments: { modules: [module] } }]);
+  const [{ content }] = ask(
+    [],
+    ["tools/call", { name: "get_module_schema", arguments: { modules: [module] } }],
+  );
   const all = content[0].text;
   const each = JSON.parse(all).modules[0].tools.map((tool) => tokens(JSON.stringify(tool)));
   const own = sizeOf(direct.filter((tool) => tool.name.startsWith(`${module}_`)));
-  write(`| ${module} | ${tools} | ${number(tokens(all))} | ${Math.round(median(each))} | ${number(own.tokens)} |`);
+  write(
+    `| ${module} | ${tools} | ${number(tokens(all))} | ${Math.round(median(each))} | ${number(own.tokens)} |`,
+  );
 }
 
-const measured = readFileSync(results, "utf8").trim().split("\n").map((line) => JSON.parse(line));
+const measured = readFileSync(results, "utf8")
+  .trim()
+  .split("\n")
+  .map((line) => JSON.parse(line));
 const count = ({ sent, read }) => ({ sent: tokens(sent), read: tokens(read) });
 const lists = measured.filter((result) => result.list);
-const pages = lists.filter((result) => result.page).map((result) => ({ ...result, ...count(result.page) }));
+const pages = lists
+  .filter((result) => result.page)
+  .map((result) => ({ ...result, ...count(result.page) }));
 const titles = new Map(measured.map(({ module, title }) => [module, title]));
-const totals = (rows) => ({ sent: sum(rows.map((row) => row.sent)), read: sum(rows.map((row) => row.read)) });
+const totals = (rows) => ({
+  sent: sum(rows.map((row) => row.sent)),
+  read: sum(rows.map((row) => row.read)),
+});
 
 write(
   "",
@@ -143,10 +179,15 @@ write(
   "",
   "| list | sent | read | saved |",
   "|---|--:|--:|--:|",
-  ...missed.map((row) => `| ${row.module} ${row.tool} | ${number(row.sent)} | ${number(row.read)} | ${percent(saved(row))} |`),
+  ...missed.map(
+    (row) =>
+      `| ${row.module} ${row.tool} | ${number(row.sent)} | ${number(row.read)} | ${percent(saved(row))} |`,
+  ),
 );
 
-const rest = measured.filter((result) => !result.list && result.case.sent).map((result) => ({ ...result, ...count(result.case) }));
+const rest = measured
+  .filter((result) => !result.list && result.case.sent)
+  .map((result) => ({ ...result, ...count(result.case) }));
 const reading = rest.filter((row) => row.sent >= 100);
 write(
   "",

@@ -10,8 +10,13 @@ const written = new URL("catalogue.sql", import.meta.url);
 const modules = new URL("../src/modules/", import.meta.url);
 
 function builtIn() {
-  const folders = readdirSync(modules, { withFileTypes: true }).filter((entry) => entry.isDirectory());
-  return folders.map((folder) => new URL(`${folder.name}/module.json`, modules)).filter((file) => existsSync(file)).sort();
+  const folders = readdirSync(modules, { withFileTypes: true }).filter((entry) =>
+    entry.isDirectory(),
+  );
+  return folders
+    .map((folder) => new URL(`${folder.name}/module.json`, modules))
+    .filter((file) => existsSync(file))
+    .sort();
 }
 
 function entry(file) {
@@ -51,6 +56,8 @@ if (first === undefined) {
 } else if (first !== "--check") {
   process.stdout.write(sql([first, ...rest]));
 } else if (readFileSync(written, "utf8") !== sql(builtIn())) {
-  console.error("supabase/catalogue.sql is not what the modules say: run `node supabase/catalogue.mjs`.");
+  console.error(
+    "supabase/catalogue.sql is not what the modules say: run `node supabase/catalogue.mjs`.",
+  );
   process.exit(1);
 }

@@ -7,8 +7,9 @@
 //
 // Not in it: the Vault and the rows that point into it (oauth_apps, oauth_tokens, oauth_states). Their key belongs to the project
 // and no role may write ciphertext back, so a copy could not be used; after a restore, services are connected again.
-import { open, rename, rm } from "node:fs/promises";
+
 import { createWriteStream } from "node:fs";
+import { open, rename, rm } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
 import { createGzip } from "node:zlib";
 import { environment, main, Stop } from "./http.mjs";
@@ -38,12 +39,17 @@ await main(async () => {
     const age = program("age", ["--encrypt", "--recipient", recipient], { input: true });
     let rows = 0;
     await together([
-      pipeline(dump.stdout, async function* (parts) {
-        for await (const part of parts) {
-          rows += part.toString("latin1").split("\n").length - 1;
-          yield part;
-        }
-      }, createGzip(), age.stdin),
+      pipeline(
+        dump.stdout,
+        async function* (parts) {
+          for await (const part of parts) {
+            rows += part.toString("latin1").split("\n").length - 1;
+            yield part;
+          }
+        },
+        createGzip(),
+        age.stdin,
+      ),
       pipeline(age.stdout, createWriteStream(unfinished, { mode: 0o600 })),
       dump.done,
       age.done,
@@ -60,7 +66,8 @@ async function check(path) {
   const file = await open(path);
   try {
     const { buffer, bytesRead } = await file.read(Buffer.alloc(AGE.length), 0, AGE.length, 0);
-    if (bytesRead < AGE.length || buffer.toString("latin1") !== AGE) throw new Stop(1, "age did not write an encrypted file");
+    if (bytesRead < AGE.length || buffer.toString("latin1") !== AGE)
+      throw new Stop(1, "age did not write an encrypted file");
   } finally {
     await file.close();
   }

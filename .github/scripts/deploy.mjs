@@ -13,7 +13,12 @@ import { Koyeb } from "./koyeb.mjs";
 import { Server } from "./server.mjs";
 
 await main(async () => {
-  const [token, service, url, commit] = environment("KOYEB_API_TOKEN", "KOYEB_SERVICE_ID", "MCPIST_URL", "COMMIT");
+  const [token, service, url, commit] = environment(
+    "KOYEB_API_TOKEN",
+    "KOYEB_SERVICE_ID",
+    "MCPIST_URL",
+    "COMMIT",
+  );
   if (!/^[0-9a-f]{40}$/.test(commit)) throw new Stop(2, "COMMIT is the full hash of a commit");
   const every = number("POLL_SECONDS", 10) * 1000;
   const koyeb = new Koyeb(process.env.KOYEB_API_URL ?? "https://app.koyeb.com", token, service, {
@@ -23,7 +28,11 @@ await main(async () => {
   const server = new Server(url, { every, within: number("SMOKE_SECONDS", 180) * 1000 });
 
   const former = await find(koyeb, server);
-  console.log(former ? `Serving now: ${former.commit} (deployment ${former.deployment}).` : "Nothing serves now: this is the first deployment.");
+  console.log(
+    former
+      ? `Serving now: ${former.commit} (deployment ${former.deployment}).`
+      : "Nothing serves now: this is the first deployment.",
+  );
   const deployment = await koyeb.redeploy(commit).catch((error) => {
     throw new Stop(1, `Koyeb did not begin a deployment, so nothing has changed. ${error.message}`);
   });
@@ -45,21 +54,36 @@ async function find(koyeb, server) {
   const active = (await koyeb.service()).active_deployment_id;
   if (!active) return undefined;
   const { provisioning_info } = await koyeb.deployment(active);
-  return { deployment: active, commit: provisioning_info?.sha ?? await server.commit().catch(() => undefined) };
+  return {
+    deployment: active,
+    commit: provisioning_info?.sha ?? (await server.commit().catch(() => undefined)),
+  };
 }
 
 async function goBack({ koyeb, server, deployment, former, reason }) {
   const act = `Look at the service in Koyeb's control panel (docs/operations.md, "Rollback").`;
   if (!former) throw new Stop(3, `${reason}. There is nothing to go back to. ${act}`);
-  if (!former.commit) throw new Stop(3, `${reason}. The former deployment ${former.deployment} does not say its commit. ${act}`);
+  if (!former.commit)
+    throw new Stop(
+      3,
+      `${reason}. The former deployment ${former.deployment} does not say its commit. ${act}`,
+    );
   try {
     const now = await koyeb.service();
-    if (now.latest_deployment_id && ![deployment, former.deployment].includes(now.latest_deployment_id)) {
-      throw new Stop(3, `Another deployment (${now.latest_deployment_id}) began meanwhile, so nothing was rolled back`);
+    if (
+      now.latest_deployment_id &&
+      ![deployment, former.deployment].includes(now.latest_deployment_id)
+    ) {
+      throw new Stop(
+        3,
+        `Another deployment (${now.latest_deployment_id}) began meanwhile, so nothing was rolled back`,
+      );
     }
     if (now.active_deployment_id === former.deployment) {
       // It must not take over later. One that has already failed cannot be cancelled, which is as good.
-      await koyeb.cancel(deployment).catch((error) => console.log(`Not cancelled: ${error.message}`));
+      await koyeb
+        .cancel(deployment)
+        .catch((error) => console.log(`Not cancelled: ${error.message}`));
       console.log(`Deployment ${former.deployment} never stopped serving.`);
     } else {
       const back = await koyeb.redeploy(former.commit);
@@ -71,5 +95,8 @@ async function goBack({ koyeb, server, deployment, former, reason }) {
     if (!(error instanceof Stop || error instanceof RequestError)) throw error;
     throw new Stop(3, `${reason}. ROLLBACK FAILED: ${error.message}. ${act}`);
   }
-  throw new Stop(1, `${reason}. Rolled back: ${former.commit} serves, as /health and /api/version show.`);
+  throw new Stop(
+    1,
+    `${reason}. Rolled back: ${former.commit} serves, as /health and /api/version show.`,
+  );
 }

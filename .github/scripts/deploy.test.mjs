@@ -10,9 +10,22 @@ const TOKEN = "koyeb-secret-token";
  * Koyeb with one service that serves OLD. `statuses` is what each deployment says, one word a question (the last one stays);
  * `broken(call, count)` may give a status instead of an answer; `shows(sha)` is the commit that the server shows, or undefined: it is down.
  */
-async function stage(context, { statuses = {}, broken = () => undefined, shows = (commit) => commit, first = false, latest, minutes = 1, seconds = 60 } = {}) {
+async function stage(
+  context,
+  {
+    statuses = {},
+    broken = () => undefined,
+    shows = (commit) => commit,
+    first = false,
+    latest,
+    minutes = 1,
+    seconds = 60,
+  } = {},
+) {
   const deployments = new Map(first ? [] : [["old", { sha: OLD, queue: ["HEALTHY"] }]]);
-  let active = first ? undefined : "old", newest = active, made = 0;
+  let active = first ? undefined : "old",
+    newest = active,
+    made = 0;
   const counts = new Map();
   const koyeb = await fake(context, (method, path, body, headers) => {
     if (headers.authorization !== `Bearer ${TOKEN}`) return [401, { message: "unauthorized" }];
@@ -20,10 +33,17 @@ async function stage(context, { statuses = {}, broken = () => undefined, shows =
     counts.set(call, (counts.get(call) ?? 0) + 1);
     const status = broken(call, counts.get(call));
     if (status !== undefined) return [status, { message: "an outage" }];
-    if (call === "GET /v1/services/s1") return [200, { service: { active_deployment_id: active, latest_deployment_id: latest ?? newest } }];
+    if (call === "GET /v1/services/s1")
+      return [
+        200,
+        { service: { active_deployment_id: active, latest_deployment_id: latest ?? newest } },
+      ];
     if (call === "POST /v1/services/s1/redeploy") {
       newest = `new${++made}`;
-      deployments.set(newest, { sha: body.sha, queue: [...(statuses[newest] ?? ["PENDING", "STARTING", "HEALTHY"])] });
+      deployments.set(newest, {
+        sha: body.sha,
+        queue: [...(statuses[newest] ?? ["PENDING", "STARTING", "HEALTHY"])],
+      });
       return [200, { deployment: { id: newest } }];
     }
     const [, id, cancel] = /^\/v1\/deployments\/(\w+)(\/cancel)?$/.exec(path) ?? [];
@@ -32,7 +52,17 @@ async function stage(context, { statuses = {}, broken = () => undefined, shows =
     if (cancel) return [200, {}];
     const said = deployment.queue.length > 1 ? deployment.queue.shift() : deployment.queue[0];
     if (said === "HEALTHY" || said === "SLEEPING") active = id;
-    return [200, { deployment: { id, status: said, messages: said === "ERROR" ? ["the health check failed"] : [], provisioning_info: { sha: deployment.sha } } }];
+    return [
+      200,
+      {
+        deployment: {
+          id,
+          status: said,
+          messages: said === "ERROR" ? ["the health check failed"] : [],
+          provisioning_info: { sha: deployment.sha },
+        },
+      },
+    ];
   });
   const server = await fake(context, (_, path) => {
     if (!active) return [502];
@@ -41,8 +71,14 @@ async function stage(context, { statuses = {}, broken = () => undefined, shows =
     return path === "/health" ? [200] : [200, { commit }];
   });
   const environment = {
-    KOYEB_API_URL: koyeb.url, KOYEB_API_TOKEN: TOKEN, KOYEB_SERVICE_ID: "s1", MCPIST_URL: `${server.url}/`, COMMIT: NEW,
-    POLL_SECONDS: "0.01", DEPLOY_MINUTES: `${minutes}`, SMOKE_SECONDS: `${seconds}`,
+    KOYEB_API_URL: koyeb.url,
+    KOYEB_API_TOKEN: TOKEN,
+    KOYEB_SERVICE_ID: "s1",
+    MCPIST_URL: `${server.url}/`,
+    COMMIT: NEW,
+    POLL_SECONDS: "0.01",
+    DEPLOY_MINUTES: `${minutes}`,
+    SMOKE_SECONDS: `${seconds}`,
   };
   const result = await run(new URL("deploy.mjs", import.meta.url), environment);
   assert.ok(!result.output.includes(TOKEN), "the token is in no message");
@@ -73,7 +109,10 @@ test("a deployment that fell asleep right away was healthy", async (context) => 
 test("an unhealthy deployment is cancelled, and the former one is seen to serve", async (context) => {
   const result = await stage(context, { statuses: { new1: ["PENDING", "STARTING", "ERROR"] } });
   assert.equal(result.code, 1, result.output);
-  assert.match(result.output, /Deployment new1 is ERROR: the health check failed\. Rolled back: a{40} serves/);
+  assert.match(
+    result.output,
+    /Deployment new1 is ERROR: the health check failed\. Rolled back: a{40} serves/,
+  );
   assert.ok(result.calls.includes("POST /v1/deployments/new1/cancel"));
   assert.equal(redeployed(result), 1, "what still serves is not deployed again");
 });
@@ -85,7 +124,10 @@ test("a deployment that never gets healthy is given up", async (context) => {
 });
 
 test("a wrong version is rolled back to the former commit", async (context) => {
-  const result = await stage(context, { seconds: 0.05, shows: (sha) => (sha === NEW ? "c".repeat(40) : sha) });
+  const result = await stage(context, {
+    seconds: 0.05,
+    shows: (sha) => (sha === NEW ? "c".repeat(40) : sha),
+  });
   assert.equal(result.code, 1, result.output);
   assert.match(result.output, /api\/version shows c{40}, not b{40}\. Rolled back: a{40} serves/);
   assert.equal(result.serving(), OLD);
@@ -98,45 +140,68 @@ test("a shortened commit is a commit", async (context) => {
 });
 
 test("a server without a commit in it is a wrong version", async (context) => {
-  const result = await stage(context, { seconds: 0.05, shows: (sha) => (sha === NEW ? "unknown" : sha) });
+  const result = await stage(context, {
+    seconds: 0.05,
+    shows: (sha) => (sha === NEW ? "unknown" : sha),
+  });
   assert.equal(result.code, 1, result.output);
   assert.match(result.output, /shows no commit, not b{40}\. Rolled back/);
 });
 
 test("a healthy deployment whose server is down is rolled back", async (context) => {
-  const result = await stage(context, { seconds: 0.05, shows: (sha) => (sha === NEW ? undefined : sha) });
+  const result = await stage(context, {
+    seconds: 0.05,
+    shows: (sha) => (sha === NEW ? undefined : sha),
+  });
   assert.equal(result.code, 1, result.output);
   assert.match(result.output, /GET \/health: HTTP 503, down\. Rolled back/);
 });
 
 test("some failures of Koyeb's API while waiting are borne", async (context) => {
-  const result = await stage(context, { broken: (call, count) => (call === "GET /v1/deployments/new1" && count <= 4 ? [500, 503, 429, 0][count - 1] : undefined) });
+  const result = await stage(context, {
+    broken: (call, count) =>
+      call === "GET /v1/deployments/new1" && count <= 4 ? [500, 503, 429, 0][count - 1] : undefined,
+  });
   assert.equal(result.code, 0, result.output);
   assert.match(result.output, /HTTP 503, an outage/);
 });
 
 test("Koyeb's API failing midway ends in the former version", async (context) => {
-  const result = await stage(context, { broken: (call) => (call === "GET /v1/deployments/new1" ? 500 : undefined) });
+  const result = await stage(context, {
+    broken: (call) => (call === "GET /v1/deployments/new1" ? 500 : undefined),
+  });
   assert.equal(result.code, 1, result.output);
-  assert.match(result.output, /Koyeb's API stopped answering while deployment new1 was under way .*Rolled back: a{40} serves/);
+  assert.match(
+    result.output,
+    /Koyeb's API stopped answering while deployment new1 was under way .*Rolled back: a{40} serves/,
+  );
 });
 
 test("Koyeb's API failing midway and for good needs a person", async (context) => {
   let gone = false;
-  const result = await stage(context, { broken: (call) => ((gone ||= call.startsWith("GET /v1/deployments/new1")) ? 503 : undefined) });
+  const result = await stage(context, {
+    broken: (call) => ((gone ||= call.startsWith("GET /v1/deployments/new1")) ? 503 : undefined),
+  });
   assert.equal(result.code, 3, result.output);
   assert.match(result.output, /ROLLBACK FAILED: GET \/v1\/services\/s1: HTTP 503.*operations\.md/);
 });
 
 test("a rollback that gets no healthy deployment needs a person", async (context) => {
-  const result = await stage(context, { seconds: 0.05, shows: (sha) => (sha === NEW ? undefined : sha), statuses: { new2: ["STARTING", "ERROR"] } });
+  const result = await stage(context, {
+    seconds: 0.05,
+    shows: (sha) => (sha === NEW ? undefined : sha),
+    statuses: { new2: ["STARTING", "ERROR"] },
+  });
   assert.equal(result.code, 3, result.output);
   assert.match(result.output, /HTTP 503, down\. ROLLBACK FAILED: Deployment new2 is ERROR/);
 });
 
 test("a rollback after which the former version is not seen needs a person", async (context) => {
   let asked = 0;
-  const result = await stage(context, { seconds: 0.05, shows: (sha) => (sha === NEW || asked++ > 0 ? undefined : sha) });
+  const result = await stage(context, {
+    seconds: 0.05,
+    shows: (sha) => (sha === NEW || asked++ > 0 ? undefined : sha),
+  });
   assert.equal(result.code, 3, result.output);
   assert.match(result.output, /ROLLBACK FAILED: The smoke test/);
 });
@@ -155,17 +220,29 @@ test("another deployment meanwhile is left alone", async (context) => {
 });
 
 test("a deployment that did not begin has changed nothing", async (context) => {
-  const result = await stage(context, { broken: (call) => (call.endsWith("/redeploy") ? 500 : undefined) });
+  const result = await stage(context, {
+    broken: (call) => (call.endsWith("/redeploy") ? 500 : undefined),
+  });
   assert.equal(result.code, 1, result.output);
   assert.match(result.output, /did not begin a deployment, so nothing has changed/);
-  const refused = await stage(context, { broken: (call) => (call === "GET /v1/services/s1" ? 403 : undefined) });
+  const refused = await stage(context, {
+    broken: (call) => (call === "GET /v1/services/s1" ? 403 : undefined),
+  });
   assert.equal(refused.code, 1, refused.output);
   assert.equal(redeployed(refused), 0);
 });
 
 test("what is missing is named", async () => {
   const nothing = await run(new URL("deploy.mjs", import.meta.url), { COMMIT: NEW });
-  assert.deepEqual([nothing.code, nothing.output], [2, "Error: Not set: KOYEB_API_TOKEN, KOYEB_SERVICE_ID, MCPIST_URL\n"]);
-  const short = await run(new URL("deploy.mjs", import.meta.url), { KOYEB_API_TOKEN: "t", KOYEB_SERVICE_ID: "s", MCPIST_URL: "http://127.0.0.1:1", COMMIT: "main" });
+  assert.deepEqual(
+    [nothing.code, nothing.output],
+    [2, "Error: Not set: KOYEB_API_TOKEN, KOYEB_SERVICE_ID, MCPIST_URL\n"],
+  );
+  const short = await run(new URL("deploy.mjs", import.meta.url), {
+    KOYEB_API_TOKEN: "t",
+    KOYEB_SERVICE_ID: "s",
+    MCPIST_URL: "http://127.0.0.1:1",
+    COMMIT: "main",
+  });
   assert.deepEqual([short.code, short.output], [2, "Error: COMMIT is the full hash of a commit\n"]);
 });

@@ -1,7 +1,7 @@
 // For tests: an HTTP server on loopback, and running a script against it.
 import { spawn } from "node:child_process";
-import { createServer } from "node:http";
 import { once } from "node:events";
+import { createServer } from "node:http";
 import { json, text } from "node:stream/consumers";
 
 /** Starts a server. `answer(method, path, body, headers)` gives [status, body]; every call is kept as "METHOD path". */
@@ -14,7 +14,9 @@ export async function fake(context, answer) {
     const [status, content] = answer(incoming.method, incoming.url, body, incoming.headers);
     // Status 0: the connection breaks.
     if (status === 0) return void outgoing.destroy();
-    outgoing.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(content ?? {}));
+    outgoing
+      .writeHead(status, { "content-type": "application/json" })
+      .end(JSON.stringify(content ?? {}));
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -27,8 +29,14 @@ export async function fake(context, answer) {
 
 /** Runs a script of Node; gives its exit code and what it said. */
 export async function run(script, env, { input = "", args = [] } = {}) {
-  const child = spawn(process.execPath, [script.pathname ?? script, ...args], { env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env } });
+  const child = spawn(process.execPath, [script.pathname ?? script, ...args], {
+    env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },
+  });
   child.stdin.end(input);
-  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "close")]);
+  const [stdout, stderr] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    once(child, "close"),
+  ]);
   return { code: child.exitCode, output: stdout + stderr };
 }

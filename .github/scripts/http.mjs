@@ -32,7 +32,10 @@ export async function request(method, url, { token, body, headers = {}, timeoutM
   const content = parse(text);
   if (!answer.ok) {
     const reason = content?.message ?? content?.error;
-    throw new RequestError(`${what}: HTTP ${answer.status}${typeof reason === "string" ? `, ${reason}` : ""}`, answer.status);
+    throw new RequestError(
+      `${what}: HTTP ${answer.status}${typeof reason === "string" ? `, ${reason}` : ""}`,
+      answer.status,
+    );
   }
   return content;
 }
@@ -86,7 +89,11 @@ export async function main(run) {
     const known = error instanceof Stop || error instanceof RequestError;
     const message = known ? error.message : error.stack;
     // GitHub Actions shows such a line at the top of the run; a line break in it is %0A.
-    console.log(process.env.GITHUB_ACTIONS ? `::error::${message.replaceAll("%", "%25").replaceAll("\n", "%0A")}` : `Error: ${message}`);
+    console.log(
+      process.env.GITHUB_ACTIONS
+        ? `::error::${message.replaceAll("%", "%25").replaceAll("\n", "%0A")}`
+        : `Error: ${message}`,
+    );
     process.exitCode = error instanceof Stop ? error.code : 1;
   }
 }

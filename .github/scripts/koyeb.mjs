@@ -2,7 +2,16 @@
 import { poll, request, Stop } from "./http.mjs";
 
 /** DEGRADED, too, as for Koyeb's own command line: with one instance it is not half well. */
-const FAILED = new Set(["CANCELING", "CANCELED", "DEGRADED", "UNHEALTHY", "STOPPING", "STOPPED", "ERRORING", "ERROR"]);
+const FAILED = new Set([
+  "CANCELING",
+  "CANCELED",
+  "DEGRADED",
+  "UNHEALTHY",
+  "STOPPING",
+  "STOPPED",
+  "ERRORING",
+  "ERROR",
+]);
 /** A service that has fallen asleep for want of requests was healthy before. */
 const HEALTHY = new Set(["HEALTHY", "SLEEPING"]);
 /** So many failures of the API in a row are borne while waiting. */
@@ -27,7 +36,8 @@ export class Koyeb {
   }
 
   async redeploy(sha) {
-    return (await this.#call("POST", `/v1/services/${this.id}/redeploy`, { sha, use_cache: true })).deployment.id;
+    return (await this.#call("POST", `/v1/services/${this.id}/redeploy`, { sha, use_cache: true }))
+      .deployment.id;
   }
 
   async cancel(id) {
@@ -36,7 +46,8 @@ export class Koyeb {
 
   /** Waits until a deployment is healthy; says why when it will not be. */
   async healthy(id) {
-    let said, failures = 0;
+    let said,
+      failures = 0;
     const healthy = await poll(this.waiting.within, this.waiting.every, async () => {
       let deployment;
       try {
@@ -45,17 +56,32 @@ export class Koyeb {
       } catch (error) {
         failures += 1;
         console.log(`Koyeb's API: ${error.message}`);
-        if (failures === PATIENCE || (error.status >= 400 && error.status < 500 && error.status !== 429)) {
-          throw new Stop(1, `Koyeb's API stopped answering while deployment ${id} was under way (${error.message})`);
+        if (
+          failures === PATIENCE ||
+          (error.status >= 400 && error.status < 500 && error.status !== 429)
+        ) {
+          throw new Stop(
+            1,
+            `Koyeb's API stopped answering while deployment ${id} was under way (${error.message})`,
+          );
         }
         return undefined;
       }
       const { status, messages = [] } = deployment;
-      if (status !== said) console.log(`Deployment ${id}: ${said = status}`);
-      if (status === "STASHED") throw new Stop(1, `Deployment ${id} was put aside and not deployed`);
-      if (FAILED.has(status)) throw new Stop(1, `Deployment ${id} is ${status}${messages.length ? `: ${messages.join("; ")}` : ""}`);
+      if (status !== said) console.log(`Deployment ${id}: ${(said = status)}`);
+      if (status === "STASHED")
+        throw new Stop(1, `Deployment ${id} was put aside and not deployed`);
+      if (FAILED.has(status))
+        throw new Stop(
+          1,
+          `Deployment ${id} is ${status}${messages.length ? `: ${messages.join("; ")}` : ""}`,
+        );
       return HEALTHY.has(status) ? true : undefined;
     });
-    if (!healthy) throw new Stop(1, `Deployment ${id} is not healthy after ${this.waiting.within / 60_000} minutes: ${said}`);
+    if (!healthy)
+      throw new Stop(
+        1,
+        `Deployment ${id} is not healthy after ${this.waiting.within / 60_000} minutes: ${said}`,
+      );
   }
 }

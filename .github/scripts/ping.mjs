@@ -12,7 +12,12 @@ await main(async () => {
   const begun = Date.now();
   for (const path of ["/health", "/ready"]) {
     let failure;
-    const well = await poll(within, every, () => request("GET", `${url}${path}`).then(() => true, (error) => void (failure = error)));
+    const well = await poll(within, every, () =>
+      request("GET", `${url}${path}`).then(
+        () => true,
+        (error) => void (failure = error),
+      ),
+    );
     if (!well) throw new Stop(1, `${url} is not well: ${failure.message}`);
     console.log(`${path}: well after ${((Date.now() - begun) / 1000).toFixed(1)} s`);
   }

@@ -4,7 +4,11 @@ import { fake, run } from "./fake.mjs";
 
 async function ping(context, answer, seconds = "60") {
   const server = await fake(context, (_, path) => answer(path, server.calls.length));
-  return await run(new URL("ping.mjs", import.meta.url), { MCPIST_URL: `${server.url}/`, POLL_SECONDS: "0.01", PING_SECONDS: seconds });
+  return await run(new URL("ping.mjs", import.meta.url), {
+    MCPIST_URL: `${server.url}/`,
+    POLL_SECONDS: "0.01",
+    PING_SECONDS: seconds,
+  });
 }
 
 const version = [200, { version: "0.1.0", commit: "abc" }];
@@ -16,13 +20,28 @@ test("a well server says its version", async (context) => {
 });
 
 test("a sleeping server is given time to wake", async (context) => {
-  const result = await ping(context, (path, count) => (count < 4 ? [503] : path === "/api/version" ? version : [200]));
+  const result = await ping(context, (path, count) =>
+    count < 4 ? [503] : path === "/api/version" ? version : [200],
+  );
   assert.equal(result.code, 0, result.output);
 });
 
 test("a server that is down, or not ready, is a failure that says which", async (context) => {
   const down = await ping(context, () => [502, { message: "bad gateway" }], "0.05");
-  assert.deepEqual([down.code, /not well: GET \/health: HTTP 502, bad gateway/.test(down.output)], [1, true]);
-  const unready = await ping(context, (path) => (path === "/ready" ? [503, { status: "not_ready", error: "the sieve does not answer" }] : [200]), "0.05");
-  assert.deepEqual([unready.code, /not well: GET \/ready: HTTP 503, the sieve/.test(unready.output)], [1, true]);
+  assert.deepEqual(
+    [down.code, /not well: GET \/health: HTTP 502, bad gateway/.test(down.output)],
+    [1, true],
+  );
+  const unready = await ping(
+    context,
+    (path) =>
+      path === "/ready"
+        ? [503, { status: "not_ready", error: "the sieve does not answer" }]
+        : [200],
+    "0.05",
+  );
+  assert.deepEqual(
+    [unready.code, /not well: GET \/ready: HTTP 503, the sieve/.test(unready.output)],
+    [1, true],
+  );
 });

@@ -26,9 +26,12 @@ export function connection(url) {
 /** Starts a program. `done` is over when it ends, and fails with the program's own last words when it ends badly. */
 export function program(name, args, { env = {}, input = false, echo = false } = {}) {
   const { SUPABASE_DB_URL: _, ...rest } = process.env;
-  const child = spawn(name, args, { env: { ...rest, ...env }, stdio: [input ? "pipe" : "ignore", echo ? "inherit" : "pipe", "pipe"] });
+  const child = spawn(name, args, {
+    env: { ...rest, ...env },
+    stdio: [input ? "pipe" : "ignore", echo ? "inherit" : "pipe", "pipe"],
+  });
   let said = "";
-  child.stderr.setEncoding("utf8").on("data", (part) => said = (said + part).slice(-2000));
+  child.stderr.setEncoding("utf8").on("data", (part) => (said = (said + part).slice(-2000)));
   child.stdin?.on("error", () => {});
   const done = once(child, "close").then(
     ([code, signal]) => {
@@ -37,7 +40,10 @@ export function program(name, args, { env = {}, input = false, echo = false } = 
       if (code !== 0) throw new Stop(1, `${name} failed: ${said.trim() || `exit code ${code}`}`);
     },
     (error) => {
-      throw new Stop(1, error.code === "ENOENT" ? `${name} is not installed` : `${name}: ${error.message}`);
+      throw new Stop(
+        1,
+        error.code === "ENOENT" ? `${name} is not installed` : `${name}: ${error.message}`,
+      );
     },
   );
   return { stdin: child.stdin, stdout: child.stdout, done };
@@ -45,6 +51,8 @@ export function program(name, args, { env = {}, input = false, echo = false } = 
 
 /** Waits for all. Where several fail, a program's own words are better than what became of its pipes. */
 export async function together(promises) {
-  const reasons = (await Promise.allSettled(promises)).flatMap(({ status, reason }) => (status === "rejected" ? [reason] : []));
+  const reasons = (await Promise.allSettled(promises)).flatMap(({ status, reason }) =>
+    status === "rejected" ? [reason] : [],
+  );
   if (reasons.length > 0) throw reasons.find((reason) => reason instanceof Stop) ?? reasons[0];
 }

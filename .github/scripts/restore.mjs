@@ -50,21 +50,30 @@ await main(async () => {
     });
   }
   const age = program("age", ["--decrypt", "--identity", identity], { input: true });
-  const psql = program("psql", ["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1", "--file=-"], {
-    env: connection(url),
-    input: true,
-    echo: true,
-  });
+  const psql = program(
+    "psql",
+    ["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1", "--file=-"],
+    {
+      env: connection(url),
+      input: true,
+      echo: true,
+    },
+  );
   await together([
     pipeline(createReadStream(file), age.stdin),
-    pipeline(age.stdout, createGunzip(), async function* (parts) {
-      yield BEFORE;
-      yield* parts;
-      await age.done;
-      yield AFTER;
-    }, psql.stdin),
+    pipeline(
+      age.stdout,
+      createGunzip(),
+      async function* (parts) {
+        yield BEFORE;
+        yield* parts;
+        await age.done;
+        yield AFTER;
+      },
+      psql.stdin,
+    ),
     age.done,
     psql.done,
   ]);
-  console.log("Restored. Now: docs/operations.md, \"After a restore\".");
+  console.log('Restored. Now: docs/operations.md, "After a restore".');
 });

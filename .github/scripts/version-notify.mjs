@@ -5,13 +5,17 @@
 //
 // Exit codes: 0 done; 1 a service or GitHub could not be asked, or a line was not understood; 2 wrong usage.
 import { text } from "node:stream/consumers";
-import { environment, main, request, RequestError, Stop } from "./http.mjs";
+import { environment, main, RequestError, request, Stop } from "./http.mjs";
 
-const LABEL = { name: "api-version-change", color: "d4c5f9", description: "A service has a newer API version" };
+const LABEL = {
+  name: "api-version-change",
+  color: "d4c5f9",
+  description: "A service has a newer API version",
+};
 
 /** What is to be said of the two versions. */
 const REMARKS = {
-  "newer": "",
+  newer: "",
   "the newest there is": ", which is newer and no longer named",
   "what there is": "; which of them is newer cannot be told from their names",
 };
@@ -20,7 +24,11 @@ await main(async () => {
   const [token, repository] = environment("GITHUB_TOKEN", "GITHUB_REPOSITORY");
   const api = process.env.GITHUB_API_URL ?? "https://api.github.com";
   const github = (method, path, body) =>
-    request(method, `${api}/repos/${repository}${path}`, { token, body, headers: { "x-github-api-version": "2022-11-28" } });
+    request(method, `${api}/repos/${repository}${path}`, {
+      token,
+      body,
+      headers: { "x-github-api-version": "2022-11-28" },
+    });
 
   const { changes, problems } = read(await text(process.stdin));
   if (changes.length > 0) {
@@ -41,7 +49,8 @@ await main(async () => {
 
 /** Reads what `mcpist api-versions --check` prints: a line for each module. */
 function read(output) {
-  const changes = [], problems = [];
+  const changes = [],
+    problems = [];
   for (const line of output.split("\n").filter((line) => line.trim() !== "")) {
     const [, module, ours, said, page] = /^(\S+)\s+(\S+); (.*?)(?:; see (\S+))?$/.exec(line) ?? [];
     const [, theirs, how] = /^(\S+) is (newer|the newest there is|what there is)$/.exec(said) ?? [];
@@ -69,8 +78,11 @@ async function ensureLabel(github) {
 /** All issues with the label, the newest first. */
 async function issues(github) {
   const issues = [];
-  for (let page = 1;; page++) {
-    const found = await github("GET", `/issues?state=all&labels=${LABEL.name}&per_page=100&page=${page}`);
+  for (let page = 1; ; page++) {
+    const found = await github(
+      "GET",
+      `/issues?state=all&labels=${LABEL.name}&per_page=100&page=${page}`,
+    );
     issues.push(...found.filter((issue) => !issue.pull_request));
     if (found.length < 100) return issues;
   }

@@ -1,14 +1,32 @@
 "use client";
 
 import { useRouter } from "next/navigation";
-import { type FormEvent, type ReactNode, startTransition, useActionState, useEffect, useRef } from "react";
+import {
+  type FormEvent,
+  type ReactNode,
+  startTransition,
+  useActionState,
+  useEffect,
+  useRef,
+} from "react";
 import type { Action, Result } from "@/lib/result";
 import { CopyButton } from "./copy-button";
 import { useTexts } from "./texts";
 import { buttonClass, type Variant } from "./ui";
 
 /** A form whose action answers with words: they appear below it, and are read out. */
-export function ActionForm({ action, submit, variant = "primary", children, closeTo, className = "space-y-3", label, inline = false, clears = false, automatic = false }: {
+export function ActionForm({
+  action,
+  submit,
+  variant = "primary",
+  children,
+  closeTo,
+  className = "space-y-3",
+  label,
+  inline = false,
+  clears = false,
+  automatic = false,
+}: {
   action: Action;
   submit: ReactNode;
   variant?: Variant;
@@ -47,22 +65,33 @@ export function ActionForm({ action, submit, variant = "primary", children, clos
     startTransition(() => send(fields));
   };
   return (
-    <form ref={form} action={send} onSubmit={submitted} className={inline ? "inline-block" : className}>
+    <form
+      ref={form}
+      action={send}
+      onSubmit={submitted}
+      className={inline ? "inline-block" : className}
+    >
       {children}
       <button type="submit" disabled={pending} aria-label={label} className={buttonClass(variant)}>
         {pending ? texts["ui.working"] : submit}
       </button>
       {result?.ok === true && result.message && (
-        <p role="status" className="mt-2 rounded-md bg-good-soft px-3 py-2 text-sm text-good-ink">{result.message}</p>
+        <p role="status" className="mt-2 rounded-md bg-good-soft px-3 py-2 text-sm text-good-ink">
+          {result.message}
+        </p>
       )}
       {result?.ok === true && result.secret && (
         <p className="mt-2 flex flex-wrap items-center gap-2 rounded-md bg-sunken px-3 py-2">
-          <code data-testid="secret" className="font-mono text-sm break-all">{result.secret}</code>
+          <code data-testid="secret" className="font-mono text-sm break-all">
+            {result.secret}
+          </code>
           <CopyButton text={result.secret} />
         </p>
       )}
       {result?.ok === false && (
-        <p role="alert" className="mt-2 rounded-md bg-bad-soft px-3 py-2 text-sm text-bad-ink">{result.message}</p>
+        <p role="alert" className="mt-2 rounded-md bg-bad-soft px-3 py-2 text-sm text-bad-ink">
+          {result.message}
+        </p>
       )}
     </form>
   );

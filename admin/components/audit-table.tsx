@@ -7,24 +7,52 @@ import { Time } from "./time";
 import { Code, Empty, Table } from "./ui";
 
 /** Events as they are recorded: names of arguments, never their values. `users` names who did it, for admins. */
-export async function AuditTable({ events, users }: { events: AuditEvent[]; users?: Map<string, string> }) {
+export async function AuditTable({
+  events,
+  users,
+}: {
+  events: AuditEvent[];
+  users?: Map<string, string>;
+}) {
   const { t, number } = await i18n();
   if (events.length === 0) return <Empty>{t("audit.none")}</Empty>;
   const names = await Promise.all(events.map(eventName));
   return (
-    <Table label={t("audit.title")} head={[users ? `${t("audit.at")} · ${t("audit.user")}` : t("audit.at"), t("audit.action"), t("audit.outcome"), t("audit.duration")]}>
+    <Table
+      label={t("audit.title")}
+      head={[
+        users ? `${t("audit.at")} · ${t("audit.user")}` : t("audit.at"),
+        t("audit.action"),
+        t("audit.outcome"),
+        t("audit.duration"),
+      ]}
+    >
       {events.map((event, at) => (
         <tr key={event.id}>
           <td>
             <Time value={event.at} />
-            {users && <Detail>{event.user_id ? users.get(event.user_id) ?? event.user_id : t("audit.system")}</Detail>}
+            {users && (
+              <Detail>
+                {event.user_id ? (users.get(event.user_id) ?? event.user_id) : t("audit.system")}
+              </Detail>
+            )}
           </td>
           <td className="max-w-xs whitespace-normal">
             {event.tool ? <Code>{names[at]}</Code> : <span title={event.action}>{names[at]}</span>}
-            {event.account && <Detail>{t("audit.account")}: {event.account}</Detail>}
-            {event.argument_names.length > 0 && <Detail>{t("audit.arguments")}: {event.argument_names.join(", ")}</Detail>}
+            {event.account && (
+              <Detail>
+                {t("audit.account")}: {event.account}
+              </Detail>
+            )}
+            {event.argument_names.length > 0 && (
+              <Detail>
+                {t("audit.arguments")}: {event.argument_names.join(", ")}
+              </Detail>
+            )}
           </td>
-          <td><OutcomeBadge outcome={event.outcome} /></td>
+          <td>
+            <OutcomeBadge outcome={event.outcome} />
+          </td>
           <td className="tabular-nums">
             {event.duration_ms !== null && `${number(event.duration_ms)} ms`}
             {event.client && <Detail>{event.client}</Detail>}
@@ -35,4 +63,6 @@ export async function AuditTable({ events, users }: { events: AuditEvent[]; user
   );
 }
 
-const Detail = ({ children }: { children: ReactNode }) => <span className="block text-xs break-words text-muted">{children}</span>;
+const Detail = ({ children }: { children: ReactNode }) => (
+  <span className="block text-xs break-words text-muted">{children}</span>
+);

@@ -13,7 +13,12 @@ export function CopyButton({ text, label }: { text: string; label?: string }) {
     setTimeout(() => setCopied(false), 2000);
   };
   return (
-    <button type="button" onClick={copy} className={buttonClass("secondary")} aria-label={label && `${texts["ui.copy"]}: ${label}`}>
+    <button
+      type="button"
+      onClick={copy}
+      className={buttonClass("secondary")}
+      aria-label={label && `${texts["ui.copy"]}: ${label}`}
+    >
       <span aria-live="polite">{copied ? texts["ui.copied"] : texts["ui.copy"]}</span>
     </button>
   );

@@ -5,7 +5,15 @@ import { type FormEvent, useState } from "react";
 import { buttonClass, Field } from "./ui";
 
 /** Deletes an account, once its address has been typed. */
-export function DeleteUser({ id, email, texts }: { id: string; email: string; texts: Record<"lead" | "label" | "submit" | "failed" | "lastAdmin", string> }) {
+export function DeleteUser({
+  id,
+  email,
+  texts,
+}: {
+  id: string;
+  email: string;
+  texts: Record<"lead" | "label" | "submit" | "failed" | "lastAdmin", string>;
+}) {
   const router = useRouter();
   const [typed, setTyped] = useState("");
   const [problem, setProblem] = useState<string | null>(null);
@@ -19,9 +27,20 @@ export function DeleteUser({ id, email, texts }: { id: string; email: string; te
   return (
     <form onSubmit={send} className="space-y-3">
       <p className="text-sm text-muted">{texts.lead}</p>
-      <Field label={texts.label} value={typed} onChange={(event) => setTyped(event.target.value)} autoComplete="off" />
-      <button type="submit" disabled={typed !== email} className={buttonClass("danger")}>{texts.submit}</button>
-      {problem && <p role="alert" className="rounded-md bg-bad-soft px-3 py-2 text-sm text-bad-ink">{problem}</p>}
+      <Field
+        label={texts.label}
+        value={typed}
+        onChange={(event) => setTyped(event.target.value)}
+        autoComplete="off"
+      />
+      <button type="submit" disabled={typed !== email} className={buttonClass("danger")}>
+        {texts.submit}
+      </button>
+      {problem && (
+        <p role="alert" className="rounded-md bg-bad-soft px-3 py-2 text-sm text-bad-ink">
+          {problem}
+        </p>
+      )}
     </form>
   );
 }

@@ -8,5 +8,7 @@ export function Disclosure({ open = false, ...details }: ComponentProps<"details
   useEffect(() => {
     if (open) setOpen(true);
   }, [open]);
-  return <details {...details} open={isOpen} onToggle={(event) => setOpen(event.currentTarget.open)} />;
+  return (
+    <details {...details} open={isOpen} onToggle={(event) => setOpen(event.currentTarget.open)} />
+  );
 }

@@ -11,12 +11,19 @@ export function Live({ on, toggled, text }: { on: boolean; toggled: string; text
   const router = useRouter();
   useEffect(() => {
     if (!on) return;
-    const timer = setInterval(() => document.visibilityState === "visible" && router.refresh(), EVERY_MS);
+    const timer = setInterval(
+      () => document.visibilityState === "visible" && router.refresh(),
+      EVERY_MS,
+    );
     return () => clearInterval(timer);
   }, [on, router]);
   return (
     <label className="mr-2 inline-flex items-center gap-2 text-sm">
-      <Switch.Root checked={on} onCheckedChange={() => router.replace(toggled, { scroll: false })} className="relative h-6 w-10 cursor-pointer rounded-full bg-line-strong data-[state=checked]:bg-accent">
+      <Switch.Root
+        checked={on}
+        onCheckedChange={() => router.replace(toggled, { scroll: false })}
+        className="relative h-6 w-10 cursor-pointer rounded-full bg-line-strong data-[state=checked]:bg-accent"
+      >
         <Switch.Thumb className="block size-5 translate-x-0.5 rounded-full bg-white transition-transform data-[state=checked]:translate-x-[1.125rem]" />
       </Switch.Root>
       {text}

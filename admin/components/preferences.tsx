@@ -1,8 +1,11 @@
 import { setLanguage, setTheme } from "@/app/actions/session";
 import { i18n } from "@/lib/i18n";
-import { theme, THEMES } from "@/lib/theme";
+import { THEMES, theme } from "@/lib/theme";
 
-const LANGUAGES = [["en", "English"], ["ja", "日本語"]] as const;
+const LANGUAGES = [
+  ["en", "English"],
+  ["ja", "日本語"],
+] as const;
 
 /** The language and the look of the console, in a cookie each. */
 export async function Preferences() {
@@ -10,13 +13,31 @@ export async function Preferences() {
   const chosen = await theme();
   return (
     <div className="flex flex-wrap gap-x-8 gap-y-4">
-      <Choice action={setLanguage} name="language" label={t("settings.language")} chosen={language} options={LANGUAGES.map(([value, text]) => ({ value, text, lang: value }))} />
-      <Choice action={setTheme} name="theme" label={t("settings.theme")} chosen={chosen} options={THEMES.map((value) => ({ value, text: t(`theme.${value}`) }))} />
+      <Choice
+        action={setLanguage}
+        name="language"
+        label={t("settings.language")}
+        chosen={language}
+        options={LANGUAGES.map(([value, text]) => ({ value, text, lang: value }))}
+      />
+      <Choice
+        action={setTheme}
+        name="theme"
+        label={t("settings.theme")}
+        chosen={chosen}
+        options={THEMES.map((value) => ({ value, text: t(`theme.${value}`) }))}
+      />
     </div>
   );
 }
 
-function Choice({ action, name, label, chosen, options }: {
+function Choice({
+  action,
+  name,
+  label,
+  chosen,
+  options,
+}: {
   action: (form: FormData) => Promise<void>;
   name: string;
   label: string;

@@ -3,7 +3,9 @@
 import { createContext, useContext } from "react";
 
 /** The few words that client components need by themselves; the others come to them as properties. */
-export type Texts = Record<"ui.working" | "ui.copy" | "ui.copied" | "ui.close", string> & { language: string };
+export type Texts = Record<"ui.working" | "ui.copy" | "ui.copied" | "ui.close", string> & {
+  language: string;
+};
 
 const Context = createContext<Texts | null>(null);
 

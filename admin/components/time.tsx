@@ -8,7 +8,19 @@ const never = () => () => {};
 /** A moment, in the reader's language and, once the browser is there, in their time zone. */
 export function Time({ value }: { value: string }) {
   const { language } = useTexts();
-  const zone = useSyncExternalStore(never, () => Intl.DateTimeFormat().resolvedOptions().timeZone, () => "UTC");
-  const text = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short", timeZone: zone }).format(new Date(value));
-  return <time dateTime={value} className="whitespace-nowrap">{text}</time>;
+  const zone = useSyncExternalStore(
+    never,
+    () => Intl.DateTimeFormat().resolvedOptions().timeZone,
+    () => "UTC",
+  );
+  const text = new Intl.DateTimeFormat(language, {
+    dateStyle: "medium",
+    timeStyle: "short",
+    timeZone: zone,
+  }).format(new Date(value));
+  return (
+    <time dateTime={value} className="whitespace-nowrap">
+      {text}
+    </time>
+  );
 }

@@ -1,9 +1,16 @@
-import { Children, cloneElement, type ComponentProps, type ReactElement, type ReactNode } from "react";
 import Link from "next/link";
+import {
+  Children,
+  type ComponentProps,
+  cloneElement,
+  type ReactElement,
+  type ReactNode,
+} from "react";
 
 // Plain building blocks, without scripts of their own.
 
-const BUTTON = "inline-flex min-h-9 items-center justify-center gap-2 rounded-md px-3 py-1.5 text-sm font-medium whitespace-nowrap cursor-pointer disabled:opacity-60 disabled:cursor-default";
+const BUTTON =
+  "inline-flex min-h-9 items-center justify-center gap-2 rounded-md px-3 py-1.5 text-sm font-medium whitespace-nowrap cursor-pointer disabled:opacity-60 disabled:cursor-default";
 const VARIANTS = {
   primary: "bg-accent text-on-accent hover:bg-accent-strong",
   secondary: "border border-line-strong bg-surface text-ink hover:bg-sunken",
@@ -14,7 +21,10 @@ export type Variant = keyof typeof VARIANTS;
 
 export const buttonClass = (variant: Variant = "primary") => `${BUTTON} ${VARIANTS[variant]}`;
 
-export function ButtonLink({ variant = "secondary", ...props }: ComponentProps<typeof Link> & { variant?: Variant }) {
+export function ButtonLink({
+  variant = "secondary",
+  ...props
+}: ComponentProps<typeof Link> & { variant?: Variant }) {
   return <Link scroll={false} {...props} className={buttonClass(variant)} />;
 }
 
@@ -27,7 +37,17 @@ export function PageTitle({ children, lead }: { children: ReactNode; lead?: Reac
   );
 }
 
-export function Card({ title, actions, children, id }: { title?: ReactNode; actions?: ReactNode; children: ReactNode; id?: string }) {
+export function Card({
+  title,
+  actions,
+  children,
+  id,
+}: {
+  title?: ReactNode;
+  actions?: ReactNode;
+  children: ReactNode;
+  id?: string;
+}) {
   return (
     <section id={id} className="mb-6 rounded-lg border border-line bg-surface p-4 sm:p-5">
       {title && (
@@ -50,20 +70,44 @@ const TONES = {
 export type Tone = keyof typeof TONES;
 
 export function Badge({ tone = "neutral", children }: { tone?: Tone; children: ReactNode }) {
-  return <span className={`inline-block rounded-full px-2 py-0.5 text-xs font-medium ${TONES[tone]}`}>{children}</span>;
+  return (
+    <span className={`inline-block rounded-full px-2 py-0.5 text-xs font-medium ${TONES[tone]}`}>
+      {children}
+    </span>
+  );
 }
 
-export function Notice({ tone = "neutral", children, role }: { tone?: Tone; children: ReactNode; role?: "alert" | "status" }) {
-  return <div role={role} className={`my-3 rounded-md px-3 py-2 text-sm break-words first:mt-0 ${TONES[tone]}`}>{children}</div>;
+export function Notice({
+  tone = "neutral",
+  children,
+  role,
+}: {
+  tone?: Tone;
+  children: ReactNode;
+  role?: "alert" | "status";
+}) {
+  return (
+    <div
+      role={role}
+      className={`my-3 rounded-md px-3 py-2 text-sm break-words first:mt-0 ${TONES[tone]}`}
+    >
+      {children}
+    </div>
+  );
 }
 
 export function Empty({ children }: { children: ReactNode }) {
   return <p className="py-2 text-sm text-muted">{children}</p>;
 }
 
-const INPUT = "block w-full min-h-9 rounded-md border border-line-strong bg-surface px-3 py-1.5 text-sm text-ink placeholder:text-muted";
+const INPUT =
+  "block w-full min-h-9 rounded-md border border-line-strong bg-surface px-3 py-1.5 text-sm text-ink placeholder:text-muted";
 
-export function Field({ label, hint, ...input }: ComponentProps<"input"> & { label: ReactNode; hint?: ReactNode }) {
+export function Field({
+  label,
+  hint,
+  ...input
+}: ComponentProps<"input"> & { label: ReactNode; hint?: ReactNode }) {
   return (
     <label className="block text-sm">
       <span className="mb-1 block font-medium">{label}</span>
@@ -73,7 +117,11 @@ export function Field({ label, hint, ...input }: ComponentProps<"input"> & { lab
   );
 }
 
-export function TextArea({ label, hint, ...input }: ComponentProps<"textarea"> & { label: ReactNode; hint?: ReactNode }) {
+export function TextArea({
+  label,
+  hint,
+  ...input
+}: ComponentProps<"textarea"> & { label: ReactNode; hint?: ReactNode }) {
   return (
     <label className="block text-sm">
       <span className="mb-1 block font-medium">{label}</span>
@@ -83,18 +131,30 @@ export function TextArea({ label, hint, ...input }: ComponentProps<"textarea"> &
   );
 }
 
-export function Select({ label, options, ...select }: ComponentProps<"select"> & { label: ReactNode; options: [string, string][] }) {
+export function Select({
+  label,
+  options,
+  ...select
+}: ComponentProps<"select"> & { label: ReactNode; options: [string, string][] }) {
   return (
     <label className="block text-sm">
       <span className="mb-1 block font-medium">{label}</span>
       <select {...select} className={INPUT}>
-        {options.map(([value, text]) => <option key={value} value={value}>{text}</option>)}
+        {options.map(([value, text]) => (
+          <option key={value} value={value}>
+            {text}
+          </option>
+        ))}
       </select>
     </label>
   );
 }
 
-export function Check({ label, hint, ...input }: ComponentProps<"input"> & { label: ReactNode; hint?: ReactNode }) {
+export function Check({
+  label,
+  hint,
+  ...input
+}: ComponentProps<"input"> & { label: ReactNode; hint?: ReactNode }) {
   return (
     <label className="flex items-start gap-2 py-1 text-sm">
       <input type="checkbox" {...input} className="mt-0.5 size-4 shrink-0 accent-accent" />
@@ -110,13 +170,35 @@ export function Check({ label, hint, ...input }: ComponentProps<"input"> & { lab
  * A table that scrolls sideways by itself, also by keyboard, so that the page does not. On a phone each row is a block of its own,
  * with the column's name before each value, so that nothing lies beyond the edge.
  */
-export function Table({ head, label, children }: { head: string[]; label: string; children: ReactElement<Cells> | ReactElement<Cells>[] }) {
-  const rows = Children.map(children, (row) => cloneElement(row, {}, Children.map(row.props.children, (cell, at) => cloneElement(cell, { "data-label": head[at] }))));
+export function Table({
+  head,
+  label,
+  children,
+}: {
+  head: string[];
+  label: string;
+  children: ReactElement<Cells> | ReactElement<Cells>[];
+}) {
+  const rows = Children.map(children, (row) =>
+    cloneElement(
+      row,
+      {},
+      Children.map(row.props.children, (cell, at) =>
+        cloneElement(cell, { "data-label": head[at] }),
+      ),
+    ),
+  );
   return (
     <div className="overflow-x-auto" tabIndex={0} role="region" aria-label={label}>
       <table className="stacks w-full text-left text-sm sm:min-w-max [&_tr]:border-b [&_tr]:border-line">
         <thead>
-          <tr>{head.map((cell, at) => <th key={at} scope="col" className="py-2 pr-4 font-medium text-muted">{cell}</th>)}</tr>
+          <tr>
+            {head.map((cell, at) => (
+              <th key={at} scope="col" className="py-2 pr-4 font-medium text-muted">
+                {cell}
+              </th>
+            ))}
+          </tr>
         </thead>
         <tbody>{rows}</tbody>
       </table>
@@ -127,5 +209,7 @@ export function Table({ head, label, children }: { head: string[]; label: string
 type Cells = { children: ReactElement<{ "data-label"?: string }>[] };
 
 export function Code({ children }: { children: ReactNode }) {
-  return <code className="rounded bg-sunken px-1 py-0.5 font-mono text-xs break-all">{children}</code>;
+  return (
+    <code className="rounded bg-sunken px-1 py-0.5 font-mono text-xs break-all">{children}</code>
+  );
 }

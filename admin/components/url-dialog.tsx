@@ -6,7 +6,13 @@ import type { ReactNode } from "react";
 import { useTexts } from "./texts";
 
 /** A dialog that is open because the address says so: back closes it, and a reload opens it again. */
-export function UrlDialog({ title, description, closeTo, children, wide = false }: {
+export function UrlDialog({
+  title,
+  description,
+  closeTo,
+  children,
+  wide = false,
+}: {
   title: ReactNode;
   description?: ReactNode;
   closeTo: string;
@@ -25,9 +31,18 @@ export function UrlDialog({ title, description, closeTo, children, wide = false 
         >
           <div className="mb-3 flex items-start justify-between gap-4">
             <Dialog.Title className="text-lg font-semibold">{title}</Dialog.Title>
-            <Dialog.Close className="cursor-pointer rounded-md px-2 py-1 text-xl leading-none text-muted hover:bg-sunken" aria-label={texts["ui.close"]}>×</Dialog.Close>
+            <Dialog.Close
+              className="cursor-pointer rounded-md px-2 py-1 text-xl leading-none text-muted hover:bg-sunken"
+              aria-label={texts["ui.close"]}
+            >
+              ×
+            </Dialog.Close>
           </div>
-          {description && <Dialog.Description className="mb-4 text-sm text-muted">{description}</Dialog.Description>}
+          {description && (
+            <Dialog.Description className="mb-4 text-sm text-muted">
+              {description}
+            </Dialog.Description>
+          )}
           {children}
         </Dialog.Content>
       </Dialog.Portal>

@@ -5,11 +5,17 @@ import type { Result } from "./result";
 
 // What actions share: reading a form, and answering it in words.
 
-export const text = (form: FormData, name: string, most = 2000): string => String(form.get(name) ?? "").trim().slice(0, most);
+export const text = (form: FormData, name: string, most = 2000): string =>
+  String(form.get(name) ?? "")
+    .trim()
+    .slice(0, most);
 export const texts = (form: FormData, name: string): string[] => form.getAll(name).map(String);
 
 /** Done: the page shows what is now. */
-export async function done(key?: Key, { secret, ...values }: Record<string, string | number> & { secret?: string } = {}): Promise<Result> {
+export async function done(
+  key?: Key,
+  { secret, ...values }: Record<string, string | number> & { secret?: string } = {},
+): Promise<Result> {
   revalidatePath("/", "layout");
   const { t } = await i18n();
   return { ok: true, ...(key && { message: t(key, values) }), ...(secret && { secret }) };
@@ -28,7 +34,8 @@ export async function failure(error: { code?: string; message: string }): Promis
   if (/None of your roles/.test(error.message)) return refuse("error.not_permitted");
   if (error.code === "42501") return refuse("error.forbidden");
   if (error.code === "23505") return refuse("error.exists");
-  if (error.code === "23514" || error.code === "P0001") return refuse("error.invalid", { detail: error.message });
+  if (error.code === "23514" || error.code === "P0001")
+    return refuse("error.invalid", { detail: error.message });
   console.error("The database refused:", error.code, error.message);
   return refuse("error.unexpected");
 }

@@ -5,29 +5,68 @@ import { i18n } from "./i18n";
 import type { Query } from "./paths";
 
 /** The filters of the audit view, as its address has them. */
-export const FILTERS = ["user", "module", "tool", "action", "outcome", "from", "to", "before"] as const;
+export const FILTERS = [
+  "user",
+  "module",
+  "tool",
+  "action",
+  "outcome",
+  "from",
+  "to",
+  "before",
+] as const;
 
-const isMoment = (value: string | undefined): value is string => value !== undefined && !Number.isNaN(Date.parse(value));
+const isMoment = (value: string | undefined): value is string =>
+  value !== undefined && !Number.isNaN(Date.parse(value));
 
 /** Events, newest first, of whoever row level security lets the caller see. */
 export async function events(query: Query, limit: number) {
-  let found = (await database()).from("audit_logs").select("*").order("at", { ascending: false }).limit(limit);
+  let found = (await database())
+    .from("audit_logs")
+    .select("*")
+    .order("at", { ascending: false })
+    .limit(limit);
   if (/^[0-9a-f-]{36}$/.test(query["user"] ?? "")) found = found.eq("user_id", query["user"]!);
-  for (const name of ["module", "tool", "action", "outcome"] as const) if (query[name]) found = found.eq(name, query[name]);
+  for (const name of ["module", "tool", "action", "outcome"] as const)
+    if (query[name]) found = found.eq(name, query[name]);
   if (isMoment(query["from"])) found = found.gte("at", query["from"]);
   // A day as an end is meant with all of it.
-  if (isMoment(query["to"])) found = found.lt("at", /^\d{4}-\d\d-\d\d$/.test(query["to"]) ? new Date(Date.parse(query["to"]) + 86_400_000).toISOString() : query["to"]);
+  if (isMoment(query["to"]))
+    found = found.lt(
+      "at",
+      /^\d{4}-\d\d-\d\d$/.test(query["to"])
+        ? new Date(Date.parse(query["to"]) + 86_400_000).toISOString()
+        : query["to"],
+    );
   if (isMoment(query["before"])) found = found.lt("at", query["before"]);
   return found;
 }
 
 // What the database records of changes: `<table>.<change>` (supabase/migrations, audit).
-const TABLES = ["settings", "users", "allowed_emails", "roles", "user_roles", "role_permissions", "module_registry", "oauth_apps", "oauth_tokens", "api_tokens"] as const;
+const TABLES = [
+  "settings",
+  "users",
+  "allowed_emails",
+  "roles",
+  "user_roles",
+  "role_permissions",
+  "module_registry",
+  "oauth_apps",
+  "oauth_tokens",
+  "api_tokens",
+] as const;
 const CHANGES = ["insert", "update", "delete"] as const;
-export const ACTIONS = ["tool.call", ...TABLES.flatMap((table) => CHANGES.map((change) => `${table}.${change}`))];
+export const ACTIONS = [
+  "tool.call",
+  ...TABLES.flatMap((table) => CHANGES.map((change) => `${table}.${change}`)),
+];
 
 /** What an event is called for people; a call of a tool has its own names. */
-export async function eventName({ action, module, tool }: Pick<AuditEvent, "action" | "module" | "tool">): Promise<string> {
+export async function eventName({
+  action,
+  module,
+  tool,
+}: Pick<AuditEvent, "action" | "module" | "tool">): Promise<string> {
   if (tool) return `${module}/${tool}`;
   return `${await actionName(action)}${module ? ` (${module})` : ""}`;
 }
@@ -36,6 +75,11 @@ export async function actionName(action: string): Promise<string> {
   const { t } = await i18n();
   if (action === "tool.call") return t("audit.call");
   const [name, kind] = action.split(".");
-  const [table, change] = [TABLES.find((known) => known === name), CHANGES.find((known) => known === kind)];
-  return table && change ? t("audit.changed", { what: t(`table.${table}`), how: t(`change.${change}`) }) : action;
+  const [table, change] = [
+    TABLES.find((known) => known === name),
+    CHANGES.find((known) => known === kind),
+  ];
+  return table && change
+    ? t("audit.changed", { what: t(`table.${table}`), how: t(`change.${change}`) })
+    : action;
 }

@@ -16,4 +16,5 @@ export interface CatalogueModule {
 /** What the server offers: scripts/catalogue.mjs writes it from the server's own words. */
 export const catalogue: readonly CatalogueModule[] = entries;
 
-export const inCatalogue = (module: string | undefined) => catalogue.find((entry) => entry.module === module);
+export const inCatalogue = (module: string | undefined) =>
+  catalogue.find((entry) => entry.module === module);

@@ -25,7 +25,13 @@ export const database = cache(async () => {
 });
 
 /** All rows of an answer, or the failure as an exception: for pages, which have an error page. */
-export function rows<Row>({ data, error }: { data: Row[] | null; error: { message: string } | null }): Row[] {
+export function rows<Row>({
+  data,
+  error,
+}: {
+  data: Row[] | null;
+  error: { message: string } | null;
+}): Row[] {
   if (error) throw new Error(error.message);
   return data ?? [];
 }

@@ -1,13 +1,24 @@
 // The tables and functions of the control plane that a signed-in user may reach (supabase/migrations).
 
-type Table<Row, Insert = never, Update = never> = { Row: Row; Insert: Insert; Update: Update; Relationships: [] };
+type Table<Row, Insert = never, Update = never> = {
+  Row: Row;
+  Insert: Insert;
+  Update: Update;
+  Relationships: [];
+};
 type Stamped = { created_at: string; updated_at: string };
 
 export type SystemRole = "admin" | "user";
 export type ModuleStatus = "stable" | "deprecated" | "broken";
 export type RequestStatus = "open" | "granted" | "declined";
 
-export type User = Stamped & { id: string; email: string; display_name: string | null; system_role: SystemRole; disabled_at: string | null };
+export type User = Stamped & {
+  id: string;
+  email: string;
+  display_name: string | null;
+  system_role: SystemRole;
+  disabled_at: string | null;
+};
 export type Role = Stamped & { id: string; name: string; description: string; read_only: boolean };
 export type Permission = { module: string; tools: string[]; denied_tools: string[] };
 export type RolePermission = Stamped & Permission & { role_id: string };
@@ -26,7 +37,12 @@ export type Connection = Stamped & {
 };
 /** An account that a role shares, as a user of that role knows it. */
 export type SharedAccount = Pick<Connection, "account" | "status"> & { role: string };
-export type App = Stamped & { service: string; client_id: string; scopes: string[]; tenant: string | null };
+export type App = Stamped & {
+  service: string;
+  client_id: string;
+  scopes: string[];
+  tenant: string | null;
+};
 export type ApiToken = {
   id: string;
   user_id: string;
@@ -69,41 +85,95 @@ export type AuditEvent = {
   client: string | null;
   argument_names: string[];
 };
-export type Settings = { id: boolean; public_url: string | null; audit_retention_days: number; updated_at: string };
+export type Settings = {
+  id: boolean;
+  public_url: string | null;
+  audit_retention_days: number;
+  updated_at: string;
+};
 export type AllowedEmail = { email: string; role_id: string | null; created_at: string };
 
 export type Database = {
   public: {
     Tables: {
-      settings: Table<Settings, never, Partial<Pick<Settings, "public_url" | "audit_retention_days">>>;
-      users: Table<User, never, Partial<Pick<User, "display_name" | "system_role" | "disabled_at">>>;
-      roles: Table<Role, Pick<Role, "name"> & Partial<Role>, Partial<Pick<Role, "name" | "description" | "read_only">>>;
-      user_roles: Table<{ user_id: string; role_id: string; created_at: string }, { user_id: string; role_id: string }>;
+      settings: Table<
+        Settings,
+        never,
+        Partial<Pick<Settings, "public_url" | "audit_retention_days">>
+      >;
+      users: Table<
+        User,
+        never,
+        Partial<Pick<User, "display_name" | "system_role" | "disabled_at">>
+      >;
+      roles: Table<
+        Role,
+        Pick<Role, "name"> & Partial<Role>,
+        Partial<Pick<Role, "name" | "description" | "read_only">>
+      >;
+      user_roles: Table<
+        { user_id: string; role_id: string; created_at: string },
+        { user_id: string; role_id: string }
+      >;
       role_permissions: Table<RolePermission>;
-      allowed_emails: Table<AllowedEmail, Pick<AllowedEmail, "email" | "role_id">, Pick<AllowedEmail, "role_id">>;
+      allowed_emails: Table<
+        AllowedEmail,
+        Pick<AllowedEmail, "email" | "role_id">,
+        Pick<AllowedEmail, "role_id">
+      >;
       oauth_apps: Table<App>;
       oauth_tokens: Table<Connection>;
       api_tokens: Table<ApiToken>;
-      module_registry: Table<Module, never, Partial<Pick<Module, "status" | "last_verified_at" | "notes" | "api_version">>>;
-      access_requests: Table<AccessRequest, { module: string; tool?: string; message: string }, { status: RequestStatus }>;
+      module_registry: Table<
+        Module,
+        never,
+        Partial<Pick<Module, "status" | "last_verified_at" | "notes" | "api_version">>
+      >;
+      access_requests: Table<
+        AccessRequest,
+        { module: string; tool?: string; message: string },
+        { status: RequestStatus }
+      >;
       audit_logs: Table<AuditEvent>;
     };
     Views: Record<never, never>;
     Functions: {
       effective_tools: { Args: { p_user: string }; Returns: { module: string; tool: string }[] };
-      own_services: { Args: Record<never, never>; Returns: { module: string; shared: SharedAccount[] }[] };
+      own_services: {
+        Args: Record<never, never>;
+        Returns: { module: string; shared: SharedAccount[] }[];
+      };
       connectable_services: { Args: Record<never, never>; Returns: string[] };
       save_oauth_app: {
-        Args: { service: string; client_id: string; client_secret?: string; scopes?: string[]; tenant?: string };
+        Args: {
+          service: string;
+          client_id: string;
+          client_secret?: string;
+          scopes?: string[];
+          tenant?: string;
+        };
         Returns: undefined;
       };
       connect_with_token: {
-        Args: { service: string; token: string; account?: string; token_type?: string; base_url?: string; shared_with_role?: string };
+        Args: {
+          service: string;
+          token: string;
+          account?: string;
+          token_type?: string;
+          base_url?: string;
+          shared_with_role?: string;
+        };
         Returns: string;
       };
       finish_oauth: { Args: { handle: string }; Returns: Finished };
-      save_role_permissions: { Args: { p_role: string; p_permissions: Permission[] }; Returns: undefined };
-      create_api_token: { Args: { name: string; expires_at?: string }; Returns: { id: string; token: string } };
+      save_role_permissions: {
+        Args: { p_role: string; p_permissions: Permission[] };
+        Returns: undefined;
+      };
+      create_api_token: {
+        Args: { name: string; expires_at?: string };
+        Returns: { id: string; token: string };
+      };
       revoke_api_token: { Args: { id: string }; Returns: undefined };
       revoke_user_tokens: { Args: { p_user: string }; Returns: Revoked };
       revoke_all_tokens: { Args: Record<never, never>; Returns: Revoked };

@@ -6,7 +6,11 @@ const PROBES = ["get_me", "list_organizations", "list_calendars", "list_lists"];
 export const probeOf = (tools: string[]) => PROBES.find((probe) => tools.includes(probe));
 
 /** Calls a tool as an MCP client of the signed-in user would. Gives what it said, and whether that was a failure. */
-export async function callTool(server: string, token: string, call: { module: string; tool: string; account?: string }): Promise<{ failed: boolean; text: string }> {
+export async function callTool(
+  server: string,
+  token: string,
+  call: { module: string; tool: string; account?: string },
+): Promise<{ failed: boolean; text: string }> {
   const version = "2026-07-28";
   const response = await fetch(server, {
     method: "POST",
@@ -39,9 +43,19 @@ export async function callTool(server: string, token: string, call: { module: st
   const body = await response.text();
   // The answer is JSON, or the last event of a stream.
   const json = response.headers.get("content-type")?.startsWith("text/event-stream")
-    ? body.split("\n").filter((line) => line.startsWith("data:")).at(-1)?.slice(5)
+    ? body
+        .split("\n")
+        .filter((line) => line.startsWith("data:"))
+        .at(-1)
+        ?.slice(5)
     : body;
-  const { result, error } = JSON.parse(json ?? "{}") as { result?: { isError?: boolean; content: { text?: string }[] }; error?: { message?: string } };
+  const { result, error } = JSON.parse(json ?? "{}") as {
+    result?: { isError?: boolean; content: { text?: string }[] };
+    error?: { message?: string };
+  };
   if (!result) return { failed: true, text: error?.message ?? `HTTP ${response.status}` };
-  return { failed: result.isError === true, text: result.content.map(({ text }) => text ?? "").join("\n") };
+  return {
+    failed: result.isError === true,
+    text: result.content.map(({ text }) => text ?? "").join("\n"),
+  };
 }

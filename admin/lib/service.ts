@@ -4,5 +4,7 @@ import { secretKey, supabaseUrl } from "./environment";
 
 /** Supabase Auth with the secret key. Only for Route Handlers that have checked on the server who calls. */
 export function serviceAuth() {
-  return createClient(supabaseUrl(), secretKey(), { auth: { persistSession: false, autoRefreshToken: false } }).auth.admin;
+  return createClient(supabaseUrl(), secretKey(), {
+    auth: { persistSession: false, autoRefreshToken: false },
+  }).auth.admin;
 }

@@ -3,8 +3,12 @@ import { database, rows } from "./database";
 import type { Connection, Module, SharedAccount } from "./database.types";
 
 /** What of a connection may be read. */
-export const CONNECTION = "id, user_id, role_id, service, account, scopes, expires_at, status, last_used_at, created_at";
-export type OwnConnection = Pick<Connection, "id" | "service" | "account" | "scopes" | "expires_at" | "status" | "last_used_at" | "created_at">;
+export const CONNECTION =
+  "id, user_id, role_id, service, account, scopes, expires_at, status, last_used_at, created_at";
+export type OwnConnection = Pick<
+  Connection,
+  "id" | "service" | "account" | "scopes" | "expires_at" | "status" | "last_used_at" | "created_at"
+>;
 
 export type ServiceState = "ready" | "connect" | "reconnect" | "broken";
 
@@ -29,7 +33,12 @@ export async function servicesOf(userId: string): Promise<Service[]> {
     supabase.rpc("own_services").then(rows),
     supabase.rpc("effective_tools", { p_user: userId }).then(rows),
     supabase.from("module_registry").select("*").order("display_name").then(rows),
-    supabase.from("oauth_tokens").select(CONNECTION).eq("user_id", userId).order("account").then(rows),
+    supabase
+      .from("oauth_tokens")
+      .select(CONNECTION)
+      .eq("user_id", userId)
+      .order("account")
+      .then(rows),
     supabase.rpc("connectable_services").then(rows),
   ]);
   return modules.map((module) => {

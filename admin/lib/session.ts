@@ -20,10 +20,20 @@ export const session = cache(async (): Promise<Session | null> => {
   const { data } = await supabase.auth.getClaims();
   if (!data) return null;
   const { sub, aud } = data.claims;
-  const { data: user } = await supabase.from("users").select("id, email, display_name, system_role").eq("id", sub).maybeSingle();
+  const { data: user } = await supabase
+    .from("users")
+    .select("id, email, display_name, system_role")
+    .eq("id", sub)
+    .maybeSingle();
   if (!user) return null;
   const serverUrl = [aud].flat().find((audience) => /^https?:\/\/.+\/mcp$/.test(audience)) ?? null;
-  return { id: user.id, email: user.email, name: user.display_name, systemRole: user.system_role, serverUrl };
+  return {
+    id: user.id,
+    email: user.email,
+    name: user.display_name,
+    systemRole: user.system_role,
+    serverUrl,
+  };
 });
 
 export async function requireUser(): Promise<Session> {

@@ -8,7 +8,9 @@ import { readFileSync, writeFileSync } from "node:fs";
 const [binary = "mcpist", check] = process.argv.slice(2);
 const file = new URL("../catalogue.json", import.meta.url);
 
-const { modules } = JSON.parse(execFileSync(binary, ["tools", "--json"], { encoding: "utf8", maxBuffer: 64 << 20 }));
+const { modules } = JSON.parse(
+  execFileSync(binary, ["tools", "--json"], { encoding: "utf8", maxBuffer: 64 << 20 }),
+);
 const entries = modules.map(({ module, description, tools }) => ({
   module,
   description,
@@ -23,7 +25,9 @@ const text = `${JSON.stringify(entries, null, 1)}\n`;
 
 if (check === "--check") {
   if (readFileSync(file, "utf8") !== text) {
-    console.error("admin/catalogue.json is stale: run `node admin/scripts/catalogue.mjs target/debug/mcpist`.");
+    console.error(
+      "admin/catalogue.json is stale: run `node admin/scripts/catalogue.mjs target/debug/mcpist`.",
+    );
     process.exit(1);
   }
 } else {

@@ -13,7 +13,10 @@ export const tests = {
     await page.goto("/login");
     await world.signIn(page, "stranger@example.com");
     await page.getByRole("alert").getByText("not on the list").waitFor();
-    assert.deepEqual(await world.sql("select id from auth.users where email = 'stranger@example.com'"), []);
+    assert.deepEqual(
+      await world.sql("select id from auth.users where email = 'stranger@example.com'"),
+      [],
+    );
   },
 
   "whoever is signed out comes back to where they wanted to go": async (world) => {
@@ -49,7 +52,11 @@ export const tests = {
     await page.reload();
     assert.equal(await ground(page), light);
     // Without scripts: the page comes as it is.
-    const plain = await world.visitor({ colorScheme: "dark", javaScriptEnabled: false, storageState: await page.context().storageState() });
+    const plain = await world.visitor({
+      colorScheme: "dark",
+      javaScriptEnabled: false,
+      storageState: await page.context().storageState(),
+    });
     await plain.goto("/settings");
     assert.equal(await plain.locator("html").getAttribute("data-theme"), "light");
     await plain.getByRole("button", { name: "Dark" }).click();
@@ -77,7 +84,10 @@ export const tests = {
   "a session that is ending is renewed, and signing out ends it": async (world) => {
     const page = await world.user("admin@example.com", { ownSession: true });
     const cookies = await page.context().cookies();
-    assert.ok(cookies.every(({ name, httpOnly }) => httpOnly || !/auth-token/.test(name)), "scripts cannot read the session");
+    assert.ok(
+      cookies.every(({ name, httpOnly }) => httpOnly || !/auth-token/.test(name)),
+      "scripts cannot read the session",
+    );
     await page.getByRole("button", { name: "Sign out" }).click();
     await page.waitForURL("**/login");
     await page.goto("/settings");

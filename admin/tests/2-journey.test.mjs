@@ -1,12 +1,13 @@
 // One story, in order: an admin gives a role, a user connects and uses a tool from a client, everything is taken away again.
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
-import { pathToFileURL } from "node:url";
 import path from "node:path";
+import { pathToFileURL } from "node:url";
 import { admin } from "./world.mjs";
 
 const require = createRequire(path.join(admin, "../supabase/tests/package.json"));
-const sdk = (name) => import(pathToFileURL(require.resolve(`@modelcontextprotocol/sdk/client/${name}.js`)).href);
+const sdk = (name) =>
+  import(pathToFileURL(require.resolve(`@modelcontextprotocol/sdk/client/${name}.js`)).href);
 const { Client } = await sdk("index");
 const { StreamableHTTPClientTransport } = await sdk("streamableHttp");
 const { UnauthorizedError } = await sdk("auth");
@@ -15,9 +16,13 @@ const PERMITTED = ["get_me", "list_issues", "create_issue"];
 
 /** A call of a tool by the official client, with whatever lets it in. */
 async function call(world, { at = 0, module = "github", tool = "get_me", token, authProvider }) {
-  const options = authProvider ? { authProvider } : { requestInit: { headers: { authorization: `Bearer ${token}` } } };
+  const options = authProvider
+    ? { authProvider }
+    : { requestInit: { headers: { authorization: `Bearer ${token}` } } };
   const client = new Client({ name: "journey", version: "1" });
-  await client.connect(new StreamableHTTPClientTransport(new URL(`${world.servers[at]}/mcp`), options));
+  await client.connect(
+    new StreamableHTTPClientTransport(new URL(`${world.servers[at]}/mcp`), options),
+  );
   const result = await client.callTool({ name: "call", arguments: { module, tool, params: {} } });
   await client.close();
   return result.content.map(({ text }) => text).join("\n");
@@ -29,7 +34,13 @@ function oauthClient(redirectUrl = "http://127.0.0.1:1/callback") {
   return {
     redirectUrl,
     held,
-    clientMetadata: { client_name: "A <b>client</b>", redirect_uris: [redirectUrl], grant_types: ["authorization_code", "refresh_token"], response_types: ["code"], token_endpoint_auth_method: "none" },
+    clientMetadata: {
+      client_name: "A <b>client</b>",
+      redirect_uris: [redirectUrl],
+      grant_types: ["authorization_code", "refresh_token"],
+      response_types: ["code"],
+      token_endpoint_auth_method: "none",
+    },
     clientInformation: () => held.client,
     saveClientInformation: (client) => void (held.client = client),
     tokens: () => held.tokens,
@@ -41,7 +52,11 @@ function oauthClient(redirectUrl = "http://127.0.0.1:1/callback") {
 }
 
 async function until(what, ready) {
-  for (const deadline = Date.now() + 20_000; ; await new Promise((resolve) => setTimeout(resolve, 100))) {
+  for (
+    const deadline = Date.now() + 20_000;
+    ;
+    await new Promise((resolve) => setTimeout(resolve, 100))
+  ) {
     const answer = await ready();
     if (answer) return answer;
     assert.ok(Date.now() < deadline, what);
@@ -80,7 +95,11 @@ export const tests = {
     await page.waitForURL("**/admin/roles?role=*");
     await page.getByLabel("Permits: GitHub").selectOption("some");
     const github = page.getByRole("region", { name: "GitHub" });
-    for (const tool of PERMITTED) await github.locator("label", { has: page.getByText(tool, { exact: true }) }).getByRole("checkbox").check();
+    for (const tool of PERMITTED)
+      await github
+        .locator("label", { has: page.getByText(tool, { exact: true }) })
+        .getByRole("checkbox")
+        .check();
     await page.getByRole("button", { name: "Save permissions" }).click();
     await page.getByRole("status").getByText("Saved.").waitFor();
     await page.goto("/admin/users");
@@ -90,7 +109,10 @@ export const tests = {
     await page.waitForURL("**/admin/users");
     await page.getByRole("link", { name: "What this user sees: ada@example.com" }).click();
     await page.getByRole("heading", { name: "ada@example.com sees 3 tools" }).waitFor();
-    assert.deepEqual((await page.locator("#preview code").allInnerTexts()).sort(), [...PERMITTED].sort());
+    assert.deepEqual(
+      (await page.locator("#preview code").allInnerTexts()).sort(),
+      [...PERMITTED].sort(),
+    );
     assert.deepEqual(page.problems, []);
   },
 
@@ -113,27 +135,42 @@ export const tests = {
   "the user sees exactly these tools, and asks for more": async (world) => {
     const page = await world.user("ada@example.com");
     await page.goto("/tools?module=github");
-    assert.deepEqual((await page.locator("#github-tools code").allInnerTexts()).sort(), [...PERMITTED].sort());
+    assert.deepEqual(
+      (await page.locator("#github-tools code").allInnerTexts()).sort(),
+      [...PERMITTED].sort(),
+    );
     assert.equal(await page.locator("section[id]").count(), 1, "no other service is a card");
     await page.getByText(/What you may not use/).click();
     await page.getByRole("link", { name: "Ask for access: notion" }).click();
-    await page.getByRole("dialog").getByLabel("What you need it for").fill("<img src=x onerror=alert(1)> notes");
+    await page
+      .getByRole("dialog")
+      .getByLabel("What you need it for")
+      .fill("<img src=x onerror=alert(1)> notes");
     await page.getByRole("dialog").getByRole("button", { name: "Ask for access" }).click();
     await page.getByRole("dialog").waitFor({ state: "detached" });
     await page.getByText(/Tools of it that you may not use/).click();
     await page.getByRole("link", { name: "Ask for access: list_branches", exact: true }).click();
-    await page.getByRole("dialog", { name: "Ask for GitHub: list_branches" }).getByRole("button", { name: "Ask for access" }).click();
+    await page
+      .getByRole("dialog", { name: "Ask for GitHub: list_branches" })
+      .getByRole("button", { name: "Ask for access" })
+      .click();
     await page.getByRole("button", { name: "Withdraw: list_branches" }).waitFor();
     const admin = await world.user("admin@example.com");
     await admin.getByRole("link", { name: "Requests for access that wait: 2" }).click();
     await admin.getByText("<img src=x onerror=alert(1)> notes").waitFor();
     await admin.getByText("github/list_branches").waitFor();
-    await admin.getByRole("listitem").filter({ hasText: "onerror" }).getByRole("button", { name: "Decline" }).click();
+    await admin
+      .getByRole("listitem")
+      .filter({ hasText: "onerror" })
+      .getByRole("button", { name: "Decline" })
+      .click();
     await admin.getByText("<img src=x onerror=alert(1)> notes").waitFor({ state: "detached" });
     await page.getByRole("button", { name: "Withdraw: list_branches" }).click();
     await page.getByRole("link", { name: "Ask for access: list_branches", exact: true }).waitFor();
     await admin.goto("/admin/users");
-    await admin.getByRole("heading", { name: "Requests for access" }).waitFor({ state: "detached" });
+    await admin
+      .getByRole("heading", { name: "Requests for access" })
+      .waitFor({ state: "detached" });
     assert.deepEqual([...page.problems, ...admin.problems], []);
   },
 
@@ -156,29 +193,61 @@ export const tests = {
 
   "a refusal at the provider, and every other failure, is explained": async (world) => {
     const page = await world.user("ada@example.com");
-    const control = (settings) => fetch(`${world.facts.provider_url}/control`, { method: "POST", body: JSON.stringify(settings) });
+    const control = (settings) =>
+      fetch(`${world.facts.provider_url}/control`, {
+        method: "POST",
+        body: JSON.stringify(settings),
+      });
     await control({ deny: true });
     await page.goto("/oauth/connect?service=github");
     await page.getByRole("button", { name: "Continue to GitHub" }).click();
     await page.getByRole("alert").getByText("You did not agree at GitHub").waitFor();
     await control({ deny: false });
-    const reasons = ["replayed", "expired", "unknown_state", "user_disabled", "not_configured", "provider_error", "provider_unavailable", "no_site", "not_permitted", "other_user", "internal", "<script>"];
+    const reasons = [
+      "replayed",
+      "expired",
+      "unknown_state",
+      "user_disabled",
+      "not_configured",
+      "provider_error",
+      "provider_unavailable",
+      "no_site",
+      "not_permitted",
+      "other_user",
+      "internal",
+      "<script>",
+    ];
     const texts = new Set();
     for (const reason of reasons) {
-      await page.goto(`/oauth/done?status=failed&service=github&reason=${encodeURIComponent(reason)}`);
+      await page.goto(
+        `/oauth/done?status=failed&service=github&reason=${encodeURIComponent(reason)}`,
+      );
       texts.add(await page.locator("main [role=alert]").innerText());
     }
-    assert.equal(texts.size, reasons.length - 1, "an unknown reason is an internal failure, each of the others has its words");
-    await page.goto("/oauth/done?status=failed&service=jira&reason=site_required&sites=https://acme.atlassian.net,https://evil.example");
-    assert.deepEqual(await page.getByRole("link", { name: /atlassian|evil/ }).allInnerTexts(), ["acme.atlassian.net"]);
+    assert.equal(
+      texts.size,
+      reasons.length - 1,
+      "an unknown reason is an internal failure, each of the others has its words",
+    );
+    await page.goto(
+      "/oauth/done?status=failed&service=jira&reason=site_required&sites=https://acme.atlassian.net,https://evil.example",
+    );
+    assert.deepEqual(await page.getByRole("link", { name: /atlassian|evil/ }).allInnerTexts(), [
+      "acme.atlassian.net",
+    ]);
   },
 
   "an admin shares an account with a role by OAuth": async (world) => {
     const page = await world.user("admin@example.com");
     await page.goto("/admin/services?share=github");
-    await page.getByRole("dialog").locator("form", { has: page.getByRole("button", { name: "Continue to GitHub" }) }).getByLabel("Shared with the role").selectOption({ label: "Engineers" });
+    await page
+      .getByRole("dialog")
+      .locator("form", { has: page.getByRole("button", { name: "Continue to GitHub" }) })
+      .getByLabel("Shared with the role")
+      .selectOption({ label: "Engineers" });
     await connectGithub(page);
-    const shared = "select t.account from public.oauth_tokens t join public.roles r on r.id = t.role_id where r.name = 'Engineers'";
+    const shared =
+      "select t.account from public.oauth_tokens t join public.roles r on r.id = t.role_id where r.name = 'Engineers'";
     assert.deepEqual(await world.sql(shared), [{ account: "ada" }]);
     await page.goto("/admin/services");
     await page.getByText("ada → Engineers").waitFor();
@@ -194,8 +263,13 @@ export const tests = {
     await page.waitForURL("**live=1**");
     await page.reload();
     assert.ok(await page.getByRole("switch", { name: "Live" }).isChecked(), "a reload keeps it");
-    await page.getByRole("row", { name: /ada@example.com.*github\/get_me/ }).first().waitFor({ timeout: 20_000 });
-    const csv = await (await page.request.get("/api/admin/audit?action=tool.call&outcome=success")).text();
+    await page
+      .getByRole("row", { name: /ada@example.com.*github\/get_me/ })
+      .first()
+      .waitFor({ timeout: 20_000 });
+    const csv = await (
+      await page.request.get("/api/admin/audit?action=tool.call&outcome=success")
+    ).text();
     assert.match(csv, /^at,user,action,/);
     assert.match(csv, /ada@example\.com,tool\.call,github,get_me/);
     const ada = await world.user("ada@example.com");
@@ -207,7 +281,7 @@ export const tests = {
   "an API token is shown once, works, and is revoked": async (world) => {
     const page = await world.user("ada@example.com");
     await page.goto("/settings");
-    await page.locator('input[name=name]').fill("laptop");
+    await page.locator("input[name=name]").fill("laptop");
     await page.getByRole("button", { name: "Make a token" }).click();
     const token = await page.getByTestId("secret").innerText();
     assert.match(token, /^mcpist_[0-9A-Za-z]{43}$/);
@@ -221,9 +295,12 @@ export const tests = {
 
   "ten tokens an hour are enough": async (world) => {
     const page = await world.user("ada@example.com");
-    await world.sql("insert into public.api_tokens (user_id, name, token_hash, revoked_at) select $1, 'old', sha256(n::text::bytea), now() from generate_series(1, 9) n", [page.id]);
+    await world.sql(
+      "insert into public.api_tokens (user_id, name, token_hash, revoked_at) select $1, 'old', sha256(n::text::bytea), now() from generate_series(1, 9) n",
+      [page.id],
+    );
     await page.goto("/settings");
-    await page.locator('input[name=name]').fill("one more");
+    await page.locator("input[name=name]").fill("one more");
     await page.getByRole("button", { name: "Make a token" }).click();
     await page.getByRole("alert").getByText("ten tokens within an hour").waitFor();
     await world.sql("delete from public.api_tokens where name = 'old'");
@@ -233,7 +310,10 @@ export const tests = {
     const authProvider = oauthClient();
     const url = new URL(`${world.servers[0]}/mcp`);
     const transport = new StreamableHTTPClientTransport(url, { authProvider });
-    await assert.rejects(new Client({ name: "journey", version: "1" }).connect(transport), UnauthorizedError);
+    await assert.rejects(
+      new Client({ name: "journey", version: "1" }).connect(transport),
+      UnauthorizedError,
+    );
     const page = await world.visitor();
     await page.goto(authProvider.held.url.href);
     await world.signIn(page, "ada@example.com");
@@ -241,29 +321,51 @@ export const tests = {
     await page.locator("main").getByText("ada@example.com").waitFor();
     await page.locator("main").getByText("GitHub: 3 tools").waitFor();
     await page.route(`${authProvider.redirectUrl}*`, (route) => route.fulfill({ body: "back" }));
-    const left = page.waitForRequest((request) => request.url().startsWith(authProvider.redirectUrl));
+    const left = page.waitForRequest((request) =>
+      request.url().startsWith(authProvider.redirectUrl),
+    );
     await page.getByRole("button", { name: "Allow" }).click();
     const code = new URL((await left).url()).searchParams.get("code");
     await transport.finishAuth(code);
     assert.match(await call(world, { authProvider }), /login: ada/);
     // A client's token opens the MCP server, not the console's data.
-    const headers = { apikey: world.facts.anon_key, authorization: `Bearer ${authProvider.held.tokens.access_token}` };
-    assert.deepEqual(await (await fetch(`${world.facts.rest_url}/users?select=id`, { headers })).json(), []);
+    const headers = {
+      apikey: world.facts.anon_key,
+      authorization: `Bearer ${authProvider.held.tokens.access_token}`,
+    };
+    assert.deepEqual(
+      await (await fetch(`${world.facts.rest_url}/users?select=id`, { headers })).json(),
+      [],
+    );
     await page.goto("/settings");
     await page.getByRole("button", { name: "Revoke: A <b>client</b>" }).click();
     await page.getByText("None yet.").waitFor();
-    const refreshed = await fetch(`${world.facts.issuer}/oauth/token`, { method: "POST", body: new URLSearchParams({ grant_type: "refresh_token", refresh_token: authProvider.held.tokens.refresh_token, client_id: authProvider.held.client.client_id }) });
+    const refreshed = await fetch(`${world.facts.issuer}/oauth/token`, {
+      method: "POST",
+      body: new URLSearchParams({
+        grant_type: "refresh_token",
+        refresh_token: authProvider.held.tokens.refresh_token,
+        client_id: authProvider.held.client.client_id,
+      }),
+    });
     assert.equal(refreshed.status, 400);
   },
 
   "consent is denied: the client is told": async (world) => {
     const authProvider = oauthClient();
-    await assert.rejects(new Client({ name: "journey", version: "1" }).connect(new StreamableHTTPClientTransport(new URL(`${world.servers[0]}/mcp`), { authProvider })), UnauthorizedError);
+    await assert.rejects(
+      new Client({ name: "journey", version: "1" }).connect(
+        new StreamableHTTPClientTransport(new URL(`${world.servers[0]}/mcp`), { authProvider }),
+      ),
+      UnauthorizedError,
+    );
     const page = await world.user("ada@example.com");
     await page.goto(authProvider.held.url.href);
     const consent = page.url();
     await page.route(`${authProvider.redirectUrl}*`, (route) => route.fulfill({ body: "back" }));
-    const left = page.waitForRequest((request) => request.url().startsWith(authProvider.redirectUrl));
+    const left = page.waitForRequest((request) =>
+      request.url().startsWith(authProvider.redirectUrl),
+    );
     await page.getByRole("button", { name: "Deny" }).click();
     assert.equal(new URL((await left).url()).searchParams.get("error"), "access_denied");
     await page.getByText("back").waitFor();
@@ -303,32 +405,58 @@ export const tests = {
     await page.goto("/admin/roles");
     await page.getByRole("link", { name: "Edit: Engineers" }).click();
     const github = page.getByRole("region", { name: "GitHub" });
-    await github.locator("label", { has: page.getByText("get_me", { exact: true }) }).getByRole("checkbox").uncheck();
+    await github
+      .locator("label", { has: page.getByText("get_me", { exact: true }) })
+      .getByRole("checkbox")
+      .uncheck();
     await page.getByRole("button", { name: "Save permissions" }).click();
     await page.getByRole("status").getByText("Saved.").waitFor();
     assert.match(await call(world, { token: await ada.token(), at: 2 }), /^code: not_found/);
     await ada.goto("/tools?module=github");
-    assert.deepEqual((await ada.locator("#github-tools code").allInnerTexts()).sort(), ["create_issue", "list_issues"]);
-    await github.locator("label", { has: page.getByText("get_me", { exact: true }) }).getByRole("checkbox").check();
+    assert.deepEqual((await ada.locator("#github-tools code").allInnerTexts()).sort(), [
+      "create_issue",
+      "list_issues",
+    ]);
+    await github
+      .locator("label", { has: page.getByText("get_me", { exact: true }) })
+      .getByRole("checkbox")
+      .check();
     await page.getByRole("button", { name: "Save permissions" }).click();
-    await until("the permission is back", async () => (await world.sql("select from public.role_permissions where 'get_me' = any(tools)")).length === 1);
+    await until(
+      "the permission is back",
+      async () =>
+        (await world.sql("select from public.role_permissions where 'get_me' = any(tools)"))
+          .length === 1,
+    );
   },
 
   "a module that is out of order is nobody's, and its users are told": async (world) => {
     const page = await world.user("admin@example.com");
     const ada = await world.user("ada@example.com");
-    for (const [status, shown] of [["broken", "out of order"], ["stable", "stable"]]) {
+    for (const [status, shown] of [
+      ["broken", "out of order"],
+      ["stable", "stable"],
+    ]) {
       await page.goto("/admin/modules?module=github");
       await page.getByRole("dialog").getByLabel("Status").selectOption(status);
       await page.getByRole("dialog").getByLabel("API version").fill(`checked ${status}`);
       await page.getByRole("dialog").getByRole("button", { name: "Save" }).click();
       await page.getByRole("dialog").waitFor({ state: "detached" });
-      await page.getByRole("row", { name: new RegExp(`GitHub.*checked ${status}`) }).getByText(shown, { exact: true }).waitFor();
+      await page
+        .getByRole("row", { name: new RegExp(`GitHub.*checked ${status}`) })
+        .getByText(shown, { exact: true })
+        .waitFor();
       await ada.goto("/tools");
-      await ada.locator("#github").getByText("Out of order").waitFor({ state: status === "broken" ? "visible" : "detached" });
+      await ada
+        .locator("#github")
+        .getByText("Out of order")
+        .waitFor({ state: status === "broken" ? "visible" : "detached" });
       assert.equal(await ada.locator("#github-tools").count(), status === "broken" ? 0 : 1);
       await ada.goto("/");
-      assert.equal(await ada.getByText("GitHub is out of order.").count(), status === "broken" ? 1 : 0);
+      assert.equal(
+        await ada.getByText("GitHub is out of order.").count(),
+        status === "broken" ? 1 : 0,
+      );
     }
   },
 
@@ -356,19 +484,30 @@ export const tests = {
     await page.getByRole("dialog").getByRole("button", { name: "Delete the account" }).click();
     await page.getByRole("dialog").waitFor({ state: "detached" });
     await page.getByRole("row", { name: /leaver@example\.com/ }).waitFor({ state: "detached" });
-    assert.deepEqual(await world.sql("select id from auth.users where email = 'leaver@example.com'"), []);
+    assert.deepEqual(
+      await world.sql("select id from auth.users where email = 'leaver@example.com'"),
+      [],
+    );
   },
 
-  "what a role shares is ready for its users, and an admin without the role can test it": async (world) => {
+  "what a role shares is ready for its users, and an admin without the role can test it": async (
+    world,
+  ) => {
     const page = await world.user("admin@example.com");
     const ada = await world.user("ada@example.com");
     const [role] = await world.sql("select id from public.roles where name = 'Engineers'");
-    await world.sql("insert into public.role_permissions (role_id, module, tools) values ($1, 'microsoft_todo', '{list_lists}')", [role.id]);
+    await world.sql(
+      "insert into public.role_permissions (role_id, module, tools) values ($1, 'microsoft_todo', '{list_lists}')",
+      [role.id],
+    );
     await ada.goto("/");
     await ada.getByText("Microsoft To Do has no account of yours.").waitFor();
     await page.goto("/admin/services?app=microsoft_todo");
     await page.getByRole("dialog").getByLabel("client_id").fill("app-microsoft_todo");
-    await page.getByRole("dialog").getByLabel("client_secret").fill("canary-secret-of-app-microsoft_todo");
+    await page
+      .getByRole("dialog")
+      .getByLabel("client_secret")
+      .fill("canary-secret-of-app-microsoft_todo");
     await page.getByRole("dialog").getByRole("button", { name: "Save" }).click();
     await page.getByRole("dialog").waitFor({ state: "detached" });
     await page.goto("/admin/services?share=microsoft_todo");
@@ -379,8 +518,20 @@ export const tests = {
     await ada.goto("/tools");
     await ada.locator("#microsoft_todo").getByText("Ready", { exact: true }).waitFor();
     await ada.locator("#microsoft_todo").getByText("Shared by the role Engineers").waitFor();
-    assert.match(await call(world, { token: await ada.token(), at: 3, module: "microsoft_todo", tool: "list_lists" }), /Tasks/);
-    assert.deepEqual(await world.sql("select from public.user_roles where user_id = $1", [page.id]), [], "the admin has no role");
+    assert.match(
+      await call(world, {
+        token: await ada.token(),
+        at: 3,
+        module: "microsoft_todo",
+        tool: "list_lists",
+      }),
+      /Tasks/,
+    );
+    assert.deepEqual(
+      await world.sql("select from public.user_roles where user_id = $1", [page.id]),
+      [],
+      "the admin has no role",
+    );
     await page.goto("/admin/services");
     const shared = page.getByRole("button", { name: "Test: ada@example.com" });
     await shared.click();
@@ -389,11 +540,18 @@ export const tests = {
     await shared.click();
     await page.getByRole("alert").getByText("It does not work any more").waitFor();
     await ada.reload();
-    await ada.locator("#microsoft_todo").getByText("The service does not accept it any more").waitFor();
+    await ada
+      .locator("#microsoft_todo")
+      .getByText("The service does not accept it any more")
+      .waitFor();
     await ada.goto("/");
-    await ada.getByText("The account of Microsoft To Do that your role shares is not accepted any more.").waitFor();
+    await ada
+      .getByText("The account of Microsoft To Do that your role shares is not accepted any more.")
+      .waitFor();
     await page.getByRole("button", { name: "Disconnect: ada@example.com" }).click();
-    await page.getByRole("button", { name: "Test: ada@example.com" }).waitFor({ state: "detached" });
+    await page
+      .getByRole("button", { name: "Test: ada@example.com" })
+      .waitFor({ state: "detached" });
     assert.deepEqual([...page.problems, ...ada.problems], []);
   },
 
@@ -403,11 +561,18 @@ export const tests = {
     await page.goto("/admin/security");
     await page.getByLabel("Type REVOKE ALL").fill("revoke");
     await page.getByRole("button", { name: "Revoke everything" }).click();
-    assert.notEqual((await world.sql("select from public.oauth_tokens")).length, 0, "the wrong words do nothing");
+    assert.notEqual(
+      (await world.sql("select from public.oauth_tokens")).length,
+      0,
+      "the wrong words do nothing",
+    );
     await page.getByLabel("Type REVOKE ALL").fill("REVOKE ALL");
     await page.getByRole("button", { name: "Revoke everything" }).click();
     await page.getByRole("status").getByText("Revoked: 2 connections").waitFor();
-    await page.getByRole("status").getByText(/Sign-ins ended: [1-9]/).waitFor();
+    await page
+      .getByRole("status")
+      .getByText(/Sign-ins ended: [1-9]/)
+      .waitFor();
     assert.match(await call(world, { token: await ada.token(), at: 1 }), /^code: not_connected/);
     // Nobody is signed in any more, nor is the admin.
     for (const ended of [ada, page]) {

@@ -1,20 +1,30 @@
 // A user who goes around the console: every admin page, Route Handler, action and RPC, and everybody else's rows.
 import assert from "node:assert/strict";
 import { globSync, readdirSync, readFileSync, statSync } from "node:fs";
-import { gzipSync } from "node:zlib";
 import path from "node:path";
+import { gzipSync } from "node:zlib";
 import { admin, post, SECRET_KEY } from "./world.mjs";
 
-const ADMIN_PAGES = globSync(path.join(admin, "app/(console)/admin/*/page.tsx")).map((file) => `/admin/${path.basename(path.dirname(file))}`);
+const ADMIN_PAGES = globSync(path.join(admin, "app/(console)/admin/*/page.tsx")).map(
+  (file) => `/admin/${path.basename(path.dirname(file))}`,
+);
 const ID = "00000000-0000-4000-8000-000000000000";
 const BUDGET = 180 * 1024;
 
 /** Where a page of the build is. */
-const pathOf = (worker) => worker.replace(/^app/, "").replace("/(console)", "").replace(/\/page$/, "") || "/";
+const pathOf = (worker) =>
+  worker
+    .replace(/^app/, "")
+    .replace("/(console)", "")
+    .replace(/\/page$/, "") || "/";
 
 async function saveGithubApp(world, boss) {
   const headers = { apikey: world.facts.anon_key, authorization: `Bearer ${await boss.token()}` };
-  const saved = await post(`${world.facts.rest_url}/rpc/save_oauth_app`, { service: "github", client_id: "app-github", client_secret: "canary-secret-of-app-github" }, headers);
+  const saved = await post(
+    `${world.facts.rest_url}/rpc/save_oauth_app`,
+    { service: "github", client_id: "app-github", client_secret: "canary-secret-of-app-github" },
+    headers,
+  );
   assert.equal(saved.status, 204);
 }
 
@@ -25,13 +35,30 @@ export const tests = {
     assert.equal(ADMIN_PAGES.length, 6);
     for (const target of [...ADMIN_PAGES, "/admin", "/admin/users?user=x", "/admin/%75sers"]) {
       const response = await page.goto(target);
-      assert.ok(response.status() === 403 || (response.status() === 404 && target.includes("%")), `${target}: ${response.status()}`);
+      assert.ok(
+        response.status() === 403 || (response.status() === 404 && target.includes("%")),
+        `${target}: ${response.status()}`,
+      );
       if (response.status() === 403) await page.getByRole("heading", { name: "403" }).waitFor();
       assert.ok(!(await page.content()).includes("admin@example.com"), target);
     }
-    assert.deepEqual(globSync("app/**/route.ts", { cwd: admin }).sort(), ["app/api/admin/audit/route.ts", "app/api/admin/users/[id]/route.ts", "app/auth/callback/route.ts"], "every Route Handler is looked at");
-    for (const [method, target] of [["get", "/api/admin/audit"], ["delete", `/api/admin/users/${page.id}`], ["delete", `/api/admin/users/${ID}`]]) {
-      const response = await page.request[method](target, { headers: { origin: world.console_url } });
+    assert.deepEqual(
+      globSync("app/**/route.ts", { cwd: admin }).sort(),
+      [
+        "app/api/admin/audit/route.ts",
+        "app/api/admin/users/[id]/route.ts",
+        "app/auth/callback/route.ts",
+      ],
+      "every Route Handler is looked at",
+    );
+    for (const [method, target] of [
+      ["get", "/api/admin/audit"],
+      ["delete", `/api/admin/users/${page.id}`],
+      ["delete", `/api/admin/users/${ID}`],
+    ]) {
+      const response = await page.request[method](target, {
+        headers: { origin: world.console_url },
+      });
       assert.equal(response.status(), 403, target);
     }
     await page.goto("/");
@@ -55,75 +82,206 @@ export const tests = {
   },
 
   "whoever is signed out sees the sign-in page alone": async (world) => {
-    for (const target of ["/", "/tools", "/settings", "/oauth/connect?service=github", "/oauth/consent?authorization_id=x", ...ADMIN_PAGES]) {
+    for (const target of [
+      "/",
+      "/tools",
+      "/settings",
+      "/oauth/connect?service=github",
+      "/oauth/consent?authorization_id=x",
+      ...ADMIN_PAGES,
+    ]) {
       const response = await fetch(world.console_url + target, { redirect: "manual" });
       assert.equal(response.status, 307, target);
       assert.match(response.headers.get("location"), /\/login/, target);
     }
-    for (const target of ["/api/admin/audit", `/api/admin/users/${ID}`]) assert.equal((await fetch(world.console_url + target, { redirect: "manual" })).status, 401, target);
+    for (const target of ["/api/admin/audit", `/api/admin/users/${ID}`])
+      assert.equal(
+        (await fetch(world.console_url + target, { redirect: "manual" })).status,
+        401,
+        target,
+      );
   },
 
   "every server action refuses who may not do it, row by row": async (world) => {
-    const [boss, victor, eve, nobody] = [await world.user("admin@example.com"), await world.user("victor@example.com"), await world.user("eve@example.com"), await world.visitor()];
-    const [{ id: role }] = await world.sql("insert into public.roles (name) values ('Coveted') returning id");
-    await world.sql("insert into public.role_permissions (role_id, module, tools) values ($1, 'github', '{*}')", [role]);
-    await world.sql("insert into public.user_roles (user_id, role_id) values ($1, $2)", [victor.id, role]);
-    const store = async (user, owner, account) => (await world.sql("select private.store_token($1, $2, 'github', $3, 'bearer', 'canary-token', null, '{}', null, '{}') as id", [user, owner, account]))[0].id;
-    const [own, shared] = [await store(victor.id, null, "victors"), await store(null, role, "team")];
-    const [{ id: token }] = await world.sql("insert into public.api_tokens (user_id, name, token_hash) values ($1, 'laptop', sha256('victors')) returning id", [victor.id]);
-    const [wish, decided] = (await world.sql("insert into public.access_requests (user_id, module) values ($1, 'notion'), ($1, 'jira') returning id", [victor.id])).map(({ id }) => id);
-    const [{ api_version }] = await world.sql("select api_version from public.module_registry where module = 'github'");
+    const [boss, victor, eve, nobody] = [
+      await world.user("admin@example.com"),
+      await world.user("victor@example.com"),
+      await world.user("eve@example.com"),
+      await world.visitor(),
+    ];
+    const [{ id: role }] = await world.sql(
+      "insert into public.roles (name) values ('Coveted') returning id",
+    );
+    await world.sql(
+      "insert into public.role_permissions (role_id, module, tools) values ($1, 'github', '{*}')",
+      [role],
+    );
+    await world.sql("insert into public.user_roles (user_id, role_id) values ($1, $2)", [
+      victor.id,
+      role,
+    ]);
+    const store = async (user, owner, account) =>
+      (
+        await world.sql(
+          "select private.store_token($1, $2, 'github', $3, 'bearer', 'canary-token', null, '{}', null, '{}') as id",
+          [user, owner, account],
+        )
+      )[0].id;
+    const [own, shared] = [
+      await store(victor.id, null, "victors"),
+      await store(null, role, "team"),
+    ];
+    const [{ id: token }] = await world.sql(
+      "insert into public.api_tokens (user_id, name, token_hash) values ($1, 'laptop', sha256('victors')) returning id",
+      [victor.id],
+    );
+    const [wish, decided] = (
+      await world.sql(
+        "insert into public.access_requests (user_id, module) values ($1, 'notion'), ($1, 'jira') returning id",
+        [victor.id],
+      )
+    ).map(({ id }) => id);
+    const [{ api_version }] = await world.sql(
+      "select api_version from public.module_registry where module = 'github'",
+    );
     // What a form would say. `of`: who may do it, and with whom it changes something.
     const ACTIONS = {
       disconnect: { of: victor, fields: { id: own } },
       withdrawRequest: { of: victor, fields: { id: wish } },
       revokeApiToken: { of: victor, fields: { id: token } },
       saveUser: { of: boss, fields: { id: eve.id, admin: "on", role } },
-      revokeUserTokens: { of: boss, fields: { id: victor.id }, before: () => store(victor.id, null, "again") },
+      revokeUserTokens: {
+        of: boss,
+        fields: { id: victor.id },
+        before: () => store(victor.id, null, "again"),
+      },
       decideRequest: { of: boss, fields: { id: decided, status: "granted" } },
       createRole: { of: boss, fields: { name: "Made up" } },
       saveRole: { of: boss, fields: { id: role, name: "Renamed", description: "" } },
-      savePermissions: { of: boss, fields: { id: role, permissions: JSON.stringify([{ module: "notion", tools: ["*"], denied_tools: [] }]) } },
-      saveApp: { of: boss, fields: { service: "confluence", client_id: "eves", client_secret: "eves-secret" } },
+      savePermissions: {
+        of: boss,
+        fields: {
+          id: role,
+          permissions: JSON.stringify([{ module: "notion", tools: ["*"], denied_tools: [] }]),
+        },
+      },
+      saveApp: {
+        of: boss,
+        fields: { service: "confluence", client_id: "eves", client_secret: "eves-secret" },
+      },
       deleteApp: { of: boss, fields: { service: "confluence" } },
-      saveModule: { of: boss, fields: { module: "github", status: "stable", api_version, notes: "Eve was here." } },
+      saveModule: {
+        of: boss,
+        fields: { module: "github", status: "stable", api_version, notes: "Eve was here." },
+      },
       allowEmail: { of: boss, fields: { email: "friend@example.com" } },
       disallowEmail: { of: boss, fields: { email: "friend@example.com" } },
       saveSettings: { of: boss, fields: { public_url: world.servers[0], days: "3" } },
-      connect: { of: boss, fields: { service: "github", shared_with_role: role }, before: () => saveGithubApp(world, boss) },
-      connectWithToken: { of: boss, fields: { service: "github", token: "eves-own-token", account: "eves", shared_with_role: role } },
+      connect: {
+        of: boss,
+        fields: { service: "github", shared_with_role: role },
+        before: () => saveGithubApp(world, boss),
+      },
+      connectWithToken: {
+        of: boss,
+        fields: {
+          service: "github",
+          token: "eves-own-token",
+          account: "eves",
+          shared_with_role: role,
+        },
+      },
       testShared: { of: boss, fields: { id: shared, name: "GitHub" } },
       deleteRole: { of: boss, fields: { id: role } },
       // It ends the sessions of all, so it is the last.
       revokeEverything: { of: boss, fields: { confirmation: "REVOKE ALL" } },
       // What acts on the caller alone, whoever the form names.
-      ...Object.fromEntries(["saveProfile", "createApiToken", "askForAccess", "testConnection", "revokeClient", "decideConsent", "finishConnection"].map((name) => [name, {
-        fields: { id: victor.id, user_id: victor.id, display_name: "Eve", name: "eves", module: "notion", service: "github", account: "victors", client: victor.id, authorization_id: victor.id, decision: "allow", handle: victor.id },
-      }])),
+      ...Object.fromEntries(
+        [
+          "saveProfile",
+          "createApiToken",
+          "askForAccess",
+          "testConnection",
+          "revokeClient",
+          "decideConsent",
+          "finishConnection",
+        ].map((name) => [
+          name,
+          {
+            fields: {
+              id: victor.id,
+              user_id: victor.id,
+              display_name: "Eve",
+              name: "eves",
+              module: "notion",
+              service: "github",
+              account: "victors",
+              client: victor.id,
+              authorization_id: victor.id,
+              decision: "allow",
+              handle: victor.id,
+            },
+          },
+        ]),
+      ),
       // What everybody may do, signed in or not.
-      ...Object.fromEntries(["signInWith", "signInWithPassword", "signOut", "setLanguage", "setTheme"].map((name) => [name, null])),
+      ...Object.fromEntries(
+        ["signInWith", "signInWithPassword", "signOut", "setLanguage", "setTheme"].map((name) => [
+          name,
+          null,
+        ]),
+      ),
     };
-    const { node } = JSON.parse(readFileSync(path.join(admin, ".next/server/server-reference-manifest.json"), "utf8"));
-    const built = new Map(Object.entries(node).map(([id, { exportedName, workers }]) => [exportedName, { id, pages: Object.keys(workers).map(pathOf).filter((page) => !page.startsWith("/oauth")) }]));
-    assert.deepEqual([...built.keys()].sort(), Object.keys(ACTIONS).sort(), "every action has a row");
+    const { node } = JSON.parse(
+      readFileSync(path.join(admin, ".next/server/server-reference-manifest.json"), "utf8"),
+    );
+    const built = new Map(
+      Object.entries(node).map(([id, { exportedName, workers }]) => [
+        exportedName,
+        {
+          id,
+          pages: Object.keys(workers)
+            .map(pathOf)
+            .filter((page) => !page.startsWith("/oauth")),
+        },
+      ]),
+    );
+    assert.deepEqual(
+      [...built.keys()].sort(),
+      Object.keys(ACTIONS).sort(),
+      "every action has a row",
+    );
 
     const send = (page, name, target) => {
       // As React sends (state, form): the fields first, then the list of arguments that refers to them.
       const multipart = new FormData();
-      for (const [field, value] of Object.entries(ACTIONS[name].fields)) multipart.append(`_1_${field}`, value);
+      for (const [field, value] of Object.entries(ACTIONS[name].fields))
+        multipart.append(`_1_${field}`, value);
       multipart.append("0", '[null,"$K1"]');
       return page.request.post(world.console_url + target, {
-        headers: { "next-action": built.get(name).id, accept: "text/x-component", origin: world.console_url },
+        headers: {
+          "next-action": built.get(name).id,
+          accept: "text/x-component",
+          origin: world.console_url,
+        },
         multipart,
         maxRedirects: 0,
       });
     };
-    const tables = (await world.sql("select tablename from pg_tables where schemaname = 'public' and tablename <> 'audit_logs'")).map(({ tablename }) => tablename);
+    const tables = (
+      await world.sql(
+        "select tablename from pg_tables where schemaname = 'public' and tablename <> 'audit_logs'",
+      )
+    ).map(({ tablename }) => tablename);
     assert.ok(tables.length >= 12, "the tables are looked at");
     /** All that there is, without what belongs to somebody. */
     const state = async (except = null) => {
-      const texts = tables.map((table) => `select '${table}' as name, coalesce(string_agg(t::text, ' ' order by t::text), '') as rows from public.${table} t
-        where coalesce(to_jsonb(t) ->> 'user_id', '') is distinct from $1 and ('${table}' <> 'users' or to_jsonb(t) ->> 'id' is distinct from $1)`);
+      const texts = tables.map(
+        (
+          table,
+        ) => `select '${table}' as name, coalesce(string_agg(t::text, ' ' order by t::text), '') as rows from public.${table} t
+        where coalesce(to_jsonb(t) ->> 'user_id', '') is distinct from $1 and ('${table}' <> 'users' or to_jsonb(t) ->> 'id' is distinct from $1)`,
+      );
       return JSON.stringify(await world.sql(texts.join(" union all "), [except]));
     };
 
@@ -134,10 +292,12 @@ export const tests = {
       // By way of a page that has it, and of one that is the user's own.
       for (const target of [built.get(name).pages[0] ?? "/", "/settings"]) {
         const response = await send(eve, name, target);
-        if (target.startsWith("/admin")) assert.equal(response.status(), 403, `${name} by way of ${target}`);
+        if (target.startsWith("/admin"))
+          assert.equal(response.status(), 403, `${name} by way of ${target}`);
       }
       assert.equal(await state(of ? null : eve.id), before, `${name} by a user whose it is not`);
-      for (const target of [built.get(name).pages[0] ?? "/", "/login"]) await send(nobody, name, target);
+      for (const target of [built.get(name).pages[0] ?? "/", "/login"])
+        await send(nobody, name, target);
       assert.equal(await state(of ? null : eve.id), before, `${name} by nobody`);
     }
     // That the requests were as they should be: whose it is, they change something.
@@ -146,7 +306,11 @@ export const tests = {
       if (!of) continue;
       await prepare?.();
       const before = await state();
-      await send(of, name, built.get(name).pages.find((page) => of === boss || !page.startsWith("/admin")));
+      await send(
+        of,
+        name,
+        built.get(name).pages.find((page) => of === boss || !page.startsWith("/admin")),
+      );
       assert.notEqual(await state(), before, `${name} by whose it is`);
     }
     await world.sql("update public.users set system_role = 'user' where id = $1", [eve.id]);
@@ -157,7 +321,12 @@ export const tests = {
   "what changes something has to come from the console itself": async (world) => {
     const page = await world.user("eve@example.com");
     for (const origin of ["https://evil.example", "null", undefined]) {
-      for (const [method, target] of [["post", "/settings"], ["post", "/login"], ["post", "/oauth/done?handle=x"], ["delete", `/api/admin/users/${ID}`]]) {
+      for (const [method, target] of [
+        ["post", "/settings"],
+        ["post", "/login"],
+        ["post", "/oauth/done?handle=x"],
+        ["delete", `/api/admin/users/${ID}`],
+      ]) {
         const response = await page.request[method](target, { headers: origin ? { origin } : {} });
         assert.equal(response.status(), 403, `${method} ${target} from ${origin}`);
       }
@@ -166,12 +335,23 @@ export const tests = {
 
   "every admin's RPC and table refuses a user who calls it directly": async (world) => {
     const page = await world.user("eve@example.com");
-    const [other] = await world.sql("select id from public.users where email = 'admin@example.com'");
+    const [other] = await world.sql(
+      "select id from public.users where email = 'admin@example.com'",
+    );
     await world.sql("insert into public.roles (name) values ('Locked') on conflict do nothing");
     const [role] = await world.sql("select id from public.roles where name = 'Locked'");
-    const headers = { apikey: world.facts.anon_key, authorization: `Bearer ${await page.token()}`, "content-type": "application/json", prefer: "return=representation" };
+    const headers = {
+      apikey: world.facts.anon_key,
+      authorization: `Bearer ${await page.token()}`,
+      "content-type": "application/json",
+      prefer: "return=representation",
+    };
     const send = async (method, target, body) => {
-      const response = await fetch(`${world.facts.rest_url}/${target}`, { method, headers, ...(body && { body: JSON.stringify(body) }) });
+      const response = await fetch(`${world.facts.rest_url}/${target}`, {
+        method,
+        headers,
+        ...(body && { body: JSON.stringify(body) }),
+      });
       return [response.status, await response.json().catch(() => null)];
     };
     const refused = [
@@ -179,7 +359,11 @@ export const tests = {
       ["POST", "rpc/save_oauth_app", { service: "github", client_id: "x", client_secret: "y" }],
       ["POST", "rpc/revoke_user_tokens", { p_user: other.id }],
       ["POST", "rpc/revoke_all_tokens", {}],
-      ["POST", "rpc/connect_with_token", { service: "github", token: "12345678", shared_with_role: role.id }],
+      [
+        "POST",
+        "rpc/connect_with_token",
+        { service: "github", token: "12345678", shared_with_role: role.id },
+      ],
       ["POST", "rpc/save_role_permissions", { p_role: role.id, p_permissions: [] }],
       ["POST", "roles", { name: "mine" }],
       ["POST", "user_roles", { user_id: page.id, role_id: role.id }],
@@ -190,17 +374,39 @@ export const tests = {
       ["DELETE", "audit_logs?action=eq.x", undefined],
     ];
     // What only the functions may call: each as it is declared, so that it is found and refused.
-    const functions = await world.sql(`select proname as name, coalesce(proargnames[1:pronargs], '{}') as arguments, has_function_privilege('authenticated', oid, 'execute') as open
+    const functions =
+      await world.sql(`select proname as name, coalesce(proargnames[1:pronargs], '{}') as arguments, has_function_privilege('authenticated', oid, 'execute') as open
       from pg_proc where pronamespace = 'public'::regnamespace and prorettype <> 'trigger'::regtype`);
     for (const { name, arguments: names } of functions.filter(({ open }) => !open)) {
-      const [status, answer] = await send("POST", `rpc/${name}`, Object.fromEntries(names.map((name) => [name, null])));
-      assert.deepEqual([status, answer?.code], [403, "42501"], `${name}: ${JSON.stringify(answer)}`);
+      const [status, answer] = await send(
+        "POST",
+        `rpc/${name}`,
+        Object.fromEntries(names.map((name) => [name, null])),
+      );
+      assert.deepEqual(
+        [status, answer?.code],
+        [403, "42501"],
+        `${name}: ${JSON.stringify(answer)}`,
+      );
     }
-    const FOR_USERS = ["connectable_services", "create_api_token", "finish_oauth", "own_services", "revoke_api_token"];
-    for (const { name } of functions.filter(({ open }) => open)) assert.ok(FOR_USERS.includes(name) || refused.some(([, target]) => target === `rpc/${name}`), `${name} has a row`);
+    const FOR_USERS = [
+      "connectable_services",
+      "create_api_token",
+      "finish_oauth",
+      "own_services",
+      "revoke_api_token",
+    ];
+    for (const { name } of functions.filter(({ open }) => open))
+      assert.ok(
+        FOR_USERS.includes(name) || refused.some(([, target]) => target === `rpc/${name}`),
+        `${name} has a row`,
+      );
     for (const [method, target, body] of refused) {
       const [status, answer] = await send(method, target, body);
-      assert.ok(status >= 400 && status < 500, `${method} ${target}: ${status} ${JSON.stringify(answer)}`);
+      assert.ok(
+        status >= 400 && status < 500,
+        `${method} ${target}: ${status} ${JSON.stringify(answer)}`,
+      );
     }
     const empty = [
       ["GET", `users?id=eq.${other.id}&select=id`],
@@ -214,14 +420,25 @@ export const tests = {
       ["PATCH", "module_registry?module=eq.github&select=module", { status: "broken" }],
       ["DELETE", `roles?id=eq.${role.id}&select=id`],
     ];
-    for (const [method, target, body] of empty) assert.deepEqual((await send(method, target, body))[1], [], `${method} ${target}`);
+    for (const [method, target, body] of empty)
+      assert.deepEqual((await send(method, target, body))[1], [], `${method} ${target}`);
   },
 
   "two users never see each other's anything": async (world) => {
-    const [mallory, trent] = [await world.user("mallory@example.com"), await world.user("trent@example.com")];
+    const [mallory, trent] = [
+      await world.user("mallory@example.com"),
+      await world.user("trent@example.com"),
+    ];
     const [role] = await world.sql("insert into public.roles (name) values ('Both') returning id");
-    for (const { id } of [mallory, trent]) await world.sql("insert into public.user_roles (user_id, role_id) values ($1, $2)", [id, role.id]);
-    await world.sql("insert into public.role_permissions (role_id, module, tools) values ($1, 'github', '{*}')", [role.id]);
+    for (const { id } of [mallory, trent])
+      await world.sql("insert into public.user_roles (user_id, role_id) values ($1, $2)", [
+        id,
+        role.id,
+      ]);
+    await world.sql(
+      "insert into public.role_permissions (role_id, module, tools) values ($1, 'github', '{*}')",
+      [role.id],
+    );
     await trent.goto("/tools?token=github");
     await trent.getByRole("dialog").getByLabel("Token").fill("trents-personal-token");
     await trent.getByRole("dialog").getByLabel("A name for the account").fill("trents-account");
@@ -235,14 +452,31 @@ export const tests = {
     await trent.getByRole("dialog").getByLabel("What you need it for").fill("trents-wish");
     await trent.getByRole("dialog").getByRole("button", { name: "Ask for access" }).click();
     await trent.getByRole("dialog").waitFor({ state: "detached" });
-    const [connection] = await world.sql("select id from public.oauth_tokens where user_id = $1", [trent.id]);
-    for (const target of ["/", "/tools", `/tools?disconnect=github&id=${connection.id}`, "/settings", "/oauth/connect?service=github"]) {
+    const [connection] = await world.sql("select id from public.oauth_tokens where user_id = $1", [
+      trent.id,
+    ]);
+    for (const target of [
+      "/",
+      "/tools",
+      `/tools?disconnect=github&id=${connection.id}`,
+      "/settings",
+      "/oauth/connect?service=github",
+    ]) {
       await mallory.goto(target);
       assert.ok(!/trent/.test(await mallory.content()), target);
     }
-    const headers = { apikey: world.facts.anon_key, authorization: `Bearer ${await mallory.token()}`, prefer: "return=representation" };
+    const headers = {
+      apikey: world.facts.anon_key,
+      authorization: `Bearer ${await mallory.token()}`,
+      prefer: "return=representation",
+    };
     const tables = {
-      users: "id", user_roles: "user_id", oauth_tokens: "id", api_tokens: "id", access_requests: "id", audit_logs: "id",
+      users: "id",
+      user_roles: "user_id",
+      oauth_tokens: "id",
+      api_tokens: "id",
+      access_requests: "id",
+      audit_logs: "id",
     };
     for (const [table, column] of Object.entries(tables)) {
       const owner = table === "users" ? "id" : "user_id";
@@ -251,28 +485,71 @@ export const tests = {
       const gone = await fetch(target, { method: "DELETE", headers });
       assert.ok(gone.status >= 400 || (await gone.json()).length === 0, `DELETE ${table}`);
     }
-    assert.equal((await world.sql("select from public.oauth_tokens where id = $1", [connection.id])).length, 1);
+    assert.equal(
+      (await world.sql("select from public.oauth_tokens where id = $1", [connection.id])).length,
+      1,
+    );
   },
 
   "what comes back from a provider is for the one who began": async (world) => {
     const boss = await world.user("admin@example.com");
-    const [mallory, trent] = [await world.user("mallory@example.com"), await world.user("trent@example.com")];
+    const [mallory, trent] = [
+      await world.user("mallory@example.com"),
+      await world.user("trent@example.com"),
+    ];
     const rest = async (user, name, body) => {
-      const headers = { apikey: world.facts.anon_key, authorization: `Bearer ${await user.token()}`, "content-type": "application/json", origin: world.console_url };
-      const response = await fetch(name.startsWith("http") ? name : `${world.facts.rest_url}/rpc/${name}`, { method: "POST", headers, body: JSON.stringify(body) });
+      const headers = {
+        apikey: world.facts.anon_key,
+        authorization: `Bearer ${await user.token()}`,
+        "content-type": "application/json",
+        origin: world.console_url,
+      };
+      const response = await fetch(
+        name.startsWith("http") ? name : `${world.facts.rest_url}/rpc/${name}`,
+        { method: "POST", headers, body: JSON.stringify(body) },
+      );
       return await response.json().catch(() => null);
     };
-    await rest(boss, "save_oauth_app", { service: "github", client_id: "app-github", client_secret: "canary-secret-of-app-github" });
-    const [role] = await world.sql("insert into public.roles (name) values ('Connecting') returning id");
-    for (const { id } of [mallory, trent]) await world.sql("insert into public.user_roles (user_id, role_id) values ($1, $2)", [id, role.id]);
-    await world.sql("insert into public.role_permissions (role_id, module, tools) values ($1, 'github', '{*}')", [role.id]);
-    const begin = async (user) => (await rest(user, `${world.facts.functions_url}/oauth-callback/start`, { service: "github" })).authorize_url;
-    const connected = async () => (await world.sql("select user_id from public.oauth_tokens where account = 'ada' and user_id = any($1)", [[mallory.id, trent.id]])).map(({ user_id }) => user_id);
+    await rest(boss, "save_oauth_app", {
+      service: "github",
+      client_id: "app-github",
+      client_secret: "canary-secret-of-app-github",
+    });
+    const [role] = await world.sql(
+      "insert into public.roles (name) values ('Connecting') returning id",
+    );
+    for (const { id } of [mallory, trent])
+      await world.sql("insert into public.user_roles (user_id, role_id) values ($1, $2)", [
+        id,
+        role.id,
+      ]);
+    await world.sql(
+      "insert into public.role_permissions (role_id, module, tools) values ($1, 'github', '{*}')",
+      [role.id],
+    );
+    const begin = async (user) =>
+      (await rest(user, `${world.facts.functions_url}/oauth-callback/start`, { service: "github" }))
+        .authorize_url;
+    const connected = async () =>
+      (
+        await world.sql(
+          "select user_id from public.oauth_tokens where account = 'ada' and user_id = any($1)",
+          [[mallory.id, trent.id]],
+        )
+      ).map(({ user_id }) => user_id);
 
     // Mallory sends the provider's page to trent, who is signed in here, and there.
-    const refused = trent.getByRole("alert").getByText("Another user of this console began this connection");
+    const refused = trent
+      .getByRole("alert")
+      .getByText("Another user of this console began this connection");
     const handles = [];
-    trent.on("request", (request) => request.isNavigationRequest() && /[?&]handle=/.test(request.url()) && handles.push(request.url()));
+    trent.on(
+      "request",
+      (request) =>
+        request.isNavigationRequest() &&
+        /[?&]handle=/.test(request.url()) &&
+        handles.push(request.url()),
+    );
     await trent.goto(await begin(mallory));
     await refused.waitFor();
     assert.equal(handles.length, 1);
@@ -288,11 +565,16 @@ export const tests = {
     assert.deepEqual(await connected(), []);
 
     // To look at the page is not to finish, whoever looks: only its form does, which needs no script.
-    const plain = await world.visitor({ javaScriptEnabled: false, storageState: await mallory.context().storageState() });
+    const plain = await world.visitor({
+      javaScriptEnabled: false,
+      storageState: await mallory.context().storageState(),
+    });
     await plain.goto(await begin(mallory));
     assert.match(plain.url(), /[?&]handle=/);
     await plain.reload();
-    await plain.getByText("The account of GitHub becomes yours in MCPist, as mallory@example.com").waitFor();
+    await plain
+      .getByText("The account of GitHub becomes yours in MCPist, as mallory@example.com")
+      .waitFor();
     assert.deepEqual(await connected(), []);
     await plain.getByRole("button", { name: "Finish" }).click();
     await plain.getByRole("heading", { name: "GitHub is connected" }).waitFor();
@@ -300,8 +582,14 @@ export const tests = {
 
     // What took too long, and what may not be had any more.
     for (const [change, said] of [
-      ["update public.oauth_states set expires_at = now() where user_id = $1", "It took more than ten minutes"],
-      ["delete from public.user_roles where user_id = $1", "No role of yours permits this any more"],
+      [
+        "update public.oauth_states set expires_at = now() where user_id = $1",
+        "It took more than ten minutes",
+      ],
+      [
+        "delete from public.user_roles where user_id = $1",
+        "No role of yours permits this any more",
+      ],
     ]) {
       await plain.goto(await begin(mallory));
       await world.sql(change, [mallory.id]);
@@ -312,7 +600,10 @@ export const tests = {
     await trent.goto(await begin(trent));
     await trent.getByRole("heading", { name: "GitHub is connected" }).waitFor();
     await world.sql("delete from public.oauth_tokens where user_id = $1", [trent.id]);
-    const late = await world.visitor({ javaScriptEnabled: false, storageState: await trent.context().storageState() });
+    const late = await world.visitor({
+      javaScriptEnabled: false,
+      storageState: await trent.context().storageState(),
+    });
     await late.goto(await begin(trent));
     await world.sql("update public.users set disabled_at = now() where id = $1", [trent.id]);
     await late.getByRole("button", { name: "Finish" }).click();
@@ -324,34 +615,77 @@ export const tests = {
 
   "a session whose token has ended is renewed on the way": async (world) => {
     const page = await world.user("eve@example.com", { ownSession: true });
-    const cookie = async () => (await page.context().cookies()).find(({ name }) => name.endsWith("-auth-token"));
-    const read = ({ value }) => JSON.parse(Buffer.from(value.replace("base64-", ""), "base64url").toString());
+    const cookie = async () =>
+      (await page.context().cookies()).find(({ name }) => name.endsWith("-auth-token"));
+    const read = ({ value }) =>
+      JSON.parse(Buffer.from(value.replace("base64-", ""), "base64url").toString());
     const before = await cookie();
     const stored = { ...read(before), expires_at: Math.floor(Date.now() / 1000) - 10 };
-    await page.context().addCookies([{ ...before, value: `base64-${Buffer.from(JSON.stringify(stored)).toString("base64url")}` }]);
+    await page
+      .context()
+      .addCookies([
+        { ...before, value: `base64-${Buffer.from(JSON.stringify(stored)).toString("base64url")}` },
+      ]);
     await page.goto("/settings");
     await page.getByRole("heading", { name: "Settings", exact: true }).waitFor();
     assert.notEqual(read(await cookie()).refresh_token, stored.refresh_token);
   },
 
-  "where a browser may be sent: to a path of the console, and to the address of an app that runs nothing here": async () => {
-    const { mayLeaveTo, safePath } = await import("../lib/paths.ts");
-    for (const [next, path] of [
-      ["/tools?module=github", "/tools?module=github"], ["/oauth/consent?authorization_id=x#there", "/oauth/consent?authorization_id=x"], ["/a/../b", "/b"],
-      ["//evil.example", "/"], ["/\\evil.example", "/"], ["\\\\evil.example", "/"], ["/\t/evil.example", "/"], ["/\n/evil.example", "/"], ["https://evil.example", "/"],
-      ["/..//evil.example", "/"], ["/.//evil.example", "/"], ["/%2e%2E//evil.example", "/"], ["/a/..//evil.example", "/"], ["javascript:alert(1)", "/"], ["evil.example", "/"], ["", "/"], [undefined, "/"], [["/tools"], "/"], ["/%2F/evil.example", "/%2F/evil.example"],
-    ]) assert.equal(safePath(next), path, String(next));
-    for (const [address, may] of [
-      ["https://claude.ai/callback?code=1", true], ["http://127.0.0.1:1455/callback", true], ["cursor://oauth", true], ["com.example.app:/back", true],
-      ["javascript:alert(1)", false], ["JavaScript:alert(1)", false], [" javascript:alert(1)", false], ["java\nscript:alert(1)", false], ["data:text/html,x", false],
-      ["vbscript:x", false], ["blob:https://x/1", false], ["file:///etc/passwd", false], ["/tools", false], ["", false],
-    ]) assert.equal(mayLeaveTo(address), may, address);
-  },
+  "where a browser may be sent: to a path of the console, and to the address of an app that runs nothing here":
+    async () => {
+      const { mayLeaveTo, safePath } = await import("../lib/paths.ts");
+      for (const [next, path] of [
+        ["/tools?module=github", "/tools?module=github"],
+        ["/oauth/consent?authorization_id=x#there", "/oauth/consent?authorization_id=x"],
+        ["/a/../b", "/b"],
+        ["//evil.example", "/"],
+        ["/\\evil.example", "/"],
+        ["\\\\evil.example", "/"],
+        ["/\t/evil.example", "/"],
+        ["/\n/evil.example", "/"],
+        ["https://evil.example", "/"],
+        ["/..//evil.example", "/"],
+        ["/.//evil.example", "/"],
+        ["/%2e%2E//evil.example", "/"],
+        ["/a/..//evil.example", "/"],
+        ["javascript:alert(1)", "/"],
+        ["evil.example", "/"],
+        ["", "/"],
+        [undefined, "/"],
+        [["/tools"], "/"],
+        ["/%2F/evil.example", "/%2F/evil.example"],
+      ])
+        assert.equal(safePath(next), path, String(next));
+      for (const [address, may] of [
+        ["https://claude.ai/callback?code=1", true],
+        ["http://127.0.0.1:1455/callback", true],
+        ["cursor://oauth", true],
+        ["com.example.app:/back", true],
+        ["javascript:alert(1)", false],
+        ["JavaScript:alert(1)", false],
+        [" javascript:alert(1)", false],
+        ["java\nscript:alert(1)", false],
+        ["data:text/html,x", false],
+        ["vbscript:x", false],
+        ["blob:https://x/1", false],
+        ["file:///etc/passwd", false],
+        ["/tools", false],
+        ["", false],
+      ])
+        assert.equal(mayLeaveTo(address), may, address);
+    },
 
   "every page has its policy: no inline scripts, no frames": async (world) => {
     const page = await world.user("admin@example.com");
     const nonces = new Set();
-    for (const target of ["/", "/tools", "/settings", "/admin/roles", "/oauth/done?status=connected", "/no/such/page"]) {
+    for (const target of [
+      "/",
+      "/tools",
+      "/settings",
+      "/admin/roles",
+      "/oauth/done?status=connected",
+      "/no/such/page",
+    ]) {
       const response = await page.goto(target);
       const policy = response.headers()["content-security-policy"];
       const scripts = /script-src ([^;]+)/.exec(policy)[1];
@@ -366,11 +700,14 @@ export const tests = {
   },
 
   "the secret key is in no bundle of the browser": () => {
-    const files = readdirSync(path.join(admin, ".next/static"), { recursive: true }).map((name) => path.join(admin, ".next/static", name)).filter((file) => statSync(file).isFile());
+    const files = readdirSync(path.join(admin, ".next/static"), { recursive: true })
+      .map((name) => path.join(admin, ".next/static", name))
+      .filter((file) => statSync(file).isFile());
     assert.ok(files.length > 5);
     for (const file of files) {
       const text = readFileSync(file, "utf8");
-      for (const secret of [SECRET_KEY, "SUPABASE_SERVICE_ROLE_KEY", "sb_secret_", "service_role"]) assert.ok(!text.includes(secret), `${secret} in ${file}`);
+      for (const secret of [SECRET_KEY, "SUPABASE_SERVICE_ROLE_KEY", "sb_secret_", "service_role"])
+        assert.ok(!text.includes(secret), `${secret} in ${file}`);
     }
   },
 
@@ -378,11 +715,17 @@ export const tests = {
     const page = await world.user("admin@example.com");
     const visitor = await world.visitor({ storageState: await page.context().storageState() });
     const scripts = new Set();
-    visitor.on("response", (response) => response.request().resourceType() === "script" && scripts.add(response.url()));
+    visitor.on(
+      "response",
+      (response) => response.request().resourceType() === "script" && scripts.add(response.url()),
+    );
     await visitor.goto("/", { waitUntil: "networkidle" });
     let size = 0;
-    for (const url of scripts) size += gzipSync(Buffer.from(await (await fetch(url)).arrayBuffer())).length;
-    console.log(`       first load of /: ${scripts.size} scripts, ${(size / 1024).toFixed(1)} KB gzipped`);
+    for (const url of scripts)
+      size += gzipSync(Buffer.from(await (await fetch(url)).arrayBuffer())).length;
+    console.log(
+      `       first load of /: ${scripts.size} scripts, ${(size / 1024).toFixed(1)} KB gzipped`,
+    );
     assert.ok(scripts.size > 3 && size > 50_000 && size <= BUDGET, `${size} bytes`);
   },
 };

@@ -10,33 +10,99 @@ export async function furnish(world) {
   const admin = await world.user("admin@example.com");
   const ada = await world.user("ada@example.com");
   const role = async (name, read_only, module, tools) => {
-    const [{ id }] = await world.sql("insert into public.roles (name, description, read_only) values ($1, 'What the team uses every day', $2) on conflict (name) do update set read_only = $2 returning id", [name, read_only]);
-    await world.sql("insert into public.role_permissions (role_id, module, tools) values ($1, $2, $3) on conflict do nothing", [id, module, tools]);
-    for (const user of [ada, admin]) await world.sql("insert into public.user_roles (user_id, role_id) values ($1, $2) on conflict do nothing", [user.id, id]);
+    const [{ id }] = await world.sql(
+      "insert into public.roles (name, description, read_only) values ($1, 'What the team uses every day', $2) on conflict (name) do update set read_only = $2 returning id",
+      [name, read_only],
+    );
+    await world.sql(
+      "insert into public.role_permissions (role_id, module, tools) values ($1, $2, $3) on conflict do nothing",
+      [id, module, tools],
+    );
+    for (const user of [ada, admin])
+      await world.sql(
+        "insert into public.user_roles (user_id, role_id) values ($1, $2) on conflict do nothing",
+        [user.id, id],
+      );
     return id;
   };
   const shared = await role("Planning", true, "jira", ["*"]);
-  const own = await role("Development", false, "github", ["get_me", "list_issues", "create_issue", "delete_file"]);
-  const headers = async (user) => ({ apikey: world.facts.anon_key, authorization: `Bearer ${await user.token()}`, "content-type": "application/json" });
+  const own = await role("Development", false, "github", [
+    "get_me",
+    "list_issues",
+    "create_issue",
+    "delete_file",
+  ]);
+  const headers = async (user) => ({
+    apikey: world.facts.anon_key,
+    authorization: `Bearer ${await user.token()}`,
+    "content-type": "application/json",
+  });
   const rpc = async (user, name, body) => {
-    const response = await fetch(`${world.facts.rest_url}/rpc/${name}`, { method: "POST", headers: await headers(user), body: JSON.stringify(body) });
+    const response = await fetch(`${world.facts.rest_url}/rpc/${name}`, {
+      method: "POST",
+      headers: await headers(user),
+      body: JSON.stringify(body),
+    });
     assert.ok(response.ok, await response.text());
   };
-  for (const service of ["github", "notion", "microsoft_todo"]) await rpc(admin, "save_oauth_app", { service, client_id: `app-${service}`, client_secret: `canary-secret-of-app-${service}` });
-  for (const account of ["private", "work"]) await rpc(ada, "connect_with_token", { service: "github", token: "canary-token", account });
-  await rpc(admin, "connect_with_token", { service: "jira", token: "team@example.com:canary-token", token_type: "basic", account: "team", base_url: "https://acme.atlassian.net", shared_with_role: shared });
+  for (const service of ["github", "notion", "microsoft_todo"])
+    await rpc(admin, "save_oauth_app", {
+      service,
+      client_id: `app-${service}`,
+      client_secret: `canary-secret-of-app-${service}`,
+    });
+  for (const account of ["private", "work"])
+    await rpc(ada, "connect_with_token", { service: "github", token: "canary-token", account });
+  await rpc(admin, "connect_with_token", {
+    service: "jira",
+    token: "team@example.com:canary-token",
+    token_type: "basic",
+    account: "team",
+    base_url: "https://acme.atlassian.net",
+    shared_with_role: shared,
+  });
   await rpc(ada, "create_api_token", { name: "laptop" });
-  await world.sql("update public.oauth_tokens set status = 'reconnect_required' where account = 'work'");
-  await world.sql("update public.module_registry set status = 'deprecated', notes = 'Moves to the new API in spring.', last_verified_at = now() where module = 'github'");
-  await world.sql("insert into public.access_requests (user_id, module, message) values ($1, 'notion', 'For the meeting notes') on conflict do nothing", [ada.id]);
-  for (const [tool, outcome] of [["get_me", "success"], ["create_issue", "reconnect_required"], ["list_issues", "success"]]) {
-    await world.sql("insert into public.audit_logs (user_id, action, module, tool, outcome, duration_ms, client, argument_names) values ($1, 'tool.call', 'github', $2, $3, 1234, 'Claude', '{owner,repo}')", [ada.id, tool, outcome]);
+  await world.sql(
+    "update public.oauth_tokens set status = 'reconnect_required' where account = 'work'",
+  );
+  await world.sql(
+    "update public.module_registry set status = 'deprecated', notes = 'Moves to the new API in spring.', last_verified_at = now() where module = 'github'",
+  );
+  await world.sql(
+    "insert into public.access_requests (user_id, module, message) values ($1, 'notion', 'For the meeting notes') on conflict do nothing",
+    [ada.id],
+  );
+  for (const [tool, outcome] of [
+    ["get_me", "success"],
+    ["create_issue", "reconnect_required"],
+    ["list_issues", "success"],
+  ]) {
+    await world.sql(
+      "insert into public.audit_logs (user_id, action, module, tool, outcome, duration_ms, client, argument_names) values ($1, 'tool.call', 'github', $2, $3, 1234, 'Claude', '{owner,repo}')",
+      [ada.id, tool, outcome],
+    );
   }
   // An MCP client's request for consent.
-  const client = await (await fetch(`${world.facts.issuer}/oauth/clients/register`, { method: "POST", body: JSON.stringify({ client_name: "Claude", redirect_uris: ["https://claude.ai/callback"] }) })).json();
+  const client = await (
+    await fetch(`${world.facts.issuer}/oauth/clients/register`, {
+      method: "POST",
+      body: JSON.stringify({
+        client_name: "Claude",
+        redirect_uris: ["https://claude.ai/callback"],
+      }),
+    })
+  ).json();
   const authorization = async () => {
-    const query = new URLSearchParams({ response_type: "code", client_id: client.client_id, redirect_uri: "https://claude.ai/callback", code_challenge: "x", code_challenge_method: "S256" });
-    const response = await fetch(`${world.facts.issuer}/oauth/authorize?${query}`, { redirect: "manual" });
+    const query = new URLSearchParams({
+      response_type: "code",
+      client_id: client.client_id,
+      redirect_uri: "https://claude.ai/callback",
+      code_challenge: "x",
+      code_challenge_method: "S256",
+    });
+    const response = await fetch(`${world.facts.issuer}/oauth/authorize?${query}`, {
+      redirect: "manual",
+    });
     return new URL(response.headers.get("location")).search;
   };
   await Promise.all([admin, ada].map((page) => page.context().close()));
@@ -72,36 +138,67 @@ export const tests = {
   "axe finds nothing serious on any page, in light and dark": async (world) => {
     const pages = await furnish(world);
     for (const who of ["ada", "admin", null]) {
-      const page = who ? await world.user(`${who}@example.com`, { bypassCSP: true }) : await world.visitor({ bypassCSP: true });
+      const page = who
+        ? await world.user(`${who}@example.com`, { bypassCSP: true })
+        : await world.visitor({ bypassCSP: true });
       for (const [name, , target] of pages.filter(([, user]) => user === who)) {
         await page.goto(target);
         await page.evaluate(axe);
         for (const colorScheme of ["light", "dark"]) {
           await page.emulateMedia({ colorScheme });
           const { violations, passes } = await page.evaluate(() => globalThis.axe.run());
-          assert.ok(passes.some(({ id }) => id === "color-contrast"), `${name} was looked at`);
-          const serious = violations.filter(({ impact }) => ["serious", "critical"].includes(impact));
-          assert.deepEqual(serious.map(({ id, nodes }) => `${id}: ${nodes[0].html}`), [], `${name} in ${colorScheme}`);
+          assert.ok(
+            passes.some(({ id }) => id === "color-contrast"),
+            `${name} was looked at`,
+          );
+          const serious = violations.filter(({ impact }) =>
+            ["serious", "critical"].includes(impact),
+          );
+          assert.deepEqual(
+            serious.map(({ id, nodes }) => `${id}: ${nodes[0].html}`),
+            [],
+            `${name} in ${colorScheme}`,
+          );
         }
-        assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= document.documentElement.clientWidth), `${name} does not scroll sideways`);
+        assert.ok(
+          await page.evaluate(
+            () => document.documentElement.scrollWidth <= document.documentElement.clientWidth,
+          ),
+          `${name} does not scroll sideways`,
+        );
       }
     }
   },
 
   "every module of the server is described in Japanese": async () => {
     const { described } = await import("../lib/i18n/modules.ts");
-    const catalogue = JSON.parse(readFileSync(new URL("../catalogue.json", import.meta.url), "utf8"));
-    assert.deepEqual(catalogue.filter((module) => described(module, "ja") === module.description).map(({ module }) => module), []);
+    const catalogue = JSON.parse(
+      readFileSync(new URL("../catalogue.json", import.meta.url), "utf8"),
+    );
+    assert.deepEqual(
+      catalogue
+        .filter((module) => described(module, "ja") === module.description)
+        .map(({ module }) => module),
+      [],
+    );
     assert.equal(described({ module: "own", description: "Mine" }, "ja"), "Mine");
   },
 
   "a phone's screen is wide enough for every page": async (world) => {
     const pages = await furnish(world);
     for (const who of ["ada", "admin"]) {
-      const page = await world.user(`${who}@example.com`, { viewport: { width: 360, height: 740 }, locale: "ja-JP" });
+      const page = await world.user(`${who}@example.com`, {
+        viewport: { width: 360, height: 740 },
+        locale: "ja-JP",
+      });
       for (const [name, , target] of pages.filter(([, user]) => user === who)) {
         await page.goto(target);
-        assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= document.documentElement.clientWidth), name);
+        assert.ok(
+          await page.evaluate(
+            () => document.documentElement.scrollWidth <= document.documentElement.clientWidth,
+          ),
+          name,
+        );
       }
     }
   },

@@ -8,7 +8,9 @@ const chosen = process.argv.slice(2);
 const world = await start();
 let passed = 0;
 try {
-  for (const file of files.filter((file) => chosen.length === 0 || chosen.some((name) => file.includes(name)))) {
+  for (const file of files.filter(
+    (file) => chosen.length === 0 || chosen.some((name) => file.includes(name)),
+  )) {
     const { tests } = await import(file);
     for (const [name, test] of Object.entries(tests)) {
       const since = performance.now();
@@ -19,7 +21,17 @@ try {
       } catch (error) {
         process.exitCode = 1;
         console.log(`FAILED ${name}\n${error.stack}\n${world.said().slice(-2000)}`);
-        for (const context of world.browser.contexts()) for (const page of context.pages()) console.log(page.url(), (await page.locator("body").innerText().catch(() => "")).slice(0, 800));
+        for (const context of world.browser.contexts())
+          for (const page of context.pages())
+            console.log(
+              page.url(),
+              (
+                await page
+                  .locator("body")
+                  .innerText()
+                  .catch(() => "")
+              ).slice(0, 800),
+            );
       }
       for (const context of world.browser.contexts()) await context.close();
     }

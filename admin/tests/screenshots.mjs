@@ -25,7 +25,10 @@ try {
       for (const [name, user, target] of pages) {
         if (user !== who) continue;
         await page.goto(target, { waitUntil: "networkidle" });
-        await page.screenshot({ path: path.join(folder, `${name}.${form}.png`), fullPage: !(await page.getByRole("dialog").count()) });
+        await page.screenshot({
+          path: path.join(folder, `${name}.${form}.png`),
+          fullPage: !(await page.getByRole("dialog").count()),
+        });
       }
       await page.context().close();
     }

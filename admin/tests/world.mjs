@@ -1,24 +1,29 @@
 // The console on the real stack (supabase/tests/stack.mjs), with the real mcpist and a real browser. Auth and the providers
 // are doubles. Everything has a port of its own and ends with `stop`.
 import assert from "node:assert/strict";
-import { readdirSync } from "node:fs";
-import path from "node:path";
 import { once } from "node:events";
+import { readdirSync } from "node:fs";
 import { createRequire } from "node:module";
 import { createServer } from "node:net";
+import path from "node:path";
 import { chromium } from "playwright-core";
-import { up } from "../../supabase/tests/stack.mjs";
 import { Service } from "../../supabase/tests/stack/process.mjs";
+import { up } from "../../supabase/tests/stack.mjs";
 
 export const admin = path.resolve(import.meta.dirname, "..");
 const repository = path.resolve(admin, "..");
-const binary = process.env.MCPIST ?? path.join(process.env.CARGO_TARGET_DIR ?? path.join(repository, "target"), "debug/mcpist");
+const binary =
+  process.env.MCPIST ??
+  path.join(process.env.CARGO_TARGET_DIR ?? path.join(repository, "target"), "debug/mcpist");
 export const SECRET_KEY = "sb_secret_double";
 
 export async function start() {
   const reserved = await Promise.all(Array.from({ length: 5 }, reserve));
   const [consolePort, ...serverPorts] = reserved.map(({ port }) => port);
-  const [console_url, ...servers] = [`http://localhost:${consolePort}`, ...serverPorts.map((port) => `http://127.0.0.1:${port}`)];
+  const [console_url, ...servers] = [
+    `http://localhost:${consolePort}`,
+    ...serverPorts.map((port) => `http://127.0.0.1:${port}`),
+  ];
   const stack = await up({ consoleUrl: console_url, publicUrl: servers[0] });
   const { facts, pool } = stack;
   const services = [];
@@ -34,29 +39,62 @@ export async function start() {
       "api.github.com/user": { login: "ada", id: 1, html_url: "https://github.com/ada" },
       "graph.microsoft.com/v1.0/me/todo/lists": { value: [{ id: "list-1", displayName: "Tasks" }] },
     });
-    const ready = (service, url) => service.until(() => fetch(url).then((response) => response.ok || undefined, () => undefined));
+    const ready = (service, url) =>
+      service.until(() =>
+        fetch(url).then(
+          (response) => response.ok || undefined,
+          () => undefined,
+        ),
+      );
     // Four servers: what was given or taken away a moment ago is so at once on one that has cached nothing yet.
     for (const [at, port] of serverPorts.entries()) {
       const env = {
-        PATH: process.env.PATH, PORT: String(port), PUBLIC_URL: servers[0], CONSOLE_URL: console_url, JWT_AUDIENCE: facts.audience,
-        TOKEN_BROKER_URL: `${facts.functions_url}/token-exchanger`, TOKEN_BROKER_KEY: facts.broker_key, MCPIST_SECRET: "32 bytes at least, the same for all servers",
-        GITHUB_API_URL: `${facts.provider_url}/api.github.com`, MICROSOFT_TODO_API_URL: `${facts.provider_url}/graph.microsoft.com/v1.0`,
+        PATH: process.env.PATH,
+        PORT: String(port),
+        PUBLIC_URL: servers[0],
+        CONSOLE_URL: console_url,
+        JWT_AUDIENCE: facts.audience,
+        TOKEN_BROKER_URL: `${facts.functions_url}/token-exchanger`,
+        TOKEN_BROKER_KEY: facts.broker_key,
+        MCPIST_SECRET: "32 bytes at least, the same for all servers",
+        GITHUB_API_URL: `${facts.provider_url}/api.github.com`,
+        MICROSOFT_TODO_API_URL: `${facts.provider_url}/graph.microsoft.com/v1.0`,
       };
-      const server = new Service(`mcpist-${at}`, binary, ["serve", "--bind", "127.0.0.1"], { env, log: path.join(facts.logs, `mcpist-${at}.log`) });
+      const server = new Service(`mcpist-${at}`, binary, ["serve", "--bind", "127.0.0.1"], {
+        env,
+        log: path.join(facts.logs, `mcpist-${at}.log`),
+      });
       services.push(server);
       await ready(server, `${servers[at]}/ready`);
     }
     const env = {
-      PATH: process.env.PATH, NODE_ENV: "production", NEXT_TELEMETRY_DISABLED: "1", NEXT_PUBLIC_SUPABASE_URL: facts.gateway_url,
-      NEXT_PUBLIC_SUPABASE_ANON_KEY: facts.anon_key, SUPABASE_SERVICE_ROLE_KEY: facts.service_key, NEXT_PUBLIC_SHOW_PASSWORD_LOGIN: "true",
+      PATH: process.env.PATH,
+      NODE_ENV: "production",
+      NEXT_TELEMETRY_DISABLED: "1",
+      NEXT_PUBLIC_SUPABASE_URL: facts.gateway_url,
+      NEXT_PUBLIC_SUPABASE_ANON_KEY: facts.anon_key,
+      SUPABASE_SERVICE_ROLE_KEY: facts.service_key,
+      NEXT_PUBLIC_SHOW_PASSWORD_LOGIN: "true",
     };
     const next = createRequire(import.meta.url).resolve("next/dist/bin/next");
-    const ui = new Service("console", process.execPath, [next, "start", "--port", String(consolePort), "--hostname", "localhost"], { cwd: admin, env, log: path.join(facts.logs, "console.log") });
+    const ui = new Service(
+      "console",
+      process.execPath,
+      [next, "start", "--port", String(consolePort), "--hostname", "localhost"],
+      { cwd: admin, env, log: path.join(facts.logs, "console.log") },
+    );
     services.push(ui);
     await ready(ui, `${console_url}/login`);
-    const executablePath = process.env.CHROMIUM ?? ["chromium", "chromium-browser", "google-chrome"].flatMap((name) => process.env.PATH.split(":").map((folder) => path.join(folder, name))).find((file) => exists(file));
+    const executablePath =
+      process.env.CHROMIUM ??
+      ["chromium", "chromium-browser", "google-chrome"]
+        .flatMap((name) => process.env.PATH.split(":").map((folder) => path.join(folder, name)))
+        .find((file) => exists(file));
     assert.ok(executablePath, "No Chromium on the path: install it, or name it in CHROMIUM.");
-    browser = await chromium.launch({ executablePath, args: process.getuid() === 0 ? ["--no-sandbox"] : [] });
+    browser = await chromium.launch({
+      executablePath,
+      args: process.getuid() === 0 ? ["--no-sandbox"] : [],
+    });
   } catch (error) {
     await stop();
     throw error;
@@ -72,7 +110,13 @@ export async function start() {
     context.setDefaultTimeout(30_000);
     const page = await context.newPage();
     page.problems = [];
-    page.on("console", (message) => message.type() === "error" && !/status of 4\d\d/.test(message.text()) && page.problems.push(`${page.url()}: ${message.text()}`));
+    page.on(
+      "console",
+      (message) =>
+        message.type() === "error" &&
+        !/status of 4\d\d/.test(message.text()) &&
+        page.problems.push(`${page.url()}: ${message.text()}`),
+    );
     page.on("pageerror", (error) => page.problems.push(`${page.url()}: ${error.message}`));
     return page;
   };
@@ -87,7 +131,10 @@ export async function start() {
   /** A signed-in visitor whose address is on the list. They go through the provider once; a test that ends a session asks for one of its own. */
   const sessions = new Map();
   world.user = async (email, { ownSession = false, ...options } = {}) => {
-    await world.sql("insert into public.allowed_emails (email) values ($1) on conflict do nothing", [email]);
+    await world.sql(
+      "insert into public.allowed_emails (email) values ($1) on conflict do nothing",
+      [email],
+    );
     const storageState = ownSession ? undefined : sessions.get(email);
     const page = await world.visitor({ ...options, ...(storageState && { storageState }) });
     await page.goto(storageState ? "/" : "/login");
@@ -98,7 +145,8 @@ export async function start() {
     }
     page.id = (await world.sql("select id from public.users where email = $1", [email]))[0].id;
     page.email = email;
-    page.token = async (options = {}) => (await post(facts.mint_url, { email, ...options })).body.access_token;
+    page.token = async (options = {}) =>
+      (await post(facts.mint_url, { email, ...options })).body.access_token;
     return page;
   };
   return world;
@@ -116,11 +164,19 @@ const exists = (file) => {
 async function reserve() {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
-  return { port: server.address().port, release: () => new Promise((resolve) => server.close(resolve)) };
+  return {
+    port: server.address().port,
+    release: () => new Promise((resolve) => server.close(resolve)),
+  };
 }
 
 export async function post(url, body, headers = {}) {
-  const response = await fetch(url, { method: "POST", redirect: "manual", headers: { "content-type": "application/json", ...headers }, body: JSON.stringify(body) });
+  const response = await fetch(url, {
+    method: "POST",
+    redirect: "manual",
+    headers: { "content-type": "application/json", ...headers },
+    body: JSON.stringify(body),
+  });
   const text = await response.text();
   return { status: response.status, body: text ? JSON.parse(text) : null };
 }

@@ -4,12 +4,12 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { globSync, readFileSync, rmSync } from "node:fs";
 import path from "node:path";
-import { execute } from "./stack/postgres.mjs";
-import { bin } from "./stack/migrate.mjs";
-import { loadPgtap } from "./stack/pgtap.mjs";
-import { run } from "./stack/process.mjs";
 import { testReleases } from "./releases.mjs";
 import { testServer } from "./server.mjs";
+import { bin } from "./stack/migrate.mjs";
+import { loadPgtap } from "./stack/pgtap.mjs";
+import { execute } from "./stack/postgres.mjs";
+import { run } from "./stack/process.mjs";
 import { up } from "./stack.mjs";
 
 const here = import.meta.dirname;
@@ -36,11 +36,18 @@ async function testDatabase({ postgres }) {
   for (const file of globSync(path.join(here, "database/*_test.sql")).sort()) {
     const name = path.basename(file);
     try {
-      const results = await execute(url, `set search_path = public, extensions; ${readFileSync(file, "utf8")}`);
-      const lines = results.flatMap(({ rows, fields }) => fields?.length === 1 ? rows.map((row) => String(Object.values(row)[0])) : []);
+      const results = await execute(
+        url,
+        `set search_path = public, extensions; ${readFileSync(file, "utf8")}`,
+      );
+      const lines = results.flatMap(({ rows, fields }) =>
+        fields?.length === 1 ? rows.map((row) => String(Object.values(row)[0])) : [],
+      );
       const tap = lines.flatMap((line) => line.split("\n"));
       passed += tap.filter((line) => line.startsWith("ok ")).length;
-      failures.push(...tap.filter((line) => /^(not ok|#)/.test(line)).map((line) => `${name}: ${line}`));
+      failures.push(
+        ...tap.filter((line) => /^(not ok|#)/.test(line)).map((line) => `${name}: ${line}`),
+      );
     } catch (error) {
       failures.push(`${name}: ${error.message}${error.where ? ` (${error.where})` : ""}`);
     }
@@ -52,8 +59,12 @@ async function testDatabase({ postgres }) {
 
 async function testFunctions({ facts }) {
   const functions = path.join(here, "../functions");
-  const deno = (args, cwd) => run(bin("deno"), args, { cwd, env: { ...process.env, NO_COLOR: "1" } });
-  await deno(["fmt", "--check", "--line-width", "140", functions, path.join(here, "functions")], here);
+  const deno = (args, cwd) =>
+    run(bin("deno"), args, { cwd, env: { ...process.env, NO_COLOR: "1" } });
+  await deno(
+    ["fmt", "--check", "--line-width", "140", functions, path.join(here, "functions")],
+    here,
+  );
   for (const file of globSync(path.join(functions, "*/index.ts"))) {
     await deno(["check", "--no-lock", "index.ts"], path.dirname(file));
     await deno(["lint", "."], path.dirname(file));

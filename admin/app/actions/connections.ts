@@ -1,6 +1,6 @@
 "use server";
 
-import { redirect, RedirectType } from "next/navigation";
+import { RedirectType, redirect } from "next/navigation";
 import { done, failure, refuse, text } from "@/lib/action";
 import { database, rows } from "@/lib/database";
 import { publishableKey, supabaseUrl } from "@/lib/environment";
@@ -29,7 +29,9 @@ export async function connect(_: Result | null, form: FormData): Promise<Result>
     body: JSON.stringify({ service: text(form, "service", 40), ...Object.fromEntries(optional) }),
     signal: AbortSignal.timeout(15_000),
   }).catch(() => undefined);
-  const answer = await response?.json().catch(() => undefined) as { authorize_url?: string; error?: { code: string; message: string } } | undefined;
+  const answer = (await response?.json().catch(() => undefined)) as
+    | { authorize_url?: string; error?: { code: string; message: string } }
+    | undefined;
   if (answer?.authorize_url) return { ok: true, leaveTo: answer.authorize_url };
   switch (answer?.error?.code) {
     case "not_permitted":
@@ -51,10 +53,15 @@ export async function connect(_: Result | null, form: FormData): Promise<Result>
  */
 export async function finishConnection(_: Result | null, form: FormData): Promise<Result> {
   await requireUser();
-  const { data, error } = await (await database()).rpc("finish_oauth", { handle: text(form, "handle", 100) });
+  const { data, error } = await (await database()).rpc("finish_oauth", {
+    handle: text(form, "handle", 100),
+  });
   if (error) return failure(error);
   const { outcome, service, account } = data;
-  const end = outcome === "ok" ? { status: "connected", service, account } : { status: "failed", service, reason: outcome };
+  const end =
+    outcome === "ok"
+      ? { status: "connected", service, account }
+      : { status: "failed", service, reason: outcome };
   // In place of the page with the handle, so that going back does not show a used one.
   redirect(withQuery("/oauth/done", end), RedirectType.replace);
 }
@@ -62,7 +69,11 @@ export async function finishConnection(_: Result | null, form: FormData): Promis
 /** Stores a token that the user made at the service; for an admin also one that a role shares. */
 export async function connectWithToken(_: Result | null, form: FormData): Promise<Result> {
   await requireUser();
-  const [email, site, role] = [text(form, "email", 320), text(form, "base_url", 300), text(form, "shared_with_role", 40)];
+  const [email, site, role] = [
+    text(form, "email", 320),
+    text(form, "base_url", 300),
+    text(form, "shared_with_role", 40),
+  ];
   const token = String(form.get("token") ?? "").trim();
   const { error } = await (await database()).rpc("connect_with_token", {
     service: text(form, "service", 40),
@@ -77,7 +88,11 @@ export async function connectWithToken(_: Result | null, form: FormData): Promis
 
 export async function disconnect(_: Result | null, form: FormData): Promise<Result> {
   await requireUser();
-  const { data, error } = await (await database()).from("oauth_tokens").delete().eq("id", text(form, "id", 40)).select("id");
+  const { data, error } = await (await database())
+    .from("oauth_tokens")
+    .delete()
+    .eq("id", text(form, "id", 40))
+    .select("id");
   if (error) return failure(error);
   return data.length === 1 ? done("connections.disconnected") : refuse("error.gone");
 }
@@ -97,7 +112,10 @@ export async function askForAccess(_: Result | null, form: FormData): Promise<Re
 
 export async function withdrawRequest(_: Result | null, form: FormData): Promise<Result> {
   await requireUser();
-  const { error } = await (await database()).from("access_requests").delete().eq("id", text(form, "id", 40));
+  const { error } = await (await database())
+    .from("access_requests")
+    .delete()
+    .eq("id", text(form, "id", 40));
   return error ? failure(error) : done();
 }
 
@@ -107,11 +125,17 @@ export async function testConnection(_: Result | null, form: FormData): Promise<
   if (!serverUrl) return refuse("clients.no_address");
   const supabase = await database();
   const [module, account] = [text(form, "service", 40), text(form, "account", 100)];
-  const permitted = rows(await supabase.rpc("effective_tools", { p_user: id })).filter((tool) => tool.module === module).map(({ tool }) => tool);
+  const permitted = rows(await supabase.rpc("effective_tools", { p_user: id }))
+    .filter((tool) => tool.module === module)
+    .map(({ tool }) => tool);
   const tool = probeOf(permitted);
   if (!tool) return refuse("test.no_tool");
   const token = (await supabase.auth.getSession()).data.session?.access_token;
-  const said = await callTool(serverUrl, token ?? "", { module, tool, ...(account && { account }) }).catch((error: Error) => ({ failed: true, text: error.message }));
+  const said = await callTool(serverUrl, token ?? "", {
+    module,
+    tool,
+    ...(account && { account }),
+  }).catch((error: Error) => ({ failed: true, text: error.message }));
   if (said.failed) return refuse("test.failed", { said: said.text.slice(0, 300) });
   return { ok: true, message: (await i18n()).t("test.works", { tool: `${module}/${tool}` }) };
 }

@@ -11,7 +11,10 @@ export async function decideConsent(_: Result | null, form: FormData): Promise<R
   await requireUser();
   const { oauth } = (await database()).auth;
   const id = text(form, "authorization_id", 200);
-  const { data, error } = form.get("decision") === "allow" ? await oauth.approveAuthorization(id) : await oauth.denyAuthorization(id);
+  const { data, error } =
+    form.get("decision") === "allow"
+      ? await oauth.approveAuthorization(id)
+      : await oauth.denyAuthorization(id);
   if (error || !mayLeaveTo(data.redirect_url)) return refuse("consent.gone");
   return { ok: true, leaveTo: data.redirect_url };
 }

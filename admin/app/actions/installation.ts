@@ -12,12 +12,17 @@ import { requireAdmin } from "@/lib/session";
 /** An OAuth app of a service. An empty secret keeps the one there is. */
 export async function saveApp(_: Result | null, form: FormData): Promise<Result> {
   await requireAdmin();
-  const [secret, tenant] = [String(form.get("client_secret") ?? "").trim(), text(form, "tenant", 100)];
+  const [secret, tenant] = [
+    String(form.get("client_secret") ?? "").trim(),
+    text(form, "tenant", 100),
+  ];
   const { error } = await (await database()).rpc("save_oauth_app", {
     service: text(form, "service", 40),
     client_id: text(form, "client_id", 500),
     ...(secret && { client_secret: secret }),
-    scopes: text(form, "scopes", 4000).split(/[\s,]+/).filter(Boolean),
+    scopes: text(form, "scopes", 4000)
+      .split(/[\s,]+/)
+      .filter(Boolean),
     ...(tenant && { tenant }),
   });
   if (error?.code === "23502") return refuse("services.needs_secret");
@@ -26,7 +31,10 @@ export async function saveApp(_: Result | null, form: FormData): Promise<Result>
 
 export async function deleteApp(_: Result | null, form: FormData): Promise<Result> {
   await requireAdmin();
-  const { error } = await (await database()).from("oauth_apps").delete().eq("service", text(form, "service", 40));
+  const { error } = await (await database())
+    .from("oauth_apps")
+    .delete()
+    .eq("service", text(form, "service", 40));
   return error ? failure(error) : done("services.deleted");
 }
 
@@ -37,15 +45,25 @@ export async function testShared(_: Result | null, form: FormData): Promise<Resu
   const service = text(form, "name", 100);
   const response = await fetch(`${supabaseUrl()}/functions/v1/token-exchanger/test`, {
     method: "POST",
-    headers: { "content-type": "application/json", apikey: publishableKey(), authorization: `Bearer ${data.session?.access_token}` },
+    headers: {
+      "content-type": "application/json",
+      apikey: publishableKey(),
+      authorization: `Bearer ${data.session?.access_token}`,
+    },
     body: JSON.stringify({ id: text(form, "id", 40) }),
     signal: AbortSignal.timeout(25_000),
   }).catch(() => undefined);
-  const answer = await response?.json().catch(() => undefined) as { works?: boolean; status?: number | null; error?: { code: string } } | undefined;
+  const answer = (await response?.json().catch(() => undefined)) as
+    | { works?: boolean; status?: number | null; error?: { code: string } }
+    | undefined;
   if (answer?.works) return done("test.shared_works", { service });
   // A refusal may have been noted: the page shows it.
   revalidatePath("/admin/services");
-  if (answer?.works === false) return refuse("test.refused", { service, status: answer.status ? `HTTP ${answer.status}` : "—" });
+  if (answer?.works === false)
+    return refuse("test.refused", {
+      service,
+      status: answer.status ? `HTTP ${answer.status}` : "—",
+    });
   switch (answer?.error?.code) {
     case "reconnect_required":
       return refuse("test.over", { service });
@@ -60,36 +78,51 @@ export async function testShared(_: Result | null, form: FormData): Promise<Resu
 
 export async function saveModule(_: Result | null, form: FormData): Promise<Result> {
   await requireAdmin();
-  const status = (["stable", "deprecated", "broken"] as const).find((known): known is ModuleStatus => known === form.get("status"));
+  const status = (["stable", "deprecated", "broken"] as const).find(
+    (known): known is ModuleStatus => known === form.get("status"),
+  );
   const api_version = text(form, "api_version", 60);
   if (!status || !api_version) return refuse("error.unexpected");
-  const { error } = await (await database()).from("module_registry").update({
-    status,
-    api_version,
-    notes: text(form, "notes", 2000),
-    ...(form.get("verified") && { last_verified_at: new Date().toISOString() }),
-  }).eq("module", text(form, "module", 40));
+  const { error } = await (await database())
+    .from("module_registry")
+    .update({
+      status,
+      api_version,
+      notes: text(form, "notes", 2000),
+      ...(form.get("verified") && { last_verified_at: new Date().toISOString() }),
+    })
+    .eq("module", text(form, "module", 40));
   return error ? failure(error) : done("ui.saved");
 }
 
 export async function allowEmail(_: Result | null, form: FormData): Promise<Result> {
   await requireAdmin();
   const email = text(form, "email", 320).toLowerCase();
-  const { error } = await (await database()).from("allowed_emails").insert({ email, role_id: text(form, "role", 40) || null });
+  const { error } = await (await database())
+    .from("allowed_emails")
+    .insert({ email, role_id: text(form, "role", 40) || null });
   return error ? failure(error) : done("ui.saved");
 }
 
 export async function disallowEmail(_: Result | null, form: FormData): Promise<Result> {
   await requireAdmin();
-  const { error } = await (await database()).from("allowed_emails").delete().eq("email", text(form, "email", 320));
+  const { error } = await (await database())
+    .from("allowed_emails")
+    .delete()
+    .eq("email", text(form, "email", 320));
   return error ? failure(error) : done("ui.saved");
 }
 
 export async function saveSettings(_: Result | null, form: FormData): Promise<Result> {
   await requireAdmin();
   const days = Number(form.get("days"));
-  const { error } = await (await database()).from("settings")
-    .update({ public_url: text(form, "public_url", 300).replace(/\/+$/, "") || null, audit_retention_days: days }).eq("id", true);
+  const { error } = await (await database())
+    .from("settings")
+    .update({
+      public_url: text(form, "public_url", 300).replace(/\/+$/, "") || null,
+      audit_retention_days: days,
+    })
+    .eq("id", true);
   return error ? failure(error) : done("ui.saved");
 }
 
@@ -101,7 +134,10 @@ export async function revokeEverything(_: Result | null, form: FormData): Promis
   if (error) return failure(error);
   // The admin's own session is over, too: nothing is read again, or this page would be the sign-in page before it could say so.
   const { t } = await i18n();
-  const message = t("security.revoked", { connections: data.oauth_tokens, tokens: data.api_tokens });
+  const message = t("security.revoked", {
+    connections: data.oauth_tokens,
+    tokens: data.api_tokens,
+  });
   return data.sessions === null
     ? { ok: false, message: `${message} ${t("security.not_signed_out")}` }
     : { ok: true, message: `${message} ${t("security.signed_out", { sessions: data.sessions })}` };

@@ -11,8 +11,15 @@ export async function createRole(_: Result | null, form: FormData): Promise<Resu
   await requireAdmin();
   const name = text(form, "name", 60);
   if (!name) return refuse("roles.needs_name");
-  const { data, error } = await (await database()).from("roles")
-    .insert({ name, description: text(form, "description", 500), read_only: form.get("read_only") !== null }).select("id").single();
+  const { data, error } = await (await database())
+    .from("roles")
+    .insert({
+      name,
+      description: text(form, "description", 500),
+      read_only: form.get("read_only") !== null,
+    })
+    .select("id")
+    .single();
   if (error) return failure(error);
   redirect(`/admin/roles?role=${data.id}`);
 }
@@ -21,25 +28,41 @@ export async function saveRole(_: Result | null, form: FormData): Promise<Result
   await requireAdmin();
   const name = text(form, "name", 60);
   if (!name) return refuse("roles.needs_name");
-  const { error } = await (await database()).from("roles")
-    .update({ name, description: text(form, "description", 500), read_only: form.get("read_only") !== null }).eq("id", text(form, "id", 40));
+  const { error } = await (await database())
+    .from("roles")
+    .update({
+      name,
+      description: text(form, "description", 500),
+      read_only: form.get("read_only") !== null,
+    })
+    .eq("id", text(form, "id", 40));
   return error ? failure(error) : done("ui.saved");
 }
 
 export async function deleteRole(_: Result | null, form: FormData): Promise<Result> {
   await requireAdmin();
-  const { error } = await (await database()).from("roles").delete().eq("id", text(form, "id", 40));
+  const { error } = await (await database())
+    .from("roles")
+    .delete()
+    .eq("id", text(form, "id", 40));
   if (error) return failure(error);
   redirect("/admin/roles");
 }
 
 /** What the editor sends: the role's permissions as they shall be, all of them. */
 function readPermissions(json: string): Permission[] | undefined {
-  const isNames = (value: unknown): value is string[] => Array.isArray(value) && value.every((name) => typeof name === "string" && /^(\*|[a-z][a-z0-9_]{0,59})$/.test(name));
+  const isNames = (value: unknown): value is string[] =>
+    Array.isArray(value) &&
+    value.every((name) => typeof name === "string" && /^(\*|[a-z][a-z0-9_]{0,59})$/.test(name));
   try {
     const entries: unknown = JSON.parse(json);
     if (!Array.isArray(entries)) return undefined;
-    return entries.every((entry) => typeof entry?.module === "string" && isNames(entry.tools) && isNames(entry.denied_tools)) ? entries : undefined;
+    return entries.every(
+      (entry) =>
+        typeof entry?.module === "string" && isNames(entry.tools) && isNames(entry.denied_tools),
+    )
+      ? entries
+      : undefined;
   } catch {
     return undefined;
   }
@@ -49,6 +72,9 @@ export async function savePermissions(_: Result | null, form: FormData): Promise
   await requireAdmin();
   const wanted = readPermissions(String(form.get("permissions")));
   if (!wanted) return refuse("error.unexpected");
-  const { error } = await (await database()).rpc("save_role_permissions", { p_role: text(form, "id", 40), p_permissions: wanted });
+  const { error } = await (await database()).rpc("save_role_permissions", {
+    p_role: text(form, "id", 40),
+    p_permissions: wanted,
+  });
   return error ? failure(error) : done("roles.saved");
 }

@@ -33,8 +33,18 @@ export async function signInWith(_: Result | null, form: FormData): Promise<Resu
 
 export async function signInWithPassword(_: Result | null, form: FormData): Promise<Result> {
   if (!showsPasswordLogin()) return refuse("login.failed");
-  const { error } = await (await database()).auth.signInWithPassword({ email: text(form, "email", 320), password: String(form.get("password") ?? "") });
-  if (error) return refuse(/not on the list|no access/.test(error.message) ? "login.not_allowed" : /disabled/.test(error.message) ? "login.disabled" : "login.wrong_password");
+  const { error } = await (await database()).auth.signInWithPassword({
+    email: text(form, "email", 320),
+    password: String(form.get("password") ?? ""),
+  });
+  if (error)
+    return refuse(
+      /not on the list|no access/.test(error.message)
+        ? "login.not_allowed"
+        : /disabled/.test(error.message)
+          ? "login.disabled"
+          : "login.wrong_password",
+    );
   redirect(safePath(form.get("next")));
 }
 

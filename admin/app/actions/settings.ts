@@ -7,7 +7,10 @@ import { requireUser } from "@/lib/session";
 
 export async function saveProfile(_: Result | null, form: FormData): Promise<Result> {
   const { id } = await requireUser();
-  const { error } = await (await database()).from("users").update({ display_name: text(form, "display_name", 100) || null }).eq("id", id);
+  const { error } = await (await database())
+    .from("users")
+    .update({ display_name: text(form, "display_name", 100) || null })
+    .eq("id", id);
   return error ? failure(error) : done("ui.saved");
 }
 
@@ -18,7 +21,10 @@ export async function createApiToken(_: Result | null, form: FormData): Promise<
   if (!name) return refuse("settings.token_needs_name");
   const days = Number(form.get("days"));
   const expires = days > 0 ? new Date(Date.now() + days * 86_400_000).toISOString() : undefined;
-  const { data, error } = await (await database()).rpc("create_api_token", { name, ...(expires && { expires_at: expires }) });
+  const { data, error } = await (await database()).rpc("create_api_token", {
+    name,
+    ...(expires && { expires_at: expires }),
+  });
   return error ? failure(error) : done("settings.token_made", { secret: data.token });
 }
 
@@ -30,6 +36,8 @@ export async function revokeApiToken(_: Result | null, form: FormData): Promise<
 
 export async function revokeClient(_: Result | null, form: FormData): Promise<Result> {
   await requireUser();
-  const { error } = await (await database()).auth.oauth.revokeGrant({ clientId: text(form, "client", 100) });
+  const { error } = await (await database()).auth.oauth.revokeGrant({
+    clientId: text(form, "client", 100),
+  });
   return error ? failure(error) : done("settings.client_revoked");
 }

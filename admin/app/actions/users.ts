@@ -12,23 +12,40 @@ export async function saveUser(_: Result | null, form: FormData): Promise<Result
   const supabase = await database();
   const id = text(form, "id", 40);
   const systemRole = form.get("admin") ? "admin" : "user";
-  const { data: before, error } = await supabase.from("users").select("system_role, disabled_at").eq("id", id).maybeSingle();
+  const { data: before, error } = await supabase
+    .from("users")
+    .select("system_role, disabled_at")
+    .eq("id", id)
+    .maybeSingle();
   if (error) return failure(error);
   if (!before) return refuse("error.gone");
-  const disabled = form.get("disabled") ? before.disabled_at ?? new Date().toISOString() : null;
-  const saved = await supabase.from("users").update({ system_role: systemRole, disabled_at: disabled }).eq("id", id);
+  const disabled = form.get("disabled") ? (before.disabled_at ?? new Date().toISOString()) : null;
+  const saved = await supabase
+    .from("users")
+    .update({ system_role: systemRole, disabled_at: disabled })
+    .eq("id", id);
   if (saved.error) return failure(saved.error);
 
   const wanted = new Set(texts(form, "role"));
-  const held = new Set(rows(await supabase.from("user_roles").select("role_id").eq("user_id", id)).map(({ role_id }) => role_id));
+  const held = new Set(
+    rows(await supabase.from("user_roles").select("role_id").eq("user_id", id)).map(
+      ({ role_id }) => role_id,
+    ),
+  );
   const gone = [...held].filter((role) => !wanted.has(role));
   const added = [...wanted].filter((role) => !held.has(role));
   if (gone.length > 0) {
-    const removed = await supabase.from("user_roles").delete().eq("user_id", id).in("role_id", gone);
+    const removed = await supabase
+      .from("user_roles")
+      .delete()
+      .eq("user_id", id)
+      .in("role_id", gone);
     if (removed.error) return failure(removed.error);
   }
   if (added.length > 0) {
-    const inserted = await supabase.from("user_roles").insert(added.map((role_id) => ({ user_id: id, role_id })));
+    const inserted = await supabase
+      .from("user_roles")
+      .insert(added.map((role_id) => ({ user_id: id, role_id })));
     if (inserted.error) return failure(inserted.error);
   }
   return done("ui.saved");
@@ -36,14 +53,21 @@ export async function saveUser(_: Result | null, form: FormData): Promise<Result
 
 export async function revokeUserTokens(_: Result | null, form: FormData): Promise<Result> {
   await requireAdmin();
-  const { error } = await (await database()).rpc("revoke_user_tokens", { p_user: text(form, "id", 40) });
+  const { error } = await (await database()).rpc("revoke_user_tokens", {
+    p_user: text(form, "id", 40),
+  });
   return error ? failure(error) : done("users.revoked");
 }
 
 export async function decideRequest(_: Result | null, form: FormData): Promise<Result> {
   await requireAdmin();
   const status: RequestStatus = form.get("status") === "granted" ? "granted" : "declined";
-  const { data, error } = await (await database()).from("access_requests").update({ status }).eq("id", text(form, "id", 40)).eq("status", "open").select("id");
+  const { data, error } = await (await database())
+    .from("access_requests")
+    .update({ status })
+    .eq("id", text(form, "id", 40))
+    .eq("status", "open")
+    .select("id");
   if (error) return failure(error);
   return data.length === 1 ? done("ui.saved") : refuse("error.gone");
 }

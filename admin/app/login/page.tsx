@@ -10,7 +10,11 @@ import { session } from "@/lib/session";
 
 export const generateMetadata = pageTitle("login.title");
 
-const PROVIDERS = [["google", "Google"], ["github", "GitHub"], ["azure", "Microsoft"]] as const;
+const PROVIDERS = [
+  ["google", "Google"],
+  ["github", "GitHub"],
+  ["azure", "Microsoft"],
+] as const;
 const REASONS: Record<string, Key> = {
   not_allowed: "login.not_allowed",
   disabled: "login.disabled",
@@ -27,11 +31,21 @@ export default async function Page({ searchParams }: PageProps<"/login">) {
     <Shell user={null}>
       <div className="mx-auto max-w-sm">
         <PageTitle lead={t("login.lead")}>{t("login.title")}</PageTitle>
-        {said && <Notice tone="warn" role="alert">{t(said)}</Notice>}
+        {said && (
+          <Notice tone="warn" role="alert">
+            {t(said)}
+          </Notice>
+        )}
         <Card>
           <div className="space-y-3">
             {PROVIDERS.map(([provider, name]) => (
-              <ActionForm key={provider} action={signInWith} submit={t("login.with", { provider: name })} variant="secondary" className="grid">
+              <ActionForm
+                key={provider}
+                action={signInWith}
+                submit={t("login.with", { provider: name })}
+                variant="secondary"
+                className="grid"
+              >
                 <input type="hidden" name="provider" value={provider} />
                 <input type="hidden" name="next" value={safePath(next)} />
               </ActionForm>
@@ -41,8 +55,20 @@ export default async function Page({ searchParams }: PageProps<"/login">) {
             <div className="mt-5 border-t border-line pt-4">
               <ActionForm action={signInWithPassword} submit={t("login.password_submit")}>
                 <input type="hidden" name="next" value={safePath(next)} />
-                <Field label={t("login.email")} name="email" type="email" autoComplete="username" required />
-                <Field label={t("login.password")} name="password" type="password" autoComplete="current-password" required />
+                <Field
+                  label={t("login.email")}
+                  name="email"
+                  type="email"
+                  autoComplete="username"
+                  required
+                />
+                <Field
+                  label={t("login.password")}
+                  name="password"
+                  type="password"
+                  autoComplete="current-password"
+                  required
+                />
               </ActionForm>
             </div>
           )}

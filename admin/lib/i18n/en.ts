@@ -24,9 +24,11 @@ export const en = {
   "nav.sign_out": "Sign out",
 
   "error.last_admin": "The last admin stays. Make somebody else an admin first.",
-  "error.too_many_tokens": "You have 20 tokens, which is all there may be. Revoke one that is not in use.",
+  "error.too_many_tokens":
+    "You have 20 tokens, which is all there may be. Revoke one that is not in use.",
   "error.too_fast": "That was ten tokens within an hour. Wait a little.",
-  "error.not_permitted": "None of your roles permits this service. Ask an admin for access on the Tools page.",
+  "error.not_permitted":
+    "None of your roles permits this service. Ask an admin for access on the Tools page.",
   "error.forbidden": "You may not do that.",
   "error.exists": "That exists already.",
   "error.invalid": "That is not possible: {detail}",
@@ -44,7 +46,8 @@ export const en = {
   "login.email": "E-mail address",
   "login.password": "Password",
   "login.password_submit": "Sign in with password",
-  "login.not_allowed": "Your address is not on the list of this installation. Ask an admin to add it, then sign in again.",
+  "login.not_allowed":
+    "Your address is not on the list of this installation. Ask an admin to add it, then sign in again.",
   "login.disabled": "This account is disabled. An admin can enable it again.",
   "login.failed": "Signing in did not work. Try again.",
   "login.wrong_password": "The address or the password is wrong.",
@@ -65,13 +68,15 @@ export const en = {
   "home.have": "What I have",
   "home.roles": "Roles:",
   "home.no_roles": "none yet",
-  "home.no_services": "No role of yours permits a service yet. Ask an admin, or ask for access on the Tools page.",
+  "home.no_services":
+    "No role of yours permits a service yet. Ask an admin, or ask for access on the Tools page.",
   "home.tools": "{n} tools",
   "home.attention": "What needs attention",
   "home.all_well": "Nothing: all of your services are ready.",
   "home.attention_connect": "{service} has no account of yours.",
   "home.attention_reconnect": "{service} does not accept your connection any more.",
-  "home.attention_shared": "The account of {service} that your role shares is not accepted any more. An admin renews it; one of your own comes before it.",
+  "home.attention_shared":
+    "The account of {service} that your role shares is not accepted any more. An admin renews it; one of your own comes before it.",
   "home.attention_broken": "{service} is out of order. The admins know.",
   "home.recent": "What happened lately",
   "home.all_events": "All of it",
@@ -100,10 +105,12 @@ export const en = {
   "tools.add_account": "Add an account",
   "tools.with_token": "Use a token",
   "tools.token_title": "Connect {service} with a token",
-  "tools.token_lead": "A token that you made at {service}. It is stored encrypted, and nobody can read it here.",
+  "tools.token_lead":
+    "A token that you made at {service}. It is stored encrypted, and nobody can read it here.",
   "tools.not_connected": "No account is connected yet.",
   "tools.shared": "Shared by the role {role}",
-  "tools.shared_over": "Shared by the role {role}. The service does not accept it any more: an admin renews it.",
+  "tools.shared_over":
+    "Shared by the role {role}. The service does not accept it any more: an admin renews it.",
   "tools.over": "Over",
   "tools.refused": "Tools of it that you may not use ({n})",
   "tools.of_module": "Tools ({n})",
@@ -112,7 +119,8 @@ export const en = {
   "tools.destructive": "cannot be undone",
   "tools.disconnect": "Disconnect",
   "tools.disconnect_title": "Disconnect {service}?",
-  "tools.disconnect_lead": "MCPist forgets the credential of {account} at once. Your data at the service stays.",
+  "tools.disconnect_lead":
+    "MCPist forgets the credential of {account} at once. Your data at the service stays.",
 
   "connections.connected": "Connected.",
   "connections.disconnected": "Disconnected.",
@@ -129,9 +137,11 @@ export const en = {
   "connect.title": "Connect a service",
   "connect.heading": "Connect {service}",
   "connect.unknown": "There is no such service here.",
-  "connect.no_app": "No OAuth app is registered for this service. You can use a token that you make there, or ask an admin.",
+  "connect.no_app":
+    "No OAuth app is registered for this service. You can use a token that you make there, or ask an admin.",
   "connect.as": "You are signed in as {email}.",
-  "connect.next": "On the next page {service} asks what MCPist may do. You can take it back at any time.",
+  "connect.next":
+    "On the next page {service} asks what MCPist may do. You can take it back at any time.",
   "connect.kept": "The credential is stored encrypted. No AI client ever sees it.",
   "connect.account": "For the account {account}.",
   "connect.name_it": "Several accounts? Give this one a name",
@@ -140,24 +150,30 @@ export const en = {
   "done.title": "Connection",
   "done.a_service": "The service",
   "done.finishing": "{service} is almost connected",
-  "done.finishing_lead": "The account of {service} becomes yours in MCPist, as {email}. This page does it by itself.",
+  "done.finishing_lead":
+    "The account of {service} becomes yours in MCPist, as {email}. This page does it by itself.",
   "done.finish": "Finish",
   "done.connected": "{service} is connected",
-  "done.connected_lead": "Account: {account}. You can close this page, go back to your chat and say: try again.",
+  "done.connected_lead":
+    "Account: {account}. You can close this page, go back to your chat and say: try again.",
   "done.failed": "{service} is not connected",
   "done.again": "Try again",
   "done.denied": "You did not agree at {service}, so nothing was connected.",
-  "done.replayed": "This answer was used before. If you did not do that, look at your accounts; else begin again.",
+  "done.replayed":
+    "This answer was used before. If you did not do that, look at your accounts; else begin again.",
   "done.expired": "It took more than ten minutes. Begin again.",
   "done.unknown_state": "This answer belongs to no connection that was begun here. Begin again.",
   "done.user_disabled": "Your account is disabled.",
-  "done.not_configured": "No OAuth app is registered for this service. An admin does that on the Services page.",
-  "done.provider_error": "{service} refused. Begin again; if it goes on, an admin has to look at the OAuth app.",
+  "done.not_configured":
+    "No OAuth app is registered for this service. An admin does that on the Services page.",
+  "done.provider_error":
+    "{service} refused. Begin again; if it goes on, an admin has to look at the OAuth app.",
   "done.provider_unavailable": "{service} does not answer now. Try again later.",
   "done.no_site": "Your account has no site that MCPist may use.",
   "done.site_required": "Your account has several sites. Choose one:",
   "done.not_permitted": "No role of yours permits this any more, so nothing was connected.",
-  "done.other_user": "Another user of this console began this connection. Nothing was connected, and what {service} gave was deleted. If somebody sent you to {service} with a link, tell an admin; if you have two accounts here, begin again with this one.",
+  "done.other_user":
+    "Another user of this console began this connection. Nothing was connected, and what {service} gave was deleted. If somebody sent you to {service} with a link, tell an admin; if you have two accounts here, begin again with this one.",
   "done.internal": "Something went wrong here. Begin again.",
 
   "settings.profile": "Profile",
@@ -169,7 +185,8 @@ export const en = {
   "theme.light": "Light",
   "theme.dark": "Dark",
   "settings.tokens": "API tokens",
-  "settings.tokens_lead": "For clients that cannot sign in by themselves. A token may do what you may do: treat it like a password.",
+  "settings.tokens_lead":
+    "For clients that cannot sign in by themselves. A token may do what you may do: treat it like a password.",
   "settings.no_tokens": "You have none.",
   "settings.new_token": "A new token",
   "settings.token_name": "Name",
@@ -188,7 +205,8 @@ export const en = {
   "settings.create_token": "Make a token",
   "settings.revoke": "Revoke",
   "settings.clients": "Signed-in clients",
-  "settings.clients_lead": "AI clients that act as you after you agreed. To revoke one ends what it has.",
+  "settings.clients_lead":
+    "AI clients that act as you after you agreed. To revoke one ends what it has.",
   "settings.no_clients": "None yet.",
   "settings.clients_unknown": "The list cannot be had now.",
   "settings.client_revoked": "Revoked.",
@@ -240,7 +258,8 @@ export const en = {
   "users.disabled_hint": "Cannot sign in, and no tool works for them, from the next minute on.",
   "users.admin_hint": "Sees and changes everything in this console.",
   "users.revoke": "Revoke all of their tokens",
-  "users.revoke_lead": "Takes away the user's connections and API tokens and signs them out everywhere, when a device is lost, say.",
+  "users.revoke_lead":
+    "Takes away the user's connections and API tokens and signs them out everywhere, when a device is lost, say.",
   "users.revoked": "Revoked.",
   "users.delete": "Delete the account",
   "users.delete_lead": "Deletes the account with everything that is theirs; the audit trail stays.",
@@ -253,7 +272,8 @@ export const en = {
   "roles.choose": "Choose a role to change what it permits.",
   "roles.counts": "Users: {users}, services: {modules}",
   "roles.read_only": "Read-only",
-  "roles.read_only_hint": "A read-only role permits only tools that read, whatever is chosen below.",
+  "roles.read_only_hint":
+    "A read-only role permits only tools that read, whatever is chosen below.",
   "roles.description": "Description",
   "roles.needs_name": "A role needs a name.",
   "roles.delete": "Delete the role",
@@ -287,7 +307,8 @@ export const en = {
   "audit.live": "Live",
   "audit.csv": "CSV",
 
-  "modules.lead": "The state of each service's module. What is out of order is nobody's until it is repaired.",
+  "modules.lead":
+    "The state of each service's module. What is out of order is nobody's until it is repaired.",
   "modules.stable": "stable",
   "modules.broken": "out of order",
   "modules.status": "Status",
@@ -314,15 +335,18 @@ export const en = {
   "services.tenant": "Directory (tenant)",
   "services.remove": "Delete the OAuth app",
   "services.remove_title": "Delete the OAuth app of {service}?",
-  "services.remove_lead": "Nobody can connect any more, and connections that have to be renewed end.",
+  "services.remove_lead":
+    "Nobody can connect any more, and connections that have to be renewed end.",
   "services.deleted": "Deleted.",
   "services.share": "Share a credential",
   "services.share_title": "Share a credential of {service}",
-  "services.share_lead": "Everybody with the role uses this account, unless they connect one of their own.",
+  "services.share_lead":
+    "Everybody with the role uses this account, unless they connect one of their own.",
   "services.no_shared": "Nothing is shared.",
 
   "security.allow_list": "Allow-list",
-  "security.allow_list_lead": "Only these addresses can sign up. Removing one does not end an account: disable it on the Users page.",
+  "security.allow_list_lead":
+    "Only these addresses can sign up. Removing one does not end an account: disable it on the Users page.",
   "security.nobody": "Nobody.",
   "security.first_role": "First role",
   "security.no_role": "none",
@@ -337,13 +361,15 @@ export const en = {
   "security.public_url_hint": "Tokens are made for it: everybody signs in again after a change.",
   "security.retention": "Days that the audit trail is kept",
   "security.leak": "After a leak",
-  "security.leak_lead": "Takes away every connection and every API token of everybody at once, and signs everybody out, you as well: the console at once, AI clients within the hour. Users sign in and connect their services again. Tell the services as well: what they issued lives there until it ends.",
+  "security.leak_lead":
+    "Takes away every connection and every API token of everybody at once, and signs everybody out, you as well: the console at once, AI clients within the hour. Users sign in and connect their services again. Tell the services as well: what they issued lives there until it ends.",
   "security.type": "Type {words} to confirm",
   "security.revoke_all": "Revoke everything",
   "security.not_confirmed": "The words to confirm are not right.",
   "security.revoked": "Revoked: {connections} connections, {tokens} API tokens.",
   "security.signed_out": "Sign-ins ended: {sessions}. Yours is one of them.",
-  "security.not_signed_out": "The sign-ins could not be ended. Do that by hand: docs/operations.md, “A token or key has leaked”.",
+  "security.not_signed_out":
+    "The sign-ins could not be ended. Do that by hand: docs/operations.md, “A token or key has leaked”.",
 
   "consent.title": "Let a client in",
   "consent.heading": "{client} wants to use MCPist",
@@ -353,7 +379,8 @@ export const en = {
   "consent.account": "Your account",
   "consent.may": "It will be able to use",
   "consent.nothing": "Nothing yet: no role of yours permits a tool.",
-  "consent.as_you": "It acts as you, with your permissions as they are at the time, and every call is in your audit trail.",
+  "consent.as_you":
+    "It acts as you, with your permissions as they are at the time, and every call is in your audit trail.",
   "consent.not": "It sees no credential of your services and cannot open this console.",
   "consent.revocable": "You can revoke it at any time on the Settings page.",
   "consent.allow": "Allow",

@@ -13,7 +13,10 @@ const DICTIONARIES: Record<Language, Record<Key, string>> = { en, ja };
 /** The language that the visitor chose, else the browser's. */
 export const i18n = cache(async () => {
   const chosen = (await cookies()).get("language")?.value;
-  const language = chosen === "ja" || chosen === "en" ? chosen : preferred((await headers()).get("accept-language") ?? "");
+  const language =
+    chosen === "ja" || chosen === "en"
+      ? chosen
+      : preferred((await headers()).get("accept-language") ?? "");
   const t: Translate = (key, values = {}) => fill(DICTIONARIES[language][key], values);
   return { language, t, number: (value: number) => new Intl.NumberFormat(language).format(value) };
 });
@@ -23,7 +26,9 @@ function preferred(header: string): Language {
     const [tag = "", quality] = wish.trim().split(/;\s*q=/);
     return { language: tag.slice(0, 2).toLowerCase(), quality: Number(quality ?? 1) };
   });
-  const known = wishes.filter(({ language }) => language in DICTIONARIES).sort((a, b) => b.quality - a.quality);
+  const known = wishes
+    .filter(({ language }) => language in DICTIONARIES)
+    .sort((a, b) => b.quality - a.quality);
   return (known[0]?.language as Language | undefined) ?? "en";
 }
 

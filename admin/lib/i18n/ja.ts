@@ -28,7 +28,8 @@ export const ja: Record<Key, string> = {
   "error.last_admin": "最後の管理者は外せません。先に別の管理者を任命してください。",
   "error.too_many_tokens": "トークンは20個までです。使っていないものを失効させてください。",
   "error.too_fast": "1時間に作成できるトークンは10個までです。しばらくお待ちください。",
-  "error.not_permitted": "あなたのロールではこのサービスを使えません。「ツール」ページから利用を申請してください。",
+  "error.not_permitted":
+    "あなたのロールではこのサービスを使えません。「ツール」ページから利用を申請してください。",
   "error.forbidden": "この操作は許可されていません。",
   "error.exists": "すでに存在します。",
   "error.invalid": "実行できません: {detail}",
@@ -46,11 +47,13 @@ export const ja: Record<Key, string> = {
   "login.email": "メールアドレス",
   "login.password": "パスワード",
   "login.password_submit": "パスワードでサインイン",
-  "login.not_allowed": "このメールアドレスは許可リストに登録されていません。管理者に追加を依頼してから、もう一度サインインしてください。",
+  "login.not_allowed":
+    "このメールアドレスは許可リストに登録されていません。管理者に追加を依頼してから、もう一度サインインしてください。",
   "login.disabled": "このアカウントは無効になっています。管理者が再び有効にできます。",
   "login.failed": "サインインできませんでした。もう一度お試しください。",
   "login.wrong_password": "メールアドレスまたはパスワードが違います。",
-  "login.ended": "セッションが終了したか、アカウントにアクセス権がありません。もう一度サインインしてください。",
+  "login.ended":
+    "セッションが終了したか、アカウントにアクセス権がありません。もう一度サインインしてください。",
 
   "role.admin": "管理者",
   "role.user": "ユーザー",
@@ -67,25 +70,30 @@ export const ja: Record<Key, string> = {
   "home.have": "使えるもの",
   "home.roles": "ロール:",
   "home.no_roles": "まだありません",
-  "home.no_services": "使えるサービスがまだありません。管理者に依頼するか、「ツール」ページから申請してください。",
+  "home.no_services":
+    "使えるサービスがまだありません。管理者に依頼するか、「ツール」ページから申請してください。",
   "home.tools": "ツール {n} 個",
   "home.attention": "対応が必要なもの",
   "home.all_well": "ありません。すべてのサービスが利用可能です。",
   "home.attention_connect": "{service} にはあなたのアカウントが接続されていません。",
   "home.attention_reconnect": "{service} の接続が無効になりました。",
-  "home.attention_shared": "ロールで共有されている {service} のアカウントが無効になりました。管理者が更新するまでは、自分のアカウントを接続して使えます。",
+  "home.attention_shared":
+    "ロールで共有されている {service} のアカウントが無効になりました。管理者が更新するまでは、自分のアカウントを接続して使えます。",
   "home.attention_broken": "{service} は現在停止中です。管理者は把握しています。",
   "home.recent": "最近のアクティビティ",
   "home.all_events": "すべて見る",
 
   "clients.title": "クライアントを接続する",
-  "clients.claude": "「設定」→「コネクタ」→「カスタムコネクタを追加」を開き、このアドレスを貼り付けます。",
-  "clients.chatgpt": "「設定」→「アプリとコネクタ」で開発者モードを有効にし、「作成」からこのアドレスを貼り付けます。",
+  "clients.claude":
+    "「設定」→「コネクタ」→「カスタムコネクタを追加」を開き、このアドレスを貼り付けます。",
+  "clients.chatgpt":
+    "「設定」→「アプリとコネクタ」で開発者モードを有効にし、「作成」からこのアドレスを貼り付けます。",
   "clients.cursor": "~/.cursor/mcp.json に書きます:",
   "clients.vscode": "ターミナルで実行します:",
   "clients.cli": "Claude Code: ターミナルで実行します:",
   "clients.token": "サインインに対応していないクライアントには API トークンを使います:",
-  "clients.no_address": "先に管理者が「セキュリティ」ページでサーバーのアドレスを登録する必要があります。",
+  "clients.no_address":
+    "先に管理者が「セキュリティ」ページでサーバーのアドレスを登録する必要があります。",
 
   "tools.lead": "使えるサービスとツール、接続しているアカウントの一覧です。",
   "tools.search": "サービス名またはツール名",
@@ -102,10 +110,12 @@ export const ja: Record<Key, string> = {
   "tools.add_account": "アカウントを追加",
   "tools.with_token": "トークンで接続",
   "tools.token_title": "トークンで {service} に接続",
-  "tools.token_lead": "{service} で作成したトークンです。暗号化して保存され、ここでは誰も読めません。",
+  "tools.token_lead":
+    "{service} で作成したトークンです。暗号化して保存され、ここでは誰も読めません。",
   "tools.not_connected": "アカウントがまだ接続されていません。",
   "tools.shared": "ロール「{role}」で共有",
-  "tools.shared_over": "ロール「{role}」で共有。サービス側で無効になっています。管理者による更新が必要です。",
+  "tools.shared_over":
+    "ロール「{role}」で共有。サービス側で無効になっています。管理者による更新が必要です。",
   "tools.over": "無効",
   "tools.refused": "このサービスで使えないツール ({n})",
   "tools.of_module": "ツール ({n})",
@@ -114,7 +124,8 @@ export const ja: Record<Key, string> = {
   "tools.destructive": "取り消し不可",
   "tools.disconnect": "切断",
   "tools.disconnect_title": "{service} を切断しますか？",
-  "tools.disconnect_lead": "{account} の認証情報をただちに削除します。サービス側のデータはそのまま残ります。",
+  "tools.disconnect_lead":
+    "{account} の認証情報をただちに削除します。サービス側のデータはそのまま残ります。",
 
   "connections.connected": "接続しました。",
   "connections.disconnected": "切断しました。",
@@ -131,9 +142,11 @@ export const ja: Record<Key, string> = {
   "connect.title": "サービスの接続",
   "connect.heading": "{service} を接続",
   "connect.unknown": "そのサービスはありません。",
-  "connect.no_app": "このサービスの OAuth アプリは登録されていません。サービス側で作成したトークンを使うか、管理者に依頼してください。",
+  "connect.no_app":
+    "このサービスの OAuth アプリは登録されていません。サービス側で作成したトークンを使うか、管理者に依頼してください。",
   "connect.as": "{email} としてサインインしています。",
-  "connect.next": "次の画面で {service} が MCPist に許可する内容を確認します。いつでも取り消せます。",
+  "connect.next":
+    "次の画面で {service} が MCPist に許可する内容を確認します。いつでも取り消せます。",
   "connect.kept": "認証情報は暗号化して保存され、AI クライアントに渡ることはありません。",
   "connect.account": "対象アカウント: {account}",
   "connect.name_it": "複数のアカウントを使う場合は名前を付けてください",
@@ -142,24 +155,30 @@ export const ja: Record<Key, string> = {
   "done.title": "接続",
   "done.a_service": "サービス",
   "done.finishing": "{service} の接続を完了しています",
-  "done.finishing_lead": "{service} のアカウントを {email} の接続として MCPist に登録します。このまま自動で完了します。",
+  "done.finishing_lead":
+    "{service} のアカウントを {email} の接続として MCPist に登録します。このまま自動で完了します。",
   "done.finish": "完了する",
   "done.connected": "{service} を接続しました",
-  "done.connected_lead": "アカウント: {account}。このページを閉じてチャットに戻り、「もう一度試して」と伝えてください。",
+  "done.connected_lead":
+    "アカウント: {account}。このページを閉じてチャットに戻り、「もう一度試して」と伝えてください。",
   "done.failed": "{service} は接続されていません",
   "done.again": "もう一度試す",
   "done.denied": "{service} で許可されなかったため、接続していません。",
-  "done.replayed": "この応答はすでに使われています。心当たりがない場合はアカウントを確認し、あらためてやり直してください。",
+  "done.replayed":
+    "この応答はすでに使われています。心当たりがない場合はアカウントを確認し、あらためてやり直してください。",
   "done.expired": "10分を過ぎました。最初からやり直してください。",
   "done.unknown_state": "この応答に対応する接続手続きがありません。最初からやり直してください。",
   "done.user_disabled": "アカウントが無効になっています。",
-  "done.not_configured": "このサービスの OAuth アプリは登録されていません。管理者が「サービス」ページで登録します。",
-  "done.provider_error": "{service} に拒否されました。やり直しても続く場合は、管理者が OAuth アプリを確認する必要があります。",
+  "done.not_configured":
+    "このサービスの OAuth アプリは登録されていません。管理者が「サービス」ページで登録します。",
+  "done.provider_error":
+    "{service} に拒否されました。やり直しても続く場合は、管理者が OAuth アプリを確認する必要があります。",
   "done.provider_unavailable": "{service} が応答していません。時間をおいてお試しください。",
   "done.no_site": "アカウントに MCPist が使えるサイトがありません。",
   "done.site_required": "アカウントに複数のサイトがあります。1つ選んでください:",
   "done.not_permitted": "この接続を許可するロールがなくなったため、接続していません。",
-  "done.other_user": "この接続は、この管理画面の別のユーザーが開始したものです。接続せず、{service} から受け取った認証情報を削除しました。誰かから {service} へのリンクを受け取った場合は管理者に知らせてください。ご自身が複数のアカウントをお持ちの場合は、このアカウントでやり直してください。",
+  "done.other_user":
+    "この接続は、この管理画面の別のユーザーが開始したものです。接続せず、{service} から受け取った認証情報を削除しました。誰かから {service} へのリンクを受け取った場合は管理者に知らせてください。ご自身が複数のアカウントをお持ちの場合は、このアカウントでやり直してください。",
   "done.internal": "こちらで問題が発生しました。最初からやり直してください。",
 
   "settings.profile": "プロフィール",
@@ -171,7 +190,8 @@ export const ja: Record<Key, string> = {
   "theme.light": "ライト",
   "theme.dark": "ダーク",
   "settings.tokens": "API トークン",
-  "settings.tokens_lead": "自分でサインインできないクライアント用です。あなたと同じことができるため、パスワードと同様に扱ってください。",
+  "settings.tokens_lead":
+    "自分でサインインできないクライアント用です。あなたと同じことができるため、パスワードと同様に扱ってください。",
   "settings.no_tokens": "まだありません。",
   "settings.new_token": "新しいトークン",
   "settings.token_name": "名前",
@@ -190,7 +210,8 @@ export const ja: Record<Key, string> = {
   "settings.create_token": "トークンを作成",
   "settings.revoke": "失効させる",
   "settings.clients": "サインイン中のクライアント",
-  "settings.clients_lead": "あなたの許可を得て、代理として動作する AI クライアントです。失効させると使えなくなります。",
+  "settings.clients_lead":
+    "あなたの許可を得て、代理として動作する AI クライアントです。失効させると使えなくなります。",
   "settings.no_clients": "まだありません。",
   "settings.clients_unknown": "現在、一覧を取得できません。",
   "settings.client_revoked": "失効させました。",
@@ -233,7 +254,8 @@ export const ja: Record<Key, string> = {
 
   "users.lead": "誰が何を使えるかを管理します。登録できるメールアドレスはこちら:",
   "users.requests": "利用申請",
-  "users.granting": "必要なツールを許可するロールを割り当ててから、「許可済みにする」を押してください。",
+  "users.granting":
+    "必要なツールを許可するロールを割り当ててから、「許可済みにする」を押してください。",
   "users.granted": "許可済みにする",
   "users.declined": "却下",
   "users.roles": "ロール",
@@ -242,25 +264,29 @@ export const ja: Record<Key, string> = {
   "users.disabled_hint": "サインインできなくなり、1分以内にすべてのツールが使えなくなります。",
   "users.admin_hint": "この管理画面のすべてを閲覧・変更できます。",
   "users.revoke": "すべてのトークンを失効させる",
-  "users.revoke_lead": "端末の紛失時などに、このユーザーの接続と API トークンをすべて削除し、すべての場所からサインアウトさせます。",
+  "users.revoke_lead":
+    "端末の紛失時などに、このユーザーの接続と API トークンをすべて削除し、すべての場所からサインアウトさせます。",
   "users.revoked": "失効させました。",
   "users.delete": "アカウントを削除",
   "users.delete_lead": "アカウントと関連データをすべて削除します。監査ログは残ります。",
   "users.delete_confirm": "確認のため {email} と入力してください",
 
-  "roles.lead": "ロールがツールを許可します。ユーザーは自分のロール全体で許可されたものを使えます。",
+  "roles.lead":
+    "ロールがツールを許可します。ユーザーは自分のロール全体で許可されたものを使えます。",
   "roles.new": "新しいロール",
   "roles.create": "作成",
   "roles.none": "ロールがまだありません。",
   "roles.choose": "ロールを選ぶと、許可する内容を変更できます。",
   "roles.counts": "ユーザー {users} 人、サービス {modules} 件",
   "roles.read_only": "読み取り専用",
-  "roles.read_only_hint": "読み取り専用のロールでは、下の選択にかかわらず読み取りツールだけが許可されます。",
+  "roles.read_only_hint":
+    "読み取り専用のロールでは、下の選択にかかわらず読み取りツールだけが許可されます。",
   "roles.description": "説明",
   "roles.needs_name": "ロールには名前が必要です。",
   "roles.delete": "ロールを削除",
   "roles.delete_title": "{name} を削除しますか？",
-  "roles.delete_lead": "このロールで許可されていたツールは使えなくなり、共有された認証情報も削除されます。",
+  "roles.delete_lead":
+    "このロールで許可されていたツールは使えなくなり、共有された認証情報も削除されます。",
   "roles.permissions": "権限",
   "roles.mode": "許可する範囲",
   "roles.mode_none": "なし",
@@ -289,7 +315,8 @@ export const ja: Record<Key, string> = {
   "audit.live": "ライブ",
   "audit.csv": "CSV",
 
-  "modules.lead": "各サービスのモジュールの状態です。停止中のモジュールは、復旧するまで誰も使えません。",
+  "modules.lead":
+    "各サービスのモジュールの状態です。停止中のモジュールは、復旧するまで誰も使えません。",
   "modules.stable": "安定",
   "modules.broken": "停止中",
   "modules.status": "状態",
@@ -320,11 +347,13 @@ export const ja: Record<Key, string> = {
   "services.deleted": "削除しました。",
   "services.share": "認証情報を共有",
   "services.share_title": "{service} の認証情報を共有",
-  "services.share_lead": "このロールのユーザーは、自分のアカウントを接続しない限り、このアカウントを使います。",
+  "services.share_lead":
+    "このロールのユーザーは、自分のアカウントを接続しない限り、このアカウントを使います。",
   "services.no_shared": "共有されているものはありません。",
 
   "security.allow_list": "許可リスト",
-  "security.allow_list_lead": "ここにあるアドレスだけが登録できます。削除しても既存のアカウントは残るため、停止は「ユーザー」ページで行ってください。",
+  "security.allow_list_lead":
+    "ここにあるアドレスだけが登録できます。削除しても既存のアカウントは残るため、停止は「ユーザー」ページで行ってください。",
   "security.nobody": "登録されているアドレスはありません。",
   "security.first_role": "最初のロール",
   "security.no_role": "なし",
@@ -336,16 +365,19 @@ export const ja: Record<Key, string> = {
   "security.admins_lead": "最後の1人は削除も無効化もできません。",
   "security.installation": "全体設定",
   "security.public_url": "MCP サーバーのアドレス",
-  "security.public_url_hint": "トークンはこのアドレス用に発行されます。変更後は全員が再サインインします。",
+  "security.public_url_hint":
+    "トークンはこのアドレス用に発行されます。変更後は全員が再サインインします。",
   "security.retention": "監査ログの保存日数",
   "security.leak": "漏えい時の対応",
-  "security.leak_lead": "全員のすべての接続と API トークンを一度に失効させ、ご自身も含めて全員をサインアウトさせます（この管理画面はすぐに、AIクライアントは1時間以内に）。ユーザーはサインインし直し、サービスを接続し直します。発行元のサービスでも失効させてください。",
+  "security.leak_lead":
+    "全員のすべての接続と API トークンを一度に失効させ、ご自身も含めて全員をサインアウトさせます（この管理画面はすぐに、AIクライアントは1時間以内に）。ユーザーはサインインし直し、サービスを接続し直します。発行元のサービスでも失効させてください。",
   "security.type": "確認のため {words} と入力してください",
   "security.revoke_all": "すべて失効させる",
   "security.not_confirmed": "確認の文字列が違います。",
   "security.revoked": "失効させました: 接続 {connections} 件、API トークン {tokens} 件。",
   "security.signed_out": "終了したサインイン: {sessions} 件（ご自身のものを含む）。",
-  "security.not_signed_out": "サインインを終了できませんでした。手動で終了してください: docs/operations.md の「A token or key has leaked」",
+  "security.not_signed_out":
+    "サインインを終了できませんでした。手動で終了してください: docs/operations.md の「A token or key has leaked」",
 
   "consent.title": "クライアントの許可",
   "consent.heading": "{client} が MCPist の利用を求めています",
@@ -355,12 +387,14 @@ export const ja: Record<Key, string> = {
   "consent.account": "あなたのアカウント",
   "consent.may": "使えるようになるもの",
   "consent.nothing": "まだありません。あなたのロールで許可されたツールがありません。",
-  "consent.as_you": "あなたの代理として、その時点でのあなたの権限で動作します。すべての呼び出しが監査ログに残ります。",
+  "consent.as_you":
+    "あなたの代理として、その時点でのあなたの権限で動作します。すべての呼び出しが監査ログに残ります。",
   "consent.not": "サービスの認証情報を見ることも、この管理画面を開くこともできません。",
   "consent.revocable": "「設定」ページからいつでも取り消せます。",
   "consent.allow": "許可する",
   "consent.deny": "拒否する",
-  "consent.gone": "この要求は終了しているか、別のユーザーのものです。クライアントからやり直してください。",
+  "consent.gone":
+    "この要求は終了しているか、別のユーザーのものです。クライアントからやり直してください。",
 
   "test.test": "テスト",
   "test.works": "正常です: {tool} が応答しました。",

@@ -12,13 +12,18 @@ export interface Caller {
   through: "console" | "client";
 }
 
-const keys = createRemoteJWKSet(new URL(config.jwksUrl), { timeoutDuration: 5_000, cooldownDuration: 10_000, cacheMaxAge: 600_000 });
+const keys = createRemoteJWKSet(new URL(config.jwksUrl), {
+  timeoutDuration: 5_000,
+  cooldownDuration: 10_000,
+  cacheMaxAge: 600_000,
+});
 const refused = (message: string) => new Failure(401, "unauthenticated", message);
 
 /** Verifies the caller's token. Whether the user is disabled, the database says with the answer. */
 export async function authenticate(call: Call): Promise<Caller> {
   const own = call.request.headers.get("x-mcpist-token");
-  const caller = own === null ? await ofJwt(call.request.headers.get("authorization")) : await ofApiToken(own);
+  const caller =
+    own === null ? await ofJwt(call.request.headers.get("authorization")) : await ofApiToken(own);
   call.facts.user_id = caller.userId;
   return caller;
 }
@@ -27,12 +32,17 @@ export async function authenticate(call: Call): Promise<Caller> {
 export function requireBroker(call: Call): void {
   if (config.brokerKey === undefined) return;
   if (!same(call.request.headers.get("apikey") ?? "", config.brokerKey)) {
-    throw new Failure(403, "forbidden", "Only the MCP server calls this: `apikey` is not its TOKEN_BROKER_KEY.");
+    throw new Failure(
+      403,
+      "forbidden",
+      "Only the MCP server calls this: `apikey` is not its TOKEN_BROKER_KEY.",
+    );
   }
 }
 
 async function ofApiToken(token: string): Promise<Caller> {
-  if (!/^mcpist_[0-9A-Za-z]{43}$/.test(token)) throw refused("`x-mcpist-token` is no token of MCPist.");
+  if (!/^mcpist_[0-9A-Za-z]{43}$/.test(token))
+    throw refused("`x-mcpist-token` is no token of MCPist.");
   const userId = await rpc<string | null>("resolve_api_token", { p_token_hash: sha256(token) });
   if (userId === null) throw refused("The token is unknown, revoked or expired.");
   return { userId, through: "client" };
@@ -49,8 +59,12 @@ async function ofJwt(header: string | null): Promise<Caller> {
       requiredClaims: ["exp", "sub"],
       clockTolerance: 5,
     });
-    if (payload.role !== "authenticated" || !/^[0-9a-f-]{36}$/.test(payload.sub!)) throw refused("This is no user's token.");
-    return { userId: payload.sub!, through: payload.client_id === undefined ? "console" : "client" };
+    if (payload.role !== "authenticated" || !/^[0-9a-f-]{36}$/.test(payload.sub!))
+      throw refused("This is no user's token.");
+    return {
+      userId: payload.sub!,
+      through: payload.client_id === undefined ? "console" : "client",
+    };
   } catch (error) {
     if (error instanceof Failure) throw error;
     if (error instanceof errors.JWTExpired) throw refused("The token has expired.");

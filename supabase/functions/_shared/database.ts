@@ -3,7 +3,10 @@ import { Failure } from "./failure.ts";
 
 /** Calls a function of the database as the service role. */
 export async function rpc<T>(name: string, parameters: Record<string, unknown>): Promise<T> {
-  const headers: Record<string, string> = { "content-type": "application/json", apikey: config.serviceKey };
+  const headers: Record<string, string> = {
+    "content-type": "application/json",
+    apikey: config.serviceKey,
+  };
   // Keys of the older kind are JWTs and say their role in Authorization; `sb_secret_…` must not stand there.
   if (!config.serviceKey.startsWith("sb_")) headers.authorization = `Bearer ${config.serviceKey}`;
   let response: Response;

@@ -19,9 +19,18 @@ export const matching = (pattern: RegExp, expected: string): Field => ({
   expected,
 });
 
-export const UUID = matching(/^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i, "a UUID");
-export const NAME = matching(/^[a-z][a-z0-9_]{0,59}$/, "a name of lower-case letters, digits and _");
-export const ACCOUNT = matching(/^\P{C}{1,100}$/u, "text of 1 to 100 characters without control characters");
+export const UUID = matching(
+  /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i,
+  "a UUID",
+);
+export const NAME = matching(
+  /^[a-z][a-z0-9_]{0,59}$/,
+  "a name of lower-case letters, digits and _",
+);
+export const ACCOUNT = matching(
+  /^\P{C}{1,100}$/u,
+  "text of 1 to 100 characters without control characters",
+);
 
 /** Reads an object whose fields are all known; null counts as absent. `where` names it in what is said of a mistake. */
 export function read(
@@ -33,12 +42,14 @@ export function read(
   if (!isRecord(value)) throw invalidRequest(`${where} must be a JSON object.`);
   const known = { ...required, ...optional };
   for (const name of Object.keys(value)) {
-    if (!Object.hasOwn(known, name)) throw invalidRequest(`${where} has an unknown field ${JSON.stringify(name.slice(0, 60))}.`);
+    if (!Object.hasOwn(known, name))
+      throw invalidRequest(`${where} has an unknown field ${JSON.stringify(name.slice(0, 60))}.`);
   }
   const result: Record<string, unknown> = {};
   for (const [name, field] of Object.entries(known)) {
     if (value[name] === undefined || value[name] === null) {
-      if (Object.hasOwn(required, name)) throw invalidRequest(`${where} needs \`${name}\`: ${field.expected}.`);
+      if (Object.hasOwn(required, name))
+        throw invalidRequest(`${where} needs \`${name}\`: ${field.expected}.`);
     } else if (field.check(value[name])) {
       result[name] = value[name];
     } else {

@@ -23,9 +23,14 @@ export class Log {
   readonly #common: Record<string, string>;
   readonly #lines: [string, string][] = [];
 
-  constructor(readonly name: string, request: Request) {
+  constructor(
+    readonly name: string,
+    request: Request,
+  ) {
     // W3C Trace Context: version-trace-parent-flags.
-    const trace = /^[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}/.exec(request.headers.get("traceparent") ?? "");
+    const trace = /^[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}/.exec(
+      request.headers.get("traceparent") ?? "",
+    );
     this.#common = {
       service: `mcpist-${name}`,
       ...(trace && { trace_id: trace[1], span_id: trace[2] }),
@@ -38,7 +43,13 @@ export class Log {
   }
 
   write(level: Level, message: string, facts: Facts = {}): void {
-    const line = JSON.stringify({ timestamp: new Date().toISOString(), level, message, ...facts, ...this.#common });
+    const line = JSON.stringify({
+      timestamp: new Date().toISOString(),
+      level,
+      message,
+      ...facts,
+      ...this.#common,
+    });
     console.log(line);
     if (config.lokiUrl) this.#lines.push([`${Date.now()}000000`, line]);
   }
@@ -49,10 +60,15 @@ export class Log {
     const streams = [{ stream: { service_name: `mcpist-${this.name}` }, values: this.#lines }];
     const delivery = fetch(config.lokiUrl, {
       method: "POST",
-      headers: { "content-type": "application/json", ...(config.lokiAuthorization && { authorization: config.lokiAuthorization }) },
+      headers: {
+        "content-type": "application/json",
+        ...(config.lokiAuthorization && { authorization: config.lokiAuthorization }),
+      },
       body: JSON.stringify({ streams }),
       signal: AbortSignal.timeout(5_000),
-    }).then((response) => response.body?.cancel()).catch(() => console.log('{"level":"warn","message":"The log was not delivered"}'));
+    })
+      .then((response) => response.body?.cancel())
+      .catch(() => console.log('{"level":"warn","message":"The log was not delivered"}'));
     if (typeof EdgeRuntime !== "undefined") EdgeRuntime.waitUntil(delivery);
   }
 }

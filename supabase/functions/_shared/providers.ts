@@ -59,8 +59,19 @@ export const PROVIDERS: Readonly<Record<string, Provider>> = {
   jira: {
     ...ATLASSIAN,
     scopes: [
-      ...["offline_access", "read:jira-user", "read:jira-work", "write:jira-work", "manage:jira-project", "manage:jira-configuration"],
-      ...["read:board-scope:jira-software", "write:board-scope:jira-software", "read:board-scope.admin:jira-software"],
+      ...[
+        "offline_access",
+        "read:jira-user",
+        "read:jira-work",
+        "write:jira-work",
+        "manage:jira-project",
+        "manage:jira-configuration",
+      ],
+      ...[
+        "read:board-scope:jira-software",
+        "write:board-scope:jira-software",
+        "read:board-scope.admin:jira-software",
+      ],
       ...["read:sprint:jira-software", "write:sprint:jira-software", "delete:sprint:jira-software"],
       ...["read:epic:jira-software", "write:epic:jira-software", "write:issue:jira-software"],
       ...["read:project:jira", "read:issue-details:jira", "read:jql:jira"],
@@ -73,12 +84,34 @@ export const PROVIDERS: Readonly<Record<string, Provider>> = {
     scopes: [
       ...["offline_access", "search:confluence", "read:user:confluence", "read:group:confluence"],
       ...["read:page:confluence", "write:page:confluence", "delete:page:confluence"],
-      ...["read:content.metadata:confluence", "read:content-details:confluence", "read:hierarchical-content:confluence"],
-      ...["write:content:confluence", "delete:content:confluence", "write:content.restriction:confluence"],
+      ...[
+        "read:content.metadata:confluence",
+        "read:content-details:confluence",
+        "read:hierarchical-content:confluence",
+      ],
+      ...[
+        "write:content:confluence",
+        "delete:content:confluence",
+        "write:content.restriction:confluence",
+      ],
       ...["read:comment:confluence", "write:comment:confluence", "delete:comment:confluence"],
-      ...["read:attachment:confluence", "write:attachment:confluence", "delete:attachment:confluence"],
-      ...["read:label:confluence", "write:label:confluence", "read:folder:confluence", "write:folder:confluence"],
-      ...["read:task:confluence", "write:task:confluence", "read:template:confluence", "write:watcher:confluence"],
+      ...[
+        "read:attachment:confluence",
+        "write:attachment:confluence",
+        "delete:attachment:confluence",
+      ],
+      ...[
+        "read:label:confluence",
+        "write:label:confluence",
+        "read:folder:confluence",
+        "write:folder:confluence",
+      ],
+      ...[
+        "read:task:confluence",
+        "write:task:confluence",
+        "read:template:confluence",
+        "write:watcher:confluence",
+      ],
       ...[
         "read:space:confluence",
         "write:space:confluence",
@@ -116,7 +149,13 @@ export const PROVIDERS: Readonly<Record<string, Provider>> = {
     tokenUrl: "https://login.microsoftonline.com/{tenant}/oauth2/v2.0/token",
     client: "body",
     format: "form",
-    scopes: ["openid", "profile", "email", "offline_access", "https://graph.microsoft.com/Tasks.ReadWrite"],
+    scopes: [
+      "openid",
+      "profile",
+      "email",
+      "offline_access",
+      "https://graph.microsoft.com/Tasks.ReadWrite",
+    ],
     account: { from: "id_token", fields: ["email", "preferred_username"] },
   },
 };
@@ -131,11 +170,18 @@ export interface App {
 /** The address that a request to a provider really goes to. */
 export function address(url: string, tenant: string | null = null): string {
   const real = url.replace("{tenant}", encodeURIComponent(tenant ?? "consumers"));
-  return config.providerProxy === undefined ? real : real.replace(/^https:\//, config.providerProxy);
+  return config.providerProxy === undefined
+    ? real
+    : real.replace(/^https:\//, config.providerProxy);
 }
 
 /** Where the user gives consent. PKCE: RFC 7636. */
-export function authorizeUrl(provider: Provider, app: App, state: string, challenge: string): string {
+export function authorizeUrl(
+  provider: Provider,
+  app: App,
+  state: string,
+  challenge: string,
+): string {
   const url = new URL(address(provider.authorizeUrl, app.tenant));
   const scopes = app.scopes.length > 0 ? app.scopes : provider.scopes;
   const parameters = {

@@ -8,7 +8,10 @@ export class Call {
   /** What the last line of its log says, filled in on the way. */
   readonly facts: Facts = {};
 
-  constructor(readonly request: Request, readonly log: Log) {}
+  constructor(
+    readonly request: Request,
+    readonly log: Log,
+  ) {}
 
   /** The body as JSON, at most `maximum` bytes of it. An empty one is `{}`. */
   async json(maximum: number): Promise<unknown> {
@@ -16,7 +19,8 @@ export class Call {
     let length = 0;
     for await (const part of this.request.body ?? []) {
       length += part.length;
-      if (length > maximum) throw new Failure(413, "too_large", `The body may have ${maximum} bytes at most.`);
+      if (length > maximum)
+        throw new Failure(413, "too_large", `The body may have ${maximum} bytes at most.`);
       parts.push(part);
     }
     if (length === 0) return {};
@@ -38,7 +42,11 @@ interface Route {
 }
 
 /** Answers with JSON that nobody keeps. */
-export function answer(status: number, body: unknown, headers: Record<string, string> = {}): Response {
+export function answer(
+  status: number,
+  body: unknown,
+  headers: Record<string, string> = {},
+): Response {
   return Response.json(body, { status, headers: { "cache-control": "no-store", ...headers } });
 }
 
@@ -48,7 +56,9 @@ export function serve(name: string, routes: Route[]): void {
     const begun = performance.now();
     const log = new Log(name, request);
     const call = new Call(request, log);
-    const path = new URL(request.url).pathname.replace(new RegExp(`^/${name}`), "").replace(/\/$/, "");
+    const path = new URL(request.url).pathname
+      .replace(new RegExp(`^/${name}`), "")
+      .replace(/\/$/, "");
     const route = routes.find((route) => route.path === path);
     let response: Response;
     try {
@@ -61,11 +71,17 @@ export function serve(name: string, routes: Route[]): void {
         response = await route.handle(call);
       }
     } catch (error) {
-      const failure = error instanceof Failure ? error : new Failure(500, "internal", "Something went wrong here; it is in the log.");
+      const failure =
+        error instanceof Failure
+          ? error
+          : new Failure(500, "internal", "Something went wrong here; it is in the log.");
       // A bug's own words could hold anything; where it happened says enough.
-      if (failure !== error) log.write("error", `Unexpected ${(error as Error)?.name} ${place(error)}`);
+      if (failure !== error)
+        log.write("error", `Unexpected ${(error as Error)?.name} ${place(error)}`);
       call.facts.code = failure.code;
-      response = answer(failure.status, { error: { code: failure.code, message: failure.message, ...failure.details } });
+      response = answer(failure.status, {
+        error: { code: failure.code, message: failure.message, ...failure.details },
+      });
     }
     response.headers.set("x-request-id", log.requestId);
     if (route?.browser) allow(request, response.headers);
@@ -91,6 +107,9 @@ function allow(request: Request, headers: Headers): void {
   if (request.headers.get("origin") !== new URL(config.consoleUrl).origin) return;
   headers.set("access-control-allow-origin", new URL(config.consoleUrl).origin);
   headers.set("access-control-allow-methods", "POST");
-  headers.set("access-control-allow-headers", "authorization, apikey, content-type, traceparent, x-client-info");
+  headers.set(
+    "access-control-allow-headers",
+    "authorization, apikey, content-type, traceparent, x-client-info",
+  );
   headers.set("access-control-max-age", "600");
 }

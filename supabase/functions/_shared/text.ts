@@ -16,7 +16,8 @@ export const randomText = (bytes: number): string => randomBytes(bytes).toString
 export const base64 = (text: string): string => Buffer.from(text, "utf8").toString("base64");
 
 /** Whether two texts are the same, in a time that does not tell where they differ. */
-export const same = (one: string, other: string): boolean => timingSafeEqual(digest(one).digest(), digest(other).digest());
+export const same = (one: string, other: string): boolean =>
+  timingSafeEqual(digest(one).digest(), digest(other).digest());
 
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);

@@ -1,4 +1,4 @@
-import { address, type App, type Provider } from "./providers.ts";
+import { type App, address, type Provider } from "./providers.ts";
 import { base64, isRecord } from "./text.ts";
 
 /** What a provider gave, checked. */
@@ -12,13 +12,20 @@ export interface Tokens {
 }
 
 /** How a request to a provider ended. `dead`: the grant is over for good. `refused` and `unavailable`: it may be mended. */
-export type Outcome = { kind: "tokens"; tokens: Tokens } | { kind: "dead" | "refused" | "unavailable"; code: string };
+export type Outcome =
+  | { kind: "tokens"; tokens: Tokens }
+  | { kind: "dead" | "refused" | "unavailable"; code: string };
 
 const ANSWER_BYTES = 64 * 1024;
 const ANSWER_MS = 8_000;
 const TEN_YEARS = 10 * 366 * 24 * 3600;
 /** RFC 6749 (section 5.2), GitHub, and Microsoft (a password was changed, say). */
-const DEAD = ["invalid_grant", "bad_refresh_token", "bad_verification_code", "interaction_required"];
+const DEAD = [
+  "invalid_grant",
+  "bad_refresh_token",
+  "bad_verification_code",
+  "interaction_required",
+];
 
 /** Asks the token endpoint: for a code, or for a refresh token. It is asked once: a second try could be a reuse. */
 export async function requestTokens(
@@ -26,16 +33,26 @@ export async function requestTokens(
   app: App & { client_secret: string },
   grant: Record<string, string>,
 ): Promise<Outcome> {
-  const fields = { ...grant, ...(provider.client === "body" && { client_id: app.client_id, client_secret: app.client_secret }) };
+  const fields = {
+    ...grant,
+    ...(provider.client === "body" && {
+      client_id: app.client_id,
+      client_secret: app.client_secret,
+    }),
+  };
   const answer = await request(address(provider.tokenUrl, app.tenant), {
     method: "POST",
     headers: {
       accept: "application/json",
-      "content-type": provider.format === "json" ? "application/json" : "application/x-www-form-urlencoded",
-      ...(provider.client === "basic" && { authorization: `Basic ${base64(`${app.client_id}:${app.client_secret}`)}` }),
+      "content-type":
+        provider.format === "json" ? "application/json" : "application/x-www-form-urlencoded",
+      ...(provider.client === "basic" && {
+        authorization: `Basic ${base64(`${app.client_id}:${app.client_secret}`)}`,
+      }),
       ...provider.headers,
     },
-    body: provider.format === "json" ? JSON.stringify(fields) : new URLSearchParams(fields).toString(),
+    body:
+      provider.format === "json" ? JSON.stringify(fields) : new URLSearchParams(fields).toString(),
   });
   if (answer === undefined) return { kind: "unavailable", code: "no_answer" };
   const { status, body } = answer;
@@ -44,7 +61,9 @@ export async function requestTokens(
   const error = typeof body.error === "string" ? body.error : undefined;
   if (error !== undefined || status >= 400) {
     // Atlassian's words for a refresh token that is over.
-    const over = error === "unauthorized_client" && /refresh_token is invalid/.test(String(body.error_description));
+    const over =
+      error === "unauthorized_client" &&
+      /refresh_token is invalid/.test(String(body.error_description));
     const code = /^[a-z_]{1,40}$/.exec(error ?? "")?.[0] ?? `http_${status}`;
     return { kind: over || DEAD.includes(code) ? "dead" : "refused", code };
   }
@@ -54,19 +73,32 @@ export async function requestTokens(
 
 /** Reads JSON from a provider's API with a fresh token; undefined when it gives none. */
 export async function readApi(url: string, accessToken: string): Promise<unknown> {
-  const answer = await request(address(url), { headers: { accept: "application/json", authorization: `Bearer ${accessToken}` } });
+  const answer = await request(address(url), {
+    headers: { accept: "application/json", authorization: `Bearer ${accessToken}` },
+  });
   return answer?.status === 200 ? answer.body : undefined;
 }
 
 /** The status that a provider's API answers with; undefined when there is none. */
-export async function readStatus(url: string, headers: Record<string, string>): Promise<number | undefined> {
+export async function readStatus(
+  url: string,
+  headers: Record<string, string>,
+): Promise<number | undefined> {
   return (await request(url, { headers: { accept: "application/json", ...headers } }))?.status;
 }
 
-async function request(url: string, init: RequestInit): Promise<{ status: number; body: unknown } | undefined> {
+async function request(
+  url: string,
+  init: RequestInit,
+): Promise<{ status: number; body: unknown } | undefined> {
   try {
     const headers = { "user-agent": "mcpist", ...init.headers };
-    const response = await fetch(url, { ...init, headers, redirect: "error", signal: AbortSignal.timeout(ANSWER_MS) });
+    const response = await fetch(url, {
+      ...init,
+      headers,
+      redirect: "error",
+      signal: AbortSignal.timeout(ANSWER_MS),
+    });
     let text = "";
     let length = 0;
     const decoder = new TextDecoder();
@@ -89,14 +121,19 @@ async function request(url: string, init: RequestInit): Promise<{ status: number
 
 function read(answer: Record<string, unknown>): Tokens | undefined {
   // RFC 6750 has visible ASCII; what is not that could not stand in a header.
-  const token = (value: unknown) => typeof value === "string" && /^[\x21-\x7e]{1,8192}$/.test(value) ? value : undefined;
+  const token = (value: unknown) =>
+    typeof value === "string" && /^[\x21-\x7e]{1,8192}$/.test(value) ? value : undefined;
   const access = token(answer.access_token);
   if (access === undefined) return undefined;
-  if (typeof answer.token_type === "string" && answer.token_type.toLowerCase() !== "bearer") return undefined;
+  if (typeof answer.token_type === "string" && answer.token_type.toLowerCase() !== "bearer")
+    return undefined;
   const seconds = Number(answer.expires_in);
   const expires = Number.isFinite(seconds) && seconds > 0 && seconds < TEN_YEARS;
   // GitHub separates by commas.
-  const scopes = typeof answer.scope === "string" ? answer.scope.split(/[ ,]+/).filter((scope) => scope && scope.length <= 200) : [];
+  const scopes =
+    typeof answer.scope === "string"
+      ? answer.scope.split(/[ ,]+/).filter((scope) => scope && scope.length <= 200)
+      : [];
   return {
     access,
     refresh: token(answer.refresh_token) ?? null,

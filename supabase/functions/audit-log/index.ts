@@ -15,7 +15,14 @@ const OPTIONAL: Record<string, Field> = {
   id: UUID,
   at: anyText,
   user_id: UUID,
-  ...{ module: anyText, tool: anyText, account: anyText, request_id: anyText, client: anyText, detail: anyText },
+  ...{
+    module: anyText,
+    tool: anyText,
+    account: anyText,
+    request_id: anyText,
+    client: anyText,
+    detail: anyText,
+  },
   duration_ms: { check: (value) => typeof value === "number", expected: "milliseconds" },
   argument_names: {
     check: (value) => Array.isArray(value) && value.every((name) => typeof name === "string"),
@@ -25,20 +32,33 @@ const OPTIONAL: Record<string, Field> = {
 
 /** Texts are the client's, so they are cut to size: an event must not be lost because of a name that somebody made up. */
 function event(value: unknown, where: string, userId: string): Record<string, unknown> {
-  const { user_id, at, duration_ms, argument_names, ...fields } = read(value, REQUIRED, OPTIONAL, where);
-  if (user_id !== undefined && user_id !== userId) throw invalidRequest(`${where} is another user's.`);
+  const { user_id, at, duration_ms, argument_names, ...fields } = read(
+    value,
+    REQUIRED,
+    OPTIONAL,
+    where,
+  );
+  if (user_id !== undefined && user_id !== userId)
+    throw invalidRequest(`${where} is another user's.`);
   const texts = Object.entries(fields).map(([name, value]) => [name, cut(value as string, 200)]);
   return {
     ...Object.fromEntries(texts),
     ...(at !== undefined && { at: moment(at as string) }),
-    ...(duration_ms !== undefined && { duration_ms: Math.round(Math.min(Math.max(duration_ms as number, 0), 86_400_000)) }),
-    argument_names: ((argument_names ?? []) as string[]).slice(0, NAMES).map((name) => cut(name, 60)),
+    ...(duration_ms !== undefined && {
+      duration_ms: Math.round(Math.min(Math.max(duration_ms as number, 0), 86_400_000)),
+    }),
+    argument_names: ((argument_names ?? []) as string[])
+      .slice(0, NAMES)
+      .map((name) => cut(name, 60)),
   };
 }
 
 function cut(text: string, length: number): string {
   // PostgreSQL takes neither a NUL nor half of a surrogate pair.
-  return text.slice(0, length).toWellFormed().replace(/\p{Cc}/gu, "\ufffd");
+  return text
+    .slice(0, length)
+    .toWellFormed()
+    .replace(/\p{Cc}/gu, "\ufffd");
 }
 
 /** A time of the last day; now, where a clock says something else. */
@@ -50,12 +70,19 @@ function moment(text: string): string {
 async function handle(call: Call): Promise<Response> {
   requireBroker(call);
   const { userId } = await authenticate(call);
-  const { events } = read(await call.json(BODY_BYTES), {
-    events: { check: (value) => Array.isArray(value) && value.length <= EVENTS, expected: `a list of at most ${EVENTS} events` },
-  }, {}) as { events: unknown[] };
+  const { events } = read(
+    await call.json(BODY_BYTES),
+    {
+      events: {
+        check: (value) => Array.isArray(value) && value.length <= EVENTS,
+        expected: `a list of at most ${EVENTS} events`,
+      },
+    },
+    {},
+  ) as { events: unknown[] };
   const checked = events.map((value, index) => event(value, `events[${index}]`, userId));
   call.facts.events = checked.length;
-  if (!await rpc<boolean>("record_audit_events", { p_user: userId, p_events: checked })) {
+  if (!(await rpc<boolean>("record_audit_events", { p_user: userId, p_events: checked }))) {
     throw new Failure(403, "user_disabled", "This account has no access.");
   }
   return answer(202, { accepted: checked.length });

@@ -11,18 +11,31 @@ export type Identity =
 const NAMELESS = "default";
 
 /** Finds out whose account was connected. Where the provider does not say, it is `default`. */
-export async function identify(provider: Provider, tokens: Tokens, site: string | null): Promise<Identity> {
+export async function identify(
+  provider: Provider,
+  tokens: Tokens,
+  site: string | null,
+): Promise<Identity> {
   const source = provider.account;
   switch (source.from) {
     case "answer":
       return { account: name(tokens.answer[source.field]), metadata: {} };
     case "id_token": {
       const claims = idToken(tokens.answer.id_token);
-      return { account: name(source.fields.map((field) => claims[field]).find((value) => typeof value === "string")), metadata: {} };
+      return {
+        account: name(
+          source.fields.map((field) => claims[field]).find((value) => typeof value === "string"),
+        ),
+        metadata: {},
+      };
     }
     case "api": {
       let value = await readApi(source.url, tokens.access);
-      for (const key of source.path) value = isRecord(value) || Array.isArray(value) ? (value as Record<string, unknown>)[key] : undefined;
+      for (const key of source.path)
+        value =
+          isRecord(value) || Array.isArray(value)
+            ? (value as Record<string, unknown>)[key]
+            : undefined;
       return { account: name(value), metadata: {} };
     }
     case "site":
@@ -31,13 +44,17 @@ export async function identify(provider: Provider, tokens: Tokens, site: string 
 }
 
 function name(value: unknown): string {
-  return typeof value === "string" ? value.replace(/\p{C}/gu, "").trim().slice(0, 100) || NAMELESS : NAMELESS;
+  return typeof value === "string"
+    ? value.replace(/\p{C}/gu, "").trim().slice(0, 100) || NAMELESS
+    : NAMELESS;
 }
 
 /** The claims of an ID token. It came over TLS from the token endpoint, which is proof enough (OpenID Connect Core, 3.1.3.7). */
 function idToken(token: unknown): Record<string, unknown> {
   try {
-    const claims: unknown = JSON.parse(Buffer.from(String(token).split(".")[1], "base64url").toString("utf8"));
+    const claims: unknown = JSON.parse(
+      Buffer.from(String(token).split(".")[1], "base64url").toString("utf8"),
+    );
     return isRecord(claims) ? claims : {};
   } catch {
     return {};
@@ -48,8 +65,15 @@ function idToken(token: unknown): Record<string, unknown> {
  * The site that a token of Atlassian is good for. It lists every site on which the user has consented to this app; where
  * those are several, `wanted` chooses.
  */
-async function atlassianSite(product: "jira" | "confluence", accessToken: string, wanted: string | null): Promise<Identity> {
-  const listed = await readApi("https://api.atlassian.com/oauth/token/accessible-resources", accessToken);
+async function atlassianSite(
+  product: "jira" | "confluence",
+  accessToken: string,
+  wanted: string | null,
+): Promise<Identity> {
+  const listed = await readApi(
+    "https://api.atlassian.com/oauth/token/accessible-resources",
+    accessToken,
+  );
   if (!Array.isArray(listed)) return { reason: "provider_unavailable" };
   const sites = listed.flatMap((entry: unknown) => {
     if (!isRecord(entry) || !Array.isArray(entry.scopes)) return [];
@@ -60,8 +84,16 @@ async function atlassianSite(product: "jira" | "confluence", accessToken: string
   });
   const fitting = wanted === null ? sites : sites.filter((site) => site.url === wanted);
   if (fitting.length === 0) return { reason: "no_site" };
-  if (fitting.length > 1) return { reason: "site_required", sites: fitting.slice(0, 20).map((site) => site.url) };
+  if (fitting.length > 1)
+    return { reason: "site_required", sites: fitting.slice(0, 20).map((site) => site.url) };
   const [{ id, host, url }] = fitting;
   // Tokens of OAuth apps work behind Atlassian's gateway, not at the site's own address.
-  return { account: host, metadata: { base_url: address(`https://api.atlassian.com/ex/${product}/${id}`), cloud_id: id, site: url } };
+  return {
+    account: host,
+    metadata: {
+      base_url: address(`https://api.atlassian.com/ex/${product}/${id}`),
+      cloud_id: id,
+      site: url,
+    },
+  };
 }

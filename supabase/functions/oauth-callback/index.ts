@@ -13,20 +13,33 @@ import { challenge, randomText, sha256 } from "../_shared/text.ts";
 import { requestTokens } from "../_shared/token_request.ts";
 import { identify } from "./identify.ts";
 
-const SITE = matching(/^https:\/\/[a-z0-9-]{1,63}\.atlassian\.net$/, "the site's address, like https://acme.atlassian.net");
+const SITE = matching(
+  /^https:\/\/[a-z0-9-]{1,63}\.atlassian\.net$/,
+  "the site's address, like https://acme.atlassian.net",
+);
 
-type Started = { outcome: "user_disabled" | "not_permitted" | "admin_only" | "unknown_role" | "not_configured" } | { outcome: "ok" } & App;
+type Started =
+  | {
+      outcome: "user_disabled" | "not_permitted" | "admin_only" | "unknown_role" | "not_configured";
+    }
+  | ({ outcome: "ok" } & App);
 
 async function start(call: Call): Promise<Response> {
   const { userId, through } = await authenticate(call);
   // Or a connected MCP client could attach credentials to its user.
-  if (through !== "console") throw new Failure(403, "forbidden", "Services are connected in the console.");
-  const body = read(await call.json(4096), { service: NAME }, { account: ACCOUNT, site: SITE, shared_with_role: UUID });
+  if (through !== "console")
+    throw new Failure(403, "forbidden", "Services are connected in the console.");
+  const body = read(
+    await call.json(4096),
+    { service: NAME },
+    { account: ACCOUNT, site: SITE, shared_with_role: UUID },
+  );
   const service = body.service as string;
   call.facts.module = service;
   const provider = Object.hasOwn(PROVIDERS, service) ? PROVIDERS[service] : undefined;
   if (!provider) throw invalidRequest(`${service} cannot be connected by OAuth.`);
-  if (body.site !== undefined && provider.account.from !== "site") throw invalidRequest(`${service} has no sites.`);
+  if (body.site !== undefined && provider.account.from !== "site")
+    throw invalidRequest(`${service} has no sites.`);
 
   const [state, verifier] = [randomText(32), randomText(48)];
   const started = await rpc<Started>("start_oauth", {
@@ -40,7 +53,9 @@ async function start(call: Call): Promise<Response> {
   });
   switch (started.outcome) {
     case "ok":
-      return answer(200, { authorize_url: authorizeUrl(provider, started, state, challenge(verifier)) });
+      return answer(200, {
+        authorize_url: authorizeUrl(provider, started, state, challenge(verifier)),
+      });
     case "user_disabled":
       throw new Failure(403, "user_disabled", "This account has no access, or is disabled.");
     case "not_permitted":
@@ -50,22 +65,29 @@ async function start(call: Call): Promise<Response> {
     case "unknown_role":
       throw invalidRequest("`shared_with_role` is none of the roles.");
     case "not_configured":
-      throw new Failure(409, "not_configured", `No OAuth app is registered for ${service}: an admin does that.`);
+      throw new Failure(
+        409,
+        "not_configured",
+        `No OAuth app is registered for ${service}: an admin does that.`,
+      );
   }
 }
 
 type Consumed =
-  | { outcome: "unknown_state" | "replayed" | "expired" | "user_disabled" | "not_configured"; service?: string }
   | {
-    outcome: "ok";
-    user_id: string;
-    role_id: string | null;
-    service: string;
-    account: string | null;
-    site: string | null;
-    verifier: string;
-    client_secret: string;
-  } & App;
+      outcome: "unknown_state" | "replayed" | "expired" | "user_disabled" | "not_configured";
+      service?: string;
+    }
+  | ({
+      outcome: "ok";
+      user_id: string;
+      role_id: string | null;
+      service: string;
+      account: string | null;
+      site: string | null;
+      verifier: string;
+      client_secret: string;
+    } & App);
 
 async function callback(call: Call): Promise<Response> {
   const query = new URL(call.request.url).searchParams;
@@ -76,7 +98,8 @@ async function callback(call: Call): Promise<Response> {
   if (begun.outcome !== "ok") return done(call, { service: begun.service, reason: begun.outcome });
   const { service, user_id } = begun;
   call.facts.user_id = user_id;
-  if (error !== null) return done(call, { service, reason: error === "access_denied" ? "denied" : "provider_error" });
+  if (error !== null)
+    return done(call, { service, reason: error === "access_denied" ? "denied" : "provider_error" });
   if (!code || code.length > 4096) return done(call, { service, reason: "provider_error" });
 
   const provider = PROVIDERS[service];
@@ -87,8 +110,15 @@ async function callback(call: Call): Promise<Response> {
     code_verifier: begun.verifier,
   });
   if (outcome.kind !== "tokens") {
-    call.log.write("error", "Code exchange failed", { ...call.facts, success: false, code: outcome.code });
-    return done(call, { service, reason: outcome.kind === "unavailable" ? "provider_unavailable" : "provider_error" });
+    call.log.write("error", "Code exchange failed", {
+      ...call.facts,
+      success: false,
+      code: outcome.code,
+    });
+    return done(call, {
+      service,
+      reason: outcome.kind === "unavailable" ? "provider_unavailable" : "provider_error",
+    });
   }
   const { tokens } = outcome;
   const identity = await identify(provider, tokens, begun.site);
@@ -116,17 +146,28 @@ async function callbackForPeople(call: Call): Promise<Response> {
   try {
     return await callback(call);
   } catch (error) {
-    call.log.write("error", "Callback failed", { ...call.facts, code: error instanceof Failure ? error.code : "internal" });
+    call.log.write("error", "Callback failed", {
+      ...call.facts,
+      code: error instanceof Failure ? error.code : "internal",
+    });
     return done(call, { reason: "internal" });
   }
 }
 
 /** The console's page: with a handle to finish the connection with, or with the reason why there is none. */
-function done(call: Call, facts: { service?: string; handle?: string; reason?: string; sites?: string[] }): Response {
+function done(
+  call: Call,
+  facts: { service?: string; handle?: string; reason?: string; sites?: string[] },
+): Response {
   const { sites, ...rest } = facts;
-  const query = { ...(facts.reason !== undefined && { status: "failed" }), ...rest, ...(sites && { sites: sites.join(",") }) };
+  const query = {
+    ...(facts.reason !== undefined && { status: "failed" }),
+    ...rest,
+    ...(sites && { sites: sites.join(",") }),
+  };
   const url = new URL(`${config.consoleUrl}/oauth/done`);
-  for (const [name, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(name, value);
+  for (const [name, value] of Object.entries(query))
+    if (value !== undefined) url.searchParams.set(name, value);
   call.facts.code = facts.reason;
   return new Response(null, {
     status: 303,

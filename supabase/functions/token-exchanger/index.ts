@@ -25,25 +25,55 @@ interface Credential {
 }
 
 /** What `begin_exchange` and `begin_test` answer; the migrations say what each outcome means. */
-type Step = Failed | { outcome: "wait" } | ({ outcome: "use"; access_token: string } & Credential) | Refresh;
+type Step =
+  | Failed
+  | { outcome: "wait" }
+  | ({ outcome: "use"; access_token: string } & Credential)
+  | Refresh;
 
 type Failed =
-  | { outcome: "user_disabled" | "not_permitted" | "forbidden" | "unknown" | "not_configured" | "backoff" }
+  | {
+      outcome:
+        | "user_disabled"
+        | "not_permitted"
+        | "forbidden"
+        | "unknown"
+        | "not_configured"
+        | "backoff";
+    }
   | { outcome: "not_connected" | "account_required"; accounts: string[] }
   | { outcome: "reconnect_required"; account: string };
 
-type Refresh = { outcome: "refresh"; lease: string; refresh_token: string; client_secret: string } & App & Credential;
+type Refresh = {
+  outcome: "refresh";
+  lease: string;
+  refresh_token: string;
+  client_secret: string;
+} & App &
+  Credential;
 
 async function handle(call: Call): Promise<Response> {
   requireBroker(call);
   const { userId } = await authenticate(call);
-  const body = read(await call.json(4096), { service: NAME }, {
-    account: ACCOUNT,
-    rejected: matching(/^[0-9a-f]{64}$/, "the SHA-256 of the refused token in lower-case hexadecimal"),
-  });
+  const body = read(
+    await call.json(4096),
+    { service: NAME },
+    {
+      account: ACCOUNT,
+      rejected: matching(
+        /^[0-9a-f]{64}$/,
+        "the SHA-256 of the refused token in lower-case hexadecimal",
+      ),
+    },
+  );
   const service = body.service as string;
   call.facts.module = service;
-  const parameters = { p_user: userId, p_service: service, p_account: body.account ?? null, p_rejected: body.rejected ?? null };
+  const parameters = {
+    p_user: userId,
+    p_service: service,
+    p_account: body.account ?? null,
+    p_rejected: body.rejected ?? null,
+  };
   const lent = await borrow(call, () => rpc<Step>("begin_exchange", parameters));
   return answer(200, {
     access_token: lent.access_token,
@@ -57,10 +87,15 @@ async function handle(call: Call): Promise<Response> {
 
 async function test(call: Call): Promise<Response> {
   const { userId, through } = await authenticate(call);
-  if (through !== "console") throw new Failure(403, "forbidden", "Credentials are tested in the console.");
+  if (through !== "console")
+    throw new Failure(403, "forbidden", "Credentials are tested in the console.");
   const { id } = read(await call.json(1024), { id: UUID }, {});
   const begin = (rejected: string | null) => async () => {
-    const step = await rpc<Step & { service?: string }>("begin_test", { p_user: userId, p_token: id, p_rejected: rejected });
+    const step = await rpc<Step & { service?: string }>("begin_test", {
+      p_user: userId,
+      p_token: id,
+      p_rejected: rejected,
+    });
     call.facts.module = step.service;
     return step;
   };
@@ -106,27 +141,41 @@ async function refresh(call: Call, service: string, step: Refresh): Promise<Lent
   const begun = performance.now();
   const provider = PROVIDERS[service];
   const outcome = provider
-    ? await requestTokens(provider, step, { grant_type: "refresh_token", refresh_token: step.refresh_token })
+    ? await requestTokens(provider, step, {
+        grant_type: "refresh_token",
+        refresh_token: step.refresh_token,
+      })
     : { kind: "refused" as const, code: "no_provider" };
   const facts = { ...call.facts, duration_ms: Math.round(performance.now() - begun) };
   if (outcome.kind !== "tokens") {
-    call.log.write("error", "Token refresh failed", { ...facts, success: false, code: outcome.code });
+    call.log.write("error", "Token refresh failed", {
+      ...facts,
+      success: false,
+      code: outcome.code,
+    });
     const dead = outcome.kind === "dead";
     await rpc("fail_refresh", { p_token: step.token_id, p_lease: step.lease, p_dead: dead });
     if (dead) throw failure(service, { outcome: "reconnect_required", account: step.account });
     // Before its end a token still serves while the provider does not.
-    if (step.expires_at !== null && Date.parse(step.expires_at) > Date.now() + 5_000) return undefined;
+    if (step.expires_at !== null && Date.parse(step.expires_at) > Date.now() + 5_000)
+      return undefined;
     throw unavailable(service);
   }
   const { access, refresh: next, expiresAt } = outcome.tokens;
-  const stored = await store({ p_token: step.token_id, p_lease: step.lease, p_access: access, p_refresh: next, p_expires_at: expiresAt });
+  const stored = await store({
+    p_token: step.token_id,
+    p_lease: step.lease,
+    p_access: access,
+    p_refresh: next,
+    p_expires_at: expiresAt,
+  });
   call.log.write("info", "Token refreshed", { ...facts, success: stored });
   return stored ? { ...step, access_token: access, expires_at: expiresAt } : undefined;
 }
 
 /** The provider has replaced the refresh token by now: if this is not stored, the connection is lost. So it is tried thrice. */
 async function store(parameters: Record<string, unknown>): Promise<boolean> {
-  for (let attempt = 1;; attempt++) {
+  for (let attempt = 1; ; attempt++) {
     try {
       return await rpc<boolean>("finish_refresh", parameters);
     } catch (error) {
@@ -148,26 +197,47 @@ function failure(service: string, step: Failed): Failure {
     case "unknown":
       return new Failure(404, "not_found", "There is no such shared credential.");
     case "not_connected":
-      return new Failure(404, "not_connected", `The user has not connected ${service}, or not this account.`, {
-        connect_url,
+      return new Failure(
+        404,
+        "not_connected",
+        `The user has not connected ${service}, or not this account.`,
+        {
+          connect_url,
+          accounts: step.accounts,
+        },
+      );
+    case "account_required":
+      return new Failure(409, "account_required", `${service} has several accounts: name one.`, {
         accounts: step.accounts,
       });
-    case "account_required":
-      return new Failure(409, "account_required", `${service} has several accounts: name one.`, { accounts: step.accounts });
     case "reconnect_required":
-      return new Failure(409, "reconnect_required", `The connection of ${service} is over: connect it again.`, {
-        connect_url: `${connect_url}&account=${encodeURIComponent(step.account)}`,
-        account: step.account,
-      });
+      return new Failure(
+        409,
+        "reconnect_required",
+        `The connection of ${service} is over: connect it again.`,
+        {
+          connect_url: `${connect_url}&account=${encodeURIComponent(step.account)}`,
+          account: step.account,
+        },
+      );
     case "not_configured":
-      return new Failure(502, "provider_unavailable", `There is no OAuth app for ${service} any more: an admin registers one.`);
+      return new Failure(
+        502,
+        "provider_unavailable",
+        `There is no OAuth app for ${service} any more: an admin registers one.`,
+      );
     case "backoff":
       return unavailable(service);
   }
 }
 
 function unavailable(service: string): Failure {
-  return new Failure(502, "provider_unavailable", `${service} does not renew the token now.`, { retry_after_s: 5 });
+  return new Failure(502, "provider_unavailable", `${service} does not renew the token now.`, {
+    retry_after_s: 5,
+  });
 }
 
-serve("token-exchanger", [{ method: "POST", path: "", handle }, { method: "POST", path: "/test", handle: test }]);
+serve("token-exchanger", [
+  { method: "POST", path: "", handle },
+  { method: "POST", path: "/test", handle: test },
+]);

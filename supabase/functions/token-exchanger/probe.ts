@@ -16,11 +16,16 @@ const PROBES: Readonly<Record<string, string>> = {
 /** The HTTP status that a service answers a credential with; undefined when it does not answer, or is not one of ours. */
 export async function probe(
   service: string | undefined,
-  { access_token, token_type, base_url }: { access_token: string; token_type: "bearer" | "basic"; base_url: string | null },
+  {
+    access_token,
+    token_type,
+    base_url,
+  }: { access_token: string; token_type: "bearer" | "basic"; base_url: string | null },
 ): Promise<number | undefined> {
   if (service === undefined || !Object.hasOwn(PROBES, service)) return undefined;
   const target = PROBES[service];
-  const authorization = token_type === "basic" ? `Basic ${base64(access_token)}` : `Bearer ${access_token}`;
+  const authorization =
+    token_type === "basic" ? `Basic ${base64(access_token)}` : `Bearer ${access_token}`;
   // Where there is an address in the database, it is a site of Atlassian: connect_with_token and identify let in no other.
   const url = target.startsWith("/") ? `${base_url}${target}` : target;
   return await readStatus(address(url), { authorization, ...PROVIDERS[service].headers });

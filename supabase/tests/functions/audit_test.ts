@@ -10,15 +10,27 @@ Deno.test("events are stored as their sender's, once each", async () => {
     ...event,
     id: crypto.randomUUID(),
     at: new Date(Date.now() - 60_000).toISOString(),
-    ...{ module: "github", tool: "get_me", account: "work", duration_ms: 12, request_id: "r1", client: "claude/1.0" },
+    ...{
+      module: "github",
+      tool: "get_me",
+      account: "work",
+      duration_ms: 12,
+      request_id: "r1",
+      client: "claude/1.0",
+    },
     ...{ argument_names: ["owner", "repo"], detail: "not_found" },
   };
   const second = crypto.randomUUID();
   for (let time = 0; time < 2; time++) {
-    const answer = await user.ask("audit-log", { events: [full, { ...event, id: second, user_id: user.id }] });
+    const answer = await user.ask("audit-log", {
+      events: [full, { ...event, id: second, user_id: user.id }],
+    });
     assert.deepEqual([answer.status, answer.body], [202, { accepted: 2 }]);
   }
-  const rows = await sql("select * from public.audit_logs where user_id = $1 and action = 'tool.call' order by at", [user.id]);
+  const rows = await sql(
+    "select * from public.audit_logs where user_id = $1 and action = 'tool.call' order by at",
+    [user.id],
+  );
   assert.equal(rows.length, 2);
   assert.deepEqual({ ...rows[0], at: rows[0].at.toISOString() }, { ...full, user_id: user.id });
 });
@@ -27,7 +39,11 @@ Deno.test("two hundred at most", async () => {
   const user = await User.create();
   assert.equal((await user.ask("audit-log", { events: Array(200).fill(event) })).status, 202);
   fails(await user.ask("audit-log", { events: Array(201).fill(event) }), 400, "invalid_request");
-  fails(await user.ask("audit-log", { events: [{ ...event, detail: "x".repeat(3_000_000) }] }), 413, "too_large");
+  fails(
+    await user.ask("audit-log", { events: [{ ...event, detail: "x".repeat(3_000_000) }] }),
+    413,
+    "too_large",
+  );
 });
 
 Deno.test("an event has names, no values, and is nobody else's", async () => {
@@ -43,19 +59,45 @@ Deno.test("an event has names, no values, and is nobody else's", async () => {
   await check({ action: undefined }, /needs `action`/);
   await check({ id: "1" }, /`id`/);
   await check({ detail: { a: 1 } }, /`detail`/);
-  assert.deepEqual(await sql("select from public.audit_logs where user_id = $1 and action = 'tool.call'", [user.id]), []);
+  assert.deepEqual(
+    await sql("select from public.audit_logs where user_id = $1 and action = 'tool.call'", [
+      user.id,
+    ]),
+    [],
+  );
 });
 
 Deno.test("no event is lost because of a text that a client made up", async () => {
   const user = await User.create();
   const wild = {
-    ...{ module: "Not a module\u0000", tool: "x".repeat(5000), account: "a\nb", client: "\ud800 half", detail: "\u0007" },
-    ...{ argument_names: [...Array(150).fill("owner=acme corp"), "x".repeat(70)], duration_ms: -1.5, at: "2001-01-01T00:00:00Z" },
+    ...{
+      module: "Not a module\u0000",
+      tool: "x".repeat(5000),
+      account: "a\nb",
+      client: "\ud800 half",
+      detail: "\u0007",
+    },
+    ...{
+      argument_names: [...Array(150).fill("owner=acme corp"), "x".repeat(70)],
+      duration_ms: -1.5,
+      at: "2001-01-01T00:00:00Z",
+    },
   };
   assert.equal((await user.ask("audit-log", { events: [{ ...event, ...wild }] })).status, 202);
-  const [row] = await sql("select * from public.audit_logs where user_id = $1 and action = 'tool.call'", [user.id]);
+  const [row] = await sql(
+    "select * from public.audit_logs where user_id = $1 and action = 'tool.call'",
+    [user.id],
+  );
   assert.deepEqual(
-    [row.module, row.tool.length, row.account, row.client, row.detail, row.duration_ms, row.argument_names.length],
+    [
+      row.module,
+      row.tool.length,
+      row.account,
+      row.client,
+      row.detail,
+      row.duration_ms,
+      row.argument_names.length,
+    ],
     ["Not a module\ufffd", 200, "a\ufffdb", "\ufffd half", "\ufffd", 0, 100],
   );
   assert.ok(Date.now() - row.at.getTime() < 60_000);

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import pg from "pg";
 import {
-  admin,
   type Answer,
+  admin,
   comeBack,
   consoleOrigin,
   fails,
@@ -15,8 +15,8 @@ import {
   sha256,
   sql,
   stack,
-  until,
   User,
+  until,
 } from "./stack.ts";
 
 const ACCOUNTS: Record<string, string> = {
@@ -30,7 +30,8 @@ const ACCOUNTS: Record<string, string> = {
 };
 
 /** Holds that the database refused. */
-const refused = (answer: Answer, status: number) => assert.equal(answer.status, status, JSON.stringify(answer.body));
+const refused = (answer: Answer, status: number) =>
+  assert.equal(answer.status, status, JSON.stringify(answer.body));
 
 Deno.test("each of the seven services is connected and named", async () => {
   const user = await User.create(Object.keys(ACCOUNTS));
@@ -38,7 +39,10 @@ Deno.test("each of the seven services is connected and named", async () => {
     assert.deepEqual(await user.connect(service), { outcome: "ok", service, account });
     assert.equal((await user.exchange(service)).status, 200, service);
   }
-  const rows = await sql("select service, metadata from public.oauth_tokens where user_id = $1 and metadata <> '{}' order by 1", [user.id]);
+  const rows = await sql(
+    "select service, metadata from public.oauth_tokens where user_id = $1 and metadata <> '{}' order by 1",
+    [user.id],
+  );
   const cloud_id = "11111111-2222-4333-8444-555555555555";
   const metadata = (service: string) => ({
     service,
@@ -54,10 +58,18 @@ Deno.test("each of the seven services is connected and named", async () => {
 Deno.test("Atlassian is asked for every scope that a tool needs, and for a refresh token", async () => {
   const user = await User.create(["jira", "confluence"]);
   for (const service of ["jira", "confluence"]) {
-    const module = JSON.parse(await Deno.readTextFile(new URL(`../../../src/modules/${service}/module.json`, import.meta.url)));
-    const needed: string[] = module.tools.flatMap((tool: { permissions?: string[] }) => tool.permissions ?? []);
+    const module = JSON.parse(
+      await Deno.readTextFile(
+        new URL(`../../../src/modules/${service}/module.json`, import.meta.url),
+      ),
+    );
+    const needed: string[] = module.tools.flatMap(
+      (tool: { permissions?: string[] }) => tool.permissions ?? [],
+    );
     assert.ok(needed.length > 50);
-    const asked = new URL((await user.start({ service })).body.authorize_url).searchParams.get("scope")!.split(" ");
+    const asked = new URL((await user.start({ service })).body.authorize_url).searchParams
+      .get("scope")!
+      .split(" ");
     assert.deepEqual(new Set(needed).difference(new Set(asked)), new Set(), service);
     assert.ok(asked.includes("offline_access"));
   }
@@ -75,7 +87,10 @@ Deno.test("an app's own scopes and tenant take the place of ours", async () => {
   const url = new URL((await user.start({ service: "microsoft_todo" })).body.authorize_url);
   assert.match(url.pathname, /\/organizations\/oauth2\/v2\.0\/authorize$/);
   assert.equal(url.searchParams.get("scope"), "offline_access Tasks.Read");
-  await (await admin()).rest("rpc/save_oauth_app", { service: "microsoft_todo", client_id: "app-microsoft_todo" });
+  await (await admin()).rest("rpc/save_oauth_app", {
+    service: "microsoft_todo",
+    client_id: "app-microsoft_todo",
+  });
 });
 
 Deno.test("connecting again replaces the credential, also while it is refreshed", async () => {
@@ -84,13 +99,19 @@ Deno.test("connecting again replaces the credential, also while it is refreshed"
   await sql("update public.oauth_tokens set expires_at = now() where user_id = $1", [user.id]);
   await providers({ delay_ms: 500 }, async () => {
     const slow = user.exchange("jira");
-    await until(async () =>
-      (await sql("select refresh_lease from public.oauth_tokens where user_id = $1", [user.id]))[0].refresh_lease !== null
+    await until(
+      async () =>
+        (
+          await sql("select refresh_lease from public.oauth_tokens where user_id = $1", [user.id])
+        )[0].refresh_lease !== null,
     );
     assert.equal((await user.connect("jira")).outcome, "ok");
     assert.equal((await slow).status, 200);
   });
-  const stored = await sql("select refresh_lease, status from public.oauth_tokens where user_id = $1", [user.id]);
+  const stored = await sql(
+    "select refresh_lease, status from public.oauth_tokens where user_id = $1",
+    [user.id],
+  );
   assert.deepEqual(stored, [{ refresh_lease: null, status: "active" }]);
 });
 
@@ -99,18 +120,28 @@ Deno.test("a state is good once, for ten minutes, and for what was begun", async
   const begin = async () => (await user.start({ service: "github" })).body.authorize_url as string;
   const consent = async () => (await request(await begin())).headers.get("location")!;
   const check = async (url: string, reason: string, service: string | undefined = "github") => {
-    assert.deepEqual(await comeBack(url), { status: "failed", ...(service && { service }), reason });
+    assert.deepEqual(await comeBack(url), {
+      status: "failed",
+      ...(service && { service }),
+      reason,
+    });
   };
 
   const used = await consent();
   assert.match((await comeBack(used)).handle, /^[\w-]{43}$/);
   await check(used, "replayed");
-  await providers(
-    { deny: true },
-    async () => assert.deepEqual(await follow(await begin()), { status: "failed", service: "github", reason: "denied" }),
+  await providers({ deny: true }, async () =>
+    assert.deepEqual(await follow(await begin()), {
+      status: "failed",
+      service: "github",
+      reason: "denied",
+    }),
   );
   const old = await consent();
-  await sql("update public.oauth_states set expires_at = now() where user_id = $1 and used_at is null", [user.id]);
+  await sql(
+    "update public.oauth_states set expires_at = now() where user_id = $1 and used_at is null",
+    [user.id],
+  );
   await check(old, "expired");
   const callback = `${stack.functions_url}/oauth-callback`;
   await check(`${callback}?code=x&state=${"x".repeat(43)}`, "unknown_state", "");
@@ -129,7 +160,8 @@ Deno.test("a state is good once, for ten minutes, and for what was begun", async
 
 Deno.test("what comes back is the user's who began, whoever's browser it was", async () => {
   const [mallory, ada] = [await User.create(["github"]), await User.create(["github"])];
-  const connections = () => sql("select user_id from public.oauth_tokens where user_id = any($1)", [[mallory.id, ada.id]]);
+  const connections = () =>
+    sql("select user_id from public.oauth_tokens where user_id = any($1)", [[mallory.id, ada.id]]);
   const secrets = async () => (await sql("select count(*)::int from vault.secrets"))[0].count;
   const before = await secrets();
   // Mallory sends ada the provider's page, ada agrees there: nobody has a credential yet.
@@ -142,30 +174,44 @@ Deno.test("what comes back is the user's who began, whoever's browser it was", a
   const { access_token } = await mint(mallory.email, { client_id: crypto.randomUUID() });
   const client = new User(mallory.id, mallory.email, mallory.role, access_token);
   refused(await client.rest("rpc/finish_oauth", { handle }), 403);
-  refused(await post(`${stack.rest_url}/rpc/finish_oauth`, { handle }, { apikey: stack.anon_key }), 401);
+  refused(
+    await post(`${stack.rest_url}/rpc/finish_oauth`, { handle }, { apikey: stack.anon_key }),
+    401,
+  );
   // Ada's console comes for it: what ada agreed to is deleted, and mallory gets nothing afterwards either.
   assert.deepEqual(await ada.finish(handle), { outcome: "other_user", service: "github" });
   assert.equal(await secrets(), before);
   assert.deepEqual(await mallory.finish(handle), { outcome: "replayed", service: "github" });
   assert.deepEqual(await connections(), []);
-  const [event] = await sql("select outcome, module, detail from public.audit_logs where user_id = $1 and action = 'oauth.finish'", [
-    ada.id,
-  ]);
-  assert.deepEqual(event, { outcome: "denied", module: "github", detail: { begun_by: mallory.id } });
+  const [event] = await sql(
+    "select outcome, module, detail from public.audit_logs where user_id = $1 and action = 'oauth.finish'",
+    [ada.id],
+  );
+  assert.deepEqual(event, {
+    outcome: "denied",
+    module: "github",
+    detail: { begun_by: mallory.id },
+  });
 });
 
 Deno.test("a handle is good once, for ten minutes, while what was begun may still be had", async () => {
   const user = await User.create(["github", "notion"]);
-  const handle = async (service = "github") => (await follow((await user.start({ service })).body.authorize_url)).handle;
+  const handle = async (service = "github") =>
+    (await follow((await user.start({ service })).body.authorize_url)).handle;
   const used = await handle();
   assert.deepEqual(await user.finish(used), { outcome: "ok", service: "github", account: "ada" });
   assert.deepEqual(await user.finish(used), { outcome: "replayed", service: "github" });
   assert.deepEqual(await user.finish("x".repeat(43)), { outcome: "unknown_state" });
   const late = await handle("notion");
-  await sql("update public.oauth_states set expires_at = now() where user_id = $1 and finished_at is null", [user.id]);
+  await sql(
+    "update public.oauth_states set expires_at = now() where user_id = $1 and finished_at is null",
+    [user.id],
+  );
   assert.deepEqual(await user.finish(late), { outcome: "expired", service: "notion" });
   const forbidden = await handle("notion");
-  await sql("delete from public.role_permissions where role_id = $1 and module = 'notion'", [user.role]);
+  await sql("delete from public.role_permissions where role_id = $1 and module = 'notion'", [
+    user.role,
+  ]);
   assert.deepEqual(await user.finish(forbidden), { outcome: "not_permitted", service: "notion" });
   const [once, twice] = [await handle(), await handle()];
   const ends = await Promise.all(Array.from({ length: 10 }, () => user.finish(once)));
@@ -180,10 +226,23 @@ Deno.test("a credential for a role is stored for an admin who is one still", asy
   const user = await User.create(["github"], { admin: true });
   await admin();
   const share = async () =>
-    (await follow((await user.start({ service: "github", shared_with_role: user.role })).body.authorize_url)).handle;
+    (
+      await follow(
+        (
+          await user.start({ service: "github", shared_with_role: user.role })
+        ).body.authorize_url,
+      )
+    ).handle;
   const first = await share();
-  assert.deepEqual(await (await User.create(["github"], { admin: true })).finish(first), { outcome: "other_user", service: "github" });
-  assert.deepEqual(await user.finish(await share()), { outcome: "ok", service: "github", account: "ada" });
+  assert.deepEqual(await (await User.create(["github"], { admin: true })).finish(first), {
+    outcome: "other_user",
+    service: "github",
+  });
+  assert.deepEqual(await user.finish(await share()), {
+    outcome: "ok",
+    service: "github",
+    account: "ada",
+  });
   const late = await share();
   await sql("update public.users set system_role = 'user' where id = $1", [user.id]);
   assert.deepEqual(await user.finish(late), { outcome: "not_permitted", service: "github" });
@@ -193,11 +252,18 @@ Deno.test("a credential for a role is stored for an admin who is one still", asy
 
 Deno.test("what was revoked while the provider answered is not held", async () => {
   const user = await User.create(["github"]);
-  const back = (await request((await user.start({ service: "github" })).body.authorize_url)).headers.get("location")!;
+  const back = (
+    await request((await user.start({ service: "github" })).body.authorize_url)
+  ).headers.get("location")!;
   const end = await providers({ delay_ms: 500 }, async () => {
     const coming = comeBack(back);
-    await until(async () =>
-      (await sql("select from public.oauth_states where user_id = $1 and used_at is not null", [user.id])).length === 1
+    await until(
+      async () =>
+        (
+          await sql("select from public.oauth_states where user_id = $1 and used_at is not null", [
+            user.id,
+          ])
+        ).length === 1,
     );
     await user.rest("rpc/revoke_user_tokens", { p_user: user.id });
     return await coming;
@@ -221,11 +287,13 @@ Deno.test("a state that two transactions want is one's", async () => {
   const clients = [new pg.Client(stack.database_url), new pg.Client(stack.database_url)];
   await Promise.all(clients.map((client) => client.connect()));
   const consume = async (client: pg.Client) =>
-    (await client.query("select public.consume_oauth_state($1) ->> 'outcome' as outcome", [hash])).rows[0].outcome;
+    (await client.query("select public.consume_oauth_state($1) ->> 'outcome' as outcome", [hash]))
+      .rows[0].outcome;
   await clients[0].query("begin");
   assert.equal(await consume(clients[0]), "ok");
   const second = consume(clients[1]);
-  const waits = "select count(*)::int from pg_stat_activity where wait_event_type = 'Lock' and query like '%consume_oauth_state%'";
+  const waits =
+    "select count(*)::int from pg_stat_activity where wait_event_type = 'Lock' and query like '%consume_oauth_state%'";
   await until(async () => (await sql(waits))[0].count === 1);
   await clients[0].query("commit");
   assert.equal(await second, "replayed");
@@ -237,28 +305,63 @@ Deno.test("a provider that fails at the exchange ends on the console's page", as
   const check = async (settings: Record<string, unknown>, end: Record<string, string>) => {
     const { body } = await user.start({ service: "jira" });
     const back = (await request(body.authorize_url)).headers.get("location")!;
-    assert.deepEqual(await providers(settings, () => comeBack(back)), { status: "failed", service: "jira", ...end });
+    assert.deepEqual(await providers(settings, () => comeBack(back)), {
+      status: "failed",
+      service: "jira",
+      ...end,
+    });
   };
   await check({ fail: 500 }, { reason: "provider_unavailable" });
   await check({ answer: "no json" }, { reason: "provider_unavailable" });
   await check({ sites: [] }, { reason: "no_site" });
-  await check({ sites: [{ id: "../../evil", url: "https://acme.atlassian.net", scopes: ["read:jira-work"] }] }, { reason: "no_site" });
-  await check({ sites: [{ id: crypto.randomUUID(), url: "https://evil.example", scopes: ["read:jira-work"] }] }, { reason: "no_site" });
-  await check({ sites: [{ id: crypto.randomUUID(), url: "https://acme.atlassian.net", scopes: ["search:confluence"] }] }, {
-    reason: "no_site",
-  });
-  assert.deepEqual(await sql("select id from public.oauth_tokens where user_id = $1", [user.id]), []);
+  await check(
+    {
+      sites: [{ id: "../../evil", url: "https://acme.atlassian.net", scopes: ["read:jira-work"] }],
+    },
+    { reason: "no_site" },
+  );
+  await check(
+    {
+      sites: [{ id: crypto.randomUUID(), url: "https://evil.example", scopes: ["read:jira-work"] }],
+    },
+    { reason: "no_site" },
+  );
+  await check(
+    {
+      sites: [
+        {
+          id: crypto.randomUUID(),
+          url: "https://acme.atlassian.net",
+          scopes: ["search:confluence"],
+        },
+      ],
+    },
+    {
+      reason: "no_site",
+    },
+  );
+  assert.deepEqual(
+    await sql("select id from public.oauth_tokens where user_id = $1", [user.id]),
+    [],
+  );
 });
 
 Deno.test("of several sites the user chooses one", async () => {
   const user = await User.create(["jira"]);
-  const site = (name: string) => ({ id: crypto.randomUUID(), url: `https://${name}.atlassian.net`, scopes: ["read:jira-work"] });
+  const site = (name: string) => ({
+    id: crypto.randomUUID(),
+    url: `https://${name}.atlassian.net`,
+    scopes: ["read:jira-work"],
+  });
   await providers({ sites: [site("acme"), site("home")] }, async () => {
     assert.deepEqual(await user.connect("jira"), {
       ...{ status: "failed", service: "jira", reason: "site_required" },
       sites: "https://acme.atlassian.net,https://home.atlassian.net",
     });
-    assert.equal((await user.connect("jira", { site: "https://home.atlassian.net" })).account, "home");
+    assert.equal(
+      (await user.connect("jira", { site: "https://home.atlassian.net" })).account,
+      "home",
+    );
   });
 });
 
@@ -266,13 +369,32 @@ Deno.test("what may not be begun is not begun", async () => {
   const user = await User.create(["github"]);
   fails(await user.start({ service: "notion" }), 403, "not_permitted");
   fails(await user.start({ service: "github", shared_with_role: user.role }), 403, "not_permitted");
-  fails(await (await admin()).start({ service: "github", shared_with_role: crypto.randomUUID() }), 400, "invalid_request");
-  for (const service of ["toString", "toy", ""]) fails(await user.start({ service }), 400, "invalid_request");
-  fails(await user.start({ service: "github", site: "https://acme.atlassian.net" }), 400, "invalid_request");
-  fails(await user.start({ service: "jira", site: "https://evil.example" }), 400, "invalid_request");
-  const { body: { token } } = await user.rest("rpc/create_api_token", { name: "x" });
+  fails(
+    await (await admin()).start({ service: "github", shared_with_role: crypto.randomUUID() }),
+    400,
+    "invalid_request",
+  );
+  for (const service of ["toString", "toy", ""])
+    fails(await user.start({ service }), 400, "invalid_request");
+  fails(
+    await user.start({ service: "github", site: "https://acme.atlassian.net" }),
+    400,
+    "invalid_request",
+  );
+  fails(
+    await user.start({ service: "jira", site: "https://evil.example" }),
+    400,
+    "invalid_request",
+  );
+  const {
+    body: { token },
+  } = await user.rest("rpc/create_api_token", { name: "x" });
   const start = `${stack.functions_url}/oauth-callback/start`;
-  fails(await post(start, { service: "github" }, { "x-mcpist-token": token, apikey: stack.anon_key }), 403, "forbidden");
+  fails(
+    await post(start, { service: "github" }, { "x-mcpist-token": token, apikey: stack.anon_key }),
+    403,
+    "forbidden",
+  );
 });
 
 Deno.test("the browser of the console may ask, another site's may not", async () => {
@@ -282,11 +404,23 @@ Deno.test("the browser of the console may ask, another site's may not", async ()
       headers: { origin, "access-control-request-method": "POST" },
     });
   const allowed = await ask(consoleOrigin);
-  assert.deepEqual([allowed.status, allowed.headers.get("access-control-allow-origin")], [204, consoleOrigin]);
+  assert.deepEqual(
+    [allowed.status, allowed.headers.get("access-control-allow-origin")],
+    [204, consoleOrigin],
+  );
   assert.match(allowed.headers.get("access-control-allow-headers")!, /authorization/);
-  assert.equal((await ask("https://evil.example")).headers.get("access-control-allow-origin"), null);
+  assert.equal(
+    (await ask("https://evil.example")).headers.get("access-control-allow-origin"),
+    null,
+  );
   const user = await User.create(["github"]);
-  assert.equal((await user.start({ service: "github" })).headers.get("access-control-allow-origin"), consoleOrigin);
-  const other = await request(`${stack.functions_url}/tool-sieve`, { method: "OPTIONS", headers: { origin: consoleOrigin } });
+  assert.equal(
+    (await user.start({ service: "github" })).headers.get("access-control-allow-origin"),
+    consoleOrigin,
+  );
+  const other = await request(`${stack.functions_url}/tool-sieve`, {
+    method: "OPTIONS",
+    headers: { origin: consoleOrigin },
+  });
   assert.equal(other.status, 405);
 });

@@ -1,9 +1,10 @@
 // Who the functions let in.
 import assert from "node:assert/strict";
 import { generateKeyPair, SignJWT } from "jose";
-import { fails, mint, post, request, sql, stack, until, User } from "./stack.ts";
+import { fails, mint, post, request, sql, stack, User, until } from "./stack.ts";
 
-const sieve = (headers: Record<string, string>) => post(`${stack.functions_url}/tool-sieve`, {}, { apikey: stack.broker_key, ...headers });
+const sieve = (headers: Record<string, string>) =>
+  post(`${stack.functions_url}/tool-sieve`, {}, { apikey: stack.broker_key, ...headers });
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
 
 Deno.test("only a token that Auth signed for a user is taken", async () => {
@@ -15,11 +16,17 @@ Deno.test("only a token that Auth signed for a user is taken", async () => {
   const foreign = await generateKeyPair("ES256");
   const claims = { sub: user.id, role: "authenticated", iss: stack.issuer, aud: "authenticated" };
   const sign = (algorithm: string, key: Parameters<SignJWT["sign"]>[0]) =>
-    new SignJWT(claims).setProtectedHeader({ alg: algorithm }).setIssuedAt().setExpirationTime("1h").sign(key);
+    new SignJWT(claims)
+      .setProtectedHeader({ alg: algorithm })
+      .setIssuedAt()
+      .setExpirationTime("1h")
+      .sign(key);
   const part = (value: unknown) => btoa(JSON.stringify(value)).replace(/=+$/, "");
-  const { keys: [published] } = (await request(stack.jwks_url)).body;
+  const {
+    keys: [published],
+  } = (await request(stack.jwks_url)).body;
   const cases: Record<string, string> = {
-    "expired": await forged({ iat: now - 7200, exp: now - 3600 }),
+    expired: await forged({ iat: now - 7200, exp: now - 3600 }),
     "without an end": await forged({ exp: null }),
     "of another issuer": await forged({ iss: "https://evil.example/auth/v1" }),
     "for another audience": await forged({ aud: "somebody" }),
@@ -30,8 +37,11 @@ Deno.test("only a token that Auth signed for a user is taken", async () => {
     "signed by another key": await sign("ES256", foreign.privateKey),
     // The public key as the secret of HMAC: the classic confusion of algorithms.
     "signed with HMAC": await sign("HS256", new TextEncoder().encode(JSON.stringify(published))),
-    "unsigned": `${part({ alg: "none" })}.${part({ ...claims, exp: now + 3600 })}.`,
-    "changed": user.token.replace(/\.[^.]+\./, `.${part({ ...claims, exp: now + 3600, sub: crypto.randomUUID() })}.`),
+    unsigned: `${part({ alg: "none" })}.${part({ ...claims, exp: now + 3600 })}.`,
+    changed: user.token.replace(
+      /\.[^.]+\./,
+      `.${part({ ...claims, exp: now + 3600, sub: crypto.randomUUID() })}.`,
+    ),
     "no token": "garbage",
     "the project's key": stack.anon_key,
   };
@@ -45,34 +55,60 @@ Deno.test("only a token that Auth signed for a user is taken", async () => {
 Deno.test("every function asks for a token, and three for the MCP server's key", async () => {
   const user = await User.create(["github"]);
   for (const name of ["tool-sieve", "token-exchanger", "audit-log", "oauth-callback/start"]) {
-    fails(await post(`${stack.functions_url}/${name}`, {}, { apikey: stack.broker_key }), 401, "unauthenticated");
-    if (name !== "oauth-callback/start") fails(await user.ask(name, {}, { apikey: stack.anon_key }), 403, "forbidden");
-    assert.equal((await request(`${stack.functions_url}/${name}`, { method: "PUT" })).status, 405, name);
+    fails(
+      await post(`${stack.functions_url}/${name}`, {}, { apikey: stack.broker_key }),
+      401,
+      "unauthenticated",
+    );
+    if (name !== "oauth-callback/start")
+      fails(await user.ask(name, {}, { apikey: stack.anon_key }), 403, "forbidden");
+    assert.equal(
+      (await request(`${stack.functions_url}/${name}`, { method: "PUT" })).status,
+      405,
+      name,
+    );
     fails(await user.ask(`${name}/x`, {}), 404, "not_found");
   }
 });
 
 Deno.test("a token of MCPist stands for its user until it is revoked", async () => {
   const user = await User.create(["github"]);
-  const { body: { id, token } } = await user.rest("rpc/create_api_token", { name: "laptop" });
+  const {
+    body: { id, token },
+  } = await user.rest("rpc/create_api_token", { name: "laptop" });
   const answer = await sieve({ "x-mcpist-token": token });
   assert.deepEqual([answer.status, answer.body.user_id], [200, user.id]);
   // An own token alone counts where both are there: whoever adds a header cannot become the other one.
-  fails(await sieve({ "x-mcpist-token": "mcpist_x", ...bearer(user.token) }), 401, "unauthenticated");
+  fails(
+    await sieve({ "x-mcpist-token": "mcpist_x", ...bearer(user.token) }),
+    401,
+    "unauthenticated",
+  );
   await user.rest("rpc/revoke_api_token", { id });
   fails(await sieve({ "x-mcpist-token": token }), 401, "unauthenticated");
 });
 
 Deno.test("ten tokens of MCPist an hour, however many are asked for at once", async () => {
   const user = await User.create();
-  const made = await Promise.all(Array.from({ length: 13 }, (_, at) => user.rest("rpc/create_api_token", { name: `n${at}` })));
-  assert.deepEqual(made.map(({ status }) => status).sort(), [...Array(10).fill(200), 429, 429, 429]);
-  assert.match(made.find(({ status }) => status === 429)!.body.message, /ten tokens within an hour/);
+  const made = await Promise.all(
+    Array.from({ length: 13 }, (_, at) => user.rest("rpc/create_api_token", { name: `n${at}` })),
+  );
+  assert.deepEqual(made.map(({ status }) => status).sort(), [
+    ...Array(10).fill(200),
+    429,
+    429,
+    429,
+  ]);
+  assert.match(
+    made.find(({ status }) => status === 429)!.body.message,
+    /ten tokens within an hour/,
+  );
 });
 
 Deno.test("revoking ends a user's sign-ins, in the console and in clients, and nobody else's", async () => {
   const [user, other] = [await User.create(["github"]), await User.create(["github"])];
-  const auth = (path: string, body: unknown) => post(`${stack.issuer}/${path}`, body, { apikey: stack.anon_key });
+  const auth = (path: string, body: unknown) =>
+    post(`${stack.issuer}/${path}`, body, { apikey: stack.anon_key });
   const session = await mint(user.email);
   const { refresh_token } = await mint(other.email);
   const client_id = crypto.randomUUID();
@@ -87,7 +123,10 @@ Deno.test("revoking ends a user's sign-ins, in the console and in clients, and n
 
   const { body } = await user.rest("rpc/revoke_user_tokens", { p_user: user.id });
   assert.deepEqual(body, { oauth_tokens: 0, api_tokens: 0, sessions: 3 });
-  assert.equal((await auth("token?grant_type=refresh_token", { refresh_token: session.refresh_token })).status, 400);
+  assert.equal(
+    (await auth("token?grant_type=refresh_token", { refresh_token: session.refresh_token })).status,
+    400,
+  );
   assert.equal((await refreshClient(rotated.refresh_token)).status, 400);
   // The access tokens go on for the MCP server until they end; what would last longer cannot be had with them.
   assert.equal((await user.ask("tool-sieve", {})).status, 200);
@@ -129,6 +168,7 @@ Deno.test("new keys of Auth are taken over, of every kind that is meant to be", 
   }
   // A function reads the keys again after ten seconds at the earliest.
   await until(async () => (await sieve(bearer(tokens.ES256))).status === 200);
-  for (const [algorithm, token] of Object.entries(tokens)) assert.equal((await sieve(bearer(token))).status, 200, algorithm);
+  for (const [algorithm, token] of Object.entries(tokens))
+    assert.equal((await sieve(bearer(token))).status, 200, algorithm);
   assert.equal((await sieve(bearer(user.token))).status, 200, "the key before");
 });

@@ -1,8 +1,24 @@
 // token-exchanger: credentials, and one refresh at a time.
 import assert from "node:assert/strict";
-import { admin, counts, fails, mint, post, providers, request, sha256, sql, stack, User } from "./stack.ts";
+import {
+  admin,
+  counts,
+  fails,
+  mint,
+  post,
+  providers,
+  request,
+  sha256,
+  sql,
+  stack,
+  User,
+} from "./stack.ts";
 
-const ended = (user: User) => sql("update public.oauth_tokens set expires_at = now() - interval '1 second' where user_id = $1", [user.id]);
+const ended = (user: User) =>
+  sql(
+    "update public.oauth_tokens set expires_at = now() - interval '1 second' where user_id = $1",
+    [user.id],
+  );
 
 Deno.test("a good token is given out as it is stored", async () => {
   const user = await User.create(["jira"]);
@@ -13,14 +29,17 @@ Deno.test("a good token is given out as it is stored", async () => {
   assert.match(body.access_token, /^canary-access-/);
   assert.ok(Date.parse(body.expires_at) > Date.now());
   const base_url = `${stack.provider_url}/api.atlassian.com/ex/jira/11111111-2222-4333-8444-555555555555`;
-  assert.deepEqual({ ...body, access_token: 0, expires_at: 0 }, {
-    access_token: 0,
-    token_type: "bearer",
-    expires_at: 0,
-    account: "acme",
-    base_url,
-    shared: false,
-  });
+  assert.deepEqual(
+    { ...body, access_token: 0, expires_at: 0 },
+    {
+      access_token: 0,
+      token_type: "bearer",
+      expires_at: 0,
+      account: "acme",
+      base_url,
+      shared: false,
+    },
+  );
   assert.deepEqual((await user.exchange("jira")).body, body);
   assert.deepEqual((await user.exchange("jira", { rejected: sha256("another token") })).body, body);
 });
@@ -28,16 +47,25 @@ Deno.test("a good token is given out as it is stored", async () => {
 Deno.test("fifty callers whose token was refused cause one refresh, and the family lives", async () => {
   const user = await User.create(["jira"]);
   await user.connect("jira");
-  const { body: { access_token } } = await user.exchange("jira");
+  const {
+    body: { access_token },
+  } = await user.exchange("jira");
   for (const round of [1, 2]) {
     const before = await counts();
     const { body: current } = await user.exchange("jira");
-    const answers = await providers(
-      { delay_ms: 300 },
-      () => Promise.all(Array.from({ length: 50 }, () => user.exchange("jira", { rejected: sha256(current.access_token) }))),
+    const answers = await providers({ delay_ms: 300 }, () =>
+      Promise.all(
+        Array.from({ length: 50 }, () =>
+          user.exchange("jira", { rejected: sha256(current.access_token) }),
+        ),
+      ),
     );
     const after = await counts();
-    assert.deepEqual([after.refreshes - before.refreshes, after.reuses - before.reuses], [1, 0], `round ${round}`);
+    assert.deepEqual(
+      [after.refreshes - before.refreshes, after.reuses - before.reuses],
+      [1, 0],
+      `round ${round}`,
+    );
     const tokens = new Set(answers.map(({ body }) => body.access_token));
     assert.equal(tokens.size, 1);
     assert.notEqual([...tokens][0], access_token);
@@ -70,7 +98,10 @@ Deno.test("an instance that died over a refresh holds nobody up for long", async
   );
   const before = await counts();
   const answers = await Promise.all([user.exchange("jira"), user.exchange("jira")]);
-  assert.deepEqual(answers.map(({ status }) => status), [200, 200]);
+  assert.deepEqual(
+    answers.map(({ status }) => status),
+    [200, 200],
+  );
   assert.equal((await counts()).refreshes - before.refreshes, 1);
 });
 
@@ -79,7 +110,9 @@ Deno.test("fifty callers of a token that has ended cause one refresh", async () 
   await user.connect("microsoft_todo");
   await ended(user);
   const before = await counts();
-  const answers = await Promise.all(Array.from({ length: 50 }, () => user.exchange("microsoft_todo")));
+  const answers = await Promise.all(
+    Array.from({ length: 50 }, () => user.exchange("microsoft_todo")),
+  );
   assert.deepEqual((await counts()).refreshes - before.refreshes, 1);
   assert.deepEqual(new Set(answers.map(({ status }) => status)), new Set([200]));
 });
@@ -100,11 +133,17 @@ Deno.test("a grant that is over asks the user to connect again, this connection 
   await user.connect("supabase");
   await user.connect("notion");
   await post(`${stack.provider_url}/revoke`, {});
-  await sql("update public.oauth_tokens set expires_at = now() where user_id = $1 and service = 'supabase'", [user.id]);
+  await sql(
+    "update public.oauth_tokens set expires_at = now() where user_id = $1 and service = 'supabase'",
+    [user.id],
+  );
   for (let time = 0; time < 2; time++) {
     const answer = await user.exchange("supabase");
     fails(answer, 409, "reconnect_required");
-    assert.equal(answer.body.error.connect_url, `${stack.console_url}/oauth/connect?service=supabase&account=Ada's%20projects`);
+    assert.equal(
+      answer.body.error.connect_url,
+      `${stack.console_url}/oauth/connect?service=supabase&account=Ada's%20projects`,
+    );
   }
   assert.equal((await user.exchange("notion")).status, 200);
   assert.equal((await user.ask("tool-sieve", {})).body.modules.supabase.connected, false);
@@ -115,10 +154,14 @@ Deno.test("a grant that is over asks the user to connect again, this connection 
 Deno.test("a provider that is down does not end the connection", async () => {
   const user = await User.create(["jira"]);
   await user.connect("jira");
-  const { body: { access_token } } = await user.exchange("jira");
+  const {
+    body: { access_token },
+  } = await user.exchange("jira");
   const rejected = sha256(access_token);
   const check = async (settings: Record<string, unknown>) => {
-    await sql("update public.oauth_tokens set refresh_failed_at = null where user_id = $1", [user.id]);
+    await sql("update public.oauth_tokens set refresh_failed_at = null where user_id = $1", [
+      user.id,
+    ]);
     const before = await counts();
     await providers(settings, async () => {
       const answer = await user.exchange("jira", { rejected });
@@ -137,11 +180,16 @@ Deno.test("a provider that is down does not end the connection", async () => {
   await check({ answer: '{"access_token": "x", "token_type": "mac"}' });
   await check({ answer: JSON.stringify({ access_token: "x", padding: "x".repeat(70_000) }) });
   // Not refused and not at its end, it serves meanwhile.
-  await sql("update public.oauth_tokens set refresh_failed_at = null, expires_at = now() + interval '30 seconds' where user_id = $1", [
+  await sql(
+    "update public.oauth_tokens set refresh_failed_at = null, expires_at = now() + interval '30 seconds' where user_id = $1",
+    [user.id],
+  );
+  await providers({ fail: 503 }, async () =>
+    assert.equal((await user.exchange("jira")).body.access_token, access_token),
+  );
+  await sql("update public.oauth_tokens set refresh_failed_at = null where user_id = $1", [
     user.id,
   ]);
-  await providers({ fail: 503 }, async () => assert.equal((await user.exchange("jira")).body.access_token, access_token));
-  await sql("update public.oauth_tokens set refresh_failed_at = null where user_id = $1", [user.id]);
   assert.notEqual((await user.exchange("jira", { rejected })).body.access_token, access_token);
 });
 
@@ -150,13 +198,22 @@ Deno.test("a token that cannot be refreshed needs the user when it is refused", 
   await user.connect("github");
   const { body } = await user.exchange("github");
   assert.equal(body.expires_at, null);
-  fails(await user.exchange("github", { rejected: sha256(body.access_token) }), 409, "reconnect_required");
+  fails(
+    await user.exchange("github", { rejected: sha256(body.access_token) }),
+    409,
+    "reconnect_required",
+  );
 });
 
 Deno.test("a pasted token is given out as what it is", async () => {
   const user = await User.create(["jira", "notion"]);
   const token = "user@example.com:canary-api-token";
-  const pasted = { service: "jira", account: "work", token_type: "basic", base_url: "https://acme.atlassian.net" };
+  const pasted = {
+    service: "jira",
+    account: "work",
+    token_type: "basic",
+    base_url: "https://acme.atlassian.net",
+  };
   assert.equal((await user.rest("rpc/connect_with_token", { ...pasted, token })).status, 200);
   const { body } = await user.exchange("jira");
   assert.deepEqual(body, {
@@ -179,7 +236,11 @@ Deno.test("a pasted token is given out as what it is", async () => {
 
 Deno.test("one's own credential comes before the one that a role shares; several need a name", async () => {
   const [user, other] = [await User.create(["notion"]), await User.create(["notion"])];
-  assert.equal((await (await admin()).connect("notion", { shared_with_role: user.role, account: "team" })).outcome, "ok");
+  assert.equal(
+    (await (await admin()).connect("notion", { shared_with_role: user.role, account: "team" }))
+      .outcome,
+    "ok",
+  );
   const shared = await user.exchange("notion");
   assert.deepEqual([shared.body.account, shared.body.shared], ["team", true]);
   const none = await other.exchange("notion");
@@ -225,9 +286,16 @@ Deno.test("a request that is not as it should be is told what is wrong", async (
 
 Deno.test("an admin tests what a role shares without having the role; it is renewed where that is due, and shown to nobody", async () => {
   const [boss, user] = [await admin(), await User.create(["notion"])];
-  const test = (who: User, id: unknown) => post(`${stack.functions_url}/token-exchanger/test`, { id }, who.bearer);
-  await post(`${stack.provider_url}/services`, { "api.notion.com/v1/users/me": {}, "acme.atlassian.net/rest/api/3/myself": {} });
-  assert.equal((await boss.connect("notion", { shared_with_role: user.role, account: "team" })).outcome, "ok");
+  const test = (who: User, id: unknown) =>
+    post(`${stack.functions_url}/token-exchanger/test`, { id }, who.bearer);
+  await post(`${stack.provider_url}/services`, {
+    "api.notion.com/v1/users/me": {},
+    "acme.atlassian.net/rest/api/3/myself": {},
+  });
+  assert.equal(
+    (await boss.connect("notion", { shared_with_role: user.role, account: "team" })).outcome,
+    "ok",
+  );
   const [{ id }] = await sql("select id from public.oauth_tokens where role_id = $1", [user.role]);
   const works = await test(boss, id);
   assert.deepEqual([works.status, works.body], [200, { works: true, status: 200 }]);
@@ -235,7 +303,11 @@ Deno.test("an admin tests what a role shares without having the role; it is rene
   fails(await test(boss, crypto.randomUUID()), 404, "not_found");
   fails(await test(boss, "no id"), 400, "invalid_request");
   const client = await mint(boss.email, { client_id: crypto.randomUUID() });
-  fails(await test(new User(boss.id, boss.email, boss.role, client.access_token), id), 403, "forbidden");
+  fails(
+    await test(new User(boss.id, boss.email, boss.role, client.access_token), id),
+    403,
+    "forbidden",
+  );
 
   // Access tokens have ended at the provider: the refusal renews it, once.
   const before = await counts();
@@ -246,7 +318,9 @@ Deno.test("an admin tests what a role shares without having the role; it is rene
   // The app was removed there: the connection is over, and the row says so.
   await request(`${stack.provider_url}/revoke`, { method: "POST" });
   fails(await test(boss, id), 409, "reconnect_required");
-  assert.deepEqual(await sql("select status from public.oauth_tokens where id = $1", [id]), [{ status: "reconnect_required" }]);
+  assert.deepEqual(await sql("select status from public.oauth_tokens where id = $1", [id]), [
+    { status: "reconnect_required" },
+  ]);
 
   // A pasted token cannot be renewed; what is somebody's own is not the admin's to test.
   const pasted = {

@@ -19,11 +19,23 @@ export async function request(url: string, init: RequestInit = {}): Promise<Answ
   const response = await fetch(url, { redirect: "manual", ...init });
   const text = await response.text();
   const isJson = (response.headers.get("content-type") ?? "").includes("json");
-  return { status: response.status, headers: response.headers, body: isJson && text ? JSON.parse(text) : text };
+  return {
+    status: response.status,
+    headers: response.headers,
+    body: isJson && text ? JSON.parse(text) : text,
+  };
 }
 
-export function post(url: string, body: unknown, headers: Record<string, string> = {}): Promise<Answer> {
-  return request(url, { method: "POST", headers: { "content-type": "application/json", ...headers }, body: JSON.stringify(body) });
+export function post(
+  url: string,
+  body: unknown,
+  headers: Record<string, string> = {},
+): Promise<Answer> {
+  return request(url, {
+    method: "POST",
+    headers: { "content-type": "application/json", ...headers },
+    body: JSON.stringify(body),
+  });
 }
 
 /** Runs SQL as the superuser. */
@@ -40,17 +52,30 @@ export async function sql(text: string, values: unknown[] = []): Promise<any[]> 
 
 /** A user with a role that permits these modules. */
 export class User {
-  constructor(readonly id: string, readonly email: string, readonly role: string, readonly token: string) {}
+  constructor(
+    readonly id: string,
+    readonly email: string,
+    readonly role: string,
+    readonly token: string,
+  ) {}
 
   static async create(modules: string[] = [], { admin = false } = {}): Promise<User> {
     const email = `${crypto.randomUUID()}@example.com`;
     await sql("insert into public.allowed_emails (email) values ($1)", [email]);
     const { body: account } = await post(`${stack.gateway_url}/test/user`, { email });
     await sql("update public.users set system_role = 'admin' where id = $1", [account.id]);
-    const [{ id: role }] = await sql("insert into public.roles (name) values ($1) returning id", [email]);
-    await sql("insert into public.user_roles (user_id, role_id) values ($1, $2)", [account.id, role]);
+    const [{ id: role }] = await sql("insert into public.roles (name) values ($1) returning id", [
+      email,
+    ]);
+    await sql("insert into public.user_roles (user_id, role_id) values ($1, $2)", [
+      account.id,
+      role,
+    ]);
     for (const module of modules) {
-      await sql("insert into public.role_permissions (role_id, module, tools) values ($1, $2, '{*}')", [role, module]);
+      await sql(
+        "insert into public.role_permissions (role_id, module, tools) values ($1, $2, '{*}')",
+        [role, module],
+      );
     }
     if (!admin) await demote(account.id);
     return new User(account.id, email, role, (await mint(email)).access_token);
@@ -62,7 +87,11 @@ export class User {
 
   /** A call as the MCP server makes it. */
   ask(name: string, body: unknown, headers: Record<string, string> = {}): Promise<Answer> {
-    return post(`${stack.functions_url}/${name}`, body, { ...this.bearer, apikey: stack.broker_key, ...headers });
+    return post(`${stack.functions_url}/${name}`, body, {
+      ...this.bearer,
+      apikey: stack.broker_key,
+      ...headers,
+    });
   }
 
   exchange(service: string, more: Record<string, unknown> = {}): Promise<Answer> {
@@ -71,15 +100,24 @@ export class User {
 
   /** A call of the REST API, as the console makes it. */
   rest(name: string, body: unknown): Promise<Answer> {
-    return post(`${stack.rest_url}/${name}`, body, { ...this.bearer, prefer: "return=representation" });
+    return post(`${stack.rest_url}/${name}`, body, {
+      ...this.bearer,
+      prefer: "return=representation",
+    });
   }
 
   start(body: Record<string, unknown>): Promise<Answer> {
-    return post(`${stack.functions_url}/oauth-callback/start`, body, { ...this.bearer, origin: consoleOrigin });
+    return post(`${stack.functions_url}/oauth-callback/start`, body, {
+      ...this.bearer,
+      origin: consoleOrigin,
+    });
   }
 
   /** Connects a service as a browser and the console would; gives how it ended. */
-  async connect(service: string, more: Record<string, unknown> = {}): Promise<Record<string, string>> {
+  async connect(
+    service: string,
+    more: Record<string, unknown> = {},
+  ): Promise<Record<string, string>> {
     const started = await this.start({ service, ...more });
     assert.equal(started.status, 200, JSON.stringify(started.body));
     const back = await follow(started.body.authorize_url);
@@ -104,15 +142,27 @@ let first: Promise<User> | undefined;
 
 /** The admin of the whole run; has registered an OAuth app for each service. */
 export function admin(): Promise<User> {
-  return first ??= (async () => {
+  return (first ??= (async () => {
     const user = await User.create([], { admin: true });
-    for (const service of ["github", "notion", "jira", "confluence", "supabase", "google_calendar", "microsoft_todo"]) {
-      const app = { service, client_id: `app-${service}`, client_secret: `canary-secret-of-app-${service}` };
+    for (const service of [
+      "github",
+      "notion",
+      "jira",
+      "confluence",
+      "supabase",
+      "google_calendar",
+      "microsoft_todo",
+    ]) {
+      const app = {
+        service,
+        client_id: `app-${service}`,
+        client_secret: `canary-secret-of-app-${service}`,
+      };
       const saved = await user.rest("rpc/save_oauth_app", app);
       assert.equal(saved.status, 204, JSON.stringify(saved.body));
     }
     return user;
-  })();
+  })());
 }
 
 // deno-lint-ignore no-explicit-any -- a session of Auth.
@@ -136,12 +186,22 @@ export async function comeBack(url: string): Promise<Record<string, string>> {
 }
 
 /** Changes how the providers behave while something runs. */
-export async function providers<T>(settings: Record<string, unknown>, run: () => Promise<T>): Promise<T> {
+export async function providers<T>(
+  settings: Record<string, unknown>,
+  run: () => Promise<T>,
+): Promise<T> {
   await post(`${stack.provider_url}/control`, settings);
   try {
     return await run();
   } finally {
-    await post(`${stack.provider_url}/control`, { expires_in: 3600, fail: 0, deny: false, delay_ms: 0, answer: null, sites: null });
+    await post(`${stack.provider_url}/control`, {
+      expires_in: 3600,
+      fail: 0,
+      deny: false,
+      delay_ms: 0,
+      answer: null,
+      sites: null,
+    });
   }
 }
 
@@ -160,6 +220,10 @@ export async function until(condition: () => Promise<boolean>): Promise<void> {
 
 /** Holds that an answer is a failure of this kind, with a message for people. */
 export function fails(answer: Answer, status: number, code: string): void {
-  assert.deepEqual([answer.status, answer.body?.error?.code], [status, code], JSON.stringify(answer.body));
+  assert.deepEqual(
+    [answer.status, answer.body?.error?.code],
+    [status, code],
+    JSON.stringify(answer.body),
+  );
   assert.equal(typeof answer.body.error.message, "string");
 }

@@ -36,7 +36,13 @@ export class Auth {
   /// Signs with a new key from now on. The old ones stay published unless `keep` is false.
   async rotate(algorithm = "ES256", { keep = true } = {}) {
     const { publicKey, privateKey } = await generateKeyPair(algorithm, { extractable: true });
-    const jwk = { ...(await exportJWK(publicKey)), kid: crypto.randomUUID(), alg: algorithm, use: "sig", key_ops: ["verify"] };
+    const jwk = {
+      ...(await exportJWK(publicKey)),
+      kid: crypto.randomUUID(),
+      alg: algorithm,
+      use: "sig",
+      key_ops: ["verify"],
+    };
     this.#keys = [{ jwk, privateKey }, ...(keep ? this.#keys : [])];
   }
 
@@ -71,8 +77,18 @@ export class Auth {
   }
 
   async createUser({ email, password = crypto.randomUUID(), confirmed = true, data = {} }) {
-    const user = { id: crypto.randomUUID(), aud: "authenticated", role: "", email, app_metadata: { provider: "email" }, user_metadata: data };
-    await this.#hook("before_user_created_hook", { metadata: { name: "before-user-created" }, user });
+    const user = {
+      id: crypto.randomUUID(),
+      aud: "authenticated",
+      role: "",
+      email,
+      app_metadata: { provider: "email" },
+      user_metadata: data,
+    };
+    await this.#hook("before_user_created_hook", {
+      metadata: { name: "before-user-created" },
+      user,
+    });
     const { rows } = await this.#pool.query(
       `insert into auth.users (id, email, encrypted_password, raw_user_meta_data, email_confirmed_at)
        values ($1, lower($2), extensions.crypt($3, extensions.gen_salt('bf', 4)), $4, case when $5 then now() end) returning *`,
@@ -104,10 +120,21 @@ export class Auth {
       is_anonymous: false,
       ...(client_id && { client_id }),
     };
-    const { claims } = await this.#hook("custom_access_token_hook", { user_id: user.id, claims: before, authentication_method: "password" });
+    const { claims } = await this.#hook("custom_access_token_hook", {
+      user_id: user.id,
+      claims: before,
+      authentication_method: "password",
+    });
     const refresh_token = crypto.randomBytes(9).toString("base64url");
-    if (isNew) await this.#rows("insert into auth.sessions (id, user_id, oauth_client_id) values ($1, $2, $3)", [session_id, user.id, client_id]);
-    await this.#rows("insert into auth.refresh_tokens values ($1, $2)", [refresh_token, session_id]);
+    if (isNew)
+      await this.#rows(
+        "insert into auth.sessions (id, user_id, oauth_client_id) values ($1, $2, $3)",
+        [session_id, user.id, client_id],
+      );
+    await this.#rows("insert into auth.refresh_tokens values ($1, $2)", [
+      refresh_token,
+      session_id,
+    ]);
     return {
       access_token: await this.sign({ ...claims, ...changes }, options),
       token_type: "bearer",
@@ -136,7 +163,10 @@ export class Auth {
 
   /// An OAuth client, a known one where there is an `id`.
   async createClient({ id = crypto.randomUUID(), name, redirectUris = [] }) {
-    await this.#rows("insert into auth.oauth_clients (id, client_name, redirect_uris) values ($1, $2, $3) on conflict do nothing", [id, name, redirectUris.join(",")]);
+    await this.#rows(
+      "insert into auth.oauth_clients (id, client_name, redirect_uris) values ($1, $2, $3) on conflict do nothing",
+      [id, name, redirectUris.join(",")],
+    );
     return id;
   }
 
@@ -150,12 +180,18 @@ export class Auth {
         const grant = url.searchParams.get("grant_type");
         if (grant === "pkce") {
           const begun = take(this.#signIns, body.auth_code);
-          if (!begun || !proves(body.code_verifier, begun.challenge)) throw new Refusal(400, "bad_code_verifier", "code challenge does not match");
+          if (!begun || !proves(body.code_verifier, begun.challenge))
+            throw new Refusal(400, "bad_code_verifier", "code challenge does not match");
           return [200, await this.session(await this.userBy("id", begun.userId))];
         }
         if (grant === "refresh_token") {
           const session = await this.#refresh(body.refresh_token, null);
-          if (!session) throw new Refusal(400, "refresh_token_not_found", "Invalid Refresh Token: Refresh Token Not Found");
+          if (!session)
+            throw new Refusal(
+              400,
+              "refresh_token_not_found",
+              "Invalid Refresh Token: Refresh Token Not Found",
+            );
           return [200, session];
         }
         const [user] = await this.#rows(
@@ -173,13 +209,26 @@ export class Auth {
           "select c.*, n.granted_at from auth.oauth_consents n join auth.oauth_clients c on c.id = n.client_id where n.user_id = $1 and n.revoked_at is null order by n.granted_at desc",
           [user.id],
         );
-        return [200, grants.map((grant) => ({ client: shown(grant), scopes: [], granted_at: grant.granted_at }))];
+        return [
+          200,
+          grants.map((grant) => ({
+            client: shown(grant),
+            scopes: [],
+            granted_at: grant.granted_at,
+          })),
+        ];
       }
       case "DELETE /user/oauth/grants": {
         const { user } = await this.#caller(bearer);
         const whose = [user.id, url.searchParams.get("client_id")];
-        await this.#rows("update auth.oauth_consents set revoked_at = now() where user_id = $1 and client_id = $2", whose);
-        await this.#rows("delete from auth.sessions where user_id = $1 and oauth_client_id = $2", whose);
+        await this.#rows(
+          "update auth.oauth_consents set revoked_at = now() where user_id = $1 and client_id = $2",
+          whose,
+        );
+        await this.#rows(
+          "delete from auth.sessions where user_id = $1 and oauth_client_id = $2",
+          whose,
+        );
         return [204];
       }
       case "POST /logout": {
@@ -188,12 +237,33 @@ export class Auth {
         return [204];
       }
     }
-    const [, authorizationId, consent] = /^\/oauth\/authorizations\/([^/]+)(\/consent)?$/.exec(path) ?? [];
-    if (authorizationId) return [200, await this.#authorization(authorizationId, (await this.#caller(bearer)).user, consent && body.action)];
+    const [, authorizationId, consent] =
+      /^\/oauth\/authorizations\/([^/]+)(\/consent)?$/.exec(path) ?? [];
+    if (authorizationId)
+      return [
+        200,
+        await this.#authorization(
+          authorizationId,
+          (await this.#caller(bearer)).user,
+          consent && body.action,
+        ),
+      ];
     if (secret && path.startsWith("/admin/users")) {
       const id = path.split("/")[3];
-      if (method === "POST") return [200, published(await this.createUser({ ...body, confirmed: body.email_confirm !== false }))];
-      if (method === "GET" && !id) return [200, { users: (await this.#rows("select * from auth.users order by created_at")).map(published) }];
+      if (method === "POST")
+        return [
+          200,
+          published(await this.createUser({ ...body, confirmed: body.email_confirm !== false })),
+        ];
+      if (method === "GET" && !id)
+        return [
+          200,
+          {
+            users: (await this.#rows("select * from auth.users order by created_at")).map(
+              published,
+            ),
+          },
+        ];
       if (method === "GET") {
         const user = await this.userBy("id", id);
         if (!user) throw new Refusal(404, "user_not_found", "User not found");
@@ -213,7 +283,12 @@ export class Auth {
     if (!user || verified.payload.client_id) throw new Refusal(403, "bad_jwt", "invalid JWT");
     const sessionId = verified.payload.session_id;
     const [session] = await this.#rows("select from auth.sessions where id = $1", [sessionId]);
-    if (!session) throw new Refusal(403, "session_not_found", "Session from session_id claim in JWT does not exist");
+    if (!session)
+      throw new Refusal(
+        403,
+        "session_not_found",
+        "Session from session_id claim in JWT does not exist",
+      );
     return { user, sessionId };
   }
 
@@ -228,16 +303,29 @@ export class Auth {
     if (!begun) throw new Refusal(404, "oauth_authorization_not_found", "authorization not found");
     const back = (facts) => {
       const url = new URL(begun.redirect_uri);
-      for (const [name, value] of Object.entries({ ...facts, ...(begun.state && { state: begun.state }) })) url.searchParams.set(name, value);
+      for (const [name, value] of Object.entries({
+        ...facts,
+        ...(begun.state && { state: begun.state }),
+      }))
+        url.searchParams.set(name, value);
       return { redirect_url: url.href };
     };
     if (action === "deny") {
       await this.#rows("delete from auth.oauth_authorizations where id = $1", [begun.id]);
       return back({ error: "access_denied", error_description: "User denied the request" });
     }
-    const [agreed] = await this.#rows("select from auth.oauth_consents where user_id = $1 and client_id = $2 and revoked_at is null", [user.id, begun.client_id]);
+    const [agreed] = await this.#rows(
+      "select from auth.oauth_consents where user_id = $1 and client_id = $2 and revoked_at is null",
+      [user.id, begun.client_id],
+    );
     if (action !== "approve" && !agreed) {
-      return { authorization_id: id, redirect_uri: begun.redirect_uri, client: shown({ ...begun, id: begun.client_id }), user: { id: user.id, email: user.email }, scope: begun.scope };
+      return {
+        authorization_id: id,
+        redirect_uri: begun.redirect_uri,
+        client: shown({ ...begun, id: begun.client_id }),
+        user: { id: user.id, email: user.email },
+        scope: begun.scope,
+      };
     }
     await this.#rows(
       `insert into auth.oauth_consents (user_id, client_id, scopes) values ($1, $2, $3)
@@ -245,7 +333,10 @@ export class Auth {
       [user.id, begun.client_id, begun.scope],
     );
     const code = crypto.randomUUID();
-    await this.#rows("update auth.oauth_authorizations set authorization_code = $2 where id = $1", [begun.id, code]);
+    await this.#rows("update auth.oauth_authorizations set authorization_code = $2 where id = $1", [
+      begun.id,
+      code,
+    ]);
     return back({ code });
   }
 
@@ -258,46 +349,89 @@ export class Auth {
       for (const [name, value] of Object.entries(facts)) to.searchParams.set(name, value);
       return [302, undefined, { location: to.href }];
     };
-    if (url.pathname === "/.well-known/oauth-authorization-server/auth/v1" || path === "/.well-known/openid-configuration") {
-      return [200, {
-        issuer: this.#issuer,
-        authorization_endpoint: `${this.#issuer}/oauth/authorize`,
-        token_endpoint: `${this.#issuer}/oauth/token`,
-        registration_endpoint: `${this.#issuer}/oauth/clients/register`,
-        jwks_uri: `${this.#issuer}/.well-known/jwks.json`,
-        scopes_supported: ["openid", "profile", "email", "phone"],
-        response_types_supported: ["code"],
-        response_modes_supported: ["query"],
-        grant_types_supported: ["authorization_code", "refresh_token"],
-        subject_types_supported: ["public"],
-        id_token_signing_alg_values_supported: ["ES256"],
-        token_endpoint_auth_methods_supported: ["none"],
-        code_challenge_methods_supported: ["S256"],
-      }];
+    if (
+      url.pathname === "/.well-known/oauth-authorization-server/auth/v1" ||
+      path === "/.well-known/openid-configuration"
+    ) {
+      return [
+        200,
+        {
+          issuer: this.#issuer,
+          authorization_endpoint: `${this.#issuer}/oauth/authorize`,
+          token_endpoint: `${this.#issuer}/oauth/token`,
+          registration_endpoint: `${this.#issuer}/oauth/clients/register`,
+          jwks_uri: `${this.#issuer}/.well-known/jwks.json`,
+          scopes_supported: ["openid", "profile", "email", "phone"],
+          response_types_supported: ["code"],
+          response_modes_supported: ["query"],
+          grant_types_supported: ["authorization_code", "refresh_token"],
+          subject_types_supported: ["public"],
+          id_token_signing_alg_values_supported: ["ES256"],
+          token_endpoint_auth_methods_supported: ["none"],
+          code_challenge_methods_supported: ["S256"],
+        },
+      ];
     }
     switch (`${method} ${path}`) {
       case "GET /authorize": {
         if (!query.email) {
-          const hidden = Object.entries(query).map(([name, value]) => `<input type="hidden" name="${name}" value="${value.replaceAll('"', "&quot;")}">`);
-          return [200, `<!doctype html><title>${query.provider}</title><form>${hidden.join("")}<label>E-mail <input name="email"></label><button>Sign in</button></form>`];
+          const hidden = Object.entries(query).map(
+            ([name, value]) =>
+              `<input type="hidden" name="${name}" value="${value.replaceAll('"', "&quot;")}">`,
+          );
+          return [
+            200,
+            `<!doctype html><title>${query.provider}</title><form>${hidden.join("")}<label>E-mail <input name="email"></label><button>Sign in</button></form>`,
+          ];
         }
         try {
-          const user = (await this.userBy("email", query.email.toLowerCase())) ?? (await this.createUser({ email: query.email }));
-          return redirect(query.redirect_to, { code: put(this.#signIns, { userId: user.id, challenge: query.code_challenge }) });
+          const user =
+            (await this.userBy("email", query.email.toLowerCase())) ??
+            (await this.createUser({ email: query.email }));
+          return redirect(query.redirect_to, {
+            code: put(this.#signIns, { userId: user.id, challenge: query.code_challenge }),
+          });
         } catch (error) {
-          return redirect(query.redirect_to, { error: "access_denied", error_code: error.code, error_description: error.message });
+          return redirect(query.redirect_to, {
+            error: "access_denied",
+            error_code: error.code,
+            error_description: error.message,
+          });
         }
       }
       case "POST /oauth/clients/register": {
         const { redirect_uris, client_name } = JSON.parse(text);
         if (!redirect_uris?.length) return [400, { error: "invalid_redirect_uri" }];
-        const client_id = await this.createClient({ name: client_name, redirectUris: redirect_uris });
-        return [201, { client_id, client_name, redirect_uris, grant_types: ["authorization_code", "refresh_token"], response_types: ["code"], token_endpoint_auth_method: "none" }];
+        const client_id = await this.createClient({
+          name: client_name,
+          redirectUris: redirect_uris,
+        });
+        return [
+          201,
+          {
+            client_id,
+            client_name,
+            redirect_uris,
+            grant_types: ["authorization_code", "refresh_token"],
+            response_types: ["code"],
+            token_endpoint_auth_method: "none",
+          },
+        ];
       }
       case "GET /oauth/authorize": {
-        const [client] = await this.#rows("select * from auth.oauth_clients where id::text = $1", [query.client_id]);
-        if (!client?.redirect_uris.split(",").includes(query.redirect_uri)) return [400, { error: "invalid_request", error_description: "client_id or redirect_uri is unknown" }];
-        if (query.response_type !== "code" || query.code_challenge_method !== "S256" || !query.code_challenge) {
+        const [client] = await this.#rows("select * from auth.oauth_clients where id::text = $1", [
+          query.client_id,
+        ]);
+        if (!client?.redirect_uris.split(",").includes(query.redirect_uri))
+          return [
+            400,
+            { error: "invalid_request", error_description: "client_id or redirect_uri is unknown" },
+          ];
+        if (
+          query.response_type !== "code" ||
+          query.code_challenge_method !== "S256" ||
+          !query.code_challenge
+        ) {
           return redirect(query.redirect_uri, { error: "invalid_request" });
         }
         const { redirect_uri, state, code_challenge: challenge, scope = "email" } = query;
@@ -311,10 +445,21 @@ export class Auth {
       case "POST /oauth/token": {
         const form = Object.fromEntries(new URLSearchParams(text));
         if (form.grant_type === "authorization_code") {
-          const [begun] = await this.#rows("delete from auth.oauth_authorizations where authorization_code = $1 and expires_at > now() returning *", [form.code]);
-          const isRight = begun?.client_id === form.client_id && begun.redirect_uri === form.redirect_uri && proves(form.code_verifier, begun.code_challenge);
+          const [begun] = await this.#rows(
+            "delete from auth.oauth_authorizations where authorization_code = $1 and expires_at > now() returning *",
+            [form.code],
+          );
+          const isRight =
+            begun?.client_id === form.client_id &&
+            begun.redirect_uri === form.redirect_uri &&
+            proves(form.code_verifier, begun.code_challenge);
           if (!isRight) return [400, { error: "invalid_grant" }];
-          return [200, await this.session(await this.userBy("id", begun.user_id), { client_id: form.client_id })];
+          return [
+            200,
+            await this.session(await this.userBy("id", begun.user_id), {
+              client_id: form.client_id,
+            }),
+          ];
         }
         const session = form.client_id && (await this.#refresh(form.refresh_token, form.client_id));
         return session ? [200, session] : [400, { error: "invalid_grant" }];
@@ -337,7 +482,11 @@ const take = (map, key) => {
 };
 
 /// PKCE with S256: RFC 7636.
-const proves = (verifier, challenge) => crypto.createHash("sha256").update(verifier ?? "").digest("base64url") === challenge;
+const proves = (verifier, challenge) =>
+  crypto
+    .createHash("sha256")
+    .update(verifier ?? "")
+    .digest("base64url") === challenge;
 
 const shown = ({ id, client_name }) => ({ id, name: client_name, uri: "", logo_uri: "" });
 

@@ -1,7 +1,8 @@
 // A double of Supabase's gateway: one origin for Auth (a double too), PostgREST and the functions (both real). It asks for a
 // key of the project as the real one does, and turns it into the role that it stands for.
-import http from "node:http";
+
 import { once } from "node:events";
+import http from "node:http";
 import { Refusal } from "./auth.mjs";
 
 export const KEYS = {
@@ -19,7 +20,11 @@ export async function startGateway(auth, targets, onRotate) {
       await route(request, response);
     } catch (error) {
       const status = error instanceof Refusal ? error.status : 500;
-      send(response, status, { code: status, error_code: error.code ?? "unexpected_failure", msg: error.message });
+      send(response, status, {
+        code: status,
+        error_code: error.code ?? "unexpected_failure",
+        msg: error.message,
+      });
     }
   });
 
@@ -35,30 +40,57 @@ export async function startGateway(auth, targets, onRotate) {
       const path = request.url.replace("/functions/v1", "");
       const name = path.split(/[/?]/)[1];
       const ports = targets.functions[name];
-      if (!ports) return send(response, 404, { code: "NOT_FOUND", message: "Requested function was not found" });
+      if (!ports)
+        return send(response, 404, {
+          code: "NOT_FOUND",
+          message: "Requested function was not found",
+        });
       turns[name] = ((turns[name] ?? -1) + 1) % ports.length;
       return forward(request, response, ports[turns[name]], path, request.headers);
     }
-    if (/^\/auth\/v1\/(authorize$|oauth\/(clients|authorize$|token$)|\.well-known\/)|^\/\.well-known\//.test(url.pathname)) {
-      const [status, body, headers] = (await auth.answerWithoutKey(request.method, url, await text(request))) ?? [404, {}];
-      if (typeof body === "string") return response.writeHead(status, { "content-type": "text/html" }).end(body);
+    if (
+      /^\/auth\/v1\/(authorize$|oauth\/(clients|authorize$|token$)|\.well-known\/)|^\/\.well-known\//.test(
+        url.pathname,
+      )
+    ) {
+      const [status, body, headers] = (await auth.answerWithoutKey(
+        request.method,
+        url,
+        await text(request),
+      )) ?? [404, {}];
+      if (typeof body === "string")
+        return response.writeHead(status, { "content-type": "text/html" }).end(body);
       for (const [name, value] of Object.entries(headers ?? {})) response.setHeader(name, value);
       return send(response, status, body);
     }
     // For tests: tokens without a password, through the hooks; and new signing keys.
-    if (url.pathname.startsWith("/test/")) return send(response, 200, await test(url.pathname, await json(request)));
+    if (url.pathname.startsWith("/test/"))
+      return send(response, 200, await test(url.pathname, await json(request)));
 
     response.setHeader("access-control-allow-origin", "*");
-    response.setHeader("access-control-allow-headers", request.headers["access-control-request-headers"] ?? "*");
+    response.setHeader(
+      "access-control-allow-headers",
+      request.headers["access-control-request-headers"] ?? "*",
+    );
     response.setHeader("access-control-allow-methods", "GET, POST, PUT, PATCH, DELETE, OPTIONS");
     response.setHeader("access-control-expose-headers", "*");
     if (request.method === "OPTIONS") return response.writeHead(204).end();
-    if (!Object.values(KEYS).includes(key)) return send(response, 401, { message: "Invalid API key" });
+    if (!Object.values(KEYS).includes(key))
+      return send(response, 401, { message: "Invalid API key" });
     if (url.pathname.startsWith("/rest/v1/")) {
       const role = key === KEYS.secret ? "service_role" : "anon";
-      const headers = { ...request.headers, authorization: `Bearer ${!bearer || bearer === key ? await auth.sign({ role }) : bearer}` };
+      const headers = {
+        ...request.headers,
+        authorization: `Bearer ${!bearer || bearer === key ? await auth.sign({ role }) : bearer}`,
+      };
       delete headers.apikey;
-      return forward(request, response, targets.postgrest, request.url.replace("/rest/v1", ""), headers);
+      return forward(
+        request,
+        response,
+        targets.postgrest,
+        request.url.replace("/rest/v1", ""),
+        headers,
+      );
     }
     if (url.pathname.startsWith("/auth/v1/")) {
       const facts = { body: await json(request), bearer, secret: key === KEYS.secret };
@@ -112,11 +144,16 @@ export async function json(request) {
 }
 
 function forward(request, response, port, path, headers) {
-  const onward = http.request({ host: "127.0.0.1", port, path, method: request.method, headers }, (answer) => {
-    for (const [name, value] of Object.entries(answer.headers)) response.setHeader(name, value);
-    response.writeHead(answer.statusCode);
-    answer.pipe(response);
-  });
-  onward.on("error", (error) => response.headersSent ? response.destroy() : send(response, 502, { message: error.message }));
+  const onward = http.request(
+    { host: "127.0.0.1", port, path, method: request.method, headers },
+    (answer) => {
+      for (const [name, value] of Object.entries(answer.headers)) response.setHeader(name, value);
+      response.writeHead(answer.statusCode);
+      answer.pipe(response);
+    },
+  );
+  onward.on("error", (error) =>
+    response.headersSent ? response.destroy() : send(response, 502, { message: error.message }),
+  );
   request.pipe(onward);
 }

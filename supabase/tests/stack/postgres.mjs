@@ -1,7 +1,7 @@
 // A real PostgreSQL 17 with what Supabase has in it before the first migration.
 import { chmodSync, chownSync, cpSync, mkdirSync, readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import path from "node:path";
+import { fileURLToPath } from "node:url";
 import pg from "pg";
 import { freePort, run, Service } from "./process.mjs";
 
@@ -14,18 +14,33 @@ export async function startPostgres(directory) {
   // A copy: the other user may not reach the folder that this one was installed in.
   const installation = path.join(directory, "postgresql");
   const data = path.join(directory, "data");
-  cpSync(path.resolve(postgres, "../.."), installation, { recursive: true, verbatimSymlinks: true });
+  cpSync(path.resolve(postgres, "../.."), installation, {
+    recursive: true,
+    verbatimSymlinks: true,
+  });
   mkdirSync(data, { mode: 0o700 });
   const identity = process.getuid() === 0 ? { uid: UNPRIVILEGED, gid: UNPRIVILEGED } : {};
   if (identity.uid) {
     chmodSync(directory, 0o755);
     chownSync(data, identity.uid, identity.gid);
   }
-  const options = { ...identity, cwd: data, env: { PATH: process.env.PATH, LC_ALL: "C", TZ: "UTC" } };
+  const options = {
+    ...identity,
+    cwd: data,
+    env: { PATH: process.env.PATH, LC_ALL: "C", TZ: "UTC" },
+  };
   const port = await freePort();
   await run(
     path.join(installation, "bin/initdb"),
-    ["--pgdata", data, "--username=supabase_admin", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"],
+    [
+      "--pgdata",
+      data,
+      "--username=supabase_admin",
+      "--auth=trust",
+      "--encoding=UTF8",
+      "--locale=C",
+      "--no-sync",
+    ],
     options,
   );
   const settings = {
@@ -43,10 +58,15 @@ export async function startPostgres(directory) {
   const service = new Service(
     "postgres",
     path.join(installation, "bin/postgres"),
-    ["-D", data, ...Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`])],
+    [
+      "-D",
+      data,
+      ...Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]),
+    ],
     { ...options, log: path.join(directory, "logs/postgres.log") },
   );
-  const url = (user, database = "postgres") => `postgres://${user}@127.0.0.1:${port}/${database}?sslmode=disable`;
+  const url = (user, database = "postgres") =>
+    `postgres://${user}@127.0.0.1:${port}/${database}?sslmode=disable`;
   await service.until(async () => {
     const client = new pg.Client(url("supabase_admin"));
     client.on("error", () => {});

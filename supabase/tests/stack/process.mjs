@@ -1,8 +1,8 @@
 // Programs that live as long as the stack does.
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { createWriteStream } from "node:fs";
 import { createServer } from "node:net";
-import { once } from "node:events";
 
 /// A port that is free now.
 export async function freePort() {
@@ -18,8 +18,12 @@ export async function freePort() {
 export async function run(program, args, options = {}) {
   const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"], ...options });
   let output = "";
-  for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (text) => (output += text));
-  const [code] = await Promise.race([once(child, "close"), once(child, "error").then(([error]) => Promise.reject(error))]);
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding("utf8").on("data", (text) => (output += text));
+  const [code] = await Promise.race([
+    once(child, "close"),
+    once(child, "error").then(([error]) => Promise.reject(error)),
+  ]);
   if (code !== 0) throw new Error(`${program} ${args[0]} ended with ${code}:\n${output}`);
   return output;
 }
@@ -47,10 +51,15 @@ export class Service {
   async until(ready) {
     let ended;
     this.ended.then((how) => (ended = how));
-    for (const deadline = Date.now() + 60_000; ; await new Promise((resolve) => setTimeout(resolve, 25))) {
+    for (
+      const deadline = Date.now() + 60_000;
+      ;
+      await new Promise((resolve) => setTimeout(resolve, 25))
+    ) {
       const answer = await ready(this.output);
       if (answer !== undefined) return answer;
-      if (ended || Date.now() > deadline) throw new Error(`${ended ?? `${this.name} is not ready`}:\n${this.output}`);
+      if (ended || Date.now() > deadline)
+        throw new Error(`${ended ?? `${this.name} is not ready`}:\n${this.output}`);
     }
   }
 

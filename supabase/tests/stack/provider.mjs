@@ -2,18 +2,63 @@
 // begins with its host. Consent is given at once. Refresh tokens rotate, and a second use of one revokes the whole family.
 // Every secret begins with `canary-`, so that a test can look for them where none may be.
 import crypto from "node:crypto";
-import http from "node:http";
 import { once } from "node:events";
+import http from "node:http";
 import { json, send } from "./gateway.mjs";
 
 const RULES = {
-  "github.com/login/oauth": { service: "github", token: "/access_token", authorize: "/authorize", client: "body", refresh: false, expires: false },
-  "api.notion.com/v1/oauth": { service: "notion", token: "/token", authorize: "/authorize", client: "basic", format: "json", refresh: true, expires: false, query: { owner: "user" } },
-  "auth.atlassian.com": { service: "atlassian", token: "/oauth/token", authorize: "/authorize", client: "body", format: "json", scope: "offline_access", query: { audience: "api.atlassian.com", prompt: "consent" } },
-  "api.supabase.com/v1/oauth": { service: "supabase", token: "/token", authorize: "/authorize", client: "basic" },
-  "accounts.google.com/o/oauth2": { service: "google_calendar", authorize: "/v2/auth", query: { access_type: "offline", prompt: "consent" } },
-  "oauth2.googleapis.com": { service: "google_calendar", token: "/token", client: "body", rotate: false },
-  "login.microsoftonline.com/consumers/oauth2/v2.0": { service: "microsoft_todo", token: "/token", authorize: "/authorize", client: "body", scope: "offline_access", scopes: /https:\/\/graph\.microsoft\.com\/Tasks\.ReadWrite/ },
+  "github.com/login/oauth": {
+    service: "github",
+    token: "/access_token",
+    authorize: "/authorize",
+    client: "body",
+    refresh: false,
+    expires: false,
+  },
+  "api.notion.com/v1/oauth": {
+    service: "notion",
+    token: "/token",
+    authorize: "/authorize",
+    client: "basic",
+    format: "json",
+    refresh: true,
+    expires: false,
+    query: { owner: "user" },
+  },
+  "auth.atlassian.com": {
+    service: "atlassian",
+    token: "/oauth/token",
+    authorize: "/authorize",
+    client: "body",
+    format: "json",
+    scope: "offline_access",
+    query: { audience: "api.atlassian.com", prompt: "consent" },
+  },
+  "api.supabase.com/v1/oauth": {
+    service: "supabase",
+    token: "/token",
+    authorize: "/authorize",
+    client: "basic",
+  },
+  "accounts.google.com/o/oauth2": {
+    service: "google_calendar",
+    authorize: "/v2/auth",
+    query: { access_type: "offline", prompt: "consent" },
+  },
+  "oauth2.googleapis.com": {
+    service: "google_calendar",
+    token: "/token",
+    client: "body",
+    rotate: false,
+  },
+  "login.microsoftonline.com/consumers/oauth2/v2.0": {
+    service: "microsoft_todo",
+    token: "/token",
+    authorize: "/authorize",
+    client: "body",
+    scope: "offline_access",
+    scopes: /https:\/\/graph\.microsoft\.com\/Tasks\.ReadWrite/,
+  },
 };
 
 const RESOURCES = "api.atlassian.com/oauth/token/accessible-resources";
@@ -26,8 +71,19 @@ export async function startProvider() {
   const logged = [];
   const counts = { exchanges: 0, refreshes: 0, reuses: 0 };
   // What tests change: how long tokens live; a status to answer with; whether consent is denied; how slow it is.
-  const control = { expires_in: 3600, fail: 0, deny: false, delay_ms: 0, answer: null, sites: null };
-  const site = { id: "11111111-2222-4333-8444-555555555555", url: "https://acme.atlassian.net", scopes: ["read:jira-work", "search:confluence"] };
+  const control = {
+    expires_in: 3600,
+    fail: 0,
+    deny: false,
+    delay_ms: 0,
+    answer: null,
+    sites: null,
+  };
+  const site = {
+    id: "11111111-2222-4333-8444-555555555555",
+    url: "https://acme.atlassian.net",
+    scopes: ["read:jira-work", "search:confluence"],
+  };
   const services = {
     "api.github.com/user": { login: "ada" },
     [RESOURCES]: [site],
@@ -41,11 +97,20 @@ export async function startProvider() {
     if (rules.expires !== false) answer.expires_in = control.expires_in;
     if (rules.refresh !== false) {
       answer.refresh_token = `canary-refresh-${crypto.randomBytes(12).toString("hex")}`;
-      refreshTokens.set(answer.refresh_token, { family, scope, used: false, service: rules.service });
+      refreshTokens.set(answer.refresh_token, {
+        family,
+        scope,
+        used: false,
+        service: rules.service,
+      });
     }
     if (["google_calendar", "microsoft_todo"].includes(rules.service)) {
       const part = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
-      answer.id_token = [part({ alg: "RS256" }), part({ email: "ada@example.com", preferred_username: "ada@example.com" }), "canary-signature"].join(".");
+      answer.id_token = [
+        part({ alg: "RS256" }),
+        part({ email: "ada@example.com", preferred_username: "ada@example.com" }),
+        "canary-signature",
+      ].join(".");
     }
     if (rules.service === "notion") answer.workspace_name = "Ada's workspace";
     return answer;
@@ -53,13 +118,26 @@ export async function startProvider() {
 
   function token(rules, request, fields) {
     const basic = /^Basic (.+)$/.exec(request.headers.authorization ?? "");
-    const [id, secret] = rules.client === "basic" ? Buffer.from(basic?.[1] ?? "", "base64").toString().split(":") : [fields.client_id, fields.client_secret];
+    const [id, secret] =
+      rules.client === "basic"
+        ? Buffer.from(basic?.[1] ?? "", "base64")
+            .toString()
+            .split(":")
+        : [fields.client_id, fields.client_secret];
     if (!id || secret !== `canary-secret-of-${id}`) return [401, { error: "invalid_client" }];
     if (fields.grant_type === "authorization_code") {
       const code = codes.get(fields.code);
       codes.delete(fields.code);
-      const challenge = crypto.createHash("sha256").update(fields.code_verifier ?? "").digest("base64url");
-      if (code?.client_id !== id || code.redirect_uri !== fields.redirect_uri || code.challenge !== challenge) return [400, { error: "invalid_grant" }];
+      const challenge = crypto
+        .createHash("sha256")
+        .update(fields.code_verifier ?? "")
+        .digest("base64url");
+      if (
+        code?.client_id !== id ||
+        code.redirect_uri !== fields.redirect_uri ||
+        code.challenge !== challenge
+      )
+        return [400, { error: "invalid_grant" }];
       counts.exchanges += 1;
       return [200, issue(rules, crypto.randomUUID(), code.scope)];
     }
@@ -67,8 +145,13 @@ export async function startProvider() {
     if (!known) return [400, { error: "invalid_grant" }];
     if (known.used) {
       counts.reuses += 1;
-      for (const store of [refreshTokens, live]) for (const [key, value] of store) if ((value.family ?? value) === known.family) store.delete(key);
-      return [400, { error: "invalid_grant", error_description: "The refresh token was used before." }];
+      for (const store of [refreshTokens, live])
+        for (const [key, value] of store)
+          if ((value.family ?? value) === known.family) store.delete(key);
+      return [
+        400,
+        { error: "invalid_grant", error_description: "The refresh token was used before." },
+      ];
     }
     counts.refreshes += 1;
     const answer = issue(rules, known.family, known.scope);
@@ -92,13 +175,15 @@ export async function startProvider() {
     }
     if (path === "logged") return send(response, 200, logged);
     // Access tokens end, refresh tokens do not.
-    if (path === "expire") return live.clear(), send(response, 200, {});
+    if (path === "expire") return (live.clear(), send(response, 200, {}));
     // What the services themselves answer whoever has a live token: {"api.github.com/user": {…}}.
-    if (path === "services") return Object.assign(services, await json(request)), send(response, 200, {});
+    if (path === "services")
+      return (Object.assign(services, await json(request)), send(response, 200, {}));
     // As when an owner removes the app: every grant is over.
-    if (path === "revoke") return refreshTokens.clear(), live.clear(), send(response, 200, {});
+    if (path === "revoke") return (refreshTokens.clear(), live.clear(), send(response, 200, {}));
 
-    const [prefix, rules] = Object.entries(RULES).find(([prefix]) => path.startsWith(`${prefix}/`)) ?? [];
+    const [prefix, rules] =
+      Object.entries(RULES).find(([prefix]) => path.startsWith(`${prefix}/`)) ?? [];
     const rest = prefix ? path.slice(prefix.length) : undefined;
     if (rules?.authorize === rest && rules) {
       const query = Object.fromEntries(url.searchParams);
@@ -117,7 +202,12 @@ export async function startProvider() {
         back.searchParams.set("error", "access_denied");
       } else {
         const code = `canary-code-${crypto.randomBytes(12).toString("hex")}`;
-        codes.set(code, { client_id: query.client_id, redirect_uri: query.redirect_uri, challenge: query.code_challenge, scope: query.scope ?? "" });
+        codes.set(code, {
+          client_id: query.client_id,
+          redirect_uri: query.redirect_uri,
+          challenge: query.code_challenge,
+          scope: query.scope ?? "",
+        });
         back.searchParams.set("code", code);
       }
       return response.writeHead(302, { location: back.href }).end();
@@ -127,10 +217,16 @@ export async function startProvider() {
       for await (const chunk of request.setEncoding("utf8")) text += chunk;
       await new Promise((resolve) => setTimeout(resolve, control.delay_ms));
       if (control.fail) return send(response, control.fail, { error: "server_error" });
-      if (control.answer !== null) return response.writeHead(200, { "content-type": "application/json" }).end(control.answer);
+      if (control.answer !== null)
+        return response.writeHead(200, { "content-type": "application/json" }).end(control.answer);
       const isJson = (request.headers["content-type"] ?? "").startsWith("application/json");
-      if (isJson !== (rules.format === "json")) return send(response, 415, { error: "invalid_request" });
-      const [status, answer] = token(rules, request, isJson ? JSON.parse(text) : Object.fromEntries(new URLSearchParams(text)));
+      if (isJson !== (rules.format === "json"))
+        return send(response, 415, { error: "invalid_request" });
+      const [status, answer] = token(
+        rules,
+        request,
+        isJson ? JSON.parse(text) : Object.fromEntries(new URLSearchParams(text)),
+      );
       // GitHub answers failures with 200.
       return send(response, rules.service === "github" ? 200 : status, answer);
     }
@@ -141,5 +237,8 @@ export async function startProvider() {
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
-  return { url: `http://127.0.0.1:${server.address().port}`, stop: () => (server.close(), server.closeAllConnections()) };
+  return {
+    url: `http://127.0.0.1:${server.address().port}`,
+    stop: () => (server.close(), server.closeAllConnections()),
+  };
 }

@@ -12,7 +12,8 @@ export async function GET(request: NextRequest): Promise<NextResponse> {
   store.delete("next");
   const code = query.get("code");
   let problem = query.get("error_description") ?? query.get("error");
-  if (code && !problem) problem = (await (await database()).auth.exchangeCodeForSession(code)).error?.message ?? null;
+  if (code && !problem)
+    problem = (await (await database()).auth.exchangeCodeForSession(code)).error?.message ?? null;
   else problem ??= "no code";
   if (!problem) return NextResponse.redirect(new URL(next, await origin()), 303);
   const login = new URL("/login", await origin());

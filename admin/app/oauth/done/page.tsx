@@ -12,7 +12,16 @@ import { session } from "@/lib/session";
 export const generateMetadata = pageTitle("done.title");
 
 const REASONS = [
-  ...["denied", "replayed", "expired", "unknown_state", "user_disabled", "not_configured", "provider_error", "provider_unavailable"],
+  ...[
+    "denied",
+    "replayed",
+    "expired",
+    "unknown_state",
+    "user_disabled",
+    "not_configured",
+    "provider_error",
+    "provider_unavailable",
+  ],
   ...["no_site", "site_required", "not_permitted", "other_user", "internal"],
 ] as const;
 
@@ -26,18 +35,34 @@ export default async function Page({ searchParams }: PageProps<"/oauth/done">) {
   const query = await readQuery(searchParams);
   const user = await session();
   const handle = query["handle"];
-  if (handle && !user) redirect(withQuery("/login", { next: withQuery("/oauth/done", { service: query["service"], handle }) }));
+  if (handle && !user)
+    redirect(
+      withQuery("/login", {
+        next: withQuery("/oauth/done", { service: query["service"], handle }),
+      }),
+    );
   const service = inCatalogue(query["service"])?.module;
-  const name = service && user
-    ? (await (await database()).from("module_registry").select("display_name").eq("module", service).maybeSingle()).data?.display_name ?? service
-    : service ?? t("done.a_service");
+  const name =
+    service && user
+      ? ((
+          await (
+            await database()
+          )
+            .from("module_registry")
+            .select("display_name")
+            .eq("module", service)
+            .maybeSingle()
+        ).data?.display_name ?? service)
+      : (service ?? t("done.a_service"));
   if (handle && user) {
     return (
       <Shell user={user}>
         <div className="mx-auto max-w-lg">
           <PageTitle>{t("done.finishing", { service: name })}</PageTitle>
           <Card>
-            <p className="mb-3 text-sm">{t("done.finishing_lead", { service: name, email: user.email })}</p>
+            <p className="mb-3 text-sm">
+              {t("done.finishing_lead", { service: name, email: user.email })}
+            </p>
             <ActionForm key={handle} action={finishConnection} submit={t("done.finish")} automatic>
               <input type="hidden" name="handle" value={handle} />
             </ActionForm>
@@ -48,20 +73,46 @@ export default async function Page({ searchParams }: PageProps<"/oauth/done">) {
   }
   const isConnected = query["status"] === "connected";
   const reason = REASONS.find((known) => known === query["reason"]) ?? "internal";
-  const sites = (query["sites"] ?? "").split(",").filter((site) => /^https:\/\/[a-z0-9-]{1,63}\.atlassian\.net$/.test(site));
+  const sites = (query["sites"] ?? "")
+    .split(",")
+    .filter((site) => /^https:\/\/[a-z0-9-]{1,63}\.atlassian\.net$/.test(site));
   return (
     <Shell user={user}>
       <div className="mx-auto max-w-lg">
-        <PageTitle>{t(isConnected ? "done.connected" : "done.failed", { service: name })}</PageTitle>
+        <PageTitle>
+          {t(isConnected ? "done.connected" : "done.failed", { service: name })}
+        </PageTitle>
         <Card>
-          {isConnected
-            ? <Notice tone="good" role="status">{t("done.connected_lead", { account: query["account"] ?? "" })}</Notice>
-            : <Notice tone={reason === "denied" || reason === "site_required" ? "warn" : "bad"} role="alert">{t(`done.${reason}` as Key, { service: name })}</Notice>}
+          {isConnected ? (
+            <Notice tone="good" role="status">
+              {t("done.connected_lead", { account: query["account"] ?? "" })}
+            </Notice>
+          ) : (
+            <Notice
+              tone={reason === "denied" || reason === "site_required" ? "warn" : "bad"}
+              role="alert"
+            >
+              {t(`done.${reason}` as Key, { service: name })}
+            </Notice>
+          )}
           <div className="flex flex-wrap gap-2">
-            {!isConnected && service && reason === "site_required" && sites.map((site) => (
-              <ButtonLink key={site} variant="primary" href={withQuery("/oauth/connect", { service, site })}>{new URL(site).host}</ButtonLink>
-            ))}
-            {!isConnected && service && reason !== "site_required" && <ButtonLink variant="primary" href={`/oauth/connect?service=${service}`}>{t("done.again")}</ButtonLink>}
+            {!isConnected &&
+              service &&
+              reason === "site_required" &&
+              sites.map((site) => (
+                <ButtonLink
+                  key={site}
+                  variant="primary"
+                  href={withQuery("/oauth/connect", { service, site })}
+                >
+                  {new URL(site).host}
+                </ButtonLink>
+              ))}
+            {!isConnected && service && reason !== "site_required" && (
+              <ButtonLink variant="primary" href={`/oauth/connect?service=${service}`}>
+                {t("done.again")}
+              </ButtonLink>
+            )}
             <ButtonLink href="/tools">{t("nav.tools")}</ButtonLink>
           </div>
         </Card>

@@ -1,7 +1,19 @@
 import { createRole, deleteRole, saveRole } from "@/app/actions/roles";
 import { ActionForm } from "@/components/action-form";
 import { PermissionEditor } from "@/components/permission-editor";
-import { Badge, buttonClass, ButtonLink, Card, Check, Code, Empty, Field, PageTitle, Select, TextArea } from "@/components/ui";
+import {
+  Badge,
+  ButtonLink,
+  buttonClass,
+  Card,
+  Check,
+  Code,
+  Empty,
+  Field,
+  PageTitle,
+  Select,
+  TextArea,
+} from "@/components/ui";
 import { UrlDialog } from "@/components/url-dialog";
 import { catalogue } from "@/lib/catalogue";
 import { database, rows } from "@/lib/database";
@@ -29,18 +41,38 @@ export default async function Page({ searchParams }: PageProps<"/admin/roles">) 
       <PageTitle lead={t("roles.lead")}>{t("nav.roles")}</PageTitle>
       <div className="grid gap-x-6 lg:grid-cols-[20rem_1fr]">
         <div>
-          <Card title={t("nav.roles")} actions={<ButtonLink variant="primary" href="/admin/roles?new=1">{t("roles.new")}</ButtonLink>}>
+          <Card
+            title={t("nav.roles")}
+            actions={
+              <ButtonLink variant="primary" href="/admin/roles?new=1">
+                {t("roles.new")}
+              </ButtonLink>
+            }
+          >
             {roles.length === 0 && <Empty>{t("roles.none")}</Empty>}
             <ul className="divide-y divide-line">
               {roles.map((role) => (
                 <li key={role.id} className="flex flex-wrap items-center gap-2 py-2 text-sm">
                   <div className="mr-auto min-w-0">
-                    <p className="font-medium break-words">{role.name} {role.read_only && <Badge>{t("roles.read_only")}</Badge>}</p>
+                    <p className="font-medium break-words">
+                      {role.name} {role.read_only && <Badge>{t("roles.read_only")}</Badge>}
+                    </p>
                     <p className="text-xs text-muted">
-                      {t("roles.counts", { users: number(links.filter(({ role_id }) => role_id === role.id).length), modules: number(permissions.filter(({ role_id }) => role_id === role.id).length) })}
+                      {t("roles.counts", {
+                        users: number(links.filter(({ role_id }) => role_id === role.id).length),
+                        modules: number(
+                          permissions.filter(({ role_id }) => role_id === role.id).length,
+                        ),
+                      })}
                     </p>
                   </div>
-                  <ButtonLink href={`/admin/roles?role=${role.id}`} aria-label={`${t("ui.edit")}: ${role.name}`} {...(chosen?.id === role.id && { "aria-current": "true" })}>{t("ui.edit")}</ButtonLink>
+                  <ButtonLink
+                    href={`/admin/roles?role=${role.id}`}
+                    aria-label={`${t("ui.edit")}: ${role.name}`}
+                    {...(chosen?.id === role.id && { "aria-current": "true" })}
+                  >
+                    {t("ui.edit")}
+                  </ButtonLink>
                 </li>
               ))}
             </ul>
@@ -48,24 +80,48 @@ export default async function Page({ searchParams }: PageProps<"/admin/roles">) 
           <Card title={t("roles.preview")}>
             <form className="space-y-3">
               {chosen && <input type="hidden" name="role" value={chosen.id} />}
-              <Select key={query["preview"]} label={t("audit.user")} name="preview" defaultValue={query["preview"] ?? ""} options={users.map(({ id, email }) => [id, email])} />
-              <button type="submit" className={buttonClass("secondary")}>{t("roles.show")}</button>
+              <Select
+                key={query["preview"]}
+                label={t("audit.user")}
+                name="preview"
+                defaultValue={query["preview"] ?? ""}
+                options={users.map(({ id, email }) => [id, email])}
+              />
+              <button type="submit" className={buttonClass("secondary")}>
+                {t("roles.show")}
+              </button>
             </form>
           </Card>
         </div>
         <div>
           {query["preview"] && <Preview user={users.find(({ id }) => id === query["preview"])} />}
-          {chosen ? <Editor role={chosen} /> : !query["preview"] && <Card><Empty>{t("roles.choose")}</Empty></Card>}
+          {chosen ? (
+            <Editor role={chosen} />
+          ) : (
+            !query["preview"] && (
+              <Card>
+                <Empty>{t("roles.choose")}</Empty>
+              </Card>
+            )
+          )}
         </div>
       </div>
       {query["new"] && (
         <UrlDialog title={t("roles.new")} closeTo="/admin/roles">
-          <ActionForm action={createRole} submit={t("roles.create")}><RoleFields /></ActionForm>
+          <ActionForm action={createRole} submit={t("roles.create")}>
+            <RoleFields />
+          </ActionForm>
         </UrlDialog>
       )}
       {chosen && query["delete"] && (
-        <UrlDialog title={t("roles.delete_title", { name: chosen.name })} description={t("roles.delete_lead")} closeTo={`/admin/roles?role=${chosen.id}`}>
-          <ActionForm action={deleteRole} submit={t("roles.delete")} variant="danger"><input type="hidden" name="id" value={chosen.id} /></ActionForm>
+        <UrlDialog
+          title={t("roles.delete_title", { name: chosen.name })}
+          description={t("roles.delete_lead")}
+          closeTo={`/admin/roles?role=${chosen.id}`}
+        >
+          <ActionForm action={deleteRole} submit={t("roles.delete")} variant="danger">
+            <input type="hidden" name="id" value={chosen.id} />
+          </ActionForm>
         </UrlDialog>
       )}
     </>
@@ -76,9 +132,25 @@ async function RoleFields({ role }: { role?: Role }) {
   const { t } = await i18n();
   return (
     <>
-      <Field label={t("settings.name")} name="name" defaultValue={role?.name} maxLength={60} required />
-      <TextArea label={t("roles.description")} name="description" defaultValue={role?.description} maxLength={500} />
-      <Check name="read_only" defaultChecked={role?.read_only ?? false} label={t("roles.read_only")} hint={t("roles.read_only_hint")} />
+      <Field
+        label={t("settings.name")}
+        name="name"
+        defaultValue={role?.name}
+        maxLength={60}
+        required
+      />
+      <TextArea
+        label={t("roles.description")}
+        name="description"
+        defaultValue={role?.description}
+        maxLength={500}
+      />
+      <Check
+        name="read_only"
+        defaultChecked={role?.read_only ?? false}
+        label={t("roles.read_only")}
+        hint={t("roles.read_only_hint")}
+      />
     </>
   );
 }
@@ -87,13 +159,28 @@ async function Editor({ role }: { role: Role }) {
   const { t } = await i18n();
   const supabase = await database();
   const [permissions, registry] = await Promise.all([
-    supabase.from("role_permissions").select("module, tools, denied_tools").eq("role_id", role.id).then(rows),
+    supabase
+      .from("role_permissions")
+      .select("module, tools, denied_tools")
+      .eq("role_id", role.id)
+      .then(rows),
     supabase.from("module_registry").select("module, display_name").then(rows),
   ]);
-  const modules = catalogue.map((entry) => ({ ...entry, title: registry.find(({ module }) => module === entry.module)?.display_name ?? entry.module }));
+  const modules = catalogue.map((entry) => ({
+    ...entry,
+    title: registry.find(({ module }) => module === entry.module)?.display_name ?? entry.module,
+  }));
   return (
     <>
-      <Card key={role.id} title={role.name} actions={<ButtonLink href={`/admin/roles?role=${role.id}&delete=1`}>{t("roles.delete")}</ButtonLink>}>
+      <Card
+        key={role.id}
+        title={role.name}
+        actions={
+          <ButtonLink href={`/admin/roles?role=${role.id}&delete=1`}>
+            {t("roles.delete")}
+          </ButtonLink>
+        }
+      >
         <ActionForm action={saveRole} submit={t("ui.save")}>
           <input type="hidden" name="id" value={role.id} />
           <RoleFields role={role} />
@@ -137,15 +224,24 @@ async function Preview({ user }: { user: Pick<User, "id" | "email" | "disabled_a
     supabase.rpc("effective_tools", { p_user: user.id }).then(rows),
     supabase.from("module_registry").select("module, display_name").then(rows),
   ]);
-  const titleOf = (name: string) => registry.find(({ module }) => module === name)?.display_name ?? name;
+  const titleOf = (name: string) =>
+    registry.find(({ module }) => module === name)?.display_name ?? name;
   const modules = [...new Set(tools.map(({ module }) => module))];
   return (
     <Card title={t("roles.sees", { email: user.email, n: tools.length })} id="preview">
       {tools.length === 0 && <Empty>{t("roles.sees_nothing")}</Empty>}
       {modules.map((name) => (
         <details key={name} open={tools.length <= 40} className="mb-2">
-          <summary className="cursor-pointer text-sm font-semibold">{titleOf(name)} ({tools.filter(({ module }) => module === name).length})</summary>
-          <p className="mt-1 flex flex-wrap gap-1">{tools.filter(({ module }) => module === name).map(({ tool }) => <Code key={tool}>{tool}</Code>)}</p>
+          <summary className="cursor-pointer text-sm font-semibold">
+            {titleOf(name)} ({tools.filter(({ module }) => module === name).length})
+          </summary>
+          <p className="mt-1 flex flex-wrap gap-1">
+            {tools
+              .filter(({ module }) => module === name)
+              .map(({ tool }) => (
+                <Code key={tool}>{tool}</Code>
+              ))}
+          </p>
         </details>
       ))}
     </Card>

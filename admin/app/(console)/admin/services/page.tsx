@@ -23,12 +23,23 @@ export default async function Page({ searchParams }: PageProps<"/admin/services"
   const query = await readQuery(searchParams);
   const supabase = await database();
   const [modules, apps, shared, roles] = await Promise.all([
-    supabase.from("module_registry").select("module, display_name").order("display_name").then(rows),
+    supabase
+      .from("module_registry")
+      .select("module, display_name")
+      .order("display_name")
+      .then(rows),
     supabase.from("oauth_apps").select("service, client_id, scopes, tenant, updated_at").then(rows),
-    supabase.from("oauth_tokens").select(CONNECTION).not("role_id", "is", null).order("account").then(rows),
+    supabase
+      .from("oauth_tokens")
+      .select(CONNECTION)
+      .not("role_id", "is", null)
+      .order("account")
+      .then(rows),
     supabase.from("roles").select("id, name").order("name").then(rows),
   ]);
-  const chosen = modules.find(({ module }) => module === (query["app"] ?? query["share"] ?? query["remove"]));
+  const chosen = modules.find(
+    ({ module }) => module === (query["app"] ?? query["share"] ?? query["remove"]),
+  );
   return (
     <>
       <PageTitle lead={t("services.lead")}>{t("nav.services")}</PageTitle>
@@ -42,28 +53,69 @@ export default async function Page({ searchParams }: PageProps<"/admin/services"
         return (
           <Card
             key={module}
-            title={<span className="flex flex-wrap items-center gap-2">{display_name} <Badge tone={app ? "good" : "neutral"}>{t(app ? "services.has_app" : "services.no_app")}</Badge></span>}
+            title={
+              <span className="flex flex-wrap items-center gap-2">
+                {display_name}{" "}
+                <Badge tone={app ? "good" : "neutral"}>
+                  {t(app ? "services.has_app" : "services.no_app")}
+                </Badge>
+              </span>
+            }
             actions={
               <>
-                <ButtonLink href={`/admin/services?app=${module}`} aria-label={`${t("services.app")}: ${display_name}`}>{t("services.app")}</ButtonLink>
-                <ButtonLink href={`/admin/services?share=${module}`} aria-label={`${t("services.share")}: ${display_name}`}>{t("services.share")}</ButtonLink>
+                <ButtonLink
+                  href={`/admin/services?app=${module}`}
+                  aria-label={`${t("services.app")}: ${display_name}`}
+                >
+                  {t("services.app")}
+                </ButtonLink>
+                <ButtonLink
+                  href={`/admin/services?share=${module}`}
+                  aria-label={`${t("services.share")}: ${display_name}`}
+                >
+                  {t("services.share")}
+                </ButtonLink>
               </>
             }
           >
-            {app && <p className="mb-2 text-sm text-muted">client_id <Code>{app.client_id}</Code> · <Time value={app.updated_at} /></p>}
-            {tokens.length === 0 ? <Empty>{t("services.no_shared")}</Empty> : (
+            {app && (
+              <p className="mb-2 text-sm text-muted">
+                client_id <Code>{app.client_id}</Code> · <Time value={app.updated_at} />
+              </p>
+            )}
+            {tokens.length === 0 ? (
+              <Empty>{t("services.no_shared")}</Empty>
+            ) : (
               <ul className="space-y-2">
                 {tokens.map((token) => (
-                  <li key={token.id} className="flex flex-wrap items-center gap-2 rounded-md bg-sunken px-3 py-2 text-sm">
+                  <li
+                    key={token.id}
+                    className="flex flex-wrap items-center gap-2 rounded-md bg-sunken px-3 py-2 text-sm"
+                  >
                     <span className="mr-auto break-all">
-                      <span className="font-medium">{token.account}</span> → {roles.find(({ id }) => id === token.role_id)?.name}{" "}
-                      <Badge tone={token.status === "active" ? "good" : "warn"}>{t(token.status === "active" ? "state.ready" : "tools.over")}</Badge>
+                      <span className="font-medium">{token.account}</span> →{" "}
+                      {roles.find(({ id }) => id === token.role_id)?.name}{" "}
+                      <Badge tone={token.status === "active" ? "good" : "warn"}>
+                        {t(token.status === "active" ? "state.ready" : "tools.over")}
+                      </Badge>
                     </span>
-                    <ActionForm action={testShared} submit={t("test.test")} variant="secondary" inline label={`${t("test.test")}: ${token.account}`}>
+                    <ActionForm
+                      action={testShared}
+                      submit={t("test.test")}
+                      variant="secondary"
+                      inline
+                      label={`${t("test.test")}: ${token.account}`}
+                    >
                       <input type="hidden" name="id" value={token.id} />
                       <input type="hidden" name="name" value={display_name} />
                     </ActionForm>
-                    <ActionForm action={disconnect} submit={t("tools.disconnect")} variant="secondary" inline label={`${t("tools.disconnect")}: ${token.account}`}>
+                    <ActionForm
+                      action={disconnect}
+                      submit={t("tools.disconnect")}
+                      variant="secondary"
+                      inline
+                      label={`${t("tools.disconnect")}: ${token.account}`}
+                    >
                       <input type="hidden" name="id" value={token.id} />
                     </ActionForm>
                   </li>
@@ -73,17 +125,37 @@ export default async function Page({ searchParams }: PageProps<"/admin/services"
           </Card>
         );
       })}
-      {chosen && query["app"] && <AppDialog service={chosen.module} name={chosen.display_name} app={apps.find(({ service }) => service === chosen.module)} />}
+      {chosen && query["app"] && (
+        <AppDialog
+          service={chosen.module}
+          name={chosen.display_name}
+          app={apps.find(({ service }) => service === chosen.module)}
+        />
+      )}
       {chosen && query["share"] && (
-        <UrlDialog title={t("services.share_title", { service: chosen.display_name })} description={t("services.share_lead")} closeTo="/admin/services">
-          {roles.length === 0 ? <Empty>{t("roles.none")}</Empty> : (
+        <UrlDialog
+          title={t("services.share_title", { service: chosen.display_name })}
+          description={t("services.share_lead")}
+          closeTo="/admin/services"
+        >
+          {roles.length === 0 ? (
+            <Empty>{t("roles.none")}</Empty>
+          ) : (
             <>
               <TokenForm service={chosen.module} roles={roles} closeTo="/admin/services" />
               {apps.some(({ service }) => service === chosen.module) && (
                 <div className="mt-5 border-t border-line pt-4">
-                  <ActionForm action={connect} submit={t("connect.go", { service: chosen.display_name })} variant="secondary">
+                  <ActionForm
+                    action={connect}
+                    submit={t("connect.go", { service: chosen.display_name })}
+                    variant="secondary"
+                  >
                     <input type="hidden" name="service" value={chosen.module} />
-                    <Select label={t("services.role")} name="shared_with_role" options={roles.map(({ id, name }) => [id, name])} />
+                    <Select
+                      label={t("services.role")}
+                      name="shared_with_role"
+                      options={roles.map(({ id, name }) => [id, name])}
+                    />
                   </ActionForm>
                 </div>
               )}
@@ -92,8 +164,17 @@ export default async function Page({ searchParams }: PageProps<"/admin/services"
         </UrlDialog>
       )}
       {chosen && query["remove"] && (
-        <UrlDialog title={t("services.remove_title", { service: chosen.display_name })} description={t("services.remove_lead")} closeTo="/admin/services">
-          <ActionForm action={deleteApp} submit={t("services.remove")} variant="danger" closeTo="/admin/services">
+        <UrlDialog
+          title={t("services.remove_title", { service: chosen.display_name })}
+          description={t("services.remove_lead")}
+          closeTo="/admin/services"
+        >
+          <ActionForm
+            action={deleteApp}
+            submit={t("services.remove")}
+            variant="danger"
+            closeTo="/admin/services"
+          >
             <input type="hidden" name="service" value={chosen.module} />
           </ActionForm>
         </UrlDialog>
@@ -102,18 +183,60 @@ export default async function Page({ searchParams }: PageProps<"/admin/services"
   );
 }
 
-async function AppDialog({ service, name, app }: { service: string; name: string; app: AppFacts | undefined }) {
+async function AppDialog({
+  service,
+  name,
+  app,
+}: {
+  service: string;
+  name: string;
+  app: AppFacts | undefined;
+}) {
   const { t } = await i18n();
   return (
-    <UrlDialog title={t("services.app_title", { service: name })} description={t("services.app_lead")} closeTo="/admin/services">
+    <UrlDialog
+      title={t("services.app_title", { service: name })}
+      description={t("services.app_lead")}
+      closeTo="/admin/services"
+    >
       <ActionForm action={saveApp} submit={t("ui.save")} closeTo="/admin/services">
         <input type="hidden" name="service" value={service} />
-        <Field label="client_id" name="client_id" defaultValue={app?.client_id} maxLength={500} autoComplete="off" required />
-        <Field label="client_secret" name="client_secret" type="password" autoComplete="off" required={!app} hint={t(app ? "services.secret_kept" : "services.secret_hint")} />
-        <Field label={t("services.scopes")} name="scopes" defaultValue={app?.scopes.join(" ")} hint={t("services.scopes_hint")} />
-        {service === "microsoft_todo" && <Field label={t("services.tenant")} name="tenant" defaultValue={app?.tenant ?? ""} placeholder="consumers" />}
+        <Field
+          label="client_id"
+          name="client_id"
+          defaultValue={app?.client_id}
+          maxLength={500}
+          autoComplete="off"
+          required
+        />
+        <Field
+          label="client_secret"
+          name="client_secret"
+          type="password"
+          autoComplete="off"
+          required={!app}
+          hint={t(app ? "services.secret_kept" : "services.secret_hint")}
+        />
+        <Field
+          label={t("services.scopes")}
+          name="scopes"
+          defaultValue={app?.scopes.join(" ")}
+          hint={t("services.scopes_hint")}
+        />
+        {service === "microsoft_todo" && (
+          <Field
+            label={t("services.tenant")}
+            name="tenant"
+            defaultValue={app?.tenant ?? ""}
+            placeholder="consumers"
+          />
+        )}
       </ActionForm>
-      {app && <p className="mt-4"><ButtonLink href={`/admin/services?remove=${service}`}>{t("services.remove")}</ButtonLink></p>}
+      {app && (
+        <p className="mt-4">
+          <ButtonLink href={`/admin/services?remove=${service}`}>{t("services.remove")}</ButtonLink>
+        </p>
+      )}
     </UrlDialog>
   );
 }

@@ -17,22 +17,30 @@ export default async function Page({ searchParams }: PageProps<"/oauth/connect">
   const problem = !service
     ? t("connect.unknown")
     : service.state === "broken"
-    ? t("home.attention_broken", { service: service.module.display_name })
-    : service.tools.length === 0
-    ? t("error.not_permitted")
-    : !service.hasOAuth
-    ? t("connect.no_app")
-    : null;
+      ? t("home.attention_broken", { service: service.module.display_name })
+      : service.tools.length === 0
+        ? t("error.not_permitted")
+        : !service.hasOAuth
+          ? t("connect.no_app")
+          : null;
   const display = service?.module.display_name ?? "";
   return (
     <div className="mx-auto max-w-lg">
-      <PageTitle>{service ? t("connect.heading", { service: display }) : t("connect.title")}</PageTitle>
+      <PageTitle>
+        {service ? t("connect.heading", { service: display }) : t("connect.title")}
+      </PageTitle>
       <Card>
         {problem ? (
           <>
-            <Notice tone="warn" role="alert">{problem}</Notice>
+            <Notice tone="warn" role="alert">
+              {problem}
+            </Notice>
             <div className="flex flex-wrap gap-2">
-              {service && service.tools.length > 0 && <ButtonLink href={`/tools?token=${service.module.module}`}>{t("tools.with_token")}</ButtonLink>}
+              {service && service.tools.length > 0 && (
+                <ButtonLink href={`/tools?token=${service.module.module}`}>
+                  {t("tools.with_token")}
+                </ButtonLink>
+              )}
               <ButtonLink href="/tools">{t("nav.tools")}</ButtonLink>
             </div>
           </>
@@ -47,10 +55,21 @@ export default async function Page({ searchParams }: PageProps<"/oauth/connect">
             <ActionForm action={connect} submit={t("connect.go", { service: display })}>
               <input type="hidden" name="service" value={name} />
               {site && <input type="hidden" name="site" value={site} />}
-              {account ? <input type="hidden" name="account" value={account} /> : (
+              {account ? (
+                <input type="hidden" name="account" value={account} />
+              ) : (
                 <details>
-                  <summary className="cursor-pointer text-sm text-muted">{t("connect.name_it")}</summary>
-                  <div className="mt-2"><Field label={t("connections.account")} name="account" maxLength={100} hint={t("connections.account_hint")} /></div>
+                  <summary className="cursor-pointer text-sm text-muted">
+                    {t("connect.name_it")}
+                  </summary>
+                  <div className="mt-2">
+                    <Field
+                      label={t("connections.account")}
+                      name="account"
+                      maxLength={100}
+                      hint={t("connections.account_hint")}
+                    />
+                  </div>
                 </details>
               )}
             </ActionForm>

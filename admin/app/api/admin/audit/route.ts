@@ -4,19 +4,45 @@ import { database, rows } from "@/lib/database";
 import { session } from "@/lib/session";
 
 const MOST = 1000;
-const COLUMNS = ["at", "user", "action", "module", "tool", "account", "outcome", "duration_ms", "request_id", "client", "argument_names"] as const;
+const COLUMNS = [
+  "at",
+  "user",
+  "action",
+  "module",
+  "tool",
+  "account",
+  "outcome",
+  "duration_ms",
+  "request_id",
+  "client",
+  "argument_names",
+] as const;
 
 /** The audit view as CSV (RFC 4180), with the filters of the view; the newest thousand. */
 export async function GET(request: NextRequest): Promise<Response> {
-  if ((await session())?.systemRole !== "admin") return Response.json({ error: "forbidden" }, { status: 403 });
+  if ((await session())?.systemRole !== "admin")
+    return Response.json({ error: "forbidden" }, { status: 403 });
   const found = rows(await events(Object.fromEntries(request.nextUrl.searchParams), MOST));
-  const users = new Map(rows(await (await database()).from("users").select("id, email")).map(({ id, email }) => [id, email]));
+  const users = new Map(
+    rows(await (await database()).from("users").select("id, email")).map(({ id, email }) => [
+      id,
+      email,
+    ]),
+  );
   const lines = found.map((event) => {
-    const row = { ...event, user: event.user_id && (users.get(event.user_id) ?? event.user_id), argument_names: event.argument_names.join(" ") };
+    const row = {
+      ...event,
+      user: event.user_id && (users.get(event.user_id) ?? event.user_id),
+      argument_names: event.argument_names.join(" "),
+    };
     return COLUMNS.map((column) => cell(row[column])).join(",");
   });
   return new Response([COLUMNS.join(","), ...lines, ""].join("\r\n"), {
-    headers: { "content-type": "text/csv; charset=utf-8", "content-disposition": 'attachment; filename="mcpist-audit.csv"', "cache-control": "no-store" },
+    headers: {
+      "content-type": "text/csv; charset=utf-8",
+      "content-disposition": 'attachment; filename="mcpist-audit.csv"',
+      "cache-control": "no-store",
+    },
   });
 }
 

@@ -4,18 +4,26 @@ import { serviceAuth } from "@/lib/service";
 import { session } from "@/lib/session";
 
 /** Deletes an account with all that is theirs. Auth has it, so this needs the secret key; the caller is an admin. */
-export async function DELETE(_: Request, { params }: RouteContext<"/api/admin/users/[id]">): Promise<NextResponse> {
+export async function DELETE(
+  _: Request,
+  { params }: RouteContext<"/api/admin/users/[id]">,
+): Promise<NextResponse> {
   const caller = await session();
-  if (caller?.systemRole !== "admin") return NextResponse.json({ error: "forbidden" }, { status: 403 });
+  if (caller?.systemRole !== "admin")
+    return NextResponse.json({ error: "forbidden" }, { status: 403 });
   const { id } = await params;
-  if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id)) return NextResponse.json({ error: "not_found" }, { status: 404 });
+  if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id))
+    return NextResponse.json({ error: "not_found" }, { status: 404 });
   if (id === caller.id) return NextResponse.json({ error: "self" }, { status: 409 });
   // The Vault's secrets go with the rows of their tokens.
   const revoked = await (await database()).rpc("revoke_user_tokens", { p_user: id });
   const { error } = revoked.error ? revoked : await serviceAuth().deleteUser(id);
   if (error) {
     console.error("An account was not deleted:", error.message);
-    return NextResponse.json({ error: "not_deleted" }, { status: /last admin/.test(error.message) ? 409 : 502 });
+    return NextResponse.json(
+      { error: "not_deleted" },
+      { status: /last admin/.test(error.message) ? 409 : 502 },
+    );
   }
   return new NextResponse(null, { status: 204 });
 }
