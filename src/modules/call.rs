@@ -109,6 +109,10 @@ fn work(upstream: &Upstream, invocation: Invocation<'_>) -> Result<Value, Error>
         Work::Handler(handler) => handler(&session, &arguments),
         Work::Request(template, output) => request(&session, tool, template, output, &arguments),
     };
+    let outcome = match (outcome, module.explain) {
+        (Err(error), Some(explain)) => Err(explain(&session, &arguments, error)),
+        (outcome, _) => outcome,
+    };
     let result = match session.renewed.get() {
         Some(newer) => redacted(outcome, &|text| redact(text, newer, LONG_ENOUGH)),
         None => outcome,

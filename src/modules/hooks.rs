@@ -24,6 +24,9 @@ pub type ParamHook = fn(&Value) -> Result<Value, Error>;
 /// Does what one request cannot: gets the checked arguments with their defaults, gives the tool's result.
 pub type Handler = fn(&Session<'_>, &Map<String, Value>) -> Result<Value, Error>;
 
+/// Says more about the failure of a tool than the service does, by asking it again: what an id is the id of, say.
+pub type Explain = fn(&Session<'_>, &Map<String, Value>, Error) -> Error;
+
 /// A module's hooks under the names that its file cites.
 #[derive(Debug, Clone, Copy)]
 pub struct Hooks {
@@ -33,11 +36,13 @@ pub struct Hooks {
     pub params: &'static [(&'static str, ParamHook)],
     /// In place of request and output.
     pub handlers: &'static [(&'static str, Handler)],
+    /// For failures of any tool; `None` where the service says enough.
+    pub explain: Option<Explain>,
 }
 
 impl Hooks {
     /// For a module that is data alone.
-    pub const NONE: Self = Self { fields: &[], params: &[], handlers: &[] };
+    pub const NONE: Self = Self { fields: &[], params: &[], handlers: &[], explain: None };
 }
 
 /// One call's way to its service: the module's address and headers, the call's credential, deadline and cancellation.

@@ -34,7 +34,7 @@ mod supabase;
 pub(crate) use arguments::nearest;
 pub use call::{Connection, Invocation, invoke};
 pub use folder::{Folder, check, check_text};
-pub use hooks::{FieldHook, Handler, Hooks, ParamHook, Session};
+pub use hooks::{Explain, FieldHook, Handler, Hooks, ParamHook, Session};
 pub use manifest::{Finding, Module, Tool, Versions, VersionsAt};
 pub use multipart::{Multipart, Upload, multipart};
 pub use registry::Registry;

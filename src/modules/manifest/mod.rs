@@ -28,7 +28,7 @@ use serde_json::{Map, Value, json};
 pub use versions::{Versions, VersionsAt};
 pub(super) use work::fits_path;
 
-use super::hooks::{Handler, Hooks, ParamHook};
+use super::hooks::{Explain, Handler, Hooks, ParamHook};
 use super::output::Output;
 use super::request::{Place, Template};
 use super::resource::{Completion, Resource};
@@ -78,6 +78,8 @@ pub struct Module {
     pub resources: Vec<Resource>,
     /// What completes a variable of a resource or an argument of a prompt, by its name.
     pub completions: BTreeMap<String, Completion>,
+    /// What says more about a failure than the service does.
+    pub explain: Option<Explain>,
 }
 
 /// Something that a model can have done.

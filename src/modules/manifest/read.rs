@@ -197,6 +197,7 @@ impl<'a> Reader<'a> {
             tools: Tools::ready(Vec::new()),
             resources,
             completions,
+            explain: self.hooks.explain,
         };
         (module, common)
     }
