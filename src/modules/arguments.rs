@@ -61,7 +61,11 @@ fn is_huge(value: &Value) -> bool {
 
 fn hooked(param: &Param, value: Value, problems: &mut Problems) -> Option<Value> {
     let Some(hook) = param.hook else { return Some(value) };
-    let sentence = |error: Error| error.to_string().trim_end_matches('.').to_owned();
+    let sentence = |error: Error| {
+        let sentence = error.to_string().trim_end_matches('.').to_owned();
+        let name = format!("`{}`", param.name);
+        if sentence.contains(&name) { sentence } else { format!("{name}: {sentence}") }
+    };
     hook(&value).map_err(|error| problems.0.push((param.name.clone(), sentence(error)))).ok()
 }
 

@@ -130,6 +130,12 @@ fn request(
     arguments: &Map<String, Value>,
 ) -> Result<Value, Error> {
     let service = &session.module.title;
+    let mut base_url = tool.base_url.clone().unwrap_or_default();
+    let elsewhere = match tool.base_url {
+        Some(_) => Some(session.elsewhere(&mut base_url, None)?),
+        None => None,
+    };
+    let session = elsewhere.as_ref().unwrap_or(session);
     let places = tool.params.iter().map(|param| (param.name.as_str(), &param.place));
     let request = template.fill(session.connection.base_url, places, arguments)?;
     let body = request.body.as_deref().map(str::as_bytes);

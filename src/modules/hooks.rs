@@ -6,7 +6,7 @@ use std::time::Instant;
 use serde_json::{Map, Value, json};
 
 use super::call::Connection;
-use super::manifest::Module;
+use super::manifest::{Module, is_listed};
 use super::output;
 use super::request;
 use crate::broker::Credential;
@@ -84,6 +84,67 @@ impl Session<'_> {
     #[must_use]
     pub fn account(&self) -> Option<&str> {
         self.connection.credential.and_then(|credential| credential.account.as_deref())
+    }
+
+    /// The way to another origin that the module file lists (`origins`), with a credential of that origin's own or none:
+    /// the account's never goes there. Where the operator has given the service another address, the request goes
+    /// below that address, as all requests do.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::Internal`](crate::error::Code::Internal) for an address that the file does not list.
+    pub fn elsewhere<'b>(
+        &'b self,
+        base_url: &'b mut String,
+        credential: Option<&'b Credential>,
+    ) -> Result<Session<'b>, Error> {
+        if !is_listed(&self.module.origins, base_url) {
+            return Err(Error::internal(format!(
+                "{} lists no origin of {base_url}",
+                self.module.name
+            )));
+        }
+        let own = self.connection.base_url.trim_end_matches('/');
+        if own != self.module.base_url {
+            let path =
+                base_url.splitn(4, '/').nth(3).map(|path| format!("/{path}")).unwrap_or_default();
+            *base_url = format!("{own}{path}");
+        }
+        Ok(Session {
+            upstream: self.upstream,
+            module: self.module,
+            connection: Connection { credential, base_url },
+            others: &[],
+            renew: &|_| Ok(None),
+            renewed: OnceCell::new(),
+            deadline: self.deadline,
+            cancelled: self.cancelled,
+            trace_parent: None,
+        })
+    }
+
+    /// Sends a request with these headers over the module's own, and gives the whole answer.
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::get`], and [`Code::InvalidParams`](crate::error::Code::InvalidParams) for a header that is none.
+    pub fn answer(
+        &self,
+        method: Method,
+        path: &[&str],
+        query: &[(&str, &str)],
+        headers: &[(&str, &str)],
+        body: Option<&[u8]>,
+    ) -> Result<UpstreamAnswer, Error> {
+        let url = self.url(path, query)?;
+        let mut all = self.module.headers.clone();
+        for (name, value) in headers {
+            let header = name.parse::<HeaderName>().ok().zip(HeaderValue::from_str(value).ok());
+            let (name, value) = header
+                .ok_or_else(|| Error::invalid_params(format!("The header `{name}` is none.")))?;
+            all.insert(name, value);
+        }
+        self.exchange(method, &url, &all, body)
     }
 
     /// Reads JSON; null for an empty body.

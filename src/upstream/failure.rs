@@ -26,6 +26,8 @@ pub fn failure(service: &str, credential: Option<&Credential>, answer: &Upstream
         403 if is_rate_limit(answer) => rate_limited(service, answer),
         403 | 451 => Error::new(Code::PermissionDenied, said("does not permit this"))
             .with_hint(format!("Use an account or a credential of {service} that may do this.")),
+        402 => Error::new(Code::PermissionDenied, said("does not do this on the present plan"))
+            .with_hint(format!("It needs another plan of {service}, or a payment that is due.")),
         404 | 410 => Error::new(Code::NotFound, said("has no such thing")).with_hint(match credential {
             Some(_) => "Check the names and ids. What the account may not see is not found either.".to_owned(),
             None => format!("Check the names and ids. Private things are found only once {service} is connected."),
@@ -35,6 +37,7 @@ pub fn failure(service: &str, credential: Option<&Credential>, answer: &Upstream
             Error::new(Code::Conflict, said("cannot do this as things stand")).with_hint("Look at its present state, then call again.")
         }
         429 => rate_limited(service, answer),
+        507 => Error::new(Code::Conflict, said("has no room left")).with_hint("Delete something there, or get more room, then call again."),
         408 | 500.. => with_retry_after(Error::new(Code::UpstreamUnavailable, plain("fails to answer")), answer)
             .with_hint("Try again later. After a call that writes, look first whether it was done."),
         400.. => Error::new(Code::InvalidParams, said("refuses the arguments")).with_hint("Correct what it names, then call again."),
@@ -143,11 +146,13 @@ mod tests {
             r#"{"error":{"errors":[{"reason":"insufficientPermissions"}],"message":"No"}}"#,
             Code::PermissionDenied,
         );
+        check(402, &[], r#"{"message":"Upgrade your plan"}"#, Code::PermissionDenied);
         check(404, &[], "", Code::NotFound);
         check(405, &[], r#"{"message":"Pull Request is not mergeable"}"#, Code::Conflict);
         check(409, &[], "", Code::Conflict);
         check(410, &[], "", Code::NotFound);
         check(422, &[], "not JSON", Code::InvalidParams);
+        check(507, &[], "", Code::Conflict);
         check(429, &[], "", Code::RateLimited);
         check(500, &[], "", Code::UpstreamUnavailable);
         check(503, &[], "", Code::UpstreamUnavailable);

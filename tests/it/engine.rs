@@ -354,3 +354,71 @@ fn a_tool_is_published_with_what_the_engine_adds() {
     });
     assert_eq!(published.to_string(), expected.to_string());
 }
+
+/// A module whose second tool has an address of its own.
+fn with_docs() -> Module {
+    let mut file = file(&BY_DATA);
+    file["origins"] = json!(["https://docs.example", "https://*.shops.example"]);
+    file["auth"] = json!({"kind": "bearer", "env": ["SHOP_TOKEN"]});
+    let tool = &mut file["tools"][0];
+    tool["base_url"] = json!("https://docs.example/api");
+    tool["request"] = json!({"method": "GET", "path": "/things/{owner}"});
+    Module::parse("shop.json", &file.to_string(), &Hooks::NONE).expect("the file is right")
+}
+
+#[test]
+fn a_tool_may_have_an_address_of_its_own_where_no_credential_goes() {
+    let module = with_docs();
+    assert_eq!(module.tools[0].base_url.as_deref(), Some("https://docs.example/api"));
+    let exchange = Exchange::new("GET", "/api/things/o", Answer::new(200, &[], "[]"))
+        .with_header("authorization", "")
+        .with_header("traceparent", "");
+    let fake = FakeUpstream::new([exchange]);
+    let upstream = Upstream::new(UpstreamConfig::default());
+    let secret = mcpist::secret::Secret::new("a-token-that-must-not-leave".to_owned());
+    let credential = mcpist::broker::Credential {
+        scheme: mcpist::broker::Scheme::Bearer,
+        secret,
+        account: None,
+        base_url: None,
+    };
+    let result = invoke(
+        &upstream,
+        Invocation {
+            renew: &|_| panic!("a request without a credential renews none"),
+            module: &module,
+            tool: &module.tools[0],
+            arguments: json!({"owner": "o"}).as_object().unwrap().clone(),
+            // The operator's own address of the service is the way to its other addresses, too.
+            connection: Connection { credential: Some(&credential), base_url: &fake.url() },
+            others: &[],
+            deadline: Instant::now() + Duration::from_secs(10),
+            cancelled: &|| false,
+            trace_parent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
+        },
+    );
+    assert_eq!(result.expect("the service answers"), json!({"items": []}));
+}
+
+#[test]
+fn an_address_of_its_own_must_be_listed() {
+    let check = |origins: Value, base_url: &str, part: &str| {
+        let mut file = file(&BY_DATA);
+        file["origins"] = origins;
+        file["tools"][0]["base_url"] = base_url.into();
+        let found = Module::parse("shop.json", &file.to_string(), &Hooks::NONE).expect_err(part);
+        let told: Vec<_> = found.iter().map(ToString::to_string).collect();
+        assert!(told.join("\n").contains(part), "{told:?}");
+    };
+    let listed = json!(["https://docs.example"]);
+    check(listed.clone(), "https://evil.example/api", "`base_url` must lie below");
+    check(listed.clone(), "http://docs.example", "`base_url` must lie below");
+    check(listed.clone(), "https://docs.example?x=", "`base_url` must lie below");
+    check(listed, "https://docs.example.evil.example", "`base_url` must lie below");
+    check(json!(["docs.example"]), "https://docs.example", "must be an https URL of a host alone");
+    check(
+        json!(["https://*.example"]),
+        "https://docs.example",
+        "must be an https URL of a host alone",
+    );
+}

@@ -23,6 +23,7 @@ mod hostile_upstream;
 mod legacy_sse;
 mod module_files;
 mod modules;
+mod numbers;
 mod openapi;
 mod product;
 mod prompts;

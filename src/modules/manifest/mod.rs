@@ -3,6 +3,7 @@
 mod auth;
 mod finding;
 mod locate;
+mod origin;
 mod own;
 mod packed;
 mod paging;
@@ -19,6 +20,7 @@ use std::collections::BTreeMap;
 pub use auth::{Auth, Variable, Way};
 pub use finding::{Finding, Position};
 pub(super) use locate::located;
+pub(super) use origin::is_listed;
 pub(super) use own::text as own_text;
 pub use packed::{Packed, Tools};
 pub(super) use place::FILE;
@@ -58,6 +60,8 @@ pub struct Module {
     pub description: String,
     /// Where the service is, without a slash at the end.
     pub base_url: String,
+    /// Further origins that its tools may send requests to, without the credential; a `*` stands for one label of the host.
+    pub origins: Vec<String>,
     /// The environment variable that gives another address.
     pub base_url_env: Option<Variable>,
     /// Whether the service has no address until somebody gives it one: `base_url` is an example then.
@@ -97,6 +101,8 @@ pub struct Tool {
     pub permissions: Vec<String>,
     /// What a client may assume.
     pub annotations: Annotations,
+    /// Where it sends its request instead of the module's own address, without the credential.
+    pub base_url: Option<String>,
     /// What it takes, the engine's own arguments last.
     pub params: Vec<Param>,
     /// What it does.

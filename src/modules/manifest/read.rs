@@ -10,6 +10,7 @@ use ureq::http::Uri;
 
 use super::auth;
 use super::locate;
+use super::origin;
 use super::paging;
 use super::params::{self, Own};
 use super::place::{FILE, Place};
@@ -159,6 +160,7 @@ impl<'a> Reader<'a> {
                 "must be an http or https URL with a host, without query and slash at the end",
             );
         }
+        let origins = origin::read(self, FILE.member("origins"), raw.origins);
         let headers = self.headers(FILE.member("headers"), &HeaderMap::new(), &raw.headers);
         let auth = raw.auth.and_then(|auth| auth::read(self, auth));
         let base_url_env = raw
@@ -178,6 +180,7 @@ impl<'a> Reader<'a> {
         let completions = resources::completions(self, raw.completions);
         let common = Common {
             module: raw.module.clone(),
+            origins: origins.clone(),
             headers: Arc::new(headers.clone()),
             json_headers: Arc::new(json_headers(&headers)),
             pages,
@@ -187,6 +190,7 @@ impl<'a> Reader<'a> {
             title: raw.title,
             description: raw.description,
             base_url: raw.base_url,
+            origins,
             base_url_env,
             base_url_required: raw.base_url_required,
             api_version: raw.api_version,
@@ -270,6 +274,20 @@ impl<'a> Reader<'a> {
             .iter()
             .filter_map(|(name, value)| params::read(self, place, name, value))
             .collect();
+        if let Some(base_url) = &raw.base_url {
+            if !is_base_url(base_url) || !origin::is_listed(&common.origins, base_url) {
+                self.add(
+                    place.detail("base_url"),
+                    "`base_url` must lie below one of the file's `origins`",
+                );
+            }
+            if raw.handler.is_some() {
+                self.add(
+                    place.detail("base_url"),
+                    "`base_url` is for requests: a handler has addresses of its own",
+                );
+            }
+        }
         let (work, own) = match (raw.handler, raw.request, raw.output) {
             (Some(handler), None, None) => {
                 for (name, _) in raw
@@ -326,6 +344,7 @@ impl<'a> Reader<'a> {
             docs: raw.docs,
             permissions: raw.permissions,
             annotations,
+            base_url: raw.base_url,
             reads_on: own.iter().any(|param| param.name == OFFSET),
             params: params.into_iter().chain(own).collect(),
             work: work?,

@@ -28,7 +28,6 @@ pub(super) const HOOKS: Hooks = Hooks {
         ("block_text", readable::block_text),
         ("comment_files", comments::files),
         ("if_any", if_any),
-        ("image", readable::image),
         ("markdown", readable::markdown),
         ("parent_id", readable::parent_id),
         ("schema", readable::schema),
@@ -53,7 +52,7 @@ pub(super) const HOOKS: Hooks = Hooks {
         ("page_parent", page_parent),
         ("page_position", page_position),
         ("property_schema", writable::schema),
-        ("rich_text", |text| writable::rich_text("it", text.as_str().unwrap_or_default())),
+        ("rich_text", |text| writable::rich_text("", text.as_str().unwrap_or_default())),
         ("sorts", |value| limited("sorts", value)),
         ("template", template),
         ("user_id", user_id),
@@ -127,7 +126,7 @@ fn position(after: &Value, start: &str) -> Result<Value, Error> {
 
 /// An empty object or list as the null that clears a setting: a null argument would stand for an absent one.
 fn null_if_empty(value: &Value) -> Result<Value, Error> {
-    limited("it", &if_any(value))
+    limited("", &if_any(value))
 }
 
 /// The parent of a database: a page, or the workspace itself.

@@ -91,18 +91,28 @@ fn part(place: &str, value: &Value, blocks: &mut usize) -> Result<(), Error> {
 
 /// The error for a text that is too long.
 pub fn too_long(place: &str, characters: usize, limit: usize) -> Error {
+    let subject = subject(place);
     Error::invalid_params(format!(
-        "`{place}` has {characters} characters (UTF-16): Notion takes at most {limit}."
+        "{subject} has {characters} characters (UTF-16): Notion takes at most {limit}."
     ))
     .with_hint("Shorten it, or put long texts into the page itself as Markdown.")
 }
 
 /// The error for a list that is too long.
 pub fn too_many(place: &str, what: &str, limit: usize) -> Error {
+    let subject = subject(place);
     Error::invalid_params(format!(
-        "`{place}` has {what}: Notion takes at most {limit} in a request."
+        "{subject} has {what}: Notion takes at most {limit} in a request."
     ))
     .with_hint("Send them in several calls.")
+}
+
+/// The argument itself where no part of it is named.
+fn subject(place: &str) -> String {
+    match place.trim_start_matches('.') {
+        "" => "it".to_owned(),
+        place => format!("`{place}`"),
+    }
 }
 
 #[cfg(test)]

@@ -239,7 +239,11 @@ impl Copy<'_> {
         };
         let mut runs: Vec<_> = list(&whole).map(writable::run).collect();
         let ending = if runs.is_empty() { "(copy)" } else { " (copy)" };
-        runs.push(json!({"type": "text", "text": {"content": ending}}));
+        let last = runs.last_mut().and_then(|last| writable::plain_content(last));
+        match last.filter(|last| limits::characters(last) + ending.len() <= limits::MAX_RUN) {
+            Some(last) => last.push_str(ending),
+            None => runs.push(json!({"type": "text", "text": {"content": ending}})),
+        }
         Ok(json!({"title": runs}))
     }
 

@@ -414,14 +414,31 @@ pub fn run(run: &Value) -> Value {
                     url.to_owned()
                 }
             };
-            let link = url.as_str().map(|url| json!({"url": absolute(url)}));
-            json!({"type": "text", "text": {"content": content, "link": link}})
+            let mut text = json!({"content": content});
+            if let Some(url) = url.as_str() {
+                text["link"] = json!({"url": absolute(url)});
+            }
+            json!({"type": "text", "text": text})
         }
     };
-    if run["annotations"].is_object() {
-        written["annotations"] = run["annotations"].clone();
+    let is_set = |(_, value): &(&String, &Value)| **value != false && *value != "default";
+    let set = run["annotations"].as_object().into_iter().flatten().filter(is_set);
+    let set: Map<_, _> = set.map(|(name, value)| (name.clone(), value.clone())).collect();
+    if !set.is_empty() {
+        written["annotations"] = set.into();
     }
     written
+}
+
+/// The text of a run that has neither formatting nor a link.
+pub fn plain_content(run: &mut Value) -> Option<&mut String> {
+    let plain = run["type"] == "text"
+        && run.get("annotations").is_none()
+        && run["text"].get("link").is_none();
+    match &mut run["text"]["content"] {
+        Value::String(content) if plain => Some(content),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -639,7 +656,7 @@ mod tests {
         let bold = json!({"bold": true, "italic": false, "color": "red"});
         check(
             json!({"type": "text", "text": {"content": "a", "link": null}, "plain_text": "a", "annotations": bold, "href": null}),
-            json!({"type": "text", "text": {"content": "a", "link": null}, "annotations": bold}),
+            json!({"type": "text", "text": {"content": "a"}, "annotations": {"bold": true, "color": "red"}}),
         );
         check(
             json!({"type": "text", "text": {"content": "a", "link": {"url": format!("/{ID}")}}, "plain_text": "a"}),
@@ -694,7 +711,7 @@ mod tests {
         check(
             json!({"type": "rich_text", "rich_text": [run]}),
             Some(
-                json!({"rich_text": [{"type": "text", "text": {"content": "a", "link": null}, "annotations": {"bold": true}}]}),
+                json!({"rich_text": [{"type": "text", "text": {"content": "a"}, "annotations": {"bold": true}}]}),
             ),
         );
         let external =
