@@ -13,18 +13,19 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
-use mcpist::auth::{Caller, Local};
+use mcpist::access::Caller;
 use mcpist::error::Error;
+use mcpist::json::Object;
+use mcpist::local::LocalAuthenticator;
 use mcpist::mcp::call::Call;
 use mcpist::mcp::context::Context;
 use mcpist::mcp::handler::{
     About, Capabilities, Completion, Handler, Interruption, Item, ListChanged, MirroredParameter,
     Suggestions, ToolResult,
 };
-use mcpist::mcp::message::Object;
 use mcpist::mcp::seal::Seal;
 use mcpist::mcp::subscriptions::Hub;
-use mcpist::{http, mcp};
+use mcpist::{http, mcp, transport};
 use serde_json::{Value, json};
 
 struct Everything {
@@ -118,7 +119,7 @@ impl Handler for Everything {
     }
 }
 
-impl http::Site for Everything {
+impl transport::Site for Everything {
     fn has_module(&self, _: &Caller, _: &str) -> Result<bool, Error> {
         Ok(false)
     }
@@ -163,10 +164,10 @@ fn main() -> io::Result<()> {
     ));
     let front_door =
         http::Server::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)), http::Limits::default())?;
-    let router = http::Router::new(
+    let router = transport::Router::new(
         server,
-        Arc::new(Local),
-        http::Origins::local(front_door.address().ip()),
+        Arc::new(LocalAuthenticator),
+        transport::Origins::local(front_door.address().ip()),
         everything,
     );
     println!("listening on http://{}/mcp", front_door.address());

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use mcpist::error::Error;
+use mcpist::json::Object;
 use mcpist::mcp::call::Call;
 use mcpist::mcp::handler::{Completion, Interruption, Item, Reference};
-use mcpist::mcp::message::Object;
 use serde_json::{Value, json};
 
 use crate::content::{embedded, image, text};

@@ -1,7 +1,7 @@
 //! Questions to the client, and what its answers say.
 
+use mcpist::json::Object;
 use mcpist::mcp::elicitation::Question;
-use mcpist::mcp::message::Object;
 use serde_json::{Value, json};
 
 /// A form with these fields.

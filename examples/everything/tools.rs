@@ -5,11 +5,11 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use mcpist::error::Error;
+use mcpist::json::Object;
 use mcpist::mcp::call::Call;
 use mcpist::mcp::context::Level;
 use mcpist::mcp::elicitation::Question;
 use mcpist::mcp::handler::{Interruption, Item, MirroredParameter, ToolResult};
-use mcpist::mcp::message::Object;
 use mcpist::mcp::subscriptions::{Change, Hub};
 use serde_json::{Value, json};
 

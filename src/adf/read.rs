@@ -5,12 +5,11 @@ use std::ops::Range;
 use pulldown_cmark::{CodeBlockKind, Event, LinkType, Options, Parser, Tag, TagEnd};
 use serde_json::{Value, json};
 
-use super::MAX_DEPTH;
 use super::form::{kind, link};
 use super::placeholder::Prepared;
-use super::registry::Registry;
+use super::registry::{self, Registry};
 use super::runs::{Line, Runs, closes_nothing};
-use super::{nesting, registry};
+use super::{MAX_DEPTH, nesting};
 use crate::error::Error;
 
 /// The blocks of a Markdown text that stands `depth` levels below the document.

@@ -2,11 +2,10 @@
 
 use serde_json::Value;
 
-use super::MAX_DEPTH;
 use super::form::{Form, content, form, is_inline, kind, order};
 use super::line::{self, Place};
 use super::registry::Registry;
-use super::{label, read, said};
+use super::{MAX_DEPTH, label, read, said};
 
 /// The Markdown of a document.
 pub(super) fn document(document: &Value) -> String {
@@ -87,7 +86,7 @@ impl Writer<'_, '_> {
         format!(
             "{}\n\n{inside}\n\n⟦/{}⟧",
             line::placeholder(&id, &label::of_shell(node)),
-            super::registry::name(node)
+            crate::adf::registry::name(node)
         )
     }
 
@@ -162,7 +161,7 @@ impl Writer<'_, '_> {
             let mut line = String::from("|");
             for cell in content(row) {
                 let text = line::write(
-                    content(super::form::cell_paragraph(cell)?),
+                    content(crate::adf::form::cell_paragraph(cell)?),
                     Place::Cell,
                     self.registry,
                 )?;

@@ -9,10 +9,10 @@ use serde_json::{Map, Value, json};
 
 use super::App;
 use super::execute::Order;
+use crate::engine::AcrossAccounts;
+use crate::engine::dates::moment_of;
 use crate::error::{Code, Error};
-use crate::mcp::message::Object;
-use crate::modules::dates::moment_of;
-use crate::modules::manifest::AcrossAccounts;
+use crate::json::Object;
 use crate::telemetry::trace::Scope;
 
 /// The member of the result that says how each account was read.

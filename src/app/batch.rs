@@ -6,11 +6,11 @@ use super::confirm::Deed;
 use super::render::{Format, render, start_of};
 use super::{App, Execution, Visible, meta_tools};
 use crate::batch::{Line, Outcome, Plan, run};
+use crate::engine::{Module, Tool};
 use crate::error::{Code, Error};
+use crate::json::Object;
 use crate::mcp::call::Call;
 use crate::mcp::handler::{Interruption, ToolResult};
-use crate::mcp::message::Object;
-use crate::modules::{Module, Tool};
 use crate::telemetry::trace::Scope;
 
 impl App {

@@ -7,12 +7,11 @@ use serde_json::Value;
 use super::prompts::{self, filled, filled_text};
 use super::resources::ACCOUNT_QUERY;
 use super::{App, Execution, Visible};
+use crate::engine::resource::Completion as Source;
+use crate::engine::{ACCOUNT, Module, Tool};
 use crate::error::Error;
 use crate::mcp::context::Context;
 use crate::mcp::handler::{Completion, Reference, Suggestions};
-use crate::modules::manifest::ACCOUNT;
-use crate::modules::resource::Completion as Source;
-use crate::modules::{Module, Tool};
 
 /// How long suggestions may take: whoever types waits for no more.
 const TIME: Duration = Duration::from_secs(5);
@@ -65,7 +64,7 @@ impl App {
             .params
             .iter()
             .map(|(name, value)| Some((name.clone(), filled(value, &known)?)))
-            .collect::<Option<super::Object>>()?;
+            .collect::<Option<crate::app::Object>>()?;
         arguments.retain(|_, value| value != "");
         let after = source
             .after

@@ -5,15 +5,13 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::App;
-use crate::auth::Caller;
-use crate::broker::Credential;
+use crate::access::audit::ARGUMENT_NAMES;
+use crate::access::{AuditEvent, Caller, Credential};
+use crate::engine::call::Renew;
+use crate::engine::{ACCOUNT, ALL_ACCOUNTS, Connection, Invocation, Module, Tool, invoke};
 use crate::error::{Code, Error};
+use crate::json::Object;
 use crate::mcp::context::ClientInfo;
-use crate::mcp::message::Object;
-use crate::modules::call::Renew;
-use crate::modules::manifest::{ACCOUNT, ALL_ACCOUNTS};
-use crate::modules::{Connection, Invocation, Module, Tool, invoke};
-use crate::telemetry::audit::{ARGUMENT_NAMES, Event};
 use crate::telemetry::{self, spans};
 
 /// How long a call may take in all, retries included (DESIGN §8).
@@ -107,12 +105,12 @@ impl App {
                 outcome.as_ref().map_or_else(|error| error.code().reply().name, |_| "success");
             audit.record(
                 caller,
-                Event {
+                AuditEvent {
                     account,
                     duration_ms,
                     client: client_name,
                     argument_names,
-                    ..Event::call(module, tool, name)
+                    ..AuditEvent::call(module, tool, name)
                 },
             );
         }

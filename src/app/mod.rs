@@ -26,19 +26,16 @@ pub use render::{Format, render, start_of};
 use serde_json::{Value, json};
 pub use site::{CLIENTS, Client, ProductSite, version};
 
-use crate::auth::Caller;
-use crate::broker::{Broker, Credential};
+use crate::access::{AuditEvent, AuditTrail, Broker, Caller, Credential, Permissions, Sieve};
+use crate::engine::{Module, Tool, Variable};
 use crate::error::{Code, Error, quoted};
+use crate::json::Object;
 use crate::mcp::call::Call;
 use crate::mcp::context::Context;
 use crate::mcp::handler::{About, Interruption, Item, ToolResult};
-use crate::mcp::message::Object;
 use crate::mcp::seal::Seal;
-use crate::modules::manifest::Variable;
-use crate::modules::{Module, Registry, Tool};
-use crate::sieve::{Permissions, Sieve};
+use crate::modules::Registry;
 use crate::sync::lock;
-use crate::telemetry::audit::{Audit, Event};
 use crate::telemetry::spans;
 use crate::upstream::Upstream;
 
@@ -55,7 +52,7 @@ pub struct Parts {
     /// How often a user may call tools and make requests; none: as often as they like.
     pub rates: Option<Arc<Rates>>,
     /// The audit trail, in hosted mode.
-    pub audit: Option<Arc<Audit>>,
+    pub audit: Option<Arc<dyn AuditTrail>>,
     /// The HTTP client.
     pub upstream: Upstream,
     /// Base URLs that replace those of the module files.
@@ -278,7 +275,7 @@ impl<'a> Visible<'a> {
             .find(|tool| tool.name == name || tool.published_name == name)
             .map(|tool| (module, tool))
             .ok_or_else(|| {
-                let hint = match crate::modules::nearest(
+                let hint = match crate::engine::nearest(
                     name,
                     self.tools_of(module).map(|tool| tool.name.as_str()),
                 ) {
@@ -439,7 +436,7 @@ impl App {
         let client = context.client.as_ref().map(|client| client.name.clone());
         audit.record(
             &context.caller,
-            Event { client, ..Event::call(&short(module), &short(tool), "denied") },
+            AuditEvent { client, ..AuditEvent::call(&short(module), &short(tool), "denied") },
         );
     }
 

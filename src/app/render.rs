@@ -7,12 +7,11 @@ use std::fmt::Write;
 use serde_json::{Map, Value, json};
 
 use super::across::ACCOUNTS;
+use crate::engine::resource::MediaType;
+use crate::engine::{OFFSET, Tool};
+use crate::json::Object;
 use crate::mcp::context::View;
 use crate::mcp::handler::ToolResult;
-use crate::mcp::message::Object;
-use crate::modules::Tool;
-use crate::modules::manifest::OFFSET;
-use crate::modules::resource::MediaType;
 use crate::toon;
 
 /// The most bytes of a result: of English text some 15,000 tokens, which is what a client can take at once (DESIGN §8), and

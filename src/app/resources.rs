@@ -6,12 +6,11 @@ use serde_json::{Value, json};
 
 use super::render::content;
 use super::{App, Visible};
+use crate::engine::resource::{Resource, ResourceUri};
+use crate::engine::{ACCOUNT, Module};
 use crate::error::{Code, Error};
 use crate::mcp::call::Call;
 use crate::mcp::handler::{Item, resource_not_found};
-use crate::modules::Module;
-use crate::modules::manifest::ACCOUNT;
-use crate::modules::resource::{Resource, ResourceUri};
 
 /// What follows the template where there are accounts to choose from (RFC 6570 §3.2.8).
 pub(super) const ACCOUNT_QUERY: &str = "{?account}";

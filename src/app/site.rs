@@ -7,11 +7,11 @@ use std::time::Instant;
 use serde_json::{Value, json};
 
 use super::{App, Live};
-use crate::auth::Caller;
+use crate::access::Caller;
+use crate::engine::Module;
 use crate::error::Error;
-use crate::http::Site;
 use crate::mcp::version::Version;
-use crate::modules::Module;
+use crate::transport::Site;
 
 /// A client program, and what its user pastes where; `{url}` stands for the endpoint.
 pub struct Client {

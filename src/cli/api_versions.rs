@@ -8,8 +8,8 @@ use serde_json::Value;
 use super::tools::named;
 use super::{Stop, print, setup};
 use crate::app::App;
+use crate::engine::{Module, Versions, VersionsAt};
 use crate::error::{Code, Error};
-use crate::modules::{Module, Versions, VersionsAt};
 use crate::telemetry::log::Output;
 use crate::upstream::{HeaderMap, Method, UpstreamAnswer, UpstreamRequest};
 

@@ -5,9 +5,9 @@ use std::io::{IsTerminal, Read};
 use serde_json::Value;
 
 use super::{Stop, print, setup};
+use crate::access::Caller;
 use crate::app::{Execution, Format, render, start_of};
-use crate::auth::Caller;
-use crate::mcp::message::Object;
+use crate::json::Object;
 use crate::telemetry::log::Output;
 
 pub(super) fn run(
@@ -28,7 +28,7 @@ pub(super) fn run(
         .find(|known| known.name == tool || known.published_name == tool)
         .ok_or_else(|| {
             let near =
-                crate::modules::nearest(tool, module.tools.iter().map(|tool| tool.name.as_str()))
+                crate::engine::nearest(tool, module.tools.iter().map(|tool| tool.name.as_str()))
                     .map(|near| format!(" Did you mean {near}?"))
                     .unwrap_or_default();
             Stop::WrongUsage(format!(

@@ -8,13 +8,15 @@ use std::time::Instant;
 use nix::sys::signal::{SigSet, Signal};
 
 use super::{Stop, setup};
+use crate::access::{Authenticator, Caller};
 use crate::app::{App, CLIENTS, Live, ProductSite};
-use crate::auth::{self, Authenticator, Caller};
 use crate::config::Flags;
-use crate::http::{Origins, Router, Server, Shutdown};
-use crate::mcp;
+use crate::http::{Server, Shutdown};
+use crate::local::LocalAuthenticator;
 use crate::mcp::subscriptions::Hub;
-use crate::telemetry::{self, log::Output};
+use crate::telemetry::log::Output;
+use crate::transport::{Origins, Router};
+use crate::{exporter, mcp, telemetry};
 
 pub(super) fn run(flags: &Flags) -> Result<(), Stop> {
     // Blocked before any thread starts, so that all of them inherit it and only `end_on_signals` sees the signals.
@@ -25,13 +27,13 @@ pub(super) fn run(flags: &Flags) -> Result<(), Stop> {
 
     let mut prepared = setup::Prepared::new(flags, Output::Stdout)?;
     if let Some(settings) = prepared.config.telemetry.take() {
-        telemetry::start(settings, prepared.config.proxy.clone())?;
+        exporter::start(settings, prepared.config.proxy.clone())?;
     }
     let hosted = prepared.hosted()?;
     let setup::Product { config, app, sources } = prepared.product()?;
     let (authenticator, audit): (Arc<dyn Authenticator>, _) = match hosted {
         Some(hosted) => (hosted.authenticator, Some(hosted.audit)),
-        None => (Arc::new(auth::Local), None),
+        None => (Arc::new(LocalAuthenticator), None),
     };
     if config.hosted.is_some() && config.seal_secret.is_none() {
         log::warn!(

@@ -5,9 +5,9 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::{Stop, print, setup};
+use crate::access::Caller;
 use crate::app::App;
-use crate::auth::Caller;
-use crate::modules::Module;
+use crate::engine::Module;
 use crate::telemetry::log::Output;
 
 pub(super) fn run(module: Option<&str>, as_json: bool) -> Result<(), Stop> {

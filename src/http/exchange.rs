@@ -37,7 +37,7 @@ impl<'c> Exchange<'c> {
     pub(super) fn new(
         connected: &'c Connected,
         out: &'c mut Vec<u8>,
-        head: &super::head::Head,
+        head: &crate::http::head::Head,
     ) -> Exchange<'c> {
         Exchange {
             connected,

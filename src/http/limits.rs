@@ -7,7 +7,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 /// The bounds of the front door. [`Limits::default`] gives the values named at each field.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Connections open at once; 512. Over it: 503 with `Retry-After`, closed. [`Server::bind`](super::Server::bind)
+    /// Connections open at once; 512. Over it: 503 with `Retry-After`, closed. [`Server::bind`](crate::http::Server::bind)
     /// lowers it when the process may not open enough descriptors.
     pub connections: usize,
     /// Connections open at once from one address; 128. Loopback is exempt: all clients of a laptop share one address.

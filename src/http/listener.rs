@@ -200,7 +200,7 @@ fn drain(registry: &Registry) {
     }
 }
 
-pub(super) fn spawn(
+pub(crate) fn spawn(
     name: &str,
     work: impl FnOnce() + Send + 'static,
 ) -> io::Result<JoinHandle<()>> {

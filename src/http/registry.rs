@@ -190,7 +190,7 @@ impl Drop for Connected {
     }
 }
 
-/// Ends a [`Server`](super::Server) from any thread.
+/// Ends a [`Server`](crate::http::Server) from any thread.
 #[derive(Clone)]
 pub struct Shutdown {
     registry: Arc<Registry>,
@@ -202,7 +202,7 @@ impl Shutdown {
     }
 
     /// Begins the drain: no new connections, idle ones are closed, requests in flight may end within
-    /// [`Limits::drain_time`](super::Limits::drain_time), event streams are finished. A second call ends the drain at once.
+    /// [`Limits::drain_time`](crate::http::Limits::drain_time), event streams are finished. A second call ends the drain at once.
     pub fn begin(&self) {
         let began = self.registry.phase.compare_exchange(
             SERVING,

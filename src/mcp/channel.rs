@@ -11,16 +11,15 @@ use serde_json::Value;
 
 use super::call::Peer;
 use super::context::{ClientCapabilities, Context, META_VERSION, View};
-use super::message::{
-    Body, Id, Malformed, Message, Object, Request, error_text, parse, request_text,
-};
-use super::seal::random_id;
+use super::message::{Body, Id, Malformed, Message, Request, error_text, parse, request_text};
 use super::session::{Running, Session};
 use super::subscriptions::{Filter, Sink, Ticket};
 use super::version::Version;
 use super::{Answer, Server, refusal};
-use crate::auth::Caller;
+use crate::access::Caller;
 use crate::error::{Code, Error};
+use crate::json::Object;
+use crate::random::random_id;
 use crate::sync::lock;
 
 /// How long a client may take to answer a question of ours: a person may be thinking.

@@ -1,8 +1,8 @@
 //! From a service's failed answer to our error.
 
-use super::retry::whole_seconds;
-use super::{UpstreamAnswer, base64, retry, vendor};
-use crate::broker::Credential;
+use super::retry::{self, whole_seconds};
+use super::{UpstreamAnswer, base64, vendor};
+use crate::access::Credential;
 use crate::error::{Code, Error};
 
 /// The error for an answer that is no success.
@@ -91,7 +91,7 @@ pub fn redact(text: &mut String, credential: &Credential, at_least: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::broker::Scheme;
+    use crate::access::Scheme;
     use crate::secret::Secret;
 
     fn answer(status: u16, headers: &[(&'static str, &'static str)], body: &str) -> UpstreamAnswer {

@@ -24,7 +24,7 @@ use ureq::http::{self, Uri};
 pub use ureq::http::{HeaderMap, HeaderName, HeaderValue};
 use ureq::unversioned::transport::DefaultConnector;
 
-use crate::broker::{Credential, Scheme};
+use crate::access::{Credential, Scheme};
 use crate::error::{Code, Error};
 use crate::telemetry::{spans, trace};
 

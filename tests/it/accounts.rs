@@ -3,20 +3,20 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use mcpist::access::{Caller, Credential, Permissions, Scheme};
 use mcpist::app::{App, CALL_TIME, Execution, Live, Parts};
-use mcpist::auth::Caller;
-use mcpist::broker::{self, Credential, Scheme};
 use mcpist::error::{Code, Error};
+use mcpist::json::Object;
+use mcpist::local::{EnvironmentBroker, PolicySieve};
 use mcpist::mcp::call::Peer;
 use mcpist::mcp::context::{ClientCapabilities, Context, View};
-use mcpist::mcp::message::{Id, Object, Request};
+use mcpist::mcp::message::{Id, Request};
 use mcpist::mcp::seal::Seal;
 use mcpist::mcp::subscriptions::Hub;
 use mcpist::mcp::version::Version;
 use mcpist::mcp::{Answer, Server};
 use mcpist::modules::{self, Registry};
 use mcpist::secret::Secret;
-use mcpist::sieve::{self, Permissions};
 use mcpist::upstream::{Upstream, UpstreamConfig};
 use serde_json::{Value, json};
 
@@ -35,8 +35,11 @@ fn product(
         rates: None,
         audit: None,
         registry: Arc::new(registry),
-        sieve: Arc::new(sieve::Local::new(Permissions::everything())),
-        broker: Arc::new(broker::Local::new(HashMap::from([(service.to_owned(), credentials)]))),
+        sieve: Arc::new(PolicySieve::new(Permissions::everything())),
+        broker: Arc::new(EnvironmentBroker::new(HashMap::from([(
+            service.to_owned(),
+            credentials,
+        )]))),
         seal: Arc::new(Seal::random()),
         upstream: Upstream::new(UpstreamConfig::default()),
         base_urls: base_url.map(|url| (service.to_owned(), url.to_owned())).into_iter().collect(),

@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use mcpist::engine::{Connection, Hooks, Invocation, Module, Session, Upload, invoke, multipart};
 use mcpist::error::{Code, Error};
-use mcpist::modules::{Connection, Hooks, Invocation, Module, Session, Upload, invoke, multipart};
+use mcpist::manifest;
 use mcpist::upstream::{Method, Upstream, UpstreamConfig};
 use serde_json::{Map, Value, json};
 
@@ -36,7 +37,7 @@ pub fn file(tool: &Value) -> Value {
 
 pub fn module(tool: &Value) -> Module {
     let hooks = if tool.get("handler").is_some() { &HOOKS } else { &Hooks::NONE };
-    Module::parse("shop.json", &file(tool).to_string(), hooks).expect("the file is right")
+    manifest::parse("shop.json", &file(tool).to_string(), hooks).expect("the file is right")
 }
 
 pub const HOOKS: Hooks = Hooks { fields: &[], params: &[], handlers: &[("by_hand", by_hand)] };

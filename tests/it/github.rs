@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use mcpist::modules::{Connection, Invocation, Registry, invoke};
+use mcpist::engine::{Connection, Invocation, invoke};
+use mcpist::modules::Registry;
 use mcpist::upstream::{Upstream, UpstreamConfig};
 use serde_json::{Map, Value, json};
 

@@ -8,12 +8,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use jwt_simple::reexports::ct_codecs::{Base64UrlSafeNoPadding, Encoder};
-use mcpist::broker::{Credential, Scheme};
+use mcpist::access::{Credential, Scheme};
+use mcpist::engine::request::{Piece, Place, Template};
+use mcpist::engine::schema::Kind;
+use mcpist::engine::{Connection, Invocation, Module, Tool, Work, arguments, invoke};
 use mcpist::error::{Code, Error};
-use mcpist::modules::manifest::Work;
-use mcpist::modules::request::{Piece, Place, Template};
-use mcpist::modules::schema::Kind;
-use mcpist::modules::{Connection, Invocation, Module, Registry, Tool, arguments, invoke};
+use mcpist::modules::Registry;
 use mcpist::secret::Secret;
 use mcpist::upstream::{Upstream, UpstreamConfig};
 use serde_json::{Map, Value, json};

@@ -5,10 +5,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use mcpist::broker::{Credential, Scheme};
+use mcpist::access::{Credential, Scheme};
+use mcpist::engine::{Connection, Invocation, MAX_TOOL_NAME, Module, Tool, Work, invoke};
 use mcpist::error::Error;
-use mcpist::modules::manifest::{MAX_TOOL_NAME, Work};
-use mcpist::modules::{Connection, Invocation, Module, Registry, Tool, invoke};
+use mcpist::modules::Registry;
 use mcpist::secret::Secret;
 use mcpist::upstream::{Method, Upstream, UpstreamConfig};
 use serde_json::{Map, Value, json};

@@ -147,7 +147,7 @@ fn odd_markdown_never_panics() {
         "\\",
         "\u{e000}",
     ];
-    let mut generator = super::generator::Generator::new(7);
+    let mut generator = crate::adf::tests::generator::Generator::new(7);
     for _ in 0..2_000 {
         let markdown: String =
             (0..generator.below(30)).map(|_| PARTS[generator.below(PARTS.len())]).collect();

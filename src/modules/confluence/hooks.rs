@@ -3,9 +3,9 @@
 use serde_json::{Map, Value, json};
 
 use crate::adf;
+use crate::engine::session::text;
+use crate::engine::{Hooks, Session};
 use crate::error::{Code, Error};
-use crate::modules::hooks::text;
-use crate::modules::{Hooks, Session};
 use crate::upstream::Method;
 
 mod content;
@@ -280,7 +280,7 @@ fn unexpected() -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::modules::{FieldHook, ParamHook};
+    use crate::engine::{FieldHook, ParamHook};
 
     fn check_field(hook: FieldHook, value: Value, expected: Value) {
         assert_eq!(hook(&value), expected, "{value}");

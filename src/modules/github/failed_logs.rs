@@ -3,8 +3,8 @@
 use serde_json::{Map, Value};
 
 use super::{Repository, failed_steps, has_failed, list};
+use crate::engine::Session;
 use crate::error::{Code, Error};
-use crate::modules::Session;
 
 /// How many failed jobs are shown with their log.
 const MAX_LOGS: usize = 10;

@@ -14,9 +14,9 @@ mod security;
 use jwt_simple::reexports::ct_codecs::{Base64, Encoder};
 use serde_json::{Map, Value, json};
 
+use crate::engine::session::text;
+use crate::engine::{Hooks, Session};
 use crate::error::{Code, Error};
-use crate::modules::hooks::text;
-use crate::modules::{Hooks, Session};
 use crate::upstream::Method;
 
 /// The hooks that GitHub's `module.json` cites.
@@ -297,7 +297,7 @@ fn text_to_base64(text: &Value) -> Result<Value, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::modules::{FieldHook, ParamHook};
+    use crate::engine::{FieldHook, ParamHook};
 
     fn check_field(hook: FieldHook, value: Value, expected: Value) {
         assert_eq!(hook(&value), expected, "{value}");

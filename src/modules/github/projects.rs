@@ -3,8 +3,8 @@
 use serde_json::{Map, Number, Value, json};
 
 use super::{GRAPHQL, id, list, named, names, text};
+use crate::engine::{Session, dates};
 use crate::error::{Code, Error};
-use crate::modules::{Session, dates};
 
 const PROJECT: &str = "query($owner: String!, $number: Int!, $with_fields: Boolean!) { repositoryOwner(login: $owner) { \
      ... on ProjectV2Owner { projectV2(number: $number) { id fields(first: 100) @include(if: $with_fields) { nodes { \
@@ -304,7 +304,7 @@ fn content_of(value: &Value) -> &Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::modules::FieldHook;
+    use crate::engine::FieldHook;
 
     #[test]
     fn a_value_takes_the_form_of_its_field() {

@@ -3,8 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::{GRAPHQL, id, list};
+use crate::engine::Session;
 use crate::error::Error;
-use crate::modules::Session;
 
 const PULL_REQUEST: &str = "query($owner: String!, $repo: String!, $number: Int!) { \
      repository(owner: $owner, name: $repo) { pullRequest(number: $number) { id } } }";

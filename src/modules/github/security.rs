@@ -34,7 +34,7 @@ pub(super) fn location_url(details: &Value) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::modules::FieldHook;
+    use crate::engine::FieldHook;
 
     fn check(hook: FieldHook, value: Value, expected: Value) {
         assert_eq!(hook(&value), expected, "{value}");

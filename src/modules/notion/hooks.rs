@@ -11,9 +11,9 @@ mod writable;
 
 use serde_json::{Map, Value, json};
 
+use crate::engine::Hooks;
+use crate::engine::session::list;
 use crate::error::Error;
-use crate::modules::Hooks;
-use crate::modules::hooks::list;
 
 /// The hooks that Notion's `module.json` cites.
 pub(super) const HOOKS: Hooks = Hooks {
@@ -186,7 +186,7 @@ fn argument<'a>(arguments: &'a Map<String, Value>, name: &str) -> Option<&'a str
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::modules::ParamHook;
+    use crate::engine::ParamHook;
 
     const ID: &str = "195de9221179449fab8075a27c979105";
 

@@ -1,0 +1,146 @@
+//! One call of a tool, from the caller's arguments to the result.
+
+use std::cell::OnceCell;
+use std::time::Instant;
+
+use serde_json::{Map, Value};
+
+use super::output::{self, Output};
+use super::request::{Body, Template};
+use super::{Module, OFFSET, Session, Tool, Work, arguments};
+use crate::access::Credential;
+use crate::error::{Code, Error, change_texts};
+use crate::upstream::{Upstream, redact};
+
+/// A credential of so many bytes is no word that a result has for other reasons: one that a service repeats is taken out.
+const LONG_ENOUGH: usize = 12;
+
+/// An account of a service: where it is, and what proves it.
+#[derive(Debug, Clone, Copy)]
+pub struct Connection<'a> {
+    /// What a call proves itself with.
+    pub credential: Option<&'a Credential>,
+    /// Where the service is: the module's own address, the environment's or the credential's.
+    pub base_url: &'a str,
+}
+
+/// Gives another credential for one that the service refused; none where there is no other.
+pub type Renew<'a> = &'a dyn Fn(&Credential) -> Result<Option<Credential>, Error>;
+
+/// What a call needs.
+pub struct Invocation<'a> {
+    /// The module.
+    pub module: &'a Module,
+    /// One of its tools.
+    pub tool: &'a Tool,
+    /// The caller's arguments, as they came.
+    pub arguments: Map<String, Value>,
+    /// With which account.
+    pub connection: Connection<'a>,
+    /// The caller's further accounts, for a tool that asks all of them together.
+    pub others: &'a [Connection<'a>],
+    /// What is done when the service refuses the credential.
+    pub renew: Renew<'a>,
+    /// When the call must be over, retries and waits included.
+    pub deadline: Instant,
+    /// Whether the caller still waits.
+    pub cancelled: &'a dyn Fn() -> bool,
+    /// The `traceparent` header of the span that the call belongs to.
+    pub trace_parent: Option<&'a str>,
+}
+
+/// Calls a tool; gives its result before any formatting: `{"items": […], …, "next_cursor"?}` for a list, an object for a
+/// record, `{"document": …, …}` for a document, a string for a text, `{"message": …}` for a thing done.
+///
+/// # Errors
+///
+/// [`Code::InvalidParams`](crate::error::Code::InvalidParams) for arguments that do not fit, and those of
+/// [`Upstream::send`], [`failure`](crate::upstream::failure) and the tool's handler.
+pub fn invoke(upstream: &Upstream, invocation: Invocation<'_>) -> Result<Value, Error> {
+    let (tool, connection, others) = (invocation.tool, invocation.connection, invocation.others);
+    let outcome = work(upstream, invocation);
+    let redact = |text: &mut String| {
+        for credential in
+            others.iter().chain([&connection]).filter_map(|connection| connection.credential)
+        {
+            redact(text, credential, LONG_ENOUGH);
+        }
+    };
+    redacted(outcome, &redact).map_err(|error| naming_permissions(tool, error))
+}
+
+fn redacted(outcome: Result<Value, Error>, redact: &dyn Fn(&mut String)) -> Result<Value, Error> {
+    match outcome {
+        Ok(mut result) => {
+            change_texts(&mut result, redact);
+            Ok(result)
+        }
+        Err(error) => Err(error.with_texts(redact)),
+    }
+}
+
+fn work(upstream: &Upstream, invocation: Invocation<'_>) -> Result<Value, Error> {
+    let Invocation {
+        module,
+        tool,
+        connection,
+        others,
+        renew,
+        deadline,
+        cancelled,
+        trace_parent,
+        ..
+    } = invocation;
+    let arguments = arguments::check(tool, invocation.arguments)?;
+    let session = Session {
+        upstream,
+        module,
+        connection,
+        others,
+        renew,
+        renewed: OnceCell::new(),
+        deadline,
+        cancelled,
+        trace_parent,
+    };
+    let outcome = match &tool.work {
+        Work::Handler(handler) => handler(&session, &arguments),
+        Work::Request(template, output) => request(&session, tool, template, output, &arguments),
+    };
+    let result = match session.renewed.get() {
+        Some(newer) => redacted(outcome, &|text| redact(text, newer, LONG_ENOUGH)),
+        None => outcome,
+    }?;
+    let offset = arguments.get(OFFSET).filter(|_| tool.reads_on).and_then(Value::as_u64);
+    output::from_offset(result, offset.unwrap_or_default())
+}
+
+/// The one request of a tool that is data.
+fn request(
+    session: &Session<'_>,
+    tool: &Tool,
+    template: &Template,
+    output: &Output,
+    arguments: &Map<String, Value>,
+) -> Result<Value, Error> {
+    let service = &session.module.title;
+    let places = tool.params.iter().map(|param| (param.name.as_str(), &param.place));
+    let request = template.fill(session.connection.base_url, places, arguments)?;
+    let body = request.body.as_deref().map(str::as_bytes);
+    let answer = session.exchange(template.method, &request.url, &template.headers, body)?;
+    if matches!(template.body, Body::Graphql(_)) {
+        output::graphql_errors(service, &output::json_of(service, &answer.body)?)?;
+    }
+    output.result(service, template.pages.as_ref().map(|pages| &pages.next), answer, arguments)
+}
+
+/// The error, saying what the credential has to be allowed where that is what it lacks.
+fn naming_permissions(tool: &Tool, error: Error) -> Error {
+    if error.code() != Code::PermissionDenied || tool.permissions.is_empty() {
+        return error;
+    }
+    let needed = format!("This tool needs: {}", tool.permissions.join(", "));
+    let hint =
+        error.hint().map_or_else(|| needed.clone(), |hint| format!("{} {needed}", hint.trim_end()));
+    error.with_hint(hint)
+}

@@ -1,0 +1,31 @@
+//! What a module's code offers to its file by name.
+
+use serde_json::{Map, Value};
+
+use super::session::Session;
+use crate::error::Error;
+
+/// Changes a value of the answer; gets null where the path leads nowhere.
+pub type FieldHook = fn(&Value) -> Value;
+
+/// Changes an argument before it is sent; its error names the argument and what is wrong with it.
+pub type ParamHook = fn(&Value) -> Result<Value, Error>;
+
+/// Does what one request cannot: gets the checked arguments with their defaults, gives the tool's result.
+pub type Handler = fn(&Session<'_>, &Map<String, Value>) -> Result<Value, Error>;
+
+/// A module's hooks under the names that its file cites.
+#[derive(Debug, Clone, Copy)]
+pub struct Hooks {
+    /// For fields and texts of outputs.
+    pub fields: &'static [(&'static str, FieldHook)],
+    /// For params.
+    pub params: &'static [(&'static str, ParamHook)],
+    /// In place of request and output.
+    pub handlers: &'static [(&'static str, Handler)],
+}
+
+impl Hooks {
+    /// For a module that is data alone.
+    pub const NONE: Self = Self { fields: &[], params: &[], handlers: &[] };
+}
