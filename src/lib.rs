@@ -2,7 +2,6 @@
 //!
 //! `ARCHITECTURE.md` says how the parts fit together and what always holds.
 
-pub mod adf;
 pub mod app;
 pub mod auth;
 pub mod batch;

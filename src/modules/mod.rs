@@ -1,6 +1,7 @@
 //! Tools as data: the module files, and the engine that turns a call of a tool into requests to its service.
 
 pub mod arguments;
+pub mod atlassian;
 pub mod call;
 pub(crate) mod dates;
 mod folder;

@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::adf;
 use crate::error::{Code, Error};
+use crate::modules::atlassian::adf;
 use crate::modules::hooks::text;
 use crate::modules::{Hooks, Session};
 use crate::upstream::Method;

@@ -7,8 +7,8 @@ mod params;
 
 use serde_json::{Map, Value, json};
 
-use crate::adf;
 use crate::error::{Code, Error};
+use crate::modules::atlassian::adf;
 use crate::modules::hooks::{list, text};
 use crate::modules::{Hooks, Session, Upload, multipart};
 use crate::upstream::Method;
