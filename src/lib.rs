@@ -27,7 +27,6 @@ pub mod exporter;
 pub mod upstream;
 
 pub mod access;
-pub mod adf;
 pub mod telemetry;
 pub mod toon;
 

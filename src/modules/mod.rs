@@ -1,5 +1,6 @@
 //! The services that are built in, a folder each, and the module files of the user's own.
 
+pub mod atlassian;
 mod folder;
 pub mod registry;
 

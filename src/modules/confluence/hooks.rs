@@ -2,10 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::adf;
 use crate::engine::session::text;
 use crate::engine::{Hooks, Session};
 use crate::error::{Code, Error};
+use crate::modules::atlassian::adf;
 use crate::upstream::Method;
 
 mod content;

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::list;
-use crate::adf;
+use crate::modules::atlassian::adf;
 
 /// A document in the Atlassian Document Format as Markdown; a text stays as it is.
 pub fn markdown(document: &Value) -> Value {

@@ -7,10 +7,10 @@ mod params;
 
 use serde_json::{Map, Value, json};
 
-use crate::adf;
 use crate::engine::session::{list, text};
 use crate::engine::{Hooks, Session, Upload, multipart};
 use crate::error::{Code, Error};
+use crate::modules::atlassian::adf;
 use crate::upstream::Method;
 
 /// The hooks that Jira's `module.json` cites.

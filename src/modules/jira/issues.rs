@@ -3,9 +3,9 @@
 use serde_json::{Map, Value, json};
 
 use super::{issue_path, list, nothing_to_change, params, present, text};
-use crate::adf;
 use crate::engine::Session;
 use crate::error::{Code, Error};
+use crate::modules::atlassian::adf;
 use crate::upstream::Method;
 
 const ISSUE: &[&str] = &["rest", "api", "3", "issue"];

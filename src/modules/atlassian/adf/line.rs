@@ -82,7 +82,7 @@ impl Line<'_, '_> {
                 ("hardBreak", _) if node.as_object().is_some_and(|fields| fields.len() == 1) => {
                     self.hard_break(index + 1 == nodes.len())
                 }
-                ("inlineCard", _) if crate::adf::form::is_card(node) => {
+                ("inlineCard", _) if crate::modules::atlassian::adf::form::is_card(node) => {
                     self.text.push_str(
                         &["<", node["attrs"]["url"].as_str().unwrap_or_default(), ">"].concat(),
                     );
@@ -128,7 +128,9 @@ impl Line<'_, '_> {
             ("strong", _) if mark.get("attrs").is_none() => both("**"),
             ("strike", _) if mark.get("attrs").is_none() => both("~~"),
             ("em", _) if mark.get("attrs").is_none() => both("*"),
-            ("link", _) if crate::adf::form::said_mark(mark).as_ref() == Some(mark) => {
+            ("link", _)
+                if crate::modules::atlassian::adf::form::said_mark(mark).as_ref() == Some(mark) =>
+            {
                 let href = destination(mark["attrs"]["href"].as_str().unwrap_or_default());
                 let title = mark["attrs"]["title"]
                     .as_str()
@@ -138,7 +140,7 @@ impl Line<'_, '_> {
             }
             _ => (
                 placeholder(&self.registry.mark_id(mark), &label::of(mark)),
-                format!("⟦/{}⟧", crate::adf::registry::name(mark)),
+                format!("⟦/{}⟧", crate::modules::atlassian::adf::registry::name(mark)),
             ),
         }
     }
@@ -152,7 +154,7 @@ impl Line<'_, '_> {
             && kind(link) == "link"
             && link["attrs"].as_object().is_some_and(|attributes| attributes.len() == 1)
             && link["attrs"]["href"].as_str() == Some(text)
-            && crate::adf::runs::bare_link(text) == Some((0, text.len()))
+            && crate::modules::atlassian::adf::runs::bare_link(text) == Some((0, text.len()))
             // These would pair up inside or need an escape, which ends a bare address.
             && !text.contains(['*', '`', '~', '\\', '|', '['])
             && marks(node).iter().all(|mark| kind(mark) != "code");

@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::{document, marked, paragraph, text};
-use crate::adf::{MAX_DEPTH, from_markdown, to_markdown};
+use crate::modules::atlassian::adf::{MAX_DEPTH, from_markdown, to_markdown};
 
 /// Holds that a text of 8 times the length does not take 64 times as long to read, where that is long enough to be measured.
 fn check_linear(name: &str, run: impl Fn(usize)) {
@@ -147,7 +147,7 @@ fn odd_markdown_never_panics() {
         "\\",
         "\u{e000}",
     ];
-    let mut generator = crate::adf::tests::generator::Generator::new(7);
+    let mut generator = crate::modules::atlassian::adf::tests::generator::Generator::new(7);
     for _ in 0..2_000 {
         let markdown: String =
             (0..generator.below(30)).map(|_| PARTS[generator.below(PARTS.len())]).collect();

@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
 use super::{document, marked, paragraph, text};
-use crate::adf::{from_markdown, to_markdown};
+use crate::modules::atlassian::adf::{from_markdown, to_markdown};
 
 /// Holds that the blocks are written as that Markdown, and that it is read as those blocks without knowing them.
 fn check(blocks: Value, markdown: &str) {

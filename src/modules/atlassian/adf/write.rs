@@ -86,7 +86,7 @@ impl Writer<'_, '_> {
         format!(
             "{}\n\n{inside}\n\n⟦/{}⟧",
             line::placeholder(&id, &label::of_shell(node)),
-            crate::adf::registry::name(node)
+            crate::modules::atlassian::adf::registry::name(node)
         )
     }
 
@@ -161,7 +161,7 @@ impl Writer<'_, '_> {
             let mut line = String::from("|");
             for cell in content(row) {
                 let text = line::write(
-                    content(crate::adf::form::cell_paragraph(cell)?),
+                    content(crate::modules::atlassian::adf::form::cell_paragraph(cell)?),
                     Place::Cell,
                     self.registry,
                 )?;

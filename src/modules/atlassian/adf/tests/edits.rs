@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
 use super::{document, marked, paragraph, text};
-use crate::adf::{from_markdown, replace_section, to_markdown};
+use crate::modules::atlassian::adf::{from_markdown, replace_section, to_markdown};
 
 /// Holds that replacing some words of the Markdown changes the document at that place, and nowhere else.
 fn check(previous: &Value, [from, to]: [&str; 2], pointer: &str, expected: &Value) {

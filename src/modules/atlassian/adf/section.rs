@@ -16,7 +16,7 @@ use crate::error::Error;
 /// # Errors
 ///
 /// [`Code::InvalidParams`](crate::error::Code::InvalidParams) for a heading that does not exist, naming those that do, for one
-/// that stands there more than once, and for what [`from_markdown`](crate::adf::from_markdown) refuses.
+/// that stands there more than once, and for what [`from_markdown`](crate::modules::atlassian::adf::from_markdown) refuses.
 pub fn replace_section(document: &Value, heading: &str, markdown: &str) -> Result<Value, Error> {
     let registry = Registry::of(document);
     let mut blocks = read::blocks(markdown, &registry, 0)?;

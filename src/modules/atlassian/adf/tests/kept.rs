@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::generator::{Generator, MARKS, NODES};
 use super::{document, paragraph, text};
-use crate::adf::{from_markdown, to_markdown};
+use crate::modules::atlassian::adf::{from_markdown, to_markdown};
 
 const DOCUMENTS: u64 = 60;
 

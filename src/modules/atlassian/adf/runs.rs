@@ -216,8 +216,10 @@ impl Reader<'_, '_, '_> {
             self.push(&rest[..at], marks.to_vec());
             let address = &rest[at..at + length];
             let mut marks = marks.to_vec();
-            marks
-                .extend(crate::adf::form::link(address, None).map(|link| self.registry.link(link)));
+            marks.extend(
+                crate::modules::atlassian::adf::form::link(address, None)
+                    .map(|link| self.registry.link(link)),
+            );
             self.push(address, marks);
             rest = &rest[at + length..];
         }
