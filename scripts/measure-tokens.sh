@@ -17,6 +17,6 @@ fi
 
 cargo build --locked --quiet --bin mcpist --example results
 cargo run --locked --quiet --example results > target/results.jsonl
-node scripts/measure-tokens.mjs "$folder" "$other" target/debug/mcpist target/results.jsonl > target/tokens.md
+node scripts/measure-tokens/page.mjs "$folder" "$other" target/debug/mcpist target/results.jsonl > target/tokens.md
 mv target/tokens.md docs/tokens.md
 echo "docs/tokens.md is written"

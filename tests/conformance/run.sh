@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the official MCP conformance suite: the fixture server (examples/everything) against all that the newest revision of
+# Runs the official MCP conformance suite: the fixture server (fixture/) against all that the newest revision of
 # each era requires, the product against the scenarios that need no fixture. Prints a line per scenario, and the checks that
 # did not pass. Needs cargo and npm.
 set -euo pipefail

@@ -10,6 +10,7 @@ mod streams;
 mod upstream;
 
 use std::error::Error;
+use std::process::Command;
 
 use argh::FromArgs;
 
@@ -23,8 +24,11 @@ type Outcome = Result<(), Box<dyn Error>>;
 /// Parts of the scripts in benches/.
 #[derive(FromArgs)]
 struct Arguments {
+    /// run benches/run.sh; `cargo bench` adds this
+    #[argh(switch)]
+    bench: bool,
     #[argh(subcommand)]
-    part: Part,
+    part: Option<Part>,
 }
 
 #[derive(FromArgs)]
@@ -39,14 +43,24 @@ enum Part {
 }
 
 fn main() -> Outcome {
-    match argh::from_env::<Arguments>().part {
-        Part::Baseline(arguments) => baseline::run(&arguments),
-        Part::Collector(arguments) => collector::run(&arguments),
-        Part::Upstream(arguments) => upstream::run(&arguments),
-        Part::Start(arguments) => start::run(&arguments),
-        Part::Streams(arguments) => streams::run(&arguments),
-        Part::Overhead(arguments) => overhead::run(&arguments),
+    let arguments: Arguments = argh::from_env();
+    match arguments.part {
+        Some(Part::Baseline(arguments)) => baseline::run(&arguments),
+        Some(Part::Collector(arguments)) => collector::run(&arguments),
+        Some(Part::Upstream(arguments)) => upstream::run(&arguments),
+        Some(Part::Start(arguments)) => start::run(&arguments),
+        Some(Part::Streams(arguments)) => streams::run(&arguments),
+        Some(Part::Overhead(arguments)) => overhead::run(&arguments),
+        None if arguments.bench => script(),
+        // `cargo test --all-targets` runs it, too.
+        None => Ok(()),
     }
+}
+
+/// Measures everything.
+fn script() -> Outcome {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/run.sh");
+    if Command::new(script).status()?.success() { Ok(()) } else { Err("it failed".into()) }
 }
 
 /// The median; of an even number of values, the upper one of the middle.
