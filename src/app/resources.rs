@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::render::content;
-use super::{App, Visible};
+use super::{App, Visible, render};
 use crate::error::{Code, Error};
 use crate::mcp::call::Call;
 use crate::mcp::handler::{Item, resource_not_found};
@@ -101,7 +100,6 @@ impl App {
                     .with_data("uri", uri),
                 _ => error,
             })?;
-        let (mime_type, text) = content(value);
-        Ok(vec![json!({"uri": uri, "mimeType": mime_type, "text": text})])
+        Ok(vec![render::resource(uri, resource.mime_type, value)?])
     }
 }

@@ -6,6 +6,7 @@ use std::time::Instant;
 use serde_json::{Map, Value};
 
 use super::arguments;
+use super::content;
 use super::hooks::Session;
 use super::manifest::{Module, OFFSET, Tool, Work};
 use super::output::{self, Output};
@@ -131,7 +132,7 @@ fn request(
     let body = request.body.as_deref().map(str::as_bytes);
     let answer = session.exchange(template.method, &request.url, &template.headers, body)?;
     if matches!(template.body, Body::Graphql(_)) {
-        output::graphql_errors(service, &output::json_of(service, &answer.body)?)?;
+        output::graphql_errors(service, &content::json(service, &answer)?)?;
     }
     output.result(service, template.pages.as_ref().map(|pages| &pages.next), answer, arguments)
 }

@@ -2,6 +2,7 @@
 
 pub mod arguments;
 pub mod call;
+pub mod content;
 pub(crate) mod dates;
 mod folder;
 pub mod hooks;

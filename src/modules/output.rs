@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::content::{self, Content};
 use super::hooks::FieldHook;
 use super::pagination::{Next, Page};
 use super::projection::{Field, Path, record, row};
@@ -71,7 +72,7 @@ impl Output {
     ) -> Result<Value, Error> {
         match self {
             Self::List { items, fields, summary } => {
-                let body = json_of(service, &answer.body)?;
+                let body = content::json(service, &answer)?;
                 let items = items_at(service, items, &body)?;
                 let wanted = arguments
                     .get("fields")
@@ -96,7 +97,7 @@ impl Output {
                 Ok(result.into())
             }
             Self::Record { item, fields } => {
-                let body = json_of(service, &answer.body)?;
+                let body = content::json(service, &answer)?;
                 match item.locate(&body) {
                     // A success without a body has nothing to tell but that.
                     Some(Value::Null) if answer.body.is_empty() => Ok(json!({})),
@@ -110,9 +111,12 @@ impl Output {
             }
             Self::Text { text, hook } => {
                 let value = if *text == Path::parse("").expect("the empty path is one") {
-                    Value::String(text_of(answer.body))
+                    match Content::of(answer).or_mostly_text() {
+                        Content::Text { text, .. } => Value::String(text),
+                        bytes @ Content::Bytes { .. } => return Ok(bytes.into_result()),
+                    }
                 } else {
-                    text.find(&json_of(service, &answer.body)?)
+                    text.find(&content::json(service, &answer)?)
                 };
                 let text = hooked_text(value, *hook);
                 let lines = |name| {
@@ -124,7 +128,7 @@ impl Output {
                 Ok(excerpt(text, lines("head"), lines("tail")).into())
             }
             Self::Document { document, hook, fields } => {
-                let body = json_of(service, &answer.body)?;
+                let body = content::json(service, &answer)?;
                 let mut result = Map::new();
                 result
                     .insert("document".to_owned(), hooked_text(document.find(&body), *hook).into());
@@ -169,26 +173,6 @@ fn hooked_text(value: Value, hook: Option<FieldHook>) -> String {
         Value::Null => String::new(),
         other => other.to_string(),
     }
-}
-
-/// The JSON of a body; null for an empty one.
-pub(super) fn json_of(service: &str, body: &[u8]) -> Result<Value, Error> {
-    if body.trim_ascii().is_empty() {
-        return Ok(Value::Null);
-    }
-    serde_json::from_slice(body).map_err(|_| {
-        Error::new(
-            Code::UpstreamUnavailable,
-            format!("{service} answers with something that is no whole JSON."),
-        )
-        .with_hint("Try again later.")
-    })
-}
-
-/// The text of a body; what is no UTF-8 in it becomes the replacement character.
-pub(super) fn text_of(body: Vec<u8>) -> String {
-    String::from_utf8(body)
-        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }
 
 /// The error that a GraphQL answer holds although its status is a success (GraphQL §7.1.2; the types are GitHub's).
