@@ -35,7 +35,7 @@ mod supabase;
 pub(crate) use arguments::nearest;
 pub use call::{Connection, Invocation, invoke};
 pub use folder::{Folder, check, check_text};
-pub use hooks::{FieldHook, Handler, Hooks, ParamHook, Session};
+pub use hooks::{ArgumentsHook, FieldHook, Handler, Hooks, ParamHook, ResultHook, Session};
 pub use manifest::{Finding, Module, Tool, Versions, VersionsAt};
 pub use multipart::{Multipart, Upload, multipart};
 pub use registry::Registry;

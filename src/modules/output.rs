@@ -6,8 +6,8 @@ use super::content::{self, Content};
 use super::hooks::FieldHook;
 use super::pagination::{Next, Page};
 use super::projection::{Field, Path, record, row};
-use crate::error::{Code, Error};
-use crate::upstream::UpstreamAnswer;
+use crate::error::{Code, Error, NOT_A_LIST, REASON};
+use crate::upstream::{UpstreamAnswer, failure_words};
 
 /// What a tool makes of its answer.
 #[derive(Debug, Clone)]
@@ -78,16 +78,17 @@ impl Output {
                     .get("fields")
                     .and_then(Value::as_array)
                     .filter(|names| !names.is_empty());
-                let wants = |field: &&Field| {
-                    wanted.is_none_or(|names| {
+                let wants = |field: &&Field| match wanted {
+                    Some(names) => {
                         names.iter().any(|name| name.as_str() == Some(field.name.as_str()))
-                    })
+                    }
+                    None => field.is_wanted(arguments),
                 };
                 let rows: Vec<_> =
                     items.iter().map(|item| row(fields.iter().filter(wants), item)).collect();
                 let mut result = Map::new();
                 result.insert("items".to_owned(), json!(rows));
-                result.append(&mut record(summary, &body));
+                result.append(&mut record(summary, &body, arguments));
                 let cursor = arguments.get("cursor").and_then(Value::as_str);
                 let page =
                     Page { headers: &answer.headers, body: &body, items: items.len(), cursor };
@@ -105,8 +106,8 @@ impl Output {
                         Err(Error::new(Code::NotFound, format!("{service} has no such thing."))
                             .with_hint("Check the names and ids."))
                     }
-                    Some(value) => Ok(record(fields, value).into()),
-                    None => Err(unexpected(service)),
+                    Some(value) => Ok(record(fields, value, arguments).into()),
+                    None => Err(unexpected(service, &body)),
                 }
             }
             Self::Text { text, hook } => {
@@ -132,7 +133,7 @@ impl Output {
                 let mut result = Map::new();
                 result
                     .insert("document".to_owned(), hooked_text(document.find(&body), *hook).into());
-                result.append(&mut record(fields, &body));
+                result.append(&mut record(fields, &body, arguments));
                 Ok(result.into())
             }
             Self::Done(message) => Ok(json!({"message": message})),
@@ -205,11 +206,20 @@ fn items_at<'a>(service: &str, path: &Path, body: &'a Value) -> Result<&'a [Valu
         Some(Value::Array(items)) => Ok(items),
         // An empty body, or a null on the way: there is no list because there is nothing to list.
         Some(Value::Null) => Ok(&[]),
-        _ => Err(unexpected(service)),
+        Some(Value::Object(_)) => Err(unexpected(service, body).with_data(REASON, NOT_A_LIST)),
+        _ => Err(unexpected(service, body)),
     }
 }
 
-fn unexpected(service: &str) -> Error {
+fn unexpected(service: &str, body: &Value) -> Error {
+    // Some services tell what is wrong with a status that says that all is right.
+    if let Some(words) = body.get("error").and_then(|_| failure_words(body.to_string().as_bytes()))
+    {
+        return Error::new(
+            Code::UpstreamUnavailable,
+            format!("{service} reports an error: {words}"),
+        );
+    }
     Error::new(
         Code::UpstreamUnavailable,
         format!("{service} answers in a form that this tool does not know."),
@@ -248,7 +258,7 @@ mod tests {
     }
 
     fn field(name: &str, at: &str) -> Field {
-        Field { name: name.to_owned(), path: path(at), hook: None }
+        Field { name: name.to_owned(), path: path(at), hook: None, when: None }
     }
 
     fn result(output: &Output, body: &str, arguments: &Value) -> Result<Value, Code> {

@@ -21,8 +21,9 @@ use super::{
     AcrossAccounts, Annotations, Finding, MAX_TOOL_NAME, Module, OFFSET, Packed, Param, Tool,
     Tools, Work, scheme,
 };
+use crate::error::{NOT_A_LIST, TOO_LARGE};
 use crate::modules::hooks::json_headers;
-use crate::modules::hooks::{FieldHook, Hooks, ParamHook};
+use crate::modules::hooks::{ArgumentsHook, FieldHook, Hooks, ParamHook, ResultHook};
 use crate::modules::output::Output;
 use crate::modules::request::Template;
 use crate::upstream::{HeaderMap, HeaderName, HeaderValue};
@@ -115,6 +116,16 @@ impl<'a> Reader<'a> {
     /// The param hook that is cited.
     pub fn param_hook(&mut self, place: Place<'_>, name: &str) -> Option<ParamHook> {
         self.hook(place, "param", self.hooks.params, name)
+    }
+
+    /// The hook for all arguments that is cited.
+    pub fn arguments_hook(&mut self, place: Place<'_>, name: &str) -> Option<ArgumentsHook> {
+        self.hook(place, "arguments", self.hooks.arguments, name)
+    }
+
+    /// The hook for a result that is cited.
+    pub fn result_hook(&mut self, place: Place<'_>, name: &str) -> Option<ResultHook> {
+        self.hook(place, "result", self.hooks.results, name)
     }
 
     /// The field hook that is cited.
@@ -269,6 +280,19 @@ impl<'a> Reader<'a> {
             .iter()
             .filter_map(|(name, value)| params::read(self, place, name, value))
             .collect();
+        if raw.handler.is_some() && (raw.before.is_some() || raw.after.is_some()) {
+            self.add(place, "`before` and `after` are for a request: a handler does it itself");
+        }
+        let before = raw.before.and_then(|hook| self.arguments_hook(place.member("before"), &hook));
+        let after = raw.after.and_then(|hook| self.result_hook(place.member("after"), &hook));
+        for reason in
+            raw.hints.keys().filter(|name| ![TOO_LARGE, NOT_A_LIST].contains(&name.as_str()))
+        {
+            self.add(
+                place.entry("hint", "hints", reason),
+                format!("there are hints for `{TOO_LARGE}` and `{NOT_A_LIST}`"),
+            );
+        }
         let (work, own) = match (raw.handler, raw.request, raw.output) {
             (Some(handler), None, None) => {
                 for (name, _) in raw
@@ -286,7 +310,7 @@ impl<'a> Reader<'a> {
             }
             (None, Some(request), Some(output)) => {
                 let template = work::template(self, place, common, request, &raw.params, &params);
-                let output = work::output(self, place, output);
+                let output = work::output(self, place, output, &params);
                 if raw.text {
                     self.add(
                         place,
@@ -327,7 +351,10 @@ impl<'a> Reader<'a> {
             annotations,
             reads_on: own.iter().any(|param| param.name == OFFSET),
             params: params.into_iter().chain(own).collect(),
+            before,
             work: work?,
+            after,
+            hints: raw.hints,
             across_accounts,
         })
     }
@@ -406,7 +433,9 @@ impl<'a> Reader<'a> {
         let fields = self.hooks.fields.iter().map(|(name, _)| ("field", *name));
         let params = self.hooks.params.iter().map(|(name, _)| ("param", *name));
         let handlers = self.hooks.handlers.iter().map(|(name, _)| ("handler", *name));
-        for (kind, name) in fields.chain(params).chain(handlers) {
+        let arguments = self.hooks.arguments.iter().map(|(name, _)| ("arguments", *name));
+        let results = self.hooks.results.iter().map(|(name, _)| ("result", *name));
+        for (kind, name) in fields.chain(params).chain(arguments).chain(results).chain(handlers) {
             if !self.cited.contains(&(kind, name.to_owned())) {
                 self.add(FILE, format!("nothing cites the {kind} hook `{name}`"));
             }
