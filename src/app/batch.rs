@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::confirm::Deed;
-use super::render::{Format, render, start_of};
+use super::render::{Format, render, reported, start_of};
 use super::{App, Execution, Visible, meta_tools};
 use crate::batch::{Line, Outcome, Plan, run};
 use crate::engine::{Module, Tool};
@@ -121,8 +121,10 @@ fn told(
         .collect();
     let is_error = outcomes.iter().all(|outcome| !matches!(outcome, Outcome::Done(_)));
     if format == Format::Json {
-        let results: Object =
-            results.into_iter().map(|(line, _, value)| (line.id.clone(), value.clone())).collect();
+        let results: Object = results
+            .into_iter()
+            .map(|(line, _, value)| (line.id.clone(), reported(value.clone())))
+            .collect();
         return ToolResult {
             is_error,
             ..render(json!({"lines": status, "results": results}), format, None)

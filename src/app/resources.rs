@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::render::content;
+use super::render;
 use super::{App, Visible};
 use crate::engine::resource::{Resource, ResourceUri};
 use crate::engine::{ACCOUNT, Module};
@@ -100,7 +100,6 @@ impl App {
                     .with_data("uri", uri),
                 _ => error,
             })?;
-        let (mime_type, text) = content(value);
-        Ok(vec![json!({"uri": uri, "mimeType": mime_type, "text": text})])
+        Ok(vec![render::resource(uri, resource.mime_type, value)?])
     }
 }

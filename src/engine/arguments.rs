@@ -48,7 +48,11 @@ pub fn check(tool: &Tool, mut given: Map<String, Value>) -> Result<Map<String, V
     for name in given.keys() {
         problems.add(name, unknown(name, tool.params.iter().map(|param| param.name.as_str())));
     }
-    problems.none(&tool.name).map(|()| arguments)
+    problems.none(&tool.name)?;
+    if let Some(hook) = tool.before {
+        hook(&mut arguments)?;
+    }
+    Ok(arguments)
 }
 
 fn hooked(param: &Param, value: Value, problems: &mut Problems) -> Option<Value> {

@@ -7,9 +7,9 @@ use serde_json::{Map, Value};
 
 use super::output::{self, Output};
 use super::request::{Body, Template};
-use super::{Module, OFFSET, Session, Tool, Work, arguments};
+use super::{Module, OFFSET, Session, Tool, Work, arguments, content};
 use crate::access::Credential;
-use crate::error::{Code, Error, change_texts};
+use crate::error::{Code, Error, NOT_A_LIST, REASON, change_texts};
 use crate::upstream::{Upstream, redact};
 
 /// A credential of so many bytes is no word that a result has for other reasons: one that a service repeats is taken out.
@@ -66,7 +66,7 @@ pub fn invoke(upstream: &Upstream, invocation: Invocation<'_>) -> Result<Value, 
             redact(text, credential, LONG_ENOUGH);
         }
     };
-    redacted(outcome, &redact).map_err(|error| naming_permissions(tool, error))
+    redacted(outcome, &redact).map_err(|error| hinted(tool, naming_permissions(tool, error)))
 }
 
 fn redacted(outcome: Result<Value, Error>, redact: &dyn Fn(&mut String)) -> Result<Value, Error> {
@@ -105,7 +105,11 @@ fn work(upstream: &Upstream, invocation: Invocation<'_>) -> Result<Value, Error>
     };
     let outcome = match &tool.work {
         Work::Handler(handler) => handler(&session, &arguments),
-        Work::Request(template, output) => request(&session, tool, template, output, &arguments),
+        Work::Request(template, output) => request(&session, tool, template, output, &arguments)
+            .and_then(|result| match tool.after {
+                Some(hook) => hook(&session, &arguments, result),
+                None => Ok(result),
+            }),
     };
     let result = match session.renewed.get() {
         Some(newer) => redacted(outcome, &|text| redact(text, newer, LONG_ENOUGH)),
@@ -129,9 +133,22 @@ fn request(
     let body = request.body.as_deref().map(str::as_bytes);
     let answer = session.exchange(template.method, &request.url, &template.headers, body)?;
     if matches!(template.body, Body::Graphql(_)) {
-        output::graphql_errors(service, &output::json_of(service, &answer.body)?)?;
+        output::graphql_errors(service, &content::json(service, &answer)?)?;
     }
     output.result(service, template.pages.as_ref().map(|pages| &pages.next), answer, arguments)
+}
+
+/// The error with the tool's own hint, where it has one for this reason.
+fn hinted(tool: &Tool, error: Error) -> Error {
+    let reason = error.data().and_then(|data| data.get(REASON)).and_then(Value::as_str);
+    match reason.and_then(|reason| Some((reason, tool.hints.get(reason)?))) {
+        // It is not the service that is wrong, but what was asked for.
+        Some((NOT_A_LIST, hint)) => Error::invalid_params("This is one thing, not a list.")
+            .with_hint(hint)
+            .with_data(REASON, NOT_A_LIST),
+        Some((_, hint)) => error.with_hint(hint),
+        None => error,
+    }
 }
 
 /// The error, saying what the credential has to be allowed where that is what it lacks.

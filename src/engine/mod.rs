@@ -3,8 +3,9 @@
 pub mod arguments;
 mod auth;
 pub mod call;
+pub mod content;
 pub(crate) mod dates;
-mod hooks;
+pub(crate) mod hooks;
 pub mod module;
 mod multipart;
 pub mod output;
@@ -20,7 +21,7 @@ mod versions;
 pub(crate) use arguments::nearest;
 pub use auth::{Auth, Variable, Way};
 pub use call::{Connection, Invocation, invoke};
-pub use hooks::{FieldHook, Handler, Hooks, ParamHook};
+pub use hooks::{ArgumentsHook, FieldHook, Handler, Hooks, ParamHook, ResultHook};
 pub use module::{
     ACCOUNT, ALL_ACCOUNTS, AcrossAccounts, Annotations, MAX_TOOL_NAME, Module, OFFSET, Param,
     Presence, Tool, Work,

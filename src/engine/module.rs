@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::auth::{Auth, Variable};
-use super::hooks::{Handler, ParamHook};
+use super::hooks::{ArgumentsHook, Handler, ParamHook, ResultHook};
 use super::output::Output;
 use super::request::{Place, Template};
 use super::resource::{Completion, Resource};
@@ -76,8 +76,14 @@ pub struct Tool {
     pub annotations: Annotations,
     /// What it takes, the engine's own arguments last.
     pub params: Vec<Param>,
+    /// What changes its arguments together before its request.
+    pub before: Option<ArgumentsHook>,
     /// What it does.
     pub work: Work,
+    /// What changes the result of its request.
+    pub after: Option<ResultHook>,
+    /// What helps where an error has this [`REASON`](crate::error::REASON), a sentence each.
+    pub hints: BTreeMap<String, String>,
     /// Whether it gives a text or a document that can be read on from an [`OFFSET`].
     pub reads_on: bool,
     /// How it reads all accounts of a caller at once, where it can.

@@ -2,11 +2,12 @@
 
 use serde_json::{Map, Value, json};
 
-use super::FieldHook;
+use super::content::{self, Content};
+use super::hooks::FieldHook;
 use super::pagination::{Next, Page};
 use super::projection::{Field, Path, record, row};
-use crate::error::{Code, Error};
-use crate::upstream::UpstreamAnswer;
+use crate::error::{Code, Error, NOT_A_LIST, REASON};
+use crate::upstream::{UpstreamAnswer, failure_words};
 
 /// What a tool makes of its answer.
 #[derive(Debug, Clone)]
@@ -71,22 +72,23 @@ impl Output {
     ) -> Result<Value, Error> {
         match self {
             Self::List { items, fields, summary } => {
-                let body = json_of(service, &answer.body)?;
+                let body = content::json(service, &answer)?;
                 let items = items_at(service, items, &body)?;
                 let wanted = arguments
                     .get("fields")
                     .and_then(Value::as_array)
                     .filter(|names| !names.is_empty());
-                let wants = |field: &&Field| {
-                    wanted.is_none_or(|names| {
+                let wants = |field: &&Field| match wanted {
+                    Some(names) => {
                         names.iter().any(|name| name.as_str() == Some(field.name.as_str()))
-                    })
+                    }
+                    None => field.is_wanted(arguments),
                 };
                 let rows: Vec<_> =
                     items.iter().map(|item| row(fields.iter().filter(wants), item)).collect();
                 let mut result = Map::new();
                 result.insert("items".to_owned(), json!(rows));
-                result.append(&mut record(summary, &body));
+                result.append(&mut record(summary, &body, arguments));
                 let cursor = arguments.get("cursor").and_then(Value::as_str);
                 let page =
                     Page { headers: &answer.headers, body: &body, items: items.len(), cursor };
@@ -96,7 +98,7 @@ impl Output {
                 Ok(result.into())
             }
             Self::Record { item, fields } => {
-                let body = json_of(service, &answer.body)?;
+                let body = content::json(service, &answer)?;
                 match item.locate(&body) {
                     // A success without a body has nothing to tell but that.
                     Some(Value::Null) if answer.body.is_empty() => Ok(json!({})),
@@ -104,15 +106,18 @@ impl Output {
                         Err(Error::new(Code::NotFound, format!("{service} has no such thing."))
                             .with_hint("Check the names and ids."))
                     }
-                    Some(value) => Ok(record(fields, value).into()),
-                    None => Err(unexpected(service)),
+                    Some(value) => Ok(record(fields, value, arguments).into()),
+                    None => Err(unexpected(service, &body)),
                 }
             }
             Self::Text { text, hook } => {
                 let value = if *text == Path::parse("").expect("the empty path is one") {
-                    Value::String(text_of(answer.body))
+                    match Content::of(answer).or_mostly_text() {
+                        Content::Text { text, .. } => Value::String(text),
+                        bytes @ Content::Bytes { .. } => return Ok(bytes.into_result()),
+                    }
                 } else {
-                    text.find(&json_of(service, &answer.body)?)
+                    text.find(&content::json(service, &answer)?)
                 };
                 let text = hooked_text(value, *hook);
                 let lines = |name| {
@@ -124,11 +129,11 @@ impl Output {
                 Ok(excerpt(text, lines("head"), lines("tail")).into())
             }
             Self::Document { document, hook, fields } => {
-                let body = json_of(service, &answer.body)?;
+                let body = content::json(service, &answer)?;
                 let mut result = Map::new();
                 result
                     .insert("document".to_owned(), hooked_text(document.find(&body), *hook).into());
-                result.append(&mut record(fields, &body));
+                result.append(&mut record(fields, &body, arguments));
                 Ok(result.into())
             }
             Self::Done(message) => Ok(json!({"message": message})),
@@ -171,26 +176,6 @@ fn hooked_text(value: Value, hook: Option<FieldHook>) -> String {
     }
 }
 
-/// The JSON of a body; null for an empty one.
-pub(super) fn json_of(service: &str, body: &[u8]) -> Result<Value, Error> {
-    if body.trim_ascii().is_empty() {
-        return Ok(Value::Null);
-    }
-    serde_json::from_slice(body).map_err(|_| {
-        Error::new(
-            Code::UpstreamUnavailable,
-            format!("{service} answers with something that is no whole JSON."),
-        )
-        .with_hint("Try again later.")
-    })
-}
-
-/// The text of a body; what is no UTF-8 in it becomes the replacement character.
-pub(super) fn text_of(body: Vec<u8>) -> String {
-    String::from_utf8(body)
-        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
-}
-
 /// The error that a GraphQL answer holds although its status is a success (GraphQL §7.1.2; the types are GitHub's).
 pub(super) fn graphql_errors(service: &str, answer: &Value) -> Result<(), Error> {
     let Some(first) = answer.get("errors").and_then(|errors| errors.get(0)) else { return Ok(()) };
@@ -221,11 +206,20 @@ fn items_at<'a>(service: &str, path: &Path, body: &'a Value) -> Result<&'a [Valu
         Some(Value::Array(items)) => Ok(items),
         // An empty body, or a null on the way: there is no list because there is nothing to list.
         Some(Value::Null) => Ok(&[]),
-        _ => Err(unexpected(service)),
+        Some(Value::Object(_)) => Err(unexpected(service, body).with_data(REASON, NOT_A_LIST)),
+        _ => Err(unexpected(service, body)),
     }
 }
 
-fn unexpected(service: &str) -> Error {
+fn unexpected(service: &str, body: &Value) -> Error {
+    // Some services tell what is wrong with a status that says that all is right.
+    if let Some(words) = body.get("error").and_then(|_| failure_words(body.to_string().as_bytes()))
+    {
+        return Error::new(
+            Code::UpstreamUnavailable,
+            format!("{service} reports an error: {words}"),
+        );
+    }
     Error::new(
         Code::UpstreamUnavailable,
         format!("{service} answers in a form that this tool does not know."),
@@ -264,7 +258,7 @@ mod tests {
     }
 
     fn field(name: &str, at: &str) -> Field {
-        Field { name: name.to_owned(), path: path(at), hook: None }
+        Field { name: name.to_owned(), path: path(at), hook: None, when: None }
     }
 
     fn result(output: &Output, body: &str, arguments: &Value) -> Result<Value, Code> {

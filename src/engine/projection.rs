@@ -26,6 +26,16 @@ pub struct Field {
     pub path: Path,
     /// What changes the value.
     pub hook: Option<FieldHook>,
+    /// The boolean argument that asks for it; `None` where it is always there.
+    pub when: Option<String>,
+}
+
+impl Field {
+    /// Whether the arguments ask for it.
+    #[must_use]
+    pub fn is_wanted(&self, arguments: &Map<String, Value>) -> bool {
+        self.when.as_ref().is_none_or(|name| arguments.get(name) == Some(&Value::Bool(true)))
+    }
 }
 
 impl Path {
@@ -108,10 +118,14 @@ pub fn row<'a>(fields: impl Iterator<Item = &'a Field>, value: &Value) -> Map<St
     fields.map(|field| (field.name.clone(), value_of(field))).collect()
 }
 
-/// A record: the fields that have a value.
+/// A record: the fields that are wanted and have a value.
 #[must_use]
-pub fn record(fields: &[Field], value: &Value) -> Map<String, Value> {
-    let mut record = row(fields.iter(), value);
+pub fn record(
+    fields: &[Field],
+    value: &Value,
+    arguments: &Map<String, Value>,
+) -> Map<String, Value> {
+    let mut record = row(fields.iter().filter(|field| field.is_wanted(arguments)), value);
     record.retain(|_, value| !value.is_null());
     record
 }
@@ -169,6 +183,7 @@ mod tests {
             name: name.to_owned(),
             path: Path::parse(path).unwrap(),
             hook,
+            when: None,
         };
         let fields = [
             field("b", "x", None),
@@ -180,6 +195,18 @@ mod tests {
             json!(row(fields.iter(), &answer)).to_string(),
             r#"{"b":null,"a":1,"c":"NOBODY"}"#
         );
-        assert_eq!(json!(record(&fields, &answer)).to_string(), r#"{"a":1,"c":"NOBODY"}"#);
+        let record_of = |fields: &[Field], arguments: Value| {
+            let arguments = arguments.as_object().expect("it is one");
+            json!(record(fields, &answer, arguments)).to_string()
+        };
+        assert_eq!(record_of(&fields, json!({})), r#"{"a":1,"c":"NOBODY"}"#);
+        let asked = [Field { when: Some("more".to_owned()), ..fields[1].clone() }];
+        for (arguments, expected) in [
+            (json!({}), "{}"),
+            (json!({"more": false}), "{}"),
+            (json!({"more": true}), r#"{"a":1}"#),
+        ] {
+            assert_eq!(record_of(&asked, arguments.clone()), expected, "{arguments}");
+        }
     }
 }

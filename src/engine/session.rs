@@ -6,6 +6,7 @@ use std::time::Instant;
 use serde_json::{Map, Value, json};
 
 use super::call::Connection;
+use super::content::{self, Content};
 use super::module::Module;
 use super::{output, request};
 use crate::access::Credential;
@@ -73,7 +74,7 @@ impl Session<'_> {
     pub fn get_text(&self, path: &[&str], query: &[(&str, &str)]) -> Result<String, Error> {
         let url = self.url(path, query)?;
         let answer = self.exchange(Method::Get, &url, &self.module.headers, None)?;
-        Ok(output::text_of(answer.body))
+        Content::of(answer).or_mostly_text().into_text(&self.module.title)
     }
 
     /// Sends a request with or without a JSON body and reads the JSON that comes back; null for an empty body.
@@ -93,7 +94,7 @@ impl Session<'_> {
         let headers =
             if body.is_some() { &json_headers(&self.module.headers) } else { &self.module.headers };
         let answer = self.exchange(method, &url, headers, bytes.as_deref().map(str::as_bytes))?;
-        output::json_of(&self.module.title, &answer.body)
+        content::json(&self.module.title, &answer)
     }
 
     /// Sends bytes of any content type, such as a [`multipart`](crate::engine::multipart()) form, and reads the JSON that comes
@@ -119,7 +120,7 @@ impl Session<'_> {
         let mut headers = self.module.headers.clone();
         headers.insert(HeaderName::from_static("content-type"), content_type);
         let answer = self.exchange(method, &url, &headers, Some(bytes))?;
-        output::json_of(&self.module.title, &answer.body)
+        content::json(&self.module.title, &answer)
     }
 
     /// Asks a GraphQL endpoint; gives the answer's `data`.

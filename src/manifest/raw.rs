@@ -112,6 +112,12 @@ pub struct Tool {
     #[serde(default)]
     pub text: bool,
     pub across_accounts: Option<Value>,
+    /// The hook for all arguments.
+    pub before: Option<String>,
+    /// The hook for the result.
+    pub after: Option<String>,
+    #[serde(default)]
+    pub hints: BTreeMap<String, String>,
     #[serde(default)]
     pub params: Map<String, Value>,
     pub output: Option<Value>,
@@ -240,12 +246,13 @@ pub struct Output {
 #[serde(untagged)]
 pub enum Field {
     Path(String),
-    Hooked(HookedField),
+    Written(WrittenField),
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct HookedField {
+pub struct WrittenField {
     pub path: String,
-    pub hook: String,
+    pub hook: Option<String>,
+    pub when: Option<String>,
 }

@@ -12,6 +12,7 @@ use super::params::{self, Own};
 use super::place::{FILE, Place};
 use super::work::{self, Common};
 use super::{Finding, Packed, auth, locate, paging, raw, resources, versions};
+use crate::engine::hooks::{ArgumentsHook, ResultHook};
 use crate::engine::module::scheme;
 use crate::engine::output::Output;
 use crate::engine::request::Template;
@@ -20,6 +21,7 @@ use crate::engine::{
     AcrossAccounts, Annotations, FieldHook, Hooks, MAX_TOOL_NAME, Module, OFFSET, Param, ParamHook,
     Tool, Tools, Work,
 };
+use crate::error::{NOT_A_LIST, TOO_LARGE};
 use crate::upstream::{HeaderMap, HeaderName, HeaderValue};
 
 /// Most findings of a file that are told: somebody mends them, and a log keeps them.
@@ -110,6 +112,16 @@ impl<'a> Reader<'a> {
     /// The param hook that is cited.
     pub fn param_hook(&mut self, place: Place<'_>, name: &str) -> Option<ParamHook> {
         self.hook(place, "param", self.hooks.params, name)
+    }
+
+    /// The hook for all arguments that is cited.
+    pub fn arguments_hook(&mut self, place: Place<'_>, name: &str) -> Option<ArgumentsHook> {
+        self.hook(place, "arguments", self.hooks.arguments, name)
+    }
+
+    /// The hook for a result that is cited.
+    pub fn result_hook(&mut self, place: Place<'_>, name: &str) -> Option<ResultHook> {
+        self.hook(place, "result", self.hooks.results, name)
     }
 
     /// The field hook that is cited.
@@ -264,6 +276,19 @@ impl<'a> Reader<'a> {
             .iter()
             .filter_map(|(name, value)| params::read(self, place, name, value))
             .collect();
+        if raw.handler.is_some() && (raw.before.is_some() || raw.after.is_some()) {
+            self.add(place, "`before` and `after` are for a request: a handler does it itself");
+        }
+        let before = raw.before.and_then(|hook| self.arguments_hook(place.member("before"), &hook));
+        let after = raw.after.and_then(|hook| self.result_hook(place.member("after"), &hook));
+        for reason in
+            raw.hints.keys().filter(|name| ![TOO_LARGE, NOT_A_LIST].contains(&name.as_str()))
+        {
+            self.add(
+                place.entry("hint", "hints", reason),
+                format!("there are hints for `{TOO_LARGE}` and `{NOT_A_LIST}`"),
+            );
+        }
         let (work, own) = match (raw.handler, raw.request, raw.output) {
             (Some(handler), None, None) => {
                 for (name, _) in raw
@@ -281,7 +306,7 @@ impl<'a> Reader<'a> {
             }
             (None, Some(request), Some(output)) => {
                 let template = work::template(self, place, common, request, &raw.params, &params);
-                let output = work::output(self, place, output);
+                let output = work::output(self, place, output, &params);
                 if raw.text {
                     self.add(
                         place,
@@ -322,7 +347,10 @@ impl<'a> Reader<'a> {
             annotations,
             reads_on: own.iter().any(|param| param.name == OFFSET),
             params: params.into_iter().chain(own).collect(),
+            before,
             work: work?,
+            after,
+            hints: raw.hints,
             across_accounts,
         })
     }
@@ -401,7 +429,9 @@ impl<'a> Reader<'a> {
         let fields = self.hooks.fields.iter().map(|(name, _)| ("field", *name));
         let params = self.hooks.params.iter().map(|(name, _)| ("param", *name));
         let handlers = self.hooks.handlers.iter().map(|(name, _)| ("handler", *name));
-        for (kind, name) in fields.chain(params).chain(handlers) {
+        let arguments = self.hooks.arguments.iter().map(|(name, _)| ("arguments", *name));
+        let results = self.hooks.results.iter().map(|(name, _)| ("result", *name));
+        for (kind, name) in fields.chain(params).chain(arguments).chain(results).chain(handlers) {
             if !self.cited.contains(&(kind, name.to_owned())) {
                 self.add(FILE, format!("nothing cites the {kind} hook `{name}`"));
             }

@@ -12,6 +12,7 @@ use crate::engine::output::Output;
 use crate::engine::pagination::{PagePlace, Pages};
 use crate::engine::projection::{Field, Path};
 use crate::engine::request::{Body, Piece, Place, Template};
+use crate::engine::schema::Kind;
 use crate::engine::session::json_headers;
 use crate::upstream::{HeaderMap, Method};
 
@@ -159,7 +160,12 @@ fn path(
 }
 
 /// A tool's output; none when its shape is wrong.
-pub fn output(reader: &mut Reader<'_>, tool: At<'_>, value: Value) -> Option<Output> {
+pub fn output(
+    reader: &mut Reader<'_>,
+    tool: At<'_>,
+    value: Value,
+    params: &[Param],
+) -> Option<Output> {
     let place = tool.member("output");
     let raw: raw::Output = reader.part(place, value)?;
     match raw {
@@ -174,8 +180,8 @@ pub fn output(reader: &mut Reader<'_>, tool: At<'_>, value: Value) -> Option<Out
             done: None,
         } => Some(Output::List {
             items: list_path(reader, place, &items)?,
-            fields: fields(reader, place, "fields", named),
-            summary: fields(reader, place, "summary", summary.unwrap_or_default()),
+            fields: fields(reader, place, "fields", named, params),
+            summary: fields(reader, place, "summary", summary.unwrap_or_default(), params),
         }),
         raw::Output {
             item,
@@ -190,7 +196,7 @@ pub fn output(reader: &mut Reader<'_>, tool: At<'_>, value: Value) -> Option<Out
             no_document(reader, place, &named);
             Some(Output::Record {
                 item: list_path(reader, place, &item.unwrap_or_default())?,
-                fields: fields(reader, place, "fields", named),
+                fields: fields(reader, place, "fields", named, params),
             })
         }
         raw::Output {
@@ -221,7 +227,7 @@ pub fn output(reader: &mut Reader<'_>, tool: At<'_>, value: Value) -> Option<Out
             Some(Output::Document {
                 document: any_path(reader, place, &document)?,
                 hook,
-                fields: fields(reader, place, "fields", named),
+                fields: fields(reader, place, "fields", named, params),
             })
         }
         raw::Output {
@@ -260,20 +266,28 @@ fn fields(
     place: At<'_>,
     object: &'static str,
     named: Map<String, Value>,
+    params: &[Param],
 ) -> Vec<Field> {
     let mut fields = Vec::new();
     for (name, value) in named {
         let place = place.entry("field", object, &name);
-        let (path, hook) = match serde_json::from_value(value) {
-            Ok(raw::Field::Path(path)) => (path, None),
-            Ok(raw::Field::Hooked(field)) => (field.path, reader.field_hook(place, &field.hook)),
+        let written = match serde_json::from_value(value) {
+            Ok(raw::Field::Path(path)) => raw::WrittenField { path, hook: None, when: None },
+            Ok(raw::Field::Written(field)) => field,
             Err(_) => {
-                reader.add(place, "must be a path, or {\"path\": …, \"hook\": …}");
+                reader.add(place, "must be a path, or {\"path\": …} with `hook`, `when` or both");
                 continue;
             }
         };
-        if let Some(path) = any_path(reader, place, &path) {
-            fields.push(Field { name, path, hook });
+        let hook = written.hook.and_then(|hook| reader.field_hook(place, &hook));
+        let is_switch = |param: &Param| {
+            written.when.as_ref() == Some(&param.name) && param.schema.kind == Kind::Boolean
+        };
+        if let Some(when) = written.when.as_ref().filter(|_| !params.iter().any(is_switch)) {
+            reader.add(place, format!("`when`: there is no boolean param `{when}`"));
+        }
+        if let Some(path) = any_path(reader, place, &written.path) {
+            fields.push(Field { name, path, hook, when: written.when });
         }
     }
     fields

@@ -3,7 +3,7 @@
 use super::retry::{self, whole_seconds};
 use super::{UpstreamAnswer, base64, vendor};
 use crate::access::Credential;
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, REASON, TOO_LARGE};
 
 /// The error for an answer that is no success.
 ///
@@ -24,6 +24,11 @@ pub fn failure(service: &str, credential: Option<&Credential>, answer: &Upstream
         401 => Error::new(Code::ReconnectRequired, plain("refuses the stored credential"))
             .with_hint(format!("Connect {service} again: the credential has expired or was revoked.")),
         403 if is_rate_limit(answer) => rate_limited(service, answer),
+        400..500 if status == 413 || vendor::is_too_large(&answer.body) => {
+            Error::new(Code::InvalidParams, said("refuses this as too large"))
+                .with_hint("Ask for a part of it, or send less.")
+                .with_data(REASON, TOO_LARGE)
+        }
         403 | 451 => Error::new(Code::PermissionDenied, said("does not permit this"))
             .with_hint(format!("Use an account or a credential of {service} that may do this.")),
         404 | 410 => Error::new(Code::NotFound, said("has no such thing")).with_hint(match credential {
@@ -143,6 +148,10 @@ mod tests {
             r#"{"error":{"errors":[{"reason":"insufficientPermissions"}],"message":"No"}}"#,
             Code::PermissionDenied,
         );
+        let too_large = r#"{"message":"This API returns blobs up to 1 MB in size.","errors":[{"resource":"Blob","field":"data","code":"too_large"}]}"#;
+        check(403, &[], too_large, Code::InvalidParams);
+        check(406, &[], too_large, Code::InvalidParams);
+        check(413, &[], "", Code::InvalidParams);
         check(404, &[], "", Code::NotFound);
         check(405, &[], r#"{"message":"Pull Request is not mergeable"}"#, Code::Conflict);
         check(409, &[], "", Code::Conflict);
@@ -152,6 +161,20 @@ mod tests {
         check(500, &[], "", Code::UpstreamUnavailable);
         check(503, &[], "", Code::UpstreamUnavailable);
         check(304, &[], "", Code::UpstreamUnavailable);
+    }
+
+    #[test]
+    fn what_is_too_large_says_so() {
+        let body = r#"{"message":"Sorry, the diff exceeded the maximum number of lines (20000)","errors":[{"code":"too_large"}]}"#;
+        for status in [403, 406, 422] {
+            let error = failure("GitHub", None, &answer(status, &[], body));
+            let message = error.message();
+            assert!(
+                message.starts_with(&format!("GitHub refuses this as too large ({status}): Sorry")),
+                "{error}"
+            );
+            assert_eq!(error.data().unwrap()[REASON], TOO_LARGE);
+        }
     }
 
     #[test]

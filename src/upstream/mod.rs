@@ -23,9 +23,10 @@ use ureq::http::header::{ACCEPT, AUTHORIZATION};
 use ureq::http::{self, Uri};
 pub use ureq::http::{HeaderMap, HeaderName, HeaderValue};
 use ureq::unversioned::transport::DefaultConnector;
+pub(crate) use vendor::message as failure_words;
 
 use crate::access::{Credential, Scheme};
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, REASON, TOO_LARGE};
 use crate::telemetry::{spans, trace};
 
 /// Most times that one request is tried.
@@ -398,6 +399,7 @@ impl Upstream {
                     .with_hint(
                         "Ask for less: a smaller limit, a narrower filter, or one part of it.",
                     )
+                    .with_data(REASON, TOO_LARGE)
                     .into()
             }
             Cause::BadUri(_) => no_address(service).into(),

@@ -11,8 +11,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
 
+use crate::control_plane::{FakePlane, Fault};
 use crate::fake_upstream::{Answer, Exchange, FakeUpstream};
-use crate::hosted::control_plane::{FakePlane, Fault};
 use crate::product::{
     CANARY, Events, Post, initialize, json_of, mcpist, modern, request, text_of, wait_for_requests,
 };
@@ -442,7 +442,7 @@ fn check_asks_every_part_of_hosted_mode_and_says_what_to_do() {
         let mut variables: Vec<(&str, &str)> =
             parts.into_iter().zip(urls.iter().map(String::as_str)).collect();
         variables.extend(services.iter().map(|name| (*name, NOBODY)));
-        variables.push(("TOKEN_BROKER_KEY", crate::hosted::control_plane::KEY));
+        variables.push(("TOKEN_BROKER_KEY", crate::control_plane::KEY));
         variables.extend(more);
         ran(&["check"], &variables)
     };

@@ -40,7 +40,13 @@ pub fn module(tool: &Value) -> Module {
     manifest::parse("shop.json", &file(tool).to_string(), hooks).expect("the file is right")
 }
 
-pub const HOOKS: Hooks = Hooks { fields: &[], params: &[], handlers: &[("by_hand", by_hand)] };
+pub const HOOKS: Hooks = Hooks {
+    fields: &[],
+    params: &[],
+    arguments: &[],
+    results: &[],
+    handlers: &[("by_hand", by_hand)],
+};
 
 /// Reads, writes and asks, each by its own way.
 fn by_hand(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {

@@ -22,11 +22,11 @@ use mcpist::transport::{Origins, Router};
 use mcpist::upstream::{Upstream, UpstreamConfig};
 use serde_json::{Value, json};
 
-use crate::fake_upstream::{Answer, Exchange, FakeUpstream};
-use crate::hosted::control_plane::{
+use crate::control_plane::{
     ALICE, AUDIENCE, BOB, Custom, FakePlane, Fault, ISSUER, KEY, claims, key, public,
     seconds_from_now, token,
 };
+use crate::fake_upstream::{Answer, Exchange, FakeUpstream};
 use crate::product::{Post, json_of, modern, registry, text_of};
 use crate::wire::{Reply, Running};
 

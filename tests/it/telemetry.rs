@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use crate::collector::{Came, Collector, Mood, attribute};
 use crate::command_line::{NOBODY, Serving};
+use crate::control_plane::{ALICE, AUDIENCE, FakePlane, ISSUER, KEY, token};
 use crate::fake_upstream::{Answer, Exchange, FakeUpstream};
-use crate::hosted::control_plane::{ALICE, AUDIENCE, FakePlane, ISSUER, KEY, token};
 use crate::product::{CANARY, MODERN, Post, json_of, mcpist, modern, request, with_meta};
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";

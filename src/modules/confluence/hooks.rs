@@ -50,6 +50,7 @@ pub(super) const HOOKS: Hooks = Hooks {
         ("upload_attachment", upload::upload_attachment),
         ("watch_content", watch_content),
     ],
+    ..Hooks::NONE
 };
 
 /// Adds labels: the body is a list, which a module file has no form for.

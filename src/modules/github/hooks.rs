@@ -62,6 +62,7 @@ pub(super) const HOOKS: Hooks = Hooks {
         ("update_branch_protection", protection::update_branch_protection),
         ("update_project_item", projects::update_project_item),
     ],
+    ..Hooks::NONE
 };
 
 /// Creates a branch: GitHub wants the commit's SHA, people name a branch or tag.

@@ -37,6 +37,7 @@ pub(super) const HOOKS: Hooks = Hooks {
         ("suggest_time", suggest_time),
         ("update_event", events::update),
     ],
+    ..Hooks::NONE
 };
 
 /// Most events that one call reads.

@@ -51,6 +51,7 @@ pub(super) const HOOKS: Hooks = Hooks {
         ("update_issue", issues::update_issue),
         ("update_worklog", update_worklog),
     ],
+    ..Hooks::NONE
 };
 
 /// Rewrites a comment from what it was, so that what Markdown cannot say stays; who may see it stays too.

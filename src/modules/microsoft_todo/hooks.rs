@@ -33,6 +33,7 @@ pub(super) const HOOKS: Hooks = Hooks {
         ("search_tasks", search_tasks),
         ("update_task", update_task),
     ],
+    ..Hooks::NONE
 };
 
 /// Largest file that one request may attach, in bytes (<https://learn.microsoft.com/graph/todo-attachments>).

@@ -59,6 +59,7 @@ pub(super) const HOOKS: Hooks = Hooks {
         ("update_page_section", pages::update_section),
         ("upload_file", uploads::upload),
     ],
+    ..Hooks::NONE
 };
 
 /// Hides what says nothing: false, an empty list, an empty object.

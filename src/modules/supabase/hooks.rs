@@ -26,6 +26,7 @@ pub(super) const HOOKS: Hooks = Hooks {
         ("query_sql", query_sql),
         ("set_secrets", set_secrets),
     ],
+    ..Hooks::NONE
 };
 
 /// US dollars a month for the smallest instance (<https://supabase.com/docs/guides/platform/manage-your-usage/compute>).
