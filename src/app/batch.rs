@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::confirm::Deed;
 use super::render::{Format, render, reported, start_of};
-use super::{App, Execution, Visible, meta_tools};
+use super::{App, Visible, meta_tools};
 use crate::batch::{Line, Outcome, Plan, run};
 use crate::engine::{Module, Tool};
 use crate::error::{Code, Error};
@@ -51,17 +51,8 @@ impl App {
                 let _entered = scope.enter();
                 let place =
                     plan.lines().iter().position(|known| known.id == line.id).unwrap_or_default();
-                let (module, tool) = tools[place];
-                let client = context.client.as_ref();
-                self.execute(Execution {
-                    caller: &context.caller,
-                    module,
-                    tool,
-                    arguments,
-                    client,
-                    cancelled,
-                    trace_parent,
-                })
+                let call = self.tool_call(context, trace_parent, tools[place]);
+                self.call(call, arguments, cancelled)
             };
         #[expect(clippy::cast_precision_loss, reason = "a batch has at most twenty lines")]
         let progress = |done: usize, of: usize| call.progress(done as f64, Some(of as f64), None);

@@ -93,13 +93,15 @@ impl App {
         if let Some(account) = parsed.account {
             arguments.insert(ACCOUNT.to_owned(), account.into());
         }
-        let value =
-            self.value(call, module, tool, arguments).map_err(|error| match error.code() {
+        let tool_call = self.tool_call(call.context(), call.trace_parent(), (module, tool));
+        let value = self.call(tool_call, arguments, &|| call.cancelled()).map_err(|error| {
+            match error.code() {
                 Code::NotFound => Error::new(Code::ResourceNotFound, error.message())
                     .with_hint(error.hint().unwrap_or("Check the names and ids."))
                     .with_data("uri", uri),
                 _ => error,
-            })?;
+            }
+        })?;
         Ok(vec![render::resource(uri, resource.mime_type, value)?])
     }
 }

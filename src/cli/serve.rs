@@ -101,9 +101,9 @@ fn greet(url: &str, app: &App) {
         "MCPist {} listens on {url} (the page for people: {page})\n",
         env!("CARGO_PKG_VERSION")
     );
-    for module in app.registry().modules() {
+    for (module, tools) in app.shown() {
         let state = app.connection_state(module, &Caller::local());
-        let _ = writeln!(text, "  {:16} {:3} tools, {state}", module.name, module.tools.count());
+        let _ = writeln!(text, "  {:16} {tools:3} tools, {state}", module.name);
     }
     if let Some(client) = CLIENTS.first() {
         let _ = writeln!(text, "Connect {}: {}", client.name, client.text.replace("{url}", url));

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::Stop;
-use crate::access::{AuditTrail, Authenticator, Broker, Permissions, Sieve};
-use crate::app::{App, CALL_TIME, Live, Parts, Rates};
+use crate::access::{AuditTrail, Authenticator, Broker, Caller, Permissions, Sieve};
+use crate::app::{App, CALL_TIME, Live, Parts, Rates, Visible};
 use crate::config::{
     Config, Finding, Flags, ModuleSettings, process_environment, process_environment_names,
 };
@@ -17,6 +17,7 @@ use crate::hosted::{
     ToolSieve,
 };
 use crate::local::{EnvironmentBroker, Policy, PolicySieve, Subject};
+use crate::mcp::context::View;
 use crate::mcp::seal::Seal;
 use crate::mcp::subscriptions::{Change, Hub};
 use crate::modules::{Folder, Registry};
@@ -71,6 +72,17 @@ pub(super) struct HostedParts {
 /// Makes the product of local mode, with its log on `output`.
 pub(super) fn local(output: Output) -> Result<Product, Stop> {
     Prepared::new(&Flags::default(), output)?.product()
+}
+
+/// What the person at this machine may use.
+pub(super) fn visible(app: &App) -> Result<Visible<'_>, Stop> {
+    let view = View::default();
+    app.visible(&Caller::local(), &view).map_err(|error| Stop::Failed(error.to_string()))
+}
+
+/// The module of this name.
+pub(super) fn module<'a>(visible: &Visible<'a>, name: &str) -> Result<&'a Module, Stop> {
+    visible.module(name).map_err(|error| Stop::WrongUsage(error.to_string()))
 }
 
 impl Prepared {

@@ -3,16 +3,17 @@
 use std::cell::OnceCell;
 use std::time::Instant;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::output::{self, Output};
 use super::request::{Body, Template};
 use super::{Module, OFFSET, Session, Tool, Work, arguments, content};
-use crate::access::Credential;
+use crate::access::{Caller, Credential};
 use crate::error::{Code, Error, NOT_A_LIST, REASON, change_texts};
+use crate::json::Object;
 use crate::upstream::{Upstream, redact};
 
-/// A credential of so many bytes is no word that a result has for other reasons: one that a service repeats is taken out.
+/// Only credentials of at least this many bytes are redacted: shorter ones could match ordinary text.
 const LONG_ENOUGH: usize = 12;
 
 /// An account of a service: where it is, and what proves it.
@@ -24,49 +25,77 @@ pub struct Connection<'a> {
     pub base_url: &'a str,
 }
 
-/// Gives another credential for one that the service refused; none where there is no other.
+/// Returns another credential for one that the service refused; `None` if there is no other.
 pub type Renew<'a> = &'a dyn Fn(&Credential) -> Result<Option<Credential>, Error>;
 
-/// What a call needs.
-pub struct Invocation<'a> {
+/// A call of a tool that was found permitted: what everything on its way to the service has to know.
+#[derive(Debug, Clone, Copy)]
+pub struct ToolCall<'a> {
+    /// Who calls.
+    pub caller: &'a Caller,
+    /// The name of the client program; `None` if it did not say.
+    pub client: Option<&'a str>,
     /// The module.
     pub module: &'a Module,
     /// One of its tools.
     pub tool: &'a Tool,
-    /// The caller's arguments, as they came.
-    pub arguments: Map<String, Value>,
-    /// With which account.
-    pub connection: Connection<'a>,
-    /// The caller's further accounts, for a tool that asks all of them together.
-    pub others: &'a [Connection<'a>],
-    /// What is done when the service refuses the credential.
-    pub renew: Renew<'a>,
     /// When the call must be over, retries and waits included.
     pub deadline: Instant,
-    /// Whether the caller still waits.
-    pub cancelled: &'a dyn Fn() -> bool,
     /// The `traceparent` header of the span that the call belongs to.
     pub trace_parent: Option<&'a str>,
 }
 
-/// Calls a tool; gives its result before any formatting: `{"items": […], …, "next_cursor"?}` for a list, an object for a
-/// record, `{"document": …, …}` for a document, a string for a text, `{"message": …}` for a thing done.
+/// The accounts that a call is made with.
+#[derive(Clone, Copy)]
+pub struct Accounts<'a> {
+    /// The account, or the first of several.
+    pub first: Connection<'a>,
+    /// The caller's further accounts, for a tool that asks all of them together.
+    pub others: &'a [Connection<'a>],
+    /// Gets a newer credential when the service refuses one.
+    pub renew: Renew<'a>,
+}
+
+/// Calls a tool. Returns its result before any formatting: `{"items": […], …, "next_cursor"?}` for a list, an object for a
+/// record, `{"document": …, …}` for a document, a string for a text, `{"message": …}` for a thing done. `cancelled` reports
+/// whether the caller has stopped waiting.
 ///
 /// # Errors
-///
 /// [`Code::InvalidParams`](crate::error::Code::InvalidParams) for arguments that do not fit, and those of
 /// [`Upstream::send`], [`failure`](crate::upstream::failure) and the tool's handler.
-pub fn invoke(upstream: &Upstream, invocation: Invocation<'_>) -> Result<Value, Error> {
-    let (tool, connection, others) = (invocation.tool, invocation.connection, invocation.others);
-    let outcome = work(upstream, invocation);
-    let redact = |text: &mut String| {
-        for credential in
-            others.iter().chain([&connection]).filter_map(|connection| connection.credential)
-        {
-            redact(text, credential, LONG_ENOUGH);
-        }
+pub fn call(
+    upstream: &Upstream,
+    call: ToolCall<'_>,
+    accounts: Accounts<'_>,
+    arguments: Object,
+    cancelled: &dyn Fn() -> bool,
+) -> Result<Value, Error> {
+    let tool = call.tool;
+    let outcome = arguments::check(tool, arguments).and_then(|arguments| {
+        let session = Session { upstream, call, accounts, renewed: OnceCell::new(), cancelled };
+        let result = match &tool.work {
+            Work::Handler(handler) => handler(&session, &arguments),
+            Work::Request(template, output) => request(&session, template, output, &arguments)
+                .and_then(|result| match tool.after {
+                    Some(hook) => hook(&session, &arguments, result),
+                    None => Ok(result),
+                }),
+        };
+        let result = match session.renewed.get() {
+            Some(newer) => redacted(result, &|text| redact(text, newer, LONG_ENOUGH)),
+            None => result,
+        }?;
+        let offset = arguments.get(OFFSET).filter(|_| tool.reads_on).and_then(Value::as_u64);
+        output::from_offset(result, offset.unwrap_or_default())
+    });
+    let credentials = || {
+        let connections = accounts.others.iter().chain([&accounts.first]);
+        connections.filter_map(|connection| connection.credential)
     };
-    redacted(outcome, &redact).map_err(|error| hinted(tool, naming_permissions(tool, error)))
+    redacted(outcome, &|text| {
+        credentials().for_each(|credential| redact(text, credential, LONG_ENOUGH));
+    })
+    .map_err(|error| hinted(tool, naming_permissions(tool, error)))
 }
 
 fn redacted(outcome: Result<Value, Error>, redact: &dyn Fn(&mut String)) -> Result<Value, Error> {
@@ -79,57 +108,17 @@ fn redacted(outcome: Result<Value, Error>, redact: &dyn Fn(&mut String)) -> Resu
     }
 }
 
-fn work(upstream: &Upstream, invocation: Invocation<'_>) -> Result<Value, Error> {
-    let Invocation {
-        module,
-        tool,
-        connection,
-        others,
-        renew,
-        deadline,
-        cancelled,
-        trace_parent,
-        ..
-    } = invocation;
-    let arguments = arguments::check(tool, invocation.arguments)?;
-    let session = Session {
-        upstream,
-        module,
-        connection,
-        others,
-        renew,
-        renewed: OnceCell::new(),
-        deadline,
-        cancelled,
-        trace_parent,
-    };
-    let outcome = match &tool.work {
-        Work::Handler(handler) => handler(&session, &arguments),
-        Work::Request(template, output) => request(&session, tool, template, output, &arguments)
-            .and_then(|result| match tool.after {
-                Some(hook) => hook(&session, &arguments, result),
-                None => Ok(result),
-            }),
-    };
-    let result = match session.renewed.get() {
-        Some(newer) => redacted(outcome, &|text| redact(text, newer, LONG_ENOUGH)),
-        None => outcome,
-    }?;
-    let offset = arguments.get(OFFSET).filter(|_| tool.reads_on).and_then(Value::as_u64);
-    output::from_offset(result, offset.unwrap_or_default())
-}
-
 /// The one request of a tool that is data.
 fn request(
     session: &Session<'_>,
-    tool: &Tool,
     template: &Template,
     output: &Output,
-    arguments: &Map<String, Value>,
+    arguments: &Object,
 ) -> Result<Value, Error> {
-    let service = &session.module.title;
+    let ToolCall { module, tool, .. } = session.call;
+    let service = &module.title;
     let places = tool.params.iter().map(|param| (param.name.as_str(), &param.place));
-    let request = template.fill(session.connection.base_url, places, arguments)?;
+    let request = template.fill(session.accounts.first.base_url, places, arguments)?;
     let body = request.body.as_deref().map(str::as_bytes);
     let answer = session.exchange(template.method, &request.url, &template.headers, body)?;
     if matches!(template.body, Body::Graphql(_)) {

@@ -20,7 +20,7 @@ mod versions;
 
 pub(crate) use arguments::nearest;
 pub use auth::{Auth, Variable, Way};
-pub use call::{Connection, Invocation, invoke};
+pub use call::{Accounts, Connection, ToolCall, call};
 pub use hooks::{ArgumentsHook, FieldHook, Handler, Hooks, ParamHook, ResultHook};
 pub use module::{
     ACCOUNT, ALL_ACCOUNTS, AcrossAccounts, Annotations, MAX_TOOL_NAME, Module, OFFSET, Param,

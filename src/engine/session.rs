@@ -1,13 +1,11 @@
 //! One call's way to its service: what the hooks of a module may use.
 
 use std::cell::OnceCell;
-use std::time::Instant;
 
 use serde_json::{Map, Value, json};
 
-use super::call::Connection;
+use super::call::{Accounts, ToolCall};
 use super::content::{self, Content};
-use super::module::Module;
 use super::{output, request};
 use crate::access::Credential;
 use crate::error::Error;
@@ -21,39 +19,31 @@ use crate::upstream::{
 /// segment are refused. A value that keeps its slashes goes in as `value.split('/')`.
 pub struct Session<'a> {
     pub(super) upstream: &'a Upstream,
-    pub(super) module: &'a Module,
-    pub(super) connection: Connection<'a>,
-    pub(super) others: &'a [Connection<'a>],
-    pub(super) renew: crate::engine::call::Renew<'a>,
+    pub(super) call: ToolCall<'a>,
+    pub(super) accounts: Accounts<'a>,
     /// What stands in for the credential since the service refused it.
     pub(super) renewed: OnceCell<Credential>,
-    pub(super) deadline: Instant,
     pub(super) cancelled: &'a dyn Fn() -> bool,
-    pub(super) trace_parent: Option<&'a str>,
 }
 
 impl Session<'_> {
     /// The ways to each account that the call is about: this one, and the others where it is about all.
     pub fn accounts(&self) -> impl Iterator<Item = Self> {
-        let Self { upstream, module, renew, deadline, cancelled, trace_parent, .. } = *self;
-        let session = move |connection| Self {
+        let Self { upstream, call, accounts, cancelled, .. } = *self;
+        let all = std::iter::once(accounts.first).chain(accounts.others.iter().copied());
+        all.map(move |first| Self {
             upstream,
-            module,
-            connection,
-            others: &[],
-            renew,
+            call,
+            accounts: Accounts { first, others: &[], renew: accounts.renew },
             renewed: OnceCell::new(),
-            deadline,
             cancelled,
-            trace_parent,
-        };
-        std::iter::once(self.connection).chain(self.others.iter().copied()).map(session)
+        })
     }
 
     /// The name of the account, where it is known.
     #[must_use]
     pub fn account(&self) -> Option<&str> {
-        self.connection.credential.and_then(|credential| credential.account.as_deref())
+        self.accounts.first.credential.and_then(|credential| credential.account.as_deref())
     }
 
     /// Reads JSON; null for an empty body.
@@ -73,8 +63,8 @@ impl Session<'_> {
     /// As [`Session::get`].
     pub fn get_text(&self, path: &[&str], query: &[(&str, &str)]) -> Result<String, Error> {
         let url = self.url(path, query)?;
-        let answer = self.exchange(Method::Get, &url, &self.module.headers, None)?;
-        Content::of(answer).or_mostly_text().into_text(&self.module.title)
+        let answer = self.exchange(Method::Get, &url, &self.call.module.headers, None)?;
+        Content::of(answer).or_mostly_text().into_text(&self.call.module.title)
     }
 
     /// Sends a request with or without a JSON body and reads the JSON that comes back; null for an empty body.
@@ -91,10 +81,13 @@ impl Session<'_> {
     ) -> Result<Value, Error> {
         let url = self.url(path, query)?;
         let bytes = body.map(Value::to_string);
-        let headers =
-            if body.is_some() { &json_headers(&self.module.headers) } else { &self.module.headers };
+        let headers = if body.is_some() {
+            &json_headers(&self.call.module.headers)
+        } else {
+            &self.call.module.headers
+        };
         let answer = self.exchange(method, &url, headers, bytes.as_deref().map(str::as_bytes))?;
-        content::json(&self.module.title, &answer)
+        content::json(&self.call.module.title, &answer)
     }
 
     /// Sends bytes of any content type, such as a [`multipart`](crate::engine::multipart()) form, and reads the JSON that comes
@@ -117,10 +110,10 @@ impl Session<'_> {
         let url = self.url(path, query)?;
         let content_type = HeaderValue::from_str(content_type)
             .map_err(|_| Error::invalid_params("The content type is none."))?;
-        let mut headers = self.module.headers.clone();
+        let mut headers = self.call.module.headers.clone();
         headers.insert(HeaderName::from_static("content-type"), content_type);
         let answer = self.exchange(method, &url, &headers, Some(bytes))?;
-        content::json(&self.module.title, &answer)
+        content::json(&self.call.module.title, &answer)
     }
 
     /// Asks a GraphQL endpoint; gives the answer's `data`.
@@ -136,7 +129,7 @@ impl Session<'_> {
     ) -> Result<Value, Error> {
         let body = json!({"query": document, "variables": variables});
         let mut answer = self.send(Method::Post, path, &[], Some(&body))?;
-        output::graphql_errors(&self.module.title, &answer)?;
+        output::graphql_errors(&self.call.module.title, &answer)?;
         Ok(answer["data"].take())
     }
 
@@ -144,7 +137,11 @@ impl Session<'_> {
         let longest =
             query.iter().max_by_key(|(_, value)| value.len()).map_or("path", |(name, _)| *name);
         request::bounded(
-            request::url(self.connection.base_url, &request::path(path)?, &request::query(query)),
+            request::url(
+                self.accounts.first.base_url,
+                &request::path(path)?,
+                &request::query(query),
+            ),
             longest,
         )
     }
@@ -157,7 +154,7 @@ impl Session<'_> {
         headers: &HeaderMap,
         body: Option<&[u8]>,
     ) -> Result<UpstreamAnswer, Error> {
-        let service = &self.module.title;
+        let service = &self.call.module.title;
         let send = |credential| {
             let request = UpstreamRequest {
                 service,
@@ -166,11 +163,11 @@ impl Session<'_> {
                 headers,
                 body,
                 credential,
-                trace_parent: self.trace_parent,
+                trace_parent: self.call.trace_parent,
             };
-            self.upstream.send(&request, self.deadline, self.cancelled)
+            self.upstream.send(&request, self.call.deadline, self.cancelled)
         };
-        let credential = self.renewed.get().or(self.connection.credential);
+        let credential = self.renewed.get().or(self.accounts.first.credential);
         let answer = send(credential)?;
         // Refused is not done: this one request can be made again with a newer credential, once in a call.
         let (credential, answer) = match self.newer(&answer)? {
@@ -186,13 +183,14 @@ impl Session<'_> {
 
     fn newer(&self, answer: &UpstreamAnswer) -> Result<Option<&Credential>, Error> {
         let Some(refused) = self
-            .connection
+            .accounts
+            .first
             .credential
             .filter(|_| answer.status == 401 && self.renewed.get().is_none())
         else {
             return Ok(None);
         };
-        Ok((self.renew)(refused)?.map(|newer| self.renewed.get_or_init(|| newer)))
+        Ok((self.accounts.renew)(refused)?.map(|newer| self.renewed.get_or_init(|| newer)))
     }
 }
 

@@ -1,14 +1,14 @@
 //! The module engine as a whole: calls of a small module's tool against its service.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use mcpist::engine::{Connection, Hooks, Invocation, Module, Session, Upload, invoke, multipart};
+use mcpist::engine::{Connection, Hooks, Module, Session, Upload, multipart};
 use mcpist::error::{Code, Error};
 use mcpist::manifest;
 use mcpist::upstream::{Method, Upstream, UpstreamConfig};
 use serde_json::{Map, Value, json};
 
-use crate::fake_upstream::{Answer, Exchange, FakeUpstream};
+use crate::fake_upstream::{Answer, Exchange, FakeUpstream, call_tool};
 
 /// The right tool as it stands in [`file`].
 pub const BY_DATA: Value = Value::Null;
@@ -79,18 +79,12 @@ fn call(module: &Module, base_url: &str, arguments: &Value) -> Result<Value, Err
         first_backoff: Duration::from_millis(1),
         ..UpstreamConfig::default()
     });
-    let invocation = Invocation {
-        renew: &|_| Ok(None),
-        module,
-        tool: &module.tools[0],
-        arguments: arguments.as_object().unwrap().clone(),
-        connection: Connection { credential: None, base_url },
-        others: &[],
-        deadline: Instant::now() + Duration::from_secs(10),
-        cancelled: &|| false,
-        trace_parent: None,
-    };
-    invoke(&upstream, invocation)
+    call_tool(
+        &upstream,
+        (module, &module.tools[0]),
+        Connection { credential: None, base_url },
+        arguments.as_object().unwrap().clone(),
+    )
 }
 
 fn page(target: &str, link: &str, body: &Value) -> Exchange {

@@ -1,13 +1,13 @@
 //! What GitHub's jobs of several requests do beside the way that their cases show.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use mcpist::engine::{Connection, Invocation, invoke};
+use mcpist::engine::Connection;
 use mcpist::modules::Registry;
 use mcpist::upstream::{Upstream, UpstreamConfig};
 use serde_json::{Map, Value, json};
 
-use crate::fake_upstream::{Answer, Exchange, FakeUpstream};
+use crate::fake_upstream::{Answer, Exchange, FakeUpstream, call_tool};
 
 /// Calls a tool in `o/r` while GitHub answers so; the failure is its code's name.
 #[track_caller]
@@ -29,18 +29,13 @@ fn check(
         first_backoff: Duration::from_millis(1),
         ..UpstreamConfig::default()
     });
-    let invocation = Invocation {
-        renew: &|_| Ok(None),
-        module,
-        tool,
-        arguments: all,
-        connection: Connection { credential: None, base_url: &fake.url() },
-        others: &[],
-        deadline: Instant::now() + Duration::from_secs(10),
-        cancelled: &|| false,
-        trace_parent: None,
-    };
-    let result = invoke(&upstream, invocation).map_err(|error| error.code().reply().name);
+    let result = call_tool(
+        &upstream,
+        (module, tool),
+        Connection { credential: None, base_url: &fake.url() },
+        all,
+    )
+    .map_err(|error| error.code().reply().name);
     assert_eq!((&result, fake.complaints()), (expected, Vec::new()));
 }
 
