@@ -11,7 +11,7 @@ use crate::app::{App, CALL_TIME, Live, Parts, Rates, Visible};
 use crate::config::{
     Config, Finding, Flags, ModuleSettings, process_environment, process_environment_names,
 };
-use crate::engine::Module;
+use crate::engine::{Module, Tool};
 use crate::hosted::{
     AuditSender, ControlPlane, TokenAuthenticator, TokenAuthenticatorParts, TokenExchanger,
     ToolSieve,
@@ -83,6 +83,21 @@ pub(super) fn visible(app: &App) -> Result<Visible<'_>, Stop> {
 /// The module of this name.
 pub(super) fn module<'a>(visible: &Visible<'a>, name: &str) -> Result<&'a Module, Stop> {
     visible.module(name).map_err(|error| Stop::WrongUsage(error.to_string()))
+}
+
+/// A tool by module and name.
+pub(super) fn tool<'a>(
+    visible: &Visible<'a>,
+    module: &str,
+    tool: &str,
+) -> Result<(&'a Module, &'a Tool), Stop> {
+    let module = self::module(visible, module)?;
+    visible.tool(&module.name, tool).map_err(|error| {
+        let list = format!("mcpist tools {} lists them.", module.name);
+        let near = error.hint().filter(|hint| hint.starts_with("Did you mean"));
+        let hint = near.map_or_else(|| list.clone(), |near| format!("{near} {list}"));
+        Stop::WrongUsage(error.with_hint(hint).to_string())
+    })
 }
 
 impl Prepared {
@@ -282,7 +297,7 @@ fn policy(path: &Path, registry: &Registry) -> Result<Permissions, Finding> {
     }
 }
 
-fn subject(module: &Module, tool: &crate::engine::Tool) -> Subject {
+fn subject(module: &Module, tool: &Tool) -> Subject {
     Subject {
         module: module.name.clone(),
         tool: tool.published_name.clone(),
