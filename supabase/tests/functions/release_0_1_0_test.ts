@@ -37,7 +37,9 @@ function has(now: unknown, then: unknown, known: Record<string, string>, where: 
   } else if (Array.isArray(then)) {
     assert.ok(Array.isArray(now), where);
     for (const [at, value] of then.entries()) has(now[at], value, known, `${where}[${at}]`);
-  } else if (["outcome", "code", "status", "token_type", "accepted"].includes(where.split(".").pop()!)) {
+  } else if (
+    ["outcome", "code", "status", "token_type", "accepted"].includes(where.split(".").pop()!)
+  ) {
     assert.equal(now, then, where);
   } else {
     assert.equal(typeof now, typeof then, `${where} is ${JSON.stringify(now)}`);
