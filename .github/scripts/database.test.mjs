@@ -273,6 +273,7 @@ check("the SQL of the guides runs as it stands, from an empty project on", () =>
     "guided",
     "insert into auth.sessions (id, user_id) select gen_random_uuid(), id from auth.users",
   );
+  for (const block of blocks("upgrade")) sql("guided", block, "postgres");
   const operations = blocks("operations").map((block) => sql("guided", block, "postgres"));
   assert.ok(
     operations.includes(
