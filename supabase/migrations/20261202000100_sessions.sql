@@ -25,14 +25,14 @@ create trigger touch before update on public.client_grants for each row execute 
 -- Read through my_clients().
 alter table public.client_grants enable row level security;
 
--- Takes over what was allowed before this table was there.
+-- Takes over what was allowed while the console did not ask for this table: until the first answer that it gives (allow_client).
 create function private.adopt_consents() returns void
 language sql security definer set search_path = '' as $$
   insert into public.client_grants (user_id, client_id, expires_at)
   select c.user_id, c.client_id, now() + interval '365 days'
   from auth.oauth_consents c join public.users u on u.id = c.user_id
-  where c.revoked_at is null
-  on conflict do nothing;
+  where c.revoked_at is null and not (select grants_required from public.settings)
+  on conflict (user_id, client_id) do update set allowed_at = now();
 $$;
 select private.adopt_consents();
 
@@ -41,14 +41,14 @@ select private.adopt_consents();
 create function private.client_allowed(p_user uuid, p_client uuid) returns boolean
 language sql stable security definer set search_path = '' as $$
   select case
-    when held.user_id is null then not (select grants_required from public.settings)
-    else held.expires_at > now() and not exists (
+    when not s.grants_required then coalesce(held.expires_at > now(), true)
+    else coalesce(held.expires_at > now(), false) and not exists (
       select from auth.oauth_consents c
       where c.user_id = p_user and c.client_id = p_client and c.revoked_at is null
         and c.granted_at > held.allowed_at + interval '10 minutes'
     )
   end
-  from (select) one left join public.client_grants held on held.user_id = p_user and held.client_id = p_client;
+  from public.settings s left join public.client_grants held on held.user_id = p_user and held.client_id = p_client;
 $$;
 
 -- Whether a session is the console's: what the functions ask before they do what is the console's alone.
