@@ -276,9 +276,7 @@ check("the SQL of the guides runs as it stands, from an empty project on", () =>
   for (const block of blocks("upgrade")) sql("guided", block, "postgres");
   const operations = blocks("operations").map((block) => sql("guided", block, "postgres"));
   assert.ok(
-    operations.includes(
-      '{"sessions": 1, "api_tokens": 1, "incomplete": [], "oauth_tokens": 1}',
-    ),
+    operations.includes('{"sessions": 1, "api_tokens": 1, "incomplete": [], "oauth_tokens": 1}'),
     "the drill takes all of it away",
   );
   assert.equal(sql("guided", "select count(*) from vault.secrets"), "0");

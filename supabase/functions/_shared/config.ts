@@ -22,8 +22,8 @@ function serviceKey(): string {
 }
 
 /**
- * The key that the MCP server alone holds. Without it any client could call these functions with its user's token, and would be
- * given the credentials of services. So it is required, and it is no key that anybody else has.
+ * The key that only the MCP server has. Without it any client could call these functions with its user's token and get the
+ * credentials of services. So it is required, and it must not be a key that others have.
  */
 function brokerKey(): string {
   const key = required("TOKEN_BROKER_KEY");

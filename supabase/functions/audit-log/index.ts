@@ -9,7 +9,7 @@ import { isRecord } from "../_shared/text.ts";
 const EVENTS = 200;
 const BODY_BYTES = 2 * 1024 * 1024;
 const NAMES = 100;
-/** How long a token may have been over: what was done with it just before is told of a moment later. */
+/** How long a token is accepted here after its end: the events of its last calls arrive a moment later. */
 const GRACE_S = 600;
 
 const anyText: Field = { check: (value) => typeof value === "string", expected: "text" };

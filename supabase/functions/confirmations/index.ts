@@ -1,5 +1,5 @@
 // Deeds that wait for a person, who decides in the console: POST confirmations {"action": "ask" | "take", "digest", "deed"?}.
-// The MCP server asks, sends its user to the console, and takes the decision later, wherever that call comes in.
+// The MCP server asks, sends its user to the console, and takes the decision later, on any replica.
 import { Buffer } from "node:buffer";
 import { authenticate, refusal, requireBroker } from "../_shared/caller.ts";
 import { rpc } from "../_shared/database.ts";

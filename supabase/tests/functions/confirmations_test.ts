@@ -64,7 +64,7 @@ Deno.test("a deed waits until its user decides in the console, and the yes is gi
   assert.equal(await take(user, "canary-two"), "unknown");
 });
 
-Deno.test("nobody else decides, whoever has the link: another user, an admin, a client", async () => {
+Deno.test("only its own user decides: not another user, an admin or a client who has the link", async () => {
   const [user, other, boss] = [await User.create(), await User.create(), await admin()];
   const { user: client } = await (await Client.register()).connect(user);
   const { body } = await user.rest("rpc/create_api_token", { name: "script" });
@@ -120,7 +120,7 @@ Deno.test("a deed of 4 MiB waits whole; eight wait at once", async () => {
   assert.equal((await ask(user, "wait 9")).status, 200);
 });
 
-Deno.test("what is no deed is refused, in words", async () => {
+Deno.test("a request that is not right is refused with the reason", async () => {
   const user = await User.create();
   const good = { action: "ask", digest: digest("x"), deed: deed("x") };
   for (const [change, words] of [

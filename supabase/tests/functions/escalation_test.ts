@@ -164,7 +164,7 @@ Deno.test("a client changes neither the address nor the identities of its user",
   assert.equal((await auth("GET", "user", undefined, user.token)).body.email, user.email);
 });
 
-Deno.test("12: nobody takes an account before its owner comes, and the list is nobody's to read", async () => {
+Deno.test("12: no account is taken before its owner comes, and no answer shows who is on the list", async () => {
   await admin();
   const [listed, unlisted] = [
     `${crypto.randomUUID()}@example.com`,

@@ -213,7 +213,7 @@ Deno.test("a token that cannot be refreshed needs the user when it works nowhere
   );
 });
 
-Deno.test("a refusal that means a scope ends no credential, whoever uses it", async () => {
+Deno.test("a 401 for a missing scope does not end a shared credential", async () => {
   // Jira refuses one call of a member's with 401, though the team's token is good.
   const [boss, member] = [await admin(), await User.create(["jira"])];
   await post(`${stack.provider_url}/services`, { "acme.atlassian.net/rest/api/3/myself": {} });
@@ -259,7 +259,7 @@ Deno.test("a refusal that means a scope ends no credential, whoever uses it", as
   assert.equal(await status(), "reconnect_required");
 });
 
-Deno.test("a credential of a module that nothing is known to ask: one's own ends, a shared one does not", async () => {
+Deno.test("a refused credential without a probe ends if it is the user's own, not if it is shared", async () => {
   await sql(
     'select public.sync_catalogue(\'{"modules": [{"module": "own", "title": "Own", "description": "", "api_version": "1", "tools": [{"tool": "ask", "description": "", "read_only": true, "destructive": false}]}]}\')',
   );
@@ -277,7 +277,7 @@ Deno.test("a credential of a module that nothing is known to ask: one's own ends
   await sql("delete from public.module_registry where module = 'own'");
 });
 
-Deno.test("whoever says that a token was refused forces one refresh a minute", async () => {
+Deno.test("repeated refusals force one refresh a minute", async () => {
   const user = await User.create(["jira"]);
   await user.connect("jira");
   let { body } = await user.exchange("jira");

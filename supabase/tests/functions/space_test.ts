@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { admin, fails, request, sql, stack, User } from "./stack.ts";
 
-Deno.test("a user has twenty accounts of a service, however many are connected at once", async () => {
+Deno.test("a user has at most twenty accounts of a service, also when many are connected at once", async () => {
   const user = await User.create(["github", "notion"]);
   const connect = (n: number, service = "github") =>
     user.rest("rpc/connect_with_token", { service, token: `ghp_${n}2345678`, account: `a${n}` });

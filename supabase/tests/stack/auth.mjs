@@ -1,7 +1,7 @@
-// A double of Supabase Auth: accounts, sessions, tokens and hooks. `auth_api.mjs` has its endpoints. It lets in whatever the real one
-// lets in (supabase/auth, 2026-08), and no more: the tests of who may become whom are worth nothing on a stricter one. Sessions, refresh tokens,
-// factors, begun authorizations and consents are rows, as they are Auth's: whoever deletes them ends what they stand for. The hooks
-// run in the database inside of the transaction that issues the token. Mails are kept for tests to read.
+// A double of Supabase Auth: accounts, sessions, tokens and hooks. `auth_api.mjs` has its endpoints. It accepts exactly what the real one
+// accepts (supabase/auth, 2026-08): on a stricter double no test would find an escalation. Sessions, refresh tokens, factors, authorizations
+// and consents are rows as in Auth, so deleting them has the same effect. The hooks run in the database, in the transaction that issues the
+// token. Mails are kept for tests.
 import crypto from "node:crypto";
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
 import { readSettings } from "./auth_settings.mjs";

@@ -135,7 +135,7 @@ export class AuthApi {
       throw new Refusal(422, "signup_disabled", "Signups not allowed for this instance");
     if (!settings.email)
       throw new Refusal(400, "email_provider_disabled", "Email signups are disabled");
-    // Who is there already is not updated, and is not told.
+    // An existing account is not updated, and the answer does not show that it exists.
     const known = await this.#auth.userBy("email", email.toLowerCase());
     const user =
       known ??
