@@ -14,7 +14,7 @@ import { CopyButton } from "./copy-button";
 import { useTexts } from "./texts";
 import { buttonClass, type Variant } from "./ui";
 
-/** A form whose action answers with words: they appear below it, and are read out. */
+/** A form that shows its action's answer below it and announces it to screen readers. */
 export function ActionForm({
   action,
   submit,
@@ -31,15 +31,15 @@ export function ActionForm({
   submit: ReactNode;
   variant?: Variant;
   children?: ReactNode;
-  /** Where to go once it is done; a dialog closes so. */
+  /** Where to go after success; closes a dialog. */
   closeTo?: string;
   className?: string;
-  /** The button's name where its text is not enough. */
+  /** The button's accessible name, if its text is not enough. */
   label?: string;
   inline?: boolean;
-  /** Whether the fields are empty again once it is done. */
+  /** Clears the fields after success. */
   clears?: boolean;
-  /** Whether it is sent as soon as it is there. The button stays: for another try, and for browsers without scripts. */
+  /** Submits the form when the page loads. The button remains for retries and for browsers without scripts. */
   automatic?: boolean;
 }) {
   const texts = useTexts();
@@ -58,7 +58,7 @@ export function ActionForm({
     sent.current = true;
     form.current?.requestSubmit();
   }, [automatic]);
-  // React would reset the form when the action is done, also after a refusal: nobody types all of it again.
+  // React resets the form after every action, also after a failure. Keep what the user typed.
   const submitted = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
     const fields = new FormData(event.currentTarget);

@@ -4,7 +4,7 @@ import { useRouter } from "next/navigation";
 import { type FormEvent, useState } from "react";
 import { buttonClass, Field } from "./ui";
 
-/** Deletes an account, once its address has been typed. */
+/** Deletes an account after its email address has been typed. */
 export function DeleteUser({
   id,
   email,

@@ -7,7 +7,7 @@ import {
   type ReactNode,
 } from "react";
 
-// Plain building blocks, without scripts of their own.
+// Plain server-rendered building blocks.
 
 const BUTTON =
   "inline-flex min-h-9 items-center justify-center gap-2 rounded-md px-3 py-1.5 text-sm font-medium whitespace-nowrap cursor-pointer disabled:opacity-60 disabled:cursor-default";
@@ -167,8 +167,8 @@ export function Check({
 }
 
 /**
- * A table that scrolls sideways by itself, also by keyboard, so that the page does not. On a phone each row is a block of its own,
- * with the column's name before each value, so that nothing lies beyond the edge.
+ * A table that scrolls sideways in its own region, also by keyboard. On a phone each row becomes a block with the column's name
+ * before each value.
  */
 export function Table({
   head,

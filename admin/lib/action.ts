@@ -3,7 +3,7 @@ import { revalidatePath } from "next/cache";
 import { i18n, type Key } from "./i18n";
 import type { Result } from "./result";
 
-// What actions share: reading a form, and answering it in words.
+// Helpers of the actions: reading a form and answering it.
 
 export const text = (form: FormData, name: string, most = 2000): string =>
   String(form.get(name) ?? "")
@@ -11,7 +11,7 @@ export const text = (form: FormData, name: string, most = 2000): string =>
     .slice(0, most);
 export const texts = (form: FormData, name: string): string[] => form.getAll(name).map(String);
 
-/** Done: the page shows what is now. */
+/** Success: refreshes the page. */
 export async function done(
   key?: Key,
   { secret, ...values }: Record<string, string | number> & { secret?: string } = {},
@@ -25,7 +25,7 @@ export async function refuse(key: Key, values?: Record<string, string | number>)
   return { ok: false, message: (await i18n()).t(key, values) };
 }
 
-/** A failure of the database, in the reader's language where it is a usual one. */
+/** A database error as a message in the reader's language; unexpected ones are logged. */
 export async function failure(error: { code?: string; message: string }): Promise<Result> {
   if (/last admin/.test(error.message)) return refuse("error.last_admin");
   if (error.code === "PT429") return refuse("error.too_fast");
@@ -36,6 +36,6 @@ export async function failure(error: { code?: string; message: string }): Promis
   if (error.code === "23505") return refuse("error.exists");
   if (error.code === "23514" || error.code === "P0001")
     return refuse("error.invalid", { detail: error.message });
-  console.error("The database refused:", error.code, error.message);
+  console.error("Database error:", error.code, error.message);
   return refuse("error.unexpected");
 }

@@ -1,4 +1,4 @@
-// The tables and functions of the control plane that a signed-in user may reach (supabase/migrations).
+// The tables and functions of the control plane that a signed-in user can reach (supabase/migrations).
 
 type Table<Row, Insert = never, Update = never> = {
   Row: Row;
@@ -35,7 +35,7 @@ export type Connection = Stamped & {
   metadata: Record<string, string>;
   last_used_at: string | null;
 };
-/** An account that a role shares, as a user of that role knows it. */
+/** An account shared by a role, as its users see it. */
 export type SharedAccount = Pick<Connection, "account" | "status"> & { role: string };
 export type App = Stamped & {
   service: string;
@@ -183,7 +183,7 @@ export type Database = {
   };
 };
 
-/** `sessions` is null where Auth did not let them be ended. */
+/** `sessions` is null if Auth did not allow ending them. */
 export type Revoked = { oauth_tokens: number; api_tokens: number; sessions: number | null };
 export type Finished = {
   outcome: "ok" | "unknown_state" | "replayed" | "other_user" | "expired" | "not_permitted";

@@ -1,4 +1,4 @@
-// Read when it is needed and never built in, so that one build serves any installation.
+// Read at run time and never built in, so that one build works for every installation.
 const environment = process.env;
 
 function required(name: string): string {

@@ -1,15 +1,15 @@
-/** Where to go after signing in: a path of this console, whatever the address said. */
+/** Returns `next` if it is a path of this console, or else `/`. */
 export function safePath(next: unknown): string {
   if (typeof next !== "string" || !/^\/(?![/\\])/.test(next) || /[\u0000-\u001f\\]/.test(next))
     return "/";
   const url = new URL(next, "http://console.invalid");
-  // `/..//evil.example` begins harmlessly and becomes the address of another site.
+  // `/..//evil.example` normalizes to the address of another site.
   return url.host === "console.invalid" && !url.pathname.startsWith("//")
     ? url.pathname + url.search
     : "/";
 }
 
-/** The browser's scripts have no use for the session: they never talk to Supabase. */
+/** HttpOnly, because browser scripts never talk to Supabase. */
 export const cookieOptions = {
   httpOnly: true,
   sameSite: "lax",
@@ -17,7 +17,7 @@ export const cookieOptions = {
   secure: process.env.NODE_ENV === "production",
 } as const;
 
-/** An address with some of its query changed; null takes a parameter away. */
+/** Returns the path with a changed query; null removes a parameter. */
 export function withQuery(
   path: string,
   query: Record<string, string | undefined>,
@@ -30,7 +30,7 @@ export function withQuery(
   return text ? `${path}?${text}` : path;
 }
 
-/** What a page gets as its query: each parameter once. */
+/** A page's query, with the first value of each parameter. */
 export type Query = Record<string, string | undefined>;
 export async function readQuery(
   searchParams: Promise<Record<string, string | string[] | undefined>>,

@@ -1,11 +1,11 @@
-// Every page in every form: axe finds nothing serious, in light and dark. The same list makes the screenshots.
+// Every page with axe, in light and dark mode. The same list is used for the screenshots.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
-/** Something of everything, so that no page is empty. */
+/** Creates data for every page, and returns the list of pages: name, user, path. */
 export async function furnish(world) {
   const admin = await world.user("admin@example.com");
   const ada = await world.user("ada@example.com");
@@ -82,7 +82,7 @@ export async function furnish(world) {
       [ada.id, tool, outcome],
     );
   }
-  // An MCP client's request for consent.
+  // Authorization requests of an MCP client.
   const client = await (
     await fetch(`${world.facts.issuer}/oauth/clients/register`, {
       method: "POST",
@@ -149,7 +149,7 @@ export const tests = {
           const { violations, passes } = await page.evaluate(() => globalThis.axe.run());
           assert.ok(
             passes.some(({ id }) => id === "color-contrast"),
-            `${name} was looked at`,
+            `axe examined ${name}`,
           );
           const serious = violations.filter(({ impact }) =>
             ["serious", "critical"].includes(impact),
@@ -184,7 +184,7 @@ export const tests = {
     assert.equal(described({ module: "own", description: "Mine" }, "ja"), "Mine");
   },
 
-  "a phone's screen is wide enough for every page": async (world) => {
+  "no page scrolls sideways on a phone": async (world) => {
     const pages = await furnish(world);
     for (const who of ["ada", "admin"]) {
       const page = await world.user(`${who}@example.com`, {
@@ -203,7 +203,7 @@ export const tests = {
     }
   },
 
-  "a dialog keeps the keyboard, and gives it back": async (world) => {
+  "a dialog traps the keyboard focus and returns it when it closes": async (world) => {
     const page = await world.user("admin@example.com");
     await page.goto("/admin/roles?new=1");
     const dialog = page.getByRole("dialog");

@@ -13,7 +13,7 @@ export const generateMetadata = pageTitle("nav.home");
 
 export default async function Page() {
   const user = await requireUser();
-  const { t, number } = await i18n();
+  const { t } = await i18n();
   const supabase = await database();
   const isAdmin = user.systemRole === "admin";
   const [services, links, events, waiting] = await Promise.all([
@@ -44,13 +44,11 @@ export default async function Page() {
 
   return (
     <>
-      <PageTitle lead={t("home.lead")}>
-        {t("home.title", { name: user.name ?? user.email })}
-      </PageTitle>
+      <PageTitle>{t("home.title", { name: user.name ?? user.email })}</PageTitle>
       {isAdmin && waiting.length > 0 && (
         <Notice tone="warn">
           <Link className="underline" href="/admin/users">
-            {t("home.requests", { n: number(waiting.length) })}
+            {t("home.requests", { n: waiting.length })}
           </Link>
         </Notice>
       )}
@@ -81,9 +79,7 @@ export default async function Page() {
                       {module.display_name}
                     </Link>
                     {state !== "broken" && (
-                      <span className="text-muted">
-                        {t("home.tools", { n: number(tools.length) })}
-                      </span>
+                      <span className="text-muted">{t("home.tools", { n: tools.length })}</span>
                     )}
                     <StateBadge state={state} />
                   </li>
@@ -111,7 +107,7 @@ export default async function Page() {
                     </span>
                     {state !== "broken" && (
                       <ButtonLink href={`/tools?module=${module.module}`}>
-                        {t(connections.length === 0 ? "tools.connect" : "state.reconnect")}
+                        {t(connections.length === 0 ? "tools.connect" : "tools.reconnect")}
                       </ButtonLink>
                     )}
                   </li>
@@ -155,7 +151,7 @@ export default async function Page() {
   );
 }
 
-/** How each client is told about the server. */
+/** How to add the server to each client. */
 async function Connect({ server }: { server: string | null }) {
   const { t } = await i18n();
   if (!server)
@@ -173,7 +169,7 @@ async function Connect({ server }: { server: string | null }) {
       t("clients.vscode"),
       `code --add-mcp '${JSON.stringify({ name: "mcpist", type: "http", url: server })}'`,
     ],
-    ["CLI", t("clients.cli"), `claude mcp add --transport http mcpist ${server}`],
+    ["Claude Code", t("clients.cli"), `claude mcp add --transport http mcpist ${server}`],
   ];
   return (
     <Card title={t("clients.title")}>

@@ -6,7 +6,7 @@ import { mayLeaveTo } from "@/lib/paths";
 import type { Result } from "@/lib/result";
 import { requireUser } from "@/lib/session";
 
-/** Answers an MCP client's request; the browser goes back to the client, with a code or with the refusal. */
+/** Answers an MCP client's request. The browser returns to the client with a code or an error. */
 export async function decideConsent(_: Result | null, form: FormData): Promise<Result> {
   await requireUser();
   const { oauth } = (await database()).auth;

@@ -49,7 +49,7 @@ export async function deleteRole(_: Result | null, form: FormData): Promise<Resu
   redirect("/admin/roles");
 }
 
-/** What the editor sends: the role's permissions as they shall be, all of them. */
+/** Parses the editor's form value: all permissions of the role. */
 function readPermissions(json: string): Permission[] | undefined {
   const isNames = (value: unknown): value is string[] =>
     Array.isArray(value) &&

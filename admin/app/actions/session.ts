@@ -16,14 +16,14 @@ const PROVIDERS = ["google", "github", "azure"] as const;
 export async function signInWith(_: Result | null, form: FormData): Promise<Result> {
   const provider = PROVIDERS.find((known) => known === form.get("provider"));
   if (!provider) return refuse("login.failed");
-  // Not in the address that Auth redirects to, which has to be one of a list.
+  // In a cookie, because Auth only redirects to listed addresses.
   (await cookies()).set("next", safePath(form.get("next")), { ...cookieOptions, maxAge: 600 });
   const { data, error } = await (await database()).auth.signInWithOAuth({
     provider,
     options: {
       redirectTo: `${await origin()}/auth/callback`,
       skipBrowserRedirect: true,
-      // Microsoft gives no address without it.
+      // Without it, Microsoft sends no email address.
       ...(provider === "azure" && { scopes: "email" }),
     },
   });

@@ -14,7 +14,7 @@ export async function saveProfile(_: Result | null, form: FormData): Promise<Res
   return error ? failure(error) : done("ui.saved");
 }
 
-/** Makes a token and shows it once. The database says how many there may be. */
+/** Creates a token and shows it once. The database limits the number of tokens. */
 export async function createApiToken(_: Result | null, form: FormData): Promise<Result> {
   await requireUser();
   const name = text(form, "name", 100);

@@ -6,7 +6,7 @@ import type { RequestStatus } from "@/lib/database.types";
 import type { Result } from "@/lib/result";
 import { requireAdmin } from "@/lib/session";
 
-/** What a user is and has: their roles, whether they are an admin, whether the account is enabled. */
+/** Saves a user's roles, admin status and enabled status. */
 export async function saveUser(_: Result | null, form: FormData): Promise<Result> {
   await requireAdmin();
   const supabase = await database();

@@ -144,7 +144,7 @@ async function ServiceCard({
 }) {
   const { t, number, language } = await i18n();
   const { module, connections, state, hasOAuth } = service;
-  // One's own account comes before a shared one of the same name, which is never used then.
+  // The user's own account hides a shared one with the same name, which is then never used.
   const shared = service.shared.filter(({ account }) =>
     connections.every((own) => own.account !== account),
   );
@@ -288,7 +288,7 @@ async function Described({ tool: { tool, description, read_only, destructive } }
   );
 }
 
-/** Asks for a service, or for one tool of it; or shows that it was asked for. */
+/** A button to request a service or one of its tools, or the open request. */
 async function Ask({
   request,
   module,
@@ -376,7 +376,7 @@ async function Account({
             account: connection.account,
           })}
         >
-          {t("state.reconnect")}
+          {t("tools.reconnect")}
         </ButtonLink>
       )}
       <ActionForm

@@ -26,7 +26,7 @@ export const generateMetadata = pageTitle("nav.roles");
 
 export default async function Page({ searchParams }: PageProps<"/admin/roles">) {
   await requireAdmin();
-  const { t, number } = await i18n();
+  const { t } = await i18n();
   const query = await readQuery(searchParams);
   const supabase = await database();
   const [roles, links, permissions, users] = await Promise.all([
@@ -59,10 +59,8 @@ export default async function Page({ searchParams }: PageProps<"/admin/roles">) 
                     </p>
                     <p className="text-xs text-muted">
                       {t("roles.counts", {
-                        users: number(links.filter(({ role_id }) => role_id === role.id).length),
-                        modules: number(
-                          permissions.filter(({ role_id }) => role_id === role.id).length,
-                        ),
+                        users: links.filter(({ role_id }) => role_id === role.id).length,
+                        modules: permissions.filter(({ role_id }) => role_id === role.id).length,
                       })}
                     </p>
                   </div>
@@ -215,7 +213,7 @@ async function Editor({ role }: { role: Role }) {
   );
 }
 
-/** What a user may use over all of their roles: the same function of the database answers the server. */
+/** The tools a user can use with all their roles, from the same database function that the MCP server uses. */
 async function Preview({ user }: { user: Pick<User, "id" | "email" | "disabled_at"> | undefined }) {
   const { t } = await i18n();
   if (!user) return null;

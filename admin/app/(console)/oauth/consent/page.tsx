@@ -10,7 +10,7 @@ import { requireUser } from "@/lib/session";
 
 export const generateMetadata = pageTitle("consent.title");
 
-/** The consent page of Supabase's OAuth 2.1 server: an MCP client wants to act as the signed-in user. */
+/** The consent page of Supabase's OAuth 2.1 server: an MCP client requests to act as the signed-in user. */
 export default async function Page({ searchParams }: PageProps<"/oauth/consent">) {
   const user = await requireUser();
   const { t } = await i18n();

@@ -3,7 +3,7 @@ import { database } from "@/lib/database";
 import { serviceAuth } from "@/lib/service";
 import { session } from "@/lib/session";
 
-/** Deletes an account with all that is theirs. Auth has it, so this needs the secret key; the caller is an admin. */
+/** Deletes an account and its data. The account is in Auth, so this needs the secret key. Admins only. */
 export async function DELETE(
   _: Request,
   { params }: RouteContext<"/api/admin/users/[id]">,
@@ -15,7 +15,7 @@ export async function DELETE(
   if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id))
     return NextResponse.json({ error: "not_found" }, { status: 404 });
   if (id === caller.id) return NextResponse.json({ error: "self" }, { status: 409 });
-  // The Vault's secrets go with the rows of their tokens.
+  // Deleting the token rows also deletes their Vault secrets.
   const revoked = await (await database()).rpc("revoke_user_tokens", { p_user: id });
   const { error } = revoked.error ? revoked : await serviceAuth().deleteUser(id);
   if (error) {
