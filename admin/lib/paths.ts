@@ -41,7 +41,7 @@ export async function readQuery(
   );
 }
 
-/** Whether a browser may be sent to a client's redirect address: any scheme of an app, but none that runs or reads something here. */
+/** Whether a client's redirect address is safe for the browser: any app scheme, except those that execute or read data here. */
 export function mayLeaveTo(address: string): boolean {
   return (
     URL.canParse(address) &&

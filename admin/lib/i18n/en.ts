@@ -343,7 +343,7 @@ export const en = {
   "security.allow_list": "Allow-list",
   "security.allow_list_lead":
     "Only these addresses can sign up. Removing an address doesn't remove the account: disable it on the Users page.",
-  "security.nobody": "No addresses yet.",
+  "security.no_addresses": "No addresses yet.",
   "security.first_role": "Initial role",
   "security.no_role": "None",
   "security.joined": "Joined",

@@ -351,7 +351,7 @@ export const ja: Record<Key, string> = {
   "security.allow_list": "許可リスト",
   "security.allow_list_lead":
     "ここにあるアドレスだけが登録できます。アドレスを削除してもアカウントは残ります。無効にするには「ユーザー」ページを使ってください。",
-  "security.nobody": "アドレスはまだありません。",
+  "security.no_addresses": "アドレスはまだありません。",
   "security.first_role": "最初のロール",
   "security.no_role": "なし",
   "security.joined": "登録済み",

@@ -31,7 +31,7 @@ export default async function Page() {
       <Card title={t("security.allow_list")} id="allow-list">
         <p className="mb-3 max-w-prose text-sm text-muted">{t("security.allow_list_lead")}</p>
         {allowed.length === 0 ? (
-          <Empty>{t("security.nobody")}</Empty>
+          <Empty>{t("security.no_addresses")}</Empty>
         ) : (
           <Table
             label={t("security.allow_list")}
