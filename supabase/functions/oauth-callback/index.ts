@@ -2,7 +2,7 @@
 //   POST oauth-callback/start  the console asks for the page to send the user to
 //   GET  oauth-callback        the provider sends a browser back; the state says who began, not who came back
 // So what the callback gets is held, and the console finishes it with the handle, as the user who is signed in there.
-import { authenticate } from "../_shared/caller.ts";
+import { requireConsole } from "../_shared/caller.ts";
 import { config } from "../_shared/config.ts";
 import { rpc } from "../_shared/database.ts";
 import { Failure, invalidRequest } from "../_shared/failure.ts";
@@ -25,10 +25,8 @@ type Started =
   | ({ outcome: "ok" } & App);
 
 async function start(call: Call): Promise<Response> {
-  const { userId, through } = await authenticate(call);
   // Or a connected MCP client could attach credentials to its user.
-  if (through !== "console")
-    throw new Failure(403, "forbidden", "Services are connected in the console.");
+  const userId = await requireConsole(call);
   const body = read(
     await call.json(4096),
     { service: NAME },

@@ -1,6 +1,6 @@
 // A credential for a service: POST token-exchanger {"service", "account"?, "rejected"?}.
 // Whether a shared one works, for an admin: POST token-exchanger/test {"id"}. The credential itself stays here.
-import { authenticate, requireBroker } from "../_shared/caller.ts";
+import { authenticate, refusal, requireBroker, requireConsole } from "../_shared/caller.ts";
 import { config } from "../_shared/config.ts";
 import { rpc } from "../_shared/database.ts";
 import { Failure } from "../_shared/failure.ts";
@@ -28,13 +28,14 @@ interface Credential {
 type Step =
   | Failed
   | { outcome: "wait" }
-  | ({ outcome: "use"; access_token: string } & Credential)
+  | ({ outcome: "use" | "probe"; access_token: string } & Credential)
   | Refresh;
 
 type Failed =
   | {
       outcome:
         | "user_disabled"
+        | "session_ended"
         | "not_permitted"
         | "forbidden"
         | "unknown"
@@ -54,7 +55,7 @@ type Refresh = {
 
 async function handle(call: Call): Promise<Response> {
   requireBroker(call);
-  const { userId } = await authenticate(call);
+  const { userId, sessionId, tokenId } = await authenticate(call);
   const body = read(
     await call.json(4096),
     { service: NAME },
@@ -73,6 +74,8 @@ async function handle(call: Call): Promise<Response> {
     p_service: service,
     p_account: body.account ?? null,
     p_rejected: body.rejected ?? null,
+    p_session: sessionId,
+    p_token: tokenId,
   };
   const lent = await borrow(call, () => rpc<Step>("begin_exchange", parameters));
   return answer(200, {
@@ -86,9 +89,7 @@ async function handle(call: Call): Promise<Response> {
 }
 
 async function test(call: Call): Promise<Response> {
-  const { userId, through } = await authenticate(call);
-  if (through !== "console")
-    throw new Failure(403, "forbidden", "Credentials are tested in the console.");
+  const userId = await requireConsole(call);
   const { id } = read(await call.json(1024), { id: UUID }, {});
   const begin = (rejected: string | null) => async () => {
     const step = await rpc<Step & { service?: string }>("begin_test", {
@@ -100,11 +101,11 @@ async function test(call: Call): Promise<Response> {
     return step;
   };
   let lent = await borrow(call, begin(null));
-  let status = await probe(call.facts.module, lent);
+  let { status } = await probe(call.facts.module, lent);
   if (status === 401) {
     // As the MCP server does: it may have been renewed, or its end noted.
     lent = await borrow(call, begin(sha256(lent.access_token)));
-    status = await probe(call.facts.module, lent);
+    ({ status } = await probe(call.facts.module, lent));
   }
   return answer(200, { works: status === 200, status: status ?? null });
 }
@@ -121,6 +122,9 @@ async function borrow(call: Call, begin: () => Promise<Step>): Promise<Lent> {
     switch (step.outcome) {
       case "use":
         return step;
+      case "probe":
+        await endIfDead(service, step);
+        return step;
       case "refresh": {
         const given = await refresh(call, service, step);
         if (given) return given;
@@ -135,6 +139,21 @@ async function borrow(call: Call, begin: () => Promise<Step>): Promise<Lent> {
         throw failure(service, step);
     }
   }
+}
+
+/**
+ * A service refused this credential. It may mean a scope that is missing for that one call, so the service is asked whether it
+ * takes the credential at all, before it ends for everybody who uses it.
+ */
+async function endIfDead(service: string, lent: Lent): Promise<void> {
+  const { asked, status } = await probe(service, lent);
+  if (asked && status !== 401) return;
+  const hasEnded = await rpc<boolean>("fail_probe", {
+    p_token: lent.token_id,
+    p_access_sha256: sha256(lent.access_token),
+    p_looked: asked,
+  });
+  if (hasEnded) throw failure(service, { outcome: "reconnect_required", account: lent.account });
 }
 
 async function refresh(call: Call, service: string, step: Refresh): Promise<Lent | undefined> {
@@ -189,7 +208,8 @@ function failure(service: string, step: Failed): Failure {
   const connect_url = `${config.consoleUrl}/oauth/connect?service=${service}`;
   switch (step.outcome) {
     case "user_disabled":
-      return new Failure(403, "user_disabled", "This account has no access, or is disabled.");
+    case "session_ended":
+      return refusal(step.outcome);
     case "not_permitted":
       return new Failure(403, "not_permitted", `None of the user's roles permits ${service}.`);
     case "forbidden":

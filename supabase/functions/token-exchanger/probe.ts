@@ -13,7 +13,9 @@ const PROBES: Readonly<Record<string, string>> = {
   microsoft_todo: "https://graph.microsoft.com/v1.0/me/todo/lists?$top=1",
 };
 
-/** The HTTP status that a service answers a credential with; undefined when it does not answer, or is not one of ours. */
+/**
+ * What a service answers a credential with. `asked` is false where nothing is known to ask it; without a status it did not answer.
+ */
 export async function probe(
   service: string | undefined,
   {
@@ -21,12 +23,13 @@ export async function probe(
     token_type,
     base_url,
   }: { access_token: string; token_type: "bearer" | "basic"; base_url: string | null },
-): Promise<number | undefined> {
-  if (service === undefined || !Object.hasOwn(PROBES, service)) return undefined;
+): Promise<{ asked: boolean; status?: number }> {
+  if (service === undefined || !Object.hasOwn(PROBES, service)) return { asked: false };
   const target = PROBES[service];
   const authorization =
     token_type === "basic" ? `Basic ${base64(access_token)}` : `Bearer ${access_token}`;
   // Where there is an address in the database, it is a site of Atlassian: connect_with_token and identify let in no other.
   const url = target.startsWith("/") ? `${base_url}${target}` : target;
-  return await readStatus(address(url), { authorization, ...PROVIDERS[service].headers });
+  const status = await readStatus(address(url), { authorization, ...PROVIDERS[service].headers });
+  return { asked: true, status };
 }

@@ -101,16 +101,16 @@ select is(pg_temp.secrets(), 4::bigint, 'a replaced credential leaves no secret'
 delete from public.oauth_tokens where account = 'second';
 select is(pg_temp.secrets(), 3::bigint, 'nor does a removed one');
 -- Bob has two clients besides the console; he and ada have a connection under way.
-insert into auth.oauth_clients (id, redirect_uris) values ('00000000-0000-4000-8000-0000000000c1', ''), ('00000000-0000-4000-8000-0000000000c2', '');
-insert into auth.sessions (user_id, oauth_client_id)
-  select bob, client from ids, unnest(array['00000000-0000-4000-8000-0000000000c1', '00000000-0000-4000-8000-0000000000c2']::uuid[]) client;
+select tests.client('00000000-0000-4000-8000-0000000000c1'), tests.client('00000000-0000-4000-8000-0000000000c2');
+insert into auth.sessions (id, user_id, oauth_client_id)
+  select gen_random_uuid(), bob, client from ids, unnest(array['00000000-0000-4000-8000-0000000000c1', '00000000-0000-4000-8000-0000000000c2']::uuid[]) client;
 insert into auth.refresh_tokens (token, session_id) select id::text, id from auth.sessions;
 -- One was granted by a clock that is ahead of this transaction's.
-insert into auth.oauth_consents (user_id, client_id, scopes, granted_at)
-  select bob, '00000000-0000-4000-8000-0000000000c1'::uuid, 'email', now() + interval '1 second' from ids
-  union all select ada, '00000000-0000-4000-8000-0000000000c2', 'email', now() from ids;
-insert into auth.oauth_authorizations (authorization_id, client_id, user_id, redirect_uri, scope, authorization_code)
-  select who::text, '00000000-0000-4000-8000-0000000000c1', who, '', 'email', who::text from ids, unnest(array[ada, bob]) who;
+insert into auth.oauth_consents (id, user_id, client_id, scopes, granted_at)
+  select gen_random_uuid(), bob, '00000000-0000-4000-8000-0000000000c1'::uuid, 'email', now() + interval '1 second' from ids
+  union all select gen_random_uuid(), ada, '00000000-0000-4000-8000-0000000000c2', 'email', now() from ids;
+insert into auth.oauth_authorizations (id, authorization_id, client_id, user_id, redirect_uri, scope, authorization_code)
+  select gen_random_uuid(), who::text, '00000000-0000-4000-8000-0000000000c1', who, '', 'email', who::text from ids, unnest(array[ada, bob]) who;
 insert into public.oauth_states (state_hash, user_id, service, expires_at, used_at)
   select sha256(who::text::bytea), who, 'github', now() + interval '1 minute', now() from ids, unnest(array[ada, bob]) who;
 select public.hold_oauth_token(encode(state_hash, 'hex'), encode(state_hash, 'hex'), 'x', 'access-held', 'refresh-held', '{}', null, '{}') from public.oauth_states;

@@ -9,9 +9,16 @@ declare
 begin
   insert into public.allowed_emails (email) values (address);
   insert into auth.users (id, email, email_confirmed_at) values (fresh, address, now());
-  insert into auth.sessions (id, user_id) values (fresh, fresh);
+  insert into auth.sessions (id, user_id, created_at) values (fresh, fresh, now());
   return fresh;
 end
+$$;
+
+-- An OAuth client that registered itself.
+create function tests.client(client uuid) returns void language sql as $$
+  insert into auth.oauth_clients (id, registration_type, redirect_uris, grant_types, client_name, client_type, token_endpoint_auth_method)
+  values (client, 'dynamic', 'http://127.0.0.1/callback', 'authorization_code,refresh_token', 'a client', 'public', 'none')
+  on conflict do nothing
 $$;
 
 -- Becomes the owner of everything, as the tests begin.

@@ -3,8 +3,8 @@ begin;
 select no_plan();
 
 create function pg_temp.sign_up(address text, confirmed boolean default true) returns uuid language sql as $$
-  insert into auth.users (email, email_confirmed_at, raw_user_meta_data)
-  values (address, case when confirmed then now() end, '{"full_name": "  Somebody  "}') returning id
+  insert into auth.users (id, email, email_confirmed_at, raw_user_meta_data)
+  values (gen_random_uuid(), address, case when confirmed then now() end, '{"full_name": "  Somebody  "}') returning id
 $$;
 create function pg_temp.role_of(address text) returns text language sql as $$
   select system_role from public.users where email = address

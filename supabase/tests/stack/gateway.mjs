@@ -4,6 +4,7 @@
 import { once } from "node:events";
 import http from "node:http";
 import { Refusal } from "./auth.mjs";
+import { AuthApi } from "./auth_api.mjs";
 
 export const KEYS = {
   publishable: "sb_publishable_console_double",
@@ -15,6 +16,7 @@ export const KEYS = {
 /// Starts the gateway. `targets` may still be filled after the start: postgrest: a port; functions: name -> ports.
 export async function startGateway(auth, targets, onRotate) {
   const turns = {};
+  const api = new AuthApi(auth);
   const server = http.createServer(async (request, response) => {
     try {
       await route(request, response);
@@ -53,7 +55,7 @@ export async function startGateway(auth, targets, onRotate) {
         url.pathname,
       )
     ) {
-      const [status, body, headers] = (await auth.answerWithoutKey(
+      const [status, body, headers] = (await api.answerWithoutKey(
         request.method,
         url,
         await text(request),
@@ -94,7 +96,7 @@ export async function startGateway(auth, targets, onRotate) {
     }
     if (url.pathname.startsWith("/auth/v1/")) {
       const facts = { body: await json(request), bearer, secret: key === KEYS.secret };
-      return send(response, ...(await auth.answer(request.method, url, facts)));
+      return send(response, ...(await api.answer(request.method, url, facts)));
     }
     send(response, 404, { message: "no Route matched with those values" });
   }
@@ -104,13 +106,28 @@ export async function startGateway(auth, targets, onRotate) {
       case "/test/token": {
         const user = await auth.userBy("email", body.email);
         if (!user) throw new Refusal(404, "user_not_found", `There is no ${body.email}.`);
-        if (body.client_id) await auth.createClient({ id: body.client_id });
+        // A client of its own is one that the user allowed in the console.
+        if (body.client_id) {
+          await auth.createClient({ id: body.client_id, name: "a client" });
+          await auth.rows(
+            "insert into public.client_grants (user_id, client_id, expires_at) values ($1, $2, now() + interval '1 day') on conflict do nothing",
+            [user.id, body.client_id],
+          );
+        }
         return await auth.session(user, body);
       }
       case "/test/sign":
         return { access_token: await auth.sign(body.claims, body) };
       case "/test/user":
         return await auth.createUser(body);
+      // Changes what is switched on in Auth; the answer is how it was.
+      case "/test/settings": {
+        const before = { ...auth.settings };
+        Object.assign(auth.settings, body);
+        return before;
+      }
+      case "/test/mails":
+        return auth.mails.filter(({ to }) => to === body.to);
       case "/test/rotate":
         await auth.rotate(body.algorithm, body);
         await onRotate();
