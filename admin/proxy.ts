@@ -58,9 +58,11 @@ export async function proxy(request: NextRequest): Promise<NextResponse> {
 
 /** Whether a request that changes data comes from a page of this console. */
 function isOurs(request: NextRequest): boolean {
-  const origin = request.headers.get("origin");
   const host = request.headers.get("x-forwarded-host") ?? request.headers.get("host");
-  return origin !== null && URL.canParse(origin) && new URL(origin).host === host;
+  const scheme =
+    request.headers.get("x-forwarded-proto")?.split(",")[0] ??
+    request.nextUrl.protocol.slice(0, -1);
+  return request.headers.get("origin") === `${scheme}://${host}`;
 }
 
 function contentSecurityPolicy(nonce: string): string {

@@ -8,6 +8,7 @@ import {
   useActionState,
   useEffect,
   useRef,
+  useState,
 } from "react";
 import type { Action, Result } from "@/lib/result";
 import { CopyButton } from "./copy-button";
@@ -18,6 +19,7 @@ import { buttonClass, type Variant } from "./ui";
 export function ActionForm({
   action,
   submit,
+  choices,
   variant = "primary",
   children,
   closeTo,
@@ -26,9 +28,12 @@ export function ActionForm({
   inline = false,
   clears = false,
   automatic = false,
+  once = false,
 }: {
   action: Action;
-  submit: ReactNode;
+  submit?: ReactNode;
+  /** Instead of `submit`: several buttons, which send their value as `decision`. */
+  choices?: { value: string; text: string; variant: Variant }[];
   variant?: Variant;
   children?: ReactNode;
   /** Where to go after success; closes a dialog. */
@@ -41,11 +46,14 @@ export function ActionForm({
   clears?: boolean;
   /** Submits the form when the page loads. The button remains for retries and for browsers without scripts. */
   automatic?: boolean;
+  /** Removes fields and buttons after success. */
+  once?: boolean;
 }) {
   const texts = useTexts();
   const router = useRouter();
   const form = useRef<HTMLFormElement>(null);
   const [result, send, pending] = useActionState<Result | null, FormData>(action, null);
+  const [pressed, setPressed] = useState<string | null>(null);
   useEffect(() => {
     if (!result?.ok) return;
     if (result.leaveTo) return window.location.assign(result.leaveTo);
@@ -61,9 +69,14 @@ export function ActionForm({
   // React resets the form after every action, also after a failure. Keep what the user typed.
   const submitted = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
-    const fields = new FormData(event.currentTarget);
+    const fields = new FormData(
+      event.currentTarget,
+      (event.nativeEvent as SubmitEvent).submitter as HTMLElement | null,
+    );
+    setPressed((fields.get("decision") as string | null) ?? null);
     startTransition(() => send(fields));
   };
+  const isOver = once && result?.ok === true;
   return (
     <form
       ref={form}
@@ -71,10 +84,33 @@ export function ActionForm({
       onSubmit={submitted}
       className={inline ? "inline-block" : className}
     >
-      {children}
-      <button type="submit" disabled={pending} aria-label={label} className={buttonClass(variant)}>
-        {pending ? texts["ui.working"] : submit}
-      </button>
+      {!isOver && children}
+      {!isOver && choices && (
+        <div className="flex flex-wrap gap-3">
+          {choices.map(({ value, text, variant }) => (
+            <button
+              key={value}
+              type="submit"
+              name="decision"
+              value={value}
+              disabled={pending}
+              className={buttonClass(variant)}
+            >
+              {pending && pressed === value ? texts["ui.working"] : text}
+            </button>
+          ))}
+        </div>
+      )}
+      {!isOver && !choices && (
+        <button
+          type="submit"
+          disabled={pending}
+          aria-label={label}
+          className={buttonClass(variant)}
+        >
+          {pending ? texts["ui.working"] : submit}
+        </button>
+      )}
       {result?.ok === true && result.message && (
         <p role="status" className="mt-2 rounded-md bg-good-soft px-3 py-2 text-sm text-good-ink">
           {result.message}

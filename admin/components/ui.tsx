@@ -134,8 +134,13 @@ export function TextArea({
 export function Select({
   label,
   options,
+  hint,
   ...select
-}: ComponentProps<"select"> & { label: ReactNode; options: [string, string][] }) {
+}: ComponentProps<"select"> & {
+  label: ReactNode;
+  options: [string, string][];
+  hint?: ReactNode;
+}) {
   return (
     <label className="block text-sm">
       <span className="mb-1 block font-medium">{label}</span>
@@ -146,6 +151,7 @@ export function Select({
           </option>
         ))}
       </select>
+      {hint && <span className="mt-1 block text-xs text-muted">{hint}</span>}
     </label>
   );
 }
@@ -162,6 +168,15 @@ export function Check({
         {label}
         {hint && <span className="block text-xs text-muted">{hint}</span>}
       </span>
+    </label>
+  );
+}
+
+export function Radio({ label, ...input }: ComponentProps<"input"> & { label: ReactNode }) {
+  return (
+    <label className="flex items-start gap-2 py-1 text-sm">
+      <input type="radio" {...input} className="mt-0.5 size-4 shrink-0 accent-accent" />
+      <span>{label}</span>
     </label>
   );
 }

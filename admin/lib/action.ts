@@ -26,11 +26,15 @@ export async function refuse(key: Key, values?: Record<string, string | number>)
 }
 
 /** A database error as a message in the reader's language; unexpected ones are logged. */
-export async function failure(error: { code?: string; message: string }): Promise<Result> {
-  if (/last admin/.test(error.message)) return refuse("error.last_admin");
-  if (error.code === "PT429") return refuse("error.too_fast");
+export async function failure(
+  error: { code?: string; message: string },
+  /** What the action's own error codes mean. */
+  meanings: Record<string, Key> = {},
+): Promise<Result> {
+  if (/last admin/i.test(error.message)) return refuse("error.last_admin");
+  const meaning = meanings[error.code ?? ""];
+  if (meaning) return refuse(meaning);
   if (error.code === "PT404") return refuse("error.gone");
-  if (/20 tokens/.test(error.message)) return refuse("error.too_many_tokens");
   if (/None of your roles/.test(error.message)) return refuse("error.not_permitted");
   if (error.code === "42501") return refuse("error.forbidden");
   if (error.code === "23505") return refuse("error.exists");

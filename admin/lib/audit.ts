@@ -54,10 +54,13 @@ const TABLES = [
   "oauth_apps",
   "oauth_tokens",
   "api_tokens",
+  "client_grants",
 ] as const;
 const CHANGES = ["insert", "update", "delete"] as const;
 export const ACTIONS = [
   "tool.call",
+  "confirmation",
+  "audit.suppressed",
   ...TABLES.flatMap((table) => CHANGES.map((change) => `${table}.${change}`)),
 ];
 
@@ -74,6 +77,8 @@ export async function eventName({
 export async function actionName(action: string): Promise<string> {
   const { t } = await i18n();
   if (action === "tool.call") return t("audit.call");
+  if (action === "confirmation") return t("audit.confirmation");
+  if (action === "audit.suppressed") return t("audit.suppressed");
   const [name, kind] = action.split(".");
   const [table, change] = [
     TABLES.find((known) => known === name),

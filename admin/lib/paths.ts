@@ -41,10 +41,38 @@ export async function readQuery(
   );
 }
 
-/** Whether a client's redirect address is safe for the browser: any app scheme, except those that execute or read data here. */
-export function mayLeaveTo(address: string): boolean {
-  return (
-    URL.canParse(address) &&
-    !["javascript:", "data:", "vbscript:", "blob:", "file:"].includes(new URL(address).protocol)
-  );
+/** Schemes that run code, read data or start system tools when a browser opens them. */
+const UNSAFE_SCHEMES = new Set([
+  ...["about:", "blob:", "data:", "file:", "filesystem:", "javascript:", "vbscript:"],
+  ...["ftp:", "http:", "ws:", "wss:", "chrome:", "view-source:", "intent:", "content:"],
+  ...["mailto:", "sms:", "ssh:", "tel:", "telnet:", "shell:", "search-ms:", "ms-msdt:"],
+  ...["ms-officecmd:", "ms-settings:", "x-apple.systempreferences:"],
+]);
+
+/** Where a client's redirect address leads. */
+export type Destination =
+  /** A website, over https. */
+  | "website"
+  /** A program on the user's own computer (RFC 8252, section 7.3). */
+  | "loopback"
+  /** The app that is registered for the scheme, whatever host the address shows (RFC 8252, section 7.1). */
+  | "app";
+
+/** Returns where an address leads, or `undefined` if the browser must not be sent there. */
+export function destinationOf(address: string): Destination | undefined {
+  if (!URL.canParse(address)) return undefined;
+  const { protocol, hostname, username, password } = new URL(address);
+  if (protocol === "https:") return username || password ? undefined : "website";
+  if (protocol === "http:" && /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(hostname))
+    return username || password ? undefined : "loopback";
+  return UNSAFE_SCHEMES.has(protocol) ? undefined : "app";
+}
+
+/** The answer that a client gets when its user declines (RFC 6749, section 4.1.2.1). */
+export function declined(redirectUri: string, state: string | null): string {
+  const url = new URL(redirectUri);
+  url.searchParams.set("error", "access_denied");
+  url.searchParams.set("error_description", "The user declined the request.");
+  if (state !== null) url.searchParams.set("state", state);
+  return url.href;
 }

@@ -15,7 +15,6 @@ const repository = path.resolve(admin, "..");
 const binary =
   process.env.MCPIST ??
   path.join(process.env.CARGO_TARGET_DIR ?? path.join(repository, "target"), "debug/mcpist");
-export const SECRET_KEY = "sb_secret_double";
 
 export async function start() {
   const reserved = await Promise.all(Array.from({ length: 5 }, reserve));
@@ -73,7 +72,6 @@ export async function start() {
       NEXT_TELEMETRY_DISABLED: "1",
       NEXT_PUBLIC_SUPABASE_URL: facts.gateway_url,
       NEXT_PUBLIC_SUPABASE_ANON_KEY: facts.anon_key,
-      SUPABASE_SERVICE_ROLE_KEY: facts.service_key,
       NEXT_PUBLIC_SHOW_PASSWORD_LOGIN: "true",
     };
     const next = createRequire(import.meta.url).resolve("next/dist/bin/next");

@@ -3,11 +3,13 @@ import { CopyButton } from "@/components/copy-button";
 import { OutcomeBadge, StateBadge } from "@/components/state";
 import { Time } from "@/components/time";
 import { Badge, ButtonLink, Card, Code, Empty, Notice, PageTitle } from "@/components/ui";
+import { Name } from "@/components/visible";
 import { eventName } from "@/lib/audit";
 import { database, rows } from "@/lib/database";
 import { i18n, pageTitle } from "@/lib/i18n";
 import { servicesOf } from "@/lib/services";
 import { requireUser } from "@/lib/session";
+import { visibleLine } from "@/lib/visible";
 
 export const generateMetadata = pageTitle("nav.home");
 
@@ -16,7 +18,7 @@ export default async function Page() {
   const { t } = await i18n();
   const supabase = await database();
   const isAdmin = user.systemRole === "admin";
-  const [services, links, events, waiting] = await Promise.all([
+  const [services, links, events, waiting, confirmations] = await Promise.all([
     servicesOf(user.id),
     supabase.from("user_roles").select("role_id").eq("user_id", user.id).then(rows),
     supabase
@@ -27,6 +29,7 @@ export default async function Page() {
       .limit(8)
       .then(rows),
     isAdmin ? supabase.from("access_requests").select("id").eq("status", "open").then(rows) : [],
+    supabase.rpc("my_confirmations").then(rows),
   ]);
   const roles = rows(
     await supabase
@@ -51,6 +54,28 @@ export default async function Page() {
             {t("home.requests", { n: waiting.length })}
           </Link>
         </Notice>
+      )}
+      {confirmations.length > 0 && (
+        <Card title={t("confirm.waiting")}>
+          <ul className="divide-y divide-line">
+            {confirmations.map(({ id, tools, client, expires_at }) => (
+              <li key={id} className="flex flex-wrap items-center gap-3 py-2 text-sm">
+                <div className="mr-auto min-w-0">
+                  <p className="break-words">
+                    <Code>{tools.map((tool) => visibleLine(tool)).join(", ")}</Code>
+                  </p>
+                  <p className="text-xs text-muted">
+                    {client !== null && <Name text={client} />} {t("confirm.expires")}{" "}
+                    <Time value={expires_at} />
+                  </p>
+                </div>
+                <ButtonLink variant="primary" href={`/confirm/${id}`}>
+                  {t("confirm.review")}
+                </ButtonLink>
+              </li>
+            ))}
+          </ul>
+        </Card>
       )}
       <div className="grid gap-x-6 lg:grid-cols-2">
         <div>

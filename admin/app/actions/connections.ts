@@ -83,7 +83,12 @@ export async function connectWithToken(_: Result | null, form: FormData): Promis
     ...(site && { base_url: site.replace(/\/$/, "") }),
     ...(role && { shared_with_role: role }),
   });
-  return error ? failure(error) : done("connections.connected");
+  return error
+    ? failure(error, {
+        PT409: "error.too_many_accounts",
+        PT429: "error.too_many_connections",
+      })
+    : done("connections.connected");
 }
 
 export async function disconnect(_: Result | null, form: FormData): Promise<Result> {

@@ -138,7 +138,13 @@ export async function revokeEverything(_: Result | null, form: FormData): Promis
     connections: data.oauth_tokens,
     tokens: data.api_tokens,
   });
-  return data.sessions === null
-    ? { ok: false, message: `${message} ${t("security.not_signed_out")}` }
-    : { ok: true, message: `${message} ${t("security.signed_out", { sessions: data.sessions })}` };
+  if (data.sessions === null)
+    return { ok: false, message: `${message} ${t("security.not_signed_out")}` };
+  const ended = `${message} ${t("security.signed_out", { sessions: data.sessions })}`;
+  return data.incomplete.length === 0
+    ? { ok: true, message: ended }
+    : {
+        ok: false,
+        message: `${ended} ${t("security.incomplete", { tables: data.incomplete.join(", ") })}`,
+      };
 }

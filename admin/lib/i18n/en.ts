@@ -26,6 +26,9 @@ export const en = {
   "error.last_admin": "This is the only admin. Make someone else an admin first.",
   "error.too_many_tokens": "You've reached the limit of 20 tokens. Revoke one you no longer use.",
   "error.too_fast": "You can create 10 tokens per hour. Try again later.",
+  "error.too_many_accounts":
+    "You can connect up to 20 accounts per service. Disconnect one you no longer use.",
+  "error.too_many_connections": "You can connect 30 accounts per hour. Try again later.",
   "error.not_permitted": "You don't have access to this service. Request it on the Tools page.",
   "error.forbidden": "You don't have permission to do that.",
   "error.exists": "This already exists.",
@@ -42,6 +45,11 @@ export const en = {
   "login.lead": "Connect your services once and use them from every AI client.",
   "login.with": "Continue with {provider}",
   "login.email": "Email address",
+  "login.email_submit": "Email me a sign-in link",
+  "login.email_sent":
+    "If {email} has been invited, a sign-in link is on its way. Open it in this browser.",
+  "login.none": "No sign-in method is enabled. An admin can enable one in Supabase Auth.",
+  "login.unavailable": "The sign-in service is not responding. Try again later.",
   "login.password": "Password",
   "login.password_submit": "Sign in with password",
   "login.not_allowed":
@@ -172,6 +180,8 @@ export const en = {
   "done.not_permitted": "You no longer have access to this service, so nothing was connected.",
   "done.other_user":
     "Another MCPist user started this connection. Nothing was connected, and the credential from {service} was deleted. If someone sent you a link to {service}, report it to an admin. If you have two accounts here, start again with this one.",
+  "done.too_many_accounts":
+    "You can connect up to 20 accounts per service. Disconnect one you no longer use, then start again.",
   "done.internal": "Something went wrong. Start again.",
 
   "settings.profile": "Profile",
@@ -184,7 +194,7 @@ export const en = {
   "theme.dark": "Dark",
   "settings.tokens": "API tokens",
   "settings.tokens_lead":
-    "For clients that can't sign in. Anyone with this token can act as you, so treat it like a password.",
+    "For clients that can't sign in. Anyone with this token can use your tools within its limits, so treat it like a password.",
   "settings.no_tokens": "No tokens yet.",
   "settings.new_token": "New token",
   "settings.token_name": "Name",
@@ -203,17 +213,31 @@ export const en = {
   "settings.create_token": "Create token",
   "settings.revoke": "Revoke",
   "settings.clients": "Connected apps",
-  "settings.clients_lead": "AI clients that act as you. Revoke one to sign it out.",
+  "settings.clients_lead":
+    "AI clients that act as you, within the limits you chose. A revoked app is signed out and stops working within a minute.",
   "settings.no_clients": "No connected apps yet.",
-  "settings.clients_unknown": "Couldn't load this list. Reload the page to try again.",
-  "settings.client_revoked": "Revoked.",
-  "settings.since": "since",
+  "settings.client_revoked": "Revoked. The app stops working within a minute.",
+  "settings.client_limits":
+    "Change what this app can use. The change takes effect within a minute.",
+  "settings.since": "Allowed",
+  "limits.read_only": "Read-only",
+  "limits.read_only_hint": "Only tools that do not change data.",
+  "limits.read_write": "Read and write",
+  "limits.all": "All services, including future ones",
+  "limits.all_services": "All services",
+  "limits.some": "Only selected services",
+  "limits.keep_end": "Unchanged",
+  "limits.none": "Select at least one service.",
   "settings.audit": "Your activity",
 
   "audit.title": "Audit log",
   "audit.none": "No events yet.",
   "audit.success": "Success",
   "audit.call": "Tool call",
+  "audit.confirmation": "Confirmation decided",
+  "audit.suppressed": "More failed calls, not listed",
+  "audit.approved": "Approved",
+  "audit.declined": "Declined",
   "audit.changed": "{what}: {how}",
   "change.insert": "added",
   "change.update": "changed",
@@ -228,6 +252,7 @@ export const en = {
   "table.oauth_apps": "OAuth app",
   "table.oauth_tokens": "Connection",
   "table.api_tokens": "API token",
+  "table.client_grants": "Connected app",
   "audit.at": "Time",
   "audit.user": "User",
   "audit.system": "System",
@@ -256,11 +281,19 @@ export const en = {
   "users.admin_hint": "Can see and change everything in this console.",
   "users.revoke": "Revoke all access",
   "users.revoke_lead":
-    "Removes this user's connections and API tokens and signs them out everywhere. Use this if a device is lost.",
+    "Removes this user's connections, API tokens, passwords and second factors, and signs them out everywhere. Use this if a device is lost.",
   "users.revoked": "Revoked.",
+  "users.revoked_partly":
+    "Revoked, but some sign-in data could not be removed: {tables}. Delete it in Supabase.",
   "users.delete": "Delete account",
   "users.delete_lead": "Deletes this account and all its data. Audit log entries are kept.",
   "users.delete_confirm": "Type {email} to confirm",
+  "users.delete_disallow":
+    "Also remove the address from the allow-list, so that the person can't sign up again",
+  "users.not_confirmed": "Type the email address exactly.",
+  "users.not_self": "You can't delete your own account. Ask another admin.",
+  "users.in_use":
+    "This account is still used outside MCPist. Delete its other data in Supabase first.",
 
   "roles.lead":
     "Roles decide which tools people can use. People with several roles get all of them combined.",
@@ -271,6 +304,14 @@ export const en = {
   "roles.counts": "{users} {users|user|users}, {modules} {modules|service|services}",
   "roles.read_only": "Read-only",
   "roles.read_only_hint": "Allows only read tools, even if others are selected.",
+  "roles.confirm": "Confirmation before destructive tools",
+  "roles.confirm_none": "As set on the server",
+  "roles.confirm_code": "At least a code that the client sends back",
+  "roles.confirm_human": "The user decides, in the client or on a page of this console",
+  "roles.confirm_hint":
+    "Applies to tools that delete, publish or may cost money. A role can only be stricter than the server. With several roles, the strictest applies.",
+  "roles.confirms_code": "Code",
+  "roles.confirms_human": "User confirms",
   "roles.description": "Description",
   "roles.needs_name": "Enter a name for the role.",
   "roles.delete": "Delete role",
@@ -359,7 +400,7 @@ export const en = {
   "security.retention": "Audit log retention (days)",
   "security.leak": "Emergency: revoke everything",
   "security.leak_lead":
-    "Disconnects all accounts, revokes all API tokens and signs everyone out, including you: the console immediately, AI clients within an hour. Everyone must then sign in and reconnect their services. Also revoke access at each provider: the credentials it issued stay valid there until they expire.",
+    "Disconnects all accounts, revokes all API tokens and signs everyone out, including you. The console is closed immediately, AI clients stop working within a minute. Passwords, second factors and sign-in links are removed too. Everyone must then sign in and reconnect their services. Also revoke access at each provider: the credentials it issued stay valid there until they expire.",
   "security.type": "Type {words} to confirm",
   "security.revoke_all": "Revoke everything",
   "security.not_confirmed": "Type REVOKE ALL exactly.",
@@ -368,22 +409,60 @@ export const en = {
   "security.signed_out": "Ended {sessions} {sessions|session|sessions}, including yours.",
   "security.not_signed_out":
     "The sessions could not be ended. End them manually: see “A token or key has leaked” in docs/operations.md.",
+  "security.incomplete": "Some sign-in data could not be removed: {tables}. Delete it in Supabase.",
 
   "consent.title": "Authorize app",
-  "consent.heading": "{client} wants to use MCPist",
+  "consent.heading": "Let an app use your tools?",
   "consent.lead": "Allow this only if you just started it in that app.",
   "consent.client": "App name (unverified)",
+  "consent.dynamic": "The app registered itself:",
+  "consent.manual": "Registered by an admin:",
   "consent.goes_to": "Redirects to",
   "consent.account": "Your account",
-  "consent.may": "It will be able to use",
+  "consent.scopes": "The app will receive",
+  "scope.openid": "your user ID in MCPist",
+  "scope.profile": "your name",
+  "scope.email": "your email address",
+  "scope.phone": "your phone number",
+  "scope.offline_access": "access until it expires or you revoke it",
+  "consent.may": "Your tools that it can use",
+  "consent.counts": "{read} read, {write} write",
+  "consent.destructive": "{n} destructive",
+  "consent.loopback":
+    "This app runs on your own computer. Any program on it can use this address, so allow this only if you started the app yourself.",
+  "consent.app":
+    "This opens the app on your device that handles {scheme} links, not the website {host}. Any app can register for such links, so allow this only if you started it in that app.",
+  "consent.known": "You have allowed this app before. Your choices below replace the earlier ones.",
+  "consent.unsafe":
+    "This app's redirect address is not safe, so the request can't be allowed. An app needs an https address, an address on your own computer, or its own URL scheme.",
+  "consent.limits": "Limit this app",
   "consent.nothing": "No tools yet: none of your roles allows any.",
   "consent.as_you":
-    "It acts as you, with your current permissions. Every call is recorded in the audit log.",
+    "It acts as you, with your current permissions and within the limits above. Every call is recorded in the audit log.",
   "consent.not": "It doesn't see your services' credentials and can't open this console.",
-  "consent.revocable": "You can revoke it at any time on the Settings page.",
+  "consent.revocable":
+    "You can change the limits or revoke it at any time on the Settings page. It then stops working within a minute.",
   "consent.allow": "Allow",
   "consent.deny": "Deny",
   "consent.gone": "This request has expired or belongs to another user. Start again in the app.",
+  "confirm.title": "Confirm a call",
+  "confirm.lead":
+    "An AI client wants to run this in your name. Check every value: the text below comes from the client, and hidden characters are shown as marked escapes.",
+  "confirm.unknown_client": "Unknown",
+  "confirm.expires": "Expires",
+  "confirm.no_arguments": "None.",
+  "confirm.details": "Details",
+  "confirm.size": "{characters} {characters|character|characters}, {lines} {lines|line|lines}",
+  "confirm.question": "Should this run?",
+  "confirm.yes": "Yes, run it",
+  "confirm.no": "No",
+  "confirm.approved": "Approved. Return to your client and ask it to try again.",
+  "confirm.declined": "Declined. Nothing was run.",
+  "confirm.gone":
+    "This confirmation doesn't exist. It may have expired, or it belongs to another user. In your client, ask for the action again.",
+  "confirm.decided": "This has already been decided.",
+  "confirm.waiting": "Waiting for your decision",
+  "confirm.review": "Review",
 
   "test.test": "Test",
   "test.works": "Working: {tool} responded.",

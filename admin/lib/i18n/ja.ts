@@ -28,6 +28,10 @@ export const ja: Record<Key, string> = {
   "error.last_admin": "管理者が1人だけです。先に別のユーザーを管理者にしてください。",
   "error.too_many_tokens": "トークンは20個までです。使っていないトークンを失効させてください。",
   "error.too_fast": "1時間に作成できるトークンは10個までです。しばらくお待ちください。",
+  "error.too_many_accounts":
+    "接続できるアカウントは1つのサービスにつき20個までです。使っていないものを切断してください。",
+  "error.too_many_connections":
+    "1時間に接続できるアカウントは30個までです。しばらくお待ちください。",
   "error.not_permitted":
     "このサービスを使う権限がありません。「ツール」ページから利用を申請してください。",
   "error.forbidden": "この操作を行う権限がありません。",
@@ -45,6 +49,11 @@ export const ja: Record<Key, string> = {
   "login.lead": "サービスを一度接続すれば、どの AI クライアントからも使えます。",
   "login.with": "{provider} で続ける",
   "login.email": "メールアドレス",
+  "login.email_submit": "サインイン用リンクをメールで送る",
+  "login.email_sent":
+    "{email} が招待済みであれば、サインイン用リンクが届きます。このブラウザーで開いてください。",
+  "login.none": "利用できるサインイン方法がありません。管理者が Supabase Auth で有効にできます。",
+  "login.unavailable": "サインインサービスが応答していません。時間をおいてもう一度お試しください。",
   "login.password": "パスワード",
   "login.password_submit": "パスワードでサインイン",
   "login.not_allowed":
@@ -178,6 +187,8 @@ export const ja: Record<Key, string> = {
   "done.not_permitted": "このサービスを使う権限がなくなったため、接続していません。",
   "done.other_user":
     "この接続は MCPist の別のユーザーが開始したものです。接続せず、{service} から受け取った認証情報は削除しました。誰かから {service} へのリンクを受け取った場合は管理者に知らせてください。複数のアカウントをお持ちの場合は、このアカウントでやり直してください。",
+  "done.too_many_accounts":
+    "接続できるアカウントは1つのサービスにつき20個までです。使っていないものを切断してから、最初からやり直してください。",
   "done.internal": "問題が発生しました。最初からやり直してください。",
 
   "settings.profile": "プロフィール",
@@ -190,7 +201,7 @@ export const ja: Record<Key, string> = {
   "theme.dark": "ダーク",
   "settings.tokens": "API トークン",
   "settings.tokens_lead":
-    "サインインできないクライアント用です。このトークンがあれば誰でもあなたとして操作できるため、パスワードと同様に扱ってください。",
+    "サインインできないクライアント用です。このトークンがあれば誰でも、設定した制限の範囲であなたのツールを使えます。パスワードと同様に扱ってください。",
   "settings.no_tokens": "まだありません。",
   "settings.new_token": "新しいトークン",
   "settings.token_name": "名前",
@@ -210,17 +221,29 @@ export const ja: Record<Key, string> = {
   "settings.revoke": "失効させる",
   "settings.clients": "接続中のアプリ",
   "settings.clients_lead":
-    "あなたとして動作する AI クライアントです。失効させるとサインアウトされます。",
+    "設定した制限の範囲で、あなたとして動作する AI クライアントです。失効させるとサインアウトされ、1分以内に使えなくなります。",
   "settings.no_clients": "まだありません。",
-  "settings.clients_unknown": "一覧を読み込めませんでした。ページを再読み込みしてください。",
-  "settings.client_revoked": "失効させました。",
-  "settings.since": "開始",
+  "settings.client_revoked": "失効させました。アプリは1分以内に使えなくなります。",
+  "settings.client_limits": "このアプリが使えるものを変更します。変更は1分以内に反映されます。",
+  "settings.since": "許可日",
+  "limits.read_only": "読み取り専用",
+  "limits.read_only_hint": "データを変更しないツールだけを許可します。",
+  "limits.read_write": "読み取りと書き込み",
+  "limits.all": "すべてのサービス（今後追加されるものを含む）",
+  "limits.all_services": "すべてのサービス",
+  "limits.some": "選択したサービスのみ",
+  "limits.keep_end": "変更しない",
+  "limits.none": "サービスを1つ以上選択してください。",
   "settings.audit": "自分のアクティビティ",
 
   "audit.title": "監査ログ",
   "audit.none": "イベントはまだありません。",
   "audit.success": "成功",
   "audit.call": "ツール呼び出し",
+  "audit.confirmation": "確認への回答",
+  "audit.suppressed": "失敗した呼び出し（以降は省略）",
+  "audit.approved": "承認",
+  "audit.declined": "拒否",
   "audit.changed": "{what}: {how}",
   "change.insert": "追加",
   "change.update": "変更",
@@ -235,6 +258,7 @@ export const ja: Record<Key, string> = {
   "table.oauth_apps": "OAuth アプリ",
   "table.oauth_tokens": "接続",
   "table.api_tokens": "API トークン",
+  "table.client_grants": "接続中のアプリ",
   "audit.at": "日時",
   "audit.user": "ユーザー",
   "audit.system": "システム",
@@ -264,11 +288,18 @@ export const ja: Record<Key, string> = {
   "users.admin_hint": "この管理画面のすべてを閲覧・変更できます。",
   "users.revoke": "すべてのアクセスを失効させる",
   "users.revoke_lead":
-    "このユーザーの接続と API トークンをすべて削除し、すべての場所からサインアウトさせます。端末の紛失時などに使います。",
+    "このユーザーの接続、API トークン、パスワード、二要素認証をすべて削除し、すべての場所からサインアウトさせます。端末の紛失時などに使います。",
   "users.revoked": "失効させました。",
+  "users.revoked_partly":
+    "失効させましたが、一部のサインイン情報を削除できませんでした: {tables}。Supabase で削除してください。",
   "users.delete": "アカウントを削除",
   "users.delete_lead": "アカウントとそのデータをすべて削除します。監査ログは残ります。",
   "users.delete_confirm": "確認のため {email} と入力してください",
+  "users.delete_disallow": "再登録できないように、許可リストからもメールアドレスを削除する",
+  "users.not_confirmed": "メールアドレスを正確に入力してください。",
+  "users.not_self": "自分のアカウントは削除できません。別の管理者に依頼してください。",
+  "users.in_use":
+    "このアカウントは MCPist の外でも使われています。先に Supabase でほかのデータを削除してください。",
 
   "roles.lead":
     "使えるツールはロールで決まります。複数のロールを持つ場合は、そのすべてを合わせたものになります。",
@@ -279,6 +310,14 @@ export const ja: Record<Key, string> = {
   "roles.counts": "ユーザー {users} 人、サービス {modules} 件",
   "roles.read_only": "読み取り専用",
   "roles.read_only_hint": "ほかのツールを選択していても、読み取りツールだけを許可します。",
+  "roles.confirm": "破壊的なツールの実行前の確認",
+  "roles.confirm_none": "サーバーの設定に従う",
+  "roles.confirm_code": "クライアントが送り返すコードが必要",
+  "roles.confirm_human": "ユーザー本人が、クライアントまたはこの管理画面で判断する",
+  "roles.confirm_hint":
+    "削除や公開を行うツール、費用がかかる可能性のあるツールが対象です。ロールではサーバーの設定を厳しくすることだけができます。複数のロールを持つ場合は、最も厳しいものが適用されます。",
+  "roles.confirms_code": "コードで確認",
+  "roles.confirms_human": "本人が確認",
   "roles.description": "説明",
   "roles.needs_name": "ロールの名前を入力してください。",
   "roles.delete": "ロールを削除",
@@ -367,7 +406,7 @@ export const ja: Record<Key, string> = {
   "security.retention": "監査ログの保存期間（日）",
   "security.leak": "緊急: すべて失効させる",
   "security.leak_lead":
-    "すべてのアカウントを切断し、すべての API トークンを失効させ、ご自身を含む全員をサインアウトさせます（この管理画面はすぐに、AI クライアントは1時間以内に）。その後、全員がサインインし直し、サービスを接続し直す必要があります。各プロバイダーでもアクセスを取り消してください。発行された認証情報は、期限が切れるまでそこで有効です。",
+    "すべてのアカウントを切断し、すべての API トークンを失効させ、ご自身を含む全員をサインアウトさせます。この管理画面はすぐに、AI クライアントは1分以内に使えなくなります。パスワード、二要素認証、サインイン用リンクも削除されます。その後、全員がサインインし直し、サービスを接続し直す必要があります。各プロバイダーでもアクセスを取り消してください。発行された認証情報は、期限が切れるまでそこで有効です。",
   "security.type": "確認のため {words} と入力してください",
   "security.revoke_all": "すべて失効させる",
   "security.not_confirmed": "REVOKE ALL と正確に入力してください。",
@@ -375,22 +414,62 @@ export const ja: Record<Key, string> = {
   "security.signed_out": "セッションを {sessions} 件終了しました（ご自身のものを含む）。",
   "security.not_signed_out":
     "セッションを終了できませんでした。手動で終了してください: docs/operations.md の「A token or key has leaked」",
+  "security.incomplete":
+    "一部のサインイン情報を削除できませんでした: {tables}。Supabase で削除してください。",
 
   "consent.title": "アプリの承認",
-  "consent.heading": "{client} が MCPist の利用を求めています",
+  "consent.heading": "アプリにツールの利用を許可しますか？",
   "consent.lead": "ご自身が今そのアプリで操作を始めた場合にのみ、許可してください。",
   "consent.client": "アプリ名（未確認）",
+  "consent.dynamic": "アプリ自身による登録:",
+  "consent.manual": "管理者による登録:",
   "consent.goes_to": "リダイレクト先",
   "consent.account": "あなたのアカウント",
-  "consent.may": "使えるようになるもの",
+  "consent.scopes": "アプリに渡される情報",
+  "scope.openid": "MCPist でのユーザー ID",
+  "scope.profile": "名前",
+  "scope.email": "メールアドレス",
+  "scope.phone": "電話番号",
+  "scope.offline_access": "期限切れまたは失効までのアクセス",
+  "consent.may": "このアプリが使えるツール",
+  "consent.counts": "読み取り {read}、書き込み {write}",
+  "consent.destructive": "破壊的 {n}",
+  "consent.loopback":
+    "このアプリはお使いのコンピューターで動作しています。同じコンピューターのどのプログラムもこのアドレスを使えるため、ご自身で起動したアプリの場合にのみ許可してください。",
+  "consent.app":
+    "{scheme} のリンクを扱う端末上のアプリが開きます。ウェブサイト {host} ではありません。どのアプリもこのリンクを登録できるため、ご自身がそのアプリで操作を始めた場合にのみ許可してください。",
+  "consent.known":
+    "このアプリは以前に許可されています。以前の設定は、下の選択内容に置き換わります。",
+  "consent.unsafe":
+    "このアプリのリダイレクト先は安全ではないため、許可できません。https のアドレス、このコンピューター上のアドレス、またはアプリ独自の URL スキームが必要です。",
+  "consent.limits": "このアプリを制限する",
   "consent.nothing": "まだありません。あなたのロールで許可されたツールがありません。",
   "consent.as_you":
-    "あなたとして、現在の権限で動作します。すべての呼び出しが監査ログに記録されます。",
+    "あなたとして、現在の権限と上の制限の範囲で動作します。すべての呼び出しが監査ログに記録されます。",
   "consent.not": "サービスの認証情報を見ることも、この管理画面を開くこともできません。",
-  "consent.revocable": "「設定」ページからいつでも取り消せます。",
+  "consent.revocable":
+    "「設定」ページでいつでも制限を変更したり、失効させたりできます。変更後は1分以内に使えなくなります。",
   "consent.allow": "許可する",
   "consent.deny": "拒否する",
   "consent.gone": "この要求は期限切れか、別のユーザーのものです。アプリからやり直してください。",
+  "confirm.title": "実行の確認",
+  "confirm.lead":
+    "AI クライアントが、あなたとして次の操作を実行しようとしています。下の内容はクライアントから送られたものです。すべての値を確認してください。見えない文字は、印を付けたエスケープで表示しています。",
+  "confirm.unknown_client": "不明",
+  "confirm.expires": "有効期限",
+  "confirm.no_arguments": "なし",
+  "confirm.details": "詳細",
+  "confirm.size": "{characters} 文字、{lines} 行",
+  "confirm.question": "実行しますか？",
+  "confirm.yes": "はい、実行する",
+  "confirm.no": "いいえ",
+  "confirm.approved": "承認しました。クライアントに戻り、もう一度試すように伝えてください。",
+  "confirm.declined": "拒否しました。何も実行されていません。",
+  "confirm.gone":
+    "この確認は存在しません。期限が切れたか、別のユーザーのものです。クライアントでもう一度操作を依頼してください。",
+  "confirm.decided": "すでに回答済みです。",
+  "confirm.waiting": "あなたの確認を待っています",
+  "confirm.review": "確認する",
 
   "test.test": "テスト",
   "test.works": "正常です: {tool} が応答しました。",

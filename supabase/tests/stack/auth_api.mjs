@@ -33,9 +33,20 @@ export class AuthApi {
             { email: body.email, password: crypto.randomUUID() },
             { silent: true },
           );
-        this.#mail(body.email, "magiclink");
+        this.#mail(body.email, "magiclink", {
+          challenge: body.code_challenge,
+          redirect_to: url.searchParams.get("redirect_to"),
+        });
         return [200, {}];
       }
+      case "GET /settings":
+        return [
+          200,
+          {
+            external: { ...auth.settings.external, email: auth.settings.email },
+            disable_signup: !auth.settings.signup,
+          },
+        ];
       case "POST /verify":
         return [200, await this.#verify(body)];
       case "POST /token":
@@ -124,9 +135,9 @@ export class AuthApi {
     return { user, session };
   }
 
-  #mail(to, type) {
+  #mail(to, type, facts = {}) {
     const token = crypto.randomBytes(16).toString("hex");
-    this.#auth.mails.push({ to: to.toLowerCase(), type, token });
+    this.#auth.mails.push({ to: to.toLowerCase(), type, token, ...facts });
   }
 
   async #signUp({ email, password, data }, { silent = false } = {}) {
@@ -149,16 +160,21 @@ export class AuthApi {
     return published(user);
   }
 
-  async #verify({ type, token }) {
+  async #verify(fields) {
+    return await this.#auth.session((await this.#confirm(fields)).user);
+  }
+
+  /// Uses up a mailed token: {user, mail}.
+  async #confirm({ type, token }) {
     const { mails } = this.#auth;
     const at = mails.findIndex((mail) => mail.token === token && mail.type === type);
     if (at < 0) throw new Refusal(403, "otp_expired", "Email link is invalid or has expired");
-    const [{ to }] = mails.splice(at, 1);
+    const [mail] = mails.splice(at, 1);
     await this.#auth.rows(
       "update auth.users set email_confirmed_at = now(), confirmation_token = '' where email = $1 and email_confirmed_at is null",
-      [to],
+      [mail.to],
     );
-    return await this.#auth.session(await this.#auth.userBy("email", to));
+    return { user: await this.#auth.userBy("email", mail.to), mail };
   }
 
   async #token(grant, body) {
@@ -359,6 +375,13 @@ export class AuthApi {
     switch (`${method} ${path}`) {
       case "GET /authorize":
         return await this.#signInThroughProvider(query);
+      // A mailed link, opened by the browser that asked for it (PKCE).
+      case "GET /verify": {
+        const { user, mail } = await this.#confirm(query);
+        return redirect(mail.redirect_to, {
+          code: put(this.#signIns, { userId: user.id, challenge: mail.challenge }),
+        });
+      }
       case "POST /oauth/clients/register": {
         const { redirect_uris, client_name } = JSON.parse(text);
         if (!redirect_uris?.length) return [400, { error: "invalid_redirect_uri" }];

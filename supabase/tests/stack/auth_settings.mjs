@@ -28,5 +28,7 @@ export function readSettings() {
     totp: value("mfa.totp.enroll_enabled", false) && value("mfa.totp.verify_enabled", false),
     manual_linking: value("enable_manual_linking", false),
     passkey: value("passkey.enabled", false),
+    // Providers are set per installation.
+    external: { google: true, github: true, azure: true },
   };
 }

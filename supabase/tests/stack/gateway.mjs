@@ -51,6 +51,7 @@ export async function startGateway(auth, targets, onRotate) {
       return forward(request, response, ports[turns[name]], path, request.headers);
     }
     if (
+      (request.method === "GET" && url.pathname === "/auth/v1/verify") ||
       /^\/auth\/v1\/(authorize$|oauth\/(clients|authorize$|token$)|\.well-known\/)|^\/\.well-known\//.test(
         url.pathname,
       )

@@ -10,6 +10,7 @@ import { Disclosure } from "@/components/disclosure";
 import { StateBadge } from "@/components/state";
 import { Time } from "@/components/time";
 import { TokenForm } from "@/components/token-form";
+import { ToolKind } from "@/components/tool-kind";
 import {
   Badge,
   ButtonLink,
@@ -271,19 +272,11 @@ async function ServiceCard({
   );
 }
 
-async function Described({ tool: { tool, description, read_only, destructive } }: { tool: Tool }) {
-  const { t } = await i18n();
+function Described({ tool }: { tool: Tool }) {
   return (
     <>
-      <Code>{tool}</Code>{" "}
-      {read_only ? (
-        <Badge>{t("tools.reads")}</Badge>
-      ) : (
-        <Badge tone={destructive ? "bad" : "warn"}>
-          {t(destructive ? "tools.destructive" : "tools.writes")}
-        </Badge>
-      )}
-      <p className="mt-0.5 text-muted">{description}</p>
+      <Code>{tool.tool}</Code> <ToolKind tool={tool} />
+      <p className="mt-0.5 text-muted">{tool.description}</p>
     </>
   );
 }

@@ -22,7 +22,7 @@ const REASONS = [
     "provider_error",
     "provider_unavailable",
   ],
-  ...["no_site", "site_required", "not_permitted", "other_user", "internal"],
+  ...["no_site", "site_required", "not_permitted", "other_user", "too_many_accounts", "internal"],
 ] as const;
 
 /**

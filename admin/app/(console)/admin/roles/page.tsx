@@ -55,7 +55,8 @@ export default async function Page({ searchParams }: PageProps<"/admin/roles">) 
                 <li key={role.id} className="flex flex-wrap items-center gap-2 py-2 text-sm">
                   <div className="mr-auto min-w-0">
                     <p className="font-medium break-words">
-                      {role.name} {role.read_only && <Badge>{t("roles.read_only")}</Badge>}
+                      {role.name} {role.read_only && <Badge>{t("roles.read_only")}</Badge>}{" "}
+                      {role.confirm && <Badge>{t(`roles.confirms_${role.confirm}`)}</Badge>}
                     </p>
                     <p className="text-xs text-muted">
                       {t("roles.counts", {
@@ -148,6 +149,17 @@ async function RoleFields({ role }: { role?: Role }) {
         defaultChecked={role?.read_only ?? false}
         label={t("roles.read_only")}
         hint={t("roles.read_only_hint")}
+      />
+      <Select
+        label={t("roles.confirm")}
+        name="confirm"
+        defaultValue={role?.confirm ?? ""}
+        options={[
+          ["", t("roles.confirm_none")],
+          ["code", t("roles.confirm_code")],
+          ["human", t("roles.confirm_human")],
+        ]}
+        hint={t("roles.confirm_hint")}
       />
     </>
   );

@@ -104,7 +104,7 @@ export default async function Page() {
             label={t("security.retention")}
             name="days"
             type="number"
-            min={1}
+            min={30}
             max={3650}
             defaultValue={settings.data?.audit_retention_days}
             required
