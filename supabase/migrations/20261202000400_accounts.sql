@@ -44,24 +44,24 @@ begin
     delete from auth.sessions where p_user is null or user_id = p_user;
     get diagnostics ended = row_count;
   exception when others then
-    incomplete := incomplete || 'auth.sessions';
+    incomplete := array_append(incomplete, 'auth.sessions');
   end;
   begin
     delete from public.client_grants where p_user is null or user_id = p_user;
     update auth.oauth_consents set revoked_at = greatest(granted_at, now())
     where revoked_at is null and (p_user is null or user_id = p_user);
   exception when others then
-    incomplete := incomplete || 'auth.oauth_consents';
+    incomplete := array_append(incomplete, 'auth.oauth_consents');
   end;
   begin
     delete from auth.oauth_authorizations where p_user is null or user_id = p_user;
   exception when others then
-    incomplete := incomplete || 'auth.oauth_authorizations';
+    incomplete := array_append(incomplete, 'auth.oauth_authorizations');
   end;
   begin
     update auth.users set encrypted_password = null where encrypted_password is not null and (p_user is null or id = p_user);
   exception when others then
-    incomplete := incomplete || 'auth.users.encrypted_password';
+    incomplete := array_append(incomplete, 'auth.users.encrypted_password');
   end;
   begin
     update auth.users
@@ -72,27 +72,27 @@ begin
       reauthentication_token
     ) <> '';
   exception when others then
-    incomplete := incomplete || 'auth.users.…_token';
+    incomplete := array_append(incomplete, 'auth.users.…_token');
   end;
   begin
     delete from auth.one_time_tokens where p_user is null or user_id = p_user;
   exception when others then
-    incomplete := incomplete || 'auth.one_time_tokens';
+    incomplete := array_append(incomplete, 'auth.one_time_tokens');
   end;
   begin
     delete from auth.flow_state where p_user is null or user_id = p_user;
   exception when others then
-    incomplete := incomplete || 'auth.flow_state';
+    incomplete := array_append(incomplete, 'auth.flow_state');
   end;
   begin
     delete from auth.mfa_factors where p_user is null or user_id = p_user;
   exception when others then
-    incomplete := incomplete || 'auth.mfa_factors';
+    incomplete := array_append(incomplete, 'auth.mfa_factors');
   end;
   begin
     delete from auth.webauthn_credentials where p_user is null or user_id = p_user;
   exception when others then
-    incomplete := incomplete || 'auth.webauthn_credentials';
+    incomplete := array_append(incomplete, 'auth.webauthn_credentials');
   end;
   return jsonb_build_object('sessions', ended, 'incomplete', incomplete);
 end

@@ -8,6 +8,7 @@ create table private.rates (
   used integer not null,
   primary key (user_id, what)
 );
+alter table private.rates enable row level security;
 
 -- Counts one more; refuses it when there were `p_most` within this hour.
 create function private.spend(p_what text, p_most integer) returns void

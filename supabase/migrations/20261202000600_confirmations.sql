@@ -130,14 +130,15 @@ begin
 end
 $$;
 
--- The deed as the MCP server gave it, whole: {"id", "deed", "client", "created_at", "expires_at"}. JSON and not jsonb, which cannot hold every text.
-create function public.confirmation(p_id uuid) returns json
+-- The deed as the MCP server gave it, whole: {"id", "deed", "client", "created_at", "expires_at"}. `deed` is JSON within a text, because the
+-- database's own JSON cannot hold every text that JSON can (a NUL, half of a surrogate pair).
+create function public.confirmation(p_id uuid) returns jsonb
 language plpgsql security definer set search_path = '' as $$
 declare
   held public.confirmations := private.own_confirmation(p_id);
 begin
-  return json_build_object(
-    'id', held.id, 'deed', private.secret(held.deed_secret_id)::json, 'client', held.client, 'created_at', held.created_at,
+  return jsonb_build_object(
+    'id', held.id, 'deed', private.secret(held.deed_secret_id), 'client', held.client, 'created_at', held.created_at,
     'expires_at', held.expires_at
   );
 end

@@ -29,21 +29,30 @@ begin
 end
 $$;
 
--- Becomes somebody for the rest of the transaction: anon, service, a user by the part of the address before the @, or
--- `<user>'s client`, which is an OAuth client with a token of that user.
+-- Becomes somebody for the rest of the transaction: anon, service, or a user by the part of the address before the @, in the console.
+-- `<user>'s client` is an OAuth client with a token of that user; `<user>'s factor`, one whose token does not say that it is a client's.
 create function tests.become(actor text) returns void language plpgsql as $$
 declare
-  who text := split_part(actor, '''s client', 1);
+  client constant uuid := '11111111-1111-4111-8111-111111111111';
+  who text := split_part(actor, '''s ', 1);
   account uuid;
+  sign_in uuid;
   claims jsonb;
 begin
   perform tests.become_owner();
   if actor in ('anon', 'service') then
     claims := jsonb_build_object('role', case actor when 'anon' then 'anon' else 'service_role' end);
   else
-    select id into account from auth.users where email like who || '@%';
-    claims := jsonb_build_object('role', 'authenticated', 'sub', account, 'session_id', account)
-      || case when who <> actor then '{"client_id": "11111111-1111-4111-8111-111111111111"}' else '{}' end::jsonb;
+    select id, id into account, sign_in from auth.users where email like who || '@%';
+    if who <> actor then
+      sign_in := md5(account::text)::uuid;
+      perform tests.client(client);
+      insert into auth.sessions (id, user_id, oauth_client_id, created_at) values (sign_in, account, client, now()) on conflict do nothing;
+    end if;
+    claims := jsonb_build_object('role', 'authenticated', 'sub', account, 'session_id', sign_in);
+    if actor like '%''s client' then
+      claims := claims || jsonb_build_object('client_id', client);
+    end if;
   end if;
   perform set_config('request.jwt.claims', claims::text, true);
   perform set_config('role', claims ->> 'role', true);

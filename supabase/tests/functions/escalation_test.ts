@@ -87,10 +87,10 @@ Deno.test("1b: a factor gives a client's session a token that is still a client'
 Deno.test("1b: nor does a token that does not say that it is a client's open anything", async () => {
   const { user, token } = await victim();
   const session_id = claims(token).session_id;
-  const bare = await mint(user.email, { session_id, changes: { client_id: undefined } });
+  const bare = await mint(user.email, { session_id, without: ["client_id"] });
   assert.equal(claims(bare.access_token).client_id, undefined);
   await opensNothing(bare.access_token, "a client's session without the claim");
-  const none = await mint(user.email, { changes: { session_id: undefined } });
+  const none = await mint(user.email, { without: ["session_id"] });
   const rows = await request(`${stack.rest_url}/users?select=id`, {
     headers: { ...user.bearer, authorization: `Bearer ${none.access_token}` },
   });

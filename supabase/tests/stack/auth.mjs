@@ -129,8 +129,8 @@ export class Auth {
     });
   }
 
-  /// Tokens of a user's session, of a new one without `session_id`. A client's new session names it. `options` changes claims and
-  /// signature, for tests of what is wrong.
+  /// Tokens of a user's session, of a new one without `session_id`. A client's new session names it. `options` changes claims,
+  /// leaves some out and changes the signature, for tests of what is wrong.
   async session(user, { client_id, session_id, ...options } = {}) {
     return await this.transaction(async (rows) => {
       if (session_id === undefined) {
@@ -147,7 +147,7 @@ export class Auth {
 
   /// New tokens for a session within a transaction. `client_id` is what the token claims, whatever the session's row says: Auth passes it at
   /// two places and forgets it at a third.
-  async issue(rows, user, session_id, { client_id, changes = {}, ...options } = {}) {
+  async issue(rows, user, session_id, { client_id, changes = {}, without = [], ...options } = {}) {
     const now = Math.floor(Date.now() / 1000);
     const [{ aal }] = await rows("select aal from auth.sessions where id = $1", [session_id]);
     const before = {
@@ -172,6 +172,7 @@ export class Auth {
       claims: before,
       authentication_method: "password",
     });
+    for (const name of without) delete claims[name];
     const refresh_token = crypto.randomBytes(9).toString("base64url");
     await rows(
       "insert into auth.refresh_tokens (token, user_id, session_id, revoked, created_at, updated_at) values ($1, $2, $3, false, now(), now())",

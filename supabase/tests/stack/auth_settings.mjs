@@ -8,7 +8,7 @@ export function readConfig(text = readFileSync(FILE, "utf8")) {
   const values = {};
   let section = "";
   for (const line of text.split("\n")) {
-    const header = /^\[([\w.]+)\]\s*$/.exec(line);
+    const header = /^\[([\w.-]+)\]\s*$/.exec(line);
     const entry = /^(\w+) = (.+?)\s*$/.exec(line);
     if (header) section = header[1];
     else if (entry) values[section ? `${section}.${entry[1]}` : entry[1]] = JSON.parse(entry[2]);
