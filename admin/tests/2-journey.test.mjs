@@ -315,9 +315,10 @@ export const tests = {
     const page = await world.visitor();
     await page.goto(authProvider.held.url.href);
     await world.signIn(page, "ada@example.com");
-    await page.getByRole("heading", { name: "A <b>client</b> wants to use MCPist" }).waitFor();
+    await page.getByRole("heading", { name: "Let an app use your tools?" }).waitFor();
+    await page.locator("main").getByText("“A <b>client</b>”").waitFor();
     await page.locator("main").getByText("ada@example.com").waitFor();
-    await page.locator("main").getByText("GitHub: 3 tools").waitFor();
+    await page.getByRole("listitem").getByText("GitHub: 2 read, 1 write").waitFor();
     await page.route(`${authProvider.redirectUrl}*`, (route) => route.fulfill({ body: "back" }));
     const left = page.waitForRequest((request) =>
       request.url().startsWith(authProvider.redirectUrl),
@@ -478,14 +479,27 @@ export const tests = {
     const page = await world.user("admin@example.com");
     await page.goto("/admin/users");
     await page.getByRole("link", { name: "Edit: leaver@example.com" }).click();
-    await page.getByRole("dialog").getByLabel("Type leaver@example.com").fill("leaver@example.com");
-    await page.getByRole("dialog").getByRole("button", { name: "Delete account" }).click();
+    const dialog = page.getByRole("dialog");
+    await dialog.getByLabel("Type leaver@example.com").fill("leaver@example");
+    await dialog.getByRole("button", { name: "Delete account" }).click();
+    await dialog.getByRole("alert").getByText("Type the email address exactly").waitFor();
+    await dialog.getByLabel("Type leaver@example.com").fill("leaver@example.com");
+    await dialog.getByRole("button", { name: "Delete account" }).click();
     await page.getByRole("dialog").waitFor({ state: "detached" });
     await page.getByRole("row", { name: /leaver@example\.com/ }).waitFor({ state: "detached" });
     assert.deepEqual(
       await world.sql("select id from auth.users where email = 'leaver@example.com'"),
       [],
     );
+    assert.deepEqual(
+      await world.sql("select from public.allowed_emails where email = 'leaver@example.com'"),
+      [],
+      "the address is off the allow-list",
+    );
+    await page.goto(`/admin/users?user=${page.id}`);
+    await dialog.waitFor();
+    assert.equal(await dialog.getByRole("button", { name: "Delete account" }).count(), 0);
+    assert.deepEqual(page.problems, []);
   },
 
   "users of a role can use its shared account, and an admin without the role can test it": async (

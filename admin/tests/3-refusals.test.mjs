@@ -1,9 +1,10 @@
 // A user who bypasses the console's pages: every admin page, Route Handler, action and RPC, and other users' rows.
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { globSync, readdirSync, readFileSync, statSync } from "node:fs";
 import path from "node:path";
 import { gzipSync } from "node:zlib";
-import { admin, post, SECRET_KEY } from "./world.mjs";
+import { admin, post } from "./world.mjs";
 
 const ADMIN_PAGES = globSync(path.join(admin, "app/(console)/admin/*/page.tsx")).map(
   (file) => `/admin/${path.basename(path.dirname(file))}`,
@@ -45,23 +46,13 @@ export const tests = {
     }
     assert.deepEqual(
       globSync("app/**/route.ts", { cwd: admin }).sort(),
-      [
-        "app/api/admin/audit/route.ts",
-        "app/api/admin/users/[id]/route.ts",
-        "app/auth/callback/route.ts",
-      ],
+      ["app/api/admin/audit/route.ts", "app/auth/callback/route.ts"],
       "every Route Handler has a test",
     );
-    for (const [method, target] of [
-      ["get", "/api/admin/audit"],
-      ["delete", `/api/admin/users/${page.id}`],
-      ["delete", `/api/admin/users/${ID}`],
-    ]) {
-      const response = await page.request[method](target, {
-        headers: { origin: world.console_url },
-      });
-      assert.equal(response.status(), 403, target);
-    }
+    const response = await page.request.get("/api/admin/audit", {
+      headers: { origin: world.console_url },
+    });
+    assert.equal(response.status(), 403);
     await page.goto("/");
     assert.equal(await page.getByRole("link", { name: "Users" }).count(), 0);
   },
@@ -89,18 +80,14 @@ export const tests = {
       "/settings",
       "/oauth/connect?service=github",
       "/oauth/consent?authorization_id=x",
+      `/confirm/${ID}`,
       ...ADMIN_PAGES,
     ]) {
       const response = await fetch(world.console_url + target, { redirect: "manual" });
       assert.equal(response.status, 307, target);
       assert.match(response.headers.get("location"), /\/login/, target);
     }
-    for (const target of ["/api/admin/audit", `/api/admin/users/${ID}`])
-      assert.equal(
-        (await fetch(world.console_url + target, { redirect: "manual" })).status,
-        401,
-        target,
-      );
+    assert.equal((await fetch(`${world.console_url}/api/admin/audit`)).status, 401);
   },
 
   "every server action refuses users without permission, row by row": async (world) => {
@@ -142,6 +129,17 @@ export const tests = {
         [victor.id],
       )
     ).map(({ id }) => id);
+    const leaver = await world.user("deleted@example.com");
+    const [{ deed }] = await world.sql(
+      "select public.ask_confirmation($1, null, null, repeat('ab', 32), '{github.delete_file}', '{\"calls\": []}') ->> 'id' as deed",
+      [victor.id],
+    );
+    const client = "0c1e0000-0000-4000-8000-000000000001";
+    await victor.token({ client_id: client });
+    await world.sql(
+      "insert into auth.oauth_consents (id, user_id, client_id, scopes) values (gen_random_uuid(), $1, $2, 'email')",
+      [victor.id, client],
+    );
     const [{ api_version }] = await world.sql(
       "select api_version from public.module_registry where module = 'github'",
     );
@@ -150,6 +148,9 @@ export const tests = {
       disconnect: { of: victor, fields: { id: own } },
       withdrawRequest: { of: victor, fields: { id: wish } },
       revokeApiToken: { of: victor, fields: { id: token } },
+      decideConfirmation: { of: victor, fields: { id: deed, decision: "yes" } },
+      limitClient: { of: victor, fields: { client, read_only: "on", scope: "all" } },
+      revokeClient: { of: victor, fields: { client } },
       saveUser: { of: boss, fields: { id: eve.id, admin: "on", role } },
       revokeUserTokens: {
         of: boss,
@@ -177,7 +178,7 @@ export const tests = {
       },
       allowEmail: { of: boss, fields: { email: "friend@example.com" } },
       disallowEmail: { of: boss, fields: { email: "friend@example.com" } },
-      saveSettings: { of: boss, fields: { public_url: world.servers[0], days: "3" } },
+      saveSettings: { of: boss, fields: { public_url: world.servers[0], days: "33" } },
       connect: {
         of: boss,
         fields: { service: "github", shared_with_role: role },
@@ -194,6 +195,10 @@ export const tests = {
       },
       testShared: { of: boss, fields: { id: shared, name: "GitHub" } },
       deleteRole: { of: boss, fields: { id: role } },
+      deleteAccount: {
+        of: boss,
+        fields: { id: leaver.id, confirmation: leaver.email, disallow: "on" },
+      },
       // Ends all sessions, so it must be last.
       revokeEverything: { of: boss, fields: { confirmation: "REVOKE ALL" } },
       // Actions that affect only the caller, whatever ids the form contains.
@@ -203,7 +208,6 @@ export const tests = {
           "createApiToken",
           "askForAccess",
           "testConnection",
-          "revokeClient",
           "decideConsent",
           "finishConnection",
         ].map((name) => [
@@ -227,10 +231,14 @@ export const tests = {
       ),
       // Actions open to everyone, signed in or not.
       ...Object.fromEntries(
-        ["signInWith", "signInWithPassword", "signOut", "setLanguage", "setTheme"].map((name) => [
-          name,
-          null,
-        ]),
+        [
+          "signInWith",
+          "signInWithEmail",
+          "signInWithPassword",
+          "signOut",
+          "setLanguage",
+          "setTheme",
+        ].map((name) => [name, null]),
       ),
     };
     const { node } = JSON.parse(
@@ -321,15 +329,20 @@ export const tests = {
 
   "requests that change data must come from the console's own origin": async (world) => {
     const page = await world.user("eve@example.com");
-    for (const origin of ["https://evil.example", "null", undefined]) {
-      for (const [method, target] of [
-        ["post", "/settings"],
-        ["post", "/login"],
-        ["post", "/oauth/done?handle=x"],
-        ["delete", `/api/admin/users/${ID}`],
-      ]) {
-        const response = await page.request[method](target, { headers: origin ? { origin } : {} });
-        assert.equal(response.status(), 403, `${method} ${target} from ${origin}`);
+    const { host, port } = new URL(world.console_url);
+    for (const origin of [
+      "https://evil.example",
+      "null",
+      undefined,
+      // Another scheme, port or name of the same machine.
+      `https://${host}`,
+      `http://127.0.0.1:${port}`,
+      `http://localhost:${Number(port) + 1}`,
+      `http://${host}.evil.example`,
+    ]) {
+      for (const target of ["/settings", "/login", "/oauth/done?handle=x", `/confirm/${ID}`]) {
+        const response = await page.request.post(target, { headers: origin ? { origin } : {} });
+        assert.equal(response.status(), 403, `${target} from ${origin}`);
       }
     }
   },
@@ -360,6 +373,7 @@ export const tests = {
       ["POST", "rpc/save_oauth_app", { service: "github", client_id: "x", client_secret: "y" }],
       ["POST", "rpc/revoke_user_tokens", { p_user: other.id }],
       ["POST", "rpc/revoke_all_tokens", {}],
+      ["POST", "rpc/delete_account", { p_user: other.id }],
       [
         "POST",
         "rpc/connect_with_token",
@@ -391,11 +405,19 @@ export const tests = {
       );
     }
     const FOR_USERS = [
+      "allow_client",
+      "confirmation",
       "connectable_services",
       "create_api_token",
+      "decide_confirmation",
       "finish_oauth",
+      "limit_client",
+      "my_clients",
+      "my_confirmations",
+      "oauth_authorization",
       "own_services",
       "revoke_api_token",
+      "revoke_client",
     ];
     for (const { name } of functions.filter(({ open }) => open))
       assert.ok(
@@ -634,7 +656,7 @@ export const tests = {
 
   "redirect targets: paths of the console, and app addresses that execute nothing in the browser":
     async () => {
-      const { mayLeaveTo, safePath } = await import("../lib/paths.ts");
+      const { declined, destinationOf, safePath } = await import("../lib/paths.ts");
       for (const [next, path] of [
         ["/tools?module=github", "/tools?module=github"],
         ["/oauth/consent?authorization_id=x#there", "/oauth/consent?authorization_id=x"],
@@ -657,23 +679,41 @@ export const tests = {
         ["/%2F/evil.example", "/%2F/evil.example"],
       ])
         assert.equal(safePath(next), path, String(next));
-      for (const [address, may] of [
-        ["https://claude.ai/callback?code=1", true],
-        ["http://127.0.0.1:1455/callback", true],
-        ["cursor://oauth", true],
-        ["com.example.app:/back", true],
-        ["javascript:alert(1)", false],
-        ["JavaScript:alert(1)", false],
-        [" javascript:alert(1)", false],
-        ["java\nscript:alert(1)", false],
-        ["data:text/html,x", false],
-        ["vbscript:x", false],
-        ["blob:https://x/1", false],
-        ["file:///etc/passwd", false],
-        ["/tools", false],
-        ["", false],
+      for (const [address, destination] of [
+        ["https://claude.ai/callback?code=1", "website"],
+        ["http://127.0.0.1:1455/callback", "loopback"],
+        ["http://127.5.5.5/", "loopback"],
+        ["http://localhost/callback", "loopback"],
+        ["http://[::1]:8080/callback", "loopback"],
+        ["http://2130706433/", "loopback"],
+        ["cursor://oauth", "app"],
+        ["evil://claude.ai/callback", "app"],
+        ["com.example.app:/back", "app"],
+        ["http://example.com/callback", undefined],
+        ["http://localhost.evil.example/", undefined],
+        ["http://127.0.0.1.evil.example/", undefined],
+        ["https://claude.ai@evil.example/", undefined],
+        ["http://user@localhost/", undefined],
+        ["javascript:alert(1)", undefined],
+        ["JavaScript:alert(1)", undefined],
+        [" javascript:alert(1)", undefined],
+        ["java\nscript:alert(1)", undefined],
+        ["data:text/html,x", undefined],
+        ["vbscript:x", undefined],
+        ["blob:https://x/1", undefined],
+        ["file:///etc/passwd", undefined],
+        ["ms-msdt:/id", undefined],
+        ["intent://x#Intent;end", undefined],
+        ["view-source:https://x", undefined],
+        ["/tools", undefined],
+        ["", undefined],
       ])
-        assert.equal(mayLeaveTo(address), may, address);
+        assert.equal(destinationOf(address), destination, address);
+      assert.equal(
+        declined("https://claude.ai/callback?x=1", "s&t"),
+        "https://claude.ai/callback?x=1&error=access_denied&error_description=The+user+declined+the+request.&state=s%26t",
+      );
+      assert.ok(!declined("cursor://oauth", null).includes("state"));
     },
 
   "every page has a content security policy: no inline scripts, no frames": async (world) => {
@@ -700,15 +740,61 @@ export const tests = {
     assert.deepEqual(page.problems, []);
   },
 
-  "no browser bundle contains the secret key": () => {
+  "hidden characters become visible escapes": async () => {
+    const { visible, visibleLine } = await import("../lib/visible.ts");
+    const shown = (text) =>
+      visible(text)
+        .map(({ text }) => text)
+        .join("");
+    for (const [text, expected] of [
+      ["drop table x", "drop table x"],
+      ["a\nb\tc\r", "a\\n\nb\\tc\\r"],
+      ["\u202eevil\u2066", "\\u{202E}evil\\u{2066}"],
+      ["a\u200bb\u00adc\ufeff", "a\\u{200B}b\\u{00AD}c\\u{FEFF}"],
+      ["\u{e0041}\u{e007f}", "\\u{E0041}\\u{E007F}"],
+      ["\u0000\u001b[31m\u0085", "\\u{0000}\\u{001B}[31m\\u{0085}"],
+      ["\u2028\u2029", "\\u{2028}\\u{2029}"],
+      ["\ud800x", "\\u{D800}x"],
+      ["a\u00a0b\u3000c", "a\\u{00A0}b\u3000c"],
+      ["日本語 עברית ❤\ufe0f", "日本語 עברית ❤\ufe0f"],
+    ])
+      assert.equal(shown(text), expected, JSON.stringify(text));
+    assert.equal(visibleLine("a\nb"), "a\\nb");
+    assert.equal(visibleLine("W".repeat(100), 60), `${"W".repeat(60)}…`);
+    const many = "a\u202e".repeat(1_000_000);
+    assert.ok(visible(many).length <= 5000, "a large text does not make too many elements");
+    assert.equal(shown(many), "a\\u{202E}".repeat(1_000_000));
+  },
+
+  "the console has no secret key": () => {
+    const listed = execFileSync("git", ["ls-files", "-co", "--exclude-standard", "."], {
+      cwd: admin,
+      encoding: "utf8",
+    });
+    const files = listed
+      .trim()
+      .split("\n")
+      .filter((name) => !name.startsWith("tests/"))
+      .map((name) => path.join(admin, name))
+      .filter((file) => statSync(file, { throwIfNoEntry: false })?.isFile());
+    assert.ok(files.length > 50);
+    for (const file of files)
+      assert.doesNotMatch(
+        readFileSync(file, "utf8"),
+        /SERVICE_ROLE|SECRET_KEY|sb_secret|service_role|auth\.admin/i,
+        file,
+      );
+  },
+
+  "no browser bundle contains a key": (world) => {
     const files = readdirSync(path.join(admin, ".next/static"), { recursive: true })
       .map((name) => path.join(admin, ".next/static", name))
       .filter((file) => statSync(file).isFile());
     assert.ok(files.length > 5);
     for (const file of files) {
       const text = readFileSync(file, "utf8");
-      for (const secret of [SECRET_KEY, "SUPABASE_SERVICE_ROLE_KEY", "sb_secret_", "service_role"])
-        assert.ok(!text.includes(secret), `${secret} in ${file}`);
+      for (const key of [world.facts.anon_key, world.facts.gateway_url, "sb_", "service_role"])
+        assert.ok(!text.includes(key), `${key} in ${file}`);
     }
   },
 
