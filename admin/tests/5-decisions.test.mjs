@@ -79,15 +79,21 @@ const tokens = async (world, { client, redirect, verifier }, code) => {
   return await response.json();
 };
 
-/** Asks the control plane to have a deed confirmed, as the MCP server does. */
+/** Asks the control plane to have a deed confirmed, as the MCP server does. `deed` can also be JSON text. */
 async function ask(world, token, deed, action = "ask") {
-  const digest = createHash("sha256").update(JSON.stringify(deed)).digest("hex");
-  const { status, body } = await post(
-    `${world.facts.functions_url}/confirmations`,
-    { action, digest, ...(action === "ask" && { deed }) },
-    { apikey: world.facts.broker_key, authorization: `Bearer ${token}` },
-  );
-  assert.equal(status, 200, JSON.stringify(body));
+  const text = typeof deed === "string" ? deed : JSON.stringify(deed);
+  const digest = createHash("sha256").update(text).digest("hex");
+  const response = await fetch(`${world.facts.functions_url}/confirmations`, {
+    method: "POST",
+    headers: {
+      "content-type": "application/json",
+      apikey: world.facts.broker_key,
+      authorization: `Bearer ${token}`,
+    },
+    body: `{"action": "${action}", "digest": "${digest}"${action === "ask" ? `, "deed": ${text}` : ""}}`,
+  });
+  const body = await response.json();
+  assert.equal(response.status, 200, JSON.stringify(body));
   return body;
 }
 
@@ -375,6 +381,19 @@ export const tests = {
     await page.goto("/settings");
     await page.locator("#audit").getByText("Confirmation decided").first().waitFor();
     assert.deepEqual(page.problems, []);
+  },
+
+  "numbers are shown as they were sent, not rounded": async (world) => {
+    const page = await world.user("dora@example.com");
+    const deed = `{"calls": [{"module": "own", "tool": "pay", "params": {"id": 9007199254740993, "list": [1.10, 1e400, -0], "price": 0.1}}]}`;
+    const { id } = await ask(world, await page.token(), deed);
+    await page.goto(`/confirm/${id}`);
+    const value = (name) => page.getByLabel(name, { exact: true }).innerText();
+    assert.equal(await value("id"), "9007199254740993");
+    assert.equal((await value("list")).replace(/[\\n\s]+/g, ""), "[1.10,1e400,-0]");
+    assert.equal(await value("price"), "0.1");
+    await page.getByRole("button", { name: "No", exact: true }).click();
+    await page.getByRole("status").getByText("Declined").waitFor();
   },
 
   "a confirmation works after sign-in and without scripts, and No is a no": async (world) => {

@@ -14,7 +14,7 @@ export class Call {
   ) {}
 
   /** The body as JSON, at most `maximum` bytes of it. An empty one is `{}`. */
-  async json(maximum: number): Promise<unknown> {
+  async json(maximum: number, parse: (text: string) => unknown = JSON.parse): Promise<unknown> {
     const parts: Uint8Array[] = [];
     let length = 0;
     for await (const part of this.request.body ?? []) {
@@ -25,7 +25,7 @@ export class Call {
     }
     if (length === 0) return {};
     try {
-      return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(Buffer.concat(parts)));
+      return parse(new TextDecoder("utf-8", { fatal: true }).decode(Buffer.concat(parts)));
     } catch {
       throw invalidRequest("The body is not JSON.");
     }

@@ -32,12 +32,29 @@ type Taken =
   | { outcome: "user_disabled" | "session_ended" }
   | { outcome: "ok"; decision: "pending" | "yes" | "no" | "unknown" };
 
+/** `JSON` with source text access (ECMAScript 2026), which TypeScript does not declare yet. */
+const exact = JSON as unknown as {
+  parse(
+    text: string,
+    reviver: (key: string, value: unknown, context: { source?: string }) => unknown,
+  ): unknown;
+  rawJSON(text: string): unknown;
+};
+
+/** Parses JSON and keeps numbers exact: the user must confirm the value that is sent, not a rounded one. */
+const parseExact = (text: string): unknown =>
+  exact.parse(text, (_, value, { source }) =>
+    typeof value === "number" && source !== undefined && source !== String(value)
+      ? exact.rawJSON(source)
+      : value,
+  );
+
 async function handle(call: Call): Promise<Response> {
   requireBroker(call);
   const { userId, sessionId, tokenId } = await authenticate(call);
   const caller = { p_user: userId, p_session: sessionId, p_token: tokenId };
   const body = read(
-    await call.json(DEED_BYTES + 4096),
+    await call.json(DEED_BYTES + 4096, parseExact),
     { action: ACTION, digest: DIGEST },
     { deed: DEED },
   );

@@ -5,7 +5,7 @@ import { ToolKind } from "@/components/tool-kind";
 import { ButtonLink, Card, Code, Empty, Notice, PageTitle } from "@/components/ui";
 import { Name, VisibleText } from "@/components/visible";
 import { inCatalogue } from "@/lib/catalogue";
-import { database } from "@/lib/database";
+import { readConfirmation } from "@/lib/confirmation";
 import type { Confirmation } from "@/lib/database.types";
 import { i18n, type Key, pageTitle } from "@/lib/i18n";
 import { requireUser } from "@/lib/session";
@@ -13,7 +13,6 @@ import { json, visibleLine } from "@/lib/visible";
 
 export const generateMetadata = pageTitle("confirm.title");
 
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const PROBLEMS: Record<string, Key> = { PT404: "confirm.gone", PT410: "confirm.decided" };
 
 /** Shows a call that waits for the user's decision: all of it, because the user confirms what is shown. */
@@ -21,12 +20,10 @@ export default async function Page({ params }: PageProps<"/confirm/[id]">) {
   const user = await requireUser();
   const { t } = await i18n();
   const { id } = await params;
-  const { data, error } = UUID.test(id)
-    ? await (await database()).rpc("confirmation", { p_id: id })
-    : { data: null, error: { code: "PT404", message: "" } };
-  if (error) {
-    const problem = PROBLEMS[error.code];
-    if (!problem) throw new Error(error.message);
+  const read = await readConfirmation(id);
+  if ("error" in read) {
+    const problem = PROBLEMS[read.error];
+    if (!problem) throw new Error(`The confirmation cannot be read (${read.error}).`);
     return (
       <div className="mx-auto max-w-2xl">
         <PageTitle>{t("confirm.title")}</PageTitle>
@@ -37,6 +34,7 @@ export default async function Page({ params }: PageProps<"/confirm/[id]">) {
       </div>
     );
   }
+  const { data } = read;
   const { calls, ...rest } = readDeed(data.deed);
   return (
     <div className="mx-auto max-w-2xl">
