@@ -1,5 +1,5 @@
-// Deeds that wait for a person, who decides in the console: POST confirmations {"action": "ask" | "take", "digest", "deed"?}.
-// The MCP server asks, sends its user to the console, and takes the decision later, wherever that call comes in.
+// Calls that wait for the user's decision in the console: POST confirmations {"action": "ask" | "take", "digest", "deed"?}.
+// The MCP server asks, sends the user to the console, and takes the decision later, on any replica.
 import { Buffer } from "node:buffer";
 import { authenticate, refusal, requireBroker } from "../_shared/caller.ts";
 import { rpc } from "../_shared/database.ts";
@@ -68,7 +68,7 @@ async function handle(call: Call): Promise<Response> {
   const { calls } = body.deed as { calls: { module: string; tool: string }[] };
   const deed = JSON.stringify(body.deed);
   if (Buffer.byteLength(deed) > DEED_BYTES)
-    throw new Failure(413, "too_large", `The deed may have ${DEED_BYTES} bytes at most.`);
+    throw new Failure(413, "too_large", `The deed must have at most ${DEED_BYTES} bytes.`);
   const asked = await rpc<Asked>("ask_confirmation", {
     ...caller,
     p_digest: body.digest,
@@ -82,7 +82,7 @@ async function handle(call: Call): Promise<Response> {
       throw new Failure(
         429,
         "too_many_confirmations",
-        "Eight confirmations wait for this user, which is all there may be: decide those first.",
+        "Eight confirmations are already waiting for this user, which is the limit: decide those first.",
       );
     default:
       throw refusal(asked.outcome);
