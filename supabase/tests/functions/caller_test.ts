@@ -1,7 +1,7 @@
 // Who the functions let in.
 import assert from "node:assert/strict";
 import { generateKeyPair, SignJWT } from "jose";
-import { fails, mint, post, request, sql, stack, User, until } from "./stack.ts";
+import { Client, fails, mint, post, request, sql, stack, User, until } from "./stack.ts";
 
 const sieve = (headers: Record<string, string>) =>
   post(`${stack.functions_url}/tool-sieve`, {}, { apikey: stack.broker_key, ...headers });
@@ -32,6 +32,8 @@ Deno.test("only a token that Auth signed for a user is taken", async () => {
     "for another audience": await forged({ aud: "somebody" }),
     "of another role": await forged({ role: "anon" }),
     "without a user": await forged({ sub: null }),
+    "without a sign-in": (await mint(user.email, { without: ["session_id"] })).access_token,
+    "of a strange sign-in": await forged({ session_id: "' or true --" }),
     "with a strange user": await forged({ sub: "' or true --" }),
     "not valid yet": await forged({ nbf: now + 3600 }),
     "signed by another key": await sign("ES256", foreign.privateKey),
@@ -52,16 +54,23 @@ Deno.test("only a token that Auth signed for a user is taken", async () => {
   fails(await sieve({}), 401, "unauthenticated");
 });
 
-Deno.test("every function asks for a token, and three for the MCP server's key", async () => {
+Deno.test("every function asks for a token, and four for the MCP server's key", async () => {
   const user = await User.create(["github"]);
-  for (const name of ["tool-sieve", "token-exchanger", "audit-log", "oauth-callback/start"]) {
+  for (const name of [
+    ...["tool-sieve", "token-exchanger", "audit-log", "confirmations"],
+    "oauth-callback/start",
+  ]) {
     fails(
       await post(`${stack.functions_url}/${name}`, {}, { apikey: stack.broker_key }),
       401,
       "unauthenticated",
     );
-    if (name !== "oauth-callback/start")
+    if (name !== "oauth-callback/start") {
       fails(await user.ask(name, {}, { apikey: stack.anon_key }), 403, "forbidden");
+      // The key comes first: who has a wrong one learns nothing of a token.
+      for (const headers of [{ apikey: "wrong" }, {} as Record<string, string>])
+        fails(await post(`${stack.functions_url}/${name}`, {}, headers), 403, "forbidden");
+    }
     assert.equal(
       (await request(`${stack.functions_url}/${name}`, { method: "PUT" })).status,
       405,
@@ -122,14 +131,25 @@ Deno.test("revoking ends a user's sign-ins, in the console and in clients, and n
   assert.equal(status, 200, "until then it works");
 
   const { body } = await user.rest("rpc/revoke_user_tokens", { p_user: user.id });
-  assert.deepEqual(body, { oauth_tokens: 0, api_tokens: 0, sessions: 3 });
+  assert.deepEqual(body, { oauth_tokens: 0, api_tokens: 0, sessions: 3, incomplete: [] });
   assert.equal(
     (await auth("token?grant_type=refresh_token", { refresh_token: session.refresh_token })).status,
     400,
   );
   assert.equal((await refreshClient(rotated.refresh_token)).status, 400);
-  // The access tokens go on for the MCP server until they end; what would last longer cannot be had with them.
-  assert.equal((await user.ask("tool-sieve", {})).status, 200);
+  // The access tokens would verify for an hour: they open nothing, for the MCP server either.
+  for (const token of [
+    user.token,
+    session.access_token,
+    client.access_token,
+    rotated.access_token,
+  ]) {
+    const held = new User(user.id, user.email, user.role, token);
+    fails(await held.ask("tool-sieve", {}), 401, "session_ended");
+    fails(await held.exchange("github"), 401, "session_ended");
+    const question = { action: "take", digest: "0".repeat(64) };
+    fails(await held.ask("confirmations", question), 401, "session_ended");
+  }
   assert.equal((await user.rest("rpc/create_api_token", { name: "for ever" })).status, 403);
   const users = await request(`${stack.rest_url}/users?select=id`, { headers: user.bearer });
   assert.deepEqual(users.body, []);
@@ -157,6 +177,35 @@ Deno.test("a token of an OAuth client opens the functions, but neither the datab
   const users = await request(`${stack.rest_url}/users?select=id`, { headers: client.bearer });
   assert.deepEqual(users.body, []);
   assert.equal((await client.rest("rpc/create_api_token", { name: "x" })).status, 403);
+});
+
+Deno.test("a client that its user revokes is out at once, the others are not", async () => {
+  const user = await User.create(["github"]);
+  const [one, other] = [await Client.register("one"), await Client.register("other")];
+  const [held, kept] = [await one.connect(user), await other.connect(user)];
+  assert.equal((await held.user.ask("tool-sieve", {})).status, 200);
+  const { body: clients } = await user.rest("rpc/my_clients", {});
+  assert.deepEqual(
+    clients.map(({ name, sessions }: { name: string; sessions: number }) => [name, sessions]),
+    [
+      ["other", 1],
+      ["one", 1],
+    ],
+  );
+  assert.equal((await user.rest("rpc/revoke_client", { p_client: one.id })).status, 204);
+  fails(await held.user.ask("tool-sieve", {}), 401, "session_ended");
+  const refreshed = await one.token({ grant_type: "refresh_token", refresh_token: held.refresh });
+  assert.equal(refreshed.status, 400);
+  assert.equal((await kept.user.ask("tool-sieve", {})).status, 200);
+  assert.equal((await user.rest("rpc/revoke_client", { p_client: one.id })).status, 404);
+  // Signing out of the console ends that session alone.
+  assert.equal(
+    (await request(`${stack.issuer}/logout`, { method: "POST", headers: user.bearer })).status,
+    204,
+  );
+  fails(await user.ask("tool-sieve", {}), 401, "session_ended");
+  fails(await user.start({ service: "github" }), 403, "forbidden");
+  assert.equal((await kept.user.ask("tool-sieve", {})).status, 200);
 });
 
 Deno.test("new keys of Auth are taken over, of every kind that is meant to be", async () => {

@@ -3,7 +3,20 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { createHmac } from "node:crypto";
-import { admin, auth, Client, claims, fails, mint, post, request, sql, stack, User, withAuth } from "./stack.ts";
+import {
+  admin,
+  auth,
+  Client,
+  claims,
+  fails,
+  mint,
+  post,
+  request,
+  sql,
+  stack,
+  User,
+  withAuth,
+} from "./stack.ts";
 
 const EMAIL = { email: true };
 
@@ -54,7 +67,10 @@ Deno.test("1a: a client sets no password, and a password opens nothing where e-m
     // The owner may, in the console, and that ends what clients had.
     assert.equal((await auth("PUT", "user", { password }, user.token)).status, 200);
     assert.equal((await signIn()).status, 200);
-    assert.equal((await auth("GET", "user", undefined, token)).body.error_code, "session_not_found");
+    assert.equal(
+      (await auth("GET", "user", undefined, token)).body.error_code,
+      "session_not_found",
+    );
   });
   assert.equal((await signIn()).body.error_code, "email_provider_disabled");
   await opensNothing(token, "after all that");
@@ -122,9 +138,10 @@ Deno.test("1c: a client's token allows no other client, and brings no revoked on
   const third = await Client.register("third");
   await third.connect(user);
   await auth("DELETE", `user/oauth/grants?client_id=${third.id}`, undefined, user.token);
-  await sql("update public.client_grants set allowed_at = now() - interval '1 hour' where client_id = $1", [
-    third.id,
-  ]);
+  await sql(
+    "update public.client_grants set allowed_at = now() - interval '1 hour' where client_id = $1",
+    [third.id],
+  );
   const back = await third.exchange(await third.consent(await third.begin(), held.token));
   assert.equal(back.status, 403, JSON.stringify(back.body));
   // The user asks for it in the console: then it is.
@@ -149,7 +166,10 @@ Deno.test("a client changes neither the address nor the identities of its user",
 
 Deno.test("12: nobody takes an account before its owner comes, and the list is nobody's to read", async () => {
   await admin();
-  const [listed, unlisted] = [`${crypto.randomUUID()}@example.com`, `${crypto.randomUUID()}@example.com`];
+  const [listed, unlisted] = [
+    `${crypto.randomUUID()}@example.com`,
+    `${crypto.randomUUID()}@example.com`,
+  ];
   await sql("insert into public.allowed_emails (email) values ($1)", [listed]);
   const password = "a password of the stranger";
   const signUp = (email: string) => auth("POST", "signup", { email, password });
@@ -168,7 +188,10 @@ Deno.test("12: nobody takes an account before its owner comes, and the list is n
     assert.deepEqual([stranger.status, stranger.body.error_code], [400, "invalid_credentials"]);
     // The owner sets one of their own.
     const own = "a password of the owner";
-    assert.equal((await auth("PUT", "user", { password: own }, owner.body.access_token)).status, 200);
+    assert.equal(
+      (await auth("PUT", "user", { password: own }, owner.body.access_token)).status,
+      200,
+    );
     assert.equal(
       (await auth("POST", "token?grant_type=password", { email: listed, password: own })).status,
       200,
@@ -186,11 +209,17 @@ Deno.test("12: an account that an admin makes in the dashboard keeps its passwor
     { apikey: stack.service_key },
   );
   await withAuth(EMAIL, async () => {
-    assert.equal((await auth("POST", "token?grant_type=password", { email, password })).status, 200);
+    assert.equal(
+      (await auth("POST", "token?grant_type=password", { email, password })).status,
+      200,
+    );
     await auth("POST", "otp", { email });
     const { body: mails } = await post(`${stack.gateway_url}/test/mails`, { to: email });
     const signedIn = await auth("POST", "verify", mails[0]);
     assert.equal(signedIn.status, 200);
-    assert.equal((await auth("POST", "token?grant_type=password", { email, password })).status, 200);
+    assert.equal(
+      (await auth("POST", "token?grant_type=password", { email, password })).status,
+      200,
+    );
   });
 });

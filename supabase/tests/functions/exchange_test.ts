@@ -1,6 +1,7 @@
 // token-exchanger: credentials, and one refresh at a time.
 import assert from "node:assert/strict";
 import {
+  type Answer,
   admin,
   counts,
   fails,
@@ -8,6 +9,7 @@ import {
   post,
   providers,
   request,
+  services,
   sha256,
   sql,
   stack,
@@ -51,6 +53,11 @@ Deno.test("fifty callers whose token was refused cause one refresh, and the fami
     body: { access_token },
   } = await user.exchange("jira");
   for (const round of [1, 2]) {
+    // A minute later.
+    await sql(
+      "update public.oauth_tokens set refreshed_at = now() - interval '61 seconds' where user_id = $1",
+      [user.id],
+    );
     const before = await counts();
     const { body: current } = await user.exchange("jira");
     const answers = await providers({ delay_ms: 300 }, () =>
@@ -193,17 +200,99 @@ Deno.test("a provider that is down does not end the connection", async () => {
   assert.notEqual((await user.exchange("jira", { rejected })).body.access_token, access_token);
 });
 
-Deno.test("a token that cannot be refreshed needs the user when it is refused", async () => {
+Deno.test("a token that cannot be refreshed needs the user when it works nowhere any more", async () => {
   const user = await User.create(["github"]);
   await user.connect("github");
   const { body } = await user.exchange("github");
   assert.equal(body.expires_at, null);
+  await request(`${stack.provider_url}/expire`, { method: "POST" });
   fails(
     await user.exchange("github", { rejected: sha256(body.access_token) }),
     409,
     "reconnect_required",
   );
 });
+
+Deno.test("a refusal that means a scope ends no credential, whoever uses it", async () => {
+  // Jira refuses one call of a member's with 401, though the team's token is good.
+  const [boss, member] = [await admin(), await User.create(["jira"])];
+  await post(`${stack.provider_url}/services`, { "acme.atlassian.net/rest/api/3/myself": {} });
+  const shared = {
+    service: "jira",
+    token: "team@example.com:api-token-of-the-team",
+    token_type: "basic",
+    base_url: "https://acme.atlassian.net",
+    shared_with_role: member.role,
+  };
+  const [{ id }] = await made(boss.rest("rpc/connect_with_token", shared), member.role);
+  const asked = async () => await services("acme.atlassian.net/rest/api/3/myself");
+  const status = async () =>
+    (await sql("select status from public.oauth_tokens where id = $1", [id]))[0].status;
+  const rejected = sha256(shared.token);
+  const answer = async (who = member) => await who.exchange("jira", { rejected });
+
+  await post(`${stack.provider_url}/good`, { authorization: `Basic ${btoa(shared.token)}` });
+  const before = await asked();
+  for (let time = 0; time < 3; time++) {
+    const { status: code, body } = await answer();
+    assert.deepEqual([code, body.access_token], [200, shared.token]);
+  }
+  assert.deepEqual(
+    [await status(), (await asked()) - before],
+    ["active", 1],
+    "asked once a minute",
+  );
+
+  // A service that does not answer is not one that refuses.
+  const again = () =>
+    sql("update public.oauth_tokens set probed_at = now() - interval '61 seconds' where id = $1", [
+      id,
+    ]);
+  await again();
+  await providers({ fail_services: 503 }, async () => assert.equal((await answer()).status, 200));
+  assert.equal(await status(), "active");
+
+  // When the token itself is over, the first member who finds out ends it for all.
+  await again();
+  await post(`${stack.provider_url}/good`, { authorization: null });
+  fails(await answer(), 409, "reconnect_required");
+  assert.equal(await status(), "reconnect_required");
+});
+
+Deno.test("a credential of a module that nothing is known to ask: one's own ends, a shared one does not", async () => {
+  await sql(
+    'select public.sync_catalogue(\'{"modules": [{"module": "own", "title": "Own", "description": "", "api_version": "1", "tools": [{"tool": "ask", "description": "", "read_only": true, "destructive": false}]}]}\')',
+  );
+  const [boss, member] = [await admin(), await User.create(["own"])];
+  const token = "a-token-of-an-own-module";
+  const shared = { service: "own", token, shared_with_role: member.role };
+  const [{ id }] = await made(boss.rest("rpc/connect_with_token", shared), member.role);
+  assert.equal((await member.exchange("own", { rejected: sha256(token) })).status, 200);
+  assert.deepEqual(await sql("select status from public.oauth_tokens where id = $1", [id]), [
+    { status: "active" },
+  ]);
+  await member.rest("rpc/connect_with_token", { service: "own", token, account: "mine" });
+  const mine = { account: "mine", rejected: sha256(token) };
+  fails(await member.exchange("own", mine), 409, "reconnect_required");
+  await sql("delete from public.module_registry where module = 'own'");
+});
+
+Deno.test("whoever says that a token was refused forces one refresh a minute", async () => {
+  const user = await User.create(["jira"]);
+  await user.connect("jira");
+  let { body } = await user.exchange("jira");
+  const before = await counts();
+  for (let time = 0; time < 5; time++)
+    ({ body } = await user.exchange("jira", { rejected: sha256(body.access_token) }));
+  assert.equal((await counts()).refreshes - before.refreshes, 1);
+});
+
+/** The credentials that a role has after this. */
+async function made(connecting: Promise<Answer>, role: string) {
+  const { status, body } = await connecting;
+  assert.equal(status, 200, JSON.stringify(body));
+  return await sql("select id from public.oauth_tokens where role_id = $1", [role]);
+}
 
 Deno.test("a pasted token is given out as what it is", async () => {
   const user = await User.create(["jira", "notion"]);

@@ -148,25 +148,25 @@ export function admin(): Promise<User> {
 }
 
 async function makeAdmin(): Promise<User> {
-    const user = await User.create([], { admin: true });
-    for (const service of [
-      "github",
-      "notion",
-      "jira",
-      "confluence",
-      "supabase",
-      "google_calendar",
-      "microsoft_todo",
-    ]) {
-      const app = {
-        service,
-        client_id: `app-${service}`,
-        client_secret: `canary-secret-of-app-${service}`,
-      };
-      const saved = await user.rest("rpc/save_oauth_app", app);
-      assert.equal(saved.status, 204, JSON.stringify(saved.body));
-    }
-    return user;
+  const user = await User.create([], { admin: true });
+  for (const service of [
+    "github",
+    "notion",
+    "jira",
+    "confluence",
+    "supabase",
+    "google_calendar",
+    "microsoft_todo",
+  ]) {
+    const app = {
+      service,
+      client_id: `app-${service}`,
+      client_secret: `canary-secret-of-app-${service}`,
+    };
+    const saved = await user.rest("rpc/save_oauth_app", app);
+    assert.equal(saved.status, 204, JSON.stringify(saved.body));
+  }
+  return user;
 }
 
 /** Runs something while other things are switched on in Auth than supabase/config.toml says. */
@@ -316,12 +316,18 @@ export async function providers<T>(
       delay_ms: 0,
       answer: null,
       sites: null,
+      fail_services: 0,
     });
   }
 }
 
 export async function counts(): Promise<{ exchanges: number; refreshes: number; reuses: number }> {
   return (await request(`${stack.provider_url}/counts`)).body;
+}
+
+/** How often one of the services was asked, by its address without a scheme. */
+export async function services(address: string): Promise<number> {
+  return (await request(`${stack.provider_url}/asked`)).body[address] ?? 0;
 }
 
 /** Waits for what happens a moment later. */

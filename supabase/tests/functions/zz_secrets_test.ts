@@ -39,7 +39,7 @@ Deno.test("no secret is in a table, a log or an answer; the Vault has them encry
   const [{ orphans }] =
     await sql(`select count(*)::int as orphans from vault.secrets where id not in (
     select access_secret_id from public.oauth_tokens union select refresh_secret_id from public.oauth_tokens where refresh_secret_id is not null
-    union select client_secret_id from public.oauth_apps
+    union select client_secret_id from public.oauth_apps union select deed_secret_id from public.confirmations
     union select unnest(array[verifier_secret_id, access_secret_id, refresh_secret_id]) from public.oauth_states
     except select null)`);
   assert.equal(orphans, 0, "every secret belongs to a row");

@@ -78,7 +78,12 @@ export async function startProvider() {
     delay_ms: 0,
     answer: null,
     sites: null,
+    // What the services themselves answer with instead.
+    fail_services: 0,
   };
+  // Authorizations of services that were not made here: pasted tokens.
+  const good = new Set();
+  const asked = {};
   const site = {
     id: "11111111-2222-4333-8444-555555555555",
     url: "https://acme.atlassian.net",
@@ -179,6 +184,15 @@ export async function startProvider() {
     // What the services themselves answer whoever has a live token: {"api.github.com/user": {…}}.
     if (path === "services")
       return (Object.assign(services, await json(request)), send(response, 200, {}));
+    // A pasted token is good from now on, or, for null, none is any more.
+    if (path === "good") {
+      const { authorization } = await json(request);
+      if (authorization === null) good.clear();
+      else good.add(authorization);
+      return send(response, 200, {});
+    }
+    // How often each of the services was asked.
+    if (path === "asked") return send(response, 200, asked);
     // As when an owner removes the app: every grant is over.
     if (path === "revoke") return (refreshTokens.clear(), live.clear(), send(response, 200, {}));
 
@@ -230,8 +244,11 @@ export async function startProvider() {
       // GitHub answers failures with 200.
       return send(response, rules.service === "github" ? 200 : status, answer);
     }
-    const bearer = (request.headers.authorization ?? "").replace(/^Bearer /, "");
-    if (!live.has(bearer)) return send(response, 401, { message: "Bad credentials" });
+    asked[path] = (asked[path] ?? 0) + 1;
+    if (control.fail_services) return send(response, control.fail_services, {});
+    const { authorization = "" } = request.headers;
+    if (!live.has(authorization.replace(/^Bearer /, "")) && !good.has(authorization))
+      return send(response, 401, { message: "Bad credentials" });
     if (path === RESOURCES && control.sites) return send(response, 200, control.sites);
     send(response, path in services ? 200 : 404, services[path] ?? {});
   });
