@@ -107,8 +107,8 @@ export type PendingConfirmation = {
   created_at: string;
   expires_at: string;
 };
-/** The deed comes from the MCP server unchanged. */
-export type Confirmation = Omit<PendingConfirmation, "tools"> & { deed: Record<string, unknown> };
+/** `deed` is the MCP server's JSON, unchanged, as text. */
+export type Confirmation = Omit<PendingConfirmation, "tools"> & { deed: string };
 export type Module = Stamped & {
   module: string;
   display_name: string;

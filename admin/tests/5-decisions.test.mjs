@@ -62,7 +62,9 @@ async function leave(page, redirect, button) {
   );
   const left = page.waitForRequest((request) => request.url().startsWith(redirect));
   await page.getByRole("button", { name: button, exact: true }).click();
-  return new URL((await left).url());
+  const url = new URL((await left).url());
+  await page.getByText("back", { exact: true }).waitFor();
+  return url;
 }
 
 const tokens = async (world, { client, redirect, verifier }, code) => {
@@ -172,7 +174,7 @@ export const tests = {
         "http://claude.ai/callback",
         "https://claude.ai@evil.example/callback",
         "javascript:alert(1)//",
-        "data:text/html,x",
+        "data:text/html;x",
         "ms-msdt:/id",
       ]) {
         await page.goto((await authorize(world, { redirect })).path);

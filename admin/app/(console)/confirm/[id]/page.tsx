@@ -6,7 +6,6 @@ import { ButtonLink, Card, Code, Empty, Notice, PageTitle } from "@/components/u
 import { Name, VisibleText } from "@/components/visible";
 import { inCatalogue } from "@/lib/catalogue";
 import { readConfirmation } from "@/lib/confirmation";
-import type { Confirmation } from "@/lib/database.types";
 import { i18n, type Key, pageTitle } from "@/lib/i18n";
 import { requireUser } from "@/lib/session";
 import { json, visibleLine } from "@/lib/visible";
@@ -35,7 +34,7 @@ export default async function Page({ params }: PageProps<"/confirm/[id]">) {
     );
   }
   const { data } = read;
-  const { calls, ...rest } = readDeed(data.deed);
+  const { calls, ...rest } = readDeed(read.deed);
   return (
     <div className="mx-auto max-w-2xl">
       <PageTitle lead={t("confirm.lead")}>{t("confirm.title")}</PageTitle>
@@ -90,7 +89,7 @@ export default async function Page({ params }: PageProps<"/confirm/[id]">) {
 type Members = Record<string, unknown>;
 
 /** The calls of a deed, and its other members. */
-function readDeed(deed: Confirmation["deed"]): { calls: Members[] } & Members {
+function readDeed(deed: unknown): { calls: Members[] } & Members {
   const isMembers = (value: unknown): value is Members =>
     typeof value === "object" && value !== null && !Array.isArray(value);
   const { calls, ...rest } = isMembers(deed) ? deed : { deed };
