@@ -52,7 +52,11 @@ export async function requireConsole(call: Call): Promise<string> {
     sessionId !== null &&
     (await rpc<boolean>("is_console_session", { p_user: userId, p_session: sessionId }));
   if (!isConsole)
-    throw new Failure(403, "forbidden", "Only a user who is signed in to the console may call this function.");
+    throw new Failure(
+      403,
+      "forbidden",
+      "Only a user who is signed in to the console may call this function.",
+    );
   return userId;
 }
 
@@ -93,7 +97,11 @@ async function ofJwt(header: string | null, graceS: number): Promise<Caller> {
     if (error instanceof Failure) throw error;
     if (error instanceof errors.JWTExpired) throw refused("The token has expired.");
     if (error instanceof errors.JWKSTimeout || !(error instanceof errors.JOSEError)) {
-      throw new Failure(503, "unavailable", "The keys of Supabase Auth are not available. Try again later.");
+      throw new Failure(
+        503,
+        "unavailable",
+        "The keys of Supabase Auth are not available. Try again later.",
+      );
     }
     throw refused("The token is not valid.");
   }

@@ -1,4 +1,4 @@
-// What the functions and Auth are configured with.
+// The configuration of the functions and of Auth.
 import assert from "node:assert/strict";
 import { readConfig } from "../stack/auth_settings.mjs";
 
@@ -39,13 +39,13 @@ async function start(secrets: Record<string, string | undefined>): Promise<strin
   try {
     child.kill("SIGKILL");
   } catch {
-    // It has ended.
+    // The process has ended.
   }
   await child.status;
   return /Listening on/.test(said) ? "" : said;
 }
 
-Deno.test("a function does not start without a key of the MCP server's own", async () => {
+Deno.test("a function does not start without the MCP server's own key", async () => {
   assert.equal(await start({}), "");
   assert.equal(await start({ TOKEN_BROKER_KEY: "f".repeat(64) }), "");
   for (const [key, words] of [
@@ -62,7 +62,7 @@ Deno.test("a function does not start without a key of the MCP server's own", asy
   }
 });
 
-Deno.test("of several secret keys the functions use theirs, or the project's first", async () => {
+Deno.test("the functions use the secret key `functions`, or else `default`", async () => {
   assert.equal(
     await start({ SUPABASE_SECRET_KEYS: '{"a": "sb_secret_a", "functions": "sb_secret_f"}' }),
     "",
@@ -81,8 +81,8 @@ Deno.test("of several secret keys the functions use theirs, or the project's fir
   );
 });
 
-// Where the file is silent, `config push` sends the CLI's own default. So everything that who may sign in depends on is in it.
-Deno.test("config.toml names every setting of Auth that matters, as it has to be", () => {
+// For settings that the file omits, `config push` sends the CLI's default. So the file must contain every setting that affects sign-in.
+Deno.test("config.toml contains every security setting of Auth with the right value", () => {
   const config = readConfig() as Record<string, unknown>;
   const expected: Record<string, unknown> = {
     site_url: "env(CONSOLE_URL)",
