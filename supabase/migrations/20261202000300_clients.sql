@@ -13,7 +13,7 @@ begin
     'client', jsonb_build_object(
       'id', c.id, 'name', c.client_name, 'uri', c.client_uri, 'logo_uri', c.logo_uri, 'registered', c.registration_type, 'created_at', c.created_at
     ),
-    'redirect_uri', a.redirect_uri, 'scopes', regexp_split_to_array(trim(a.scope), '\s+'), 'expires_at', a.expires_at,
+    'redirect_uri', a.redirect_uri, 'state', a.state, 'scopes', regexp_split_to_array(trim(a.scope), '\s+'), 'expires_at', a.expires_at,
     'known', n.id is not null,
     'limits', case
       when g.user_id is not null then jsonb_build_object('read_only', g.read_only, 'modules', g.modules, 'expires_at', g.expires_at)

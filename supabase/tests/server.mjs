@@ -1,5 +1,5 @@
-// The whole of hosted mode: the real server in several processes, the real functions and database, a client from the official
-// SDK. The services themselves are doubles.
+// Tests hosted mode end to end: several processes of the real server, the real functions and database, and a client of the official
+// SDK. Only the services are doubles.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { once } from "node:events";
@@ -14,7 +14,7 @@ import { freePort, Service } from "./stack/process.mjs";
 
 const PROCESSES = 4;
 
-/// Runs everything; `stack` is what `up` gives. Gives what the summary says.
+/// Runs all checks on the stack from `up`. Returns the summary.
 export async function testServer(stack) {
   const binary = process.env.MCPIST ?? build();
   const world = await start(stack, binary);
@@ -46,9 +46,9 @@ function build() {
   return path.join(process.env.CARGO_TARGET_DIR ?? path.join(repository, "target"), "debug/mcpist");
 }
 
-/// The servers, and the users' ways to them.
+/// The servers, and functions to call them as a user.
 async function start({ facts, pool }, binary) {
-  // The provider's double is the service, too: it answers whoever has a token that it issued and has not taken back.
+  // The provider double is also the service: it accepts tokens that it issued and has not revoked.
   await fetch(`${facts.provider_url}/services`, {
     method: "POST",
     body: JSON.stringify({
@@ -110,7 +110,7 @@ async function start({ facts, pool }, binary) {
       body: text ? JSON.parse(text) : null,
     };
   };
-  /// A call of a tool in the modern era, on one of the servers.
+  /// Calls a tool in the modern era, on one of the servers.
   world.call = async (
     token,
     name,
@@ -174,7 +174,7 @@ async function account({ facts, post, sql }, name) {
   return { id: body.id, email };
 }
 
-/// The first user is the admin; registers the OAuth apps.
+/// Creates the first user, who is the admin, and registers the OAuth apps.
 async function makeAdmin(world) {
   const { facts, post, sql } = world;
   const { id, email } = await account(world, "admin");
@@ -245,7 +245,7 @@ const everything = [
   { permissions: ["github", "microsoft_todo"].map((module) => ({ module, tools: ["*"] })) },
 ];
 
-/// How the provider behaves from now on.
+/// Sets the provider's behaviour.
 async function control(world, settings) {
   await world.post(`${world.facts.provider_url}/control`, settings);
 }
@@ -355,7 +355,7 @@ async function permissionsAreTheSameEverywhere(world) {
     for (const [module, names] of Object.entries(tools)) {
       for (const tool of names) {
         const permitted = expected.has(`${module}_${tool}`);
-        // Arguments that none takes: a tool that exists says so, one that does not is not found.
+        // Invalid arguments: an existing tool reports them, an unknown tool is not found.
         const called = await world.said(user.token, module, tool, { no_such_argument: 1 });
         assert.equal(
           called.startsWith("code: not_found"),
@@ -407,7 +407,7 @@ async function permissionsAreTheSameEverywhere(world) {
       `${shape}: completion: ${JSON.stringify(completion)}`,
     );
   }
-  // A module that is broken is absent for everybody, in the next answer of the sieve.
+  // A broken module is missing for everyone in the sieve's next answer.
   await world.sql("update public.module_registry set status = 'broken' where module = 'github'");
   const user = await world.user("broken", everything);
   const { result } = await world.call(
@@ -473,7 +473,7 @@ async function anApiTokenWorksUntilItIsRevoked(world) {
   assert.match(token, /^mcpist_[0-9A-Za-z]+$/);
   assert.match(await world.said(token, "github", "get_me", {}, { at: 1 }), /login: ada/);
   await world.sql("update public.api_tokens set revoked_at = now() where user_id = $1", [ada.id]);
-  // A server that has not seen it yet refuses it at once; one that has goes by what it knows for a minute.
+  // A server that has not cached the token refuses it immediately; one that has uses its cache for a minute.
   assert.equal((await world.call(token, "", {}, { method: "tools/list", at: 2 })).status, 401);
 }
 
@@ -605,7 +605,7 @@ async function theFunctionsOfBeforeAreEnough(world) {
   }
 }
 
-/// Every secret of the provider begins with `canary-`, users' tokens are known: none may be anywhere but where it belongs.
+/// Every secret of the provider begins with `canary-`, and users' tokens are known: none may be in any other place.
 async function noSecretIsAnywhere(world) {
   const tokens = Object.values(world.users).map(({ token }) => token.split(".")[2]);
   const secrets = ["canary-", ...tokens];

@@ -1,10 +1,10 @@
-// The control plane on this machine: PostgreSQL, PostgREST, Deno and the Supabase CLI's migrations are real; Auth, the
-// gateway, the Vault's cipher and the providers are doubles (stack/auth.mjs, gateway.mjs, vault.sql, provider.mjs).
+// Runs the control plane on this machine: PostgreSQL, PostgREST, Deno and the Supabase CLI's migrations are real; Auth, the gateway,
+// the Vault's cipher and the providers are doubles (stack/auth.mjs, gateway.mjs, vault.sql, provider.mjs).
 //
 //   node supabase/tests/stack.mjs up [--until-eof] [--console-url URL] [--public-url URL]
 //
-// prints one line of JSON with all addresses and keys once everything answers, and takes everything down on SIGINT, SIGTERM,
-// or, with --until-eof, when its standard input ends. Needs `npm install --no-package-lock` in this folder. Nothing is left behind.
+// prints one line of JSON with all addresses and keys when everything is ready, and stops everything on SIGINT, SIGTERM, or with
+// --until-eof at the end of standard input. Needs `npm install --no-package-lock` in this folder. Removes all of its files.
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
@@ -18,7 +18,7 @@ import { bootstrap, startPostgres } from "./stack/postgres.mjs";
 import { freePort, run, Service } from "./stack/process.mjs";
 import { startProvider } from "./stack/provider.mjs";
 
-// Two instances where something may happen once: that has to hold over all of them.
+// Two instances of functions that must do something only once across all instances.
 const FUNCTIONS = {
   "tool-sieve": 1,
   "token-exchanger": 2,
@@ -28,7 +28,7 @@ const FUNCTIONS = {
 };
 const folder = (name) => path.join(repository, "supabase/functions", name);
 
-/// Sets everything up. `facts` is what `up` prints; `stop` takes it down.
+/// Starts everything. `facts` are the printed addresses and keys; `stop` stops it.
 export async function up({
   consoleUrl = "http://localhost:3000",
   publicUrl = "https://mcpist.example",
@@ -41,7 +41,7 @@ export async function up({
     for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
   };
   try {
-    // With this process's environment: it knows the way to a registry, which the functions' own does not.
+    // With this process's environment, which has the registry settings that the functions' environment lacks.
     const packages = Promise.all(
       Object.keys(FUNCTIONS).map((name) =>
         run(bin("deno"), ["cache", "--no-lock", "index.ts"], { cwd: folder(name) }),
@@ -55,7 +55,7 @@ export async function up({
     await bootstrap(admin);
     await migrate(postgres.url("postgres"), directory);
     const pool = new pg.Pool({ connectionString: admin, max: 10 });
-    // A connection may see the server go before it hears of its own end.
+    // At shutdown a connection can lose the server before the pool closes it.
     pool.on("error", () => {});
     cleanups.push(() => pool.end());
     await pool.query("update public.settings set public_url = $1", [publicUrl]);
@@ -67,7 +67,7 @@ export async function up({
     let postgrest;
     const gateway = await startGateway(auth, targets, () => {
       writeKeys();
-      // PostgREST reads its configuration again.
+      // PostgREST reloads its configuration.
       postgrest.child.kill("SIGUSR2");
     });
     cleanups.push(gateway.stop);
@@ -139,7 +139,7 @@ function startPostgrest(url, jwksFile, port, logs) {
   });
 }
 
-/// Starts one instance of a function as the platform does: its own process, its own deno.json, the secrets in the environment.
+/// Starts one instance of a function like the platform: its own process and deno.json, with the secrets in the environment.
 async function startFunction(name, facts, logs) {
   const env = {
     PATH: process.env.PATH,

@@ -6,7 +6,7 @@ import { UUID } from "./fields.ts";
 import type { Call } from "./serve.ts";
 import { same, sha256 } from "./text.ts";
 
-/** Who calls: a user, by a session of Auth or a token of MCPist. What that is good for, the database says with each answer. */
+/** The caller: a user, with an Auth session or an API token. The database decides with each answer what it permits. */
 export interface Caller {
   userId: string;
   sessionId: string | null;
@@ -21,8 +21,8 @@ const keys = createRemoteJWKSet(new URL(config.jwksUrl), {
 const refused = (message: string) => new Failure(401, "unauthenticated", message);
 
 /**
- * Verifies the caller's token, or one that ended `graceS` seconds ago at most. Whether its session still lives and the user may do
- * anything, the database says with the answer.
+ * Verifies the caller's token; it may have expired at most `graceS` seconds ago. The database decides with the answer whether its
+ * session still exists and whether the user has access.
  */
 export async function authenticate(call: Call, graceS = 0): Promise<Caller> {
   const own = call.request.headers.get("x-mcpist-token");
@@ -34,33 +34,37 @@ export async function authenticate(call: Call, graceS = 0): Promise<Caller> {
   return caller;
 }
 
-/** Lets only the MCP server in. */
+/** Refuses every caller except the MCP server. */
 export function requireBroker(call: Call): void {
   if (!same(call.request.headers.get("apikey") ?? "", config.brokerKey)) {
     throw new Failure(
       403,
       "forbidden",
-      "Only the MCP server calls this: `apikey` is not its TOKEN_BROKER_KEY.",
+      "Only the MCP server may call this function: `apikey` is not its TOKEN_BROKER_KEY.",
     );
   }
 }
 
-/** The user whose console calls. An MCP client holds a token of the same user: the session's row tells them apart, not the token. */
+/** Returns the user of a console session. An MCP client holds a token of the same user; only the session's row distinguishes them. */
 export async function requireConsole(call: Call): Promise<string> {
   const { userId, sessionId } = await authenticate(call);
   const isConsole =
     sessionId !== null &&
     (await rpc<boolean>("is_console_session", { p_user: userId, p_session: sessionId }));
   if (!isConsole)
-    throw new Failure(403, "forbidden", "This is for a user who is signed in to the console.");
+    throw new Failure(
+      403,
+      "forbidden",
+      "Only a user who is signed in to the console may call this function.",
+    );
   return userId;
 }
 
-/** The failures that every answer of the database about a caller can be. */
+/** Converts the database's refusal of a caller to a failure. */
 export function refusal(outcome: "user_disabled" | "session_ended"): Failure {
   return outcome === "user_disabled"
-    ? new Failure(403, "user_disabled", "This account has no access, or is disabled.")
-    : new Failure(401, "session_ended", "The token's sign-in is over, or was taken back.");
+    ? new Failure(403, "user_disabled", "This account has no access or is disabled.")
+    : new Failure(401, "session_ended", "The token's session has ended or was revoked.");
 }
 
 async function ofApiToken(token: string, graceS: number): Promise<Caller> {
@@ -87,14 +91,18 @@ async function ofJwt(header: string | null, graceS: number): Promise<Caller> {
     });
     if (payload.role !== "authenticated" || !UUID.check(payload.sub))
       throw refused("This is not a user's token.");
-    if (!UUID.check(payload.session_id)) throw refused("The token belongs to no sign-in.");
+    if (!UUID.check(payload.session_id)) throw refused("The token does not belong to a session.");
     return { userId: payload.sub!, sessionId: payload.session_id as string, tokenId: null };
   } catch (error) {
     if (error instanceof Failure) throw error;
     if (error instanceof errors.JWTExpired) throw refused("The token has expired.");
     if (error instanceof errors.JWKSTimeout || !(error instanceof errors.JOSEError)) {
-      throw new Failure(503, "unavailable", "The keys of Auth cannot be read now.");
+      throw new Failure(
+        503,
+        "unavailable",
+        "The keys of Supabase Auth are not available. Try again later.",
+      );
     }
-    throw refused("The token does not verify.");
+    throw refused("The token is not valid.");
   }
 }

@@ -1,4 +1,4 @@
-// What the caller did: POST audit-log {"events": […]}.
+// Records the caller's events: POST audit-log {"events": […]}.
 import { authenticate, requireBroker } from "../_shared/caller.ts";
 import { rpc } from "../_shared/database.ts";
 import { Failure, invalidRequest } from "../_shared/failure.ts";
@@ -9,7 +9,7 @@ import { isRecord } from "../_shared/text.ts";
 const EVENTS = 200;
 const BODY_BYTES = 2 * 1024 * 1024;
 const NAMES = 100;
-/** How long a token is accepted here after its end: the events of its last calls arrive a moment later. */
+/** How long ago a token may have ended: events of its last calls arrive later. */
 const GRACE_S = 600;
 
 const anyText: Field = { check: (value) => typeof value === "string", expected: "text" };
@@ -42,8 +42,8 @@ const OPTIONAL: Record<string, Field> = {
 };
 
 /**
- * Texts are the client's, so they are cut to size: an event must not be lost because of a name that somebody made up. Nor because of
- * a field that a newer server tells and this function does not know yet.
+ * Texts come from the client and are truncated, so that a long name does not lose an event. Unknown fields of a newer server are
+ * ignored for the same reason.
  */
 function event(value: unknown, where: string, userId: string): Record<string, unknown> {
   const known = isRecord(value)
@@ -73,7 +73,7 @@ function event(value: unknown, where: string, userId: string): Record<string, un
   };
 }
 
-/** Whole numbers from 0 to `most`, of those that are there. */
+/** Returns the present fields as whole numbers from 0 to `most`. */
 function whole(numbers: Record<string, unknown>, most: number): Record<string, number> {
   return Object.fromEntries(
     Object.entries(numbers)
@@ -83,14 +83,14 @@ function whole(numbers: Record<string, unknown>, most: number): Record<string, n
 }
 
 function cut(text: string, length: number): string {
-  // PostgreSQL takes neither a NUL nor half of a surrogate pair.
+  // PostgreSQL accepts neither NUL nor unpaired surrogates.
   return text
     .slice(0, length)
     .toWellFormed()
     .replace(/\p{Cc}/gu, "\ufffd");
 }
 
-/** A time of the last day; now, where a clock says something else. */
+/** Returns a time within the last day; the current time if the client's clock differs. */
 function moment(text: string): string {
   const age = Date.now() - Date.parse(text);
   return new Date(age > -300_000 && age < 86_400_000 ? text : Date.now()).toISOString();

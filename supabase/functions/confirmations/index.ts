@@ -1,5 +1,5 @@
-// Deeds that wait for a person, who decides in the console: POST confirmations {"action": "ask" | "take", "digest", "deed"?}.
-// The MCP server asks, sends its user to the console, and takes the decision later, on any replica.
+// Calls that wait for the user's decision in the console: POST confirmations {"action": "ask" | "take", "digest", "deed"?}.
+// The MCP server asks, sends the user to the console, and takes the decision later, on any replica.
 import { Buffer } from "node:buffer";
 import { authenticate, refusal, requireBroker } from "../_shared/caller.ts";
 import { rpc } from "../_shared/database.ts";
@@ -32,12 +32,29 @@ type Taken =
   | { outcome: "user_disabled" | "session_ended" }
   | { outcome: "ok"; decision: "pending" | "yes" | "no" | "unknown" };
 
+/** `JSON` with source text access (ECMAScript 2026), which TypeScript does not declare yet. */
+const exact = JSON as unknown as {
+  parse(
+    text: string,
+    reviver: (key: string, value: unknown, context: { source?: string }) => unknown,
+  ): unknown;
+  rawJSON(text: string): unknown;
+};
+
+/** Parses JSON and keeps numbers exact: the user must confirm the value that is sent, not a rounded one. */
+const parseExact = (text: string): unknown =>
+  exact.parse(text, (_, value, { source }) =>
+    typeof value === "number" && source !== undefined && source !== String(value)
+      ? exact.rawJSON(source)
+      : value,
+  );
+
 async function handle(call: Call): Promise<Response> {
   requireBroker(call);
   const { userId, sessionId, tokenId } = await authenticate(call);
   const caller = { p_user: userId, p_session: sessionId, p_token: tokenId };
   const body = read(
-    await call.json(DEED_BYTES + 4096),
+    await call.json(DEED_BYTES + 4096, parseExact),
     { action: ACTION, digest: DIGEST },
     { deed: DEED },
   );
@@ -51,7 +68,7 @@ async function handle(call: Call): Promise<Response> {
   const { calls } = body.deed as { calls: { module: string; tool: string }[] };
   const deed = JSON.stringify(body.deed);
   if (Buffer.byteLength(deed) > DEED_BYTES)
-    throw new Failure(413, "too_large", `The deed may have ${DEED_BYTES} bytes at most.`);
+    throw new Failure(413, "too_large", `The deed must have at most ${DEED_BYTES} bytes.`);
   const asked = await rpc<Asked>("ask_confirmation", {
     ...caller,
     p_digest: body.digest,
@@ -65,7 +82,7 @@ async function handle(call: Call): Promise<Response> {
       throw new Failure(
         429,
         "too_many_confirmations",
-        "Eight confirmations wait for this user, which is all there may be: decide those first.",
+        "Eight confirmations are already waiting for this user, which is the limit: decide those first.",
       );
     default:
       throw refusal(asked.outcome);

@@ -1,10 +1,10 @@
-// What the caller may use: POST tool-sieve {}.
+// Returns the tools that the caller can use: POST tool-sieve {}.
 import { authenticate, refusal, requireBroker } from "../_shared/caller.ts";
 import { rpc } from "../_shared/database.ts";
 import { answer, type Call, serve } from "../_shared/serve.ts";
 import { sha256 } from "../_shared/text.ts";
 
-/** How long the MCP server may go by an answer. */
+/** How long the MCP server may cache an answer. */
 const TTL_S = 60;
 
 type Permissions =
@@ -27,7 +27,7 @@ async function handle(call: Call): Promise<Response> {
   });
   if (permissions.outcome !== "ok") throw refusal(permissions.outcome);
   const { modules, confirm, ends_in_s } = permissions;
-  // jsonb gives keys in a fixed order, so the same permissions are the same text.
+  // jsonb has a fixed key order, so the same permissions give the same text.
   const version = sha256(`${userId} ${JSON.stringify([modules, confirm])}`).slice(0, 32);
   const etag = `"${version}"`;
   const known = (call.request.headers.get("if-none-match") ?? "")

@@ -1,5 +1,5 @@
--- Who may do what with which table. A number is how many rows somebody sees or changes; 42501 is "permission denied", by a
--- missing grant or by a policy.
+-- Access to each table. A number is the count of visible or changed rows; 42501 is "permission denied", by a missing grant or a
+-- policy.
 begin;
 select no_plan();
 
@@ -193,7 +193,7 @@ select tests.check(actor, statement, expected) from (values
   ('ada', $$select public.delete_account(gen_random_uuid())$$, 'PT404'),
   ('ada', $$select public.delete_account(eve) from ids$$, '1'),
   ('ada', 'select from private.rates', '42501'),
-  -- what is not in the REST API's schema
+  -- schemas outside the REST API
   ('bob', 'select * from private.tools_of(auth.uid())', '42501'),
   ('service', 'select private.secret(gen_random_uuid())', '42501')
 ) v (actor, statement, expected);

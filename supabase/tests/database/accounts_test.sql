@@ -1,11 +1,11 @@
--- Ending accounts and sign-ins, wholly; and what a client must not do to its user's account.
+-- Deleting accounts and ending sessions completely, and what a client must not change in its user's account.
 begin;
 select no_plan();
 
 create temp table ids as select tests.user('ada@example.com') as ada, tests.user('bob@example.com') as bob, tests.user('eve@example.com') as eve;
 grant select on ids to public;
 select tests.client('00000000-0000-4000-8000-0000000000c1');
--- Bob has one of everything that Auth keeps of a user.
+-- Bob has a row in every table of Auth.
 create function pg_temp.furnish() returns void language sql as $$
   insert into auth.identities (provider_id, user_id, identity_data, provider) select bob::text, bob, '{}', 'google' from ids on conflict do nothing;
   insert into auth.sessions (id, user_id, oauth_client_id, created_at) select gen_random_uuid(), bob, '00000000-0000-4000-8000-0000000000c1'::uuid, now() from ids;
@@ -39,7 +39,7 @@ update auth.users set encrypted_password = 'a hash', recovery_token = 'token of 
 set constraints all immediate;
 select pg_temp.furnish();
 
--- Passwords: the session that is left when one was set is the one that set it.
+-- Passwords: the session that remains after setting one is the one that set it.
 set constraints all immediate;
 select throws_ok(
   $$update auth.users set encrypted_password = 'another' where id = (select bob from ids)$$, '42501', 'A client does not set its user''s password.', 'a client''s session is there'
@@ -56,7 +56,7 @@ select throws_ok(
   $$update auth.users set email_change = 'evil@example.com' where id = (select bob from ids)$$, '42501', 'Addresses are changed by an admin.', 'nobody changes an address by mail'
 );
 
--- A password of before the address was confirmed goes with the confirmation.
+-- Confirming the address removes a password that was set before.
 insert into public.allowed_emails (email) values ('new@example.com'), ('made@example.com');
 insert into auth.users (id, email, encrypted_password, confirmation_sent_at) values (gen_random_uuid(), 'new@example.com', 'a stranger''s', now());
 update auth.users set email_confirmed_at = now() where email = 'new@example.com';
@@ -74,7 +74,7 @@ select is(public.revoke_user_tokens((select bob from ids)), '{"oauth_tokens": 0,
 select tests.become_owner();
 select is(pg_temp.left_of(bob), 'identities', 'and nothing is left that a stranger could come in by') from ids;
 select is(pg_temp.left_of(eve), 'link password sessions', 'of this user alone') from ids;
--- Auth may change its tables: what can go goes.
+-- Auth may change its tables: everything that can be removed is removed.
 select pg_temp.furnish();
 create function pg_temp.refuse() returns trigger language plpgsql as $$ begin raise exception 'not yours'; end $$;
 create trigger refuse before delete on auth.mfa_factors for each row execute function pg_temp.refuse();
@@ -87,7 +87,7 @@ select tests.become_owner();
 select is(pg_temp.left_of(bob), 'factors flows identities', 'which keeps nothing else') from ids;
 create or replace function pg_temp.refuse() returns trigger language plpgsql as $$ begin return old; end $$;
 
--- An account goes with everything.
+-- Deleting an account removes all its data.
 insert into public.roles (id, name) values ('00000000-0000-4000-8000-000000000001', 'Team');
 insert into public.user_roles (user_id, role_id) select bob, '00000000-0000-4000-8000-000000000001' from ids;
 select private.store_token(bob, null, 'github', 'bob', 'bearer', 'secret-of-bob', 'refresh-of-bob', '{}', null, '{}') from ids;
@@ -108,7 +108,7 @@ select lives_ok($$select public.delete_account((select ada from ids))$$, 'anothe
 select throws_ok($$select public.delete_account((select eve from ids))$$, 'PT409', null, 'but nobody deletes themselves, so one admin stays');
 select tests.become_owner();
 select is((select count(*) from public.users where system_role = 'admin'), 1::bigint, 'the last one is there');
--- Something else in the project may hold on to an account.
+-- Another table of the project may refer to an account.
 create table public.elsewhere (owner uuid references auth.users);
 insert into public.elsewhere select id from auth.users where email = 'made@example.com';
 select tests.become('eve');

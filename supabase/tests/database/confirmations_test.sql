@@ -1,4 +1,4 @@
--- Deeds that wait for a person.
+-- Calls that wait for the user's decision.
 begin;
 select no_plan();
 
@@ -25,7 +25,7 @@ select is((select count(*) from vault.secrets), 1::bigint, 'the deed is in the V
 select is_empty($$select from public.confirmations where to_jsonb(confirmations)::text like '%one%'$$, 'and not in the row');
 select is_empty($$select from vault.secrets where name || description like '%one%'$$, 'nor in its label');
 
--- Its user sees it, in the console.
+-- Its user sees it in the console.
 select tests.become('bob');
 select results_eq('select tools from public.my_confirmations()', $$values ('{github.delete_repository}'::text[])$$, 'the user sees that something waits');
 select is(public.confirmation(pg_temp.id('one')) ->> 'deed', '{"text" : "one"}', 'and what');
@@ -37,7 +37,7 @@ select tests.check('bob', $$select public.decide_confirmation(pg_temp.id('one'),
 select tests.become('ada');
 select is_empty('select from public.my_confirmations()', 'nobody else does, an admin neither');
 
--- A yes is given away once.
+-- A yes is returned once.
 select tests.become('bob');
 select public.decide_confirmation(pg_temp.id('one'), true);
 select throws_ok($$select public.decide_confirmation(pg_temp.id('one'), false)$$, 'PT410', null, 'it is decided once');
@@ -58,7 +58,7 @@ select public.decide_confirmation(pg_temp.id('two'), false);
 select tests.become_owner();
 select is(pg_temp.take('two'), 'no', 'a no as well');
 
--- Ten minutes, whether decided or not.
+-- It ends after ten minutes, decided or not.
 select pg_temp.ask('three'), pg_temp.ask('four');
 select tests.become('bob');
 select public.decide_confirmation(pg_temp.id('four'), true);
@@ -73,7 +73,7 @@ select tests.check('bob', $$select public.decide_confirmation(pg_temp.id('five')
 select public.delete_old_records();
 select is((select count(*) from vault.secrets), 0::bigint, 'housekeeping takes away what nobody looked at');
 
--- Eight at once.
+-- At most eight at a time.
 select is(pg_temp.ask('wait ' || n) ->> 'outcome', 'ok', 'eight wait') from generate_series(1, 8) n;
 select is(pg_temp.ask('wait 9') ->> 'outcome', 'too_many', 'no ninth');
 select is(pg_temp.ask('wait 8') ->> 'outcome', 'ok', 'one that waits already');
@@ -83,14 +83,14 @@ select public.decide_confirmation(pg_temp.id('wait 1'), false);
 select tests.become_owner();
 select is(pg_temp.ask('wait 9') ->> 'outcome', 'ok', 'a decision makes room');
 
--- Texts that PostgreSQL's JSON cannot hold.
+-- Texts that PostgreSQL's jsonb cannot store.
 delete from public.confirmations where user_id = (select bob from ids);
 select public.ask_confirmation(bob, null, null, pg_temp.digest('nul'), '{a.b}', '{"x": "\u0000\ud800"}') from ids;
 select tests.become('bob');
 select is(public.confirmation(pg_temp.id('nul')) ->> 'deed', '{"x": "\u0000\ud800"}', 'come out as they went in');
 select tests.become_owner();
 
--- Who is out asks for nothing.
+-- A caller without access cannot ask.
 select is(public.ask_confirmation(bob, gen_random_uuid(), null, pg_temp.digest('x'), '{a.b}', '{}') ->> 'outcome', 'session_ended', 'a session that is over') from ids;
 select is(public.take_confirmation(bob, null, gen_random_uuid(), pg_temp.digest('x')) ->> 'outcome', 'session_ended', 'a token that is over') from ids;
 update public.users set disabled_at = now() where id = (select bob from ids);

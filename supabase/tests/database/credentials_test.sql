@@ -1,4 +1,4 @@
--- Secrets are in the Vault and go with their row; tokens are exchanged once at a time.
+-- Secrets are in the Vault and are deleted with their row; one exchange at a time.
 begin;
 select no_plan();
 
@@ -48,7 +48,7 @@ select tests.check('bob', $$select public.connect_with_token('jira', 'bob@exampl
 select tests.check('bob', $$select public.connect_with_token('github', 'ghp_12345678', shared_with_role => (select team from ids))$$, '42501');
 select tests.check('ada', $$select public.connect_with_token('github', 'ghp_12345678', shared_with_role => (select team from ids))$$, '1');
 
--- Which credential.
+-- Selection of the credential.
 select is(pg_temp.exchange('confluence'), '{"outcome": "not_permitted"}', 'a module outside the roles');
 select is(pg_temp.exchange('github'), '{"outcome": "not_connected", "accounts": []}', 'no credential');
 select is(public.begin_exchange(gen_random_uuid(), 'github', null, null), '{"outcome": "user_disabled"}', 'no user');
@@ -94,18 +94,18 @@ select is(pg_temp.exchange('github', 'second', 'access-second') ->> 'outcome', '
 select pg_temp.store('own', 'access-again', 'refresh-again');
 select is(pg_temp.exchange('github', 'own') ->> 'access_token', 'access-again', 'connecting again mends it');
 
--- Secrets go.
+-- Secrets are deleted.
 select is(pg_temp.secrets(), 5::bigint, 'three access tokens, a refresh token, an app');
 select pg_temp.store('own', 'access-last');
 select is(pg_temp.secrets(), 4::bigint, 'a replaced credential leaves no secret');
 delete from public.oauth_tokens where account = 'second';
 select is(pg_temp.secrets(), 3::bigint, 'nor does a removed one');
--- Bob has two clients besides the console; he and ada have a connection under way.
+-- Bob has two clients besides the console; bob and ada each have a pending connection.
 select tests.client('00000000-0000-4000-8000-0000000000c1'), tests.client('00000000-0000-4000-8000-0000000000c2');
 insert into auth.sessions (id, user_id, oauth_client_id)
   select gen_random_uuid(), bob, client from ids, unnest(array['00000000-0000-4000-8000-0000000000c1', '00000000-0000-4000-8000-0000000000c2']::uuid[]) client;
 insert into auth.refresh_tokens (token, session_id) select id::text, id from auth.sessions;
--- One was granted by a clock that is ahead of this transaction's.
+-- One was granted by a clock ahead of this transaction's.
 insert into auth.oauth_consents (id, user_id, client_id, scopes, granted_at)
   select gen_random_uuid(), bob, '00000000-0000-4000-8000-0000000000c1'::uuid, 'email', now() + interval '1 second' from ids
   union all select gen_random_uuid(), ada, '00000000-0000-4000-8000-0000000000c2', 'email', now() from ids;

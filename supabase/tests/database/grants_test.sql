@@ -1,4 +1,4 @@
--- Everything that the API roles have, compared as a whole: what is not in these lists is granted to nobody.
+-- All rights of the API roles, compared as complete lists.
 begin;
 select no_plan();
 

@@ -1,8 +1,8 @@
--- What the tests of the database share. Loaded once, before them.
+-- Shared by the database tests. Loaded once before them.
 create schema tests;
 grant usage on schema tests to public;
 
--- A user with an account in Auth, on the list before, who has a session.
+-- Creates a user with an Auth account and a session, on the allow-list.
 create function tests.user(address text) returns uuid language plpgsql as $$
 declare
   fresh uuid := gen_random_uuid();
@@ -14,14 +14,14 @@ begin
 end
 $$;
 
--- An OAuth client that registered itself.
+-- Creates an OAuth client that registered itself.
 create function tests.client(client uuid) returns void language sql as $$
   insert into auth.oauth_clients (id, registration_type, redirect_uris, grant_types, client_name, client_type, token_endpoint_auth_method)
   values (client, 'dynamic', 'http://127.0.0.1/callback', 'authorization_code,refresh_token', 'a client', 'public', 'none')
   on conflict do nothing
 $$;
 
--- Becomes the owner of everything, as the tests begin.
+-- Switches to the owner, the state at the start of the tests.
 create function tests.become_owner() returns void language plpgsql as $$
 begin
   perform set_config('request.jwt.claims', '', true);
@@ -29,8 +29,8 @@ begin
 end
 $$;
 
--- Becomes somebody for the rest of the transaction: anon, service, or a user by the part of the address before the @, in the console.
--- `<user>'s client` is an OAuth client with a token of that user; `<user>'s factor`, one whose token does not say that it is a client's.
+-- Switches the role for the rest of the transaction: anon, service, or a user (the part of the address before the @) in the console.
+-- `<user>'s client` is an OAuth client with that user's token; `<user>'s factor` is the same without the client claim.
 create function tests.become(actor text) returns void language plpgsql as $$
 declare
   client constant uuid := '11111111-1111-4111-8111-111111111111';
@@ -59,7 +59,7 @@ begin
 end
 $$;
 
--- Tests what comes of a statement for somebody, and undoes it: the number of rows, or the error's code.
+-- Tests a statement as a user and rolls it back: the number of rows, or the error code.
 create function tests.check(actor text, statement text, expected text) returns text language plpgsql as $$
 declare
   outcome text;

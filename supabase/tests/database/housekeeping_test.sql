@@ -1,4 +1,4 @@
--- Tokens of MCPist, states of begun connections, and what is taken away when it is old.
+-- API tokens, states of pending connections, and deletion of old records.
 begin;
 select no_plan();
 
@@ -74,7 +74,7 @@ update public.oauth_states set expires_at = now() where state_hash = decode(pg_t
 select is(public.consume_oauth_state(pg_temp.hash('x')) ->> 'outcome', 'expired', 'nor does one that is too old');
 select is((select count(*) from vault.secrets), 1::bigint, 'a used state leaves no verifier');
 
--- What the callback got is held for the one who began.
+-- The callback's credential is kept for the user who started.
 create function pg_temp.hold(state text) returns boolean language sql as $$
   select public.hold_oauth_token(
     pg_temp.hash(state), pg_temp.hash('handle of ' || state), 'work', 'access', 'refresh', '{repo}', '2100-01-01', '{"site": "here"}'
@@ -160,12 +160,12 @@ insert into public.access_requests (user_id, module, status, decided_at) select 
 select is(public.delete_old_records(), '{"audit_logs": 1, "oauth_states": 10, "api_tokens": 1, "access_requests": 1}', 'what is old goes');
 select is((select action from public.audit_logs where action in ('old', 'new')), 'new', 'what is not stays');
 
--- Events come once, and as their sender's.
+-- Events are stored once, for their sender.
 select public.record_audit_events(bob, '[{"id": "11111111-1111-4111-8111-111111111111", "action": "tool.call", "outcome": "success", "user_id": "22222222-2222-4222-8222-222222222222"}]')
   from ids, generate_series(1, 2);
 select results_eq($$select user_id from public.audit_logs where action = 'tool.call'$$, 'select bob from ids', 'an event is its sender''s, and sent twice it is there once');
 
--- What failed costs the caller nothing, so it is not kept one by one for ever; what was done is.
+-- Failed calls cost the caller nothing, so they are not all stored individually; successful calls are.
 select public.record_audit_events(bob, (
   select jsonb_agg(jsonb_build_object('action', 'tool.call', 'outcome', outcome, 'tool', outcome)) from generate_series(1, 1500) n,
     unnest(array['denied', 'success']) outcome

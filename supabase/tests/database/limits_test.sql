@@ -1,4 +1,4 @@
--- Less than everything: what tokens of MCPist and OAuth clients may do of what their user may do, and until when.
+-- Limits of API tokens and OAuth clients: a part of their user's permissions, and an end.
 begin;
 select no_plan();
 
@@ -10,7 +10,7 @@ insert into public.role_permissions (role_id, module, tools)
   select team, 'github', '{get_me,create_issue}'::text[] from ids union all select team, 'notion', '{search}' from ids;
 select private.store_token(bob, null, 'github', 'bob', 'bearer', 'access', null, '{}', null, '{}') from ids;
 
--- What a credential's limits leave, as `module.tool`.
+-- The tools within a credential's limits, as `module.tool`.
 create function pg_temp.tools(p_session uuid, p_token uuid default null) returns text language sql as $$
   select coalesce(string_agg(module || '.' || tool, ' ' order by module, tool), '') from private.tools_of((select bob from ids), p_session, p_token)
 $$;
@@ -23,7 +23,7 @@ $$;
 select is(pg_temp.tools(null), 'github.create_issue github.get_me notion.search', 'what the user may do');
 select is(pg_temp.tools(bob), 'github.create_issue github.get_me notion.search', 'is what the console may') from ids;
 
--- Tokens of MCPist.
+-- API tokens.
 select tests.become('bob');
 create temp table made as
   select name, (public.create_api_token(name, now() + interval '1 hour', reads, modules) ->> 'id')::uuid as id from (values
@@ -51,7 +51,7 @@ select is(pg_temp.outcome(null, id) || ' ' || pg_temp.exchange('github', null, i
 select is(pg_temp.outcome(null, gen_random_uuid()), 'session_ended', 'a token that there is not');
 select is(pg_temp.outcome(gen_random_uuid()), 'session_ended', 'a session that there is not');
 
--- OAuth clients: a client asks, the user says what it gets.
+-- OAuth clients: the user decides what a client gets.
 select tests.client('00000000-0000-4000-8000-0000000000c1');
 create function pg_temp.ask(p_id text, p_client uuid default '00000000-0000-4000-8000-0000000000c1') returns void language sql as $$
   insert into auth.oauth_authorizations (id, authorization_id, client_id, redirect_uri, scope)
@@ -61,7 +61,7 @@ select pg_temp.ask('first');
 select tests.become('bob');
 select is(
   public.oauth_authorization('first') - 'expires_at' #- '{client,created_at}',
-  '{"authorization_id": "first", "redirect_uri": "cursor://anysphere/callback", "scopes": ["openid", "email"], "known": false, "limits": null,
+  '{"authorization_id": "first", "redirect_uri": "cursor://anysphere/callback", "state": null, "scopes": ["openid", "email"], "known": false, "limits": null,
     "client": {"id": "00000000-0000-4000-8000-0000000000c1", "name": "a client", "uri": null, "logo_uri": null, "registered": "dynamic"}}',
   'the consent page sees who asks for what'
 );
@@ -84,7 +84,7 @@ select throws_ok($$select public.allow_client('second', p_expires_at => now() + 
 select is(public.allow_client('second', true, '{github}', now() + interval '1 day'), jsonb_build_object('expires_at', now() + interval '1 day'), 'the user says');
 select tests.become_owner();
 
--- Auth consents and makes the session, then asks for the token.
+-- Auth stores the consent, creates the session, then requests the token.
 create function pg_temp.token(p_session uuid, p_claims jsonb default '{}') returns jsonb language sql as $$
   select public.custom_access_token_hook(jsonb_build_object('user_id', (select bob from ids), 'claims', p_claims || jsonb_build_object('aud', 'authenticated', 'session_id', p_session)))
 $$;
@@ -110,7 +110,7 @@ select throws_ok($$select public.revoke_client('00000000-0000-4000-8000-00000000
 select is_empty('select from public.my_clients()', 'nor sees it');
 select tests.become_owner();
 
--- The end of what was allowed.
+-- The end of a grant.
 update public.client_grants set expires_at = now() where true;
 select is(pg_temp.outcome('00000000-0000-4000-8000-0000000000e1'), 'session_ended', 'what was allowed has an end');
 select is(pg_temp.token('00000000-0000-4000-8000-0000000000e1') #>> '{error,http_code}', '403', 'for the next token as well');
@@ -121,7 +121,7 @@ update auth.sessions set refreshed_at = null, created_at = now() - interval '31 
 select isnt(pg_temp.token('00000000-0000-4000-8000-0000000000e1') -> 'claims', null, 'a client''s sign-in may be older than 30 days');
 select is(pg_temp.token(bob) #>> '{error,http_code}', '403', 'the console''s may not') from ids;
 update auth.sessions set created_at = now() where true;
--- Auth gives consent to whoever has a token of the user's.
+-- Auth accepts a consent from anyone with a token of the user.
 update auth.oauth_consents set granted_at = now() + interval '11 minutes' where true;
 select is(pg_temp.token('00000000-0000-4000-8000-0000000000e1') #>> '{error,http_code}', '403', 'a consent that the console did not ask for is none');
 select is(pg_temp.outcome('00000000-0000-4000-8000-0000000000e1'), 'session_ended', 'for the server either');
@@ -143,7 +143,7 @@ select is(
   pg_temp.token(gen_random_uuid(), '{"client_id": "00000000-0000-4000-8000-0000000000c1"}') #>> '{error,http_code}', '403', 'a client that nobody allowed gets no token'
 );
 
--- An installation from before: what was allowed goes on, new ones too, until the console asks for the first time.
+-- An older installation: existing and new clients work until the console asks for the first time.
 update public.settings set grants_required = false where id;
 update auth.oauth_consents set revoked_at = null where true;
 insert into auth.sessions (id, user_id, oauth_client_id, created_at)
@@ -164,12 +164,12 @@ update public.client_grants set allowed_at = now() - interval '1 day' where true
 select private.adopt_consents();
 select is(pg_temp.outcome('00000000-0000-4000-8000-0000000000e1'), 'session_ended', 'nothing is taken over after that');
 
--- The functions of 0.1.0 ask for a user alone.
+-- The functions of 0.1.0 only pass a user.
 select is(public.sieve(bob), public.permissions(bob, null, null) -> 'modules', 'they get what the user may do') from ids;
 select is(public.sieve(gen_random_uuid()), null, 'or nothing');
 select is(public.begin_exchange(bob, 'github', null, null) ->> 'outcome', 'use', 'and its credentials') from ids;
 
--- A role can demand a person, or a code, before what may not be undone.
+-- A role can demand confirmation by a person or a code.
 create function pg_temp.demand() returns text language sql as $$ select public.permissions((select bob from ids), null, null) ->> 'confirm' $$;
 insert into public.roles (id, name, confirm) values ('00000000-0000-4000-8000-000000000001', 'Careful', 'code'), ('00000000-0000-4000-8000-000000000002', 'Strict', 'human');
 select is(pg_temp.demand(), null, 'no role demands anything');

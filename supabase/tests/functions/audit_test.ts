@@ -4,7 +4,7 @@ import { fails, mint, post, sql, stack, User } from "./stack.ts";
 
 const event = { action: "tool.call", outcome: "success" };
 
-Deno.test("events are stored as their sender's, once each", async () => {
+Deno.test("events are stored for their sender, once each", async () => {
   const user = await User.create();
   const full = {
     ...event,
@@ -45,7 +45,7 @@ Deno.test("events are stored as their sender's, once each", async () => {
   );
 });
 
-Deno.test("what a newer server tells is left out, not refused, and no value gets in", async () => {
+Deno.test("unknown fields are ignored, and argument values are not stored", async () => {
   const user = await User.create();
   const answer = await user.ask("audit-log", {
     events: [{ ...event, arguments: { owner: "canary-value" }, tomorrow: 1, trace_id: null }],
@@ -57,7 +57,7 @@ Deno.test("what a newer server tells is left out, not refused, and no value gets
   assert.ok(!JSON.stringify(rows).includes("canary-value"));
 });
 
-Deno.test("what was done just before a token was revoked is stored, for ten minutes", async () => {
+Deno.test("events of a token are accepted for ten minutes after its revocation", async () => {
   const user = await User.create(["github"]);
   const {
     body: { id, token },
@@ -87,12 +87,12 @@ Deno.test("what was done just before a token was revoked is stored, for ten minu
   assert.equal((await tell(await ended(500))).status, 202);
   fails(await tell(await ended(700)), 401, "unauthenticated");
   fails(await user.ask("tool-sieve", {}, await ended(500)), 401, "unauthenticated");
-  // Signed out meanwhile.
+  // Signed out in the meantime.
   await sql("delete from auth.sessions where user_id = $1", [user.id]);
   assert.equal((await tell(user.bearer)).status, 202);
 });
 
-Deno.test("two hundred at most", async () => {
+Deno.test("at most two hundred events", async () => {
   const user = await User.create();
   assert.equal((await user.ask("audit-log", { events: Array(200).fill(event) })).status, 202);
   fails(await user.ask("audit-log", { events: Array(201).fill(event) }), 400, "invalid_request");
@@ -103,7 +103,7 @@ Deno.test("two hundred at most", async () => {
   );
 });
 
-Deno.test("an event has names, no values, and is nobody else's", async () => {
+Deno.test("an event has names and no values, and belongs to its sender", async () => {
   const [user, other] = [await User.create(), await User.create()];
   const check = async (change: Record<string, unknown>, words: RegExp) => {
     const answer = await user.ask("audit-log", { events: [event, { ...event, ...change }] });
@@ -126,7 +126,7 @@ Deno.test("an event has names, no values, and is nobody else's", async () => {
   );
 });
 
-Deno.test("no event is lost because of a text that a client made up", async () => {
+Deno.test("a client's invalid text does not lose an event", async () => {
   const user = await User.create();
   const wild = {
     ...{

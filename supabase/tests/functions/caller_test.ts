@@ -1,4 +1,4 @@
-// Who the functions let in.
+// Which callers the functions accept.
 import assert from "node:assert/strict";
 import { generateKeyPair, SignJWT } from "jose";
 import { Client, fails, mint, post, request, sql, stack, User, until } from "./stack.ts";
@@ -7,7 +7,7 @@ const sieve = (headers: Record<string, string>) =>
   post(`${stack.functions_url}/tool-sieve`, {}, { apikey: stack.broker_key, ...headers });
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
 
-Deno.test("only a token that Auth signed for a user is taken", async () => {
+Deno.test("only a user's token signed by Auth is accepted", async () => {
   const user = await User.create(["github"]);
   assert.equal((await sieve(bearer(user.token))).status, 200);
   const now = Math.floor(Date.now() / 1000);
@@ -37,7 +37,7 @@ Deno.test("only a token that Auth signed for a user is taken", async () => {
     "with a strange user": await forged({ sub: "' or true --" }),
     "not valid yet": await forged({ nbf: now + 3600 }),
     "signed by another key": await sign("ES256", foreign.privateKey),
-    // The public key as the secret of HMAC: the classic confusion of algorithms.
+    // The public key as an HMAC secret: algorithm confusion.
     "signed with HMAC": await sign("HS256", new TextEncoder().encode(JSON.stringify(published))),
     unsigned: `${part({ alg: "none" })}.${part({ ...claims, exp: now + 3600 })}.`,
     changed: user.token.replace(
@@ -54,7 +54,7 @@ Deno.test("only a token that Auth signed for a user is taken", async () => {
   fails(await sieve({}), 401, "unauthenticated");
 });
 
-Deno.test("every function asks for a token, and four for the MCP server's key", async () => {
+Deno.test("every function requires a token, and four require the MCP server's key", async () => {
   const user = await User.create(["github"]);
   for (const name of [
     ...["tool-sieve", "token-exchanger", "audit-log", "confirmations"],
@@ -67,7 +67,7 @@ Deno.test("every function asks for a token, and four for the MCP server's key", 
     );
     if (name !== "oauth-callback/start") {
       fails(await user.ask(name, {}, { apikey: stack.anon_key }), 403, "forbidden");
-      // The key comes first: who has a wrong one learns nothing of a token.
+      // The key is checked first: a wrong key reveals nothing about the token.
       for (const headers of [{ apikey: "wrong" }, {} as Record<string, string>])
         fails(await post(`${stack.functions_url}/${name}`, {}, headers), 403, "forbidden");
     }
@@ -80,14 +80,14 @@ Deno.test("every function asks for a token, and four for the MCP server's key", 
   }
 });
 
-Deno.test("a token of MCPist stands for its user until it is revoked", async () => {
+Deno.test("an API token authenticates its user until it is revoked", async () => {
   const user = await User.create(["github"]);
   const {
     body: { id, token },
   } = await user.rest("rpc/create_api_token", { name: "laptop" });
   const answer = await sieve({ "x-mcpist-token": token });
   assert.deepEqual([answer.status, answer.body.user_id], [200, user.id]);
-  // An own token alone counts where both are there: whoever adds a header cannot become the other one.
+  // If both tokens are sent, only the API token counts: an added header cannot change the user.
   fails(
     await sieve({ "x-mcpist-token": "mcpist_x", ...bearer(user.token) }),
     401,
@@ -97,7 +97,7 @@ Deno.test("a token of MCPist stands for its user until it is revoked", async () 
   fails(await sieve({ "x-mcpist-token": token }), 401, "unauthenticated");
 });
 
-Deno.test("ten tokens of MCPist an hour, however many are asked for at once", async () => {
+Deno.test("ten API tokens per hour, even with parallel requests", async () => {
   const user = await User.create();
   const made = await Promise.all(
     Array.from({ length: 13 }, (_, at) => user.rest("rpc/create_api_token", { name: `n${at}` })),
@@ -114,7 +114,7 @@ Deno.test("ten tokens of MCPist an hour, however many are asked for at once", as
   );
 });
 
-Deno.test("revoking ends a user's sign-ins, in the console and in clients, and nobody else's", async () => {
+Deno.test("revoking ends a user's sessions in the console and in clients, and no other user's", async () => {
   const [user, other] = [await User.create(["github"]), await User.create(["github"])];
   const auth = (path: string, body: unknown) =>
     post(`${stack.issuer}/${path}`, body, { apikey: stack.anon_key });
@@ -137,7 +137,7 @@ Deno.test("revoking ends a user's sign-ins, in the console and in clients, and n
     400,
   );
   assert.equal((await refreshClient(rotated.refresh_token)).status, 400);
-  // The access tokens would verify for an hour: they open nothing, for the MCP server either.
+  // The access tokens are valid for an hour, but are refused everywhere, also for the MCP server.
   for (const token of [
     user.token,
     session.access_token,
@@ -158,7 +158,7 @@ Deno.test("revoking ends a user's sign-ins, in the console and in clients, and n
   assert.equal((await auth("token?grant_type=refresh_token", { refresh_token })).status, 200);
 });
 
-Deno.test("a disabled user is refused by every function, with a token that still verifies", async () => {
+Deno.test("every function refuses a disabled user with a valid token", async () => {
   const user = await User.create(["github"]);
   await user.connect("github");
   await sql("update public.users set disabled_at = now() where id = $1", [user.id]);
@@ -168,7 +168,7 @@ Deno.test("a disabled user is refused by every function, with a token that still
   assert.equal((await mint(user.email)).msg, "This account is disabled.");
 });
 
-Deno.test("a token of an OAuth client opens the functions, but neither the database nor new connections", async () => {
+Deno.test("an OAuth client's token can call the functions, but not the database, and cannot connect services", async () => {
   const user = await User.create(["github"]);
   const { access_token } = await mint(user.email, { client_id: crypto.randomUUID() });
   const client = new User(user.id, user.email, user.role, access_token);
@@ -179,7 +179,7 @@ Deno.test("a token of an OAuth client opens the functions, but neither the datab
   assert.equal((await client.rest("rpc/create_api_token", { name: "x" })).status, 403);
 });
 
-Deno.test("a client that its user revokes is out at once, the others are not", async () => {
+Deno.test("a revoked client loses access immediately, and other clients do not", async () => {
   const user = await User.create(["github"]);
   const [one, other] = [await Client.register("one"), await Client.register("other")];
   const [held, kept] = [await one.connect(user), await other.connect(user)];
@@ -198,7 +198,7 @@ Deno.test("a client that its user revokes is out at once, the others are not", a
   assert.equal(refreshed.status, 400);
   assert.equal((await kept.user.ask("tool-sieve", {})).status, 200);
   assert.equal((await user.rest("rpc/revoke_client", { p_client: one.id })).status, 404);
-  // Signing out of the console ends that session alone.
+  // Signing out of the console ends only that session.
   assert.equal(
     (await request(`${stack.issuer}/logout`, { method: "POST", headers: user.bearer })).status,
     204,
@@ -208,14 +208,14 @@ Deno.test("a client that its user revokes is out at once, the others are not", a
   assert.equal((await kept.user.ask("tool-sieve", {})).status, 200);
 });
 
-Deno.test("new keys of Auth are taken over, of every kind that is meant to be", async () => {
+Deno.test("new keys of Auth are used, of every supported kind", async () => {
   const user = await User.create(["github"]);
   const tokens: Record<string, string> = {};
   for (const algorithm of ["RS256", "EdDSA", "ES256"]) {
     await post(`${stack.gateway_url}/test/rotate`, { algorithm });
     tokens[algorithm] = (await mint(user.email)).access_token;
   }
-  // A function reads the keys again after ten seconds at the earliest.
+  // A function reloads the keys after ten seconds at the earliest.
   await until(async () => (await sieve(bearer(tokens.ES256))).status === 200);
   for (const [algorithm, token] of Object.entries(tokens))
     assert.equal((await sieve(bearer(token))).status, 200, algorithm);

@@ -1,4 +1,4 @@
-// What the functions and Auth are configured with.
+// The configuration of the functions and of Auth.
 import assert from "node:assert/strict";
 import { readConfig } from "../stack/auth_settings.mjs";
 
@@ -39,21 +39,21 @@ async function start(secrets: Record<string, string | undefined>): Promise<strin
   try {
     child.kill("SIGKILL");
   } catch {
-    // It has ended.
+    // The process has ended.
   }
   await child.status;
   return /Listening on/.test(said) ? "" : said;
 }
 
-Deno.test("a function does not start without a key of the MCP server's own", async () => {
+Deno.test("a function does not start without the MCP server's own key", async () => {
   assert.equal(await start({}), "");
   assert.equal(await start({ TOKEN_BROKER_KEY: "f".repeat(64) }), "");
   for (const [key, words] of [
     [undefined, /TOKEN_BROKER_KEY is not set/],
     ["", /TOKEN_BROKER_KEY is not set/],
-    ["sb_publishable_default", /TOKEN_BROKER_KEY is a key that others have, too/],
-    ["an-anon-key-of-the-older-kind-which-is-a-jwt", /is a key that others have/],
-    ["sb_secret_default", /is a key that others have/],
+    ["sb_publishable_default", /TOKEN_BROKER_KEY is a key that others also have/],
+    ["an-anon-key-of-the-older-kind-which-is-a-jwt", /is a key that others also have/],
+    ["sb_secret_default", /is a key that others also have/],
     ["hunter2", /TOKEN_BROKER_KEY is shorter than 32 characters/],
   ] as [string | undefined, RegExp][]) {
     const said = await start({ TOKEN_BROKER_KEY: key });
@@ -62,14 +62,14 @@ Deno.test("a function does not start without a key of the MCP server's own", asy
   }
 });
 
-Deno.test("of several secret keys the functions use theirs, or the project's first", async () => {
+Deno.test("the functions use the secret key `functions`, or else `default`", async () => {
   assert.equal(
     await start({ SUPABASE_SECRET_KEYS: '{"a": "sb_secret_a", "functions": "sb_secret_f"}' }),
     "",
   );
   assert.match(
     await start({ SUPABASE_SECRET_KEYS: '{"console": "sb_secret_a", "ci": "sb_secret_b"}' }),
-    /No secret key is named `functions` or `default`, but: console, ci/,
+    /There is no secret key named `functions` or `default`, only: console, ci/,
   );
   assert.match(
     await start({ SUPABASE_SECRET_KEYS: undefined }),
@@ -81,8 +81,8 @@ Deno.test("of several secret keys the functions use theirs, or the project's fir
   );
 });
 
-// Where the file is silent, `config push` sends the CLI's own default. So everything that who may sign in depends on is in it.
-Deno.test("config.toml names every setting of Auth that matters, as it has to be", () => {
+// For settings that the file omits, `config push` sends the CLI's default. So the file must contain every setting that affects sign-in.
+Deno.test("config.toml contains every security setting of Auth with the right value", () => {
   const config = readConfig() as Record<string, unknown>;
   const expected: Record<string, unknown> = {
     site_url: "env(CONSOLE_URL)",
@@ -123,4 +123,37 @@ Deno.test("config.toml names every setting of Auth that matters, as it has to be
   );
   for (const { name } of functions)
     assert.equal(config[`functions.${name}.verify_jwt`], false, name);
+});
+
+// Only the tests of the control plane: `fn` and `db` stand for their folders.
+Deno.test("every test that SECURITY.md names exists", async () => {
+  const root = new URL("../../../", import.meta.url);
+  const folders: Record<string, string> = {
+    fn: "supabase/tests/functions/",
+    db: "supabase/tests/database/",
+  };
+  const table = (await Deno.readTextFile(new URL("SECURITY.md", root))).split("## Findings")[1];
+  let named = 0;
+  for (const row of table.split("\n").filter((line) => line.startsWith("| "))) {
+    let folder = "";
+    let tests = "";
+    for (const [, short, code, name] of row
+      .split(" | ")
+      .at(-1)!
+      .matchAll(/\b(fn|db) |`([^`"]+\.(?:ts|sql|mjs))`|"([^"]+)"/g)) {
+      if (short) folder = folders[short];
+      else if (code?.startsWith("tests/") || (code && !folder && !code.startsWith("."))) break;
+      else if (code)
+        tests = await Deno.readTextFile(new URL(code.startsWith(".") ? code : folder + code, root));
+      else {
+        named += 1;
+        const text = name.split("…")[0].trim();
+        assert.ok(
+          tests.includes(text) || tests.includes(text.replaceAll("'", "''")),
+          `${row}: there is no test "${name}"`,
+        );
+      }
+    }
+  }
+  assert.ok(named > 15, `${named} tests`);
 });

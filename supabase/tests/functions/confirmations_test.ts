@@ -1,4 +1,4 @@
-// confirmations: what waits for a person, who decides in the console.
+// confirmations: calls that wait for the user's decision in the console.
 import assert from "node:assert/strict";
 import { type Answer, admin, Client, fails, post, sha256, sql, stack, User } from "./stack.ts";
 
@@ -25,7 +25,7 @@ const take = async (user: User, text: string, headers: Record<string, string> = 
 const decide = (user: User, id: string, yes: boolean) =>
   user.rest("rpc/decide_confirmation", { p_id: id, p_yes: yes });
 
-Deno.test("a deed waits until its user decides in the console, and the yes is given away once", async () => {
+Deno.test("a deed waits until its user decides in the console, and the yes is returned once", async () => {
   const user = await User.create(["github"]);
   const { user: client } = await (await Client.register("an agent")).connect(user);
   assert.equal(await take(client, "canary-one"), "unknown");
@@ -53,7 +53,7 @@ Deno.test("a deed waits until its user decides in the console, and the yes is gi
   assert.equal((await user.rest("rpc/confirmation", { p_id: asked.body.id })).status, 410);
   assert.equal((await decide(user, asked.body.id, false)).status, 410);
 
-  // Fifty replicas ask at once: one gets it.
+  // Fifty replicas ask in parallel: only one gets it.
   const decisions = await Promise.all(Array.from({ length: 50 }, () => take(client, "canary-one")));
   assert.deepEqual(decisions.filter((decision) => decision === "yes").length, 1);
   assert.deepEqual(decisions.filter((decision) => decision === "unknown").length, 49);
@@ -64,7 +64,7 @@ Deno.test("a deed waits until its user decides in the console, and the yes is gi
   assert.equal(await take(user, "canary-two"), "unknown");
 });
 
-Deno.test("only its own user decides: not another user, an admin or a client who has the link", async () => {
+Deno.test("only its user can decide: no other user, admin or client, even with the link", async () => {
   const [user, other, boss] = [await User.create(), await User.create(), await admin()];
   const { user: client } = await (await Client.register()).connect(user);
   const { body } = await user.rest("rpc/create_api_token", { name: "script" });
@@ -79,14 +79,14 @@ Deno.test("only its own user decides: not another user, an admin or a client who
   assert.equal((await decide(client, asked.body.id, true)).status, 403);
   assert.equal((await client.rest("rpc/confirmation", { p_id: asked.body.id })).status, 403);
   assert.equal(await take(user, "canary-theirs", own), "pending");
-  // By which token it came is not what a client says of itself.
+  // The token identifies the client, not the client's own claim.
   assert.equal(
     (await user.rest("rpc/confirmation", { p_id: asked.body.id })).body.client,
     "script",
   );
 });
 
-Deno.test("a deed and its decision are gone after ten minutes", async () => {
+Deno.test("a deed and its decision are deleted after ten minutes", async () => {
   const user = await User.create();
   const asked = await ask(user, "canary-late");
   await decide(user, asked.body.id, true);
@@ -99,7 +99,7 @@ Deno.test("a deed and its decision are gone after ten minutes", async () => {
   assert.equal((await user.rest("rpc/confirmation", { p_id: again.body.id })).status, 404);
 });
 
-Deno.test("a deed of 4 MiB waits whole; eight wait at once", async () => {
+Deno.test("a deed of 4 MiB is stored whole; at most eight wait at once", async () => {
   const user = await User.create();
   const calls = [{ module: "github", tool: "push_files", params: { content: "\u0000\ud800" } }];
   const big = { calls };
@@ -120,7 +120,7 @@ Deno.test("a deed of 4 MiB waits whole; eight wait at once", async () => {
   assert.equal((await ask(user, "wait 9")).status, 200);
 });
 
-Deno.test("a request that is not right is refused with the reason", async () => {
+Deno.test("an invalid deed is refused with a clear message", async () => {
   const user = await User.create();
   const good = { action: "ask", digest: digest("x"), deed: deed("x") };
   for (const [change, words] of [
@@ -140,7 +140,7 @@ Deno.test("a request that is not right is refused with the reason", async () => 
   }
 });
 
-Deno.test("values of a deed are in the Vault and nowhere else", async () => {
+Deno.test("a deed's values are only in the Vault", async () => {
   const user = await User.create();
   const asked = await ask(user, "canary-value-of-a-deed");
   await decide(user, asked.body.id, true);

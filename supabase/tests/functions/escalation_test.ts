@@ -1,5 +1,5 @@
-// That a token of an MCP client never becomes more than that: every way that Supabase Auth leaves open, tried on a double that
-// leaves it open, too, with and without e-mail sign-in. An admin is the victim, who allowed the attacker's client once.
+// An MCP client's token must never gain more access. Tries every path that Supabase Auth leaves open, on a double that also leaves it
+// open, with and without email sign-in. The victim is an admin who allowed the attacker's client once.
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { createHmac } from "node:crypto";
@@ -52,7 +52,7 @@ async function victim() {
   return { user, client, token: held.token };
 }
 
-Deno.test("1a: a client sets no password, and a password opens nothing where e-mail is off", async () => {
+Deno.test("1a: a client cannot set a password, and passwords do not work while email is off", async () => {
   const { user, token } = await victim();
   const password = "a password of the attacker";
   const signIn = () =>
@@ -62,9 +62,9 @@ Deno.test("1a: a client sets no password, and a password opens nothing where e-m
     assert.equal(changed.status, 500, JSON.stringify(changed.body));
     assert.match(changed.body.msg, /A client does not set its user's password/);
     assert.equal((await signIn()).status, 400);
-    // Nothing of it took place: the owner is still signed in.
+    // Nothing has changed: the owner is still signed in.
     assert.equal((await auth("GET", "user", undefined, user.token)).status, 200);
-    // The owner may, in the console, and that ends what clients had.
+    // The owner can set one in the console, which ends the clients' sessions.
     assert.equal((await auth("PUT", "user", { password }, user.token)).status, 200);
     assert.equal((await signIn()).status, 200);
     assert.equal(
@@ -76,7 +76,7 @@ Deno.test("1a: a client sets no password, and a password opens nothing where e-m
   await opensNothing(token, "after all that");
 });
 
-Deno.test("1b: a factor gives a client's session a token that is still a client's", async () => {
+Deno.test("1b: after verifying a factor, a client's token is still a client's", async () => {
   const { token } = await victim();
   const enroll = (token: string) => auth("POST", "factors", { factor_type: "totp" }, token);
   assert.equal((await enroll(token)).body.error_code, "mfa_totp_enroll_not_enabled");
@@ -94,13 +94,13 @@ Deno.test("1b: a factor gives a client's session a token that is still a client'
       token,
     );
     assert.equal(verified.status, 200, JSON.stringify(verified.body));
-    // Auth forgot whose it is; the hook did not.
+    // Auth omits the client id; the hook adds it.
     assert.equal(claims(verified.body.access_token).client_id, claims(token).client_id);
     await opensNothing(verified.body.access_token, "a token from a factor");
   });
 });
 
-Deno.test("1b: nor does a token that does not say that it is a client's open anything", async () => {
+Deno.test("1b: a client's token without the client claim gets no access either", async () => {
   const { user, token } = await victim();
   const session_id = claims(token).session_id;
   const bare = await mint(user.email, { session_id, without: ["client_id"] });
@@ -113,7 +113,7 @@ Deno.test("1b: nor does a token that does not say that it is a client's open any
   assert.deepEqual(rows.body, [], "a token without a session");
 });
 
-Deno.test("1c: a client's token allows no other client, and brings no revoked one back", async () => {
+Deno.test("1c: a client's token cannot allow another client or restore a revoked one", async () => {
   const { user, client, token } = await victim();
   const accomplice = await Client.register("accomplice");
   const code = await accomplice.consent(await accomplice.begin(), token);
@@ -128,13 +128,13 @@ Deno.test("1c: a client's token allows no other client, and brings no revoked on
     [],
   );
 
-  // A second client that the user allowed, too, gives consent for the first one after it was revoked.
+  // A second allowed client gives consent for the first one after its revocation.
   const other = await Client.register("another");
   const { user: held } = await other.connect(user);
   assert.equal((await user.rest("rpc/revoke_client", { p_client: client.id })).status, 204);
   const again = await client.exchange(await client.consent(await client.begin(), held.token));
   assert.equal(again.status, 403, JSON.stringify(again.body));
-  // As well where it was revoked through Auth itself, which leaves what the console knows.
+  // The same if it was revoked through Auth itself, which keeps the console's row.
   const third = await Client.register("third");
   await third.connect(user);
   await auth("DELETE", `user/oauth/grants?client_id=${third.id}`, undefined, user.token);
@@ -144,11 +144,11 @@ Deno.test("1c: a client's token allows no other client, and brings no revoked on
   );
   const back = await third.exchange(await third.consent(await third.begin(), held.token));
   assert.equal(back.status, 403, JSON.stringify(back.body));
-  // The user asks for it in the console: then it is.
+  // The user allows it in the console: then it works.
   await third.connect(user);
 });
 
-Deno.test("a client changes neither the address nor the identities of its user", async () => {
+Deno.test("a client cannot change its user's address or identities", async () => {
   const { user, token } = await victim();
   for (const settings of [{}, EMAIL]) {
     await withAuth(settings, async () => {
@@ -164,7 +164,7 @@ Deno.test("a client changes neither the address nor the identities of its user",
   assert.equal((await auth("GET", "user", undefined, user.token)).body.email, user.email);
 });
 
-Deno.test("12: no account is taken before its owner comes, and no answer shows who is on the list", async () => {
+Deno.test("12: an account cannot be taken before its owner signs up, and the allow-list cannot be probed", async () => {
   await admin();
   const [listed, unlisted] = [
     `${crypto.randomUUID()}@example.com`,
@@ -173,12 +173,12 @@ Deno.test("12: no account is taken before its owner comes, and no answer shows w
   await sql("insert into public.allowed_emails (email) values ($1)", [listed]);
   const password = "a password of the stranger";
   const signUp = (email: string) => auth("POST", "signup", { email, password });
-  // As it is delivered: both are the same answer.
+  // With the default settings, both get the same answer.
   const [one, other] = [await signUp(listed), await signUp(unlisted)];
   assert.deepEqual([one.status, one.body], [other.status, other.body]);
   assert.equal(one.body.error_code, "email_provider_disabled");
 
-  // With e-mail: the stranger signs up, the owner follows the link that comes.
+  // With email: the stranger signs up, and the owner follows the link.
   await withAuth(EMAIL, async () => {
     assert.equal((await signUp(listed)).status, 200);
     const { body: mails } = await post(`${stack.gateway_url}/test/mails`, { to: listed });
@@ -186,7 +186,7 @@ Deno.test("12: no account is taken before its owner comes, and no answer shows w
     assert.equal(owner.status, 200, JSON.stringify(owner.body));
     const stranger = await auth("POST", "token?grant_type=password", { email: listed, password });
     assert.deepEqual([stranger.status, stranger.body.error_code], [400, "invalid_credentials"]);
-    // The owner sets one of their own.
+    // The owner sets their own password.
     const own = "a password of the owner";
     assert.equal(
       (await auth("PUT", "user", { password: own }, owner.body.access_token)).status,
@@ -199,7 +199,7 @@ Deno.test("12: no account is taken before its owner comes, and no answer shows w
   });
 });
 
-Deno.test("12: an account that an admin makes in the dashboard keeps its password; a mailed link signs in", async () => {
+Deno.test("12: an account created in the dashboard keeps its password; an emailed link signs in", async () => {
   const email = `${crypto.randomUUID()}@example.com`;
   await sql("insert into public.allowed_emails (email) values ($1)", [email]);
   const password = "a password by an admin";

@@ -1,8 +1,8 @@
-// tool-sieve: what the caller may use.
+// tool-sieve: the tools that the caller can use.
 import assert from "node:assert/strict";
 import { Client, claims, fails, post, sql, stack, User } from "./stack.ts";
 
-Deno.test("the answer has the permitted tools, the accounts, and whether one works", async () => {
+Deno.test("the answer contains the permitted tools, the accounts, and whether one is connected", async () => {
   const user = await User.create(["notion"]);
   await sql(
     "insert into public.role_permissions (role_id, module, tools) values ($1, 'github', '{get_me,list_issues}')",
@@ -30,12 +30,12 @@ Deno.test("the answer has the permitted tools, the accounts, and whether one wor
   assert.equal(body.modules.notion.tools.length, count);
 });
 
-Deno.test("who has no role has no module", async () => {
+Deno.test("a user without a role has no modules", async () => {
   const user = await User.create();
   assert.deepEqual((await user.ask("tool-sieve", {})).body.modules, {});
 });
 
-Deno.test("an answer that is still good is not sent again", async () => {
+Deno.test("an unchanged answer is not sent again", async () => {
   const user = await User.create(["github"]);
   const first = await user.ask("tool-sieve", {});
   const etag = first.headers.get("etag")!;
@@ -55,12 +55,12 @@ Deno.test("an answer that is still good is not sent again", async () => {
   assert.notEqual((await other.ask("tool-sieve", {})).body.version, first.body.version);
 });
 
-Deno.test("a body that is too large or no JSON is refused", async () => {
+Deno.test("a body that is too large or not JSON is refused", async () => {
   const user = await User.create();
   fails(await user.ask("tool-sieve", { padding: "x".repeat(2000) }), 413, "too_large");
 });
 
-Deno.test("a token and a client get what they were given of what the user may do, until it ends", async () => {
+Deno.test("API tokens and clients get their user's permissions within their limits, until they expire", async () => {
   const user = await User.create(["github", "notion"]);
   await user.connect("github");
   const tools = async (headers: Record<string, string>) => {
@@ -117,7 +117,7 @@ Deno.test("a token and a client get what they were given of what the user may do
   fails(await user.ask("tool-sieve", {}, own), 401, "unauthenticated");
 });
 
-Deno.test("the answer says what a role demands before what may not be undone", async () => {
+Deno.test("the answer contains the strictest confirmation that a role demands", async () => {
   const user = await User.create(["github"]);
   const before = (await user.ask("tool-sieve", {})).body;
   await sql("update public.roles set confirm = 'human' where id = $1", [user.role]);

@@ -1,8 +1,8 @@
-// What one user can do to the space that all of them share.
+// How much of the shared database one user can fill.
 import assert from "node:assert/strict";
 import { admin, fails, request, sql, stack, User } from "./stack.ts";
 
-Deno.test("a user has at most twenty accounts of a service, also when many are connected at once", async () => {
+Deno.test("a user can connect twenty accounts per service, even in parallel", async () => {
   const user = await User.create(["github", "notion"]);
   const connect = (n: number, service = "github") =>
     user.rest("rpc/connect_with_token", { service, token: `ghp_${n}2345678`, account: `a${n}` });
@@ -17,7 +17,7 @@ Deno.test("a user has at most twenty accounts of a service, also when many are c
     [user.id],
   );
   assert.equal(tokens, 20);
-  // A service more is another twenty, and one that is there is replaced; an OAuth connection is no way around.
+  // Another service allows twenty more, an existing account can be replaced, and OAuth connections count too.
   assert.equal((await connect(1, "notion")).status, 200);
   const held = await sql(
     "select account from public.oauth_tokens where user_id = $1 and service = 'github' limit 1",
@@ -32,7 +32,7 @@ Deno.test("a user has at most twenty accounts of a service, also when many are c
   });
 });
 
-Deno.test("a user connects with a token thirty times an hour", async () => {
+Deno.test("a user can connect with a token thirty times per hour", async () => {
   const user = await User.create(["github"]);
   const connect = (n: number) =>
     user.rest("rpc/connect_with_token", { service: "github", token: `ghp_${n}2345678` });
@@ -46,7 +46,7 @@ Deno.test("a user connects with a token thirty times an hour", async () => {
   assert.equal((await connect(31)).status, 200);
 });
 
-Deno.test("a name that goes back and forth is in the trail once an hour", async () => {
+Deno.test("repeated name changes are recorded once per hour", async () => {
   const user = await User.create();
   const rename = (name: string) =>
     request(`${stack.rest_url}/users?id=eq.${user.id}`, {
@@ -68,7 +68,7 @@ Deno.test("a name that goes back and forth is in the trail once an hour", async 
   assert.equal((await rows()).length, 2);
 });
 
-Deno.test("an account is deleted by an admin, with the publishable key alone", async () => {
+Deno.test("an admin deletes an account with only the publishable key", async () => {
   const [boss, user] = [await admin(), await User.create(["github"])];
   await user.connect("github");
   const remove = (who: User, id: string) => who.rest("rpc/delete_account", { p_user: id });
@@ -82,7 +82,7 @@ Deno.test("an account is deleted by an admin, with the publishable key alone", a
   fails(await user.ask("tool-sieve", {}), 403, "user_disabled");
 });
 
-Deno.test("a list has as many rows as the platform gives", async () => {
+Deno.test("a list has at most the platform's number of rows", async () => {
   const boss = await admin();
   await sql(
     "insert into public.audit_logs (user_id, action, outcome) select $1, 'many', 'success' from generate_series(1, 1200)",

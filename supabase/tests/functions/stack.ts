@@ -1,5 +1,5 @@
-// The running stack, as the tests of the functions use it. It gives real PostgreSQL, PostgREST and functions; Auth, the
-// gateway, the Vault's cipher and the providers are doubles.
+// The running stack for the function tests: PostgreSQL, PostgREST and the functions are real; Auth, the gateway, the Vault's cipher
+// and the providers are doubles.
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
@@ -12,7 +12,7 @@ export const sha256 = (text: string) => createHash("sha256").update(text).digest
 export interface Answer {
   status: number;
   headers: Headers;
-  // deno-lint-ignore no-explicit-any -- tests look into whatever comes.
+  // deno-lint-ignore no-explicit-any -- tests read arbitrary answers.
   body: any;
 }
 
@@ -40,7 +40,7 @@ export function post(
 }
 
 /** Runs SQL as the superuser. */
-// deno-lint-ignore no-explicit-any -- rows are whatever was selected.
+// deno-lint-ignore no-explicit-any -- rows have any selected columns.
 export async function sql(text: string, values: unknown[] = []): Promise<any[]> {
   const client = new pg.Client(stack.database_url);
   await client.connect();

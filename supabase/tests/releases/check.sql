@@ -1,4 +1,4 @@
--- What holds of every release's data in this version: `holds` is true in every row.
+-- Checks the upgraded data of every release: `holds` must be true in every row.
 select 'ada is the admin' as what, (select system_role from public.users where email = 'ada@example.com') = 'admin' as holds
 union all
 select 'bob may use what he might', array(select module || '.' || tool from private.tools_of('00000000-0000-4000-8000-00000000000b')) = array['github.get_me']

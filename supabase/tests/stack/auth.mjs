@@ -1,25 +1,25 @@
-// A double of Supabase Auth: accounts, sessions, tokens and hooks. `auth_api.mjs` has its endpoints. It accepts exactly what the real one
-// accepts (supabase/auth, 2026-08): on a stricter double no test would find an escalation. Sessions, refresh tokens, factors, authorizations
-// and consents are rows as in Auth, so deleting them has the same effect. The hooks run in the database, in the transaction that issues the
-// token. Mails are kept for tests.
+// A double of Supabase Auth: accounts, sessions, tokens and hooks; `auth_api.mjs` has its endpoints. It accepts exactly what the real
+// Auth accepts (supabase/auth, 2026-08): on a stricter double, tests of privilege escalation would prove nothing. As in Auth, sessions,
+// refresh tokens, factors, pending authorizations and consents are rows, and deleting a row ends what it represents. The hooks run in
+// the database within the transaction that issues the token. Emails are stored for the tests.
 import crypto from "node:crypto";
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
 import { readSettings } from "./auth_settings.mjs";
 
 const HOUR = 3600;
-// Auth's refresh_token_reuse_interval: several requests of one page may come with the same token.
+// Auth's refresh_token_reuse_interval: several requests of one page may use the same token.
 const REUSE_MS = 10_000;
 
 export class Auth {
-  /// What supabase/config.toml says; tests change it through /test/settings.
+  /// The settings of supabase/config.toml; tests change them through /test/settings.
   settings = readSettings();
-  /// Mails that were sent: {to, type, token}.
+  /// Sent emails: {to, type, token}.
   mails = [];
   issuer;
   consoleUrl;
   #keys = [];
   #pool;
-  // When a refresh token was used first.
+  // The first use of each refresh token.
   #refreshed = new Map();
 
   constructor(pool) {
@@ -36,7 +36,7 @@ export class Auth {
     return { keys: this.#keys.map(({ jwk }) => jwk) };
   }
 
-  /// Signs with a new key from now on. The old ones stay published unless `keep` is false.
+  /// Switches to a new signing key. The old ones stay published unless `keep` is false.
   async rotate(algorithm = "ES256", { keep = true } = {}) {
     const { publicKey, privateKey } = await generateKeyPair(algorithm, { extractable: true });
     const jwk = {
@@ -86,7 +86,7 @@ export class Auth {
     return answer;
   }
 
-  /// An account. `provider` is where it came from: `email`, or a provider that vouches for the address.
+  /// Creates an account. `provider` is its source: `email`, or a provider that has verified the address.
   async createUser({
     email,
     password = "",
@@ -129,8 +129,8 @@ export class Auth {
     });
   }
 
-  /// Tokens of a user's session, of a new one without `session_id`. A client's new session names it. `options` changes claims,
-  /// leaves some out and changes the signature, for tests of what is wrong.
+  /// Returns tokens of a user's session; without `session_id`, of a new session, which names its client. `options` changes or removes
+  /// claims and changes the signature, for tests with invalid tokens.
   async session(user, { client_id, session_id, ...options } = {}) {
     return await this.transaction(async (rows) => {
       if (session_id === undefined) {
@@ -145,8 +145,8 @@ export class Auth {
     });
   }
 
-  /// New tokens for a session within a transaction. `client_id` is what the token claims, whatever the session's row says: Auth passes it at
-  /// two places and forgets it at a third.
+  /// Returns new tokens for a session within a transaction. `client_id` is the token's claim, independent of the session's row: Auth sets
+  /// it in two places and omits it in a third.
   async issue(rows, user, session_id, { client_id, changes = {}, without = [], ...options } = {}) {
     const now = Math.floor(Date.now() / 1000);
     const [{ aal }] = await rows("select aal from auth.sessions where id = $1", [session_id]);
@@ -191,7 +191,7 @@ export class Auth {
     };
   }
 
-  /// New tokens for a refresh token of this client, or of none, that is used for the first time; else undefined.
+  /// Returns new tokens for the first use of a refresh token of this client (or of no client), or else `undefined`.
   async refresh(token, client_id) {
     const reusable = !client_id && Date.now() - (this.#refreshed.get(token) ?? 0) < REUSE_MS;
     return await this.transaction(async (rows) => {
@@ -210,7 +210,7 @@ export class Auth {
     return (await this.rows(`select * from auth.users where ${column} = $1`, [value]))[0];
   }
 
-  /// An OAuth client that registered itself, a known one where there is an `id`.
+  /// Creates an OAuth client that registered itself, with the given `id` if there is one.
   async createClient({ id = crypto.randomUUID(), name, redirectUris = [] }) {
     await this.rows(
       `insert into auth.oauth_clients (
@@ -229,7 +229,7 @@ export class Refusal extends Error {
   }
 }
 
-/// An account as Auth shows it.
+/// An account in Auth's format.
 export function published(user) {
   return {
     id: user.id,

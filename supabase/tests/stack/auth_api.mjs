@@ -1,5 +1,5 @@
-// The endpoints of the double of Supabase Auth: sign-up and sign-in by password, mail and provider, the user's own account, factors, the OAuth
-// 2.1 server for MCP clients, and the admin's list of users. The provider is a page that asks who one is.
+// The endpoints of the Supabase Auth double: sign-up and sign-in by password, email link and provider, the user's own account, factors, the
+// OAuth 2.1 server for MCP clients, and the admin's user list. The provider is a page that asks for an email address.
 import crypto from "node:crypto";
 import { createLocalJWKSet, jwtVerify } from "jose";
 import { published, Refusal } from "./auth.mjs";
@@ -8,14 +8,14 @@ const DAY_MS = 24 * 3600 * 1000;
 
 export class AuthApi {
   #auth;
-  // Begun sign-ins by their code.
+  // Pending sign-ins by code.
   #signIns = new Map();
 
   constructor(auth) {
     this.#auth = auth;
   }
 
-  /// Answers a request below /auth/v1 that came with a key of the project: [status, body].
+  /// Answers a request below /auth/v1 with a key of the project: [status, body].
   async answer(method, url, { body, bearer, secret }) {
     const auth = this.#auth;
     const path = url.pathname.replace("/auth/v1", "");
@@ -27,15 +27,26 @@ export class AuthApi {
         if (!auth.settings.email)
           throw new Refusal(422, "email_provider_disabled", "Email logins are disabled");
         const known = await auth.userBy("email", body.email.toLowerCase());
-        // A new account gets a password that nobody knows, as Auth gives it one.
+        // Like Auth, gives a new account an unknown random password.
         if (!known)
           await this.#signUp(
             { email: body.email, password: crypto.randomUUID() },
             { silent: true },
           );
-        this.#mail(body.email, "magiclink");
+        this.#mail(body.email, "magiclink", {
+          challenge: body.code_challenge,
+          redirect_to: url.searchParams.get("redirect_to"),
+        });
         return [200, {}];
       }
+      case "GET /settings":
+        return [
+          200,
+          {
+            external: { ...auth.settings.external, email: auth.settings.email },
+            disable_signup: !auth.settings.signup,
+          },
+        ];
       case "POST /verify":
         return [200, await this.#verify(body)];
       case "POST /token":
@@ -105,7 +116,7 @@ export class AuthApi {
     throw new Refusal(404, "not_in_double", `The double of Auth does not have ${method} ${path}.`);
   }
 
-  /// Whose token it is. A client's is let in like the console's: Auth asks for a user and a session, not for whose session.
+  /// Returns the token's user and session. Like Auth, it accepts a client's token just like the console's.
   async #caller(bearer) {
     const verified = await jwtVerify(bearer, createLocalJWKSet(this.#auth.jwks)).catch(
       () => undefined,
@@ -124,9 +135,9 @@ export class AuthApi {
     return { user, session };
   }
 
-  #mail(to, type) {
+  #mail(to, type, facts = {}) {
     const token = crypto.randomBytes(16).toString("hex");
-    this.#auth.mails.push({ to: to.toLowerCase(), type, token });
+    this.#auth.mails.push({ to: to.toLowerCase(), type, token, ...facts });
   }
 
   async #signUp({ email, password, data }, { silent = false } = {}) {
@@ -135,7 +146,7 @@ export class AuthApi {
       throw new Refusal(422, "signup_disabled", "Signups not allowed for this instance");
     if (!settings.email)
       throw new Refusal(400, "email_provider_disabled", "Email signups are disabled");
-    // An existing account is not updated, and the answer does not show that it exists.
+    // An existing account is neither updated nor revealed.
     const known = await this.#auth.userBy("email", email.toLowerCase());
     const user =
       known ??
@@ -149,16 +160,21 @@ export class AuthApi {
     return published(user);
   }
 
-  async #verify({ type, token }) {
+  async #verify(fields) {
+    return await this.#auth.session((await this.#confirm(fields)).user);
+  }
+
+  /// Uses an emailed token once: {user, mail}.
+  async #confirm({ type, token }) {
     const { mails } = this.#auth;
     const at = mails.findIndex((mail) => mail.token === token && mail.type === type);
     if (at < 0) throw new Refusal(403, "otp_expired", "Email link is invalid or has expired");
-    const [{ to }] = mails.splice(at, 1);
+    const [mail] = mails.splice(at, 1);
     await this.#auth.rows(
       "update auth.users set email_confirmed_at = now(), confirmation_token = '' where email = $1 and email_confirmed_at is null",
-      [to],
+      [mail.to],
     );
-    return await this.#auth.session(await this.#auth.userBy("email", to));
+    return { user: await this.#auth.userBy("email", mail.to), mail };
   }
 
   async #token(grant, body) {
@@ -191,7 +207,7 @@ export class AuthApi {
     return await auth.session(user);
   }
 
-  /// A password takes effect at once in a session that is younger than a day, and ends all other sessions in the same transaction.
+  /// In a session younger than a day, a new password takes effect immediately and ends all other sessions in the same transaction.
   async #changeUser({ user, session }, { password, email, data }) {
     const { settings } = this.#auth;
     if (password && settings.secure_password_change && Date.now() - session.created_at > DAY_MS)
@@ -224,7 +240,7 @@ export class AuthApi {
           );
       })
       .catch((error) => {
-        // What the database refuses is a failure of Auth's own.
+        // Auth reports a database error as its own failure.
         throw new Refusal(500, "unexpected_failure", `Database error: ${error.message}`);
       });
     return published(await this.#auth.userBy("id", user.id));
@@ -269,15 +285,15 @@ export class AuthApi {
         session.id,
         factorId,
       ]);
-      // The new token is the session's, but nobody passes its client on (supabase/auth, updateMFASessionAndClaims).
+      // The new token belongs to the session but lacks its client (supabase/auth, updateMFASessionAndClaims).
       const tokens = await auth.issue(rows, user, session.id);
       await rows("delete from auth.sessions where user_id = $1 and aal < 'aal2'", [user.id]);
       return tokens;
     });
   }
 
-  /// What the consent page reads, and what it answers: `action` is approve, deny, or undefined. Reading takes the authorization for the user, and
-  /// approves it where the user has allowed the client before.
+  /// Reads or decides an authorization: `action` is approve, deny, or undefined. Reading assigns the authorization to the user, and approves
+  /// it if the user has allowed the client before.
   async #authorization(id, user, action) {
     const auth = this.#auth;
     const [begun] = await auth.rows(
@@ -346,7 +362,7 @@ export class AuthApi {
     return [200, method === "DELETE" ? {} : published(user)];
   }
 
-  /// What a browser or an OAuth client asks for without a key of the project: [status, body, headers], or undefined.
+  /// Answers a browser's or an OAuth client's request without a key of the project: [status, body, headers], or undefined.
   async answerWithoutKey(method, url, text) {
     const auth = this.#auth;
     const path = url.pathname.replace("/auth/v1", "");
@@ -359,6 +375,13 @@ export class AuthApi {
     switch (`${method} ${path}`) {
       case "GET /authorize":
         return await this.#signInThroughProvider(query);
+      // An emailed link, opened in the browser that requested it (PKCE).
+      case "GET /verify": {
+        const { user, mail } = await this.#confirm(query);
+        return redirect(mail.redirect_to, {
+          code: put(this.#signIns, { userId: user.id, challenge: mail.challenge }),
+        });
+      }
       case "POST /oauth/clients/register": {
         const { redirect_uris, client_name } = JSON.parse(text);
         if (!redirect_uris?.length) return [400, { error: "invalid_redirect_uri" }];
@@ -400,7 +423,7 @@ export class AuthApi {
     }
     try {
       const known = await auth.userBy("email", query.email.toLowerCase());
-      // The provider vouches for the address: what was set before it was confirmed is not trusted.
+      // The provider has verified the address: a password set before that is not trusted.
       if (known && !known.email_confirmed_at)
         await auth.rows(
           "update auth.users set encrypted_password = null, email_confirmed_at = now() where id = $1",
@@ -446,7 +469,7 @@ export class AuthApi {
     return redirect(`${auth.consoleUrl}/oauth/consent`, { authorization_id });
   }
 
-  /// Tokens for a client: for a code, which is used once, or for a refresh token.
+  /// Returns tokens for a client: for a code, which works once, or for a refresh token.
   async #clientToken(form) {
     const auth = this.#auth;
     if (form.grant_type !== "authorization_code") {
@@ -467,7 +490,7 @@ export class AuthApi {
   }
 }
 
-/// The code of now for a factor's secret: RFC 6238 with SHA-1, 30 seconds and six digits.
+/// The current code for a factor's secret: RFC 6238 with SHA-1, 30 seconds and six digits.
 export function oneTimeCode(secret, now = Date.now()) {
   const counter = Buffer.alloc(8);
   counter.writeBigUInt64BE(BigInt(Math.floor(now / 30_000)));

@@ -1,9 +1,9 @@
-// What supabase/config.toml switches on and off in Auth, as `config push` would send it.
+// Auth's settings from supabase/config.toml, as `config push` sends them.
 import { readFileSync } from "node:fs";
 
 const FILE = new URL("../../config.toml", import.meta.url);
 
-/// The values of a TOML file by `section.key`: of what the file has, strings, numbers, booleans and lists of strings in one line.
+/// Returns the values of a TOML file by `section.key`. Supports strings, numbers, booleans and one-line lists of strings.
 export function readConfig(text = readFileSync(FILE, "utf8")) {
   const values = {};
   let section = "";
@@ -16,7 +16,7 @@ export function readConfig(text = readFileSync(FILE, "utf8")) {
   return values;
 }
 
-/// The settings that the double goes by. Where the file is silent, the CLI's own default counts, for `config push` sends that.
+/// Returns the double's settings. For settings that the file omits, `config push` sends the CLI's default.
 export function readSettings() {
   const config = readConfig();
   const value = (key, unset) => config[`auth.${key}`] ?? unset;
@@ -28,5 +28,7 @@ export function readSettings() {
     totp: value("mfa.totp.enroll_enabled", false) && value("mfa.totp.verify_enabled", false),
     manual_linking: value("enable_manual_linking", false),
     passkey: value("passkey.enabled", false),
+    // Providers are set per installation.
+    external: { google: true, github: true, azure: true },
   };
 }

@@ -1,4 +1,4 @@
--- For tests: what a Supabase database has before our migrations, so far as they rely on it. Run by supabase_admin.
+-- For tests: the parts of a Supabase database that our migrations rely on. Run by supabase_admin.
 grant all on schema public to postgres with grant option;
 grant usage on schema public to anon, authenticated, service_role;
 do $$ begin execute format('grant create on database %I to postgres', current_database()); end $$;
@@ -8,15 +8,15 @@ grant usage on schema extensions to anon, authenticated, service_role;
 create extension pgcrypto with schema extensions;
 do $$ begin execute format('alter database %I set search_path = "$user", public, extensions', current_database()); end $$;
 
--- Older projects grant everything new to the API roles. The tests take this harder case: the migrations must undo it.
+-- Older projects grant all new objects to the API roles. The tests use this harder case: the migrations must revoke it.
 alter default privileges for role postgres in schema public grant all on tables to anon, authenticated, service_role;
 alter default privileges for role postgres in schema public grant all on functions to anon, authenticated, service_role;
 alter default privileges for role postgres in schema public grant all on sequences to anon, authenticated, service_role;
 
 create schema auth authorization supabase_auth_admin;
 grant usage on schema auth to postgres, anon, authenticated, service_role;
--- Auth's tables that ours touch, as its newest migrations leave them (supabase/auth, folder `migrations`, 2026-08): every column with its type,
--- default and NOT NULL, every constraint and unique index, row level security where it is on. Ids have no default: Auth makes them.
+-- The Auth tables that ours use, in the state of Auth's newest migrations (supabase/auth, folder `migrations`, 2026-08): all columns with
+-- type, default and NOT NULL, all constraints and unique indexes, and row level security. Ids have no default: Auth generates them.
 create type auth.aal_level as enum ('aal1', 'aal2', 'aal3');
 create type auth.code_challenge_method as enum ('s256', 'plain');
 create type auth.factor_status as enum ('unverified', 'verified');
@@ -248,7 +248,7 @@ create table auth.oauth_consents (
   unique (user_id, client_id)
 );
 
--- The owner's default privileges give `postgres` every right to rows, and it bypasses row level security.
+-- The owner's default privileges grant `postgres` all rights to rows, and it bypasses row level security.
 do $$
 declare
   relation record;

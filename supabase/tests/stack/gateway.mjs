@@ -1,5 +1,5 @@
-// A double of Supabase's gateway: one origin for Auth (a double too), PostgREST and the functions (both real). It asks for a
-// key of the project as the real one does, and turns it into the role that it stands for.
+// A double of Supabase's gateway: one origin for Auth (also a double), PostgREST and the functions (both real). Like the real one, it
+// requires a key of the project and replaces it by the key's role.
 
 import { once } from "node:events";
 import http from "node:http";
@@ -8,12 +8,12 @@ import { AuthApi } from "./auth_api.mjs";
 
 export const KEYS = {
   publishable: "sb_publishable_console_double",
-  // A second publishable key, for the MCP server alone.
+  // A second publishable key, only for the MCP server.
   broker: "sb_publishable_broker_double",
   secret: "sb_secret_double",
 };
 
-/// Starts the gateway. `targets` may still be filled after the start: postgrest: a port; functions: name -> ports.
+/// Starts the gateway. `targets` can be filled later: postgrest: a port; functions: name -> ports.
 export async function startGateway(auth, targets, onRotate) {
   const turns = {};
   const api = new AuthApi(auth);
@@ -51,6 +51,7 @@ export async function startGateway(auth, targets, onRotate) {
       return forward(request, response, ports[turns[name]], path, request.headers);
     }
     if (
+      (request.method === "GET" && url.pathname === "/auth/v1/verify") ||
       /^\/auth\/v1\/(authorize$|oauth\/(clients|authorize$|token$)|\.well-known\/)|^\/\.well-known\//.test(
         url.pathname,
       )
@@ -65,7 +66,7 @@ export async function startGateway(auth, targets, onRotate) {
       for (const [name, value] of Object.entries(headers ?? {})) response.setHeader(name, value);
       return send(response, status, body);
     }
-    // For tests: tokens without a password, through the hooks; and new signing keys.
+    // For tests: tokens without a sign-in (through the hooks), and new signing keys.
     if (url.pathname.startsWith("/test/"))
       return send(response, 200, await test(url.pathname, await json(request)));
 
@@ -106,7 +107,7 @@ export async function startGateway(auth, targets, onRotate) {
       case "/test/token": {
         const user = await auth.userBy("email", body.email);
         if (!user) throw new Refusal(404, "user_not_found", `There is no ${body.email}.`);
-        // A client of its own is one that the user allowed in the console.
+        // A client with its own id counts as allowed by the user in the console.
         if (body.client_id) {
           await auth.createClient({ id: body.client_id, name: "a client" });
           await auth.rows(
@@ -120,7 +121,7 @@ export async function startGateway(auth, targets, onRotate) {
         return { access_token: await auth.sign(body.claims, body) };
       case "/test/user":
         return await auth.createUser(body);
-      // Changes what is switched on in Auth; the answer is how it was.
+      // Changes Auth's settings; the answer is the previous ones.
       case "/test/settings": {
         const before = { ...auth.settings };
         Object.assign(auth.settings, body);
