@@ -6,7 +6,7 @@ import { useEffect } from "react";
 
 const EVERY_MS = 3000;
 
-/** Reads the page again every few seconds while the address says so and the page is looked at. */
+/** Refreshes the page every few seconds while it is switched on and the page is visible. */
 export function Live({ on, toggled, text }: { on: boolean; toggled: string; text: string }) {
   const router = useRouter();
   useEffect(() => {

@@ -1,4 +1,4 @@
-// Pictures of every page: both languages, desktop and phone, light and dark, into tests/screenshots.
+// Saves screenshots of every page (both languages, desktop and phone, light and dark) to tests/screenshots.
 import { mkdirSync } from "node:fs";
 import path from "node:path";
 import { furnish } from "./4-pages.test.mjs";
