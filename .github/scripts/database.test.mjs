@@ -237,22 +237,46 @@ check("the SQL of the guides runs as it stands, from an empty project on", () =>
   sql("guided", settings, "postgres");
   sql(
     "guided",
-    "insert into auth.users (email, email_confirmed_at) values ('you@example.com', now())",
+    "insert into auth.users (id, email, email_confirmed_at) values (gen_random_uuid(), 'you@example.com', now())",
   );
   assert.equal(
     sql("guided", "select system_role from public.users"),
     "admin",
     "the first address on the list",
   );
-  const said = rest
-    .map((block) => sql("guided", block.replace("github_pat_…", "github_pat_0123"), "postgres"))
-    .join("\n");
+  const said = rest.map((block) => sql("guided", block, "postgres")).join("\n");
   assert.match(said, /mcpist_\w{43}/);
+  const connect = (token, ...variables) =>
+    spawnSync(
+      `${bin}/psql`,
+      [
+        ...["--no-psqlrc", `--host=${folder}`, "--username=postgres", "--dbname=guided"],
+        ...["email=you@example.com", ...variables].flatMap((variable) => ["-v", variable]),
+        ...["-f", new URL("connect-with-token.sql", supabase).pathname],
+      ],
+      { input: `${token}\n`, encoding: "utf8" },
+    );
+  const connected = connect(`github_pat_"${CANARY}\\`, "service=github");
+  assert.equal(connected.status, 0, connected.stderr);
+  assert.equal(
+    sql("guided", "select decrypted_secret from vault.decrypted_secrets"),
+    `github_pat_"${CANARY}\\`,
+    "the token as it was typed",
+  );
+  const refused = connect(CANARY, "service=nothing");
+  assert.notEqual(refused.status, 0);
+  assert.match(refused.stderr, /None of your roles permits this service/);
+  for (const { stdout, stderr } of [connected, refused])
+    assert.ok(!`${stdout}${stderr}`.includes(CANARY), "it is not shown");
   assert.equal(sql("guided", "select service from public.oauth_tokens"), "github");
-  sql("guided", "insert into auth.sessions (user_id) select id from auth.users");
+  sql(
+    "guided",
+    "insert into auth.sessions (id, user_id) select gen_random_uuid(), id from auth.users",
+  );
+  for (const block of blocks("upgrade")) sql("guided", block, "postgres");
   const operations = blocks("operations").map((block) => sql("guided", block, "postgres"));
   assert.ok(
-    operations.includes('{"sessions": 1, "api_tokens": 1, "oauth_tokens": 1}'),
+    operations.includes('{"sessions": 1, "api_tokens": 1, "incomplete": [], "oauth_tokens": 1}'),
     "the drill takes all of it away",
   );
   assert.equal(sql("guided", "select count(*) from vault.secrets"), "0");

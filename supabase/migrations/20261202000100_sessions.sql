@@ -1,13 +1,13 @@
--- Whose session a token belongs to is in the row of Auth's session, and nowhere else. A token's claim `client_id` says it most of the
--- time: Auth leaves it out of the token that verifying a factor gives. And Auth lets a client's token in wherever it lets in the
--- console's: it could set a password, or allow another client. So everything here asks for the row.
+-- The row of Auth's session decides whose session a token belongs to. The claim `client_id` is not enough: Auth leaves it out of the token
+-- that it issues after an MFA factor was verified. Auth also accepts a client's token at every endpoint that accepts the console's: with it a client could
+-- set a password, or allow another client. So every check below reads the row.
 
 alter table public.settings add grants_required boolean not null default false;
 -- A new installation has no client yet that was allowed before the table below was there.
 update public.settings set grants_required = true where not exists (select from public.users);
 
--- What a user lets an OAuth client do, chosen in the console: at most what the user may do, and not for ever. Auth's own consents
--- (auth.oauth_consents) know of none of this, and a client's token can give one. No reference to auth.oauth_clients: it is Auth's to change.
+-- What an OAuth client may do for a user, as the user chose it in the console: at most what the user may do, until an end. Auth's own consents
+-- (auth.oauth_consents) hold no such choice, and a client's token can create one. No foreign key to auth.oauth_clients, which belongs to Auth.
 create table public.client_grants (
   user_id uuid not null references public.users (id) on delete cascade,
   client_id uuid not null,
@@ -25,30 +25,30 @@ create trigger touch before update on public.client_grants for each row execute 
 -- Read through my_clients().
 alter table public.client_grants enable row level security;
 
--- Takes over what was allowed before this table was there.
+-- Creates grants for the consents of 0.1.0's console, which does not know this table. Does nothing after the first call of allow_client.
 create function private.adopt_consents() returns void
 language sql security definer set search_path = '' as $$
   insert into public.client_grants (user_id, client_id, expires_at)
   select c.user_id, c.client_id, now() + interval '365 days'
   from auth.oauth_consents c join public.users u on u.id = c.user_id
-  where c.revoked_at is null
-  on conflict do nothing;
+  where c.revoked_at is null and not (select grants_required from public.settings)
+  on conflict (user_id, client_id) do update set allowed_at = now();
 $$;
 select private.adopt_consents();
 
--- Whether a client may act for a user now. A consent of Auth's that is younger than the user's answer was given by somebody else: by
--- another client of the user's, whose token opens that endpoint, too.
+-- Returns whether a client may act for a user now. A consent in Auth that is newer than the user's answer was not given in the console:
+-- another client of the user gave it, because Auth accepts its token there.
 create function private.client_allowed(p_user uuid, p_client uuid) returns boolean
 language sql stable security definer set search_path = '' as $$
   select case
-    when held.user_id is null then not (select grants_required from public.settings)
-    else held.expires_at > now() and not exists (
+    when not s.grants_required then coalesce(held.expires_at > now(), true)
+    else coalesce(held.expires_at > now(), false) and not exists (
       select from auth.oauth_consents c
       where c.user_id = p_user and c.client_id = p_client and c.revoked_at is null
         and c.granted_at > held.allowed_at + interval '10 minutes'
     )
   end
-  from (select) one left join public.client_grants held on held.user_id = p_user and held.client_id = p_client;
+  from public.settings s left join public.client_grants held on held.user_id = p_user and held.client_id = p_client;
 $$;
 
 -- Whether a session is the console's: what the functions ask before they do what is the console's alone.
@@ -61,8 +61,8 @@ language sql stable security definer set search_path = '' as $$
 $$;
 grant execute on function public.is_console_session(uuid, uuid) to service_role;
 
--- What the caller is, `admin` or `user`; null for everybody who may do nothing here: who is disabled or signed out, and whoever
--- comes with the token of an OAuth client. Claims without a session are the SQL editor's (docs/deploy.md), which signs in as postgres.
+-- Returns the caller's role, `admin` or `user`; null if the caller may do nothing here: a disabled or signed-out user, or an OAuth client.
+-- Claims without a session come from the SQL editor (docs/deploy.md), which signs in as postgres.
 create or replace function private.active_role() returns text
 language sql stable security definer set search_path = '' as $$
   select u.system_role from public.users u
@@ -72,9 +72,9 @@ language sql stable security definer set search_path = '' as $$
   end;
 $$;
 
--- The hook custom_access_token: says what the user is and for which server the token is (RFC 8707), and puts the client in where Auth
--- left it out. It runs inside of the transaction that made the session, at every refresh as well, so here sign-ins end that are too old: of
--- the console after 30 days, of clients with what they were allowed, or after 90 days without use (RFC 9700, section 4.14.2).
+-- The hook custom_access_token: adds the user's role and the MCP server's audience (RFC 8707), and the client if Auth left it out. It runs
+-- in the transaction that creates the session, and at every refresh. So it also ends old sign-ins (RFC 9700, section 4.14.2): of the console after
+-- 30 days, of a client when its grant ends or after 90 days without use.
 -- `authenticated` stays the first audience, because Auth reads the first one.
 create or replace function public.custom_access_token_hook(event jsonb) returns jsonb
 language plpgsql stable security definer set search_path = '' as $$
@@ -116,7 +116,7 @@ $$;
 -- What a client's token must not do to its user's account, where e-mail is switched on in Auth (docs/deploy.md). Triggers on every update
 -- that compare inside: one on named columns would stand in the way of Auth's own migrations that change these columns.
 
--- Setting a password ends all other sessions in the same transaction, so whose session is left at its end is whose set it.
+-- Auth deletes all other sessions in the transaction that sets a password. So the session that is left at its end is the one that set it.
 create function private.guard_password() returns trigger
 language plpgsql security definer set search_path = '' as $$
 begin
@@ -130,7 +130,7 @@ $$;
 create constraint trigger mcpist_guard_password after update on auth.users deferrable initially deferred
   for each row execute function private.guard_password();
 
--- Two more that are decided before the row is written:
+-- Two more checks, before the row is written:
 -- - A password that was set before the address was confirmed may be a stranger's, who signed up with somebody else's address and waits for
 --   them to follow the link in the mail. What an admin makes is confirmed without a mail, and keeps its password.
 -- - Users do not change their address: it is what the list of addresses is about. (An admin's change in the dashboard needs no mail.)

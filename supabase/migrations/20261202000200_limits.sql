@@ -11,9 +11,8 @@ grant select (read_only, modules) on public.api_tokens to authenticated;
 alter table public.roles add confirm text check (confirm in ('code', 'human'));
 grant update (confirm) on public.roles to authenticated;
 
--- What a credential is good for: a session of Auth (the console's, a client's), a token of MCPist, or, with neither, the user as such. No
--- row: there is no such credential of this user. `alive` is false when it has been revoked or has ended. `client` is the name that it
--- has here.
+-- Returns what a credential permits: a session of Auth (of the console or a client), an API token, or, if both are null, the user without
+-- limits. No row: this user has no such credential. `alive` is false after it was revoked or has ended. `client` is its name.
 create function private.limits_of(p_user uuid, p_session uuid, p_token uuid)
 returns table (alive boolean, read_only boolean, modules text[], ends_at timestamptz, client text)
 language sql stable security definer set search_path = '' as $$
@@ -96,8 +95,8 @@ language sql stable security definer set search_path = '' as $$
   select private.modules_of(p_user, null, null) from public.users u where u.id = p_user and u.disabled_at is null;
 $$;
 
--- Whose token of MCPist this is: {"user_id", "token_id"}; null for one that is unknown. One that has been revoked or has ended is still known
--- for `p_grace`: what was done with it just before can be told of.
+-- Returns the owner of an API token: {"user_id", "token_id"}; null if it is unknown, revoked or expired. For `p_grace` after its end it is still
+-- accepted, so that the audit events of its last calls arrive.
 create function public.identify_api_token(p_token_hash text, p_grace interval) returns jsonb
 language plpgsql security definer set search_path = '' as $$
 declare
@@ -129,7 +128,7 @@ begin
 end
 $$;
 
--- Refuses a list of modules that is empty or names one that does not exist: either would give other rights than somebody meant.
+-- Refuses an empty list of modules, and unknown names: both would give other rights than the user meant.
 create function private.check_modules(p_modules text[]) returns void
 language plpgsql stable security definer set search_path = '' as $$
 declare

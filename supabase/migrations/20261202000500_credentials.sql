@@ -96,7 +96,7 @@ begin
     raise check_violation using message = 'token is 8 to 4000 characters without blanks.';
   end if;
   if (token_type = 'basic') <> (token ~ '^[^:@]+@[^:@]+:.') then
-    raise check_violation using message = 'A basic token is your e-mail address, a colon and the API token; a bearer token is none of that.';
+    raise check_violation using message = 'A basic token is your e-mail address, a colon and the API token; a bearer token is not.';
   end if;
   if service in ('jira', 'confluence') then
     if base_url is null or base_url !~ '^https://([a-z0-9-]{1,63}\.atlassian\.net|api\.atlassian\.com/ex/(jira|confluence)/[0-9a-f-]{36})$' then
@@ -165,10 +165,10 @@ $$;
 
 -- What may be given out of one credential, whose row is locked: reconnect_required, not_configured, use, refresh, wait, backoff or probe.
 --
--- A service that refuses a token does not always mean the token: Atlassian says 401 where a scope is missing, and so whoever has a
--- role could end its credential for everybody. So a refusal alone ends nothing. One that can be refreshed is, once a minute; of another one
--- the caller looks at the service whether it works at all (`probe`), once a minute, and ends it with fail_probe. `p_can_probe`: false for the
--- functions of 0.1.0, which cannot look; what is one user's own ends then as it did.
+-- A 401 does not always mean that the token is invalid: Atlassian sends it for a missing scope. If that ended the credential, every user of a role
+-- could end it for all of them. So a refused token is refreshed, at most once a minute. If it cannot be refreshed, the caller asks the service
+-- whether it accepts the token at all (`probe`), at most once a minute, and ends it with fail_probe. `p_can_probe` is false for the functions of
+-- 0.1.0, which cannot ask; then only a user's own credential ends.
 create function private.lend(token public.oauth_tokens, p_rejected text, p_can_probe boolean) returns jsonb
 language plpgsql security definer set search_path = '' as $$
 declare
@@ -229,9 +229,9 @@ end
 $$;
 drop function private.lend(public.oauth_tokens, text);
 
--- Ends a credential that does not work at the service either: `p_access_sha256` is the one that was tried, for it may have been replaced
--- meanwhile. `p_looked`: whether the service was asked; where nothing is known to ask it, what is one user's own ends by the refusal
--- alone, and what a role shares does not. True: it has ended.
+-- Ends a credential that its service does not accept. `p_access_sha256` is the token that was tried; the stored one may have been replaced
+-- meanwhile. `p_looked`: whether the service was asked. If there is no known request to ask it with, a user's own credential ends, and a
+-- shared one does not. Returns whether it has ended.
 create function public.fail_probe(p_token uuid, p_access_sha256 text, p_looked boolean) returns boolean
 language plpgsql security definer set search_path = '' as $$
 begin

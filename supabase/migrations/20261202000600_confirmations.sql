@@ -1,6 +1,6 @@
--- Deeds that wait for a person: what a tool is about to delete, publish or buy, shown whole in the console, and decided there by the very user
--- it would be done for. The deed is in the Vault, and goes with the decision, or after ten minutes; nothing else has a value of it. The
--- decision is given away once.
+-- Deeds that wait for a person: what a tool is about to delete, publish or buy. The user for whom it would run sees it whole in the console and
+-- decides. The deed is in the Vault until the decision, for ten minutes at most; no other row contains a value of it. The decision is
+-- handed out once.
 
 create table public.confirmations (
   id uuid primary key default gen_random_uuid(),
@@ -37,8 +37,8 @@ language sql security definer set search_path = '' as $$
   );
 $$;
 
--- Has a deed wait: {"outcome": "ok", "id", "expires_at"}, the same for the same deed; or another outcome: user_disabled, session_ended,
--- too_many (eight wait already).
+-- Stores a deed until its user decides: {"outcome": "ok", "id", "expires_at"}, the same for the same deed; or another outcome: user_disabled,
+-- session_ended, too_many (eight wait already).
 create function public.ask_confirmation(
   p_user uuid, p_session uuid, p_token uuid, p_digest text, p_tools text[], p_deed text
 ) returns jsonb
@@ -70,8 +70,8 @@ end
 $$;
 grant execute on function public.ask_confirmation(uuid, uuid, uuid, text, text[], text) to service_role;
 
--- What was decided about a deed: {"outcome": "ok", "decision": "pending", "yes", "no" or "unknown"}; or user_disabled, session_ended. A yes
--- or no is gone with the answer, so that one caller gets it, whichever replica it is.
+-- Returns what was decided about a deed: {"outcome": "ok", "decision": "pending", "yes", "no" or "unknown"}; or user_disabled, session_ended. A yes
+-- or no is deleted with this answer, so exactly one caller gets it, on any replica.
 create function public.take_confirmation(p_user uuid, p_session uuid, p_token uuid, p_digest text) returns jsonb
 language plpgsql security definer set search_path = '' as $$
 declare
@@ -112,7 +112,7 @@ end
 $$;
 grant execute on function public.my_confirmations() to authenticated;
 
--- One of them for its page: locked for the caller, who decides or reads it. Nobody else's is there.
+-- Returns one of the caller's own, locked. Raises PT404 for every other id, PT410 after the decision.
 create function private.own_confirmation(p_id uuid) returns public.confirmations
 language plpgsql security definer set search_path = '' as $$
 declare

@@ -14,9 +14,8 @@ update public.settings set audit_retention_days = 30 where audit_retention_days 
 alter table public.settings drop constraint settings_audit_retention_days_check;
 alter table public.settings add constraint settings_audit_retention_days_check check (audit_retention_days between 30 and 3650);
 
--- Writes the events of one user, whoever they say they are of. An event with an id that is there already was sent twice. Calls that
--- were refused or failed cost the caller nothing, so of these 2,000 an hour are kept one by one; how many more there were says one row.
--- False for a user who does not exist.
+-- Stores the events of one user; a `user_id` in them is ignored. An id that is already stored was sent twice. Failed and refused calls cost the
+-- caller nothing, so only 2,000 of them an hour are stored one by one; one row counts the others. Returns false if the user does not exist.
 create or replace function public.record_audit_events(p_user uuid, p_events jsonb) returns boolean
 language plpgsql security definer set search_path = '' as $$
 declare

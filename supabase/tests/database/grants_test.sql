@@ -150,5 +150,11 @@ select is_empty(
   'no sequence is granted'
 );
 
+select is_empty(
+  $$select tgname from pg_trigger where tgrelid in (select oid from pg_class where relnamespace = 'auth'::regnamespace)
+    and not tgisinternal and (cardinality(tgattr::int2[]) > 0 or tgqual is not null)$$,
+  'no trigger on Auth''s tables names a column'
+);
+
 select * from finish();
 rollback;

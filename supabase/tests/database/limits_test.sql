@@ -149,6 +149,9 @@ update auth.oauth_consents set revoked_at = null where true;
 insert into auth.sessions (id, user_id, oauth_client_id, created_at)
   select '00000000-0000-4000-8000-0000000000e1', bob, '00000000-0000-4000-8000-0000000000c1', now() from ids;
 select is(pg_temp.outcome('00000000-0000-4000-8000-0000000000e1'), 'ok', 'before that a consent of Auth''s is enough');
+-- It was taken back and given again by the console of before, after it was adopted.
+insert into public.client_grants (user_id, client_id, expires_at, allowed_at) select user_id, client_id, now() + interval '365 days', now() - interval '1 day' from auth.oauth_consents;
+select is(pg_temp.outcome('00000000-0000-4000-8000-0000000000e1'), 'ok', 'also a younger one');
 select tests.client('00000000-0000-4000-8000-0000000000c2');
 select pg_temp.ask('fourth', '00000000-0000-4000-8000-0000000000c2');
 select tests.become('ada');
@@ -157,6 +160,9 @@ select tests.become_owner();
 select is((select grants_required from public.settings), true, 'from then on it is not');
 select is(pg_temp.outcome('00000000-0000-4000-8000-0000000000e1'), 'ok', 'but what was allowed goes on');
 select results_eq($$select expires_at from public.client_grants, ids where user_id = bob$$, $$values (now() + interval '365 days')$$, 'for a year');
+update public.client_grants set allowed_at = now() - interval '1 day' where true;
+select private.adopt_consents();
+select is(pg_temp.outcome('00000000-0000-4000-8000-0000000000e1'), 'session_ended', 'nothing is taken over after that');
 
 -- The functions of 0.1.0 only pass a user.
 select is(public.sieve(bob), public.permissions(bob, null, null) -> 'modules', 'they get what the user may do') from ids;

@@ -182,7 +182,7 @@ export async function withAuth<T>(
   }
 }
 
-/** A request to Auth, with a token where there is one; anybody can have the project's publishable key. */
+/** A request to Auth with the project's publishable key, which is public, and a token if there is one. */
 export function auth(
   method: string,
   path: string,
@@ -231,7 +231,7 @@ export class Client {
     return new URL(headers.get("location")!).searchParams.get("authorization_id")!;
   }
 
-  /** Has Auth consent, as whoever holds this token; gives the code. */
+  /** Asks Auth for the consent with this token; returns the code. */
   async consent(authorizationId: string, token: string): Promise<string> {
     const path = `oauth/authorizations/${authorizationId}`;
     const read = await auth("GET", path, undefined, token);
