@@ -1,4 +1,4 @@
-# The whole image is one static binary. Build: docker build -t mcpist .
+# The whole image is one static binary. Build: docker build -t mcpist . (scripts/test-static.sh runs the same steps without Docker.)
 FROM rust:1.95-alpine AS build
 RUN apk add --no-cache musl-dev
 WORKDIR /source

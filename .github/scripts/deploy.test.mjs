@@ -180,7 +180,10 @@ test("Koyeb's API failing midway ends in the former version", async (context) =>
 test("Koyeb's API failing midway and for good needs a person", async (context) => {
   let gone = false;
   const result = await stage(context, {
-    broken: (call) => ((gone ||= call.startsWith("GET /v1/deployments/new1")) ? 503 : undefined),
+    broken: (call) => {
+      gone ||= call.startsWith("GET /v1/deployments/new1");
+      return gone ? 503 : undefined;
+    },
   });
   assert.equal(result.code, 3, result.output);
   assert.match(result.output, /ROLLBACK FAILED: GET \/v1\/services\/s1: HTTP 503.*operations\.md/);

@@ -1,5 +1,6 @@
 /** Where to go after signing in: a path of this console, whatever the address said. */
 export function safePath(next: unknown): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: those are what browsers drop
   if (typeof next !== "string" || !/^\/(?![/\\])/.test(next) || /[\u0000-\u001f\\]/.test(next))
     return "/";
   const url = new URL(next, "http://console.invalid");

@@ -48,9 +48,9 @@ impl Server {
         limits.connections = within_descriptors(limits.connections);
         let listener = TcpListener::bind(address)?;
         // The standard library asks for a backlog of 128. Beyond it a burst's handshakes are dropped and tried again a second
-        // later; a second `listen` on the same socket lengthens the queue to what the system allows (which `MAXCONN` is not:
-        // musl has 128 for it).
-        nix::sys::socket::listen(&listener, Backlog::MAXALLOWABLE)?;
+        // later; a second `listen` on the same socket lengthens the queue to what the system allows. Linux calls that -1
+        // (`MAXCONN` is 128 with musl); systems that do not know -1 have their limit in `MAXCONN`.
+        nix::sys::socket::listen(&listener, Backlog::new(-1).unwrap_or(Backlog::MAXCONN))?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let (shutdown, shutdown_waker) = waker()?;

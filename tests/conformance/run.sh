@@ -1,25 +1,17 @@
 #!/usr/bin/env bash
 # Runs the official MCP conformance suite: the fixture server (fixture/) against all that the newest revision of
 # each era requires, the product against the scenarios that need no fixture. Prints a line per scenario, and the checks that
-# did not pass. Needs cargo and npm.
+# did not pass.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
-suite=@modelcontextprotocol/conformance@0.2.0-alpha.12
 # Optional, and not offered: the tasks extension, and streams that the server closes to be polled.
 not_offered='^(tasks-.*|server-sse-polling)$'
 
 target=${CARGO_TARGET_DIR:-target}
-tools=$target/conformance/${suite##*@}
 results=$target/conformance/results
 failed=0
 trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
-
-install_suite() {
-  [[ -x $tools/node_modules/.bin/conformance ]] && return
-  mkdir -p "$tools"
-  npm install --prefix "$tools" --no-audit --no-fund --silent "$suite" node@24
-}
 
 # Starts a server and sets `url` to the endpoint that it names.
 start() {
@@ -41,14 +33,13 @@ conformance() {
   local output=$1
   shift
   mkdir -p "$output"
-  "$tools/node_modules/.bin/node" "$tools/node_modules/.bin/conformance" server --url "$url" --output-dir "$output" "$@" \
-    >>"$output/log" 2>&1 || failed=1
+  scripts/node_modules/.bin/conformance server --url "$url" --output-dir "$output" "$@" >>"$output/log" 2>&1 || failed=1
 }
 
 # Reports the results in a folder under a title.
 report() {
   echo "$1"
-  "$tools/node_modules/.bin/node" tests/conformance/report.mjs "$2" "$not_offered" || failed=1
+  node tests/conformance/report.mjs "$2" "$not_offered" || failed=1
 }
 
 required() {
@@ -66,8 +57,9 @@ scenarios() {
   report "$title, $revision" "$results/$title $revision"
 }
 
-install_suite
-cargo build --quiet --example everything --bin mcpist
+. scripts/tools.sh
+npm_folder scripts
+cargo build --quiet --locked --example everything --bin mcpist
 rm -rf "$results"
 mkdir -p "$results"
 

@@ -59,10 +59,11 @@ async function ofJwt(header: string | null): Promise<Caller> {
       requiredClaims: ["exp", "sub"],
       clockTolerance: 5,
     });
-    if (payload.role !== "authenticated" || !/^[0-9a-f-]{36}$/.test(payload.sub!))
+    const userId = payload.sub ?? "";
+    if (payload.role !== "authenticated" || !/^[0-9a-f-]{36}$/.test(userId))
       throw refused("This is no user's token.");
     return {
-      userId: payload.sub!,
+      userId,
       through: payload.client_id === undefined ? "console" : "client",
     };
   } catch (error) {

@@ -142,27 +142,30 @@ let first: Promise<User> | undefined;
 
 /** The admin of the whole run; has registered an OAuth app for each service. */
 export function admin(): Promise<User> {
-  return (first ??= (async () => {
-    const user = await User.create([], { admin: true });
-    for (const service of [
-      "github",
-      "notion",
-      "jira",
-      "confluence",
-      "supabase",
-      "google_calendar",
-      "microsoft_todo",
-    ]) {
-      const app = {
-        service,
-        client_id: `app-${service}`,
-        client_secret: `canary-secret-of-app-${service}`,
-      };
-      const saved = await user.rest("rpc/save_oauth_app", app);
-      assert.equal(saved.status, 204, JSON.stringify(saved.body));
-    }
-    return user;
-  })());
+  first ??= withApps();
+  return first;
+}
+
+async function withApps(): Promise<User> {
+  const user = await User.create([], { admin: true });
+  for (const service of [
+    "github",
+    "notion",
+    "jira",
+    "confluence",
+    "supabase",
+    "google_calendar",
+    "microsoft_todo",
+  ]) {
+    const app = {
+      service,
+      client_id: `app-${service}`,
+      client_secret: `canary-secret-of-app-${service}`,
+    };
+    const saved = await user.rest("rpc/save_oauth_app", app);
+    assert.equal(saved.status, 204, JSON.stringify(saved.body));
+  }
+  return user;
 }
 
 // deno-lint-ignore no-explicit-any -- a session of Auth.

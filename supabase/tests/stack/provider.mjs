@@ -175,12 +175,21 @@ export async function startProvider() {
     }
     if (path === "logged") return send(response, 200, logged);
     // Access tokens end, refresh tokens do not.
-    if (path === "expire") return (live.clear(), send(response, 200, {}));
+    if (path === "expire") {
+      live.clear();
+      return send(response, 200, {});
+    }
     // What the services themselves answer whoever has a live token: {"api.github.com/user": {…}}.
-    if (path === "services")
-      return (Object.assign(services, await json(request)), send(response, 200, {}));
+    if (path === "services") {
+      Object.assign(services, await json(request));
+      return send(response, 200, {});
+    }
     // As when an owner removes the app: every grant is over.
-    if (path === "revoke") return (refreshTokens.clear(), live.clear(), send(response, 200, {}));
+    if (path === "revoke") {
+      refreshTokens.clear();
+      live.clear();
+      return send(response, 200, {});
+    }
 
     const [prefix, rules] =
       Object.entries(RULES).find(([prefix]) => path.startsWith(`${prefix}/`)) ?? [];
@@ -239,6 +248,9 @@ export async function startProvider() {
   await once(server, "listening");
   return {
     url: `http://127.0.0.1:${server.address().port}`,
-    stop: () => (server.close(), server.closeAllConnections()),
+    stop: () => {
+      server.close();
+      server.closeAllConnections();
+    },
   };
 }
