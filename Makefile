@@ -92,10 +92,9 @@ msrv:
 	rustup toolchain install $(MSRV) --profile minimal --no-self-update
 	RUSTUP_TOOLCHAIN=$(MSRV) cargo check --locked --lib --bins --target-dir $(or $(CARGO_TARGET_DIR),target)/msrv
 
-# What needs the live network: known vulnerabilities of crates and npm packages.
+# What needs the live network: known vulnerabilities of crates, npm packages and actions.
 audit:
-	cargo deny --locked check advisories
-	for folder in scripts supabase/tests admin; do npm audit --prefix $$folder --audit-level=high || exit; done
+	scripts/audit.sh
 
 bench:
 	benches/run.sh

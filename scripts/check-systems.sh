@@ -16,7 +16,7 @@ check aarch64-apple-darwin
 echo "ok   macOS: no errors"
 
 errors=$(check x86_64-pc-windows-gnu --message-format short 2>&1 | grep -E '(^|: )error' || true)
-if grep -vE '^src/' <<<"$errors" | grep -vE '^$|^error: could not compile `mcpist`'; then
+if grep -vE '^src/' <<<"$errors" | grep -vE '^$|^error: could not compile .mcpist. '; then
     echo "FAIL Windows: a dependency does not compile" >&2
     exit 1
 fi

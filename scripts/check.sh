@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs parts of `make check` one after the other and prints how long each took; the first failure ends it.
 set -uo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 
 took=()
 for part; do

@@ -10,11 +10,11 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 usage() { sed -n '2,/^set/{/^#/p}' "$0" | cut -c3-; }
 for name; do
-  case $name in
-    -h | --help) usage && exit ;;
-    screenshots) ;;
-    *) compgen -G "admin/tests/*$name*.test.mjs" >/dev/null || { echo "test-admin: admin/tests has no *$name*.test.mjs" >&2; usage >&2; exit 2; } ;;
-  esac
+    case $name in
+        -h | --help) usage && exit ;;
+        screenshots) ;;
+        *) compgen -G "admin/tests/*$name*.test.mjs" >/dev/null || { echo "test-admin: admin/tests has no *$name*.test.mjs" >&2; usage >&2; exit 2; } ;;
+    esac
 done
 
 . scripts/tools.sh
@@ -22,8 +22,8 @@ npm_folder supabase/tests
 npm_folder admin
 
 if [[ -z ${MCPIST:-} ]]; then
-  cargo build --locked --quiet
-  MCPIST="${CARGO_TARGET_DIR:-$PWD/target}/debug/mcpist"
+    cargo build --locked --quiet
+    MCPIST="${CARGO_TARGET_DIR:-$PWD/target}/debug/mcpist"
 fi
 export MCPIST NEXT_TELEMETRY_DISABLED=1
 
@@ -36,11 +36,11 @@ mkdir -p .next/cache
 # The build has a secret key, so that a bundle which took it in would be found (tests/3-refusals.test.mjs).
 SUPABASE_SERVICE_ROLE_KEY=sb_secret_double node node_modules/next/dist/bin/next build 2>&1 | tee "$log"
 if grep -qE '⚠|[Ww]arning' "$log"; then
-  echo "The build has warnings." >&2
-  exit 1
+    echo "The build has warnings." >&2
+    exit 1
 fi
 if [[ ${1:-} == screenshots ]]; then
-  node tests/screenshots.mjs
+    node tests/screenshots.mjs
 else
-  node tests/run.mjs "$@"
+    node tests/run.mjs "$@"
 fi

@@ -8,11 +8,11 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 usage() { sed -n '2,/^set/{/^#/p}' "$0" | cut -c3-; }
 for part; do
-  case $part in
-    -h | --help) usage && exit ;;
-    catalogue | releases | database | functions | server) ;;
-    *) echo "test-hosted: there is no part \"$part\"" >&2; usage >&2; exit 2 ;;
-  esac
+    case $part in
+        -h | --help) usage && exit ;;
+        catalogue | releases | database | functions | server) ;;
+        *) echo "test-hosted: there is no part \"$part\"" >&2; usage >&2; exit 2 ;;
+    esac
 done
 
 . scripts/tools.sh

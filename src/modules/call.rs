@@ -56,7 +56,7 @@ pub struct Invocation<'a> {
 ///
 /// # Errors
 ///
-/// [`Code::InvalidParams`](crate::error::Code::InvalidParams) for arguments that do not fit, and those of
+/// [`Code::InvalidParams`] for arguments that do not fit, and those of
 /// [`Upstream::send`], [`failure`](crate::upstream::failure) and the tool's handler.
 pub fn invoke(upstream: &Upstream, invocation: Invocation<'_>) -> Result<Value, Error> {
     let (tool, connection, others) = (invocation.tool, invocation.connection, invocation.others);
