@@ -5,8 +5,8 @@ PARTS = format javascript spelling shell locks workflows deny lint docs systems 
 # scripts/setup.sh fills it; each script puts it on the path by itself, too.
 export PATH := $(CURDIR)/target/tools/bin:$(CURDIR)/scripts/node_modules/.bin:$(PATH)
 
-check: setup
-	@scripts/check.sh $(PARTS)
+check:
+	@scripts/check.sh
 
 # Lists what is missing on this machine, and installs it.
 setup:

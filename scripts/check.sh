@@ -1,13 +1,20 @@
 #!/usr/bin/env bash
-# Runs parts of `make check` one after the other and prints how long each took; the first failure ends it.
+# Sets the machine up, runs every check that CI runs, and prints how long each part took; the first failure ends it. `make check` is
+# the same, where `make` is installed already.
+#
+#   scripts/check.sh [PART…]    only these parts (the Makefile has them)
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 
+scripts/setup.sh || exit
+parts=("$@")
+(($# > 0)) || read -ra parts <<<"$(sed -n 's/^PARTS = //p' Makefile)"
+
 took=()
-for part; do
+for part in "${parts[@]}"; do
     printf '\n== %s\n' "$part"
     since=$SECONDS
-    if ! "${MAKE:-make}" --no-print-directory "$part"; then
+    if ! make --no-print-directory "$part"; then
         printf '\nFAILED: %s. To run it alone: make %s\n' "$part" "$part" >&2
         exit 1
     fi

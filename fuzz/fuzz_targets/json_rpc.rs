@@ -157,6 +157,7 @@ impl Handler for Trivial {
         Capabilities {
             prompts: Some(ListChanged(true)),
             resources: Some(ListChanged(true)),
+            subscribe: true,
             completions: true,
             logging: true,
         }
