@@ -42,7 +42,8 @@ done <scripts/packages.txt
 if ! command -v rustup >/dev/null; then
     fail "Rust is not installed, or not by rustup. Install it from https://rustup.rs"
 fi
-# `rustup target list --installed` and `component list` would ask the network for a toolchain that is not there.
+# First the list, then the installation, so rustup must not begin by itself.
+export RUSTUP_AUTO_INSTALL=0
 installed=$(rustup toolchain list | grep "^$channel" || true)
 have=$([[ -z $installed ]] || { rustup component list --installed --toolchain "$channel"; rustup target list --installed --toolchain "$channel"; })
 for component in $components; do

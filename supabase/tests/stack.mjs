@@ -4,7 +4,8 @@
 //   node supabase/tests/stack.mjs up [--until-eof] [--console-url URL] [--public-url URL]
 //
 // prints one line of JSON with all addresses and keys once everything answers, and takes everything down on SIGINT, SIGTERM,
-// or, with --until-eof, when its standard input ends. Needs `npm install --no-package-lock` in this folder. Nothing is left behind.
+// or, with --until-eof, when its standard input ends. Needs what scripts/setup.sh
+// installs. Nothing is left behind.
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
