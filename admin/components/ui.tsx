@@ -204,11 +204,13 @@ export function Table({
     ),
   );
   return (
-    <div className="overflow-x-auto" tabIndex={0} role="region" aria-label={label}>
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: the keyboard can scroll only what can have the focus
+    <section className="overflow-x-auto" tabIndex={0} aria-label={label}>
       <table className="stacks w-full text-left text-sm sm:min-w-max [&_tr]:border-b [&_tr]:border-line">
         <thead>
           <tr>
             {head.map((cell, at) => (
+              // biome-ignore lint/suspicious/noArrayIndexKey: columns never change places
               <th key={at} scope="col" className="py-2 pr-4 font-medium text-muted">
                 {cell}
               </th>
@@ -217,7 +219,7 @@ export function Table({
         </thead>
         <tbody>{rows}</tbody>
       </table>
-    </div>
+    </section>
   );
 }
 

@@ -156,6 +156,7 @@ impl Handler for Trivial {
         Capabilities {
             prompts: Some(ListChanged(true)),
             resources: Some(ListChanged(true)),
+            subscribe: true,
             completions: true,
             logging: true,
         }

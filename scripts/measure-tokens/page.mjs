@@ -1,12 +1,9 @@
 // Writes docs/tokens.md to standard output; scripts/measure-tokens.sh says how it is called.
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { join, resolve } from "node:path";
-import { pathToFileURL } from "node:url";
+import { countTokens } from "gpt-tokenizer/encoding/o200k_base";
 
-const [tokenizer, otherServer, binary, results] = process.argv.slice(2);
-const module = join(tokenizer, "node_modules/gpt-tokenizer/esm/encoding/o200k_base.js");
-const { countTokens } = await import(pathToFileURL(resolve(module)));
+const [otherServer, binary, results] = process.argv.slice(2);
 
 // The state of github-mcp-server that ours is compared with: three commits after v1.10.1, of 2026-08-20.
 const OTHER_COMMIT = "64a49f34d076b6f5917dae1424521d43c7bcae84";
@@ -36,7 +33,7 @@ function ask(flags, ...requests) {
   return requests.map(([method, params]) => {
     const message = JSON.stringify({ jsonrpc: "2.0", id: 1, method, params: { ...params, _meta } });
     const options = {
-      input: message + "\n",
+      input: `${message}\n`,
       encoding: "utf8",
       maxBuffer: 64 << 20,
       stdio: ["pipe", "pipe", "ignore"],

@@ -15,8 +15,8 @@ pub trait Broker: Send + Sync {
     /// The caller's credential for an account of a service, or for the only one; none where the caller has connected none.
     ///
     /// # Errors
-    /// [`Code::AccountRequired`](crate::error::Code::AccountRequired) where there are several and none is named,
-    /// [`Code::InvalidParams`](crate::error::Code::InvalidParams) for one that does not exist, or when it cannot be known
+    /// [`Code::AccountRequired`] where there are several and none is named,
+    /// [`Code::InvalidParams`] for one that does not exist, or when it cannot be known
     /// now.
     fn credential(
         &self,

@@ -23,10 +23,11 @@ pub fn waker() -> io::Result<(Waker, Waker)> {
 /// Lengthens the queue of connections that were not accepted yet to what the system allows.
 ///
 /// The standard library asks for 128. Beyond it a burst's handshakes are dropped and tried again a second later. A second
-/// `listen` on the same socket lengthens the queue (`MAXCONN` would not: musl has 128 for it).
+/// `listen` on the same socket lengthens the queue.
 ///
 /// # Errors
 /// When the system refuses.
 pub fn lengthen_backlog(listener: &TcpListener) -> io::Result<()> {
-    Ok(nix::sys::socket::listen(listener, Backlog::MAXALLOWABLE)?)
+    // Linux calls the longest -1 (`MAXCONN` is 128 with musl); systems that do not know -1 have their limit in `MAXCONN`.
+    Ok(nix::sys::socket::listen(listener, Backlog::new(-1).unwrap_or(Backlog::MAXCONN))?)
 }

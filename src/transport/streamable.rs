@@ -16,7 +16,7 @@ use crate::http::{Answer, Event, Exchange, Headers, Request, Response, Stream};
 use crate::json::Object;
 use crate::mcp::call::Peer;
 use crate::mcp::channel::ask;
-use crate::mcp::context::{Context, View};
+use crate::mcp::context::{Context, View, unsupported_version};
 use crate::mcp::era::{Era, check_batch};
 use crate::mcp::message::{self, Body, Malformed, Message, parse};
 use crate::mcp::session::{Running, Session};

@@ -201,7 +201,7 @@ impl Upstream {
     /// [`Code::Timeout`] at the deadline, [`Code::Cancelled`], [`Code::UpstreamUnavailable`] without a usable answer
     /// (with `retry_after_s` where the service is left alone),
     /// [`Code::ReconnectRequired`] for a credential that fits no header, [`Code::NotFound`] when a write is redirected,
-    /// [`Code::Internal`] for a URL that is none. A status is never an error here: see [`failure`].
+    /// [`Code::Internal`] for a URL that is none. A status is never an error here: see [`failure()`].
     pub fn send(
         &self,
         request: &UpstreamRequest<'_>,
