@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use super::{Repository, failed_steps, has_failed, list};
+use super::jobs::failed_steps;
+use super::{Repository, has_failed, list};
 use crate::error::{Code, Error};
 use crate::modules::Session;
 

@@ -58,9 +58,27 @@ pub(super) fn first_comment_id(comments: &Value) -> Value {
     comments[0]["fullDatabaseId"].as_str().and_then(|id| id.parse::<u64>().ok()).into()
 }
 
+/// The last lines of the hunk that a comment is on: those that it is about.
+pub(super) fn last_lines(hunk: &Value) -> Value {
+    const SHOWN: usize = 4;
+    let lines: Vec<_> = hunk.as_str().unwrap_or_default().lines().collect();
+    let shown = lines[lines.len().saturating_sub(SHOWN)..].join("\n");
+    if hunk.is_string() { shown.into() } else { Value::Null }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_hunk_is_shown_by_its_end() {
+        assert_eq!(
+            last_lines(&json!("@@ -1,5 +1,6 @@\n a\n b\n-c\n+d\n")),
+            json!(" a\n b\n-c\n+d")
+        );
+        assert_eq!(last_lines(&json!("@@ -1 +1 @@\n+a")), json!("@@ -1 +1 @@\n+a"));
+        assert_eq!(last_lines(&Value::Null), Value::Null);
+    }
 
     #[test]
     fn a_threads_first_comment_has_a_number() {
