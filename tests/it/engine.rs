@@ -39,7 +39,7 @@ pub fn module(tool: &Value) -> Module {
     Module::parse("shop.json", &file(tool).to_string(), hooks).expect("the file is right")
 }
 
-pub const HOOKS: Hooks = Hooks { fields: &[], params: &[], handlers: &[("by_hand", by_hand)] };
+pub const HOOKS: Hooks = Hooks { handlers: &[("by_hand", by_hand)], ..Hooks::NONE };
 
 /// Reads, writes and asks, each by its own way.
 fn by_hand(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {

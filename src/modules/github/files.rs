@@ -8,6 +8,7 @@ use crate::error::{Code, Error};
 use crate::modules::Session;
 use crate::modules::content::Content;
 use crate::modules::output::excerpt;
+use crate::modules::request;
 use crate::upstream::{Method, UpstreamAnswer};
 
 /// Gives what a file, a folder, a link or a submodule is, in one form, with the content of files up to 1 MB.
@@ -22,6 +23,7 @@ pub(super) fn get_file_contents(
     arguments: &Map<String, Value>,
 ) -> Result<Value, Error> {
     let path = text(arguments, "path");
+    request::encode("path", path, true)?;
     let repository = Repository::of(session, arguments);
     let contents = format!("contents/{path}");
     let segments = repository.segments(&contents);
@@ -68,7 +70,8 @@ fn described(answer: &UpstreamAnswer) -> Option<Value> {
     let is_entry = |entry: &Value| {
         entry["type"].is_string() && entry["path"].is_string() && entry["url"].is_string()
     };
-    let entries = said.as_array().filter(|entries| entries.iter().all(is_entry));
+    let entries =
+        said.as_array().filter(|entries| !entries.is_empty() && entries.iter().all(is_entry));
     match entries {
         Some(_) => Some(json!({"type": "dir"})),
         None => is_entry(&said).then_some(said),

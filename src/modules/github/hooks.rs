@@ -5,11 +5,15 @@
 
 mod arguments;
 mod blame;
+mod comments;
+mod copilot;
+mod deployments;
 mod discussions;
 mod failed_logs;
 mod files;
 mod jobs;
 mod pages;
+mod project_fields;
 mod projects;
 mod protection;
 mod pull_requests;
@@ -58,6 +62,7 @@ pub(super) const HOOKS: Hooks = Hooks {
         ("project_values", projects::project_values),
         ("replies", pages::replies),
         ("repository_of_url", pages::repository_of_url),
+        ("reviewers", pages::reviewers),
         ("rule_severity", security::rule_severity),
         ("steps", jobs::steps),
         ("thread_comments", pull_requests::thread_comments),
@@ -79,6 +84,11 @@ pub(super) const HOOKS: Hooks = Hooks {
         ("resolution", arguments::resolution),
         ("state_of_reason", arguments::state_of_reason),
     ],
+    results: &[
+        ("copilot_is_asked", copilot::copilot_is_asked),
+        ("copilot_is_assigned", copilot::copilot_is_assigned),
+        ("latest_states", deployments::latest_states),
+    ],
     handlers: &[
         ("add_discussion_comment", discussions::add_discussion_comment),
         ("add_project_item", projects::add_project_item),
@@ -86,13 +96,24 @@ pub(super) const HOOKS: Hooks = Hooks {
         ("convert_pull_request_to_draft", pull_requests::convert_to_draft),
         ("create_branch", files::create_branch),
         ("create_discussion", discussions::create_discussion),
+        ("create_project", project_fields::create_project),
+        ("create_project_field", project_fields::create_project_field),
+        ("create_project_status_update", project_fields::create_project_status_update),
+        ("delete_project_field", project_fields::delete_project_field),
         ("delete_project_item", projects::delete_project_item),
+        ("disable_auto_merge", pull_requests::disable_auto_merge),
+        ("enable_auto_merge", pull_requests::enable_auto_merge),
         ("get_blame", blame::get_blame),
         ("get_failed_job_logs", failed_logs::get_failed_job_logs),
         ("get_file_contents", files::get_file_contents),
         ("mark_pull_request_ready", pull_requests::mark_ready),
+        ("minimize_comment", comments::minimize_comment),
         ("push_files", files::push_files),
+        ("review_pending_deployments", deployments::review_pending_deployments),
+        ("unminimize_comment", comments::unminimize_comment),
         ("update_branch_protection", protection::update_branch_protection),
+        ("update_project", project_fields::update_project),
+        ("update_project_field", project_fields::update_project_field),
         ("update_project_item", projects::update_project_item),
     ],
     ..Hooks::NONE

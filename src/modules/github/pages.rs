@@ -124,12 +124,17 @@ pub(super) fn assets(assets: &Value) -> Value {
 
 /// Who may approve deployments into an environment: logins, and slugs of teams.
 pub(super) fn environment_reviewers(rules: &Value) -> Value {
-    let reviewers = list(Some(rules)).flat_map(|rule| list(rule.get("reviewers")));
+    let reviewers = list(Some(rules)).flat_map(|rule| list(rule.get("reviewers"))).cloned();
+    self::reviewers(&reviewers.collect())
+}
+
+/// The logins of people and the slugs of teams among reviewers.
+pub(super) fn reviewers(reviewers: &Value) -> Value {
     let name = |reviewer: &Value| {
         let reviewer = &reviewer["reviewer"];
         [&reviewer["login"], &reviewer["slug"]].into_iter().find(|name| name.is_string()).cloned()
     };
-    reviewers.filter_map(name).collect()
+    list(Some(reviewers)).filter_map(name).collect()
 }
 
 /// The minutes that a deployment into an environment waits.
