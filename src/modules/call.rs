@@ -12,7 +12,7 @@ use super::manifest::{Module, OFFSET, Tool, Work};
 use super::output::{self, Output};
 use super::request::{Body, Template};
 use crate::broker::Credential;
-use crate::error::{Code, Error, NOT_A_LIST, REASON, change_texts};
+use crate::error::{Code, Error, NOT_A_LIST, PLAN, REASON, change_texts};
 use crate::upstream::{Upstream, redact};
 
 /// A credential of so many bytes is no word that a result has for other reasons: one that a service repeats is taken out.
@@ -156,7 +156,9 @@ fn hinted(tool: &Tool, error: Error) -> Error {
 
 /// The error, saying what the credential has to be allowed where that is what it lacks.
 fn naming_permissions(tool: &Tool, error: Error) -> Error {
-    if error.code() != Code::PermissionDenied || tool.permissions.is_empty() {
+    let is_about_plan =
+        error.data().is_some_and(|data| data.get(REASON).is_some_and(|reason| reason == PLAN));
+    if error.code() != Code::PermissionDenied || is_about_plan || tool.permissions.is_empty() {
         return error;
     }
     let needed = format!("This tool needs: {}", tool.permissions.join(", "));
