@@ -7,10 +7,10 @@ use serde_json::Value;
 
 use super::output::{self, Output};
 use super::request::{Body, Template};
-use super::{Module, OFFSET, Session, Tool, Work, arguments, content};
 use crate::access::{Caller, Credential};
-use crate::error::{Code, Error, NOT_A_LIST, REASON, change_texts};
+use crate::error::{Code, Error, NOT_A_LIST, PLAN, REASON, change_texts};
 use crate::json::Object;
+use super::{Module, OFFSET, Session, Tool, Work, arguments, content};
 use crate::upstream::{Upstream, redact};
 
 /// Only credentials of at least this many bytes are redacted: shorter ones could match ordinary text.
@@ -142,7 +142,9 @@ fn hinted(tool: &Tool, error: Error) -> Error {
 
 /// The error, saying what the credential has to be allowed where that is what it lacks.
 fn naming_permissions(tool: &Tool, error: Error) -> Error {
-    if error.code() != Code::PermissionDenied || tool.permissions.is_empty() {
+    let is_about_plan =
+        error.data().is_some_and(|data| data.get(REASON).is_some_and(|reason| reason == PLAN));
+    if error.code() != Code::PermissionDenied || is_about_plan || tool.permissions.is_empty() {
         return error;
     }
     let needed = format!("This tool needs: {}", tool.permissions.join(", "));

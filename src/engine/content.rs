@@ -135,8 +135,14 @@ pub fn json(service: &str, answer: &UpstreamAnswer) -> Result<Value, Error> {
     if body.trim_ascii().is_empty() {
         return Ok(Value::Null);
     }
+    // JSON is UTF-8 (RFC 8259 §8.1): another charset counts where the service names it, not where bytes look like it.
+    let named = || {
+        let (_, charset) = content_type(&answer.headers);
+        let declared = charset.and_then(|label| Encoding::for_label(label.as_bytes()));
+        declared.is_some_and(|encoding| encoding != UTF_8) || Encoding::for_bom(body).is_some()
+    };
     let read = serde_json::from_slice(body).or_else(|error| match Content::of(answer.clone()) {
-        Content::Text { text, charset: Some(_) } => serde_json::from_str(&text),
+        Content::Text { text, charset: Some(_) } if named() => serde_json::from_str(&text),
         _ => Err(error),
     });
     read.map_err(|_| {
@@ -339,7 +345,8 @@ mod tests {
         check("application/json", b" \n", Some(Value::Null));
         check("application/json", b"\xef\xbb\xbf", Some(Value::Null));
         check("application/json", b"{\"a\":", None);
-        check("application/json", b"{\"a\":\"\x81\"}", None);
+        check("application/json", b"{\"a\":\"\xe9\"}", None);
+        check("application/json; charset=utf-8", b"{\"a\":\"\xe9\"}", None);
         check("text/html", b"<html>", None);
     }
 }

@@ -82,6 +82,41 @@ pub fn moment_of(text: &str) -> Option<(i64, Option<i64>)> {
     Some((local_seconds_of(text.get(..at)?)?, Some(sign * seconds_of_day(text.get(at + 1..)?)?)))
 }
 
+/// A date, or a time with its offset in any form of ISO 8601 that says which moment it is, as RFC 3339 in UTC without
+/// fractions: `2026-11-30T08:00:00Z`. A date is its midnight in UTC; a time without an offset is no moment.
+pub fn instant_of(text: &str) -> Option<String> {
+    let mut text = text.trim().replacen([' ', 't'], "T", 1).replace('z', "Z");
+    // `+0900`, as Git and Jira write it.
+    let basic = text.len().checked_sub("+0900".len()).filter(|at| {
+        text.as_bytes()[*at..].iter().enumerate().all(|(place, byte)| match place {
+            0 => matches!(byte, b'+' | b'-'),
+            _ => byte.is_ascii_digit(),
+        }) && text.contains('T')
+    });
+    if let Some(at) = basic {
+        text.insert(at + "+09".len(), ':');
+    }
+    let (local, offset) = moment_of(&text)?;
+    let seconds = local - offset.unwrap_or_default();
+    let (date, time) = (date_of(seconds.div_euclid(86_400)), seconds.rem_euclid(86_400));
+    let (hour, minute, second) = (time / 3_600, time / 60 % 60, time % 60);
+    let instant = format!("{date}T{hour:02}:{minute:02}:{second:02}Z");
+    // The offset may lead out of the years that have four digits.
+    (instant.len() == "2026-11-30T08:00:00Z".len() && !instant.starts_with('-')).then_some(instant)
+}
+
+/// The day of a date or of a time, as its own clock shows it, whatever its offset: `2026-11-30`.
+pub fn day_of(text: &str) -> Option<&str> {
+    let text = text.trim();
+    let (date, time) = text.split_at_checked("2026-11-30".len())?;
+    let clock = time.strip_prefix(['T', 't', ' ']).map(|clock| {
+        let end = clock.find(['Z', 'z', '+', '-']).unwrap_or(clock.len());
+        seconds_of_day(&clock[..end]).is_some()
+            && (end == clock.len() || instant_of(text).is_some())
+    });
+    (days_of(date).is_some() && clock.unwrap_or(time.is_empty())).then_some(date)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -152,6 +187,68 @@ mod tests {
             "1970-01-01T00:01:00*09:00",
             "日本日本日本",
             "é+09:00",
+        ] {
+            check(text, None);
+        }
+    }
+
+    #[test]
+    fn what_says_a_moment_is_written_in_utc() {
+        let check = |text: &str, expected: Option<&str>| {
+            assert_eq!(instant_of(text).as_deref(), expected, "{text}");
+        };
+        check("2026-11-01", Some("2026-11-01T00:00:00Z"));
+        check(" 2024-02-29 ", Some("2024-02-29T00:00:00Z"));
+        check("2026-11-01T09:30:00Z", Some("2026-11-01T09:30:00Z"));
+        check("2026-11-01T09:30Z", Some("2026-11-01T09:30:00Z"));
+        check("2026-11-01t09:30:15.999z", Some("2026-11-01T09:30:15Z"));
+        check("2026-11-01 09:30:00Z", Some("2026-11-01T09:30:00Z"));
+        check("2026-11-01T09:30:00+09:00", Some("2026-11-01T00:30:00Z"));
+        check("2026-11-01T05:30:00+0900", Some("2026-10-31T20:30:00Z"));
+        check("2026-12-31T23:30:00-03:30", Some("2027-01-01T03:00:00Z"));
+        for text in [
+            "",
+            "soon",
+            "2026-11",
+            "2026-1-1",
+            "2026-02-30",
+            "2025-02-29",
+            "2026-13-01",
+            "2026-11-01T09:30:00",
+            "2026-11-01T24:00:00Z",
+            "2026-11-01T09:60Z",
+            "2026-11-01T09:30:00+25:00",
+            "2026-11-01T09:30:00+9",
+            "2026-11-01Z",
+            "11/01/2026",
+            "2026-11-01T09:30:00 +09:00 ",
+            "1764547200",
+            "日本日本日本",
+            "0000-01-01T00:00:00+01:00",
+            "9999-12-31T23:59:59-01:00",
+        ] {
+            check(text, None);
+        }
+    }
+
+    #[test]
+    fn a_day_is_that_of_its_own_clock() {
+        let check =
+            |text: &str, expected: Option<&str>| assert_eq!(day_of(text), expected, "{text}");
+        check("2026-12-01", Some("2026-12-01"));
+        check("2026-12-01T00:00:00Z", Some("2026-12-01"));
+        check("2026-12-01T23:59:59-08:00", Some("2026-12-01"));
+        check("2026-12-01T09:00", Some("2026-12-01"));
+        check(" 2026-12-01 09:00:00 ", Some("2026-12-01"));
+        for text in [
+            "",
+            "2026-12-32",
+            "2026-02-30",
+            "2026-12-01T25:00",
+            "2026-12-01x",
+            "2026-12-01T09:00+25:00",
+            "tomorrow, at noon",
+            "日本日本日本",
         ] {
             check(text, None);
         }

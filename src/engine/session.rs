@@ -67,6 +67,22 @@ impl Session<'_> {
         Content::of(answer).or_mostly_text().into_text(&self.call.module.title)
     }
 
+    /// Reads an answer in the representation that `accept` names (RFC 9110 §12.5.1).
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::get`].
+    pub fn answer(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+        accept: &'static str,
+    ) -> Result<UpstreamAnswer, Error> {
+        let mut headers = self.module.headers.clone();
+        headers.insert(HeaderName::from_static("accept"), HeaderValue::from_static(accept));
+        self.exchange(Method::Get, &self.url(path, query)?, &headers, None)
+    }
+
     /// Sends a request with or without a JSON body and reads the JSON that comes back; null for an empty body.
     ///
     /// # Errors

@@ -29,12 +29,17 @@ impl Era {
         if request.method == "initialize" {
             return Ok(Self::Handshake);
         }
-        match header.map(|header| Version::parse(header).ok_or(header)) {
-            Some(Err(unknown)) => Err(unsupported_version(unknown)),
-            Some(Ok(version)) if version.is_modern() => Ok(Self::Modern),
-            _ => Ok(Self::Session),
-        }
+        let is_modern = check_header(header)?.is_some_and(Version::is_modern);
+        Ok(if is_modern { Self::Modern } else { Self::Session })
     }
+}
+
+/// The version that the header `MCP-Protocol-Version` names, if it is there.
+///
+/// # Errors
+/// [`Code::UnsupportedProtocolVersion`] if it names no version.
+pub fn check_header(header: Option<&str>) -> Result<Option<Version>, Error> {
+    header.map(|name| Version::parse(name).ok_or_else(|| unsupported_version(name))).transpose()
 }
 
 /// Whether a session may send batches; `version` is `None` before its handshake.

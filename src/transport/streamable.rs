@@ -16,8 +16,8 @@ use crate::http::{Answer, Event, Exchange, Headers, Request, Response, Stream};
 use crate::json::Object;
 use crate::mcp::call::Peer;
 use crate::mcp::channel::ask;
-use crate::mcp::context::{Context, View, unsupported_version};
-use crate::mcp::era::{Era, check_batch};
+use crate::mcp::context::{Context, View};
+use crate::mcp::era::{Era, check_batch, check_header};
 use crate::mcp::message::{self, Body, Malformed, Message, parse};
 use crate::mcp::session::{Running, Session};
 use crate::mcp::subscriptions::{Filter, Sink};
@@ -279,11 +279,7 @@ impl Streamable {
 
     /// The legacy session that a request belongs to.
     fn session(&self, headers: &Headers, caller: &Caller) -> Result<Session, Error> {
-        if let Some(unknown) =
-            headers.get("mcp-protocol-version").filter(|version| Version::parse(version).is_none())
-        {
-            return Err(unsupported_version(unknown));
-        }
+        check_header(headers.get("mcp-protocol-version"))?;
         let token = headers.get("mcp-session-id").ok_or_else(|| {
             Error::new(Code::SessionRequired, "header Mcp-Session-Id is missing").with_hint(
                 "Send initialize first, or params._meta as protocol version 2026-07-28 has it.",

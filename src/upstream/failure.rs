@@ -1,9 +1,9 @@
 //! From a service's failed answer to our error.
 
-use super::retry::{self, whole_seconds};
-use super::{UpstreamAnswer, base64, vendor};
 use crate::access::Credential;
-use crate::error::{Code, Error, REASON, TOO_LARGE};
+use crate::error::{Code, Error, PLAN, REASON, TOO_LARGE};
+use super::{UpstreamAnswer, base64, retry, vendor};
+use super::retry::whole_seconds;
 
 /// The error for an answer that is no success.
 ///
@@ -23,6 +23,9 @@ pub fn failure(service: &str, credential: Option<&Credential>, answer: &Upstream
             .with_hint(format!("Connect {service}, then call again.")),
         401 => Error::new(Code::ReconnectRequired, plain("refuses the stored credential"))
             .with_hint(format!("Connect {service} again: the credential has expired or was revoked.")),
+        402 => Error::new(Code::PermissionDenied, said("wants another plan or a payment for this"))
+            .with_hint(format!("Look at the plan of the {service} account and what it includes."))
+            .with_data(REASON, PLAN),
         403 if is_rate_limit(answer) => rate_limited(service, answer),
         400..500 if status == 413 || vendor::is_too_large(&answer.body) => {
             Error::new(Code::InvalidParams, said("refuses this as too large"))
@@ -40,6 +43,8 @@ pub fn failure(service: &str, credential: Option<&Credential>, answer: &Upstream
             Error::new(Code::Conflict, said("cannot do this as things stand")).with_hint("Look at its present state, then call again.")
         }
         429 => rate_limited(service, answer),
+        507 => Error::new(Code::Conflict, said("has no storage left for this"))
+            .with_hint("Delete something there or get more storage, then call again."),
         408 | 500.. => with_retry_after(Error::new(Code::UpstreamUnavailable, plain("fails to answer")), answer)
             .with_hint("Try again later. After a call that writes, look first whether it was done."),
         400.. => Error::new(Code::InvalidParams, said("refuses the arguments")).with_hint("Correct what it names, then call again."),
@@ -152,6 +157,13 @@ mod tests {
         check(403, &[], too_large, Code::InvalidParams);
         check(406, &[], too_large, Code::InvalidParams);
         check(413, &[], "", Code::InvalidParams);
+        check(402, &[], r#"{"message":"Upgrade to the Pro plan"}"#, Code::PermissionDenied);
+        check(
+            507,
+            &[],
+            r#"{"error":{"code":"ErrorQuotaExceeded","message":"Mailbox full"}}"#,
+            Code::Conflict,
+        );
         check(404, &[], "", Code::NotFound);
         check(405, &[], r#"{"message":"Pull Request is not mergeable"}"#, Code::Conflict);
         check(409, &[], "", Code::Conflict);

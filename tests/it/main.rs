@@ -18,6 +18,8 @@ mod front_door_load;
 mod front_door_malformed;
 mod front_door_streams;
 mod github;
+mod github_arguments;
+mod github_files;
 mod hosted;
 mod hostile_arguments;
 mod hostile_upstream;

@@ -164,6 +164,16 @@ fn everything_wrong_with_a_tool_is_found() {
         json!({"output": {"items": "", "fields": {"id": {"path": "id", "hook": "nobody"}}}}),
         "no field hook `nobody`",
     );
+    let when = |when: &str, kind: &str| {
+        let mut tool = param(&json!({"type": kind}));
+        tool["output"] = json!({"items": "", "fields": {"id": {"path": "id", "when": when}}});
+        tool
+    };
+    check(when("more", "boolean"), "field id: `when`: there is no boolean param `more`");
+    check(when("p", "string"), "field id: `when`: there is no boolean param `p`");
+    check(json!({"before": "nobody"}), "before: there is no arguments hook `nobody`");
+    check(json!({"after": "nobody"}), "after: there is no result hook `nobody`");
+    check(json!({"hints": {"too_small": "Ask for more."}}), "hint too_small: there are hints for");
     check(param(&json!({"in": "header"})), "tool list_things, param p: unknown variant `header`");
     check(param(&json!({"type": ["string"]})), "param p: ");
     check(param(&json!({"typ": "string"})), "param p: unknown field `typ`");

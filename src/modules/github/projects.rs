@@ -131,7 +131,8 @@ pub(super) fn delete_project_item(
     Ok(json!({"message": "Item deleted from the project."}))
 }
 
-fn project(
+/// The project that the arguments name, with its fields where they are needed.
+pub(super) fn project(
     session: &Session<'_>,
     arguments: &Map<String, Value>,
     with_fields: bool,
@@ -210,7 +211,8 @@ impl<'a> Item<'a> {
     }
 }
 
-fn field<'a>(fields: &'a Value, wanted: &str) -> Result<&'a Value, Error> {
+/// The field of this name.
+pub(super) fn field<'a>(fields: &'a Value, wanted: &str) -> Result<&'a Value, Error> {
     let unknown = || {
         Error::invalid_params(format!("This project has no field `{wanted}`."))
             .with_hint(format!("There are {}.", names(fields, "name")))
