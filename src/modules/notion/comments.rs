@@ -3,8 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::{argument, list, readable};
+use crate::engine::Session;
 use crate::error::Error;
-use crate::modules::Session;
 
 /// How deep blocks within blocks are looked at.
 const MAX_DEPTH: usize = 8;

@@ -17,9 +17,9 @@ mod writable;
 
 use serde_json::{Map, Value, json};
 
+use crate::engine::Hooks;
+use crate::engine::session::list;
 use crate::error::Error;
-use crate::modules::Hooks;
-use crate::modules::hooks::list;
 
 /// The hooks that Notion's `module.json` cites.
 pub(super) const HOOKS: Hooks = Hooks {
@@ -28,6 +28,7 @@ pub(super) const HOOKS: Hooks = Hooks {
         ("block_text", readable::block_text),
         ("comment_files", comments::files),
         ("if_any", if_any),
+        ("image", readable::image),
         ("markdown", readable::markdown),
         ("parent_id", readable::parent_id),
         ("schema", readable::schema),
@@ -45,9 +46,11 @@ pub(super) const HOOKS: Hooks = Hooks {
         ("filter", |value| limited("filter", value)),
         ("icon", writable::icon),
         ("id", ids::plain_id),
+        ("last_edited_sort", last_edited_sort),
         ("kept_cover", writable::kept_cover),
         ("kept_icon", writable::kept_icon),
         ("null_if_empty", null_if_empty),
+        ("object_filter", object_filter),
         ("page_id", ids::page_id),
         ("page_parent", page_parent),
         ("page_position", page_position),
@@ -58,6 +61,7 @@ pub(super) const HOOKS: Hooks = Hooks {
         ("user_id", user_id),
         ("view_id", ids::view_id),
     ],
+    results: &[("with_sources", rows::with_sources)],
     handlers: &[
         ("append_to_page", pages::append),
         ("create_page", pages::create),
@@ -70,7 +74,6 @@ pub(super) const HOOKS: Hooks = Hooks {
         ("query_data_source", rows::query),
         ("query_view", rows::query_view),
         ("replace_page", pages::replace),
-        ("search", rows::search),
         ("send_file_upload", uploads::send),
         ("update_block", pages::update_block),
         ("update_page", pages::update),
@@ -78,6 +81,7 @@ pub(super) const HOOKS: Hooks = Hooks {
         ("upload_file", uploads::upload),
     ],
     explain: Some(lookup::explain),
+    ..Hooks::NONE
 };
 
 /// Hides what says nothing: false, an empty list, an empty object.
@@ -129,6 +133,16 @@ fn null_if_empty(value: &Value) -> Result<Value, Error> {
     limited("", &if_any(value))
 }
 
+/// The order of a search, which Notion knows only by the last edit.
+fn last_edited_sort(direction: &Value) -> Result<Value, Error> {
+    Ok(json!({"timestamp": "last_edited_time", "direction": direction}))
+}
+
+/// A search for one kind of object.
+fn object_filter(kind: &Value) -> Result<Value, Error> {
+    Ok(json!({"property": "object", "value": kind}))
+}
+
 /// The parent of a database: a page, or the workspace itself.
 fn page_parent(page: &Value) -> Result<Value, Error> {
     if page == "workspace" {
@@ -153,7 +167,7 @@ fn argument<'a>(arguments: &'a Map<String, Value>, name: &str) -> Option<&'a str
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::modules::ParamHook;
+    use crate::engine::ParamHook;
 
     const ID: &str = "195de9221179449fab8075a27c979105";
 

@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 
 use super::readable::{self, Names};
 use super::{argument, list};
+use crate::engine::Session;
 use crate::error::{Code, Error};
-use crate::modules::Session;
 
 /// Most titles of data sources in one list.
 const MAX_SOURCES: usize = 5;

@@ -4,8 +4,8 @@ use serde_json::{Map, Value, json};
 
 use super::readable::Names;
 use super::{argument, limits, list, lookup, markdown, readable, writable};
+use crate::engine::Session;
 use crate::error::Error;
-use crate::modules::Session;
 use crate::upstream::Method;
 
 /// Creates a page. Plain property values need the data source's types first.

@@ -5,7 +5,6 @@ use serde_json::{Map, Value, json};
 use super::readable::Names;
 use super::{argument, ids, limits, list, lookup, pages, readable, writable};
 use crate::error::Error;
-use crate::modules::Session;
 use crate::upstream::Method;
 
 /// Rows by a filter and an order that the arguments name. A plain filter needs its column's type first.
@@ -128,39 +127,24 @@ fn rows(
     Ok(paged(items.collect::<Result<Value, _>>()?, &answer))
 }
 
-/// Pages and data sources by their titles. Rows have the title of their data source, the first few of them.
-pub fn search(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
-    let mut body = Map::new();
-    let value = |name: &str| arguments.get(name).cloned();
-    let filter = value("type").map(|kind| json!({"property": "object", "value": kind}));
-    // Notion knows no other order.
-    let sort = value("sort")
-        .map(|direction| json!({"timestamp": "last_edited_time", "direction": direction}));
-    for (name, value) in [
-        ("query", value("query")),
-        ("filter", filter),
-        ("sort", sort),
-        ("page_size", value("limit")),
-        ("start_cursor", value("cursor")),
-    ] {
-        if let Some(value) = value {
-            body.insert(name.to_owned(), value);
+/// Adds to the hits of a search the titles of the data sources that they are rows of, the first few of them.
+pub fn with_sources(
+    session: &Session<'_>,
+    _: &Map<String, Value>,
+    mut result: Value,
+) -> Result<Value, Error> {
+    let source = |hit: &Value| {
+        let is_row = hit["parent_type"] == "data_source_id";
+        is_row.then(|| hit["parent_id"].as_str().map(str::to_owned)).flatten()
+    };
+    let sources: Vec<_> = list(&result["items"]).filter_map(source).collect();
+    let names = lookup::Lookup::new(session).sources(sources.iter().map(String::as_str)).names;
+    for hit in result["items"].as_array_mut().into_iter().flatten() {
+        if let Some(id) = source(hit) {
+            hit["parent_id"] = names.named(&id.into());
         }
     }
-    let answer = session.send(Method::Post, &["v1", "search"], &[], Some(&body.into()))?;
-    let sources =
-        list(&answer["results"]).filter_map(|hit| hit["parent"]["data_source_id"].as_str());
-    let names = lookup::Lookup::new(session).sources(sources).names;
-    let hit = |hit: &Value| {
-        let parent = &hit["parent"];
-        json!({
-            "id": hit["id"], "type": hit["object"], "title": readable::title(hit), "icon": readable::image(&hit["icon"]),
-            "parent_type": parent["type"], "parent_id": readable::parent_id(parent),
-            "data_source": names.name(&parent["data_source_id"]), "in_trash": hit["in_trash"],
-            "updated_at": hit["last_edited_time"], "url": hit["url"],
-        })
-    };
-    Ok(paged(list(&answer["results"]).map(hit).collect(), &answer))
+    Ok(result)
 }
 
 fn paged(items: Value, answer: &Value) -> Value {

@@ -6,8 +6,8 @@
 use serde_json::{Map, Value, json};
 
 use super::{ids, limits, list, readable};
+use crate::engine::dates::{local_seconds_of, moment_of};
 use crate::error::Error;
-use crate::modules::dates::{local_seconds_of, moment_of};
 
 /// Most characters of a file's name.
 const MAX_NAME: usize = 100;

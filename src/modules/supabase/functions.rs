@@ -4,10 +4,10 @@ use jwt_simple::reexports::ct_codecs::{Base64, Decoder};
 use serde_json::{Map, Value, json};
 
 use super::{api_url, digest, public_key, text};
-use crate::broker::{Credential, Scheme};
+use crate::access::{Credential, Scheme};
+use crate::engine::Session;
+use crate::engine::session::list;
 use crate::error::{Code, Error};
-use crate::modules::Session;
-use crate::modules::hooks::list;
 use crate::secret::Secret;
 use crate::upstream::Method;
 
@@ -129,8 +129,7 @@ pub fn code(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Val
         text(arguments, "slug"),
         "body",
     ];
-    let accept = [("accept", "multipart/form-data")];
-    let answer = session.answer(Method::Get, &path, &[], &accept, None)?;
+    let answer = session.answer(&path, &[], "multipart/form-data")?;
     let kind = answer.headers.get("content-type").and_then(|kind| kind.to_str().ok());
     let parts = boundary(kind.unwrap_or_default()).map(|boundary| parts(&answer.body, &boundary));
     let Some(parts) = parts.filter(|parts| !parts.is_empty()) else {
@@ -259,7 +258,7 @@ pub fn invoke(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<V
         headers.push(("content-type", content_type));
     }
     let answer =
-        project.answer(method, &path, &query, &headers, body.as_deref().map(str::as_bytes))?;
+        project.request(method, &path, &query, &headers, body.as_deref().map(str::as_bytes))?;
     let kind =
         answer.headers.get("content-type").and_then(|kind| kind.to_str().ok()).map(str::to_owned);
     let mut result = json!({"status": answer.status, "content_type": kind});

@@ -9,10 +9,10 @@ mod settings;
 use hmac_sha256::Hash;
 use serde_json::{Map, Value, json};
 
+use crate::engine::dates::{date_of, local_seconds_of, moment_of};
+use crate::engine::session::text;
+use crate::engine::{Hooks, Session};
 use crate::error::{Error, shortened};
-use crate::modules::dates::{date_of, local_seconds_of, moment_of};
-use crate::modules::hooks::text;
-use crate::modules::{Hooks, Session};
 use crate::toon;
 use crate::upstream::Method;
 
@@ -37,7 +37,6 @@ pub(super) const HOOKS: Hooks = Hooks {
         ("delete_secrets", delete_secrets),
         ("deploy_function", functions::deploy),
         ("execute_sql", execute_sql),
-        ("get_api_usage", logs::api_usage),
         ("get_cost", get_cost),
         ("get_function_code", functions::code),
         ("get_logs", logs::get),
@@ -49,7 +48,7 @@ pub(super) const HOOKS: Hooks = Hooks {
         ("set_secrets", set_secrets),
         ("update_auth_provider", settings::update_provider),
     ],
-    explain: None,
+    ..Hooks::NONE
 };
 
 /// US dollars a month for the smallest instance (<https://supabase.com/docs/guides/platform/manage-your-usage/compute>).

@@ -1,4 +1,4 @@
-//! Logs and usage: what Supabase's analytics answer.
+//! Logs, page by page.
 
 use std::collections::HashSet;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -6,8 +6,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde_json::{Map, Value, json};
 
 use super::{DAY, seconds, text, utc};
+use crate::engine::Session;
 use crate::error::{Code, Error};
-use crate::modules::Session;
 
 /// Where a log is, and what its lines have beside their message.
 struct Source {
@@ -121,7 +121,7 @@ pub fn get(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Valu
     let sql = query(&source, search, limit + seen);
     let query =
         [("sql", sql.as_str()), ("iso_timestamp_start", &utc(from)), ("iso_timestamp_end", &to)];
-    let answer = ask(session, arguments, "logs.all", &query)?;
+    let answer = ask(session, arguments, &query)?;
     let lines: Vec<&Value> = answer["result"].as_array().into_iter().flatten().collect();
     let is_new = |line: &&&Value| {
         position
@@ -154,29 +154,14 @@ pub fn get(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Valu
     Ok(result)
 }
 
-/// How many requests each API had.
-pub fn api_usage(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
-    let query = [("interval", text(arguments, "interval"))];
-    let answer = ask(session, arguments, "usage.api-counts", &query)?;
-    let row = |row: &Value| {
-        json!({
-            "time": row["timestamp"], "auth": row["total_auth_requests"], "realtime": row["total_realtime_requests"],
-            "rest": row["total_rest_requests"], "storage": row["total_storage_requests"],
-        })
-    };
-    let rows = answer["result"].as_array().into_iter().flatten().map(row);
-    Ok(json!({"items": rows.collect::<Vec<_>>()}))
-}
-
-/// An answer of the analytics, which tell of their failures with a success.
+/// A log's lines. Supabase reports a failure with a success.
 fn ask(
     session: &Session<'_>,
     arguments: &Map<String, Value>,
-    endpoint: &str,
     query: &[(&str, &str)],
 ) -> Result<Value, Error> {
     let path =
-        ["v1", "projects", text(arguments, "project_ref"), "analytics", "endpoints", endpoint];
+        ["v1", "projects", text(arguments, "project_ref"), "analytics", "endpoints", "logs.all"];
     let answer = session.get(&path, query)?;
     if answer["error"].is_null() {
         return Ok(answer);

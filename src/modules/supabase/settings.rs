@@ -3,8 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::{public_key, text};
+use crate::engine::Session;
 use crate::error::Error;
-use crate::modules::Session;
 use crate::upstream::Method;
 
 /// Providers of accounts, as their settings are called.

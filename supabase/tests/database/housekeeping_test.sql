@@ -1,4 +1,4 @@
--- Tokens of MCPist, states of begun connections, and what is taken away when it is old.
+-- API tokens, states of pending connections, and deletion of old records.
 begin;
 select no_plan();
 
@@ -15,6 +15,10 @@ create temp table made as select public.create_api_token('laptop') as answer;
 grant select on made to public;
 select matches((select answer ->> 'token' from made), '^mcpist_[0-9A-Za-z]{43}$', 'a token has 32 random bytes in base62');
 select throws_ok($$select public.create_api_token('x', now() - interval '1 second')$$, '23514', null, 'it does not end before it begins');
+select throws_ok($$select public.create_api_token('x', now() + interval '400 days')$$, '23514', null, 'nor later than in a year');
+select throws_ok($$select public.create_api_token('x', modules => '{}')$$, '23514', null, 'it is good for something');
+select throws_ok($$select public.create_api_token('x', modules => '{github,nothing}')$$, '23514', 'There is no module ''nothing''.', 'that there is');
+select is((select (answer ->> 'expires_at')::timestamptz from made), now() + interval '365 days', 'it ends in a year where nothing is said');
 select tests.become_owner();
 select is(public.resolve_api_token(pg_temp.hash((select answer ->> 'token' from made))), (select bob from ids), 'it stands for its user');
 select is(public.resolve_api_token(pg_temp.hash('mcpist_x')), null, 'another one for nobody');
@@ -41,6 +45,13 @@ select lives_ok($$select public.create_api_token('twentieth')$$, 'a user may hav
 select throws_ok($$select public.create_api_token('one more')$$, 'PT409', null, 'and no more');
 select tests.become_owner();
 select is(public.resolve_api_token(pg_temp.hash((select answer ->> 'token' from made))), null, 'a revoked one is for nobody');
+select is(public.identify_api_token(pg_temp.hash((select answer ->> 'token' from made)), '0'), null, 'however it is asked for');
+select is(
+  public.identify_api_token(pg_temp.hash((select answer ->> 'token' from made)), '10 minutes'),
+  (select jsonb_build_object('user_id', bob, 'token_id', answer ->> 'id') from ids, made), 'but what was done with it just before can be told of'
+);
+update public.api_tokens set revoked_at = now() - interval '11 minutes' where name = 'laptop';
+select is(public.identify_api_token(pg_temp.hash((select answer ->> 'token' from made)), '10 minutes'), null, 'for ten minutes');
 
 -- States.
 insert into public.oauth_apps (service, client_id, client_secret_id) values ('github', 'client', vault.create_secret('app-secret'));
@@ -63,7 +74,7 @@ update public.oauth_states set expires_at = now() where state_hash = decode(pg_t
 select is(public.consume_oauth_state(pg_temp.hash('x')) ->> 'outcome', 'expired', 'nor does one that is too old');
 select is((select count(*) from vault.secrets), 1::bigint, 'a used state leaves no verifier');
 
--- What the callback got is held for the one who began.
+-- The callback's credential is kept for the user who started.
 create function pg_temp.hold(state text) returns boolean language sql as $$
   select public.hold_oauth_token(
     pg_temp.hash(state), pg_temp.hash('handle of ' || state), 'work', 'access', 'refresh', '{repo}', '2100-01-01', '{"site": "here"}'
@@ -95,7 +106,7 @@ select is_empty('select from public.oauth_tokens', 'nobody has it yet');
 select is(pg_temp.finish('bob', 's'), '{"outcome": "ok", "service": "github", "account": "work"}', 'the one who began gets it');
 select is(
   (select to_jsonb(t) - 'id' - 'user_id' - 'created_at' - 'updated_at' - 'access_secret_id' - 'refresh_secret_id' - 'access_sha256' from public.oauth_tokens t),
-  '{"role_id": null, "service": "github", "account": "work", "token_type": "bearer", "scopes": ["repo"], "expires_at": "2100-01-01T00:00:00+00:00", "status": "active", "metadata": {"site": "here"}, "last_used_at": null, "refresh_lease": null, "refresh_lease_until": null, "refresh_failed_at": null}',
+  '{"role_id": null, "service": "github", "account": "work", "token_type": "bearer", "scopes": ["repo"], "expires_at": "2100-01-01T00:00:00+00:00", "status": "active", "metadata": {"site": "here"}, "last_used_at": null, "refresh_lease": null, "refresh_lease_until": null, "refresh_failed_at": null, "probed_at": null, "refreshed_at": null}',
   'as the provider gave it'
 );
 select is((select array[private.secret(access_secret_id), private.secret(refresh_secret_id)] from public.oauth_tokens), '{access,refresh}', 'with its secrets');
@@ -149,10 +160,27 @@ insert into public.access_requests (user_id, module, status, decided_at) select 
 select is(public.delete_old_records(), '{"audit_logs": 1, "oauth_states": 10, "api_tokens": 1, "access_requests": 1}', 'what is old goes');
 select is((select action from public.audit_logs where action in ('old', 'new')), 'new', 'what is not stays');
 
--- Events come once, and as their sender's.
+-- Events are stored once, for their sender.
 select public.record_audit_events(bob, '[{"id": "11111111-1111-4111-8111-111111111111", "action": "tool.call", "outcome": "success", "user_id": "22222222-2222-4222-8222-222222222222"}]')
   from ids, generate_series(1, 2);
 select results_eq($$select user_id from public.audit_logs where action = 'tool.call'$$, 'select bob from ids', 'an event is its sender''s, and sent twice it is there once');
+
+-- Failed calls cost the caller nothing, so they are not all stored individually; successful calls are.
+select public.record_audit_events(bob, (
+  select jsonb_agg(jsonb_build_object('action', 'tool.call', 'outcome', outcome, 'tool', outcome)) from generate_series(1, 1500) n,
+    unnest(array['denied', 'success']) outcome
+)) from ids, generate_series(1, 2);
+select is((select count(*) from public.audit_logs where tool = 'denied'), 2000::bigint, 'of what failed 2,000 an hour');
+select is((select count(*) from public.audit_logs where tool = 'success'), 3000::bigint, 'of what was done everything');
+select results_eq(
+  $$select detail from public.audit_logs where action = 'audit.suppressed'$$, $$values ('{"count": 1000}'::jsonb)$$, 'and how many are missing'
+);
+select public.record_audit_events(bob, '[{"action": "tool.call", "outcome": "denied"}]') from ids;
+select results_eq(
+  $$select detail from public.audit_logs where action = 'audit.suppressed'$$, $$values ('{"count": 1001}'::jsonb)$$, 'is counted on'
+);
+select public.record_audit_events(ada, '[{"action": "tool.call", "outcome": "denied", "tool": "of another user"}]') from ids;
+select is((select count(*) from public.audit_logs where tool = 'of another user'), 1::bigint, 'for that user alone');
 
 select * from finish();
 rollback;

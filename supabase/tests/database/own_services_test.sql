@@ -1,4 +1,4 @@
--- What the console shows of somebody's services: the same permissions, and the accounts that their own roles share.
+-- The console's view of a user's services: the same permissions, and accounts shared by the user's own roles.
 begin;
 select no_plan();
 
