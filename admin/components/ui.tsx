@@ -210,7 +210,6 @@ export function Table({
         <thead>
           <tr>
             {head.map((cell, at) => (
-              // biome-ignore lint/suspicious/noArrayIndexKey: columns never change places
               <th key={at} scope="col" className="py-2 pr-4 font-medium text-muted">
                 {cell}
               </th>
