@@ -4,6 +4,7 @@ use std::fmt::Display;
 
 use serde_json::{Map, Number, Value};
 
+use super::request::Place;
 use super::schema::{Kind, Range, Schema};
 use super::{Param, Presence, Tool};
 use crate::error::{Code, Error, shortened};

@@ -122,11 +122,9 @@ fn request(
 ) -> Result<Value, Error> {
     let ToolCall { module, tool, .. } = session.call;
     let service = &module.title;
-    let mut base_url = tool.base_url.clone().unwrap_or_default();
-    let elsewhere = match tool.base_url {
-        Some(_) => Some(session.elsewhere(&mut base_url, None)?),
-        None => None,
-    };
+    let elsewhere =
+        tool.base_url.as_deref().map(|address| session.elsewhere(address, None)).transpose()?;
+    let elsewhere = elsewhere.as_ref().map(|elsewhere| session.at(elsewhere));
     let session = elsewhere.as_ref().unwrap_or(session);
     let places = tool.params.iter().map(|param| (param.name.as_str(), &param.place));
     let request = template.fill(session.accounts.first.base_url, places, arguments)?;

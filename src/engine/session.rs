@@ -27,6 +27,12 @@ pub struct Session<'a> {
     pub(super) cancelled: &'a dyn Fn() -> bool,
 }
 
+/// An address beside the service's own, and what a request proves itself with there.
+pub struct Elsewhere {
+    base_url: String,
+    credential: Option<Credential>,
+}
+
 impl Session<'_> {
     /// The ways to each account that the call is about: this one, and the others where it is about all.
     pub fn accounts(&self) -> impl Iterator<Item = Self> {
@@ -47,39 +53,42 @@ impl Session<'_> {
         self.accounts.first.credential.and_then(|credential| credential.account.as_deref())
     }
 
-    /// The way to another origin that the module file lists (`origins`), with a credential of that origin's own or none:
-    /// the account's never goes there. Where the operator has given the service another address, the request goes
-    /// below that address, as all requests do.
+    /// The way to an address below one of the origins that the module file lists, with a token of that origin's own or none:
+    /// the account's credential never goes there. Where the operator has given the service another address, requests go
+    /// below that one, as all do.
     ///
     /// # Errors
     ///
     /// [`Code::Internal`](crate::error::Code::Internal) for an address that the file does not list.
-    pub fn elsewhere<'b>(
-        &'b self,
-        base_url: &'b mut String,
-        credential: Option<&'b Credential>,
-    ) -> Result<Session<'b>, Error> {
+    pub fn elsewhere(&self, address: &str, token: Option<&str>) -> Result<Elsewhere, Error> {
         let module = self.call.module;
-        if !is_listed(&module.origins, base_url) {
-            return Err(Error::internal(format!("{} lists no origin of {base_url}", module.name)));
+        if !is_listed(&module.origins, address) {
+            return Err(Error::internal(format!("{} lists no origin of {address}", module.name)));
         }
         let own = self.accounts.first.base_url.trim_end_matches('/');
-        if own != module.base_url {
-            let path =
-                base_url.splitn(4, '/').nth(3).map(|path| format!("/{path}")).unwrap_or_default();
-            *base_url = format!("{own}{path}");
-        }
-        Ok(Session {
+        let base_url = if own == module.base_url {
+            address.to_owned()
+        } else {
+            let path = address.splitn(4, '/').nth(3).map(|path| format!("/{path}"));
+            format!("{own}{}", path.unwrap_or_default())
+        };
+        Ok(Elsewhere { base_url, credential: token.map(Credential::bearer) })
+    }
+
+    /// This call's way there.
+    pub(crate) fn at<'b>(&'b self, elsewhere: &'b Elsewhere) -> Session<'b> {
+        let Elsewhere { base_url, credential } = elsewhere;
+        Session {
             upstream: self.upstream,
             call: ToolCall { trace_parent: None, ..self.call },
             accounts: Accounts {
-                first: Connection { credential, base_url },
+                first: Connection { credential: credential.as_ref(), base_url },
                 others: &[],
                 renew: &|_| Ok(None),
             },
             renewed: OnceCell::new(),
             cancelled: self.cancelled,
-        })
+        }
     }
 
     /// Sends a request with these headers over the module's own, and returns the whole answer.

@@ -1,7 +1,7 @@
 //! From a service's failed answer to our error.
 
-use super::retry::whole_seconds;
-use super::{UpstreamAnswer, base64, retry, vendor};
+use super::retry::{self, whole_seconds};
+use super::{UpstreamAnswer, base64, vendor};
 use crate::access::Credential;
 use crate::error::{Code, Error, PLAN, REASON, TOO_LARGE};
 
@@ -34,8 +34,6 @@ pub fn failure(service: &str, credential: Option<&Credential>, answer: &Upstream
         }
         403 | 451 => Error::new(Code::PermissionDenied, said("does not permit this"))
             .with_hint(format!("Use an account or a credential of {service} that may do this.")),
-        402 => Error::new(Code::PermissionDenied, said("does not do this on the present plan"))
-            .with_hint(format!("It needs another plan of {service}, or a payment that is due.")),
         404 | 410 => Error::new(Code::NotFound, said("has no such thing")).with_hint(match credential {
             Some(_) => "Check the names and ids. What the account may not see is not found either.".to_owned(),
             None => format!("Check the names and ids. Private things are found only once {service} is connected."),
@@ -171,7 +169,6 @@ mod tests {
         check(409, &[], "", Code::Conflict);
         check(410, &[], "", Code::NotFound);
         check(422, &[], "not JSON", Code::InvalidParams);
-        check(507, &[], "", Code::Conflict);
         check(429, &[], "", Code::RateLimited);
         check(500, &[], "", Code::UpstreamUnavailable);
         check(503, &[], "", Code::UpstreamUnavailable);

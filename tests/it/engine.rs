@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use mcpist::access::Credential;
 use mcpist::engine::{Connection, Hooks, Module, Session, Upload, multipart};
 use mcpist::error::{Code, Error};
 use mcpist::manifest;
@@ -358,7 +359,7 @@ fn with_docs() -> Module {
     let tool = &mut file["tools"][0];
     tool["base_url"] = json!("https://docs.example/api");
     tool["request"] = json!({"method": "GET", "path": "/things/{owner}"});
-    Module::parse("shop.json", &file.to_string(), &Hooks::NONE).expect("the file is right")
+    manifest::parse("shop.json", &file.to_string(), &Hooks::NONE).expect("the file is right")
 }
 
 #[test]
@@ -366,32 +367,14 @@ fn a_tool_may_have_an_address_of_its_own_where_no_credential_goes() {
     let module = with_docs();
     assert_eq!(module.tools[0].base_url.as_deref(), Some("https://docs.example/api"));
     let exchange = Exchange::new("GET", "/api/things/o", Answer::new(200, &[], "[]"))
-        .with_header("authorization", "")
-        .with_header("traceparent", "");
+        .with_header("authorization", "");
     let fake = FakeUpstream::new([exchange]);
+    let credential = Credential::bearer("a-token-that-must-not-leave");
+    // The operator's own address of the service is the way to its other addresses, too.
+    let connection = Connection { credential: Some(&credential), base_url: &fake.url() };
+    let arguments = json!({"owner": "o"}).as_object().unwrap().clone();
     let upstream = Upstream::new(UpstreamConfig::default());
-    let secret = mcpist::secret::Secret::new("a-token-that-must-not-leave".to_owned());
-    let credential = mcpist::broker::Credential {
-        scheme: mcpist::broker::Scheme::Bearer,
-        secret,
-        account: None,
-        base_url: None,
-    };
-    let result = invoke(
-        &upstream,
-        Invocation {
-            renew: &|_| panic!("a request without a credential renews none"),
-            module: &module,
-            tool: &module.tools[0],
-            arguments: json!({"owner": "o"}).as_object().unwrap().clone(),
-            // The operator's own address of the service is the way to its other addresses, too.
-            connection: Connection { credential: Some(&credential), base_url: &fake.url() },
-            others: &[],
-            deadline: Instant::now() + Duration::from_secs(10),
-            cancelled: &|| false,
-            trace_parent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
-        },
-    );
+    let result = call_tool(&upstream, (&module, &module.tools[0]), connection, arguments);
     assert_eq!(result.expect("the service answers"), json!({"items": []}));
 }
 
@@ -401,7 +384,7 @@ fn an_address_of_its_own_must_be_listed() {
         let mut file = file(&BY_DATA);
         file["origins"] = origins;
         file["tools"][0]["base_url"] = base_url.into();
-        let found = Module::parse("shop.json", &file.to_string(), &Hooks::NONE).expect_err(part);
+        let found = manifest::parse("shop.json", &file.to_string(), &Hooks::NONE).expect_err(part);
         let told: Vec<_> = found.iter().map(ToString::to_string).collect();
         assert!(told.join("\n").contains(part), "{told:?}");
     };
@@ -440,7 +423,7 @@ fn a_tools_hooks_see_all_arguments_and_the_result() {
     let hooks =
         Hooks { arguments: &[("before", before)], results: &[("after", after)], ..Hooks::NONE };
     let file = file(&json!({"before": "before", "after": "after"})).to_string();
-    let module = Module::parse("shop.json", &file, &hooks).expect("the file is right");
+    let module = manifest::parse("shop.json", &file, &hooks).expect("the file is right");
     let answer = |body: &str| Answer::new(200, &[], body);
     let fake = FakeUpstream::new([
         Exchange::new("GET", "/things/o?color=red%20of%20o&per_page=30", answer("[]")),

@@ -26,6 +26,7 @@ mod hostile_upstream;
 mod legacy_sse;
 mod module_files;
 mod modules;
+mod notion_supabase;
 mod numbers;
 mod openapi;
 mod product;

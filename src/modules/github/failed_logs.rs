@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::jobs::failed_steps;
-use super::{Repository, failed_steps, has_failed, list};
+use super::{Repository, has_failed, list};
 use crate::engine::Session;
 use crate::error::{Code, Error};
 

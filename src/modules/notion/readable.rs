@@ -24,11 +24,6 @@ impl Names {
         self.0.contains_key(id)
     }
 
-    /// The name alone; null where it is not known.
-    pub fn name(&self, id: &Value) -> Value {
-        id.as_str().and_then(|id| self.0.get(id)).map(String::as_str).into()
-    }
-
     /// `Ada (<id>)`: what is written back takes the id out of it. The id alone without a name.
     pub fn named(&self, id: &Value) -> Value {
         let name = id.as_str().and_then(|id| Some((self.0.get(id)?, id)));

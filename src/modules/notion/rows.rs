@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::readable::Names;
 use super::{argument, ids, limits, list, lookup, pages, readable, writable};
+use crate::engine::Session;
 use crate::error::Error;
 use crate::upstream::Method;
 

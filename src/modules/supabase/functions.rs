@@ -4,11 +4,9 @@ use jwt_simple::reexports::ct_codecs::{Base64, Decoder};
 use serde_json::{Map, Value, json};
 
 use super::{api_url, digest, public_key, text};
-use crate::access::{Credential, Scheme};
 use crate::engine::Session;
 use crate::engine::session::list;
 use crate::error::{Code, Error};
-use crate::secret::Secret;
 use crate::upstream::Method;
 
 /// Deploys a function out of its files.
@@ -233,14 +231,9 @@ pub fn invoke(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<V
     let project = text(arguments, "project_ref");
     let key = project_key(session, project)?;
     // The older keys are tokens that a function may ask for; the newer ones only tell the gateway which project it is.
-    let credential = key.contains('.').then(|| Credential {
-        scheme: Scheme::Bearer,
-        secret: Secret::new(key.clone()),
-        account: None,
-        base_url: None,
-    });
-    let mut address = format!("https://{project}.supabase.co");
-    let project = session.elsewhere(&mut address, credential.as_ref())?;
+    let token = key.contains('.').then_some(key.as_str());
+    let elsewhere = session.elsewhere(&format!("https://{project}.supabase.co"), token)?;
+    let project = session.at(&elsewhere);
     let mut path = vec!["functions", "v1", text(arguments, "slug")];
     path.extend(text(arguments, "path").split('/').filter(|part| !part.is_empty()));
     let query: Vec<_> = arguments
