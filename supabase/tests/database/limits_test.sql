@@ -61,7 +61,7 @@ select pg_temp.ask('first');
 select tests.become('bob');
 select is(
   public.oauth_authorization('first') - 'expires_at' #- '{client,created_at}',
-  '{"authorization_id": "first", "redirect_uri": "cursor://anysphere/callback", "scopes": ["openid", "email"], "known": false, "limits": null,
+  '{"authorization_id": "first", "redirect_uri": "cursor://anysphere/callback", "state": null, "scopes": ["openid", "email"], "known": false, "limits": null,
     "client": {"id": "00000000-0000-4000-8000-0000000000c1", "name": "a client", "uri": null, "logo_uri": null, "registered": "dynamic"}}',
   'the consent page sees who asks for what'
 );

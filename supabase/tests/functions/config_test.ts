@@ -51,9 +51,9 @@ Deno.test("a function does not start without the MCP server's own key", async ()
   for (const [key, words] of [
     [undefined, /TOKEN_BROKER_KEY is not set/],
     ["", /TOKEN_BROKER_KEY is not set/],
-    ["sb_publishable_default", /TOKEN_BROKER_KEY is a key that others have, too/],
-    ["an-anon-key-of-the-older-kind-which-is-a-jwt", /is a key that others have/],
-    ["sb_secret_default", /is a key that others have/],
+    ["sb_publishable_default", /TOKEN_BROKER_KEY is a key that others also have/],
+    ["an-anon-key-of-the-older-kind-which-is-a-jwt", /is a key that others also have/],
+    ["sb_secret_default", /is a key that others also have/],
     ["hunter2", /TOKEN_BROKER_KEY is shorter than 32 characters/],
   ] as [string | undefined, RegExp][]) {
     const said = await start({ TOKEN_BROKER_KEY: key });
@@ -69,7 +69,7 @@ Deno.test("the functions use the secret key `functions`, or else `default`", asy
   );
   assert.match(
     await start({ SUPABASE_SECRET_KEYS: '{"console": "sb_secret_a", "ci": "sb_secret_b"}' }),
-    /No secret key is named `functions` or `default`, but: console, ci/,
+    /There is no secret key named `functions` or `default`, only: console, ci/,
   );
   assert.match(
     await start({ SUPABASE_SECRET_KEYS: undefined }),
@@ -123,4 +123,37 @@ Deno.test("config.toml contains every security setting of Auth with the right va
   );
   for (const { name } of functions)
     assert.equal(config[`functions.${name}.verify_jwt`], false, name);
+});
+
+// Only the tests of the control plane: `fn` and `db` stand for their folders.
+Deno.test("every test that SECURITY.md names exists", async () => {
+  const root = new URL("../../../", import.meta.url);
+  const folders: Record<string, string> = {
+    fn: "supabase/tests/functions/",
+    db: "supabase/tests/database/",
+  };
+  const table = (await Deno.readTextFile(new URL("SECURITY.md", root))).split("## Findings")[1];
+  let named = 0;
+  for (const row of table.split("\n").filter((line) => line.startsWith("| "))) {
+    let folder = "";
+    let tests = "";
+    for (const [, short, code, name] of row
+      .split(" | ")
+      .at(-1)!
+      .matchAll(/\b(fn|db) |`([^`"]+\.(?:ts|sql|mjs))`|"([^"]+)"/g)) {
+      if (short) folder = folders[short];
+      else if (code?.startsWith("tests/") || (code && !folder && !code.startsWith("."))) break;
+      else if (code)
+        tests = await Deno.readTextFile(new URL(code.startsWith(".") ? code : folder + code, root));
+      else {
+        named += 1;
+        const text = name.split("…")[0].trim();
+        assert.ok(
+          tests.includes(text) || tests.includes(text.replaceAll("'", "''")),
+          `${row}: there is no test "${name}"`,
+        );
+      }
+    }
+  }
+  assert.ok(named > 15, `${named} tests`);
 });
