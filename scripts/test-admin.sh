@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Tests the management UI: the catalogue is the server's, the build has no warnings, and a real browser goes through it over the
 # real stack (scripts/test-hosted.sh has the same) with the real mcpist. Arguments choose files of admin/tests;
-# `screenshots` makes pictures of every page instead. Needs npm and
+# `screenshots` makes pictures of every page instead, or of those named after it. Needs npm and
 # Chromium (Debian's `chromium`, or CHROMIUM=<path>); MCPIST=<path> saves the build of the server.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -36,7 +36,7 @@ if grep -qE '⚠|[Ww]arning' "$log"; then
   exit 1
 fi
 if [[ ${1:-} == screenshots ]]; then
-  node tests/screenshots.mjs
+  node tests/screenshots.mjs "${@:2}"
 else
   node tests/run.mjs "$@"
 fi

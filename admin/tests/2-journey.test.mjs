@@ -318,7 +318,7 @@ export const tests = {
     await page.getByRole("heading", { name: "Let an app use your tools?" }).waitFor();
     await page.locator("main").getByText("“A <b>client</b>”").waitFor();
     await page.locator("main").getByText("ada@example.com").waitFor();
-    await page.getByRole("listitem").getByText("GitHub: 2 read, 1 write").waitFor();
+    await page.getByRole("listitem").getByText("GitHub: 2 read · 1 write").waitFor();
     await page.route(`${authProvider.redirectUrl}*`, (route) => route.fulfill({ body: "back" }));
     const left = page.waitForRequest((request) =>
       request.url().startsWith(authProvider.redirectUrl),

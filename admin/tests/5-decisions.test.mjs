@@ -123,6 +123,8 @@ const status = async (world, id) =>
 export const tests = {
   "the consent page shows where an app is, who registered it, its scopes, and what it can do":
     async (world) => {
+      // The first user is the admin.
+      await (await world.user("admin@example.com")).context().close();
       const page = await world.user("dora@example.com");
       await permit(world, page, "github", ["get_me", "list_issues", "create_issue", "delete_file"]);
       const request = await authorize(world, {
@@ -143,7 +145,10 @@ export const tests = {
         "strange",
       ])
         await page.getByRole("listitem").getByText(scope).waitFor();
-      await page.getByRole("listitem").getByText("GitHub: 2 read, 1 write 1 destructive").waitFor();
+      await page
+        .getByRole("listitem")
+        .getByText("GitHub: 2 read · 1 write · 1 destructive")
+        .waitFor();
       assert.equal(
         await page.locator("main .bg-warn-soft").count(),
         0,

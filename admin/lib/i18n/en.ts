@@ -426,7 +426,8 @@ export const en = {
   "scope.phone": "your phone number",
   "scope.offline_access": "access until it expires or you revoke it",
   "consent.may": "Your tools that it can use",
-  "consent.counts": "{read} read, {write} write",
+  "consent.read": "{n} read",
+  "consent.write": "{n} write",
   "consent.destructive": "{n} destructive",
   "consent.loopback":
     "This app runs on your own computer. Any program on it can use this address, so allow this only if you started the app yourself.",

@@ -432,7 +432,8 @@ export const ja: Record<Key, string> = {
   "scope.phone": "電話番号",
   "scope.offline_access": "期限切れまたは失効までのアクセス",
   "consent.may": "このアプリが使えるツール",
-  "consent.counts": "読み取り {read}、書き込み {write}",
+  "consent.read": "読み取り {n}",
+  "consent.write": "書き込み {n}",
   "consent.destructive": "破壊的 {n}",
   "consent.loopback":
     "このアプリはお使いのコンピューターで動作しています。同じコンピューターのどのプログラムもこのアドレスを使えるため、ご自身で起動したアプリの場合にのみ許可してください。",

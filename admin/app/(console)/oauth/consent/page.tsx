@@ -61,8 +61,10 @@ export default async function Page({ searchParams }: PageProps<"/oauth/consent">
         <dl className="mb-4 space-y-2 text-sm [&_dt]:text-muted">
           <div>
             <dt>{t("consent.goes_to")}</dt>
-            <dd className="text-base" data-testid="destination">
-              <Code>{visibleLine(`${protocol}//${host}`)}</Code>
+            <dd>
+              <code data-testid="destination" className="font-mono text-base break-all">
+                {visibleLine(`${protocol}//${host}`)}
+              </code>
             </dd>
           </div>
           <div>
@@ -141,21 +143,26 @@ export default async function Page({ searchParams }: PageProps<"/oauth/consent">
   );
 }
 
-/** How many of the user's tools of a service read, write, and delete. */
+/** How many of the user's tools of a service read, write, and destroy. */
 async function Counts({ service: { module, tools } }: { service: Service }) {
   const { t } = await i18n();
   const known = inCatalogue(module.module)?.tools ?? [];
   const kinds = tools.map((name) => known.find(({ tool }) => tool === name));
   const read = kinds.filter((tool) => tool?.read_only).length;
   const destructive = kinds.filter((tool) => tool?.destructive).length;
+  const write = tools.length - read - destructive;
   return (
     <>
-      {t("consent.counts", { read, write: tools.length - read - destructive })}
+      {[read > 0 && t("consent.read", { n: read }), write > 0 && t("consent.write", { n: write })]
+        .filter(Boolean)
+        .join(" · ")}
       {destructive > 0 && (
-        <strong className="font-semibold text-bad-ink">
-          {" "}
-          {t("consent.destructive", { n: destructive })}
-        </strong>
+        <>
+          {read + write > 0 && " · "}
+          <strong className="font-semibold text-bad-ink">
+            {t("consent.destructive", { n: destructive })}
+          </strong>
+        </>
       )}
     </>
   );
