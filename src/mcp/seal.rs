@@ -7,10 +7,10 @@ use std::collections::HashSet;
 use std::fmt;
 use std::time::Duration;
 
+use ct_codecs::{Base64UrlSafeNoPadding, Encoder};
 use jwt_simple::algorithms::{HS256Key, MACLike};
 use jwt_simple::claims::Claims;
 use jwt_simple::common::VerificationOptions;
-use jwt_simple::reexports::ct_codecs::{Base64UrlSafeNoPadding, Encoder};
 use serde::{Deserialize, Serialize};
 
 /// What a token is for; a token of one purpose never opens as another.
@@ -64,7 +64,7 @@ impl Seal {
         content: T,
         lifetime: Duration,
     ) -> String {
-        let lifetime = jwt_simple::reexports::coarsetime::Duration::from_secs(lifetime.as_secs());
+        let lifetime = jwt_simple::prelude::Duration::from_secs(lifetime.as_secs());
         let claims =
             Claims::with_custom_claims(content, lifetime).with_audience(purpose.audience());
         self.0.authenticate(claims).expect("types of the protocol always have a JSON form")
@@ -79,7 +79,7 @@ impl Seal {
     ) -> Option<T> {
         let options = VerificationOptions {
             allowed_audiences: Some(HashSet::from([purpose.audience().to_owned()])),
-            time_tolerance: Some(jwt_simple::reexports::coarsetime::Duration::from_secs(0)),
+            time_tolerance: Some(jwt_simple::prelude::Duration::from_secs(0)),
             max_token_length: Some(MAX_TOKEN),
             ..VerificationOptions::default()
         };
