@@ -167,7 +167,8 @@ fn ask_by_form(call: &Call<'_>, deed: &Deed<'_>) -> Result<Option<bool>, Interru
         match call.ask_sealed("confirm", Question::Form { message: deed.question(), schema }) {
             Ok(answer) => answer,
             Err(Interruption::Failed(error)) if !call.cancelled() => {
-                log::info!("the client does not ask its user: {error}");
+                // Its own words may repeat what it was asked.
+            log::info!(error = error.code().reply().name; "the client does not ask its user");
                 return Ok(None);
             }
             Err(interruption) => return Err(interruption),
