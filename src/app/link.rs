@@ -1,0 +1,63 @@
+//! Links that a person has to open, to connect a service or to decide: they go to the user by the client, where the client
+//! can open links.
+
+use serde_json::{Value, json};
+
+use super::confirm::refused;
+use crate::error::{Code, Error};
+use crate::mcp::call::Call;
+use crate::mcp::elicitation::Question;
+use crate::mcp::handler::Interruption;
+use crate::mcp::version::Version;
+
+/// A kind of link: the detail of an error that holds it, the key of the question, what the user is told.
+struct Kind {
+    detail: &'static str,
+    key: &'static str,
+    what: &'static str,
+}
+
+const KINDS: [Kind; 2] = [
+    Kind { detail: "connect_url", key: "connect", what: "Open the link to connect it." },
+    Kind {
+        detail: "confirm_url",
+        key: "confirm_page",
+        what: "Open the link to see all of it and to decide. Then the call has to be made again with exactly the same arguments.",
+    },
+];
+
+/// Asks the client to open the link that `error` has, if it has one.
+///
+/// # Errors
+/// The question (modern era), or the error that makes a client of 2025-11-25 open the link and call again;
+/// [`Code::PermissionDenied`] when the user does not want to decide. Nothing where the client cannot open links or was asked
+/// before: `error` itself has the link as text.
+pub(super) fn ask_to_open(call: &Call<'_>, error: &Error) -> Result<(), Interruption> {
+    let link = |kind: &'static Kind| Some((kind, error.data()?.get(kind.detail)?.as_str()?));
+    let context = call.context();
+    let Some((kind, url)) = KINDS.iter().find_map(link) else { return Ok(()) };
+    if !context.capabilities.elicitation_url {
+        return Ok(());
+    }
+    let question = Question::Url {
+        message: format!("{}. {}", error.message(), kind.what),
+        url: url.to_owned(),
+    };
+    if context.version.is_modern() {
+        // Answered already: the user has been there, and it is still not done.
+        let answer = call.ask_sealed(kind.key, question)?;
+        let is_no = answer
+            .is_some_and(|answer| matches!(answer["action"].as_str(), Some("decline" | "cancel")));
+        if is_no && error.code() == Code::ConfirmationRequired {
+            return Err(refused().into());
+        }
+        return Ok(());
+    }
+    if context.version == Version::V2025_11_25 {
+        let elicitation = Value::Object(question.params(context.version));
+        return Err(Error::new(Code::UrlElicitationRequired, error.message())
+            .with_data("elicitations", json!([elicitation]))
+            .into());
+    }
+    Ok(())
+}
