@@ -168,7 +168,7 @@ fn ask_by_form(call: &Call<'_>, deed: &Deed<'_>) -> Result<Option<bool>, Interru
             Ok(answer) => answer,
             Err(Interruption::Failed(error)) if !call.cancelled() => {
                 // Its own words may repeat what it was asked.
-            log::info!(error = error.code().reply().name; "the client does not ask its user");
+                log::info!(error = error.code().reply().name; "the client does not ask its user");
                 return Ok(None);
             }
             Err(interruption) => return Err(interruption),
