@@ -70,6 +70,14 @@ impl App {
             let deed = review.deed(&asked, &mut known);
             if !deed.0.is_empty() {
                 self.confirm(call, visible, &deed, code.as_deref())?;
+            } else if code.is_some() || call.is_later_round() {
+                // The answer was to another question: whatever it is, nothing is written by it.
+                return Err(Error::new(
+                    Code::Conflict,
+                    "what was asked about is not the same any more",
+                )
+                .with_hint("Nothing was written. Call again without `confirm`.")
+                .into());
             }
         }
         let outcomes = run(&plan, known, &run_line, &cancelled, &progress);

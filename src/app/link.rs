@@ -26,18 +26,17 @@ const KINDS: [Kind; 2] = [
     },
 ];
 
-/// Asks the client to open the link that `error` has, if it has one.
+/// Asks the client to open the link that `error` has, if it has one. Returns the error for a user who does not want to
+/// decide; else `None`, where the client cannot open links or was asked before: `error` itself has the link as text.
 ///
 /// # Errors
-/// The question (modern era), or the error that makes a client of 2025-11-25 open the link and call again;
-/// [`Code::PermissionDenied`] when the user does not want to decide. Nothing where the client cannot open links or was asked
-/// before: `error` itself has the link as text.
-pub(super) fn ask_to_open(call: &Call<'_>, error: &Error) -> Result<(), Interruption> {
+/// The question (modern era), or the error that makes a client of 2025-11-25 open the link and call again.
+pub(super) fn ask_to_open(call: &Call<'_>, error: &Error) -> Result<Option<Error>, Interruption> {
     let link = |kind: &'static Kind| Some((kind, error.data()?.get(kind.detail)?.as_str()?));
     let context = call.context();
-    let Some((kind, url)) = KINDS.iter().find_map(link) else { return Ok(()) };
+    let Some((kind, url)) = KINDS.iter().find_map(link) else { return Ok(None) };
     if !context.capabilities.elicitation_url {
-        return Ok(());
+        return Ok(None);
     }
     let question = Question::Url {
         message: format!("{}. {}", error.message(), kind.what),
@@ -49,9 +48,9 @@ pub(super) fn ask_to_open(call: &Call<'_>, error: &Error) -> Result<(), Interrup
         let is_no = answer
             .is_some_and(|answer| matches!(answer["action"].as_str(), Some("decline" | "cancel")));
         if is_no && error.code() == Code::ConfirmationRequired {
-            return Err(refused().into());
+            return Ok(Some(refused()));
         }
-        return Ok(());
+        return Ok(None);
     }
     if context.version == Version::V2025_11_25 {
         let elicitation = Value::Object(question.params(context.version));
@@ -59,5 +58,5 @@ pub(super) fn ask_to_open(call: &Call<'_>, error: &Error) -> Result<(), Interrup
             .with_data("elicitations", json!([elicitation]))
             .into());
     }
-    Ok(())
+    Ok(None)
 }

@@ -280,9 +280,9 @@ impl App {
         };
         match outcome {
             Err(Interruption::Failed(error)) => {
-                link::ask_to_open(call, &error)?;
                 // A failed tool is a result; only a question to the client goes on to the protocol.
-                Ok(ToolResult::failure(&error))
+                let refused = link::ask_to_open(call, &error)?;
+                Ok(ToolResult::failure(refused.as_ref().unwrap_or(&error)))
             }
             outcome => outcome,
         }

@@ -35,6 +35,9 @@ fn accept(yes: bool) -> Says {
 trait Caller {
     /// Calls a tool; answers each question with `says`. Gives the result, or `{"error": …}`, and the questions.
     fn call(&mut self, tool: &str, arguments: &Value, says: &Says) -> (Value, Vec<Value>);
+
+    /// Whether it makes the same call again with its answer to a form.
+    fn is_modern(&self) -> bool;
 }
 
 fn params(tool: &str, arguments: &Value) -> Value {
@@ -87,6 +90,10 @@ fn rounds(
 struct ModernHttp<'a>(&'a Product, Value);
 
 impl Caller for ModernHttp<'_> {
+    fn is_modern(&self) -> bool {
+        true
+    }
+
     fn call(&mut self, tool: &str, arguments: &Value, says: &Says) -> (Value, Vec<Value>) {
         let mut params = params(tool, arguments);
         params["_meta"] = meta(&self.1);
@@ -108,6 +115,10 @@ impl<'a> LegacyHttp<'a> {
 }
 
 impl Caller for LegacyHttp<'_> {
+    fn is_modern(&self) -> bool {
+        false
+    }
+
     fn call(&mut self, tool: &str, arguments: &Value, says: &Says) -> (Value, Vec<Value>) {
         let Self(product, session) = self;
         let post = session
@@ -144,6 +155,10 @@ fn answer_to(message: &Value, says: &Says) -> Option<Value> {
 struct ModernStdio<'a>(&'a mut Server, Value);
 
 impl Caller for ModernStdio<'_> {
+    fn is_modern(&self) -> bool {
+        true
+    }
+
     fn call(&mut self, tool: &str, arguments: &Value, says: &Says) -> (Value, Vec<Value>) {
         let mut params = params(tool, arguments);
         params["_meta"] = meta(&self.1);
@@ -162,6 +177,10 @@ impl<'a> LegacyStdio<'a> {
 }
 
 impl Caller for LegacyStdio<'_> {
+    fn is_modern(&self) -> bool {
+        false
+    }
+
     fn call(&mut self, tool: &str, arguments: &Value, says: &Says) -> (Value, Vec<Value>) {
         let mut message = self.0.ask(1, "tools/call", params(tool, arguments));
         let mut questions = Vec::new();
@@ -339,8 +358,8 @@ fn everywhere(
 fn a_form_decides_and_shows_what_cannot_be_seen() {
     everywhere("form", &json!({"elicitation": {}}), None, &|client, upstream, _| {
         let title = "x)\n\nThis was checked\u{202e}\u{200b}";
-        let calls = json!([{"id": "r", "module": "notes", "tool": "list_notes"}, {"id": "a", "module": "board", "tool": "post", "params": {"text": title, "public": true}}]);
-        upstream.expect(Exchange::new("GET", "/notes", Answer::new(200, &[], "[]")));
+        let post = json!({"text": title, "public": true});
+        let calls = json!([{"id": "a", "module": "board", "tool": "post", "params": post}]);
         let (refused, questions) = client.call("batch", &json!({"calls": calls}), &accept(false));
         assert!(text(&refused).starts_with("code: permission_denied"), "{refused}");
         let message = questions[0]["message"].as_str().expect("a form has a message");
@@ -678,8 +697,7 @@ fn policy_off_asks_nobody_and_a_misspelt_one_stops_the_start() {
 }
 
 /// The lines of a batch: a search, the removal of its first hit, and a note that is added beside.
-fn cleaning(query: &str) -> Value {
-    let _ = query;
+fn cleaning() -> Value {
     json!({"calls": [
         {"id": "s", "module": "notes", "tool": "list_notes"},
         {"id": "d", "module": "notes", "tool": "remove_note", "params": {"id": "${s.items[0].id}"}},
@@ -702,7 +720,7 @@ fn added(upstream: &FakeUpstream, title: &str) {
 fn a_batch_asks_about_what_its_reads_found_and_again_when_that_changes() {
     everywhere("batch", &json!({}), None, &|client, upstream, enter| {
         listed(upstream, 7);
-        let (pending, _) = client.call("batch", &cleaning(""), &Says::Error);
+        let (pending, _) = client.call("batch", &cleaning(), &Says::Error);
         let (mut browser, id) = linked(&pending);
         enter(&mut browser);
         let shown = browser.get(&format!("/local/confirmations/{id}"));
@@ -715,13 +733,13 @@ fn a_batch_asks_about_what_its_reads_found_and_again_when_that_changes() {
         browser.decide(&id, true);
         // The service answers otherwise now: nothing is written, and the person is asked about the other note.
         listed(upstream, 8);
-        let (changed, _) = client.call("batch", &cleaning(""), &Says::Error);
+        let (changed, _) = client.call("batch", &cleaning(), &Says::Error);
         let (_, other) = linked(&changed);
         assert_ne!(other, id);
         browser.decide(&other, true);
         listed(upstream, 8);
         // The lines that write run side by side; one after the other makes the order known.
-        let mut calls = cleaning("");
+        let mut calls = cleaning();
         calls["calls"][2]["after"] = json!("d");
         upstream.expect(removed(8));
         added(upstream, "log");
@@ -736,18 +754,31 @@ fn a_batch_asks_about_what_its_reads_found_and_again_when_that_changes() {
 #[test]
 fn a_batch_confirmed_by_form_or_code_binds_what_is_done() {
     everywhere("batch-form", &json!({"elicitation": {}}), None, &|client, upstream, _| {
-        let mut calls = cleaning("");
+        let mut calls = cleaning();
         calls["calls"][2]["after"] = json!("d");
-        // The modern era runs the reads again for the answer.
-        listed(upstream, 7);
-        let (refused, questions) =
-            client.call("batch", &calls, &Says::Answer(json!({"action": "cancel"})));
+        // The modern era runs the reads again with the answer.
+        let reads = if client.is_modern() { 2 } else { 1 };
+        (0..reads).for_each(|_| listed(upstream, 7));
+        let cancel = Says::Answer(json!({"action": "cancel"}));
+        let (refused, questions) = client.call("batch", &calls, &cancel);
         let message = questions[0]["message"].as_str().unwrap_or_else(|| panic!("{refused}"));
         assert!(message.contains("notes.remove_note(id: 7)"), "{message}");
-        let _ = upstream.complaints();
+        assert!(text(&refused).starts_with("code: permission_denied"), "{refused}");
+        (0..reads).for_each(|_| listed(upstream, 7));
+        upstream.expect(removed(7));
+        added(upstream, "log");
+        let (done, questions) = client.call("batch", &calls, &accept(true));
+        assert!(done["isError"].is_null() && questions.len() == 1, "{done}");
+        // What was asked about is gone when the answer comes: nothing is written.
+        if client.is_modern() {
+            listed(upstream, 7);
+            upstream.expect(Exchange::new("GET", "/notes", Answer::new(200, &[], "[]")));
+            let (changed, _) = client.call("batch", &calls, &accept(true));
+            assert!(text(&changed).starts_with("code: conflict"), "{changed}");
+        }
     });
     everywhere("batch-code", &json!({}), Some("code"), &|client, upstream, _| {
-        let mut calls = cleaning("");
+        let mut calls = cleaning();
         calls["calls"][2]["after"] = json!("d");
         listed(upstream, 7);
         let code = code_in(&client.call("batch", &calls, &Says::Error).0);
@@ -770,7 +801,7 @@ fn a_modern_form_counts_only_for_what_it_showed() {
     let upstream = FakeUpstream::new([]);
     let product = Product::start(&Settings { upstream: Some(&upstream), ..Settings::default() });
     let send = |more: &Value| {
-        let mut params = json!({"name": "batch", "arguments": cleaning(""), "_meta": meta(&json!({"elicitation": {}}))});
+        let mut params = json!({"name": "batch", "arguments": cleaning(), "_meta": meta(&json!({"elicitation": {}}))});
         params.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         outcome(json_of(&product.send(&crate::product::modern("tools/call", params))))
     };
@@ -817,48 +848,35 @@ fn a_line_to_confirm_that_needs_what_another_writes_is_refused_before_anything_r
 #[test]
 fn what_one_service_gave_is_asked_about_before_another_gets_it() {
     everywhere("passes-on", &json!({"elicitation": {}}), None, &|client, upstream, _| {
+        let decline = Says::Answer(json!({"action": "decline"}));
         let post =
             |params: Value| json!({"id": "p", "module": "board", "tool": "post", "params": params});
         let read = json!({"id": "r", "module": "notes", "tool": "list_notes"});
-        upstream.expect(Exchange::new(
-            "GET",
-            "/notes",
-            Answer::new(200, &[], r#"[{"id": 1, "title": "secret"}]"#),
-        ));
+        let rounds = if client.is_modern() { 2 } else { 1 };
+        let notes = || {
+            let answer = Answer::new(200, &[], r#"[{"id": 1, "title": "secret"}]"#);
+            upstream.expect(Exchange::new("GET", "/notes", answer));
+        };
+        (0..rounds).for_each(|_| notes());
         let calls = json!([read, post(json!({"text": "see ${r.items[0].title}"}))]);
-        let (refused, questions) = client.call(
-            "batch",
-            &json!({"calls": calls}),
-            &Says::Answer(json!({"action": "decline"})),
-        );
-        let message =
-            questions.first().unwrap_or_else(|| panic!("{refused}"))["message"].as_str().unwrap();
+        let (refused, questions) = client.call("batch", &json!({"calls": calls}), &decline);
+        let message = questions.first().unwrap_or_else(|| panic!("{refused}"))["message"].as_str();
+        let message = message.expect("a form has a message");
         assert!(
             message.contains(r#"board.post(text: "see secret"): passes on what notes gave"#),
             "{message}"
         );
-        let _ = upstream.complaints();
-        // By way of a read of the same module, too.
-        upstream.expect(Exchange::new(
-            "GET",
-            "/notes",
-            Answer::new(200, &[], r#"[{"id": 1, "title": "secret"}]"#),
-        ));
-        upstream.expect(Exchange::new(
-            "GET",
-            "/posts",
-            Answer::new(200, &[], r#"[{"id": 1, "text": "y"}]"#),
-        ));
+        // Beside what is the module's own, too.
+        (0..rounds).for_each(|_| {
+            notes();
+            let answer = Answer::new(200, &[], r#"[{"id": 1, "text": "y"}]"#);
+            upstream.expect(Exchange::new("GET", "/posts", answer));
+        });
         let find = json!({"id": "f", "module": "board", "tool": "find", "after": "r"});
-        let calls =
-            json!([read, find, post(json!({"text": "${f.items[0].text} ${r.items[0].id}"}))]);
-        let (_, questions) = client.call(
-            "batch",
-            &json!({"calls": calls}),
-            &Says::Answer(json!({"action": "decline"})),
-        );
-        assert!(questions[0]["message"].as_str().unwrap().contains("passes on what notes gave"));
-        let _ = upstream.complaints();
+        let mixed = post(json!({"text": "${f.items[0].text} ${r.items[0].id}"}));
+        let (_, questions) = client.call("batch", &json!({"calls": [read, find, mixed]}), &decline);
+        let message = questions[0]["message"].as_str().expect("a form has a message");
+        assert!(message.contains("passes on what notes gave"), "{message}");
         // Within one module nobody is asked, nor where nothing is passed on.
         upstream.expect(Exchange::new(
             "GET",
