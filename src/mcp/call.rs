@@ -12,6 +12,7 @@ use super::elicitation::Question;
 use super::handler::Interruption;
 use super::message::{Request, notification_text, wrong_type};
 use super::seal::{MAX_TOKEN, Purpose, Seal, Use, digest};
+use super::version::Version;
 use crate::error::{Code, Error};
 use crate::json::Object;
 use crate::random::random_id;
@@ -145,6 +146,35 @@ impl<'a> Call<'a> {
         }
         let state = self.request_state(BTreeMap::from([(key.to_owned(), asked)]))?;
         Err(Interruption::InputRequired { questions: vec![(key.to_owned(), question)], state })
+    }
+
+    /// Asks the client to open a link: `problem` is what is missing, `what` is what the user does there. Returns the answer of a
+    /// client of the modern era; `None` where the client cannot open links.
+    ///
+    /// # Errors
+    /// The question (modern era), or the error that makes a client of 2025-11-25 open the link and call again.
+    pub fn open_link(
+        &self,
+        key: &str,
+        problem: &str,
+        what: &str,
+        url: &str,
+    ) -> Result<Option<Value>, Interruption> {
+        if !self.context.capabilities.elicitation_url {
+            return Ok(None);
+        }
+        let message = format!("{problem}. {what}");
+        let question = Question::Url { message, url: url.to_owned() };
+        if self.context.version.is_modern() {
+            return self.ask_sealed(key, question);
+        }
+        if self.context.version != Version::V2025_11_25 {
+            return Ok(None);
+        }
+        let elicitation = Value::Object(question.params(self.context.version));
+        Err(Error::new(Code::UrlElicitationRequired, problem)
+            .with_data("elicitations", json!([elicitation]))
+            .into())
     }
 
     /// Whether this request brings the state of an earlier round.

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use ct_codecs::{Base64, Encoder};
 use hmac_sha256::Hash;
-use jwt_simple::reexports::ct_codecs::{Base64, Encoder};
 
 use super::origin::Origins;
 use super::router::refusal;
