@@ -109,6 +109,7 @@ pub struct Tool {
     pub permissions: Vec<String>,
     pub annotations: Option<Value>,
     pub base_url: Option<String>,
+    pub publishes: Option<Value>,
     pub request: Option<Value>,
     pub handler: Option<String>,
     /// Whether the handler gives a text or a document.

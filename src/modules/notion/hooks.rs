@@ -61,6 +61,17 @@ pub(super) const HOOKS: Hooks = Hooks {
         ("user_id", user_id),
         ("view_id", ids::view_id),
     ],
+    arguments: &[
+        ("comment_place", |arguments| {
+            only_one(arguments, &["page_id", "block_id", "discussion_id"])
+        }),
+        ("some_change", some_change),
+        ("target", |arguments| only_one(arguments, &["to_page_id", "to_data_source_id"])),
+        ("upload_mode", uploads::mode),
+        ("view_place", |arguments| {
+            only_one(arguments, &["database_id", "page_id", "dashboard_id"])
+        }),
+    ],
     results: &[("with_sources", rows::with_sources)],
     handlers: &[
         ("append_to_page", pages::append),
@@ -93,6 +104,32 @@ fn if_any(value: &Value) -> Value {
         _ => false,
     };
     if empty { Value::Null } else { value.clone() }
+}
+
+/// Refuses arguments of which not exactly one of these is given.
+fn only_one(arguments: &mut Map<String, Value>, names: &[&str]) -> Result<(), Error> {
+    let given: Vec<_> = names.iter().filter(|name| arguments.contains_key(**name)).collect();
+    if given.len() == 1 {
+        return Ok(());
+    }
+    let quoted: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+    let all = quoted.join(", ");
+    let problem = if given.is_empty() {
+        format!("One of {all} is missing.")
+    } else {
+        format!("{all} exclude each other.")
+    };
+    Err(Error::invalid_params(problem).with_hint("Give exactly one of them."))
+}
+
+/// Refuses an update that says only what to update.
+fn some_change(arguments: &mut Map<String, Value>) -> Result<(), Error> {
+    let target = ["database_id", "data_source_id", "view_id"];
+    if arguments.keys().all(|name| target.contains(&name.as_str())) {
+        return Err(Error::invalid_params("There is nothing to change.")
+            .with_hint("Give what shall be different."));
+    }
+    Ok(())
 }
 
 /// An argument of Notion's own form, within its limits.

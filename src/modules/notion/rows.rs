@@ -58,6 +58,10 @@ pub fn query_view(session: &Session<'_>, arguments: &Map<String, Value>) -> Resu
 /// The views of a database or data source. Notion lists their ids alone, so that each is asked for.
 pub fn views(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
     let limit = arguments["limit"].to_string();
+    if !["database_id", "data_source_id"].iter().any(|name| arguments.contains_key(*name)) {
+        return Err(Error::invalid_params("`database_id` or `data_source_id` is missing.")
+            .with_hint("Give one of them; search and get_database name data sources."));
+    }
     let given = ["database_id", "data_source_id"]
         .map(|name| argument(arguments, name).map(|id| (name, id)));
     let cursor = argument(arguments, "cursor").map(|cursor| ("start_cursor", cursor));

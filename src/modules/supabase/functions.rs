@@ -1,6 +1,6 @@
 //! Edge functions: their files, and calls of them.
 
-use jwt_simple::reexports::ct_codecs::{Base64, Decoder};
+use ct_codecs::{Base64, Decoder};
 use serde_json::{Map, Value, json};
 
 use super::{api_url, digest, public_key, text};

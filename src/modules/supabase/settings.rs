@@ -66,6 +66,30 @@ fn config_path(arguments: &Map<String, Value>) -> [&str; 5] {
     ["v1", "projects", text(arguments, "project_ref"), "config", "auth"]
 }
 
+/// Refuses an update that says only what to update.
+pub fn some_change(arguments: &mut Map<String, Value>) -> Result<(), Error> {
+    if arguments.keys().all(|name| matches!(name.as_str(), "project_ref" | "key_id")) {
+        return Err(nothing());
+    }
+    Ok(())
+}
+
+/// Refuses an issuer that is described in no way or in several.
+pub fn issuer(arguments: &mut Map<String, Value>) -> Result<(), Error> {
+    let ways = ["oidc_issuer_url", "jwks_url", "custom_jwks"];
+    if ways.iter().filter(|way| arguments.contains_key(**way)).count() == 1 {
+        return Ok(());
+    }
+    Err(Error::invalid_params(
+        "Exactly one of `oidc_issuer_url`, `jwks_url` and `custom_jwks` is needed.",
+    )
+    .with_hint("With OpenID Connect discovery give the issuer, else its keys."))
+}
+
+fn nothing() -> Error {
+    Error::invalid_params("There is nothing to change.").with_hint("Give what shall be different.")
+}
+
 /// The members of the settings that the arguments change.
 fn provider_settings(
     provider: &str,
@@ -102,8 +126,7 @@ fn provider_settings(
         body.insert(format!("external_{provider}_{name}"), value);
     }
     if body.is_empty() {
-        return Err(Error::invalid_params("There is nothing to change.")
-            .with_hint("Give what shall be different, such as `enabled`."));
+        return Err(nothing());
     }
     Ok(body)
 }
