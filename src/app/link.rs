@@ -6,7 +6,7 @@ use crate::error::{Code, Error};
 use crate::mcp::call::Call;
 use crate::mcp::handler::Interruption;
 
-/// A kind of link: the detail of an error that holds it, the key of the question, what the user is told.
+/// A kind of link: the detail of an error that holds it, the key of the question, what the user reads.
 struct Kind {
     detail: &'static str,
     key: &'static str,

@@ -161,7 +161,7 @@ impl Prepared {
         Ok(Some(HostedParts { plane, authenticator: Arc::new(authenticator), audit }))
     }
 
-    /// Local mode's page; `None` where nobody is asked on a page.
+    /// Local mode's page; `None` where no one is asked on a page.
     pub fn page(&self) -> Option<Arc<Page>> {
         let asks = self.config.hosted.is_none() && self.config.confirm == ConfirmPolicy::Human;
         asks.then(|| Arc::new(Page::new(page_key(&self.config), Questions::default())))
@@ -177,7 +177,7 @@ impl Prepared {
         let Self { config, mut findings, mut sources } = self;
         match sources.app() {
             Ok(app) if findings.is_empty() => Ok(Product { config, app: Arc::new(app), sources }),
-            // All at once: whoever mends one finding does not want to meet the next at the next start.
+            // All at once: so that all errors can be fixed in one pass.
             made => {
                 findings.extend(made.err().into_iter().flatten());
                 Err(Stop::Findings(findings))

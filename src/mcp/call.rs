@@ -88,7 +88,7 @@ impl<'a> Call<'a> {
         self.peer.cancelled()
     }
 
-    /// Tells how far the work is, if the client asked for it. `progress` must grow from call to call.
+    /// Reports how far the work is, if the client asked for it. `progress` must grow from call to call.
     pub fn progress(&self, progress: f64, total: Option<f64>, message: Option<&str>) {
         let Some(token @ (Value::String(_) | Value::Number(_))) =
             self.request.meta().and_then(|meta| meta.get("progressToken"))
@@ -120,7 +120,7 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// Asks the client one question and gives back its answer, whose shape fits the question.
+    /// Asks the client one question and returns its answer, whose shape fits the question.
     ///
     /// # Errors
     /// See [`Call::ask_all`].
@@ -183,7 +183,7 @@ impl<'a> Call<'a> {
         self.answers.state_id.is_some()
     }
 
-    /// Uses the request state up: the same state is no answer to anything again.
+    /// Uses the request state up: the same state is not an answer to anything again.
     ///
     /// # Errors
     /// [`Code::InvalidParams`] when it was used before.
@@ -200,7 +200,7 @@ impl<'a> Call<'a> {
         digest(&Value::Object(question.params(self.context.version)).to_string())
     }
 
-    /// Asks the client several questions at once and gives back the answers in the same order.
+    /// Asks the client several questions at once and returns the answers in the same order.
     ///
     /// In the modern era the handler runs again from its start when the answers have come: what it does before asking
     /// has to be repeatable.
