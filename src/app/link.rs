@@ -1,14 +1,10 @@
 //! Links that a person has to open, to connect a service or to decide: they go to the user by the client, where the client
 //! can open links.
 
-use serde_json::{Value, json};
-
 use super::confirm::refused;
 use crate::error::{Code, Error};
 use crate::mcp::call::Call;
-use crate::mcp::elicitation::Question;
 use crate::mcp::handler::Interruption;
-use crate::mcp::version::Version;
 
 /// A kind of link: the detail of an error that holds it, the key of the question, what the user is told.
 struct Kind {
@@ -33,30 +29,11 @@ const KINDS: [Kind; 2] = [
 /// The question (modern era), or the error that makes a client of 2025-11-25 open the link and call again.
 pub(super) fn ask_to_open(call: &Call<'_>, error: &Error) -> Result<Option<Error>, Interruption> {
     let link = |kind: &'static Kind| Some((kind, error.data()?.get(kind.detail)?.as_str()?));
-    let context = call.context();
     let Some((kind, url)) = KINDS.iter().find_map(link) else { return Ok(None) };
-    if !context.capabilities.elicitation_url {
-        return Ok(None);
-    }
-    let question = Question::Url {
-        message: format!("{}. {}", error.message(), kind.what),
-        url: url.to_owned(),
-    };
-    if context.version.is_modern() {
-        // Answered already: the user has been there, and it is still not done.
-        let answer = call.ask_sealed(kind.key, question)?;
-        let is_no = answer
-            .is_some_and(|answer| matches!(answer["action"].as_str(), Some("decline" | "cancel")));
-        if is_no && error.code() == Code::ConfirmationRequired {
-            return Ok(Some(refused()));
-        }
-        return Ok(None);
-    }
-    if context.version == Version::V2025_11_25 {
-        let elicitation = Value::Object(question.params(context.version));
-        return Err(Error::new(Code::UrlElicitationRequired, error.message())
-            .with_data("elicitations", json!([elicitation]))
-            .into());
-    }
-    Ok(None)
+    let message = format!("{}. {}", error.message(), kind.what);
+    // An answer: the user has been there, and it is still not done.
+    let answer = call.ask_to_open(kind.key, message, url)?;
+    let is_no = answer
+        .is_some_and(|answer| matches!(answer["action"].as_str(), Some("decline" | "cancel")));
+    Ok((is_no && error.code() == Code::ConfirmationRequired).then(refused))
 }

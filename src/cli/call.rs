@@ -23,8 +23,7 @@ pub(super) fn run(
     let setup::Product { config, app, .. } = setup::local(Output::Stderr)?;
     let caller = Caller::local();
     let visible = setup::visible(&app)?;
-    let (module, tool) =
-        visible.tool(module, tool).map_err(|error| Stop::WrongUsage(error.to_string()))?;
+    let (module, tool) = setup::tool(&visible, module, tool)?;
     if tool.needs_confirmation(&arguments) && !yes && config.confirm != ConfirmPolicy::Off {
         ask(&tool.published_name)?;
     }

@@ -5,8 +5,6 @@ use std::io::{IsTerminal, Write as _};
 use std::sync::Arc;
 use std::time::Instant;
 
-use nix::sys::signal::{SigSet, Signal};
-
 use super::{Stop, setup};
 use crate::access::{Authenticator, Caller};
 use crate::app::{App, CLIENTS, Live, ProductSite};
@@ -14,6 +12,7 @@ use crate::config::Flags;
 use crate::http::{Server, Shutdown};
 use crate::local::LocalAuthenticator;
 use crate::mcp::subscriptions::Hub;
+use crate::os::Signals;
 use crate::page::{ENTRY_LIFETIME, LocalConfirmations};
 use crate::telemetry::log::Output;
 use crate::transport::{Origins, Pages, Router};
@@ -21,9 +20,7 @@ use crate::{exporter, mcp, telemetry};
 
 pub(super) fn run(flags: &Flags) -> Result<(), Stop> {
     // Blocked before any thread starts, so that all of them inherit it and only `end_on_signals` sees the signals.
-    let signals = SigSet::from_iter([Signal::SIGTERM, Signal::SIGINT]);
-    signals
-        .thread_block()
+    let signals = Signals::block()
         .map_err(|error| Stop::Failed(format!("signals cannot be blocked: {error}")))?;
 
     let mut prepared = setup::Prepared::new(flags, Output::Stdout)?;
@@ -132,15 +129,14 @@ fn greet(url: &str, app: &App, entry: Option<&str>) {
 }
 
 /// The first signal drains, the second ends at once.
-fn end_on_signals(signals: SigSet, shutdown: Shutdown) -> Result<(), Stop> {
+fn end_on_signals(signals: Signals, shutdown: Shutdown) -> Result<(), Stop> {
     std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
-        if let Ok(signal) = signals.wait() {
-            log::info!(signal = signal.as_str(); "stopping: running requests may end, a second signal ends at once");
+        if let Some(signal) = signals.wait() {
+            log::info!(signal = signal.name(); "stopping: running requests may end, a second signal ends at once");
             shutdown.begin();
         }
-        if let Ok(signal) = signals.wait() {
-            // As a shell reports a program that the signal ended.
-            std::process::exit(128 + signal as i32);
+        if let Some(signal) = signals.wait() {
+            std::process::exit(signal.exit_code());
         }
     })?;
     Ok(())

@@ -13,7 +13,7 @@ use crate::app::{App, CALL_TIME, CODE_LIFETIME, Confirmation, Live, Parts, Rates
 use crate::config::{
     Config, Finding, Flags, ModuleSettings, process_environment, process_environment_names,
 };
-use crate::engine::Module;
+use crate::engine::{Module, Tool};
 use crate::hosted::{
     AuditSender, ConsoleConfirmations, ControlPlane, TokenAuthenticator, TokenAuthenticatorParts,
     TokenExchanger, ToolSieve,
@@ -24,8 +24,6 @@ use crate::mcp::seal::Seal;
 use crate::mcp::subscriptions::{Change, Hub};
 use crate::modules::{Folder, Registry};
 use crate::page::{KeySource, Page, PageKey, Questions};
-use crate::random::random_id;
-use crate::secret::Secret;
 use crate::telemetry::log::{Output, start};
 use crate::upstream::{Upstream, UpstreamConfig};
 
@@ -91,6 +89,21 @@ pub(super) fn visible(app: &App) -> Result<Visible<'_>, Stop> {
 /// The module of this name.
 pub(super) fn module<'a>(visible: &Visible<'a>, name: &str) -> Result<&'a Module, Stop> {
     visible.module(name).map_err(|error| Stop::WrongUsage(error.to_string()))
+}
+
+/// A tool by module and name.
+pub(super) fn tool<'a>(
+    visible: &Visible<'a>,
+    module: &str,
+    tool: &str,
+) -> Result<(&'a Module, &'a Tool), Stop> {
+    let module = self::module(visible, module)?;
+    visible.tool(&module.name, tool).map_err(|error| {
+        let list = format!("mcpist tools {} lists them.", module.name);
+        let near = error.hint().filter(|hint| hint.starts_with("Did you mean"));
+        let hint = near.map_or_else(|| list.clone(), |near| format!("{near} {list}"));
+        Stop::WrongUsage(error.with_hint(hint).to_string())
+    })
 }
 
 impl Prepared {
@@ -295,7 +308,7 @@ pub(super) fn page_key(config: &Config) -> PageKey {
         log::warn!(
             "{why}: the page key lives as long as this process, and mcpist open cannot use it"
         );
-        KeySource::MemoryOnly(Secret::new(format!("{}{}", random_id(), random_id())))
+        KeySource::memory_only()
     })
 }
 
@@ -328,7 +341,7 @@ fn policy(path: &Path, registry: &Registry) -> Result<Permissions, Finding> {
     }
 }
 
-fn subject(module: &Module, tool: &crate::engine::Tool) -> Subject {
+fn subject(module: &Module, tool: &Tool) -> Subject {
     Subject {
         module: module.name.clone(),
         tool: tool.published_name.clone(),

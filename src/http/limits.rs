@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use crate::os::{open_files, raise_open_files};
 
 /// The bounds of the front door. [`Limits::default`] gives the values named at each field.
 #[derive(Clone, Debug)]
@@ -66,13 +66,8 @@ const DESCRIPTORS_RESERVED: usize = 32;
 pub(super) fn within_descriptors(wanted: usize) -> usize {
     let needed =
         wanted.saturating_mul(DESCRIPTORS_PER_CONNECTION).saturating_add(DESCRIPTORS_RESERVED);
-    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else {
-        return wanted;
-    };
-    let mut open = usize::try_from(soft).unwrap_or(usize::MAX);
-    if open < needed && soft < hard && setrlimit(Resource::RLIMIT_NOFILE, hard, hard).is_ok() {
-        open = usize::try_from(hard).unwrap_or(usize::MAX);
-    }
+    let Some((soft, hard)) = open_files() else { return wanted };
+    let open = if soft < needed && soft < hard && raise_open_files() { hard } else { soft };
     let possible = connections_for(open);
     if possible < wanted {
         log::warn!(

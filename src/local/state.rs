@@ -1,15 +1,12 @@
 //! The state folder: what local mode keeps beyond a process, for this account alone.
 
-use std::fs::{self, DirBuilder, OpenOptions, Permissions};
-use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::fs;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
+use crate::os::{is_private, make_private_folder, write_private_file};
 use crate::random::random_id;
 use crate::secret::Secret;
-
-/// The bits of a mode that let others in.
-const OTHERS: u32 = 0o077;
 
 /// The state folder.
 #[derive(Debug, Clone)]
@@ -28,7 +25,7 @@ impl StateFolder {
     /// # Errors
     /// When folder or file cannot be made or read.
     pub fn page_key(&self) -> io::Result<Secret> {
-        self.make()?;
+        make_private_folder(&self.0)?;
         let path = self.0.join("page-key");
         match read_key(&path) {
             Ok(Some(key)) => return Ok(key),
@@ -56,28 +53,18 @@ impl StateFolder {
         }
     }
 
-    fn make(&self) -> io::Result<()> {
-        DirBuilder::new().recursive(true).mode(0o700).create(&self.0)?;
-        if fs::metadata(&self.0)?.mode() & OTHERS != 0 {
-            fs::set_permissions(&self.0, Permissions::from_mode(0o700))?;
-        }
-        Ok(())
-    }
-
     /// A new key in a file of its own.
     fn written(&self) -> io::Result<(PathBuf, Secret)> {
         let key = Secret::new(format!("{}{}", random_id(), random_id()));
         let path = self.0.join(format!(".page-key-{}", random_id()));
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
-        file.write_all(key.expose().as_bytes())?;
-        file.sync_all()?;
+        write_private_file(&path, key.expose())?;
         Ok((path, key))
     }
 }
 
 /// The key in a file; `None` where others may have read it, or it is not a key.
 fn read_key(path: &Path) -> io::Result<Option<Secret>> {
-    let is_private = fs::metadata(path)?.mode() & OTHERS == 0;
+    let is_private = is_private(path)?;
     let text = fs::read_to_string(path)?;
     let is_key = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     Ok((is_private && is_key).then(|| Secret::new(text)))
@@ -85,6 +72,8 @@ fn read_key(path: &Path) -> io::Result<Option<Secret>> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+
     use super::*;
 
     fn folder(name: &str) -> StateFolder {
@@ -113,9 +102,9 @@ mod tests {
         let folder = folder("replaced");
         let first = folder.page_key().expect("it can be made");
         let path = folder.0.join("page-key");
-        fs::set_permissions(&path, Permissions::from_mode(0o644)).expect("it is ours");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("it is ours");
         let second = folder.page_key().expect("it can be replaced");
-        assert!(first != second && fs::metadata(&path).expect("it exists").mode() & OTHERS == 0);
+        assert!(first != second && is_private(&path).expect("it exists"));
         fs::write(&path, "short").expect("it is ours");
         assert!(folder.page_key().expect("it can be replaced") != second);
     }

@@ -12,6 +12,7 @@ use super::elicitation::Question;
 use super::handler::Interruption;
 use super::message::{Request, notification_text, wrong_type};
 use super::seal::{MAX_TOKEN, Purpose, Seal, Use, digest};
+use super::version::Version;
 use crate::error::{Code, Error};
 use crate::json::Object;
 use crate::random::random_id;
@@ -145,6 +146,34 @@ impl<'a> Call<'a> {
         }
         let state = self.request_state(BTreeMap::from([(key.to_owned(), asked)]))?;
         Err(Interruption::InputRequired { questions: vec![(key.to_owned(), question)], state })
+    }
+
+    /// Asks the client's user to open a link, in the way of the client's version. Returns the answer; `None` where the client
+    /// cannot open links, or answers in a wrong shape.
+    ///
+    /// # Errors
+    /// The question (2026-07-28), or the error that makes a client of 2025-11-25 open the link and call again.
+    pub fn ask_to_open(
+        &self,
+        key: &str,
+        message: String,
+        url: &str,
+    ) -> Result<Option<Value>, Interruption> {
+        if !self.context.capabilities.elicitation_url {
+            return Ok(None);
+        }
+        let question = Question::Url { message, url: url.to_owned() };
+        if self.context.version.is_modern() {
+            return self.ask_sealed(key, question);
+        }
+        if self.context.version < Version::V2025_11_25 {
+            return Ok(None);
+        }
+        let elicitation = question.params(self.context.version);
+        let message = elicitation.get("message").and_then(Value::as_str).unwrap_or_default();
+        Err(Error::new(Code::UrlElicitationRequired, message)
+            .with_data("elicitations", json!([elicitation]))
+            .into())
     }
 
     /// Whether this request brings the state of an earlier round.

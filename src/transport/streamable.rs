@@ -16,7 +16,8 @@ use crate::http::{Answer, Event, Exchange, Headers, Request, Response, Stream};
 use crate::json::Object;
 use crate::mcp::call::Peer;
 use crate::mcp::channel::ask;
-use crate::mcp::context::{Context, META_VERSION, View, unsupported_version};
+use crate::mcp::context::{Context, View, unsupported_version};
+use crate::mcp::era::{Era, check_batch};
 use crate::mcp::message::{self, Body, Malformed, Message, parse};
 use crate::mcp::session::{Running, Session};
 use crate::mcp::subscriptions::{Filter, Sink};
@@ -120,16 +121,9 @@ impl Streamable {
                 Err(error) => delivery.whole(mcp::refusal(None, &error)),
             },
             Ok(Body::Batch(entries)) => {
-                let session = self.session(&request.headers, &caller).and_then(|session| {
-                    match session.version() {
-                        Version::V2025_03_26 => Ok(session),
-                        _ => Err(Error::new(
-                            Code::InvalidRequest,
-                            "batches exist in protocol version 2025-03-26 alone",
-                        )
-                        .with_hint("Send one message a request.")),
-                    }
-                });
+                let session = self
+                    .session(&request.headers, &caller)
+                    .and_then(|session| check_batch(Some(session.version())).map(|()| session));
                 match session {
                     Ok(session) => self.batch(&session, entries, delivery, &caller, &view),
                     Err(error) => delivery.whole(mcp::refusal(None, &error)),
@@ -146,22 +140,11 @@ impl Streamable {
         caller: Caller,
         view: View,
     ) -> Answer {
-        let header = headers.get("mcp-protocol-version");
-        let says_modern = header.and_then(Version::parse).is_some_and(Version::is_modern);
-        if says_modern || request.meta().is_some_and(|meta| meta.contains_key(META_VERSION)) {
-            return self.modern(headers, request, delivery, caller, view);
-        }
-        if let Some(unknown) = header.filter(|header| Version::parse(header).is_none()) {
-            return delivery.whole(mcp::refusal(Some(&request.id), &unsupported_version(unknown)));
-        }
-        if request.method == "initialize" {
-            return match self.server.initialize(request, &caller) {
-                Ok((session, json)) => {
-                    let id = session.seal(&self.server.seal);
-                    delivery.answer_with(200, &json, &[("Mcp-Session-Id", &id)])
-                }
-                Err(error) => delivery.whole(mcp::refusal(Some(&request.id), &error)),
-            };
+        match Era::of(request, headers.get("mcp-protocol-version")) {
+            Err(error) => return delivery.whole(mcp::refusal(Some(&request.id), &error)),
+            Ok(Era::Modern) => return self.modern(headers, request, delivery, caller, view),
+            Ok(Era::Handshake) => return self.handshake(request, delivery, &caller),
+            Ok(Era::Session) => {}
         }
         let session = match self.session(headers, &caller) {
             Ok(session) => session,
@@ -173,6 +156,22 @@ impl Streamable {
         match self.server.answer(request, &context, &peer) {
             mcp::Answer::Response { status, json } => peer.into_delivery().answer(status, &json),
             mcp::Answer::Listen(_) => unreachable!("the legacy era has no subscriptions/listen"),
+        }
+    }
+
+    /// `initialize`: a session begins.
+    fn handshake(
+        &self,
+        request: &message::Request,
+        delivery: Delivery<'_, '_>,
+        caller: &Caller,
+    ) -> Answer {
+        match self.server.initialize(request, caller) {
+            Ok((session, json)) => {
+                let id = session.seal(&self.server.seal);
+                delivery.answer_with(200, &json, &[("Mcp-Session-Id", &id)])
+            }
+            Err(error) => delivery.whole(mcp::refusal(Some(&request.id), &error)),
         }
     }
 

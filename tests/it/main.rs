@@ -2,6 +2,7 @@
 
 mod accounts;
 mod api_versions;
+mod architecture;
 mod author;
 mod call;
 mod collector;
