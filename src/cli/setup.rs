@@ -24,8 +24,6 @@ use crate::mcp::seal::Seal;
 use crate::mcp::subscriptions::{Change, Hub};
 use crate::modules::{Folder, Registry};
 use crate::page::{KeySource, Page, PageKey, Questions};
-use crate::random::random_id;
-use crate::secret::Secret;
 use crate::telemetry::log::{Output, start};
 use crate::upstream::{Upstream, UpstreamConfig};
 
@@ -310,7 +308,7 @@ pub(super) fn page_key(config: &Config) -> PageKey {
         log::warn!(
             "{why}: the page key lives as long as this process, and mcpist open cannot use it"
         );
-        KeySource::MemoryOnly(Secret::new(format!("{}{}", random_id(), random_id())))
+        KeySource::memory_only()
     })
 }
 

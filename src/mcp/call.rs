@@ -88,7 +88,7 @@ impl<'a> Call<'a> {
         self.peer.cancelled()
     }
 
-    /// Reports how far the work is, if the client asked for it. `progress` must grow from call to call.
+    /// Tells how far the work is, if the client asked for it. `progress` must grow from call to call.
     pub fn progress(&self, progress: f64, total: Option<f64>, message: Option<&str>) {
         let Some(token @ (Value::String(_) | Value::Number(_))) =
             self.request.meta().and_then(|meta| meta.get("progressToken"))
@@ -120,7 +120,7 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// Asks the client one question and returns its answer, whose shape fits the question.
+    /// Asks the client one question and gives back its answer, whose shape fits the question.
     ///
     /// # Errors
     /// See [`Call::ask_all`].
@@ -148,31 +148,30 @@ impl<'a> Call<'a> {
         Err(Interruption::InputRequired { questions: vec![(key.to_owned(), question)], state })
     }
 
-    /// Asks the client to open a link: `problem` is what is missing, `what` is what the user does there. Returns the answer of a
-    /// client of the modern era; `None` where the client cannot open links.
+    /// Asks the client's user to open a link, in the way of the client's version. Returns the answer; `None` where the client
+    /// cannot open links, or answers in a wrong shape.
     ///
     /// # Errors
-    /// The question (modern era), or the error that makes a client of 2025-11-25 open the link and call again.
-    pub fn open_link(
+    /// The question (2026-07-28), or the error that makes a client of 2025-11-25 open the link and call again.
+    pub fn ask_to_open(
         &self,
         key: &str,
-        problem: &str,
-        what: &str,
+        message: String,
         url: &str,
     ) -> Result<Option<Value>, Interruption> {
         if !self.context.capabilities.elicitation_url {
             return Ok(None);
         }
-        let message = format!("{problem}. {what}");
         let question = Question::Url { message, url: url.to_owned() };
         if self.context.version.is_modern() {
             return self.ask_sealed(key, question);
         }
-        if self.context.version != Version::V2025_11_25 {
+        if self.context.version < Version::V2025_11_25 {
             return Ok(None);
         }
-        let elicitation = Value::Object(question.params(self.context.version));
-        Err(Error::new(Code::UrlElicitationRequired, problem)
+        let elicitation = question.params(self.context.version);
+        let message = elicitation.get("message").and_then(Value::as_str).unwrap_or_default();
+        Err(Error::new(Code::UrlElicitationRequired, message)
             .with_data("elicitations", json!([elicitation]))
             .into())
     }
@@ -183,7 +182,7 @@ impl<'a> Call<'a> {
         self.answers.state_id.is_some()
     }
 
-    /// Uses the request state up: the same state is not an answer to anything again.
+    /// Uses the request state up: the same state is no answer to anything again.
     ///
     /// # Errors
     /// [`Code::InvalidParams`] when it was used before.
@@ -200,7 +199,7 @@ impl<'a> Call<'a> {
         digest(&Value::Object(question.params(self.context.version)).to_string())
     }
 
-    /// Asks the client several questions at once and returns the answers in the same order.
+    /// Asks the client several questions at once and gives back the answers in the same order.
     ///
     /// In the modern era the handler runs again from its start when the answers have come: what it does before asking
     /// has to be repeatable.

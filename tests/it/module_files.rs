@@ -59,6 +59,17 @@ fn everything_wrong_with_a_tool_is_found() {
         json!({"annotations": {"readOnly": true}}),
         "tool list_things, annotations: unknown field `readOnly`",
     );
+    let publishes = |publishes: Value| {
+        let annotations = json!({"readOnlyHint": false});
+        json!({"annotations": annotations, "publishes": publishes})
+    };
+    check(publishes(json!(false)), "`publishes` must be true, or an object of params");
+    check(publishes(json!({})), "`publishes` must be true, or an object of params");
+    check(publishes(json!({"owner": true})), "`publishes` must be true, or an object of params");
+    check(publishes(json!({"owner": []})), "`publishes` must be true, or an object of params");
+    check(publishes(json!({"ownr": "given"})), "\"ownr\", which is not a param of the tool");
+    let reads = json!({"annotations": {"readOnlyHint": true}, "publishes": true});
+    check(reads, "`publishes` is for a tool that changes something");
     check(json!({"extra": 1}), "tool list_things: unknown field `extra`");
     check(json!({"output": null}), "needs either `request` and `output`, or `handler`");
     check(json!({"handler": "by_hand"}), "needs either `request` and `output`, or `handler`");

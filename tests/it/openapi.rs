@@ -37,7 +37,7 @@ fn everything_that_a_description_says_becomes_a_module_file() {
         "note: setCover is left out: its body is not JSON",
         "note: searchTheWholeLibraryForEverythingThatSomebodyMightEverHaveWritten: the body's member `a.b` is left out",
         "note: odd is left out: its path has `{One}` twice",
-        "note: odd_2 is left out: its path \"/very odd\" is none",
+        "note: odd_2 is left out: its path \"/very odd\" is not valid",
         "note: many is left out: its body is not an object whose members are described",
     ];
     assert_eq!(notes, expected);
