@@ -125,12 +125,13 @@ Deno.test("config.toml contains every security setting of Auth with the right va
     assert.equal(config[`functions.${name}.verify_jwt`], false, name);
 });
 
-// Only the tests of the control plane: `fn` and `db` stand for their folders.
+// Only the tests of the control plane and the console: `fn`, `db` and `ui` are their folders.
 Deno.test("every test that SECURITY.md names exists", async () => {
   const root = new URL("../../../", import.meta.url);
   const folders: Record<string, string> = {
     fn: "supabase/tests/functions/",
     db: "supabase/tests/database/",
+    ui: "admin/tests/",
   };
   const table = (await Deno.readTextFile(new URL("SECURITY.md", root))).split("## Findings")[1];
   let named = 0;
@@ -140,7 +141,7 @@ Deno.test("every test that SECURITY.md names exists", async () => {
     for (const [, short, code, name] of row
       .split(" | ")
       .at(-1)!
-      .matchAll(/\b(fn|db) |`([^`"]+\.(?:ts|sql|mjs))`|"([^"]+)"/g)) {
+      .matchAll(/\b(fn|db|ui) |`([^`"]+\.(?:ts|sql|mjs))`|"([^"]+)"/g)) {
       if (short) folder = folders[short];
       else if (code?.startsWith("tests/") || (code && !folder && !code.startsWith("."))) break;
       else if (code)
