@@ -12,6 +12,7 @@ create table public.confirmations (
   -- The name of the client or API token that it came from.
   client text,
   deed_secret_id uuid,
+  deed_bytes integer not null,
   decision text check (decision in ('yes', 'no')),
   created_at timestamptz not null default now(),
   expires_at timestamptz not null default now() + interval '10 minutes',
@@ -38,7 +39,7 @@ language sql security definer set search_path = '' as $$
 $$;
 
 -- Stores a deed until its user decides: {"outcome": "ok", "id", "expires_at"}, the same for the same deed; or another outcome: user_disabled,
--- session_ended, too_many (eight wait already).
+-- session_ended, too_many (eight wait already, or 8 MiB).
 create function public.ask_confirmation(
   p_user uuid, p_session uuid, p_token uuid, p_digest text, p_tools text[], p_deed text
 ) returns jsonb
@@ -58,11 +59,17 @@ begin
   perform pg_advisory_xact_lock(hashtextextended('mcpist.confirmations.' || p_user, 0));
   select * into held from public.confirmations where user_id = p_user and digest = decode(p_digest, 'hex') and expires_at > now();
   if not found then
-    if (select count(*) from public.confirmations where user_id = p_user and decision is null and expires_at > now()) >= 8 then
+    if (
+      select count(*) >= 8 or coalesce(sum(deed_bytes), 0) + octet_length(p_deed) > 8 * 1024 * 1024
+      from public.confirmations where user_id = p_user and decision is null and expires_at > now()
+    ) then
       return '{"outcome": "too_many"}';
     end if;
-    insert into public.confirmations (user_id, digest, tools, client, deed_secret_id)
-    values (p_user, decode(p_digest, 'hex'), p_tools, limits.client, vault.create_secret(p_deed, null, 'MCPist: what waits for a person'))
+    insert into public.confirmations (user_id, digest, tools, client, deed_bytes, deed_secret_id)
+    values (
+      p_user, decode(p_digest, 'hex'), p_tools, limits.client, octet_length(p_deed),
+      vault.create_secret(p_deed, null, 'MCPist: what waits for a person')
+    )
     returning * into held;
   end if;
   return jsonb_build_object('outcome', 'ok', 'id', held.id, 'expires_at', held.expires_at);

@@ -83,6 +83,10 @@ select public.decide_confirmation(pg_temp.id('wait 1'), false);
 select tests.become_owner();
 select is(pg_temp.ask('wait 9') ->> 'outcome', 'ok', 'a decision makes room');
 
+-- At most 8 MiB wait at once.
+delete from public.confirmations where user_id = (select bob from ids);
+select is(pg_temp.ask(n || repeat('x', 3 * 1024 * 1024)) ->> 'outcome', case when n < 3 then 'ok' else 'too_many' end, 'large deed ' || n) from generate_series(1, 3) n;
+
 -- Texts that PostgreSQL's jsonb cannot store.
 delete from public.confirmations where user_id = (select bob from ids);
 select public.ask_confirmation(bob, null, null, pg_temp.digest('nul'), '{a.b}', '{"x": "\u0000\ud800"}') from ids;
