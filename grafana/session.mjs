@@ -3,9 +3,8 @@
 //
 //   node grafana/session.mjs
 //
-// MCPIST is the binary; without it target/debug/mcpist is built. OPENTELEMETRY_PROTO is a folder with the PyPI package
-// opentelemetry-proto; with it, decode.py also decodes all data that the server sent. The services, the control plane and the
-// collector are one server in this file. One export every 400 ms represents one per minute.
+// MCPIST is the binary; without it target/debug/mcpist is built. decode.py also decodes all data that the server sent. The services, the
+// control plane and the collector are one server in this file. One export every 400 ms represents one per minute.
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -130,7 +129,7 @@ async function session(children) {
   const slow = Array.from({ length: 8 }, () =>
     call("microsoft_todo", "get_list", { list_id: "slow" }),
   );
-  slow.forEach((one) => one.catch(() => {}));
+  for (const one of slow) one.catch(() => {});
   for (let minute = 0; minute < 6; minute += 1) {
     await usual();
     await minutes(1);
@@ -286,14 +285,11 @@ async function said(child, pattern) {
 
 /// Decodes all received data with the official descriptors.
 function decode({ bodies }) {
-  const packages = process.env.OPENTELEMETRY_PROTO;
-  if (!packages) return void console.log("not decoded: OPENTELEMETRY_PROTO is not set");
   const input = bodies.map(([signal, body]) => `${signal}\t${body}\n`).join("");
   try {
     console.log(
       execFileSync("python3", [local("decode.py")], {
         input,
-        env: { ...process.env, PYTHONPATH: packages },
         encoding: "utf8",
         stdio: "pipe",
       }).trimEnd(),

@@ -206,7 +206,7 @@ check("a restore brings everything back, but credentials", async () => {
   assert.deepEqual(contents("target"), contents("source"));
   assert.equal(sql("target", "select count(*) from public.oauth_tokens"), "0");
   assert.equal(
-    sql("target", "select public.sieve('" + OWNER + "') ? 'github'"),
+    sql("target", `select public.sieve('${OWNER}') ? 'github'`),
     "t",
     "the user may use what they could",
   );

@@ -180,7 +180,10 @@ test("if Koyeb's API fails midway, the previous version serves", async (context)
 test("if Koyeb's API keeps failing, a person must check", async (context) => {
   let gone = false;
   const result = await stage(context, {
-    broken: (call) => ((gone ||= call.startsWith("GET /v1/deployments/new1")) ? 503 : undefined),
+    broken: (call) => {
+      gone ||= call.startsWith("GET /v1/deployments/new1");
+      return gone ? 503 : undefined;
+    },
   });
   assert.equal(result.code, 3, result.output);
   assert.match(result.output, /ROLLBACK FAILED: GET \/v1\/services\/s1: HTTP 503.*operations\.md/);

@@ -68,7 +68,8 @@ export class Koyeb {
         return undefined;
       }
       const { status, messages = [] } = deployment;
-      if (status !== said) console.log(`Deployment ${id}: ${(said = status)}`);
+      if (status !== said) console.log(`Deployment ${id}: ${status}`);
+      said = status;
       if (status === "STASHED")
         throw new Stop(1, `Deployment ${id} was put aside and not deployed`);
       if (FAILED.has(status))

@@ -15,7 +15,9 @@ await main(async () => {
     const well = await poll(within, every, () =>
       request("GET", `${url}${path}`).then(
         () => true,
-        (error) => void (failure = error),
+        (error) => {
+          failure = error;
+        },
       ),
     );
     if (!well) throw new Stop(1, `${url} is not well: ${failure.message}`);

@@ -18,6 +18,7 @@ export function Live({ on, toggled, text }: { on: boolean; toggled: string; text
     return () => clearInterval(timer);
   }, [on, router]);
   return (
+    // biome-ignore lint/a11y/noLabelWithoutControl: the switch inside is a button, which a label names
     <label className="mr-2 inline-flex items-center gap-2 text-sm">
       <Switch.Root
         checked={on}

@@ -204,7 +204,8 @@ export function Table({
     ),
   );
   return (
-    <div className="overflow-x-auto" tabIndex={0} role="region" aria-label={label}>
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: the keyboard can scroll only what can have the focus
+    <section className="overflow-x-auto" tabIndex={0} aria-label={label}>
       <table className="stacks w-full text-left text-sm sm:min-w-max [&_tr]:border-b [&_tr]:border-line">
         <thead>
           <tr>
@@ -217,7 +218,7 @@ export function Table({
         </thead>
         <tbody>{rows}</tbody>
       </table>
-    </div>
+    </section>
   );
 }
 

@@ -3,21 +3,22 @@ import { visible, visibleLine } from "@/lib/visible";
 /** Another party's text, whole, with hidden characters shown as marked escapes. It cannot look like a part of the page. */
 export function VisibleText({ text, label }: { text: string; label: string }) {
   return (
-    <pre
-      dir="ltr"
-      aria-label={label}
-      className="max-w-full rounded-md border border-line bg-sunken px-3 py-2 font-mono text-xs break-all whitespace-break-spaces"
-    >
-      {visible(text).map(({ text, isEscape }, at) =>
-        isEscape ? (
-          <mark key={at} className="rounded bg-warn-soft text-warn-ink">
-            {text}
-          </mark>
-        ) : (
-          text
-        ),
-      )}
-    </pre>
+    <figure aria-label={label}>
+      <pre
+        dir="ltr"
+        className="max-w-full rounded-md border border-line bg-sunken px-3 py-2 font-mono text-xs break-all whitespace-break-spaces"
+      >
+        {visible(text).map(({ text, isEscape }, at) =>
+          isEscape ? (
+            <mark key={at} className="rounded bg-warn-soft text-warn-ink">
+              {text}
+            </mark>
+          ) : (
+            text
+          ),
+        )}
+      </pre>
+    </figure>
   );
 }
 

@@ -26,7 +26,8 @@ export async function events(query: Query, limit: number) {
     .select("*")
     .order("at", { ascending: false })
     .limit(limit);
-  if (/^[0-9a-f-]{36}$/.test(query["user"] ?? "")) found = found.eq("user_id", query["user"]!);
+  const user = query["user"] ?? "";
+  if (/^[0-9a-f-]{36}$/.test(user)) found = found.eq("user_id", user);
   for (const name of ["module", "tool", "action", "outcome"] as const)
     if (query[name]) found = found.eq(name, query[name]);
   if (isMoment(query["from"])) found = found.gte("at", query["from"]);

@@ -1,5 +1,6 @@
 /** Returns `next` if it is a path of this console, or else `/`. */
 export function safePath(next: unknown): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: those are what browsers drop
   if (typeof next !== "string" || !/^\/(?![/\\])/.test(next) || /[\u0000-\u001f\\]/.test(next))
     return "/";
   const url = new URL(next, "http://console.invalid");

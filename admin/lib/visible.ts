@@ -29,7 +29,7 @@ export function visible(text: string): Part[] {
     add(text.slice(from, match.index), false);
     const [character] = match;
     from = match.index + character.length;
-    const code = character.codePointAt(0)!;
+    const code = character.codePointAt(0) as number;
     add(SHORT[character] ?? `\\u{${code.toString(16).toUpperCase().padStart(4, "0")}}`, true);
     if (character === "\n") add("\n", false);
   }

@@ -42,11 +42,19 @@ function oauthClient(redirectUrl = "http://127.0.0.1:1/callback") {
       token_endpoint_auth_method: "none",
     },
     clientInformation: () => held.client,
-    saveClientInformation: (client) => void (held.client = client),
+    saveClientInformation: (client) => {
+      held.client = client;
+    },
     tokens: () => held.tokens,
-    saveTokens: (tokens) => void (held.tokens = tokens),
-    redirectToAuthorization: (url) => void (held.url = url),
-    saveCodeVerifier: (verifier) => void (held.verifier = verifier),
+    saveTokens: (tokens) => {
+      held.tokens = tokens;
+    },
+    redirectToAuthorization: (url) => {
+      held.url = url;
+    },
+    saveCodeVerifier: (verifier) => {
+      held.verifier = verifier;
+    },
     codeVerifier: () => held.verifier,
   };
 }

@@ -2,7 +2,7 @@
 // functions, server (everything, with the real mcpist). Without arguments all parts run.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { globSync, readFileSync, rmSync } from "node:fs";
+import { globSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { testReleases } from "./releases.mjs";
 import { testServer } from "./server.mjs";

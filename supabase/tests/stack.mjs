@@ -4,7 +4,7 @@
 //   node supabase/tests/stack.mjs up [--until-eof] [--console-url URL] [--public-url URL]
 //
 // prints one line of JSON with all addresses and keys when everything is ready, and stops everything on SIGINT, SIGTERM, or with
-// --until-eof at the end of standard input. Needs `npm install --no-package-lock` in this folder. Removes all of its files.
+// --until-eof at the end of standard input. Needs what scripts/setup.sh installs. Removes all of its files.
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";

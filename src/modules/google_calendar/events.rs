@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 use super::rule::{counted, ended, with_count};
 use super::zone::{Moment, Zone};
 use super::{attendees, strings, text, when};
+use crate::engine::Session;
 use crate::error::{Code, Error};
-use crate::modules::Session;
 use crate::upstream::Method;
 
 /// What a new part of a series takes over from the series.

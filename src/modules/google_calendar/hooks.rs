@@ -5,10 +5,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde_json::{Map, Value, json};
 
 use self::zone::{DAY, Moment, Zone};
+use crate::engine::dates::{seconds_of_day, weekday_of};
+use crate::engine::session::text;
+use crate::engine::{Hooks, Session};
 use crate::error::{Code, Error};
-use crate::modules::dates::{seconds_of_day, weekday_of};
-use crate::modules::hooks::text;
-use crate::modules::{Hooks, Session};
 use crate::upstream::Method;
 
 mod events;
@@ -37,6 +37,7 @@ pub(super) const HOOKS: Hooks = Hooks {
         ("suggest_time", suggest_time),
         ("update_event", events::update),
     ],
+    ..Hooks::NONE
 };
 
 /// Most events that one call reads.

@@ -1,7 +1,7 @@
 //! Moments as people write them, and the offsets of time zones.
 
+use crate::engine::dates::{date_of, days_of, local_seconds_of, weekday_of};
 use crate::error::Error;
-use crate::modules::dates::{date_of, days_of, local_seconds_of, weekday_of};
 
 /// Seconds of a day.
 pub const DAY: i64 = 86_400;

@@ -7,7 +7,7 @@ use crate::error::Error;
 
 /// Markdown as a new document in the Atlassian Document Format.
 pub fn adf(markdown: &Value) -> Result<Value, Error> {
-    crate::adf::from_markdown(markdown.as_str().unwrap_or_default(), None)
+    crate::modules::atlassian::adf::from_markdown(markdown.as_str().unwrap_or_default(), None)
 }
 
 /// `none` and `auto` as Jira writes them; anything else is an account id.

@@ -4,10 +4,10 @@ use jwt_simple::reexports::ct_codecs::{Base64, Decoder, Encoder};
 use serde_json::{Map, Value, json};
 
 use self::task::{brief, date, day, recurrence, reminder, task_of, time};
+use crate::engine::dates::days_of;
+use crate::engine::session::text;
+use crate::engine::{Hooks, Session};
 use crate::error::{Code, Error};
-use crate::modules::dates::days_of;
-use crate::modules::hooks::text;
-use crate::modules::{Hooks, Session};
 use crate::upstream::Method;
 
 mod task;
@@ -33,6 +33,7 @@ pub(super) const HOOKS: Hooks = Hooks {
         ("search_tasks", search_tasks),
         ("update_task", update_task),
     ],
+    ..Hooks::NONE
 };
 
 /// Largest file that one request may attach, in bytes (<https://learn.microsoft.com/graph/todo-attachments>).

@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::engine::dates::{date_of, days_of, local_seconds_of, weekday_of};
 use crate::error::Error;
-use crate::modules::dates::{date_of, days_of, local_seconds_of, weekday_of};
 
 const WEEKDAYS: [&str; 7] =
     ["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"];

@@ -92,7 +92,11 @@ async function ofJwt(header: string | null, graceS: number): Promise<Caller> {
     if (payload.role !== "authenticated" || !UUID.check(payload.sub))
       throw refused("This is not a user's token.");
     if (!UUID.check(payload.session_id)) throw refused("The token does not belong to a session.");
-    return { userId: payload.sub!, sessionId: payload.session_id as string, tokenId: null };
+    return {
+      userId: payload.sub as string,
+      sessionId: payload.session_id as string,
+      tokenId: null,
+    };
   } catch (error) {
     if (error instanceof Failure) throw error;
     if (error instanceof errors.JWTExpired) throw refused("The token has expired.");

@@ -141,7 +141,10 @@ export async function startGateway(auth, targets, onRotate) {
   await once(server, "listening");
   return {
     url: `http://127.0.0.1:${server.address().port}`,
-    stop: () => (server.close(), server.closeAllConnections()),
+    stop: () => {
+      server.close();
+      server.closeAllConnections();
+    },
   };
 }
 

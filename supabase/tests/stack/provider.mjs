@@ -180,10 +180,15 @@ export async function startProvider() {
     }
     if (path === "logged") return send(response, 200, logged);
     // Expires access tokens, but not refresh tokens.
-    if (path === "expire") return (live.clear(), send(response, 200, {}));
+    if (path === "expire") {
+      live.clear();
+      return send(response, 200, {});
+    }
     // The services' answers to valid tokens: {"api.github.com/user": {…}}.
-    if (path === "services")
-      return (Object.assign(services, await json(request)), send(response, 200, {}));
+    if (path === "services") {
+      Object.assign(services, await json(request));
+      return send(response, 200, {});
+    }
     // Makes a pasted token valid; null invalidates all of them.
     if (path === "good") {
       const { authorization } = await json(request);
@@ -194,7 +199,11 @@ export async function startProvider() {
     // How often each service was called.
     if (path === "asked") return send(response, 200, asked);
     // Like an owner who removes the app: ends every grant.
-    if (path === "revoke") return (refreshTokens.clear(), live.clear(), send(response, 200, {}));
+    if (path === "revoke") {
+      refreshTokens.clear();
+      live.clear();
+      return send(response, 200, {});
+    }
 
     const [prefix, rules] =
       Object.entries(RULES).find(([prefix]) => path.startsWith(`${prefix}/`)) ?? [];
@@ -256,6 +265,9 @@ export async function startProvider() {
   await once(server, "listening");
   return {
     url: `http://127.0.0.1:${server.address().port}`,
-    stop: () => (server.close(), server.closeAllConnections()),
+    stop: () => {
+      server.close();
+      server.closeAllConnections();
+    },
   };
 }
