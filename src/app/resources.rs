@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::render;
-use super::{App, Visible};
+use super::{App, Visible, render};
 use crate::engine::resource::{Resource, ResourceUri};
 use crate::engine::{ACCOUNT, Module};
 use crate::error::{Code, Error};

@@ -7,10 +7,10 @@ use serde_json::Value;
 
 use super::output::{self, Output};
 use super::request::{Body, Template};
+use super::{Module, OFFSET, Session, Tool, Work, arguments, content};
 use crate::access::{Caller, Credential};
 use crate::error::{Code, Error, NOT_A_LIST, PLAN, REASON, change_texts};
 use crate::json::Object;
-use super::{Module, OFFSET, Session, Tool, Work, arguments, content};
 use crate::upstream::{Upstream, redact};
 
 /// Only credentials of at least this many bytes are redacted: shorter ones could match ordinary text.

@@ -228,7 +228,7 @@ fn unexpected(service: &str, body: &Value) -> Error {
 }
 
 /// The first and last lines of a text, with a line between them that counts those left out.
-pub(super) fn excerpt(text: String, head: Option<usize>, tail: Option<usize>) -> String {
+pub(crate) fn excerpt(text: String, head: Option<usize>, tail: Option<usize>) -> String {
     if head.is_none() && tail.is_none() {
         return text;
     }

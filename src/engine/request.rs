@@ -205,7 +205,7 @@ pub(super) fn query<'a, T: AsRef<str> + 'a>(
 }
 
 /// A path value, percent-encoded.
-pub(super) fn encode(argument: &str, value: &str, slashes: bool) -> Result<String, Error> {
+pub(crate) fn encode(argument: &str, value: &str, slashes: bool) -> Result<String, Error> {
     let refuse = |what: &str, right: &str| {
         Err(Error::invalid_params(format!("`{argument}` {what}.")).with_hint(right))
     };

@@ -78,7 +78,7 @@ impl Session<'_> {
         query: &[(&str, &str)],
         accept: &'static str,
     ) -> Result<UpstreamAnswer, Error> {
-        let mut headers = self.module.headers.clone();
+        let mut headers = self.call.module.headers.clone();
         headers.insert(HeaderName::from_static("accept"), HeaderValue::from_static(accept));
         self.exchange(Method::Get, &self.url(path, query)?, &headers, None)
     }

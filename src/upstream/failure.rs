@@ -1,9 +1,9 @@
 //! From a service's failed answer to our error.
 
+use super::retry::{self, whole_seconds};
+use super::{UpstreamAnswer, base64, vendor};
 use crate::access::Credential;
 use crate::error::{Code, Error, PLAN, REASON, TOO_LARGE};
-use super::{UpstreamAnswer, base64, retry, vendor};
-use super::retry::whole_seconds;
 
 /// The error for an answer that is no success.
 ///

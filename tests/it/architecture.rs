@@ -54,21 +54,29 @@ const RULES: &[Rule] = &[
     },
     Rule {
         words: &["File::", "fs::", "TcpListener", "TcpStream", "stdin()", "stdout()", "stderr()"],
-        places: &["http/", "upstream/", "transport/stdio.rs", "cli/", "modules/folder.rs", "telemetry/log.rs", "os/"],
+        places: &[
+            "http/",
+            "upstream/",
+            "transport/stdio.rs",
+            "cli/",
+            "modules/folder.rs",
+            "telemetry/log.rs",
+            "os/",
+        ],
         why: "input and output have few places, so that all others can be tested without any",
     },
     Rule {
         words: &[".expose()"],
         places: &[
-            "upstream/mod.rs",              // the `Authorization` header
-            "upstream/breaker.rs",          // hashed: a breaker for each credential
-            "upstream/failure.rs",          // to redact it from what a service answers
-            "hosted/control_plane.rs",      // the headers for the control plane
-            "hosted/broker.rs",             // hashed, to name a refused credential
-            "hosted/sieve.rs",              // hashed, as a key of the cache
-            "exporter.rs",                  // the headers for a collector
-            "config/",                      // its form is checked
-            "cli/setup.rs",                 // the seal's key, and the control plane's
+            "upstream/mod.rs",         // the `Authorization` header
+            "upstream/breaker.rs",     // hashed: a breaker for each credential
+            "upstream/failure.rs",     // to redact it from what a service answers
+            "hosted/control_plane.rs", // the headers for the control plane
+            "hosted/broker.rs",        // hashed, to name a refused credential
+            "hosted/sieve.rs",         // hashed, as a key of the cache
+            "exporter.rs",             // the headers for a collector
+            "config/",                 // its form is checked
+            "cli/setup.rs",            // the seal's key, and the control plane's
         ],
         why: "a credential is exposed where it is sent, hashed or redacted, and nowhere else",
     },
@@ -144,10 +152,8 @@ impl Source {
         for (line, code) in &self.code {
             for start in ["crate::", "mcpist::"] {
                 for rest in code.split(start).skip(1) {
-                    let name: String = rest
-                        .chars()
-                        .take_while(|c| c.is_ascii_lowercase() || *c == '_')
-                        .collect();
+                    let name: String =
+                        rest.chars().take_while(|c| c.is_ascii_lowercase() || *c == '_').collect();
                     if !name.is_empty() && name != self.room {
                         imports.entry(name).or_insert(*line);
                     }
@@ -191,7 +197,8 @@ fn a_room_imports_only_the_rooms_that_the_table_names() {
     for (room, allowed) in ROOMS {
         for other in *allowed {
             if !used.contains(&((*room).to_owned(), (*other).to_owned())) {
-                problems.push(format!("`{room}` no longer imports `{other}`: take it from the table"));
+                problems
+                    .push(format!("`{room}` no longer imports `{other}`: take it from the table"));
             }
         }
     }

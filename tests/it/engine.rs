@@ -372,7 +372,7 @@ fn a_tools_hooks_see_all_arguments_and_the_result() {
     let hooks =
         Hooks { arguments: &[("before", before)], results: &[("after", after)], ..Hooks::NONE };
     let file = file(&json!({"before": "before", "after": "after"})).to_string();
-    let module = Module::parse("shop.json", &file, &hooks).expect("the file is right");
+    let module = manifest::parse("shop.json", &file, &hooks).expect("the file is right");
     let answer = |body: &str| Answer::new(200, &[], body);
     let fake = FakeUpstream::new([
         Exchange::new("GET", "/things/o?color=red%20of%20o&per_page=30", answer("[]")),

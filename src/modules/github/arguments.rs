@@ -3,8 +3,8 @@
 use serde_json::{Map, Value};
 
 use super::text;
+use crate::engine::dates;
 use crate::error::Error;
-use crate::modules::dates;
 
 /// A date or a time with its offset, in the one form that GitHub takes.
 pub(super) fn instant(time: &Value) -> Result<Value, Error> {
@@ -131,7 +131,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::modules::ArgumentsHook;
+    use crate::engine::ArgumentsHook;
 
     #[test]
     fn a_milestone_is_due_on_the_day_that_was_written() {

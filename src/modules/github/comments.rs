@@ -3,8 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::{GRAPHQL, Repository, text};
+use crate::engine::Session;
 use crate::error::{Code, Error};
-use crate::modules::Session;
 
 const MINIMIZE: &str = "mutation($subject: ID!, $reason: ReportedContentClassifiers!) { \
      change: minimizeComment(input: {subjectId: $subject, classifier: $reason}) { \

@@ -5,8 +5,8 @@
 use serde_json::{Map, Value};
 
 use super::list;
+use crate::engine::Session;
 use crate::error::{Code, Error};
-use crate::modules::Session;
 
 /// Fails unless Copilot is among those who are assigned now.
 pub(super) fn copilot_is_assigned(

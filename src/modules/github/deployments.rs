@@ -3,8 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::{GRAPHQL, Repository, list, named, names, text};
+use crate::engine::Session;
 use crate::error::Error;
-use crate::modules::Session;
 use crate::upstream::Method;
 
 const STATES: &str = "query($ids: [ID!]!) { nodes(ids: $ids) { ... on Deployment { id state \

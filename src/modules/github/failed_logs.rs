@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value};
 
-use crate::engine::Session;
-use super::{Repository, failed_steps, has_failed, list};
 use super::jobs::failed_steps;
+use super::{Repository, has_failed, list};
+use crate::engine::Session;
 use crate::error::{Code, Error};
 
 /// How many failed jobs are shown with their log.

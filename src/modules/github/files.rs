@@ -4,11 +4,10 @@ use jwt_simple::reexports::ct_codecs::{Base64, Decoder, Encoder};
 use serde_json::{Map, Value, json};
 
 use super::{Repository, list, sha, text};
+use crate::engine::content::Content;
+use crate::engine::output::excerpt;
+use crate::engine::{Session, request};
 use crate::error::{Code, Error};
-use crate::modules::Session;
-use crate::modules::content::Content;
-use crate::modules::output::excerpt;
-use crate::modules::request;
 use crate::upstream::{Method, UpstreamAnswer};
 
 /// Gives what a file, a folder, a link or a submodule is, in one form, with the content of files up to 1 MB.
@@ -61,7 +60,7 @@ pub(super) fn get_file_contents(
 
 /// What GitHub says about the path; `None` where it sent the file itself.
 fn described(answer: &UpstreamAnswer) -> Option<Value> {
-    let (media_type, _) = crate::modules::content::content_type(&answer.headers);
+    let (media_type, _) = crate::engine::content::content_type(&answer.headers);
     if media_type.contains("raw") {
         return None;
     }

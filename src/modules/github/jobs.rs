@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{has_failed, list};
-use crate::modules::dates;
+use crate::engine::dates;
 
 /// The most characters of a check's summary that a row shows.
 const MAX_SUMMARY: usize = 400;

@@ -4,8 +4,8 @@ use serde_json::{Map, Value, json};
 
 use super::projects::{field, iterations, lowercase, project};
 use super::{GRAPHQL, id, list, named, text};
+use crate::engine::{Session, dates};
 use crate::error::Error;
-use crate::modules::{Session, dates};
 
 const OWNER: &str = "query($owner: String!, $repo: String!, $with_repo: Boolean!) { repositoryOwner(login: $owner) { id } \
      repository(owner: $owner, name: $repo) @include(if: $with_repo) { id } }";

@@ -123,7 +123,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::modules::ParamHook;
+    use crate::engine::ParamHook;
 
     #[test]
     fn a_search_keeps_to_its_kind() {
