@@ -79,10 +79,14 @@ pub(super) const HOOKS: Hooks = Hooks {
         ("text_to_base64", files::text_to_base64),
     ],
     arguments: &[
+        ("asks_somebody", arguments::asks_somebody),
         ("dismissal", arguments::dismissal),
         ("head_with_owner", arguments::head_with_owner),
+        ("place_among_siblings", arguments::place_among_siblings),
+        ("place_of_comment", arguments::place_of_comment),
         ("resolution", arguments::resolution),
         ("state_of_reason", arguments::state_of_reason),
+        ("verdict", arguments::verdict),
     ],
     results: &[
         ("copilot_is_asked", copilot::copilot_is_asked),
