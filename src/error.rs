@@ -233,7 +233,7 @@ pub fn change_texts(value: &mut Value, change: &dyn Fn(&mut String)) {
         Value::String(text) => change(text),
         Value::Array(values) => values.iter_mut().for_each(|value| change_texts(value, change)),
         Value::Object(members) => {
-            members.values_mut().for_each(|value| change_texts(value, change))
+            members.values_mut().for_each(|value| change_texts(value, change));
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }

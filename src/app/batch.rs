@@ -29,7 +29,7 @@ impl App {
             arguments.get("calls").ok_or_else(|| Error::invalid_params("calls is missing"))?;
         let plan = Plan::read(calls)?;
         let tools = tools(&plan, visible, |line| {
-            self.record_denied(call.context(), &line.module, &line.tool)
+            self.record_denied(call.context(), &line.module, &line.tool);
         })?;
         let destructive =
             plan.lines().iter().zip(&tools).filter(|(_, (_, tool))| tool.is_destructive());

@@ -236,7 +236,7 @@ impl App {
                     let found = visible.tool(&called.module, &called.tool);
                     Ok((
                         found.inspect_err(|_| {
-                            self.record_denied(context, &called.module, &called.tool)
+                            self.record_denied(context, &called.module, &called.tool);
                         })?,
                         called,
                     ))

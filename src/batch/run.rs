@@ -252,7 +252,7 @@ mod tests {
             Ok(Value::Null)
         };
         let outcomes = run(&plan(json!(lines)), &run_line, &|| false, &|done, of| {
-            progress.lock().unwrap().push((done, of))
+            progress.lock().unwrap().push((done, of));
         });
         assert_eq!((outcomes.len(), most.load(Ordering::SeqCst)), (12, 4));
         assert_eq!(progress.lock().unwrap().last(), Some(&(12, 12)));

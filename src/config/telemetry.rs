@@ -128,7 +128,7 @@ fn target(
     for (header, value) in pairs(environment, &name, "Authorization=Basic%20…", findings) {
         match HeaderName::try_from(&header) {
             Ok(header) if HeaderValue::from_str(&value).is_ok() => {
-                headers.push((header, Secret::new(value)))
+                headers.push((header, Secret::new(value)));
             }
             _ => findings.push(malformed(&name, "Authorization=Basic%20…")),
         }

@@ -65,9 +65,10 @@ impl Content {
             return Self::bytes(bytes, media_type);
         };
         if encoding == UTF_8 {
-            return String::from_utf8(bytes)
-                .map(|text| Self::Text { text, charset: None })
-                .unwrap_or_else(|error| Self::bytes(error.into_bytes(), media_type));
+            return String::from_utf8(bytes).map_or_else(
+                |error| Self::bytes(error.into_bytes(), media_type),
+                |text| Self::Text { text, charset: None },
+            );
         }
         let text = &bytes[mark.map_or(0, |(_, length)| length)..];
         match encoding.decode_without_bom_handling_and_without_replacement(text) {

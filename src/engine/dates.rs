@@ -174,7 +174,7 @@ mod tests {
     #[test]
     fn moments_have_their_offset() {
         let check = |text: &str, expected: Option<(i64, Option<i64>)>| {
-            assert_eq!(moment_of(text), expected, "{text}")
+            assert_eq!(moment_of(text), expected, "{text}");
         };
         check("1970-01-02", Some((86_400, None)));
         check("1970-01-01T00:01:00Z", Some((60, Some(0))));

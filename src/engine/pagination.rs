@@ -291,7 +291,7 @@ mod tests {
     #[test]
     fn the_next_link_becomes_a_cursor_with_only_its_query() {
         let check = |link: &str, query: Option<&str>| {
-            assert_eq!(next_query(&[link]).as_deref(), query, "{link}")
+            assert_eq!(next_query(&[link]).as_deref(), query, "{link}");
         };
         check(
             r#"<https://api.example.com/items?page=2&per_page=30>; rel="next""#,
@@ -325,7 +325,7 @@ mod tests {
     #[test]
     fn a_hostile_link_changes_nothing_but_the_query() {
         let check = |link: &str, query: Option<&str>| {
-            assert_eq!(next_query(&[link]).as_deref(), query, "{link}")
+            assert_eq!(next_query(&[link]).as_deref(), query, "{link}");
         };
         check(r#"<https://evil.example/steal?page=2>; rel="next""#, Some("page=2"));
         check(r#"<https://evil.example/steal>; rel="next""#, None);

@@ -246,7 +246,7 @@ fn push_pairs<'a>(
             pairs.push((name, values.iter().map(plain).collect::<Vec<_>>().join(separator)));
         }
         (Value::Array(values), None) => {
-            pairs.extend(values.iter().map(|value| (name, plain(value))))
+            pairs.extend(values.iter().map(|value| (name, plain(value))));
         }
         _ => pairs.push((name, plain(value))),
     }

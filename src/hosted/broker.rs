@@ -231,7 +231,7 @@ impl Broker for TokenExchanger {
             Some(account)
                 if accounts.len() > 1 && !accounts.iter().any(|known| known == account) =>
             {
-                self.sieve.forget(caller)
+                self.sieve.forget(caller);
             }
             _ => {}
         }

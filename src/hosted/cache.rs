@@ -129,8 +129,10 @@ impl<V: Clone> Flight<V> {
             match &*outcome {
                 Some(outcome) => return outcome.clone(),
                 None => {
-                    outcome =
-                        self.landed.wait(outcome).unwrap_or_else(std::sync::PoisonError::into_inner)
+                    outcome = self
+                        .landed
+                        .wait(outcome)
+                        .unwrap_or_else(std::sync::PoisonError::into_inner);
                 }
             }
         }

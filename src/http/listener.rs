@@ -143,7 +143,9 @@ impl Door<'_> {
                     spawn("connection", move || connection::serve(connected, &*service))
                 {
                     refusals.log(|| {
-                        log::error!("a connection is refused, as no thread can be started: {error}")
+                        log::error!(
+                            "a connection is refused, as no thread can be started: {error}"
+                        );
                     });
                     refuse(&kept.socket, "the server has no thread for another connection");
                 }

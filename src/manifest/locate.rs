@@ -67,7 +67,7 @@ impl Walk<'_> {
                 self.at += self.text[self.at..]
                     .bytes()
                     .take_while(|byte| !b",]} \t\r\n".contains(byte))
-                    .count()
+                    .count();
             }
         }
     }

@@ -59,7 +59,7 @@ pub fn read(reader: &mut Reader<'_>, tool: At<'_>, name: &str, value: &Value) ->
     let scalar = !matches!(kind, Type::Array | Type::Object);
     match at {
         In::Path if !scalar => {
-            reader.add(place, "a value in the path must be a string, a number or a boolean")
+            reader.add(place, "a value in the path must be a string, a number or a boolean");
         }
         In::Path if !required && default.is_none() => {
             reader.add(place, "a value in the path must be required or have a default");

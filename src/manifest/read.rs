@@ -251,19 +251,7 @@ impl<'a> Reader<'a> {
 
     fn tool(&mut self, place: Place<'_>, common: &Common, value: Value) -> Option<Tool> {
         let raw: raw::Tool = self.part(place, value)?;
-        let published_name = format!("{}_{}", common.module, raw.name);
-        if !is_snake_case(&raw.name) {
-            self.add(
-                place.detail("name"),
-                "the name must be snake_case: letters, digits and `_`, a letter first",
-            );
-        }
-        if published_name.len() > MAX_TOOL_NAME {
-            self.add(
-                place.detail("name"),
-                format!("`{published_name}` is longer than {MAX_TOOL_NAME} characters"),
-            );
-        }
+        let published_name = self.published_name(place, common, &raw.name);
         if raw.description.trim().is_empty() {
             self.add(place.detail("description"), "`description` is empty");
         }
@@ -353,6 +341,24 @@ impl<'a> Reader<'a> {
             hints: raw.hints,
             across_accounts,
         })
+    }
+
+    /// The tool's name among those of all modules.
+    fn published_name(&mut self, place: Place<'_>, common: &Common, name: &str) -> String {
+        let published_name = format!("{}_{name}", common.module);
+        if !is_snake_case(name) {
+            self.add(
+                place.detail("name"),
+                "the name must be snake_case: letters, digits and `_`, a letter first",
+            );
+        }
+        if published_name.len() > MAX_TOOL_NAME {
+            self.add(
+                place.detail("name"),
+                format!("`{published_name}` is longer than {MAX_TOOL_NAME} characters"),
+            );
+        }
+        published_name
     }
 
     fn annotations(&mut self, place: Place<'_>, value: Option<Value>) -> Annotations {

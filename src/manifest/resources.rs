@@ -98,7 +98,8 @@ pub fn check(reader: &mut Reader<'_>, module: &Module, uris: &[Option<String>]) 
             Work::Request(_, Output::List { fields, .. })
                 if fields.iter().any(|field| field.name == completion.field) => {}
             _ => {
-                reader.add(place, format!("`{}` is no field of the tool's items", completion.field))
+                reader
+                    .add(place, format!("`{}` is no field of the tool's items", completion.field));
             }
         }
     }

@@ -69,7 +69,7 @@ pub fn template(
     };
     match (&body, raw.method) {
         (Body::Graphql(_), method) if method != Method::Post => {
-            reader.add(place.detail("method"), "a GraphQL request must be a POST")
+            reader.add(place.detail("method"), "a GraphQL request must be a POST");
         }
         (Body::Json(_), Method::Get | Method::Head | Method::Options) => {
             reader.add(

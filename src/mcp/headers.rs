@@ -60,7 +60,7 @@ pub fn check_parameters(
         match (value, sent) {
             (None, None) => {}
             (None, Some(_)) => {
-                return Err(mismatch(format!(
+                Err(mismatch(format!(
                     "{name} is sent, but the arguments have no {}",
                     path.join(".")
                 )))?;

@@ -40,7 +40,7 @@ pub fn of(
             ("http", "bearer") | ("oauth2" | "openIdConnect", _) => bearer = true,
             ("http", "basic") => basic = true,
             (kind, scheme) => {
-                others.push(format!("{name} ({} {scheme})", kind.trim()).replace(" )", ")"))
+                others.push(format!("{name} ({} {scheme})", kind.trim()).replace(" )", ")"));
             }
         }
     }

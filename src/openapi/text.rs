@@ -135,7 +135,7 @@ mod tests {
     #[test]
     fn a_description_is_one_plain_sentence() {
         let check = |text: &str, expected: Option<&str>| {
-            assert_eq!(sentence(text).as_deref(), expected, "{text:?}")
+            assert_eq!(sentence(text).as_deref(), expected, "{text:?}");
         };
         check("Get a thing", Some("Get a thing."));
         check("  Gets\n a <b>thing</b>, or *none*. More of it. ", Some("Gets a thing, or none."));

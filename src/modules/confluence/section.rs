@@ -109,7 +109,7 @@ mod tests {
         let all = document["content"].as_array().expect("it has content");
         let inside = document["content"][4]["content"].as_array().expect("it has content");
         let check = |name: &str, expected: Option<&[Value]>| {
-            assert_eq!(section(&document, name).ok(), expected, "{name:?}")
+            assert_eq!(section(&document, name).ok(), expected, "{name:?}");
         };
         check("Setup ⚙", Some(&all[1..6]));
         check("## Linux", Some(&all[3..6]));

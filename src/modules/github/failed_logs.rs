@@ -115,7 +115,7 @@ mod tests {
     #[test]
     fn a_log_is_shown_by_its_end() {
         let check = |log: &str, count, expected: &str| {
-            assert_eq!(end(log, count, 40), expected, "{log:?} {count}")
+            assert_eq!(end(log, count, 40), expected, "{log:?} {count}");
         };
         check(
             "\u{feff}2026-01-31T12:00:00.0000000Z one\n2026-01-31T12:00:00.0000000Z  two\n",

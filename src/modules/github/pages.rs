@@ -100,14 +100,12 @@ fn file_page(address: &str, details: &Value) -> Option<String> {
     let (site, parts) = taken_apart(address)?;
     let (path, commit) = (details["path"].as_str()?, details["commit_sha"].as_str()?);
     let path = path.trim_start_matches('/');
-    let mut page = format!("{site}/{}/{}/blob/{commit}/{path}", parts[0], parts[1]);
-    if let Some(start) = details["start_line"].as_u64() {
-        page += &format!("#L{start}");
-        if let Some(end) = details["end_line"].as_u64().filter(|end| *end != start) {
-            page += &format!("-L{end}");
-        }
-    }
-    Some(page)
+    let page = format!("{site}/{}/{}/blob/{commit}/{path}", parts[0], parts[1]);
+    let Some(start) = details["start_line"].as_u64() else { return Some(page) };
+    Some(match details["end_line"].as_u64() {
+        Some(end) if end != start => format!("{page}#L{start}-L{end}"),
+        _ => format!("{page}#L{start}"),
+    })
 }
 
 /// The files of a release.

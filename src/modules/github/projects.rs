@@ -382,7 +382,7 @@ mod tests {
     #[test]
     fn what_has_no_state_or_iterations_has_none() {
         let check = |hook: FieldHook, value: Value, expected: Value| {
-            assert_eq!(hook(&value), expected, "{value}")
+            assert_eq!(hook(&value), expected, "{value}");
         };
         check(item_state, json!({"issueState": "OPEN"}), json!("open"));
         check(item_state, json!({"pullRequestState": "MERGED"}), json!("merged"));

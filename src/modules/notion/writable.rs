@@ -386,7 +386,7 @@ mod tests {
     #[test]
     fn what_was_read_can_be_written_elsewhere() {
         let check = |property: Value, expected: Option<Value>| {
-            assert_eq!(copy(&property), expected, "{property}")
+            assert_eq!(copy(&property), expected, "{property}");
         };
         check(json!({"id": "a", "type": "number", "number": 5}), Some(json!({"number": 5})));
         check(
