@@ -255,6 +255,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[allow(clippy::too_many_lines)]
     fn a_plain_filter_takes_the_form_of_its_column() {
         let kinds = "title relation number checkbox status multi_select people date unique_id \
             formula rollup verification";
