@@ -139,8 +139,10 @@ fn schema(reader: &mut Reader<'_>, place: At<'_>, raw: raw::Schema) -> Option<Sc
     };
     let schema = Schema { kind, description: raw.description, choices: Vec::new() };
     for choice in raw.choices.iter().filter(|choice| !schema.accepts(choice)) {
-        reader
-            .add(place.detail("enum"), format!("the enum's {choice} is no {}", schema.kind.name()));
+        reader.add(
+            place.detail("enum"),
+            format!("the enum's {choice} is not of type {}", schema.kind.name()),
+        );
     }
     Some(Schema { choices: raw.choices, ..schema })
 }

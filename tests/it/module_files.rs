@@ -193,7 +193,7 @@ fn everything_wrong_with_a_tool_is_found() {
     check(param(&json!({"type": "integer", "default": "x"})), "the default \"x\" does not fit");
     check(
         param(&json!({"type": "integer", "enum": [1, "2"]})),
-        "the enum's \"2\" is not an integer",
+        "the enum's \"2\" is not of type integer",
     );
     check(param(&json!({"minimum": 1})), "only for numbers");
     check(param(&json!({"type": "array"})), "an array needs `items`");
