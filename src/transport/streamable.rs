@@ -21,7 +21,6 @@ use crate::mcp::era::{Era, check_batch, check_header};
 use crate::mcp::message::{self, Body, Malformed, Message, parse};
 use crate::mcp::session::{Running, Session};
 use crate::mcp::subscriptions::{Filter, Sink};
-use crate::mcp::version::Version;
 use crate::mcp::{self, headers};
 
 /// The MCP endpoint.
