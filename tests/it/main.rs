@@ -33,6 +33,7 @@ mod openapi;
 mod product;
 mod prompts;
 mod resources;
+mod services;
 mod stdio;
 mod telemetry;
 mod tool_pages;
