@@ -150,6 +150,11 @@ impl Error {
         Self(Box::new(Told { code, message: bounded(message.into()), hint: None, data: None }))
     }
 
+    /// An error whose sentence is shown whole, however long: its maker bounds it.
+    pub fn whole(code: Code, message: String) -> Self {
+        Self(Box::new(Told { code, message, hint: None, data: None }))
+    }
+
     /// [`Code::InvalidParams`], the most common of all.
     pub fn invalid_params(message: impl Into<String>) -> Self {
         Self::new(Code::InvalidParams, message)

@@ -8,4 +8,4 @@ mod reference;
 mod run;
 
 pub use plan::{Line, MAX_LINES, Plan};
-pub use run::{Outcome, run};
+pub use run::{Outcome, resolved, run, run_some};

@@ -26,6 +26,8 @@ pub struct Line {
     pub output: bool,
     /// The places, in the plan, of the lines that must have succeeded before: those of `after` and of the references.
     pub needs: Vec<usize>,
+    /// Those among them whose results its parameters refer to.
+    pub uses: Vec<usize>,
 }
 
 /// A batch whose references and order are right.
@@ -62,8 +64,9 @@ impl Plan {
             }
         }
         let mut lines = Vec::new();
-        for Draft { mut line, needs } in drafts {
-            for needed in needs {
+        for Draft { mut line, after, references } in drafts {
+            line.uses = references.iter().filter_map(|id| places.get(id).copied()).collect();
+            for needed in after.into_iter().chain(references) {
                 match places.get(&needed) {
                     Some(place) if !line.needs.contains(place) => line.needs.push(*place),
                     Some(_) => {}
@@ -95,7 +98,8 @@ impl Plan {
 /// A line whose needs are still names.
 struct Draft {
     line: Line,
-    needs: Vec<String>,
+    after: Vec<String>,
+    references: Vec<String>,
 }
 
 impl Draft {
@@ -132,7 +136,7 @@ impl Draft {
             Some(Value::Bool(output)) => output,
             Some(_) => return Err(format!("line {number}: output must be true or false")),
         };
-        let mut needs = match members.remove("after") {
+        let after = match members.remove("after") {
             None | Some(Value::Null) => Vec::new(),
             Some(Value::String(one)) => vec![one],
             Some(Value::Array(several)) => several
@@ -153,12 +157,13 @@ impl Draft {
                 "line {number}: {name:?} is unknown; a line has id, module, tool, params, after, output, account"
             ));
         }
+        let mut references = Vec::new();
         params
             .values()
-            .try_for_each(|value| lines_in(value, &mut needs))
+            .try_for_each(|value| lines_in(value, &mut references))
             .map_err(|problem| format!("line {number}: {problem}"))?;
-        let line = Line { id, module, tool, params, output, needs: Vec::new() };
-        Ok(Self { line, needs })
+        let line = Line { id, module, tool, params, output, needs: Vec::new(), uses: Vec::new() };
+        Ok(Self { line, after, references })
     }
 }
 

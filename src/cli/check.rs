@@ -76,7 +76,7 @@ fn check_hosted(
             .map_err(|error| format!("{}: {error}", addresses.jwks)),
     )?;
     let mut apart = None;
-    for function in [Function::Sieve, Function::Broker, Function::Audit] {
+    for function in [Function::Sieve, Function::Broker, Function::Audit, Function::Confirmations] {
         let address = parts.plane.address(function);
         let probed = parts.plane.probe(function).inspect(|found| apart = apart.or(*found));
         told(

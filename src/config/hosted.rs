@@ -51,6 +51,7 @@ impl HostedConfig {
             sieve: address("TOOL_SIEVE_URL", format!("{functions}/tool-sieve")),
             broker,
             audit: address("AUDIT_LOG_URL", format!("{functions}/audit-log")),
+            confirmations: address("CONFIRMATIONS_URL", format!("{functions}/confirmations")),
         };
         let issuer = environment("JWT_ISSUER").unwrap_or_else(|| format!("{project}/auth/v1"));
         let audience = environment("JWT_AUDIENCE").unwrap_or_else(|| AUDIENCE.to_owned());
@@ -143,6 +144,7 @@ mod tests {
                 sieve: "https://abc.supabase.co/functions/v1/tool-sieve".to_owned(),
                 broker: "https://abc.supabase.co/functions/v1/token-exchanger".to_owned(),
                 audit: "https://abc.supabase.co/functions/v1/audit-log".to_owned(),
+                confirmations: "https://abc.supabase.co/functions/v1/confirmations".to_owned(),
             }
         );
         assert_eq!(

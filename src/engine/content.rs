@@ -4,8 +4,8 @@
 //! §6). Nothing is replaced: bytes that are not text in that charset stay bytes. What is only read, a log above all, may
 //! have a few that are replaced.
 
+use ct_codecs::{Base64, Encoder};
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
-use jwt_simple::reexports::ct_codecs::{Base64, Encoder};
 use serde_json::{Value, json};
 
 use crate::error::{Code, Error};

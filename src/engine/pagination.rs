@@ -3,7 +3,7 @@
 //! A cursor holds only a query, a token or a number. Host and path of the next request come from the module file, so
 //! neither a model nor a service can send the credential anywhere else with one.
 
-use jwt_simple::reexports::ct_codecs::{Base64UrlSafeNoPadding, Decoder, Encoder};
+use ct_codecs::{Base64UrlSafeNoPadding, Decoder, Encoder};
 use serde_json::Value;
 
 use super::projection::Path;

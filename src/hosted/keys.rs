@@ -162,7 +162,7 @@ impl Key {
 }
 
 fn header(token: &str) -> Result<Header, Refusal> {
-    use jwt_simple::reexports::ct_codecs::{Base64UrlSafeNoPadding, Decoder};
+    use ct_codecs::{Base64UrlSafeNoPadding, Decoder};
     if token.len() > MAX_TOKEN {
         return Err(Refusal::Malformed);
     }

@@ -18,8 +18,8 @@ use crate::engine::output::Output;
 use crate::engine::request::Template;
 use crate::engine::session::json_headers;
 use crate::engine::{
-    AcrossAccounts, Annotations, FieldHook, Hooks, MAX_TOOL_NAME, Module, OFFSET, Param, ParamHook,
-    Tool, Tools, Work,
+    AcrossAccounts, Annotations, Condition, FieldHook, Hooks, MAX_TOOL_NAME, Module, OFFSET, Param,
+    ParamHook, Publishes, Tool, Tools, Work,
 };
 use crate::error::{NOT_A_LIST, TOO_LARGE};
 use crate::upstream::{HeaderMap, HeaderName, HeaderValue};
@@ -277,6 +277,16 @@ impl<'a> Reader<'a> {
                 format!("there are hints for `{TOO_LARGE}` and `{NOT_A_LIST}`"),
             );
         }
+        let publishes = raw.publishes.map_or(Publishes::Never, |value| {
+            let publishes = publishes(&value, &params);
+            publishes.unwrap_or_else(|problem| {
+                self.add(place.detail("publishes"), problem);
+                Publishes::Always
+            })
+        });
+        if publishes != Publishes::Never && annotations.read_only == Some(true) {
+            self.add(place.detail("publishes"), "`publishes` is for a tool that changes something");
+        }
         let (work, own) = match (raw.handler, raw.request, raw.output) {
             (Some(handler), None, None) => {
                 for (name, _) in raw
@@ -333,6 +343,7 @@ impl<'a> Reader<'a> {
             docs: raw.docs,
             permissions: raw.permissions,
             annotations,
+            publishes,
             reads_on: own.iter().any(|param| param.name == OFFSET),
             params: params.into_iter().chain(own).collect(),
             before,
@@ -460,4 +471,30 @@ pub fn is_base_url(url: &str) -> bool {
         && !rest.ends_with('/')
         && !rest.contains(['?', '#', '@'])
         && url.parse::<Uri>().is_ok()
+}
+/// When a tool publishes: `true`, or an object of params, each with the values that publish or `"given"`.
+fn publishes(value: &Value, params: &[Param]) -> Result<Publishes, String> {
+    const RIGHT: &str = "`publishes` must be true, or an object of params: `{\"public\": [true]}` lists the values that publish, `{\"attendees\": \"given\"}` is any that is not empty";
+    let conditions = match value {
+        Value::Bool(true) => return Ok(Publishes::Always),
+        Value::Object(conditions) if !conditions.is_empty() => conditions,
+        _ => return Err(RIGHT.to_owned()),
+    };
+    conditions
+        .iter()
+        .map(|(name, condition)| {
+            if !params.iter().any(|param| param.name == *name) {
+                return Err(format!(
+                    "`publishes` names {name:?}, which is not a param of the tool"
+                ));
+            }
+            let condition = match condition {
+                Value::String(word) if word == "given" => Condition::Given,
+                Value::Array(values) if !values.is_empty() => Condition::OneOf(values.clone()),
+                _ => return Err(RIGHT.to_owned()),
+            };
+            Ok((name.clone(), condition))
+        })
+        .collect::<Result<_, _>>()
+        .map(Publishes::When)
 }

@@ -277,7 +277,7 @@ pub(crate) fn ask(
     let (id, receiver) = server.sessions.wait(scope);
     let gone = || Error::new(Code::Cancelled, "the client went away before it answered");
     let outcome = if send(&request_text(&id, method, params)) {
-        let deadline = Instant::now() + ANSWER_TIME;
+        let deadline = Instant::now() + server.answer_time;
         loop {
             match receiver.recv_timeout(CANCEL_CHECK) {
                 Ok(Ok(result)) => break Ok(result),
@@ -290,7 +290,7 @@ pub(crate) fn ask(
                         Code::Timeout,
                         format!(
                             "the client did not answer {method} within {} s",
-                            ANSWER_TIME.as_secs()
+                            server.answer_time.as_secs()
                         ),
                     ));
                 }

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use jwt_simple::reexports::ct_codecs::{Base64, Decoder};
+use ct_codecs::{Base64, Decoder};
 use serde_json::Value;
 
 use super::context::META_VERSION;

@@ -10,7 +10,7 @@ use std::marker::PhantomData;
 use std::sync::{Arc, Mutex};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use jwt_simple::reexports::rand::random;
+use rand::random;
 
 use crate::sync::lock;
 

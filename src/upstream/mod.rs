@@ -12,9 +12,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use breaker::{Breaker, Outcome, Route};
+use ct_codecs::{Base64, Encoder};
 pub use failure::{failure, redact};
-use jwt_simple::reexports::ct_codecs::{Base64, Encoder};
-use jwt_simple::reexports::zeroize::Zeroizing;
 use resolver::KeepingResolver;
 pub(crate) use retry::{asked_wait, jittered};
 use serde::Deserialize;
@@ -24,6 +23,7 @@ use ureq::http::{self, Uri};
 pub use ureq::http::{HeaderMap, HeaderName, HeaderValue};
 use ureq::unversioned::transport::DefaultConnector;
 pub(crate) use vendor::message as failure_words;
+use zeroize::Zeroizing;
 
 use crate::access::{Credential, Scheme};
 use crate::error::{Code, Error, REASON, TOO_LARGE};

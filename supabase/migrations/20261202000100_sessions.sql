@@ -3,11 +3,12 @@
 -- set a password, or allow another client. So every check below reads the row.
 
 alter table public.settings add grants_required boolean not null default false;
--- A new installation has no client yet that was allowed before the table below was there.
+-- A new installation has no clients that were allowed before the table below existed.
 update public.settings set grants_required = true where not exists (select from public.users);
 
--- What an OAuth client may do for a user, as the user chose it in the console: at most what the user may do, until an end. Auth's own consents
--- (auth.oauth_consents) hold no such choice, and a client's token can create one. No foreign key to auth.oauth_clients, which belongs to Auth.
+-- What an OAuth client may do for a user, as chosen in the console: at most the user's own permissions, until an end. Auth's own consents
+-- (auth.oauth_consents) do not contain this choice, and a client's token can create one. No foreign key to auth.oauth_clients, which belongs
+-- to Auth.
 create table public.client_grants (
   user_id uuid not null references public.users (id) on delete cascade,
   client_id uuid not null,
@@ -15,7 +16,7 @@ create table public.client_grants (
   -- Null: every module.
   modules text[] check (cardinality(modules) between 1 and 100 and array_position(modules, null) is null),
   expires_at timestamptz not null,
-  -- When the user was last asked.
+  -- When the user last decided.
   allowed_at timestamptz not null default now(),
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
@@ -51,7 +52,7 @@ language sql stable security definer set search_path = '' as $$
   from public.settings s left join public.client_grants held on held.user_id = p_user and held.client_id = p_client;
 $$;
 
--- Whether a session is the console's: what the functions ask before they do what is the console's alone.
+-- Whether a session is the console's; for functions that only the console may call.
 create function public.is_console_session(p_user uuid, p_session uuid) returns boolean
 language sql stable security definer set search_path = '' as $$
   select exists (
@@ -98,12 +99,12 @@ begin
   if client is not null then
     claims := claims || jsonb_build_object('client_id', client);
     if not private.client_allowed(account.id, client) then
-      return '{"error": {"http_code": 403, "message": "This client is not allowed in the console, or not any more. Connect it again."}}';
+      return '{"error": {"http_code": 403, "message": "This client is not allowed in the console, or its access has ended. Connect it again."}}';
     end if;
   end if;
   if client is null and sign_in.created_at < now() - interval '30 days'
     or client is not null and sign_in.refreshed_at < (now() at time zone 'utc') - interval '90 days' then
-    return '{"error": {"http_code": 403, "message": "This sign-in is over. Sign in again."}}';
+    return '{"error": {"http_code": 403, "message": "This session has expired. Sign in again."}}';
   end if;
   select public_url || '/mcp' into server from public.settings;
   if server is not null and not audience ? server then
@@ -113,8 +114,8 @@ begin
 end
 $$;
 
--- What a client's token must not do to its user's account, where e-mail is switched on in Auth (docs/deploy.md). Triggers on every update
--- that compare inside: one on named columns would stand in the way of Auth's own migrations that change these columns.
+-- What a client's token must not change in its user's account if email is enabled in Auth (docs/deploy.md). The triggers run on every update
+-- and compare inside: triggers on named columns would block Auth's own migrations of these columns.
 
 -- Auth deletes all other sessions in the transaction that sets a password. So the session that is left at its end is the one that set it.
 create function private.guard_password() returns trigger
@@ -122,7 +123,7 @@ language plpgsql security definer set search_path = '' as $$
 begin
   if coalesce(new.encrypted_password, '') not in ('', coalesce(old.encrypted_password, ''))
     and exists (select from auth.sessions s where s.user_id = new.id and s.oauth_client_id is not null) then
-    raise insufficient_privilege using message = 'A client does not set its user''s password.';
+    raise insufficient_privilege using message = 'A client cannot set its user''s password.';
   end if;
   return null;
 end
@@ -131,9 +132,9 @@ create constraint trigger mcpist_guard_password after update on auth.users defer
   for each row execute function private.guard_password();
 
 -- Two more checks, before the row is written:
--- - A password that was set before the address was confirmed may be a stranger's, who signed up with somebody else's address and waits for
---   them to follow the link in the mail. What an admin makes is confirmed without a mail, and keeps its password.
--- - Users do not change their address: it is what the list of addresses is about. (An admin's change in the dashboard needs no mail.)
+-- - A password set before the address was confirmed may belong to an attacker who signed up with another person's address and waits for that
+--   person to follow the link in the email. An account created by an admin is confirmed without an email and keeps its password.
+-- - Users cannot change their address, because the allow-list depends on it. (An admin's change in the dashboard sends no email.)
 create function private.guard_account() returns trigger
 language plpgsql security definer set search_path = '' as $$
 begin
@@ -142,14 +143,14 @@ begin
     new.encrypted_password := null;
   end if;
   if coalesce(new.email_change, '') not in ('', coalesce(old.email_change, '')) then
-    raise insufficient_privilege using message = 'Addresses are changed by an admin.';
+    raise insufficient_privilege using message = 'Only an admin can change an address.';
   end if;
   return new;
 end
 $$;
 create trigger mcpist_guard_account before update on auth.users for each row execute function private.guard_account();
 
--- The trigger of before, on every update for the same reason.
+-- Replaces the earlier trigger by one on every update, for the same reason.
 create or replace function private.on_account() returns trigger
 language plpgsql security definer set search_path = '' as $$
 begin

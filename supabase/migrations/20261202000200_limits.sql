@@ -1,4 +1,4 @@
--- Less than everything: a token of MCPist and an OAuth client can be given a part of what their user may do, and an end.
+-- Limits: an API token or an OAuth client can have a part of its user's permissions, and an end.
 
 alter table public.api_tokens
   add read_only boolean not null default false,
@@ -6,8 +6,8 @@ alter table public.api_tokens
   add modules text[] check (cardinality(modules) between 1 and 100 and array_position(modules, null) is null);
 grant select (read_only, modules) on public.api_tokens to authenticated;
 
--- What a role demands before a tool runs that deletes, publishes or costs money: at least a code that is sent back, or a person who decides. Null:
--- what the server does by itself. A role can demand more than the server, never less.
+-- The confirmation that a role demands before a tool that deletes, publishes or costs money: at least a code that is sent back, or a person
+-- who decides. Null: the server's own policy. A role can only be stricter than the server.
 alter table public.roles add confirm text check (confirm in ('code', 'human'));
 grant update (confirm) on public.roles to authenticated;
 
@@ -31,8 +31,8 @@ language sql stable security definer set search_path = '' as $$
   where s.id = p_session and s.user_id = p_user and p_token is null;
 $$;
 
--- What a user may use through a credential: what the roles permit, without modules that are broken, within the credential's limits. This
--- decides, for the server and the console alike.
+-- Returns the tools that a user can use with a credential: permitted by the roles, without broken modules, within the credential's limits.
+-- The server and the console both use it.
 drop function private.tools_of(uuid);
 create function private.tools_of(p_user uuid, p_session uuid default null, p_token uuid default null)
 returns table (module text, tool text)
@@ -62,8 +62,8 @@ language sql stable security definer set search_path = '' as $$
   ) p;
 $$;
 
--- What tool-sieve answers, as {"outcome": …}: user_disabled, session_ended, or ok with "modules", "confirm" (the most that a role of the
--- user demands) and "ends_in_s" (when the credential ends; null: it does not).
+-- The answer for tool-sieve, as {"outcome": …}: user_disabled, session_ended, or ok with "modules", "confirm" (the strictest demand of the
+-- user's roles) and "ends_in_s" (until the credential's end; null: no end).
 create function public.permissions(p_user uuid, p_session uuid, p_token uuid) returns jsonb
 language plpgsql stable security definer set search_path = '' as $$
 declare
@@ -89,7 +89,7 @@ end
 $$;
 grant execute on function public.permissions(uuid, uuid, uuid) to service_role;
 
--- The same for the functions of 0.1.0, which ask for a user and no credential.
+-- The same for the functions of 0.1.0, which pass only a user.
 create or replace function public.sieve(p_user uuid) returns jsonb
 language sql stable security definer set search_path = '' as $$
   select private.modules_of(p_user, null, null) from public.users u where u.id = p_user and u.disabled_at is null;
@@ -115,14 +115,14 @@ end
 $$;
 grant execute on function public.identify_api_token(text, interval) to service_role;
 
--- When a credential ends that somebody makes now: in a year at most.
+-- Returns the end of a new credential, within a year.
 create function private.end_of(p_expires_at timestamptz) returns timestamptz
 language plpgsql stable set search_path = '' as $$
 begin
   if p_expires_at <= now() then
-    raise check_violation using message = 'expires_at lies in the past.';
+    raise check_violation using message = 'expires_at is in the past.';
   elsif p_expires_at > now() + interval '366 days' then
-    raise check_violation using message = 'expires_at is at most 365 days from now.';
+    raise check_violation using message = 'expires_at must be at most 365 days from now.';
   end if;
   return coalesce(p_expires_at, now() + interval '365 days');
 end
@@ -135,7 +135,7 @@ declare
   unknown text;
 begin
   if cardinality(p_modules) = 0 then
-    raise check_violation using message = 'modules is empty: name at least one, or leave it out for all of them.';
+    raise check_violation using message = 'modules must not be empty: name at least one, or omit it for all modules.';
   end if;
   select name into unknown from unnest(p_modules) name
   where name is null or not exists (select from public.module_registry m where m.module = name) limit 1;
@@ -145,7 +145,8 @@ begin
 end
 $$;
 
--- Makes a token for the caller and shows it, this once: {"id", "token", "expires_at"}. Ten an hour, twenty that live. It ends in a year at most.
+-- Creates a token for the caller and returns it once: {"id", "token", "expires_at"}. At most ten per hour and twenty active ones. It expires
+-- within a year.
 drop function public.create_api_token(text, timestamptz);
 create function public.create_api_token(
   name text, expires_at timestamptz default null, read_only boolean default false, modules text[] default null
@@ -160,15 +161,15 @@ begin
   ends_at := private.end_of(create_api_token.expires_at);
   perform private.check_modules(create_api_token.modules);
   perform pg_advisory_xact_lock(hashtextextended('mcpist.api_tokens.' || auth.uid(), 0));
-  -- Revoked ones count: they are kept for longer.
+  -- Revoked tokens count too; they are kept longer.
   if (select count(*) from public.api_tokens t where t.user_id = auth.uid() and t.created_at > now() - interval '1 hour') >= 10 then
-    raise sqlstate 'PT429' using message = 'You have made ten tokens within an hour.', hint = 'Wait a little.';
+    raise sqlstate 'PT429' using message = 'You have created ten tokens within an hour.', hint = 'Try again later.';
   end if;
   if (
     select count(*) from public.api_tokens t
     where t.user_id = auth.uid() and t.revoked_at is null and (t.expires_at is null or t.expires_at > now())
   ) >= 20 then
-    raise sqlstate 'PT409' using message = 'You have 20 tokens, which is all there may be.', hint = 'Revoke one that is not in use.';
+    raise sqlstate 'PT409' using message = 'You have reached the limit of 20 tokens.', hint = 'Revoke one that you no longer use.';
   end if;
   fresh := private.new_api_token();
   insert into public.api_tokens (user_id, name, token_hash, expires_at, read_only, modules)

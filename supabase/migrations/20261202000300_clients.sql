@@ -1,7 +1,7 @@
--- OAuth clients of a user: what the consent page reads, what the user decides there, and what becomes of it later. Auth's own endpoints do not
--- serve: reading an authorization there approves it where the client is known, and they know nothing of limits.
+-- A user's OAuth clients: data for the consent page, the user's decision, and later changes. Auth's own endpoints are not enough: reading an
+-- authorization there approves it if the client is known, and they have no limits.
 
--- A begun authorization, as the consent page shows it. Changes nothing.
+-- Returns a pending authorization for the consent page. Changes nothing.
 create function public.oauth_authorization(p_authorization_id text) returns jsonb
 language plpgsql stable security definer set search_path = '' as $$
 declare
@@ -25,15 +25,15 @@ begin
   left join public.client_grants g on g.client_id = a.client_id and g.user_id = auth.uid()
   where a.authorization_id = p_authorization_id and a.status = 'pending' and a.expires_at > now() and coalesce(a.user_id, auth.uid()) = auth.uid();
   if not found then
-    raise sqlstate 'PT404' using message = 'There is no such request, or not any more.', hint = 'Connect the client again.';
+    raise sqlstate 'PT404' using message = 'The request does not exist or has expired.', hint = 'Connect the client again.';
   end if;
   return shown;
 end
 $$;
 grant execute on function public.oauth_authorization(text) to authenticated;
 
--- Says what the client of a begun authorization may do from now on: {"expires_at"}. The console asks Auth for the consent afterwards; without
--- this one, a consent of Auth's gives no token.
+-- Sets what the client of a pending authorization may do: {"expires_at"}. Afterwards the console gives Auth's consent; without this row, that
+-- consent gives no token.
 create function public.allow_client(
   p_authorization_id text, p_read_only boolean default false, p_modules text[] default null, p_expires_at timestamptz default null
 ) returns jsonb
@@ -43,7 +43,7 @@ declare
   ends_at timestamptz := private.end_of(p_expires_at);
 begin
   perform private.check_modules(p_modules);
-  -- The first one shows that this installation's console asks, so from now on it has to.
+  -- The first call shows that this installation's console uses grants, so they are required from now on.
   if not (select grants_required from public.settings) then
     perform private.adopt_consents();
     update public.settings set grants_required = true where not grants_required;
@@ -57,7 +57,7 @@ end
 $$;
 grant execute on function public.allow_client(text, boolean, text[], timestamptz) to authenticated;
 
--- The caller's clients.
+-- Returns the caller's clients.
 create function public.my_clients() returns table (
   client_id uuid, name text, uri text, redirect_uris text[], registered text, granted_at timestamptz, last_used_at timestamptz, sessions bigint,
   read_only boolean, modules text[], expires_at timestamptz
@@ -90,21 +90,21 @@ declare
 begin
   perform private.require_active();
   perform private.check_modules(p_modules);
-  -- Not `allowed_at`: it is the answer to a request of the client's, which this is not.
+  -- `allowed_at` stays: it is the time of the answer to a client's request.
   insert into public.client_grants as held (user_id, client_id, read_only, modules, expires_at, allowed_at)
   select n.user_id, n.client_id, coalesce(p_read_only, false), p_modules, ends_at, n.granted_at
   from auth.oauth_consents n where n.user_id = auth.uid() and n.client_id = p_client and n.revoked_at is null
   on conflict (user_id, client_id) do update
   set read_only = excluded.read_only, modules = excluded.modules, expires_at = excluded.expires_at;
   if not found then
-    raise sqlstate 'PT404' using message = 'You have allowed no such client.';
+    raise sqlstate 'PT404' using message = 'You have not allowed this client.';
   end if;
   return jsonb_build_object('expires_at', ends_at);
 end
 $$;
 grant execute on function public.limit_client(uuid, boolean, text[], timestamptz) to authenticated;
 
--- Ends what a client may do: its sign-ins, begun ones too, and the consent, Auth's and ours.
+-- Revokes a client: its sessions, pending authorizations, and the consents in Auth and here.
 create function public.revoke_client(p_client uuid) returns void
 language plpgsql security definer set search_path = '' as $$
 declare
@@ -119,7 +119,7 @@ begin
   update auth.oauth_consents set revoked_at = greatest(granted_at, now())
   where user_id = auth.uid() and client_id = p_client and revoked_at is null;
   if not (had or found) then
-    raise sqlstate 'PT404' using message = 'You have allowed no such client.';
+    raise sqlstate 'PT404' using message = 'You have not allowed this client.';
   end if;
 end
 $$;

@@ -1,7 +1,7 @@
--- Ending accounts and sign-ins, wholly.
+-- Deleting accounts and ending sessions completely.
 
--- Deletes an account with everything of it: in Auth, and from there here, with the secrets in the Vault. For admins, who do not delete themselves;
--- the last admin stays. The address stays on the list.
+-- Deletes an account and all its data: in Auth, and by cascade here and in the Vault. Only for admins, not for oneself and not for the last
+-- admin. The address stays on the allow-list.
 create function public.delete_account(p_user uuid) returns void
 language plpgsql security definer set search_path = '' as $$
 declare
@@ -9,13 +9,13 @@ declare
 begin
   perform private.require_admin();
   if p_user = auth.uid() then
-    raise sqlstate 'PT409' using message = 'Nobody deletes their own account.', hint = 'Another admin does that.';
+    raise sqlstate 'PT409' using message = 'You cannot delete your own account.', hint = 'Ask another admin.';
   end if;
   delete from auth.users where id = p_user;
   if not found then
-    raise sqlstate 'PT404' using message = 'There is no such account.';
+    raise sqlstate 'PT404' using message = 'The account does not exist.';
   end if;
-  -- Begun sign-ins have no reference.
+  -- Pending sign-ins have no foreign key.
   begin
     delete from auth.flow_state where user_id = p_user;
   exception when others then
@@ -23,16 +23,16 @@ begin
   end;
 exception when foreign_key_violation then
   get stacked diagnostics holder = table_name;
-  raise sqlstate 'PT409' using message = format('The account is still used outside of MCPist, in the table %s.', holder),
-    hint = 'Delete what belongs to it there first.';
+  raise sqlstate 'PT409' using message = format('The account is still used outside MCPist, in the table %s.', holder),
+    hint = 'Delete its rows there first.';
 end
 $$;
 grant execute on function public.delete_account(uuid) to authenticated;
 
--- Ends the sign-ins of one user, or of everybody (null), in the console and in MCP clients, and every way in that somebody else may have
--- made meanwhile: passwords, factors, passkeys, mailed links, begun sign-ins. Access tokens that are out there open nothing here, nor the
--- MCP server. Answers {"sessions": n, "incomplete": [what is left]}. Auth's tables are Auth's to change, so each goes by itself: one that
--- cannot be cleared must not keep the others.
+-- Ends the sessions of one user, or of everyone (null), in the console and in MCP clients, and removes everything that an attacker could sign
+-- in with: passwords, factors, passkeys, emailed links, pending sign-ins. Issued access tokens then have no access here or at the MCP server.
+-- Returns {"sessions": n, "incomplete": [what is left]}. Auth may change its tables, so each is cleared separately: a failure must not prevent
+-- the others.
 drop function private.end_sign_ins(uuid);
 create function private.end_sign_ins(p_user uuid) returns jsonb
 language plpgsql security definer set search_path = '' as $$

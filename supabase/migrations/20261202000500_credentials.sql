@@ -1,6 +1,6 @@
--- What one user can do to credentials that others share, and to the space that all of them share.
+-- Limits one user's effect on shared credentials and on the database's size.
 
--- How often somebody did something within the current hour.
+-- How often a user did something within the current hour.
 create table private.rates (
   user_id uuid not null references public.users (id) on delete cascade,
   what text not null,
@@ -10,7 +10,7 @@ create table private.rates (
 );
 alter table private.rates enable row level security;
 
--- Counts one more; refuses it when there were `p_most` within this hour.
+-- Counts one more; refuses it after `p_most` within this hour.
 create function private.spend(p_what text, p_most integer) returns void
 language plpgsql security definer set search_path = '' as $$
 declare
@@ -21,18 +21,18 @@ begin
   set used = case when held.hour = excluded.hour then held.used + 1 else 1 end, hour = excluded.hour
   returning used into now_used;
   if now_used > p_most then
-    raise sqlstate 'PT429' using message = format('That was done %s times within this hour, which is all there may be.', p_most), hint = 'Wait a little.';
+    raise sqlstate 'PT429' using message = format('The limit of %s per hour is reached.', p_most), hint = 'Try again later.';
   end if;
 end
 $$;
 
 alter table public.oauth_tokens
-  -- When a refusal of it was last looked into, and when it was last refreshed.
+  -- The last probe after a refusal, and the last refresh.
   add probed_at timestamptz,
   add refreshed_at timestamptz;
 
--- Stores a credential for an owner, in place of the one of the same service and account. Null: the owner has 20 accounts of this service,
--- which is all there may be.
+-- Stores a credential for an owner and replaces the one with the same service and account. Returns null if the owner already has 20 accounts
+-- of this service.
 create or replace function private.store_token(
   p_user uuid, p_role uuid, p_service text, p_account text, p_token_type text, p_access text, p_refresh text,
   p_scopes text[], p_expires_at timestamptz, p_metadata jsonb
@@ -42,7 +42,7 @@ declare
   label constant text := 'MCPist: credential of ' || p_service;
   stored public.oauth_tokens;
 begin
-  -- One of an owner's accounts at a time, or there would be more of them than were counted.
+  -- Serializes an owner's inserts; parallel ones could exceed the limit.
   perform pg_advisory_xact_lock(hashtextextended(concat_ws('.', 'mcpist.token', p_user, p_role, p_service), 0));
   select * into stored from public.oauth_tokens
   where service = p_service and account = p_account and (user_id = p_user or role_id = p_role) for update;
@@ -63,7 +63,7 @@ begin
   if stored.refresh_secret_id is not null and p_refresh is not null then
     perform vault.update_secret(stored.refresh_secret_id, p_refresh);
   end if;
-  -- No lease: a refresh that runs now belongs to the credential that is being replaced.
+  -- Clears the lease: a running refresh belongs to the replaced credential.
   update public.oauth_tokens
   set token_type = p_token_type, access_sha256 = private.token_digest(p_access), scopes = p_scopes, expires_at = p_expires_at,
     metadata = p_metadata, status = 'active', refresh_lease = null, refresh_lease_until = null, refresh_failed_at = null,
@@ -93,17 +93,17 @@ begin
     raise insufficient_privilege using message = 'None of your roles permits this service.';
   end if;
   if char_length(token) not between 8 and 4000 or token ~ '[[:cntrl:][:space:]]' then
-    raise check_violation using message = 'token is 8 to 4000 characters without blanks.';
+    raise check_violation using message = 'token must be 8 to 4000 characters without spaces.';
   end if;
   if (token_type = 'basic') <> (token ~ '^[^:@]+@[^:@]+:.') then
-    raise check_violation using message = 'A basic token is your e-mail address, a colon and the API token; a bearer token is not.';
+    raise check_violation using message = 'A basic token is your email address, a colon and the API token; a bearer token is not.';
   end if;
   if service in ('jira', 'confluence') then
     if base_url is null or base_url !~ '^https://([a-z0-9-]{1,63}\.atlassian\.net|api\.atlassian\.com/ex/(jira|confluence)/[0-9a-f-]{36})$' then
-      raise check_violation using message = 'base_url is the site''s address, like https://acme.atlassian.net.';
+      raise check_violation using message = 'base_url must be the site''s URL, such as https://acme.atlassian.net.';
     end if;
   elsif base_url is not null or token_type = 'basic' then
-    raise check_violation using message = 'base_url and basic tokens are for Jira and Confluence alone.';
+    raise check_violation using message = 'base_url and basic tokens are only for Jira and Confluence.';
   end if;
   perform private.spend('connect_with_token', 30);
   stored := private.store_token(
@@ -111,15 +111,15 @@ begin
     case when base_url is null then '{}' else jsonb_build_object('base_url', base_url) end
   );
   if stored is null then
-    raise sqlstate 'PT409' using message = format('There are 20 accounts of %s, which is all there may be.', service),
-      hint = 'Remove one that is not in use.';
+    raise sqlstate 'PT409' using message = format('The limit of 20 accounts of %s is reached.', service),
+      hint = 'Remove one that you no longer use.';
   end if;
   return stored;
 end
 $$;
 
--- Stores what is held, for the user who began it. Answers {"outcome": "ok", "service", "account"}, or another outcome:
--- unknown_state, replayed, other_user, expired, not_permitted, too_many_accounts. Whatever the outcome, nothing is held any more.
+-- Stores the kept credential for the user who started. Returns {"outcome": "ok", "service", "account"}, or another outcome: unknown_state,
+-- replayed, other_user, expired, not_permitted, too_many_accounts. With any outcome, the kept credential is deleted.
 create or replace function public.finish_oauth(handle text) returns jsonb
 language plpgsql security definer set search_path = '' as $$
 declare
@@ -141,7 +141,7 @@ begin
   outcome := case
     when begun.user_id <> auth.uid() then 'other_user'
     when begun.expires_at <= now() then 'expired'
-    -- What start_oauth asked may have changed.
+    -- The conditions checked by start_oauth may have changed.
     when begun.role_id is not null and not private.is_admin() then 'not_permitted'
     when begun.role_id is null and not exists (select from private.tools_of(begun.user_id) where module = begun.service) then 'not_permitted'
     else 'ok'
@@ -155,7 +155,7 @@ begin
   if outcome = 'ok' then
     return jsonb_build_object('outcome', outcome, 'service', begun.service, 'account', begun.account);
   elsif outcome = 'other_user' then
-    -- An accident where somebody has two accounts here, else an attack: the admins can look at both.
+    -- A mistake of a user with two accounts, or an attack: admins can see both users.
     insert into public.audit_logs (user_id, action, module, outcome, detail)
     values (auth.uid(), 'oauth.finish', begun.service, 'denied', jsonb_build_object('begun_by', begun.user_id));
   end if;
@@ -163,7 +163,7 @@ begin
 end
 $$;
 
--- What may be given out of one credential, whose row is locked: reconnect_required, not_configured, use, refresh, wait, backoff or probe.
+-- The state of one credential, whose row is locked: reconnect_required, not_configured, use, refresh, wait, backoff or probe.
 --
 -- A 401 does not always mean that the token is invalid: Atlassian sends it for a missing scope. If that ended the credential, every user of a role
 -- could end it for all of them. So a refused token is refreshed, at most once a minute. If it cannot be refreshed, the caller asks the service
@@ -203,7 +203,7 @@ begin
     end if;
   elsif ends or rejected and coalesce(token.refreshed_at < now() - again, true) then
     if token.refresh_lease_until > now() or token.refresh_failed_at > now() - pause then
-      -- Somebody is at it, or it does not work now. A token that is good for some seconds more serves meanwhile.
+      -- A refresh is running or has failed. A token that is still valid for some seconds is used meanwhile.
       if rejected or token.expires_at <= now() + interval '5 seconds' then
         return jsonb_build_object('outcome', case when token.refresh_lease_until > now() then 'wait' else 'backoff' end);
       end if;
@@ -242,14 +242,14 @@ end
 $$;
 grant execute on function public.fail_probe(uuid, text, boolean) to service_role;
 
--- What token-exchanger may give out, as {"outcome": …}:
+-- The answer for token-exchanger, as {"outcome": …}:
 --   user_disabled, session_ended, not_permitted, not_connected, account_required (with "accounts"), reconnect_required, not_configured
 --   use      with the credential
---   probe    with the credential: the caller looks whether it works, and calls fail_probe where it does not
+--   probe    with the credential: the caller tests it, and calls fail_probe if it does not work
 --   refresh  with the refresh token and the lease: the caller refreshes, then calls finish_refresh or fail_refresh
---   wait     somebody else refreshes: ask again in a moment
---   backoff  a refresh failed a moment ago
--- `p_session` or `p_token`: by which credential the user asks; with neither it is a function of 0.1.0.
+--   wait     another call refreshes: ask again soon
+--   backoff  a refresh failed recently
+-- `p_session` or `p_token` is the caller's credential; without both it is a function of 0.1.0.
 drop function public.begin_exchange(uuid, text, text, text);
 create function public.begin_exchange(
   p_user uuid, p_service text, p_account text, p_rejected text, p_session uuid default null, p_token uuid default null
@@ -267,7 +267,7 @@ begin
     return '{"outcome": "not_permitted"}';
   end if;
 
-  -- The user's own first, then what is shared with their roles; the oldest where two roles share the same name.
+  -- The user's own first, then shared ones; the oldest if two roles share the same name.
   names := array(
     select account from public.oauth_tokens
     where service = p_service and user_id = p_user and (p_account is null or account = p_account)
@@ -290,7 +290,7 @@ begin
   order by user_id nulls last, created_at
   limit 1 for update;
   if not found then
-    -- It was removed a moment ago.
+    -- It was removed meanwhile.
     return '{"outcome": "not_connected", "accounts": []}';
   end if;
   return private.lend(token, p_rejected, coalesce(p_session, p_token) is not null);
@@ -298,8 +298,8 @@ end
 $$;
 grant execute on function public.begin_exchange(uuid, text, text, text, uuid, uuid) to service_role;
 
--- The same for an admin who tests a shared credential, by its id; with "service". `p_rejected` is what the service was asked with and
--- refused, so it is not asked again. Outcomes beside those of begin_exchange:
+-- The same for an admin who tests a shared credential, by its id; with "service". `p_rejected` is a token that the
+-- service has already refused, so it is not probed again. Outcomes in addition to those of begin_exchange:
 --   forbidden  not an admin
 --   unknown    no shared credential has this id
 create or replace function public.begin_test(p_user uuid, p_token uuid, p_rejected text) returns jsonb
@@ -317,13 +317,13 @@ begin
   if p_rejected is not null and public.fail_probe(p_token, p_rejected, true) then
     token.status := 'reconnect_required';
   end if;
-  -- Nobody tests so often that it would have to wait for the next refresh.
+  -- A test is rare, so it does not wait for the next refresh.
   token.refreshed_at := null;
   return private.lend(token, p_rejected, true) || jsonb_build_object('service', token.service);
 end
 $$;
 
--- Stores what a refresh gave. False: the lease is another's by now, or the credential was replaced or removed.
+-- Stores refreshed tokens. False: another call has the lease, or the credential was replaced or removed.
 create or replace function public.finish_refresh(p_token uuid, p_lease uuid, p_access text, p_refresh text, p_expires_at timestamptz) returns boolean
 language plpgsql security definer set search_path = '' as $$
 declare

@@ -9,9 +9,10 @@ create table public.confirmations (
   digest bytea not null check (octet_length(digest) = 32),
   -- `module.tool`, without a value.
   tools text[] not null,
-  -- By which client or token of MCPist it came.
+  -- The name of the client or API token that it came from.
   client text,
   deed_secret_id uuid,
+  deed_bytes integer not null,
   decision text check (decision in ('yes', 'no')),
   created_at timestamptz not null default now(),
   expires_at timestamptz not null default now() + interval '10 minutes',
@@ -23,7 +24,7 @@ create trigger drop_secrets after delete or update of deed_secret_id on public.c
 -- Read and decided through the functions below.
 alter table public.confirmations enable row level security;
 
--- Takes away what nobody went on with in time: deeds, and the secrets of begun connections.
+-- Deletes expired deeds and the secrets of expired connections.
 create or replace function private.drop_expired_secrets() returns void
 language sql security definer set search_path = '' as $$
   delete from public.confirmations where id in (
@@ -38,7 +39,7 @@ language sql security definer set search_path = '' as $$
 $$;
 
 -- Stores a deed until its user decides: {"outcome": "ok", "id", "expires_at"}, the same for the same deed; or another outcome: user_disabled,
--- session_ended, too_many (eight wait already).
+-- session_ended, too_many (eight wait already, or 8 MiB).
 create function public.ask_confirmation(
   p_user uuid, p_session uuid, p_token uuid, p_digest text, p_tools text[], p_deed text
 ) returns jsonb
@@ -58,11 +59,17 @@ begin
   perform pg_advisory_xact_lock(hashtextextended('mcpist.confirmations.' || p_user, 0));
   select * into held from public.confirmations where user_id = p_user and digest = decode(p_digest, 'hex') and expires_at > now();
   if not found then
-    if (select count(*) from public.confirmations where user_id = p_user and decision is null and expires_at > now()) >= 8 then
+    if (
+      select count(*) >= 8 or coalesce(sum(deed_bytes), 0) + octet_length(p_deed) > 8 * 1024 * 1024
+      from public.confirmations where user_id = p_user and decision is null and expires_at > now()
+    ) then
       return '{"outcome": "too_many"}';
     end if;
-    insert into public.confirmations (user_id, digest, tools, client, deed_secret_id)
-    values (p_user, decode(p_digest, 'hex'), p_tools, limits.client, vault.create_secret(p_deed, null, 'MCPist: what waits for a person'))
+    insert into public.confirmations (user_id, digest, tools, client, deed_bytes, deed_secret_id)
+    values (
+      p_user, decode(p_digest, 'hex'), p_tools, limits.client, octet_length(p_deed),
+      vault.create_secret(p_deed, null, 'MCPist: what waits for a person')
+    )
     returning * into held;
   end if;
   return jsonb_build_object('outcome', 'ok', 'id', held.id, 'expires_at', held.expires_at);
@@ -97,7 +104,7 @@ end
 $$;
 grant execute on function public.take_confirmation(uuid, uuid, uuid, text) to service_role;
 
--- What waits for the caller, without the deeds.
+-- Returns what waits for the caller, without the deeds.
 create function public.my_confirmations() returns table (
   id uuid, tools text[], client text, created_at timestamptz, expires_at timestamptz
 )
@@ -122,16 +129,16 @@ begin
   perform private.drop_expired_secrets();
   select * into held from public.confirmations where id = p_id and user_id = auth.uid() and expires_at > now() for update;
   if not found then
-    raise sqlstate 'PT404' using message = 'Nothing waits for you here, or not any more.';
+    raise sqlstate 'PT404' using message = 'This confirmation does not exist or has expired.';
   elsif held.decision is not null then
-    raise sqlstate 'PT410' using message = 'This has been decided.';
+    raise sqlstate 'PT410' using message = 'This has already been decided.';
   end if;
   return held;
 end
 $$;
 
--- The deed as the MCP server gave it, whole: {"id", "deed", "client", "created_at", "expires_at"}. `deed` is JSON within a text, because the
--- database's own JSON cannot hold every text that JSON can (a NUL, half of a surrogate pair).
+-- Returns the whole deed from the MCP server: {"id", "deed", "client", "created_at", "expires_at"}. `deed` is JSON in a text, because the
+-- database's own JSON cannot contain every text (NUL, unpaired surrogates).
 create function public.confirmation(p_id uuid) returns jsonb
 language plpgsql security definer set search_path = '' as $$
 declare
@@ -145,7 +152,7 @@ end
 $$;
 grant execute on function public.confirmation(uuid) to authenticated;
 
--- Decides it. The deed is gone from then on; the decision waits for the MCP server until the ten minutes are over.
+-- Stores the decision and deletes the deed. The decision waits for the MCP server until the ten minutes have passed.
 create function public.decide_confirmation(p_id uuid, p_yes boolean) returns void
 language plpgsql security definer set search_path = '' as $$
 declare
@@ -153,7 +160,7 @@ declare
   answer constant text := case when p_yes then 'yes' else 'no' end;
 begin
   if p_yes is null then
-    raise not_null_violation using message = 'p_yes is true or false.';
+    raise not_null_violation using message = 'p_yes must be true or false.';
   end if;
   update public.confirmations set decision = answer, deed_secret_id = null where id = held.id;
   insert into public.audit_logs (user_id, action, client, outcome, detail)

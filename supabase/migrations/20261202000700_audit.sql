@@ -1,15 +1,15 @@
--- The trail says more, and cannot be filled by one user.
+-- More columns in the audit log, and a limit per user.
 
 alter table public.audit_logs
-  -- By which token: the id of one of MCPist, or of the session of Auth that it belongs to.
+  -- The id of the API token, or of the token's Auth session.
   add token_id uuid,
   -- W3C Trace Context.
   add trace_id text check (trace_id ~ '^[0-9a-f]{32}$'),
-  -- How many tokens a result took, and how many its format saved.
+  -- The tokens of a result, and those saved by its format.
   add result_tokens integer check (result_tokens >= 0),
   add saved_tokens integer check (saved_tokens >= 0);
 
--- A trail that is gone after a day shows nothing to those who look after a leak.
+-- An audit log that is deleted after a day does not help after a leak.
 update public.settings set audit_retention_days = 30 where audit_retention_days < 30;
 alter table public.settings drop constraint settings_audit_retention_days_check;
 alter table public.settings add constraint settings_audit_retention_days_check check (audit_retention_days between 30 and 3650);
@@ -58,13 +58,13 @@ begin
 end
 $$;
 
--- Records a change of what somebody may do: `<table>.<insert|update|delete>`, the row's key and the names of what changed.
+-- Records a change of access: `<table>.<insert|update|delete>`, the row's key and the names of changed columns.
 create or replace function private.audit_change() returns trigger
 language plpgsql security definer set search_path = '' as $$
 declare
   before jsonb := case when tg_op <> 'INSERT' then to_jsonb(old) else '{}' end;
   after jsonb := case when tg_op <> 'DELETE' then to_jsonb(new) else '{}' end;
-  -- What a credential does all day is no change of it.
+  -- Normal use of a credential is not a change.
   unremarkable constant text[] := array['updated_at', 'last_used_at'] || case tg_table_name
     when 'oauth_tokens' then array[
       'access_sha256', 'expires_at', 'refresh_lease', 'refresh_lease_until', 'refresh_failed_at', 'probed_at', 'refreshed_at'
@@ -84,7 +84,7 @@ begin
   select jsonb_object_agg(k, v) into key
   from jsonb_each(before || after) entry (k, v)
   where k in ('id', 'user_id', 'role_id', 'client_id', 'module', 'service', 'email', 'system_role', 'status') and v <> 'null';
-  -- Users change their own name as often as they like; once an hour is said.
+  -- Users can change their own name at any time; it is recorded once an hour.
   if tg_table_name = 'users' and changed = '{display_name}' and exists (
     select from public.audit_logs
     where user_id = auth.uid() and at > now() - interval '1 hour' and action = 'users.update'
@@ -94,7 +94,7 @@ begin
   end if;
   insert into public.audit_logs (user_id, action, module, account, outcome, detail)
   values (
-    -- The functions act for the owner of a credential.
+    -- The functions act for the credential's owner.
     coalesce(auth.uid(), case when tg_table_name in ('oauth_tokens', 'api_tokens') then (key ->> 'user_id')::uuid end),
     tg_table_name || '.' || lower(tg_op), coalesce(after ->> 'service', before ->> 'service', after ->> 'module', before ->> 'module'),
     coalesce(after ->> 'account', before ->> 'account'), 'success',
@@ -105,7 +105,7 @@ end
 $$;
 create trigger audit_change after insert or update or delete on public.client_grants for each row execute function private.audit_change();
 
--- Takes away what has had its time. Run it once a day (see docs/deploy.md); the answer says how much went.
+-- Deletes old records. Run it once a day (see docs/deploy.md). Returns the numbers of deleted rows.
 create or replace function public.delete_old_records() returns jsonb
 language plpgsql security definer set search_path = '' as $$
 declare

@@ -436,9 +436,15 @@ fn check_asks_every_part_of_hosted_mode_and_says_what_to_do() {
         registry.modules().iter().filter_map(|module| module.base_url_env.as_ref()?.names().next());
     let services: Vec<&str> = built_in.chain(["NOTES_API_URL", "VAULT_API_URL"]).collect();
     let run = |more: &[(&str, &str)]| {
-        let parts = ["TOKEN_BROKER_URL", "TOOL_SIEVE_URL", "AUDIT_LOG_URL", "JWKS_URL"];
-        let urls =
-            ["token-exchanger", "tool-sieve", "audit-log", "jwks"].map(|part| plane.url(part));
+        let parts = [
+            "TOKEN_BROKER_URL",
+            "TOOL_SIEVE_URL",
+            "AUDIT_LOG_URL",
+            "CONFIRMATIONS_URL",
+            "JWKS_URL",
+        ];
+        let urls = ["token-exchanger", "tool-sieve", "audit-log", "confirmations", "jwks"]
+            .map(|part| plane.url(part));
         let mut variables: Vec<(&str, &str)> =
             parts.into_iter().zip(urls.iter().map(String::as_str)).collect();
         variables.extend(services.iter().map(|name| (*name, NOBODY)));
@@ -474,7 +480,7 @@ fn check_asks_every_part_of_hosted_mode_and_says_what_to_do() {
         ],
     );
     says(&right, &["ok    MCPIST_SECRET: ", "ok    CONSOLE_URL: "]);
-    assert_eq!(right.stdout.matches("ok    function: ").count(), 3, "{right:?}");
+    assert_eq!(right.stdout.matches("ok    function: ").count(), 4, "{right:?}");
     assert!(!right.stdout.contains(secret), "{right:?}");
     plane.state().faults.insert("tool-sieve", Fault::Status(404));
     plane.state().faults.insert("audit-log", Fault::Status(403));

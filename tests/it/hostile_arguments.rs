@@ -7,7 +7,7 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use jwt_simple::reexports::ct_codecs::{Base64UrlSafeNoPadding, Encoder};
+use ct_codecs::{Base64UrlSafeNoPadding, Encoder};
 use mcpist::access::{Credential, Scheme};
 use mcpist::engine::request::{Piece, Place, Template};
 use mcpist::engine::schema::Kind;

@@ -7,6 +7,7 @@ mod author;
 mod call;
 mod collector;
 mod command_line;
+mod confirm;
 mod control_plane;
 mod coverage;
 mod documents;

@@ -1,6 +1,6 @@
 //! Files sent as attachments.
 
-use jwt_simple::reexports::ct_codecs::{Base64, Decoder};
+use ct_codecs::{Base64, Decoder};
 use serde_json::{Map, Value};
 
 use super::{record, text, v1, web_url};

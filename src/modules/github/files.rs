@@ -1,6 +1,6 @@
 //! Files: their text with what is needed to change them, and several of them in one commit.
 
-use jwt_simple::reexports::ct_codecs::{Base64, Decoder, Encoder};
+use ct_codecs::{Base64, Decoder, Encoder};
 use serde_json::{Map, Value, json};
 
 use super::{Repository, list, sha, text};

@@ -1,6 +1,6 @@
 //! Arguments in the forms that Jira takes.
 
-use jwt_simple::reexports::ct_codecs::{Base64, Decoder};
+use ct_codecs::{Base64, Decoder};
 use serde_json::{Value, json};
 
 use crate::error::Error;

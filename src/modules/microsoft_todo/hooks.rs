@@ -1,6 +1,6 @@
 //! What Microsoft To Do's module file cannot say as data.
 
-use jwt_simple::reexports::ct_codecs::{Base64, Decoder, Encoder};
+use ct_codecs::{Base64, Decoder, Encoder};
 use serde_json::{Map, Value, json};
 
 use self::task::{brief, date, day, recurrence, reminder, task_of, time};

@@ -1,6 +1,6 @@
 //! Files: their bytes go to Notion as a form.
 
-use jwt_simple::reexports::ct_codecs::{Base64, Decoder};
+use ct_codecs::{Base64, Decoder};
 use serde_json::{Map, Value, json};
 
 use super::argument;

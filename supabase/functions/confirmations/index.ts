@@ -82,7 +82,7 @@ async function handle(call: Call): Promise<Response> {
       throw new Failure(
         429,
         "too_many_confirmations",
-        "Eight confirmations are already waiting for this user, which is the limit: decide those first.",
+        "Eight confirmations, or 8 MiB of them, are already waiting for this user, which is the limit: decide those first.",
       );
     default:
       throw refusal(asked.outcome);

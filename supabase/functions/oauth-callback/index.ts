@@ -61,7 +61,7 @@ async function start(call: Call): Promise<Response> {
     case "admin_only":
       throw new Failure(403, "not_permitted", "Only admins can share credentials with a role.");
     case "unknown_role":
-      throw invalidRequest("`shared_with_role` is none of the roles.");
+      throw invalidRequest("`shared_with_role` is not a known role.");
     case "not_configured":
       throw new Failure(
         409,

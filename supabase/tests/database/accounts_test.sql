@@ -42,7 +42,7 @@ select pg_temp.furnish();
 -- Passwords: the session that remains after setting one is the one that set it.
 set constraints all immediate;
 select throws_ok(
-  $$update auth.users set encrypted_password = 'another' where id = (select bob from ids)$$, '42501', 'A client does not set its user''s password.', 'a client''s session is there'
+  $$update auth.users set encrypted_password = 'another' where id = (select bob from ids)$$, '42501', 'A client cannot set its user''s password.', 'a client''s session is there'
 );
 select lives_ok($$update auth.users set encrypted_password = 'another' where id = (select eve from ids)$$, 'a session of the console''s');
 select lives_ok($$update auth.users set last_sign_in_at = now() where id = (select bob from ids)$$, 'another change');
@@ -53,14 +53,14 @@ select lives_ok('set constraints all immediate', 'ends the clients'' sessions in
 set constraints all deferred;
 insert into auth.sessions (id, user_id, oauth_client_id, created_at) select gen_random_uuid(), bob, '00000000-0000-4000-8000-0000000000c1'::uuid, now() from ids;
 select throws_ok(
-  $$update auth.users set email_change = 'evil@example.com' where id = (select bob from ids)$$, '42501', 'Addresses are changed by an admin.', 'nobody changes an address by mail'
+  $$update auth.users set email_change = 'evil@example.com' where id = (select bob from ids)$$, '42501', 'Only an admin can change an address.', 'users cannot change their address'
 );
 
 -- Confirming the address removes a password that was set before.
 insert into public.allowed_emails (email) values ('new@example.com'), ('made@example.com');
 insert into auth.users (id, email, encrypted_password, confirmation_sent_at) values (gen_random_uuid(), 'new@example.com', 'a stranger''s', now());
 update auth.users set email_confirmed_at = now() where email = 'new@example.com';
-select is((select encrypted_password from auth.users where email = 'new@example.com'), null, 'somebody followed a mailed link');
+select is((select encrypted_password from auth.users where email = 'new@example.com'), null, 'a person followed an emailed link');
 insert into auth.users (id, email, encrypted_password) values (gen_random_uuid(), 'made@example.com', 'an admin''s');
 update auth.users set email_confirmed_at = now() where email = 'made@example.com';
 select is((select encrypted_password from auth.users where email = 'made@example.com'), 'an admin''s', 'an admin made the account');
@@ -72,7 +72,7 @@ select is(
 select tests.become('ada');
 select is(public.revoke_user_tokens((select bob from ids)), '{"oauth_tokens": 0, "api_tokens": 0, "sessions": 2, "incomplete": []}', 'everything is revoked');
 select tests.become_owner();
-select is(pg_temp.left_of(bob), 'identities', 'and nothing is left that a stranger could come in by') from ids;
+select is(pg_temp.left_of(bob), 'identities', 'and an attacker has no way left to sign in') from ids;
 select is(pg_temp.left_of(eve), 'link password sessions', 'of this user alone') from ids;
 -- Auth may change its tables: everything that can be removed is removed.
 select pg_temp.furnish();
@@ -95,7 +95,7 @@ select is((select count(*) from vault.secrets), 2::bigint, 'secrets of a credent
 select tests.become('ada');
 select lives_ok($$select public.delete_account((select bob from ids))$$, 'an admin deletes an account');
 select tests.become_owner();
-select is(pg_temp.left_of(bob), null, 'nothing of it is left in Auth') from ids;
+select is(pg_temp.left_of(bob), null, 'all of it is removed from Auth') from ids;
 select is_empty('select from auth.users, ids where id = bob union all select from public.users, ids where id = bob union all select from public.oauth_tokens', 'nor here');
 select is((select count(*) from vault.secrets), 0::bigint, 'nor in the Vault');
 select isnt_empty(
@@ -105,7 +105,7 @@ select isnt_empty($$select from public.allowed_emails where email = 'bob@example
 update public.users set system_role = 'admin' where id = (select eve from ids);
 select tests.become('eve');
 select lives_ok($$select public.delete_account((select ada from ids))$$, 'another admin may go');
-select throws_ok($$select public.delete_account((select eve from ids))$$, 'PT409', null, 'but nobody deletes themselves, so one admin stays');
+select throws_ok($$select public.delete_account((select eve from ids))$$, 'PT409', null, 'but an admin cannot delete their own account, so one remains');
 select tests.become_owner();
 select is((select count(*) from public.users where system_role = 'admin'), 1::bigint, 'the last one is there');
 -- Another table of the project may refer to an account.
@@ -114,7 +114,7 @@ insert into public.elsewhere select id from auth.users where email = 'made@examp
 select tests.become('eve');
 select throws_ok(
   $$select public.delete_account((select id from public.users where email = 'made@example.com'))$$, 'PT409',
-  'The account is still used outside of MCPist, in the table elsewhere.', 'what holds it is named'
+  'The account is still used outside MCPist, in the table elsewhere.', 'what holds it is named'
 );
 
 select * from finish();

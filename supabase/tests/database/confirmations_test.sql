@@ -16,7 +16,7 @@ create function pg_temp.id(deed text) returns uuid language sql security definer
 $$;
 grant execute on function pg_temp.id(text), pg_temp.digest(text) to public;
 
-select is(pg_temp.take('one'), 'unknown', 'nobody asked');
+select is(pg_temp.take('one'), 'unknown', 'it was not asked for');
 create temp table first as select pg_temp.ask('one') as answer;
 select is(first.answer ->> 'outcome', 'ok', 'asked') from first;
 select is(pg_temp.ask('one'), answer, 'once more is the same one') from first;
@@ -35,14 +35,14 @@ select tests.check('ada', $$select public.confirmation(pg_temp.id('one'))$$, 'PT
 select tests.check('ada', $$select public.decide_confirmation(pg_temp.id('one'), true)$$, 'PT404');
 select tests.check('bob', $$select public.decide_confirmation(pg_temp.id('one'), null)$$, '23502');
 select tests.become('ada');
-select is_empty('select from public.my_confirmations()', 'nobody else does, an admin neither');
+select is_empty('select from public.my_confirmations()', 'other users and admins do not');
 
 -- A yes is returned once.
 select tests.become('bob');
 select public.decide_confirmation(pg_temp.id('one'), true);
 select throws_ok($$select public.decide_confirmation(pg_temp.id('one'), false)$$, 'PT410', null, 'it is decided once');
 select throws_ok($$select public.confirmation(pg_temp.id('one'))$$, 'PT410', null, 'the deed is gone');
-select is_empty('select from public.my_confirmations()', 'nothing waits');
+select is_empty('select from public.my_confirmations()', 'no call waits');
 select tests.become_owner();
 select is((select count(*) from vault.secrets), 0::bigint, 'from the Vault, too');
 select is(pg_temp.take('another'), 'unknown', 'another deed was not decided');
@@ -71,7 +71,7 @@ select pg_temp.ask('five');
 update public.confirmations set expires_at = now() where true;
 select tests.check('bob', $$select public.decide_confirmation(pg_temp.id('five'), true)$$, 'PT404');
 select public.delete_old_records();
-select is((select count(*) from vault.secrets), 0::bigint, 'housekeeping takes away what nobody looked at');
+select is((select count(*) from vault.secrets), 0::bigint, 'housekeeping deletes unused ones');
 
 -- At most eight at a time.
 select is(pg_temp.ask('wait ' || n) ->> 'outcome', 'ok', 'eight wait') from generate_series(1, 8) n;
@@ -82,6 +82,10 @@ select tests.become('bob');
 select public.decide_confirmation(pg_temp.id('wait 1'), false);
 select tests.become_owner();
 select is(pg_temp.ask('wait 9') ->> 'outcome', 'ok', 'a decision makes room');
+
+-- At most 8 MiB wait at once.
+delete from public.confirmations where user_id = (select bob from ids);
+select is(pg_temp.ask(n || repeat('x', 3 * 1024 * 1024)) ->> 'outcome', case when n < 3 then 'ok' else 'too_many' end, 'large deed ' || n) from generate_series(1, 3) n;
 
 -- Texts that PostgreSQL's jsonb cannot store.
 delete from public.confirmations where user_id = (select bob from ids);

@@ -58,7 +58,7 @@ select is(pg_temp.secrets(), 2::bigint, 'it has one secret');
 select pg_temp.store('own', 'access-own', 'refresh-own', '1 hour');
 select is(pg_temp.exchange('github') ->> 'access_token', 'access-own', 'one''s own comes first');
 select is(pg_temp.exchange('github', 'team') ->> 'access_token', 'access-team', 'the shared one has its name');
-select is(pg_temp.exchange('github', 'other') ->> 'outcome', 'not_connected', 'a name that nobody has');
+select is(pg_temp.exchange('github', 'other') ->> 'outcome', 'not_connected', 'an unknown account name');
 select pg_temp.store('second', 'access-second');
 select is(pg_temp.exchange('github'), '{"outcome": "account_required", "accounts": ["own", "second", "team"]}', 'two of one''s own need a name');
 select is(pg_temp.exchange('github', 'second') ->> 'access_token', 'access-second', 'with which it is found');
@@ -92,7 +92,7 @@ select is(pg_temp.exchange('github', 'own'), '{"outcome": "reconnect_required", 
 select is(pg_temp.exchange('github', 'second') ->> 'outcome', 'use', 'for this credential alone');
 select is(pg_temp.exchange('github', 'second', 'access-second') ->> 'outcome', 'reconnect_required', 'a refused one without a refresh token as well');
 select pg_temp.store('own', 'access-again', 'refresh-again');
-select is(pg_temp.exchange('github', 'own') ->> 'access_token', 'access-again', 'connecting again mends it');
+select is(pg_temp.exchange('github', 'own') ->> 'access_token', 'access-again', 'connecting again fixes it');
 
 -- Secrets are deleted.
 select is(pg_temp.secrets(), 5::bigint, 'three access tokens, a refresh token, an app');

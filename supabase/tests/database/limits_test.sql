@@ -36,7 +36,7 @@ select is(pg_temp.tools(null, id), expected, name) from made join (values
 ) v (name, expected) using (name);
 select is(pg_temp.exchange('github', null, id), 'use', 'a credential is lent within the limits') from made where name = 'github';
 select is(pg_temp.exchange('notion', null, id), 'not_permitted', 'and not outside') from made where name = 'github';
-select is(pg_temp.exchange('github', null, id), 'not_permitted', 'whoever may use it otherwise') from made where name = 'none';
+select is(pg_temp.exchange('github', null, id), 'not_permitted', 'although its user may use it') from made where name = 'none';
 select is(
   public.permissions(bob, null, id) #> '{modules}' -> 'notion', null, 'a module outside the limits is not named'
 ) from ids, made where name = 'github';
@@ -106,7 +106,7 @@ select tests.become_owner();
 select is(pg_temp.tools('00000000-0000-4000-8000-0000000000e1'), 'github.create_issue github.get_me notion.search', 'at once');
 select isnt_empty($$select from public.audit_logs, ids where user_id = bob and action = 'client_grants.update' and detail -> 'changed' @> '["expires_at", "read_only"]'$$, 'which is in the trail');
 select tests.become('ada');
-select throws_ok($$select public.revoke_client('00000000-0000-4000-8000-0000000000c1')$$, 'PT404', null, 'nobody revokes another one''s');
+select throws_ok($$select public.revoke_client('00000000-0000-4000-8000-0000000000c1')$$, 'PT404', null, 'a user cannot revoke another user''s');
 select is_empty('select from public.my_clients()', 'nor sees it');
 select tests.become_owner();
 
@@ -116,14 +116,14 @@ select is(pg_temp.outcome('00000000-0000-4000-8000-0000000000e1'), 'session_ende
 select is(pg_temp.token('00000000-0000-4000-8000-0000000000e1') #>> '{error,http_code}', '403', 'for the next token as well');
 update public.client_grants set expires_at = now() + interval '1 day' where true;
 update auth.sessions set refreshed_at = (now() at time zone 'utc') - interval '91 days' where oauth_client_id is not null;
-select is(pg_temp.token('00000000-0000-4000-8000-0000000000e1') #>> '{error,http_code}', '403', 'and so has what nobody used for 90 days');
+select is(pg_temp.token('00000000-0000-4000-8000-0000000000e1') #>> '{error,http_code}', '403', 'and so has one that was not used for 90 days');
 update auth.sessions set refreshed_at = null, created_at = now() - interval '31 days' where true;
 select isnt(pg_temp.token('00000000-0000-4000-8000-0000000000e1') -> 'claims', null, 'a client''s sign-in may be older than 30 days');
 select is(pg_temp.token(bob) #>> '{error,http_code}', '403', 'the console''s may not') from ids;
 update auth.sessions set created_at = now() where true;
 -- Auth accepts a consent from anyone with a token of the user.
 update auth.oauth_consents set granted_at = now() + interval '11 minutes' where true;
-select is(pg_temp.token('00000000-0000-4000-8000-0000000000e1') #>> '{error,http_code}', '403', 'a consent that the console did not ask for is none');
+select is(pg_temp.token('00000000-0000-4000-8000-0000000000e1') #>> '{error,http_code}', '403', 'a consent from outside the console is not valid');
 select is(pg_temp.outcome('00000000-0000-4000-8000-0000000000e1'), 'session_ended', 'for the server either');
 update auth.oauth_consents set granted_at = now() where true;
 update auth.oauth_clients set deleted_at = now() where true;
@@ -140,7 +140,7 @@ select is_empty('select from public.client_grants', 'with what was allowed');
 select is_empty('select from auth.sessions where oauth_client_id is not null', 'its sign-ins');
 select is_empty('select from auth.oauth_consents where revoked_at is null', 'and the consent');
 select is(
-  pg_temp.token(gen_random_uuid(), '{"client_id": "00000000-0000-4000-8000-0000000000c1"}') #>> '{error,http_code}', '403', 'a client that nobody allowed gets no token'
+  pg_temp.token(gen_random_uuid(), '{"client_id": "00000000-0000-4000-8000-0000000000c1"}') #>> '{error,http_code}', '403', 'a client that was not allowed gets no token'
 );
 
 -- An older installation: existing and new clients work until the console asks for the first time.
@@ -162,7 +162,7 @@ select is(pg_temp.outcome('00000000-0000-4000-8000-0000000000e1'), 'ok', 'but wh
 select results_eq($$select expires_at from public.client_grants, ids where user_id = bob$$, $$values (now() + interval '365 days')$$, 'for a year');
 update public.client_grants set allowed_at = now() - interval '1 day' where true;
 select private.adopt_consents();
-select is(pg_temp.outcome('00000000-0000-4000-8000-0000000000e1'), 'session_ended', 'nothing is taken over after that');
+select is(pg_temp.outcome('00000000-0000-4000-8000-0000000000e1'), 'session_ended', 'no consent is adopted after that');
 
 -- The functions of 0.1.0 only pass a user.
 select is(public.sieve(bob), public.permissions(bob, null, null) -> 'modules', 'they get what the user may do') from ids;

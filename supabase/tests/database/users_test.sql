@@ -62,7 +62,7 @@ select throws_ok($$update public.users set disabled_at = now()$$, 'PT409', 'The 
 update public.users set system_role = 'admin' where email = 'first@example.com';
 select throws_ok($$update public.users set system_role = 'user'$$, 'PT409', 'The last admin stays.', 'nor two of them at once');
 update public.users set disabled_at = now() where email = 'second@example.com';
-select throws_ok($$delete from public.users where email = 'first@example.com'$$, 'PT409', 'The last admin stays.', 'a disabled admin is none');
+select throws_ok($$delete from public.users where email = 'first@example.com'$$, 'PT409', 'The last admin stays.', 'a disabled admin does not count');
 select lives_ok($$delete from auth.users where email = 'second@example.com'$$, 'a disabled admin can go');
 select is(pg_temp.role_of('second@example.com'), null, 'and goes with the account');
 

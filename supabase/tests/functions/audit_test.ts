@@ -62,7 +62,7 @@ Deno.test("events of a token are accepted for ten minutes after its revocation",
   const {
     body: { id, token },
   } = await user.rest("rpc/create_api_token", { name: "laptop" });
-  const tell = (headers: Record<string, string>) =>
+  const send = (headers: Record<string, string>) =>
     post(
       `${stack.functions_url}/audit-log`,
       { events: [{ ...event, id: crypto.randomUUID() }] },
@@ -70,13 +70,13 @@ Deno.test("events of a token are accepted for ten minutes after its revocation",
     );
   const own = { "x-mcpist-token": token };
   await user.rest("rpc/revoke_api_token", { id });
-  assert.equal((await tell(own)).status, 202);
+  assert.equal((await send(own)).status, 202);
   fails(await user.ask("tool-sieve", {}, own), 401, "unauthenticated");
   await sql(
     "update public.api_tokens set revoked_at = now() - interval '11 minutes' where id = $1",
     [id],
   );
-  fails(await tell(own), 401, "unauthenticated");
+  fails(await send(own), 401, "unauthenticated");
 
   const now = Math.floor(Date.now() / 1000);
   const ended = async (agoS: number) => {
@@ -84,12 +84,12 @@ Deno.test("events of a token are accepted for ten minutes after its revocation",
     const { access_token } = await mint(user.email, { changes });
     return { authorization: `Bearer ${access_token}` };
   };
-  assert.equal((await tell(await ended(500))).status, 202);
-  fails(await tell(await ended(700)), 401, "unauthenticated");
+  assert.equal((await send(await ended(500))).status, 202);
+  fails(await send(await ended(700)), 401, "unauthenticated");
   fails(await user.ask("tool-sieve", {}, await ended(500)), 401, "unauthenticated");
   // Signed out in the meantime.
   await sql("delete from auth.sessions where user_id = $1", [user.id]);
-  assert.equal((await tell(user.bearer)).status, 202);
+  assert.equal((await send(user.bearer)).status, 202);
 });
 
 Deno.test("at most two hundred events", async () => {

@@ -60,7 +60,7 @@ Deno.test("1a: a client cannot set a password, and passwords do not work while e
   await withAuth(EMAIL, async () => {
     const changed = await auth("PUT", "user", { password }, token);
     assert.equal(changed.status, 500, JSON.stringify(changed.body));
-    assert.match(changed.body.msg, /A client does not set its user's password/);
+    assert.match(changed.body.msg, /A client cannot set its user's password/);
     assert.equal((await signIn()).status, 400);
     // Nothing has changed: the owner is still signed in.
     assert.equal((await auth("GET", "user", undefined, user.token)).status, 200);
@@ -154,7 +154,7 @@ Deno.test("a client cannot change its user's address or identities", async () =>
     await withAuth(settings, async () => {
       const moved = await auth("PUT", "user", { email: "evil@example.com" }, token);
       assert.equal(moved.status, 500, JSON.stringify(moved.body));
-      assert.match(moved.body.msg, /Addresses are changed by an admin/);
+      assert.match(moved.body.msg, /Only an admin can change an address/);
     });
   }
   const linked = await auth("GET", "user/identities/authorize?provider=google", undefined, token);

@@ -81,7 +81,7 @@ Deno.test("server, functions and console of 0.1.0 find what they look for", asyn
     assert.equal(now.status, status, `${what}: ${JSON.stringify(now.body)}`);
     if (answer !== undefined) has(now.body, fill(answer, known), known, what);
   }
-  // What was told of is there.
+  // The events are stored.
   const told = await sql(
     "select outcome from public.audit_logs where user_id = $1 and request_id = '78c1188da7122ae3' order by outcome",
     [user.id],

@@ -133,7 +133,7 @@ export class User {
   }
 }
 
-/** Makes sure that there is an admin who stays, then this user is none. */
+/** Ensures that there is another admin, so that this user is not one. */
 async function demote(id: string): Promise<void> {
   await admin();
   await sql("update public.users set system_role = 'user' where id = $1", [id]);
