@@ -103,7 +103,7 @@ fn is_blob(value: &Value) -> bool {
 /// before it as front matter, in lines of TOON, unless the resource is said to be a plain text.
 ///
 /// # Errors
-/// [`Code::InvalidParams`] for bytes that are more than a client takes.
+/// [`Code::InvalidParams`](crate::error::Code::InvalidParams) for bytes that are more than a client takes.
 pub(super) fn resource(uri: &str, said: MediaType, value: Value) -> Result<Value, Error> {
     if is_blob(&value) {
         let (mime_type, size) = (&value["mime_type"], value["size"].as_u64().unwrap_or_default());
