@@ -11,7 +11,8 @@ use crate::access::{
 };
 use crate::app::{App, CALL_TIME, CODE_LIFETIME, Confirmation, Live, Parts, Rates, Visible};
 use crate::config::{
-    Config, Finding, Flags, ModuleSettings, process_environment, process_environment_names,
+    Config, Finding, Flags, HostedConfig, ModuleSettings, near_misses, process_environment,
+    process_environment_names, unknown_names,
 };
 use crate::engine::{Module, Tool};
 use crate::hosted::{
@@ -45,6 +46,8 @@ pub(super) struct Product {
     pub config: Config,
     pub app: Arc<App>,
     pub sources: Sources,
+    /// What is permitted and most likely not meant.
+    pub warnings: Vec<Finding>,
 }
 
 /// What the product is made of, again when a file of it changes.
@@ -142,14 +145,14 @@ impl Prepared {
         );
         let plane = Arc::new(plane.map_err(|error| Stop::Failed(error.to_string()))?);
         let sieve = Arc::new(ToolSieve::new(Arc::clone(&plane)));
-        let audit = AuditSender::start(Arc::clone(&plane))?;
+        let audit = AuditSender::start(Arc::clone(&plane), Arc::clone(&sieve))?;
         let broker = Arc::new(TokenExchanger::new(Arc::clone(&plane), Arc::clone(&sieve)));
         let permissions = Arc::clone(&sieve) as Arc<dyn Sieve>;
         self.sources.hosted =
             Some(Answers { sieve: permissions, broker, audit: Arc::clone(&audit) });
         self.sources.policy = None;
         self.sources.page = hosted.console_url.clone().map(|console| {
-            Arc::new(ConsoleConfirmations::new(Arc::clone(&plane), console))
+            Arc::new(ConsoleConfirmations::new(Arc::clone(&plane), Arc::clone(&sieve), console))
                 as Arc<dyn ConfirmationPage>
         });
         let authenticator = TokenAuthenticator::new(TokenAuthenticatorParts {
@@ -176,7 +179,16 @@ impl Prepared {
     pub fn product(self) -> Result<Product, Stop> {
         let Self { config, mut findings, mut sources } = self;
         match sources.app() {
-            Ok(app) if findings.is_empty() => Ok(Product { config, app: Arc::new(app), sources }),
+            Ok(app) if findings.is_empty() => {
+                let names = process_environment_names();
+                let mut warnings =
+                    near_misses(app.registry().modules(), &process_environment, &names);
+                warnings.extend(config.hosted.as_ref().and_then(HostedConfig::warning));
+                for warning in &warnings {
+                    log::warn!("{warning}");
+                }
+                Ok(Product { config, app: Arc::new(app), sources, warnings })
+            }
             // All at once: whoever mends one finding does not want to meet the next at the next start.
             made => {
                 findings.extend(made.err().into_iter().flatten());
@@ -196,14 +208,12 @@ impl Sources {
         {
             log::error!("module file skipped: {finding}");
         }
+        let names = process_environment_names();
         let (settings, mut findings) = match &self.hosted {
             Some(_) => ModuleSettings::addresses(registry.modules(), &process_environment),
-            None => ModuleSettings::read(
-                registry.modules(),
-                &process_environment,
-                &process_environment_names(),
-            ),
+            None => ModuleSettings::read(registry.modules(), &process_environment, &names),
         };
+        findings.extend(unknown_names(registry.modules(), &process_environment, &names));
         self.policy_written = self.policy_modified();
         let permissions = match &self.policy {
             None => Permissions::everything(),

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use breaker::{Breaker, Outcome, Route};
 use ct_codecs::{Base64, Encoder};
-pub use failure::{failure, redact};
+pub use failure::{failure, is_missing_scope, redact};
 use resolver::KeepingResolver;
 pub(crate) use retry::{asked_wait, jittered};
 use serde::Deserialize;
