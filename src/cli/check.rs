@@ -109,7 +109,7 @@ fn check_hosted(
         hosted
             .public_url
             .clone()
-            .map_or_else(|| missing("clients are not told where to get a token"), Ok),
+            .map_or_else(|| missing("clients cannot find out where to get a token"), Ok),
     )?;
     told(
         "tokens",

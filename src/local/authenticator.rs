@@ -1,4 +1,4 @@
-//! Local mode: whoever reaches the loopback address is the person at this machine, or whoever shows the token of
+//! Local mode: anyone who reaches the loopback address is the person at this machine, or anyone who shows the token of
 //! `MCPIST_LOCAL_TOKEN`.
 
 use hmac_sha256::Hash;
