@@ -323,7 +323,11 @@ pub(super) fn page_key(config: &Config) -> PageKey {
 }
 
 fn upstream(config: &Config) -> Upstream {
-    Upstream::new(UpstreamConfig { proxy: config.proxy.clone(), ..UpstreamConfig::default() })
+    Upstream::new(UpstreamConfig {
+        proxy: config.proxy.clone(),
+        max_answers: config.max_answers_bytes,
+        ..UpstreamConfig::default()
+    })
 }
 
 fn broken_module(finding: &crate::manifest::Finding) -> Finding {

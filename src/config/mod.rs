@@ -27,6 +27,10 @@ pub const DEFAULT_PORT: u16 = 8088;
 /// The least length of `MCPIST_SECRET` in bytes: what sessions and request state are sealed with must not be guessable.
 const MIN_SECRET: usize = 32;
 
+/// The variable that bounds the answers of services in memory, and its value in bytes.
+const ANSWERS: &str = "MCPIST_MAX_ANSWERS_BYTES";
+const DEFAULT_ANSWERS: u64 = 64 * 1024 * 1024;
+
 /// The variable with the token that local mode wants from clients.
 const LOCAL_TOKEN: &str = "MCPIST_LOCAL_TOKEN";
 
@@ -108,6 +112,8 @@ pub struct Config {
     pub hosted: Option<HostedConfig>,
     /// How many calls of tools a user may make in a minute; `None`: as many as they like.
     pub tool_calls_per_minute: Option<u32>,
+    /// Most bytes of all answers of services at once.
+    pub max_answers_bytes: u64,
     /// The proxy for calls to services.
     pub proxy: Option<ureq::Proxy>,
     /// Where telemetry goes; `None`: nowhere.
@@ -203,6 +209,10 @@ impl Config {
         let tool_calls_per_minute = number(environment, TOOL_CALLS, 1..=1_000_000, &mut findings)
             .and_then(|number| u32::try_from(number).ok())
             .or(hosted.as_ref().map(|_| DEFAULT_TOOL_CALLS));
+        let max_answers_bytes =
+            number(environment, ANSWERS, 1..=i64::from(i32::MAX), &mut findings)
+                .and_then(|number| u64::try_from(number).ok())
+                .unwrap_or(DEFAULT_ANSWERS);
         let log_level = match environment("MCPIST_LOG") {
             None => LevelFilter::Info,
             Some(level) => level.parse().unwrap_or_else(|_| {
@@ -247,6 +257,7 @@ impl Config {
             local_token,
             hosted,
             tool_calls_per_minute,
+            max_answers_bytes,
             proxy,
             telemetry: telemetry::read(environment, &mut findings),
         };

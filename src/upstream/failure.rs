@@ -125,7 +125,12 @@ mod tests {
                 )
             })
             .collect();
-        UpstreamAnswer { status, headers, body: body.as_bytes().to_vec() }
+        UpstreamAnswer {
+            status,
+            headers,
+            body: body.as_bytes().to_vec(),
+            held: crate::upstream::Held::default(),
+        }
     }
 
     fn credential(secret: &str) -> Credential {
