@@ -90,8 +90,8 @@ fn in_place(given: &mut String) {
     }
 }
 
-/// Unicode's Default_Ignorable_Code_Point, interlinear annotations and Braille's blank; line and paragraph separators can be
-/// seen.
+/// Characters that Unicode lets a program ignore (`Default_Ignorable_Code_Point`), and interlinear annotations. Line and
+/// paragraph separators can be seen.
 const fn is_suspect(character: char) -> bool {
     matches!(
         character as u32,

@@ -111,6 +111,6 @@ fn cleaned(interruption: Interruption) -> Interruption {
     match interruption {
         Interruption::Failed(error) => Interruption::Failed(clean::error(error)),
         // Questions show what cannot be seen as escapes.
-        question => question,
+        question @ Interruption::InputRequired { .. } => question,
     }
 }
