@@ -7,6 +7,7 @@ mod api_versions;
 mod architecture;
 mod author;
 mod call;
+mod clean;
 mod collector;
 mod command_line;
 mod confirm;
