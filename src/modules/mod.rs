@@ -2,7 +2,6 @@
 
 pub mod arguments;
 pub mod call;
-pub(crate) mod dates;
 mod folder;
 pub mod hooks;
 pub mod manifest;

@@ -4,10 +4,10 @@ use hmac_sha256::Hash;
 use serde_json::{Map, Value, json};
 
 use super::rule::{counted, ended, with_count};
-use super::zone::{Moment, Zone};
 use super::{attendees, strings, text, when};
 use crate::error::{Code, Error};
 use crate::modules::Session;
+use crate::time::{Moment, Zone};
 use crate::upstream::Method;
 
 /// What a new part of a series takes over from the series.
@@ -300,7 +300,7 @@ impl<'a> Place<'a> {
     fn number_before(&self, series_id: &str, begin: Moment) -> Result<u64, Error> {
         // A day begins at another time in every zone, so a day more is asked for and looked at.
         let before = match begin {
-            Moment::Day(day) => format!("{}T00:00:00Z", Moment::Day(day + 1)),
+            Moment::Day(day) => format!("{}T00:00:00Z", Moment::Day(day).later(crate::time::DAY)),
             _ => begin.to_string(),
         };
         let is_before = |item: &&Value| {
@@ -408,7 +408,7 @@ fn replacing_time(moment: Moment, zone: Option<&str>) -> Value {
 /// An hour later, or one day.
 fn default_end(start: Moment) -> Moment {
     match start {
-        Moment::Day(day) => Moment::Day(day + 1),
+        Moment::Day(_) => start.later(crate::time::DAY),
         _ => start.later(3600),
     }
 }
@@ -473,8 +473,8 @@ fn shifted(
     series: &Value,
 ) -> Result<(Moment, Moment), Error> {
     let zone = match event["start"]["timeZone"].as_str() {
-        Some(name) => Zone::named(name)?,
-        None => Zone::named("UTC")?,
+        Some(name) => super::named_zone(name)?,
+        None => Zone::utc(),
     };
     let exact = |moment: Moment| match moment {
         Moment::Day(_) => moment,

@@ -1,19 +1,15 @@
 //! What Google Calendar's module file cannot say as data: reading several calendars at once, and looking for free time.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use serde_json::{Map, Value, json};
 
-use self::zone::{DAY, Moment, Zone};
 use crate::error::{Code, Error};
-use crate::modules::dates::{seconds_of_day, weekday_of};
 use crate::modules::hooks::text;
 use crate::modules::{Hooks, Session};
+use crate::time::{DAY, Date, Moment, Zone, now, time_of_day};
 use crate::upstream::Method;
 
 mod events;
 mod rule;
-mod zone;
 
 /// The hooks that Google Calendar's `module.json` cites.
 pub(super) const HOOKS: Hooks = Hooks {
@@ -113,9 +109,8 @@ fn get_current_time(session: &Session<'_>, arguments: &Map<String, Value>) -> Re
         Some(at) => Moment::parse("at", at)?.instant(&zone),
         None => now(),
     };
-    let day = (instant + zone.offset_at(instant)).div_euclid(DAY);
     let weekday = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"]
-        [weekday_of(day)];
+        [usize::try_from(zone.date(instant).weekday()).unwrap_or_default()];
     Ok(
         json!({"time": zone.moment(instant).to_string(), "weekday": weekday, "time_zone": name, "utc": utc(instant)}),
     )
@@ -224,7 +219,7 @@ impl WorkingHours {
     fn of(arguments: &Map<String, Value>) -> Result<Self, Error> {
         let time = |name| {
             let text = text(arguments, name);
-            let seconds = if text == "24:00" { Some(DAY) } else { seconds_of_day(text) };
+            let seconds = if text == "24:00" { Some(DAY) } else { time_of_day(text).ok() };
             seconds.ok_or_else(|| {
                 Error::invalid_params(format!(
                     "`{name}` must be a time written HH:MM, not `{text}`."
@@ -242,9 +237,8 @@ impl WorkingHours {
 
     /// The stretches of work from one point in time to another.
     fn between(&self, from: i64, to: i64, zone: &Zone) -> Vec<(i64, i64)> {
-        let day_of = |instant: i64| (instant + zone.offset_at(instant)).div_euclid(DAY);
-        let days = (day_of(from)..=day_of(to))
-            .filter(|day| self.weekends || !matches!(weekday_of(*day), 0 | 6));
+        let days = (zone.date(from).days()..=zone.date(to).days())
+            .filter(|day| self.weekends || !matches!(Date::from_days(*day).weekday(), 0 | 6));
         let stretch = |day| {
             (
                 zone.instant_of(day * DAY + self.begin).max(from),
@@ -287,7 +281,7 @@ fn zone_of(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<(Str
         let setting = session.get(&["users", "me", "settings", "timezone"], &[])?;
         setting["value"].as_str().unwrap_or("UTC").to_owned()
     };
-    let zone = Zone::named(&name)?;
+    let zone = named_zone(&name)?;
     Ok((name, zone))
 }
 
@@ -303,7 +297,7 @@ fn stretch(arguments: &Map<String, Value>, zone: &Zone) -> Result<(i64, i64), Er
     let from = moment("from")?.map_or_else(now, |from| from.instant(zone));
     let to = match moment("to")? {
         None => from + 7 * DAY,
-        Some(Moment::Day(day)) => Moment::Day(day + 1).instant(zone),
+        Some(Moment::Day(day)) => zone.instant_of((day.days() + 1) * DAY),
         Some(to) => to.instant(zone),
     };
     if from < to {
@@ -313,13 +307,16 @@ fn stretch(arguments: &Map<String, Value>, zone: &Zone) -> Result<(i64, i64), Er
         .with_hint("A date as `to` includes the whole day."))
 }
 
-fn now() -> i64 {
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since_epoch.as_secs()).unwrap_or(i64::MAX)
+/// The zone of this name.
+fn named_zone(name: &str) -> Result<Zone, Error> {
+    Zone::named(name).ok_or_else(|| {
+        Error::invalid_params(format!("There is no time zone `{name}`."))
+            .with_hint("Give an IANA name, such as Europe/Berlin.")
+    })
 }
 
 fn utc(seconds: i64) -> String {
-    Moment::Instant { seconds, offset: 0 }.to_string()
+    Moment::utc(seconds).to_string()
 }
 
 fn start_in(event: &Value, zone: &Zone) -> i64 {

@@ -2,12 +2,12 @@
 
 use serde_json::Value;
 
-use super::zone::Moment;
+use crate::time::Moment;
 
 /// A recurrence that ends before a moment (RFC 5545 §3.3.10).
 pub fn ended(recurrence: &Value, before: Moment) -> Value {
     let until = match before {
-        Moment::Day(day) => Moment::Day(day - 1).to_string().replace('-', ""),
+        Moment::Day(_) => before.later(-crate::time::DAY).to_string().replace('-', ""),
         Moment::Local(seconds) | Moment::Instant { seconds, .. } => {
             Moment::Instant { seconds: seconds - 1, offset: 0 }.to_string().replace(['-', ':'], "")
         }

@@ -5,9 +5,9 @@ use serde_json::{Map, Value, json};
 
 use self::task::{brief, date, day, recurrence, reminder, task_of, time};
 use crate::error::{Code, Error};
-use crate::modules::dates::days_of;
 use crate::modules::hooks::text;
 use crate::modules::{Hooks, Session};
+use crate::time::Date;
 use crate::upstream::Method;
 
 mod task;
@@ -260,7 +260,7 @@ impl Conditions {
         let has = |text: &Value, words: &str| {
             text.as_str().is_some_and(|text| text.to_lowercase().contains(words))
         };
-        let due = date(&task["dueDateTime"]).as_str().and_then(days_of);
+        let due = date(&task["dueDateTime"]).as_str().and_then(Date::read).map(Date::days);
         self.words
             .as_ref()
             .is_none_or(|words| has(&task["title"], words) || has(&task["body"]["content"], words))

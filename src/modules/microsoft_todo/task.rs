@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::error::Error;
-use crate::modules::dates::{date_of, days_of, local_seconds_of, weekday_of};
+use crate::time::{DAY, Date, Moment};
 
 const WEEKDAYS: [&str; 7] =
     ["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"];
@@ -23,7 +23,7 @@ pub fn task_of(arguments: &Map<String, Value>) -> Result<Map<String, Value>, Err
             None => continue,
             Some("") => Value::Null,
             Some(date) => day(name, date).map(
-                |day| json!({"dateTime": format!("{}T00:00:00", date_of(day)), "timeZone": zone}),
+                |day| json!({"dateTime": format!("{}T00:00:00", Date::from_days(day)), "timeZone": zone}),
             )?,
         };
         task.insert(member.to_owned(), value);
@@ -60,16 +60,15 @@ fn recurrence_of(arguments: &Map<String, Value>, zone: &str) -> Result<Option<Va
         Error::invalid_params("`repeat` needs `due_date`, the first day.").with_hint("Give both.")
     })?;
     let first_day = day("due_date", first)?;
-    let first = date_of(first_day);
+    let first = Date::from_days(first_day).to_string();
     let (month, day_of_month) =
         (first[5..7].parse::<u8>().unwrap_or(1), first[8..].parse::<u8>().unwrap_or(1));
 
     let interval = arguments.get("repeat_every").cloned().unwrap_or_else(|| 1.into());
     let mut pattern = json!({"type": repeat, "interval": interval});
-    let days = arguments
-        .get("repeat_days")
-        .cloned()
-        .unwrap_or_else(|| json!([WEEKDAYS[weekday_of(first_day)]]));
+    let days = arguments.get("repeat_days").cloned().unwrap_or_else(|| {
+        json!([WEEKDAYS[usize::try_from(Date::from_days(first_day).weekday()).unwrap_or_default()]])
+    });
     match (repeat, arguments.get("repeat_week")) {
         ("daily", _) => {}
         ("weekly", _) => {
@@ -106,7 +105,7 @@ fn recurrence_of(arguments: &Map<String, Value>, zone: &str) -> Result<Option<Va
         }
         (Some(until), None) => {
             range["type"] = "endDate".into();
-            range["endDate"] = date_of(day("repeat_until", until)?).into();
+            range["endDate"] = Date::from_days(day("repeat_until", until)?).to_string().into();
         }
         (None, Some(count)) => {
             range["type"] = "numbered".into();
@@ -119,7 +118,7 @@ fn recurrence_of(arguments: &Map<String, Value>, zone: &str) -> Result<Option<Va
 }
 
 pub fn day(name: &str, date: &str) -> Result<i64, Error> {
-    days_of(date).ok_or_else(|| {
+    Date::read(date).map(Date::days).ok_or_else(|| {
         Error::invalid_params(format!("`{name}` must be a date written YYYY-MM-DD, not `{date}`."))
             .with_hint("For example 2026-11-30.")
     })
@@ -133,8 +132,10 @@ fn local_time(name: &str, time: &str) -> Result<String, Error> {
         ))
         .with_hint("For example 2026-11-30T08:30, with its zone in `time_zone`.")
     };
-    local_seconds_of(time).ok_or_else(wrong)?;
-    Ok(if time.len() == "2026-11-30T08:30".len() { format!("{time}:00") } else { time.to_owned() })
+    match Moment::read(time) {
+        Some(moment @ Moment::Local(_)) => Ok(moment.to_string()),
+        _ => Err(wrong()),
+    }
 }
 
 /// What a created or changed task is told of.
@@ -155,9 +156,9 @@ pub fn brief(task: &Value) -> Value {
 /// nearest midnight is the day meant in every zone from UTC-11:59 to UTC+12.
 pub fn date(value: &Value) -> Value {
     let Some(text) = value["dateTime"].as_str() else { return Value::Null };
-    match local_seconds_of(text) {
-        Some(seconds) if value["timeZone"] == "UTC" => {
-            date_of((seconds + 43_200).div_euclid(86_400)).into()
+    match Moment::read(text) {
+        Some(Moment::Local(seconds)) if value["timeZone"] == "UTC" => {
+            Date::from_days((seconds + 43_200).div_euclid(DAY)).to_string().into()
         }
         _ => text.split('T').next().into(),
     }

@@ -1,6 +1,22 @@
-//! Times as text.
+//! Dates, times, offsets and time zones: read, checked and written in one place for everything that has to do with them.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+pub use self::date::{Date, days_in_month, is_leap_year};
+pub use self::moment::{DAY, Moment, Wrong, time_of_day};
+pub use self::zone::{RELEASE, Resolved, Zone};
+
+mod date;
+mod moment;
+mod rules;
+mod zone;
+
+/// The time now, in seconds since 1970-01-01 UTC.
+#[must_use]
+pub fn now() -> i64 {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since_epoch.as_secs()).unwrap_or(i64::MAX)
+}
 
 /// The time now, as RFC 3339 in UTC with milliseconds: `2026-11-22T10:30:00.123Z`.
 #[must_use]
@@ -17,75 +33,29 @@ pub fn http_date(text: &str) -> Option<SystemTime> {
     let [day, month, year, time, "GMT"] = date.split(' ').collect::<Vec<_>>()[..] else {
         return None;
     };
-    let [hour, minute, second] =
-        time.split(':').map(|part| part.parse().ok()).collect::<Option<Vec<u64>>>()?[..]
-    else {
-        return None;
-    };
-    let day: u64 = day.parse().ok()?;
-    let month = MONTHS.iter().position(|name| *name == month)? as u64;
-    let year: u64 = year.parse().ok()?;
-    moment([year, month + 1, day], [hour, minute, second])
+    let month = MONTHS.iter().zip(1..).find(|(name, _)| **name == month)?.1;
+    let date = Date::of(year.parse().ok()?, month, day.parse().ok()?)?;
+    system_time(date.days() * DAY + time_of_day(time).ok()?)
 }
 
 /// A time in UTC as RFC 3339 (`Z`), or as Atlassian writes it, without seconds: `2026-11-22T10:30Z`; fractions are cut off.
 #[must_use]
 pub fn timestamp(text: &str) -> Option<SystemTime> {
-    let numbers = |text: &str, separator: char| {
-        text.split(separator).map(|part| part.parse().ok()).collect::<Option<Vec<u64>>>()
-    };
-    let (date, time) = text.strip_suffix('Z')?.split_once('T')?;
-    let [year, month, day] = numbers(date, '-')?[..] else { return None };
-    let time = time.split_once('.').map_or(time, |(seconds, _)| seconds);
-    match numbers(time, ':')?[..] {
-        [hour, minute] => moment([year, month, day], [hour, minute, 0]),
-        [hour, minute, second] => moment([year, month, day], [hour, minute, second]),
+    match Moment::read(text)? {
+        Moment::Instant { seconds, offset: 0 } => system_time(seconds),
         _ => None,
     }
 }
 
-/// A moment in UTC, given as year, month (1 to 12), day, hour, minute and second.
-fn moment([year, month, day]: [u64; 3], [hour, minute, second]: [u64; 3]) -> Option<SystemTime> {
-    let in_range =
-        (1970..=9999).contains(&year) && (1..=12).contains(&month) && (1..=31).contains(&day);
-    if !in_range || hour > 23 || minute > 59 || second > 60 {
-        return None;
-    }
-    // Counting from March puts the leap day last, which makes the months' lengths one formula (Howard Hinnant,
-    // "chrono-Compatible Low-Level Date Algorithms").
-    let (year, month) = if month < 3 { (year - 1, month + 9) } else { (year, month - 3) };
-    let days = year * 365 + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 1;
-    let days_since_1970 = days - 719_468;
-    Some(
-        UNIX_EPOCH
-            + Duration::from_secs(days_since_1970 * 86_400 + hour * 3_600 + minute * 60 + second),
-    )
+fn system_time(seconds: i64) -> Option<SystemTime> {
+    Some(UNIX_EPOCH + Duration::from_secs(u64::try_from(seconds).ok()?))
 }
 
 /// A time since 1970 as RFC 3339 in UTC with milliseconds.
 fn rfc3339(since_epoch: Duration) -> String {
-    let seconds = since_epoch.as_secs();
-    let (year, month, day) = civil_date(seconds / 86_400);
-    let (hour, minute, second) = (seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60);
-    format!(
-        "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:03}Z",
-        since_epoch.subsec_millis()
-    )
-}
-
-/// Year, month and day of a day since 1970, by counting in 400-year eras that begin on 1 March, so that the leap day is
-/// the last of its year (Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", `civil_from_days`).
-const fn civil_date(days_since_epoch: u64) -> (u64, u64, u64) {
-    let days = days_since_epoch + 719_468;
-    let (era, day_of_era) = (days / 146_097, days % 146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    let year = era * 400 + year_of_era + if month <= 2 { 1 } else { 0 };
-    (year, month, day)
+    let seconds = i64::try_from(since_epoch.as_secs()).unwrap_or(i64::MAX);
+    let written = Moment::utc(seconds).to_string();
+    format!("{}.{:03}Z", written.trim_end_matches('Z'), since_epoch.subsec_millis())
 }
 
 #[cfg(test)]
