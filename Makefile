@@ -1,7 +1,7 @@
 # `make check` is what CI runs, in this order: the quick answers first.
-.PHONY: check format lint test fixtures conformance static hosted admin operations deny bench
+.PHONY: check format lint test fixtures recurrence conformance static hosted admin operations deny bench
 
-check: format lint test fixtures conformance static hosted admin
+check: format lint test fixtures recurrence conformance static hosted admin
 # Where promtool is, which is everywhere that CI runs.
 ifneq ($(shell command -v promtool),)
 check: operations
@@ -19,6 +19,12 @@ test:
 # The public fixtures of the TOON format (needs npm).
 fixtures:
 	tests/toon_fixtures.sh
+
+# Recurring series, against an independent implementation of RFC 5545 (needs pip, which brings it and its time zones).
+DATEUTIL = target/pip/python-dateutil-4.0.0
+recurrence: $(DATEUTIL)
+	cargo build --locked --example recurrence
+	PYTHONPATH=$(DATEUTIL) PYTHONTZPATH= python3 tests/recurrence/oracle.py judge 2000 1 target/debug/examples/recurrence
 
 # The official conformance suite of MCP (needs npm; brings its own Node).
 conformance:
@@ -59,6 +65,11 @@ $(OPENTELEMETRY_PROTO):
 $(KOYEB_SDK):
 	rm -rf $@.part
 	$(PIP) --target $@.part koyeb-sdk==$(@:target/pip/koyeb-sdk-%=%) pyyaml
+	mv $@.part $@
+
+$(DATEUTIL):
+	rm -rf $@.part
+	$(PIP) --target $@.part python-dateutil==$(@:target/pip/python-dateutil-%=%) tzdata==2026.6
 	mv $@.part $@
 
 # The management UI, in a browser over the same stack (needs npm, and Chromium or Chrome).

@@ -15,6 +15,7 @@ pub mod error;
 pub mod http;
 pub mod mcp;
 pub mod modules;
+pub mod recurrence;
 pub mod secret;
 pub mod sieve;
 pub mod stdio;

@@ -3,33 +3,59 @@
 use serde_json::{Map, Value, json};
 
 use crate::error::{Code, Error};
-use crate::modules::hooks::text;
+use crate::modules::hooks::{list, text};
 use crate::modules::{Hooks, Session};
 use crate::time::{DAY, Date, Moment, Zone, now, time_of_day};
 use crate::upstream::Method;
 
+mod conference;
 mod events;
-mod rule;
+mod kinds;
+mod people;
+mod place;
+mod series;
+mod sharing;
+mod times;
 
 /// The hooks that Google Calendar's `module.json` cites.
 pub(super) const HOOKS: Hooks = Hooks {
     fields: &[
+        ("attachments", attachments),
         ("attendees", attendees),
         ("busy", busy),
         ("colors", colors),
+        ("conference", conference::conference),
+        ("count", count),
+        ("cut", cut),
+        ("decline", kinds::decline),
         ("default_reminders", default_reminders),
+        ("end_time_zone", end_time_zone),
+        ("free", free),
+        ("last_day", events::last_day),
         ("reminders", reminders),
         ("response", response),
+        ("rooms", rooms),
         ("title", title),
+        ("video_url", conference::video_url),
         ("when", when),
+        ("grantee", sharing::grantee),
+        ("working_location", kinds::working_location),
     ],
-    params: &[("calendar_items", calendar_items), ("instant", instant)],
+    params: &[
+        ("calendar_items", calendar_items),
+        ("instant", instant),
+        ("time_zone", time_zone),
+    ],
     handlers: &[
         ("create_event", events::create),
+        ("create_focus_time", kinds::create_focus_time),
+        ("create_out_of_office", kinds::create_out_of_office),
         ("delete_event", events::delete),
         ("get_current_time", get_current_time),
         ("list_events", list_events),
         ("respond_to_event", events::respond),
+        ("set_working_location", kinds::set_working_location),
+        ("share_calendar", sharing::share),
         ("suggest_time", suggest_time),
         ("update_event", events::update),
     ],
@@ -44,37 +70,39 @@ const MAX_SEARCHED: i64 = 60 * DAY;
 /// Free time begins at a quarter of an hour.
 const QUARTER: i64 = 900;
 
-/// The events of several calendars in one list, by their start.
+/// The events of several calendars in one list, by their start. A calendar that cannot be read does not lose the others.
 fn list_events(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
     let (zone_name, zone) = zone_of(session, arguments)?;
     let (from, to) = stretch(arguments, &zone)?;
     let (from, to) = (utc(from), utc(to));
+    let mut query = vec![
+        ("singleEvents", "true"),
+        ("orderBy", "startTime"),
+        ("timeMin", from.as_str()),
+        ("timeMax", to.as_str()),
+        ("timeZone", zone_name.as_str()),
+        ("maxResults", "250"),
+    ];
+    query.extend(arguments.get("query").and_then(Value::as_str).map(|words| ("q", words)));
     let mut events = Vec::new();
     let mut incomplete = false;
+    let (mut unread, mut failure, mut read) = (Vec::new(), None, 0);
     for calendar in strings(arguments, "calendar_ids") {
-        let mut token = None;
-        loop {
-            let mut query = vec![
-                ("singleEvents", "true"),
-                ("orderBy", "startTime"),
-                ("timeMin", from.as_str()),
-                ("timeMax", to.as_str()),
-            ];
-            query.extend([("timeZone", zone_name.as_str()), ("maxResults", "250")]);
-            query.extend(arguments.get("query").and_then(Value::as_str).map(|words| ("q", words)));
-            query.extend(token.as_deref().map(|token| ("pageToken", token)));
-            let mut page = session.get(&["calendars", calendar, "events"], &query)?;
-            let Value::Array(items) = page["items"].take() else { break };
-            events.extend(items.iter().map(|event| (start_in(event, &zone), row(calendar, event))));
-            token = page["nextPageToken"].as_str().map(str::to_owned);
-            if token.is_none() {
-                break;
+        match read_events(session, calendar, &query, MAX_READ.saturating_sub(events.len())) {
+            Ok((found, whole)) => {
+                incomplete |= !whole;
+                read += 1;
+                events.extend(found.iter().map(|event| (start_in(event, &zone), row(calendar, event))));
             }
-            if events.len() >= MAX_READ {
-                incomplete = true;
-                break;
+            Err(error) if concerns_all(&error) => return Err(error),
+            Err(error) => {
+                unread.push(json!({"calendar_id": calendar, "reason": error.to_string()}));
+                failure = failure.or(Some(error));
             }
         }
+    }
+    if let (0, Some(error)) = (read, failure) {
+        return Err(error);
     }
     events.sort_by_key(|(start, _)| *start);
 
@@ -97,10 +125,46 @@ fn list_events(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<
     if more {
         result["next_cursor"] = end.to_string().into();
     }
-    if incomplete {
+    if !unread.is_empty() {
+        result["unread"] = unread.into();
+    }
+    if incomplete || result.get("unread").is_some() {
         result["incomplete_results"] = true.into();
     }
     Ok(result)
+}
+
+/// A calendar's events page by page until there are enough, and whether these are all.
+fn read_events(
+    session: &Session<'_>,
+    calendar: &str,
+    query: &[(&str, &str)],
+    enough: usize,
+) -> Result<(Vec<Value>, bool), Error> {
+    let mut events = Vec::new();
+    let mut token: Option<String> = None;
+    loop {
+        let page_token = token.as_deref().map(|token| ("pageToken", token));
+        let query: Vec<_> = query.iter().copied().chain(page_token).collect();
+        let page = session.get(&["calendars", calendar, "events"], &query)?;
+        events.extend(list(&page["items"]).cloned());
+        let next = page["nextPageToken"].as_str().map(str::to_owned);
+        if next.is_none() || next == token {
+            return Ok((events, true));
+        }
+        if events.len() >= enough {
+            return Ok((events, false));
+        }
+        token = next;
+    }
+}
+
+/// Whether an error is about more than the one calendar that was asked for.
+fn concerns_all(error: &Error) -> bool {
+    matches!(
+        error.code(),
+        Code::Cancelled | Code::NotConnected | Code::ReconnectRequired | Code::Unauthenticated
+    )
 }
 
 fn get_current_time(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
@@ -275,14 +339,13 @@ fn free_times(
 
 /// The zone that the arguments name, else the user's own setting.
 fn zone_of(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<(String, Zone), Error> {
-    let name = if let Some(name) = arguments.get("time_zone").and_then(Value::as_str) {
-        name.to_owned()
+    let zone = if let Some(name) = arguments.get("time_zone").and_then(Value::as_str) {
+        named_zone(name)?
     } else {
         let setting = session.get(&["users", "me", "settings", "timezone"], &[])?;
-        setting["value"].as_str().unwrap_or("UTC").to_owned()
+        named_zone(setting["value"].as_str().unwrap_or("UTC"))?
     };
-    let zone = named_zone(&name)?;
-    Ok((name, zone))
+    Ok((zone.name().to_owned(), zone))
 }
 
 /// The points in time that `from` and `to` mean: now and a week later when absent; a day as `to` is included.
@@ -310,8 +373,11 @@ fn stretch(arguments: &Map<String, Value>, zone: &Zone) -> Result<(i64, i64), Er
 /// The zone of this name.
 fn named_zone(name: &str) -> Result<Zone, Error> {
     Zone::named(name).ok_or_else(|| {
-        Error::invalid_params(format!("There is no time zone `{name}`."))
-            .with_hint("Give an IANA name, such as Europe/Berlin.")
+        let hint = match Zone::named_after(name).next() {
+            Some(known) => format!("Did you mean {known}?"),
+            None => "Give an IANA name, such as Europe/Berlin.".to_owned(),
+        };
+        Error::invalid_params(format!("There is no time zone `{name}`.")).with_hint(hint)
     })
 }
 
@@ -329,7 +395,10 @@ fn start_in(event: &Value, zone: &Zone) -> i64 {
 fn row(calendar: &str, event: &Value) -> Value {
     json!({
         "calendar_id": calendar, "id": event["id"], "title": event["summary"], "start": when(&event["start"]), "end": when(&event["end"]),
-        "location": event["location"], "response": response(&event["attendees"]), "recurring_event_id": event["recurringEventId"],
+        "status": event["status"], "type": event["eventType"], "location": event["location"], "meet_url": conference::video_url(event),
+        "response": response(&event["attendees"]), "organizer": event["organizer"]["email"], "attendees": count(&event["attendees"]),
+        "free": free(&event["transparency"]), "description": cut(&event["description"]), "recurring_event_id": event["recurringEventId"],
+        "url": event["htmlLink"], "updated_at": event["updated"],
     })
 }
 
@@ -389,6 +458,47 @@ fn reminders(reminders: &Value) -> Value {
     }
 }
 
+/// How many people an event has.
+fn count(people: &Value) -> Value {
+    people.as_array().map(Vec::len).into()
+}
+
+/// The rooms and other resources among the guests.
+fn rooms(people: &Value) -> Value {
+    let rooms: Vec<_> = list(people)
+        .filter(|person| person["resource"] == true)
+        .map(|room| room.get("displayName").unwrap_or(&room["email"]).clone())
+        .collect();
+    if rooms.is_empty() { Value::Null } else { rooms.into() }
+}
+
+/// Whether an event leaves its time free.
+fn free(transparency: &Value) -> Value {
+    (transparency == "transparent").into()
+}
+
+/// The files of an event.
+fn attachments(files: &Value) -> Value {
+    let file = |file: &Value| json!({"title": file["title"], "url": file["fileUrl"]});
+    files.as_array().map(|files| files.iter().map(file).collect::<Vec<_>>()).into()
+}
+
+/// The begin of a text.
+fn cut(text: &Value) -> Value {
+    const MOST: usize = 200;
+    let Some(text) = text.as_str() else { return Value::Null };
+    match text.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", &text[..end]).into(),
+        None => text.into(),
+    }
+}
+
+/// The zone in which an event ends, where it is not the one in which it begins.
+fn end_time_zone(event: &Value) -> Value {
+    let (start, end) = (&event["start"]["timeZone"], &event["end"]["timeZone"]);
+    if start == end { Value::Null } else { end.clone() }
+}
+
 /// What the user answered to an invitation.
 fn response(people: &Value) -> Value {
     let own = people.as_array().into_iter().flatten().find(|person| person["self"] == true);
@@ -411,11 +521,20 @@ fn calendar_items(ids: &Value) -> Result<Value, Error> {
 
 /// A time with its offset, which Google insists on.
 fn instant(time: &Value) -> Result<Value, Error> {
-    match time.as_str().and_then(Moment::read) {
-        Some(Moment::Instant { .. }) => Ok(time.clone()),
-        _ => Err(Error::invalid_params(format!("{time} is no time with an offset."))
-            .with_hint("Write 2026-11-30T09:00:00+01:00 or 2026-11-30T08:00:00Z.")),
+    let text = time.as_str().unwrap_or_default();
+    let example = "Write 2026-11-30T09:00:00+01:00 or 2026-11-30T08:00:00Z.";
+    match Moment::check(text) {
+        Ok(moment @ Moment::Instant { .. }) => Ok(moment.to_string().into()),
+        Ok(_) => Err(Error::invalid_params(format!("{time} is not a time with an offset."))
+            .with_hint(example)),
+        Err(wrong) => Err(Error::invalid_params(format!("{time} {}.", wrong.reason()))
+            .with_hint(example)),
     }
+}
+
+/// A time zone by its IANA name.
+fn time_zone(name: &Value) -> Result<Value, Error> {
+    named_zone(name.as_str().unwrap_or_default()).map(|zone| zone.name().into())
 }
 
 #[cfg(test)]
