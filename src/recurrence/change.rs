@@ -5,7 +5,7 @@ use super::{Clock, Places, Recurrence, Start};
 use crate::time::{DAY, Date};
 
 /// How many occurrences of a changed series are compared with what they must be: decades of most rules.
-const COMPARED: usize = 500;
+const COMPARED: usize = 250;
 
 impl Recurrence {
     /// The series before a place, and the series from it on; `None` for a part without occurrences.
@@ -45,13 +45,14 @@ impl Recurrence {
             });
             moved.collect::<Option<Vec<_>>>()
         };
-        let moved = rules(&self.rules).zip(rules(&self.excluded_rules)).map(|(rules, excluded_rules)| {
-            let added = self.added.iter().copied().map(to).collect();
-            let excluded = self.excluded.iter().copied().map(to).collect();
-            let mut series = Self { start, rules, excluded_rules, added, excluded };
-            series.sort();
-            series
-        });
+        let moved =
+            rules(&self.rules).zip(rules(&self.excluded_rules)).map(|(rules, excluded_rules)| {
+                let added = self.added.iter().copied().map(to).collect();
+                let excluded = self.excluded.iter().copied().map(to).collect();
+                let mut series = Self { start, rules, excluded_rules, added, excluded };
+                series.sort();
+                series
+            });
         let begins_with_rule = |series: &Self| {
             let first = series.rules.first().and_then(|rule| series.fitting(rule).next());
             first.is_none_or(|first| first == series.start.place())
@@ -103,7 +104,12 @@ impl Recurrence {
         Some(Self {
             start,
             rules: rules.collect(),
-            excluded_rules: self.excluded_rules.iter().filter(|_| is_after_start).cloned().collect(),
+            excluded_rules: self
+                .excluded_rules
+                .iter()
+                .filter(|_| is_after_start)
+                .cloned()
+                .collect(),
             added: added.into_iter().filter(|place| *place != start.place()).collect(),
             excluded: self.excluded.iter().copied().filter(|place| *place < at).collect(),
         })
@@ -174,15 +180,19 @@ impl Rule {
             if seconds % 3_600 != 0 {
                 return None;
             }
-            let hour = |hour: &i64| Some(hour + seconds / 3_600).filter(|hour| (0..24).contains(hour));
+            let hour =
+                |hour: &i64| Some(hour + seconds / 3_600).filter(|hour| (0..24).contains(hour));
             rule.hours = self.hours.iter().map(hour).collect::<Option<_>>()?;
         }
         if days == 0 {
             return Some(rule);
         }
         let weekday = |day: i64| (day + days).rem_euclid(7);
-        rule.weekdays = self.weekdays.iter().map(|(number, day)| (*number, weekday(*day))).collect();
-        if self.frequency == Frequency::Weekly {
+        rule.weekdays =
+            self.weekdays.iter().map(|(number, day)| (*number, weekday(*day))).collect();
+        // Where weeks begin matters only to what counts them.
+        if self.frequency == Frequency::Weekly && (self.interval != 1 || !self.positions.is_empty())
+        {
             rule.week_start = weekday(self.week_start);
         }
         let (_, month, day) = Date::from_days(start.local.div_euclid(DAY)).parts();

@@ -67,7 +67,9 @@ impl Expansion<'_> {
                 first..first + 7
             }
             Frequency::Daily => first_day + number..first_day + number + 1,
-            Frequency::Hourly | Frequency::Minutely | Frequency::Secondly => return self.within_days(),
+            Frequency::Hourly | Frequency::Minutely | Frequency::Secondly => {
+                return self.within_days();
+            }
         };
         self.period += 1;
         if days.start * DAY >= END {
@@ -119,9 +121,9 @@ impl Expansion<'_> {
             listed(&rule.seconds, start % 60)
         };
         let hour = day * DAY + hour * 3_600;
-        let times = minutes.iter().flat_map(|minute| {
-            seconds.iter().map(move |second| hour + minute * 60 + second)
-        });
+        let times = minutes
+            .iter()
+            .flat_map(|minute| seconds.iter().map(move |second| hour + minute * 60 + second));
         Some(times.collect())
     }
 
@@ -160,7 +162,8 @@ impl Expansion<'_> {
         } else {
             rule.months.is_empty() || rule.months.contains(&month)
         };
-        let implied_day = !by_day && matches!(rule.frequency, Frequency::Yearly | Frequency::Monthly);
+        let implied_day =
+            !by_day && matches!(rule.frequency, Frequency::Yearly | Frequency::Monthly);
         let month_day_fits = if implied_day {
             day == start.parts().2
         } else {
@@ -198,7 +201,8 @@ impl Expansion<'_> {
     /// Whether a day is this one of its weekday in the month, or in the year where the rule is yearly and names no months.
     fn is_numbered(&self, date: Date, number: i64) -> bool {
         let (year, month, day) = date.parts();
-        let (at, count) = if self.rule.frequency == Frequency::Yearly && self.rule.months.is_empty() {
+        let (at, count) = if self.rule.frequency == Frequency::Yearly && self.rule.months.is_empty()
+        {
             let first = Date::of(year, 1, 1).map_or(0, Date::days);
             (date.days() - first, 365 + i64::from(is_leap_year(year)))
         } else {

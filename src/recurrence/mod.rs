@@ -119,9 +119,11 @@ impl Recurrence {
     pub fn lines(&self) -> Vec<String> {
         let clock = self.start.clock;
         let rules = self.rules.iter().map(|rule| format!("RRULE:{}", rule.text(clock)));
-        let excluded = self.excluded_rules.iter().map(|rule| format!("EXRULE:{}", rule.text(clock)));
+        let excluded =
+            self.excluded_rules.iter().map(|rule| format!("EXRULE:{}", rule.text(clock)));
         let times = [("RDATE", &self.added), ("EXDATE", &self.excluded)];
-        let times = times.into_iter().filter_map(|(name, places)| lines::times(name, places, clock));
+        let times =
+            times.into_iter().filter_map(|(name, places)| lines::times(name, places, clock));
         rules.chain(excluded).chain(times).collect()
     }
 

@@ -3,6 +3,7 @@
 mod accounts;
 mod api_versions;
 mod author;
+mod calendar;
 mod call;
 mod collector;
 mod command_line;
@@ -26,6 +27,7 @@ mod modules;
 mod openapi;
 mod product;
 mod prompts;
+mod recurrence;
 mod resources;
 mod stdio;
 mod telemetry;

@@ -278,7 +278,8 @@ def table(count, seed):
         _, before, after, whole = right(series)
         row = {name: series[name] for name in ("start", "zone", "lines", "at", "by", "to_zone")}
         row |= {"before": len(before), "last_before": before[-2:], "after": len(after) if whole else None}
-        row |= {"first_after": after[:3], "last_after": after[-2:] if whole else after[97:100]}
+        compared = len(after) if whole else min(len(after), LIMIT - len(before), 100)
+        row |= {"compared": compared, "first_after": after[:3], "last_after": after[:compared][-2:]}
         rows.append(row)
     print("[\n" + ",\n".join(" " + json.dumps(row) for row in rows) + "\n]")
 

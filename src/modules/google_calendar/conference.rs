@@ -61,7 +61,9 @@ pub(super) fn wanted(
         (Some(true), None) if has_meet(event) => Ok(None),
         (Some(true), None) if has_conference(event) => Err(Error::invalid_params(format!(
             "The event has a conference of {} already.",
-            event["conferenceData"]["conferenceSolution"]["name"].as_str().unwrap_or("another kind")
+            event["conferenceData"]["conferenceSolution"]["name"]
+                .as_str()
+                .unwrap_or("another kind")
         ))
         .with_hint("Remove it first, with `meet` false.")),
         (Some(true), None) => Ok(Some(new_meet(&Value::from(arguments.clone())))),
@@ -105,11 +107,15 @@ fn other(conference: &Value) -> Result<Value, Error> {
     let Some(given) = conference.as_object() else { return Ok(Value::Null) };
     let url = text(given, "url");
     if !(url.starts_with("https://") || url.starts_with("http://")) {
-        return Err(Error::invalid_params(format!("`conference.url` must be a web address, not `{url}`."))
-            .with_hint("For example https://zoom.us/j/123456789."));
+        return Err(Error::invalid_params(format!(
+            "`conference.url` must be a web address, not `{url}`."
+        ))
+        .with_hint("For example https://zoom.us/j/123456789."));
     }
     let with_codes = |mut entry: Value| {
-        for (name, member) in [("meeting_code", "meetingCode"), ("passcode", "passcode"), ("pin", "pin")] {
+        for (name, member) in
+            [("meeting_code", "meetingCode"), ("passcode", "passcode"), ("pin", "pin")]
+        {
             if let Some(code) = given.get(name) {
                 entry[member] = code.clone();
             }
@@ -118,15 +124,23 @@ fn other(conference: &Value) -> Result<Value, Error> {
     };
     let label = url.split_once("://").map_or(url, |(_, rest)| rest);
     let label: String = label.chars().take(512).collect();
-    let mut entries = vec![with_codes(json!({"entryPointType": "video", "uri": url, "label": label}))];
+    let mut entries =
+        vec![with_codes(json!({"entryPointType": "video", "uri": url, "label": label}))];
     if let Some(phone) = given.get("phone").and_then(Value::as_str) {
-        let digits: String =
-            phone.trim_start_matches("tel:").chars().filter(|letter| !letter.is_whitespace() && !"()-./".contains(*letter)).collect();
+        let digits: String = phone
+            .trim_start_matches("tel:")
+            .chars()
+            .filter(|letter| !letter.is_whitespace() && !"()-./".contains(*letter))
+            .collect();
         if !digits.trim_start_matches('+').starts_with(|letter: char| letter.is_ascii_digit()) {
-            return Err(Error::invalid_params(format!("`conference.phone` is not a number: `{phone}`."))
-                .with_hint("For example +49 69 1234567."));
+            return Err(Error::invalid_params(format!(
+                "`conference.phone` is not a number: `{phone}`."
+            ))
+            .with_hint("For example +49 69 1234567."));
         }
-        entries.push(with_codes(json!({"entryPointType": "phone", "uri": format!("tel:{digits}"), "label": phone})));
+        entries.push(with_codes(
+            json!({"entryPointType": "phone", "uri": format!("tel:{digits}"), "label": phone}),
+        ));
     }
     let mut data = json!({
         "conferenceSolution": {"key": {"type": "addOn"}, "name": given["name"]},
@@ -158,7 +172,10 @@ mod tests {
 
     #[test]
     fn every_provider_has_a_link_and_its_codes() {
-        assert_eq!(video_url(&json!({"hangoutLink": "https://meet.google.com/a"})), "https://meet.google.com/a");
+        assert_eq!(
+            video_url(&json!({"hangoutLink": "https://meet.google.com/a"})),
+            "https://meet.google.com/a"
+        );
         assert_eq!(video_url(&json!({"conferenceData": zoom()})), "https://zoom.us/j/1");
         assert_eq!(video_url(&json!({})), Value::Null);
         let expected = json!({"name": "Zoom Meeting", "id": "1", "entries": [
@@ -176,14 +193,23 @@ mod tests {
         let check = |arguments: Value, event: Value, expected: Result<Option<&str>, &str>| {
             let given = arguments.as_object().expect("it is an object");
             let wanted = wanted(given, &event)
-                .map(|data| data.map(|data| {
-                    let kind = data["createRequest"]["conferenceSolutionKey"]["type"].as_str();
-                    kind.or(data["conferenceSolution"]["name"].as_str()).unwrap_or("removed").to_owned()
-                }))
+                .map(|data| {
+                    data.map(|data| {
+                        let kind = data["createRequest"]["conferenceSolutionKey"]["type"].as_str();
+                        kind.or(data["conferenceSolution"]["name"].as_str())
+                            .unwrap_or("removed")
+                            .to_owned()
+                    })
+                })
                 .map_err(|error| error.message().to_owned());
             match expected {
-                Ok(expected) => assert_eq!(wanted, Ok(expected.map(str::to_owned)), "{arguments} {event}"),
-                Err(part) => assert!(wanted.is_err_and(|message| message.contains(part)), "{arguments} {event}"),
+                Ok(expected) => {
+                    assert_eq!(wanted, Ok(expected.map(str::to_owned)), "{arguments} {event}")
+                }
+                Err(part) => assert!(
+                    wanted.is_err_and(|message| message.contains(part)),
+                    "{arguments} {event}"
+                ),
             }
         };
         let none = || json!({});
@@ -191,7 +217,11 @@ mod tests {
         check(json!({"meet": true}), none(), Ok(Some("hangoutsMeet")));
         check(json!({"meet": true}), json!({"hangoutLink": "x"}), Ok(None));
         check(json!({"meet": true}), json!({"conferenceData": meet()}), Ok(None));
-        check(json!({"meet": true}), json!({"conferenceData": {"createRequest": {"status": {"statusCode": "pending"}}}}), Ok(None));
+        check(
+            json!({"meet": true}),
+            json!({"conferenceData": {"createRequest": {"status": {"statusCode": "pending"}}}}),
+            Ok(None),
+        );
         check(json!({"meet": true}), json!({"conferenceData": zoom()}), Err("Zoom Meeting"));
         check(json!({"meet": false}), none(), Ok(None));
         check(json!({"meet": false}), json!({"conferenceData": meet()}), Ok(Some("removed")));
@@ -200,16 +230,24 @@ mod tests {
         check(json!({"conference": teams}), json!({"conferenceData": zoom()}), Ok(Some("Teams")));
         check(json!({"conference": teams, "meet": true}), none(), Err("exclude"));
         check(json!({"conference": {"name": "Teams", "url": "teams"}}), none(), Err("web address"));
-        check(json!({"conference": {"name": "Teams", "url": "https://t.example", "phone": "call me"}}), none(), Err("phone"));
+        check(
+            json!({"conference": {"name": "Teams", "url": "https://t.example", "phone": "call me"}}),
+            none(),
+            Err("phone"),
+        );
         let data = other(&teams).expect("it is right");
-        assert_eq!(data["entryPoints"][1], json!({"entryPointType": "phone", "uri": "tel:+49691234", "label": "+49 (69) 12-34", "pin": "9"}));
+        assert_eq!(
+            data["entryPoints"][1],
+            json!({"entryPointType": "phone", "uri": "tel:+49691234", "label": "+49 (69) 12-34", "pin": "9"})
+        );
     }
 
     #[test]
     fn a_series_that_goes_on_gets_a_meet_link_of_its_own() {
         assert_eq!(for_next_series(&json!({})), None);
         assert_eq!(for_next_series(&json!({"conferenceData": zoom()})), Some(zoom()));
-        let next = for_next_series(&json!({"id": "s", "conferenceData": meet()})).expect("it has one");
+        let next =
+            for_next_series(&json!({"id": "s", "conferenceData": meet()})).expect("it has one");
         assert_eq!(next["createRequest"]["conferenceSolutionKey"]["type"], "hangoutsMeet");
     }
 }

@@ -38,7 +38,8 @@ pub(super) fn create(
 /// The times that the arguments give a new event.
 pub(super) fn times_of_new(place: &Place<'_>, recurs: bool) -> Result<Times, Error> {
     let zone = place.zone_argument("time_zone")?;
-    let start = place.moment("start")?.ok_or_else(|| Error::invalid_params("`start` is missing."))?;
+    let start =
+        place.moment("start")?.ok_or_else(|| Error::invalid_params("`start` is missing."))?;
     let mut start = place.time("start", start, zone)?;
     if recurs && !start.is_day() && start.zone().is_none() {
         // Google Calendar expands a series in the zone of its start.
@@ -95,9 +96,7 @@ pub(super) fn update(
     let event = place.get(text(arguments, "event_id"))?;
     refuse_cancelled(&event)?;
     let updated = match event["recurringEventId"].as_str() {
-        Some(id) if scope != Scope::This => {
-            series::update(&place, &event, &place.get(id)?, scope)?
-        }
+        Some(id) if scope != Scope::This => series::update(&place, &event, &place.get(id)?, scope)?,
         None if scope == Scope::Following => return Err(no_occurrence()),
         _ => {
             if scope == Scope::This {
@@ -118,8 +117,10 @@ fn update_one(place: &Place<'_>, event: &Value) -> Result<Value, Error> {
     }
     if let Some(rules) = place.arguments.get("recurrence") {
         if event.get("recurringEventId").is_some() {
-            return Err(Error::invalid_params("One event of a series has no recurrence of its own.")
-                .with_hint("Give `scope` all or following."));
+            return Err(Error::invalid_params(
+                "One event of a series has no recurrence of its own.",
+            )
+            .with_hint("Give `scope` all or following."));
         }
         let rules: Vec<&str> = list(rules).filter_map(Value::as_str).collect();
         let Times { start, end } = times.map_or_else(|| Times::of(event), Ok)?;
@@ -275,8 +276,10 @@ fn attachments(files: &Value, before: &Value) -> Result<Value, Error> {
     for file in list(files) {
         let url = file["url"].as_str().unwrap_or_default();
         if !url.starts_with("https://") {
-            return Err(Error::invalid_params(format!("`attachments`: `{url}` must be an https address."))
-                .with_hint("For example the link of a file in Google Drive."));
+            return Err(Error::invalid_params(format!(
+                "`attachments`: `{url}` must be an https address."
+            ))
+            .with_hint("For example the link of a file in Google Drive."));
         }
         let known = list(&before["attachments"]).find(|known| known["fileUrl"] == url);
         let mut attachment = known.cloned().unwrap_or_else(|| json!({"fileUrl": url}));
@@ -307,8 +310,10 @@ fn refuse_cancelled(event: &Value) -> Result<(), Error> {
     if event["status"] != "cancelled" {
         return Ok(());
     }
-    Err(Error::invalid_params("This event is cancelled: it was deleted, from its series or as a whole.")
-        .with_hint("Look for another one with list_events, or create it again with create_event."))
+    Err(Error::invalid_params(
+        "This event is cancelled: it was deleted, from its series or as a whole.",
+    )
+    .with_hint("Look for another one with list_events, or create it again with create_event."))
 }
 
 fn no_occurrence() -> Error {
@@ -351,7 +356,8 @@ mod tests {
         ]);
         assert_eq!(attachments(&files, &before).ok(), Some(expected));
         assert!(attachments(&json!([{"url": "b.pdf"}]), &before).is_err());
-        let many: Vec<_> = (0..26).map(|at| json!({"url": format!("https://example.com/{at}")})).collect();
+        let many: Vec<_> =
+            (0..26).map(|at| json!({"url": format!("https://example.com/{at}")})).collect();
         assert!(attachments(&many.into(), &before).is_err());
     }
 

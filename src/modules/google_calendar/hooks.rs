@@ -41,11 +41,7 @@ pub(super) const HOOKS: Hooks = Hooks {
         ("grantee", sharing::grantee),
         ("working_location", kinds::working_location),
     ],
-    params: &[
-        ("calendar_items", calendar_items),
-        ("instant", instant),
-        ("time_zone", time_zone),
-    ],
+    params: &[("calendar_items", calendar_items), ("instant", instant), ("time_zone", time_zone)],
     handlers: &[
         ("create_event", events::create),
         ("create_focus_time", kinds::create_focus_time),
@@ -92,11 +88,13 @@ fn list_events(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<
             Ok((found, whole)) => {
                 incomplete |= !whole;
                 read += 1;
-                events.extend(found.iter().map(|event| (start_in(event, &zone), row(calendar, event))));
+                events.extend(
+                    found.iter().map(|event| (start_in(event, &zone), row(calendar, event))),
+                );
             }
             Err(error) if concerns_all(&error) => return Err(error),
             Err(error) => {
-                unread.push(json!({"calendar_id": calendar, "reason": error.to_string()}));
+                unread.push(json!({"calendar_id": calendar, "reason": error.message()}));
                 failure = failure.or(Some(error));
             }
         }
@@ -527,8 +525,9 @@ fn instant(time: &Value) -> Result<Value, Error> {
         Ok(moment @ Moment::Instant { .. }) => Ok(moment.to_string().into()),
         Ok(_) => Err(Error::invalid_params(format!("{time} is not a time with an offset."))
             .with_hint(example)),
-        Err(wrong) => Err(Error::invalid_params(format!("{time} {}.", wrong.reason()))
-            .with_hint(example)),
+        Err(wrong) => {
+            Err(Error::invalid_params(format!("{time} {}.", wrong.reason())).with_hint(example))
+        }
     }
 }
 

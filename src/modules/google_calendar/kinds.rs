@@ -151,7 +151,10 @@ fn title<'a>(arguments: &'a Map<String, Value>, default: &'a str) -> &'a str {
 /// What becomes of invitations to the same time.
 fn declining(arguments: &Map<String, Value>) -> Result<Value, Error> {
     let word = text(arguments, "decline");
-    let mode = DECLINE.into_iter().find(|(known, _)| *known == word).map_or("declineNone", |(_, mode)| mode);
+    let mode = DECLINE
+        .into_iter()
+        .find(|(known, _)| *known == word)
+        .map_or("declineNone", |(_, mode)| mode);
     let mut properties = json!({"autoDeclineMode": mode});
     if let Some(message) = arguments.get("decline_message") {
         if mode == "declineNone" {
@@ -176,15 +179,17 @@ mod tests {
         assert_eq!(working_location(&Value::Null), Value::Null);
         let away = json!({"outOfOfficeProperties": {"autoDeclineMode": "declineOnlyNewConflictingInvitations"}});
         assert_eq!(decline(&away), "new");
-        assert_eq!(decline(&json!({"focusTimeProperties": {"autoDeclineMode": "declineNone"}})), "none");
+        assert_eq!(
+            decline(&json!({"focusTimeProperties": {"autoDeclineMode": "declineNone"}})),
+            "none"
+        );
         assert_eq!(decline(&json!({})), Value::Null);
     }
 
     #[test]
     fn a_message_needs_something_to_decline() {
-        let declined = |arguments: Value| {
-            declining(arguments.as_object().expect("it is an object")).ok()
-        };
+        let declined =
+            |arguments: Value| declining(arguments.as_object().expect("it is an object")).ok();
         assert_eq!(declined(json!({})), Some(json!({"autoDeclineMode": "declineNone"})));
         let expected = json!({"autoDeclineMode": "declineAllConflictingInvitations", "declineMessage": "Away"});
         assert_eq!(declined(json!({"decline": "all", "decline_message": "Away"})), Some(expected));

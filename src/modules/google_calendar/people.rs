@@ -85,7 +85,8 @@ mod tests {
 
     #[test]
     fn addresses_are_read_in_every_usual_form_and_once() {
-        let before = json!({"attendees": [{"email": "ana@example.com", "responseStatus": "accepted"}]});
+        let before =
+            json!({"attendees": [{"email": "ana@example.com", "responseStatus": "accepted"}]});
         let check = |addresses: &[&str], expected: Value| {
             let guests = guests(addresses.iter().copied(), &before).map(Value::from);
             assert_eq!(guests.ok(), Some(expected), "{addresses:?}");
@@ -105,12 +106,23 @@ mod tests {
             &["Jürgen Groß <j.gross+cal@büro.example.de>"],
             json!([{"email": "j.gross+cal@büro.example.de", "displayName": "Jürgen Groß"}]),
         );
-        check(&["room-4@resource.calendar.google.com"], json!([{"email": "room-4@resource.calendar.google.com"}]));
+        check(
+            &["room-4@resource.calendar.google.com"],
+            json!([{"email": "room-4@resource.calendar.google.com"}]),
+        );
     }
 
     #[test]
     fn what_is_not_an_address_is_refused_by_name() {
-        for wrong in ["Ana", "ana@", "@example.com", "ana@example..com", "a b@example.com", "ana@b@c.com", "Ana <ana>"] {
+        for wrong in [
+            "Ana",
+            "ana@",
+            "@example.com",
+            "ana@example..com",
+            "a b@example.com",
+            "ana@b@c.com",
+            "Ana <ana>",
+        ] {
             let error = guests([wrong].into_iter(), &Value::Null).expect_err(wrong);
             assert!(error.message().contains(wrong), "{error}");
         }

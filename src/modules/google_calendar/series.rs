@@ -304,6 +304,12 @@ impl<'a> NextSeries<'a> {
         let mut body: Map<String, Value> = TAKEN_OVER
             .iter()
             .filter_map(|name| Some(((*name).to_owned(), old.event.get(*name)?.clone())))
+            .filter(|(name, value)| {
+                !matches!(
+                    (name.as_str(), value.as_str()),
+                    ("status", Some("confirmed")) | ("eventType", Some("default"))
+                )
+            })
             .collect();
         if let Some(conference) = conference::for_next_series(old.event) {
             body.insert("conferenceData".to_owned(), conference);
@@ -337,7 +343,8 @@ impl<'a> NextSeries<'a> {
             if own.is_empty() {
                 continue;
             }
-            let moved = start.clock.place(from.clock.local(exception.place) + start.local - from.local);
+            let moved =
+                start.clock.place(from.clock.local(exception.place) + start.local - from.local);
             let original = start.clock.moment(moved).to_string();
             let found = place.session.get(
                 &["calendars", place.calendar, "events", id, "instances"],
@@ -363,7 +370,9 @@ impl<'a> NextSeries<'a> {
         let event = &exception.event;
         let mut own: Map<String, Value> = OWN
             .iter()
-            .filter(|name| event.get(**name) != self.old.event.get(**name) && !named.contains_key(**name))
+            .filter(|name| {
+                event.get(**name) != self.old.event.get(**name) && !named.contains_key(**name)
+            })
             .filter(|name| **name != "attendees" || event["attendeesOmitted"] != true)
             .map(|name| ((*name).to_owned(), event[*name].clone()))
             .collect();

@@ -16,14 +16,24 @@ pub(super) fn share(session: &Session<'_>, arguments: &Map<String, Value>) -> Re
     let wrong = |message: &str, hint: &str| Err(Error::invalid_params(message).with_hint(hint));
     let scope = match kind {
         "public" if who.is_empty() => json!({"type": "default"}),
-        "public" => return wrong("`who` is not for `kind` public, which is everybody.", "Leave one of them out."),
-        "domain" if who.contains('.') && !who.contains('@') => json!({"type": "domain", "value": who}),
+        "public" => {
+            return wrong(
+                "`who` is not for `kind` public, which is everybody.",
+                "Leave one of them out.",
+            );
+        }
+        "domain" if who.contains('.') && !who.contains('@') => {
+            json!({"type": "domain", "value": who})
+        }
         "domain" => return wrong("`who` must be a domain.", "For example example.com."),
         kind if is_email => json!({"type": kind, "value": who}),
         _ => return wrong("`who` must be an email address.", "For example ana@example.com."),
     };
     if kind == "public" && !matches!(text(arguments, "role"), "freeBusyReader" | "reader") {
-        return wrong("Everybody can only be given freeBusyReader or reader.", "Name people or groups for more.");
+        return wrong(
+            "Everybody can only be given freeBusyReader or reader.",
+            "Name people or groups for more.",
+        );
     }
     let notify = if arguments.get("notify") == Some(&Value::Bool(true)) { "true" } else { "false" };
     let rule = session.send(
@@ -32,7 +42,9 @@ pub(super) fn share(session: &Session<'_>, arguments: &Map<String, Value>) -> Re
         &[("sendNotifications", notify)],
         Some(&json!({"role": arguments["role"], "scope": scope})),
     )?;
-    Ok(json!({"id": rule["id"], "who": grantee(&rule["scope"]), "kind": rule["scope"]["type"], "role": rule["role"]}))
+    Ok(
+        json!({"id": rule["id"], "who": grantee(&rule["scope"]), "kind": rule["scope"]["type"], "role": rule["role"]}),
+    )
 }
 
 /// Whom a rule is about.

@@ -154,10 +154,12 @@ impl Time {
                     (None, Moment::Instant { offset, .. }) => Moment::Instant { seconds, offset },
                     (None, _) => Moment::utc(seconds),
                 };
-                let on_clock = zone.filter(|_| matches!(written, Moment::Local(_))).and_then(|zone| {
-                    let local = seconds + zone.offset_at(seconds);
-                    (zone.resolve(local) == Resolved::Once(seconds)).then_some(Moment::Local(local))
-                });
+                let on_clock =
+                    zone.filter(|_| matches!(written, Moment::Local(_))).and_then(|zone| {
+                        let local = seconds + zone.offset_at(seconds);
+                        (zone.resolve(local) == Resolved::Once(seconds))
+                            .then_some(Moment::Local(local))
+                    });
                 Self::At { seconds, written: on_clock.unwrap_or(with_offset), zone }
             }
         }
@@ -226,7 +228,8 @@ impl Times {
     /// Those that the arguments ask for, if they do. With only a new start the event stays as long as it is; each end is told
     /// in the zone that it has.
     pub fn changed(place: &Place<'_>, event: &Value) -> Result<Option<Self>, Error> {
-        let (zone, end_zone) = (place.zone_argument("time_zone")?, place.zone_argument("end_time_zone")?);
+        let (zone, end_zone) =
+            (place.zone_argument("time_zone")?, place.zone_argument("end_time_zone")?);
         let (given_start, given_end) = (place.moment("start")?, place.moment("end")?);
         if given_start.is_none() && given_end.is_none() {
             if zone.is_some() || end_zone.is_some() {
@@ -272,7 +275,11 @@ mod tests {
             let written = time(text, zone(name))
                 .map(|time| time.json()["dateTime"].as_str().unwrap_or_default().to_owned())
                 .map_err(|error| error.hint().unwrap_or_default().to_owned());
-            assert_eq!(written, expected.map(str::to_owned).map_err(str::to_owned), "{text} {name}");
+            assert_eq!(
+                written,
+                expected.map(str::to_owned).map_err(str::to_owned),
+                "{text} {name}"
+            );
         };
         check("2026-03-29T01:59", "Europe/Berlin", Ok("2026-03-29T01:59:00"));
         let around = "Give 2026-03-29T01:30:00+01:00 or 2026-03-29T03:30:00+02:00.";
@@ -318,7 +325,11 @@ mod tests {
         check("2026-11-30T09:00", Some("2026-11-30T09:30"), Some("2026-11-30T09:30:00"));
         check("2026-11-30T09:00", Some("2026-11-30T08:30Z"), Some("2026-11-30T08:30:00Z"));
         // The second half past two is after the first, and an hour before noon in Tokyo is long before nine in Berlin.
-        check("2026-10-25T02:30", Some("2026-10-25T02:30+01:00"), Some("2026-10-25T02:30:00+01:00"));
+        check(
+            "2026-10-25T02:30",
+            Some("2026-10-25T02:30+01:00"),
+            Some("2026-10-25T02:30:00+01:00"),
+        );
         check("2026-11-30T09:00", Some("2026-11-30T11:00+09:00"), None);
         check("2026-11-30T09:00", Some("2026-11-30T09:00"), None);
         check("2026-11-30", Some("2026-11-29"), None);
