@@ -16,12 +16,21 @@ fn check(
     exchanges: impl IntoIterator<Item = Exchange>,
     expected: Result<Value, &str>,
 ) {
+    check_tool("google_calendar", tool, arguments, exchanges, expected);
+}
+
+/// As [`check`], of any module.
+#[track_caller]
+pub fn check_tool(
+    module: &str,
+    tool: &str,
+    arguments: &Value,
+    exchanges: impl IntoIterator<Item = Exchange>,
+    expected: Result<Value, &str>,
+) {
     let registry = Registry::built_in().expect("the built-in modules are right");
-    let module = registry
-        .modules()
-        .iter()
-        .find(|module| module.name == "google_calendar")
-        .expect("it is built in");
+    let module =
+        registry.modules().iter().find(|known| known.name == module).expect("it is built in");
     let found = module.tools.iter().find(|known| known.name == tool).expect("the tool exists");
     let fake = FakeUpstream::new(exchanges);
     let upstream = Upstream::new(UpstreamConfig {
@@ -630,8 +639,8 @@ fn a_calendar_that_cannot_be_read_does_not_lose_the_others() {
         Ok(json!({
             "items": [row], "time_zone": "UTC",
             "unread": [
-                {"calendar_id": "a", "reason": "Google Calendar has no such thing (404): Not Found."},
-                {"calendar_id": "c", "reason": "Google Calendar does not permit this (403): Forbidden."},
+                {"calendar_id": "a", "reason": "Google Calendar has no such thing (404): Not Found"},
+                {"calendar_id": "c", "reason": "Google Calendar does not permit this (403): Forbidden"},
             ],
             "incomplete_results": true,
         })),

@@ -31,6 +31,7 @@ mod recurrence;
 mod resources;
 mod stdio;
 mod telemetry;
+mod todo;
 mod tool_pages;
 mod toon_fixtures;
 mod upstream;
