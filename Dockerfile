@@ -1,5 +1,5 @@
-# The whole image is one static binary. Build: docker build -t mcpist .
-FROM rust:1.95-alpine AS build
+# The whole image is one static binary. Build: docker build -t mcpist . (scripts/test-static.sh runs the same steps without Docker.)
+FROM rust:1.95-alpine@sha256:606fd313a0f49743ee2a7bd49a0914bab7deedb12791f3a846a34a4711db7ed2 AS build
 RUN apk add --no-cache musl-dev
 WORKDIR /source
 # Dependencies change seldom: built from a stand-in first, they stay in the cache when only the source changes.

@@ -212,6 +212,18 @@ impl Error {
     }
 }
 
+/// The detail of an error for which a tool may have a hint of its own.
+pub const REASON: &str = "reason";
+
+/// [`REASON`]: what is asked for is more than the service or we give at once.
+pub const TOO_LARGE: &str = "too_large";
+
+/// [`REASON`]: the service answers with one thing where a list is due.
+pub const NOT_A_LIST: &str = "not_a_list";
+
+/// [`REASON`]: the account's plan does not include it, or its limit is used up.
+pub const PLAN: &str = "plan";
+
 /// The most characters of a sentence, and of a text among the details: errors quote what was wrong, which may be long.
 const LONGEST: usize = 1_500;
 

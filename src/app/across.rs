@@ -8,10 +8,9 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::App;
-use super::execute::Order;
+use crate::engine::{AcrossAccounts, ToolCall};
 use crate::error::{Code, Error};
-use crate::mcp::message::Object;
-use crate::modules::manifest::AcrossAccounts;
+use crate::json::Object;
 use crate::telemetry::trace::Scope;
 use crate::time::{DAY, Moment};
 
@@ -34,7 +33,7 @@ impl App {
     /// without which the whole would be wrong.
     pub(super) fn across(
         &self,
-        order: Order<'_>,
+        call: ToolCall<'_>,
         how: &AcrossAccounts,
         accounts: &[String],
         mut arguments: Object,
@@ -42,7 +41,7 @@ impl App {
     ) -> Result<Value, Error> {
         let sort_by = match how {
             AcrossAccounts::Together => {
-                return self.call_together(order, accounts, arguments, cancelled);
+                return self.call_together(call, accounts, arguments, cancelled);
             }
             AcrossAccounts::Rows { sort_by } => sort_by.as_deref(),
         };
@@ -52,7 +51,7 @@ impl App {
         }
         let added = sort_by.filter(|field| add_field(&mut arguments, field));
         let read = |account: &String, cancelled: &dyn Fn() -> bool| {
-            self.call_one(order, Some(account), arguments.clone(), cancelled)
+            self.call_one(call, Some(account), arguments.clone(), cancelled)
         };
         let outcomes = side_by_side(accounts, &read, cancelled);
         let outcomes: Vec<_> = accounts.iter().map(String::as_str).zip(outcomes).collect();

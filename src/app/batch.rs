@@ -3,14 +3,14 @@
 use serde_json::{Map, Value, json};
 
 use super::confirm::Deed;
-use super::render::{Format, render, start_of};
-use super::{App, Execution, Visible, meta_tools};
+use super::render::{Format, render, reported, start_of};
+use super::{App, Visible, meta_tools};
 use crate::batch::{Line, Outcome, Plan, run};
+use crate::engine::{Module, Tool};
 use crate::error::{Code, Error};
+use crate::json::Object;
 use crate::mcp::call::Call;
 use crate::mcp::handler::{Interruption, ToolResult};
-use crate::mcp::message::Object;
-use crate::modules::{Module, Tool};
 use crate::telemetry::trace::Scope;
 
 impl App {
@@ -51,17 +51,8 @@ impl App {
                 let _entered = scope.enter();
                 let place =
                     plan.lines().iter().position(|known| known.id == line.id).unwrap_or_default();
-                let (module, tool) = tools[place];
-                let client = context.client.as_ref();
-                self.execute(Execution {
-                    caller: &context.caller,
-                    module,
-                    tool,
-                    arguments,
-                    client,
-                    cancelled,
-                    trace_parent,
-                })
+                let call = self.tool_call(context, trace_parent, tools[place]);
+                self.call(call, arguments, cancelled)
             };
         #[expect(clippy::cast_precision_loss, reason = "a batch has at most twenty lines")]
         let progress = |done: usize, of: usize| call.progress(done as f64, Some(of as f64), None);
@@ -121,8 +112,10 @@ fn told(
         .collect();
     let is_error = outcomes.iter().all(|outcome| !matches!(outcome, Outcome::Done(_)));
     if format == Format::Json {
-        let results: Object =
-            results.into_iter().map(|(line, _, value)| (line.id.clone(), value.clone())).collect();
+        let results: Object = results
+            .into_iter()
+            .map(|(line, _, value)| (line.id.clone(), reported(value.clone())))
+            .collect();
         return ToolResult {
             is_error,
             ..render(json!({"lines": status, "results": results}), format, None)

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::App;
-use crate::auth::Caller;
+use crate::access::Caller;
 use crate::error::{Code, Error};
 use crate::mcp::call::Call;
 use crate::mcp::elicitation::Question;

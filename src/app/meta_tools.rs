@@ -5,11 +5,11 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::Visible;
+use crate::engine::{ACCOUNT, Module, Tool};
 use crate::error::{Error, quoted};
+use crate::json::Object;
 use crate::mcp::handler::{Item, ToolResult};
-use crate::mcp::message::{Object, wrong_type};
-use crate::modules::manifest::ACCOUNT;
-use crate::modules::{Module, Tool};
+use crate::mcp::message::wrong_type;
 
 pub(super) const SCHEMA: &str = "get_module_schema";
 pub(super) const CALL: &str = "call";

@@ -2,10 +2,10 @@
 
 mod across;
 mod batch;
+mod call;
 mod completion;
 mod confirm;
 mod connect;
-mod execute;
 mod live;
 mod meta_tools;
 mod prompts;
@@ -13,33 +13,31 @@ mod rate_limit;
 mod render;
 mod resources;
 mod site;
+mod visible;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
+pub use call::CALL_TIME;
 use confirm::Deed;
-pub use execute::{CALL_TIME, Execution};
 pub use live::Live;
 pub use rate_limit::RateLimit;
 pub use render::{Format, render, start_of};
 use serde_json::{Value, json};
 pub use site::{CLIENTS, Client, ProductSite, version};
+pub use visible::Visible;
 
-use crate::auth::Caller;
-use crate::broker::{Broker, Credential};
-use crate::error::{Code, Error, quoted};
+use crate::access::{AuditTrail, Broker, Caller, Credential, Sieve};
+use crate::engine::{Module, Tool, Variable};
+use crate::error::{Error, quoted};
+use crate::json::Object;
 use crate::mcp::call::Call;
 use crate::mcp::context::Context;
 use crate::mcp::handler::{About, Interruption, Item, ToolResult};
-use crate::mcp::message::Object;
 use crate::mcp::seal::Seal;
-use crate::modules::manifest::Variable;
-use crate::modules::{Module, Registry, Tool};
-use crate::sieve::{Permissions, Sieve};
+use crate::modules::Registry;
 use crate::sync::lock;
-use crate::telemetry::audit::{Audit, Event};
-use crate::telemetry::spans;
 use crate::upstream::Upstream;
 
 /// The parts that the product is made of.
@@ -55,7 +53,7 @@ pub struct Parts {
     /// How often a user may call tools and make requests; none: as often as they like.
     pub rates: Option<Arc<Rates>>,
     /// The audit trail, in hosted mode.
-    pub audit: Option<Arc<Audit>>,
+    pub audit: Option<Arc<dyn AuditTrail>>,
     /// The HTTP client.
     pub upstream: Upstream,
     /// Base URLs that replace those of the module files.
@@ -178,137 +176,6 @@ impl App {
                 .collect()
         })
     }
-
-    /// Whether a module has anything for a caller: one without is as unknown as one that does not exist.
-    ///
-    /// # Errors
-    /// Whatever keeps the caller's permissions from being known.
-    pub fn has_module(&self, caller: &Caller, module: &str) -> Result<bool, Error> {
-        let permissions = self.permissions(caller)?;
-        let visible = Visible {
-            app: self,
-            caller: caller.clone(),
-            permissions,
-            module: None,
-            read_only: false,
-        };
-        Ok(visible.modules().any(|known| known.name == module))
-    }
-
-    fn permissions(&self, caller: &Caller) -> Result<Arc<Permissions>, Error> {
-        let mut span = spans::permission_check();
-        let permissions = self.parts.sieve.permissions(caller);
-        span.ended(&permissions);
-        permissions
-    }
-
-    /// What the caller of a request sees: one place for every way to a tool, so that none shows more than another.
-    fn visible(&self, context: &Context) -> Result<Visible<'_>, Error> {
-        let permissions = self.permissions(&context.caller)?;
-        Ok(Visible {
-            app: self,
-            caller: context.caller.clone(),
-            permissions,
-            module: context.view.module.clone(),
-            read_only: context.view.read_only,
-        })
-    }
-}
-
-/// The tools that exist for one caller through one view.
-struct Visible<'a> {
-    app: &'a App,
-    caller: Caller,
-    permissions: Arc<Permissions>,
-    module: Option<String>,
-    read_only: bool,
-}
-
-impl<'a> Visible<'a> {
-    fn includes(&self, module: &Module, tool: &Tool) -> bool {
-        self.shows(module)
-            && (tool.is_read_only() || !self.read_only)
-            && self.permissions.allow(&tool.published_name)
-    }
-
-    fn shows(&self, module: &Module) -> bool {
-        self.module.as_deref().is_none_or(|name| name == module.name)
-    }
-
-    /// Whether a tool that only reads exists for the caller; for that the module's tools need not be read.
-    fn permits(&self, module: &Module, tool: &str) -> bool {
-        self.shows(module) && self.permissions.allow(&format!("{}_{tool}", module.name))
-    }
-
-    fn tools_of(&self, module: &'a Module) -> impl Iterator<Item = &'a Tool> {
-        module.tools.iter().filter(|tool| self.includes(module, tool))
-    }
-
-    /// Whether there is anything of a module. Its tools are looked at only where some may be hidden: to read them takes time.
-    fn has(&self, module: &'a Module) -> bool {
-        let whole = self.permissions.allow_all() && !self.read_only;
-        if whole { self.shows(module) } else { self.tools_of(module).next().is_some() }
-    }
-
-    fn modules(&self) -> impl Iterator<Item = &'a Module> {
-        self.app.registry().modules().iter().filter(|module| self.has(module))
-    }
-
-    fn accounts(&self, module: &Module) -> Vec<String> {
-        self.app.accounts(module, &self.caller)
-    }
-
-    fn module(&self, name: &str) -> Result<&'a Module, Error> {
-        self.modules().find(|module| module.name == name).ok_or_else(|| {
-            let names: Vec<_> = self.modules().map(|module| module.name.as_str()).collect();
-            let hint = if names.is_empty() {
-                "No module is permitted here.".to_owned()
-            } else {
-                format!("Modules: {}.", names.join(", "))
-            };
-            Error::new(Code::NotFound, format!("module {} does not exist", quoted(name)))
-                .with_hint(hint)
-        })
-    }
-
-    /// A tool by module and name, with or without the module's prefix.
-    fn tool(&self, module: &str, name: &str) -> Result<(&'a Module, &'a Tool), Error> {
-        let module = self.module(module)?;
-        self.tools_of(module)
-            .find(|tool| tool.name == name || tool.published_name == name)
-            .map(|tool| (module, tool))
-            .ok_or_else(|| {
-                let hint = match crate::modules::nearest(
-                    name,
-                    self.tools_of(module).map(|tool| tool.name.as_str()),
-                ) {
-                    Some(near) => format!("Did you mean {near:?}?"),
-                    None => format!(
-                        "get_module_schema with {{\"modules\": [{:?}]}} lists its tools.",
-                        module.name
-                    ),
-                };
-                Error::new(
-                    Code::NotFound,
-                    format!("module {:?} has no tool {}", module.name, quoted(name)),
-                )
-                .with_hint(hint)
-            })
-    }
-
-    /// A tool as prompts cite it: `github.list_issues`.
-    fn cited(&self, citation: &str) -> Option<(&'a Module, &'a Tool)> {
-        let (module, name) = citation.split_once('.')?;
-        let module = self.app.registry().module(module)?;
-        Some((module, self.tools_of(module).find(|tool| tool.name == name)?))
-    }
-
-    /// A tool that is published by itself.
-    fn published(&self, name: &str) -> Option<(&'a Module, &'a Tool)> {
-        self.modules().find_map(|module| {
-            Some((module, self.tools_of(module).find(|tool| tool.published_name == name)?))
-        })
-    }
 }
 
 /// Who the server is.
@@ -324,7 +191,7 @@ fn about() -> About {
 impl App {
     /// What [`Handler::tools`](crate::mcp::handler::Handler::tools) gives.
     fn tools(&self, context: &Context) -> Result<Vec<Arc<Item>>, Error> {
-        let visible = self.visible(context)?;
+        let visible = self.visible(&context.caller, &context.view)?;
         if context.view.direct {
             let mut items = Vec::new();
             for module in visible.modules() {
@@ -359,7 +226,7 @@ impl App {
         arguments: Object,
     ) -> Result<ToolResult, Interruption> {
         let context = call.context();
-        let visible = self.visible(context)?;
+        let visible = self.visible(&context.caller, &context.view)?;
         let outcome = match name {
             meta_tools::SCHEMA if !context.view.direct => {
                 meta_tools::schema(&visible, &arguments).map_err(Interruption::from)
@@ -405,7 +272,7 @@ impl App {
     }
 
     fn prompts(&self, context: &Context) -> Result<Vec<Arc<Item>>, Error> {
-        Ok(prompts::list(&self.visible(context)?))
+        Ok(prompts::list(&self.visible(&context.caller, &context.view)?))
     }
 
     fn get_prompt(
@@ -415,34 +282,27 @@ impl App {
         arguments: &Object,
     ) -> Result<Object, Interruption> {
         let context = call.context();
-        Ok(prompts::get(&self.visible(context)?, !context.view.direct, name, arguments)?)
+        Ok(prompts::get(
+            &self.visible(&context.caller, &context.view)?,
+            !context.view.direct,
+            name,
+            arguments,
+        )?)
     }
 
     fn resources(&self, context: &Context) -> Result<Vec<Arc<Item>>, Error> {
-        Ok(resources::list(&self.visible(context)?, false))
+        Ok(resources::list(&self.visible(&context.caller, &context.view)?, false))
     }
 
     fn resource_templates(&self, context: &Context) -> Result<Vec<Arc<Item>>, Error> {
-        Ok(resources::list(&self.visible(context)?, true))
+        Ok(resources::list(&self.visible(&context.caller, &context.view)?, true))
     }
 
     fn read_resource(&self, call: &Call<'_>, uri: &str) -> Result<Vec<Value>, Interruption> {
-        Ok(self.read(call, &self.visible(call.context())?, uri)?)
+        Ok(self.read(call, &self.visible(&call.context().caller, &call.context().view)?, uri)?)
     }
 
-    /// Notes in the audit trail that a caller wanted a tool that does not exist for them, or at all.
-    fn record_denied(&self, context: &Context, module: &str, tool: &str) {
-        /// A model may write anything as a name.
-        const LONGEST: usize = 100;
-        let Some(audit) = &self.parts.audit else { return };
-        let short = |name: &str| name.chars().take(LONGEST).collect::<String>();
-        let client = context.client.as_ref().map(|client| client.name.clone());
-        audit.record(
-            &context.caller,
-            Event { client, ..Event::call(&short(module), &short(tool), "denied") },
-        );
-    }
-
+    /// Asks where the tool has to be confirmed, calls it, and renders the result.
     fn run(
         &self,
         call: &Call<'_>,
@@ -452,35 +312,13 @@ impl App {
         confirm: Option<&str>,
     ) -> Result<ToolResult, Interruption> {
         if tool.is_destructive() {
-            self.confirm(
-                call,
-                &Deed(vec![(tool.published_name.as_str(), Value::Object(arguments.clone()))]),
-                confirm,
-            )?;
+            let deed = Deed(vec![(&tool.published_name, Value::Object(arguments.clone()))]);
+            self.confirm(call, &deed, confirm)?;
         }
         let start = start_of(tool, &arguments);
-        let value = self.value(call, module, tool, arguments)?;
+        let tool_call = self.tool_call(call.context(), call.trace_parent(), (module, tool));
+        let value = self.call(tool_call, arguments, &|| call.cancelled())?;
         Ok(render(value, Format::of(&call.context().view), start))
-    }
-
-    /// The result of a tool that is permitted and, where it has to be, confirmed.
-    fn value(
-        &self,
-        call: &Call<'_>,
-        module: &Module,
-        tool: &Tool,
-        arguments: Object,
-    ) -> Result<Value, Error> {
-        let context = call.context();
-        self.execute(Execution {
-            caller: &context.caller,
-            module,
-            tool,
-            arguments,
-            client: context.client.as_ref(),
-            cancelled: &|| call.cancelled(),
-            trace_parent: call.trace_parent(),
-        })
     }
 }
 

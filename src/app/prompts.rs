@@ -12,11 +12,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Visible, meta_tools};
+use crate::engine::Module;
+use crate::engine::resource::Completion;
 use crate::error::Error;
+use crate::json::Object;
 use crate::mcp::handler::Item;
-use crate::mcp::message::{Object, wrong_type};
-use crate::modules::Module;
-use crate::modules::resource::Completion;
+use crate::mcp::message::wrong_type;
 use crate::time::rfc3339_now;
 
 /// The files, in the order in which they are listed.
@@ -286,7 +287,8 @@ pub(super) fn filled_text(text: &str, known: &dyn Fn(&str) -> Option<String>) ->
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::modules::{Registry, Tool};
+    use crate::engine::Tool;
+    use crate::modules::Registry;
 
     fn cited<'a>(registry: &'a Registry, citation: &str) -> Option<&'a Tool> {
         let (module, name) = citation.split_once('.')?;

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use serde_json::{Map, Value};
 
 use super::reference::lines_in;
+use crate::engine::ACCOUNT;
 use crate::error::Error;
-use crate::modules::manifest::ACCOUNT;
 
 /// The most lines of one batch.
 pub const MAX_LINES: usize = 20;

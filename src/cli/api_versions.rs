@@ -5,11 +5,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::tools::named;
 use super::{Stop, print, setup};
 use crate::app::App;
+use crate::engine::{Module, Versions, VersionsAt};
 use crate::error::{Code, Error};
-use crate::modules::{Module, Versions, VersionsAt};
 use crate::telemetry::log::Output;
 use crate::upstream::{HeaderMap, Method, UpstreamAnswer, UpstreamRequest};
 
@@ -24,9 +23,12 @@ const MAX_SHOWN: usize = 3;
 
 pub(super) fn run(names: &[String], check: bool) -> Result<(), Stop> {
     let setup::Product { app, .. } = setup::local(Output::Stderr)?;
+    let visible = setup::visible(&app)?;
     let modules = match names {
-        [] => app.registry().modules().iter().collect(),
-        names => names.iter().map(|name| named(&app, name)).collect::<Result<Vec<_>, _>>()?,
+        [] => visible.modules().collect(),
+        names => {
+            names.iter().map(|name| setup::module(&visible, name)).collect::<Result<Vec<_>, _>>()?
+        }
     };
     let mut failed = false;
     for module in modules {

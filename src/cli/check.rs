@@ -3,10 +3,11 @@
 use std::time::{Duration, Instant};
 
 use super::{Stop, print, setup};
+use crate::access::Caller;
 use crate::app::App;
-use crate::auth::Caller;
-use crate::config::{Flags, HostedConfig, TelemetrySettings};
-use crate::control_plane::Function;
+use crate::config::{Flags, HostedConfig};
+use crate::hosted::Function;
+use crate::telemetry::TelemetrySettings;
 use crate::telemetry::log::Output;
 use crate::upstream::{HeaderMap, HeaderName, HeaderValue, Method, UpstreamRequest};
 
@@ -62,7 +63,7 @@ type Told<'a> = &'a mut dyn FnMut(&str, Result<String, String>) -> Result<(), St
 /// The control plane: the key set, each function with our key, the clock, and what is better set than not.
 fn check_hosted(
     hosted: &HostedConfig,
-    parts: &setup::Hosted,
+    parts: &setup::HostedParts,
     has_secret: bool,
     told: Told<'_>,
 ) -> Result<(), Stop> {

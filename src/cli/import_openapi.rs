@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use super::{Stop, print};
-use crate::modules::manifest::is_snake_case;
-use crate::modules::openapi::{Description, Operation};
-use crate::modules::{Registry, check_text, nearest};
+use crate::engine::nearest;
+use crate::manifest::is_snake_case;
+use crate::modules::{Registry, check_text};
+use crate::openapi::{Description, Operation};
 
 pub(super) fn run(
     file: &Path,

@@ -5,33 +5,32 @@ use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Instant;
 
-use nix::sys::signal::{SigSet, Signal};
-
 use super::{Stop, setup};
+use crate::access::{Authenticator, Caller};
 use crate::app::{App, CLIENTS, Live, ProductSite};
-use crate::auth::{self, Authenticator, Caller};
 use crate::config::Flags;
-use crate::http::{Origins, Router, Server, Shutdown};
-use crate::mcp;
+use crate::http::{Server, Shutdown};
+use crate::local::LocalAuthenticator;
 use crate::mcp::subscriptions::Hub;
-use crate::telemetry::{self, log::Output};
+use crate::os::Signals;
+use crate::telemetry::log::Output;
+use crate::transport::{Origins, Router};
+use crate::{exporter, mcp, telemetry};
 
 pub(super) fn run(flags: &Flags) -> Result<(), Stop> {
     // Blocked before any thread starts, so that all of them inherit it and only `end_on_signals` sees the signals.
-    let signals = SigSet::from_iter([Signal::SIGTERM, Signal::SIGINT]);
-    signals
-        .thread_block()
+    let signals = Signals::block()
         .map_err(|error| Stop::Failed(format!("signals cannot be blocked: {error}")))?;
 
     let mut prepared = setup::Prepared::new(flags, Output::Stdout)?;
     if let Some(settings) = prepared.config.telemetry.take() {
-        telemetry::start(settings, prepared.config.proxy.clone())?;
+        exporter::start(settings, prepared.config.proxy.clone())?;
     }
     let hosted = prepared.hosted()?;
     let setup::Product { config, app, sources } = prepared.product()?;
     let (authenticator, audit): (Arc<dyn Authenticator>, _) = match hosted {
         Some(hosted) => (hosted.authenticator, Some(hosted.audit)),
-        None => (Arc::new(auth::Local), None),
+        None => (Arc::new(LocalAuthenticator), None),
     };
     if config.hosted.is_some() && config.seal_secret.is_none() {
         log::warn!(
@@ -99,9 +98,9 @@ fn greet(url: &str, app: &App) {
         "MCPist {} listens on {url} (the page for people: {page})\n",
         env!("CARGO_PKG_VERSION")
     );
-    for module in app.registry().modules() {
+    for (module, tools) in app.shown() {
         let state = app.connection_state(module, &Caller::local());
-        let _ = writeln!(text, "  {:16} {:3} tools, {state}", module.name, module.tools.count());
+        let _ = writeln!(text, "  {:16} {tools:3} tools, {state}", module.name);
     }
     if let Some(client) = CLIENTS.first() {
         let _ = writeln!(text, "Connect {}: {}", client.name, client.text.replace("{url}", url));
@@ -110,15 +109,14 @@ fn greet(url: &str, app: &App) {
 }
 
 /// The first signal drains, the second ends at once.
-fn end_on_signals(signals: SigSet, shutdown: Shutdown) -> Result<(), Stop> {
+fn end_on_signals(signals: Signals, shutdown: Shutdown) -> Result<(), Stop> {
     std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
-        if let Ok(signal) = signals.wait() {
-            log::info!(signal = signal.as_str(); "stopping: running requests may end, a second signal ends at once");
+        if let Some(signal) = signals.wait() {
+            log::info!(signal = signal.name(); "stopping: running requests may end, a second signal ends at once");
             shutdown.begin();
         }
-        if let Ok(signal) = signals.wait() {
-            // As a shell reports a program that the signal ended.
-            std::process::exit(128 + signal as i32);
+        if let Some(signal) = signals.wait() {
+            std::process::exit(signal.exit_code());
         }
     })?;
     Ok(())

@@ -6,15 +6,15 @@ use std::time::Instant;
 
 use super::{Stop, setup};
 use crate::app::Live;
-use crate::mcp;
 use crate::mcp::context::View;
 use crate::mcp::subscriptions::Hub;
-use crate::telemetry::{self, log::Output};
+use crate::telemetry::log::Output;
+use crate::{exporter, mcp, telemetry};
 
 pub(super) fn run(direct: bool, read_only: bool) -> Result<(), Stop> {
     let setup::Product { config, app, sources } = setup::local(Output::Stderr)?;
     if let Some(settings) = config.telemetry {
-        telemetry::start(settings, config.proxy)?;
+        exporter::start(settings, config.proxy)?;
     }
     let (seal, hub) = (Arc::clone(&app.parts().seal), Arc::new(Hub::default()));
     let product = Arc::new(Live::new(app));
@@ -25,7 +25,7 @@ pub(super) fn run(direct: bool, read_only: bool) -> Result<(), Stop> {
     ));
     sources.follow(product, hub)?;
     let view = View { direct, read_only, ..View::default() };
-    let outcome = crate::stdio::run(&server, io::stdin().lock(), io::stdout(), view);
+    let outcome = crate::transport::stdio::run(&server, io::stdin().lock(), io::stdout(), view);
     telemetry::shutdown(Instant::now());
     Ok(outcome?)
 }

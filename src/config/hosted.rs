@@ -1,8 +1,8 @@
 //! Hosted mode's variables: where the control plane is, and who this server is.
 
 use super::{Environment, Finding};
-use crate::auth::{Expected, ResourceMetadata};
-use crate::control_plane::Addresses;
+use crate::access::ResourceMetadata;
+use crate::hosted::{Addresses, ExpectedToken};
 use crate::secret::Secret;
 
 /// The variable that asks for hosted mode.
@@ -19,7 +19,7 @@ pub struct HostedConfig {
     /// The project's publishable key.
     pub key: Secret,
     /// What tokens must say.
-    pub expected: Expected,
+    pub expected: ExpectedToken,
     /// The server's own address, without a path; it is never taken from a request.
     pub public_url: Option<String>,
     /// The console: its pages may call this server.
@@ -79,7 +79,7 @@ impl HostedConfig {
         Some(Self {
             addresses,
             key: Secret::new(key),
-            expected: Expected { issuer, audience },
+            expected: ExpectedToken { issuer, audience },
             public_url,
             console_url,
         })
@@ -147,7 +147,7 @@ mod tests {
         );
         assert_eq!(
             config.expected,
-            Expected {
+            ExpectedToken {
                 issuer: "https://abc.supabase.co/auth/v1".to_owned(),
                 audience: "authenticated".to_owned()
             }

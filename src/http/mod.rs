@@ -17,16 +17,12 @@ mod event;
 mod exchange;
 mod head;
 mod input;
-mod legacy;
 mod limits;
 mod listener;
 mod memory;
-mod origin;
 mod registry;
 mod response;
-mod router;
 mod stream;
-mod streamable;
 mod streams;
 
 use std::net::SocketAddr;
@@ -37,10 +33,9 @@ pub use exchange::Exchange;
 pub use head::{Framing, Head, Headers, parse_head};
 pub use limits::Limits;
 pub use listener::Server;
-pub use origin::Origins;
+pub(crate) use listener::spawn;
 pub use registry::Shutdown;
 pub use response::{Refusal, Response};
-pub use router::{Router, Site};
 pub use stream::Stream;
 pub use tiny_http::Method;
 

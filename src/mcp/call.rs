@@ -10,9 +10,10 @@ use serde_json::{Value, json};
 use super::context::{Context, Level};
 use super::elicitation::Question;
 use super::handler::Interruption;
-use super::message::{Object, Request, notification_text, wrong_type};
+use super::message::{Request, notification_text, wrong_type};
 use super::seal::{MAX_TOKEN, Purpose, Seal, digest};
 use crate::error::Error;
+use crate::json::Object;
 
 /// How long a client may take to answer the questions of a multi round-trip request.
 const STATE_LIFETIME: Duration = Duration::from_secs(10 * 60);

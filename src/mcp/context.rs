@@ -3,10 +3,11 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::message::{Object, Request, wrong_type};
+use super::message::{Request, wrong_type};
 use super::version::Version;
-use crate::auth::Caller;
+use crate::access::Caller;
 use crate::error::{Code, Error};
+use crate::json::Object;
 
 /// `_meta` key of the protocol version (2026-07-28, "Per-request protocol fields").
 pub const META_VERSION: &str = "io.modelcontextprotocol/protocolVersion";

@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use super::call::Call;
 use super::context::Context;
 use super::elicitation::Question;
-use super::message::Object;
 use crate::error::Error;
+use crate::json::Object;
 
 /// An application behind the protocol. Only what [`Capabilities`] declares is ever called.
 pub trait Handler: Send + Sync {

@@ -5,12 +5,10 @@
 use std::{fmt, io};
 
 use serde::Serialize;
-use serde_json::{Map, Number, Value};
+use serde_json::{Number, Value};
 
 use crate::error::Error;
-
-/// An object of JSON: parameters, arguments, `_meta`.
-pub type Object = Map<String, Value>;
+use crate::json::Object;
 
 /// The id of a request: a string or an integer, never null (MCP narrows JSON-RPC here).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]

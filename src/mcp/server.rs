@@ -10,14 +10,14 @@ use super::context::{Context, Level, META_SERVER};
 use super::elicitation::Question;
 use super::handler::{Completion, Handler, Interruption, Item, Reference, Suggestions, ToolResult};
 use super::message::{
-    Id, Members, Notification, Object, Request, error_text, error_text_with_code, result_text,
-    wrong_type,
+    Id, Members, Notification, Request, error_text, error_text_with_code, result_text, wrong_type,
 };
 use super::seal::Seal;
 use super::session::{Session, Sessions};
 use super::subscriptions::{Filter, Hub};
 use super::version::Version;
 use crate::error::{Code, Error};
+use crate::json::Object;
 use crate::telemetry::spans::{Message, Operation};
 use crate::telemetry::trace;
 
@@ -185,12 +185,13 @@ impl Server {
     pub fn initialize(
         &self,
         request: &Request,
-        caller: &crate::auth::Caller,
+        caller: &crate::access::Caller,
     ) -> Result<(Session, String), Error> {
         let version = Version::negotiate(request.text("protocolVersion")?);
         let capabilities =
-            super::context::ClientCapabilities::parse(&request.object("capabilities")?);
-        let client = request.params.get("clientInfo").and_then(super::context::ClientInfo::parse);
+            crate::mcp::context::ClientCapabilities::parse(&request.object("capabilities")?);
+        let client =
+            request.params.get("clientInfo").and_then(crate::mcp::context::ClientInfo::parse);
         let session = Session::new(version, capabilities, client, caller);
         let _operation =
             Operation::begin(|| told(request, Some("initialize"), version, &session.id));
@@ -554,7 +555,7 @@ fn completion(request: &Request) -> Result<Completion, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::auth::Caller;
+    use crate::access::Caller;
     use crate::mcp::context::{ClientCapabilities, View};
 
     #[test]

@@ -11,9 +11,10 @@ use serde_json::Value;
 
 use super::context::{ClientCapabilities, ClientInfo, Context, Level, View};
 use super::message::{Id, Response};
-use super::seal::{Purpose, Seal, random_id};
+use super::seal::{Purpose, Seal};
 use super::version::Version;
-use crate::auth::Caller;
+use crate::access::Caller;
+use crate::random::random_id;
 use crate::sync::lock;
 
 /// How long a session id is good for; afterwards the client gets 404 and starts a new session by itself.
@@ -251,7 +252,7 @@ impl Drop for Running<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::auth::Token;
+    use crate::access::Token;
     use crate::secret::Secret;
 
     #[test]

@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 
 use super::context::META_SUBSCRIPTION;
 use super::handler::Capabilities;
-use super::message::{Id, Members, Object, notification_text, result_text, wrong_type};
+use super::message::{Id, Members, notification_text, result_text, wrong_type};
 use crate::error::Error;
+use crate::json::Object;
 use crate::sync::lock;
 
 /// The most resources that one client may watch: each is compared at every change.
@@ -302,8 +303,8 @@ mod tests {
 
     fn filter(wanted: Value) -> Filter {
         let everything = Capabilities {
-            prompts: Some(super::super::handler::ListChanged(true)),
-            resources: Some(super::super::handler::ListChanged(true)),
+            prompts: Some(crate::mcp::handler::ListChanged(true)),
+            resources: Some(crate::mcp::handler::ListChanged(true)),
             subscribe: true,
             ..Capabilities::default()
         };

@@ -4,6 +4,7 @@
 //! are checked for being short and plain.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::time::Instant;
 
 use ureq::http::Uri;
@@ -11,7 +12,6 @@ use ureq::http::Uri;
 use super::trace::{Claim, Kind, Remote, Root, Span, place};
 use super::{TELEMETRY, metrics, milliseconds, sampler};
 use crate::error::{Code, Error};
-use crate::mcp::message::Id;
 
 /// What platforms ask every few seconds is counted, but not traced.
 const PROBES: [&str; 2] = ["/health", "/ready"];
@@ -101,7 +101,7 @@ pub struct Message<'a> {
     /// The method; none for one that does not exist.
     pub method: Option<&'static str>,
     /// The id of its request.
-    pub id: &'a Id,
+    pub id: &'a dyn fmt::Display,
     /// What it asks for: a tool or a prompt.
     pub target: Option<&'a str>,
     /// The protocol's version.

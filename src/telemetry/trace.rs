@@ -288,7 +288,7 @@ impl Root {
             let mut root = SpanData::begin(id, Cow::Borrowed(""), Kind::Server, None);
             root.attributes.reserve(ROOT_ATTRIBUTES);
             let root = Some(root);
-            let has_room = super::has_room_for_spans();
+            let has_room = crate::telemetry::has_room_for_spans();
             let mut trace = Trace {
                 id: random_trace_id(),
                 has_room,
@@ -334,7 +334,7 @@ impl Root {
 impl Drop for Root {
     fn drop(&mut self) {
         let (spans, lost) = self.end();
-        super::queue_spans(spans, lost);
+        crate::telemetry::queue_spans(spans, lost);
     }
 }
 

@@ -3,10 +3,12 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 pub use self::date::{Date, days_in_month, is_leap_year};
+pub use self::duration::duration_of;
 pub use self::moment::{DAY, Moment, Wrong, time_of_day};
 pub use self::zone::{RELEASE, Resolved, Zone};
 
 mod date;
+mod duration;
 mod moment;
 mod rules;
 mod zone;
@@ -45,6 +47,31 @@ pub fn timestamp(text: &str) -> Option<SystemTime> {
         Moment::Instant { seconds, offset: 0 } => system_time(seconds),
         _ => None,
     }
+}
+
+/// A date, or a time with its offset, as RFC 3339 in UTC without fractions: `2026-11-30T08:00:00Z`. A date is its midnight in
+/// UTC; `None` for a time without an offset, and for everything else.
+#[must_use]
+pub fn instant_of(text: &str) -> Option<String> {
+    let seconds = match Moment::read(text)? {
+        Moment::Day(day) => day.days() * DAY,
+        Moment::Instant { seconds, .. } => seconds,
+        Moment::Local(_) => return None,
+    };
+    // The offset may lead out of the years that have four digits.
+    Date::from_days(0).plus(seconds.div_euclid(DAY))?;
+    Some(Moment::utc(seconds).to_string())
+}
+
+/// The day of a date or of a time, as its own clock shows it, whatever its offset.
+#[must_use]
+pub fn day_of(text: &str) -> Option<Date> {
+    let local = match Moment::read(text)? {
+        Moment::Day(day) => return Some(day),
+        Moment::Local(local) => local,
+        Moment::Instant { seconds, offset } => seconds + offset,
+    };
+    Some(Date::from_days(local.div_euclid(DAY)))
 }
 
 fn system_time(seconds: i64) -> Option<SystemTime> {
@@ -112,5 +139,68 @@ mod tests {
         check("2024-03-01T00Z", None);
         check("2024-03-01T00:00+01:00", None);
         check("2024-03-01", None);
+    }
+
+    #[test]
+    fn what_says_a_moment_is_written_in_utc() {
+        let check = |text: &str, expected: Option<&str>| {
+            assert_eq!(instant_of(text).as_deref(), expected, "{text}");
+        };
+        check("2026-11-01", Some("2026-11-01T00:00:00Z"));
+        check(" 2024-02-29 ", Some("2024-02-29T00:00:00Z"));
+        check("2026-11-01T09:30:00Z", Some("2026-11-01T09:30:00Z"));
+        check("2026-11-01T09:30Z", Some("2026-11-01T09:30:00Z"));
+        check("2026-11-01t09:30:15.999z", Some("2026-11-01T09:30:15Z"));
+        check("2026-11-01 09:30:00Z", Some("2026-11-01T09:30:00Z"));
+        check("2026-11-01T09:30:00+09:00", Some("2026-11-01T00:30:00Z"));
+        check("2026-11-01T05:30:00+0900", Some("2026-10-31T20:30:00Z"));
+        check("2026-12-31T23:30:00-03:30", Some("2027-01-01T03:00:00Z"));
+        for text in [
+            "",
+            "soon",
+            "2026-11",
+            "2026-1-1",
+            "2026-02-30",
+            "2025-02-29",
+            "2026-13-01",
+            "2026-11-01T09:30:00",
+            "2026-11-01T24:00:00Z",
+            "2026-11-01T09:60Z",
+            "2026-11-01T09:30:00+25:00",
+            "2026-11-01T09:30:00+9",
+            "2026-11-01Z",
+            "11/01/2026",
+            "2026-11-01T09:30:00 +09:00 ",
+            "1764547200",
+            "日本日本日本",
+            "0000-01-01T00:00:00+01:00",
+            "9999-12-31T23:59:59-01:00",
+        ] {
+            check(text, None);
+        }
+    }
+
+    #[test]
+    fn a_day_is_that_of_its_own_clock() {
+        let check = |text: &str, expected: Option<&str>| {
+            assert_eq!(day_of(text), expected.and_then(Date::read), "{text}")
+        };
+        check("2026-12-01", Some("2026-12-01"));
+        check("2026-12-01T00:00:00Z", Some("2026-12-01"));
+        check("2026-12-01T23:59:59-08:00", Some("2026-12-01"));
+        check("2026-12-01T09:00", Some("2026-12-01"));
+        check(" 2026-12-01 09:00:00 ", Some("2026-12-01"));
+        for text in [
+            "",
+            "2026-12-32",
+            "2026-02-30",
+            "2026-12-01T25:00",
+            "2026-12-01x",
+            "2026-12-01T09:00+25:00",
+            "tomorrow, at noon",
+            "日本日本日本",
+        ] {
+            check(text, None);
+        }
     }
 }

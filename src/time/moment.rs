@@ -4,7 +4,6 @@ use std::fmt;
 
 use super::date::{self, Date};
 use super::zone::Zone;
-use crate::error::Error;
 
 /// Seconds of a day.
 pub const DAY: i64 = 86_400;
@@ -55,18 +54,6 @@ impl Wrong {
 }
 
 impl Moment {
-    /// Reads `2026-11-30`, `2026-11-30T09:00` and `2026-11-30T09:00:00+01:00`; `name` is the argument's, for the error.
-    ///
-    /// # Errors
-    ///
-    /// [`Code::InvalidParams`](crate::error::Code::InvalidParams) that says what is wrong with the text.
-    pub fn parse(name: &str, text: &str) -> Result<Self, Error> {
-        Self::check(text).map_err(|wrong| {
-            Error::invalid_params(format!("`{name}` {}: `{text}`.", wrong.reason()))
-                .with_hint("Write 2026-11-30, 2026-11-30T09:00, or 2026-11-30T09:00:00+01:00.")
-        })
-    }
-
     /// As [`Moment::check`], without the reason.
     #[must_use]
     pub fn read(text: &str) -> Option<Self> {
@@ -303,8 +290,6 @@ mod tests {
         ] {
             check(text, Err(wrong), "");
         }
-        let error = Moment::parse("start", "2026-02-30T09:00").expect_err("there is no such day");
-        assert_eq!(error.message(), "`start` has a day that does not exist: `2026-02-30T09:00`.");
     }
 
     #[test]

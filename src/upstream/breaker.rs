@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use ureq::http::Uri;
 
-use crate::broker::Credential;
+use crate::access::Credential;
 use crate::sync::lock;
 
 /// Failures in a row after which an origin is left alone.
@@ -149,7 +149,7 @@ mod tests {
     use Outcome::{Answered, Failed, Unreached};
 
     use super::*;
-    use crate::broker::Scheme;
+    use crate::access::Scheme;
     use crate::secret::Secret;
 
     fn route(breaker: &Breaker, url: &str, user: &str) -> Route {

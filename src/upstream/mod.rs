@@ -23,9 +23,10 @@ use ureq::http::header::{ACCEPT, AUTHORIZATION};
 use ureq::http::{self, Uri};
 pub use ureq::http::{HeaderMap, HeaderName, HeaderValue};
 use ureq::unversioned::transport::DefaultConnector;
+pub(crate) use vendor::message as failure_words;
 
-use crate::broker::{Credential, Scheme};
-use crate::error::{Code, Error};
+use crate::access::{Credential, Scheme};
+use crate::error::{Code, Error, REASON, TOO_LARGE};
 use crate::telemetry::{spans, trace};
 
 /// Most times that one request is tried.
@@ -200,7 +201,7 @@ impl Upstream {
     /// [`Code::Timeout`] at the deadline, [`Code::Cancelled`], [`Code::UpstreamUnavailable`] without a usable answer
     /// (with `retry_after_s` where the service is left alone),
     /// [`Code::ReconnectRequired`] for a credential that fits no header, [`Code::NotFound`] when a write is redirected,
-    /// [`Code::Internal`] for a URL that is none. A status is never an error here: see [`failure`].
+    /// [`Code::Internal`] for a URL that is none. A status is never an error here: see [`failure()`].
     pub fn send(
         &self,
         request: &UpstreamRequest<'_>,
@@ -398,6 +399,7 @@ impl Upstream {
                     .with_hint(
                         "Ask for less: a smaller limit, a narrower filter, or one part of it.",
                     )
+                    .with_data(REASON, TOO_LARGE)
                     .into()
             }
             Cause::BadUri(_) => no_address(service).into(),

@@ -72,7 +72,7 @@ fn every_module_has_its_version_and_only_modules_that_exist_are_asked_for() {
     assert!(
         wrong.code == 2
             && wrong.stdout.is_empty()
-            && wrong.stderr.contains("there is no module \"nothing\"; modules: github, "),
+            && wrong.stderr.contains("module \"nothing\" does not exist. Modules: github, "),
         "{wrong:?}"
     );
 }

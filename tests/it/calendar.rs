@@ -1,12 +1,14 @@
 //! What the tools of Google Calendar do beside the way that their cases show: series, clocks, guests, what cannot be read.
 
-use std::time::{Duration, Instant};
+use std::sync::LazyLock;
+use std::time::Duration;
 
-use mcpist::modules::{Connection, Invocation, Registry, invoke};
+use mcpist::engine::Connection;
+use mcpist::modules::Registry;
 use mcpist::upstream::{Upstream, UpstreamConfig};
 use serde_json::{Value, json};
 
-use crate::fake_upstream::{Answer, Exchange, FakeUpstream};
+use crate::fake_upstream::{Answer, Exchange, FakeUpstream, call_tool};
 
 /// Calls a tool while the service answers so. A failure is expected as a part of its message and hint.
 #[track_caller]
@@ -28,27 +30,20 @@ pub fn check_tool(
     exchanges: impl IntoIterator<Item = Exchange>,
     expected: Result<Value, &str>,
 ) {
-    let registry = Registry::built_in().expect("the built-in modules are right");
-    let module =
-        registry.modules().iter().find(|known| known.name == module).expect("it is built in");
+    // Read once: there are hundreds of tools, and many calls.
+    static REGISTRY: LazyLock<Registry> =
+        LazyLock::new(|| Registry::built_in().expect("the built-in modules are right"));
+    let module = REGISTRY.module(module).expect("it is built in");
     let found = module.tools.iter().find(|known| known.name == tool).expect("the tool exists");
     let fake = FakeUpstream::new(exchanges);
     let upstream = Upstream::new(UpstreamConfig {
         first_backoff: Duration::from_millis(1),
         ..UpstreamConfig::default()
     });
-    let invocation = Invocation {
-        renew: &|_| Ok(None),
-        module,
-        tool: found,
-        arguments: arguments.as_object().cloned().unwrap_or_default(),
-        connection: Connection { credential: None, base_url: &fake.url() },
-        others: &[],
-        deadline: Instant::now() + Duration::from_secs(10),
-        cancelled: &|| false,
-        trace_parent: None,
-    };
-    let result = invoke(&upstream, invocation).map_err(|error| error.to_string());
+    let connection = Connection { credential: None, base_url: &fake.url() };
+    let arguments = arguments.as_object().cloned().unwrap_or_default();
+    let result = call_tool(&upstream, (module, found), connection, arguments)
+        .map_err(|error| error.to_string());
     assert_eq!(fake.complaints(), Vec::<String>::new(), "{result:?}");
     match (result, expected) {
         (Ok(result), Ok(expected)) => assert_eq!(result, expected),

@@ -186,7 +186,7 @@ fn wrong_usage_is_told_on_stderr_with_exit_code_2() {
     check(&["call"], "module");
     check(&["call", "github"], "tool");
     check(&["call", "nothing", "get_me"], "\"nothing\"");
-    check(&["call", "github", "get_repositry"], "Did you mean get_repository?");
+    check(&["call", "github", "get_repositry"], "Did you mean \"get_repository\"?");
     check(&["call", "notes", "nothing_like_it"], "mcpist tools notes");
     check(&["call", "notes", "get_note", "{"], "not JSON");
     check(&["call", "notes", "get_note", "[1]"], "not a JSON object");
@@ -288,7 +288,7 @@ fn a_policy_file_holds_for_the_shell_too() {
         &[("MCPIST_POLICY", file.path()), ("NOTES_API_URL", NOBODY)],
     );
     assert_ne!(ran.code, 0);
-    assert!(ran.stdout.is_empty() && ran.stderr.contains("notes_list_notes"), "{ran:?}");
+    assert!(ran.stdout.is_empty() && ran.stderr.contains("has no tool \"list_notes\""), "{ran:?}");
 }
 
 #[test]

@@ -8,16 +8,17 @@ use jwt_simple::prelude::{
     MACLike,
 };
 use jwt_simple::reexports::ct_codecs::{Base64UrlSafeNoPadding, Decoder, Encoder};
+use mcpist::access::{AuditTrail, ResourceMetadata, Sieve};
 use mcpist::app::{App, Live, Parts, ProductSite, Rates};
-use mcpist::auth::{self, Expected, ResourceMetadata};
-use mcpist::broker;
-use mcpist::control_plane::{Addresses, ControlPlane};
-use mcpist::http::{Limits, Origins, Router, Service};
+use mcpist::hosted::{
+    Addresses, AuditSender, ControlPlane, ExpectedToken, TokenAuthenticator,
+    TokenAuthenticatorParts, TokenExchanger, ToolSieve,
+};
+use mcpist::http::{Limits, Service};
 use mcpist::mcp;
 use mcpist::mcp::seal::Seal;
 use mcpist::mcp::subscriptions::Hub;
-use mcpist::sieve;
-use mcpist::telemetry::audit::Audit;
+use mcpist::transport::{Origins, Router};
 use mcpist::upstream::{Upstream, UpstreamConfig};
 use serde_json::{Value, json};
 
@@ -32,7 +33,7 @@ use crate::wire::{Reply, Running};
 /// A server in hosted mode, as `mcpist serve` makes it.
 struct Hosted {
     running: Running,
-    audit: Arc<Audit>,
+    audit: Arc<AuditSender>,
 }
 
 impl Hosted {
@@ -59,8 +60,8 @@ impl Hosted {
         };
         let plane =
             Arc::new(ControlPlane::new(client(), addresses, KEY).expect("the key fits a header"));
-        let sieve = Arc::new(sieve::Hosted::new(Arc::clone(&plane)));
-        let audit = Audit::start(Arc::clone(&plane)).expect("there is a thread");
+        let sieve = Arc::new(ToolSieve::new(Arc::clone(&plane)));
+        let audit = AuditSender::start(Arc::clone(&plane)).expect("there is a thread");
         let registry = registry();
         let base_urls = upstream.map(|upstream| {
             registry.modules().iter().map(|module| (module.name.clone(), upstream.url()))
@@ -70,10 +71,10 @@ impl Hosted {
             call_time: mcpist::app::CALL_TIME,
             base_urls: base_urls.into_iter().flatten().collect(),
             registry,
-            sieve: Arc::clone(&sieve) as Arc<dyn sieve::Sieve>,
-            broker: Arc::new(broker::Hosted::new(Arc::clone(&plane), Arc::clone(&sieve))),
+            sieve: Arc::clone(&sieve) as Arc<dyn Sieve>,
+            broker: Arc::new(TokenExchanger::new(Arc::clone(&plane), Arc::clone(&sieve))),
             seal: Arc::new(Seal::random()),
-            audit: Some(Arc::clone(&audit)),
+            audit: Some(Arc::clone(&audit) as Arc<dyn AuditTrail>),
             upstream: client(),
         }));
         let seal = Arc::clone(&app.parts().seal);
@@ -83,11 +84,11 @@ impl Hosted {
             seal,
             Arc::new(Hub::default()),
         ));
-        let expected = Expected { issuer: ISSUER.to_owned(), audience: AUDIENCE.to_owned() };
+        let expected = ExpectedToken { issuer: ISSUER.to_owned(), audience: AUDIENCE.to_owned() };
         let resource =
             Some(ResourceMetadata::new("https://mcp.example.com".to_owned(), ISSUER.to_owned()));
         let authenticator =
-            auth::Hosted::new(auth::HostedParts { plane, sieve, expected, resource });
+            TokenAuthenticator::new(TokenAuthenticatorParts { plane, sieve, expected, resource });
         let site = Arc::new(ProductSite::new(product, "https://mcp.example.com/mcp".to_owned()));
         let router =
             Router::new(server, Arc::new(authenticator), Origins::hosted(Vec::new()), site);

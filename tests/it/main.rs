@@ -2,6 +2,7 @@
 
 mod accounts;
 mod api_versions;
+mod architecture;
 mod author;
 mod calendar;
 mod call;
@@ -18,6 +19,8 @@ mod front_door_load;
 mod front_door_malformed;
 mod front_door_streams;
 mod github;
+mod github_arguments;
+mod github_files;
 mod hosted;
 mod hostile_arguments;
 mod hostile_upstream;

@@ -3,14 +3,15 @@
 use std::fs;
 use std::path::PathBuf;
 
-use mcpist::modules::{self, Module, Registry};
+use mcpist::manifest;
+use mcpist::modules::{self, Registry};
 use serde_json::{Value, json};
 
 use crate::engine::{BY_DATA, HOOKS, file, module};
 
 /// What is wrong with a module file, as its findings say it.
 fn findings(text: &str) -> Vec<String> {
-    match Module::parse("shop.json", text, &HOOKS) {
+    match manifest::parse("shop.json", text, &HOOKS) {
         Ok(_) => Vec::new(),
         Err(findings) => findings.iter().map(ToString::to_string).collect(),
     }
@@ -163,6 +164,16 @@ fn everything_wrong_with_a_tool_is_found() {
         json!({"output": {"items": "", "fields": {"id": {"path": "id", "hook": "nobody"}}}}),
         "no field hook `nobody`",
     );
+    let when = |when: &str, kind: &str| {
+        let mut tool = param(&json!({"type": kind}));
+        tool["output"] = json!({"items": "", "fields": {"id": {"path": "id", "when": when}}});
+        tool
+    };
+    check(when("more", "boolean"), "field id: `when`: there is no boolean param `more`");
+    check(when("p", "string"), "field id: `when`: there is no boolean param `p`");
+    check(json!({"before": "nobody"}), "before: there is no arguments hook `nobody`");
+    check(json!({"after": "nobody"}), "after: there is no result hook `nobody`");
+    check(json!({"hints": {"too_small": "Ask for more."}}), "hint too_small: there are hints for");
     check(param(&json!({"in": "header"})), "tool list_things, param p: unknown variant `header`");
     check(param(&json!({"type": ["string"]})), "param p: ");
     check(param(&json!({"typ": "string"})), "param p: unknown field `typ`");
@@ -344,7 +355,7 @@ fn a_finding_points_at_what_it_is_about() {
      "request": {"method": "POST", "path": "/done"}, "output": {"don": "Done."}}
   ]
 }"#;
-    let Err(found) = Module::parse_own("shop.json", text) else { panic!("much is wrong") };
+    let Err(found) = manifest::parse_own("shop.json", text) else { panic!("much is wrong") };
     let places: Vec<_> = found
         .iter()
         .map(|finding| finding.to_string().split(": ").take(2).collect::<Vec<_>>().join(": "))
@@ -372,7 +383,7 @@ fn a_hostile_file_is_refused_in_words() {
     };
     let check = |text: &str, expected: &str| {
         let beginning: String = text.chars().take(60).collect();
-        let Err(found) = Module::parse_own("shop.json", text) else {
+        let Err(found) = manifest::parse_own("shop.json", text) else {
             panic!("{beginning} is right")
         };
         assert!(found.len() <= 201, "{beginning}: {} findings", found.len());

@@ -3,17 +3,17 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use mcpist::broker::{Credential, Scheme};
+use mcpist::access::{Credential, Scheme};
+use mcpist::engine::{Connection, MAX_TOOL_NAME, Module, Tool, Work};
 use mcpist::error::Error;
-use mcpist::modules::manifest::{MAX_TOOL_NAME, Work};
-use mcpist::modules::{Connection, Invocation, Module, Registry, Tool, invoke};
+use mcpist::modules::Registry;
 use mcpist::secret::Secret;
 use mcpist::upstream::{Method, Upstream, UpstreamConfig};
 use serde_json::{Map, Value, json};
 
-use crate::fake_upstream::{Answer, Exchange, FakeUpstream};
+use crate::fake_upstream::{Answer, Exchange, FakeUpstream, call_tool};
 
 const SECRET: &str = "a-token-that-must-not-leak";
 
@@ -112,18 +112,12 @@ fn run(
 ) -> Result<Value, Error> {
     let secret = Secret::new(SECRET.to_owned());
     let credential = Credential { scheme: Scheme::Bearer, secret, account: None, base_url: None };
-    let invocation = Invocation {
-        renew: &|_| Ok(None),
-        module,
-        tool,
-        arguments: case["arguments"].as_object().cloned().unwrap_or_default(),
-        connection: Connection { credential: Some(&credential), base_url },
-        others: &[],
-        deadline: Instant::now() + Duration::from_secs(10),
-        cancelled: &|| false,
-        trace_parent: None,
-    };
-    invoke(upstream, invocation)
+    call_tool(
+        upstream,
+        (module, tool),
+        Connection { credential: Some(&credential), base_url },
+        case["arguments"].as_object().cloned().unwrap_or_default(),
+    )
 }
 
 /// An exchange as a case file writes it.

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::process::Stdio;
 
-use mcpist::modules::Module;
-use mcpist::modules::openapi::Description;
+use mcpist::manifest;
+use mcpist::openapi::Description;
 use serde_json::{Value, json};
 
 use crate::command_line::{File, ran};
@@ -172,7 +172,7 @@ fn an_odd_description_never_makes_a_wrong_file() {
             None,
         );
         let Ok((module, _)) = made else { return };
-        if let Err(findings) = Module::parse_own("odd.json", &module.to_string()) {
+        if let Err(findings) = manifest::parse_own("odd.json", &module.to_string()) {
             panic!("{text} makes {module:#}: {findings:#?}");
         }
     };

@@ -8,16 +8,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use mcpist::access::{Credential, Permissions, Scheme};
 use mcpist::app::{App, CALL_TIME, Live, Parts, ProductSite};
-use mcpist::auth;
-use mcpist::broker::{self, Credential, Scheme};
-use mcpist::http::{Limits, Origins, Router, Service};
+use mcpist::http::{Limits, Service};
+use mcpist::local::{EnvironmentBroker, LocalAuthenticator, Policy, PolicySieve, Subject};
 use mcpist::mcp;
 use mcpist::mcp::seal::Seal;
 use mcpist::mcp::subscriptions::Hub;
 use mcpist::modules::{self, Registry};
 use mcpist::secret::Secret;
-use mcpist::sieve::{self, Permissions, Policy, Subject};
+use mcpist::transport::{Origins, Router};
 use mcpist::upstream::{Upstream, UpstreamConfig};
 use serde_json::{Value, json};
 
@@ -81,12 +81,12 @@ impl Product {
             rates: None,
             audit: None,
             seal: Arc::clone(&seal),
-            sieve: Arc::new(sieve::Local::new(
+            sieve: Arc::new(PolicySieve::new(
                 settings
                     .policy
                     .map_or_else(Permissions::everything, |text| permissions(text, &registry)),
             )),
-            broker: Arc::new(broker::Local::new(credentials)),
+            broker: Arc::new(EnvironmentBroker::new(credentials)),
             upstream: Upstream::new(UpstreamConfig {
                 first_backoff: Duration::from_millis(1),
                 ..UpstreamConfig::default()
@@ -104,7 +104,7 @@ impl Product {
         let site = Arc::new(ProductSite::new(product, "http://127.0.0.1/mcp".to_owned()));
         let router = Router::new(
             server,
-            Arc::new(auth::Local),
+            Arc::new(LocalAuthenticator),
             Origins::local(Ipv4Addr::LOCALHOST.into()),
             site,
         );

@@ -4,9 +4,8 @@
 use std::fmt::Write;
 use std::fs;
 
-use mcpist::modules::manifest::{Param, Presence};
-use mcpist::modules::schema::{Kind, Range, Schema};
-use mcpist::modules::{Module, Tool};
+use mcpist::engine::schema::{Kind, Range, Schema};
+use mcpist::engine::{Module, Param, Presence, Tool};
 use serde_json::Value;
 
 use crate::modules::{check_written, for_every_tool, registry, repository};

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
-use mcpist::broker::{Credential, Scheme};
+use mcpist::access::{Credential, Scheme};
 use mcpist::error::{Code, Error};
 use mcpist::secret::Secret;
 use mcpist::upstream::{

@@ -1,6 +1,6 @@
 """Judges the splitting of recurring series by an independent implementation of RFC 5545: python-dateutil.
 
-    oracle.py judge COUNT SEED PROGRAM   makes series, has PROGRAM (examples/recurrence.rs) split them, and compares
+    oracle.py judge COUNT SEED PROGRAM   makes series, lets PROGRAM (split.rs) split them, and compares
     oracle.py table COUNT SEED           writes the table of right values that `cargo test` compares with
 
 A place is a number of seconds since 1970: UTC for times, the calendar's for whole days.

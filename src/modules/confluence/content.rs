@@ -4,9 +4,9 @@ use serde_json::{Map, Value, json};
 
 use super::section::section;
 use super::{diff, document, record, text, unexpected, v2, web_url};
-use crate::adf;
+use crate::engine::Session;
 use crate::error::{Code, Error};
-use crate::modules::Session;
+use crate::modules::atlassian::adf;
 use crate::upstream::Method;
 
 /// Changes a page's title, parent or whole text.

@@ -2,10 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::adf;
+use crate::engine::session::text;
+use crate::engine::{Hooks, Session, times};
 use crate::error::{Code, Error};
-use crate::modules::hooks::text;
-use crate::modules::{Hooks, Session};
+use crate::modules::atlassian::adf;
 use crate::upstream::Method;
 
 mod content;
@@ -26,6 +26,7 @@ pub(super) const HOOKS: Hooks = Hooks {
     ],
     params: &[
         ("body", body),
+        ("instant", times::instant_hook),
         ("page_references", page_references),
         ("plain_description", plain_description),
         ("user_query", user_query),
@@ -50,6 +51,7 @@ pub(super) const HOOKS: Hooks = Hooks {
         ("upload_attachment", upload::upload_attachment),
         ("watch_content", watch_content),
     ],
+    ..Hooks::NONE
 };
 
 /// Adds labels: the body is a list, which a module file has no form for.
@@ -280,7 +282,7 @@ fn unexpected() -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::modules::{FieldHook, ParamHook};
+    use crate::engine::{FieldHook, ParamHook};
 
     fn check_field(hook: FieldHook, value: Value, expected: Value) {
         assert_eq!(hook(&value), expected, "{value}");

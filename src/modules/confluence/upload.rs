@@ -4,8 +4,8 @@ use jwt_simple::reexports::ct_codecs::{Base64, Decoder};
 use serde_json::{Map, Value};
 
 use super::{record, text, v1, web_url};
+use crate::engine::{Session, Upload, multipart};
 use crate::error::Error;
-use crate::modules::{Session, Upload, multipart};
 use crate::upstream::Method;
 
 /// Attaches a file, or adds a version to the attachment of its name.

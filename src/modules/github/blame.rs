@@ -3,8 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::text;
+use crate::engine::Session;
 use crate::error::{Code, Error};
-use crate::modules::Session;
 
 /// A ref is a commit, or an annotated tag, which is an object of its own that points at one.
 const DOCUMENT: &str = "query($owner: String!, $repo: String!, $ref: String!, $path: String!) { \

@@ -2,9 +2,10 @@
 
 use serde_json::{Map, Value};
 
-use super::{Repository, failed_steps, has_failed, list};
+use super::jobs::failed_steps;
+use super::{Repository, has_failed, list};
+use crate::engine::Session;
 use crate::error::{Code, Error};
-use crate::modules::Session;
 
 /// How many failed jobs are shown with their log.
 const MAX_LOGS: usize = 10;
@@ -41,7 +42,12 @@ pub fn get_failed_job_logs(
         let shown = match log {
             Ok(log) => end(&log, number("tail"), each),
             // GitHub keeps logs for a time only, and one may be larger than an answer can be; the others still tell something.
-            Err(error) if matches!(error.code(), Code::NotFound | Code::UpstreamUnavailable) => {
+            Err(error)
+                if matches!(
+                    error.code(),
+                    Code::NotFound | Code::UpstreamUnavailable | Code::InvalidParams
+                ) =>
+            {
                 format!("(Its log cannot be read. {})\n", error.message())
             }
             Err(error) => return Err(error),

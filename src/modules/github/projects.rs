@@ -3,8 +3,8 @@
 use serde_json::{Map, Number, Value, json};
 
 use super::{GRAPHQL, id, list, named, names, text};
+use crate::engine::Session;
 use crate::error::{Code, Error};
-use crate::modules::Session;
 use crate::time::Date;
 
 const PROJECT: &str = "query($owner: String!, $number: Int!, $with_fields: Boolean!) { repositoryOwner(login: $owner) { \
@@ -132,7 +132,8 @@ pub(super) fn delete_project_item(
     Ok(json!({"message": "Item deleted from the project."}))
 }
 
-fn project(
+/// The project that the arguments name, with its fields where they are needed.
+pub(super) fn project(
     session: &Session<'_>,
     arguments: &Map<String, Value>,
     with_fields: bool,
@@ -211,7 +212,8 @@ impl<'a> Item<'a> {
     }
 }
 
-fn field<'a>(fields: &'a Value, wanted: &str) -> Result<&'a Value, Error> {
+/// The field of this name.
+pub(super) fn field<'a>(fields: &'a Value, wanted: &str) -> Result<&'a Value, Error> {
     let unknown = || {
         Error::invalid_params(format!("This project has no field `{wanted}`."))
             .with_hint(format!("There are {}.", names(fields, "name")))
@@ -306,7 +308,7 @@ fn content_of(value: &Value) -> &Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::modules::FieldHook;
+    use crate::engine::FieldHook;
 
     #[test]
     fn a_value_takes_the_form_of_its_field() {

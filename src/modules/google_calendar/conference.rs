@@ -4,8 +4,8 @@ use hmac_sha256::Hash;
 use serde_json::{Map, Value, json};
 
 use super::list;
+use crate::engine::session::text;
 use crate::error::Error;
-use crate::modules::hooks::text;
 
 /// Where people meet by video, whoever provides it.
 pub(super) fn video_url(event: &Value) -> Value {

@@ -5,8 +5,8 @@ use serde_json::{Map, Value, json};
 use super::place::Place;
 use super::times::{Time, Times};
 use super::{attendees, conference, list, people, series, strings, text, when};
+use crate::engine::Session;
 use crate::error::Error;
-use crate::modules::Session;
 use crate::recurrence::{Recurrence, Start};
 use crate::upstream::Method;
 

@@ -2,9 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::error::{Code, Error};
-use crate::modules::hooks::{list, text};
-use crate::modules::{Hooks, Session};
+use crate::engine::session::{list, text};
+use crate::engine::times::{moment, zone, zone_hook};
+use crate::engine::{Hooks, Session};
+use crate::error::{Code, Error, shortened};
 use crate::time::{DAY, Date, Moment, Zone, now, time_of_day};
 use crate::upstream::Method;
 
@@ -41,7 +42,7 @@ pub(super) const HOOKS: Hooks = Hooks {
         ("grantee", sharing::grantee),
         ("working_location", kinds::working_location),
     ],
-    params: &[("calendar_items", calendar_items), ("instant", instant), ("time_zone", time_zone)],
+    params: &[("calendar_items", calendar_items), ("instant", instant), ("time_zone", zone_hook)],
     handlers: &[
         ("create_event", events::create),
         ("create_focus_time", kinds::create_focus_time),
@@ -55,7 +56,11 @@ pub(super) const HOOKS: Hooks = Hooks {
         ("suggest_time", suggest_time),
         ("update_event", events::update),
     ],
+    ..Hooks::NONE
 };
+
+/// Most characters of a text that a row shows.
+const MAX_SHOWN: usize = 200;
 
 /// Most events that one call reads.
 const MAX_READ: usize = 5_000;
@@ -168,7 +173,7 @@ fn concerns_all(error: &Error) -> bool {
 fn get_current_time(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
     let (name, zone) = zone_of(session, arguments)?;
     let instant = match arguments.get("at").and_then(Value::as_str) {
-        Some(at) => Moment::parse("at", at)?.instant(&zone),
+        Some(at) => moment("at", at)?.instant(&zone),
         None => now(),
     };
     let weekday = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"]
@@ -338,10 +343,10 @@ fn free_times(
 /// The zone that the arguments name, else the user's own setting.
 fn zone_of(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<(String, Zone), Error> {
     let zone = if let Some(name) = arguments.get("time_zone").and_then(Value::as_str) {
-        named_zone(name)?
+        zone(name)?
     } else {
         let setting = session.get(&["users", "me", "settings", "timezone"], &[])?;
-        named_zone(setting["value"].as_str().unwrap_or("UTC"))?
+        zone(setting["value"].as_str().unwrap_or("UTC"))?
     };
     Ok((zone.name().to_owned(), zone))
 }
@@ -349,11 +354,7 @@ fn zone_of(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<(Str
 /// The points in time that `from` and `to` mean: now and a week later when absent; a day as `to` is included.
 fn stretch(arguments: &Map<String, Value>, zone: &Zone) -> Result<(i64, i64), Error> {
     let moment = |name| {
-        arguments
-            .get(name)
-            .and_then(Value::as_str)
-            .map(|text| Moment::parse(name, text))
-            .transpose()
+        arguments.get(name).and_then(Value::as_str).map(|text| moment(name, text)).transpose()
     };
     let from = moment("from")?.map_or_else(now, |from| from.instant(zone));
     let to = match moment("to")? {
@@ -366,17 +367,6 @@ fn stretch(arguments: &Map<String, Value>, zone: &Zone) -> Result<(i64, i64), Er
     }
     Err(Error::invalid_params("`to` must be after `from`.")
         .with_hint("A date as `to` includes the whole day."))
-}
-
-/// The zone of this name.
-fn named_zone(name: &str) -> Result<Zone, Error> {
-    Zone::named(name).ok_or_else(|| {
-        let hint = match Zone::named_after(name).next() {
-            Some(known) => format!("Did you mean {known}?"),
-            None => "Give an IANA name, such as Europe/Berlin.".to_owned(),
-        };
-        Error::invalid_params(format!("There is no time zone `{name}`.")).with_hint(hint)
-    })
 }
 
 fn utc(seconds: i64) -> String {
@@ -481,14 +471,9 @@ fn attachments(files: &Value) -> Value {
     files.as_array().map(|files| files.iter().map(file).collect::<Vec<_>>()).into()
 }
 
-/// The begin of a text.
+/// The beginning of a text.
 fn cut(text: &Value) -> Value {
-    const MOST: usize = 200;
-    let Some(text) = text.as_str() else { return Value::Null };
-    match text.char_indices().nth(MOST) {
-        Some((end, _)) => format!("{}…", &text[..end]).into(),
-        None => text.into(),
-    }
+    text.as_str().map(|text| shortened(text.to_owned(), MAX_SHOWN)).into()
 }
 
 /// The zone in which an event ends, where it is not the one in which it begins.
@@ -529,11 +514,6 @@ fn instant(time: &Value) -> Result<Value, Error> {
             Err(Error::invalid_params(format!("{time} {}.", wrong.reason())).with_hint(example))
         }
     }
-}
-
-/// A time zone by its IANA name.
-fn time_zone(name: &Value) -> Result<Value, Error> {
-    named_zone(name.as_str().unwrap_or_default()).map(|zone| zone.name().into())
 }
 
 #[cfg(test)]

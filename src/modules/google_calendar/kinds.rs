@@ -7,8 +7,8 @@ use super::events::{brief, checked_rules, times_of_new};
 use super::place::Place;
 use super::times::{Time, Times};
 use super::{strings, text};
+use crate::engine::Session;
 use crate::error::Error;
-use crate::modules::Session;
 use crate::time::{DAY, Moment};
 use crate::upstream::Method;
 

@@ -4,11 +4,11 @@ use std::cell::OnceCell;
 
 use serde_json::{Map, Value};
 
-use super::named_zone;
 use super::times::Time;
+use crate::engine::Session;
+use crate::engine::session::text;
+use crate::engine::times::{moment, zone};
 use crate::error::Error;
-use crate::modules::Session;
-use crate::modules::hooks::text;
 use crate::time::{Moment, Zone};
 use crate::upstream::Method;
 
@@ -58,7 +58,7 @@ impl<'a> Place<'a> {
             return Ok(*zone);
         }
         let calendar = self.session.get(&["calendars", self.calendar], &[])?;
-        let zone = named_zone(calendar["timeZone"].as_str().unwrap_or("UTC"))?;
+        let zone = zone(calendar["timeZone"].as_str().unwrap_or("UTC"))?;
         Ok(*self.zone.get_or_init(|| zone))
     }
 
@@ -69,12 +69,12 @@ impl<'a> Place<'a> {
 
     /// The zone that an argument names.
     pub fn zone_argument(&self, name: &str) -> Result<Option<Zone>, Error> {
-        self.argument(name).map(named_zone).transpose()
+        self.argument(name).map(zone).transpose()
     }
 
     /// The moment that an argument names.
     pub fn moment(&self, name: &str) -> Result<Option<Moment>, Error> {
-        self.argument(name).map(|text| Moment::parse(name, text)).transpose()
+        self.argument(name).map(|text| moment(name, text)).transpose()
     }
 
     /// An argument's time: told in this zone, else in the calendar's if it needs one.

@@ -3,8 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::text;
+use crate::engine::Session;
 use crate::error::Error;
-use crate::modules::Session;
 use crate::upstream::Method;
 
 /// Shares a calendar with a person, a group, a domain or everybody; who has access already gets this role instead.

@@ -6,8 +6,8 @@
 use serde_json::{Map, Value, json};
 
 use super::{issue_path, list};
+use crate::engine::Session;
 use crate::error::Error;
-use crate::modules::Session;
 
 /// Kinds of data that have details to ask for.
 const KINDS: [&str; 3] = ["pullrequest", "branch", "repository"];

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::list;
-use crate::adf;
+use crate::modules::atlassian::adf;
 
 /// A document in the Atlassian Document Format as Markdown; a text stays as it is.
 pub fn markdown(document: &Value) -> Value {
@@ -189,7 +189,7 @@ fn plain(value: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::modules::FieldHook;
+    use crate::engine::FieldHook;
 
     fn check(hook: FieldHook, value: Value, expected: Value) {
         assert_eq!(hook(&value), expected, "{value}");

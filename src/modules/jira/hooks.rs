@@ -7,10 +7,10 @@ mod params;
 
 use serde_json::{Map, Value, json};
 
-use crate::adf;
+use crate::engine::session::{list, text};
+use crate::engine::{Hooks, Session, Upload, multipart, times};
 use crate::error::{Code, Error};
-use crate::modules::hooks::{list, text};
-use crate::modules::{Hooks, Session, Upload, multipart};
+use crate::modules::atlassian::adf;
 use crate::upstream::Method;
 
 /// The hooks that Jira's `module.json` cites.
@@ -33,6 +33,10 @@ pub(super) const HOOKS: Hooks = Hooks {
     params: &[
         ("adf", params::adf),
         ("assignee", params::assignee),
+        ("date", times::date_hook),
+        ("date_or_none", params::date_or_none),
+        ("duration", times::duration_hook),
+        ("instant", times::instant_hook),
         ("internal_comment", params::internal_comment),
         ("jira_time", params::jira_time),
         ("role_visibility", params::role_visibility),
@@ -51,6 +55,7 @@ pub(super) const HOOKS: Hooks = Hooks {
         ("update_issue", issues::update_issue),
         ("update_worklog", update_worklog),
     ],
+    ..Hooks::NONE
 };
 
 /// Rewrites a comment from what it was, so that what Markdown cannot say stays; who may see it stays too.

@@ -3,9 +3,9 @@
 use serde_json::{Map, Value, json};
 
 use super::{issue_path, list, nothing_to_change, params, present, text};
-use crate::adf;
+use crate::engine::Session;
 use crate::error::{Code, Error};
-use crate::modules::Session;
+use crate::modules::atlassian::adf;
 use crate::upstream::Method;
 
 const ISSUE: &[&str] = &["rest", "api", "3", "issue"];
@@ -41,7 +41,7 @@ pub fn create_issues(
 }
 
 fn brief(issue: &Value) -> Value {
-    json!({"key": issue["key"], "id": issue["id"], "url": super::fields::browse_url(issue)})
+    json!({"key": issue["key"], "id": issue["id"], "url": crate::modules::jira::fields::browse_url(issue)})
 }
 
 /// Which issue of the list was refused, counted from 0, and why.

@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 
 use super::text;
+use crate::engine::Session;
+use crate::engine::times::zone;
 use crate::error::{Code, Error};
-use crate::modules::Session;
 use crate::time::{DAY, Date, Moment, Resolved, Zone};
 
 /// How far after midnight UTC the time of a day may be, in seconds: midnight in Hawaii.
@@ -25,14 +26,7 @@ impl Clock {
 
     /// The zone of an argument.
     pub fn named(name: &str) -> Result<Self, Error> {
-        let zone = Zone::named(name).ok_or_else(|| {
-            let hint = match Zone::named_after(name).next() {
-                Some(known) => format!("Did you mean {known}?"),
-                None => "Give an IANA name, such as Europe/Berlin.".to_owned(),
-            };
-            Error::invalid_params(format!("There is no time zone `{name}`.")).with_hint(hint)
-        })?;
-        Ok(Self::of(zone))
+        zone(name).map(Self::of)
     }
 
     /// The zone of the user's mailbox; UTC where the credential may not read it.
@@ -98,16 +92,6 @@ impl Clock {
             .with_hint("For example 2026-11-30T08:30, with its zone in `time_zone`.")),
         }
     }
-}
-
-/// The day that an argument names.
-pub fn day(name: &str, text: &str) -> Result<Date, Error> {
-    Date::read(text.trim()).ok_or_else(|| {
-        Error::invalid_params(format!(
-            "`{name}` must be a date that exists, written YYYY-MM-DD, not `{text}`."
-        ))
-        .with_hint("For example 2026-11-30.")
-    })
 }
 
 /// The day that a date of a task means.

@@ -4,9 +4,9 @@ use jwt_simple::reexports::ct_codecs::{Base64, Decoder, Encoder};
 use serde_json::{Map, Value, json};
 
 use self::dates::{date, reminder, time};
-use crate::error::Error;
-use crate::modules::hooks::text;
-use crate::modules::{Hooks, Session};
+use crate::engine::session::text;
+use crate::engine::{Hooks, Session};
+use crate::error::{Error, shortened};
 use crate::upstream::Method;
 
 mod dates;
@@ -40,10 +40,14 @@ pub(super) const HOOKS: Hooks = Hooks {
         ("search_tasks", searching::search_tasks),
         ("update_task", task::update),
     ],
+    ..Hooks::NONE
 };
 
 /// Largest file that one request may attach, in bytes (<https://learn.microsoft.com/graph/todo-attachments>).
 const MAX_FILE: usize = 3 * 1024 * 1024;
+
+/// Most characters of a text that a row shows.
+const MAX_SHOWN: usize = 200;
 
 /// Most items that one call reads.
 const MAX_READ: usize = 5_000;
@@ -165,16 +169,10 @@ fn progress(items: &Value) -> Value {
     format!("{done} of {}", items.len()).into()
 }
 
-/// The begin of a text.
+/// The beginning of a text.
 fn cut(text: &Value) -> Value {
-    const MOST: usize = 200;
-    let Some(text) = text.as_str().map(str::trim).filter(|text| !text.is_empty()) else {
-        return Value::Null;
-    };
-    match text.char_indices().nth(MOST) {
-        Some((end, _)) => format!("{}…", &text[..end]).into(),
-        None => text.into(),
-    }
+    let text = text.as_str().map(str::trim).filter(|text| !text.is_empty());
+    text.map(|text| shortened(text.to_owned(), MAX_SHOWN)).into()
 }
 
 fn links(resources: &Value) -> Value {

@@ -5,9 +5,9 @@ use serde_json::{Map, Value, json};
 use super::dates::{date, is_none, time};
 use super::task::brief;
 use super::{MAX_FILE, members, read_all, recurrence, text};
+use crate::engine::Session;
+use crate::engine::session::list;
 use crate::error::{Code, Error};
-use crate::modules::Session;
-use crate::modules::hooks::list;
 use crate::time::Date;
 use crate::upstream::Method;
 

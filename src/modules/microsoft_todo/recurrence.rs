@@ -3,7 +3,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::dates::{Clock, day, is_none};
+use super::dates::{Clock, is_none};
+use crate::engine::times::day;
 use crate::error::Error;
 use crate::time::Date;
 

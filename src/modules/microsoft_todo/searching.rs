@@ -2,10 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
-use super::dates::{date, day, reminder, time};
+use super::dates::{date, reminder, time};
 use super::{MAX_READ, cut, progress, read_all, read_pages, recurrence, text};
+use crate::engine::Session;
+use crate::engine::times::day;
 use crate::error::Error;
-use crate::modules::Session;
 use crate::time::Date;
 
 /// Reads the tasks of one list or of all, and keeps those that meet every condition.

@@ -2,10 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
-use super::dates::{Clock, date, day, given, reminder, time};
+use super::dates::{Clock, date, given, reminder, time};
 use super::{recurrence, task_path, text};
+use crate::engine::Session;
+use crate::engine::times::{day, moment};
 use crate::error::Error;
-use crate::modules::Session;
 use crate::time::{Date, Moment};
 use crate::upstream::Method;
 
@@ -72,7 +73,7 @@ fn task_of(
         ["due_date", "start_date"].map(|name| given(arguments, name).map(|date| day(name, date)));
     let [new_due, start] = days.map(Option::transpose);
     let (new_due, start) = (new_due?, start?);
-    let reminder = given(arguments, "reminder_at").map(|time| Moment::parse("reminder_at", time));
+    let reminder = given(arguments, "reminder_at").map(|time| moment("reminder_at", time));
     let reminder = reminder.transpose()?;
     let clock = clock()?;
     for (name, member, day) in

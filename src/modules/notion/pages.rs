@@ -3,8 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::{argument, list, readable, writable};
+use crate::engine::Session;
 use crate::error::{Code, Error};
-use crate::modules::Session;
 use crate::upstream::Method;
 
 /// Creates a page. Plain property values need the data source's types first.

@@ -3,8 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::{argument, list, pages, readable, writable};
+use crate::engine::Session;
 use crate::error::Error;
-use crate::modules::Session;
 use crate::upstream::Method;
 
 /// Rows by a filter and an order that the arguments name. A plain filter needs its column's type first.
@@ -190,7 +190,7 @@ fn condition(
             let value = match kind {
                 "number" | "unique_id" => writable::number(&text.into()),
                 "checkbox" => writable::boolean(&text.into()),
-                "relation" => Some(super::id(&text.into(), &["p"])),
+                "relation" => Some(crate::modules::notion::id(&text.into(), &["p"])),
                 _ => Some(text.into()),
             };
             value.ok_or_else(|| {

@@ -4,8 +4,8 @@ use jwt_simple::reexports::ct_codecs::{Base64, Decoder};
 use serde_json::{Map, Value, json};
 
 use super::argument;
+use crate::engine::{Session, Upload, multipart};
 use crate::error::{Code, Error};
-use crate::modules::{Session, Upload, multipart};
 use crate::upstream::Method;
 
 /// Uploads a file whole: Notion first gives it an id, then takes the bytes.

@@ -242,7 +242,9 @@ pub fn copy(property: &Value) -> Option<Value> {
         "select" | "status" if value.is_object() => json!({"name": value["name"]}),
         "multi_select" => list(value).map(|option| json!({"name": option["name"]})).collect(),
         "people" | "relation" => ids(value),
-        "rich_text" => rich_text(super::readable::value(property).as_str().unwrap_or_default()),
+        "rich_text" => rich_text(
+            crate::modules::notion::readable::value(property).as_str().unwrap_or_default(),
+        ),
         _ => return None,
     };
     Some(json!({kind: content}))

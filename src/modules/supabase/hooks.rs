@@ -3,9 +3,10 @@
 use hmac_sha256::Hash;
 use serde_json::{Map, Value, json};
 
+use crate::engine::session::text;
+use crate::engine::times::moment;
+use crate::engine::{Hooks, Session};
 use crate::error::{Code, Error};
-use crate::modules::hooks::text;
-use crate::modules::{Hooks, Session};
 use crate::time::{DAY, Moment, now};
 use crate::toon;
 use crate::upstream::Method;
@@ -24,6 +25,7 @@ pub(super) const HOOKS: Hooks = Hooks {
         ("query_sql", query_sql),
         ("set_secrets", set_secrets),
     ],
+    ..Hooks::NONE
 };
 
 /// US dollars a month for the smallest instance (<https://supabase.com/docs/guides/platform/manage-your-usage/compute>).
@@ -236,7 +238,7 @@ fn log_query(arguments: &Map<String, Value>) -> Result<String, Error> {
 fn stretch(arguments: &Map<String, Value>, now: i64) -> Result<(String, String), Error> {
     let time = |name: &str| {
         let Some(text) = arguments.get(name).and_then(Value::as_str) else { return Ok(None) };
-        match Moment::parse(name, text)? {
+        match moment(name, text)? {
             Moment::Instant { seconds, .. } => Ok(Some(seconds)),
             _ => Err(Error::invalid_params(format!(
                 "`{name}` must be a time with an offset, not `{text}`."

@@ -1,0 +1,3 @@
+//! What Jira and Confluence share.
+
+pub mod adf;

@@ -1,0 +1,11 @@
+//! What differs between operating systems: the only room with `cfg(unix)` or `cfg(windows)` and with the system's own names.
+
+mod files;
+mod poll;
+mod signals;
+mod sockets;
+
+pub use files::{open_files, raise_open_files};
+pub use poll::{Ready, Source, Wait, poll};
+pub use signals::{Signal, Signals};
+pub use sockets::{Waker, lengthen_backlog, waker};
