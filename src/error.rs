@@ -57,7 +57,7 @@ pub enum Code {
     ReconnectRequired,
     /// The service or the policy does not let the caller do this.
     PermissionDenied,
-    /// The service has no such thing.
+    /// The service does not have this thing.
     NotFound,
     /// The thing changed meanwhile, or exists already.
     Conflict,
@@ -75,7 +75,7 @@ pub enum Code {
     Busy,
 }
 
-/// How one [`Code`] is told in each place.
+/// How one [`Code`] is reported in each place.
 #[derive(Debug, Clone, Copy)]
 pub struct Reply {
     /// The word that a model or a script reads.
@@ -148,6 +148,11 @@ impl Error {
     /// An error with its code and the sentence that names what is wrong.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
         Self(Box::new(Told { code, message: bounded(message.into()), hint: None, data: None }))
+    }
+
+    /// An error whose sentence is shown whole, however long: its maker bounds it.
+    pub fn whole(code: Code, message: String) -> Self {
+        Self(Box::new(Told { code, message, hint: None, data: None }))
     }
 
     /// [`Code::InvalidParams`], the most common of all.
@@ -233,7 +238,7 @@ pub fn change_texts(value: &mut Value, change: &dyn Fn(&mut String)) {
         Value::String(text) => change(text),
         Value::Array(values) => values.iter_mut().for_each(|value| change_texts(value, change)),
         Value::Object(members) => {
-            members.values_mut().for_each(|value| change_texts(value, change))
+            members.values_mut().for_each(|value| change_texts(value, change));
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }

@@ -11,6 +11,8 @@ pub mod batch;
 pub mod hosted;
 pub mod local;
 
+pub mod page;
+
 pub mod transport;
 
 pub mod http;

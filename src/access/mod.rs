@@ -3,12 +3,14 @@
 
 pub mod audit;
 mod caller;
+mod confirmation;
 mod credential;
 mod permissions;
 mod resource_metadata;
 
 pub use audit::{AuditEvent, AuditTrail};
 pub use caller::{Authenticator, Caller, Evidence, Token};
+pub use confirmation::{ConfirmPolicy, ConfirmationPage, Decision, nobody_can_decide};
 pub(crate) use credential::account_required;
 pub use credential::{Broker, Credential, Scheme};
 pub use permissions::{Permissions, Sieve};

@@ -5,7 +5,8 @@ mod batch;
 mod call;
 mod completion;
 mod confirm;
-mod connect;
+mod deed;
+mod link;
 mod live;
 mod meta_tools;
 mod prompts;
@@ -20,7 +21,8 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 pub use call::CALL_TIME;
-use confirm::Deed;
+pub use confirm::{CODE_LIFETIME, Confirmation};
+use deed::{Deed, Doing};
 pub use live::Live;
 pub use rate_limit::RateLimit;
 pub use render::{Format, render, start_of};
@@ -29,7 +31,7 @@ pub use site::{CLIENTS, Client, ProductSite, version};
 pub use visible::Visible;
 
 use crate::access::{AuditTrail, Broker, Caller, Credential, Sieve};
-use crate::engine::{Module, Tool, Variable};
+use crate::engine::{ACCOUNT, Module, Tool, Variable, arguments};
 use crate::error::{Error, quoted};
 use crate::json::Object;
 use crate::mcp::call::Call;
@@ -50,7 +52,9 @@ pub struct Parts {
     pub broker: Arc<dyn Broker>,
     /// Seals the codes that confirm what cannot be undone.
     pub seal: Arc<Seal>,
-    /// How often a user may call tools and make requests; none: as often as they like.
+    /// Who has to confirm what cannot be undone, costs money or reaches others.
+    pub confirmation: Confirmation,
+    /// How often a user may call tools and make requests; `None`: as often as they like.
     pub rates: Option<Arc<Rates>>,
     /// The audit trail, in hosted mode.
     pub audit: Option<Arc<dyn AuditTrail>>,
@@ -115,7 +119,7 @@ impl App {
         &self.parts.registry
     }
 
-    /// Where a module's service is, unless a credential knows better; none where nobody has said it yet.
+    /// Where a module's service is, unless a credential knows better; `None` if no one has said it yet.
     #[must_use]
     pub fn base_url<'a>(&'a self, module: &'a Module) -> Option<&'a str> {
         let given = self.parts.base_urls.get(&module.name);
@@ -133,7 +137,7 @@ impl App {
     /// A tool as its caller sees it: the definition made before, unless there are accounts to choose from.
     fn item(&self, tool: &Tool, accounts: &[String]) -> Option<Arc<Item>> {
         if accounts.len() > 1 {
-            return Some(Arc::new(published(tool, accounts)));
+            return Some(Arc::new(self.definition(tool, accounts)));
         }
         self.published().get(&tool.published_name).cloned()
     }
@@ -172,7 +176,7 @@ impl App {
         self.published.get_or_init(|| {
             let tools = self.registry().modules().iter().flat_map(|module| &module.tools);
             tools
-                .map(|tool| (tool.published_name.clone(), Arc::new(published(tool, &[]))))
+                .map(|tool| (tool.published_name.clone(), Arc::new(self.definition(tool, &[]))))
                 .collect()
         })
     }
@@ -189,6 +193,15 @@ fn about() -> About {
 }
 
 impl App {
+    /// A tool as it is published by itself: what may have to be confirmed takes the code for that, where there are codes.
+    fn definition(&self, tool: &Tool, accounts: &[String]) -> Item {
+        let mut definition = tool.published(accounts);
+        if tool.may_need_confirmation() && self.parts.confirmation.has_codes() {
+            definition["inputSchema"]["properties"][CONFIRM] = json!({"type": "string", "description": "Code that confirms the call, when one was asked for."});
+        }
+        Item::new(&definition)
+    }
+
     /// What [`Handler::tools`](crate::mcp::handler::Handler::tools) gives.
     fn tools(&self, context: &Context) -> Result<Vec<Arc<Item>>, Error> {
         let visible = self.visible(&context.caller, &context.view)?;
@@ -208,7 +221,8 @@ impl App {
             let known = known.entry((names, several_accounts));
             known
                 .or_insert_with_key(|(names, several_accounts)| {
-                    meta_tools::definitions(names, *several_accounts)
+                    let has_codes = self.parts.confirmation.has_codes();
+                    meta_tools::definitions(names, *several_accounts, has_codes)
                 })
                 .clone()
         };
@@ -236,14 +250,15 @@ impl App {
                     let found = visible.tool(&called.module, &called.tool);
                     Ok((
                         found.inspect_err(|_| {
-                            self.record_denied(context, &called.module, &called.tool)
+                            self.record_denied(context, &called.module, &called.tool);
                         })?,
                         called,
                     ))
                 })
                 .map_err(Interruption::from)
                 .and_then(|((module, tool), called)| {
-                    self.run(call, module, tool, called.params, called.confirm.as_deref())
+                    let confirm = called.confirm.as_deref();
+                    self.run(call, &visible, (module, tool), called.params, confirm)
                 }),
             meta_tools::BATCH if !context.view.direct => self.run_batch(call, &visible, arguments),
             name => {
@@ -257,15 +272,17 @@ impl App {
                 };
                 let mut arguments = arguments;
                 let confirm =
-                    tool.is_destructive().then(|| arguments.shift_remove(CONFIRM)).flatten();
-                self.run(call, module, tool, arguments, confirm.as_ref().and_then(Value::as_str))
+                    tool.may_need_confirmation().then(|| arguments.shift_remove(CONFIRM)).flatten();
+                meta_tools::code(confirm).map_err(Interruption::from).and_then(|confirm| {
+                    self.run(call, &visible, (module, tool), arguments, confirm.as_deref())
+                })
             }
         };
         match outcome {
             Err(Interruption::Failed(error)) => {
-                connect::ask(call, &error)?;
                 // A failed tool is a result; only a question to the client goes on to the protocol.
-                Ok(ToolResult::failure(&error))
+                let refused = link::ask_to_open(call, &error)?;
+                Ok(ToolResult::failure(refused.as_ref().unwrap_or(&error)))
             }
             outcome => outcome,
         }
@@ -306,14 +323,16 @@ impl App {
     fn run(
         &self,
         call: &Call<'_>,
-        module: &Module,
-        tool: &Tool,
+        visible: &Visible<'_>,
+        (module, tool): (&Module, &Tool),
         arguments: Object,
         confirm: Option<&str>,
     ) -> Result<ToolResult, Interruption> {
-        if tool.is_destructive() {
-            let deed = Deed(vec![(&tool.published_name, Value::Object(arguments.clone()))]);
-            self.confirm(call, &deed, confirm)?;
+        if tool.needs_confirmation(&arguments) {
+            check_arguments(tool, &arguments)?;
+            let arguments = arguments.clone();
+            let doing = Doing { line: None, module, tool, arguments, sources: Vec::new() };
+            self.confirm(call, visible, &Deed(vec![doing]), confirm)?;
         }
         let start = start_of(tool, &arguments);
         let tool_call = self.tool_call(call.context(), call.trace_parent(), (module, tool));
@@ -322,11 +341,12 @@ impl App {
     }
 }
 
-/// A tool as it is published by itself: what is destructive takes the code that confirms it.
-fn published(tool: &Tool, accounts: &[String]) -> Item {
-    let mut definition = tool.published(accounts);
-    if tool.is_destructive() {
-        definition["inputSchema"]["properties"][CONFIRM] = json!({"type": "string", "description": "Code that confirms the call, when one was asked for."});
-    }
-    Item::new(&definition)
+/// Checks the arguments of a call before anybody is asked about it.
+///
+/// # Errors
+/// [`crate::error::Code::InvalidParams`], as the call itself would have it.
+fn check_arguments(tool: &Tool, given: &Object) -> Result<(), Error> {
+    let mut given = given.clone();
+    given.shift_remove(ACCOUNT);
+    arguments::check(tool, given).map(drop)
 }

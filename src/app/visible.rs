@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::App;
-use crate::access::{Caller, Permissions};
+use crate::access::{Caller, ConfirmPolicy, Permissions};
 use crate::engine::{Module, Tool, nearest};
 use crate::error::{Code, Error, quoted};
 use crate::mcp::context::View;
@@ -87,6 +87,11 @@ impl<'a> Visible<'a> {
     /// The modules that have something for the caller.
     pub fn modules(&self) -> impl Iterator<Item = &'a Module> {
         self.app.registry().modules().iter().filter(|module| self.has(module))
+    }
+
+    /// Who has to confirm what this caller does.
+    pub(super) fn confirm_policy(&self) -> ConfirmPolicy {
+        self.permissions.confirm(self.app.parts.confirmation.policy)
     }
 
     pub(super) fn accounts(&self, module: &Module) -> Vec<String> {

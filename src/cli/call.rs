@@ -6,7 +6,7 @@ use std::time::Instant;
 use serde_json::Value;
 
 use super::{Stop, print, setup};
-use crate::access::Caller;
+use crate::access::{Caller, ConfirmPolicy};
 use crate::app::{Format, render, start_of};
 use crate::engine::ToolCall;
 use crate::json::Object;
@@ -20,11 +20,11 @@ pub(super) fn run(
     yes: bool,
 ) -> Result<(), Stop> {
     let arguments = arguments(params)?;
-    let setup::Product { app, .. } = setup::local(Output::Stderr)?;
+    let setup::Product { config, app, .. } = setup::local(Output::Stderr)?;
     let caller = Caller::local();
     let visible = setup::visible(&app)?;
     let (module, tool) = setup::tool(&visible, module, tool)?;
-    if tool.is_destructive() && !yes {
+    if tool.needs_confirmation(&arguments) && !yes && config.confirm != ConfirmPolicy::Off {
         ask(&tool.published_name)?;
     }
     let start = start_of(tool, &arguments);
@@ -50,10 +50,10 @@ pub(super) fn run(
 fn ask(tool: &str) -> Result<(), Stop> {
     if !std::io::stdin().is_terminal() {
         return Err(Stop::WrongUsage(format!(
-            "{tool} cannot be undone or may cost money; add --yes to do it without being asked"
+            "{tool} cannot be undone, may cost money or reaches others; add --yes to do it without being asked (MCPIST_CONFIRM=off asks nowhere)"
         )));
     }
-    eprint!("{tool} cannot be undone or may cost money. Do it? [y/N] ");
+    eprint!("{tool} cannot be undone, may cost money or reaches others. Do it? [y/N] ");
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer)?;
     if matches!(answer.trim(), "y" | "Y" | "yes") {

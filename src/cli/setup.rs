@@ -6,21 +6,24 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::Stop;
-use crate::access::{AuditTrail, Authenticator, Broker, Caller, Permissions, Sieve};
-use crate::app::{App, CALL_TIME, Live, Parts, Rates, Visible};
+use crate::access::{
+    AuditTrail, Authenticator, Broker, Caller, ConfirmPolicy, ConfirmationPage, Permissions, Sieve,
+};
+use crate::app::{App, CALL_TIME, CODE_LIFETIME, Confirmation, Live, Parts, Rates, Visible};
 use crate::config::{
     Config, Finding, Flags, ModuleSettings, process_environment, process_environment_names,
 };
 use crate::engine::{Module, Tool};
 use crate::hosted::{
-    AuditSender, ControlPlane, TokenAuthenticator, TokenAuthenticatorParts, TokenExchanger,
-    ToolSieve,
+    AuditSender, ConsoleConfirmations, ControlPlane, TokenAuthenticator, TokenAuthenticatorParts,
+    TokenExchanger, ToolSieve,
 };
-use crate::local::{EnvironmentBroker, Policy, PolicySieve, Subject};
+use crate::local::{EnvironmentBroker, Policy, PolicySieve, StateFolder, Subject};
 use crate::mcp::context::View;
 use crate::mcp::seal::Seal;
 use crate::mcp::subscriptions::{Change, Hub};
 use crate::modules::{Folder, Registry};
+use crate::page::{KeySource, Page, PageKey, Questions};
 use crate::telemetry::log::{Output, start};
 use crate::upstream::{Upstream, UpstreamConfig};
 
@@ -53,6 +56,9 @@ pub(super) struct Sources {
     hosted: Option<Answers>,
     upstream: Upstream,
     seal: Arc<Seal>,
+    confirm: ConfirmPolicy,
+    /// Where a person decides.
+    page: Option<Arc<dyn ConfirmationPage>>,
     rates: Option<Arc<Rates>>,
 }
 
@@ -114,6 +120,8 @@ impl Prepared {
             hosted: None,
             upstream: upstream(&config),
             seal: seal(&config),
+            confirm: config.confirm,
+            page: None,
             rates: config.tool_calls_per_minute.map(|number| Arc::new(Rates::new(number))),
         };
         Ok(Self { config, findings, sources })
@@ -138,6 +146,10 @@ impl Prepared {
         self.sources.hosted =
             Some(Answers { sieve: permissions, broker, audit: Arc::clone(&audit) });
         self.sources.policy = None;
+        self.sources.page = hosted.console_url.clone().map(|console| {
+            Arc::new(ConsoleConfirmations::new(Arc::clone(&plane), console))
+                as Arc<dyn ConfirmationPage>
+        });
         let authenticator = TokenAuthenticator::new(TokenAuthenticatorParts {
             plane: Arc::clone(&plane),
             sieve,
@@ -147,12 +159,23 @@ impl Prepared {
         Ok(Some(HostedParts { plane, authenticator: Arc::new(authenticator), audit }))
     }
 
+    /// Local mode's page; `None` where no one is asked on a page.
+    pub fn page(&self) -> Option<Arc<Page>> {
+        let asks = self.config.hosted.is_none() && self.config.confirm == ConfirmPolicy::Human;
+        asks.then(|| Arc::new(Page::new(page_key(&self.config), Questions::default())))
+    }
+
+    /// Lets people decide there.
+    pub fn decide_on(&mut self, page: Arc<dyn ConfirmationPage>) {
+        self.sources.page = Some(page);
+    }
+
     /// Makes the product.
     pub fn product(self) -> Result<Product, Stop> {
         let Self { config, mut findings, mut sources } = self;
         match sources.app() {
             Ok(app) if findings.is_empty() => Ok(Product { config, app: Arc::new(app), sources }),
-            // All at once: whoever mends one finding does not want to meet the next at the next start.
+            // All at once: so that all errors can be fixed in one pass.
             made => {
                 findings.extend(made.err().into_iter().flatten());
                 Err(Stop::Findings(findings))
@@ -210,6 +233,11 @@ impl Sources {
             broker,
             audit,
             seal: Arc::clone(&self.seal),
+            confirmation: Confirmation {
+                policy: self.confirm,
+                page: self.page.clone(),
+                code_lifetime: CODE_LIFETIME,
+            },
             upstream: self.upstream.clone(),
             base_urls: settings.base_urls,
         }))
@@ -266,6 +294,22 @@ fn seal(config: &Config) -> Arc<Seal> {
             .as_ref()
             .map_or_else(Seal::random, |secret| Seal::from_secret(secret.expose().as_bytes())),
     )
+}
+
+/// The page key of the state folder, or one of this process where there is no such folder.
+pub(super) fn page_key(config: &Config) -> PageKey {
+    let folder = config.state_directory.clone().map(StateFolder::new);
+    PageKey::new(move || {
+        let why = match folder.as_ref().map(StateFolder::page_key) {
+            Some(Ok(key)) => return KeySource::Kept(key),
+            Some(Err(error)) => format!("the state folder cannot be used ({error})"),
+            None => "there is no home directory and no MCPIST_STATE_DIR".to_owned(),
+        };
+        log::warn!(
+            "{why}: the page key lives as long as this process, and mcpist open cannot use it"
+        );
+        KeySource::memory_only()
+    })
 }
 
 fn upstream(config: &Config) -> Upstream {

@@ -6,13 +6,20 @@ use std::time::Instant;
 
 use super::{Stop, setup};
 use crate::app::Live;
+use crate::config::Flags;
 use crate::mcp::context::View;
 use crate::mcp::subscriptions::Hub;
+use crate::page::LocalConfirmations;
 use crate::telemetry::log::Output;
 use crate::{exporter, mcp, telemetry};
 
 pub(super) fn run(direct: bool, read_only: bool) -> Result<(), Stop> {
-    let setup::Product { config, app, sources } = setup::local(Output::Stderr)?;
+    let mut prepared = setup::Prepared::new(&Flags::default(), Output::Stderr)?;
+    if let Some(page) = prepared.page() {
+        let browser = prepared.config.browser.clone();
+        prepared.decide_on(Arc::new(LocalConfirmations::new(page, browser)));
+    }
+    let setup::Product { config, app, sources } = prepared.product()?;
     if let Some(settings) = config.telemetry {
         exporter::start(settings, config.proxy)?;
     }

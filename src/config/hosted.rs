@@ -27,7 +27,7 @@ pub struct HostedConfig {
 }
 
 impl HostedConfig {
-    /// Reads the variables; none where nothing asks for hosted mode. What is wrong is a finding.
+    /// Reads the variables; `None` if nothing asks for hosted mode. What is wrong is a finding.
     pub(super) fn read(environment: Environment<'_>, findings: &mut Vec<Finding>) -> Option<Self> {
         let broker = environment(BROKER)?;
         let example = "https://<project>.supabase.co/functions/v1/token-exchanger";
@@ -51,6 +51,7 @@ impl HostedConfig {
             sieve: address("TOOL_SIEVE_URL", format!("{functions}/tool-sieve")),
             broker,
             audit: address("AUDIT_LOG_URL", format!("{functions}/audit-log")),
+            confirmations: address("CONFIRMATIONS_URL", format!("{functions}/confirmations")),
         };
         let issuer = environment("JWT_ISSUER").unwrap_or_else(|| format!("{project}/auth/v1"));
         let audience = environment("JWT_AUDIENCE").unwrap_or_else(|| AUDIENCE.to_owned());
@@ -85,7 +86,7 @@ impl HostedConfig {
         })
     }
 
-    /// What clients are told about getting a token.
+    /// What clients learn about getting a token.
     #[must_use]
     pub fn resource(&self) -> Option<ResourceMetadata> {
         self.public_url
@@ -104,7 +105,7 @@ fn url(text: &str, findings: &mut Vec<Finding>, name: &str, example: &str) -> Op
     if fits && !text.contains(['?', '#', '@']) {
         return Some(text.trim_end_matches('/').to_owned());
     }
-    findings.push(Finding::new(name, format!("it is no https URL; it looks like {example}")));
+    findings.push(Finding::new(name, format!("it is not an https URL; it looks like {example}")));
     None
 }
 
@@ -143,6 +144,7 @@ mod tests {
                 sieve: "https://abc.supabase.co/functions/v1/tool-sieve".to_owned(),
                 broker: "https://abc.supabase.co/functions/v1/token-exchanger".to_owned(),
                 audit: "https://abc.supabase.co/functions/v1/audit-log".to_owned(),
+                confirmations: "https://abc.supabase.co/functions/v1/confirmations".to_owned(),
             }
         );
         assert_eq!(

@@ -2,6 +2,7 @@
 
 mod hosted;
 mod modules;
+mod state;
 mod telemetry;
 
 use std::fmt;
@@ -13,6 +14,7 @@ pub use hosted::HostedConfig;
 use log::LevelFilter;
 pub use modules::ModuleSettings;
 
+use crate::access::ConfirmPolicy;
 use crate::http::Limits;
 use crate::secret::Secret;
 use crate::telemetry::TelemetrySettings;
@@ -87,15 +89,21 @@ pub struct Config {
     pub modules_directory: Option<PathBuf>,
     /// The policy file.
     pub policy: Option<PathBuf>,
-    /// What sealed tokens are made with; none: a key that lives as long as the process.
+    /// Who confirms what cannot be undone, costs money or reaches others.
+    pub confirm: ConfirmPolicy,
+    /// The folder for what local mode keeps; `None` where there is no home.
+    pub state_directory: Option<PathBuf>,
+    /// The program that opens a page for the person at this machine; `None` where there is no browser.
+    pub browser: Option<String>,
+    /// What sealed tokens are made with; `None`: a key that lives as long as the process.
     pub seal_secret: Option<Secret>,
     /// Hosted mode, where it is asked for.
     pub hosted: Option<HostedConfig>,
-    /// How many calls of tools a user may make in a minute; none: as many as they like.
+    /// How many calls of tools a user may make in a minute; `None`: as many as they like.
     pub tool_calls_per_minute: Option<u32>,
     /// The proxy for calls to services.
     pub proxy: Option<ureq::Proxy>,
-    /// Where telemetry goes; none: nowhere.
+    /// Where telemetry goes; `None`: nowhere.
     pub telemetry: Option<TelemetrySettings>,
 }
 
@@ -185,7 +193,7 @@ impl Config {
             Some(level) => level.parse().unwrap_or_else(|_| {
                 findings.push(Finding::new(
                     "MCPIST_LOG",
-                    format!("{level:?} is no level; use error, warn, info, debug, trace or off"),
+                    format!("{level:?} is not a level; use error, warn, info, debug, trace or off"),
                 ));
                 LevelFilter::Info
             }),
@@ -199,6 +207,17 @@ impl Config {
                 ),
             ));
         }
+        let confirm = match environment("MCPIST_CONFIRM") {
+            None => ConfirmPolicy::Human,
+            Some(word) => word.parse().unwrap_or_else(|()| {
+                let words = ConfirmPolicy::ALL.map(|(word, _)| word).join(", ");
+                findings.push(Finding::new(
+                    "MCPIST_CONFIRM",
+                    format!("{word:?} is not a policy; use one of {words}"),
+                ));
+                ConfirmPolicy::Human
+            }),
+        };
         let proxy = proxy(environment, &mut findings);
         let config = Self {
             address: SocketAddr::new(address, port.unwrap_or(DEFAULT_PORT)),
@@ -206,6 +225,9 @@ impl Config {
             log_level,
             modules_directory: environment("MCPIST_MODULES_DIR").map(PathBuf::from),
             policy: environment("MCPIST_POLICY").map(PathBuf::from),
+            confirm,
+            state_directory: state::directory(environment, &mut findings),
+            browser: state::browser(environment),
             seal_secret,
             hosted,
             tool_calls_per_minute,
@@ -225,7 +247,7 @@ fn proxy(environment: Environment<'_>, findings: &mut Vec<Finding>) -> Option<ur
         // The URL itself is not repeated: it may hold a password.
         findings.push(Finding::new(
             name,
-            "it is no proxy URL; one looks like http://proxy.example.com:3128",
+            "it is not a proxy URL; one looks like http://proxy.example.com:3128",
         ));
     }
     proxy
@@ -244,7 +266,7 @@ fn number(
             let (least, most) = (range.start(), range.end());
             findings.push(Finding::new(
                 name,
-                format!("{text:?} is no whole number from {least} to {most}"),
+                format!("{text:?} is not a whole number from {least} to {most}"),
             ));
             None
         }
@@ -298,6 +320,22 @@ mod tests {
             !findings.iter().any(|finding| finding.message.contains("short\"")),
             "a secret is never shown"
         );
+    }
+
+    #[test]
+    fn who_confirms_is_a_person_unless_the_variable_says_otherwise() {
+        let confirm = |variables: &[(&str, &str)]| {
+            load(&Flags::default(), variables).map(|config| config.confirm)
+        };
+        assert_eq!(confirm(&[]), Ok(ConfirmPolicy::Human));
+        for (word, policy) in ConfirmPolicy::ALL {
+            assert_eq!(confirm(&[("MCPIST_CONFIRM", word)]), Ok(policy));
+        }
+        for word in ["humna", "none", "Human", "true", "0"] {
+            let findings = confirm(&[("MCPIST_CONFIRM", word)]).unwrap_err();
+            assert_eq!(findings[0].name, "MCPIST_CONFIRM");
+            assert!(findings[0].message.contains("human, code, off"), "{findings:?}");
+        }
     }
 
     #[test]

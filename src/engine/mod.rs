@@ -23,8 +23,8 @@ pub use auth::{Auth, Variable, Way};
 pub use call::{Accounts, Connection, ToolCall, call};
 pub use hooks::{ArgumentsHook, FieldHook, Handler, Hooks, ParamHook, ResultHook};
 pub use module::{
-    ACCOUNT, ALL_ACCOUNTS, AcrossAccounts, Annotations, MAX_TOOL_NAME, Module, OFFSET, Param,
-    Presence, Tool, Work,
+    ACCOUNT, ALL_ACCOUNTS, AcrossAccounts, Annotations, Condition, MAX_TOOL_NAME, Module, OFFSET,
+    Param, Presence, Publishes, Tool, Work,
 };
 pub use multipart::{Multipart, Upload, multipart};
 pub use session::Session;

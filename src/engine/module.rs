@@ -43,13 +43,13 @@ pub struct Module {
     pub base_url_required: bool,
     /// The version of the service's API that the tools were written for.
     pub api_version: Option<String>,
-    /// How the service knows its callers; none where it asks nobody.
+    /// How the service knows its callers; `None` if it asks no one.
     pub auth: Option<Auth>,
     /// Sent with every request.
     pub headers: HeaderMap,
-    /// Where the service says, to anybody, which versions of its API there are; none where it does not.
+    /// Where the service says, to anybody, which versions of its API there are; `None` if it does not.
     pub versions: Option<Versions>,
-    /// The vendor's page that tells of changes.
+    /// The vendor's page that reports changes.
     pub changelog: Option<String>,
     /// The tools, in the file's order.
     pub tools: Tools,
@@ -70,10 +70,12 @@ pub struct Tool {
     pub description: String,
     /// The vendor's page about it.
     pub docs: String,
-    /// What the vendor wants the credential to be allowed, in the vendor's own words; none where nothing is named.
+    /// What the vendor wants the credential to be allowed, in the vendor's own words; `None` if nothing is named.
     pub permissions: Vec<String>,
     /// What a client may assume.
     pub annotations: Annotations,
+    /// When its effect is public, or reaches people outside.
+    pub publishes: Publishes,
     /// What it takes, the engine's own arguments last.
     pub params: Vec<Param>,
     /// What changes its arguments together before its request.
@@ -113,6 +115,46 @@ pub struct Annotations {
     pub idempotent: Option<bool>,
     /// It deals with a world beyond this server.
     pub open_world: Option<bool>,
+}
+
+/// When a tool's effect is public, or reaches people outside.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub enum Publishes {
+    /// Never.
+    #[default]
+    Never,
+    /// Always.
+    Always,
+    /// When one of these arguments is such a value.
+    When(Vec<(String, Condition)>),
+}
+
+/// A value of an argument with which a tool publishes.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Condition {
+    /// Any but null and what is empty.
+    Given,
+    /// One of these.
+    OneOf(Vec<Value>),
+}
+
+impl Condition {
+    /// A value of another type than the listed ones counts: the engine may still read it as one of them.
+    fn holds(&self, value: &Value) -> bool {
+        match self {
+            Self::Given => match value {
+                Value::Null => false,
+                Value::String(text) => !text.is_empty(),
+                Value::Array(entries) => !entries.is_empty(),
+                _ => true,
+            },
+            Self::OneOf(values) => {
+                let same_type =
+                    |known: &Value| std::mem::discriminant(known) == std::mem::discriminant(value);
+                values.contains(value) || !value.is_null() && !values.iter().any(same_type)
+            }
+        }
+    }
 }
 
 /// One argument of a tool.
@@ -170,7 +212,47 @@ pub(crate) fn scheme(module: &str) -> String {
 }
 
 impl Tool {
-    /// Whether it may remove or overwrite something, so that it runs only after confirmation.
+    /// Whether a call with these arguments runs only after confirmation.
+    #[must_use]
+    pub fn needs_confirmation(&self, arguments: &Map<String, Value>) -> bool {
+        self.is_destructive() || self.publishes_with(arguments)
+    }
+
+    /// Whether some calls of it run only after confirmation.
+    #[must_use]
+    pub fn may_need_confirmation(&self) -> bool {
+        self.is_destructive() || self.publishes != Publishes::Never
+    }
+
+    /// Whether the effect of a call with these arguments is public, or reaches people outside.
+    #[must_use]
+    pub fn publishes_with(&self, arguments: &Map<String, Value>) -> bool {
+        match &self.publishes {
+            Publishes::Never => false,
+            Publishes::Always => true,
+            // A name that is not a param is refused later, or is another word for one.
+            Publishes::When(_)
+                if arguments.keys().any(|name| {
+                    name != ACCOUNT && !self.params.iter().any(|param| param.name == *name)
+                }) =>
+            {
+                true
+            }
+            Publishes::When(conditions) => conditions.iter().any(|(name, condition)| {
+                let default =
+                    self.params.iter().find(|param| param.name == *name).and_then(|param| {
+                        match &param.presence {
+                            Presence::Default(value) => Some(value),
+                            _ => None,
+                        }
+                    });
+                let given = arguments.get(name).filter(|value| !value.is_null());
+                condition.holds(given.or(default).unwrap_or(&Value::Null))
+            }),
+        }
+    }
+
+    /// Whether it may remove or overwrite something.
     #[must_use]
     pub fn is_destructive(&self) -> bool {
         self.annotations.destructive == Some(true)

@@ -74,8 +74,9 @@ pub fn instant_hook(time: &Value) -> Result<Value, Error> {
         Ok(Moment::Local(_)) => "has no offset",
         Err(wrong) => wrong.reason(),
     };
-    Err(Error::invalid_params(format!("{time} {reason}"))
-        .with_hint("Write a date, or a time such as 2026-11-30T08:00:00Z or 2026-11-30T09:00:00+01:00."))
+    Err(Error::invalid_params(format!("{time} {reason}")).with_hint(
+        "Write a date, or a time such as 2026-11-30T08:00:00Z or 2026-11-30T09:00:00+01:00.",
+    ))
 }
 
 /// A length of time in the form `1w 2d 3h 20m`, as a param's hook.
@@ -101,10 +102,13 @@ pub fn zone_hook(name: &Value) -> Result<Value, Error> {
 
 /// Whether a point in time is written exactly as RFC 3339 has it.
 fn is_rfc3339(text: &str) -> bool {
-    let seconds = text.get(..19).zip(Moment::read(text)).is_some_and(|(begin, moment)| {
-        moment.to_string().starts_with(begin)
-    });
-    seconds && (text.ends_with('Z') || text.len().checked_sub(3).is_some_and(|at| text[at..].starts_with(':')))
+    let seconds = text
+        .get(..19)
+        .zip(Moment::read(text))
+        .is_some_and(|(begin, moment)| moment.to_string().starts_with(begin));
+    seconds
+        && (text.ends_with('Z')
+            || text.len().checked_sub(3).is_some_and(|at| text[at..].starts_with(':')))
 }
 
 #[cfg(test)]
@@ -115,9 +119,10 @@ mod tests {
 
     #[test]
     fn hooks_give_each_service_what_exists() {
-        let check = |hook: fn(&Value) -> Result<Value, Error>, given: &str, expected: Option<&str>| {
-            assert_eq!(hook(&json!(given)).ok(), expected.map(Value::from), "{given}");
-        };
+        let check =
+            |hook: fn(&Value) -> Result<Value, Error>, given: &str, expected: Option<&str>| {
+                assert_eq!(hook(&json!(given)).ok(), expected.map(Value::from), "{given}");
+            };
         check(date_hook, "2026-11-30", Some("2026-11-30"));
         check(date_hook, " 2024-02-29 ", Some("2024-02-29"));
         for wrong in ["", "2026-02-30", "2026-11-31", "2026-11-30T09:00:00Z", "tomorrow"] {
@@ -128,7 +133,14 @@ mod tests {
         check(instant_hook, "2026-11-30T09:00:00.000+10:00", Some("2026-11-30T09:00:00.000+10:00"));
         check(instant_hook, "2026-11-30 09:00+0100", Some("2026-11-30T09:00:00+01:00"));
         check(instant_hook, "2026-11-30t09:00:00z", Some("2026-11-30T09:00:00Z"));
-        for wrong in ["", "2026-02-30", "2026-11-30T09:00", "2026-11-30T09:00:00+25:00", "2026-11-30T24:00:00Z", "now"] {
+        for wrong in [
+            "",
+            "2026-02-30",
+            "2026-11-30T09:00",
+            "2026-11-30T09:00:00+25:00",
+            "2026-11-30T24:00:00Z",
+            "now",
+        ] {
             check(instant_hook, wrong, None);
         }
         check(duration_hook, "PT3H20M", Some("3h 20m"));

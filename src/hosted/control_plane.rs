@@ -14,7 +14,7 @@ use crate::upstream::{
 /// How it is called in messages.
 const NAME: &str = "The control plane";
 
-/// What a client is told to wait when the control plane gave no time.
+/// How long a client is asked to wait when the control plane gave no time.
 const RETRY_AFTER_S: u64 = 5;
 
 /// Where its parts are.
@@ -28,6 +28,8 @@ pub struct Addresses {
     pub broker: String,
     /// The function `audit-log`.
     pub audit: String,
+    /// The function `confirmations`.
+    pub confirmations: String,
 }
 
 /// A client of the control plane, with connections of its own: a service that is slow does not slow it down.
@@ -47,6 +49,8 @@ pub enum Function {
     Broker,
     /// `audit-log`.
     Audit,
+    /// `confirmations`.
+    Confirmations,
 }
 
 impl Function {
@@ -54,7 +58,7 @@ impl Function {
     const fn time(self) -> Duration {
         match self {
             Self::Broker => Duration::from_secs(20),
-            Self::Sieve | Self::Audit => Duration::from_secs(5),
+            Self::Sieve | Self::Audit | Self::Confirmations => Duration::from_secs(5),
         }
     }
 }
@@ -166,8 +170,13 @@ impl ControlPlane {
         )?;
         match answer.status {
             401 => Err(invalid_token()),
-            // 429: too many for the platform, not too many of this user's.
-            429 | 500.. if said(&answer)["error"]["code"] != "provider_unavailable" => {
+            // 429: too many for the platform, unless the function itself says that it is too many of this user's.
+            429 | 500..
+                if !matches!(
+                    said(&answer)["error"]["code"].as_str(),
+                    Some("provider_unavailable" | "too_many_confirmations")
+                ) =>
+            {
                 Err(unavailable(&answer))
             }
             _ => Ok(answer),
@@ -181,6 +190,7 @@ impl ControlPlane {
             Function::Sieve => &self.addresses.sieve,
             Function::Broker => &self.addresses.broker,
             Function::Audit => &self.addresses.audit,
+            Function::Confirmations => &self.addresses.confirmations,
         }
     }
 

@@ -11,7 +11,7 @@ use serde_json::json;
 use super::cache::{Cache, Freshness};
 use super::control_plane::{garbled, invalid_token};
 use super::{ControlPlane, Function};
-use crate::access::{Caller, Permissions, Sieve, Token};
+use crate::access::{Caller, ConfirmPolicy, Permissions, Sieve, Token};
 use crate::error::{Code, Error};
 use crate::sync::lock;
 
@@ -81,6 +81,9 @@ struct Said {
     version: String,
     #[serde(default = "a_minute")]
     ttl_s: u64,
+    /// Who the user's roles say has to confirm.
+    #[serde(default)]
+    confirm: Option<String>,
     modules: HashMap<String, SaidModule>,
 }
 
@@ -134,7 +137,7 @@ impl ToolSieve {
         let freshness = |known: &Known| match (now < known.due, now < known.said + LONGEST + GRACE)
         {
             (true, _) => Freshness::Fresh,
-            // Nobody but the one who asks waits, as long as there is the grace.
+            // No one but the one who asks waits, as long as there is the grace.
             (false, true) if known.due > known.said + LONGEST => Freshness::Stale,
             (false, _) => Freshness::Gone,
         };
@@ -194,7 +197,10 @@ impl ToolSieve {
             .iter()
             .flat_map(|(module, said)| said.tools.iter().map(move |tool| (module, tool)));
         let permissions =
-            Arc::new(Permissions::only(tools.map(|(module, tool)| name(module, tool)).collect()));
+            Permissions::only(tools.map(|(module, tool)| name(module, tool)).collect());
+        // A word that is not known asks for the most.
+        let confirm = said.confirm.map(|word| word.parse().unwrap_or(ConfirmPolicy::Human));
+        let permissions = Arc::new(permissions.confirmed_by(confirm));
         let accounts = said.modules.into_iter().filter(|(_, said)| !said.accounts.is_empty());
         let accounts = accounts.map(|(module, said)| (module, said.accounts)).collect();
         Granted { user_id: said.user_id, version: said.version, permissions, accounts }

@@ -5,8 +5,10 @@ mod authenticator;
 mod broker;
 mod policy;
 mod sieve;
+mod state;
 
 pub use authenticator::LocalAuthenticator;
 pub use broker::EnvironmentBroker;
 pub use policy::{Policy, Subject};
 pub use sieve::PolicySieve;
+pub use state::StateFolder;

@@ -106,6 +106,7 @@ pub struct Tool {
     #[serde(default)]
     pub permissions: Vec<String>,
     pub annotations: Option<Value>,
+    pub publishes: Option<Value>,
     pub request: Option<Value>,
     pub handler: Option<String>,
     /// Whether the handler gives a text or a document.

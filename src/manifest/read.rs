@@ -18,13 +18,13 @@ use crate::engine::output::Output;
 use crate::engine::request::Template;
 use crate::engine::session::json_headers;
 use crate::engine::{
-    AcrossAccounts, Annotations, FieldHook, Hooks, MAX_TOOL_NAME, Module, OFFSET, Param, ParamHook,
-    Tool, Tools, Work,
+    AcrossAccounts, Annotations, Condition, FieldHook, Hooks, MAX_TOOL_NAME, Module, OFFSET, Param,
+    ParamHook, Publishes, Tool, Tools, Work,
 };
 use crate::error::{NOT_A_LIST, TOO_LARGE};
 use crate::upstream::{HeaderMap, HeaderName, HeaderValue};
 
-/// Most findings of a file that are told: somebody mends them, and a log keeps them.
+/// Most findings of a file that are reported: somebody fixes them, and a log keeps them.
 pub const MAX_FINDINGS: usize = 100;
 
 /// Collects what is wrong and which hooks are cited while a file is read.
@@ -91,11 +91,7 @@ impl<'a> Reader<'a> {
         if self.found.len() < MAX_FINDINGS {
             self.found.push(Finding::new(self.file, place, problem));
         } else if self.found.len() == MAX_FINDINGS {
-            self.found.push(Finding::new(
-                self.file,
-                FILE,
-                "there is more wrong than is told here: mend this first",
-            ));
+            self.found.push(Finding::new(self.file, FILE, "Too many errors; fix these first."));
         }
     }
 
@@ -242,7 +238,7 @@ impl<'a> Reader<'a> {
                 ),
                 _ => self.add(
                     place.detail(written),
-                    format!("`{written}` is no valid HTTP header, or its value is none"),
+                    format!("`{written}` is not a valid header name, or its value is not valid"),
                 ),
             }
         }
@@ -281,14 +277,8 @@ impl<'a> Reader<'a> {
         }
         let before = raw.before.and_then(|hook| self.arguments_hook(place.member("before"), &hook));
         let after = raw.after.and_then(|hook| self.result_hook(place.member("after"), &hook));
-        for reason in
-            raw.hints.keys().filter(|name| ![TOO_LARGE, NOT_A_LIST].contains(&name.as_str()))
-        {
-            self.add(
-                place.entry("hint", "hints", reason),
-                format!("there are hints for `{TOO_LARGE}` and `{NOT_A_LIST}`"),
-            );
-        }
+        self.check_hints(place, &raw.hints);
+        let publishes = self.publishes(place, raw.publishes, annotations, &params);
         let (work, own) = match (raw.handler, raw.request, raw.output) {
             (Some(handler), None, None) => {
                 for (name, _) in raw
@@ -345,6 +335,7 @@ impl<'a> Reader<'a> {
             docs: raw.docs,
             permissions: raw.permissions,
             annotations,
+            publishes,
             reads_on: own.iter().any(|param| param.name == OFFSET),
             params: params.into_iter().chain(own).collect(),
             before,
@@ -353,6 +344,35 @@ impl<'a> Reader<'a> {
             hints: raw.hints,
             across_accounts,
         })
+    }
+
+    fn check_hints(&mut self, place: Place<'_>, hints: &BTreeMap<String, String>) {
+        for reason in hints.keys().filter(|name| ![TOO_LARGE, NOT_A_LIST].contains(&name.as_str()))
+        {
+            self.add(
+                place.entry("hint", "hints", reason),
+                format!("there are hints for `{TOO_LARGE}` and `{NOT_A_LIST}`"),
+            );
+        }
+    }
+
+    fn publishes(
+        &mut self,
+        place: Place<'_>,
+        value: Option<Value>,
+        annotations: Annotations,
+        params: &[Param],
+    ) -> Publishes {
+        let place = place.detail("publishes");
+        let publishes = value.map_or(Ok(Publishes::Never), |value| publishes(&value, params));
+        let publishes = publishes.unwrap_or_else(|problem| {
+            self.add(place, problem);
+            Publishes::Always
+        });
+        if publishes != Publishes::Never && annotations.read_only == Some(true) {
+            self.add(place, "`publishes` is for a tool that changes something");
+        }
+        publishes
     }
 
     fn annotations(&mut self, place: Place<'_>, value: Option<Value>) -> Annotations {
@@ -454,4 +474,30 @@ pub fn is_base_url(url: &str) -> bool {
         && !rest.ends_with('/')
         && !rest.contains(['?', '#', '@'])
         && url.parse::<Uri>().is_ok()
+}
+/// When a tool publishes: `true`, or an object of params, each with the values that publish or `"given"`.
+fn publishes(value: &Value, params: &[Param]) -> Result<Publishes, String> {
+    const RIGHT: &str = "`publishes` must be true, or an object of params: `{\"public\": [true]}` lists the values that publish, `{\"attendees\": \"given\"}` is any that is not empty";
+    let conditions = match value {
+        Value::Bool(true) => return Ok(Publishes::Always),
+        Value::Object(conditions) if !conditions.is_empty() => conditions,
+        _ => return Err(RIGHT.to_owned()),
+    };
+    conditions
+        .iter()
+        .map(|(name, condition)| {
+            if !params.iter().any(|param| param.name == *name) {
+                return Err(format!(
+                    "`publishes` names {name:?}, which is not a param of the tool"
+                ));
+            }
+            let condition = match condition {
+                Value::String(word) if word == "given" => Condition::Given,
+                Value::Array(values) if !values.is_empty() => Condition::OneOf(values.clone()),
+                _ => return Err(RIGHT.to_owned()),
+            };
+            Ok((name.clone(), condition))
+        })
+        .collect::<Result<_, _>>()
+        .map(Publishes::When)
 }

@@ -40,7 +40,7 @@ pub struct Channel {
     outlet: Arc<dyn Outlet>,
     caller: Caller,
     view: View,
-    /// Tells this channel's requests from those of others, also before a session has begun.
+    /// Distinguishes this channel's requests from those of others, also before a session has begun.
     scope: String,
     session: Mutex<Option<Session>>,
     listening: Mutex<HashMap<Id, Ticket>>,
@@ -101,7 +101,7 @@ impl Channel {
         }
     }
 
-    /// The answers to a batch, as one text; none where nothing is to be answered.
+    /// The answers to a batch, as one text; none if nothing is to be answered.
     fn serve_batch(&self, entries: Vec<Result<Message, Malformed>>) -> Vec<String> {
         let answers: Vec<String> = entries
             .into_iter()
@@ -277,7 +277,7 @@ pub(crate) fn ask(
     let (id, receiver) = server.sessions.wait(scope);
     let gone = || Error::new(Code::Cancelled, "the client went away before it answered");
     let outcome = if send(&request_text(&id, method, params)) {
-        let deadline = Instant::now() + ANSWER_TIME;
+        let deadline = Instant::now() + server.answer_time;
         loop {
             match receiver.recv_timeout(CANCEL_CHECK) {
                 Ok(Ok(result)) => break Ok(result),
@@ -290,7 +290,7 @@ pub(crate) fn ask(
                         Code::Timeout,
                         format!(
                             "the client did not answer {method} within {} s",
-                            ANSWER_TIME.as_secs()
+                            server.answer_time.as_secs()
                         ),
                     ));
                 }

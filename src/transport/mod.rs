@@ -2,9 +2,11 @@
 
 mod http_sse;
 mod origin;
+mod pages;
 mod router;
 pub mod stdio;
 mod streamable;
 
 pub use origin::Origins;
-pub use router::{Router, Site};
+pub use pages::{PageService, Pages, page};
+pub use router::{Router, Site, refusal};

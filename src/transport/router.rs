@@ -7,6 +7,7 @@ use tiny_http::Method;
 
 use super::http_sse::Legacy;
 use super::origin::Origins;
+use super::pages::{self, Pages, page};
 use super::streamable::Streamable;
 use crate::access::{Authenticator, Caller, Evidence};
 use crate::error::{Code, Error};
@@ -42,6 +43,8 @@ pub struct Router {
     authenticator: Arc<dyn Authenticator>,
     origins: Origins,
     site: Arc<dyn Site>,
+    /// Local mode's pages.
+    pages: Option<Arc<dyn Pages>>,
 }
 
 /// Where a path leads.
@@ -116,11 +119,21 @@ impl Router {
             authenticator,
             origins,
             site,
+            pages: None,
         }
+    }
+
+    /// The same with local mode's pages.
+    #[must_use]
+    pub fn with_pages(self, pages: Option<Arc<dyn Pages>>) -> Self {
+        Self { pages, ..self }
     }
 
     fn answer(&self, request: &Request, exchange: &mut Exchange<'_>) -> Result<Answer, Error> {
         self.origins.check(&request.headers)?;
+        if let Some(pages) = self.pages.as_ref().filter(|_| pages::is_page(&request.path)) {
+            return Ok(Answer::Whole(pages.handle(request)));
+        }
         let place = Place::find(&request.path).ok_or_else(|| no_such_path(&request.path))?;
         if !place.methods().contains(&request.method) {
             let allowed: Vec<_> = place.methods().iter().map(Method::as_str).collect();
@@ -194,12 +207,14 @@ impl Service for Router {
     }
 
     fn route(&self, path: &str) -> &'static str {
-        Place::find(path).map_or("", Place::pattern)
+        let page = || self.pages.as_ref().map_or("", |_| pages::pattern(path));
+        Place::find(path).map_or_else(page, Place::pattern)
     }
 }
 
 /// The answer for a request that never reached the protocol.
-pub(super) fn refusal(error: &Error) -> Response {
+#[must_use]
+pub fn refusal(error: &Error) -> Response {
     let reply = error.code().reply();
     let body = json!({"error": {"code": reply.name, "message": error.to_string()}});
     let response = json(reply.status, &body);
@@ -217,14 +232,6 @@ pub(super) fn refusal(error: &Error) -> Response {
 
 fn json(status: u16, body: &Value) -> Response {
     Response::json(status, body.to_string().into_bytes())
-}
-
-/// The page carries its own styles and script and loads nothing, so nothing else is let in.
-fn page(html: String) -> Response {
-    Response::html(200, html.into_bytes())
-        .with_header("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
-        .with_header("X-Content-Type-Options", "nosniff")
-        .with_header("Referrer-Policy", "no-referrer")
 }
 
 fn no_such_path(path: &str) -> Error {

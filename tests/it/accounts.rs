@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use mcpist::access::{Caller, Credential, Permissions, Scheme};
-use mcpist::app::{App, CALL_TIME, Live, Parts};
+use mcpist::access::{Caller, ConfirmPolicy, Credential, Permissions, Scheme};
+use mcpist::app::{App, CALL_TIME, Confirmation, Live, Parts};
 use mcpist::engine::{Module, Tool, ToolCall};
 use mcpist::error::{Code, Error};
 use mcpist::json::Object;
@@ -43,6 +43,7 @@ fn product(
             credentials,
         )]))),
         seal: Arc::new(Seal::random()),
+        confirmation: Confirmation::without_page(ConfirmPolicy::Off),
         upstream: Upstream::new(UpstreamConfig::default()),
         base_urls: base_url.map(|url| (service.to_owned(), url.to_owned())).into_iter().collect(),
         call_time: CALL_TIME,

@@ -9,12 +9,13 @@ use std::path::{Path, PathBuf};
 #[rustfmt::skip]
 const ROOMS: &[(&str, &[&str])] = &[
     ("main", &["cli"]),
-    ("cli", &["config", "app", "hosted", "local", "transport", "http", "mcp", "modules", "openapi", "manifest", "engine", "exporter", "upstream", "access", "telemetry", "error", "json", "os"]),
+    ("cli", &["config", "page", "app", "hosted", "local", "transport", "http", "mcp", "modules", "openapi", "manifest", "engine", "exporter", "upstream", "access", "telemetry", "error", "json", "os"]),
     ("config", &["hosted", "http", "engine", "access", "telemetry", "secret"]),
-    ("app", &["batch", "transport", "mcp", "modules", "engine", "upstream", "access", "telemetry", "toon", "error", "json", "sync", "time"]),
+    ("page", &["transport", "http", "access", "error", "random", "secret", "sync"]),
+    ("app", &["batch", "transport", "mcp", "modules", "engine", "upstream", "access", "telemetry", "toon", "error", "json", "random", "sync", "time"]),
     ("batch", &["engine", "error"]),
     ("hosted", &["upstream", "access", "telemetry", "error", "secret", "sync", "time"]),
-    ("local", &["access", "error"]),
+    ("local", &["access", "error", "os", "random", "secret"]),
     ("transport", &["http", "mcp", "access", "error", "json", "random", "sync"]),
     ("http", &["telemetry", "os", "sync"]),
     ("mcp", &["access", "telemetry", "error", "json", "random", "sync"]),
@@ -61,6 +62,7 @@ const RULES: &[Rule] = &[
             "transport/stdio.rs",
             "cli/",
             "modules/folder.rs",
+            "local/state.rs",
             "telemetry/log.rs",
             "os/",
         ],
@@ -78,6 +80,9 @@ const RULES: &[Rule] = &[
             "exporter.rs",             // the headers for a collector
             "config/",                 // its form is checked
             "cli/setup.rs",            // the seal's key, and the control plane's
+            "cli/check.rs",            // the headers for a collector
+            "local/state.rs",          // written to the state folder
+            "page/key.rs",             // the key of an HMAC
         ],
         why: "a credential is exposed where it is sent, hashed or redacted, and nowhere else",
     },
@@ -153,10 +158,19 @@ impl Source {
         for (line, code) in &self.code {
             for start in ["crate::", "mcpist::"] {
                 for rest in code.split(start).skip(1) {
-                    let name: String =
-                        rest.chars().take_while(|c| c.is_ascii_lowercase() || *c == '_').collect();
-                    if !name.is_empty() && name != self.room {
-                        imports.entry(name).or_insert(*line);
+                    // `crate::room::…`, or `crate::{one, other::…}` on one line.
+                    let names: Vec<&str> = match rest.strip_prefix('{') {
+                        Some(group) => {
+                            group.split('}').next().unwrap_or_default().split(", ").collect()
+                        }
+                        None => vec![rest],
+                    };
+                    for name in names {
+                        let end = name.find(|c: char| !c.is_ascii_lowercase() && c != '_');
+                        let name = &name[..end.unwrap_or(name.len())];
+                        if !name.is_empty() && name != self.room {
+                            imports.entry(name.to_owned()).or_insert(*line);
+                        }
                     }
                 }
             }

@@ -223,3 +223,27 @@ fn a_search_keeps_to_its_kind() {
     refused("search_issues", json!({"query": "IS:PR foo"}), &["`IS:PR`", "search_pull_requests"]);
     refused("search_pull_requests", json!({"query": "(type:Issue) foo"}), &["search_issues"]);
 }
+
+#[test]
+fn what_github_would_refuse_is_not_sent() {
+    let pull = |more: Value| {
+        let mut all = json!({"pull_number": 1});
+        all.as_object_mut()
+            .expect("it is one")
+            .extend(more.as_object().cloned().unwrap_or_default());
+        all
+    };
+    refused("request_reviewers", pull(json!({})), &["`reviewers` or `team_reviewers`"]);
+    refused("create_pull_request_review", pull(json!({"event": "COMMENT"})), &["needs `body`"]);
+    let review = json!({"review_id": 2, "event": "REQUEST_CHANGES"});
+    refused("submit_pull_request_review", pull(review), &["needs `body`"]);
+    let comment = json!({"body": "Hm.", "sha": "abc", "path": "a.rs"});
+    refused("add_review_comment", pull(comment), &["`line`", "`subject_type` file"]);
+    let sub_issue = json!({"issue_number": 1, "sub_issue_id": 2});
+    refused("reprioritize_sub_issue", sub_issue, &["`after_id` or `before_id`"]);
+    for tool in
+        ["update_dependabot_alert", "update_code_scanning_alert", "update_secret_scanning_alert"]
+    {
+        refused(tool, json!({"alert_number": 1}), &["nothing to change"]);
+    }
+}

@@ -1,6 +1,6 @@
 //! What GitHub's files are: text in any charset, bytes, folders, links, and all that is too large.
 
-use jwt_simple::reexports::ct_codecs::{Base64, Encoder};
+use ct_codecs::{Base64, Encoder};
 use serde_json::{Value, json};
 
 use crate::fake_upstream::{Answer, Exchange};

@@ -1,5 +1,7 @@
 //! The integration tests: one binary, so that it links once.
 
+#![allow(clippy::too_many_lines, reason = "a table of cases is one function")]
+
 mod accounts;
 mod api_versions;
 mod architecture;
@@ -8,6 +10,7 @@ mod calendar;
 mod call;
 mod collector;
 mod command_line;
+mod confirm;
 mod control_plane;
 mod coverage;
 mod documents;
@@ -32,6 +35,7 @@ mod product;
 mod prompts;
 mod recurrence;
 mod resources;
+mod services;
 mod stdio;
 mod telemetry;
 mod todo;

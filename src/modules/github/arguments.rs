@@ -73,14 +73,72 @@ pub(super) fn state_of_reason(arguments: &mut Map<String, Value>) -> Result<(), 
 
 /// The state that the dismissal of a code scanning or Dependabot alert means.
 pub(super) fn dismissal(arguments: &mut Map<String, Value>) -> Result<(), Error> {
-    closing(arguments, "dismissed", "dismissed_reason", "dismissed_comment")
+    closing(arguments, "dismissed", "dismissed_reason", "dismissed_comment")?;
+    any_of(arguments, &["state", "assignees"], "There is nothing to change.")
 }
 
 /// The state that the resolution of a secret scanning alert means.
 pub(super) fn resolution(arguments: &mut Map<String, Value>) -> Result<(), Error> {
     // A comment may also say why an alert is open again.
     let comment = if text(arguments, "state") == "open" { "" } else { "resolution_comment" };
-    closing(arguments, "resolved", "resolution", comment)
+    closing(arguments, "resolved", "resolution", comment)?;
+    any_of(arguments, &["state", "assignee"], "There is nothing to change.")
+}
+
+/// A verdict other than an approval says why.
+pub(super) fn verdict(arguments: &mut Map<String, Value>) -> Result<(), Error> {
+    let event = text(arguments, "event");
+    if matches!(event, "" | "APPROVE") || !text(arguments, "body").trim().is_empty() {
+        return Ok(());
+    }
+    Err(Error::invalid_params(format!("`event` {event} needs `body`."))
+        .with_hint("Say in `body` what the review comes to; only APPROVE needs no text."))
+}
+
+/// A comment on a diff is on a line, or on a whole file.
+pub(super) fn place_of_comment(arguments: &mut Map<String, Value>) -> Result<(), Error> {
+    let has = |name: &str| arguments.contains_key(name);
+    let refused = |what: &str, right: &str| Err(Error::invalid_params(what).with_hint(right));
+    match text(arguments, "subject_type") {
+        "file" => Ok(()),
+        _ if !has("line") => refused(
+            "A comment needs the `line` that it is on.",
+            "Give `line`, or `subject_type` file for a comment on the whole file.",
+        ),
+        _ if has("start_side") && !has("start_line") => refused(
+            "`start_side` needs `start_line`.",
+            "Give the first of several lines, or neither.",
+        ),
+        _ => Ok(()),
+    }
+}
+
+/// Somebody is asked for a review.
+pub(super) fn asks_somebody(arguments: &mut Map<String, Value>) -> Result<(), Error> {
+    any_of(arguments, &["reviewers", "team_reviewers"], "Nobody is asked.")
+}
+
+/// A sub-issue gets its place from one sibling.
+pub(super) fn place_among_siblings(arguments: &mut Map<String, Value>) -> Result<(), Error> {
+    if arguments.contains_key("after_id") && arguments.contains_key("before_id") {
+        return Err(Error::invalid_params("One sibling says the place.")
+            .with_hint("Give `after_id` or `before_id`, not both."));
+    }
+    any_of(arguments, &["after_id", "before_id"], "The place is missing.")
+}
+
+fn any_of(arguments: &Map<String, Value>, names: &[&str], what: &str) -> Result<(), Error> {
+    let says_something = |name: &&str| match arguments.get(*name) {
+        None => false,
+        // An empty list of assignees takes them all away.
+        Some(Value::Array(entries)) => !entries.is_empty() || *name == "assignees",
+        Some(_) => true,
+    };
+    if names.iter().any(says_something) {
+        return Ok(());
+    }
+    let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+    Err(Error::invalid_params(what).with_hint(format!("Give {}.", names.join(" or "))))
 }
 
 /// An alert is closed with a reason, and only then has one.
@@ -178,7 +236,7 @@ mod tests {
     #[test]
     fn a_head_branch_has_an_owner() {
         let check = |head: &str, sent: Value| {
-            check(head_with_owner, json!({"owner": "o", "head": head}), Some(sent))
+            check(head_with_owner, json!({"owner": "o", "head": head}), Some(sent));
         };
         check("feature-x", json!({"owner": "o", "head": "o:feature-x"}));
         check("feat/x", json!({"owner": "o", "head": "o:feat/x"}));
@@ -206,12 +264,37 @@ mod tests {
     }
 
     #[test]
+    fn a_verdict_and_a_comment_are_whole() {
+        let same = |hook, given: Value| check(hook, given.clone(), Some(given));
+        same(verdict, json!({}));
+        same(verdict, json!({"event": "APPROVE"}));
+        same(verdict, json!({"event": "COMMENT", "body": "Hm."}));
+        check(verdict, json!({"event": "COMMENT"}), None);
+        check(verdict, json!({"event": "REQUEST_CHANGES", "body": " "}), None);
+        same(place_of_comment, json!({"line": 3}));
+        same(place_of_comment, json!({"line": 3, "start_line": 1, "start_side": "LEFT"}));
+        same(place_of_comment, json!({"subject_type": "file"}));
+        check(place_of_comment, json!({}), None);
+        check(place_of_comment, json!({"subject_type": "line"}), None);
+        check(place_of_comment, json!({"line": 3, "start_side": "LEFT"}), None);
+        same(asks_somebody, json!({"reviewers": ["a"]}));
+        same(asks_somebody, json!({"team_reviewers": ["a"], "reviewers": []}));
+        check(asks_somebody, json!({}), None);
+        check(asks_somebody, json!({"reviewers": []}), None);
+        same(place_among_siblings, json!({"after_id": 1}));
+        check(place_among_siblings, json!({}), None);
+        check(place_among_siblings, json!({"after_id": 1, "before_id": 2}), None);
+    }
+
+    #[test]
     fn an_alert_is_closed_with_its_reason() {
         let closed = json!({"dismissed_reason": "not_used", "state": "dismissed"});
         check(dismissal, json!({"dismissed_reason": "not_used"}), Some(closed.clone()));
         check(dismissal, closed.clone(), Some(closed));
         check(dismissal, json!({"state": "open"}), Some(json!({"state": "open"})));
         check(dismissal, json!({"assignees": []}), Some(json!({"assignees": []})));
+        check(dismissal, json!({}), None);
+        check(resolution, json!({}), None);
         check(dismissal, json!({"state": "dismissed"}), None);
         check(dismissal, json!({"dismissed_comment": "Old."}), None);
         check(dismissal, json!({"state": "open", "dismissed_reason": "not_used"}), None);

@@ -1,19 +1,19 @@
 //! Files: their text with what is needed to change them, and several of them in one commit.
 
-use jwt_simple::reexports::ct_codecs::{Base64, Decoder, Encoder};
+use ct_codecs::{Base64, Decoder, Encoder};
 use serde_json::{Map, Value, json};
 
 use super::{Repository, list, sha, text};
 use crate::engine::content::Content;
 use crate::engine::output::excerpt;
 use crate::engine::{Session, request};
-use crate::error::{Code, Error};
+use crate::error::Error;
 use crate::upstream::{Method, UpstreamAnswer};
 
-/// Gives what a file, a folder, a link or a submodule is, in one form, with the content of files up to 1 MB.
+/// Returns what a file, a folder, a link or a submodule is, in one form, with the content of files up to 1 MB.
 const OBJECT: &str = "application/vnd.github.object+json";
 
-/// Gives the bytes of a file up to 100 MB.
+/// Returns the bytes of a file up to 100 MB.
 const RAW: &str = "application/vnd.github.raw+json";
 
 /// Reads a file: its text as a document with path, SHA, size and number of lines; what is not text as bytes.
@@ -77,7 +77,7 @@ fn described(answer: &UpstreamAnswer) -> Option<Value> {
     }
 }
 
-/// The bytes of a file, or `None` where GitHub leaves them out for their size.
+/// The bytes of a file, or `None` where GitHub leaves them out, as it does for their size.
 fn bytes_of(file: &Value, path: &str) -> Result<Option<Vec<u8>>, Error> {
     let refused = |what: String, hint: &str| Err(Error::invalid_params(what).with_hint(hint));
     match file["type"].as_str().unwrap_or_default() {
@@ -98,13 +98,7 @@ fn bytes_of(file: &Value, path: &str) -> Result<Option<Vec<u8>>, Error> {
         }
         _ => match (file["encoding"].as_str(), file["content"].as_str()) {
             (Some("base64"), Some(content)) => {
-                let bytes = Base64::decode_to_vec(content, Some(b"\r\n "));
-                bytes.map(Some).map_err(|_| {
-                    Error::new(
-                        Code::UpstreamUnavailable,
-                        "GitHub gives the file in a form that is not base64.",
-                    )
-                })
+                Ok(Base64::decode_to_vec(content, Some(b"\r\n ")).ok())
             }
             _ => Ok(None),
         },

@@ -117,7 +117,7 @@ fn list_events(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<
         None => 0,
         Some(Ok(start)) => start,
         Some(Err(_)) => {
-            return Err(Error::invalid_params("`cursor` is none that this tool gave.")
+            return Err(Error::invalid_params("Invalid `cursor`: this tool did not issue it.")
                 .with_hint("Leave it out for the first page."));
         }
     };
@@ -183,7 +183,7 @@ fn get_current_time(session: &Session<'_>, arguments: &Map<String, Value>) -> Re
     )
 }
 
-/// The first stretches in working hours in which nobody is busy.
+/// The first stretches in working hours in which no one is busy.
 fn suggest_time(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
     let (zone_name, zone) = zone_of(session, arguments)?;
     let (from, to) = stretch(arguments, &zone)?;

@@ -1,6 +1,6 @@
 //! What Microsoft To Do's module file cannot say as data.
 
-use jwt_simple::reexports::ct_codecs::{Base64, Decoder, Encoder};
+use ct_codecs::{Base64, Decoder, Encoder};
 use serde_json::{Map, Value, json};
 
 use self::dates::{date, reminder, time};
@@ -66,7 +66,7 @@ fn create_attachment(
     ) {
         (Some(text), None) => text.as_bytes().to_vec(),
         (None, Some(base64)) => Base64::decode_to_vec(base64, None).map_err(|_| {
-            Error::invalid_params("`base64` is no base64.")
+            Error::invalid_params("`base64` is not valid base64.")
                 .with_hint("Use the standard alphabet with padding, without line breaks.")
         })?,
         _ => {
@@ -186,7 +186,7 @@ fn text_content(base64: &Value) -> Value {
     bytes.and_then(|bytes| String::from_utf8(bytes).ok()).filter(|text| !text.contains('\0')).into()
 }
 
-/// The base64 of what is no text.
+/// The base64 of what is not a text.
 fn binary_content(base64: &Value) -> Value {
     if text_content(base64).is_null() { base64.clone() } else { Value::Null }
 }

@@ -125,26 +125,28 @@ Deno.test("config.toml contains every security setting of Auth with the right va
     assert.equal(config[`functions.${name}.verify_jwt`], false, name);
 });
 
-// Only the tests of the control plane: `fn` and `db` stand for their folders.
+// A test is written as a file in backquotes and its name in quotes, which `…` may shorten. `fn`, `db` and `ui` stand for folders.
 Deno.test("every test that SECURITY.md names exists", async () => {
   const root = new URL("../../../", import.meta.url);
   const folders: Record<string, string> = {
     fn: "supabase/tests/functions/",
     db: "supabase/tests/database/",
+    ui: "admin/tests/",
   };
   const table = (await Deno.readTextFile(new URL("SECURITY.md", root))).split("## Findings")[1];
   let named = 0;
   for (const row of table.split("\n").filter((line) => line.startsWith("| "))) {
     let folder = "";
     let tests = "";
-    for (const [, short, code, name] of row
+    for (const [, short, file, name] of row
       .split(" | ")
       .at(-1)!
-      .matchAll(/\b(fn|db) |`([^`"]+\.(?:ts|sql|mjs))`|"([^"]+)"/g)) {
+      .matchAll(/\b(fn|db|ui) (?=`)|`([^`"]+\.(?:ts|sql|mjs|rs))`|"([^"]+)"/g)) {
       if (short) folder = folders[short];
-      else if (code?.startsWith("tests/") || (code && !folder && !code.startsWith("."))) break;
-      else if (code)
-        tests = await Deno.readTextFile(new URL(code.startsWith(".") ? code : folder + code, root));
+      else if (file)
+        tests = await Deno.readTextFile(
+          new URL(file.includes("/") ? file : folder + file, root),
+        ).catch(() => assert.fail(`${row}: there is no file ${file}`));
       else {
         named += 1;
         const text = name.split("…")[0].trim();

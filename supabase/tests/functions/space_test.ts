@@ -39,7 +39,7 @@ Deno.test("a user can connect with a token thirty times per hour", async () => {
   for (let n = 0; n < 30; n++) assert.equal((await connect(n)).status, 200);
   const refused = await connect(30);
   assert.equal(refused.status, 429);
-  assert.match(refused.body.message, /30 times within this hour/);
+  assert.match(refused.body.message, /The limit of 30 per hour/);
   await sql("update private.rates set hour = hour - interval '1 hour' where user_id = $1", [
     user.id,
   ]);
