@@ -29,6 +29,7 @@ pub mod exporter;
 pub mod upstream;
 
 pub mod access;
+pub mod recurrence;
 pub mod telemetry;
 pub mod toon;
 

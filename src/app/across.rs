@@ -8,11 +8,11 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::App;
-use crate::engine::dates::moment_of;
 use crate::engine::{AcrossAccounts, ToolCall};
 use crate::error::{Code, Error};
 use crate::json::Object;
 use crate::telemetry::trace::Scope;
+use crate::time::{DAY, Moment};
 
 /// The member of the result that says how each account was read.
 pub(super) const ACCOUNTS: &str = "accounts";
@@ -239,11 +239,17 @@ fn labelled(account: &str, row: Value) -> Object {
 
 /// By the moment in a field, whatever offset it is written with; a row without one goes last.
 fn sort(rows: &mut [Object], field: &str) {
-    let moment = |row: &Object| row.get(field).and_then(Value::as_str).and_then(moment_of);
+    let moment = |row: &Object| row.get(field).and_then(Value::as_str).and_then(Moment::read);
     // A day has no offset: it begins when it does for the events around it.
-    let offset_of_days = rows.iter().find_map(|row| moment(row)?.1).unwrap_or_default();
-    rows.sort_by_key(|row| {
-        moment(row).map_or(i64::MAX, |(local, offset)| local - offset.unwrap_or(offset_of_days))
+    let offset_of = |row| match moment(row) {
+        Some(Moment::Instant { offset, .. }) => Some(offset),
+        _ => None,
+    };
+    let offset_of_days = rows.iter().find_map(offset_of).unwrap_or_default();
+    rows.sort_by_key(|row| match moment(row) {
+        Some(Moment::Instant { seconds, .. }) => seconds,
+        Some(Moment::Day(day)) => day.days() * DAY - offset_of_days,
+        Some(Moment::Local(_)) | None => i64::MAX,
     });
 }
 

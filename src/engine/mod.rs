@@ -4,7 +4,6 @@ pub mod arguments;
 mod auth;
 pub mod call;
 pub mod content;
-pub(crate) mod dates;
 pub(crate) mod hooks;
 pub mod module;
 mod multipart;
@@ -15,6 +14,7 @@ pub mod request;
 pub mod resource;
 pub mod schema;
 pub(crate) mod session;
+pub(crate) mod times;
 mod tools;
 mod versions;
 

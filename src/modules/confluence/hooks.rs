@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::engine::session::text;
-use crate::engine::{Hooks, Session};
+use crate::engine::{Hooks, Session, times};
 use crate::error::{Code, Error};
 use crate::modules::atlassian::adf;
 use crate::upstream::Method;
@@ -26,6 +26,7 @@ pub(super) const HOOKS: Hooks = Hooks {
     ],
     params: &[
         ("body", body),
+        ("instant", times::instant_hook),
         ("page_references", page_references),
         ("plain_description", plain_description),
         ("user_query", user_query),

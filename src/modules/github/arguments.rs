@@ -3,13 +3,13 @@
 use serde_json::{Map, Value};
 
 use super::text;
-use crate::engine::dates;
 use crate::error::Error;
+use crate::time::{Moment, Zone, day_of, instant_of};
 
 /// A date or a time with its offset, in the one form that GitHub takes.
 pub(super) fn instant(time: &Value) -> Result<Value, Error> {
     let text = time.as_str().unwrap_or_default();
-    dates::instant_of(text).map(Value::from).ok_or_else(|| {
+    instant_of(text).map(Value::from).ok_or_else(|| {
         Error::invalid_params(format!("{time} is neither a date nor a time with its offset"))
             .with_hint("Write 2026-11-30, 2026-11-30T09:00:00Z or 2026-11-30T18:00:00+09:00.")
     })
@@ -19,19 +19,18 @@ pub(super) fn instant(time: &Value) -> Result<Value, Error> {
 /// the same day all year.
 pub(super) fn due_day(day: &Value) -> Result<Value, Error> {
     let text = day.as_str().unwrap_or_default();
-    dates::day_of(text).map(|day| format!("{day}T12:00:00Z").into()).ok_or_else(|| {
+    day_of(text).map(|day| format!("{day}T12:00:00Z").into()).ok_or_else(|| {
         Error::invalid_params(format!("{day} is not a date")).with_hint("Write 2026-11-30.")
     })
 }
 
 /// The day of a milestone's due date as GitHub gives it: midnight in California, which is 07:00 or 08:00 in UTC.
 pub(super) fn day_due(time: &Value) -> Value {
-    const DAYLIGHT_SAVING_OFFSET: i64 = 7 * 3_600;
-    let moment = time.as_str().and_then(dates::moment_of);
-    let day = moment.map(|(local, offset)| local - offset.unwrap_or_default());
+    let moment = time.as_str().and_then(Moment::read);
+    let day = moment.zip(Zone::named("America/Los_Angeles"));
     day.map_or_else(
         || time.clone(),
-        |seconds| dates::date_of((seconds - DAYLIGHT_SAVING_OFFSET).div_euclid(86_400)).into(),
+        |(moment, zone)| zone.date(moment.instant(&zone)).to_string().into(),
     )
 }
 

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::projects::{field, iterations, lowercase, project};
 use super::{GRAPHQL, id, list, named, text};
-use crate::engine::{Session, dates};
+use crate::engine::{Session, times};
 use crate::error::Error;
 
 const OWNER: &str = "query($owner: String!, $repo: String!, $with_repo: Boolean!) { repositoryOwner(login: $owner) { id } \
@@ -265,10 +265,7 @@ fn sent_iterations(arguments: &Map<String, Value>) -> Result<Option<Value>, Erro
 
 fn date(name: &str, written: &Value) -> Result<Value, Error> {
     let text = written.as_str().unwrap_or_default();
-    dates::days_of(text).map(|_| text.into()).ok_or_else(|| {
-        Error::invalid_params(format!("`{name}` is not a date: {written}."))
-            .with_hint("Write it as 2026-11-30.")
-    })
+    times::day(name, text).map(|day| day.to_string().into())
 }
 
 fn nothing_to_change(names: &[&str]) -> Error {

@@ -8,7 +8,7 @@ mod params;
 use serde_json::{Map, Value, json};
 
 use crate::engine::session::{list, text};
-use crate::engine::{Hooks, Session, Upload, multipart};
+use crate::engine::{Hooks, Session, Upload, multipart, times};
 use crate::error::{Code, Error};
 use crate::modules::atlassian::adf;
 use crate::upstream::Method;
@@ -33,6 +33,10 @@ pub(super) const HOOKS: Hooks = Hooks {
     params: &[
         ("adf", params::adf),
         ("assignee", params::assignee),
+        ("date", times::date_hook),
+        ("date_or_none", params::date_or_none),
+        ("duration", times::duration_hook),
+        ("instant", times::instant_hook),
         ("internal_comment", params::internal_comment),
         ("jira_time", params::jira_time),
         ("role_visibility", params::role_visibility),
