@@ -1,7 +1,7 @@
 # `make check` is what CI runs, in this order: the quick answers first.
-.PHONY: check format lint test fixtures conformance static hosted admin operations deny bench
+.PHONY: check format lint test fixtures markdown conformance static hosted admin operations deny bench
 
-check: format lint test fixtures conformance static hosted admin
+check: format lint test fixtures markdown conformance static hosted admin
 # Where promtool is, which is everywhere that CI runs.
 ifneq ($(shell command -v promtool),)
 check: operations
@@ -19,6 +19,10 @@ test:
 # The public fixtures of the TOON format (needs npm).
 fixtures:
 	tests/toon_fixtures.sh
+
+# Markdown against another parser, and Atlassian documents made from their schema (needs npm).
+markdown:
+	tests/markdown/run.sh
 
 # The official conformance suite of MCP (needs npm; brings its own Node).
 conformance:

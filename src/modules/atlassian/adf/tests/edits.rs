@@ -244,7 +244,7 @@ fn a_section_is_replaced_up_to_the_next_heading_of_its_level() {
         6
     );
     for (name, says) in [
-        ("D", "\"A\", \"B\", \"C\", \"In\", \"B\""),
+        ("D", "`# A`, `## B`, `# C`, `## In`, `## B`"),
         ("B", "2 headings"),
         ("### A", "no such heading"),
     ] {
