@@ -93,6 +93,23 @@ pub(super) fn breaking_mark(bare: &str) -> usize {
     bare.find(if email { &['@'][..] } else { &[':', '.'][..] }).unwrap_or_default()
 }
 
+/// Where in a text an email address stands, and its length.
+pub(super) fn next_email(text: &str) -> Option<(usize, usize)> {
+    let mut from = 0;
+    while let Some(at) = text[from..].find('@') {
+        let at = from + at;
+        let local = text[from..at].bytes().rev().take_while(|byte| is_local_part(*byte)).count();
+        let start = at - local;
+        if !text[..start].ends_with('/')
+            && let Some(length) = email(&text[start..])
+        {
+            return Some((start, length));
+        }
+        from = at + 1;
+    }
+    None
+}
+
 /// Whether a whole text is one bare address.
 pub(super) fn is_bare(text: &str) -> bool {
     BareAddresses::within(text, 0..text.len()).length_at(0) == Some(text.len())

@@ -13,24 +13,30 @@ pub(super) fn align(old: &[Value], new: Vec<Value>) -> Vec<Value> {
     let wanted = said::inline(&new);
     let (old_units, new_units) = (units(old), units(&new));
     let partners = partners(&old_units, &new_units);
+    // For each new unit the old one that the next one to stay is.
+    let mut ends = vec![old_units.len(); partners.len() + 1];
+    for at in (0..partners.len()).rev() {
+        ends[at] = partners[at].unwrap_or(ends[at + 1]);
+    }
     let mut aligned = Aligned::default();
     let mut passed = 0;
-    for (unit, partner) in new_units.iter().zip(&partners) {
-        match partner {
-            Some(partner) => {
-                passed = partner + 1;
-                for (node, text) in &old_units[*partner].parts {
-                    aligned.push(&unit.said, text, &old[*node], Some(*node));
-                }
+    for (at, (unit, partner)) in new_units.iter().zip(&partners).enumerate() {
+        if let Some(partner) = partner {
+            passed = partner + 1;
+            for (node, text) in &old_units[*partner].parts {
+                aligned.push(&unit.said, text, &old[*node], Some(*node));
             }
-            None => {
-                // The link that this text replaces, if it links to the same address.
-                let gone = old_units[passed..].iter().take(CANDIDATES).flat_map(|unit| &unit.parts);
-                let gone = gone.map(|(node, _)| &old[*node]);
-                for (node, text) in &unit.parts {
-                    let node = with_links_of(&new[*node], gone.clone());
-                    aligned.push(&unit.said, text, &node, None);
+            continue;
+        }
+        // What it takes the place of: a node of which Markdown says the same, else a link to the same address.
+        let gone = &old_units[passed..ends[at].min(passed + CANDIDATES)];
+        let place = gone.iter().find(|gone| !gone.text.is_empty() && gone.said == unit.said);
+        for (node, text) in &unit.parts {
+            match place.and_then(|place| place.parts.last()) {
+                Some((place, _)) if !text.is_empty() => {
+                    aligned.push(&unit.said, text, &old[*place], Some(*place));
                 }
+                _ => aligned.push(&unit.said, text, &with_links_of(&new[*node], old, gone), None),
             }
         }
     }
@@ -38,7 +44,7 @@ pub(super) fn align(old: &[Value], new: Vec<Value>) -> Vec<Value> {
     if said::inline(&aligned.nodes) == wanted { aligned.nodes } else { new }
 }
 
-/// So many words behind the last one that stayed are searched for a link.
+/// So many words behind the last one that stayed are searched for the one whose place a new one takes.
 const CANDIDATES: usize = 64;
 
 /// Most pairs of units that are compared; in a line with more, what lies between its first and its last change is new.
@@ -153,14 +159,15 @@ fn partners(old: &[Unit<'_>], new: &[Unit<'_>]) -> Vec<Option<usize>> {
 }
 
 /// A text with the links of the nodes whose place it takes, as far as it links to the same addresses.
-fn with_links_of<'a>(node: &Value, gone: impl Iterator<Item = &'a Value> + Clone) -> Value {
+fn with_links_of(node: &Value, old: &[Value], gone: &[Unit<'_>]) -> Value {
     let mut node = node.clone();
     for mark in node.get_mut("marks").and_then(Value::as_array_mut).into_iter().flatten() {
-        let said = said_mark(mark).filter(|_| kind(mark) == "link");
+        let Some(said) = said_mark(mark).filter(|_| kind(mark) == "link") else { continue };
+        let gone =
+            gone.iter().flat_map(|unit| &unit.parts).flat_map(|(node, _)| marks(&old[*node]));
         let before = gone
-            .clone()
-            .flat_map(marks)
-            .find(|before| said.is_some() && kind(before) == "link" && said_mark(before) == said);
+            .filter(|mark| kind(mark) == "link")
+            .find(|before| said_mark(before).as_ref() == Some(&said));
         if let Some(before) = before {
             *mark = before.clone();
         }

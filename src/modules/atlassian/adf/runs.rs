@@ -34,6 +34,7 @@ enum Run {
         text: String,
         marks: Vec<Value>,
         end: usize,
+        escaped: bool,
     },
     /// Text in which nothing is looked for: made by an escape or an entity, or inside a code span.
     Made {
@@ -66,12 +67,18 @@ impl Runs {
             self.made(text, marks);
             return;
         }
-        self.literal(text, marks, range);
+        // Its first character is one that was escaped.
+        let escaped = source[..range.start].ends_with('\\');
+        self.add(text, marks, range, escaped);
     }
 
     /// Adds text of the source in which placeholders are looked for.
     pub(super) fn literal(&mut self, text: &str, marks: Vec<Value>, range: Range<usize>) {
-        if let Some(Run::Literal { text: before, marks: same, end }) = self.runs.last_mut()
+        self.add(text, marks, range, false);
+    }
+
+    fn add(&mut self, text: &str, marks: Vec<Value>, range: Range<usize>, escaped: bool) {
+        if let Some(Run::Literal { text: before, marks: same, end, .. }) = self.runs.last_mut()
             && *end == range.start
             && *same == marks
         {
@@ -79,7 +86,7 @@ impl Runs {
             *end = range.end;
             return;
         }
-        self.runs.push(Run::Literal { text: text.to_owned(), marks, end: range.end });
+        self.runs.push(Run::Literal { text: text.to_owned(), marks, end: range.end, escaped });
     }
 
     /// Adds text that does not stand in the source.
@@ -123,7 +130,9 @@ impl Runs {
             match run {
                 Run::Node(node) => reader.nodes.push(node),
                 Run::Made { text, marks } => reader.push(&text, marks),
-                Run::Literal { text, marks, .. } => reader.literal(&text, &marks)?,
+                Run::Literal { text, marks, escaped, .. } => {
+                    reader.literal(&text, &marks, escaped)?
+                }
             }
         }
         match reader.open.pop() {
@@ -144,23 +153,43 @@ struct Reader<'r, 'm, 'a> {
 }
 
 impl Reader<'_, '_, '_> {
-    fn literal(&mut self, text: &str, marks: &[Value]) -> Result<(), Error> {
+    fn literal(&mut self, text: &str, marks: &[Value], escaped: bool) -> Result<(), Error> {
+        let mut from = if escaped { text.chars().next().map_or(0, char::len_utf8) } else { 0 };
         for piece in self.prepared.pieces(text) {
             match piece {
-                Piece::Text(text) => self.push(text, marks.to_vec()),
-                Piece::Address(address) => {
-                    let mut marks = marks.to_vec();
-                    if !marks.iter().any(|mark| kind(mark) == "link") {
-                        let link = super::form::link(&address::href(address), None);
-                        marks.extend(link.map(|link| self.registry.link(link)));
-                        marks.sort_by(|a, b| kind(a).cmp(kind(b)));
-                    }
-                    self.push(address, marks);
-                }
+                Piece::Text(text) => self.with_emails(text, std::mem::take(&mut from), marks),
+                Piece::Address(address) => self.address(address, marks),
                 Piece::Token(placeholder) => self.placeholder(placeholder)?,
             }
         }
         Ok(())
+    }
+
+    /// Text in which email addresses are links, where they begin behind `from`. Those that emphasis stands around are found
+    /// only here (`_me@example.com_`).
+    fn with_emails(&mut self, text: &str, from: usize, marks: &[Value]) {
+        let mut done = 0;
+        while let Some((at, length)) = address::next_email(&text[done..]) {
+            let (start, end) = (done + at, done + at + length);
+            if start >= from {
+                self.push(&text[done..start], marks.to_vec());
+                self.address(&text[start..end], marks);
+            } else {
+                self.push(&text[done..end], marks.to_vec());
+            }
+            done = end;
+        }
+        self.push(&text[done..], marks.to_vec());
+    }
+
+    fn address(&mut self, address: &str, marks: &[Value]) {
+        let mut marks = marks.to_vec();
+        if !marks.iter().any(|mark| kind(mark) == "link") {
+            let link = super::form::link(&address::href(address), None);
+            marks.extend(link.map(|link| self.registry.link(link)));
+            marks.sort_by(|a, b| kind(a).cmp(kind(b)));
+        }
+        self.push(address, marks);
     }
 
     fn placeholder(&mut self, placeholder: Placeholder<'_>) -> Result<(), Error> {

@@ -132,7 +132,10 @@ impl Leaves {
     }
 
     fn inline(&mut self, event: &Event<'_>, range: Range<usize>, text: &str) {
-        let leaf = self.leaf.get_or_insert_with(|| Leaf::new(range.clone(), self.cell));
+        // A backslash that escapes the first character is of no event.
+        let escape = usize::from(text[..range.start].ends_with('\\'));
+        let start = range.start - escape;
+        let leaf = self.leaf.get_or_insert_with(|| Leaf::new(start..range.end, self.cell));
         leaf.range.end = leaf.range.end.max(range.end);
         match event {
             Event::Start(Tag::Link { link_type: LinkType::Autolink | LinkType::Email, .. })
@@ -339,7 +342,7 @@ impl<'t> Scanner<'t> {
                     rest.find(END).map_or(rest.len(), |end| end + END.len_utf8())
                 }
                 _ => {
-                    let address = open.is_empty().then(|| self.addresses.length_at(at)).flatten();
+                    let address = open.is_empty().then(|| self.address_length(at)).flatten();
                     if let Some(length) = address {
                         let mut address = self.text[at..at + length].to_owned();
                         if self.leaf.cell {
@@ -355,6 +358,23 @@ impl<'t> Scanner<'t> {
             };
             at += length;
         }
+    }
+
+    /// The length of the address that begins at a place. Above what could be the second line of a table it ends at a bar, which
+    /// would decide whether there is a table.
+    fn address_length(&mut self, at: usize) -> Option<usize> {
+        let length = self.addresses.length_at(at)?;
+        let bar = self.text[at..at + length].find('|').filter(|_| !self.leaf.cell);
+        let below = |bar: &usize| {
+            let mut lines = self.text[at + bar..].lines().skip(1);
+            lines.next().is_some_and(|line| {
+                line.contains('-')
+                    && line
+                        .chars()
+                        .all(|letter| matches!(letter, '|' | ':' | '-' | '>' | ' ' | '\t'))
+            })
+        };
+        Some(bar.filter(below).unwrap_or(length))
     }
 
     /// The length of the code span that a run of backticks begins; of the run if it begins none.

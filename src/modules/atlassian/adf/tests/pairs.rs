@@ -298,7 +298,17 @@ fn a_bare_address_is_a_link_whatever_stands_in_it() {
         json!([marked("www.x.y/__a__b", [link("http://www.x.y/__a__b")])]),
     );
     check_line("__a_b@x.y", json!([marked("__a_b@x.y", [link("mailto:__a_b@x.y")])]));
-    check_line("https\\://x.y", json!([text("https://x.y")]));
+    check_line(
+        "_me@x.y_",
+        json!([marked("me@x.y", [json!({"type": "em"}), link("mailto:me@x.y")])]),
+    );
+    check_line(
+        "https://x.y/a|b\n| - |",
+        json!([marked("https://x.y/a", [link("https://x.y/a")]), text("|b | - |")]),
+    );
+    for escaped in ["me\\@x.y", "\\+me@x.y", "me@x\\.y", "https\\://x.y", "www\\.x.y"] {
+        check_line(escaped, json!([text(&escaped.replace('\\', ""))]));
+    }
     check_line(
         "![a](https://x.y/__b__.png)",
         json!([marked("a", [link("https://x.y/__b__.png")])]),
