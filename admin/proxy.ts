@@ -5,10 +5,10 @@ import { cookieOptions } from "@/lib/paths";
 
 const PUBLIC = /^\/(login|auth\/callback|oauth\/done)$/;
 
-/** Before every page and Route Handler: the session is refreshed, who may not come in is turned away, the policy is set. */
+/** Runs before every page and Route Handler: refreshes the session, refuses access, and sets the content security policy. */
 export async function proxy(request: NextRequest): Promise<NextResponse> {
   if (!["GET", "HEAD"].includes(request.method) && !isOurs(request))
-    return new NextResponse("This comes from another site.", { status: 403 });
+    return new NextResponse("This request comes from another site.", { status: 403 });
 
   const policy = contentSecurityPolicy(btoa(crypto.randomUUID()));
   const headers = new Headers(request.headers);
@@ -30,7 +30,7 @@ export async function proxy(request: NextRequest): Promise<NextResponse> {
   const { data } = await supabase.auth.getClaims();
 
   const { pathname, search } = request.nextUrl;
-  // Who asks with a script gets a status, who asks for a page gets one.
+  // Scripts get a status code, page requests get a page.
   const isApi = pathname.startsWith("/api/") || !["GET", "HEAD"].includes(request.method);
   if (!data && !PUBLIC.test(pathname)) {
     const login = new URL("/login", request.url);
@@ -56,15 +56,17 @@ export async function proxy(request: NextRequest): Promise<NextResponse> {
   return response;
 }
 
-/** Whether a request that changes something comes from a page of this console. */
+/** Whether a request that changes data comes from a page of this console. */
 function isOurs(request: NextRequest): boolean {
-  const origin = request.headers.get("origin");
   const host = request.headers.get("x-forwarded-host") ?? request.headers.get("host");
-  return origin !== null && URL.canParse(origin) && new URL(origin).host === host;
+  const scheme =
+    request.headers.get("x-forwarded-proto")?.split(",")[0] ??
+    request.nextUrl.protocol.slice(0, -1);
+  return request.headers.get("origin") === `${scheme}://${host}`;
 }
 
 function contentSecurityPolicy(nonce: string): string {
-  // The development server evaluates text; styles are set by scripts, as attributes.
+  // The development server uses eval. Scripts set style attributes.
   const development = process.env.NODE_ENV === "development" ? " 'unsafe-eval'" : "";
   return [
     "default-src 'self'",

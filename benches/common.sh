@@ -1,22 +1,23 @@
 # shellcheck shell=bash disable=SC2034
-# What the measuring scripts share; sourced with their arguments, from the repository's root. Builds server and bench, and ends
-# every server that was started with the script.
+# Shared by the measuring scripts, which source it with their arguments from the repository's root. Builds the server and the bench
+# program, and ends every started server with the script.
 
 rounds="${ROUNDS:-5}"
 seconds="${SECONDS_A_ROUND:-4}"
 connections="${CONNECTIONS:-16}"
 server="${1:-$(scripts/build-static.sh)}"
 target="$(uname -m)-unknown-linux-musl"
-cargo build --quiet --release --locked --target "$target" --example bench
-bench="${CARGO_TARGET_DIR:-target}/$target/release/examples/bench"
+# The path of a bench target's program has a hash in it, which cargo alone knows.
+bench="$(cargo build --quiet --release --locked --target "$target" --bench measure --message-format=json |
+    sed -n 's/.*"kind":\["bench"\].*"executable":"\([^"]*\)".*/\1/p')"
 command -v wrk >/dev/null || { echo "$(basename "$0"): wrk is missing; on Debian: apt-get install wrk" >&2; exit 1; }
 
 pids=()
 
-# Starts a server; its URL and process id are then in $url and $pid.
+# Starts a server; sets $url and $pid.
 start() {
     local greeting line
-    # The descriptor stays open, so that the server can go on writing.
+    # The descriptor stays open, so that the server can keep writing.
     exec {greeting}< <(exec "$@" 2>&1 >/dev/null)
     pid=$!
     pids+=("$pid")
@@ -35,7 +36,7 @@ median() { sort -n | awk '{ value[NR] = $1 } END { print value[int(NR / 2) + 1] 
 
 cpu_ticks() { awk '{ print $14 + $15 }' "/proc/$1/stat"; }
 
-# One round of wrk: adds a line "requests/s, p50 µs, p99 µs, µs of CPU a request" to the file named after it.
+# One round of wrk: appends a line "requests/s, p50 µs, p99 µs, µs of CPU per request" to the file with its name.
 round() {
     local name="$1" url="$2" pid="$3" method="$4" before requests rate p50 p99 failures
     before="$(cpu_ticks "$pid")"

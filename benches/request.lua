@@ -1,4 +1,4 @@
--- The wrk script: one MCP request of the 2026-07-28 era, the one that the argument names, and its figures on one line.
+-- The wrk script: sends the MCP request (2026-07-28) named by the argument and prints its figures on one line.
 
 local META = '"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28",'
   .. '"io.modelcontextprotocol/clientInfo":{"name":"bench","version":"1"},"io.modelcontextprotocol/clientCapabilities":{}}'
@@ -22,7 +22,7 @@ function init(arguments)
   wrk.body = string.format('{"jsonrpc":"2.0","id":1,"method":"%s","params":{%s}}', method, PARAMS[method])
 end
 
--- "figures", requests, requests a second, median and 99th percentile in microseconds, failures.
+-- "figures", requests, requests per second, median and 99th percentile in microseconds, failures.
 function done(summary, latency)
   local errors = summary.errors
   print(string.format("figures %d %d %d %d %d", summary.requests, summary.requests * 1e6 / summary.duration,

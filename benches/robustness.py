@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Does to a server what clients on the internet do, and checks that it goes on answering.
+"""Attacks a server as clients on the internet do, and checks that it keeps answering.
 
     benches/robustness.py BINARY
 
@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 
-# A check waits this long for what should come at once.
+# Time limit for answers that should arrive immediately.
 PATIENCE = 10.0
 
 REQUEST = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -52,7 +52,7 @@ def server(binary, descriptors=None, connections=512):
 
 
 def open_at_once(address, count):
-    """Connections that are all begun before the first is waited for."""
+    """Opens connections, all of them before waiting for the first."""
     connections = []
     for _ in range(count):
         connection = socket.socket()
@@ -69,7 +69,7 @@ def close(connections):
 
 
 def status(connection):
-    """The status of the answer on a connection, which is read whole; None when it was closed without one."""
+    """Returns the status of the response, which is read completely; None if the connection was closed without one."""
     answer = b""
     try:
         while b"\r\n\r\n" not in answer:
@@ -98,7 +98,7 @@ def ask(connection):
 
 
 def seconds_until_answered(address):
-    """Seconds until a new connection is answered with 200."""
+    """Returns the seconds until a new connection gets a 200."""
     began = time.monotonic()
     while time.monotonic() - began < PATIENCE:
         with contextlib.suppress(OSError), socket.create_connection(address, timeout=PATIENCE) as connection:
@@ -116,7 +116,7 @@ def outlives_the_descriptor_limit(binary):
                 connection.sendall(REQUEST)
         statuses = [status(connection) for connection in connections]
         if 200 not in statuses:
-            raise Wrong("none of them was answered")
+            raise Wrong("no connection got an answer")
         close(connections)
         after = seconds_until_answered(address)
         return f"{statuses.count(200)} answered, {statuses.count(503)} refused, answers again after {after * 1000:.0f} ms"
@@ -161,7 +161,7 @@ def slow_clients_cost_others_nothing(binary):
 
 
 def latencies(address, seconds):
-    """Seconds that each of the requests took that one kept connection could make in this time, with pauses."""
+    """Returns the duration of each request that one kept connection made in this time, with pauses."""
     times = []
     with socket.create_connection(address, timeout=PATIENCE) as connection:
         until = time.monotonic() + seconds
@@ -175,8 +175,8 @@ def latencies(address, seconds):
 
 
 def bursts_are_answered_while_all_stay_open(binary):
-    """Groups of kept connections opened at once, again and again: each is answered while all others stay open."""
-    # Those of the groups before may still count when the next group comes.
+    """Opens groups of kept connections repeatedly: each must get an answer while all others stay open."""
+    # Connections of earlier groups may still count when the next group arrives.
     with server(binary, connections=4096) as address:
         slowest = 0.0
         for count in [5, 20, 100, 300] * 5:
@@ -191,7 +191,7 @@ def bursts_are_answered_while_all_stay_open(binary):
             slowest = max(slowest, time.monotonic() - began)
             close(connections)
         said = f"20 groups, the slowest within {slowest * 1000:.0f} ms"
-        # A handshake that finds no room in the queue comes again after a second.
+        # If the queue is full, the handshake is repeated after a second.
         if slowest > 0.9:
             raise Wrong(said)
         return said

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Measures the static release binary and prints a table; README.md says what each figure means. Needs wrk (Debian: apt-get
-# install wrk). Takes some two minutes after the build. Every server listens on a free port of loopback and ends with the script.
+# Measures the static release binary and prints a table; README.md explains the figures. Needs wrk (Debian: apt-get install wrk).
+# Takes about two minutes after the build. Every server listens on a free loopback port and ends with the script.
 #
-#   benches/run.sh [BINARY]    another binary than the one of scripts/build-static.sh
+#   benches/run.sh [BINARY]    a binary other than that of scripts/build-static.sh
 #   ROUNDS=5 SECONDS_A_ROUND=4 CONNECTIONS=16    the defaults
 set -euo pipefail
 cd "$(dirname "$0")/.."

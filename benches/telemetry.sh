@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Measures what telemetry costs tools/list: the same server without an endpoint, and with collectors of every kind, one round of
-# each after the other, as ratios within a round. Needs wrk; README.md says what each figure means.
+# Measures the cost of telemetry for tools/list: the same server without an endpoint and with different collectors, one round of each
+# in turn, as ratios within a round. Needs wrk; README.md explains the figures.
 #
-#   benches/telemetry.sh [BINARY] [BEFORE]    another binary than the one of scripts/build-static.sh; one to compare with
+#   benches/telemetry.sh [BINARY] [BEFORE]    a binary other than that of scripts/build-static.sh; one to compare with
 #   ROUNDS=5 SECONDS_A_ROUND=4 CONNECTIONS=16    the defaults
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -12,7 +12,7 @@ cd "$(dirname "$0")/.."
 declare -A urls ids
 names=()
 
-# A server of its own for each case: what one leaves in its queues must not slow the next one down.
+# Each case has its own server, so that a filled queue does not slow down the next case.
 serve() {
     local name="$1"
     shift
@@ -28,13 +28,13 @@ for mood in takes refuses throttles babbles stalls; do
     start "$bench" collector "$mood"
     serve "$mood" OTEL_EXPORTER_OTLP_ENDPOINT="$url" "$server"
 done
-# Nobody listens there.
+# Nothing listens on this port.
 serve down OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1 "$server"
 
 echo "machine: $(nproc) cores, load $(cut -d' ' -f1 /proc/loadavg) before the start"
 echo "binary: $("$server" --version), $(stat -c %s "$server") bytes"
 echo
-# The first round warms up.
+# The first round is a warm-up.
 for ((i = 0; i <= rounds; i++)); do
     for name in "${names[@]}"; do
         round "$name" "${urls[$name]}" "${ids[$name]}" tools/list

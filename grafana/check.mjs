@@ -1,4 +1,4 @@
-// Checks what is in this folder: expressions that parse, and names that exist.
+// Checks this folder: expressions must parse, and names must exist.
 //
 //   node grafana/check.mjs
 import { execFileSync } from "node:child_process";
@@ -18,7 +18,7 @@ const queries = panels.flatMap(({ title, targets = [] }) =>
   targets.map(({ expr, datasource }) => ({ where: `panel "${title}"`, expr, datasource })),
 );
 const dashboards = queries.filter(({ datasource }) => datasource.type === "prometheus");
-// Comments name metrics, too; they are checked along with the expressions.
+// Comments also name metrics, so they are checked like the expressions.
 const texts = [...dashboards, { where: "rules.yaml", expr: rules }];
 
 const used = new Set();
@@ -45,12 +45,12 @@ for (const { where, expr } of texts) {
     ),
   ];
   for (const label of labels)
-    if (!known.has(label)) find(`${where}: none of its metrics has the label ${label}`);
+    if (!known.has(label)) find(`${where}: its metrics do not have the label ${label}`);
 }
 for (const name of Object.keys(metrics))
   if (!used.has(name)) find(`metrics.json: nothing shows ${name}`);
 
-// The list is that of the server.
+// The list must match the server's.
 const source = new URL("../src/telemetry/metrics.rs", import.meta.url);
 if (existsSync(source)) {
   const sent = new Set(
@@ -64,7 +64,7 @@ if (existsSync(source)) {
   for (const name of sent) if (!metrics[name]) find(`metrics.json: ${name} is missing`);
 }
 
-// What counts counts a series' first value, too (README.md, "How counters are counted").
+// Counters must include a series' first value (README.md, "How counters are counted").
 for (const { where, expr } of texts) {
   for (const [all, , selector, window] of expr
     .replace(/\s+/g, " ")
@@ -80,9 +80,9 @@ const ids = panels.map(({ id }) => id);
 if (new Set(ids).size !== ids.length) find("dashboard.json: two panels have the same id");
 for (const { where, datasource } of queries)
   if (!/^\$\{(metrics|logs)\}$/.test(datasource.uid))
-    find(`${where}: its data source is no variable`);
+    find(`${where}: its data source is not a variable`);
 
-// Each alert has its runbook: the anchor is the heading in lower case.
+// Each alert has a runbook: the anchor is the heading in lower case.
 const operations = new URL("../docs/operations.md", import.meta.url);
 const headings = existsSync(operations)
   ? readFileSync(operations, "utf8")
@@ -105,7 +105,7 @@ console.log(
 );
 process.exitCode = findings.length === 0 ? 0 : 1;
 
-/// The rules, their tests, and the dashboard's expressions as if they were rules.
+/// Checks the rules, their tests, and the dashboard's expressions as rules.
 function promtool() {
   const folder = mkdtempSync(path.join(tmpdir(), "mcpist-grafana-"));
   try {

@@ -1,30 +1,30 @@
-// A collector for one session: keeps what OTLP/HTTP brings as JSON, and names it as Prometheus and Mimir do.
+// A collector for one session: stores OTLP/HTTP data in JSON and names metrics as Prometheus and Mimir do.
 //
 // Source: OpenTelemetry, "Prometheus and OpenMetrics Compatibility": `.` becomes `_`, `service.name` is `job`,
 // `service.instance.id` is `instance`, a histogram's buckets are cumulative.
 import assert from "node:assert/strict";
 
-/// The time between two exports on the backend's side: OTEL_METRIC_EXPORT_INTERVAL where nothing sets it.
+/// The time between two exports for the backend: the default of OTEL_METRIC_EXPORT_INTERVAL.
 const MINUTE = 60;
 /// OTLP's number for a metric that counts from the start of the process.
 const CUMULATIVE = 2;
-/// More than a busy machine needs to bring a point.
+/// Longer than a busy machine needs to deliver a data point.
 const LATE_MS = 30_000;
 
 export class Collector {
   constructor() {
     this.series = new Map();
-    /// How many exports of metrics came: each is a minute.
+    /// Number of metric exports; each represents one minute.
     this.exports = 0;
     /// Every request's signal and body.
     this.bodies = [];
     this.warnings = 0;
     this.spans = 0;
-    /// Whether logs and spans are refused for good.
+    /// Whether logs and spans are refused permanently.
     this.refuses = false;
   }
 
-  /// Takes one request; gives the status of its answer.
+  /// Handles one request; returns the status code.
   take(signal, body) {
     const message = JSON.parse(body);
     this.bodies.push([signal, body]);
@@ -71,7 +71,7 @@ export class Collector {
         if (sum)
           assert.ok(
             sum.isMonotonic && name.endsWith("_total"),
-            `${name} is no counter, or not named as one`,
+            `${name} is not a counter, or is not named like one`,
           );
         if (!gauge)
           assert.equal(

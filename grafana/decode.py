@@ -1,4 +1,4 @@
-"""Decodes what a server sent over OTLP/HTTP with OpenTelemetry's own descriptors and protobuf's own reader of JSON.
+"""Decodes OTLP/HTTP data with OpenTelemetry's own descriptors and protobuf's own JSON reader.
 
     python3 grafana/decode.py < bodies        (needs the PyPI package opentelemetry-proto)
 
@@ -14,7 +14,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-# The one place where OTLP's JSON is not protobuf's: ids are hexadecimal (OTLP specification, "JSON Protobuf Encoding").
+# OTLP's only difference from protobuf's JSON: ids are hexadecimal (OTLP specification, "JSON Protobuf Encoding").
 IDS = {"traceId": 16, "spanId": 8, "parentSpanId": 8}
 
 

@@ -1,15 +1,15 @@
-// Puts the dashboard, the alerts and their routes into a Grafana Cloud stack. Running it again brings everything up to date.
+// Loads the dashboard, the alerts and their routes into a Grafana Cloud stack. Running it again updates them.
 //
 //   GRAFANA_URL  GRAFANA_TOKEN  ALERT_EMAIL  node grafana/load.mjs
 //
-// GRAFANA_TOKEN belongs to a service account of the stack with the role Admin. Nothing but what is MCPist's is changed: other
-// routes of the notification policy stay as they are.
+// GRAFANA_TOKEN belongs to a service account of the stack with the role Admin. It changes only MCPist's objects: other
+// routes of the notification policy stay unchanged.
 import { readFileSync } from "node:fs";
 import { environment, main, request, Stop } from "../.github/scripts/http.mjs";
 
 const FOLDER = { uid: "mcpist", title: "MCPist" };
 const CONTACT = { uid: "mcpist-mail", name: "MCPist mail", type: "email" };
-/** A timing that covers all time: what is routed through it is seen in Grafana and told to nobody. */
+/** A mute timing that covers all time: such alerts are visible in Grafana without a notification. */
 const SILENCE = {
   name: "MCPist log only",
   time_intervals: [{ times: [{ start_time: "00:00", end_time: "24:00" }] }],
@@ -41,7 +41,7 @@ await main(async () => {
       body,
       headers: { "x-disable-provenance": "true", ...headers },
     });
-  /** Changes what is there, or makes it. */
+  /** Updates the object, or creates it. */
   const put = async (path, list, body) => {
     const there = await grafana("GET", path).then(
       () => true,
@@ -58,8 +58,7 @@ await main(async () => {
     ({ type, uid, name }) =>
       type === "prometheus" && (uid === "grafanacloud-prom" || /^grafanacloud-.*-prom$/.test(name)),
   );
-  if (!metrics)
-    throw new Stop(1, "The stack has no data source grafanacloud-…-prom for its metrics.");
+  if (!metrics) throw new Stop(1, "The stack has no data source grafanacloud-…-prom for metrics.");
 
   await put(`/api/folders/${FOLDER.uid}`, "/api/folders", { ...FOLDER, overwrite: true });
   await grafana("POST", "/api/dashboards/db", {
@@ -69,7 +68,7 @@ await main(async () => {
   });
   console.log("Dashboard: loaded");
 
-  // Grafana's own import of Prometheus rules takes groups by namespace, which becomes a folder below the given one.
+  // Grafana's import of Prometheus rules expects groups by namespace; the namespace becomes a subfolder.
   const rules = read("rules.yaml").replace(/^groups:$/m, "Alerts:");
   await grafana("POST", "/api/convert/prometheus/config/v1/rules", rules, {
     "content-type": "application/yaml",

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fake, run } from "../.github/scripts/fake.mjs";
 
-/** A Grafana with nothing of ours in it, and with a policy of somebody else. */
+/** A Grafana without MCPist's objects, and with a policy of another owner. */
 async function grafana(context) {
   const state = {
     things: new Map(),
@@ -57,7 +57,7 @@ async function grafana(context) {
   return { state, load };
 }
 
-test("all of it is loaded, and again without doubles", async (context) => {
+test("everything is loaded, and loading again creates no duplicates", async (context) => {
   const { state, load } = await grafana(context);
   for (const _ of [1, 2]) {
     const result = await load();
@@ -80,7 +80,7 @@ test("all of it is loaded, and again without doubles", async (context) => {
   );
 });
 
-test("critical goes out by mail, warning to nobody, and the routes of others stay", async (context) => {
+test("critical alerts are emailed, warnings are not, and other routes stay unchanged", async (context) => {
   const { state, load } = await grafana(context);
   await load();
   await load();
@@ -99,7 +99,7 @@ test("critical goes out by mail, warning to nobody, and the routes of others sta
   );
 });
 
-test("a wrong token and a stack without metrics are named", async (context) => {
+test("a wrong token and a stack without metrics are reported", async (context) => {
   const { state, load } = await grafana(context);
   const wrong = await load({ GRAFANA_TOKEN: "other" });
   assert.deepEqual(

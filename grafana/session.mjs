@@ -1,11 +1,10 @@
-// Checks that the dashboard shows something and the alerts fire: a session of the real server that has everything in it, good and
-// bad, is loaded into a Prometheus, and every expression is asked there.
+// Checks that the dashboard shows data and the alerts fire: a session of the real server with all kinds of success and failure is
+// loaded into a Prometheus, which evaluates every expression.
 //
 //   node grafana/session.mjs
 //
-// MCPIST is the binary; without it target/debug/mcpist is built. OPENTELEMETRY_PROTO is a folder with the PyPI package
-// opentelemetry-proto; with it everything that the server sent is decoded, too (decode.py). The services, the control plane and the collector are one
-// server in here. An export every 400 ms stands for one a minute.
+// MCPIST is the binary; without it target/debug/mcpist is built. decode.py also decodes all data that the server sent. The services, the
+// control plane and the collector are one server in this file. One export every 400 ms represents one per minute.
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -20,11 +19,11 @@ const local = (file) => new URL(file, import.meta.url).pathname;
 const { _, ...metrics } = JSON.parse(readFileSync(local("metrics.json"), "utf8"));
 
 const INTERVAL_MS = 400;
-/// Longer than the five seconds that SlowResponses bears.
+/// Longer than the five seconds of SlowResponses.
 const SLOW_MS = 5_200;
-/// Samples lie between two minutes, queries at full ones: nothing is seen only because both coincide.
+/// Samples are between two full minutes and queries at full minutes, so that results do not depend on coincidence.
 const PHASE_S = 37;
-/// What Grafana takes for the data source's scrape interval where it says none.
+/// Grafana's default scrape interval for a data source.
 const SCRAPE_S = 15;
 /// The dashboard's own time range.
 const RANGE_S = 24 * 60 * 60;
@@ -52,10 +51,10 @@ await main(async () => {
   }
 });
 
-/// The session. Gives the collector, and after how many minutes (exports) the quiet part was over, and after how many all of it.
+/// Runs the session. Returns the collector, and the numbers of minutes (exports) until the end of the quiet part and of the session.
 async function session(children) {
   const collector = new Collector();
-  /// What the world does other than it should: a status for a part of the control plane.
+  /// Simulated faults: an HTTP status for a part of the control plane.
   const faults = {};
   let failure;
   const answer = async (incoming, outgoing) => {
@@ -126,19 +125,19 @@ async function session(children) {
     ]);
   };
 
-  // What is slow takes longer than all before it.
+  // Slow calls take longer than all others before them.
   const slow = Array.from({ length: 8 }, () =>
     call("microsoft_todo", "get_list", { list_id: "slow" }),
   );
-  slow.forEach((one) => one.catch(() => {}));
+  for (const one of slow) one.catch(() => {});
   for (let minute = 0; minute < 6; minute += 1) {
     await usual();
     await minutes(1);
   }
   const quiet = collector.exports;
 
-  // Calls fail and are refused once, so that each of those series is there with its first value alone; telemetry is refused
-  // in the minute after.
+  // Calls fail and are refused once, so that each of these series has only its first value; telemetry is refused in the next
+  // minute.
   faults["audit-log"] = 400;
   faults["tool-sieve"] = 500;
   await call(
@@ -164,7 +163,7 @@ async function session(children) {
   await until("dropped logs", dropped("logs"));
   await until("dropped audit events", dropped("audit"));
   await Promise.all(slow);
-  // Until nobody's window reaches into it any more.
+  // Until no query window includes it.
   for (let minute = 0; minute < 6; minute += 1) {
     await usual();
     await minutes(1);
@@ -178,7 +177,7 @@ async function session(children) {
   return { collector, quiet, end };
 }
 
-/// A call in the modern era.
+/// A call in the modern protocol era.
 function message(user, call) {
   const version = "2026-07-28";
   const meta = {
@@ -205,7 +204,7 @@ function message(user, call) {
   };
 }
 
-/// The control plane: everybody may use everything, GitHub's credential is renewed with every call, and Notion's never.
+/// The control plane: everyone has all permissions, GitHub's credential is renewed with every call, and Notion's never.
 function plane(name, { headers }, body, faults) {
   if (faults[name]) return [faults[name], { error: { code: "broken", message: "broken" } }];
   switch (name) {
@@ -268,7 +267,7 @@ function build() {
   return path.join(process.env.CARGO_TARGET_DIR ?? path.join(repository, "target"), "debug/mcpist");
 }
 
-/// Waits until a program has said something on its standard error; gives the first group.
+/// Waits for a match in a program's standard error; returns its first group.
 async function said(child, pattern) {
   let text = "";
   child.stderr.setEncoding("utf8").on("data", (piece) => (text += piece));
@@ -284,16 +283,13 @@ async function said(child, pattern) {
   return found[1];
 }
 
-/// Decodes everything that came with the official descriptors.
+/// Decodes all received data with the official descriptors.
 function decode({ bodies }) {
-  const packages = process.env.OPENTELEMETRY_PROTO;
-  if (!packages) return void console.log("not decoded: OPENTELEMETRY_PROTO is not set");
   const input = bodies.map(([signal, body]) => `${signal}\t${body}\n`).join("");
   try {
     console.log(
       execFileSync("python3", [local("decode.py")], {
         input,
-        env: { ...process.env, PYTHONPATH: packages },
         encoding: "utf8",
         stdio: "pipe",
       }).trimEnd(),
@@ -303,7 +299,7 @@ function decode({ bodies }) {
   }
 }
 
-/// Labels that are listed and never come, and those that come and are not listed.
+/// Returns labels that are listed but never received, and those received but not listed.
 function labelFindings({ series }) {
   const findings = [];
   const all = [...series.values()];
@@ -321,7 +317,7 @@ function labelFindings({ series }) {
   return findings;
 }
 
-/// Asks a Prometheus with the session in it every expression; gives what is wrong.
+/// Evaluates every expression in a Prometheus with the session's data; returns the findings.
 async function ask({ collector, quiet, end }, folder, children) {
   const start = Math.floor(Date.now() / 60_000) * 60 - (end + 1) * 60;
   const file = (name) => path.join(folder, name);
@@ -354,7 +350,7 @@ async function ask({ collector, quiet, end }, folder, children) {
     throw new Stop(1, "Prometheus is not ready");
 
   const last = start + end * 60;
-  /// The values of an expression at one time, or at every minute between two.
+  /// Returns the values of an expression at one time, or at every minute of a range.
   const values = async (expr, from, to = from) => {
     const { data } = await request(
       "GET",
@@ -382,7 +378,7 @@ async function ask({ collector, quiet, end }, folder, children) {
         continue;
       }
       panels += 1;
-      // As Grafana fills them in: $__rate_interval goes by the query's own step, or else by the data source.
+      // Replaced as in Grafana: $__rate_interval depends on the query's step, or else on the data source.
       const scrape = interval ? Number(/^(\d+)m$/.exec(interval)[1]) * 60 : SCRAPE_S;
       const filled = expr
         .replaceAll("$__rate_interval", `${Math.max(60 + scrape, 4 * scrape)}s`)
@@ -411,7 +407,7 @@ async function ask({ collector, quiet, end }, folder, children) {
       findings.push(`alert ${name}: it fires still when all is well again`);
   }
   if (collector.warnings === 0)
-    findings.push('no warning came to the collector, which "Warnings and errors" shows');
+    findings.push('the collector got no warning for "Warnings and errors"');
   if (collector.spans === 0) findings.push("no span came to the collector");
   for (const one of exempt) console.log(`not asked: ${one}`);
   console.log(

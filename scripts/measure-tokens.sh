@@ -1,14 +1,11 @@
 #!/usr/bin/env bash
-# Measures what MCPist costs in tokens, and writes docs/tokens.md. Needs npm (the tokenizer is fetched into target/) and git:
-# the server that ours is compared with is cloned into target/, or read from the clone that GITHUB_MCP_SERVER names.
+# Measures MCPist's cost in tokens and writes docs/tokens.md. Needs git: the server for comparison is cloned into target/, or taken from
+# the clone in GITHUB_MCP_SERVER.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-folder="target/npm/tokens"
-if [ ! -d "$folder/node_modules/gpt-tokenizer" ]; then
-    mkdir -p "$folder"
-    npm install --prefix "$folder" --no-save --no-audit --no-fund --ignore-scripts --loglevel=error gpt-tokenizer@4.0.0
-fi
+. scripts/tools.sh
+npm_folder scripts
 
 other="${GITHUB_MCP_SERVER:-target/github-mcp-server}"
 if [ ! -d "$other" ]; then
@@ -17,6 +14,6 @@ fi
 
 cargo build --locked --quiet --bin mcpist --example results
 cargo run --locked --quiet --example results > target/results.jsonl
-node scripts/measure-tokens.mjs "$folder" "$other" target/debug/mcpist target/results.jsonl > target/tokens.md
+node scripts/measure-tokens/page.mjs "$other" target/debug/mcpist target/results.jsonl > target/tokens.md
 mv target/tokens.md docs/tokens.md
-echo "docs/tokens.md is written"
+echo "docs/tokens.md was written"

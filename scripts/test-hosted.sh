@@ -1,12 +1,20 @@
 #!/usr/bin/env bash
-# Tests the control plane: real PostgreSQL, PostgREST, Deno functions and migrations on free ports of this machine, with doubles of
-# Auth, the gateway and the Vault's cipher (supabase/tests/stack). Arguments choose parts. Needs npm, and apt for pgTAP.
+# Tests the control plane with real PostgreSQL, PostgREST, Deno functions and migrations on free ports, and doubles of Auth, the gateway
+# and the Vault's cipher (supabase/tests/stack). Needs apt for pgTAP.
+#
+#   scripts/test-hosted.sh [PART…]    catalogue, releases, database, functions, server; all of them if none is named
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/../supabase/tests"
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-# npm leaves that file behind when it is done. The versions are in package.json; there is no lock file, because it would name
-# the binaries of every platform, and a registry may have those of some alone.
-if [[ ! node_modules/.package-lock.json -nt package.json ]]; then
-  npm install --no-package-lock --no-audit --no-fund --loglevel=error
-fi
-exec node_modules/.bin/node run.mjs "$@"
+usage() { sed -n '2,/^set/{/^#/p}' "$0" | cut -c3-; }
+for part; do
+    case $part in
+        -h | --help) usage && exit ;;
+        catalogue | releases | database | functions | server) ;;
+        *) echo "test-hosted: there is no part \"$part\"" >&2; usage >&2; exit 2 ;;
+    esac
+done
+
+. scripts/tools.sh
+npm_folder supabase/tests
+exec node supabase/tests/run.mjs "$@"

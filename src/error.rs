@@ -57,7 +57,7 @@ pub enum Code {
     ReconnectRequired,
     /// The service or the policy does not let the caller do this.
     PermissionDenied,
-    /// The service has no such thing.
+    /// The service does not have this thing.
     NotFound,
     /// The thing changed meanwhile, or exists already.
     Conflict,
@@ -75,7 +75,7 @@ pub enum Code {
     Busy,
 }
 
-/// How one [`Code`] is told in each place.
+/// How one [`Code`] is reported in each place.
 #[derive(Debug, Clone, Copy)]
 pub struct Reply {
     /// The word that a model or a script reads.
@@ -150,6 +150,11 @@ impl Error {
         Self(Box::new(Told { code, message: bounded(message.into()), hint: None, data: None }))
     }
 
+    /// An error whose sentence is shown whole, however long: its maker bounds it.
+    pub fn whole(code: Code, message: String) -> Self {
+        Self(Box::new(Told { code, message, hint: None, data: None }))
+    }
+
     /// [`Code::InvalidParams`], the most common of all.
     pub fn invalid_params(message: impl Into<String>) -> Self {
         Self::new(Code::InvalidParams, message)
@@ -212,6 +217,18 @@ impl Error {
     }
 }
 
+/// The detail of an error for which a tool may have a hint of its own.
+pub const REASON: &str = "reason";
+
+/// [`REASON`]: what is asked for is more than the service or we give at once.
+pub const TOO_LARGE: &str = "too_large";
+
+/// [`REASON`]: the service answers with one thing where a list is due.
+pub const NOT_A_LIST: &str = "not_a_list";
+
+/// [`REASON`]: the account's plan does not include it, or its limit is used up.
+pub const PLAN: &str = "plan";
+
 /// The most characters of a sentence, and of a text among the details: errors quote what was wrong, which may be long.
 const LONGEST: usize = 1_500;
 
@@ -221,7 +238,7 @@ pub fn change_texts(value: &mut Value, change: &dyn Fn(&mut String)) {
         Value::String(text) => change(text),
         Value::Array(values) => values.iter_mut().for_each(|value| change_texts(value, change)),
         Value::Object(members) => {
-            members.values_mut().for_each(|value| change_texts(value, change))
+            members.values_mut().for_each(|value| change_texts(value, change));
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }

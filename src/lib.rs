@@ -1,24 +1,41 @@
 //! `MCPist`: one MCP endpoint for a person's or a small team's own services.
 //!
-//! `ARCHITECTURE.md` says how the parts fit together and what always holds.
+//! `ARCHITECTURE.md` says how the rooms fit together and what always holds. They are listed from the top to the ground.
 
-pub mod app;
-pub mod auth;
-pub mod batch;
-pub mod broker;
-mod cache;
 pub mod cli;
 pub mod config;
-pub mod control_plane;
-pub mod error;
+
+pub mod app;
+pub mod batch;
+
+pub mod hosted;
+pub mod local;
+
+pub mod page;
+
+pub mod transport;
+
 pub mod http;
 pub mod mcp;
+
 pub mod modules;
-pub mod secret;
-pub mod sieve;
-pub mod stdio;
-mod sync;
-pub mod telemetry;
-pub mod time;
-pub mod toon;
+pub mod openapi;
+
+pub mod manifest;
+
+pub mod engine;
+pub mod exporter;
+
 pub mod upstream;
+
+pub mod access;
+pub mod telemetry;
+pub mod toon;
+
+pub mod error;
+pub mod json;
+pub mod os;
+pub mod random;
+pub mod secret;
+mod sync;
+pub mod time;

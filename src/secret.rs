@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use jwt_simple::reexports::zeroize::Zeroizing;
+use zeroize::Zeroizing;
 
 /// A credential: prints as `[redacted]` and is wiped from memory when dropped.
 #[derive(Clone, PartialEq, Eq)]

@@ -1,9 +1,9 @@
-// What the modules offer, as SQL for the control plane. It goes along with each release, after the migrations:
+// Writes the modules and their tools as SQL for the control plane. Loaded with each release, after the migrations:
 // supabase db query --remote --file supabase/catalogue.sql
 //
 //   node supabase/catalogue.mjs              writes catalogue.sql from the built-in modules
-//   node supabase/catalogue.mjs --check      fails when that file is not what the modules say
-//   node supabase/catalogue.mjs FILE...      prints the SQL for module files of your own, to run in the SQL editor
+//   node supabase/catalogue.mjs --check      fails if that file does not match the module files
+//   node supabase/catalogue.mjs FILE...      prints the SQL for your own module files, to run in the SQL editor
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 
 const written = new URL("catalogue.sql", import.meta.url);
@@ -30,7 +30,7 @@ function entry(file) {
       tool: name,
       description,
       read_only: annotations.readOnlyHint === true,
-      // As MCP has it: a tool that writes is destructive unless it says that it is not.
+      // As in MCP: a tool that writes is destructive unless its hint is false.
       destructive: annotations.readOnlyHint !== true && annotations.destructiveHint !== false,
     })),
   };
@@ -57,7 +57,7 @@ if (first === undefined) {
   process.stdout.write(sql([first, ...rest]));
 } else if (readFileSync(written, "utf8") !== sql(builtIn())) {
   console.error(
-    "supabase/catalogue.sql is not what the modules say: run `node supabase/catalogue.mjs`.",
+    "supabase/catalogue.sql does not match the module files: run `node supabase/catalogue.mjs`.",
   );
   process.exit(1);
 }

@@ -2,11 +2,12 @@
 //
 //   SUPABASE_DB_URL  BACKUP_RECIPIENT  node backup.mjs FILE
 //
-// The file is a plain-SQL dump of data (not of the schema: the migrations are that), compressed with gzip and encrypted with age
+// The file is a plain-SQL dump of the data (the migrations are the schema), compressed with gzip and encrypted with age
 // (https://age-encryption.org) for BACKUP_RECIPIENT, a public key. Who runs this cannot read what it wrote.
 //
-// Not in it: the Vault and the rows that point into it (oauth_apps, oauth_tokens, oauth_states). Their key belongs to the project
-// and no role may write ciphertext back, so a copy could not be used; after a restore, services are connected again.
+// Not included: the Vault and rows that refer to it (oauth_apps, oauth_tokens, oauth_states, confirmations). Their key
+// belongs to the project and no role may write ciphertext back, so a copy would be useless; after a restore, users connect their
+// services again.
 
 import { createWriteStream } from "node:fs";
 import { open, rename, rm } from "node:fs/promises";
@@ -23,6 +24,9 @@ const WHAT = [
   "--exclude-table=public.oauth_apps",
   "--exclude-table=public.oauth_tokens",
   "--exclude-table=public.oauth_states",
+  "--exclude-table=public.confirmations",
+  // Clients register with a project: another one does not know them.
+  "--exclude-table=public.client_grants",
   // Accounts keep their ids and passwords.
   "--table=auth.users",
   "--table=auth.identities",

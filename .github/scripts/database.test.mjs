@@ -26,7 +26,7 @@ const missing = [
   spawnSync("age", ["--version"]).status === 0 || "age is missing",
 ].filter((found) => typeof found === "string" && found !== bin);
 
-/// Debian keeps the server's programs out of the path, one folder a version.
+/// Debian installs the server's programs outside PATH, one folder per version.
 function programs() {
   const root = "/usr/lib/postgresql";
   const version = existsSync(root)
@@ -107,9 +107,9 @@ before(() => {
     ["--pgdata", data, "--wait", "--options", settings, "--log", path.join(folder, "log"), "start"],
     { ...options, stdio: "ignore" },
   );
-  // supabase_admin's own database comes first for psql's sake.
+  // psql needs a database named after its user, supabase_admin.
   sql("template1", readFileSync(new URL("tests/stack/roles.sql", supabase), "utf8"));
-  // Supabase lets `postgres`, who is no superuser there, do this.
+  // Supabase grants this to `postgres`, which is not a superuser there.
   sql("template1", "grant set on parameter session_replication_role to postgres");
   for (const name of ["source", "target"]) project(name);
   sql(
@@ -152,7 +152,7 @@ const restore = (name, key = identity) =>
     { args: [file(name), key] },
   );
 
-/// Every row of what a backup holds, as text.
+/// Every row that a backup contains, as text.
 function contents(database) {
   const tables = sql(
     database,
@@ -206,7 +206,7 @@ check("a restore brings everything back, but credentials", async () => {
   assert.deepEqual(contents("target"), contents("source"));
   assert.equal(sql("target", "select count(*) from public.oauth_tokens"), "0");
   assert.equal(
-    sql("target", "select public.sieve('" + OWNER + "') ? 'github'"),
+    sql("target", `select public.sieve('${OWNER}') ? 'github'`),
     "t",
     "the user may use what they could",
   );
@@ -222,7 +222,7 @@ check("a project with users is not overwritten", async () => {
 
 check("the SQL of the guides runs as it stands, from an empty project on", () => {
   project("guided");
-  // What the cloud has, and the double of it here has not.
+  // Exists in the cloud, but not in this double.
   sql(
     "guided",
     "create schema cron; create function cron.schedule(text, text, text) returns bigint language sql as 'select 1'; grant usage on schema cron to postgres",
@@ -237,22 +237,46 @@ check("the SQL of the guides runs as it stands, from an empty project on", () =>
   sql("guided", settings, "postgres");
   sql(
     "guided",
-    "insert into auth.users (email, email_confirmed_at) values ('you@example.com', now())",
+    "insert into auth.users (id, email, email_confirmed_at) values (gen_random_uuid(), 'you@example.com', now())",
   );
   assert.equal(
     sql("guided", "select system_role from public.users"),
     "admin",
     "the first address on the list",
   );
-  const said = rest
-    .map((block) => sql("guided", block.replace("github_pat_…", "github_pat_0123"), "postgres"))
-    .join("\n");
+  const said = rest.map((block) => sql("guided", block, "postgres")).join("\n");
   assert.match(said, /mcpist_\w{43}/);
+  const connect = (token, ...variables) =>
+    spawnSync(
+      `${bin}/psql`,
+      [
+        ...["--no-psqlrc", `--host=${folder}`, "--username=postgres", "--dbname=guided"],
+        ...["email=you@example.com", ...variables].flatMap((variable) => ["-v", variable]),
+        ...["-f", new URL("connect-with-token.sql", supabase).pathname],
+      ],
+      { input: `${token}\n`, encoding: "utf8" },
+    );
+  const connected = connect(`github_pat_"${CANARY}\\`, "service=github");
+  assert.equal(connected.status, 0, connected.stderr);
+  assert.equal(
+    sql("guided", "select decrypted_secret from vault.decrypted_secrets"),
+    `github_pat_"${CANARY}\\`,
+    "the token as it was typed",
+  );
+  const refused = connect(CANARY, "service=nothing");
+  assert.notEqual(refused.status, 0);
+  assert.match(refused.stderr, /None of your roles permits this service/);
+  for (const { stdout, stderr } of [connected, refused])
+    assert.ok(!`${stdout}${stderr}`.includes(CANARY), "it is not shown");
   assert.equal(sql("guided", "select service from public.oauth_tokens"), "github");
-  sql("guided", "insert into auth.sessions (user_id) select id from auth.users");
+  sql(
+    "guided",
+    "insert into auth.sessions (id, user_id) select gen_random_uuid(), id from auth.users",
+  );
+  for (const block of blocks("upgrade")) sql("guided", block, "postgres");
   const operations = blocks("operations").map((block) => sql("guided", block, "postgres"));
   assert.ok(
-    operations.includes('{"sessions": 1, "api_tokens": 1, "oauth_tokens": 1}'),
+    operations.includes('{"sessions": 1, "api_tokens": 1, "incomplete": [], "oauth_tokens": 1}'),
     "the drill takes all of it away",
   );
   assert.equal(sql("guided", "select count(*) from vault.secrets"), "0");
@@ -281,7 +305,7 @@ check("a backup that fails says why, leaves no file and no password", async () =
   );
 });
 
-test("what is missing is named", async () => {
+test("missing variables are named", async () => {
   const nothing = await run(new URL("backup.mjs", import.meta.url), {}, { args: ["x"] });
   assert.deepEqual(
     [nothing.code, nothing.output],
@@ -292,5 +316,5 @@ test("what is missing is named", async () => {
     { SUPABASE_DB_URL: "postgresql://x/y" },
     { args: ["/nowhere", "/nowhere"] },
   );
-  assert.deepEqual([nowhere.code, nowhere.output], [2, "Error: There is no file /nowhere\n"]);
+  assert.deepEqual([nowhere.code, nowhere.output], [2, "Error: File not found: /nowhere\n"]);
 });

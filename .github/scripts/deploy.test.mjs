@@ -7,8 +7,8 @@ const NEW = "b".repeat(40);
 const TOKEN = "koyeb-secret-token";
 
 /**
- * Koyeb with one service that serves OLD. `statuses` is what each deployment says, one word a question (the last one stays);
- * `broken(call, count)` may give a status instead of an answer; `shows(sha)` is the commit that the server shows, or undefined: it is down.
+ * Koyeb with one service that serves OLD. `statuses` are the answers for each deployment, one per request (the last one repeats);
+ * `broken(call, count)` can return an HTTP status instead; `shows(sha)` is the commit that the server shows, or undefined if it is down.
  */
 async function stage(
   context,
@@ -95,18 +95,18 @@ test("a healthy deployment that shows its commit is a success", async (context) 
   assert.equal(redeployed(result), 1);
 });
 
-test("the first deployment of all needs no former one", async (context) => {
+test("the first deployment needs no previous one", async (context) => {
   const result = await stage(context, { first: true });
   assert.equal(result.code, 0, result.output);
   assert.match(result.output, /first deployment/);
 });
 
-test("a deployment that fell asleep right away was healthy", async (context) => {
+test("a deployment that falls asleep immediately counts as healthy", async (context) => {
   const result = await stage(context, { statuses: { new1: ["SLEEPING"] } });
   assert.equal(result.code, 0, result.output);
 });
 
-test("an unhealthy deployment is cancelled, and the former one is seen to serve", async (context) => {
+test("an unhealthy deployment is cancelled, and the previous one is verified", async (context) => {
   const result = await stage(context, { statuses: { new1: ["PENDING", "STARTING", "ERROR"] } });
   assert.equal(result.code, 1, result.output);
   assert.match(
@@ -117,13 +117,13 @@ test("an unhealthy deployment is cancelled, and the former one is seen to serve"
   assert.equal(redeployed(result), 1, "what still serves is not deployed again");
 });
 
-test("a deployment that never gets healthy is given up", async (context) => {
+test("a deployment that never becomes healthy is abandoned", async (context) => {
   const result = await stage(context, { statuses: { new1: ["STARTING"] }, minutes: 0.002 });
   assert.equal(result.code, 1, result.output);
   assert.match(result.output, /not healthy after 0\.002 minutes: STARTING\. Rolled back/);
 });
 
-test("a wrong version is rolled back to the former commit", async (context) => {
+test("a wrong version is rolled back to the previous commit", async (context) => {
   const result = await stage(context, {
     seconds: 0.05,
     shows: (sha) => (sha === NEW ? "c".repeat(40) : sha),
@@ -134,12 +134,12 @@ test("a wrong version is rolled back to the former commit", async (context) => {
   assert.equal(redeployed(result), 2);
 });
 
-test("a shortened commit is a commit", async (context) => {
+test("a shortened commit hash is accepted", async (context) => {
   const result = await stage(context, { shows: (sha) => sha.slice(0, 12) });
   assert.equal(result.code, 0, result.output);
 });
 
-test("a server without a commit in it is a wrong version", async (context) => {
+test("a server without a commit is a wrong version", async (context) => {
   const result = await stage(context, {
     seconds: 0.05,
     shows: (sha) => (sha === NEW ? "unknown" : sha),
@@ -157,7 +157,7 @@ test("a healthy deployment whose server is down is rolled back", async (context)
   assert.match(result.output, /GET \/health: HTTP 503, down\. Rolled back/);
 });
 
-test("some failures of Koyeb's API while waiting are borne", async (context) => {
+test("some failures of Koyeb's API while waiting are tolerated", async (context) => {
   const result = await stage(context, {
     broken: (call, count) =>
       call === "GET /v1/deployments/new1" && count <= 4 ? [500, 503, 429, 0][count - 1] : undefined,
@@ -166,7 +166,7 @@ test("some failures of Koyeb's API while waiting are borne", async (context) => 
   assert.match(result.output, /HTTP 503, an outage/);
 });
 
-test("Koyeb's API failing midway ends in the former version", async (context) => {
+test("if Koyeb's API fails midway, the previous version serves", async (context) => {
   const result = await stage(context, {
     broken: (call) => (call === "GET /v1/deployments/new1" ? 500 : undefined),
   });
@@ -177,16 +177,19 @@ test("Koyeb's API failing midway ends in the former version", async (context) =>
   );
 });
 
-test("Koyeb's API failing midway and for good needs a person", async (context) => {
+test("if Koyeb's API keeps failing, a person must check", async (context) => {
   let gone = false;
   const result = await stage(context, {
-    broken: (call) => ((gone ||= call.startsWith("GET /v1/deployments/new1")) ? 503 : undefined),
+    broken: (call) => {
+      gone ||= call.startsWith("GET /v1/deployments/new1");
+      return gone ? 503 : undefined;
+    },
   });
   assert.equal(result.code, 3, result.output);
   assert.match(result.output, /ROLLBACK FAILED: GET \/v1\/services\/s1: HTTP 503.*operations\.md/);
 });
 
-test("a rollback that gets no healthy deployment needs a person", async (context) => {
+test("a rollback without a healthy deployment requires a person", async (context) => {
   const result = await stage(context, {
     seconds: 0.05,
     shows: (sha) => (sha === NEW ? undefined : sha),
@@ -196,7 +199,7 @@ test("a rollback that gets no healthy deployment needs a person", async (context
   assert.match(result.output, /HTTP 503, down\. ROLLBACK FAILED: Deployment new2 is ERROR/);
 });
 
-test("a rollback after which the former version is not seen needs a person", async (context) => {
+test("a rollback that cannot be verified requires a person", async (context) => {
   let asked = 0;
   const result = await stage(context, {
     seconds: 0.05,
@@ -206,25 +209,25 @@ test("a rollback after which the former version is not seen needs a person", asy
   assert.match(result.output, /ROLLBACK FAILED: The smoke test/);
 });
 
-test("nothing to go back to needs a person", async (context) => {
+test("a failed first deployment requires a person", async (context) => {
   const result = await stage(context, { first: true, statuses: { new1: ["ERROR"] } });
   assert.equal(result.code, 3, result.output);
-  assert.match(result.output, /nothing to go back to/);
+  assert.match(result.output, /There is no previous version/);
 });
 
-test("another deployment meanwhile is left alone", async (context) => {
+test("another deployment that started meanwhile is not changed", async (context) => {
   const result = await stage(context, { statuses: { new1: ["STASHED"] }, latest: "theirs" });
   assert.equal(result.code, 3, result.output);
   assert.match(result.output, /put aside and not deployed.*Another deployment \(theirs\)/);
   assert.equal(redeployed(result), 1);
 });
 
-test("a deployment that did not begin has changed nothing", async (context) => {
+test("a deployment that did not start has changed nothing", async (context) => {
   const result = await stage(context, {
     broken: (call) => (call.endsWith("/redeploy") ? 500 : undefined),
   });
   assert.equal(result.code, 1, result.output);
-  assert.match(result.output, /did not begin a deployment, so nothing has changed/);
+  assert.match(result.output, /did not start a deployment, so nothing has changed/);
   const refused = await stage(context, {
     broken: (call) => (call === "GET /v1/services/s1" ? 403 : undefined),
   });
@@ -232,7 +235,7 @@ test("a deployment that did not begin has changed nothing", async (context) => {
   assert.equal(redeployed(refused), 0);
 });
 
-test("what is missing is named", async () => {
+test("missing variables are named", async () => {
   const nothing = await run(new URL("deploy.mjs", import.meta.url), { COMMIT: NEW });
   assert.deepEqual(
     [nothing.code, nothing.output],

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import { json, text } from "node:stream/consumers";
 
-/** Starts a server. `answer(method, path, body, headers)` gives [status, body]; every call is kept as "METHOD path". */
+/** Starts a server. `answer(method, path, body, headers)` gives [status, body]; every call is recorded as "METHOD path". */
 export async function fake(context, answer) {
   const calls = [];
   const server = createServer(async (incoming, outgoing) => {
@@ -27,7 +27,7 @@ export async function fake(context, answer) {
   return { url: `http://127.0.0.1:${server.address().port}`, calls };
 }
 
-/** Runs a script of Node; gives its exit code and what it said. */
+/** Runs a Node script; returns its exit code and output. */
 export async function run(script, env, { input = "", args = [] } = {}) {
   const child = spawn(process.execPath, [script.pathname ?? script, ...args], {
     env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },

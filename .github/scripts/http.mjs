@@ -1,7 +1,7 @@
-// What the scripts share: one request with JSON both ways, waiting, and how a script says that it failed.
+// Shared by the scripts: JSON requests, polling, and reporting failures.
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** An answer that is no success (`status`), or none at all (`status` is 0). Its message holds no header and so no token. */
+/** A failed response (`status`), or no response (`status` is 0). Its message contains no headers, so no token. */
 export class RequestError extends Error {
   constructor(message, status) {
     super(message);
@@ -9,7 +9,7 @@ export class RequestError extends Error {
   }
 }
 
-/** Sends one request and reads the answer as JSON, or as text where it is none. */
+/** Sends one request and returns the body parsed as JSON, or as text if it is not JSON. */
 export async function request(method, url, { token, body, headers = {}, timeoutMs = 15_000 } = {}) {
   const what = `${method} ${new URL(url).pathname}`;
   let answer, text;
@@ -48,7 +48,7 @@ function parse(text) {
   }
 }
 
-/** Calls `attempt` every `everyMs` until it gives something, or gives undefined after `withinMs`. */
+/** Calls `attempt` every `everyMs` until it returns a value; returns undefined after `withinMs`. */
 export async function poll(withinMs, everyMs, attempt) {
   const deadline = Date.now() + withinMs;
   while (true) {
@@ -59,7 +59,7 @@ export async function poll(withinMs, everyMs, attempt) {
   }
 }
 
-/** Ends the script with a message and an exit code: 1 failed, 2 wrong usage; a script may have more. */
+/** Ends the script with a message and an exit code: 1 failed, 2 wrong usage; a script can define more. */
 export class Stop extends Error {
   constructor(code, message) {
     super(message);
@@ -67,7 +67,7 @@ export class Stop extends Error {
   }
 }
 
-/** The environment variables of these names; what is missing ends the script. */
+/** Returns the environment variables with these names; a missing one ends the script. */
 export function environment(...names) {
   const missing = names.filter((name) => !process.env[name]);
   if (missing.length > 0) throw new Stop(2, `Not set: ${missing.join(", ")}`);
@@ -81,14 +81,14 @@ export function number(name, otherwise) {
   return value;
 }
 
-/** Runs a script's main function and turns what it throws into an error of the workflow and an exit code. */
+/** Runs a script's main function; converts exceptions to a workflow error and an exit code. */
 export async function main(run) {
   try {
     await run();
   } catch (error) {
     const known = error instanceof Stop || error instanceof RequestError;
     const message = known ? error.message : error.stack;
-    // GitHub Actions shows such a line at the top of the run; a line break in it is %0A.
+    // GitHub Actions shows this line at the top of the run; line breaks are written as %0A.
     console.log(
       process.env.GITHUB_ACTIONS
         ? `::error::${message.replaceAll("%", "%25").replaceAll("\n", "%0A")}`

@@ -1,7 +1,7 @@
 // A service at Koyeb, by its REST API (the PyPI package koyeb-sdk describes it).
 import { poll, request, Stop } from "./http.mjs";
 
-/** DEGRADED, too, as for Koyeb's own command line: with one instance it is not half well. */
+/** Includes DEGRADED, as in Koyeb's own command line: a single instance cannot be partly healthy. */
 const FAILED = new Set([
   "CANCELING",
   "CANCELED",
@@ -12,12 +12,12 @@ const FAILED = new Set([
   "ERRORING",
   "ERROR",
 ]);
-/** A service that has fallen asleep for want of requests was healthy before. */
+/** A service that sleeps because it is idle was healthy before. */
 const HEALTHY = new Set(["HEALTHY", "SLEEPING"]);
-/** So many failures of the API in a row are borne while waiting. */
+/** Consecutive API failures that are tolerated while waiting. */
 const PATIENCE = 5;
 
-/** The service; `waiting` says how often to look, and for how long: {every, within}, in milliseconds. */
+/** The service. `waiting` is the polling interval and limit in milliseconds: {every, within}. */
 export class Koyeb {
   constructor(origin, token, id, waiting) {
     Object.assign(this, { origin, token, id, waiting });
@@ -44,7 +44,7 @@ export class Koyeb {
     await this.#call("POST", `/v1/deployments/${id}/cancel`);
   }
 
-  /** Waits until a deployment is healthy; says why when it will not be. */
+  /** Waits until a deployment is healthy; throws with the reason if it fails. */
   async healthy(id) {
     let said,
       failures = 0;
@@ -68,7 +68,8 @@ export class Koyeb {
         return undefined;
       }
       const { status, messages = [] } = deployment;
-      if (status !== said) console.log(`Deployment ${id}: ${(said = status)}`);
+      if (status !== said) console.log(`Deployment ${id}: ${status}`);
+      said = status;
       if (status === "STASHED")
         throw new Stop(1, `Deployment ${id} was put aside and not deployed`);
       if (FAILED.has(status))

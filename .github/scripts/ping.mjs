@@ -1,4 +1,4 @@
-// Asks whether the server is well, and whether it is ready for calls.
+// Checks that the server is healthy and ready for calls.
 //
 //   MCPIST_URL  node ping.mjs
 import { environment, main, number, poll, request, Stop } from "./http.mjs";
@@ -7,7 +7,7 @@ await main(async () => {
   const [address] = environment("MCPIST_URL");
   const url = address.replace(/\/+$/, "");
   const every = number("POLL_SECONDS", 5) * 1000;
-  // A free instance sleeps when nobody calls; the first request wakes it.
+  // A free instance sleeps when idle; the first request wakes it.
   const within = number("PING_SECONDS", 120) * 1000;
   const begun = Date.now();
   for (const path of ["/health", "/ready"]) {
@@ -15,7 +15,9 @@ await main(async () => {
     const well = await poll(within, every, () =>
       request("GET", `${url}${path}`).then(
         () => true,
-        (error) => void (failure = error),
+        (error) => {
+          failure = error;
+        },
       ),
     );
     if (!well) throw new Stop(1, `${url} is not well: ${failure.message}`);

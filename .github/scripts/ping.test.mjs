@@ -13,20 +13,20 @@ async function ping(context, answer, seconds = "60") {
 
 const version = [200, { version: "0.1.0", commit: "abc" }];
 
-test("a well server says its version", async (context) => {
+test("a healthy server reports its version", async (context) => {
   const result = await ping(context, (path) => (path === "/api/version" ? version : [200]));
   assert.equal(result.code, 0, result.output);
   assert.match(result.output, /MCPist 0\.1\.0, commit abc/);
 });
 
-test("a sleeping server is given time to wake", async (context) => {
+test("a sleeping server gets time to wake up", async (context) => {
   const result = await ping(context, (path, count) =>
     count < 4 ? [503] : path === "/api/version" ? version : [200],
   );
   assert.equal(result.code, 0, result.output);
 });
 
-test("a server that is down, or not ready, is a failure that says which", async (context) => {
+test("the failure says whether the server is down or not ready", async (context) => {
   const down = await ping(context, () => [502, { message: "bad gateway" }], "0.05");
   assert.deepEqual(
     [down.code, /not well: GET \/health: HTTP 502, bad gateway/.test(down.output)],

@@ -1,9 +1,9 @@
-// Running the programs that backup and restore are made of.
+// Runs the programs for backup and restore.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { Stop } from "./http.mjs";
 
-/** A connection URL as libpq's variables, so that the password is in no list of processes. */
+/** A connection URL as libpq's variables, so that the password does not appear in process lists. */
 export function connection(url) {
   let parsed;
   try {
@@ -23,7 +23,7 @@ export function connection(url) {
   };
 }
 
-/** Starts a program. `done` is over when it ends, and fails with the program's own last words when it ends badly. */
+/** Starts a program. `done` resolves when it ends; if it fails, `done` rejects with the program's last output. */
 export function program(name, args, { env = {}, input = false, echo = false } = {}) {
   const { SUPABASE_DB_URL: _, ...rest } = process.env;
   const child = spawn(name, args, {
@@ -35,7 +35,7 @@ export function program(name, args, { env = {}, input = false, echo = false } = 
   child.stdin?.on("error", () => {});
   const done = once(child, "close").then(
     ([code, signal]) => {
-      // Mostly SIGPIPE: another program ended first and knows why.
+      // Usually SIGPIPE: another program ended first and has the actual error.
       if (signal) throw new Error(`${name} was ended by ${signal}`);
       if (code !== 0) throw new Stop(1, `${name} failed: ${said.trim() || `exit code ${code}`}`);
     },
@@ -49,7 +49,7 @@ export function program(name, args, { env = {}, input = false, echo = false } = 
   return { stdin: child.stdin, stdout: child.stdout, done };
 }
 
-/** Waits for all. Where several fail, a program's own words are better than what became of its pipes. */
+/** Waits for all. If several fail, a program's own message is preferred over pipe errors. */
 export async function together(promises) {
   const reasons = (await Promise.allSettled(promises)).flatMap(({ status, reason }) =>
     status === "rejected" ? [reason] : [],

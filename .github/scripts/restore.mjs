@@ -1,8 +1,8 @@
-// Puts a backup into a new project: one to which the migrations were pushed and nobody has signed up.
+// Restores a backup into a new project, which has the migrations and no users.
 //
 //   SUPABASE_DB_URL  node restore.mjs FILE IDENTITY
 //
-// IDENTITY is the file with age's secret key. All of it happens in one transaction: it is all there, or nothing changed.
+// IDENTITY is the file with age's secret key. The restore is one transaction.
 import { createReadStream } from "node:fs";
 import { access } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
@@ -10,7 +10,7 @@ import { createGunzip } from "node:zlib";
 import { environment, main, Stop } from "./http.mjs";
 import { connection, program, together } from "./postgres.mjs";
 
-// Without the commit at the end all is undone.
+// Without the commit at the end everything is rolled back.
 const BEFORE = `
 begin;
 do $$
@@ -24,11 +24,11 @@ begin
   if tables is null then
     raise exception 'This project has no tables yet: supabase db push comes first.';
   end if;
-  -- What the migrations and the seed put there comes with the backup.
+  -- Rows from the migrations and the seed are in the backup too.
   execute 'truncate ' || tables || ' cascade';
 end
 $$;
--- No trigger and no foreign key while rows come in; they were right when they went out.
+-- Triggers and foreign keys are off during the import; the rows were consistent when they were exported.
 set local session_replication_role = replica;
 `;
 
@@ -46,7 +46,7 @@ await main(async () => {
   if (!file || !identity) throw new Stop(2, "Usage: node restore.mjs FILE IDENTITY");
   for (const path of [file, identity]) {
     await access(path).catch(() => {
-      throw new Stop(2, `There is no file ${path}`);
+      throw new Stop(2, `File not found: ${path}`);
     });
   }
   const age = program("age", ["--decrypt", "--identity", identity], { input: true });

@@ -1,20 +1,20 @@
-// MCPist as its clients reach it.
+// MCPist at its public URL.
 import { poll, request, Stop } from "./http.mjs";
 
-/** The server; `waiting` as for Koyeb. */
+/** The server; `waiting` as in `Koyeb`. */
 export class Server {
   constructor(url, waiting) {
     this.url = url.replace(/\/+$/, "");
     this.waiting = waiting;
   }
 
-  /** The commit that it shows, maybe shortened; undefined where it was built without one. */
+  /** The commit that the server shows, possibly shortened; undefined if it was built without one. */
   async commit() {
     const { commit } = await request("GET", `${this.url}/api/version`, { timeoutMs: 30_000 });
     return /^[0-9a-f]{7,40}$/.test(commit) ? commit : undefined;
   }
 
-  /** Waits until it is well and of this commit: the traffic changes over a moment after a deployment is healthy. */
+  /** Waits until the server is healthy and shows this commit: traffic switches shortly after a deployment is healthy. */
   async serves(commit) {
     let found = "";
     const right = await poll(this.waiting.within, this.waiting.every, async () => {

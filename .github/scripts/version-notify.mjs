@@ -1,9 +1,9 @@
-// Opens or updates one issue for each service that has another API version than its module speaks. An issue that somebody closed
-// is the answer for its version: it is not opened again, until there is still another version.
+// Opens or updates one issue for each service whose API version differs from its module's. A closed issue is a decision about its
+// version: it is not opened again until there is another version.
 //
 //   mcpist api-versions --check | GITHUB_TOKEN GITHUB_REPOSITORY node version-notify.mjs
 //
-// Exit codes: 0 done; 1 a service or GitHub could not be asked, or a line was not understood; 2 wrong usage.
+// Exit codes: 0 done; 1 a service or GitHub failed, or a line could not be parsed; 2 wrong usage.
 import { text } from "node:stream/consumers";
 import { environment, main, RequestError, request, Stop } from "./http.mjs";
 
@@ -13,11 +13,11 @@ const LABEL = {
   description: "A service has a newer API version",
 };
 
-/** What is to be said of the two versions. */
+/** How the two versions relate. */
 const REMARKS = {
   newer: "",
-  "the newest there is": ", which is newer and no longer named",
-  "what there is": "; which of them is newer cannot be told from their names",
+  "the newest there is": ", which is newer and no longer listed",
+  "what there is": "; their names do not show which one is newer",
 };
 
 await main(async () => {
@@ -44,10 +44,10 @@ await main(async () => {
     }
   }
   if (problems.length > 0) throw new Stop(1, problems.join("\n"));
-  if (changes.length === 0) console.log("No service has another version.");
+  if (changes.length === 0) console.log("No service has a different version.");
 });
 
-/** Reads what `mcpist api-versions --check` prints: a line for each module. */
+/** Parses the output of `mcpist api-versions --check`, one line per module. */
 function read(output) {
   const changes = [],
     problems = [];
@@ -59,10 +59,10 @@ function read(output) {
     } else if (said?.startsWith("not known: ")) {
       problems.push(`${module}: ${said.slice("not known: ".length)}`);
     } else if (!["nothing newer", "no public list of versions"].includes(said)) {
-      problems.push(`This line of api-versions is not understood: ${line}`);
+      problems.push(`Cannot parse this line of api-versions: ${line}`);
     }
   }
-  if (output.trim() === "") problems.push("api-versions said nothing.");
+  if (output.trim() === "") problems.push("api-versions printed nothing.");
   return { changes, problems };
 }
 
@@ -70,12 +70,12 @@ async function ensureLabel(github) {
   try {
     await github("POST", "/labels", LABEL);
   } catch (error) {
-    // 422: it is there already.
+    // 422: the label exists.
     if (error.status !== 422) throw error;
   }
 }
 
-/** All issues with the label, the newest first. */
+/** Returns all issues with the label, newest first. */
 async function issues(github) {
   const issues = [];
   for (let page = 1; ; page++) {
@@ -88,21 +88,21 @@ async function issues(github) {
   }
 }
 
-/** One open issue a service: found again by a mark that nobody sees. */
+/** Keeps one open issue per service, identified by an invisible mark. */
 async function report(github, known, { module, ours, theirs, how, page }) {
   const mark = `<!-- api-version: ${module} -->`;
   const title = `${module}: API version ${theirs} (ours is ${ours})`;
   const body = `${mark}
-The service behind \`${module}\` offers API version \`${theirs}\`; the module speaks \`${ours}\`${REMARKS[how]}.
+The service behind \`${module}\` offers API version \`${theirs}\`; the module uses \`${ours}\`${REMARKS[how]}.
 
 1. Read the service's ${page ? `[changelog](${page})` : "changelog"} from \`${ours}\` to \`${theirs}\`.
-2. Change \`api_version\` and what differs in \`src/modules/${module}/module.json\`; run its tests.
-3. After the release, see that \`module_registry\` has the new \`api_version\` (docs/operations.md), and close this issue.
+2. Update \`api_version\` and all differences in \`src/modules/${module}/module.json\`; run its tests.
+3. After the release, check that \`module_registry\` has the new \`api_version\` (docs/operations.md), and close this issue.
 
-Closed without that, it is not opened again for this version.`;
+If you close it without an update, it is not opened again for this version.`;
   const about = known.filter((issue) => issue.body?.includes(mark));
   const open = about.find((issue) => issue.state === "open");
-  if (open?.title === title) return `${module}: #${open.number} says so already`;
+  if (open?.title === title) return `${module}: #${open.number} is up to date`;
   if (open) {
     await github("PATCH", `/issues/${open.number}`, { title, body });
     return `${module}: updated #${open.number}`;

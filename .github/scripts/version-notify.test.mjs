@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fake, run } from "./fake.mjs";
 
-/** GitHub with these issues; answers what became of them. `broken(call)` may give a status instead. */
+/** GitHub with these issues; returns the changed issues. `broken(call)` can return a status instead. */
 async function notify(
   context,
   input,
@@ -48,11 +48,11 @@ notion           2026-03-11; nothing newer
 weather          unversioned; no public list of versions
 `;
 
-test("nothing newer asks GitHub nothing", async (context) => {
+test("without newer versions, GitHub is not called", async (context) => {
   const result = await notify(context, QUIET);
   assert.deepEqual(
     [result.code, result.output, result.calls],
-    [0, "No service has another version.\n", []],
+    [0, "No service has a different version.\n", []],
   );
 });
 
@@ -63,12 +63,12 @@ test("a newer version opens one labelled issue", async (context) => {
   const [issue] = result.issues;
   assert.equal(issue.title, "github: API version 2026-03-10 (ours is 2022-11-28)");
   assert.deepEqual(issue.labels, ["api-version-change"]);
-  assert.match(issue.body, /speaks `2022-11-28`\.\n/);
+  assert.match(issue.body, /uses `2022-11-28`\.\n/);
   assert.match(issue.body, /\[changelog\]\(https:\/\/docs\.github\.com\/rest\/changes\)/);
   assert.match(issue.body, /module_registry/);
 });
 
-test("a version that is only another one, or older, is told as what it is", async (context) => {
+test("a version that is only different, or older, is described as such", async (context) => {
   const result = await notify(
     context,
     "a                v3; v4beta1 is what there is\nb                2026-03-10; 2022-11-28 is the newest there is\n",
@@ -78,12 +78,12 @@ test("a version that is only another one, or older, is told as what it is", asyn
   assert.equal(another.title, "a: API version v4beta1 (ours is v3)");
   assert.match(
     another.body,
-    /cannot be told from their names\.\n\n1\. Read the service's changelog from/,
+    /do not show which one is newer\.\n\n1\. Read the service's changelog from/,
   );
-  assert.match(older.body, /speaks `2026-03-10`, which is newer and no longer named\./);
+  assert.match(older.body, /uses `2026-03-10`, which is newer and no longer listed\./);
 });
 
-test("an issue that was closed stays closed for its version alone", async (context) => {
+test("a closed issue stays closed only for its version", async (context) => {
   const {
     issues: [issue],
   } = await notify(context, NEWER);
@@ -123,14 +123,14 @@ test("a still newer version updates the issue, also on the second page", async (
   assert.equal(result.issues.length, 101);
 });
 
-test("a pull request that carries the mark is no issue", async (context) => {
+test("a pull request with the mark is not an issue", async (context) => {
   const result = await notify(context, NEWER, {
     issues: [{ title: "x", body: "<!-- api-version: github -->", pull_request: {} }],
   });
   assert.equal(result.issues.length, 2);
 });
 
-test("a service that cannot be asked fails the run, after the others were told", async (context) => {
+test("a failing service fails the run after the others were reported", async (context) => {
   const result = await notify(
     context,
     `${NEWER}notion           2026-03-11; not known: Notion did not answer; see https://developers.notion.com/page/changelog\n`,
@@ -139,7 +139,7 @@ test("a service that cannot be asked fails the run, after the others were told",
   assert.match(result.output, /Error: notion: Notion did not answer$/m);
 });
 
-test("an output that is not understood fails the run", async (context) => {
+test("unparsable output fails the run", async (context) => {
   for (const input of [
     "github 2022-11-28 is old\n",
     "github           2022-11-28; 2026-03-10 is more\n",
@@ -150,7 +150,7 @@ test("an output that is not understood fails the run", async (context) => {
   }
 });
 
-test("GitHub failing fails the run and says where", async (context) => {
+test("a GitHub failure fails the run and says where", async (context) => {
   const reading = await notify(context, NEWER, {
     broken: (call) => (call.startsWith("GET") ? 502 : undefined),
   });

@@ -3,7 +3,7 @@
 import { useTexts } from "@/components/texts";
 import { buttonClass } from "@/components/ui";
 
-/** What went wrong is in the server's log; here there is a number to find it by. */
+/** Shows the digest that identifies the error in the server's log. */
 export default function ErrorPage({
   error,
   reset,
@@ -19,8 +19,8 @@ export default function ErrorPage({
       </h1>
       <p className="my-3 text-muted">
         {isJapanese
-          ? "もう一度お試しください。続く場合は管理者に番号をお伝えください: "
-          : "Try again. If it goes on, tell an admin this number: "}
+          ? "もう一度お試しください。繰り返す場合は、次の番号を管理者にお伝えください: "
+          : "Try again. If it keeps happening, give an admin this number: "}
         {error.digest}
       </p>
       <button type="button" onClick={reset} className={buttonClass()}>

@@ -8,16 +8,18 @@ import {
   useActionState,
   useEffect,
   useRef,
+  useState,
 } from "react";
 import type { Action, Result } from "@/lib/result";
 import { CopyButton } from "./copy-button";
 import { useTexts } from "./texts";
 import { buttonClass, type Variant } from "./ui";
 
-/** A form whose action answers with words: they appear below it, and are read out. */
+/** A form that shows its action's answer below it and announces it to screen readers. */
 export function ActionForm({
   action,
   submit,
+  choices,
   variant = "primary",
   children,
   closeTo,
@@ -26,26 +28,32 @@ export function ActionForm({
   inline = false,
   clears = false,
   automatic = false,
+  once = false,
 }: {
   action: Action;
-  submit: ReactNode;
+  submit?: ReactNode;
+  /** Instead of `submit`: several buttons, which send their value as `decision`. */
+  choices?: { value: string; text: string; variant: Variant }[];
   variant?: Variant;
   children?: ReactNode;
-  /** Where to go once it is done; a dialog closes so. */
+  /** Where to go after success; closes a dialog. */
   closeTo?: string;
   className?: string;
-  /** The button's name where its text is not enough. */
+  /** The button's accessible name, if its text is not enough. */
   label?: string;
   inline?: boolean;
-  /** Whether the fields are empty again once it is done. */
+  /** Clears the fields after success. */
   clears?: boolean;
-  /** Whether it is sent as soon as it is there. The button stays: for another try, and for browsers without scripts. */
+  /** Submits the form when the page loads. The button remains for retries and for browsers without scripts. */
   automatic?: boolean;
+  /** Removes fields and buttons after success. */
+  once?: boolean;
 }) {
   const texts = useTexts();
   const router = useRouter();
   const form = useRef<HTMLFormElement>(null);
   const [result, send, pending] = useActionState<Result | null, FormData>(action, null);
+  const [pressed, setPressed] = useState<string | null>(null);
   useEffect(() => {
     if (!result?.ok) return;
     if (result.leaveTo) return window.location.assign(result.leaveTo);
@@ -58,12 +66,17 @@ export function ActionForm({
     sent.current = true;
     form.current?.requestSubmit();
   }, [automatic]);
-  // React would reset the form when the action is done, also after a refusal: nobody types all of it again.
+  // React resets the form after every action, also after a failure. Keep what the user typed.
   const submitted = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
-    const fields = new FormData(event.currentTarget);
+    const fields = new FormData(
+      event.currentTarget,
+      (event.nativeEvent as SubmitEvent).submitter as HTMLElement | null,
+    );
+    setPressed((fields.get("decision") as string | null) ?? null);
     startTransition(() => send(fields));
   };
+  const isOver = once && result?.ok === true;
   return (
     <form
       ref={form}
@@ -71,10 +84,33 @@ export function ActionForm({
       onSubmit={submitted}
       className={inline ? "inline-block" : className}
     >
-      {children}
-      <button type="submit" disabled={pending} aria-label={label} className={buttonClass(variant)}>
-        {pending ? texts["ui.working"] : submit}
-      </button>
+      {!isOver && children}
+      {!isOver && choices && (
+        <div className="flex flex-wrap gap-3">
+          {choices.map(({ value, text, variant }) => (
+            <button
+              key={value}
+              type="submit"
+              name="decision"
+              value={value}
+              disabled={pending}
+              className={buttonClass(variant)}
+            >
+              {pending && pressed === value ? texts["ui.working"] : text}
+            </button>
+          ))}
+        </div>
+      )}
+      {!isOver && !choices && (
+        <button
+          type="submit"
+          disabled={pending}
+          aria-label={label}
+          className={buttonClass(variant)}
+        >
+          {pending ? texts["ui.working"] : submit}
+        </button>
+      )}
       {result?.ok === true && result.message && (
         <p role="status" className="mt-2 rounded-md bg-good-soft px-3 py-2 text-sm text-good-ink">
           {result.message}

@@ -6,7 +6,7 @@ import { OutcomeBadge } from "./state";
 import { Time } from "./time";
 import { Code, Empty, Table } from "./ui";
 
-/** Events as they are recorded: names of arguments, never their values. `users` names who did it, for admins. */
+/** Audit events. `users` maps user ids to emails; only admins have it. */
 export async function AuditTable({
   events,
   users,

@@ -2,7 +2,7 @@
 
 import { type ComponentProps, useEffect, useState } from "react";
 
-/** A `details` that the address may open, and that stays as the reader has it when the page is read again. */
+/** A `details` element that the URL can open and that keeps its state when the page refreshes. */
 export function Disclosure({ open = false, ...details }: ComponentProps<"details">) {
   const [isOpen, setOpen] = useState(open);
   useEffect(() => {

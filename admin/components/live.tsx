@@ -6,7 +6,7 @@ import { useEffect } from "react";
 
 const EVERY_MS = 3000;
 
-/** Reads the page again every few seconds while the address says so and the page is looked at. */
+/** Refreshes the page every few seconds while it is switched on and the page is visible. */
 export function Live({ on, toggled, text }: { on: boolean; toggled: string; text: string }) {
   const router = useRouter();
   useEffect(() => {
@@ -18,6 +18,7 @@ export function Live({ on, toggled, text }: { on: boolean; toggled: string; text
     return () => clearInterval(timer);
   }, [on, router]);
   return (
+    // biome-ignore lint/a11y/noLabelWithoutControl: the switch inside is a button, which a label names
     <label className="mr-2 inline-flex items-center gap-2 text-sm">
       <Switch.Root
         checked={on}

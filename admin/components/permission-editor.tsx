@@ -6,7 +6,7 @@ import type { CatalogueModule, Tool } from "@/lib/catalogue";
 import { ActionForm } from "./action-form";
 import { Badge, Check, Field, Select } from "./ui";
 
-/** A module's part of a role. `all`: every tool, those of later versions included, except the chosen ones. */
+/** A role's permissions for one module. `all`: every tool, including those of later versions, except `tools`. */
 interface Part {
   mode: "none" | "some" | "all";
   tools: string[];

@@ -7,7 +7,7 @@ const LANGUAGES = [
   ["ja", "日本語"],
 ] as const;
 
-/** The language and the look of the console, in a cookie each. */
+/** The console's language and theme, stored in one cookie each. */
 export async function Preferences() {
   const { t, language } = await i18n();
   const chosen = await theme();

@@ -6,7 +6,7 @@ import type { Session } from "@/lib/session";
 import { NavLink } from "./nav-link";
 import { buttonClass } from "./ui";
 
-/** The frame of every page: who is signed in, where to go, which language. */
+/** The frame of every page: user, navigation, language. */
 export async function Shell({ user, children }: { user: Session | null; children: ReactNode }) {
   const { t } = await i18n();
   const own = [

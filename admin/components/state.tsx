@@ -1,4 +1,4 @@
-import { i18n } from "@/lib/i18n";
+import { i18n, type Key } from "@/lib/i18n";
 import type { ServiceState } from "@/lib/services";
 import { Badge, type Tone } from "./ui";
 
@@ -9,6 +9,12 @@ const TONE: Record<ServiceState, Tone> = {
   broken: "bad",
 };
 
+const OUTCOMES: Record<string, { tone: Tone; text: Key }> = {
+  success: { tone: "good", text: "audit.success" },
+  yes: { tone: "good", text: "audit.approved" },
+  no: { tone: "neutral", text: "audit.declined" },
+};
+
 export async function StateBadge({ state }: { state: ServiceState }) {
   const { t } = await i18n();
   return <Badge tone={TONE[state]}>{t(`state.${state}`)}</Badge>;
@@ -16,9 +22,10 @@ export async function StateBadge({ state }: { state: ServiceState }) {
 
 export async function OutcomeBadge({ outcome }: { outcome: string }) {
   const { t } = await i18n();
-  return (
-    <Badge tone={outcome === "success" ? "good" : "bad"}>
-      {outcome === "success" ? t("audit.success") : outcome}
-    </Badge>
+  const known = OUTCOMES[outcome];
+  return known ? (
+    <Badge tone={known.tone}>{t(known.text)}</Badge>
+  ) : (
+    <Badge tone="bad">{outcome}</Badge>
   );
 }

@@ -2,7 +2,7 @@
 
 import { createContext, useContext } from "react";
 
-/** The few words that client components need by themselves; the others come to them as properties. */
+/** Texts that client components read from the context; all others are passed as properties. */
 export type Texts = Record<"ui.working" | "ui.copy" | "ui.copied" | "ui.close", string> & {
   language: string;
 };

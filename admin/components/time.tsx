@@ -5,7 +5,7 @@ import { useTexts } from "./texts";
 
 const never = () => () => {};
 
-/** A moment, in the reader's language and, once the browser is there, in their time zone. */
+/** A time in the reader's language, and in their time zone once the page is hydrated. */
 export function Time({ value }: { value: string }) {
   const { language } = useTexts();
   const zone = useSyncExternalStore(

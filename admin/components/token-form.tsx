@@ -3,7 +3,7 @@ import { i18n } from "@/lib/i18n";
 import { ActionForm } from "./action-form";
 import { Field, Select } from "./ui";
 
-/** Connects a service by a token that was made there. `roles`: an admin shares it with one of them. */
+/** Connects a service with a token created there. With `roles`, an admin shares it with one of them. */
 export async function TokenForm({
   service,
   closeTo,

@@ -7,7 +7,7 @@ import {
   type ReactNode,
 } from "react";
 
-// Plain building blocks, without scripts of their own.
+// Plain server-rendered building blocks.
 
 const BUTTON =
   "inline-flex min-h-9 items-center justify-center gap-2 rounded-md px-3 py-1.5 text-sm font-medium whitespace-nowrap cursor-pointer disabled:opacity-60 disabled:cursor-default";
@@ -134,8 +134,13 @@ export function TextArea({
 export function Select({
   label,
   options,
+  hint,
   ...select
-}: ComponentProps<"select"> & { label: ReactNode; options: [string, string][] }) {
+}: ComponentProps<"select"> & {
+  label: ReactNode;
+  options: [string, string][];
+  hint?: ReactNode;
+}) {
   return (
     <label className="block text-sm">
       <span className="mb-1 block font-medium">{label}</span>
@@ -146,6 +151,7 @@ export function Select({
           </option>
         ))}
       </select>
+      {hint && <span className="mt-1 block text-xs text-muted">{hint}</span>}
     </label>
   );
 }
@@ -166,9 +172,18 @@ export function Check({
   );
 }
 
+export function Radio({ label, ...input }: ComponentProps<"input"> & { label: ReactNode }) {
+  return (
+    <label className="flex items-start gap-2 py-1 text-sm">
+      <input type="radio" {...input} className="mt-0.5 size-4 shrink-0 accent-accent" />
+      <span>{label}</span>
+    </label>
+  );
+}
+
 /**
- * A table that scrolls sideways by itself, also by keyboard, so that the page does not. On a phone each row is a block of its own,
- * with the column's name before each value, so that nothing lies beyond the edge.
+ * A table that scrolls sideways in its own region, also by keyboard. On a phone each row becomes a block with the column's name
+ * before each value.
  */
 export function Table({
   head,
@@ -189,7 +204,8 @@ export function Table({
     ),
   );
   return (
-    <div className="overflow-x-auto" tabIndex={0} role="region" aria-label={label}>
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: the keyboard can scroll only what can have the focus
+    <section className="overflow-x-auto" tabIndex={0} aria-label={label}>
       <table className="stacks w-full text-left text-sm sm:min-w-max [&_tr]:border-b [&_tr]:border-line">
         <thead>
           <tr>
@@ -202,7 +218,7 @@ export function Table({
         </thead>
         <tbody>{rows}</tbody>
       </table>
-    </div>
+    </section>
   );
 }
 

@@ -5,7 +5,7 @@ import { Dialog } from "radix-ui";
 import type { ReactNode } from "react";
 import { useTexts } from "./texts";
 
-/** A dialog that is open because the address says so: back closes it, and a reload opens it again. */
+/** A dialog opened by the URL: going back closes it, and a reload keeps it open. */
 export function UrlDialog({
   title,
   description,

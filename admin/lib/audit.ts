@@ -4,7 +4,7 @@ import type { AuditEvent } from "./database.types";
 import { i18n } from "./i18n";
 import type { Query } from "./paths";
 
-/** The filters of the audit view, as its address has them. */
+/** The query parameters of the audit page. */
 export const FILTERS = [
   "user",
   "module",
@@ -19,18 +19,19 @@ export const FILTERS = [
 const isMoment = (value: string | undefined): value is string =>
   value !== undefined && !Number.isNaN(Date.parse(value));
 
-/** Events, newest first, of whoever row level security lets the caller see. */
+/** Events that the caller may see (row level security), newest first. */
 export async function events(query: Query, limit: number) {
   let found = (await database())
     .from("audit_logs")
     .select("*")
     .order("at", { ascending: false })
     .limit(limit);
-  if (/^[0-9a-f-]{36}$/.test(query["user"] ?? "")) found = found.eq("user_id", query["user"]!);
+  const user = query["user"] ?? "";
+  if (/^[0-9a-f-]{36}$/.test(user)) found = found.eq("user_id", user);
   for (const name of ["module", "tool", "action", "outcome"] as const)
     if (query[name]) found = found.eq(name, query[name]);
   if (isMoment(query["from"])) found = found.gte("at", query["from"]);
-  // A day as an end is meant with all of it.
+  // A date as the end includes the whole day.
   if (isMoment(query["to"]))
     found = found.lt(
       "at",
@@ -42,7 +43,7 @@ export async function events(query: Query, limit: number) {
   return found;
 }
 
-// What the database records of changes: `<table>.<change>` (supabase/migrations, audit).
+// Actions that the database records for changes: `<table>.<change>` (supabase/migrations, audit).
 const TABLES = [
   "settings",
   "users",
@@ -54,14 +55,17 @@ const TABLES = [
   "oauth_apps",
   "oauth_tokens",
   "api_tokens",
+  "client_grants",
 ] as const;
 const CHANGES = ["insert", "update", "delete"] as const;
 export const ACTIONS = [
   "tool.call",
+  "confirmation",
+  "audit.suppressed",
   ...TABLES.flatMap((table) => CHANGES.map((change) => `${table}.${change}`)),
 ];
 
-/** What an event is called for people; a call of a tool has its own names. */
+/** The display name of an event; for a tool call, the tool's name. */
 export async function eventName({
   action,
   module,
@@ -74,6 +78,8 @@ export async function eventName({
 export async function actionName(action: string): Promise<string> {
   const { t } = await i18n();
   if (action === "tool.call") return t("audit.call");
+  if (action === "confirmation") return t("audit.confirmation");
+  if (action === "audit.suppressed") return t("audit.suppressed");
   const [name, kind] = action.split(".");
   const [table, change] = [
     TABLES.find((known) => known === name),

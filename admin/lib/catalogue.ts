@@ -13,7 +13,7 @@ export interface CatalogueModule {
   tools: Tool[];
 }
 
-/** What the server offers: scripts/catalogue.mjs writes it from the server's own words. */
+/** The server's modules and tools, written by scripts/catalogue.mjs. */
 export const catalogue: readonly CatalogueModule[] = entries;
 
 export const inCatalogue = (module: string | undefined) =>

@@ -6,7 +6,7 @@ import type { Database } from "./database.types";
 import { publishableKey, supabaseUrl } from "./environment";
 import { cookieOptions } from "./paths";
 
-/** Supabase as the caller: with their session, under row level security. */
+/** A Supabase client with the caller's session, under row level security. */
 export const database = cache(async () => {
   const store = await cookies();
   return createServerClient<Database>(supabaseUrl(), publishableKey(), {
@@ -17,14 +17,14 @@ export const database = cache(async () => {
         try {
           for (const { name, value, options } of changes) store.set(name, value, options);
         } catch {
-          // A page cannot set cookies. The proxy has refreshed the session before it.
+          // A page cannot set cookies; the proxy has already refreshed the session.
         }
       },
     },
   });
 });
 
-/** All rows of an answer, or the failure as an exception: for pages, which have an error page. */
+/** Returns all rows of an answer; throws on an error, so that the error page appears. */
 export function rows<Row>({
   data,
   error,

@@ -1,4 +1,4 @@
-// The tables and functions of the control plane that a signed-in user may reach (supabase/migrations).
+// The tables and functions of the control plane that a signed-in user can reach (supabase/migrations).
 
 type Table<Row, Insert = never, Update = never> = {
   Row: Row;
@@ -19,7 +19,16 @@ export type User = Stamped & {
   system_role: SystemRole;
   disabled_at: string | null;
 };
-export type Role = Stamped & { id: string; name: string; description: string; read_only: boolean };
+/** Who must confirm destructive tools: the model sends back a code, or a person decides. */
+export type Confirm = "code" | "human";
+export type Role = Stamped & {
+  id: string;
+  name: string;
+  description: string;
+  read_only: boolean;
+  /** Null: the server's own policy. */
+  confirm: Confirm | null;
+};
 export type Permission = { module: string; tools: string[]; denied_tools: string[] };
 export type RolePermission = Stamped & Permission & { role_id: string };
 export type Connection = Stamped & {
@@ -35,7 +44,7 @@ export type Connection = Stamped & {
   metadata: Record<string, string>;
   last_used_at: string | null;
 };
-/** An account that a role shares, as a user of that role knows it. */
+/** An account shared by a role, as its users see it. */
 export type SharedAccount = Pick<Connection, "account" | "status"> & { role: string };
 export type App = Stamped & {
   service: string;
@@ -43,15 +52,63 @@ export type App = Stamped & {
   scopes: string[];
   tenant: string | null;
 };
-export type ApiToken = {
+/** What a token or a client can use at most. */
+export type Limits = {
+  read_only: boolean;
+  /** Null: all modules, including later ones. */
+  modules: string[] | null;
+  /** Null: no end; only tokens from before limits existed. */
+  expires_at: string | null;
+};
+export type ApiToken = Limits & {
   id: string;
   user_id: string;
   name: string;
   last_used_at: string | null;
-  expires_at: string | null;
   revoked_at: string | null;
   created_at: string;
 };
+/** An OAuth client that the user has allowed. */
+export type Client = Limits & {
+  client_id: string;
+  name: string | null;
+  uri: string | null;
+  redirect_uris: string[];
+  registered: "dynamic" | "manual";
+  granted_at: string;
+  last_used_at: string | null;
+  sessions: number;
+};
+/** An OAuth client's pending request. */
+export type Authorization = {
+  authorization_id: string;
+  client: {
+    id: string;
+    name: string | null;
+    uri: string | null;
+    logo_uri: string | null;
+    registered: "dynamic" | "manual";
+    created_at: string;
+  };
+  redirect_uri: string;
+  state: string | null;
+  scopes: string[];
+  expires_at: string;
+  /** Whether the user has allowed this client before. */
+  known: boolean;
+  /** The limits chosen then. */
+  limits: Limits | null;
+};
+/** A call that waits for the user's decision. */
+export type PendingConfirmation = {
+  id: string;
+  tools: string[];
+  client: string | null;
+  created_at: string;
+  expires_at: string;
+};
+/** `deed` is the MCP server's JSON, unchanged, as text. */
+export type Confirmation = Omit<PendingConfirmation, "tools"> & { deed: string };
 export type Module = Stamped & {
   module: string;
   display_name: string;
@@ -109,7 +166,7 @@ export type Database = {
       roles: Table<
         Role,
         Pick<Role, "name"> & Partial<Role>,
-        Partial<Pick<Role, "name" | "description" | "read_only">>
+        Partial<Pick<Role, "name" | "description" | "read_only" | "confirm">>
       >;
       user_roles: Table<
         { user_id: string; role_id: string; created_at: string },
@@ -171,9 +228,34 @@ export type Database = {
         Returns: undefined;
       };
       create_api_token: {
-        Args: { name: string; expires_at?: string };
-        Returns: { id: string; token: string };
+        Args: { name: string; expires_at?: string; read_only?: boolean; modules?: string[] | null };
+        Returns: { id: string; token: string; expires_at: string };
       };
+      oauth_authorization: { Args: { p_authorization_id: string }; Returns: Authorization };
+      allow_client: {
+        Args: {
+          p_authorization_id: string;
+          p_read_only: boolean;
+          p_modules: string[] | null;
+          p_expires_at: string | null;
+        };
+        Returns: { expires_at: string };
+      };
+      my_clients: { Args: Record<never, never>; Returns: Client[] };
+      limit_client: {
+        Args: {
+          p_client: string;
+          p_read_only: boolean;
+          p_modules: string[] | null;
+          p_expires_at: string | null;
+        };
+        Returns: { expires_at: string };
+      };
+      revoke_client: { Args: { p_client: string }; Returns: undefined };
+      my_confirmations: { Args: Record<never, never>; Returns: PendingConfirmation[] };
+      confirmation: { Args: { p_id: string }; Returns: Confirmation };
+      decide_confirmation: { Args: { p_id: string; p_yes: boolean }; Returns: undefined };
+      delete_account: { Args: { p_user: string }; Returns: undefined };
       revoke_api_token: { Args: { id: string }; Returns: undefined };
       revoke_user_tokens: { Args: { p_user: string }; Returns: Revoked };
       revoke_all_tokens: { Args: Record<never, never>; Returns: Revoked };
@@ -183,10 +265,23 @@ export type Database = {
   };
 };
 
-/** `sessions` is null where Auth did not let them be ended. */
-export type Revoked = { oauth_tokens: number; api_tokens: number; sessions: number | null };
+/** `sessions` is null if Auth did not allow ending them. */
+export type Revoked = {
+  oauth_tokens: number;
+  api_tokens: number;
+  sessions: number | null;
+  /** Tables of Auth that could not be cleared. */
+  incomplete: string[];
+};
 export type Finished = {
-  outcome: "ok" | "unknown_state" | "replayed" | "other_user" | "expired" | "not_permitted";
+  outcome:
+    | "ok"
+    | "unknown_state"
+    | "replayed"
+    | "other_user"
+    | "expired"
+    | "not_permitted"
+    | "too_many_accounts";
   service?: string;
   account?: string;
 };

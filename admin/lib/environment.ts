@@ -1,4 +1,4 @@
-// Read when it is needed and never built in, so that one build serves any installation.
+// Read at run time and never built in, so that one build works for every installation.
 const environment = process.env;
 
 function required(name: string): string {
@@ -11,5 +11,3 @@ export const supabaseUrl = () => required("NEXT_PUBLIC_SUPABASE_URL").replace(/\
 /** The publishable (anon) key. */
 export const publishableKey = () => required("NEXT_PUBLIC_SUPABASE_ANON_KEY");
 export const showsPasswordLogin = () => environment["NEXT_PUBLIC_SHOW_PASSWORD_LOGIN"] === "true";
-/** The secret (service role) key: lib/service.ts alone asks for it. */
-export const secretKey = () => required("SUPABASE_SERVICE_ROLE_KEY");

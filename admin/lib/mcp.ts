@@ -1,11 +1,11 @@
 import "server-only";
 
-/** Tools that say whose account it is, or list what is at the top of it: cheap, read-only, without arguments. */
+/** Cheap read-only tools without arguments, to test a connection. */
 const PROBES = ["get_me", "list_organizations", "list_calendars", "list_lists"];
 
 export const probeOf = (tools: string[]) => PROBES.find((probe) => tools.includes(probe));
 
-/** Calls a tool as an MCP client of the signed-in user would. Gives what it said, and whether that was a failure. */
+/** Calls a tool as an MCP client of the signed-in user. Returns its text and whether it failed. */
 export async function callTool(
   server: string,
   token: string,
@@ -41,7 +41,7 @@ export async function callTool(
     signal: AbortSignal.timeout(20_000),
   });
   const body = await response.text();
-  // The answer is JSON, or the last event of a stream.
+  // The response is JSON, or the last event of an event stream.
   const json = response.headers.get("content-type")?.startsWith("text/event-stream")
     ? body
         .split("\n")

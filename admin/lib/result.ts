@@ -1,11 +1,11 @@
-/** What an action answers its form. */
+/** An action's answer to its form. */
 export type Result =
   | {
       ok: true;
       message?: string;
-      /** Shown this once. */
+      /** Shown only once. */
       secret?: string;
-      /** An address outside this console to go on to. */
+      /** An address outside this console to go to. */
       leaveTo?: string;
     }
   | { ok: false; message: string };

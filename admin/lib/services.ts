@@ -2,7 +2,7 @@ import "server-only";
 import { database, rows } from "./database";
 import type { Connection, Module, SharedAccount } from "./database.types";
 
-/** What of a connection may be read. */
+/** The readable columns of a connection. */
 export const CONNECTION =
   "id, user_id, role_id, service, account, scopes, expires_at, status, last_used_at, created_at";
 export type OwnConnection = Pick<
@@ -14,19 +14,19 @@ export type ServiceState = "ready" | "connect" | "reconnect" | "broken";
 
 export interface Service {
   module: Module;
-  /** Whether the user's roles permit something of it, also while it is out of order. */
+  /** Whether the user's roles permit any of its tools, even while it is unavailable. */
   isMine: boolean;
-  /** The tools that the user may use now. */
+  /** The tools that the user can use now. */
   tools: string[];
   connections: OwnConnection[];
-  /** What the user's roles share; it serves where they have no account of their own. */
+  /** Accounts shared by the user's roles; used if the user has no account of their own. */
   shared: SharedAccount[];
   state: ServiceState;
   /** Whether an OAuth app is registered for it. */
   hasOAuth: boolean;
 }
 
-/** Every module with what the user has of it. */
+/** Returns every module with the user's tools, connections and state. */
 export async function servicesOf(userId: string): Promise<Service[]> {
   const supabase = await database();
   const [mine, permitted, modules, connections, connectable] = await Promise.all([
@@ -58,7 +58,7 @@ export async function servicesOf(userId: string): Promise<Service[]> {
 }
 
 function stateOf(own: OwnConnection[], shared: SharedAccount[]): ServiceState {
-  // The user's own come first: the MCP server takes a shared one where they have none.
+  // The user's own accounts take precedence; the MCP server uses shared ones only if there are none.
   const used = own.length > 0 ? own : shared;
   if (used.length === 0) return "connect";
   const isOver = ({ status }: { status: string }) => status === "reconnect_required";

@@ -10,11 +10,11 @@ export interface Session {
   email: string;
   name: string | null;
   systemRole: SystemRole;
-  /** The MCP server's address: tokens name it as an audience. */
+  /** The MCP server's URL, taken from the token's audience. */
   serverUrl: string | null;
 }
 
-/** Who is signed in. The database says whether they still may be, not the token. */
+/** The signed-in user, or null. The database decides whether the account still has access, not the token. */
 export const session = cache(async (): Promise<Session | null> => {
   const supabase = await database();
   const { data } = await supabase.auth.getClaims();
@@ -46,7 +46,7 @@ export async function requireAdmin(): Promise<Session> {
   return user;
 }
 
-/** This console's origin, as the browser sees it. */
+/** This console's origin as the browser sees it. */
 export async function origin(): Promise<string> {
   const list = await headers();
   const host = list.get("x-forwarded-host") ?? list.get("host");

@@ -1,7 +1,7 @@
-// Writes catalogue.json from what the server itself offers.
+// Writes catalogue.json from the server's own list of tools.
 //
 //   node scripts/catalogue.mjs PATH-TO-MCPIST            writes it
-//   node scripts/catalogue.mjs PATH-TO-MCPIST --check    fails when it is stale
+//   node scripts/catalogue.mjs PATH-TO-MCPIST --check    fails if it is stale
 import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 

@@ -1,35 +1,35 @@
 import assert from "node:assert/strict";
 
 export const tests = {
-  "the first who signs in is the admin": async (world) => {
+  "the first user to sign in becomes the admin": async (world) => {
     const page = await world.user("admin@example.com");
     await page.getByRole("heading", { level: 1 }).getByText("Hello").waitFor();
     await page.getByRole("link", { name: "Users" }).waitFor();
     assert.deepEqual(page.problems, []);
   },
 
-  "an address outside the list is told so": async (world) => {
+  "an address outside the allow-list gets the reason": async (world) => {
     const page = await world.visitor();
     await page.goto("/login");
     await world.signIn(page, "stranger@example.com");
-    await page.getByRole("alert").getByText("not on the list").waitFor();
+    await page.getByRole("alert").getByText("hasn't been invited").waitFor();
     assert.deepEqual(
       await world.sql("select id from auth.users where email = 'stranger@example.com'"),
       [],
     );
   },
 
-  "whoever is signed out comes back to where they wanted to go": async (world) => {
+  "sign-in returns to the requested page": async (world) => {
     await world.sql("insert into public.allowed_emails (email) values ('ada@example.com')");
     const page = await world.visitor();
     await page.goto("/oauth/connect?service=github");
     assert.equal(new URL(page.url()).pathname, "/login");
     await world.signIn(page, "ada@example.com", "GitHub");
     assert.equal(page.url(), `${world.console_url}/oauth/connect?service=github`);
-    await page.getByText("None of your roles permits this service").waitFor();
+    await page.getByText("You don't have access to this service").waitFor();
   },
 
-  "the language is the browser's until another is chosen": async (world) => {
+  "the language is the browser's until the user selects another": async (world) => {
     const page = await world.visitor({ locale: "ja-JP" });
     await page.goto("/login");
     await page.getByRole("heading", { name: "サインイン" }).waitFor();
@@ -40,7 +40,9 @@ export const tests = {
     assert.equal(await page.locator("html").getAttribute("lang"), "en");
   },
 
-  "light and dark are the system's until one is chosen, and the server knows": async (world) => {
+  "the theme is the system's until the user selects one, and the server renders it": async (
+    world,
+  ) => {
     const page = await world.user("admin@example.com", { colorScheme: "dark" });
     const ground = (page) => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
     const [light, dark] = ["rgb(246, 247, 249)", "rgb(16, 19, 23)"];
@@ -51,7 +53,7 @@ export const tests = {
     assert.equal(await ground(page), light);
     await page.reload();
     assert.equal(await ground(page), light);
-    // Without scripts: the page comes as it is.
+    // Without scripts, the server's page already has the theme.
     const plain = await world.visitor({
       colorScheme: "dark",
       javaScriptEnabled: false,
@@ -62,16 +64,16 @@ export const tests = {
     await plain.getByRole("button", { name: "Dark" }).click();
     await plain.waitForLoadState();
     assert.equal(await plain.locator("html").getAttribute("data-theme"), "dark");
-    await page.getByRole("button", { name: "As the system" }).click();
-    await page.getByRole("button", { name: "As the system", pressed: true }).waitFor();
+    await page.getByRole("button", { name: "System" }).click();
+    await page.getByRole("button", { name: "System", pressed: true }).waitFor();
     await page.emulateMedia({ colorScheme: "light" });
     assert.equal(await ground(page), light);
     await page.emulateMedia({ colorScheme: "dark" });
     assert.equal(await ground(page), dark);
   },
 
-  "a path to another site is not followed after signing in": async (world) => {
-    // The others are in the table of 3-refusals.
+  "sign-in does not redirect to another site": async (world) => {
+    // More addresses are in the table in 3-refusals.
     for (const next of ["//evil.example", "/..//evil.example"]) {
       const page = await world.visitor();
       await page.goto(`/login?next=${encodeURIComponent(next)}`);
@@ -81,7 +83,7 @@ export const tests = {
     }
   },
 
-  "a session that is ending is renewed, and signing out ends it": async (world) => {
+  "scripts cannot read the session, and signing out ends it": async (world) => {
     const page = await world.user("admin@example.com", { ownSession: true });
     const cookies = await page.context().cookies();
     assert.ok(

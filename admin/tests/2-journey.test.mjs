@@ -1,4 +1,4 @@
-// One story, in order: an admin gives a role, a user connects and uses a tool from a client, everything is taken away again.
+// One story, in order: an admin grants a role, a user connects and uses a tool from a client, and all access is removed again.
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import path from "node:path";
@@ -14,7 +14,7 @@ const { UnauthorizedError } = await sdk("auth");
 
 const PERMITTED = ["get_me", "list_issues", "create_issue"];
 
-/** A call of a tool by the official client, with whatever lets it in. */
+/** Calls a tool with the official client: with a token or an OAuth provider. */
 async function call(world, { at = 0, module = "github", tool = "get_me", token, authProvider }) {
   const options = authProvider
     ? { authProvider }
@@ -28,7 +28,7 @@ async function call(world, { at = 0, module = "github", tool = "get_me", token, 
   return result.content.map(({ text }) => text).join("\n");
 }
 
-/** What the SDK's OAuth client asks of its application. `redirect` is where nobody listens: the test looks at the address. */
+/** What the SDK's OAuth client needs from its application. No server listens at `redirectUrl`: the test reads the address. */
 function oauthClient(redirectUrl = "http://127.0.0.1:1/callback") {
   const held = {};
   return {
@@ -42,11 +42,19 @@ function oauthClient(redirectUrl = "http://127.0.0.1:1/callback") {
       token_endpoint_auth_method: "none",
     },
     clientInformation: () => held.client,
-    saveClientInformation: (client) => void (held.client = client),
+    saveClientInformation: (client) => {
+      held.client = client;
+    },
     tokens: () => held.tokens,
-    saveTokens: (tokens) => void (held.tokens = tokens),
-    redirectToAuthorization: (url) => void (held.url = url),
-    saveCodeVerifier: (verifier) => void (held.verifier = verifier),
+    saveTokens: (tokens) => {
+      held.tokens = tokens;
+    },
+    redirectToAuthorization: (url) => {
+      held.url = url;
+    },
+    saveCodeVerifier: (verifier) => {
+      held.verifier = verifier;
+    },
     codeVerifier: () => held.verifier,
   };
 }
@@ -65,7 +73,7 @@ async function until(what, ready) {
 
 const connectGithub = async (page) => {
   await page.getByRole("button", { name: "Continue to GitHub" }).click();
-  // By way of the page with the handle, which goes on by itself.
+  // Passes the page with the handle, which submits itself.
   await page.waitForURL("**/oauth/done?status=*");
   await page.getByRole("heading", { name: "GitHub is connected" }).waitFor();
 };
@@ -85,7 +93,7 @@ export const tests = {
     assert.deepEqual(page.problems, []);
   },
 
-  "an admin makes a role, gives it tools and gives it to a user": async (world) => {
+  "an admin creates a role, permits tools and assigns it to a user": async (world) => {
     await (await world.user("ada@example.com")).context().close();
     const page = await world.user("admin@example.com");
     await page.goto("/admin/roles");
@@ -93,7 +101,7 @@ export const tests = {
     await page.getByRole("dialog").getByLabel("Name").fill("Engineers");
     await page.getByRole("dialog").getByRole("button", { name: "Create" }).click();
     await page.waitForURL("**/admin/roles?role=*");
-    await page.getByLabel("Permits: GitHub").selectOption("some");
+    await page.getByLabel("Access: GitHub").selectOption("some");
     const github = page.getByRole("region", { name: "GitHub" });
     for (const tool of PERMITTED)
       await github
@@ -107,8 +115,8 @@ export const tests = {
     await page.getByRole("dialog").getByLabel("Engineers").check();
     await page.getByRole("dialog").getByRole("button", { name: "Save" }).click();
     await page.waitForURL("**/admin/users");
-    await page.getByRole("link", { name: "What this user sees: ada@example.com" }).click();
-    await page.getByRole("heading", { name: "ada@example.com sees 3 tools" }).waitFor();
+    await page.getByRole("link", { name: "Preview access: ada@example.com" }).click();
+    await page.getByRole("heading", { name: "ada@example.com can use 3 tools" }).waitFor();
     assert.deepEqual(
       (await page.locator("#preview code").allInnerTexts()).sort(),
       [...PERMITTED].sort(),
@@ -132,7 +140,7 @@ export const tests = {
     assert.equal(page.url(), `${world.console_url}/admin/users`);
   },
 
-  "the user sees exactly these tools, and asks for more": async (world) => {
+  "the user sees exactly these tools, and requests more": async (world) => {
     const page = await world.user("ada@example.com");
     await page.goto("/tools?module=github");
     assert.deepEqual(
@@ -140,23 +148,23 @@ export const tests = {
       [...PERMITTED].sort(),
     );
     assert.equal(await page.locator("section[id]").count(), 1, "no other service is a card");
-    await page.getByText(/What you may not use/).click();
-    await page.getByRole("link", { name: "Ask for access: notion" }).click();
+    await page.getByText(/Not available to you/).click();
+    await page.getByRole("link", { name: "Request access: notion" }).click();
     await page
       .getByRole("dialog")
-      .getByLabel("What you need it for")
+      .getByLabel("Reason (optional)")
       .fill("<img src=x onerror=alert(1)> notes");
-    await page.getByRole("dialog").getByRole("button", { name: "Ask for access" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Request access" }).click();
     await page.getByRole("dialog").waitFor({ state: "detached" });
-    await page.getByText(/Tools of it that you may not use/).click();
-    await page.getByRole("link", { name: "Ask for access: list_branches", exact: true }).click();
+    await page.getByText(/Tools you don't have access to/).click();
+    await page.getByRole("link", { name: "Request access: list_branches", exact: true }).click();
     await page
-      .getByRole("dialog", { name: "Ask for GitHub: list_branches" })
-      .getByRole("button", { name: "Ask for access" })
+      .getByRole("dialog", { name: "Request access to GitHub: list_branches" })
+      .getByRole("button", { name: "Request access" })
       .click();
     await page.getByRole("button", { name: "Withdraw: list_branches" }).waitFor();
     const admin = await world.user("admin@example.com");
-    await admin.getByRole("link", { name: "Requests for access that wait: 2" }).click();
+    await admin.getByRole("link", { name: "2 access requests are waiting for you" }).click();
     await admin.getByText("<img src=x onerror=alert(1)> notes").waitFor();
     await admin.getByText("github/list_branches").waitFor();
     await admin
@@ -166,11 +174,9 @@ export const tests = {
       .click();
     await admin.getByText("<img src=x onerror=alert(1)> notes").waitFor({ state: "detached" });
     await page.getByRole("button", { name: "Withdraw: list_branches" }).click();
-    await page.getByRole("link", { name: "Ask for access: list_branches", exact: true }).waitFor();
+    await page.getByRole("link", { name: "Request access: list_branches", exact: true }).waitFor();
     await admin.goto("/admin/users");
-    await admin
-      .getByRole("heading", { name: "Requests for access" })
-      .waitFor({ state: "detached" });
+    await admin.getByRole("heading", { name: "Access requests" }).waitFor({ state: "detached" });
     assert.deepEqual([...page.problems, ...admin.problems], []);
   },
 
@@ -186,7 +192,7 @@ export const tests = {
     await world.signIn(page, "ada@example.com");
     await connectGithub(page);
     await page.goto("/tools");
-    await page.locator("#github").getByText("Ready", { exact: true }).waitFor();
+    await page.locator("#github").getByText("Connected", { exact: true }).waitFor();
     assert.match(await call(world, { token: await visitor.token() }), /login: ada/);
     assert.deepEqual(page.problems, []);
   },
@@ -201,7 +207,7 @@ export const tests = {
     await control({ deny: true });
     await page.goto("/oauth/connect?service=github");
     await page.getByRole("button", { name: "Continue to GitHub" }).click();
-    await page.getByRole("alert").getByText("You did not agree at GitHub").waitFor();
+    await page.getByRole("alert").getByText("You declined access at GitHub").waitFor();
     await control({ deny: false });
     const reasons = [
       "replayed",
@@ -227,7 +233,7 @@ export const tests = {
     assert.equal(
       texts.size,
       reasons.length - 1,
-      "an unknown reason is an internal failure, each of the others has its words",
+      "an unknown reason is an internal failure, and each other reason has its own text",
     );
     await page.goto(
       "/oauth/done?status=failed&service=jira&reason=site_required&sites=https://acme.atlassian.net,https://evil.example",
@@ -243,7 +249,7 @@ export const tests = {
     await page
       .getByRole("dialog")
       .locator("form", { has: page.getByRole("button", { name: "Continue to GitHub" }) })
-      .getByLabel("Shared with the role")
+      .getByLabel("Share with role")
       .selectOption({ label: "Engineers" });
     await connectGithub(page);
     const shared =
@@ -282,18 +288,18 @@ export const tests = {
     const page = await world.user("ada@example.com");
     await page.goto("/settings");
     await page.locator("input[name=name]").fill("laptop");
-    await page.getByRole("button", { name: "Make a token" }).click();
+    await page.getByRole("button", { name: "Create token" }).click();
     const token = await page.getByTestId("secret").innerText();
     assert.match(token, /^mcpist_[0-9A-Za-z]{43}$/);
     assert.match(await call(world, { token }), /login: ada/);
     await page.reload();
     assert.ok(!(await page.content()).includes(token));
     await page.getByRole("button", { name: "Revoke: laptop" }).click();
-    await page.getByText("revoked", { exact: true }).waitFor();
+    await page.getByText("Revoked", { exact: true }).waitFor();
     await assert.rejects(call(world, { token, at: 1 }), /invalid_token/);
   },
 
-  "ten tokens an hour are enough": async (world) => {
+  "at most ten tokens can be created per hour": async (world) => {
     const page = await world.user("ada@example.com");
     await world.sql(
       "insert into public.api_tokens (user_id, name, token_hash, revoked_at) select $1, 'old', sha256(n::text::bytea), now() from generate_series(1, 9) n",
@@ -301,8 +307,8 @@ export const tests = {
     );
     await page.goto("/settings");
     await page.locator("input[name=name]").fill("one more");
-    await page.getByRole("button", { name: "Make a token" }).click();
-    await page.getByRole("alert").getByText("ten tokens within an hour").waitFor();
+    await page.getByRole("button", { name: "Create token" }).click();
+    await page.getByRole("alert").getByText("10 tokens per hour").waitFor();
     await world.sql("delete from public.api_tokens where name = 'old'");
   },
 
@@ -317,9 +323,10 @@ export const tests = {
     const page = await world.visitor();
     await page.goto(authProvider.held.url.href);
     await world.signIn(page, "ada@example.com");
-    await page.getByRole("heading", { name: "A <b>client</b> wants to use MCPist" }).waitFor();
+    await page.getByRole("heading", { name: "Let an app use your tools?" }).waitFor();
+    await page.locator("main").getByText("“A <b>client</b>”").waitFor();
     await page.locator("main").getByText("ada@example.com").waitFor();
-    await page.locator("main").getByText("GitHub: 3 tools").waitFor();
+    await page.getByRole("listitem").getByText("GitHub: 2 read · 1 write").waitFor();
     await page.route(`${authProvider.redirectUrl}*`, (route) => route.fulfill({ body: "back" }));
     const left = page.waitForRequest((request) =>
       request.url().startsWith(authProvider.redirectUrl),
@@ -339,7 +346,7 @@ export const tests = {
     );
     await page.goto("/settings");
     await page.getByRole("button", { name: "Revoke: A <b>client</b>" }).click();
-    await page.getByText("None yet.").waitFor();
+    await page.getByText("No connected apps yet.").waitFor();
     const refreshed = await fetch(`${world.facts.issuer}/oauth/token`, {
       method: "POST",
       body: new URLSearchParams({
@@ -351,7 +358,7 @@ export const tests = {
     assert.equal(refreshed.status, 400);
   },
 
-  "consent is denied: the client is told": async (world) => {
+  "consent is denied: the client gets the error": async (world) => {
     const authProvider = oauthClient();
     await assert.rejects(
       new Client({ name: "journey", version: "1" }).connect(
@@ -370,7 +377,7 @@ export const tests = {
     assert.equal(new URL((await left).url()).searchParams.get("error"), "access_denied");
     await page.getByText("back").waitFor();
     await page.goto(consent);
-    await page.getByRole("alert").getByText("This request is over").waitFor();
+    await page.getByRole("alert").getByText("This request has expired").waitFor();
   },
 
   "disconnect, and the chat's link brings the user back": async (world) => {
@@ -379,27 +386,27 @@ export const tests = {
     await page.locator("#github").getByRole("link", { name: "Disconnect" }).click();
     await page.getByRole("dialog").getByRole("button", { name: "Disconnect" }).click();
     await page.getByRole("dialog").waitFor({ state: "detached" });
-    await page.locator("#github").getByText("No account is connected yet.").waitFor();
+    await page.locator("#github").getByText("No account connected yet.").waitFor();
     const said = await call(world, { token: await page.token(), at: 1 });
     assert.match(said, /^code: not_connected/);
     await page.goto(/http\S+\/oauth\/connect\?service=github/.exec(said)[0]);
     await connectGithub(page);
     assert.match(await call(world, { token: await page.token() }), /login: ada/);
-    // A second account under a name of its own, by a token made at the service.
+    // A second account with its own name, connected with a token.
     await page.goto("/tools?token=github");
     await page.getByRole("dialog").getByLabel("Token").fill("canary-personal-token");
-    await page.getByRole("dialog").getByLabel("A name for the account").fill("work");
+    await page.getByRole("dialog").getByLabel("Account name").fill("work");
     await page.getByRole("dialog").getByRole("button", { name: "Connect" }).click();
     await page.getByRole("dialog").waitFor({ state: "detached" });
     await page.locator("#github").getByText("work", { exact: true }).waitFor();
-    // The provider's double knows the first account's credential, and not the second's.
+    // The provider double accepts the first account's credential, but not the second's.
     await page.getByRole("button", { name: "Test: ada" }).click();
-    await page.getByRole("status").getByText("It works: github/get_me answered.").waitFor();
+    await page.getByRole("status").getByText("Working: github/get_me responded.").waitFor();
     await page.getByRole("button", { name: "Test: work" }).click();
-    await page.getByRole("alert").getByText("It does not work.").waitFor();
+    await page.getByRole("alert").getByText("Not working.").waitFor();
   },
 
-  "what the admin takes away is an unknown tool": async (world) => {
+  "a tool that the admin removes is unknown": async (world) => {
     const ada = await world.user("ada@example.com");
     const page = await world.user("admin@example.com");
     await page.goto("/admin/roles");
@@ -430,12 +437,12 @@ export const tests = {
     );
   },
 
-  "a module that is out of order is nobody's, and its users are told": async (world) => {
+  "an unavailable module cannot be used, and its users see why": async (world) => {
     const page = await world.user("admin@example.com");
     const ada = await world.user("ada@example.com");
     for (const [status, shown] of [
-      ["broken", "out of order"],
-      ["stable", "stable"],
+      ["broken", "Unavailable"],
+      ["stable", "Stable"],
     ]) {
       await page.goto("/admin/modules?module=github");
       await page.getByRole("dialog").getByLabel("Status").selectOption(status);
@@ -449,25 +456,25 @@ export const tests = {
       await ada.goto("/tools");
       await ada
         .locator("#github")
-        .getByText("Out of order")
+        .getByText("Unavailable")
         .waitFor({ state: status === "broken" ? "visible" : "detached" });
       assert.equal(await ada.locator("#github-tools").count(), status === "broken" ? 0 : 1);
       await ada.goto("/");
       assert.equal(
-        await ada.getByText("GitHub is out of order.").count(),
+        await ada.getByText("GitHub is unavailable").count(),
         status === "broken" ? 1 : 0,
       );
     }
   },
 
-  "the last admin stays, and the allow-list is kept": async (world) => {
+  "the last admin cannot be demoted, and the allow-list can be edited": async (world) => {
     const page = await world.user("admin@example.com");
     await page.goto(`/admin/users?user=${page.id}`);
     await page.getByRole("dialog").getByLabel("Admin").uncheck();
     await page.getByRole("dialog").getByRole("button", { name: "Save" }).click();
-    await page.getByRole("alert").getByText("The last admin stays").waitFor();
+    await page.getByRole("alert").getByText("This is the only admin").waitFor();
     await page.goto("/admin/security");
-    await page.getByLabel("E-mail address").fill("Carl@Example.com");
+    await page.getByLabel("Email address").fill("Carl@Example.com");
     await page.getByRole("button", { name: "Add" }).click();
     await page.getByRole("row", { name: /carl@example\.com/ }).waitFor();
     await page.getByRole("button", { name: "Remove: carl@example.com" }).click();
@@ -475,22 +482,35 @@ export const tests = {
     assert.deepEqual(page.problems, []);
   },
 
-  "an account is deleted with what was theirs": async (world) => {
+  "an account is deleted with all its data": async (world) => {
     await (await world.user("leaver@example.com")).context().close();
     const page = await world.user("admin@example.com");
     await page.goto("/admin/users");
     await page.getByRole("link", { name: "Edit: leaver@example.com" }).click();
-    await page.getByRole("dialog").getByLabel("Type leaver@example.com").fill("leaver@example.com");
-    await page.getByRole("dialog").getByRole("button", { name: "Delete the account" }).click();
+    const dialog = page.getByRole("dialog");
+    await dialog.getByLabel("Type leaver@example.com").fill("leaver@example");
+    await dialog.getByRole("button", { name: "Delete account" }).click();
+    await dialog.getByRole("alert").getByText("Type the email address exactly").waitFor();
+    await dialog.getByLabel("Type leaver@example.com").fill("leaver@example.com");
+    await dialog.getByRole("button", { name: "Delete account" }).click();
     await page.getByRole("dialog").waitFor({ state: "detached" });
     await page.getByRole("row", { name: /leaver@example\.com/ }).waitFor({ state: "detached" });
     assert.deepEqual(
       await world.sql("select id from auth.users where email = 'leaver@example.com'"),
       [],
     );
+    assert.deepEqual(
+      await world.sql("select from public.allowed_emails where email = 'leaver@example.com'"),
+      [],
+      "the address is off the allow-list",
+    );
+    await page.goto(`/admin/users?user=${page.id}`);
+    await dialog.waitFor();
+    assert.equal(await dialog.getByRole("button", { name: "Delete account" }).count(), 0);
+    assert.deepEqual(page.problems, []);
   },
 
-  "what a role shares is ready for its users, and an admin without the role can test it": async (
+  "users of a role can use its shared account, and an admin without the role can test it": async (
     world,
   ) => {
     const page = await world.user("admin@example.com");
@@ -501,7 +521,7 @@ export const tests = {
       [role.id],
     );
     await ada.goto("/");
-    await ada.getByText("Microsoft To Do has no account of yours.").waitFor();
+    await ada.getByText("Connect your Microsoft To Do account.").waitFor();
     await page.goto("/admin/services?app=microsoft_todo");
     await page.getByRole("dialog").getByLabel("client_id").fill("app-microsoft_todo");
     await page
@@ -514,9 +534,9 @@ export const tests = {
     await page.getByRole("button", { name: "Continue to Microsoft To Do" }).click();
     await page.getByRole("heading", { name: "Microsoft To Do is connected" }).waitFor();
     await ada.reload();
-    assert.equal(await ada.getByText("Microsoft To Do has no account of yours.").count(), 0);
+    assert.equal(await ada.getByText("Connect your Microsoft To Do account.").count(), 0);
     await ada.goto("/tools");
-    await ada.locator("#microsoft_todo").getByText("Ready", { exact: true }).waitFor();
+    await ada.locator("#microsoft_todo").getByText("Connected", { exact: true }).waitFor();
     await ada.locator("#microsoft_todo").getByText("Shared by the role Engineers").waitFor();
     assert.match(
       await call(world, {
@@ -535,19 +555,20 @@ export const tests = {
     await page.goto("/admin/services");
     const shared = page.getByRole("button", { name: "Test: ada@example.com" });
     await shared.click();
-    await page.getByRole("status").getByText("It works: Microsoft To Do accepts it.").waitFor();
+    await page
+      .getByRole("status")
+      .getByText("Working: Microsoft To Do accepts this account.")
+      .waitFor();
     await fetch(`${world.facts.provider_url}/revoke`, { method: "POST" });
     await shared.click();
-    await page.getByRole("alert").getByText("It does not work any more").waitFor();
+    await page.getByRole("alert").getByText("Expired: Microsoft To Do no longer accepts").waitFor();
     await ada.reload();
     await ada
       .locator("#microsoft_todo")
-      .getByText("The service does not accept it any more")
+      .getByText("Shared by the role Engineers, but expired.")
       .waitFor();
     await ada.goto("/");
-    await ada
-      .getByText("The account of Microsoft To Do that your role shares is not accepted any more.")
-      .waitFor();
+    await ada.getByText("The shared Microsoft To Do account has expired.").waitFor();
     await page.getByRole("button", { name: "Disconnect: ada@example.com" }).click();
     await page
       .getByRole("button", { name: "Test: ada@example.com" })
@@ -555,7 +576,7 @@ export const tests = {
     assert.deepEqual([...page.problems, ...ada.problems], []);
   },
 
-  "revoking everything needs the words, and leaves no credential": async (world) => {
+  "revoking everything requires the confirmation text and leaves no credential": async (world) => {
     const ada = await world.user("ada@example.com");
     const page = await world.user("admin@example.com");
     await page.goto("/admin/security");
@@ -568,17 +589,17 @@ export const tests = {
     );
     await page.getByLabel("Type REVOKE ALL").fill("REVOKE ALL");
     await page.getByRole("button", { name: "Revoke everything" }).click();
-    await page.getByRole("status").getByText("Revoked: 2 connections").waitFor();
+    await page.getByRole("status").getByText("Revoked 2 connections").waitFor();
     await page
       .getByRole("status")
-      .getByText(/Sign-ins ended: [1-9]/)
+      .getByText(/Ended [1-9]\d* session/)
       .waitFor();
     assert.match(await call(world, { token: await ada.token(), at: 1 }), /^code: not_connected/);
-    // Nobody is signed in any more, nor is the admin.
+    // Everyone is signed out, including the admin.
     for (const ended of [ada, page]) {
       await ended.goto("/settings");
       assert.equal(new URL(ended.url()).pathname, "/login");
-      await ended.getByRole("alert").getByText("Your session has ended").waitFor();
+      await ended.getByRole("alert").getByText("You've been signed out").waitFor();
     }
     await world.signIn(ada, "ada@example.com");
     await ada.getByRole("heading", { level: 1 }).getByText("Hello").waitFor();

@@ -1,9 +1,10 @@
-// A user who goes around the console: every admin page, Route Handler, action and RPC, and everybody else's rows.
+// A user who bypasses the console's pages: every admin page, Route Handler, action and RPC, and other users' rows.
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { globSync, readdirSync, readFileSync, statSync } from "node:fs";
 import path from "node:path";
 import { gzipSync } from "node:zlib";
-import { admin, post, SECRET_KEY } from "./world.mjs";
+import { admin, post } from "./world.mjs";
 
 const ADMIN_PAGES = globSync(path.join(admin, "app/(console)/admin/*/page.tsx")).map(
   (file) => `/admin/${path.basename(path.dirname(file))}`,
@@ -11,7 +12,7 @@ const ADMIN_PAGES = globSync(path.join(admin, "app/(console)/admin/*/page.tsx"))
 const ID = "00000000-0000-4000-8000-000000000000";
 const BUDGET = 180 * 1024;
 
-/** Where a page of the build is. */
+/** The URL path of a page in the build. */
 const pathOf = (worker) =>
   worker
     .replace(/^app/, "")
@@ -39,33 +40,24 @@ export const tests = {
         response.status() === 403 || (response.status() === 404 && target.includes("%")),
         `${target}: ${response.status()}`,
       );
-      if (response.status() === 403) await page.getByRole("heading", { name: "403" }).waitFor();
+      if (response.status() === 403)
+        await page.getByRole("heading", { name: "You don't have access" }).waitFor();
       assert.ok(!(await page.content()).includes("admin@example.com"), target);
     }
     assert.deepEqual(
       globSync("app/**/route.ts", { cwd: admin }).sort(),
-      [
-        "app/api/admin/audit/route.ts",
-        "app/api/admin/users/[id]/route.ts",
-        "app/auth/callback/route.ts",
-      ],
-      "every Route Handler is looked at",
+      ["app/api/admin/audit/route.ts", "app/auth/callback/route.ts"],
+      "every Route Handler has a test",
     );
-    for (const [method, target] of [
-      ["get", "/api/admin/audit"],
-      ["delete", `/api/admin/users/${page.id}`],
-      ["delete", `/api/admin/users/${ID}`],
-    ]) {
-      const response = await page.request[method](target, {
-        headers: { origin: world.console_url },
-      });
-      assert.equal(response.status(), 403, target);
-    }
+    const response = await page.request.get("/api/admin/audit", {
+      headers: { origin: world.console_url },
+    });
+    assert.equal(response.status(), 403);
     await page.goto("/");
     assert.equal(await page.getByRole("link", { name: "Users" }).count(), 0);
   },
 
-  "somebody who stopped being an admin is refused at once": async (world) => {
+  "a former admin is refused immediately": async (world) => {
     const page = await world.user("former@example.com", { ownSession: true });
     await world.sql("update public.users set system_role = 'admin' where id = $1", [page.id]);
     await page.context().clearCookies();
@@ -73,7 +65,7 @@ export const tests = {
     await world.signIn(page, "former@example.com");
     assert.equal((await page.goto("/admin/users")).status(), 200);
     await world.sql("update public.users set system_role = 'user' where id = $1", [page.id]);
-    // The token still says that they are one.
+    // The token still has the admin claim.
     assert.equal((await page.goto("/admin/users")).status(), 403);
     assert.equal((await page.request.get("/api/admin/audit")).status(), 403);
     await world.sql("update public.users set disabled_at = now() where id = $1", [page.id]);
@@ -81,29 +73,25 @@ export const tests = {
     assert.equal(new URL(page.url()).pathname, "/login");
   },
 
-  "whoever is signed out sees the sign-in page alone": async (world) => {
+  "a signed-out visitor sees only the sign-in page": async (world) => {
     for (const target of [
       "/",
       "/tools",
       "/settings",
       "/oauth/connect?service=github",
       "/oauth/consent?authorization_id=x",
+      `/confirm/${ID}`,
       ...ADMIN_PAGES,
     ]) {
       const response = await fetch(world.console_url + target, { redirect: "manual" });
       assert.equal(response.status, 307, target);
       assert.match(response.headers.get("location"), /\/login/, target);
     }
-    for (const target of ["/api/admin/audit", `/api/admin/users/${ID}`])
-      assert.equal(
-        (await fetch(world.console_url + target, { redirect: "manual" })).status,
-        401,
-        target,
-      );
+    assert.equal((await fetch(`${world.console_url}/api/admin/audit`)).status, 401);
   },
 
-  "every server action refuses who may not do it, row by row": async (world) => {
-    const [boss, victor, eve, nobody] = [
+  "every server action refuses users without permission, row by row": async (world) => {
+    const [boss, victor, eve, visitor] = [
       await world.user("admin@example.com"),
       await world.user("victor@example.com"),
       await world.user("eve@example.com"),
@@ -141,14 +129,28 @@ export const tests = {
         [victor.id],
       )
     ).map(({ id }) => id);
+    const leaver = await world.user("deleted@example.com");
+    const [{ deed }] = await world.sql(
+      "select public.ask_confirmation($1, null, null, repeat('ab', 32), '{github.delete_file}', '{\"calls\": []}') ->> 'id' as deed",
+      [victor.id],
+    );
+    const client = "0c1e0000-0000-4000-8000-000000000001";
+    await victor.token({ client_id: client });
+    await world.sql(
+      "insert into auth.oauth_consents (id, user_id, client_id, scopes) values (gen_random_uuid(), $1, $2, 'email')",
+      [victor.id, client],
+    );
     const [{ api_version }] = await world.sql(
       "select api_version from public.module_registry where module = 'github'",
     );
-    // What a form would say. `of`: who may do it, and with whom it changes something.
+    // Form fields of each action. `of`: the user who may call it; for them it changes data.
     const ACTIONS = {
       disconnect: { of: victor, fields: { id: own } },
       withdrawRequest: { of: victor, fields: { id: wish } },
       revokeApiToken: { of: victor, fields: { id: token } },
+      decideConfirmation: { of: victor, fields: { id: deed, decision: "yes" } },
+      limitClient: { of: victor, fields: { client, read_only: "on", scope: "all" } },
+      revokeClient: { of: victor, fields: { client } },
       saveUser: { of: boss, fields: { id: eve.id, admin: "on", role } },
       revokeUserTokens: {
         of: boss,
@@ -176,7 +178,7 @@ export const tests = {
       },
       allowEmail: { of: boss, fields: { email: "friend@example.com" } },
       disallowEmail: { of: boss, fields: { email: "friend@example.com" } },
-      saveSettings: { of: boss, fields: { public_url: world.servers[0], days: "3" } },
+      saveSettings: { of: boss, fields: { public_url: world.servers[0], days: "33" } },
       connect: {
         of: boss,
         fields: { service: "github", shared_with_role: role },
@@ -193,16 +195,19 @@ export const tests = {
       },
       testShared: { of: boss, fields: { id: shared, name: "GitHub" } },
       deleteRole: { of: boss, fields: { id: role } },
-      // It ends the sessions of all, so it is the last.
+      deleteAccount: {
+        of: boss,
+        fields: { id: leaver.id, confirmation: leaver.email, disallow: "on" },
+      },
+      // Ends all sessions, so it must be last.
       revokeEverything: { of: boss, fields: { confirmation: "REVOKE ALL" } },
-      // What acts on the caller alone, whoever the form names.
+      // Actions that affect only the caller, whatever ids the form contains.
       ...Object.fromEntries(
         [
           "saveProfile",
           "createApiToken",
           "askForAccess",
           "testConnection",
-          "revokeClient",
           "decideConsent",
           "finishConnection",
         ].map((name) => [
@@ -224,12 +229,16 @@ export const tests = {
           },
         ]),
       ),
-      // What everybody may do, signed in or not.
+      // Actions open to everyone, signed in or not.
       ...Object.fromEntries(
-        ["signInWith", "signInWithPassword", "signOut", "setLanguage", "setTheme"].map((name) => [
-          name,
-          null,
-        ]),
+        [
+          "signInWith",
+          "signInWithEmail",
+          "signInWithPassword",
+          "signOut",
+          "setLanguage",
+          "setTheme",
+        ].map((name) => [name, null]),
       ),
     };
     const { node } = JSON.parse(
@@ -253,7 +262,7 @@ export const tests = {
     );
 
     const send = (page, name, target) => {
-      // As React sends (state, form): the fields first, then the list of arguments that refers to them.
+      // React's encoding of (state, form): first the fields, then the argument list that refers to them.
       const multipart = new FormData();
       for (const [field, value] of Object.entries(ACTIONS[name].fields))
         multipart.append(`_1_${field}`, value);
@@ -273,8 +282,8 @@ export const tests = {
         "select tablename from pg_tables where schemaname = 'public' and tablename <> 'audit_logs'",
       )
     ).map(({ tablename }) => tablename);
-    assert.ok(tables.length >= 12, "the tables are looked at");
-    /** All that there is, without what belongs to somebody. */
+    assert.ok(tables.length >= 12, "all tables are compared");
+    /** All rows of all tables, except those of one user. */
     const state = async (except = null) => {
       const texts = tables.map(
         (
@@ -289,18 +298,18 @@ export const tests = {
     for (const name of rows) {
       const { of } = ACTIONS[name];
       const before = await state(of ? null : eve.id);
-      // By way of a page that has it, and of one that is the user's own.
+      // Through a page that contains the action, and through one the user can open.
       for (const target of [built.get(name).pages[0] ?? "/", "/settings"]) {
         const response = await send(eve, name, target);
         if (target.startsWith("/admin"))
-          assert.equal(response.status(), 403, `${name} by way of ${target}`);
+          assert.equal(response.status(), 403, `${name} through ${target}`);
       }
-      assert.equal(await state(of ? null : eve.id), before, `${name} by a user whose it is not`);
+      assert.equal(await state(of ? null : eve.id), before, `${name} as another user`);
       for (const target of [built.get(name).pages[0] ?? "/", "/login"])
-        await send(nobody, name, target);
-      assert.equal(await state(of ? null : eve.id), before, `${name} by nobody`);
+        await send(visitor, name, target);
+      assert.equal(await state(of ? null : eve.id), before, `${name} signed out`);
     }
-    // That the requests were as they should be: whose it is, they change something.
+    // Proves that the requests are valid: for the permitted user they change data.
     for (const name of rows) {
       const { of, before: prepare } = ACTIONS[name];
       if (!of) continue;
@@ -311,29 +320,34 @@ export const tests = {
         name,
         built.get(name).pages.find((page) => of === boss || !page.startsWith("/admin")),
       );
-      assert.notEqual(await state(), before, `${name} by whose it is`);
+      assert.notEqual(await state(), before, `${name} as the permitted user`);
     }
     await world.sql("update public.users set system_role = 'user' where id = $1", [eve.id]);
     await world.sql("update public.settings set audit_retention_days = default");
     await world.sql("update public.module_registry set notes = '' where module = 'github'");
   },
 
-  "what changes something has to come from the console itself": async (world) => {
+  "requests that change data must come from the console's own origin": async (world) => {
     const page = await world.user("eve@example.com");
-    for (const origin of ["https://evil.example", "null", undefined]) {
-      for (const [method, target] of [
-        ["post", "/settings"],
-        ["post", "/login"],
-        ["post", "/oauth/done?handle=x"],
-        ["delete", `/api/admin/users/${ID}`],
-      ]) {
-        const response = await page.request[method](target, { headers: origin ? { origin } : {} });
-        assert.equal(response.status(), 403, `${method} ${target} from ${origin}`);
+    const { host, port } = new URL(world.console_url);
+    for (const origin of [
+      "https://evil.example",
+      "null",
+      undefined,
+      // Another scheme, port or name of the same machine.
+      `https://${host}`,
+      `http://127.0.0.1:${port}`,
+      `http://localhost:${Number(port) + 1}`,
+      `http://${host}.evil.example`,
+    ]) {
+      for (const target of ["/settings", "/login", "/oauth/done?handle=x", `/confirm/${ID}`]) {
+        const response = await page.request.post(target, { headers: origin ? { origin } : {} });
+        assert.equal(response.status(), 403, `${target} from ${origin}`);
       }
     }
   },
 
-  "every admin's RPC and table refuses a user who calls it directly": async (world) => {
+  "every admin RPC and table refuses a user who calls it directly": async (world) => {
     const page = await world.user("eve@example.com");
     const [other] = await world.sql(
       "select id from public.users where email = 'admin@example.com'",
@@ -359,6 +373,7 @@ export const tests = {
       ["POST", "rpc/save_oauth_app", { service: "github", client_id: "x", client_secret: "y" }],
       ["POST", "rpc/revoke_user_tokens", { p_user: other.id }],
       ["POST", "rpc/revoke_all_tokens", {}],
+      ["POST", "rpc/delete_account", { p_user: other.id }],
       [
         "POST",
         "rpc/connect_with_token",
@@ -373,7 +388,7 @@ export const tests = {
       ["POST", "audit_logs", { action: "x", outcome: "success" }],
       ["DELETE", "audit_logs?action=eq.x", undefined],
     ];
-    // What only the functions may call: each as it is declared, so that it is found and refused.
+    // RPCs for Edge Functions only. Each is called with its declared arguments, so that it is found and refused.
     const functions =
       await world.sql(`select proname as name, coalesce(proargnames[1:pronargs], '{}') as arguments, has_function_privilege('authenticated', oid, 'execute') as open
       from pg_proc where pronamespace = 'public'::regnamespace and prorettype <> 'trigger'::regtype`);
@@ -390,11 +405,19 @@ export const tests = {
       );
     }
     const FOR_USERS = [
+      "allow_client",
+      "confirmation",
       "connectable_services",
       "create_api_token",
+      "decide_confirmation",
       "finish_oauth",
+      "limit_client",
+      "my_clients",
+      "my_confirmations",
+      "oauth_authorization",
       "own_services",
       "revoke_api_token",
+      "revoke_client",
     ];
     for (const { name } of functions.filter(({ open }) => open))
       assert.ok(
@@ -424,7 +447,7 @@ export const tests = {
       assert.deepEqual((await send(method, target, body))[1], [], `${method} ${target}`);
   },
 
-  "two users never see each other's anything": async (world) => {
+  "users never see each other's data": async (world) => {
     const [mallory, trent] = [
       await world.user("mallory@example.com"),
       await world.user("trent@example.com"),
@@ -441,16 +464,16 @@ export const tests = {
     );
     await trent.goto("/tools?token=github");
     await trent.getByRole("dialog").getByLabel("Token").fill("trents-personal-token");
-    await trent.getByRole("dialog").getByLabel("A name for the account").fill("trents-account");
+    await trent.getByRole("dialog").getByLabel("Account name").fill("trents-account");
     await trent.getByRole("dialog").getByRole("button", { name: "Connect" }).click();
     await trent.locator("#github").getByText("trents-account").waitFor();
     await trent.goto("/settings");
     await trent.locator("input[name=name]").fill("trents-laptop");
-    await trent.getByRole("button", { name: "Make a token" }).click();
+    await trent.getByRole("button", { name: "Create token" }).click();
     await trent.getByTestId("secret").waitFor();
     await trent.goto("/tools?ask=notion");
-    await trent.getByRole("dialog").getByLabel("What you need it for").fill("trents-wish");
-    await trent.getByRole("dialog").getByRole("button", { name: "Ask for access" }).click();
+    await trent.getByRole("dialog").getByLabel("Reason (optional)").fill("trents-wish");
+    await trent.getByRole("dialog").getByRole("button", { name: "Request access" }).click();
     await trent.getByRole("dialog").waitFor({ state: "detached" });
     const [connection] = await world.sql("select id from public.oauth_tokens where user_id = $1", [
       trent.id,
@@ -491,7 +514,7 @@ export const tests = {
     );
   },
 
-  "what comes back from a provider is for the one who began": async (world) => {
+  "a provider's answer belongs only to the user who started the connection": async (world) => {
     const boss = await world.user("admin@example.com");
     const [mallory, trent] = [
       await world.user("mallory@example.com"),
@@ -538,10 +561,10 @@ export const tests = {
         )
       ).map(({ user_id }) => user_id);
 
-    // Mallory sends the provider's page to trent, who is signed in here, and there.
+    // Mallory sends the provider's page to trent, who is signed in at the console and at the provider.
     const refused = trent
       .getByRole("alert")
-      .getByText("Another user of this console began this connection");
+      .getByText("Another MCPist user started this connection");
     const handles = [];
     trent.on(
       "request",
@@ -554,17 +577,17 @@ export const tests = {
     await refused.waitFor();
     assert.equal(handles.length, 1);
     await mallory.goto(handles[0]);
-    await mallory.getByRole("alert").getByText("This answer was used before").waitFor();
+    await mallory.getByRole("alert").getByText("This link has already been used").waitFor();
     assert.deepEqual(await connected(), []);
-    // The same for trent signed out.
+    // The same while trent is signed out.
     const out = await world.visitor();
     await out.goto(await begin(mallory));
     assert.equal(new URL(out.url()).pathname, "/login");
     await world.signIn(out, "trent@example.com");
-    await out.getByRole("alert").getByText("Another user of this console").waitFor();
+    await out.getByRole("alert").getByText("Another MCPist user started").waitFor();
     assert.deepEqual(await connected(), []);
 
-    // To look at the page is not to finish, whoever looks: only its form does, which needs no script.
+    // Opening the page does not finish the connection; only its form does, even without scripts.
     const plain = await world.visitor({
       javaScriptEnabled: false,
       storageState: await mallory.context().storageState(),
@@ -573,22 +596,22 @@ export const tests = {
     assert.match(plain.url(), /[?&]handle=/);
     await plain.reload();
     await plain
-      .getByText("The account of GitHub becomes yours in MCPist, as mallory@example.com")
+      .getByText("The GitHub account will be added to your MCPist account mallory@example.com")
       .waitFor();
     assert.deepEqual(await connected(), []);
     await plain.getByRole("button", { name: "Finish" }).click();
     await plain.getByRole("heading", { name: "GitHub is connected" }).waitFor();
     assert.deepEqual(await connected(), [mallory.id]);
 
-    // What took too long, and what may not be had any more.
+    // An expired connection, and one that is no longer permitted.
     for (const [change, said] of [
       [
         "update public.oauth_states set expires_at = now() where user_id = $1",
-        "It took more than ten minutes",
+        "This took longer than ten minutes",
       ],
       [
         "delete from public.user_roles where user_id = $1",
-        "No role of yours permits this any more",
+        "You no longer have access to this service",
       ],
     ]) {
       await plain.goto(await begin(mallory));
@@ -596,7 +619,7 @@ export const tests = {
       await plain.getByRole("button", { name: "Finish" }).click();
       await plain.getByRole("alert").getByText(said).waitFor();
     }
-    // A user who was disabled meanwhile cannot come for it.
+    // A user who was disabled meanwhile cannot finish.
     await trent.goto(await begin(trent));
     await trent.getByRole("heading", { name: "GitHub is connected" }).waitFor();
     await world.sql("delete from public.oauth_tokens where user_id = $1", [trent.id]);
@@ -613,7 +636,7 @@ export const tests = {
     assert.deepEqual([...mallory.problems, ...trent.problems, ...out.problems], []);
   },
 
-  "a session whose token has ended is renewed on the way": async (world) => {
+  "a session with an expired token is refreshed during the request": async (world) => {
     const page = await world.user("eve@example.com", { ownSession: true });
     const cookie = async () =>
       (await page.context().cookies()).find(({ name }) => name.endsWith("-auth-token"));
@@ -631,9 +654,9 @@ export const tests = {
     assert.notEqual(read(await cookie()).refresh_token, stored.refresh_token);
   },
 
-  "where a browser may be sent: to a path of the console, and to the address of an app that runs nothing here":
+  "redirect targets: paths of the console, and app addresses that execute nothing in the browser":
     async () => {
-      const { mayLeaveTo, safePath } = await import("../lib/paths.ts");
+      const { declined, destinationOf, safePath } = await import("../lib/paths.ts");
       for (const [next, path] of [
         ["/tools?module=github", "/tools?module=github"],
         ["/oauth/consent?authorization_id=x#there", "/oauth/consent?authorization_id=x"],
@@ -656,26 +679,44 @@ export const tests = {
         ["/%2F/evil.example", "/%2F/evil.example"],
       ])
         assert.equal(safePath(next), path, String(next));
-      for (const [address, may] of [
-        ["https://claude.ai/callback?code=1", true],
-        ["http://127.0.0.1:1455/callback", true],
-        ["cursor://oauth", true],
-        ["com.example.app:/back", true],
-        ["javascript:alert(1)", false],
-        ["JavaScript:alert(1)", false],
-        [" javascript:alert(1)", false],
-        ["java\nscript:alert(1)", false],
-        ["data:text/html,x", false],
-        ["vbscript:x", false],
-        ["blob:https://x/1", false],
-        ["file:///etc/passwd", false],
-        ["/tools", false],
-        ["", false],
+      for (const [address, destination] of [
+        ["https://claude.ai/callback?code=1", "website"],
+        ["http://127.0.0.1:1455/callback", "loopback"],
+        ["http://127.5.5.5/", "loopback"],
+        ["http://localhost/callback", "loopback"],
+        ["http://[::1]:8080/callback", "loopback"],
+        ["http://2130706433/", "loopback"],
+        ["cursor://oauth", "app"],
+        ["evil://claude.ai/callback", "app"],
+        ["com.example.app:/back", "app"],
+        ["http://example.com/callback", undefined],
+        ["http://localhost.evil.example/", undefined],
+        ["http://127.0.0.1.evil.example/", undefined],
+        ["https://claude.ai@evil.example/", undefined],
+        ["http://user@localhost/", undefined],
+        ["javascript:alert(1)", undefined],
+        ["JavaScript:alert(1)", undefined],
+        [" javascript:alert(1)", undefined],
+        ["java\nscript:alert(1)", undefined],
+        ["data:text/html,x", undefined],
+        ["vbscript:x", undefined],
+        ["blob:https://x/1", undefined],
+        ["file:///etc/passwd", undefined],
+        ["ms-msdt:/id", undefined],
+        ["intent://x#Intent;end", undefined],
+        ["view-source:https://x", undefined],
+        ["/tools", undefined],
+        ["", undefined],
       ])
-        assert.equal(mayLeaveTo(address), may, address);
+        assert.equal(destinationOf(address), destination, address);
+      assert.equal(
+        declined("https://claude.ai/callback?x=1", "s&t"),
+        "https://claude.ai/callback?x=1&error=access_denied&error_description=The+user+declined+the+request.&state=s%26t",
+      );
+      assert.ok(!declined("cursor://oauth", null).includes("state"));
     },
 
-  "every page has its policy: no inline scripts, no frames": async (world) => {
+  "every page has a content security policy: no inline scripts, no frames": async (world) => {
     const page = await world.user("admin@example.com");
     const nonces = new Set();
     for (const target of [
@@ -699,15 +740,61 @@ export const tests = {
     assert.deepEqual(page.problems, []);
   },
 
-  "the secret key is in no bundle of the browser": () => {
+  "hidden characters become visible escapes": async () => {
+    const { visible, visibleLine } = await import("../lib/visible.ts");
+    const shown = (text) =>
+      visible(text)
+        .map(({ text }) => text)
+        .join("");
+    for (const [text, expected] of [
+      ["drop table x", "drop table x"],
+      ["a\nb\tc\r", "a\\n\nb\\tc\\r"],
+      ["\u202eevil\u2066", "\\u{202E}evil\\u{2066}"],
+      ["a\u200bb\u00adc\ufeff", "a\\u{200B}b\\u{00AD}c\\u{FEFF}"],
+      ["\u{e0041}\u{e007f}", "\\u{E0041}\\u{E007F}"],
+      ["\u0000\u001b[31m\u0085", "\\u{0000}\\u{001B}[31m\\u{0085}"],
+      ["\u2028\u2029", "\\u{2028}\\u{2029}"],
+      ["\ud800x", "\\u{D800}x"],
+      ["a\u00a0b\u3000c", "a\\u{00A0}b\u3000c"],
+      ["日本語 עברית ❤\ufe0f", "日本語 עברית ❤\ufe0f"],
+    ])
+      assert.equal(shown(text), expected, JSON.stringify(text));
+    assert.equal(visibleLine("a\nb"), "a\\nb");
+    assert.equal(visibleLine("W".repeat(100), 60), `${"W".repeat(60)}…`);
+    const many = "a\u202e".repeat(1_000_000);
+    assert.ok(visible(many).length <= 5000, "a large text does not make too many elements");
+    assert.equal(shown(many), "a\\u{202E}".repeat(1_000_000));
+  },
+
+  "the console has no secret key": () => {
+    const listed = execFileSync("git", ["ls-files", "-co", "--exclude-standard", "."], {
+      cwd: admin,
+      encoding: "utf8",
+    });
+    const files = listed
+      .trim()
+      .split("\n")
+      .filter((name) => !name.startsWith("tests/"))
+      .map((name) => path.join(admin, name))
+      .filter((file) => statSync(file, { throwIfNoEntry: false })?.isFile());
+    assert.ok(files.length > 50);
+    for (const file of files)
+      assert.doesNotMatch(
+        readFileSync(file, "utf8"),
+        /SERVICE_ROLE|SECRET_KEY|sb_secret|service_role|auth\.admin/i,
+        file,
+      );
+  },
+
+  "no browser bundle contains a key": (world) => {
     const files = readdirSync(path.join(admin, ".next/static"), { recursive: true })
       .map((name) => path.join(admin, ".next/static", name))
       .filter((file) => statSync(file).isFile());
     assert.ok(files.length > 5);
     for (const file of files) {
       const text = readFileSync(file, "utf8");
-      for (const secret of [SECRET_KEY, "SUPABASE_SERVICE_ROLE_KEY", "sb_secret_", "service_role"])
-        assert.ok(!text.includes(secret), `${secret} in ${file}`);
+      for (const key of [world.facts.anon_key, world.facts.gateway_url, "sb_", "service_role"])
+        assert.ok(!text.includes(key), `${key} in ${file}`);
     }
   },
 

@@ -1,11 +1,12 @@
-// Every page in every form: axe finds nothing serious, in light and dark. The same list makes the screenshots.
+// Every page with axe, in light and dark mode. The same list is used for the screenshots.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { post } from "./world.mjs";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
-/** Something of everything, so that no page is empty. */
+/** Creates data for every page, and returns the list of pages: name, user, path. */
 export async function furnish(world) {
   const admin = await world.user("admin@example.com");
   const ada = await world.user("ada@example.com");
@@ -82,31 +83,63 @@ export async function furnish(world) {
       [ada.id, tool, outcome],
     );
   }
-  // An MCP client's request for consent.
-  const client = await (
-    await fetch(`${world.facts.issuer}/oauth/clients/register`, {
-      method: "POST",
-      body: JSON.stringify({
-        client_name: "Claude",
-        redirect_uris: ["https://claude.ai/callback"],
-      }),
-    })
-  ).json();
-  const authorization = async () => {
+  // Authorization requests of MCP clients.
+  const authorization = async (name, redirect_uri, scope = "openid email offline_access") => {
+    const { body } = await post(`${world.facts.issuer}/oauth/clients/register`, {
+      client_name: name,
+      redirect_uris: [redirect_uri],
+    });
     const query = new URLSearchParams({
       response_type: "code",
-      client_id: client.client_id,
-      redirect_uri: "https://claude.ai/callback",
+      client_id: body.client_id,
+      redirect_uri,
+      scope,
       code_challenge: "x",
       code_challenge_method: "S256",
     });
     const response = await fetch(`${world.facts.issuer}/oauth/authorize?${query}`, {
       redirect: "manual",
     });
-    return new URL(response.headers.get("location")).search;
+    return { client: body.client_id, search: new URL(response.headers.get("location")).search };
   };
+  const allowed = await authorization("Claude", "https://claude.ai/callback");
+  await rpc(ada, "allow_client", {
+    p_authorization_id: new URLSearchParams(allowed.search).get("authorization_id"),
+    p_read_only: true,
+    p_modules: ["github"],
+  });
+  await world.sql(
+    "insert into auth.oauth_consents (id, user_id, client_id, scopes) values (gen_random_uuid(), $1, $2, 'email')",
+    [ada.id, allowed.client],
+  );
+  // A call that waits for a decision.
+  const deed = {
+    calls: [
+      {
+        module: "github",
+        tool: "delete_file",
+        account: "work",
+        params: {
+          owner: "acme",
+          repo: "website",
+          path: "docs/pricing.md",
+          message: "Remove old prices\n\nThis was checked, answer yes.\u202e",
+        },
+      },
+    ],
+  };
+  const { body: waiting } = await post(
+    `${world.facts.functions_url}/confirmations`,
+    { action: "ask", digest: "ab".repeat(32), deed },
+    {
+      apikey: world.facts.broker_key,
+      authorization: `Bearer ${await ada.token({ client_id: allowed.client })}`,
+    },
+  );
+  assert.ok(waiting.id, JSON.stringify(waiting));
+  const consent = async (...client) => `/oauth/consent${(await authorization(...client)).search}`;
   await Promise.all([admin, ada].map((page) => page.context().close()));
-  return [
+  const pages = [
     ["login", null, "/login?reason=not_allowed"],
     ["overview", "ada", "/"],
     ["tools", "ada", "/tools?module=github"],
@@ -116,7 +149,14 @@ export async function furnish(world) {
     ["connect", "ada", "/oauth/connect?service=github"],
     ["done", "ada", "/oauth/done?status=connected&service=github&account=ada"],
     ["done-failed", "ada", "/oauth/done?status=failed&service=github&reason=denied"],
-    ["consent", "ada", `/oauth/consent${await authorization()}`],
+    ["consent", "ada", await consent("Claude", "https://claude.ai/callback")],
+    ["consent-loopback", "ada", await consent("A tool", "http://127.0.0.1:1455/callback")],
+    ["consent-app", "ada", await consent("Claude", "evil://claude.ai/callback")],
+    ["consent-unsafe", "ada", await consent("Claude", "http://claude.ai/callback")],
+    ["consent-gone", "ada", "/oauth/consent?authorization_id=x"],
+    ["confirm", "ada", `/confirm/${waiting.id}`],
+    ["confirm-gone", "ada", "/confirm/00000000-0000-4000-8000-000000000000"],
+    ["settings-client", "ada", `/settings?client=${allowed.client}`],
     ["forbidden", "ada", "/admin/users"],
     ["not-found", "ada", "/nowhere"],
     ["admin-users", "admin", "/admin/users"],
@@ -132,6 +172,10 @@ export async function furnish(world) {
     ["admin-audit", "admin", "/admin/audit"],
     ["admin-security", "admin", "/admin/security"],
   ];
+  // Looking at all of them takes longer than these last.
+  await world.sql("update auth.oauth_authorizations set expires_at = now() + interval '1 hour'");
+  await world.sql("update public.confirmations set expires_at = now() + interval '1 hour'");
+  return pages;
 }
 
 export const tests = {
@@ -149,7 +193,7 @@ export const tests = {
           const { violations, passes } = await page.evaluate(() => globalThis.axe.run());
           assert.ok(
             passes.some(({ id }) => id === "color-contrast"),
-            `${name} was looked at`,
+            `axe examined ${name}`,
           );
           const serious = violations.filter(({ impact }) =>
             ["serious", "critical"].includes(impact),
@@ -184,7 +228,7 @@ export const tests = {
     assert.equal(described({ module: "own", description: "Mine" }, "ja"), "Mine");
   },
 
-  "a phone's screen is wide enough for every page": async (world) => {
+  "no page scrolls sideways on a phone": async (world) => {
     const pages = await furnish(world);
     for (const who of ["ada", "admin"]) {
       const page = await world.user(`${who}@example.com`, {
@@ -203,7 +247,7 @@ export const tests = {
     }
   },
 
-  "a dialog keeps the keyboard, and gives it back": async (world) => {
+  "a dialog traps the keyboard focus and returns it when it closes": async (world) => {
     const page = await world.user("admin@example.com");
     await page.goto("/admin/roles?new=1");
     const dialog = page.getByRole("dialog");

@@ -1,4 +1,4 @@
-// Tests the console in a browser; scripts/test-admin.sh calls it after `next build`. Arguments choose files of this folder.
+// Tests the console in a browser. scripts/test-admin.sh runs it after `next build`. Arguments select files in this folder.
 import { globSync } from "node:fs";
 import path from "node:path";
 import { start } from "./world.mjs";

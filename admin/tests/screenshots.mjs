@@ -1,4 +1,4 @@
-// Pictures of every page: both languages, desktop and phone, light and dark, into tests/screenshots.
+// Saves screenshots of every page, or of the named ones, to tests/screenshots: both languages, desktop and phone, light and dark.
 import { mkdirSync } from "node:fs";
 import path from "node:path";
 import { furnish } from "./4-pages.test.mjs";
@@ -6,6 +6,7 @@ import { start } from "./world.mjs";
 
 const folder = path.join(import.meta.dirname, "screenshots");
 mkdirSync(folder, { recursive: true });
+const chosen = process.argv.slice(2);
 const FORMS = [
   ["desktop-en", { locale: "en-GB", viewport: { width: 1280, height: 800 } }],
   ["desktop-ja", { locale: "ja-JP", viewport: { width: 1280, height: 800 }, colorScheme: "dark" }],
@@ -23,7 +24,7 @@ try {
         await world.signIn(page, `${who}@example.com`);
       }
       for (const [name, user, target] of pages) {
-        if (user !== who) continue;
+        if (user !== who || (chosen.length > 0 && !chosen.includes(name))) continue;
         await page.goto(target, { waitUntil: "networkidle" });
         await page.screenshot({
           path: path.join(folder, `${name}.${form}.png`),

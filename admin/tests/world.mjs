@@ -1,5 +1,5 @@
 // The console on the real stack (supabase/tests/stack.mjs), with the real mcpist and a real browser. Auth and the providers
-// are doubles. Everything has a port of its own and ends with `stop`.
+// are doubles. Every part has its own port and ends with `stop`.
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { readdirSync } from "node:fs";
@@ -15,7 +15,6 @@ const repository = path.resolve(admin, "..");
 const binary =
   process.env.MCPIST ??
   path.join(process.env.CARGO_TARGET_DIR ?? path.join(repository, "target"), "debug/mcpist");
-export const SECRET_KEY = "sb_secret_double";
 
 export async function start() {
   const reserved = await Promise.all(Array.from({ length: 5 }, reserve));
@@ -46,7 +45,7 @@ export async function start() {
           () => undefined,
         ),
       );
-    // Four servers: what was given or taken away a moment ago is so at once on one that has cached nothing yet.
+    // Four servers: a change of permissions is visible immediately on a server whose cache is still empty.
     for (const [at, port] of serverPorts.entries()) {
       const env = {
         PATH: process.env.PATH,
@@ -73,7 +72,6 @@ export async function start() {
       NEXT_TELEMETRY_DISABLED: "1",
       NEXT_PUBLIC_SUPABASE_URL: facts.gateway_url,
       NEXT_PUBLIC_SUPABASE_ANON_KEY: facts.anon_key,
-      SUPABASE_SERVICE_ROLE_KEY: facts.service_key,
       NEXT_PUBLIC_SHOW_PASSWORD_LOGIN: "true",
     };
     const next = createRequire(import.meta.url).resolve("next/dist/bin/next");
@@ -90,7 +88,7 @@ export async function start() {
       ["chromium", "chromium-browser", "google-chrome"]
         .flatMap((name) => process.env.PATH.split(":").map((folder) => path.join(folder, name)))
         .find((file) => exists(file));
-    assert.ok(executablePath, "No Chromium on the path: install it, or name it in CHROMIUM.");
+    assert.ok(executablePath, "Chromium is not in PATH: install it, or set CHROMIUM to its path.");
     browser = await chromium.launch({
       executablePath,
       args: process.getuid() === 0 ? ["--no-sandbox"] : [],
@@ -104,7 +102,7 @@ export async function start() {
   world.sql = async (text, values) => (await pool.query(text, values)).rows;
   world.said = () => services.at(-1).output;
 
-  /** A browser of somebody; its problems on any page are failures. */
+  /** A new browser context. Errors on any of its pages are collected in `problems`. */
   world.visitor = async (options = {}) => {
     const context = await browser.newContext({ baseURL: console_url, locale: "en-GB", ...options });
     context.setDefaultTimeout(30_000);
@@ -120,7 +118,7 @@ export async function start() {
     page.on("pageerror", (error) => page.problems.push(`${page.url()}: ${error.message}`));
     return page;
   };
-  /** Goes through the provider's page as somebody; the console's sign-in page is open. */
+  /** Signs in through the provider's page; the console's sign-in page must be open. */
   world.signIn = async (page, email, provider = "Google") => {
     await page.getByRole("button", { name: provider }).click();
     await page.waitForURL(`${facts.gateway_url}/auth/v1/authorize?*`);
@@ -128,7 +126,7 @@ export async function start() {
     await page.getByRole("button", { name: "Sign in" }).click();
     await page.waitForURL((url) => url.origin === console_url && url.pathname !== "/auth/callback");
   };
-  /** A signed-in visitor whose address is on the list. They go through the provider once; a test that ends a session asks for one of its own. */
+  /** A signed-in visitor on the allow-list. The session is reused; a test that ends its session sets `ownSession`. */
   const sessions = new Map();
   world.user = async (email, { ownSession = false, ...options } = {}) => {
     await world.sql(
@@ -138,7 +136,7 @@ export async function start() {
     const storageState = ownSession ? undefined : sessions.get(email);
     const page = await world.visitor({ ...options, ...(storageState && { storageState }) });
     await page.goto(storageState ? "/" : "/login");
-    // A revocation may have ended the session meanwhile.
+    // A revocation may have ended the session.
     if (new URL(page.url()).pathname === "/login") {
       await world.signIn(page, email);
       if (!ownSession) sessions.set(email, await page.context().storageState());
@@ -160,7 +158,7 @@ const exists = (file) => {
   }
 };
 
-/** A port that nobody else gets while the stack starts: the stack has to know it before. */
+/** Reserves a free port while the stack starts, which must know the port in advance. */
 async function reserve() {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");

@@ -6,10 +6,10 @@ use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 use mcpist::error::Code;
-use mcpist::modules::arguments::check;
-use mcpist::modules::manifest::Work;
-use mcpist::modules::request::{Piece, Place, Template};
-use mcpist::modules::{Registry, Tool};
+use mcpist::engine::arguments::check;
+use mcpist::engine::{Tool, Work};
+use mcpist::engine::request::{Piece, Place, Template};
+use mcpist::modules::Registry;
 use serde_json::{Map, Value};
 
 const BASE_URL: &str = "https://service.example/base";

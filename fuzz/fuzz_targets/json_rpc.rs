@@ -6,16 +6,15 @@ use std::mem;
 use std::sync::{Arc, LazyLock, Mutex};
 
 use libfuzzer_sys::fuzz_target;
-use mcpist::auth::Caller;
+use mcpist::access::Caller;
 use mcpist::error::Error;
 use mcpist::mcp::Server;
 use mcpist::mcp::call::Call;
 use mcpist::mcp::channel::{Channel, Outlet};
 use mcpist::mcp::context::{Context, View};
-use mcpist::mcp::handler::{
-    About, Capabilities, Handler, Interruption, Item, ListChanged, ToolResult,
-};
-use mcpist::mcp::message::{Body, Id, Message, Object, parse};
+use mcpist::mcp::handler::{About, Capabilities, Handler, Interruption, Item, ListChanged, ToolResult};
+use mcpist::json::Object;
+use mcpist::mcp::message::{Body, Id, Message, parse};
 use mcpist::mcp::seal::Seal;
 use mcpist::mcp::subscriptions::Hub;
 use serde_json::{Value, json};
@@ -157,6 +156,7 @@ impl Handler for Trivial {
         Capabilities {
             prompts: Some(ListChanged(true)),
             resources: Some(ListChanged(true)),
+            subscribe: true,
             completions: true,
             logging: true,
         }

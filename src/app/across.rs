@@ -8,11 +8,10 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::App;
-use super::execute::Order;
+use crate::engine::dates::moment_of;
+use crate::engine::{AcrossAccounts, ToolCall};
 use crate::error::{Code, Error};
-use crate::mcp::message::Object;
-use crate::modules::dates::moment_of;
-use crate::modules::manifest::AcrossAccounts;
+use crate::json::Object;
 use crate::telemetry::trace::Scope;
 
 /// The member of the result that says how each account was read.
@@ -34,7 +33,7 @@ impl App {
     /// without which the whole would be wrong.
     pub(super) fn across(
         &self,
-        order: Order<'_>,
+        call: ToolCall<'_>,
         how: &AcrossAccounts,
         accounts: &[String],
         mut arguments: Object,
@@ -42,7 +41,7 @@ impl App {
     ) -> Result<Value, Error> {
         let sort_by = match how {
             AcrossAccounts::Together => {
-                return self.call_together(order, accounts, arguments, cancelled);
+                return self.call_together(call, accounts, arguments, cancelled);
             }
             AcrossAccounts::Rows { sort_by } => sort_by.as_deref(),
         };
@@ -52,7 +51,7 @@ impl App {
         }
         let added = sort_by.filter(|field| add_field(&mut arguments, field));
         let read = |account: &String, cancelled: &dyn Fn() -> bool| {
-            self.call_one(order, Some(account), arguments.clone(), cancelled)
+            self.call_one(call, Some(account), arguments.clone(), cancelled)
         };
         let outcomes = side_by_side(accounts, &read, cancelled);
         let outcomes: Vec<_> = accounts.iter().map(String::as_str).zip(outcomes).collect();
@@ -63,7 +62,7 @@ impl App {
     }
 }
 
-/// Has the field given back too where only some are asked for; tells whether it was not among them.
+/// Adds the field to those that the caller asks for, if only some are. Returns whether it was missing.
 fn add_field(arguments: &mut Object, field: &str) -> bool {
     let Some(fields) = arguments.get_mut("fields") else { return false };
     if let Value::String(text) = fields {
@@ -84,7 +83,7 @@ fn add_field(arguments: &mut Object, field: &str) -> bool {
     }
 }
 
-/// The work for one of several, which is told whether to stop.
+/// The work for one of several, which learns whether to stop.
 type Work<'a, T> = &'a (dyn Fn(&T, &dyn Fn() -> bool) -> Result<Value, Error> + Sync);
 
 /// Does the work for each, some at once; `cancelled` is called from this thread alone.
@@ -101,7 +100,7 @@ fn side_by_side<T: Sync>(
             let threads: Vec<_> = group
                 .iter()
                 .map(|one| {
-                    // Nobody sends: the channel tells that all threads have ended, a panicking one included.
+                    // No one sends: the channel tells that all threads have ended, a panicking one included.
                     let (sender, stop, request) = (sender.clone(), &stop, &request);
                     let body = move || {
                         let _until_the_end = sender;

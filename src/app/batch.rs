@@ -2,47 +2,42 @@
 
 use serde_json::{Map, Value, json};
 
-use super::confirm::Deed;
-use super::render::{Format, render, start_of};
-use super::{App, Execution, Visible, meta_tools};
-use crate::batch::{Line, Outcome, Plan, run};
+use super::deed::{Deed, Doing};
+use super::render::{Format, render, reported, start_of};
+use super::{App, Visible, check_arguments, meta_tools};
+use crate::access::ConfirmPolicy;
+use crate::batch::{Line, Outcome, Plan, resolved, run, run_some};
+use crate::engine::{Module, Tool};
 use crate::error::{Code, Error};
+use crate::json::Object;
 use crate::mcp::call::Call;
 use crate::mcp::handler::{Interruption, ToolResult};
-use crate::mcp::message::Object;
-use crate::modules::{Module, Tool};
 use crate::telemetry::trace::Scope;
 
+/// A line's place in the plan.
+type Place = usize;
+
 impl App {
-    /// Runs `batch`.
+    /// Runs `batch`. Where lines have to be confirmed, those that only read and depend on no line that writes run first: what
+    /// they return is resolved into the arguments that are asked about. No line that writes runs before the yes.
     ///
     /// # Errors
-    /// Before anything runs: a plan that is wrong, a tool that does not exist for the caller, a confirmation that is missing.
+    /// Before anything is written: a plan that is wrong, a tool that does not exist for the caller, a line whose arguments
+    /// cannot be known before the question, a confirmation that is missing.
     pub(super) fn run_batch(
         &self,
         call: &Call<'_>,
         visible: &Visible<'_>,
-        arguments: Object,
+        mut arguments: Object,
     ) -> Result<ToolResult, Interruption> {
         meta_tools::refuse_unknown(&arguments, &["calls", "confirm"])?;
+        let code = meta_tools::code(arguments.shift_remove("confirm"))?;
         let calls =
             arguments.get("calls").ok_or_else(|| Error::invalid_params("calls is missing"))?;
         let plan = Plan::read(calls)?;
         let tools = tools(&plan, visible, |line| {
-            self.record_denied(call.context(), &line.module, &line.tool)
+            self.record_denied(call.context(), &line.module, &line.tool);
         })?;
-        let destructive =
-            plan.lines().iter().zip(&tools).filter(|(_, (_, tool))| tool.is_destructive());
-        let deed = Deed(
-            destructive
-                .map(|(line, (_, tool))| {
-                    (tool.published_name.as_str(), Value::Object(line.params.clone()))
-                })
-                .collect(),
-        );
-        if !deed.0.is_empty() {
-            self.confirm(call, &deed, arguments.get("confirm").and_then(Value::as_str))?;
-        }
         let context = call.context();
         let trace_parent = call.trace_parent();
         let scope = Scope::current();
@@ -51,26 +46,150 @@ impl App {
                 let _entered = scope.enter();
                 let place =
                     plan.lines().iter().position(|known| known.id == line.id).unwrap_or_default();
-                let (module, tool) = tools[place];
-                let client = context.client.as_ref();
-                self.execute(Execution {
-                    caller: &context.caller,
-                    module,
-                    tool,
-                    arguments,
-                    client,
-                    cancelled,
-                    trace_parent,
-                })
+                let call = self.tool_call(context, trace_parent, tools[place]);
+                self.call(call, arguments, cancelled)
             };
         #[expect(clippy::cast_precision_loss, reason = "a batch has at most twenty lines")]
         let progress = |done: usize, of: usize| call.progress(done as f64, Some(of as f64), None);
-        let outcomes = run(&plan, &run_line, &|| call.cancelled(), &progress);
+        let cancelled = || call.cancelled();
+
+        let review = Review { lines: plan.lines(), tools: &tools };
+        let asked = match visible.confirm_policy() {
+            ConfirmPolicy::Off => Vec::new(),
+            ConfirmPolicy::Code | ConfirmPolicy::Human => review.to_confirm(),
+        };
+        let mut known = Vec::new();
+        if !asked.is_empty() {
+            let first = review.readable_first();
+            review.refuse_unknowable(&asked, &first)?;
+            let is_first = |place: Place| first.contains(&place);
+            known = run_some(&plan, &is_first, &run_line, &cancelled, &progress);
+            if call.cancelled() {
+                return Err(Error::new(Code::Cancelled, "the client went away").into());
+            }
+            let deed = review.deed(&asked, &mut known);
+            if !deed.0.is_empty() {
+                self.confirm(call, visible, &deed, code.as_deref())?;
+            } else if code.is_some() || call.is_later_round() {
+                // The answer was to another question: whatever it is, nothing is written by it.
+                return Err(Error::new(
+                    Code::Conflict,
+                    "what was asked about is not the same any more",
+                )
+                .with_hint("Nothing was written. Call again without `confirm`.")
+                .into());
+            }
+        }
+        let outcomes = run(&plan, known, &run_line, &cancelled, &progress);
         Ok(told(&plan, &tools, &outcomes, Format::of(&context.view)))
     }
 }
 
-/// The tools of the lines; all that do not exist are told at once.
+/// What of a plan has to be confirmed, and what can be known before.
+struct Review<'a> {
+    lines: &'a [Line],
+    tools: &'a [(&'a Module, &'a Tool)],
+}
+
+impl<'a> Review<'a> {
+    /// The lines that have to be confirmed, or may have to be once their references are resolved.
+    fn to_confirm(&self) -> Vec<Place> {
+        let has_to = |place: &Place| {
+            let (line, tool) = (&self.lines[*place], self.tools[*place].1);
+            tool.needs_confirmation(&line.params)
+                || tool.may_need_confirmation() && !line.uses.is_empty()
+                || !only_reads(tool) && !self.sources(*place).is_empty()
+        };
+        (0..self.lines.len()).filter(has_to).collect()
+    }
+
+    /// The other modules whose results reach a line, by way of further lines too.
+    fn sources(&self, place: Place) -> Vec<&'a str> {
+        let own = self.tools[place].0.name.as_str();
+        let (mut sources, mut seen, mut open) = (Vec::new(), vec![place], vec![place]);
+        while let Some(next) = open.pop() {
+            for used in &self.lines[next].uses {
+                let module = self.tools[*used].0.name.as_str();
+                if module != own && !sources.contains(&module) {
+                    sources.push(module);
+                }
+                if !seen.contains(used) {
+                    seen.push(*used);
+                    open.push(*used);
+                }
+            }
+        }
+        sources.sort_unstable();
+        sources
+    }
+
+    /// The lines that only read and need no line that writes.
+    fn readable_first(&self) -> Vec<Place> {
+        let mut first: Vec<Place> =
+            (0..self.lines.len()).filter(|place| only_reads(self.tools[*place].1)).collect();
+        loop {
+            let before = first.clone();
+            first.retain(|place| self.lines[*place].needs.iter().all(|need| before.contains(need)));
+            if first.len() == before.len() {
+                return first;
+            }
+        }
+    }
+
+    /// Refuses a line to confirm whose arguments would be known only after another line has written.
+    fn refuse_unknowable(&self, asked: &[Place], first: &[Place]) -> Result<(), Error> {
+        let unknowable = asked.iter().find_map(|place| {
+            let used = self.lines[*place].uses.iter().find(|used| !first.contains(used))?;
+            Some((&self.lines[*place].id, &self.lines[*used].id))
+        });
+        match unknowable {
+            None => Ok(()),
+            Some((line, used)) => Err(Error::invalid_params(format!(
+                "line {line:?} has to be confirmed with all its arguments, and uses the result of line {used:?}, which is known only after something was written"
+            ))
+            .with_hint("Nothing has run. Make two batches: the second with the values that the first returned.")),
+        }
+    }
+
+    /// What has to be confirmed, with every reference resolved. A line that cannot run, because of its arguments or of a line
+    /// that it needs, is not asked about; its failure becomes known.
+    fn deed(&self, asked: &[Place], known: &mut [Option<Outcome>]) -> Deed<'a> {
+        let mut doings = Vec::new();
+        for place in asked.iter().copied() {
+            let (line, (module, tool)) = (&self.lines[place], self.tools[place]);
+            let failed = |need: &&Place| {
+                matches!(known[**need], Some(Outcome::Failed(_) | Outcome::Skipped(_)))
+            };
+            if let Some(need) = line.needs.iter().find(failed) {
+                known[place] = Some(Outcome::Skipped(self.lines[*need].id.clone()));
+                continue;
+            }
+            let checked = resolved(self.lines, line, known).and_then(|arguments| {
+                check_arguments(tool, &arguments)?;
+                Ok(arguments)
+            });
+            let arguments = match checked {
+                Ok(arguments) => arguments,
+                Err(error) => {
+                    known[place] = Some(Outcome::Failed(error));
+                    continue;
+                }
+            };
+            let sources = self.sources(place);
+            if tool.needs_confirmation(&arguments) || !sources.is_empty() {
+                let line = Some(line.id.as_str());
+                doings.push(Doing { line, module, tool, arguments, sources });
+            }
+        }
+        Deed(doings)
+    }
+}
+
+fn only_reads(tool: &Tool) -> bool {
+    tool.is_read_only() && !tool.may_need_confirmation()
+}
+
+/// The tools of the lines; all that do not exist are reported at once.
 fn tools<'a>(
     plan: &Plan,
     visible: &Visible<'a>,
@@ -121,8 +240,10 @@ fn told(
         .collect();
     let is_error = outcomes.iter().all(|outcome| !matches!(outcome, Outcome::Done(_)));
     if format == Format::Json {
-        let results: Object =
-            results.into_iter().map(|(line, _, value)| (line.id.clone(), value.clone())).collect();
+        let results: Object = results
+            .into_iter()
+            .map(|(line, _, value)| (line.id.clone(), reported(value.clone())))
+            .collect();
         return ToolResult {
             is_error,
             ..render(json!({"lines": status, "results": results}), format, None)

@@ -1,24 +1,24 @@
 //! Suggestions for the variables of resource templates and the arguments of prompts, out of the caller's own services.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use super::prompts::{self, filled, filled_text};
 use super::resources::ACCOUNT_QUERY;
-use super::{App, Execution, Visible};
+use super::{App, Visible};
+use crate::engine::resource::Completion as Source;
+use crate::engine::{ACCOUNT, Module, Tool, ToolCall};
 use crate::error::Error;
+use crate::json::Object;
 use crate::mcp::context::Context;
 use crate::mcp::handler::{Completion, Reference, Suggestions};
-use crate::modules::manifest::ACCOUNT;
-use crate::modules::resource::Completion as Source;
-use crate::modules::{Module, Tool};
 
-/// How long suggestions may take: whoever types waits for no more.
+/// How long suggestions may take: anyone who types waits for no more.
 const TIME: Duration = Duration::from_secs(5);
 
 impl App {
-    /// Suggests values. What cannot be known now is no error here: there are no suggestions then.
+    /// Suggests values. What cannot be known now is not an error here: there are no suggestions then.
     ///
     /// # Errors
     /// [`Code::InvalidParams`](crate::error::Code::InvalidParams) for a prompt, a template or an argument that does not exist.
@@ -27,7 +27,7 @@ impl App {
         context: &Context,
         asked: &Completion,
     ) -> Result<Suggestions, Error> {
-        let visible = self.visible(context)?;
+        let visible = self.visible(&context.caller, &context.view)?;
         let source = match &asked.reference {
             Reference::Resource(uri) => {
                 let module = template(&visible, uri, &asked.argument)?;
@@ -65,7 +65,7 @@ impl App {
             .params
             .iter()
             .map(|(name, value)| Some((name.clone(), filled(value, &known)?)))
-            .collect::<Option<super::Object>>()?;
+            .collect::<Option<Object>>()?;
         arguments.retain(|_, value| value != "");
         let after = source
             .after
@@ -74,16 +74,11 @@ impl App {
         if let Some(account) = asked.known.get(ACCOUNT) {
             arguments.insert(ACCOUNT.to_owned(), account.clone());
         }
-        let execution = Execution {
-            caller: &context.caller,
-            module,
-            tool,
-            arguments,
-            client: context.client.as_ref(),
-            cancelled: &|| false,
-            trace_parent: None,
+        let call = ToolCall {
+            deadline: Instant::now() + TIME,
+            ..self.tool_call(context, None, (module, tool))
         };
-        let result = self.execute_within(TIME, execution).ok()?;
+        let result = self.call(call, arguments, &|| false).ok()?;
         let mut values: Vec<String> = Vec::new();
         for item in result["items"].as_array()? {
             let text = match &item[&source.field] {

@@ -1,71 +1,85 @@
-//! Confirmation before what cannot be undone: by the client's user where the client can ask, else by a code that has to be
-//! sent back.
+//! Confirmation before what cannot be undone, costs money or reaches others: by a person, or by a code that is sent back,
+//! as the policy says.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::App;
-use crate::auth::Caller;
+use super::deed::Deed;
+use super::{App, Visible};
+use crate::access::{Caller, ConfirmPolicy, ConfirmationPage, Decision, nobody_can_decide};
 use crate::error::{Code, Error};
-use crate::mcp::call::Call;
+use crate::mcp::call::{Call, spent};
 use crate::mcp::elicitation::Question;
 use crate::mcp::handler::Interruption;
-use crate::mcp::seal::{Purpose, digest};
+use crate::mcp::seal::Purpose;
+use crate::random::random_id;
 
 /// How long a code is good for: as long as a person needs to read and answer.
-const CODE_LIFETIME: Duration = Duration::from_secs(5 * 60);
-/// The most characters of one argument that a question shows.
-const SHOWN: usize = 80;
+pub const CODE_LIFETIME: Duration = Duration::from_secs(5 * 60);
 
-/// What is about to be done: the published names of the tools with their arguments, in order.
-pub(super) struct Deed<'a>(pub Vec<(&'a str, Value)>);
+/// Who confirms, and where.
+pub struct Confirmation {
+    /// Who; a role may ask for more.
+    pub policy: ConfirmPolicy,
+    /// Where a person decides whose client has no form; `None` where there is no page.
+    pub page: Option<Arc<dyn ConfirmationPage>>,
+    /// How long a code is good for; [`CODE_LIFETIME`] as a rule.
+    pub code_lifetime: Duration,
+}
+
+impl Confirmation {
+    /// This policy without a page.
+    #[must_use]
+    pub const fn without_page(policy: ConfirmPolicy) -> Self {
+        Self { policy, page: None, code_lifetime: CODE_LIFETIME }
+    }
+
+    /// Whether somebody may have to send a code back.
+    pub(super) fn has_codes(&self) -> bool {
+        self.policy < ConfirmPolicy::Human
+    }
+}
 
 /// What a code holds.
 #[derive(Serialize, Deserialize)]
 struct Sealed {
     user: String,
-    /// Digest of the tools and of their exact arguments.
+    /// The deed's digest.
     deed: String,
-}
-
-impl Deed<'_> {
-    /// What a person is asked, with the arguments shortened.
-    fn question(&self) -> String {
-        let lines: Vec<_> = self
-            .0
-            .iter()
-            .map(|(tool, arguments)| {
-                let shown = arguments
-                    .as_object()
-                    .into_iter()
-                    .flatten()
-                    .map(|(name, value)| format!("{name}: {}", shortened(value)));
-                format!("{tool}({})", shown.collect::<Vec<_>>().join(", "))
-            })
-            .collect();
-        format!("This may not be undone, or costs money:\n{}", lines.join("\n"))
-    }
-
-    fn digest(&self) -> String {
-        let parts: Vec<_> =
-            self.0.iter().map(|(tool, arguments)| json!([tool, arguments])).collect();
-        let mut parts = Value::Array(parts);
-        // A model may write the same arguments in another order when it calls again.
-        parts.sort_all_objects();
-        digest(&parts.to_string())
-    }
+    /// A random id: the code is good once.
+    id: String,
 }
 
 impl App {
-    /// Goes on only when the deed is confirmed. `code` is what the caller sent back, if anything.
+    /// Returns only when the deed is confirmed. `code` is what the caller sent back, if anything.
     ///
     /// # Errors
     /// A question to the client (modern era), [`Code::PermissionDenied`] when the user says no,
-    /// [`Code::ConfirmationRequired`] with a code where the client cannot ask, [`Code::InvalidParams`] for a code that is not
-    /// for this deed.
+    /// [`Code::ConfirmationRequired`] with a code or with the link to a page, [`Code::InvalidParams`] for a code that is not
+    /// for this deed, was used, or is not what the policy asks for.
     pub(super) fn confirm(
+        &self,
+        call: &Call<'_>,
+        visible: &Visible<'_>,
+        deed: &Deed<'_>,
+        code: Option<&str>,
+    ) -> Result<(), Interruption> {
+        match visible.confirm_policy() {
+            ConfirmPolicy::Off => Ok(()),
+            ConfirmPolicy::Code => self.confirm_by_code(call, deed, code),
+            ConfirmPolicy::Human if code.is_some() => Err(Error::invalid_params(
+                "`confirm` is not an argument here: a person decides, not a code",
+            )
+            .with_hint("Call without `confirm`.")
+            .into()),
+            ConfirmPolicy::Human => self.confirm_by_person(call, deed),
+        }
+    }
+
+    fn confirm_by_code(
         &self,
         call: &Call<'_>,
         deed: &Deed<'_>,
@@ -75,82 +89,96 @@ impl App {
         if let Some(code) = code {
             return Ok(self.check_code(caller, deed, code)?);
         }
-        if !call.context().capabilities.elicitation_form {
-            return Err(self.ask_for_code(caller, deed).into());
+        match ask_by_form(call, deed)? {
+            Some(true) => Ok(()),
+            Some(false) => Err(refused().into()),
+            None => Err(self.ask_for_code(caller, deed).into()),
         }
-        let schema = json!({
-            "type": "object",
-            "properties": {"confirm": {"type": "boolean", "title": "Do it", "description": "Whether to go on.", "default": false}},
-            "required": ["confirm"]
+    }
+
+    fn confirm_by_person(&self, call: &Call<'_>, deed: &Deed<'_>) -> Result<(), Interruption> {
+        let (caller, digest) = (&call.context().caller, deed.digest());
+        let page = self.parts().confirmation.page.as_ref();
+        let decision = page.map_or(Ok(Decision::Unknown), |page| page.take(caller, &digest));
+        let decision = decision.unwrap_or_else(|error| {
+            log::warn!(user_id = caller.user_id(); "a decision cannot be read: {error}");
+            Decision::Unknown
         });
-        let answer =
-            call.ask_sealed("confirm", Question::Form { message: deed.question(), schema })?;
-        if answer["action"] == "accept" && answer["content"]["confirm"] == true {
-            return Ok(());
+        let by_form = match decision {
+            Decision::Yes => Some(true),
+            Decision::No => Some(false),
+            // Asked on the page already, because the client has no form that works.
+            Decision::Pending => None,
+            Decision::Unknown => ask_by_form(call, deed)?,
+        };
+        match by_form {
+            Some(true) => return Ok(()),
+            Some(false) => return Err(refused().into()),
+            None => {}
         }
-        Err(Error::new(Code::PermissionDenied, "the user did not confirm")
-            .with_hint("Do not try again unless the user asks for it.")
+        let Some(page) = page else {
+            return Err(nobody_can_decide("there is no page for it").into());
+        };
+        let link = page.ask(caller, &digest, deed.to_json())?;
+        Err(Error::new(Code::ConfirmationRequired, "A person has to decide this on a page")
+            .with_hint("Give the user the link below and wait until they have decided. Then call again with exactly the same arguments. (Where no person can open it: MCPIST_CONFIRM in MCPist's README.)")
+            .with_data("confirm_url", link)
             .into())
     }
 
     fn ask_for_code(&self, caller: &Caller, deed: &Deed<'_>) -> Error {
-        let sealed = Sealed { user: caller.user_id().to_owned(), deed: deed.digest() };
-        let code = self.parts().seal.seal(Purpose::Confirmation, sealed, CODE_LIFETIME);
-        Error::new(Code::ConfirmationRequired, deed.question())
-            .with_hint("Show this to the user. If they agree, call again with exactly the same arguments and `confirm` set to the code below, within five minutes.")
+        let lifetime = self.parts().confirmation.code_lifetime;
+        let sealed =
+            Sealed { user: caller.user_id().to_owned(), deed: deed.digest(), id: random_id() };
+        let code = self.parts().seal.seal(Purpose::Confirmation, sealed, lifetime);
+        Error::whole(Code::ConfirmationRequired, deed.question())
+            .with_hint("Show this to the user. If they agree, call again with exactly the same arguments and `confirm` set to the code below, within five minutes. It is good once.")
             .with_data("confirm", code)
     }
 
     fn check_code(&self, caller: &Caller, deed: &Deed<'_>, code: &str) -> Result<(), Error> {
-        let sealed = self.parts().seal.open::<Sealed>(Purpose::Confirmation, code);
-        if sealed
-            .is_some_and(|sealed| sealed.user == caller.user_id() && sealed.deed == deed.digest())
-        {
-            return Ok(());
-        }
-        Err(Error::invalid_params(
-            "`confirm` is not a code for exactly these arguments, or is older than five minutes",
-        )
-        .with_hint("Call without `confirm` for a new one."))
+        let seal = &self.parts().seal;
+        let sealed = seal
+            .open::<Sealed>(Purpose::Confirmation, code)
+            .filter(|sealed| sealed.user == caller.user_id() && sealed.deed == deed.digest());
+        let sealed = sealed.ok_or_else(|| {
+            Error::invalid_params(
+                "`confirm` is not a code for exactly these arguments, or is older than five minutes",
+            )
+            .with_hint("Call without `confirm` for a new one.")
+        })?;
+        let lifetime = self.parts().confirmation.code_lifetime;
+        spent(seal.spend(&sealed.id, lifetime), "the code in `confirm` was used before")
     }
 }
 
-fn shortened(value: &Value) -> String {
-    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    match text.char_indices().nth(SHOWN) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text,
+/// The user's answer by a form of the client: yes or no. `None` where the client has none, cannot show all of the deed in
+/// it, or fails to ask: a JSON-RPC error, an answer of a wrong shape, no answer in time.
+fn ask_by_form(call: &Call<'_>, deed: &Deed<'_>) -> Result<Option<bool>, Interruption> {
+    if !call.context().capabilities.elicitation_form || !deed.fits_a_form() {
+        return Ok(None);
     }
+    let schema = json!({
+        "type": "object",
+        "properties": {"confirm": {"type": "boolean", "title": "Do it", "description": "Whether to go on.", "default": false}},
+        "required": ["confirm"]
+    });
+    let answer =
+        match call.ask_sealed("confirm", Question::Form { message: deed.question(), schema }) {
+            Ok(answer) => answer,
+            Err(Interruption::Failed(error)) if !call.cancelled() => {
+                // Its own words may repeat what it was asked.
+                log::info!(error = error.code().reply().name; "the client does not ask its user");
+                return Ok(None);
+            }
+            Err(interruption) => return Err(interruption),
+        };
+    call.spend_state()?;
+    Ok(answer.map(|answer| answer["action"] == "accept" && answer["content"]["confirm"] == true))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_question_names_the_tool_and_its_arguments_shortened() {
-        let deed = Deed(vec![(
-            "github_delete_file",
-            json!({"path": "a.txt", "message": "x".repeat(100), "n": 3}),
-        )]);
-        let question = deed.question();
-        assert!(
-            question.ends_with(&format!(
-                "github_delete_file(path: a.txt, message: {}…, n: 3)",
-                "x".repeat(80)
-            )),
-            "{question}"
-        );
-    }
-
-    #[test]
-    fn a_deed_is_told_by_its_tools_and_arguments_but_not_by_their_order_of_writing() {
-        let digest = |tool, arguments| Deed(vec![(tool, arguments)]).digest();
-        assert_eq!(
-            digest("t", json!({"a": 1, "b": {"c": 2, "d": 3}})),
-            digest("t", json!({"b": {"d": 3, "c": 2}, "a": 1}))
-        );
-        assert_ne!(digest("t", json!({"a": 1})), digest("t", json!({"a": 2})));
-        assert_ne!(digest("t", json!({"a": 1})), digest("u", json!({"a": 1})));
-    }
+/// The error for a no.
+pub(super) fn refused() -> Error {
+    Error::new(Code::PermissionDenied, "the user did not confirm")
+        .with_hint("Do not try again unless the user asks for it.")
 }

@@ -6,13 +6,13 @@ use serde_json::Value;
 
 use super::App;
 use crate::error::Error;
+use crate::json::Object;
 use crate::mcp::call::Call;
 use crate::mcp::context::Context;
 use crate::mcp::handler::{
     About, Capabilities, Completion, Handler, Interruption, Item, ListChanged, Suggestions,
     ToolResult,
 };
-use crate::mcp::message::Object;
 
 /// The product while it runs: replaced as a whole when a file that it was made of changes.
 ///
@@ -26,16 +26,16 @@ impl Live {
     /// Begins with this one.
     #[must_use]
     pub fn new(app: Arc<App>) -> Self {
-        Self { about: super::about(), app: RwLock::new(app) }
+        Self { about: crate::app::about(), app: RwLock::new(app) }
     }
 
-    /// The product of now.
+    /// The current product.
     #[must_use]
     pub fn app(&self) -> Arc<App> {
         Arc::clone(&self.app.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Has requests from now on use this one.
+    /// Uses this one for all later requests.
     pub fn replace(&self, app: Arc<App>) {
         *self.app.write().unwrap_or_else(PoisonError::into_inner) = app;
     }

@@ -5,18 +5,23 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::Visible;
+use crate::engine::{ACCOUNT, Module, Tool};
 use crate::error::{Error, quoted};
+use crate::json::Object;
 use crate::mcp::handler::{Item, ToolResult};
-use crate::mcp::message::{Object, wrong_type};
-use crate::modules::manifest::ACCOUNT;
-use crate::modules::{Module, Tool};
+use crate::mcp::message::wrong_type;
 
 pub(super) const SCHEMA: &str = "get_module_schema";
 pub(super) const CALL: &str = "call";
 pub(super) const BATCH: &str = "batch";
 
 /// The definitions, for a caller who sees these modules, and may have several accounts of one of them.
-pub(super) fn definitions(modules: &[String], several_accounts: bool) -> Vec<Arc<Item>> {
+/// `has_codes`: whether the caller may have to send a code back to confirm a call.
+pub(super) fn definitions(
+    modules: &[String],
+    several_accounts: bool,
+    has_codes: bool,
+) -> Vec<Arc<Item>> {
     let modules = if modules.is_empty() { "none".to_owned() } else { modules.join(", ") };
     let mut definitions = [
         json!({
@@ -44,8 +49,7 @@ pub(super) fn definitions(modules: &[String], several_accounts: bool) -> Vec<Arc
                 "properties": {
                     "module": {"type": "string", "description": "Module, such as \"github\"."},
                     "tool": {"type": "string", "description": "Tool of the module, such as \"list_issues\"."},
-                    "params": {"type": "object", "description": "The tool's parameters."},
-                    "confirm": {"type": "string", "description": "Code that confirms the call, when one was asked for."}
+                    "params": {"type": "object", "description": "The tool's parameters."}
                 },
                 "required": ["module", "tool"],
                 "additionalProperties": false
@@ -75,8 +79,7 @@ pub(super) fn definitions(modules: &[String], several_accounts: bool) -> Vec<Arc
                             },
                             "required": ["id", "module", "tool"]
                         }
-                    },
-                    "confirm": {"type": "string", "description": "Code that confirms the batch, when one was asked for."}
+                    }
                 },
                 "required": ["calls"],
                 "additionalProperties": false
@@ -84,6 +87,11 @@ pub(super) fn definitions(modules: &[String], several_accounts: bool) -> Vec<Arc
             "annotations": {"readOnlyHint": false, "destructiveHint": true, "openWorldHint": true}
         }),
     ];
+    if has_codes {
+        for (definition, what) in definitions[1..].iter_mut().zip(["call", "batch"]) {
+            definition["inputSchema"]["properties"]["confirm"] = json!({"type": "string", "description": format!("Code that confirms the {what}, when one was asked for.")});
+        }
+    }
     if several_accounts {
         let account = json!({"type": "string", "description": "Account of the module, where get_module_schema lists several."});
         definitions[2]["inputSchema"]["properties"]["calls"]["items"]["properties"][ACCOUNT] =
@@ -160,11 +168,7 @@ impl Called {
     pub(super) fn read(mut arguments: Object) -> Result<Self, Error> {
         refuse_unknown(&arguments, &["module", "tool", "params", "confirm", ACCOUNT])?;
         let account = arguments.shift_remove(ACCOUNT);
-        let confirm = match arguments.shift_remove("confirm") {
-            None | Some(Value::Null) => None,
-            Some(Value::String(code)) => Some(code),
-            Some(_) => return Err(Error::invalid_params("confirm must be a string")),
-        };
+        let confirm = code(arguments.shift_remove("confirm"))?;
         let mut text = |name: &str| {
             match arguments.shift_remove(name) {
             Some(Value::String(text)) => Ok(text),
@@ -192,6 +196,15 @@ impl Called {
             params.insert(ACCOUNT.to_owned(), account);
         }
         Ok(Self { module, tool, params, confirm })
+    }
+}
+
+/// The code that confirms a call or a batch.
+pub(super) fn code(confirm: Option<Value>) -> Result<Option<String>, Error> {
+    match confirm {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(code)) => Ok(Some(code)),
+        Some(_) => Err(Error::invalid_params("confirm must be a string")),
     }
 }
 

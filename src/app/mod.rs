@@ -2,10 +2,11 @@
 
 mod across;
 mod batch;
+mod call;
 mod completion;
 mod confirm;
-mod connect;
-mod execute;
+mod deed;
+mod link;
 mod live;
 mod meta_tools;
 mod prompts;
@@ -13,33 +14,32 @@ mod rate_limit;
 mod render;
 mod resources;
 mod site;
+mod visible;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use confirm::Deed;
-pub use execute::{CALL_TIME, Execution};
+pub use call::CALL_TIME;
+pub use confirm::{CODE_LIFETIME, Confirmation};
+use deed::{Deed, Doing};
 pub use live::Live;
 pub use rate_limit::RateLimit;
 pub use render::{Format, render, start_of};
 use serde_json::{Value, json};
 pub use site::{CLIENTS, Client, ProductSite, version};
+pub use visible::Visible;
 
-use crate::auth::Caller;
-use crate::broker::{Broker, Credential};
-use crate::error::{Code, Error, quoted};
+use crate::access::{AuditTrail, Broker, Caller, Credential, Sieve};
+use crate::engine::{ACCOUNT, Module, Tool, Variable, arguments};
+use crate::error::{Error, quoted};
+use crate::json::Object;
 use crate::mcp::call::Call;
 use crate::mcp::context::Context;
 use crate::mcp::handler::{About, Interruption, Item, ToolResult};
-use crate::mcp::message::Object;
 use crate::mcp::seal::Seal;
-use crate::modules::manifest::Variable;
-use crate::modules::{Module, Registry, Tool};
-use crate::sieve::{Permissions, Sieve};
+use crate::modules::Registry;
 use crate::sync::lock;
-use crate::telemetry::audit::{Audit, Event};
-use crate::telemetry::spans;
 use crate::upstream::Upstream;
 
 /// The parts that the product is made of.
@@ -52,10 +52,12 @@ pub struct Parts {
     pub broker: Arc<dyn Broker>,
     /// Seals the codes that confirm what cannot be undone.
     pub seal: Arc<Seal>,
-    /// How often a user may call tools and make requests; none: as often as they like.
+    /// Who has to confirm what cannot be undone, costs money or reaches others.
+    pub confirmation: Confirmation,
+    /// How often a user may call tools and make requests; `None`: as often as they like.
     pub rates: Option<Arc<Rates>>,
     /// The audit trail, in hosted mode.
-    pub audit: Option<Arc<Audit>>,
+    pub audit: Option<Arc<dyn AuditTrail>>,
     /// The HTTP client.
     pub upstream: Upstream,
     /// Base URLs that replace those of the module files.
@@ -117,7 +119,7 @@ impl App {
         &self.parts.registry
     }
 
-    /// Where a module's service is, unless a credential knows better; none where nobody has said it yet.
+    /// Where a module's service is, unless a credential knows better; `None` if no one has said it yet.
     #[must_use]
     pub fn base_url<'a>(&'a self, module: &'a Module) -> Option<&'a str> {
         let given = self.parts.base_urls.get(&module.name);
@@ -135,7 +137,7 @@ impl App {
     /// A tool as its caller sees it: the definition made before, unless there are accounts to choose from.
     fn item(&self, tool: &Tool, accounts: &[String]) -> Option<Arc<Item>> {
         if accounts.len() > 1 {
-            return Some(Arc::new(published(tool, accounts)));
+            return Some(Arc::new(self.definition(tool, accounts)));
         }
         self.published().get(&tool.published_name).cloned()
     }
@@ -174,139 +176,8 @@ impl App {
         self.published.get_or_init(|| {
             let tools = self.registry().modules().iter().flat_map(|module| &module.tools);
             tools
-                .map(|tool| (tool.published_name.clone(), Arc::new(published(tool, &[]))))
+                .map(|tool| (tool.published_name.clone(), Arc::new(self.definition(tool, &[]))))
                 .collect()
-        })
-    }
-
-    /// Whether a module has anything for a caller: one without is as unknown as one that does not exist.
-    ///
-    /// # Errors
-    /// Whatever keeps the caller's permissions from being known.
-    pub fn has_module(&self, caller: &Caller, module: &str) -> Result<bool, Error> {
-        let permissions = self.permissions(caller)?;
-        let visible = Visible {
-            app: self,
-            caller: caller.clone(),
-            permissions,
-            module: None,
-            read_only: false,
-        };
-        Ok(visible.modules().any(|known| known.name == module))
-    }
-
-    fn permissions(&self, caller: &Caller) -> Result<Arc<Permissions>, Error> {
-        let mut span = spans::permission_check();
-        let permissions = self.parts.sieve.permissions(caller);
-        span.ended(&permissions);
-        permissions
-    }
-
-    /// What the caller of a request sees: one place for every way to a tool, so that none shows more than another.
-    fn visible(&self, context: &Context) -> Result<Visible<'_>, Error> {
-        let permissions = self.permissions(&context.caller)?;
-        Ok(Visible {
-            app: self,
-            caller: context.caller.clone(),
-            permissions,
-            module: context.view.module.clone(),
-            read_only: context.view.read_only,
-        })
-    }
-}
-
-/// The tools that exist for one caller through one view.
-struct Visible<'a> {
-    app: &'a App,
-    caller: Caller,
-    permissions: Arc<Permissions>,
-    module: Option<String>,
-    read_only: bool,
-}
-
-impl<'a> Visible<'a> {
-    fn includes(&self, module: &Module, tool: &Tool) -> bool {
-        self.shows(module)
-            && (tool.is_read_only() || !self.read_only)
-            && self.permissions.allow(&tool.published_name)
-    }
-
-    fn shows(&self, module: &Module) -> bool {
-        self.module.as_deref().is_none_or(|name| name == module.name)
-    }
-
-    /// Whether a tool that only reads exists for the caller; for that the module's tools need not be read.
-    fn permits(&self, module: &Module, tool: &str) -> bool {
-        self.shows(module) && self.permissions.allow(&format!("{}_{tool}", module.name))
-    }
-
-    fn tools_of(&self, module: &'a Module) -> impl Iterator<Item = &'a Tool> {
-        module.tools.iter().filter(|tool| self.includes(module, tool))
-    }
-
-    /// Whether there is anything of a module. Its tools are looked at only where some may be hidden: to read them takes time.
-    fn has(&self, module: &'a Module) -> bool {
-        let whole = self.permissions.allow_all() && !self.read_only;
-        if whole { self.shows(module) } else { self.tools_of(module).next().is_some() }
-    }
-
-    fn modules(&self) -> impl Iterator<Item = &'a Module> {
-        self.app.registry().modules().iter().filter(|module| self.has(module))
-    }
-
-    fn accounts(&self, module: &Module) -> Vec<String> {
-        self.app.accounts(module, &self.caller)
-    }
-
-    fn module(&self, name: &str) -> Result<&'a Module, Error> {
-        self.modules().find(|module| module.name == name).ok_or_else(|| {
-            let names: Vec<_> = self.modules().map(|module| module.name.as_str()).collect();
-            let hint = if names.is_empty() {
-                "No module is permitted here.".to_owned()
-            } else {
-                format!("Modules: {}.", names.join(", "))
-            };
-            Error::new(Code::NotFound, format!("module {} does not exist", quoted(name)))
-                .with_hint(hint)
-        })
-    }
-
-    /// A tool by module and name, with or without the module's prefix.
-    fn tool(&self, module: &str, name: &str) -> Result<(&'a Module, &'a Tool), Error> {
-        let module = self.module(module)?;
-        self.tools_of(module)
-            .find(|tool| tool.name == name || tool.published_name == name)
-            .map(|tool| (module, tool))
-            .ok_or_else(|| {
-                let hint = match crate::modules::nearest(
-                    name,
-                    self.tools_of(module).map(|tool| tool.name.as_str()),
-                ) {
-                    Some(near) => format!("Did you mean {near:?}?"),
-                    None => format!(
-                        "get_module_schema with {{\"modules\": [{:?}]}} lists its tools.",
-                        module.name
-                    ),
-                };
-                Error::new(
-                    Code::NotFound,
-                    format!("module {:?} has no tool {}", module.name, quoted(name)),
-                )
-                .with_hint(hint)
-            })
-    }
-
-    /// A tool as prompts cite it: `github.list_issues`.
-    fn cited(&self, citation: &str) -> Option<(&'a Module, &'a Tool)> {
-        let (module, name) = citation.split_once('.')?;
-        let module = self.app.registry().module(module)?;
-        Some((module, self.tools_of(module).find(|tool| tool.name == name)?))
-    }
-
-    /// A tool that is published by itself.
-    fn published(&self, name: &str) -> Option<(&'a Module, &'a Tool)> {
-        self.modules().find_map(|module| {
-            Some((module, self.tools_of(module).find(|tool| tool.published_name == name)?))
         })
     }
 }
@@ -322,9 +193,18 @@ fn about() -> About {
 }
 
 impl App {
+    /// A tool as it is published by itself: what may have to be confirmed takes the code for that, where there are codes.
+    fn definition(&self, tool: &Tool, accounts: &[String]) -> Item {
+        let mut definition = tool.published(accounts);
+        if tool.may_need_confirmation() && self.parts.confirmation.has_codes() {
+            definition["inputSchema"]["properties"][CONFIRM] = json!({"type": "string", "description": "Code that confirms the call, when one was asked for."});
+        }
+        Item::new(&definition)
+    }
+
     /// What [`Handler::tools`](crate::mcp::handler::Handler::tools) gives.
     fn tools(&self, context: &Context) -> Result<Vec<Arc<Item>>, Error> {
-        let visible = self.visible(context)?;
+        let visible = self.visible(&context.caller, &context.view)?;
         if context.view.direct {
             let mut items = Vec::new();
             for module in visible.modules() {
@@ -341,7 +221,8 @@ impl App {
             let known = known.entry((names, several_accounts));
             known
                 .or_insert_with_key(|(names, several_accounts)| {
-                    meta_tools::definitions(names, *several_accounts)
+                    let has_codes = self.parts.confirmation.has_codes();
+                    meta_tools::definitions(names, *several_accounts, has_codes)
                 })
                 .clone()
         };
@@ -359,7 +240,7 @@ impl App {
         arguments: Object,
     ) -> Result<ToolResult, Interruption> {
         let context = call.context();
-        let visible = self.visible(context)?;
+        let visible = self.visible(&context.caller, &context.view)?;
         let outcome = match name {
             meta_tools::SCHEMA if !context.view.direct => {
                 meta_tools::schema(&visible, &arguments).map_err(Interruption::from)
@@ -369,14 +250,15 @@ impl App {
                     let found = visible.tool(&called.module, &called.tool);
                     Ok((
                         found.inspect_err(|_| {
-                            self.record_denied(context, &called.module, &called.tool)
+                            self.record_denied(context, &called.module, &called.tool);
                         })?,
                         called,
                     ))
                 })
                 .map_err(Interruption::from)
                 .and_then(|((module, tool), called)| {
-                    self.run(call, module, tool, called.params, called.confirm.as_deref())
+                    let confirm = called.confirm.as_deref();
+                    self.run(call, &visible, (module, tool), called.params, confirm)
                 }),
             meta_tools::BATCH if !context.view.direct => self.run_batch(call, &visible, arguments),
             name => {
@@ -390,22 +272,24 @@ impl App {
                 };
                 let mut arguments = arguments;
                 let confirm =
-                    tool.is_destructive().then(|| arguments.shift_remove(CONFIRM)).flatten();
-                self.run(call, module, tool, arguments, confirm.as_ref().and_then(Value::as_str))
+                    tool.may_need_confirmation().then(|| arguments.shift_remove(CONFIRM)).flatten();
+                meta_tools::code(confirm).map_err(Interruption::from).and_then(|confirm| {
+                    self.run(call, &visible, (module, tool), arguments, confirm.as_deref())
+                })
             }
         };
         match outcome {
             Err(Interruption::Failed(error)) => {
-                connect::ask(call, &error)?;
                 // A failed tool is a result; only a question to the client goes on to the protocol.
-                Ok(ToolResult::failure(&error))
+                let refused = link::ask_to_open(call, &error)?;
+                Ok(ToolResult::failure(refused.as_ref().unwrap_or(&error)))
             }
             outcome => outcome,
         }
     }
 
     fn prompts(&self, context: &Context) -> Result<Vec<Arc<Item>>, Error> {
-        Ok(prompts::list(&self.visible(context)?))
+        Ok(prompts::list(&self.visible(&context.caller, &context.view)?))
     }
 
     fn get_prompt(
@@ -415,80 +299,54 @@ impl App {
         arguments: &Object,
     ) -> Result<Object, Interruption> {
         let context = call.context();
-        Ok(prompts::get(&self.visible(context)?, !context.view.direct, name, arguments)?)
+        Ok(prompts::get(
+            &self.visible(&context.caller, &context.view)?,
+            !context.view.direct,
+            name,
+            arguments,
+        )?)
     }
 
     fn resources(&self, context: &Context) -> Result<Vec<Arc<Item>>, Error> {
-        Ok(resources::list(&self.visible(context)?, false))
+        Ok(resources::list(&self.visible(&context.caller, &context.view)?, false))
     }
 
     fn resource_templates(&self, context: &Context) -> Result<Vec<Arc<Item>>, Error> {
-        Ok(resources::list(&self.visible(context)?, true))
+        Ok(resources::list(&self.visible(&context.caller, &context.view)?, true))
     }
 
     fn read_resource(&self, call: &Call<'_>, uri: &str) -> Result<Vec<Value>, Interruption> {
-        Ok(self.read(call, &self.visible(call.context())?, uri)?)
+        Ok(self.read(call, &self.visible(&call.context().caller, &call.context().view)?, uri)?)
     }
 
-    /// Notes in the audit trail that a caller wanted a tool that does not exist for them, or at all.
-    fn record_denied(&self, context: &Context, module: &str, tool: &str) {
-        /// A model may write anything as a name.
-        const LONGEST: usize = 100;
-        let Some(audit) = &self.parts.audit else { return };
-        let short = |name: &str| name.chars().take(LONGEST).collect::<String>();
-        let client = context.client.as_ref().map(|client| client.name.clone());
-        audit.record(
-            &context.caller,
-            Event { client, ..Event::call(&short(module), &short(tool), "denied") },
-        );
-    }
-
+    /// Asks where the tool has to be confirmed, calls it, and renders the result.
     fn run(
         &self,
         call: &Call<'_>,
-        module: &Module,
-        tool: &Tool,
+        visible: &Visible<'_>,
+        (module, tool): (&Module, &Tool),
         arguments: Object,
         confirm: Option<&str>,
     ) -> Result<ToolResult, Interruption> {
-        if tool.is_destructive() {
-            self.confirm(
-                call,
-                &Deed(vec![(tool.published_name.as_str(), Value::Object(arguments.clone()))]),
-                confirm,
-            )?;
+        if tool.needs_confirmation(&arguments) {
+            check_arguments(tool, &arguments)?;
+            let arguments = arguments.clone();
+            let doing = Doing { line: None, module, tool, arguments, sources: Vec::new() };
+            self.confirm(call, visible, &Deed(vec![doing]), confirm)?;
         }
         let start = start_of(tool, &arguments);
-        let value = self.value(call, module, tool, arguments)?;
+        let tool_call = self.tool_call(call.context(), call.trace_parent(), (module, tool));
+        let value = self.call(tool_call, arguments, &|| call.cancelled())?;
         Ok(render(value, Format::of(&call.context().view), start))
-    }
-
-    /// The result of a tool that is permitted and, where it has to be, confirmed.
-    fn value(
-        &self,
-        call: &Call<'_>,
-        module: &Module,
-        tool: &Tool,
-        arguments: Object,
-    ) -> Result<Value, Error> {
-        let context = call.context();
-        self.execute(Execution {
-            caller: &context.caller,
-            module,
-            tool,
-            arguments,
-            client: context.client.as_ref(),
-            cancelled: &|| call.cancelled(),
-            trace_parent: call.trace_parent(),
-        })
     }
 }
 
-/// A tool as it is published by itself: what is destructive takes the code that confirms it.
-fn published(tool: &Tool, accounts: &[String]) -> Item {
-    let mut definition = tool.published(accounts);
-    if tool.is_destructive() {
-        definition["inputSchema"]["properties"][CONFIRM] = json!({"type": "string", "description": "Code that confirms the call, when one was asked for."});
-    }
-    Item::new(&definition)
+/// Checks the arguments of a call before anybody is asked about it.
+///
+/// # Errors
+/// [`crate::error::Code::InvalidParams`], as the call itself would have it.
+fn check_arguments(tool: &Tool, given: &Object) -> Result<(), Error> {
+    let mut given = given.clone();
+    given.shift_remove(ACCOUNT);
+    arguments::check(tool, given).map(drop)
 }

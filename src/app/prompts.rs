@@ -12,11 +12,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Visible, meta_tools};
+use crate::engine::Module;
+use crate::engine::resource::Completion;
 use crate::error::Error;
+use crate::json::Object;
 use crate::mcp::handler::Item;
-use crate::mcp::message::{Object, wrong_type};
-use crate::modules::Module;
-use crate::modules::resource::Completion;
+use crate::mcp::message::wrong_type;
 use crate::time::rfc3339_now;
 
 /// The files, in the order in which they are listed.
@@ -202,7 +203,7 @@ pub(super) fn completion<'a>(
     }))
 }
 
-/// A line with its arguments and calls; none where one of them is not there.
+/// A line with its arguments and calls; `None` if one of them is not there.
 fn write_line(
     line: &str,
     visible: &Visible<'_>,
@@ -255,7 +256,7 @@ fn citation(text: &str) -> Option<(&str, Option<Object>)> {
     (is_name(module) && is_name(name) && params != Some(None)).then_some((tool, params.flatten()))
 }
 
-/// The value with what stands for `{{name}}` in its texts; none where that is not known.
+/// The value with what stands for `{{name}}` in its texts; `None` if that is not known.
 pub(super) fn filled(value: &Value, known: &dyn Fn(&str) -> Option<String>) -> Option<Value> {
     match value {
         Value::String(text) => filled_text(text, known).map(Value::from),
@@ -268,7 +269,7 @@ pub(super) fn filled(value: &Value, known: &dyn Fn(&str) -> Option<String>) -> O
     }
 }
 
-/// The text with what stands for `{{name}}` in it; none where that is not known.
+/// The text with what stands for `{{name}}` in it; `None` if that is not known.
 pub(super) fn filled_text(text: &str, known: &dyn Fn(&str) -> Option<String>) -> Option<String> {
     let mut written = String::new();
     let mut rest = text;
@@ -286,7 +287,8 @@ pub(super) fn filled_text(text: &str, known: &dyn Fn(&str) -> Option<String>) ->
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::modules::{Registry, Tool};
+    use crate::engine::Tool;
+    use crate::modules::Registry;
 
     fn cited<'a>(registry: &'a Registry, citation: &str) -> Option<&'a Tool> {
         let (module, name) = citation.split_once('.')?;

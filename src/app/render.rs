@@ -7,17 +7,20 @@ use std::fmt::Write;
 use serde_json::{Map, Value, json};
 
 use super::across::ACCOUNTS;
+use crate::engine::resource::MediaType;
+use crate::engine::{OFFSET, Tool};
+use crate::error::Error;
+use crate::json::Object;
 use crate::mcp::context::View;
 use crate::mcp::handler::ToolResult;
-use crate::mcp::message::Object;
-use crate::modules::Tool;
-use crate::modules::manifest::OFFSET;
-use crate::modules::resource::MediaType;
 use crate::toon;
 
 /// The most bytes of a result: of English text some 15,000 tokens, which is what a client can take at once (DESIGN §8), and
 /// of other writing, with more bytes and more tokens for a character, about as many.
 const BUDGET: usize = 60_000;
+
+/// The most bytes of what is not text that a resource gives.
+const MAX_BLOB: u64 = 1024 * 1024;
 
 /// How results are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +39,7 @@ impl Format {
     }
 }
 
-/// From which character a tool's text or document begins with these arguments; none where it cannot be read in parts.
+/// From which character a tool's text or document begins with these arguments; `None` if it cannot be read in parts.
 #[must_use]
 pub fn start_of(tool: &Tool, arguments: &Object) -> Option<usize> {
     let offset = match arguments.get(OFFSET) {
@@ -55,7 +58,7 @@ pub fn render(value: Value, format: Format, start: Option<usize>) -> ToolResult 
         Format::Toon => toon::encode(&tabular(value)),
         Format::Json => value.to_string(),
     };
-    let mut value = value;
+    let mut value = reported(value);
     if let Some(Value::String(document)) = value.get_mut("document") {
         let text = std::mem::take(document);
         return render_document(value, text, format, start);
@@ -79,12 +82,50 @@ pub fn render(value: Value, format: Format, start: Option<usize>) -> ToolResult 
     ToolResult { structured, ..ToolResult::text(text) }
 }
 
-/// A result as the content of a resource, cut to the budget: its media type and its text. What is known about a document
-/// stands before it as front matter, in lines of TOON.
+/// A result that is not text, `{"blob": base64, "mime_type": …, "size": bytes, …}`, without its bytes: no model reads them.
+/// Any other result as it is.
 #[must_use]
-pub(super) fn content(mut value: Value) -> (MediaType, String) {
+pub(super) fn reported(mut value: Value) -> Value {
+    if is_blob(&value)
+        && let Some(members) = value.as_object_mut()
+    {
+        members.shift_remove("blob");
+        members.insert("note".to_owned(), "This is not text: its content is not shown.".into());
+    }
+    value
+}
+
+fn is_blob(value: &Value) -> bool {
+    value["blob"].is_string() && value["mime_type"].is_string() && value["size"].is_u64()
+}
+
+/// A result as the content of a resource (MCP `ResourceContents`), cut to the budget. What is known about a document stands
+/// before it as front matter, in lines of TOON, unless the resource is said to be a plain text.
+///
+/// # Errors
+/// [`Code::InvalidParams`] for bytes that are more than a client takes.
+pub(super) fn resource(uri: &str, said: MediaType, value: Value) -> Result<Value, Error> {
+    if is_blob(&value) {
+        let (mime_type, size) = (&value["mime_type"], value["size"].as_u64().unwrap_or_default());
+        if size > MAX_BLOB {
+            let message =
+                format!("{uri} is {mime_type} of {size} bytes: more than {MAX_BLOB} are not read.");
+            return Err(Error::invalid_params(message).with_hint("Open it in a browser."));
+        }
+        return Ok(json!({"uri": uri, "mimeType": mime_type, "blob": value["blob"]}));
+    }
+    let (mime_type, text) = content(said, value);
+    Ok(json!({"uri": uri, "mimeType": mime_type, "text": text}))
+}
+
+fn content(said: MediaType, mut value: Value) -> (MediaType, String) {
     let text_of =
         |result: ToolResult| result.content[0]["text"].as_str().unwrap_or_default().to_owned();
+    if said == MediaType::Text
+        && let Some(Value::String(text)) = value.get_mut("document").map(Value::take)
+    {
+        value = text.into();
+    }
     if value.is_string() {
         return (MediaType::Text, text_of(render(value, Format::Toon, None)));
     }
@@ -128,7 +169,7 @@ fn tabular(value: &Value) -> Cow<'_, Value> {
     Cow::Owned(flat)
 }
 
-/// An entry of a list as a part of a text; none where the parts would run into each other.
+/// An entry of a list as a part of a text; `None` if the parts would run into each other.
 fn part(entry: &Value) -> Option<String> {
     match entry {
         Value::Array(_) | Value::Object(_) => None,
@@ -251,7 +292,7 @@ mod tests {
     #[test]
     fn a_list_in_a_row_is_a_text_of_its_table() {
         let check = |rows: Value, expected: &str| {
-            assert_eq!(text(&render(json!({"items": rows}), Format::Toon, None)), expected)
+            assert_eq!(text(&render(json!({"items": rows}), Format::Toon, None)), expected);
         };
         check(
             json!([{"n": 1, "labels": ["bug", "ui"]}, {"n": 2, "labels": []}]),
@@ -292,7 +333,7 @@ mod tests {
     #[test]
     fn the_content_of_a_resource_is_markdown_text_or_json() {
         let check = |value: Value, expected: (MediaType, &str)| {
-            assert_eq!(content(value), (expected.0, expected.1.to_owned()))
+            assert_eq!(content(MediaType::Json, value), (expected.0, expected.1.to_owned()));
         };
         check(json!("a: b"), (MediaType::Text, "a: b"));
         check(json!({"document": "# Title"}), (MediaType::Markdown, "# Title"));
@@ -301,12 +342,33 @@ mod tests {
             (MediaType::Markdown, "---\nid: 7\ntitle: T\n---\n\n# Title"),
         );
         check(json!({"id": 7}), (MediaType::Json, r#"{"id":7}"#));
-        let (_, text) = content(json!({"document": "line\n".repeat(20_000), "id": 7}));
+        let (_, text) =
+            content(MediaType::Markdown, json!({"document": "line\n".repeat(20_000), "id": 7}));
+        let file = json!({"document": "fn main() {}\n", "sha": "abc"});
+        assert_eq!(content(MediaType::Text, file), (MediaType::Text, "fn main() {}\n".to_owned()));
         assert!(
             text.starts_with("---\nid: 7\n---\n\nline\n")
                 && text.contains("\n[cut: ")
                 && text.len() < BUDGET + 200
         );
+    }
+
+    #[test]
+    fn bytes_are_reported_to_a_tool_and_given_by_a_resource() {
+        let blob = |size: u64| json!({"blob": "AAE=", "mime_type": "image/png", "size": size});
+        let note =
+            "mime_type: image/png\nsize: 2\nnote: \"This is not text: its content is not shown.\"";
+        assert_eq!(text(&render(blob(2), Format::Toon, None)), note);
+        let json = render(blob(2), Format::Json, None).structured.expect("it is data");
+        assert_eq!((&json["blob"], &json["size"]), (&Value::Null, &json!(2)));
+        // A record that only has a member of this name is no such thing.
+        let record = json!({"blob": "a1b2", "size": 2});
+        assert_eq!(text(&render(record, Format::Toon, None)), "blob: a1b2\nsize: 2");
+
+        let given = json!({"uri": "m://a", "mimeType": "image/png", "blob": "AAE="});
+        assert_eq!(resource("m://a", MediaType::Text, blob(2)), Ok(given));
+        let error = resource("m://a", MediaType::Text, blob(MAX_BLOB + 1)).expect_err("too large");
+        assert!(error.message().contains("1048577 bytes"), "{error}");
     }
 
     #[test]

@@ -4,14 +4,12 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::render::content;
-use super::{App, Visible};
+use super::{App, Visible, render};
+use crate::engine::resource::{Resource, ResourceUri};
+use crate::engine::{ACCOUNT, Module};
 use crate::error::{Code, Error};
 use crate::mcp::call::Call;
 use crate::mcp::handler::{Item, resource_not_found};
-use crate::modules::Module;
-use crate::modules::manifest::ACCOUNT;
-use crate::modules::resource::{Resource, ResourceUri};
 
 /// What follows the template where there are accounts to choose from (RFC 6570 §3.2.8).
 pub(super) const ACCOUNT_QUERY: &str = "{?account}";
@@ -94,14 +92,15 @@ impl App {
         if let Some(account) = parsed.account {
             arguments.insert(ACCOUNT.to_owned(), account.into());
         }
-        let value =
-            self.value(call, module, tool, arguments).map_err(|error| match error.code() {
+        let tool_call = self.tool_call(call.context(), call.trace_parent(), (module, tool));
+        let value = self.call(tool_call, arguments, &|| call.cancelled()).map_err(|error| {
+            match error.code() {
                 Code::NotFound => Error::new(Code::ResourceNotFound, error.message())
                     .with_hint(error.hint().unwrap_or("Check the names and ids."))
                     .with_data("uri", uri),
                 _ => error,
-            })?;
-        let (mime_type, text) = content(value);
-        Ok(vec![json!({"uri": uri, "mimeType": mime_type, "text": text})])
+            }
+        })?;
+        Ok(vec![render::resource(uri, resource.mime_type, value)?])
     }
 }

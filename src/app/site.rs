@@ -7,11 +7,12 @@ use std::time::Instant;
 use serde_json::{Value, json};
 
 use super::{App, Live};
-use crate::auth::Caller;
+use crate::access::Caller;
+use crate::engine::Module;
 use crate::error::Error;
-use crate::http::Site;
+use crate::mcp::context::View;
 use crate::mcp::version::Version;
-use crate::modules::Module;
+use crate::transport::Site;
 
 /// A client program, and what its user pastes where; `{url}` stands for the endpoint.
 pub struct Client {
@@ -69,10 +70,10 @@ impl ProductSite {
 
 /// What `/api/version` and `mcpist --version` tell.
 #[must_use]
-pub fn version(modules: &[Module]) -> Value {
+pub fn version(modules: &[(&Module, usize)]) -> Value {
     let modules: Vec<Value> = modules
         .iter()
-        .map(|module| json!({"module": module.name, "api_version": module.api_version, "tools": module.tools.count()}))
+        .map(|(module, tools)| json!({"module": module.name, "api_version": module.api_version, "tools": tools}))
         .collect();
     json!({
         "name": "mcpist",
@@ -101,13 +102,13 @@ impl Site for ProductSite {
         }
         let mut modules = String::new();
         let app = self.product.app();
-        for module in app.registry().modules() {
+        for (module, tools) in app.shown() {
             let _ = writeln!(
                 modules,
                 "<tr><th scope=\"row\">{}</th><td>{}</td><td>{}</td><td>{}</td></tr>",
                 escape(&module.name),
                 escape(&module.description),
-                module.tools.count(),
+                tools,
                 escape(&app.connection_state(module, &Caller::local()))
             );
         }
@@ -120,7 +121,7 @@ impl Site for ProductSite {
     }
 
     fn version(&self) -> Value {
-        version(self.product.app().registry().modules())
+        version(&self.product.app().shown())
     }
 
     fn admit(&self, caller: &Caller) -> Result<(), Error> {
@@ -133,6 +134,21 @@ impl Site for ProductSite {
 }
 
 impl App {
+    /// The modules that are shown to everybody, each with the number of its tools: in local mode those that the policy
+    /// permits.
+    #[must_use]
+    pub fn shown(&self) -> Vec<(&Module, usize)> {
+        if self.parts.broker.is_per_user() {
+            let modules = self.registry().modules().iter();
+            return modules.map(|module| (module, module.tools.count())).collect();
+        }
+        // Without permissions nothing exists.
+        let Ok(visible) = self.visible(&Caller::local(), &View::default()) else {
+            return Vec::new();
+        };
+        visible.modules().map(|module| (module, visible.count(module))).collect()
+    }
+
     /// Whether a module can be used now, in words: never the credential itself.
     #[must_use]
     pub fn connection_state(&self, module: &Module, caller: &Caller) -> String {

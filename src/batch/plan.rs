@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use serde_json::{Map, Value};
 
 use super::reference::lines_in;
+use crate::engine::ACCOUNT;
 use crate::error::Error;
-use crate::modules::manifest::ACCOUNT;
 
 /// The most lines of one batch.
 pub const MAX_LINES: usize = 20;
@@ -26,6 +26,8 @@ pub struct Line {
     pub output: bool,
     /// The places, in the plan, of the lines that must have succeeded before: those of `after` and of the references.
     pub needs: Vec<usize>,
+    /// Those among them whose results its parameters refer to.
+    pub uses: Vec<usize>,
 }
 
 /// A batch whose references and order are right.
@@ -62,13 +64,14 @@ impl Plan {
             }
         }
         let mut lines = Vec::new();
-        for Draft { mut line, needs } in drafts {
-            for needed in needs {
+        for Draft { mut line, after, references } in drafts {
+            line.uses = references.iter().filter_map(|id| places.get(id).copied()).collect();
+            for needed in after.into_iter().chain(references) {
                 match places.get(&needed) {
                     Some(place) if !line.needs.contains(place) => line.needs.push(*place),
                     Some(_) => {}
                     None => problems.push(format!(
-                        "line {:?} needs {needed:?}, which is no line of this batch",
+                        "line {:?} needs {needed:?}, which is not a line of this batch",
                         line.id
                     )),
                 }
@@ -95,14 +98,15 @@ impl Plan {
 /// A line whose needs are still names.
 struct Draft {
     line: Line,
-    needs: Vec<String>,
+    after: Vec<String>,
+    references: Vec<String>,
 }
 
 impl Draft {
     fn read(position: usize, entry: Value) -> Result<Self, String> {
         let number = position + 1;
         let Value::Object(mut members) = entry else {
-            return Err(format!("line {number} is no object"));
+            return Err(format!("line {number} is not an object"));
         };
         let mut text = |name: &str| match members.remove(name) {
             None | Some(Value::Null) => Ok(None),
@@ -132,7 +136,7 @@ impl Draft {
             Some(Value::Bool(output)) => output,
             Some(_) => return Err(format!("line {number}: output must be true or false")),
         };
-        let mut needs = match members.remove("after") {
+        let after = match members.remove("after") {
             None | Some(Value::Null) => Vec::new(),
             Some(Value::String(one)) => vec![one],
             Some(Value::Array(several)) => several
@@ -153,12 +157,13 @@ impl Draft {
                 "line {number}: {name:?} is unknown; a line has id, module, tool, params, after, output, account"
             ));
         }
+        let mut references = Vec::new();
         params
             .values()
-            .try_for_each(|value| lines_in(value, &mut needs))
+            .try_for_each(|value| lines_in(value, &mut references))
             .map_err(|problem| format!("line {number}: {problem}"))?;
-        let line = Line { id, module, tool, params, output, needs: Vec::new() };
-        Ok(Self { line, needs })
+        let line = Line { id, module, tool, params, output, needs: Vec::new(), uses: Vec::new() };
+        Ok(Self { line, after, references })
     }
 }
 
@@ -167,14 +172,14 @@ fn entries(calls: &Value) -> Result<Vec<Value>, Error> {
         Value::Array(entries) => Ok(entries.clone()),
         // A whole array as text is what some models write for either form.
         Value::String(text) if text.trim_start().starts_with('[') => {
-            serde_json::from_str(text).map_err(|error| Error::invalid_params(format!("calls is no JSON array: {error}")))
+            serde_json::from_str(text).map_err(|error| Error::invalid_params(format!("calls is not JSON array: {error}")))
         }
         Value::String(text) => text
             .lines()
             .enumerate()
             .filter(|(_, line)| !line.trim().is_empty())
             .map(|(number, line)| {
-                serde_json::from_str(line).map_err(|error| Error::invalid_params(format!("calls: line {} is no JSON: {error}", number + 1)))
+                serde_json::from_str(line).map_err(|error| Error::invalid_params(format!("calls: line {} is not JSON: {error}", number + 1)))
             })
             .collect(),
         _ => Err(Error::invalid_params("calls must be an array of objects, or the same as JSONL")
@@ -251,13 +256,13 @@ mod tests {
         );
         check(
             json!([{"id": "a.b", "module": "m", "tool": "t"}, {"id": "c"}, 7]),
-            &["\"a.b\"", "line 2: module is missing", "line 3 is no object"],
+            &["\"a.b\"", "line 2: module is missing", "line 3 is not an object"],
         );
         check(json!([{"module": "m", "tool": "t", "parms": {}}]), &["\"parms\" is unknown"]);
         check(json!([{"module": "m", "tool": "t", "params": {"x": "${a"}}]), &["nothing closes"]);
         check(json!([]), &["0 lines"]);
         check(json!(vec![line("a", json!([])); 21]), &["21 lines"]);
-        check(json!("{\"module\":\n"), &["line 1 is no JSON"]);
+        check(json!("{\"module\":\n"), &["line 1 is not JSON"]);
         check(json!(5), &["must be an array"]);
     }
 }

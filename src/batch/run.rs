@@ -33,26 +33,58 @@ pub enum Outcome {
 pub type RunLine<'a> =
     &'a (dyn Fn(&Line, Map<String, Value>, &dyn Fn() -> bool) -> Result<Value, Error> + Sync);
 
-/// Runs a plan and gives back what became of its lines, in their order. `cancelled` and `progress` (lines done, lines in
-/// all) are called from this thread alone.
+/// Runs a whole plan and returns what became of its lines, in their order. `known` is what became of some of them already,
+/// by [`run_some`]; empty for nothing. `cancelled` and `progress` (lines done, lines in all) are called from this thread
+/// alone.
 #[must_use]
 pub fn run(
     plan: &Plan,
+    known: Vec<Option<Outcome>>,
     run_line: RunLine<'_>,
     cancelled: &dyn Fn() -> bool,
     progress: &dyn Fn(usize, usize),
 ) -> Vec<Outcome> {
+    let outcomes = run_until(plan, known, &|_| true, run_line, cancelled, progress);
+    outcomes.into_iter().flatten().collect()
+}
+
+/// Runs the lines at the places that `chosen` takes, and none beside them; these must need no other line. Returns what became
+/// of them, `None` for the others.
+#[must_use]
+pub fn run_some(
+    plan: &Plan,
+    chosen: &dyn Fn(usize) -> bool,
+    run_line: RunLine<'_>,
+    cancelled: &dyn Fn() -> bool,
+    progress: &dyn Fn(usize, usize),
+) -> Vec<Option<Outcome>> {
+    run_until(plan, Vec::new(), chosen, run_line, cancelled, progress)
+}
+
+fn run_until(
+    plan: &Plan,
+    mut outcomes: Vec<Option<Outcome>>,
+    chosen: &dyn Fn(usize) -> bool,
+    run_line: RunLine<'_>,
+    cancelled: &dyn Fn() -> bool,
+    progress: &dyn Fn(usize, usize),
+) -> Vec<Option<Outcome>> {
     let lines = plan.lines();
     let stop = AtomicBool::new(false);
-    let mut outcomes: Vec<Option<Outcome>> = vec![None; lines.len()];
+    outcomes.resize(lines.len(), None);
+    let mut told = outcomes.iter().flatten().count();
+    if told == 0 {
+        progress(0, lines.len());
+    }
     let (sender, receiver) = channel();
     thread::scope(|scope| {
         let mut running = 0;
         let mut started = vec![false; lines.len()];
         loop {
-            skip_what_cannot_run(lines, &mut outcomes, &started);
+            skip_what_cannot_run(lines, &mut outcomes, &started, chosen);
             for (place, line) in lines.iter().enumerate() {
-                let free = !started[place]
+                let free = chosen(place)
+                    && !started[place]
                     && outcomes[place].is_none()
                     && line
                         .needs
@@ -70,8 +102,11 @@ pub fn run(
                 }
             }
             let done = outcomes.iter().flatten().count();
-            progress(done, lines.len());
-            if done == lines.len() {
+            if done > told {
+                told = done;
+                progress(done, lines.len());
+            }
+            if (0..lines.len()).all(|place| outcomes[place].is_some() || !chosen(place)) {
                 break;
             }
             if running > 0 {
@@ -81,15 +116,20 @@ pub fn run(
             }
         }
     });
-    outcomes.into_iter().flatten().collect()
+    outcomes
 }
 
-fn skip_what_cannot_run(lines: &[Line], outcomes: &mut [Option<Outcome>], started: &[bool]) {
+fn skip_what_cannot_run(
+    lines: &[Line],
+    outcomes: &mut [Option<Outcome>],
+    started: &[bool],
+    chosen: &dyn Fn(usize) -> bool,
+) {
     loop {
         let skipped = lines
             .iter()
             .enumerate()
-            .filter(|(place, _)| !started[*place] && outcomes[*place].is_none())
+            .filter(|(place, _)| chosen(*place) && !started[*place] && outcomes[*place].is_none())
             .find_map(|(place, line)| {
                 let lost = |need: &&usize| {
                     matches!(outcomes[**need], Some(Outcome::Failed(_) | Outcome::Skipped(_)))
@@ -103,7 +143,11 @@ fn skip_what_cannot_run(lines: &[Line], outcomes: &mut [Option<Outcome>], starte
     }
 }
 
-fn resolved(
+/// The parameters of a line with its references replaced by what became of other lines.
+///
+/// # Errors
+/// [`Code::InvalidParams`] naming the parameter whose reference leads nowhere.
+pub fn resolved(
     lines: &[Line],
     line: &Line,
     outcomes: &[Option<Outcome>],
@@ -192,7 +236,7 @@ mod tests {
         Plan::read(&lines).unwrap()
     }
 
-    /// Gives the parameters back as the result; a tool named `fail` fails, one named `panic` panics.
+    /// Returns the parameters as the result; a tool named `fail` fails, one named `panic` panics.
     fn echo(line: &Line, params: Map<String, Value>, _: &dyn Fn() -> bool) -> Result<Value, Error> {
         assert_ne!(line.tool, "panic", "a line that panics");
         if line.tool == "fail" {
@@ -209,7 +253,7 @@ mod tests {
             {"id": "a", "module": "m", "tool": "t", "params": {"n": 1}},
             {"id": "b", "module": "m", "tool": "t", "params": {"n": "${a.n}"}}
         ]));
-        let outcomes = run(&plan, &echo, &|| false, &|_, _| {});
+        let outcomes = run(&plan, Vec::new(), &echo, &|| false, &|_, _| {});
         assert_eq!(outcomes[0], Outcome::Done(json!({"sum": "1 and 1"})));
     }
 
@@ -223,7 +267,7 @@ mod tests {
             {"id": "e", "module": "m", "tool": "t", "params": {"x": "${d.gone}"}},
             {"id": "f", "module": "m", "tool": "panic"}
         ]));
-        let outcomes = run(&plan, &echo, &|| false, &|_, _| {});
+        let outcomes = run(&plan, Vec::new(), &echo, &|| false, &|_, _| {});
         assert!(matches!(&outcomes[0], Outcome::Failed(_)));
         assert_eq!(outcomes[1], Outcome::Skipped("a".to_owned()));
         assert_eq!(outcomes[2], Outcome::Skipped("b".to_owned()));
@@ -234,6 +278,32 @@ mod tests {
             outcomes[4]
         );
         assert!(matches!(&outcomes[5], Outcome::Failed(error) if error.code() == Code::Internal));
+    }
+
+    #[test]
+    fn some_lines_run_first_and_the_others_use_their_results_without_a_second_run() {
+        let plan = plan(json!([
+            {"id": "w", "module": "m", "tool": "t", "params": {"x": "${r.n}"}},
+            {"id": "r", "module": "m", "tool": "t", "params": {"n": 7}},
+            {"id": "f", "module": "m", "tool": "fail"}
+        ]));
+        let (ran, told) = (Mutex::new(Vec::new()), Mutex::new(Vec::new()));
+        let run_line = |line: &Line, params: Map<String, Value>, stop: &dyn Fn() -> bool| {
+            ran.lock().unwrap().push(line.id.clone());
+            echo(line, params, stop)
+        };
+        let progress = |done, _| told.lock().unwrap().push(done);
+        let first = run_some(&plan, &|place| place == 1, &run_line, &|| false, &progress);
+        assert_eq!(first, [None, Some(Outcome::Done(json!({"n": 7}))), None]);
+        assert_eq!(
+            Value::Object(resolved(plan.lines(), &plan.lines()[0], &first).unwrap()),
+            json!({"x": 7})
+        );
+        let outcomes = run(&plan, first, &run_line, &|| false, &progress);
+        assert_eq!(outcomes[0], Outcome::Done(json!({"x": 7})));
+        ran.lock().unwrap().sort();
+        assert_eq!(*ran.lock().unwrap(), ["f", "r", "w"]);
+        assert!(told.lock().unwrap().is_sorted_by(|earlier, later| earlier < later));
     }
 
     #[test]
@@ -251,8 +321,8 @@ mod tests {
             now.fetch_sub(1, Ordering::SeqCst);
             Ok(Value::Null)
         };
-        let outcomes = run(&plan(json!(lines)), &run_line, &|| false, &|done, of| {
-            progress.lock().unwrap().push((done, of))
+        let outcomes = run(&plan(json!(lines)), Vec::new(), &run_line, &|| false, &|done, of| {
+            progress.lock().unwrap().push((done, of));
         });
         assert_eq!((outcomes.len(), most.load(Ordering::SeqCst)), (12, 4));
         assert_eq!(progress.lock().unwrap().last(), Some(&(12, 12)));
@@ -266,8 +336,13 @@ mod tests {
             }
             Err(Error::new(Code::Cancelled, "stopped"))
         };
-        let outcomes =
-            run(&plan(json!([{"module": "m", "tool": "t"}])), &run_line, &|| true, &|_, _| {});
+        let outcomes = run(
+            &plan(json!([{"module": "m", "tool": "t"}])),
+            Vec::new(),
+            &run_line,
+            &|| true,
+            &|_, _| {},
+        );
         assert!(matches!(&outcomes[0], Outcome::Failed(error) if error.code() == Code::Cancelled));
     }
 }

@@ -5,11 +5,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::tools::named;
 use super::{Stop, print, setup};
 use crate::app::App;
+use crate::engine::{Module, Versions, VersionsAt};
 use crate::error::{Code, Error};
-use crate::modules::{Module, Versions, VersionsAt};
 use crate::telemetry::log::Output;
 use crate::upstream::{HeaderMap, Method, UpstreamAnswer, UpstreamRequest};
 
@@ -19,14 +18,17 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Most bytes of a version: what is longer is none, and must not get into a terminal or an issue.
 const MAX_VERSION: usize = 40;
 
-/// Most versions without an order that are told.
+/// Most versions without an order that are reported.
 const MAX_SHOWN: usize = 3;
 
 pub(super) fn run(names: &[String], check: bool) -> Result<(), Stop> {
     let setup::Product { app, .. } = setup::local(Output::Stderr)?;
+    let visible = setup::visible(&app)?;
     let modules = match names {
-        [] => app.registry().modules().iter().collect(),
-        names => names.iter().map(|name| named(&app, name)).collect::<Result<Vec<_>, _>>()?,
+        [] => visible.modules().collect(),
+        names => {
+            names.iter().map(|name| setup::module(&visible, name)).collect::<Result<Vec<_>, _>>()?
+        }
     };
     let mut failed = false;
     for module in modules {

@@ -1,13 +1,15 @@
 //! `mcpist call`: one tool from the shell.
 
 use std::io::{IsTerminal, Read};
+use std::time::Instant;
 
 use serde_json::Value;
 
 use super::{Stop, print, setup};
-use crate::app::{Execution, Format, render, start_of};
-use crate::auth::Caller;
-use crate::mcp::message::Object;
+use crate::access::{Caller, ConfirmPolicy};
+use crate::app::{Format, render, start_of};
+use crate::engine::ToolCall;
+use crate::json::Object;
 use crate::telemetry::log::Output;
 
 pub(super) fn run(
@@ -18,51 +20,24 @@ pub(super) fn run(
     yes: bool,
 ) -> Result<(), Stop> {
     let arguments = arguments(params)?;
-    let setup::Product { app, .. } = setup::local(Output::Stderr)?;
-    let module = app.registry().module(module).ok_or_else(|| {
-        Stop::WrongUsage(format!("there is no module {module:?}; mcpist tools lists them"))
-    })?;
-    let found = module
-        .tools
-        .iter()
-        .find(|known| known.name == tool || known.published_name == tool)
-        .ok_or_else(|| {
-            let near =
-                crate::modules::nearest(tool, module.tools.iter().map(|tool| tool.name.as_str()))
-                    .map(|near| format!(" Did you mean {near}?"))
-                    .unwrap_or_default();
-            Stop::WrongUsage(format!(
-                "{} has no tool {tool:?}; mcpist tools {} lists them.{near}",
-                module.name, module.name
-            ))
-        })?;
+    let setup::Product { config, app, .. } = setup::local(Output::Stderr)?;
     let caller = Caller::local();
-    let permitted = app
-        .parts()
-        .sieve
-        .permissions(&caller)
-        .is_ok_and(|permissions| permissions.allow(&found.published_name));
-    if !permitted {
-        return Err(Stop::Failed(format!(
-            "the policy file does not permit {}",
-            found.published_name
-        )));
+    let visible = setup::visible(&app)?;
+    let (module, tool) = setup::tool(&visible, module, tool)?;
+    if tool.needs_confirmation(&arguments) && !yes && config.confirm != ConfirmPolicy::Off {
+        ask(&tool.published_name)?;
     }
-    if found.is_destructive() && !yes {
-        ask(&found.published_name)?;
-    }
-    let start = start_of(found, &arguments);
-    let execution = Execution {
+    let start = start_of(tool, &arguments);
+    let call = ToolCall {
         caller: &caller,
-        module,
-        tool: found,
-        arguments,
         client: None,
-        cancelled: &|| false,
+        module,
+        tool,
+        deadline: Instant::now() + app.parts().call_time,
         trace_parent: None,
     };
     let value = app
-        .execute(execution)
+        .call(call, arguments, &|| false)
         .map_err(|error| Stop::Failed(format!("{}: {error}", error.code().reply().name)))?;
     let result = render(value, if as_json { Format::Json } else { Format::Toon }, start);
     for block in &result.content {
@@ -71,14 +46,14 @@ pub(super) fn run(
     Ok(())
 }
 
-/// Asks the person at the terminal before what may not be undone.
+/// Asks the person at the terminal before what cannot be undone.
 fn ask(tool: &str) -> Result<(), Stop> {
     if !std::io::stdin().is_terminal() {
         return Err(Stop::WrongUsage(format!(
-            "{tool} may not be undone, or costs money; add --yes to do it without being asked"
+            "{tool} cannot be undone, may cost money or reaches others; add --yes to do it without being asked (MCPIST_CONFIRM=off asks nowhere)"
         )));
     }
-    eprint!("{tool} may not be undone, or costs money. Do it? [y/N] ");
+    eprint!("{tool} cannot be undone, may cost money or reaches others. Do it? [y/N] ");
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer)?;
     if matches!(answer.trim(), "y" | "Y" | "yes") {

@@ -3,10 +3,11 @@
 use std::time::{Duration, Instant};
 
 use super::{Stop, print, setup};
+use crate::access::Caller;
 use crate::app::App;
-use crate::auth::Caller;
-use crate::config::{Flags, HostedConfig, TelemetrySettings};
-use crate::control_plane::Function;
+use crate::config::{Flags, HostedConfig};
+use crate::hosted::Function;
+use crate::telemetry::TelemetrySettings;
 use crate::telemetry::log::Output;
 use crate::upstream::{HeaderMap, HeaderName, HeaderValue, Method, UpstreamRequest};
 
@@ -40,7 +41,7 @@ pub(super) fn run() -> Result<(), Stop> {
     if let Some(telemetry) = &config.telemetry {
         check_collector(&app, telemetry, &mut told)?;
     }
-    // In hosted mode nobody asks it.
+    // In hosted mode it is not used.
     if let (Some(path), None) = (&config.policy, &config.hosted) {
         print(format_args!("ok    policy file: {}", path.display()))?;
     }
@@ -62,7 +63,7 @@ type Told<'a> = &'a mut dyn FnMut(&str, Result<String, String>) -> Result<(), St
 /// The control plane: the key set, each function with our key, the clock, and what is better set than not.
 fn check_hosted(
     hosted: &HostedConfig,
-    parts: &setup::Hosted,
+    parts: &setup::HostedParts,
     has_secret: bool,
     told: Told<'_>,
 ) -> Result<(), Stop> {
@@ -75,7 +76,7 @@ fn check_hosted(
             .map_err(|error| format!("{}: {error}", addresses.jwks)),
     )?;
     let mut apart = None;
-    for function in [Function::Sieve, Function::Broker, Function::Audit] {
+    for function in [Function::Sieve, Function::Broker, Function::Audit, Function::Confirmations] {
         let address = parts.plane.address(function);
         let probed = parts.plane.probe(function).inspect(|found| apart = apart.or(*found));
         told(
@@ -106,7 +107,7 @@ fn check_hosted(
         hosted
             .public_url
             .clone()
-            .map_or_else(|| missing("clients are not told where to get a token"), Ok),
+            .map_or_else(|| missing("clients cannot find out where to get a token"), Ok),
     )?;
     told(
         "tokens",

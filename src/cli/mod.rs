@@ -5,6 +5,7 @@ mod call;
 mod check;
 mod health;
 mod import_openapi;
+mod open;
 mod serve;
 mod setup;
 mod stdio;
@@ -56,6 +57,7 @@ enum Command {
     Health(Health),
     ApiVersions(ApiVersions),
     ImportOpenapi(ImportOpenapi),
+    Open(Open),
 }
 
 /// Start the server (the default command).
@@ -135,6 +137,19 @@ struct Call {
 #[derive(FromArgs)]
 #[argh(subcommand, name = "check")]
 struct Check {}
+
+/// Open the page where you confirm what cannot be undone.
+#[derive(FromArgs)]
+#[argh(subcommand, name = "open")]
+struct Open {
+    /// address that a tool's result gave (default: that of the server on this machine)
+    #[argh(positional)]
+    address: Option<String>,
+
+    /// port that the server listens on (default 8088, or PORT)
+    #[argh(option)]
+    port: Option<u16>,
+}
 
 /// Ask a running server on this machine whether it is well (for a container's health check).
 #[derive(FromArgs)]
@@ -234,6 +249,7 @@ pub fn run(arguments: &[String]) -> ExitCode {
         }
         Command::Check(Check {}) => check::run(),
         Command::Health(Health { port }) => health::run(port),
+        Command::Open(Open { address, port }) => open::run(address.as_deref(), port),
         Command::ApiVersions(ApiVersions { modules, check }) => api_versions::run(&modules, check),
         Command::ImportOpenapi(ImportOpenapi { file, operations, module, base_url }) => {
             import_openapi::run(
@@ -246,7 +262,7 @@ pub fn run(arguments: &[String]) -> ExitCode {
     })
 }
 
-/// Tells why a command did not end well, and gives its exit code.
+/// Reports why a command did not end well, and gives its exit code.
 fn ended(done: Result<(), Stop>) -> ExitCode {
     match done {
         Ok(()) | Err(Stop::ReaderGone) => ExitCode::SUCCESS,
@@ -259,10 +275,8 @@ fn ended(done: Result<(), Stop>) -> ExitCode {
             ExitCode::FAILURE
         }
         Err(Stop::Findings(findings)) => {
-            eprintln!(
-                "mcpist: the configuration has {} to mend:",
-                if findings.len() == 1 { "one thing" } else { "things" }
-            );
+            let plural = if findings.len() == 1 { "" } else { "s" };
+            eprintln!("mcpist: configuration error{plural}:");
             for finding in findings {
                 eprintln!("  {finding}");
             }
@@ -283,7 +297,7 @@ enum Stop {
     Findings(Vec<Finding>),
     /// It failed and has said so.
     Told,
-    /// Whoever read its data has had enough of it, as `head` has.
+    /// Anyone who read its data has had enough of it, as `head` has.
     ReaderGone,
 }
 

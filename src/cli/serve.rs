@@ -1,37 +1,42 @@
 //! `mcpist serve`: the server.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
+use std::io::{IsTerminal, Write as _};
 use std::sync::Arc;
 use std::time::Instant;
 
-use nix::sys::signal::{SigSet, Signal};
-
 use super::{Stop, setup};
+use crate::access::{Authenticator, Caller};
 use crate::app::{App, CLIENTS, Live, ProductSite};
-use crate::auth::{self, Authenticator, Caller};
 use crate::config::Flags;
-use crate::http::{Origins, Router, Server, Shutdown};
-use crate::mcp;
+use crate::http::{Server, Shutdown};
+use crate::local::LocalAuthenticator;
 use crate::mcp::subscriptions::Hub;
-use crate::telemetry::{self, log::Output};
+use crate::os::Signals;
+use crate::page::{ENTRY_LIFETIME, LocalConfirmations};
+use crate::telemetry::log::Output;
+use crate::transport::{Origins, Pages, Router};
+use crate::{exporter, mcp, telemetry};
 
 pub(super) fn run(flags: &Flags) -> Result<(), Stop> {
     // Blocked before any thread starts, so that all of them inherit it and only `end_on_signals` sees the signals.
-    let signals = SigSet::from_iter([Signal::SIGTERM, Signal::SIGINT]);
-    signals
-        .thread_block()
+    let signals = Signals::block()
         .map_err(|error| Stop::Failed(format!("signals cannot be blocked: {error}")))?;
 
     let mut prepared = setup::Prepared::new(flags, Output::Stdout)?;
     if let Some(settings) = prepared.config.telemetry.take() {
-        telemetry::start(settings, prepared.config.proxy.clone())?;
+        exporter::start(settings, prepared.config.proxy.clone())?;
     }
     let hosted = prepared.hosted()?;
+    let page = prepared.page();
+    let confirmations = page.clone().map(|page| Arc::new(LocalConfirmations::new(page, None)));
+    if let Some(confirmations) = confirmations.clone() {
+        prepared.decide_on(confirmations);
+    }
     let setup::Product { config, app, sources } = prepared.product()?;
     let (authenticator, audit): (Arc<dyn Authenticator>, _) = match hosted {
         Some(hosted) => (hosted.authenticator, Some(hosted.audit)),
-        None => (Arc::new(auth::Local), None),
+        None => (Arc::new(LocalAuthenticator), None),
     };
     if config.hosted.is_some() && config.seal_secret.is_none() {
         log::warn!(
@@ -40,6 +45,12 @@ pub(super) fn run(flags: &Flags) -> Result<(), Stop> {
     }
     let front_door = Server::bind(config.address, config.limits)
         .map_err(|error| cannot_listen(config.address, &error))?;
+    let page_address = format!("http://{}", front_door.address());
+    let entry = page.as_ref().filter(|_| std::io::stderr().is_terminal());
+    let entry = entry.map(|page| page.key().entry(&page_address, "/confirm", ENTRY_LIFETIME));
+    if let Some(confirmations) = confirmations {
+        confirmations.served_at(page_address, entry.is_some());
+    }
     let public = config.hosted.as_ref().and_then(|hosted| hosted.public_url.clone());
     let url = public.map_or_else(
         || format!("http://{}/mcp", front_door.address()),
@@ -57,7 +68,8 @@ pub(super) fn run(flags: &Flags) -> Result<(), Stop> {
         }
         None => Origins::local(config.address.ip()),
     };
-    let router = Router::new(server, authenticator, origins, site);
+    let pages = page.map(|page| page as Arc<dyn Pages>);
+    let router = Router::new(server, authenticator, origins, site).with_pages(pages);
 
     let shutdown = front_door.handle();
     let connections = shutdown.clone();
@@ -66,7 +78,7 @@ pub(super) fn run(flags: &Flags) -> Result<(), Stop> {
     shutdown.on_begin(Box::new(move || closing.close()));
     end_on_signals(signals, shutdown)?;
     sources.follow(product, hub)?;
-    greet(&url, &app);
+    greet(&url, &app, entry.as_deref());
     // The product itself is replaced when a file changes: this one would stay beside it.
     drop(app);
     front_door.run(Arc::new(router))?;
@@ -92,33 +104,39 @@ fn cannot_listen(address: std::net::SocketAddr, error: &std::io::Error) -> Stop 
     Stop::Failed(format!("cannot listen on {address}: {error}.{hint}"))
 }
 
-/// What a person wants to know first: on stderr, so that stdout stays the log's. Nobody may be there to read it.
-fn greet(url: &str, app: &App) {
+/// What a person wants to know first: on stderr, so that stdout stays the log's. No one may be there to read it.
+/// `entry` is a one-time address, which belongs on a terminal alone.
+fn greet(url: &str, app: &App, entry: Option<&str>) {
     let page = url.trim_end_matches("mcp");
     let mut text = format!(
         "MCPist {} listens on {url} (the page for people: {page})\n",
         env!("CARGO_PKG_VERSION")
     );
-    for module in app.registry().modules() {
+    for (module, tools) in app.shown() {
         let state = app.connection_state(module, &Caller::local());
-        let _ = writeln!(text, "  {:16} {:3} tools, {state}", module.name, module.tools.count());
+        let _ = writeln!(text, "  {:16} {tools:3} tools, {state}", module.name);
     }
     if let Some(client) = CLIENTS.first() {
         let _ = writeln!(text, "Connect {}: {}", client.name, client.text.replace("{url}", url));
+    }
+    if let Some(entry) = entry {
+        let _ = writeln!(
+            text,
+            "Where you confirm what cannot be undone, once within ten minutes (mcpist open makes another): {entry}"
+        );
     }
     let _ = std::io::stderr().write_all(text.as_bytes());
 }
 
 /// The first signal drains, the second ends at once.
-fn end_on_signals(signals: SigSet, shutdown: Shutdown) -> Result<(), Stop> {
+fn end_on_signals(signals: Signals, shutdown: Shutdown) -> Result<(), Stop> {
     std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
-        if let Ok(signal) = signals.wait() {
-            log::info!(signal = signal.as_str(); "stopping: running requests may end, a second signal ends at once");
+        if let Some(signal) = signals.wait() {
+            log::info!(signal = signal.name(); "stopping: running requests may end, a second signal ends at once");
             shutdown.begin();
         }
-        if let Ok(signal) = signals.wait() {
-            // As a shell reports a program that the signal ended.
-            std::process::exit(128 + signal as i32);
+        if let Some(signal) = signals.wait() {
+            std::process::exit(signal.exit_code());
         }
     })?;
     Ok(())

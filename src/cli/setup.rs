@@ -6,18 +6,24 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::Stop;
-use crate::app::{App, CALL_TIME, Live, Parts, Rates};
-use crate::auth::{self, Authenticator};
-use crate::broker;
+use crate::access::{
+    AuditTrail, Authenticator, Broker, Caller, ConfirmPolicy, ConfirmationPage, Permissions, Sieve,
+};
+use crate::app::{App, CALL_TIME, CODE_LIFETIME, Confirmation, Live, Parts, Rates, Visible};
 use crate::config::{
     Config, Finding, Flags, ModuleSettings, process_environment, process_environment_names,
 };
-use crate::control_plane::ControlPlane;
+use crate::engine::{Module, Tool};
+use crate::hosted::{
+    AuditSender, ConsoleConfirmations, ControlPlane, TokenAuthenticator, TokenAuthenticatorParts,
+    TokenExchanger, ToolSieve,
+};
+use crate::local::{EnvironmentBroker, Policy, PolicySieve, StateFolder, Subject};
+use crate::mcp::context::View;
 use crate::mcp::seal::Seal;
 use crate::mcp::subscriptions::{Change, Hub};
-use crate::modules::{Folder, Module, Registry};
-use crate::sieve::{self, Permissions, Policy, Subject};
-use crate::telemetry::audit::Audit;
+use crate::modules::{Folder, Registry};
+use crate::page::{KeySource, Page, PageKey, Questions};
 use crate::telemetry::log::{Output, start};
 use crate::upstream::{Upstream, UpstreamConfig};
 
@@ -50,25 +56,54 @@ pub(super) struct Sources {
     hosted: Option<Answers>,
     upstream: Upstream,
     seal: Arc<Seal>,
+    confirm: ConfirmPolicy,
+    /// Where a person decides.
+    page: Option<Arc<dyn ConfirmationPage>>,
     rates: Option<Arc<Rates>>,
 }
 
 struct Answers {
-    sieve: Arc<dyn sieve::Sieve>,
-    broker: Arc<dyn broker::Broker>,
-    audit: Arc<Audit>,
+    sieve: Arc<dyn Sieve>,
+    broker: Arc<dyn Broker>,
+    audit: Arc<AuditSender>,
 }
 
 /// What hosted mode has beside the product.
-pub(super) struct Hosted {
+pub(super) struct HostedParts {
     pub plane: Arc<ControlPlane>,
     pub authenticator: Arc<dyn Authenticator>,
-    pub audit: Arc<Audit>,
+    pub audit: Arc<AuditSender>,
 }
 
 /// Makes the product of local mode, with its log on `output`.
 pub(super) fn local(output: Output) -> Result<Product, Stop> {
     Prepared::new(&Flags::default(), output)?.product()
+}
+
+/// What the person at this machine may use.
+pub(super) fn visible(app: &App) -> Result<Visible<'_>, Stop> {
+    let view = View::default();
+    app.visible(&Caller::local(), &view).map_err(|error| Stop::Failed(error.to_string()))
+}
+
+/// The module of this name.
+pub(super) fn module<'a>(visible: &Visible<'a>, name: &str) -> Result<&'a Module, Stop> {
+    visible.module(name).map_err(|error| Stop::WrongUsage(error.to_string()))
+}
+
+/// A tool by module and name.
+pub(super) fn tool<'a>(
+    visible: &Visible<'a>,
+    module: &str,
+    tool: &str,
+) -> Result<(&'a Module, &'a Tool), Stop> {
+    let module = self::module(visible, module)?;
+    visible.tool(&module.name, tool).map_err(|error| {
+        let list = format!("mcpist tools {} lists them.", module.name);
+        let near = error.hint().filter(|hint| hint.starts_with("Did you mean"));
+        let hint = near.map_or_else(|| list.clone(), |near| format!("{near} {list}"));
+        Stop::WrongUsage(error.with_hint(hint).to_string())
+    })
 }
 
 impl Prepared {
@@ -85,6 +120,8 @@ impl Prepared {
             hosted: None,
             upstream: upstream(&config),
             seal: seal(&config),
+            confirm: config.confirm,
+            page: None,
             rates: config.tool_calls_per_minute.map(|number| Arc::new(Rates::new(number))),
         };
         Ok(Self { config, findings, sources })
@@ -92,7 +129,7 @@ impl Prepared {
 
     /// Has the product be hosted mode's, if that is what is configured: the same modules and settings as in local mode, other
     /// answers to the three questions.
-    pub fn hosted(&mut self) -> Result<Option<Hosted>, Stop> {
+    pub fn hosted(&mut self) -> Result<Option<HostedParts>, Stop> {
         let Some(hosted) = self.config.hosted.as_ref().filter(|_| self.findings.is_empty()) else {
             return Ok(None);
         };
@@ -102,20 +139,35 @@ impl Prepared {
             hosted.key.expose(),
         );
         let plane = Arc::new(plane.map_err(|error| Stop::Failed(error.to_string()))?);
-        let sieve = Arc::new(sieve::Hosted::new(Arc::clone(&plane)));
-        let audit = Audit::start(Arc::clone(&plane))?;
-        let broker = Arc::new(broker::Hosted::new(Arc::clone(&plane), Arc::clone(&sieve)));
-        let permissions = Arc::clone(&sieve) as Arc<dyn sieve::Sieve>;
+        let sieve = Arc::new(ToolSieve::new(Arc::clone(&plane)));
+        let audit = AuditSender::start(Arc::clone(&plane))?;
+        let broker = Arc::new(TokenExchanger::new(Arc::clone(&plane), Arc::clone(&sieve)));
+        let permissions = Arc::clone(&sieve) as Arc<dyn Sieve>;
         self.sources.hosted =
             Some(Answers { sieve: permissions, broker, audit: Arc::clone(&audit) });
         self.sources.policy = None;
-        let authenticator = auth::Hosted::new(auth::HostedParts {
+        self.sources.page = hosted.console_url.clone().map(|console| {
+            Arc::new(ConsoleConfirmations::new(Arc::clone(&plane), console))
+                as Arc<dyn ConfirmationPage>
+        });
+        let authenticator = TokenAuthenticator::new(TokenAuthenticatorParts {
             plane: Arc::clone(&plane),
             sieve,
             expected: hosted.expected.clone(),
             resource: hosted.resource(),
         });
-        Ok(Some(Hosted { plane, authenticator: Arc::new(authenticator), audit }))
+        Ok(Some(HostedParts { plane, authenticator: Arc::new(authenticator), audit }))
+    }
+
+    /// Local mode's page; `None` where no one is asked on a page.
+    pub fn page(&self) -> Option<Arc<Page>> {
+        let asks = self.config.hosted.is_none() && self.config.confirm == ConfirmPolicy::Human;
+        asks.then(|| Arc::new(Page::new(page_key(&self.config), Questions::default())))
+    }
+
+    /// Lets people decide there.
+    pub fn decide_on(&mut self, page: Arc<dyn ConfirmationPage>) {
+        self.sources.page = Some(page);
     }
 
     /// Makes the product.
@@ -123,7 +175,7 @@ impl Prepared {
         let Self { config, mut findings, mut sources } = self;
         match sources.app() {
             Ok(app) if findings.is_empty() => Ok(Product { config, app: Arc::new(app), sources }),
-            // All at once: whoever mends one finding does not want to meet the next at the next start.
+            // All at once: so that all errors can be fixed in one pass.
             made => {
                 findings.extend(made.err().into_iter().flatten());
                 Err(Stop::Findings(findings))
@@ -161,19 +213,18 @@ impl Sources {
         if !findings.is_empty() {
             return Err(findings);
         }
-        let (sieve, broker, audit): (Arc<dyn sieve::Sieve>, Arc<dyn broker::Broker>, _) =
-            match &self.hosted {
-                Some(hosted) => (
-                    Arc::clone(&hosted.sieve),
-                    Arc::clone(&hosted.broker),
-                    Some(Arc::clone(&hosted.audit)),
-                ),
-                None => (
-                    Arc::new(sieve::Local::new(permissions)),
-                    Arc::new(broker::Local::new(settings.credentials)),
-                    None,
-                ),
-            };
+        let (sieve, broker, audit): (Arc<dyn Sieve>, Arc<dyn Broker>, _) = match &self.hosted {
+            Some(hosted) => (
+                Arc::clone(&hosted.sieve),
+                Arc::clone(&hosted.broker),
+                Some(Arc::clone(&hosted.audit) as Arc<dyn AuditTrail>),
+            ),
+            None => (
+                Arc::new(PolicySieve::new(permissions)),
+                Arc::new(EnvironmentBroker::new(settings.credentials)),
+                None,
+            ),
+        };
         Ok(App::new(Parts {
             call_time: CALL_TIME,
             rates: self.rates.clone(),
@@ -182,6 +233,11 @@ impl Sources {
             broker,
             audit,
             seal: Arc::clone(&self.seal),
+            confirmation: Confirmation {
+                policy: self.confirm,
+                page: self.page.clone(),
+                code_lifetime: CODE_LIFETIME,
+            },
             upstream: self.upstream.clone(),
             base_urls: settings.base_urls,
         }))
@@ -240,11 +296,27 @@ fn seal(config: &Config) -> Arc<Seal> {
     )
 }
 
+/// The page key of the state folder, or one of this process where there is no such folder.
+pub(super) fn page_key(config: &Config) -> PageKey {
+    let folder = config.state_directory.clone().map(StateFolder::new);
+    PageKey::new(move || {
+        let why = match folder.as_ref().map(StateFolder::page_key) {
+            Some(Ok(key)) => return KeySource::Kept(key),
+            Some(Err(error)) => format!("the state folder cannot be used ({error})"),
+            None => "there is no home directory and no MCPIST_STATE_DIR".to_owned(),
+        };
+        log::warn!(
+            "{why}: the page key lives as long as this process, and mcpist open cannot use it"
+        );
+        KeySource::memory_only()
+    })
+}
+
 fn upstream(config: &Config) -> Upstream {
     Upstream::new(UpstreamConfig { proxy: config.proxy.clone(), ..UpstreamConfig::default() })
 }
 
-fn broken_module(finding: &crate::modules::Finding) -> Finding {
+fn broken_module(finding: &crate::manifest::Finding) -> Finding {
     Finding::new("built-in module", finding.to_string())
 }
 
@@ -269,7 +341,7 @@ fn policy(path: &Path, registry: &Registry) -> Result<Permissions, Finding> {
     }
 }
 
-fn subject(module: &Module, tool: &crate::modules::Tool) -> Subject {
+fn subject(module: &Module, tool: &Tool) -> Subject {
     Subject {
         module: module.name.clone(),
         tool: tool.published_name.clone(),

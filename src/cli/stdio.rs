@@ -6,15 +6,22 @@ use std::time::Instant;
 
 use super::{Stop, setup};
 use crate::app::Live;
-use crate::mcp;
+use crate::config::Flags;
 use crate::mcp::context::View;
 use crate::mcp::subscriptions::Hub;
-use crate::telemetry::{self, log::Output};
+use crate::page::LocalConfirmations;
+use crate::telemetry::log::Output;
+use crate::{exporter, mcp, telemetry};
 
 pub(super) fn run(direct: bool, read_only: bool) -> Result<(), Stop> {
-    let setup::Product { config, app, sources } = setup::local(Output::Stderr)?;
+    let mut prepared = setup::Prepared::new(&Flags::default(), Output::Stderr)?;
+    if let Some(page) = prepared.page() {
+        let browser = prepared.config.browser.clone();
+        prepared.decide_on(Arc::new(LocalConfirmations::new(page, browser)));
+    }
+    let setup::Product { config, app, sources } = prepared.product()?;
     if let Some(settings) = config.telemetry {
-        telemetry::start(settings, config.proxy)?;
+        exporter::start(settings, config.proxy)?;
     }
     let (seal, hub) = (Arc::clone(&app.parts().seal), Arc::new(Hub::default()));
     let product = Arc::new(Live::new(app));
@@ -25,7 +32,7 @@ pub(super) fn run(direct: bool, read_only: bool) -> Result<(), Stop> {
     ));
     sources.follow(product, hub)?;
     let view = View { direct, read_only, ..View::default() };
-    let outcome = crate::stdio::run(&server, io::stdin().lock(), io::stdout(), view);
+    let outcome = crate::transport::stdio::run(&server, io::stdin().lock(), io::stdout(), view);
     telemetry::shutdown(Instant::now());
     Ok(outcome?)
 }

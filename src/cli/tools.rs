@@ -5,38 +5,39 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::{Stop, print, setup};
-use crate::app::App;
-use crate::auth::Caller;
-use crate::modules::Module;
+use crate::access::Caller;
+use crate::app::Visible;
+use crate::engine::Module;
 use crate::telemetry::log::Output;
 
 pub(super) fn run(module: Option<&str>, as_json: bool) -> Result<(), Stop> {
     let setup::Product { app, .. } = setup::local(Output::Stderr)?;
-    let modules = app.registry().modules();
+    let visible = setup::visible(&app)?;
     let Some(name) = module else {
         if as_json {
-            let all: Vec<Value> = modules.iter().map(definition).collect();
+            let all: Vec<Value> =
+                visible.modules().map(|module| definition(&visible, module)).collect();
             print(format_args!("{:#}", json!({"modules": all})))?;
         } else {
-            for module in modules {
+            for module in visible.modules() {
                 let state = app.connection_state(module, &Caller::local());
                 print(format_args!(
                     "{:16} {:3} tools  {}  [{state}]",
                     module.name,
-                    module.tools.count(),
+                    visible.count(module),
                     module.description
                 ))?;
             }
         }
         return Ok(());
     };
-    let module = named(&app, name)?;
+    let module = setup::module(&visible, name)?;
     if as_json {
-        print(format_args!("{:#}", definition(module)))?;
+        print(format_args!("{:#}", definition(&visible, module)))?;
         return Ok(());
     }
-    let width = module.tools.iter().map(|tool| tool.name.len()).max().unwrap_or_default();
-    for tool in &module.tools {
+    let width = visible.tools_of(module).map(|tool| tool.name.len()).max().unwrap_or_default();
+    for tool in visible.tools_of(module) {
         print(format_args!("{:width$}  {}", tool.name, tool.description))?;
     }
     Ok(())
@@ -62,16 +63,7 @@ pub(super) fn check(file: &Path) -> Result<(), Stop> {
     }
 }
 
-/// The module of this name.
-pub(super) fn named<'a>(app: &'a App, name: &str) -> Result<&'a Module, Stop> {
-    app.registry().module(name).ok_or_else(|| {
-        let names: Vec<_> =
-            app.registry().modules().iter().map(|module| module.name.as_str()).collect();
-        Stop::WrongUsage(format!("there is no module {name:?}; modules: {}", names.join(", ")))
-    })
-}
-
-fn definition(module: &Module) -> Value {
-    let tools: Vec<Value> = module.tools.iter().map(|tool| tool.published(&[])).collect();
+fn definition(visible: &Visible<'_>, module: &Module) -> Value {
+    let tools: Vec<Value> = visible.tools_of(module).map(|tool| tool.published(&[])).collect();
     json!({"module": module.name, "description": module.description, "tools": tools})
 }

@@ -1,8 +1,8 @@
 //! Hosted mode's variables: where the control plane is, and who this server is.
 
 use super::{Environment, Finding};
-use crate::auth::{Expected, ResourceMetadata};
-use crate::control_plane::Addresses;
+use crate::access::ResourceMetadata;
+use crate::hosted::{Addresses, ExpectedToken};
 use crate::secret::Secret;
 
 /// The variable that asks for hosted mode.
@@ -19,7 +19,7 @@ pub struct HostedConfig {
     /// The project's publishable key.
     pub key: Secret,
     /// What tokens must say.
-    pub expected: Expected,
+    pub expected: ExpectedToken,
     /// The server's own address, without a path; it is never taken from a request.
     pub public_url: Option<String>,
     /// The console: its pages may call this server.
@@ -27,7 +27,7 @@ pub struct HostedConfig {
 }
 
 impl HostedConfig {
-    /// Reads the variables; none where nothing asks for hosted mode. What is wrong is a finding.
+    /// Reads the variables; `None` if nothing asks for hosted mode. What is wrong is a finding.
     pub(super) fn read(environment: Environment<'_>, findings: &mut Vec<Finding>) -> Option<Self> {
         let broker = environment(BROKER)?;
         let example = "https://<project>.supabase.co/functions/v1/token-exchanger";
@@ -51,6 +51,7 @@ impl HostedConfig {
             sieve: address("TOOL_SIEVE_URL", format!("{functions}/tool-sieve")),
             broker,
             audit: address("AUDIT_LOG_URL", format!("{functions}/audit-log")),
+            confirmations: address("CONFIRMATIONS_URL", format!("{functions}/confirmations")),
         };
         let issuer = environment("JWT_ISSUER").unwrap_or_else(|| format!("{project}/auth/v1"));
         let audience = environment("JWT_AUDIENCE").unwrap_or_else(|| AUDIENCE.to_owned());
@@ -79,13 +80,13 @@ impl HostedConfig {
         Some(Self {
             addresses,
             key: Secret::new(key),
-            expected: Expected { issuer, audience },
+            expected: ExpectedToken { issuer, audience },
             public_url,
             console_url,
         })
     }
 
-    /// What clients are told about getting a token.
+    /// What clients learn about getting a token.
     #[must_use]
     pub fn resource(&self) -> Option<ResourceMetadata> {
         self.public_url
@@ -104,7 +105,7 @@ fn url(text: &str, findings: &mut Vec<Finding>, name: &str, example: &str) -> Op
     if fits && !text.contains(['?', '#', '@']) {
         return Some(text.trim_end_matches('/').to_owned());
     }
-    findings.push(Finding::new(name, format!("it is no https URL; it looks like {example}")));
+    findings.push(Finding::new(name, format!("it is not an https URL; it looks like {example}")));
     None
 }
 
@@ -143,11 +144,12 @@ mod tests {
                 sieve: "https://abc.supabase.co/functions/v1/tool-sieve".to_owned(),
                 broker: "https://abc.supabase.co/functions/v1/token-exchanger".to_owned(),
                 audit: "https://abc.supabase.co/functions/v1/audit-log".to_owned(),
+                confirmations: "https://abc.supabase.co/functions/v1/confirmations".to_owned(),
             }
         );
         assert_eq!(
             config.expected,
-            Expected {
+            ExpectedToken {
                 issuer: "https://abc.supabase.co/auth/v1".to_owned(),
                 audience: "authenticated".to_owned()
             }

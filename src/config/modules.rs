@@ -3,9 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::{Environment, Finding};
-use crate::broker::Credential;
-use crate::modules::Module;
-use crate::modules::manifest::{Auth, Variable, Way};
+use crate::access::Credential;
+use crate::engine::{Auth, Module, Variable, Way};
 use crate::secret::Secret;
 
 /// What begins the name of an account behind a variable's own: `GITHUB_TOKEN__WORK`.
@@ -216,8 +215,8 @@ fn whole(way: &Way, values: impl Iterator<Item = (String, String)>) -> Result<Cr
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::broker::Scheme;
-    use crate::modules::Hooks;
+    use crate::access::Scheme;
+    use crate::engine::Hooks;
 
     /// Settings of two modules, of which the second falls back to the variables of the first.
     fn load(variables: &[(&str, &str)]) -> Result<ModuleSettings, Vec<Finding>> {
@@ -234,7 +233,8 @@ mod tests {
                 "module": name, "title": "J", "description": "J.", "base_url": "https://jira.example",
                 "base_url_env": variable("API_URL"), "base_url_required": true, "auth": auth, "tools": [tool]
             });
-            Module::parse(name, &module.to_string(), &Hooks::NONE).expect("the file is right")
+            crate::manifest::parse(name, &module.to_string(), &Hooks::NONE)
+                .expect("the file is right")
         };
         let modules = [
             file("jira", &|name| format!("JIRA_{name}")),

@@ -8,41 +8,7 @@ use ureq::http::{HeaderName, HeaderValue, Uri};
 
 use super::{Environment, Finding, number};
 use crate::secret::Secret;
-use crate::telemetry::{Sampler, Signal};
-
-/// Where telemetry goes, and how.
-#[derive(Debug)]
-pub struct TelemetrySettings {
-    /// Where logs go; none: nowhere.
-    pub logs: Option<Target>,
-    /// Where metrics go.
-    pub metrics: Option<Target>,
-    /// Where spans go.
-    pub traces: Option<Target>,
-    /// What describes this service beside what it knows of itself: `service.name` and what the operator adds.
-    pub resource: Vec<(String, String)>,
-    /// Which requests are traced.
-    pub sampler: Sampler,
-    /// How long a log record may wait for others to travel with.
-    pub log_delay: Duration,
-    /// How long a span may wait for others to travel with.
-    pub span_delay: Duration,
-    /// How often metrics are sent.
-    pub metric_interval: Duration,
-}
-
-/// Where one signal goes.
-#[derive(Debug)]
-pub struct Target {
-    /// The whole URL.
-    pub url: String,
-    /// What every request carries: names and values that fit a header.
-    pub headers: Vec<(HeaderName, Secret)>,
-    /// Whether bodies are compressed.
-    pub gzip: bool,
-    /// How long one request may take.
-    pub timeout: Duration,
-}
+use crate::telemetry::{Sampler, Signal, Target, TelemetrySettings};
 
 /// The values of `OTEL_TRACES_SAMPLER`.
 const SAMPLERS: [&str; 6] = [
@@ -54,71 +20,74 @@ const SAMPLERS: [&str; 6] = [
     "parentbased_traceidratio",
 ];
 
-impl TelemetrySettings {
-    /// Reads the variables; none when no endpoint is set, or telemetry is disabled.
-    pub(super) fn read(environment: Environment<'_>, findings: &mut Vec<Finding>) -> Option<Self> {
-        let mut found = Vec::new();
-        let settings = Self::read_all(environment, &mut found);
-        for finding in found {
-            // The signals mostly share their variables, and each reads them.
-            if !findings.contains(&finding) {
-                findings.push(finding);
-            }
+/// Reads the variables; `None` if no endpoint is set, or telemetry is disabled.
+pub(super) fn read(
+    environment: Environment<'_>,
+    findings: &mut Vec<Finding>,
+) -> Option<TelemetrySettings> {
+    let mut found = Vec::new();
+    let settings = read_all(environment, &mut found);
+    for finding in found {
+        // The signals mostly share their variables, and each reads them.
+        if !findings.contains(&finding) {
+            findings.push(finding);
         }
-        settings
     }
+    settings
+}
 
-    fn read_all(environment: Environment<'_>, findings: &mut Vec<Finding>) -> Option<Self> {
-        if environment("OTEL_SDK_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true"))
-        {
-            return None;
-        }
-        let [logs, metrics, traces] = [Signal::Logs, Signal::Metrics, Signal::Traces]
-            .map(|signal| target(environment, signal, findings));
-        if logs.is_none() && metrics.is_none() && traces.is_none() {
-            return None;
-        }
-        // Both encodings share one port and path, so whoever takes the binary one takes JSON; gRPC is another protocol.
-        if let Some(protocol) = environment("OTEL_EXPORTER_OTLP_PROTOCOL")
-            .filter(|name| name != "http/json" && name != "http/protobuf")
-        {
-            findings.push(Finding::new(
-                "OTEL_EXPORTER_OTLP_PROTOCOL",
-                format!("{protocol:?} is not spoken here; use http/json"),
-            ));
-        }
-        let mut milliseconds = |name: &str, default: u64| {
-            let given = number(environment, name, 1..=86_400_000, findings)
-                .and_then(|value| u64::try_from(value).ok());
-            Duration::from_millis(given.unwrap_or(default))
-        };
-        let (log_delay, span_delay) = (
-            milliseconds("OTEL_BLRP_SCHEDULE_DELAY", 1_000),
-            milliseconds("OTEL_BSP_SCHEDULE_DELAY", 5_000),
-        );
-        let metric_interval = milliseconds("OTEL_METRIC_EXPORT_INTERVAL", 60_000);
-        let mut resource = pairs(
-            environment,
-            "OTEL_RESOURCE_ATTRIBUTES",
-            "deployment.environment.name=production",
-            findings,
-        );
-        if let Some(name) = environment("OTEL_SERVICE_NAME") {
-            resource.retain(|(known, _)| known != "service.name");
-            resource.push(("service.name".to_owned(), name));
-        }
-        let sampler = sampler(environment, findings);
-        Some(Self {
-            logs,
-            metrics,
-            traces,
-            resource,
-            sampler,
-            log_delay,
-            span_delay,
-            metric_interval,
-        })
+fn read_all(
+    environment: Environment<'_>,
+    findings: &mut Vec<Finding>,
+) -> Option<TelemetrySettings> {
+    if environment("OTEL_SDK_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true")) {
+        return None;
     }
+    let [logs, metrics, traces] = [Signal::Logs, Signal::Metrics, Signal::Traces]
+        .map(|signal| target(environment, signal, findings));
+    if logs.is_none() && metrics.is_none() && traces.is_none() {
+        return None;
+    }
+    // Both encodings share one port and path, so anyone who takes the binary one takes JSON; gRPC is another protocol.
+    if let Some(protocol) = environment("OTEL_EXPORTER_OTLP_PROTOCOL")
+        .filter(|name| name != "http/json" && name != "http/protobuf")
+    {
+        findings.push(Finding::new(
+            "OTEL_EXPORTER_OTLP_PROTOCOL",
+            format!("{protocol:?} is not spoken here; use http/json"),
+        ));
+    }
+    let mut milliseconds = |name: &str, default: u64| {
+        let given = number(environment, name, 1..=86_400_000, findings)
+            .and_then(|value| u64::try_from(value).ok());
+        Duration::from_millis(given.unwrap_or(default))
+    };
+    let (log_delay, span_delay) = (
+        milliseconds("OTEL_BLRP_SCHEDULE_DELAY", 1_000),
+        milliseconds("OTEL_BSP_SCHEDULE_DELAY", 5_000),
+    );
+    let metric_interval = milliseconds("OTEL_METRIC_EXPORT_INTERVAL", 60_000);
+    let mut resource = pairs(
+        environment,
+        "OTEL_RESOURCE_ATTRIBUTES",
+        "deployment.environment.name=production",
+        findings,
+    );
+    if let Some(name) = environment("OTEL_SERVICE_NAME") {
+        resource.retain(|(known, _)| known != "service.name");
+        resource.push(("service.name".to_owned(), name));
+    }
+    let sampler = sampler(environment, findings);
+    Some(TelemetrySettings {
+        logs,
+        metrics,
+        traces,
+        resource,
+        sampler,
+        log_delay,
+        span_delay,
+        metric_interval,
+    })
 }
 
 /// Where a signal goes. A variable of the signal's own wins over the one for all.
@@ -134,7 +103,7 @@ fn target(
         Some("none") => return None,
         Some(other) => findings.push(Finding::new(
             exporter,
-            format!("{other:?} is no exporter here; use otlp or none"),
+            format!("{other:?} is not an exporter here; use otlp or none"),
         )),
     }
     let variable = |ending: &str| {
@@ -145,7 +114,7 @@ fn target(
     let endpoint = environment(&name)?;
     if !is_endpoint(&endpoint) {
         // Not repeated: it may hold a password.
-        findings.push(Finding::new(name, "it is no http or https URL without a user and a query; one looks like https://otlp.example.com"));
+        findings.push(Finding::new(name, "it is not an http or https URL without a user and a query; one looks like https://otlp.example.com"));
         return None;
     }
     // The endpoint for all is a base; a signal's own is used as it is.
@@ -159,7 +128,7 @@ fn target(
     for (header, value) in pairs(environment, &name, "Authorization=Basic%20…", findings) {
         match HeaderName::try_from(&header) {
             Ok(header) if HeaderValue::from_str(&value).is_ok() => {
-                headers.push((header, Secret::new(value)))
+                headers.push((header, Secret::new(value)));
             }
             _ => findings.push(malformed(&name, "Authorization=Basic%20…")),
         }
@@ -171,7 +140,7 @@ fn target(
         Some(other) => {
             findings.push(Finding::new(
                 name,
-                format!("{other:?} is no compression here; use gzip or none"),
+                format!("{other:?} is not a compression here; use gzip or none"),
             ));
             false
         }
@@ -219,7 +188,7 @@ fn pairs(
 fn malformed(name: &str, example: &str) -> Finding {
     Finding::new(
         name,
-        format!("it is no list of name=value with percent-encoded values, such as {example}"),
+        format!("it is not a list of name=value with percent-encoded values, such as {example}"),
     )
 }
 
@@ -237,7 +206,7 @@ fn sampler(environment: Environment<'_>, findings: &mut Vec<Finding>) -> Sampler
             text.parse().ok().filter(|ratio| (0.0..=1.0).contains(ratio)).unwrap_or_else(|| {
                 findings.push(Finding::new(
                     "OTEL_TRACES_SAMPLER_ARG",
-                    format!("{text:?} is no ratio from 0 to 1, such as 0.1"),
+                    format!("{text:?} is not a ratio from 0 to 1, such as 0.1"),
                 ));
                 1.0
             })
@@ -245,7 +214,7 @@ fn sampler(environment: Environment<'_>, findings: &mut Vec<Finding>) -> Sampler
         _ => {
             findings.push(Finding::new(
                 "OTEL_TRACES_SAMPLER",
-                format!("{name:?} is no sampler; use one of {}", SAMPLERS.join(", ")),
+                format!("{name:?} is not a sampler; use one of {}", SAMPLERS.join(", ")),
             ));
             1.0
         }
@@ -264,7 +233,7 @@ mod tests {
         let environment = |name: &str| {
             variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
         };
-        let settings = TelemetrySettings::read(&environment, &mut findings);
+        let settings = super::read(&environment, &mut findings);
         (settings, findings)
     }
 

@@ -1,15 +1,15 @@
 //! What a handler may do with the connection of its request.
 
 use std::io::{self, Write};
-use std::os::fd::AsFd;
+use std::time::Duration;
 
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use tiny_http::Method;
 
 use super::event::{Event, EventFraming};
 use super::input::KEPT_BYTES;
 use super::registry::Connected;
 use super::response::{Length, Response, print_head, writable_header};
+use crate::os::{Source, Wait, poll};
 
 /// The connection of a request while its handler runs.
 pub struct Exchange<'c> {
@@ -37,7 +37,7 @@ impl<'c> Exchange<'c> {
     pub(super) fn new(
         connected: &'c Connected,
         out: &'c mut Vec<u8>,
-        head: &super::head::Head,
+        head: &crate::http::head::Head,
     ) -> Exchange<'c> {
         Exchange {
             connected,
@@ -53,17 +53,14 @@ impl<'c> Exchange<'c> {
     /// without waiting. A client that has sent another request after this one counts as there.
     #[must_use]
     pub fn client_gone(&self) -> bool {
-        let mut descriptors = [PollFd::new(self.connected.socket.as_fd(), PollFlags::POLLIN)];
-        if self.state == State::Broken || poll(&mut descriptors, PollTimeout::ZERO).is_err() {
-            return self.state == State::Broken;
-        }
-        let flags = descriptors[0].revents().unwrap_or(PollFlags::POLLERR);
-        if flags.intersects(PollFlags::POLLERR | PollFlags::POLLHUP | PollFlags::POLLNVAL) {
+        if self.state == State::Broken {
             return true;
         }
-        // Readable, so this does not wait: a byte, or the end.
-        flags.contains(PollFlags::POLLIN)
-            && !matches!(self.connected.socket.peek(&mut [0]), Ok(1..))
+        let socket = Source::new(&self.connected.socket, Wait::Read);
+        let Some(ready) = poll(&[socket], Some(Duration::ZERO)) else { return false };
+        // Where it is readable, this does not wait: a byte, or the end.
+        ready[0].broken
+            || (ready[0].read && !matches!(self.connected.socket.peek(&mut [0]), Ok(1..)))
     }
 
     /// Begins an event stream: status 200, the headers of one, and `headers`, of which those that cannot be sent are left out

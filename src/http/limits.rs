@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use crate::os::{open_files, raise_open_files};
 
 /// The bounds of the front door. [`Limits::default`] gives the values named at each field.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Connections open at once; 512. Over it: 503 with `Retry-After`, closed. [`Server::bind`](super::Server::bind)
+    /// Connections open at once; 512. Over it: 503 with `Retry-After`, closed. [`Server::bind`](crate::http::Server::bind)
     /// lowers it when the process may not open enough descriptors.
     pub connections: usize,
     /// Connections open at once from one address; 128. Loopback is exempt: all clients of a laptop share one address.
@@ -58,7 +58,7 @@ impl Default for Limits {
 
 /// Descriptors that one connection may need: its socket and one towards an upstream.
 const DESCRIPTORS_PER_CONNECTION: usize = 2;
-/// Descriptors for everything that is no connection: standard streams, listener, wakers, telemetry, files.
+/// Descriptors for everything that is not a connection: standard streams, listener, wakers, telemetry, files.
 const DESCRIPTORS_RESERVED: usize = 32;
 
 /// How many connections the process can hold, at most `wanted`. The soft descriptor limit is raised to the hard one when
@@ -66,13 +66,8 @@ const DESCRIPTORS_RESERVED: usize = 32;
 pub(super) fn within_descriptors(wanted: usize) -> usize {
     let needed =
         wanted.saturating_mul(DESCRIPTORS_PER_CONNECTION).saturating_add(DESCRIPTORS_RESERVED);
-    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else {
-        return wanted;
-    };
-    let mut open = usize::try_from(soft).unwrap_or(usize::MAX);
-    if open < needed && soft < hard && setrlimit(Resource::RLIMIT_NOFILE, hard, hard).is_ok() {
-        open = usize::try_from(hard).unwrap_or(usize::MAX);
-    }
+    let Some((soft, hard)) = open_files() else { return wanted };
+    let open = if soft < needed && soft < hard && raise_open_files() { hard } else { soft };
     let possible = connections_for(open);
     if possible < wanted {
         log::warn!(

@@ -2,20 +2,16 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::os::fd::AsFd;
-use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::socket::Backlog;
-
 use super::limits::{Limits, within_descriptors};
-use super::registry::{Full, Registry, Shutdown, waker};
+use super::registry::{Full, Registry, Shutdown};
 use super::response::{Refusal, Response};
-use super::streams::{self, Streams, timeout};
+use super::streams::{self, Streams};
 use super::{Service, connection};
+use crate::os::{Source, Wait, Waker, lengthen_backlog, poll, waker};
 use crate::telemetry::spans;
 
 /// A handler's stack. Debug frames are several times as large.
@@ -33,9 +29,9 @@ pub struct Server {
     address: SocketAddr,
     registry: Arc<Registry>,
     /// Readable when the shutdown has begun.
-    shutdown: UnixStream,
+    shutdown: Waker,
     /// Readable when the streams thread has something to do.
-    streams_woken: UnixStream,
+    streams_woken: Waker,
 }
 
 impl Server {
@@ -47,10 +43,7 @@ impl Server {
     pub fn bind(address: SocketAddr, mut limits: Limits) -> io::Result<Server> {
         limits.connections = within_descriptors(limits.connections);
         let listener = TcpListener::bind(address)?;
-        // The standard library asks for a backlog of 128. Beyond it a burst's handshakes are dropped and tried again a second
-        // later; a second `listen` on the same socket lengthens the queue to what the system allows (which `MAXCONN` is not:
-        // musl has 128 for it).
-        nix::sys::socket::listen(&listener, Backlog::MAXALLOWABLE)?;
+        lengthen_backlog(&listener)?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let (shutdown, shutdown_waker) = waker()?;
@@ -98,7 +91,7 @@ impl Server {
 /// What the accept loop works with. Dropping it closes the port.
 struct Door<'r> {
     listener: TcpListener,
-    shutdown: UnixStream,
+    shutdown: Waker,
     registry: &'r Arc<Registry>,
     service: Arc<dyn Service>,
 }
@@ -112,7 +105,7 @@ impl Door<'_> {
             match self.listener.accept() {
                 Ok((socket, peer)) => self.admit(socket, peer, &mut refusals),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    self.wait(true, PollTimeout::NONE)
+                    self.wait(true, None);
                 }
                 // The client has gone between its arrival and this.
                 Err(error)
@@ -121,21 +114,21 @@ impl Door<'_> {
                         ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset
                     ) => {}
                 Err(error) => {
-                    // Descriptors or memory are used up. The connection stays in the queue, so that trying at once is vain.
+                    // Descriptors or memory are used up. The connection stays in the queue, so an immediate retry would fail again.
                     failures.log(|| log::error!("no connection can be accepted for now: {error}"));
-                    self.wait(false, timeout(BACK_OFF));
+                    self.wait(false, Some(BACK_OFF));
                 }
             }
         }
     }
 
     /// Waits for the shutdown, the time, and a connection if wanted.
-    fn wait(&self, for_connections: bool, time: PollTimeout) {
-        let shutdown = PollFd::new(self.shutdown.as_fd(), PollFlags::POLLIN);
-        let listener = PollFd::new(self.listener.as_fd(), PollFlags::POLLIN);
+    fn wait(&self, for_connections: bool, time: Option<Duration>) {
+        let shutdown = Source::new(&self.shutdown, Wait::Read);
+        let listener = Source::new(&self.listener, Wait::Read);
         let count = if for_connections { 2 } else { 1 };
-        // An error is a signal, after which the loop looks again.
-        let _ = poll(&mut [shutdown, listener][..count], time);
+        // Whatever ended the wait, the loop looks again.
+        let _ = poll(&[shutdown, listener][..count], time);
     }
 
     fn admit(&self, socket: TcpStream, peer: SocketAddr, refusals: &mut Seldom) {
@@ -150,7 +143,9 @@ impl Door<'_> {
                     spawn("connection", move || connection::serve(connected, &*service))
                 {
                     refusals.log(|| {
-                        log::error!("a connection is refused, as no thread can be started: {error}")
+                        log::error!(
+                            "a connection is refused, as no thread can be started: {error}"
+                        );
                     });
                     refuse(&kept.socket, "the server has no thread for another connection");
                 }
@@ -200,7 +195,7 @@ fn drain(registry: &Registry) {
     }
 }
 
-pub(super) fn spawn(
+pub(crate) fn spawn(
     name: &str,
     work: impl FnOnce() + Send + 'static,
 ) -> io::Result<JoinHandle<()>> {

@@ -6,10 +6,10 @@
 //!
 //! - `listener` accepts under the caps of `registry` and starts a thread with `connection`;
 //! - `connection` reads a whole request through `input`, `head` and `body`, and hands it to the [`Service`];
-//! - the service gives back an [`Answer`], or writes events itself through its [`Exchange`];
+//! - the service returns an [`Answer`], or writes events itself through its [`Exchange`];
 //! - a long event stream leaves its thread for the one of `streams`, and its owner keeps a [`Stream`].
 //!
-//! What is no proper request, or over a limit, gets a [`Refusal`] and never reaches the service.
+//! What is not a proper request, or over a limit, gets a [`Refusal`] and never reaches the service.
 
 mod body;
 mod connection;
@@ -17,16 +17,12 @@ mod event;
 mod exchange;
 mod head;
 mod input;
-mod legacy;
 mod limits;
 mod listener;
 mod memory;
-mod origin;
 mod registry;
 mod response;
-mod router;
 mod stream;
-mod streamable;
 mod streams;
 
 use std::net::SocketAddr;
@@ -37,10 +33,9 @@ pub use exchange::Exchange;
 pub use head::{Framing, Head, Headers, parse_head};
 pub use limits::Limits;
 pub use listener::Server;
-pub use origin::Origins;
+pub(crate) use listener::spawn;
 pub use registry::Shutdown;
 pub use response::{Refusal, Response};
-pub use router::{Router, Site};
 pub use stream::Stream;
 pub use tiny_http::Method;
 

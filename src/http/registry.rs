@@ -1,9 +1,8 @@
 //! Which connections are open: the caps, the drain and the gauge all come from this one table.
 
 use std::collections::HashMap;
-use std::io::{self, Write};
+use std::io::Write;
 use std::net::{IpAddr, SocketAddr, TcpStream};
-use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use std::time::Instant;
@@ -11,6 +10,7 @@ use std::time::Instant;
 use super::limits::Limits;
 use super::memory::BodyMemory;
 use super::streams::Streams;
+use crate::os::Waker;
 use crate::sync::lock;
 
 type Hook = Box<dyn FnOnce() + Send>;
@@ -29,7 +29,7 @@ pub(super) struct Registry {
     drained: Condvar,
     phase: AtomicU8,
     /// Ends the accept loop's wait.
-    waker: UnixStream,
+    waker: Waker,
     /// Nothing once the shutdown began.
     hooks: Mutex<Option<Vec<Hook>>>,
 }
@@ -47,7 +47,7 @@ pub(super) enum Full {
     ForAddress,
 }
 
-/// An open connection and its place under the caps, which it gives back when it is dropped.
+/// An open connection and its place under the caps, which it returns when it is dropped.
 pub(super) struct Connected {
     pub(super) socket: TcpStream,
     /// The client, with an IPv4 address even where the socket is an IPv6 one.
@@ -59,7 +59,7 @@ pub(super) struct Connected {
 }
 
 impl Registry {
-    pub(super) fn new(limits: Limits, streams: Arc<Streams>, waker: UnixStream) -> Registry {
+    pub(super) fn new(limits: Limits, streams: Arc<Streams>, waker: Waker) -> Registry {
         Registry {
             limits,
             streams,
@@ -72,7 +72,7 @@ impl Registry {
         }
     }
 
-    /// Gives the connection a place, or the socket back when there is none.
+    /// Gives the connection a place. Returns the socket if there is none.
     pub(super) fn admit(
         self: &Arc<Registry>,
         socket: TcpStream,
@@ -190,7 +190,7 @@ impl Drop for Connected {
     }
 }
 
-/// Ends a [`Server`](super::Server) from any thread.
+/// Ends a [`Server`](crate::http::Server) from any thread.
 #[derive(Clone)]
 pub struct Shutdown {
     registry: Arc<Registry>,
@@ -202,7 +202,7 @@ impl Shutdown {
     }
 
     /// Begins the drain: no new connections, idle ones are closed, requests in flight may end within
-    /// [`Limits::drain_time`](super::Limits::drain_time), event streams are finished. A second call ends the drain at once.
+    /// [`Limits::drain_time`](crate::http::Limits::drain_time), event streams are finished. A second call ends the drain at once.
     pub fn begin(&self) {
         let began = self.registry.phase.compare_exchange(
             SERVING,
@@ -245,14 +245,6 @@ impl Shutdown {
     }
 }
 
-/// A socket pair to end a wait in `poll`: the end to wait on, and the end to write a byte to. Neither ever blocks.
-pub(super) fn waker() -> io::Result<(UnixStream, UnixStream)> {
-    let (waiting, waking) = UnixStream::pair()?;
-    waiting.set_nonblocking(true)?;
-    waking.set_nonblocking(true)?;
-    Ok((waiting, waking))
-}
-
 #[cfg(test)]
 mod tests {
     use std::net::TcpListener;
@@ -265,8 +257,8 @@ mod tests {
         connections_per_address: usize,
     ) -> (Arc<Registry>, impl Fn() -> TcpStream) {
         let limits = Limits { connections, connections_per_address, ..Limits::default() };
-        let (_, waking) = waker().expect("descriptors are left");
-        let (_, streams_waking) = waker().expect("descriptors are left");
+        let (_, waking) = crate::os::waker().expect("descriptors are left");
+        let (_, streams_waking) = crate::os::waker().expect("descriptors are left");
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
         let socket = move || {
             TcpStream::connect(listener.local_addr().expect("it listens"))

@@ -3,17 +3,14 @@
 
 use std::collections::HashMap;
 use std::io::{self, ErrorKind, Read, Write};
-use std::os::fd::AsFd;
-use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
-
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use std::time::Instant;
 
 use super::event::EventFraming;
 use super::limits::Limits;
 use super::registry::Connected;
 use super::stream::{Line, Stream, Written};
+use crate::os::{Ready, Source, Wait, Waker, poll};
 use crate::sync::lock;
 
 /// Bytes that a client may send on a stream, where it has nothing to say; a stream over it is closed.
@@ -22,7 +19,7 @@ const IGNORED_BYTES: usize = 64 * 1024;
 /// The way to the streams thread.
 pub(super) struct Streams {
     inbox: Mutex<Inbox>,
-    waker: UnixStream,
+    waker: Waker,
 }
 
 #[derive(Default)]
@@ -58,7 +55,7 @@ struct Parked {
 
 impl Streams {
     /// `waker` is the other end of what [`serve`] waits on.
-    pub(super) fn new(waker: UnixStream) -> Streams {
+    pub(super) fn new(waker: Waker) -> Streams {
         Streams { inbox: Mutex::default(), waker }
     }
 
@@ -126,7 +123,7 @@ impl Streams {
 }
 
 /// Writes to the parked streams and watches them, until [`Streams::end`]. `woken` is the other end of the waker.
-pub(super) fn serve(streams: &Streams, mut woken: UnixStream, limits: &Limits) {
+pub(super) fn serve(streams: &Streams, mut woken: Waker, limits: &Limits) {
     let mut parked: HashMap<u64, Parked> = HashMap::new();
     loop {
         // The byte goes before the look, so that what is posted after the look leaves another one.
@@ -156,12 +153,12 @@ pub(super) fn serve(streams: &Streams, mut woken: UnixStream, limits: &Limits) {
             }
         }
         let next_due = parked.values().map(|stream| stream.due(limits)).min();
-        for (id, flags) in wait(&woken, &parked, next_due) {
-            // A hang-up or an error also shows as readable, and reading tells the end from a byte.
-            if flags != PollFlags::POLLOUT && !parked.get_mut(&id).is_some_and(Parked::ignore_input)
-            {
+        for (id, ready) in wait(&woken, &parked, next_due) {
+            // Reading tells the end from a byte.
+            let may_have_ended = ready.read || ready.broken;
+            if may_have_ended && !parked.get_mut(&id).is_some_and(Parked::ignore_input) {
                 close(&mut parked, id);
-            } else if flags.contains(PollFlags::POLLOUT) {
+            } else if ready.write {
                 write(&mut parked, id);
             }
         }
@@ -173,39 +170,18 @@ pub(super) fn serve(streams: &Streams, mut woken: UnixStream, limits: &Limits) {
 }
 
 /// Waits for a wake-up, a socket, or the time; says which streams' sockets have something.
-fn wait(
-    woken: &UnixStream,
-    parked: &HashMap<u64, Parked>,
-    until: Option<Instant>,
-) -> Vec<(u64, PollFlags)> {
-    let mut descriptors = Vec::with_capacity(parked.len() + 1);
-    descriptors.push(PollFd::new(woken.as_fd(), PollFlags::POLLIN));
+fn wait(woken: &Waker, parked: &HashMap<u64, Parked>, until: Option<Instant>) -> Vec<(u64, Ready)> {
+    let mut sources = Vec::with_capacity(parked.len() + 1);
+    sources.push(Source::new(woken, Wait::Read));
     let mut ids = Vec::with_capacity(parked.len());
     for (id, stream) in parked {
-        let wanted = if stream.is_stalled {
-            PollFlags::POLLIN | PollFlags::POLLOUT
-        } else {
-            PollFlags::POLLIN
-        };
-        descriptors.push(PollFd::new(stream.connected.socket.as_fd(), wanted));
+        let wait = if stream.is_stalled { Wait::ReadOrWrite } else { Wait::Read };
+        sources.push(Source::new(&stream.connected.socket, wait));
         ids.push(*id);
     }
-    let timeout = until.map_or(PollTimeout::NONE, |until| {
-        timeout(until.saturating_duration_since(Instant::now()))
-    });
-    // The only error in reach is a signal, after which the loop looks again.
-    if poll(&mut descriptors, timeout).is_err() {
-        return Vec::new();
-    }
-    let flags = descriptors[1..]
-        .iter()
-        .map(|descriptor| descriptor.revents().unwrap_or(PollFlags::POLLERR));
-    ids.into_iter().zip(flags).filter(|(_, flags)| !flags.is_empty()).collect()
-}
-
-/// The time as `poll` takes it: in milliseconds, rounded up so that the wait does not end before it.
-pub(super) fn timeout(left: Duration) -> PollTimeout {
-    PollTimeout::try_from(left.as_millis() + 1).unwrap_or(PollTimeout::MAX)
+    let time = until.map(|until| until.saturating_duration_since(Instant::now()));
+    let Some(ready) = poll(&sources, time) else { return Vec::new() };
+    ids.into_iter().zip(ready.into_iter().skip(1)).filter(|(_, ready)| ready.any()).collect()
 }
 
 fn write(parked: &mut HashMap<u64, Parked>, id: u64) {

@@ -10,9 +10,12 @@ use serde_json::{Value, json};
 use super::context::{Context, Level};
 use super::elicitation::Question;
 use super::handler::Interruption;
-use super::message::{Object, Request, notification_text, wrong_type};
-use super::seal::{MAX_TOKEN, Purpose, Seal, digest};
-use crate::error::Error;
+use super::message::{Request, notification_text, wrong_type};
+use super::seal::{MAX_TOKEN, Purpose, Seal, Use, digest};
+use super::version::Version;
+use crate::error::{Code, Error};
+use crate::json::Object;
+use crate::random::random_id;
 
 /// How long a client may take to answer the questions of a multi round-trip request.
 const STATE_LIFETIME: Duration = Duration::from_secs(10 * 60);
@@ -126,19 +129,74 @@ impl<'a> Call<'a> {
     }
 
     /// As [`Call::ask`], but an answer counts only beside the request state of this very question, so that a client cannot
-    /// answer what it was never asked.
+    /// answer what it was never asked, and an answer of a wrong shape is `None`: the client cannot ask this.
     ///
     /// # Errors
     /// See [`Call::ask_all`].
-    pub fn ask_sealed(&self, key: &str, question: Question) -> Result<Value, Interruption> {
-        if self.context.version.is_modern() && !self.answers.are_sealed {
-            question.check(self.context.capabilities)?;
-            return Err(Interruption::InputRequired {
-                questions: vec![(key.to_owned(), question)],
-                state: self.request_state()?,
-            });
+    pub fn ask_sealed(&self, key: &str, question: Question) -> Result<Option<Value>, Interruption> {
+        question.check(self.context.capabilities)?;
+        if !self.context.version.is_modern() {
+            let answer =
+                self.peer.request(question.method(), &question.params(self.context.version))?;
+            return Ok(Some(answer).filter(|answer| question.fits(answer)));
         }
-        self.ask(key, question)
+        let asked = self.question_digest(&question);
+        if self.answers.asked.get(key) == Some(&asked) {
+            return Ok(self.answers.get(key).filter(|answer| question.fits(answer)).cloned());
+        }
+        let state = self.request_state(BTreeMap::from([(key.to_owned(), asked)]))?;
+        Err(Interruption::InputRequired { questions: vec![(key.to_owned(), question)], state })
+    }
+
+    /// Asks the client's user to open a link, in the way of the client's version. Returns the answer; `None` where the client
+    /// cannot open links, or answers in a wrong shape.
+    ///
+    /// # Errors
+    /// The question (2026-07-28), or the error that makes a client of 2025-11-25 open the link and call again.
+    pub fn ask_to_open(
+        &self,
+        key: &str,
+        message: String,
+        url: &str,
+    ) -> Result<Option<Value>, Interruption> {
+        if !self.context.capabilities.elicitation_url {
+            return Ok(None);
+        }
+        let question = Question::Url { message, url: url.to_owned() };
+        if self.context.version.is_modern() {
+            return self.ask_sealed(key, question);
+        }
+        if self.context.version < Version::V2025_11_25 {
+            return Ok(None);
+        }
+        let elicitation = question.params(self.context.version);
+        let message = elicitation.get("message").and_then(Value::as_str).unwrap_or_default();
+        Err(Error::new(Code::UrlElicitationRequired, message)
+            .with_data("elicitations", json!([elicitation]))
+            .into())
+    }
+
+    /// Whether this request brings the state of an earlier round.
+    #[must_use]
+    pub fn is_later_round(&self) -> bool {
+        self.answers.state_id.is_some()
+    }
+
+    /// Uses the request state up: the same state is no answer to anything again.
+    ///
+    /// # Errors
+    /// [`Code::InvalidParams`] when it was used before.
+    pub fn spend_state(&self) -> Result<(), Error> {
+        match &self.answers.state_id {
+            Some(id) => {
+                spent(self.seal.spend(id, STATE_LIFETIME), "params.requestState was used before")
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn question_digest(&self, question: &Question) -> String {
+        digest(&Value::Object(question.params(self.context.version)).to_string())
     }
 
     /// Asks the client several questions at once and gives back the answers in the same order.
@@ -171,7 +229,7 @@ impl<'a> Call<'a> {
         if answered.iter().all(Option::is_some) {
             return Ok(answered.into_iter().flatten().collect());
         }
-        let state = self.request_state()?;
+        let state = self.request_state(BTreeMap::new())?;
         let open = questions
             .into_iter()
             .zip(answered)
@@ -194,12 +252,14 @@ impl<'a> Call<'a> {
     }
 
     /// `requestState`: the answers of all rounds so far, sealed for this caller and this very request.
-    fn request_state(&self) -> Result<String, Error> {
+    fn request_state(&self, asked: BTreeMap<String, String>) -> Result<String, Error> {
         let answers = self.used.borrow().clone();
         let state = State {
             request: self.answers.digest.clone(),
             user: self.context.caller.user_id().to_owned(),
+            id: random_id(),
             answers,
+            asked,
         };
         let token = self.seal.seal(Purpose::RequestState, state, STATE_LIFETIME);
         if token.len() > MAX_TOKEN {
@@ -216,8 +276,10 @@ impl<'a> Call<'a> {
 #[derive(Default)]
 struct Answers {
     digest: String,
-    /// Whether they came with a request state, which was found valid.
-    are_sealed: bool,
+    /// The id of the request state that they came with, which was found valid.
+    state_id: Option<String>,
+    /// The sealed questions that were asked in the last round: the digest of each by its key.
+    asked: BTreeMap<String, String>,
     all: BTreeMap<String, Value>,
 }
 
@@ -228,25 +290,31 @@ struct State {
     request: String,
     /// Whose request it is.
     user: String,
+    /// A random id: what is asked with a seal is answered once.
+    id: String,
     /// The answers of earlier rounds.
     answers: BTreeMap<String, Value>,
+    /// As [`Answers::asked`].
+    asked: BTreeMap<String, String>,
 }
 
 impl Answers {
     fn read(context: &Context, request: &Request, seal: &Seal) -> Result<Self, Error> {
         let digest = request_digest(request);
-        let mut all = match request.params.get("requestState") {
-            None => BTreeMap::new(),
+        let state = match request.params.get("requestState") {
+            None => None,
             Some(Value::String(token)) => seal
                 .open::<State>(Purpose::RequestState, token)
                 .filter(|state| state.request == digest && state.user == context.caller.user_id())
-                .map(|state| state.answers)
+                .map(Some)
                 .ok_or_else(|| {
                     Error::invalid_params("params.requestState is not valid for this request")
                         .with_hint("Send it back unchanged, with the same parameters, within ten minutes; or call again without it.")
                 })?,
             Some(other) => return Err(wrong_type("params.requestState", "a string", other)),
         };
+        let (state_id, mut all, asked) = state
+            .map_or_else(Default::default, |state| (Some(state.id), state.answers, state.asked));
         match request.params.get("inputResponses") {
             None => {}
             Some(Value::Object(responses)) => {
@@ -263,11 +331,26 @@ impl Answers {
             }
             Some(other) => return Err(wrong_type("params.inputResponses", "an object", other)),
         }
-        Ok(Self { digest, are_sealed: request.params.contains_key("requestState"), all })
+        Ok(Self { digest, state_id, asked, all })
     }
 
     fn get(&self, key: &str) -> Option<&Value> {
         self.all.get(key)
+    }
+}
+
+/// The error for what is good once and was used before.
+///
+/// # Errors
+/// Unless this was its first use.
+pub(crate) fn spent(outcome: Use, used: &str) -> Result<(), Error> {
+    match outcome {
+        Use::First => Ok(()),
+        Use::Again => {
+            Err(Error::invalid_params(used).with_hint("It is good once: call again without it."))
+        }
+        Use::Full => Err(Error::new(Code::Busy, "too much was confirmed in the last minutes")
+            .with_hint("Try again in a few minutes.")),
     }
 }
 

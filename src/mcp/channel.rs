@@ -10,17 +10,17 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::call::Peer;
-use super::context::{ClientCapabilities, Context, META_VERSION, View};
-use super::message::{
-    Body, Id, Malformed, Message, Object, Request, error_text, parse, request_text,
-};
-use super::seal::random_id;
+use super::context::{ClientCapabilities, Context, View};
+use super::era::{Era, check_batch};
+use super::message::{Body, Id, Malformed, Message, Request, error_text, parse, request_text};
 use super::session::{Running, Session};
 use super::subscriptions::{Filter, Sink, Ticket};
 use super::version::Version;
 use super::{Answer, Server, refusal};
-use crate::auth::Caller;
+use crate::access::Caller;
 use crate::error::{Code, Error};
+use crate::json::Object;
+use crate::random::random_id;
 use crate::sync::lock;
 
 /// How long a client may take to answer a question of ours: a person may be thinking.
@@ -40,7 +40,7 @@ pub struct Channel {
     outlet: Arc<dyn Outlet>,
     caller: Caller,
     view: View,
-    /// Tells this channel's requests from those of others, also before a session has begun.
+    /// Distinguishes this channel's requests from those of others, also before a session has begun.
     scope: String,
     session: Mutex<Option<Session>>,
     listening: Mutex<HashMap<Id, Ticket>>,
@@ -91,30 +91,26 @@ impl Channel {
         let answers: Vec<String> = match body {
             Err(malformed) => vec![text(refusal(malformed.id.as_ref(), &malformed.error))],
             Ok(Body::One(message)) => self.serve(message).into_iter().collect(),
-            Ok(Body::Batch(_)) if self.session_version() != Some(Version::V2025_03_26) => {
-                let error = Error::new(
-                    Code::InvalidRequest,
-                    "batches exist in protocol version 2025-03-26 alone",
-                )
-                .with_hint("Send one message at a time.");
-                vec![error_text(None, &error)]
-            }
-            Ok(Body::Batch(entries)) => {
-                let answers: Vec<String> = entries
-                    .into_iter()
-                    .filter_map(|entry| match entry {
-                        Ok(message) => self.serve(message),
-                        Err(malformed) => {
-                            Some(text(refusal(malformed.id.as_ref(), &malformed.error)))
-                        }
-                    })
-                    .collect();
-                if answers.is_empty() { answers } else { vec![format!("[{}]", answers.join(","))] }
-            }
+            Ok(Body::Batch(entries)) => match check_batch(self.session_version()) {
+                Err(error) => vec![error_text(None, &error)],
+                Ok(()) => self.serve_batch(entries),
+            },
         };
         for answer in answers {
             self.outlet.send(&answer);
         }
+    }
+
+    /// The answers to a batch, as one text; none if nothing is to be answered.
+    fn serve_batch(&self, entries: Vec<Result<Message, Malformed>>) -> Vec<String> {
+        let answers: Vec<String> = entries
+            .into_iter()
+            .filter_map(|entry| match entry {
+                Ok(message) => self.serve(message),
+                Err(malformed) => Some(text(refusal(malformed.id.as_ref(), &malformed.error))),
+            })
+            .collect();
+        if answers.is_empty() { answers } else { vec![format!("[{}]", answers.join(","))] }
     }
 
     /// Ends what the channel holds open, because its client has gone.
@@ -153,8 +149,11 @@ impl Channel {
 
     /// The answer to a request; none when it opened a stream, or was cancelled.
     fn answer(&self, request: &Request) -> Option<String> {
-        let modern = request.meta().is_some_and(|meta| meta.contains_key(META_VERSION));
-        if request.method == "initialize" && !modern {
+        let era = match Era::of(request, None) {
+            Ok(era) => era,
+            Err(error) => return Some(error_text(Some(&request.id), &error)),
+        };
+        if era == Era::Handshake {
             return Some(match self.server.initialize(request, &self.caller) {
                 Ok((session, json)) => {
                     let mut session = session;
@@ -170,7 +169,7 @@ impl Channel {
                 Err(error) => error_text(Some(&request.id), &error),
             });
         }
-        let context = match self.context(request, modern) {
+        let context = match self.context(request, era) {
             Ok(context) => context,
             Err(error) => return Some(text(refusal(Some(&request.id), &error))),
         };
@@ -193,8 +192,8 @@ impl Channel {
         }
     }
 
-    fn context(&self, request: &Request, modern: bool) -> Result<Context, Error> {
-        if modern {
+    fn context(&self, request: &Request, era: Era) -> Result<Context, Error> {
+        if era == Era::Modern {
             return Context::modern(request, self.caller.clone(), self.view.clone());
         }
         match &*lock(&self.session) {
@@ -278,7 +277,7 @@ pub(crate) fn ask(
     let (id, receiver) = server.sessions.wait(scope);
     let gone = || Error::new(Code::Cancelled, "the client went away before it answered");
     let outcome = if send(&request_text(&id, method, params)) {
-        let deadline = Instant::now() + ANSWER_TIME;
+        let deadline = Instant::now() + server.answer_time;
         loop {
             match receiver.recv_timeout(CANCEL_CHECK) {
                 Ok(Ok(result)) => break Ok(result),
@@ -291,7 +290,7 @@ pub(crate) fn ask(
                         Code::Timeout,
                         format!(
                             "the client did not answer {method} within {} s",
-                            ANSWER_TIME.as_secs()
+                            server.answer_time.as_secs()
                         ),
                     ));
                 }

@@ -3,10 +3,11 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::message::{Object, Request, wrong_type};
+use super::message::{Request, wrong_type};
 use super::version::Version;
-use crate::auth::Caller;
+use crate::access::Caller;
 use crate::error::{Code, Error};
+use crate::json::Object;
 
 /// `_meta` key of the protocol version (2026-07-28, "Per-request protocol fields").
 pub const META_VERSION: &str = "io.modelcontextprotocol/protocolVersion";
@@ -34,7 +35,7 @@ pub struct Context {
     pub caller: Caller,
     /// Which tools are published, and how.
     pub view: View,
-    /// The least level of log messages that the client wants; none: it wants none.
+    /// The least level of log messages that the client wants; `None`: it wants none.
     pub log_level: Option<Level>,
 }
 
@@ -193,7 +194,7 @@ impl Level {
             .map(|(_, level)| *level)
             .ok_or_else(|| {
                 let names: Vec<_> = Self::ALL.iter().map(|(name, _)| *name).collect();
-                Error::invalid_params(format!("{value} is no log level"))
+                Error::invalid_params(format!("{value} is not a log level"))
                     .with_hint(format!("Use one of: {}.", names.join(", ")))
             })
     }

@@ -1,15 +1,15 @@
 //! Questions to the client: forms and links for its user, its model, its root folders.
 //!
-//! A handler asks in the same way in both eras ([`super::call::Call::ask`]): in the legacy era the question is a request
+//! A handler asks in the same way in both eras ([`crate::mcp::call::Call::ask`]): in the legacy era the question is a request
 //! of ours that waits for its answer, in the modern one the call ends with the questions and is made again with the
 //! answers (multi round-trip requests).
 
 use serde_json::{Value, json};
 
 use super::context::ClientCapabilities;
-use super::message::Object;
 use super::version::Version;
 use crate::error::{Code, Error};
+use crate::json::Object;
 
 /// A question to the client.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,7 +57,7 @@ impl Question {
             }
             // Only 2025-11-25 ties the link to a later `notifications/elicitation/complete` by an id.
             Self::Url { message, url } if version == Version::V2025_11_25 => {
-                json!({"mode": "url", "message": message, "url": url, "elicitationId": super::seal::random_id()})
+                json!({"mode": "url", "message": message, "url": url, "elicitationId": crate::random::random_id()})
             }
             Self::Url { message, url } => json!({"mode": "url", "message": message, "url": url}),
             Self::Sampling(params) => return params.clone(),
@@ -170,7 +170,7 @@ mod tests {
         let url =
             Question::Url { message: "Open".to_owned(), url: "https://example.com".to_owned() };
         let check = |question: &Question, answer: Value, fits: bool| {
-            assert_eq!(question.fits(&answer), fits, "{answer}")
+            assert_eq!(question.fits(&answer), fits, "{answer}");
         };
         check(&form, json!({"action": "accept", "content": {"name": "Ada", "age": 36}}), true);
         check(&form, json!({"action": "decline"}), true);

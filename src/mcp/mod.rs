@@ -1,6 +1,6 @@
 //! The Model Context Protocol without any input or output of its own.
 //!
-//! A transport (`http`, `stdio`, or memory in tests) brings [`message::Request`]s to a [`Server`] and carries its
+//! A transport (`transport`, or memory in tests) brings [`message::Request`]s to a [`Server`] and carries its
 //! [`Answer`]s; an application is a [`handler::Handler`]. Both eras of the protocol live here side by side
 //! ([`version::Version::is_modern`]): what differs between them is decided in this module and nowhere else.
 
@@ -8,6 +8,7 @@ pub mod call;
 pub mod channel;
 pub mod context;
 pub mod elicitation;
+pub mod era;
 pub mod handler;
 pub mod headers;
 pub mod message;

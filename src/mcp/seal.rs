@@ -1,17 +1,20 @@
 //! Sealed tokens: state that passes through a client and comes back unchanged, or not at all.
 //!
-//! A sealed token is a JWT with HMAC-SHA-256 whose audience is its purpose. Whoever holds the key (every replica) can
-//! open it, nobody else can make one; what is inside is readable, so it never holds a secret.
+//! A sealed token is a JWT with HMAC-SHA-256 whose audience is its purpose. Anyone who holds the key (every replica) can
+//! open it, no one else can make one; what is inside is readable, so it never holds a secret.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
-use std::time::Duration;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
+use ct_codecs::{Base64UrlSafeNoPadding, Encoder};
 use jwt_simple::algorithms::{HS256Key, MACLike};
 use jwt_simple::claims::Claims;
 use jwt_simple::common::VerificationOptions;
-use jwt_simple::reexports::ct_codecs::{Base64UrlSafeNoPadding, Encoder};
 use serde::{Deserialize, Serialize};
+
+use crate::sync::lock;
 
 /// What a token is for; a token of one purpose never opens as another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,21 +40,61 @@ impl Purpose {
 /// The longest token that opens, in bytes; it travels in headers and bodies.
 pub const MAX_TOKEN: usize = 64 * 1024;
 
+/// Most ids of used tokens that are remembered; when there are more, no further token is used until some are over their time.
+const MAX_USED: usize = 65_536;
+
 /// Seals and opens tokens with one key.
-pub struct Seal(HS256Key);
+pub struct Seal {
+    key: HS256Key,
+    /// The ids of tokens that are good once and were used, each until its token is over its time.
+    used: Mutex<HashMap<String, Instant>>,
+}
+
+/// What came of the use of a token that is good once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Use {
+    /// It was good, and is no more.
+    First,
+    /// It was used before.
+    Again,
+    /// So many were used that this one cannot be remembered.
+    Full,
+}
 
 impl Seal {
     /// A key out of a configured secret, the same on every replica.
     #[must_use]
     pub fn from_secret(secret: &[u8]) -> Self {
         // The digest gives every secret, however long, the key size that HMAC-SHA-256 wants.
-        Self(HS256Key::from_bytes(&hmac_sha256::Hash::hash(secret)))
+        Self::with(HS256Key::from_bytes(&hmac_sha256::Hash::hash(secret)))
     }
 
     /// A random key: tokens live as long as this process.
     #[must_use]
     pub fn random() -> Self {
-        Self(HS256Key::generate())
+        Self::with(HS256Key::generate())
+    }
+
+    fn with(key: HS256Key) -> Self {
+        Self { key, used: Mutex::default() }
+    }
+
+    /// Uses a token that is good once: `id` is a random one inside of it, and `lifetime` is the token's.
+    ///
+    /// What was used is known to this process alone: another replica takes the same token once more.
+    pub fn spend(&self, id: &str, lifetime: Duration) -> Use {
+        let (mut used, now) = (lock(&self.used), Instant::now());
+        if used.len() >= MAX_USED {
+            used.retain(|_, until| *until > now);
+        }
+        if used.contains_key(id) {
+            return Use::Again;
+        }
+        if used.len() >= MAX_USED {
+            return Use::Full;
+        }
+        used.insert(id.to_owned(), now + lifetime);
+        Use::First
     }
 
     /// Seals `content` for `lifetime`.
@@ -64,10 +107,10 @@ impl Seal {
         content: T,
         lifetime: Duration,
     ) -> String {
-        let lifetime = jwt_simple::reexports::coarsetime::Duration::from_secs(lifetime.as_secs());
+        let lifetime = jwt_simple::prelude::Duration::from_secs(lifetime.as_secs());
         let claims =
             Claims::with_custom_claims(content, lifetime).with_audience(purpose.audience());
-        self.0.authenticate(claims).expect("types of the protocol always have a JSON form")
+        self.key.authenticate(claims).expect("types of the protocol always have a JSON form")
     }
 
     /// Opens a token; `None` when it is forged, of another purpose, or over its time.
@@ -79,11 +122,11 @@ impl Seal {
     ) -> Option<T> {
         let options = VerificationOptions {
             allowed_audiences: Some(HashSet::from([purpose.audience().to_owned()])),
-            time_tolerance: Some(jwt_simple::reexports::coarsetime::Duration::from_secs(0)),
+            time_tolerance: Some(jwt_simple::prelude::Duration::from_secs(0)),
             max_token_length: Some(MAX_TOKEN),
             ..VerificationOptions::default()
         };
-        self.0.verify_token::<T>(token, Some(options)).ok().map(|claims| claims.custom)
+        self.key.verify_token::<T>(token, Some(options)).ok().map(|claims| claims.custom)
     }
 }
 
@@ -101,22 +144,6 @@ impl fmt::Debug for Seal {
 pub fn digest(text: &str) -> String {
     Base64UrlSafeNoPadding::encode_to_string(hmac_sha256::Hash::hash(text.as_bytes()))
         .expect("32 bytes have a base64 form")
-}
-
-/// 128 random bits as hexadecimal: an id that cannot be guessed.
-#[must_use]
-pub fn random_id() -> String {
-    format!("{:032x}", jwt_simple::reexports::rand::random::<u128>())
-}
-
-/// A random UUID (RFC 9562 §5.4, version 4).
-#[must_use]
-pub fn random_uuid() -> String {
-    let random = jwt_simple::reexports::rand::random::<u128>() & !(0xf << 76 | 0x3 << 62)
-        | 4 << 76
-        | 2 << 62;
-    let hex = format!("{random:032x}");
-    format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
 }
 
 #[cfg(test)]
@@ -147,6 +174,26 @@ mod tests {
         );
         assert_eq!(seal.open::<Content>(Purpose::RequestState, &token), None);
         assert_eq!(Seal::random().open::<Content>(Purpose::Session, &token), None);
+    }
+
+    #[test]
+    fn a_token_that_is_good_once_is_used_once() {
+        let (seal, minute) = (Seal::random(), Duration::from_secs(60));
+        assert_eq!(seal.spend("a", minute), Use::First);
+        assert_eq!(seal.spend("b", minute), Use::First);
+        assert_eq!(seal.spend("a", minute), Use::Again);
+    }
+
+    #[test]
+    fn a_full_memory_of_used_tokens_refuses_until_some_are_over_their_time() {
+        let seal = Seal::random();
+        for number in 1..MAX_USED {
+            seal.spend(&number.to_string(), Duration::from_secs(60));
+        }
+        assert_eq!(seal.spend("short", Duration::ZERO), Use::First);
+        assert_eq!(seal.spend("next", Duration::from_secs(60)), Use::First, "`short` is over");
+        assert_eq!(seal.spend("one more", Duration::from_secs(60)), Use::Full);
+        assert_eq!(seal.spend("next", Duration::from_secs(60)), Use::Again);
     }
 
     #[test]

@@ -6,25 +6,26 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::call::{Call, Peer};
+use super::channel::ANSWER_TIME;
 use super::context::{Context, Level, META_SERVER};
 use super::elicitation::Question;
 use super::handler::{Completion, Handler, Interruption, Item, Reference, Suggestions, ToolResult};
 use super::message::{
-    Id, Members, Notification, Object, Request, error_text, error_text_with_code, result_text,
-    wrong_type,
+    Id, Members, Notification, Request, error_text, error_text_with_code, result_text, wrong_type,
 };
 use super::seal::Seal;
 use super::session::{Session, Sessions};
 use super::subscriptions::{Filter, Hub};
 use super::version::Version;
 use crate::error::{Code, Error};
+use crate::json::Object;
 use crate::telemetry::spans::{Message, Operation};
 use crate::telemetry::trace;
 
 /// How many entries of a list one page holds: many, because some clients show the first page and no other.
 const PAGE: usize = 1_000;
 
-/// How long a client may keep a list (2026-07-28, "Caching"): as long as permissions are cached, and changes are told besides.
+/// How long a client may keep a list (2026-07-28, "Caching"): as long as permissions are cached, and changes are reported besides.
 const LIST_TTL: Duration = Duration::from_secs(60);
 /// How long a client may keep what the server is.
 const DISCOVER_TTL: Duration = Duration::from_secs(3_600);
@@ -40,6 +41,8 @@ pub struct Server {
     pub hub: Arc<Hub>,
     /// What is remembered of legacy sessions.
     pub sessions: Sessions,
+    /// How long a client of the legacy era may take to answer a question of ours.
+    pub(crate) answer_time: Duration,
 }
 
 /// What a method has to say.
@@ -127,7 +130,20 @@ impl Server {
     #[must_use]
     pub fn new(handler: Arc<dyn Handler>, seal: impl Into<Arc<Seal>>, hub: Arc<Hub>) -> Self {
         let identity = json!({META_SERVER: handler.about()}).to_string();
-        Self { handler, identity, seal: seal.into(), hub, sessions: Sessions::default() }
+        Self {
+            handler,
+            identity,
+            seal: seal.into(),
+            hub,
+            sessions: Sessions::default(),
+            answer_time: ANSWER_TIME,
+        }
+    }
+
+    /// The same, with another time for a client to answer a question of ours.
+    #[must_use]
+    pub fn with_answer_time(self, answer_time: Duration) -> Self {
+        Self { answer_time, ..self }
     }
 
     /// The application.
@@ -185,12 +201,13 @@ impl Server {
     pub fn initialize(
         &self,
         request: &Request,
-        caller: &crate::auth::Caller,
+        caller: &crate::access::Caller,
     ) -> Result<(Session, String), Error> {
         let version = Version::negotiate(request.text("protocolVersion")?);
         let capabilities =
-            super::context::ClientCapabilities::parse(&request.object("capabilities")?);
-        let client = request.params.get("clientInfo").and_then(super::context::ClientInfo::parse);
+            crate::mcp::context::ClientCapabilities::parse(&request.object("capabilities")?);
+        let client =
+            request.params.get("clientInfo").and_then(crate::mcp::context::ClientInfo::parse);
         let session = Session::new(version, capabilities, client, caller);
         let _operation =
             Operation::begin(|| told(request, Some("initialize"), version, &session.id));
@@ -554,7 +571,7 @@ fn completion(request: &Request) -> Result<Completion, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::auth::Caller;
+    use crate::access::Caller;
     use crate::mcp::context::{ClientCapabilities, View};
 
     #[test]

@@ -11,9 +11,10 @@ use serde_json::Value;
 
 use super::context::{ClientCapabilities, ClientInfo, Context, Level, View};
 use super::message::{Id, Response};
-use super::seal::{Purpose, Seal, random_id};
+use super::seal::{Purpose, Seal};
 use super::version::Version;
-use crate::auth::Caller;
+use crate::access::Caller;
+use crate::random::random_id;
 use crate::sync::lock;
 
 /// How long a session id is good for; afterwards the client gets 404 and starts a new session by itself.
@@ -25,7 +26,7 @@ const MAX_REMEMBERED: usize = 4_096;
 /// What `initialize` agreed on. Over HTTP it is inside the session id, sealed, so that every replica knows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {
-    /// Tells sessions apart.
+    /// Distinguishes sessions.
     pub id: String,
     version: String,
     capabilities: ClientCapabilities,
@@ -134,7 +135,7 @@ impl Sessions {
         });
     }
 
-    /// Forgets a session whose connection is gone: nobody can ask for it again.
+    /// Forgets a session whose connection is gone: no one can ask for it again.
     pub fn forget(&self, session: &str) {
         if let Some(memory) = self.lock().remove(session) {
             for stop in memory.running.values() {
@@ -213,7 +214,7 @@ impl Sessions {
         self.with(session, |memory| memory.waiting.remove(id));
     }
 
-    /// Hands the client's answer to whoever waits for it; answers that nobody waits for are dropped.
+    /// Hands the client's answer to anyone who waits for it; answers that no one waits for are dropped.
     pub fn deliver(&self, session: &str, response: Response) {
         let waiting =
             self.lock().get_mut(session).and_then(|memory| memory.waiting.remove(&response.id));
@@ -251,7 +252,7 @@ impl Drop for Running<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::auth::Token;
+    use crate::access::Token;
     use crate::secret::Secret;
 
     #[test]

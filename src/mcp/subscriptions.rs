@@ -1,4 +1,4 @@
-//! Changes that clients want to hear of: who listens, to what, and how they are told.
+//! Changes that clients want to hear of: who listens, to what, and how they are reported.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 
 use super::context::META_SUBSCRIPTION;
 use super::handler::Capabilities;
-use super::message::{Id, Members, Object, notification_text, result_text, wrong_type};
+use super::message::{Id, Members, notification_text, result_text, wrong_type};
 use crate::error::Error;
+use crate::json::Object;
 use crate::sync::lock;
 
 /// The most resources that one client may watch: each is compared at every change.
@@ -230,7 +231,7 @@ impl Hub {
         lock(&self.listeners).remove(&ticket);
     }
 
-    /// Tells a change to everyone who wants to hear of it.
+    /// Reports a change to everyone who wants to hear of it.
     pub fn publish(&self, change: &Change) {
         let (method, params) = change.notification();
         lock(&self.listeners).retain(|_, listener| {
@@ -268,7 +269,7 @@ impl Hub {
         lock(&self.listeners).len()
     }
 
-    /// Whether nobody listens.
+    /// Whether no one listens.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -302,8 +303,8 @@ mod tests {
 
     fn filter(wanted: Value) -> Filter {
         let everything = Capabilities {
-            prompts: Some(super::super::handler::ListChanged(true)),
-            resources: Some(super::super::handler::ListChanged(true)),
+            prompts: Some(crate::mcp::handler::ListChanged(true)),
+            resources: Some(crate::mcp::handler::ListChanged(true)),
             subscribe: true,
             ..Capabilities::default()
         };

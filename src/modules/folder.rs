@@ -1,12 +1,17 @@
 //! The folder with module files of the user's own, which may change while the server runs.
 
 use std::collections::HashMap;
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use super::manifest::{self, FILE, Finding, Module};
 use super::registry::Registry;
+use crate::engine::Module;
+use crate::manifest::{self, FILE, Finding};
+
+/// Most bytes of a file: the largest that is built in has a fortieth of it.
+const MAX_FILE: u64 = 4 * 1024 * 1024;
 
 /// A folder of module files (`*.json`), and what is known of them.
 #[derive(Debug)]
@@ -16,7 +21,7 @@ pub struct Folder {
     seen: Option<Vec<Stamp>>,
     /// The last version of each file that was right, so that one being edited takes no tool away.
     right: HashMap<PathBuf, Module>,
-    /// What was wrong when the folder was read, so that nothing is told twice.
+    /// What was wrong when the folder was read, so that nothing is reported twice.
     told: Vec<Finding>,
 }
 
@@ -90,7 +95,7 @@ impl Folder {
             Err(wrong) => {
                 findings.extend(wrong);
                 if let Some(last) = self.right.get(&stamp.path) {
-                    // What keeps it out is told above already.
+                    // What keeps it out is reported above already.
                     let _ = registry.take("", last.clone());
                 }
             }
@@ -104,7 +109,7 @@ impl Folder {
 ///
 /// Everything that is wrong with it.
 pub fn check(path: &Path) -> Result<Module, Vec<Finding>> {
-    let text = manifest::own_text(path).map_err(|finding| vec![finding])?;
+    let text = text_of(path).map_err(|finding| vec![finding])?;
     check_text(&path.display().to_string(), &text, Registry::built_in()?)
 }
 
@@ -114,7 +119,7 @@ pub fn check(path: &Path) -> Result<Module, Vec<Finding>> {
 ///
 /// Everything that is wrong with it.
 pub fn check_text(file: &str, text: &str, mut registry: Registry) -> Result<Module, Vec<Finding>> {
-    let module = Module::parse_own(file, text)?;
+    let module = manifest::parse_own(file, text)?;
     add(file, text, module, &mut registry)
 }
 
@@ -122,10 +127,10 @@ fn read(stamp: &Stamp) -> Result<(String, Module), Vec<Finding>> {
     let file = stamp.path.display().to_string();
     if !stamp.is_file {
         // A pipe would keep its reader waiting.
-        return Err(vec![Finding::new(&file, FILE, "is no file")]);
+        return Err(vec![Finding::new(&file, FILE, "is not a file")]);
     }
-    let text = manifest::own_text(&stamp.path).map_err(|finding| vec![finding])?;
-    let module = Module::parse_own(&file, &text)?;
+    let text = text_of(&stamp.path).map_err(|finding| vec![finding])?;
+    let module = manifest::parse_own(&file, &text)?;
     Ok((text, module))
 }
 
@@ -139,6 +144,24 @@ fn add(
     taken.map(|()| module).map_err(|findings| manifest::located(text, findings))
 }
 
+/// The text of a module file.
+///
+/// # Errors
+///
+/// Why it cannot be read.
+fn text_of(path: &Path) -> Result<String, Finding> {
+    let wrong = |problem: String| Finding::new(&path.display().to_string(), FILE, problem);
+    let unreadable = |error: std::io::Error| wrong(format!("cannot be read: {error}"));
+    let mut bytes = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut bytes))
+        .map_err(unreadable)?;
+    if bytes.len() as u64 > MAX_FILE {
+        return Err(wrong(format!("is larger than {} MiB", MAX_FILE >> 20)));
+    }
+    String::from_utf8(bytes).map_err(|_| wrong("is not UTF-8 text".to_owned()))
+}
+
 /// The folder's module files in the order of their names.
 fn stamps(folder: &Path) -> std::io::Result<Vec<Stamp>> {
     let mut stamps = Vec::new();
@@ -147,7 +170,7 @@ fn stamps(folder: &Path) -> std::io::Result<Vec<Stamp>> {
         if path.extension().is_none_or(|extension| extension != "json") {
             continue;
         }
-        // One that is gone by now, or leads nowhere, is told when it is read.
+        // One that is gone by now, or leads nowhere, is reported when it is read.
         let metadata = fs::metadata(&path).ok();
         stamps.push(Stamp {
             modified: metadata.as_ref().and_then(|metadata| metadata.modified().ok()),

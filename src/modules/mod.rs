@@ -1,21 +1,8 @@
-//! Tools as data: the module files, and the engine that turns a call of a tool into requests to its service.
+//! The services that are built in, a folder each, and the module files of the user's own.
 
-pub mod arguments;
 pub mod atlassian;
-pub mod call;
-pub(crate) mod dates;
 mod folder;
-pub mod hooks;
-pub mod manifest;
-pub mod multipart;
-pub mod openapi;
-pub mod output;
-pub mod pagination;
-pub mod projection;
 pub mod registry;
-pub mod request;
-pub mod resource;
-pub mod schema;
 
 #[path = "confluence/hooks.rs"]
 mod confluence;
@@ -32,10 +19,5 @@ mod notion;
 #[path = "supabase/hooks.rs"]
 mod supabase;
 
-pub(crate) use arguments::nearest;
-pub use call::{Connection, Invocation, invoke};
 pub use folder::{Folder, check, check_text};
-pub use hooks::{FieldHook, Handler, Hooks, ParamHook, Session};
-pub use manifest::{Finding, Module, Tool, Versions, VersionsAt};
-pub use multipart::{Multipart, Upload, multipart};
 pub use registry::Registry;

@@ -1,8 +1,8 @@
 //! All modules: those built in, and those that the folder of the user's own adds.
 
-use super::hooks::Hooks;
-use super::manifest::{FILE, Finding, Module, Packed, Tool};
 use super::{confluence, github, google_calendar, jira, microsoft_todo, notion, supabase};
+use crate::engine::{Hooks, Module, Tool};
+use crate::manifest::{self, FILE, Finding, Packed};
 
 /// The list of all that is built in: the modules' names, which are also those of their folders and of the Rust modules with
 /// their hooks.
@@ -42,7 +42,7 @@ impl Registry {
         let mut modules = Vec::new();
         let mut findings = Vec::new();
         for (file, packed, hooks) in BUILT_IN {
-            match Module::built_in(file, *packed, hooks) {
+            match manifest::built_in(file, *packed, hooks) {
                 Ok(module) => modules.push(module),
                 Err(found) => findings.extend(found),
             }
@@ -77,7 +77,7 @@ impl Registry {
         tools.into_iter().find(|(_, tool)| tool.published_name == name)
     }
 
-    /// Takes a module whose names nobody has yet.
+    /// Takes a module whose names no one has yet.
     pub(super) fn take(&mut self, file: &str, module: Module) -> Result<(), Vec<Finding>> {
         let mut clashes = Vec::new();
         if self.module(&module.name).is_some() {
@@ -117,8 +117,8 @@ mod tests {
     fn the_built_in_files_are_right_and_packed_as_they_are_written() {
         let registry = Registry::built_in().expect("the heads are right");
         for ((file, text, hooks), module) in WRITTEN.iter().zip(registry.modules()) {
-            let written =
-                Module::parse(file, text, hooks).unwrap_or_else(|findings| panic!("{findings:#?}"));
+            let written = manifest::parse(file, text, hooks)
+                .unwrap_or_else(|findings| panic!("{findings:#?}"));
             assert_eq!(module.tools.count(), written.tools.len(), "{file}");
             assert_eq!(
                 format!("{:?}", &module.tools[..]),

@@ -79,7 +79,7 @@ impl Histogram {
 }
 
 impl Metrics {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             since: now(),
             requests: Mutex::default(),
@@ -91,7 +91,7 @@ impl Metrics {
     }
 
     /// A request over HTTP that was answered.
-    pub(super) fn request(
+    pub(crate) fn request(
         &self,
         method: &'static str,
         route: &'static str,
@@ -100,12 +100,12 @@ impl Metrics {
         place: Option<Place>,
     ) {
         self.record(&self.requests, (method, route, status), Histogram::default, |series| {
-            series.record(milliseconds, place)
+            series.record(milliseconds, place);
         });
     }
 
     /// A tool that was called, with the error's code where it failed.
-    pub(super) fn tool(
+    pub(crate) fn tool(
         &self,
         module: &str,
         name: &str,
@@ -131,17 +131,17 @@ impl Metrics {
     }
 
     /// A credential that was refreshed, or could not be.
-    pub(super) fn token_refresh(&self, module: &str, success: bool) {
+    pub(crate) fn token_refresh(&self, module: &str, success: bool) {
         self.record(&self.refreshes, (module.to_owned(), success), || 0, |count| *count += 1);
     }
 
     /// Records that will never be sent.
-    pub(super) fn dropped(&self, signal: Signal, count: u64) {
+    pub(crate) fn dropped(&self, signal: Signal, count: u64) {
         self.dropped[signal as usize].fetch_add(count, Ordering::Relaxed);
     }
 
     /// Has the number of open connections asked for whenever metrics are sent.
-    pub(super) fn watch_connections(&self, count: Box<dyn Fn() -> usize + Send + Sync>) {
+    pub(crate) fn watch_connections(&self, count: Box<dyn Fn() -> usize + Send + Sync>) {
         // Set once, by the one server of the process.
         let _ = self.connections.set(count);
     }
@@ -163,7 +163,7 @@ impl Metrics {
     }
 
     /// Writes everything, and begins the exemplars anew. The tables are copied first, so that no call waits for the writing.
-    pub(super) fn write(&self, resource: &str) -> Vec<u8> {
+    pub(crate) fn write(&self, resource: &str) -> Vec<u8> {
         let mut out = MetricsWriter::new(resource, self.since, now());
         self.write_requests(&mut out);
         self.write_tools(&mut out);

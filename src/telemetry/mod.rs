@@ -1,28 +1,27 @@
-//! What the server tells of itself: the log, and to an OpenTelemetry collector logs, metrics and traces.
+//! What the server reports about itself: the log, and to an OpenTelemetry collector logs, metrics and traces.
 //!
-//! There is one telemetry a process, as there is one log. Until [`start`] is called, and where no endpoint is set, it is
+//! There is one telemetry a process, as there is one log. Until `exporter::start` is called, and where no endpoint is set, it is
 //! not there: measuring is then one look at an empty cell. What is measured is put into bounded queues and tables and
 //! sent by a thread of its own, so that nothing here ever waits for a collector.
 
-pub mod audit;
-mod exporter;
 pub mod log;
 mod metrics;
-mod otlp;
+pub(crate) mod otlp;
+pub(crate) mod queues;
+mod settings;
 pub mod spans;
 pub mod trace;
 
 use std::cell::Cell;
-use std::io;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+pub use settings::{Target, TelemetrySettings};
 pub use trace::Sampler;
 
-use self::exporter::{Exporter, Queues};
 use self::metrics::Metrics;
+use self::queues::Queues;
 use self::trace::{Attributes, Place, SpanData, Value, place};
-use crate::config::TelemetrySettings;
 
 /// How long sending what is left may take at the end.
 const FLUSH: Duration = Duration::from_secs(2);
@@ -58,7 +57,7 @@ impl Signal {
 }
 
 /// A line of the log, as it is sent.
-struct LogRecord {
+pub(crate) struct LogRecord {
     /// Nanoseconds since 1970.
     time: u64,
     level: ::log::Level,
@@ -68,14 +67,14 @@ struct LogRecord {
 }
 
 /// The telemetry of this process.
-struct Telemetry {
+pub(crate) struct Telemetry {
     /// None: logs are not sent.
     logs: bool,
     /// None: nothing is measured.
-    metrics: Option<Metrics>,
+    pub(crate) metrics: Option<Metrics>,
     /// None: nothing is traced.
     sampler: Option<Sampler>,
-    queues: Queues,
+    pub(crate) queues: Queues,
 }
 
 static TELEMETRY: OnceLock<Telemetry> = OnceLock::new();
@@ -85,27 +84,20 @@ thread_local! {
     static SENDS: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Starts the telemetry of this process; a second start changes nothing.
-///
-/// # Errors
-/// When its thread cannot be started.
-pub fn start(settings: TelemetrySettings, proxy: Option<ureq::Proxy>) -> io::Result<()> {
+/// Makes the telemetry of this process, for the exporter that calls this; `None` if there is one already.
+pub(crate) fn install(settings: &TelemetrySettings) -> Option<&'static Telemetry> {
     let telemetry = Telemetry {
         logs: settings.logs.is_some(),
         metrics: settings.metrics.is_some().then(Metrics::new),
         sampler: settings.traces.is_some().then_some(settings.sampler),
         queues: Queues::default(),
     };
-    if TELEMETRY.set(telemetry).is_ok()
-        && let Some(telemetry) = TELEMETRY.get()
-    {
-        let exporter = Exporter::new(telemetry, settings, proxy);
-        std::thread::Builder::new().name("telemetry".to_owned()).spawn(move || {
-            SENDS.set(true);
-            exporter.run();
-        })?;
-    }
-    Ok(())
+    TELEMETRY.set(telemetry).ok().and_then(|()| TELEMETRY.get())
+}
+
+/// Marks the thread that sends: what it logs is not sent.
+pub(crate) fn this_thread_sends() {
+    SENDS.set(true);
 }
 
 /// Sends what is left and ends the telemetry, within two seconds of `since`, when the end began, or a little later where

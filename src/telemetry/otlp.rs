@@ -11,7 +11,7 @@ const SCOPE: &str =
     concat!(r#""scope":{"name":"mcpist","version":""#, env!("CARGO_PKG_VERSION"), r#""}"#);
 
 /// The resource that everything is about, as a JSON object.
-pub(super) fn resource(attributes: &[(String, String)]) -> String {
+pub(crate) fn resource(attributes: &[(String, String)]) -> String {
     let mut out = Json::default();
     out.raw(r#"{"attributes":["#);
     for (position, (name, value)) in attributes.iter().enumerate() {
@@ -27,7 +27,7 @@ pub(super) fn resource(attributes: &[(String, String)]) -> String {
 }
 
 /// An `ExportTraceServiceRequest`.
-pub(super) fn traces(resource: &str, spans: &[SpanData]) -> Vec<u8> {
+pub(crate) fn traces(resource: &str, spans: &[SpanData]) -> Vec<u8> {
     let mut out = Json::begin("resourceSpans", "scopeSpans", "spans", resource);
     for (position, span) in spans.iter().enumerate() {
         out.comma(position);
@@ -37,7 +37,7 @@ pub(super) fn traces(resource: &str, spans: &[SpanData]) -> Vec<u8> {
 }
 
 /// An `ExportLogsServiceRequest`.
-pub(super) fn logs(resource: &str, records: &[LogRecord]) -> Vec<u8> {
+pub(crate) fn logs(resource: &str, records: &[LogRecord]) -> Vec<u8> {
     let mut out = Json::begin("resourceLogs", "scopeLogs", "logRecords", resource);
     for (position, record) in records.iter().enumerate() {
         out.comma(position);
@@ -69,7 +69,7 @@ pub(super) struct MetricsWriter {
 }
 
 impl MetricsWriter {
-    pub(super) fn new(resource: &str, since: u64, now: u64) -> Self {
+    pub(crate) fn new(resource: &str, since: u64, now: u64) -> Self {
         Self {
             out: Json::begin("resourceMetrics", "scopeMetrics", "metrics", resource),
             since,
@@ -79,7 +79,7 @@ impl MetricsWriter {
     }
 
     /// No metric has a unit: a backend would add it to a name that ends with it already.
-    pub(super) fn metric(
+    pub(crate) fn metric(
         &mut self,
         name: &str,
         description: &str,
@@ -122,7 +122,7 @@ impl MetricsWriter {
         }
     }
 
-    pub(super) fn finish(self) -> Vec<u8> {
+    pub(crate) fn finish(self) -> Vec<u8> {
         self.out.end()
     }
 }

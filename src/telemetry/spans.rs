@@ -4,6 +4,7 @@
 //! are checked for being short and plain.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::time::Instant;
 
 use ureq::http::Uri;
@@ -11,12 +12,11 @@ use ureq::http::Uri;
 use super::trace::{Claim, Kind, Remote, Root, Span, place};
 use super::{TELEMETRY, metrics, milliseconds, sampler};
 use crate::error::{Code, Error};
-use crate::mcp::message::Id;
 
 /// What platforms ask every few seconds is counted, but not traced.
 const PROBES: [&str; 2] = ["/health", "/ready"];
 
-/// The methods that are told by their name ("HTTP attributes", `http.request.method`).
+/// The methods that are reported by their name ("HTTP attributes", `http.request.method`).
 const METHODS: [&str; 9] =
     ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH", "CONNECT"];
 
@@ -101,7 +101,7 @@ pub struct Message<'a> {
     /// The method; none for one that does not exist.
     pub method: Option<&'static str>,
     /// The id of its request.
-    pub id: &'a Id,
+    pub id: &'a dyn fmt::Display,
     /// What it asks for: a tool or a prompt.
     pub target: Option<&'a str>,
     /// The protocol's version.
@@ -190,7 +190,7 @@ pub fn tool(module: &str, published_name: &str) -> Span {
     span
 }
 
-/// A request to somebody else: one try, on one connection. Its path holds arguments, so that it is told by its host alone.
+/// A request to somebody else: one try, on one connection. Its path holds arguments, so that it is reported by its host alone.
 #[must_use]
 pub fn request_to(method: &str, uri: &Uri) -> Span {
     let method = known_method(method);

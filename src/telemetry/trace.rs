@@ -10,7 +10,7 @@ use std::marker::PhantomData;
 use std::sync::{Arc, Mutex};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use jwt_simple::reexports::rand::random;
+use rand::random;
 
 use crate::sync::lock;
 
@@ -76,7 +76,7 @@ impl Sampler {
         Self { parent_based, threshold }
     }
 
-    /// "Consistent probability sampling": the last 56 bits of a trace id are its randomness, whoever looks at it.
+    /// "Consistent probability sampling": the last 56 bits of a trace id are its randomness, anyone who looks at it.
     fn records(self, trace_id: u128, parent: Option<Remote>) -> bool {
         match parent {
             Some(parent) if self.parent_based => parent.sampled,
@@ -138,7 +138,7 @@ pub struct SpanData {
     pub(super) parent: Option<u64>,
     /// Whether the parent is another program's.
     pub(super) parent_is_remote: bool,
-    /// A span that is no parent, but belongs to the same work.
+    /// A span that is not a parent, but belongs to the same work.
     pub(super) link: Option<Remote>,
     /// Empty until it is known.
     pub(super) name: Cow<'static, str>,
@@ -186,7 +186,7 @@ impl SpanData {
 /// The request that a thread works for.
 #[derive(Clone, Default)]
 pub struct Scope {
-    /// Tells the log lines of one request from those of others; 0 outside of requests.
+    /// Distinguishes the log lines of one request from those of others; 0 outside of requests.
     request_id: u64,
     /// The span that is open.
     span: u64,
@@ -288,7 +288,7 @@ impl Root {
             let mut root = SpanData::begin(id, Cow::Borrowed(""), Kind::Server, None);
             root.attributes.reserve(ROOT_ATTRIBUTES);
             let root = Some(root);
-            let has_room = super::has_room_for_spans();
+            let has_room = crate::telemetry::has_room_for_spans();
             let mut trace = Trace {
                 id: random_trace_id(),
                 has_room,
@@ -334,7 +334,7 @@ impl Root {
 impl Drop for Root {
     fn drop(&mut self) {
         let (spans, lost) = self.end();
-        super::queue_spans(spans, lost);
+        crate::telemetry::queue_spans(spans, lost);
     }
 }
 

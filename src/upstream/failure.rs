@@ -1,11 +1,11 @@
 //! From a service's failed answer to our error.
 
-use super::retry::whole_seconds;
-use super::{UpstreamAnswer, base64, retry, vendor};
-use crate::broker::Credential;
-use crate::error::{Code, Error};
+use super::retry::{self, whole_seconds};
+use super::{UpstreamAnswer, base64, vendor};
+use crate::access::Credential;
+use crate::error::{Code, Error, PLAN, REASON, TOO_LARGE};
 
-/// The error for an answer that is no success.
+/// The error for an answer that is not a success.
 ///
 /// `service` is the title to name, `credential` what the request was sent with: it is never part of the error, even
 /// where the service repeats it. Reads the error bodies of RFC 9457 and of the services that MCPist has modules for.
@@ -23,10 +23,18 @@ pub fn failure(service: &str, credential: Option<&Credential>, answer: &Upstream
             .with_hint(format!("Connect {service}, then call again.")),
         401 => Error::new(Code::ReconnectRequired, plain("refuses the stored credential"))
             .with_hint(format!("Connect {service} again: the credential has expired or was revoked.")),
+        402 => Error::new(Code::PermissionDenied, said("wants another plan or a payment for this"))
+            .with_hint(format!("Look at the plan of the {service} account and what it includes."))
+            .with_data(REASON, PLAN),
         403 if is_rate_limit(answer) => rate_limited(service, answer),
+        400..500 if status == 413 || vendor::is_too_large(&answer.body) => {
+            Error::new(Code::InvalidParams, said("refuses this as too large"))
+                .with_hint("Ask for a part of it, or send less.")
+                .with_data(REASON, TOO_LARGE)
+        }
         403 | 451 => Error::new(Code::PermissionDenied, said("does not permit this"))
             .with_hint(format!("Use an account or a credential of {service} that may do this.")),
-        404 | 410 => Error::new(Code::NotFound, said("has no such thing")).with_hint(match credential {
+        404 | 410 => Error::new(Code::NotFound, said("did not find this")).with_hint(match credential {
             Some(_) => "Check the names and ids. What the account may not see is not found either.".to_owned(),
             None => format!("Check the names and ids. Private things are found only once {service} is connected."),
         }),
@@ -35,6 +43,8 @@ pub fn failure(service: &str, credential: Option<&Credential>, answer: &Upstream
             Error::new(Code::Conflict, said("cannot do this as things stand")).with_hint("Look at its present state, then call again.")
         }
         429 => rate_limited(service, answer),
+        507 => Error::new(Code::Conflict, said("has no storage left for this"))
+            .with_hint("Delete something there or get more storage, then call again."),
         408 | 500.. => with_retry_after(Error::new(Code::UpstreamUnavailable, plain("fails to answer")), answer)
             .with_hint("Try again later. After a call that writes, look first whether it was done."),
         400.. => Error::new(Code::InvalidParams, said("refuses the arguments")).with_hint("Correct what it names, then call again."),
@@ -91,7 +101,7 @@ pub fn redact(text: &mut String, credential: &Credential, at_least: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::broker::Scheme;
+    use crate::access::Scheme;
     use crate::secret::Secret;
 
     fn answer(status: u16, headers: &[(&'static str, &'static str)], body: &str) -> UpstreamAnswer {
@@ -143,6 +153,17 @@ mod tests {
             r#"{"error":{"errors":[{"reason":"insufficientPermissions"}],"message":"No"}}"#,
             Code::PermissionDenied,
         );
+        let too_large = r#"{"message":"This API returns blobs up to 1 MB in size.","errors":[{"resource":"Blob","field":"data","code":"too_large"}]}"#;
+        check(403, &[], too_large, Code::InvalidParams);
+        check(406, &[], too_large, Code::InvalidParams);
+        check(413, &[], "", Code::InvalidParams);
+        check(402, &[], r#"{"message":"Upgrade to the Pro plan"}"#, Code::PermissionDenied);
+        check(
+            507,
+            &[],
+            r#"{"error":{"code":"ErrorQuotaExceeded","message":"Mailbox full"}}"#,
+            Code::Conflict,
+        );
         check(404, &[], "", Code::NotFound);
         check(405, &[], r#"{"message":"Pull Request is not mergeable"}"#, Code::Conflict);
         check(409, &[], "", Code::Conflict);
@@ -152,6 +173,20 @@ mod tests {
         check(500, &[], "", Code::UpstreamUnavailable);
         check(503, &[], "", Code::UpstreamUnavailable);
         check(304, &[], "", Code::UpstreamUnavailable);
+    }
+
+    #[test]
+    fn what_is_too_large_says_so() {
+        let body = r#"{"message":"Sorry, the diff exceeded the maximum number of lines (20000)","errors":[{"code":"too_large"}]}"#;
+        for status in [403, 406, 422] {
+            let error = failure("GitHub", None, &answer(status, &[], body));
+            let message = error.message();
+            assert!(
+                message.starts_with(&format!("GitHub refuses this as too large ({status}): Sorry")),
+                "{error}"
+            );
+            assert_eq!(error.data().unwrap()[REASON], TOO_LARGE);
+        }
     }
 
     #[test]

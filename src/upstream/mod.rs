@@ -12,9 +12,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use breaker::{Breaker, Outcome, Route};
+use ct_codecs::{Base64, Encoder};
 pub use failure::{failure, redact};
-use jwt_simple::reexports::ct_codecs::{Base64, Encoder};
-use jwt_simple::reexports::zeroize::Zeroizing;
 use resolver::KeepingResolver;
 pub(crate) use retry::{asked_wait, jittered};
 use serde::Deserialize;
@@ -23,9 +22,11 @@ use ureq::http::header::{ACCEPT, AUTHORIZATION};
 use ureq::http::{self, Uri};
 pub use ureq::http::{HeaderMap, HeaderName, HeaderValue};
 use ureq::unversioned::transport::DefaultConnector;
+pub(crate) use vendor::message as failure_words;
+use zeroize::Zeroizing;
 
-use crate::broker::{Credential, Scheme};
-use crate::error::{Code, Error};
+use crate::access::{Credential, Scheme};
+use crate::error::{Code, Error, REASON, TOO_LARGE};
 use crate::telemetry::{spans, trace};
 
 /// Most times that one request is tried.
@@ -200,7 +201,7 @@ impl Upstream {
     /// [`Code::Timeout`] at the deadline, [`Code::Cancelled`], [`Code::UpstreamUnavailable`] without a usable answer
     /// (with `retry_after_s` where the service is left alone),
     /// [`Code::ReconnectRequired`] for a credential that fits no header, [`Code::NotFound`] when a write is redirected,
-    /// [`Code::Internal`] for a URL that is none. A status is never an error here: see [`failure`].
+    /// [`Code::Internal`] for a URL that is none. A status is never an error here: see [`failure()`].
     pub fn send(
         &self,
         request: &UpstreamRequest<'_>,
@@ -232,7 +233,7 @@ impl Upstream {
         unreachable!("the last try always returns")
     }
 
-    /// Sends a request once: it follows no redirect, tries nothing again and leaves nobody alone, for whoever has rules of
+    /// Sends a request once, without redirects, retries or circuit breaker, for callers with rules of
     /// its own for that.
     ///
     /// # Errors
@@ -308,7 +309,7 @@ impl Upstream {
             .map_err(|left| left_alone(request.service, left))?;
         let mut span = spans::request_to(request.method.on_the_wire().as_str(), uri);
         // The service is below our span where there is one, else below the caller's. That was parsed at our own edge; one
-        // that is no header is nothing to fail a call for.
+        // that is not a header is nothing to fail a call for.
         let own = trace::traceparent();
         if at_home
             && let Some(Ok(value)) =
@@ -398,11 +399,11 @@ impl Upstream {
                     .with_hint(
                         "Ask for less: a smaller limit, a narrower filter, or one part of it.",
                     )
+                    .with_data(REASON, TOO_LARGE)
                     .into()
             }
             Cause::BadUri(_) => no_address(service).into(),
-            _ => unavailable(format!("{service} answers with something that is no valid HTTP."))
-                .into(),
+            _ => unavailable(format!("{service} returned invalid HTTP.")).into(),
         }
     }
 }
@@ -452,7 +453,7 @@ fn base64(text: &str) -> Zeroizing<String> {
 }
 
 fn no_address(service: &str) -> Error {
-    Error::internal(format!("The address of {service} is no http or https URL with a host."))
+    Error::internal(format!("The address of {service} is not an http or https URL with a host."))
         .with_hint("Correct the service's base URL.")
 }
 

@@ -20,6 +20,14 @@ pub fn is_rate_limit(body: &[u8]) -> bool {
         || is_too_fast(body)
 }
 
+/// Whether what was asked for, or sent, is too large (GitHub, "Troubleshooting the REST API").
+pub fn is_too_large(body: &[u8]) -> bool {
+    let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    body["errors"]
+        .as_array()
+        .is_some_and(|errors| errors.iter().any(|error| error["code"] == "too_large"))
+}
+
 /// Whether a 403 means that nothing was done and that the same call may go through a moment later.
 pub fn is_too_fast(body: &[u8]) -> bool {
     has_reason(body, |reason| TOO_FAST.contains(&reason))

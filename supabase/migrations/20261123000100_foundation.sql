@@ -1,4 +1,4 @@
--- What every later migration relies on: nothing is granted by default, and helpers live where the REST API does not look.
+-- Basis of all later migrations: no default grants, and a schema for helpers that the REST API does not expose.
 
 do $$
 begin
@@ -11,13 +11,13 @@ $$;
 
 create extension if not exists pgcrypto with schema extensions;
 
--- Older projects grant everything new in `public` to the API roles, and PostgreSQL lets everybody execute every function.
+-- Older projects grant all new objects in `public` to the API roles, and by default PostgreSQL lets everyone execute functions.
 alter default privileges revoke execute on functions from public;
 alter default privileges in schema public revoke all on tables from anon, authenticated, service_role;
 alter default privileges in schema public revoke all on functions from anon, authenticated, service_role;
 alter default privileges in schema public revoke all on sequences from anon, authenticated, service_role;
 
--- The REST API exposes `public` alone. What policies and triggers call, and nobody else, is here.
+-- The REST API exposes only `public`. This schema is for functions that only policies and triggers call.
 create schema private;
 grant usage on schema private to authenticated;
 
@@ -30,7 +30,7 @@ begin
 end
 $$;
 
--- Takes secrets out of the Vault with the row, or with the column's change. Its arguments name the columns of secret ids.
+-- Deletes Vault secrets with their row, or when the column changes. The arguments are the columns with secret ids.
 create function private.drop_secrets() returns trigger
 language plpgsql security definer set search_path = '' as $$
 declare

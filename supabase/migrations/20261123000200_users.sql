@@ -1,8 +1,8 @@
--- Users, who may become one, and what holds for the installation as a whole.
+-- Users, the allow-list, and settings of the installation.
 
 create table public.settings (
   id boolean primary key default true check (id),
-  -- The MCP server's address without a slash at the end; tokens get `<public_url>/mcp` as an audience.
+  -- The MCP server's URL without a trailing slash; tokens get `<public_url>/mcp` as an audience.
   public_url text check (public_url ~ '^https?://[^\s/?#]+(/[^\s?#]*[^\s/?#])?$'),
   audit_retention_days integer not null default 180 check (audit_retention_days between 1 and 3650),
   updated_at timestamptz not null default now()
@@ -25,7 +25,7 @@ create table public.roles (
   id uuid primary key default gen_random_uuid(),
   name text not null unique check (char_length(name) between 1 and 60),
   description text not null default '' check (char_length(description) <= 500),
-  -- Through such a role only tools that read can be had, whatever its permissions name.
+  -- Such a role permits only read tools, whatever its permissions contain.
   read_only boolean not null default false,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now()
@@ -42,16 +42,16 @@ create index on public.user_roles (role_id);
 
 create table public.allowed_emails (
   email text primary key check (email = lower(email) and email ~ '^[^@\s]+@[^@\s]+$'),
-  -- The role that the user gets with the account.
+  -- The user's initial role.
   role_id uuid references public.roles (id) on delete set null,
   created_at timestamptz not null default now()
 );
 create index on public.allowed_emails (role_id);
 
--- Who calls. A token that an OAuth client holds (an MCP client's) carries client_id: it is for the MCP server and opens
--- nothing here, or else any connected client could act on this database as its user, an admin's client as an admin. Nor does one
--- whose session is over: it would still be good for an hour, enough to make a token of MCPist that is good for ever. Auth signs
--- none without a session; claims that have none were set in the SQL editor (docs/deploy.md).
+-- The caller's role. A token with client_id belongs to an OAuth client (an MCP client). It is for the MCP server and has no access
+-- here; otherwise a client could use this database as its user, even as an admin. A token whose session has ended has no access
+-- either: it would be valid for up to an hour, long enough to create an API token. Auth issues no tokens without a session; claims
+-- without one were set in the SQL editor (docs/deploy.md).
 create function private.active_role() returns text
 language sql stable security definer set search_path = '' as $$
   select u.system_role from public.users u
@@ -78,7 +78,7 @@ $$;
 
 grant execute on function private.is_active(), private.is_admin(), private.has_role(uuid) to authenticated;
 
--- Refuses what only an admin may do. For the functions that act with more rights than their caller has.
+-- Refuses callers who are not admins. For functions that run with more rights than their caller.
 create function private.require_active() returns void
 language plpgsql stable set search_path = '' as $$
 begin
@@ -97,7 +97,7 @@ begin
 end
 $$;
 
--- Users change their name alone; what an admin may change besides is refused to them column by column.
+-- Users may only change their name; columns that only admins may change are refused.
 create function private.guard_user_columns() returns trigger
 language plpgsql set search_path = '' as $$
 begin
@@ -110,7 +110,7 @@ end
 $$;
 create trigger guard_user_columns before update on public.users for each row execute function private.guard_user_columns();
 
--- One change of admins at a time, or two admins could remove each other at once.
+-- Serializes changes of admins, because two admins could otherwise remove each other.
 create function private.keep_an_admin() returns trigger
 language plpgsql security definer set search_path = '' as $$
 begin
@@ -127,8 +127,8 @@ $$;
 create trigger keep_an_admin before update or delete on public.users for each row
   when (old.system_role = 'admin' and old.disabled_at is null) execute function private.keep_an_admin();
 
--- A user begins when Auth has an account with a confirmed address that is on the list. The hook below refuses the others
--- before there is an account; this holds also where the hook is not switched on. The first one becomes the admin.
+-- Creates a user when Auth has an account with a confirmed address on the allow-list. The hook below refuses others before the
+-- account exists; this function also works if the hook is not enabled. The first user becomes the admin.
 create function private.provision_user(p_account auth.users) returns void
 language plpgsql security definer set search_path = '' as $$
 declare
@@ -166,7 +166,7 @@ $$;
 create trigger mcpist_on_account after insert or update of email, email_confirmed_at on auth.users
   for each row execute function private.on_account();
 
--- Somebody with an account who is put on the list later.
+-- An account whose address is added to the allow-list later.
 create function private.on_allowed_email() returns trigger
 language plpgsql security definer set search_path = '' as $$
 begin
@@ -185,8 +185,8 @@ language sql stable security definer set search_path = '' as $$
   end;
 $$;
 
--- The hook custom_access_token: tokens are also for this MCP server (RFC 8707), and say what the user is. `authenticated`
--- stays the first audience, because Auth reads the first one.
+-- The hook custom_access_token: adds this MCP server as an audience (RFC 8707) and the user's system role. `authenticated` stays
+-- the first audience, because Auth reads the first one.
 create function public.custom_access_token_hook(event jsonb) returns jsonb
 language plpgsql stable security definer set search_path = '' as $$
 declare
@@ -213,7 +213,7 @@ $$;
 grant usage on schema public to supabase_auth_admin;
 grant execute on function public.before_user_created_hook(jsonb), public.custom_access_token_hook(jsonb) to supabase_auth_admin;
 
--- Who may what. Every table has one restrictive policy: a disabled user, and a token of an OAuth client, see nothing.
+-- Access. Every table has one restrictive policy: disabled users and OAuth clients' tokens see no rows.
 alter table public.settings enable row level security;
 alter table public.users enable row level security;
 alter table public.roles enable row level security;
@@ -243,5 +243,5 @@ grant select, insert, delete, update (role_id) on public.allowed_emails to authe
 create policy active on public.allowed_emails as restrictive to authenticated using ((select private.is_active()));
 create policy admin on public.allowed_emails to authenticated using ((select private.is_admin()));
 
--- The console's server side, and nothing that a function of this project needs.
+-- For the console's server side; the functions of this project do not use it.
 grant select on public.settings, public.users, public.roles, public.user_roles, public.allowed_emails to service_role;

@@ -1,12 +1,12 @@
--- The tools that exist, what a role permits of them, and the one function that says what a user may use.
+-- The existing tools, the permissions of roles, and the function that returns a user's tools.
 
 create table public.module_registry (
   module text primary key check (module ~ '^[a-z][a-z0-9_]{0,39}$'),
   display_name text not null,
   description text not null default '',
-  -- The version of the service's API that the module speaks.
+  -- The API version that the module uses.
   api_version text not null,
-  -- The tools of a broken module are nobody's until it is repaired.
+  -- A broken module's tools are not available to anyone.
   status text not null default 'stable' check (status in ('stable', 'deprecated', 'broken')),
   last_verified_at timestamptz,
   notes text not null default '' check (char_length(notes) <= 2000),
@@ -27,7 +27,7 @@ create table public.tools (
 create table public.role_permissions (
   role_id uuid not null references public.roles (id) on delete cascade,
   module text not null references public.module_registry (module) on delete cascade,
-  -- Names without the module's; `*` is every tool, those of later versions included.
+  -- Tool names without the module's; `*` is every tool, including those of later versions.
   tools text[] not null default '{}' check (array_position(tools, null) is null),
   denied_tools text[] not null default '{}' check (array_position(denied_tools, null) is null),
   created_at timestamptz not null default now(),
@@ -37,9 +37,9 @@ create table public.role_permissions (
 create index on public.role_permissions (module);
 create trigger touch before update on public.role_permissions for each row execute function private.touch();
 
--- Takes over what a version of the server offers: {"modules": [{"module", "title", "description", "api_version",
--- "tools": [{"tool", "description", "read_only", "destructive"}]}]}. It replaces the tools of the modules that it names and
--- leaves other modules alone: an operator may have added their own in the same way.
+-- Loads the catalogue of a server version: {"modules": [{"module", "title", "description", "api_version",
+-- "tools": [{"tool", "description", "read_only", "destructive"}]}]}. It replaces the tools of these modules and does
+-- not change others: an operator may have added their own in the same way.
 create function public.sync_catalogue(catalogue jsonb) returns void
 language plpgsql security definer set search_path = '' as $$
 begin
@@ -67,8 +67,8 @@ end
 $$;
 grant execute on function public.sync_catalogue(jsonb) to service_role;
 
--- What a user's roles permit, whether it works now or not: the union over them. A role's denied tools narrow what that role
--- gives, not what another one gives; a read-only role gives only tools that read. A disabled user has none.
+-- The tools permitted by a user's roles, available or not: the union of all roles. A role's denied tools limit only that role, and a
+-- read-only role permits only read tools. A disabled user has no tools.
 create function private.permitted(p_user uuid) returns table (module text, tool text)
 language sql stable security definer set search_path = '' as $$
   select distinct t.module, t.tool
@@ -84,7 +84,7 @@ language sql stable security definer set search_path = '' as $$
     and (t.read_only or not r.read_only);
 $$;
 
--- What a user may use: what is permitted, without modules that are broken.
+-- The tools a user can use: the permitted ones without broken modules.
 create function private.tools_of(p_user uuid) returns table (module text, tool text)
 language sql stable security definer set search_path = '' as $$
   select p.module, p.tool
@@ -93,7 +93,7 @@ language sql stable security definer set search_path = '' as $$
   where m.status <> 'broken';
 $$;
 
--- The same for the console: a user's own, or anybody's for an admin.
+-- The same for the console: the caller's own tools, or for an admin any user's.
 create function public.effective_tools(p_user uuid) returns table (module text, tool text)
 language plpgsql stable security definer set search_path = '' as $$
 begin
@@ -107,13 +107,13 @@ end
 $$;
 grant execute on function public.effective_tools(uuid) to authenticated;
 
--- What a role permits from now on, all of it or, after a failure, nothing of it: [{"module", "tools", "denied_tools"}]. What is
--- not in the list is taken away.
+-- Replaces all permissions of a role in one transaction: [{"module", "tools", "denied_tools"}]. Modules that are not in the list lose
+-- their permissions.
 create function public.save_role_permissions(p_role uuid, p_permissions jsonb) returns void
 language plpgsql security definer set search_path = '' as $$
 begin
   perform private.require_admin();
-  -- Two admins one after the other, or the role would permit a mixture.
+  -- Serializes admins, because parallel changes would mix.
   perform from public.roles where id = p_role for no key update;
   if not found then
     raise sqlstate 'PT404' using message = 'There is no such role.';

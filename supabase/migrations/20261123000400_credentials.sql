@@ -1,12 +1,12 @@
--- Credentials of services. A row says what there is; the secrets are in the Vault, and the row holds their ids.
+-- Credentials of services. A row describes a credential and contains the ids of its secrets, which are in the Vault.
 
 create table public.oauth_apps (
   service text primary key references public.module_registry (module) on delete cascade,
   client_id text not null check (char_length(client_id) between 1 and 500),
   client_secret_id uuid not null,
-  -- Empty: the ones that the provider table of the functions names.
+  -- Empty: the default scopes in the functions' provider table.
   scopes text[] not null default '{}',
-  -- Microsoft: whose accounts may connect (consumers, organizations, common, or a directory's id). Empty: consumers.
+  -- Microsoft: which accounts can connect (consumers, organizations, common, or a directory id). Empty: consumers.
   tenant text check (tenant ~ '^[A-Za-z0-9.-]{1,100}$'),
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now()
@@ -17,25 +17,25 @@ create trigger drop_secrets after delete or update of client_secret_id on public
 
 create table public.oauth_tokens (
   id uuid primary key default gen_random_uuid(),
-  -- One of the two: a user's own, or shared with all who have the role.
+  -- Exactly one of the two: a user's own credential, or shared with everyone who has the role.
   user_id uuid references public.users (id) on delete cascade,
   role_id uuid references public.roles (id) on delete cascade,
   service text not null references public.module_registry (module) on delete cascade,
   account text not null check (account ~ '^[^[:cntrl:]]{1,100}$'),
-  -- basic: the access secret is `user:password` as RFC 7617 has it before base64.
+  -- basic: the access secret is `user:password` (RFC 7617) before base64 encoding.
   token_type text not null default 'bearer' check (token_type in ('bearer', 'basic')),
   access_secret_id uuid not null,
   refresh_secret_id uuid,
-  -- So that a rejected token can be compared without decrypting this one.
+  -- For comparing a rejected token without decrypting this one.
   access_sha256 bytea not null,
   scopes text[] not null default '{}',
-  -- Null: it does not end by itself.
+  -- Null: does not expire.
   expires_at timestamptz,
   status text not null default 'active' check (status in ('active', 'reconnect_required')),
   -- base_url, cloud_id
   metadata jsonb not null default '{}' check (jsonb_typeof(metadata) = 'object'),
   last_used_at timestamptz,
-  -- Who refreshes now, and until when nobody else may; when that last failed.
+  -- The lease of a running refresh and its end; the last failure.
   refresh_lease uuid,
   refresh_lease_until timestamptz,
   refresh_failed_at timestamptz,
@@ -57,11 +57,11 @@ create table public.oauth_states (
   role_id uuid references public.roles (id) on delete cascade,
   account text check (account ~ '^[^[:cntrl:]]{1,100}$'),
   site text,
-  -- PKCE (RFC 7636); gone from the Vault once the state is used.
+  -- PKCE (RFC 7636); deleted from the Vault when the state is used.
   verifier_secret_id uuid,
   expires_at timestamptz not null,
   used_at timestamptz,
-  -- What the provider gave, from the callback until the user who began comes for it with the handle.
+  -- The provider's answer, from the callback until the user who started finishes with the handle.
   handle_hash bytea unique,
   access_secret_id uuid,
   refresh_secret_id uuid,
@@ -85,7 +85,7 @@ language sql immutable set search_path = '' as $$
   select sha256(convert_to(p_token, 'UTF8'));
 $$;
 
--- Registers a service's OAuth app, or replaces it. The secret goes in and never comes out; null keeps the one there is.
+-- Registers or replaces a service's OAuth app. The secret cannot be read again; null keeps the current one.
 create function public.save_oauth_app(
   service text, client_id text, client_secret text default null, scopes text[] default '{}', tenant text default null
 ) returns void
@@ -121,7 +121,7 @@ end
 $$;
 grant execute on function public.save_oauth_app(text, text, text, text[], text) to authenticated;
 
--- The services that can be connected by OAuth, for everybody's console.
+-- The services that can be connected by OAuth, for every user's console.
 create function public.connectable_services() returns setof text
 language plpgsql stable security definer set search_path = '' as $$
 begin
@@ -131,7 +131,7 @@ end
 $$;
 grant execute on function public.connectable_services() to authenticated;
 
--- Stores a credential for an owner, in place of the one of the same service and account.
+-- Stores a credential for an owner and replaces the one with the same service and account.
 create function private.store_token(
   p_user uuid, p_role uuid, p_service text, p_account text, p_token_type text, p_access text, p_refresh text,
   p_scopes text[], p_expires_at timestamptz, p_metadata jsonb
@@ -158,7 +158,7 @@ begin
   if stored.refresh_secret_id is not null and p_refresh is not null then
     perform vault.update_secret(stored.refresh_secret_id, p_refresh);
   end if;
-  -- No lease: a refresh that runs now belongs to the credential that is being replaced.
+  -- Clears the lease: a running refresh belongs to the replaced credential.
   update public.oauth_tokens
   set token_type = p_token_type, access_sha256 = private.token_digest(p_access), scopes = p_scopes, expires_at = p_expires_at,
     metadata = p_metadata, status = 'active', refresh_lease = null, refresh_lease_until = null, refresh_failed_at = null,
@@ -172,9 +172,9 @@ begin
 end
 $$;
 
--- Connects a service with a token that the user made there: a personal access token, or e-mail and API token (basic). For an
--- admin also shared with a role. Only Jira and Confluence have an address of their own, and it is a site of Atlassian Cloud:
--- the credential goes wherever the address says, so it is not the user's to choose.
+-- Connects a service with a token created there: a personal access token, or email and API token (basic). Admins can share it with a
+-- role. Only Jira and Confluence have their own address, which must be an Atlassian Cloud site: the credential is sent to this
+-- address, so users cannot choose it freely.
 create function public.connect_with_token(
   service text, token text, account text default 'default', token_type text default 'bearer', base_url text default null,
   shared_with_role uuid default null
@@ -212,7 +212,7 @@ alter table public.oauth_apps enable row level security;
 alter table public.oauth_tokens enable row level security;
 alter table public.oauth_states enable row level security;
 
--- Columns are granted by name: the ids of secrets are nobody's but these functions'.
+-- Columns are granted by name: only these functions can read the ids of secrets.
 grant select (service, client_id, scopes, tenant, created_at, updated_at), delete on public.oauth_apps to authenticated;
 create policy active on public.oauth_apps as restrictive to authenticated using ((select private.is_active()));
 create policy admin on public.oauth_apps to authenticated using ((select private.is_admin()));

@@ -1,9 +1,9 @@
--- Connecting a service by OAuth: a state is made by `start`, used once by the callback, and good for ten minutes. What the
--- callback gets is held for ten minutes more, until the user who began it finishes in the console. A state shows who began;
--- whose browser came back, it does not: somebody may have sent the provider's page to another person, to get that person's
--- account, or may have made another person go on with the sender's.
+-- Connecting a service by OAuth: `start` creates a state, which is valid for ten minutes and used once by the callback. The callback's
+-- credential is kept for ten more minutes, until the user who started finishes in the console. A state identifies who started, but
+-- not whose browser returns: an attacker may have sent the provider's page to a victim, to get the victim's account or to attach the
+-- attacker's.
 
--- Takes away the secrets of what nobody went on with in time.
+-- Deletes the secrets of expired connections.
 create function private.drop_expired_secrets() returns void
 language sql security definer set search_path = '' as $$
   update public.oauth_states set verifier_secret_id = null, access_secret_id = null, refresh_secret_id = null
@@ -14,7 +14,7 @@ language sql security definer set search_path = '' as $$
   );
 $$;
 
--- Answers {"outcome": "ok", "client_id", "scopes", "tenant"}, or another outcome: user_disabled, not_permitted, admin_only,
+-- Returns {"outcome": "ok", "client_id", "scopes", "tenant"}, or another outcome: user_disabled, not_permitted, admin_only,
 -- unknown_role, not_configured.
 create function public.start_oauth(
   p_user uuid, p_service text, p_role uuid, p_account text, p_site text, p_state_hash text, p_verifier text
@@ -42,7 +42,7 @@ begin
     return '{"outcome": "not_configured"}';
   end if;
   perform private.drop_expired_secrets();
-  -- A user has ten begun connections at most; the oldest goes.
+  -- A user has at most ten pending connections; the oldest is deleted.
   delete from public.oauth_states where state_hash in (
     select state_hash from public.oauth_states where user_id = p_user order by created_at desc offset 9
   );
@@ -56,7 +56,7 @@ end
 $$;
 grant execute on function public.start_oauth(uuid, text, uuid, text, text, text, text) to service_role;
 
--- Uses a state up. Answers {"outcome": "ok", "user_id", "role_id", "service", "account", "site", "verifier", "client_id",
+-- Uses a state. Returns {"outcome": "ok", "user_id", "role_id", "service", "account", "site", "verifier", "client_id",
 -- "client_secret", "scopes", "tenant"}, or another outcome: unknown_state, replayed, expired, user_disabled, not_configured.
 create function public.consume_oauth_state(p_state_hash text) returns jsonb
 language plpgsql security definer set search_path = '' as $$
@@ -91,7 +91,7 @@ end
 $$;
 grant execute on function public.consume_oauth_state(text) to service_role;
 
--- Keeps what the exchange gave for whoever began. False: there is no such connection any more, or it has its credential.
+-- Keeps the exchanged credential for the user who started. False: the connection no longer exists, or already has a credential.
 create function public.hold_oauth_token(
   p_state_hash text, p_handle_hash text, p_account text, p_access text, p_refresh text, p_scopes text[], p_expires_at timestamptz,
   p_metadata jsonb
@@ -110,8 +110,8 @@ end
 $$;
 grant execute on function public.hold_oauth_token(text, text, text, text, text, text[], timestamptz, jsonb) to service_role;
 
--- Stores what is held, for the user who began it. Answers {"outcome": "ok", "service", "account"}, or another outcome:
--- unknown_state, replayed, other_user, expired, not_permitted. Whatever the outcome, nothing is held any more.
+-- Stores the kept credential for the user who started. Returns {"outcome": "ok", "service", "account"}, or another outcome:
+-- unknown_state, replayed, other_user, expired, not_permitted. With any outcome, the kept credential is deleted.
 create function public.finish_oauth(handle text) returns jsonb
 language plpgsql security definer set search_path = '' as $$
 declare
@@ -133,7 +133,7 @@ begin
   outcome := case
     when begun.user_id <> auth.uid() then 'other_user'
     when begun.expires_at <= now() then 'expired'
-    -- What start_oauth asked may have changed.
+    -- The conditions checked by start_oauth may have changed.
     when begun.role_id is not null and not private.is_admin() then 'not_permitted'
     when begun.role_id is null and not exists (select from private.tools_of(begun.user_id) where module = begun.service) then 'not_permitted'
     else 'ok'
@@ -145,7 +145,7 @@ begin
     );
     return jsonb_build_object('outcome', outcome, 'service', begun.service, 'account', begun.account);
   elsif outcome = 'other_user' then
-    -- An accident where somebody has two accounts here, else an attack: the admins can look at both.
+    -- A mistake of a user with two accounts, or an attack: admins can see both users.
     insert into public.audit_logs (user_id, action, module, outcome, detail)
     values (auth.uid(), 'oauth.finish', begun.service, 'denied', jsonb_build_object('begun_by', begun.user_id));
   end if;

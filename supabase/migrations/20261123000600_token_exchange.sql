@@ -1,5 +1,5 @@
--- Giving out credentials. Providers that rotate refresh tokens revoke the whole family when one is used twice, so whoever
--- refreshes takes a lease on the row first: there is one refresh at a time, however many function instances run.
+-- Lending credentials. Providers that rotate refresh tokens revoke the whole family if one is used twice, so a refresh first takes a
+-- lease on the row: only one refresh runs at a time, across all function instances.
 
 -- The names of the accounts of a service that a user can use, their own and those shared with their roles.
 create function private.accounts_of(p_user uuid, p_service text) returns text[]
@@ -10,7 +10,7 @@ language sql stable security definer set search_path = '' as $$
     and (user_id = p_user or role_id in (select role_id from public.user_roles where user_id = p_user));
 $$;
 
--- What tool-sieve answers: the modules of which the user may use something. Null for a user who is disabled or unknown.
+-- The answer of tool-sieve: the modules with tools that the user can use. Null for a disabled or unknown user.
 create function public.sieve(p_user uuid) returns jsonb
 language sql stable security definer set search_path = '' as $$
   with permitted as (
@@ -32,9 +32,8 @@ language sql stable security definer set search_path = '' as $$
 $$;
 grant execute on function public.sieve(uuid) to service_role;
 
--- The same for the console of the caller: the modules that their roles permit, broken ones too, with the accounts that these
--- roles share: [{"account", "role", "status"}]. The rows of shared credentials are the admins' to read; that there is one, and
--- its name, everybody knows who uses it.
+-- The same for the caller's console: the modules that their roles permit, including broken ones, with the accounts that these roles
+-- share: [{"account", "role", "status"}]. Only admins can read the rows of shared credentials; users know their names.
 create function public.own_services() returns table (module text, shared jsonb)
 language plpgsql stable security definer set search_path = '' as $$
 begin
@@ -53,7 +52,7 @@ end
 $$;
 grant execute on function public.own_services() to authenticated;
 
--- What may be given out of one credential, whose row is locked: reconnect_required, not_configured, use, refresh, wait or backoff.
+-- The state of one credential, whose row is locked: reconnect_required, not_configured, use, refresh, wait or backoff.
 create function private.lend(token public.oauth_tokens, p_rejected text) returns jsonb
 language plpgsql security definer set search_path = '' as $$
 declare
@@ -82,7 +81,7 @@ begin
         return jsonb_build_object('outcome', 'reconnect_required', 'account', token.account);
       end if;
     elsif token.refresh_lease_until > now() or token.refresh_failed_at > now() - pause then
-      -- Somebody is at it, or it does not work now. A token that is good for some seconds more serves meanwhile.
+      -- A refresh is running or has failed. A token that is still valid for some seconds is used meanwhile.
       if rejected or token.expires_at <= now() + interval '5 seconds' then
         return jsonb_build_object('outcome', case when token.refresh_lease_until > now() then 'wait' else 'backoff' end);
       end if;
@@ -107,12 +106,12 @@ begin
 end
 $$;
 
--- What token-exchanger may give out, as {"outcome": …}:
+-- The answer for token-exchanger, as {"outcome": …}:
 --   user_disabled, not_permitted, not_connected, account_required (with "accounts"), reconnect_required, not_configured
 --   use      with the credential
 --   refresh  with the refresh token and the lease: the caller refreshes, then calls finish_refresh or fail_refresh
---   wait     somebody else refreshes: ask again in a moment
---   backoff  a refresh failed a moment ago
+--   wait     another call refreshes: ask again soon
+--   backoff  a refresh failed recently
 create function public.begin_exchange(p_user uuid, p_service text, p_account text, p_rejected text) returns jsonb
 language plpgsql security definer set search_path = '' as $$
 declare
@@ -125,7 +124,7 @@ begin
     return '{"outcome": "not_permitted"}';
   end if;
 
-  -- The user's own first, then what is shared with their roles; the oldest where two roles share the same name.
+  -- The user's own first, then shared ones; the oldest if two roles share the same name.
   names := array(
     select account from public.oauth_tokens
     where service = p_service and user_id = p_user and (p_account is null or account = p_account)
@@ -148,7 +147,7 @@ begin
   order by user_id nulls last, created_at
   limit 1 for update;
   if not found then
-    -- It was removed a moment ago.
+    -- It was removed meanwhile.
     return '{"outcome": "not_connected", "accounts": []}';
   end if;
   return private.lend(token, p_rejected);
@@ -156,7 +155,7 @@ end
 $$;
 grant execute on function public.begin_exchange(uuid, text, text, text) to service_role;
 
--- The same for an admin who tests a shared credential, by its id; with "service". Outcomes beside those of begin_exchange:
+-- The same for an admin who tests a shared credential, by its id; with "service". Outcomes in addition to those of begin_exchange:
 --   forbidden  not an admin
 --   unknown    no shared credential has this id
 create function public.begin_test(p_user uuid, p_token uuid, p_rejected text) returns jsonb
@@ -176,7 +175,7 @@ end
 $$;
 grant execute on function public.begin_test(uuid, uuid, text) to service_role;
 
--- Stores what a refresh gave. False: the lease is another's by now, or the credential was replaced or removed.
+-- Stores refreshed tokens. False: another call has the lease, or the credential was replaced or removed.
 create function public.finish_refresh(p_token uuid, p_lease uuid, p_access text, p_refresh text, p_expires_at timestamptz) returns boolean
 language plpgsql security definer set search_path = '' as $$
 declare
@@ -199,8 +198,7 @@ end
 $$;
 grant execute on function public.finish_refresh(uuid, uuid, text, text, timestamptz) to service_role;
 
--- Ends a refresh that gave nothing. `p_dead`: the provider says that the grant is over, so the user has to connect again;
--- else it may work in a while.
+-- Ends a failed refresh. `p_dead`: the grant has ended, and the user must connect again; otherwise a later refresh may work.
 create function public.fail_refresh(p_token uuid, p_lease uuid, p_dead boolean) returns void
 language sql security definer set search_path = '' as $$
   update public.oauth_tokens

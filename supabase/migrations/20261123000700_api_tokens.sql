@@ -1,4 +1,4 @@
--- Tokens of MCPist itself, for clients without OAuth: shown once, stored as a hash.
+-- API tokens for clients without OAuth: shown once, stored as a hash.
 
 create table public.api_tokens (
   id uuid primary key default gen_random_uuid(),
@@ -32,7 +32,7 @@ begin
 end
 $$;
 
--- Makes a token for the caller and shows it, this once: {"id", "token"}. Ten an hour, twenty that live.
+-- Creates a token for the caller and returns it once: {"id", "token"}. At most ten per hour and twenty active ones.
 create function public.create_api_token(name text, expires_at timestamptz default null) returns jsonb
 language plpgsql security definer set search_path = '' as $$
 declare
@@ -44,7 +44,7 @@ begin
     raise check_violation using message = 'expires_at lies in the past.';
   end if;
   perform pg_advisory_xact_lock(hashtextextended('mcpist.api_tokens.' || auth.uid(), 0));
-  -- Revoked ones count: they are kept for longer.
+  -- Revoked tokens count too; they are kept longer.
   if (select count(*) from public.api_tokens t where t.user_id = auth.uid() and t.created_at > now() - interval '1 hour') >= 10 then
     raise sqlstate 'PT429' using message = 'You have made ten tokens within an hour.', hint = 'Wait a little.';
   end if;
@@ -63,7 +63,7 @@ end
 $$;
 grant execute on function public.create_api_token(text, timestamptz) to authenticated;
 
--- Revokes a token of one's own, or anybody's for an admin. Revoking twice is no error.
+-- Revokes the caller's own token, or for an admin any token. Revoking twice is not an error.
 create function public.revoke_api_token(id uuid) returns void
 language plpgsql security definer set search_path = '' as $$
 begin
@@ -77,7 +77,7 @@ end
 $$;
 grant execute on function public.revoke_api_token(uuid) to authenticated;
 
--- Whose token this is; null for one that is unknown, revoked or expired.
+-- Returns the token's user; null for an unknown, revoked or expired token.
 create function public.resolve_api_token(p_token_hash text) returns uuid
 language plpgsql security definer set search_path = '' as $$
 declare

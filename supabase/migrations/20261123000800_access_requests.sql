@@ -1,10 +1,10 @@
--- "Ask for access": what a user would like to use, for an admin to decide.
+-- Access requests of users, for admins to decide.
 
 create table public.access_requests (
   id uuid primary key default gen_random_uuid(),
   user_id uuid not null default auth.uid() references public.users (id) on delete cascade,
   module text not null references public.module_registry (module) on delete cascade,
-  -- Null: the module as a whole.
+  -- Null: the whole module.
   tool text,
   message text not null default '' check (char_length(message) <= 1000),
   status text not null default 'open' check (status in ('open', 'granted', 'declined')),

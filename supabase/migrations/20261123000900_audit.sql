@@ -1,9 +1,9 @@
--- What was done, by whom. Rows are only added; the retention function alone takes old ones away.
+-- The audit log. Rows are only added; only the retention function deletes old ones.
 
 create table public.audit_logs (
   id uuid primary key default gen_random_uuid(),
   at timestamptz not null default now(),
-  -- No reference: what a user did stays known when the user is gone. Null: the system, or the dashboard.
+  -- Not a reference: events are kept when the user is deleted. Null: the system, or the dashboard.
   user_id uuid,
   action text not null check (char_length(action) <= 100),
   module text,
@@ -27,8 +27,8 @@ create policy own on public.audit_logs for select to authenticated using (user_i
 create policy admin on public.audit_logs for select to authenticated using ((select private.is_admin()));
 grant select, insert on public.audit_logs to service_role;
 
--- Writes the events of one user, whoever they say they are of. An event with an id that is there already was sent twice.
--- False for a user who does not exist.
+-- Stores events for one user, regardless of the user in them. An event whose id already exists was sent twice. Returns false for an
+-- unknown user.
 create function public.record_audit_events(p_user uuid, p_events jsonb) returns boolean
 language plpgsql security definer set search_path = '' as $$
 begin
@@ -51,7 +51,7 @@ end
 $$;
 grant execute on function public.record_audit_events(uuid, jsonb) to service_role;
 
--- Records a change of what somebody may do: `<table>.<insert|update|delete>`, the row's key and the names of what changed.
+-- Records a change of access: `<table>.<insert|update|delete>`, the row's key and the names of changed columns.
 create function private.audit_change() returns trigger
 language plpgsql security definer set search_path = '' as $$
 declare
@@ -63,7 +63,7 @@ begin
   select coalesce(array_agg(k order by k), '{}') into changed
   from jsonb_object_keys(before || after) k
   where tg_op = 'UPDATE' and before -> k is distinct from after -> k
-    -- What a credential does all day is no change of it.
+    -- Normal use of a credential is not a change.
     and k not in ('updated_at', 'last_used_at', 'access_sha256', 'expires_at', 'refresh_lease', 'refresh_lease_until', 'refresh_failed_at');
   if tg_op = 'UPDATE' and changed = '{}' then
     return null;
@@ -73,7 +73,7 @@ begin
   where k in ('id', 'user_id', 'role_id', 'module', 'service', 'email', 'system_role', 'status') and v <> 'null';
   insert into public.audit_logs (user_id, action, module, account, outcome, detail)
   values (
-    -- The functions act for the owner of a credential.
+    -- The functions act for the credential's owner.
     coalesce(auth.uid(), case when tg_table_name in ('oauth_tokens', 'api_tokens') then (key ->> 'user_id')::uuid end),
     tg_table_name || '.' || lower(tg_op), coalesce(after ->> 'service', before ->> 'service', after ->> 'module', before ->> 'module'),
     coalesce(after ->> 'account', before ->> 'account'), 'success',

@@ -1,6 +1,6 @@
--- What is run now and then, and what is run after a leak.
+-- Periodic cleanup, and revocation after a leak.
 
--- Takes away what has had its time. Run it once a day (see docs/deploy.md); the answer says how much went.
+-- Deletes old records. Run it once a day (see docs/deploy.md). Returns the numbers of deleted rows.
 create function public.delete_old_records() returns jsonb
 language plpgsql security definer set search_path = '' as $$
 declare
@@ -25,9 +25,9 @@ end
 $$;
 grant execute on function public.delete_old_records() to service_role;
 
--- Ends the sign-ins of one user, or of everybody (null), in the console and in MCP clients: Auth's sessions, with which their
--- refresh tokens go; what clients were allowed, as Auth itself takes it back, or they would get in again without a question; and
--- begun authorizations with their codes. Access tokens that are out there are good until they end. Gives the number of sessions.
+-- Ends the sessions of one user, or of everyone (null), in the console and in MCP clients: Auth's sessions with their refresh tokens;
+-- clients' consents, revoked as Auth does it, because clients could otherwise sign in again without asking; and pending
+-- authorizations with their codes. Issued access tokens stay valid until they expire. Returns the number of sessions.
 create function private.end_sign_ins(p_user uuid) returns bigint
 language plpgsql security definer set search_path = '' as $$
 declare
@@ -42,8 +42,8 @@ begin
 end
 $$;
 
--- Takes every credential of one user away, or of everybody (null): tokens of services and their secrets, begun connections,
--- tokens of MCPist, sign-ins. The services are to be told separately.
+-- Deletes every credential of one user, or of everyone (null): service tokens and their secrets, pending connections, API tokens,
+-- sessions. Revoke the tokens at the services separately.
 create function private.revoke_tokens(p_user uuid) returns jsonb
 language plpgsql security definer set search_path = '' as $$
 declare
@@ -59,19 +59,19 @@ begin
   begin
     sessions := private.end_sign_ins(p_user);
   exception when others then
-    -- Auth's tables are Auth's to change; after a leak that must not keep the credentials in place.
+    -- Auth may change its tables; that must not prevent revocation after a leak.
     raise warning 'The sign-ins were not ended: %', sqlerrm;
   end;
   return jsonb_build_object('oauth_tokens', connections, 'api_tokens', tokens, 'sessions', sessions);
 end
 $$;
 
--- The answer to a leak: {"oauth_tokens": n, "api_tokens": n, "sessions": n} that were there. `sessions` is null where Auth did
--- not let them be ended.
+-- Revokes everything after a leak. Returns the revoked numbers: {"oauth_tokens": n, "api_tokens": n, "sessions": n}. `sessions` is null
+-- if Auth's sessions could not be ended.
 create function public.revoke_all_tokens() returns jsonb
 language plpgsql security definer set search_path = '' as $$
 begin
-  -- Not `current_user`, which is this function's owner by now. The dashboard's SQL editor comes as no API role.
+  -- Not `current_user`, which is this function's owner here. The dashboard's SQL editor does not use an API role.
   if current_setting('role') not in ('service_role', 'none') then
     perform private.require_admin();
   end if;
@@ -80,7 +80,7 @@ end
 $$;
 grant execute on function public.revoke_all_tokens() to authenticated, service_role;
 
--- The same for one user, when they leave, say; for admins, and for everybody their own.
+-- The same for one user, for example when they leave; for admins, and for users themselves.
 create function public.revoke_user_tokens(p_user uuid) returns jsonb
 language plpgsql security definer set search_path = '' as $$
 begin

@@ -1,8 +1,8 @@
-// That an installation of any release becomes one of this version, with its data.
+// Tests upgrades: an installation of any release becomes one of this version and keeps its data.
 //
-// releases/<version>.sql is made with the release: its first line names the last migration that the release had, the rest
-// puts data into a database of that release, as its users would have left it. `unreleased.sql` is that of the version to come:
-// it is copied when a release is made. releases/check.sql holds afterwards, for all of them.
+// releases/<version>.sql belongs to a release: its first line names the release's last migration, and the rest inserts data as users of
+// that release would have. `unreleased.sql` is for the next version and is copied when a release is made. After the upgrade,
+// releases/check.sql must hold for all of them.
 import { cpSync, globSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { migrate, repository } from "./stack/migrate.mjs";
@@ -11,7 +11,7 @@ import { bootstrap, execute } from "./stack/postgres.mjs";
 const here = path.join(import.meta.dirname, "releases");
 const project = path.join(repository, "supabase");
 
-// What the modules offered then: a tool that is still there, one that is not, and a module of the operator's own.
+// An old catalogue: a tool that still exists, one that does not, and an operator's own module.
 const tool = (name) => ({ tool: name, description: "", read_only: true, destructive: false });
 const module = (name, ...tools) => ({
   module: name,
@@ -23,7 +23,7 @@ const module = (name, ...tools) => ({
 const offered = { modules: [module("github", "get_me", "retired"), module("own", "ask")] };
 const CATALOGUE = `select public.sync_catalogue('${JSON.stringify(offered)}');\n`;
 
-/// Takes each release's database to this version.
+/// Upgrades each release's database to this version.
 export async function testReleases({ postgres, directory }) {
   const check = readFileSync(path.join(here, "check.sql"), "utf8");
   const names = [];

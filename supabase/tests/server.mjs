@@ -1,17 +1,20 @@
-// The whole of hosted mode: the real server in several processes, the real functions and database, a client from the official
-// SDK. The services themselves are doubles.
+// Tests hosted mode end to end: several processes of the real server, the real functions and database, and a client of the official
+// SDK. Only the services are doubles.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
+import http from "node:http";
 import path from "node:path";
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
+import { json, send } from "./stack/gateway.mjs";
 import { repository } from "./stack/migrate.mjs";
 import { freePort, Service } from "./stack/process.mjs";
 
 const PROCESSES = 4;
 
-/// Runs everything; `stack` is what `up` gives. Gives what the summary says.
+/// Runs all checks on the stack from `up`. Returns the summary.
 export async function testServer(stack) {
   const binary = process.env.MCPIST ?? build();
   const world = await start(stack, binary);
@@ -24,6 +27,7 @@ export async function testServer(stack) {
       anApiTokenWorksUntilItIsRevoked,
       whatIsTakenAwayIsGoneWithinAMinute,
       everythingIsInTheAuditTrail,
+      theFunctionsOfBeforeAreEnough,
       noSecretIsAnywhere,
     ];
     for (const test of tests) await test(world);
@@ -42,9 +46,9 @@ function build() {
   return path.join(process.env.CARGO_TARGET_DIR ?? path.join(repository, "target"), "debug/mcpist");
 }
 
-/// The servers, and the users' ways to them.
+/// The servers, and functions to call them as a user.
 async function start({ facts, pool }, binary) {
-  // The provider's double is the service, too: it answers whoever has a token that it issued and has not taken back.
+  // The provider double is also the service: it accepts tokens that it issued and has not revoked.
   await fetch(`${facts.provider_url}/services`, {
     method: "POST",
     body: JSON.stringify({
@@ -54,39 +58,43 @@ async function start({ facts, pool }, binary) {
     }),
   });
   const secret = "a secret that all processes share, of 32 bytes at least";
+  const launch = async (name, more = {}) => {
+    const port = await freePort();
+    const env = {
+      PATH: process.env.PATH,
+      PORT: String(port),
+      TOKEN_BROKER_URL: `${facts.functions_url}/token-exchanger`,
+      TOKEN_BROKER_KEY: facts.broker_key,
+      PUBLIC_URL: facts.public_url,
+      CONSOLE_URL: facts.console_url,
+      JWT_AUDIENCE: facts.audience,
+      MCPIST_SECRET: secret,
+      MCPIST_LOG: "debug",
+      GITHUB_API_URL: `${facts.provider_url}/api.github.com`,
+      MICROSOFT_TODO_API_URL: `${facts.provider_url}/graph.microsoft.com/v1.0`,
+      ...more,
+    };
+    const process_ = new Service(name, binary, ["serve", "--bind", "127.0.0.1"], {
+      env,
+      log: path.join(facts.logs, `${name}.log`),
+    });
+    const url = `http://127.0.0.1:${port}`;
+    await process_.until(() =>
+      fetch(`${url}/ready`).then(
+        (response) => response.ok || undefined,
+        () => undefined,
+      ),
+    );
+    return { url, process: process_ };
+  };
   const servers = await Promise.all(
-    Array.from({ length: PROCESSES }, async (_, at) => {
-      const port = await freePort();
-      const env = {
-        PATH: process.env.PATH,
-        PORT: String(port),
-        TOKEN_BROKER_URL: `${facts.functions_url}/token-exchanger`,
-        TOKEN_BROKER_KEY: facts.broker_key,
-        PUBLIC_URL: facts.public_url,
-        CONSOLE_URL: facts.console_url,
-        JWT_AUDIENCE: facts.audience,
-        MCPIST_SECRET: secret,
-        MCPIST_LOG: "debug",
-        GITHUB_API_URL: `${facts.provider_url}/api.github.com`,
-        MICROSOFT_TODO_API_URL: `${facts.provider_url}/graph.microsoft.com/v1.0`,
-      };
-      const process_ = new Service(`mcpist-${at}`, binary, ["serve", "--bind", "127.0.0.1"], {
-        env,
-        log: path.join(facts.logs, `mcpist-${at}.log`),
-      });
-      const url = `http://127.0.0.1:${port}`;
-      await process_.until(() =>
-        fetch(`${url}/ready`).then(
-          (response) => response.ok || undefined,
-          () => undefined,
-        ),
-      );
-      return { url, process: process_ };
-    }),
+    Array.from({ length: PROCESSES }, (_, at) => launch(`mcpist-${at}`)),
   );
   const answers = [];
   const world = { facts, servers, answers, calls: 0, users: {} };
 
+  /// One more server, with other addresses.
+  world.another = (env) => launch("mcpist-another", env);
   world.sql = async (text, values) => (await pool.query(text, values)).rows;
   world.post = async (url, body, headers = {}) => {
     const response = await fetch(url, {
@@ -102,7 +110,7 @@ async function start({ facts, pool }, binary) {
       body: text ? JSON.parse(text) : null,
     };
   };
-  /// A call of a tool in the modern era, on one of the servers.
+  /// Calls a tool in the modern era, on one of the servers.
   world.call = async (
     token,
     name,
@@ -166,7 +174,7 @@ async function account({ facts, post, sql }, name) {
   return { id: body.id, email };
 }
 
-/// The first user is the admin; registers the OAuth apps.
+/// Creates the first user, who is the admin, and registers the OAuth apps.
 async function makeAdmin(world) {
   const { facts, post, sql } = world;
   const { id, email } = await account(world, "admin");
@@ -237,7 +245,7 @@ const everything = [
   { permissions: ["github", "microsoft_todo"].map((module) => ({ module, tools: ["*"] })) },
 ];
 
-/// How the provider behaves from now on.
+/// Sets the provider's behaviour.
 async function control(world, settings) {
   await world.post(`${world.facts.provider_url}/control`, settings);
 }
@@ -347,7 +355,7 @@ async function permissionsAreTheSameEverywhere(world) {
     for (const [module, names] of Object.entries(tools)) {
       for (const tool of names) {
         const permitted = expected.has(`${module}_${tool}`);
-        // Arguments that none takes: a tool that exists says so, one that does not is not found.
+        // Invalid arguments: an existing tool reports them, an unknown tool is not found.
         const called = await world.said(user.token, module, tool, { no_such_argument: 1 });
         assert.equal(
           called.startsWith("code: not_found"),
@@ -399,7 +407,7 @@ async function permissionsAreTheSameEverywhere(world) {
       `${shape}: completion: ${JSON.stringify(completion)}`,
     );
   }
-  // A module that is broken is absent for everybody, in the next answer of the sieve.
+  // A broken module is missing for everyone in the sieve's next answer.
   await world.sql("update public.module_registry set status = 'broken' where module = 'github'");
   const user = await world.user("broken", everything);
   const { result } = await world.call(
@@ -465,7 +473,7 @@ async function anApiTokenWorksUntilItIsRevoked(world) {
   assert.match(token, /^mcpist_[0-9A-Za-z]+$/);
   assert.match(await world.said(token, "github", "get_me", {}, { at: 1 }), /login: ada/);
   await world.sql("update public.api_tokens set revoked_at = now() where user_id = $1", [ada.id]);
-  // A server that has not seen it yet refuses it at once; one that has goes by what it knows for a minute.
+  // A server that has not cached the token refuses it immediately; one that has uses its cache for a minute.
   assert.equal((await world.call(token, "", {}, { method: "tools/list", at: 2 })).status, 401);
 }
 
@@ -529,7 +537,75 @@ async function everythingIsInTheAuditTrail(world) {
   has({ module: "jira", tool: "get_issue", outcome: "denied", client: "e2e", argument_names: [] });
 }
 
-/// Every secret of the provider begins with `canary-`, users' tokens are known: none may be anywhere but where it belongs.
+/// The server with the functions of 0.1.0, as in the middle of an upgrade, or when they were rolled back: recorded answers, and a
+/// trail that refuses fields that it does not know, as they did.
+async function theFunctionsOfBeforeAreEnough(world) {
+  const { ada } = world.users;
+  const recorded = JSON.parse(
+    readFileSync(path.join(import.meta.dirname, "releases/0.1.0/exchanges.json"), "utf8"),
+  ).filter(({ from }) => from === "server");
+  const [{ access_token }] = await world.sql(
+    "select decrypted_secret as access_token from vault.decrypted_secrets v join public.oauth_tokens t on t.access_secret_id = v.id where t.user_id = $1 and t.service = 'github'",
+    [ada.id],
+  );
+  const events = recorded.find(({ to }) => to === "audit-log");
+  const fields = new Set(Object.keys(events.body.events[0]));
+  const told = [];
+  const refused = [];
+  const functions = http.createServer(async (request, response) => {
+    const name = request.url.split("/").pop();
+    const body = await json(request);
+    const known = recorded.find(({ to, status }) => to === name && status < 300);
+    if (!known) return send(response, 404, { code: "NOT_FOUND", message: "not found" });
+    if (name === "audit-log") {
+      const strange = body.events.flatMap(Object.keys).filter((field) => !fields.has(field));
+      if (strange.length > 0) {
+        refused.push(...strange);
+        return send(response, 400, {
+          error: { code: "invalid_request", message: "unknown field" },
+        });
+      }
+      told.push(...body.events);
+      return send(response, 202, { accepted: body.events.length });
+    }
+    const answer = JSON.stringify(known.answer)
+      .replaceAll("{user}", ada.id)
+      .replaceAll("{version}", "0".repeat(32))
+      .replaceAll("{access_token}", access_token);
+    send(response, known.status, JSON.parse(answer));
+  });
+  functions.listen(0, "127.0.0.1");
+  await once(functions, "listening");
+  const server = await world.another({
+    TOKEN_BROKER_URL: `http://127.0.0.1:${functions.address().port}/functions/v1/token-exchanger`,
+    JWKS_URL: world.facts.jwks_url,
+    JWT_ISSUER: world.facts.issuer,
+  });
+  try {
+    const at = world.servers.push(server) - 1;
+    assert.match(await world.said(ada.token, "github", "get_me", {}, { at }), /login: ada/);
+    assert.match(
+      await world.said(ada.token, "jira", "get_issue", { issue: "X-1" }, { at }),
+      /^code: not_found/,
+    );
+    const deadline = Date.now() + 15_000;
+    while (told.length < 2 && refused.length === 0) {
+      assert.ok(Date.now() < deadline, `not all events came: ${JSON.stringify(told)}`);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    assert.deepEqual(refused, [], "fields that functions of 0.1.0 refuse");
+    assert.deepEqual(told.map(({ tool, outcome }) => `${tool} ${outcome}`).sort(), [
+      "get_issue denied",
+      "get_me success",
+    ]);
+  } finally {
+    await server.process.stop();
+    functions.close();
+    functions.closeAllConnections();
+  }
+}
+
+/// Every secret of the provider begins with `canary-`, and users' tokens are known: none may be in any other place.
 async function noSecretIsAnywhere(world) {
   const tokens = Object.values(world.users).map(({ token }) => token.split(".")[2]);
   const secrets = ["canary-", ...tokens];

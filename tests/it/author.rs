@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use mcpist::modules::Module;
+use mcpist::manifest;
 use serde_json::{Value, json};
 
 use crate::command_line::ran;
@@ -16,8 +16,8 @@ fn reference() -> String {
 
 #[test]
 fn the_reference_names_every_member_and_every_kind() {
-    let raw = fs::read_to_string(format!("{ROOT}/src/modules/manifest/raw.rs"))
-        .expect("the source is there");
+    let raw =
+        fs::read_to_string(format!("{ROOT}/src/manifest/raw.rs")).expect("the source is there");
     let reference = reference();
     let (mut names, mut renamed, mut rule, mut is_enum) = (0, None, "", false);
     for line in raw.lines().map(str::trim) {
@@ -91,7 +91,8 @@ fn what_the_texts_show_is_right() {
         let mut shown: Value =
             serde_json::from_str(&whole).unwrap_or_else(|error| panic!("{error}: {block}"));
         if shown["tools"].is_array() {
-            Module::parse_own("text", &block).unwrap_or_else(|findings| panic!("{}", findings[0]));
+            manifest::parse_own("text", &block)
+                .unwrap_or_else(|findings| panic!("{}", findings[0]));
             files += 1;
         } else if shown["request"].is_object() {
             let mut file = example.clone();
@@ -99,7 +100,7 @@ fn what_the_texts_show_is_right() {
             for name in ["resources", "completions"] {
                 file.as_object_mut().expect("it is an object").remove(name);
             }
-            Module::parse_own("tool", &file.to_string())
+            manifest::parse_own("tool", &file.to_string())
                 .unwrap_or_else(|findings| panic!("{}", findings[0]));
         } else if !block.starts_with('{') || shown["resources"].is_array() {
             for (name, value) in shown.as_object().expect("it is an object") {

@@ -18,7 +18,7 @@ use crate::product::{
 };
 use crate::wire::Client;
 
-/// Nobody listens there: the port needs privileges, and its service (RFC 1078) is long gone.
+/// No one listens there: the port needs privileges, and its service (RFC 1078) is long gone.
 pub const NOBODY: &str = "http://127.0.0.1:1";
 
 /// What a command left behind.
@@ -186,7 +186,7 @@ fn wrong_usage_is_told_on_stderr_with_exit_code_2() {
     check(&["call"], "module");
     check(&["call", "github"], "tool");
     check(&["call", "nothing", "get_me"], "\"nothing\"");
-    check(&["call", "github", "get_repositry"], "Did you mean get_repository?");
+    check(&["call", "github", "get_repositry"], "Did you mean \"get_repository\"?");
     check(&["call", "notes", "nothing_like_it"], "mcpist tools notes");
     check(&["call", "notes", "get_note", "{"], "not JSON");
     check(&["call", "notes", "get_note", "[1]"], "not a JSON object");
@@ -288,7 +288,7 @@ fn a_policy_file_holds_for_the_shell_too() {
         &[("MCPIST_POLICY", file.path()), ("NOTES_API_URL", NOBODY)],
     );
     assert_ne!(ran.code, 0);
-    assert!(ran.stdout.is_empty() && ran.stderr.contains("notes_list_notes"), "{ran:?}");
+    assert!(ran.stdout.is_empty() && ran.stderr.contains("has no tool \"list_notes\""), "{ran:?}");
 }
 
 #[test]
@@ -367,7 +367,7 @@ fn a_call_that_fails_says_why_on_stderr_with_exit_code_1() {
     check(
         &["notes", "get_note", r#"{"id": 1}"#],
         &[("NOTES_API_URL", &upstream.url())],
-        "not_found: Notes has no such thing (404): gone",
+        "not_found: Notes did not find this (404): gone",
     );
     check(
         &["notes", "get_note", "{}"],
@@ -388,7 +388,7 @@ fn a_call_that_fails_says_why_on_stderr_with_exit_code_1() {
 
 #[test]
 fn check_tells_what_is_right_and_what_cannot_be_reached() {
-    // No service of the outside is asked: every built-in module has its address set to the fake one, or to nobody.
+    // No service of the outside is asked: every built-in module has its address set to the fake one, or to no one.
     let registry = mcpist::modules::Registry::built_in().expect("the built-in modules are right");
     let addresses: Vec<&str> = registry
         .modules()
@@ -436,9 +436,15 @@ fn check_asks_every_part_of_hosted_mode_and_says_what_to_do() {
         registry.modules().iter().filter_map(|module| module.base_url_env.as_ref()?.names().next());
     let services: Vec<&str> = built_in.chain(["NOTES_API_URL", "VAULT_API_URL"]).collect();
     let run = |more: &[(&str, &str)]| {
-        let parts = ["TOKEN_BROKER_URL", "TOOL_SIEVE_URL", "AUDIT_LOG_URL", "JWKS_URL"];
-        let urls =
-            ["token-exchanger", "tool-sieve", "audit-log", "jwks"].map(|part| plane.url(part));
+        let parts = [
+            "TOKEN_BROKER_URL",
+            "TOOL_SIEVE_URL",
+            "AUDIT_LOG_URL",
+            "CONFIRMATIONS_URL",
+            "JWKS_URL",
+        ];
+        let urls = ["token-exchanger", "tool-sieve", "audit-log", "confirmations", "jwks"]
+            .map(|part| plane.url(part));
         let mut variables: Vec<(&str, &str)> =
             parts.into_iter().zip(urls.iter().map(String::as_str)).collect();
         variables.extend(services.iter().map(|name| (*name, NOBODY)));
@@ -474,7 +480,7 @@ fn check_asks_every_part_of_hosted_mode_and_says_what_to_do() {
         ],
     );
     says(&right, &["ok    MCPIST_SECRET: ", "ok    CONSOLE_URL: "]);
-    assert_eq!(right.stdout.matches("ok    function: ").count(), 3, "{right:?}");
+    assert_eq!(right.stdout.matches("ok    function: ").count(), 4, "{right:?}");
     assert!(!right.stdout.contains(secret), "{right:?}");
     plane.state().faults.insert("tool-sieve", Fault::Status(404));
     plane.state().faults.insert("audit-log", Fault::Status(403));
@@ -902,7 +908,7 @@ fn a_module_file_is_checked_from_the_shell() {
         &[
             "FILE:18:7: tool list_notes, request: unknown variant `get`, expected one of `GET`, `HEAD`, `OPTIONS`, `POST`, `PUT`, `PATCH`, `DELETE`",
             "FILE:26:7: tool get_note, request: unknown variant `get`, expected one of `GET`, `HEAD`, `OPTIONS`, `POST`, `PUT`, `PATCH`, `DELETE`",
-            "FILE:37:29: tool add_note, output, field id: `id[` is no path: names are joined by `.`, only `[]` may follow a name, and `\\.` is a dot within a name",
+            "FILE:37:29: tool add_note, output, field id: `id[` is not a path: names are joined by `.`, only `[]` may follow a name, and `\\.` is a dot within a name",
         ],
     );
     let missing = ran(&["tools", "--check", "/nowhere/weather.json"], &[]);

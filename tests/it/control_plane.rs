@@ -36,7 +36,7 @@ pub enum Fault {
     Garbage,
     /// The beginning of it, and no more.
     Half,
-    /// It, but so late that nobody waits so long.
+    /// It, but so late that no one waits so long.
     Late,
 }
 
@@ -56,12 +56,25 @@ pub struct State {
     pub api_tokens: HashMap<String, String>,
     /// What `token-exchanger` answers for a service: status and body.
     pub credentials: HashMap<String, (u16, Value)>,
+    /// What each user's roles demand for confirmation.
+    pub confirm: HashMap<String, &'static str>,
+    /// The deeds that `confirmations` holds: user, digest, deed, decision.
+    pub deeds: Vec<Deed>,
     /// The events that `audit-log` took.
     pub events: Vec<Value>,
     /// Faults by part: `jwks`, `tool-sieve`, `token-exchanger`, `audit-log`.
     pub faults: HashMap<&'static str, Fault>,
     /// Every request: its part and its body.
     pub requests: Vec<(&'static str, Value)>,
+}
+
+/// A deed that waits for a decision, or for somebody to take it.
+#[derive(Debug, Clone)]
+pub struct Deed {
+    pub user: String,
+    pub digest: String,
+    pub deed: Value,
+    pub decision: &'static str,
 }
 
 /// The claims of Supabase Auth beside the standard ones.
@@ -123,7 +136,7 @@ impl FakePlane {
 
 impl State {
     fn answer(&mut self, request: &Request) -> Response {
-        let part = ["jwks", "tool-sieve", "token-exchanger", "audit-log"]
+        let part = ["jwks", "tool-sieve", "token-exchanger", "audit-log", "confirmations"]
             .into_iter()
             .find(|part| request.path.ends_with(part));
         let part = part.unwrap_or("elsewhere");
@@ -157,7 +170,8 @@ impl State {
                 if request.headers.get("if-none-match") == Some(&format!("\"{version}\"")) {
                     return Response::empty(304);
                 }
-                (200, json!({"user_id": user, "version": version, "ttl_s": 60, "modules": modules}))
+                let confirm = self.confirm.get(&user);
+                (200, json!({"user_id": user, "version": version, "ttl_s": 60, "modules": modules, "confirm": confirm}))
             }
             "token-exchanger" => self.credentials.get(body["service"].as_str().unwrap()).cloned().unwrap_or_else(|| {
                 let url = format!("https://console.example.com/oauth/connect?service={}", body["service"].as_str().unwrap());
@@ -168,9 +182,33 @@ impl State {
                 self.events.extend(events.into_iter().map(|event| json!({"user": user, "event": event})));
                 (202, json!({}))
             }
+            "confirmations" => self.confirmation(&user, &body),
             _ => (404, json!({})),
         };
         Response::json(status, answer.to_string().into_bytes())
+    }
+
+    fn confirmation(&mut self, user: &str, body: &Value) -> (u16, Value) {
+        let digest = body["digest"].as_str().expect("a digest").to_owned();
+        assert!(digest.len() == 64, "{digest}");
+        let place = self.deeds.iter().position(|deed| deed.user == user && deed.digest == digest);
+        if body["action"] == "take" {
+            let decision = place.map_or("unknown", |place| self.deeds[place].decision);
+            if let Some(place) = place.filter(|_| matches!(decision, "yes" | "no")) {
+                self.deeds.remove(place);
+            }
+            return (200, json!({"decision": decision}));
+        }
+        if self.deeds.iter().filter(|deed| deed.user == user).count() >= 8 {
+            return (429, json!({"error": {"code": "too_many_confirmations", "message": "no"}}));
+        }
+        let place = place.unwrap_or_else(|| {
+            let user = user.to_owned();
+            self.deeds.push(Deed { user, digest, deed: body["deed"].clone(), decision: "pending" });
+            self.deeds.len() - 1
+        });
+        let id = format!("00000000-0000-4000-8000-{place:012}");
+        (200, json!({"id": id, "expires_at": "2099-01-01T00:00:00.000Z"}))
     }
 
     /// The user behind a token, whose signature the real functions check.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::fs;
 
-use mcpist::modules::Module;
+use mcpist::engine::Module;
 use serde_json::{Map, Value};
 
 use crate::modules::{check_written, registry, repository};

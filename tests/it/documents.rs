@@ -31,9 +31,8 @@ fn the_readme_names_what_every_built_in_module_reads() {
     let registry = Registry::built_in().expect("the built-in modules are right");
     for module in registry.modules() {
         let credentials = module.auth.iter().flat_map(|auth| &auth.ways).flat_map(|way| &way.env);
-        for variable in credentials
-            .chain(&module.base_url_env)
-            .flat_map(mcpist::modules::manifest::Variable::names)
+        for variable in
+            credentials.chain(&module.base_url_env).flat_map(mcpist::engine::Variable::names)
         {
             assert!(
                 README.contains(&format!("`{variable}`")),

@@ -1,13 +1,14 @@
 //! The module engine as a whole: calls of a small module's tool against its service.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use mcpist::engine::{Connection, Hooks, Module, Session, Upload, multipart};
 use mcpist::error::{Code, Error};
-use mcpist::modules::{Connection, Hooks, Invocation, Module, Session, Upload, invoke, multipart};
+use mcpist::manifest;
 use mcpist::upstream::{Method, Upstream, UpstreamConfig};
 use serde_json::{Map, Value, json};
 
-use crate::fake_upstream::{Answer, Exchange, FakeUpstream};
+use crate::fake_upstream::{Answer, Exchange, FakeUpstream, call_tool};
 
 /// The right tool as it stands in [`file`].
 pub const BY_DATA: Value = Value::Null;
@@ -36,10 +37,10 @@ pub fn file(tool: &Value) -> Value {
 
 pub fn module(tool: &Value) -> Module {
     let hooks = if tool.get("handler").is_some() { &HOOKS } else { &Hooks::NONE };
-    Module::parse("shop.json", &file(tool).to_string(), hooks).expect("the file is right")
+    manifest::parse("shop.json", &file(tool).to_string(), hooks).expect("the file is right")
 }
 
-pub const HOOKS: Hooks = Hooks { fields: &[], params: &[], handlers: &[("by_hand", by_hand)] };
+pub const HOOKS: Hooks = Hooks { handlers: &[("by_hand", by_hand)], ..Hooks::NONE };
 
 /// Reads, writes and asks, each by its own way.
 fn by_hand(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
@@ -72,18 +73,12 @@ fn call(module: &Module, base_url: &str, arguments: &Value) -> Result<Value, Err
         first_backoff: Duration::from_millis(1),
         ..UpstreamConfig::default()
     });
-    let invocation = Invocation {
-        renew: &|_| Ok(None),
-        module,
-        tool: &module.tools[0],
-        arguments: arguments.as_object().unwrap().clone(),
-        connection: Connection { credential: None, base_url },
-        others: &[],
-        deadline: Instant::now() + Duration::from_secs(10),
-        cancelled: &|| false,
-        trace_parent: None,
-    };
-    invoke(&upstream, invocation)
+    call_tool(
+        &upstream,
+        (module, &module.tools[0]),
+        Connection { credential: None, base_url },
+        arguments.as_object().unwrap().clone(),
+    )
 }
 
 fn page(target: &str, link: &str, body: &Value) -> Exchange {
@@ -353,4 +348,95 @@ fn a_tool_is_published_with_what_the_engine_adds() {
         "annotations": {"readOnlyHint": true, "openWorldHint": true}
     });
     assert_eq!(published.to_string(), expected.to_string());
+}
+
+#[test]
+fn a_tools_hooks_see_all_arguments_and_the_result() {
+    fn before(arguments: &mut Map<String, Value>) -> Result<(), Error> {
+        if arguments["owner"] == "nobody" {
+            return Err(Error::invalid_params("Nobody has no things."));
+        }
+        let color = format!("{} of {}", arguments["color"], arguments["owner"]).replace('"', "");
+        arguments.insert("color".to_owned(), color.into());
+        Ok(())
+    }
+    fn after(
+        session: &Session<'_>,
+        arguments: &Map<String, Value>,
+        mut result: Value,
+    ) -> Result<Value, Error> {
+        result["names"] = session.get(&["names"], &[])?;
+        result["color"] = arguments["color"].clone();
+        Ok(result)
+    }
+    let hooks =
+        Hooks { arguments: &[("before", before)], results: &[("after", after)], ..Hooks::NONE };
+    let file = file(&json!({"before": "before", "after": "after"})).to_string();
+    let module = manifest::parse("shop.json", &file, &hooks).expect("the file is right");
+    let answer = |body: &str| Answer::new(200, &[], body);
+    let fake = FakeUpstream::new([
+        Exchange::new("GET", "/things/o?color=red%20of%20o&per_page=30", answer("[]")),
+        Exchange::new("GET", "/names", answer(r#"["a"]"#)),
+    ]);
+    let result = call(&module, &fake.url(), &json!({"owner": "o", "color": "red"}));
+    assert_eq!(result, Ok(json!({"items": [], "names": ["a"], "color": "red of o"})));
+    let refused = call(&module, &fake.url(), &json!({"owner": "nobody", "color": "red"}));
+    assert_eq!(refused.expect_err("it is refused").message(), "Nobody has no things.");
+    assert_eq!(fake.complaints(), Vec::<String>::new());
+}
+
+#[test]
+fn a_field_is_there_when_it_is_asked_for() {
+    let more = json!({"in": "local", "type": "boolean", "description": "More."});
+    let owner = json!({"in": "path", "type": "string", "required": true, "description": "Whose."});
+    let text = json!({"path": "text", "when": "more"});
+    let module = module(&json!({
+        "params": {"owner": owner, "more": more},
+        "output": {"items": "rows", "fields": {"id": "id", "text": text}, "summary": {"whole": text}}
+    }));
+    let check = |arguments: Value, expected: Value| {
+        let body = r#"{"rows": [{"id": 1, "text": "a"}], "text": "b"}"#;
+        let target = "/things/o?per_page=30";
+        let fake = FakeUpstream::new([Exchange::new("GET", target, Answer::new(200, &[], body))]);
+        let mut all = json!({"owner": "o"});
+        all.as_object_mut().unwrap().extend(arguments.as_object().cloned().unwrap_or_default());
+        assert_eq!(call(&module, &fake.url(), &all), Ok(expected), "{arguments}");
+    };
+    check(json!({}), json!({"items": [{"id": 1}]}));
+    check(json!({"more": false}), json!({"items": [{"id": 1}]}));
+    check(json!({"more": true}), json!({"items": [{"id": 1, "text": "a"}], "whole": "b"}));
+    check(json!({"fields": ["text"]}), json!({"items": [{"text": "a"}]}));
+    check(json!({"fields": ["id"], "more": true}), json!({"items": [{"id": 1}], "whole": "b"}));
+}
+
+#[test]
+fn a_tools_own_hint_helps_where_it_has_one() {
+    let check = |hints: Value, answer: Answer, code: Code, message: &str, hint: &str| {
+        let module = module(&json!({"hints": hints}));
+        let fake = FakeUpstream::new([Exchange::new("GET", "/things/o?per_page=30", answer)]);
+        let error = call(&module, &fake.url(), &json!({"owner": "o"})).expect_err("it fails");
+        assert_eq!((error.code(), error.hint()), (code, Some(hint)), "{error}");
+        assert!(error.message().contains(message), "{error}");
+    };
+    let one = || Answer::new(200, &[], r#"{"id": 1}"#);
+    let large =
+        || Answer::new(406, &[], r#"{"message": "Big.", "errors": [{"code": "too_large"}]}"#);
+    let hints = json!({"not_a_list": "Use get_thing.", "too_large": "Use list_parts."});
+    check(hints.clone(), one(), Code::InvalidParams, "one thing, not a list", "Use get_thing.");
+    check(hints.clone(), large(), Code::InvalidParams, "too large (406): Big.", "Use list_parts.");
+    let long = Answer::new(200, &[], "x".repeat(11 * 1024 * 1024));
+    check(hints, long, Code::UpstreamUnavailable, "more than 10485760 bytes", "Use list_parts.");
+    let newer = "The service may have changed: look for a newer version of MCPist.";
+    check(
+        json!({}),
+        one(),
+        Code::UpstreamUnavailable,
+        "a form that this tool does not know",
+        newer,
+    );
+    let told = Answer::new(200, &[], r#"{"error": {"message": "Quota used up"}}"#);
+    let module = module(&BY_DATA);
+    let fake = FakeUpstream::new([Exchange::new("GET", "/things/o?per_page=30", told)]);
+    let error = call(&module, &fake.url(), &json!({"owner": "o"})).expect_err("it fails");
+    assert_eq!(error.message(), "Shop reports an error: Quota used up");
 }

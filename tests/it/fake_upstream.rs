@@ -7,6 +7,11 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use mcpist::access::Caller;
+use mcpist::engine::{self, Accounts, Connection, Module, Tool, ToolCall};
+use mcpist::error::Error;
+use mcpist::json::Object;
+use mcpist::upstream::Upstream;
 use serde_json::Value;
 
 /// How long a connection may sit idle: longer than any test, shorter than anybody's patience.
@@ -225,7 +230,7 @@ fn serve(stream: &TcpStream, state: &State) -> io::Result<()> {
         let answer = take_answer(state, request);
         match answer {
             Answer::Whole { status, headers, body } => {
-                write_answer(stream, status, &headers, &body)?
+                write_answer(stream, status, &headers, &body)?;
             }
             Answer::Raw(bytes) => {
                 let mut writer = stream;
@@ -358,4 +363,23 @@ fn write_answer(
         answer.extend(body);
     }
     stream.write_all(&answer)
+}
+
+/// Calls a tool with one account, as the product does, within ten seconds.
+pub fn call_tool(
+    upstream: &Upstream,
+    (module, tool): (&Module, &Tool),
+    first: Connection<'_>,
+    arguments: Object,
+) -> Result<Value, Error> {
+    let call = ToolCall {
+        caller: &Caller::local(),
+        client: None,
+        module,
+        tool,
+        deadline: Instant::now() + Duration::from_secs(10),
+        trace_parent: None,
+    };
+    let accounts = Accounts { first, others: &[], renew: &|_| Ok(None) };
+    engine::call(upstream, call, accounts, arguments, &|| false)
 }

@@ -3,21 +3,22 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use ct_codecs::{Base64UrlSafeNoPadding, Decoder, Encoder};
 use jwt_simple::prelude::{
     ECDSAP256KeyPairLike, ES256KeyPair, Ed25519KeyPair, EdDSAKeyPairLike, HS256Key, JWTClaims,
     MACLike,
 };
-use jwt_simple::reexports::ct_codecs::{Base64UrlSafeNoPadding, Decoder, Encoder};
-use mcpist::app::{App, Live, Parts, ProductSite, Rates};
-use mcpist::auth::{self, Expected, ResourceMetadata};
-use mcpist::broker;
-use mcpist::control_plane::{Addresses, ControlPlane};
-use mcpist::http::{Limits, Origins, Router, Service};
+use mcpist::access::{AuditTrail, ConfirmPolicy, ResourceMetadata, Sieve};
+use mcpist::app::{App, CODE_LIFETIME, Confirmation, Live, Parts, ProductSite, Rates};
+use mcpist::hosted::{
+    Addresses, AuditSender, ConsoleConfirmations, ControlPlane, ExpectedToken, TokenAuthenticator,
+    TokenAuthenticatorParts, TokenExchanger, ToolSieve,
+};
+use mcpist::http::{Limits, Service};
 use mcpist::mcp;
 use mcpist::mcp::seal::Seal;
 use mcpist::mcp::subscriptions::Hub;
-use mcpist::sieve;
-use mcpist::telemetry::audit::Audit;
+use mcpist::transport::{Origins, Router};
 use mcpist::upstream::{Upstream, UpstreamConfig};
 use serde_json::{Value, json};
 
@@ -32,24 +33,26 @@ use crate::wire::{Reply, Running};
 /// A server in hosted mode, as `mcpist serve` makes it.
 struct Hosted {
     running: Running,
-    audit: Arc<Audit>,
+    audit: Arc<AuditSender>,
 }
 
 impl Hosted {
     fn start(plane: &FakePlane, upstream: Option<&FakeUpstream>) -> Self {
-        Self::start_with(plane, upstream, None)
+        Self::start_with(plane, upstream, None, ConfirmPolicy::Human)
     }
 
     fn start_with(
         plane: &FakePlane,
         upstream: Option<&FakeUpstream>,
         rates: Option<Rates>,
+        confirm: ConfirmPolicy,
     ) -> Self {
         let addresses = Addresses {
             jwks: plane.url("jwks"),
             sieve: plane.url("tool-sieve"),
             broker: plane.url("token-exchanger"),
             audit: plane.url("audit-log"),
+            confirmations: plane.url("confirmations"),
         };
         let client = || {
             Upstream::new(UpstreamConfig {
@@ -59,8 +62,8 @@ impl Hosted {
         };
         let plane =
             Arc::new(ControlPlane::new(client(), addresses, KEY).expect("the key fits a header"));
-        let sieve = Arc::new(sieve::Hosted::new(Arc::clone(&plane)));
-        let audit = Audit::start(Arc::clone(&plane)).expect("there is a thread");
+        let sieve = Arc::new(ToolSieve::new(Arc::clone(&plane)));
+        let audit = AuditSender::start(Arc::clone(&plane)).expect("there is a thread");
         let registry = registry();
         let base_urls = upstream.map(|upstream| {
             registry.modules().iter().map(|module| (module.name.clone(), upstream.url()))
@@ -70,10 +73,18 @@ impl Hosted {
             call_time: mcpist::app::CALL_TIME,
             base_urls: base_urls.into_iter().flatten().collect(),
             registry,
-            sieve: Arc::clone(&sieve) as Arc<dyn sieve::Sieve>,
-            broker: Arc::new(broker::Hosted::new(Arc::clone(&plane), Arc::clone(&sieve))),
+            sieve: Arc::clone(&sieve) as Arc<dyn Sieve>,
+            broker: Arc::new(TokenExchanger::new(Arc::clone(&plane), Arc::clone(&sieve))),
             seal: Arc::new(Seal::random()),
-            audit: Some(Arc::clone(&audit)),
+            confirmation: Confirmation {
+                policy: confirm,
+                page: Some(Arc::new(ConsoleConfirmations::new(
+                    Arc::clone(&plane),
+                    "https://console.example.com".to_owned(),
+                ))),
+                code_lifetime: CODE_LIFETIME,
+            },
+            audit: Some(Arc::clone(&audit) as Arc<dyn AuditTrail>),
             upstream: client(),
         }));
         let seal = Arc::clone(&app.parts().seal);
@@ -83,11 +94,11 @@ impl Hosted {
             seal,
             Arc::new(Hub::default()),
         ));
-        let expected = Expected { issuer: ISSUER.to_owned(), audience: AUDIENCE.to_owned() };
+        let expected = ExpectedToken { issuer: ISSUER.to_owned(), audience: AUDIENCE.to_owned() };
         let resource =
             Some(ResourceMetadata::new("https://mcp.example.com".to_owned(), ISSUER.to_owned()));
         let authenticator =
-            auth::Hosted::new(auth::HostedParts { plane, sieve, expected, resource });
+            TokenAuthenticator::new(TokenAuthenticatorParts { plane, sieve, expected, resource });
         let site = Arc::new(ProductSite::new(product, "https://mcp.example.com/mcp".to_owned()));
         let router =
             Router::new(server, Arc::new(authenticator), Origins::hosted(Vec::new()), site);
@@ -235,7 +246,10 @@ fn a_token_that_is_not_exactly_right_is_refused_before_anything_is_asked() {
             "a key id that is SQL",
             with_header(r#"{"alg":"ES256","typ":"JWT","kid":"x' or '1'='1"}"#),
         ),
-        ("a key id that is no text", with_header(r#"{"alg":"ES256","typ":"JWT","kid":["first"]}"#)),
+        (
+            "a key id that is not a text",
+            with_header(r#"{"alg":"ES256","typ":"JWT","kid":["first"]}"#),
+        ),
         (
             "two key ids",
             signed(
@@ -265,7 +279,7 @@ fn a_token_that_is_not_exactly_right_is_refused_before_anything_is_asked() {
         (
             "another audience",
             forged(|_, claims| {
-                claims["aud"] = json!(["authenticated", "https://other.example.com/mcp"])
+                claims["aud"] = json!(["authenticated", "https://other.example.com/mcp"]);
             }),
         ),
         ("no audience", resigned(|claims| claims.audiences = None)),
@@ -292,7 +306,7 @@ fn a_token_that_is_not_exactly_right_is_refused_before_anything_is_asked() {
         ("no signature", format!("{unsigned}.")),
         ("a signature that is cut", format!("{unsigned}.{}", &signature[..signature.len() - 4])),
         ("malformed base64", format!("{unsigned}.{}!", &signature[1..])),
-        ("a header that is no base64", format!("§.{body}.{signature}")),
+        ("a header that is not a base64", format!("§.{body}.{signature}")),
         ("four parts", format!("{right}.{signature}")),
         ("one part", "eyJhbGciOiJFUzI1NiJ9".to_owned()),
         ("no token", String::new()),
@@ -727,7 +741,7 @@ fn a_client_that_opens_links_gets_the_link_and_the_call_again() {
         (&json!("elicitation/create"), &json!("url"), &json!(link))
     );
     let answered = json!({"requestState": asked["requestState"], "inputResponses": {"connect": {"action": "accept"}}});
-    // Still not connected: the link is told as text, and nobody is sent round in circles.
+    // Still not connected: the link is reported as text, and no one is sent round in circles.
     let text = told(call(answered.clone()));
     assert!(text.starts_with("code: not_connected") && text.contains(link), "{text}");
     plane.lend("vault", "alices-token");
@@ -860,7 +874,8 @@ fn who_is_too_fast_is_told_by_the_tool_and_then_by_http() {
     }
     let upstream = FakeUpstream::new([]);
     // One call and four requests at once.
-    let server = Hosted::start_with(&plane, Some(&upstream), Some(Rates::new(5)));
+    let server =
+        Hosted::start_with(&plane, Some(&upstream), Some(Rates::new(5)), ConfirmPolicy::Human);
     let (alice, bob) = (token(ALICE), token(BOB));
     let notes = || upstream.expect(Exchange::new("GET", "/notes", Answer::new(200, &[], "[]")));
     notes();
@@ -935,4 +950,106 @@ fn a_thousand_users_fit_in_64_mib() {
     let resident = resident.expect("Linux tells it");
     assert!(resident < 64 * 1024, "{resident} KiB are resident");
     eprintln!("{resident} KiB resident with {USERS} users");
+}
+
+/// A hosted server whose users may remove notes, and a call of that.
+fn remover(plane: &FakePlane, upstream: &FakeUpstream, confirm: ConfirmPolicy) -> Hosted {
+    for user in [ALICE, BOB] {
+        plane.grant(user, "notes", &["remove_note", "list_notes"], &[]);
+    }
+    Hosted::start_with(plane, Some(upstream), None, confirm)
+}
+
+fn remove_note(id: u32) -> Value {
+    json!({"module": "notes", "tool": "remove_note", "params": {"id": id}})
+}
+
+#[test]
+fn a_person_decides_in_the_console_for_one_user_and_deed_once() {
+    let plane = FakePlane::start();
+    let upstream = FakeUpstream::new([]);
+    let server = remover(&plane, &upstream, ConfirmPolicy::Human);
+    let call =
+        |user: &str, id: u32| told(server.call(&token(user), "/mcp", "call", remove_note(id)));
+    let link = "https://console.example.com/confirm/00000000-0000-4000-8000-000000000000";
+    let asked = call(ALICE, 1);
+    assert!(asked.contains(link) && asked.contains("exactly the same arguments"), "{asked}");
+    assert!(call(ALICE, 1).contains(link), "it is open already");
+    let deed = plane.state().deeds[0].clone();
+    assert_eq!((deed.user.as_str(), &deed.deed["calls"][0]["params"]), (ALICE, &json!({"id": 1})));
+    assert_eq!(
+        (&deed.deed["calls"][0]["module"], &deed.deed["calls"][0]["tool"]),
+        (&json!("notes"), &json!("remove_note"))
+    );
+    plane.state().deeds[0].decision = "yes";
+    assert!(call(BOB, 1).starts_with("code: confirmation_required"), "Alice's yes is not Bob's");
+    assert!(call(ALICE, 2).starts_with("code: confirmation_required"), "other arguments");
+    upstream.expect(Exchange::new("DELETE", "/notes/1", Answer::new(204, &[], "")));
+    assert_eq!(call(ALICE, 1), "message: Removed.");
+    assert!(call(ALICE, 1).starts_with("code: confirmation_required"), "it was given away once");
+    for deed in &mut plane.state().deeds {
+        deed.decision = "no";
+    }
+    assert!(call(BOB, 1).starts_with("code: permission_denied"));
+    for id in 10..18 {
+        call(ALICE, id);
+    }
+    assert!(call(ALICE, 18).starts_with("code: busy"), "a ninth question");
+}
+
+#[test]
+fn a_control_plane_without_confirmations_does_nothing_unconfirmed() {
+    let plane = FakePlane::start();
+    let upstream = FakeUpstream::new([]);
+    let server = remover(&plane, &upstream, ConfirmPolicy::Human);
+    for fault in [Fault::Status(404), Fault::Status(500), Fault::Garbage, Fault::Half] {
+        plane.state().faults.insert("confirmations", fault);
+        let told = told(server.call(&token(ALICE), "/mcp", "call", remove_note(1)));
+        assert!(told.starts_with("code: control_plane_unavailable"), "{fault:?}: {told}");
+    }
+}
+
+#[test]
+fn a_role_asks_for_more_than_the_server_and_never_for_less() {
+    let check = |server: ConfirmPolicy, role: Option<&'static str>, expected: &str| {
+        let plane = FakePlane::start();
+        let upstream = FakeUpstream::new([]);
+        plane.state().confirm.extend(role.map(|role| (ALICE.to_owned(), role)));
+        let hosted = remover(&plane, &upstream, server);
+        if expected == "done" {
+            upstream.expect(Exchange::new("DELETE", "/notes/1", Answer::new(204, &[], "")));
+        }
+        let told = told(hosted.call(&token(ALICE), "/mcp", "call", remove_note(1)));
+        let came = match () {
+            () if told.contains("\nconfirm: ") => "code",
+            () if told.contains("\nconfirm_url: ") => "page",
+            () if told == "message: Removed." => "done",
+            () => panic!("{told}"),
+        };
+        assert_eq!(came, expected, "{server:?} {role:?}");
+    };
+    check(ConfirmPolicy::Off, None, "done");
+    check(ConfirmPolicy::Off, Some("code"), "code");
+    check(ConfirmPolicy::Off, Some("human"), "page");
+    check(ConfirmPolicy::Code, None, "code");
+    check(ConfirmPolicy::Code, Some("code"), "code");
+    check(ConfirmPolicy::Code, Some("human"), "page");
+    check(ConfirmPolicy::Human, Some("code"), "page");
+    check(ConfirmPolicy::Human, None, "page");
+    check(ConfirmPolicy::Off, Some("two people"), "page");
+}
+
+#[test]
+fn a_code_of_one_user_confirms_nothing_for_another() {
+    let plane = FakePlane::start();
+    let upstream = FakeUpstream::new([]);
+    let server = remover(&plane, &upstream, ConfirmPolicy::Code);
+    let asked = told(server.call(&token(ALICE), "/mcp", "call", remove_note(1)));
+    let (_, code) = asked.split_once("\nconfirm: \"").unwrap_or_else(|| panic!("{asked}"));
+    let mut arguments = remove_note(1);
+    arguments["confirm"] = code.trim_end_matches('"').into();
+    let refused = told(server.call(&token(BOB), "/mcp", "call", arguments.clone()));
+    assert!(refused.contains("not a code for exactly these"), "{refused}");
+    upstream.expect(Exchange::new("DELETE", "/notes/1", Answer::new(204, &[], "")));
+    assert_eq!(told(server.call(&token(ALICE), "/mcp", "call", arguments)), "message: Removed.");
 }

@@ -5,20 +5,20 @@
 use std::fs;
 use std::path::Path;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use jwt_simple::reexports::ct_codecs::{Base64UrlSafeNoPadding, Encoder};
-use mcpist::broker::{Credential, Scheme};
+use ct_codecs::{Base64UrlSafeNoPadding, Encoder};
+use mcpist::access::{Credential, Scheme};
+use mcpist::engine::request::{Piece, Place, Template};
+use mcpist::engine::schema::Kind;
+use mcpist::engine::{Connection, Module, Tool, Work, arguments};
 use mcpist::error::{Code, Error};
-use mcpist::modules::manifest::Work;
-use mcpist::modules::request::{Piece, Place, Template};
-use mcpist::modules::schema::Kind;
-use mcpist::modules::{Connection, Invocation, Module, Registry, Tool, arguments, invoke};
+use mcpist::modules::Registry;
 use mcpist::secret::Secret;
 use mcpist::upstream::{Upstream, UpstreamConfig};
 use serde_json::{Map, Value, json};
 
-use crate::fake_upstream::{Answer, Exchange, FakeUpstream, Request};
+use crate::fake_upstream::{Answer, Exchange, FakeUpstream, Request, call_tool};
 use crate::product::{CANARY, MODERN, Post, Product, Settings, json_of, text_of};
 
 /// A module whose tools take one value each, in each place that there is.
@@ -83,7 +83,7 @@ fn assert_refused(result: &Value, code: &str, naming: &str) {
     assert!(text.len() < 5_000 && !text.contains(CANARY), "{}", told());
 }
 
-/// A value; how it is written as a path's segment, as several, and in a query. None where it is refused.
+/// A value; how it is written as a path's segment, as several, and in a query. `None` if it is refused.
 const VALUES: &[(&str, Option<&str>, Option<&str>, &str)] = &[
     ("..", None, None, ".."),
     (".", None, None, "."),
@@ -438,7 +438,7 @@ fn every_request_of_a_built_in_handler_stays_at_its_service() {
     assert!(asked > 1_000, "only {asked} requests were made");
 }
 
-/// Fails where a module's handler asks for something else than it should; gives how often any of them asked.
+/// Fails where a module's handler asks for something else than it should. Returns how often any of them asked.
 fn check_handlers(upstream: &Upstream, module: &Module) -> usize {
     let mut asked = 0;
     for tool in module.tools.iter().filter(|tool| matches!(tool.work, Work::Handler(_))) {
@@ -490,18 +490,12 @@ fn requests(
     let fake = FakeUpstream::new(answers.iter().cloned());
     let secret = Secret::new(CANARY.to_owned());
     let credential = Credential { scheme: Scheme::Bearer, secret, account: None, base_url: None };
-    let invocation = Invocation {
-        module,
-        tool,
+    if let Err(error) = call_tool(
+        upstream,
+        (module, tool),
+        Connection { credential: Some(&credential), base_url: &fake.url() },
         arguments,
-        connection: Connection { credential: Some(&credential), base_url: &fake.url() },
-        others: &[],
-        renew: &|_| Ok(None),
-        deadline: Instant::now() + Duration::from_secs(10),
-        cancelled: &|| false,
-        trace_parent: None,
-    };
-    if let Err(error) = invoke(upstream, invocation) {
+    ) {
         assert!(!format!("{error} {error:?}").contains(CANARY), "{error:?}");
     }
     // Other requests than the case's are what this is about.

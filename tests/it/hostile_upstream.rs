@@ -160,7 +160,6 @@ fn an_answer_that_is_no_json_or_another_is_told() {
             "<html>",
             "nul",
             r#"{"id": "\ud800"}"#,
-            "\u{feff}{}",
             "{} {}",
             "{'id': 1}",
             "NaN",
@@ -183,7 +182,11 @@ fn an_answer_that_is_no_json_or_another_is_told() {
         1,
         UNAVAILABLE,
     );
-    check("no UTF-8", "text", Answer::new(200, &[], &b"a\xff\xfeb"[..]), 1, "a\u{fffd}\u{fffd}b");
+    check("a byte order mark", "thing", whole("\u{feff}{\"id\": 1}"), 1, "id: 1");
+    let latin = Answer::new(200, &[], &b"caf\xe9"[..]);
+    check("no UTF-8", "text", latin, 1, "café");
+    let bytes = Answer::new(200, &[], &b"a\0\xff\x01\xfe"[..]);
+    check("no text", "text", bytes, 1, "mime_type: application/octet-stream");
     // What it says it is does not matter where it is what it should be.
     for content_type in
         ["text/html", "image/png", "application/json; charset=utf-16", "nonsense", ""]

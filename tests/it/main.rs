@@ -1,11 +1,15 @@
 //! The integration tests: one binary, so that it links once.
 
+#![allow(clippy::too_many_lines, reason = "a table of cases is one function")]
+
 mod accounts;
 mod api_versions;
+mod architecture;
 mod author;
 mod call;
 mod collector;
 mod command_line;
+mod confirm;
 mod control_plane;
 mod coverage;
 mod documents;
@@ -17,6 +21,8 @@ mod front_door_load;
 mod front_door_malformed;
 mod front_door_streams;
 mod github;
+mod github_arguments;
+mod github_files;
 mod hosted;
 mod hostile_arguments;
 mod hostile_upstream;

@@ -3,17 +3,17 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use mcpist::broker::{Credential, Scheme};
+use mcpist::access::{Credential, Scheme};
+use mcpist::engine::{Connection, MAX_TOOL_NAME, Module, Tool, Work};
 use mcpist::error::Error;
-use mcpist::modules::manifest::{MAX_TOOL_NAME, Work};
-use mcpist::modules::{Connection, Invocation, Module, Registry, Tool, invoke};
+use mcpist::modules::Registry;
 use mcpist::secret::Secret;
 use mcpist::upstream::{Method, Upstream, UpstreamConfig};
 use serde_json::{Map, Value, json};
 
-use crate::fake_upstream::{Answer, Exchange, FakeUpstream};
+use crate::fake_upstream::{Answer, Exchange, FakeUpstream, call_tool};
 
 const SECRET: &str = "a-token-that-must-not-leak";
 
@@ -77,7 +77,7 @@ fn every_tool_does_what_its_case_says() {
         let text = fs::read_to_string(&path).expect("every tool has a case");
         let mut case: Value = match serde_json::from_str(&text) {
             Ok(case) => case,
-            Err(error) => return vec![format!("its case is no JSON: {error}")],
+            Err(error) => return vec![format!("its case is not JSON: {error}")],
         };
         let fake =
             FakeUpstream::new(case["exchanges"].as_array().into_iter().flatten().map(exchange));
@@ -112,18 +112,12 @@ fn run(
 ) -> Result<Value, Error> {
     let secret = Secret::new(SECRET.to_owned());
     let credential = Credential { scheme: Scheme::Bearer, secret, account: None, base_url: None };
-    let invocation = Invocation {
-        renew: &|_| Ok(None),
-        module,
-        tool,
-        arguments: case["arguments"].as_object().cloned().unwrap_or_default(),
-        connection: Connection { credential: Some(&credential), base_url },
-        others: &[],
-        deadline: Instant::now() + Duration::from_secs(10),
-        cancelled: &|| false,
-        trace_parent: None,
-    };
-    invoke(upstream, invocation)
+    call_tool(
+        upstream,
+        (module, tool),
+        Connection { credential: Some(&credential), base_url },
+        case["arguments"].as_object().cloned().unwrap_or_default(),
+    )
 }
 
 /// An exchange as a case file writes it.
@@ -221,7 +215,7 @@ fn every_tool_keeps_the_promises_to_clients() {
             (1..=400).contains(&description),
             "its description is empty or longer than 400 characters",
         );
-        promise(tool.docs.starts_with("https://"), "docs is no https URL");
+        promise(tool.docs.starts_with("https://"), "docs is not a https URL");
 
         let hints = &tool.annotations;
         promise(hints.read_only.is_some(), "readOnlyHint is missing");
@@ -272,7 +266,7 @@ fn unsafe_parts(schema: &Value, place: &str, found: &mut Vec<String>) {
         "required",
     ];
     let Some(members) = schema.as_object() else {
-        found.push(format!("{place} is no object"));
+        found.push(format!("{place} is not an object"));
         return;
     };
     for member in members

@@ -8,16 +8,17 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use mcpist::app::{App, CALL_TIME, Live, Parts, ProductSite};
-use mcpist::auth;
-use mcpist::broker::{self, Credential, Scheme};
-use mcpist::http::{Limits, Origins, Router, Service};
+use mcpist::access::{ConfirmPolicy, ConfirmationPage, Credential, Permissions, Scheme};
+use mcpist::app::{App, CALL_TIME, CODE_LIFETIME, Confirmation, Live, Parts, ProductSite};
+use mcpist::http::{Limits, Service};
+use mcpist::local::{EnvironmentBroker, LocalAuthenticator, Policy, PolicySieve, Subject};
 use mcpist::mcp;
 use mcpist::mcp::seal::Seal;
 use mcpist::mcp::subscriptions::Hub;
 use mcpist::modules::{self, Registry};
+use mcpist::page::{KeySource, Lifetimes, LocalConfirmations, Page, PageKey, Questions};
 use mcpist::secret::Secret;
-use mcpist::sieve::{self, Permissions, Policy, Subject};
+use mcpist::transport::{Origins, Pages, Router};
 use mcpist::upstream::{Upstream, UpstreamConfig};
 use serde_json::{Value, json};
 
@@ -28,7 +29,7 @@ use crate::wire::{Client, PATIENCE, Reply, Running};
 /// The modern era's version.
 pub const MODERN: &str = "2026-07-28";
 
-/// The credential for GitHub and Notion: whoever sees it where it does not belong has found a leak.
+/// The credential for GitHub and Notion: anyone who sees it where it does not belong has found a leak.
 pub const CANARY: &str = "canary-3f9c0b7e";
 
 /// The folder with the tests' own modules: `notes` needs no credential, `vault` does and has none.
@@ -47,12 +48,23 @@ pub struct Settings<'a> {
     pub module: Option<&'a Value>,
     /// How long a call may take.
     pub call_time: Option<Duration>,
+    /// Who confirms; a person as a rule.
+    pub confirm: Option<ConfirmPolicy>,
+    /// How long a code is good for.
+    pub code_lifetime: Option<Duration>,
+    /// How long questions and decisions on the page are good for.
+    pub lifetimes: Option<Lifetimes>,
+    /// How long a legacy client may take to answer.
+    pub answer_time: Option<Duration>,
+    /// Whether there is no page to decide on.
+    pub without_page: bool,
 }
 
 /// The product behind the real front door; ended when this is dropped.
 pub struct Product {
     pub running: Running,
     pub hub: Arc<Hub>,
+    pub page: Arc<Page>,
 }
 
 impl Product {
@@ -77,16 +89,27 @@ impl Product {
                 .secret
                 .map_or_else(Seal::random, |secret| Seal::from_secret(secret.as_bytes())),
         );
+        let key = Secret::new("the page key of the tests".to_owned());
+        let key = PageKey::new(move || KeySource::Kept(key.clone()));
+        let questions = Questions::new(settings.lifetimes.unwrap_or_default());
+        let page = Arc::new(Page::new(key, questions));
+        let confirmations = Arc::new(LocalConfirmations::new(Arc::clone(&page), None));
         let product = Arc::new(Live::new(Arc::new(App::new(Parts {
             rates: None,
             audit: None,
             seal: Arc::clone(&seal),
-            sieve: Arc::new(sieve::Local::new(
+            confirmation: Confirmation {
+                policy: settings.confirm.unwrap_or(ConfirmPolicy::Human),
+                page: (!settings.without_page)
+                    .then(|| Arc::clone(&confirmations) as Arc<dyn ConfirmationPage>),
+                code_lifetime: settings.code_lifetime.unwrap_or(CODE_LIFETIME),
+            },
+            sieve: Arc::new(PolicySieve::new(
                 settings
                     .policy
                     .map_or_else(Permissions::everything, |text| permissions(text, &registry)),
             )),
-            broker: Arc::new(broker::Local::new(credentials)),
+            broker: Arc::new(EnvironmentBroker::new(credentials)),
             upstream: Upstream::new(UpstreamConfig {
                 first_backoff: Duration::from_millis(1),
                 ..UpstreamConfig::default()
@@ -96,24 +119,30 @@ impl Product {
             registry,
         }))));
         let hub = Arc::new(Hub::default());
-        let server = Arc::new(mcp::Server::new(
+        let server = mcp::Server::new(
             Arc::clone(&product) as Arc<dyn mcp::handler::Handler>,
             seal,
             Arc::clone(&hub),
-        ));
+        );
+        let server = Arc::new(match settings.answer_time {
+            Some(time) => server.with_answer_time(time),
+            None => server,
+        });
         let site = Arc::new(ProductSite::new(product, "http://127.0.0.1/mcp".to_owned()));
         let router = Router::new(
             server,
-            Arc::new(auth::Local),
+            Arc::new(LocalAuthenticator),
             Origins::local(Ipv4Addr::LOCALHOST.into()),
             site,
-        );
+        )
+        .with_pages(Some(Arc::clone(&page) as Arc<dyn Pages>));
         let running = Running::start(Limits::default(), move |request, exchange| {
             router.handle(request, exchange)
         });
         let closing = Arc::clone(&hub);
         running.shutdown.on_begin(Box::new(move || closing.close()));
-        Self { running, hub }
+        confirmations.served_at(format!("http://{}", running.address), false);
+        Self { running, hub, page }
     }
 
     /// A connection.

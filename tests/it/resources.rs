@@ -117,6 +117,41 @@ fn a_resource_is_read_by_its_tool() {
     );
 }
 
+/// What is not text is a blob as a resource, and a note in every way to a tool.
+#[test]
+fn bytes_are_a_blob_as_a_resource_and_never_a_text() {
+    const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR";
+    let target = "/repos/o/r/contents/a.png";
+    let raw = [("content-type", "application/vnd.github.raw+json; charset=utf-8")];
+    let image = || Exchange::new("GET", target, Answer::new(200, &raw, PNG));
+    let upstream = FakeUpstream::new((0..5).map(|_| image()));
+    let product = with_upstream(&upstream);
+    let uri = "github://o/r/contents/a.png";
+    let blob = json!([{"uri": uri, "mimeType": "image/png", "blob": "iVBORw0KGgoAAAANSUhEUg=="}]);
+    let read = json!({"uri": uri});
+    assert_eq!(product.result("/mcp", "resources/read", read.clone())["contents"], blob);
+    let session = product.session("2025-06-18");
+    let legacy = json_of(&product.send(&session.request("resources/read", read)));
+    assert_eq!(legacy["result"]["contents"], blob);
+
+    let params = json!({"owner": "o", "repo": "r", "path": "a.png"});
+    let call = json!({"module": "github", "tool": "get_file_contents", "params": params});
+    let mut line = call.clone();
+    line["id"] = json!("file");
+    line["output"] = json!(true);
+    for (path, name, arguments) in [
+        ("/mcp", "call", call.clone()),
+        ("/mcp?format=json", "call", call),
+        ("/mcp?format=json", "batch", json!({"calls": [line]})),
+    ] {
+        let result =
+            product.result(path, "tools/call", json!({"name": name, "arguments": arguments}));
+        let told = result.to_string();
+        assert!(told.contains("image/png") && told.contains("not text"), "{path} {name}: {told}");
+        assert!(!told.contains("iVBOR") && !told.contains('\u{fffd}'), "{path} {name}: {told}");
+    }
+}
+
 /// The code and message of a refused `resources/read` in both eras; what is asked for stands as `…`.
 fn refused(product: &Product, path: &str, uri: &str) -> [(i64, String); 2] {
     let session = product.session("2025-11-25");
@@ -190,7 +225,7 @@ fn a_uri_goes_no_further_than_its_tool_s_arguments() {
     check("github://o/r/contents/a//b", "an empty part");
     check("github://o/r/contents/a%00b", "control character");
     check("github://o/r/issues/seven", "`issue_number` must be an integer");
-    check("notes://note/1?account=work", "`account` is none of the accounts");
+    check("notes://note/1?account=work", "`account` is not one of the accounts");
 }
 
 #[test]

@@ -13,14 +13,14 @@ use crate::product::{MODERN, mcpist, request, text_of, wait_for_requests, with_m
 use crate::wire::PATIENCE;
 
 /// `mcpist stdio` and its client; ended when this is dropped.
-struct Server {
+pub struct Server {
     child: Child,
     input: Option<ChildStdin>,
     lines: Receiver<String>,
 }
 
 impl Server {
-    fn start(flags: &[&str], variables: &[(&str, &str)]) -> Self {
+    pub fn start(flags: &[&str], variables: &[(&str, &str)]) -> Self {
         let arguments: Vec<&str> = ["stdio"].iter().chain(flags).copied().collect();
         let mut command = mcpist(&arguments);
         command
@@ -41,7 +41,7 @@ impl Server {
         Self::start(&["--direct"], &[("NOTES_API_URL", &upstream.url())])
     }
 
-    fn send(&mut self, line: impl AsRef<[u8]>) {
+    pub fn send(&mut self, line: impl AsRef<[u8]>) {
         let input = self.input.as_mut().expect("it is open");
         input
             .write_all(line.as_ref())
@@ -50,7 +50,7 @@ impl Server {
     }
 
     /// The next message or batch; nothing when the server has ended.
-    fn next(&mut self) -> Option<Value> {
+    pub fn next(&mut self) -> Option<Value> {
         match self.lines.recv_timeout(PATIENCE) {
             Ok(line) => {
                 let message: Value = serde_json::from_str(&line)
@@ -64,7 +64,7 @@ impl Server {
         }
     }
 
-    fn ask(&mut self, id: impl Into<Value>, method: &str, params: Value) -> Value {
+    pub fn ask(&mut self, id: impl Into<Value>, method: &str, params: Value) -> Value {
         self.send(request(id, method, params).to_string());
         self.next().expect("the server answers")
     }

@@ -4,9 +4,8 @@
 use std::fmt::Write;
 use std::fs;
 
-use mcpist::modules::manifest::{Param, Presence};
-use mcpist::modules::schema::{Kind, Range, Schema};
-use mcpist::modules::{Module, Tool};
+use mcpist::engine::schema::{Kind, Range, Schema};
+use mcpist::engine::{Condition, Module, Param, Presence, Publishes, Tool};
 use serde_json::Value;
 
 use crate::modules::{check_written, for_every_tool, registry, repository};
@@ -21,7 +20,7 @@ fn the_reference_says_what_the_module_files_say() {
         "# Tools\n\n\
         {} tools of {} services, as `get_module_schema` and `mcpist tools` describe them. Written from the module files by\n\
         `UPDATE_SNAPSHOTS=1 cargo test reference`; [coverage.md](coverage.md) has them by what one wants to do.\n\n\
-        - A tool *reads* or *writes*; one that *asks first* deletes or overwrites, and runs only after its user has agreed.\n\
+        - A tool *reads* or *writes*; one that *asks first* deletes, overwrites, costs money or reaches other people, and runs only after its user has agreed.\n\
         - *Permissions* are what the credential must allow, in the service's own words; [connect](connect) says where to set them.\n\
         - Clients that list tools by themselves see them with their module's name in front: `github_get_me`.\n\n\
         | module | tools | read | write | ask first |\n|---|--:|--:|--:|--:|\n",
@@ -32,7 +31,7 @@ fn the_reference_says_what_the_module_files_say() {
         let (all, reading, asking) = (
             module.tools.len(),
             count(module, Tool::is_read_only),
-            count(module, Tool::is_destructive),
+            count(module, Tool::may_need_confirmation),
         );
         write_line(
             &mut page,
@@ -82,7 +81,7 @@ fn write_line(page: &mut String, line: &str) {
 
 fn write_tool(page: &mut String, module: &Module, tool: &Tool) {
     write_line(page, &format!("\n### {}\n\n{}\n", tool.published_name, plain(&tool.description)));
-    let mut facts = vec![does(tool).to_owned()];
+    let mut facts = vec![does(tool)];
     if !tool.permissions.is_empty() {
         let permissions: Vec<_> =
             tool.permissions.iter().map(|permission| format!("`{permission}`")).collect();
@@ -98,15 +97,29 @@ fn write_tool(page: &mut String, module: &Module, tool: &Tool) {
     }
 }
 
-fn does(tool: &Tool) -> &'static str {
+fn does(tool: &Tool) -> String {
     let again = tool.annotations.idempotent == Some(true);
-    match (tool.is_read_only(), tool.is_destructive(), again) {
-        (true, ..) => "Reads",
-        (false, true, false) => "Writes, asks first",
-        (false, true, true) => "Writes, asks first, can be repeated",
-        (false, false, false) => "Writes",
-        (false, false, true) => "Writes, can be repeated",
-    }
+    let again = if again { ", can be repeated" } else { "" };
+    let asks = match &tool.publishes {
+        _ if tool.is_read_only() => return "Reads".to_owned(),
+        Publishes::Always => ", asks first".to_owned(),
+        _ if tool.is_destructive() => ", asks first".to_owned(),
+        Publishes::Never => String::new(),
+        Publishes::When(conditions) => {
+            let when: Vec<_> = conditions
+                .iter()
+                .map(|(name, condition)| match condition {
+                    Condition::Given => format!("`{name}`"),
+                    Condition::OneOf(values) => {
+                        let values: Vec<_> = values.iter().map(ToString::to_string).collect();
+                        format!("`{name}` {}", values.join(" or "))
+                    }
+                })
+                .collect();
+            format!(", asks first with {}", when.join(", "))
+        }
+    };
+    format!("Writes{asks}{again}")
 }
 
 fn write_param(page: &mut String, param: &Param) {
@@ -183,7 +196,7 @@ fn bounds(range: &Range) -> String {
     }
 }
 
-/// A text as Markdown that shows it as it is: what is no code keeps its angle brackets and stars.
+/// A text as Markdown that shows it as it is: what is not a code keeps its angle brackets and stars.
 fn plain(text: &str) -> String {
     let mut code = false;
     let mut escaped = String::with_capacity(text.len());

@@ -36,7 +36,10 @@ const UNQUOTED_SLASH = /<[a-z][^<>]*=[^\s"'<>=`]*\//i;
 function texts() {
   const seen = new Set();
   const found = [];
-  for (const path of folders.filter(existsSync).flatMap((folder) => [...readmes(folder)]).sort()) {
+  for (const path of folders
+    .filter(existsSync)
+    .flatMap((folder) => [...readmes(folder)])
+    .sort()) {
     const text = readFileSync(path, "utf8");
     const digest = createHash("sha256").update(text).digest("hex");
     if (!seen.has(digest) && !UNQUOTED_SLASH.test(text)) found.push({ name: path, markdown: text });

@@ -80,7 +80,10 @@ export class Documents {
         return this.text(resolved, name);
       case "number":
       case "integer":
-        return (resolved.minimum ?? 0) + this.below(Math.min((resolved.maximum ?? 1000) - (resolved.minimum ?? 0), 1000) + 1);
+        return (
+          (resolved.minimum ?? 0) +
+          this.below(Math.min((resolved.maximum ?? 1000) - (resolved.minimum ?? 0), 1000) + 1)
+        );
       case "boolean":
         return this.below(2) === 0;
       case "null":

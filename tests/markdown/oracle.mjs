@@ -92,7 +92,11 @@ class Reader {
         if (nested) this.refused ??= "a table in a list item or quote";
         return node.children.forEach((row, at) => {
           for (const cell of row.children) {
-            this.leaf(at === 0 ? "header" : "cell", [...path, `row ${at}`], this.runs(cell.children));
+            this.leaf(
+              at === 0 ? "header" : "cell",
+              [...path, `row ${at}`],
+              this.runs(cell.children),
+            );
           }
         });
       case "footnoteDefinition":
@@ -164,11 +168,16 @@ class Reader {
     const written = this.slice(node).replaceAll("\n", " ");
     const [, label, address, rest] = /^(\[.*?[^\\]\]:\s*)(\S+)(.*)$/.exec(written);
     const link = parse(address).children[0]?.children?.[0];
-    const bare = link?.type === "link" && link.position.end.offset === link.children[0].value.length;
+    const bare =
+      link?.type === "link" && link.position.end.offset === link.children[0].value.length;
     if (!bare) return this.leaf("paragraph", path, [[written, []]]);
     const text = link.children[0].value;
     const end = address.slice(text.length) + rest;
-    return this.leaf("paragraph", path, [[label, []], [text, [`link ${link.url}`]], [end, []]]);
+    return this.leaf("paragraph", path, [
+      [label, []],
+      [text, [`link ${link.url}`]],
+      [end, []],
+    ]);
   }
 
   leaf(kind, path, runs) {

@@ -3,20 +3,22 @@ import { CopyButton } from "@/components/copy-button";
 import { OutcomeBadge, StateBadge } from "@/components/state";
 import { Time } from "@/components/time";
 import { Badge, ButtonLink, Card, Code, Empty, Notice, PageTitle } from "@/components/ui";
+import { Name } from "@/components/visible";
 import { eventName } from "@/lib/audit";
 import { database, rows } from "@/lib/database";
 import { i18n, pageTitle } from "@/lib/i18n";
 import { servicesOf } from "@/lib/services";
 import { requireUser } from "@/lib/session";
+import { visibleLine } from "@/lib/visible";
 
 export const generateMetadata = pageTitle("nav.home");
 
 export default async function Page() {
   const user = await requireUser();
-  const { t, number } = await i18n();
+  const { t } = await i18n();
   const supabase = await database();
   const isAdmin = user.systemRole === "admin";
-  const [services, links, events, waiting] = await Promise.all([
+  const [services, links, events, waiting, confirmations] = await Promise.all([
     servicesOf(user.id),
     supabase.from("user_roles").select("role_id").eq("user_id", user.id).then(rows),
     supabase
@@ -27,6 +29,7 @@ export default async function Page() {
       .limit(8)
       .then(rows),
     isAdmin ? supabase.from("access_requests").select("id").eq("status", "open").then(rows) : [],
+    supabase.rpc("my_confirmations").then(rows),
   ]);
   const roles = rows(
     await supabase
@@ -44,15 +47,35 @@ export default async function Page() {
 
   return (
     <>
-      <PageTitle lead={t("home.lead")}>
-        {t("home.title", { name: user.name ?? user.email })}
-      </PageTitle>
+      <PageTitle>{t("home.title", { name: user.name ?? user.email })}</PageTitle>
       {isAdmin && waiting.length > 0 && (
         <Notice tone="warn">
           <Link className="underline" href="/admin/users">
-            {t("home.requests", { n: number(waiting.length) })}
+            {t("home.requests", { n: waiting.length })}
           </Link>
         </Notice>
+      )}
+      {confirmations.length > 0 && (
+        <Card title={t("confirm.waiting")}>
+          <ul className="divide-y divide-line">
+            {confirmations.map(({ id, tools, client, expires_at }) => (
+              <li key={id} className="flex flex-wrap items-center gap-3 py-2 text-sm">
+                <div className="mr-auto min-w-0">
+                  <p className="break-words">
+                    <Code>{tools.map((tool) => visibleLine(tool)).join(", ")}</Code>
+                  </p>
+                  <p className="text-xs text-muted">
+                    {client !== null && <Name text={client} />} {t("confirm.expires")}{" "}
+                    <Time value={expires_at} />
+                  </p>
+                </div>
+                <ButtonLink variant="primary" href={`/confirm/${id}`}>
+                  {t("confirm.review")}
+                </ButtonLink>
+              </li>
+            ))}
+          </ul>
+        </Card>
       )}
       <div className="grid gap-x-6 lg:grid-cols-2">
         <div>
@@ -81,9 +104,7 @@ export default async function Page() {
                       {module.display_name}
                     </Link>
                     {state !== "broken" && (
-                      <span className="text-muted">
-                        {t("home.tools", { n: number(tools.length) })}
-                      </span>
+                      <span className="text-muted">{t("home.tools", { n: tools.length })}</span>
                     )}
                     <StateBadge state={state} />
                   </li>
@@ -111,7 +132,7 @@ export default async function Page() {
                     </span>
                     {state !== "broken" && (
                       <ButtonLink href={`/tools?module=${module.module}`}>
-                        {t(connections.length === 0 ? "tools.connect" : "state.reconnect")}
+                        {t(connections.length === 0 ? "tools.connect" : "tools.reconnect")}
                       </ButtonLink>
                     )}
                   </li>
@@ -155,7 +176,7 @@ export default async function Page() {
   );
 }
 
-/** How each client is told about the server. */
+/** How to add the server to each client. */
 async function Connect({ server }: { server: string | null }) {
   const { t } = await i18n();
   if (!server)
@@ -173,7 +194,7 @@ async function Connect({ server }: { server: string | null }) {
       t("clients.vscode"),
       `code --add-mcp '${JSON.stringify({ name: "mcpist", type: "http", url: server })}'`,
     ],
-    ["CLI", t("clients.cli"), `claude mcp add --transport http mcpist ${server}`],
+    ["Claude Code", t("clients.cli"), `claude mcp add --transport http mcpist ${server}`],
   ];
   return (
     <Card title={t("clients.title")}>

@@ -10,7 +10,7 @@ import { withQuery } from "@/lib/paths";
 import type { Result } from "@/lib/result";
 import { origin, requireUser } from "@/lib/session";
 
-/** Asks the control plane for the provider's page, and sends the browser there. */
+/** Gets the provider's authorization URL from the control plane and sends the browser there. */
 export async function connect(_: Result | null, form: FormData): Promise<Result> {
   await requireUser();
   const { data } = await (await database()).auth.getSession();
@@ -48,8 +48,8 @@ export async function connect(_: Result | null, form: FormData): Promise<Result>
 }
 
 /**
- * Finishes a connection that came back from the provider, as the signed-in user: the database gives it to the one who began and
- * to nobody else. So nobody has to be asked, and a page that sends this form by itself is safe.
+ * Finishes a connection that came back from the provider, as the signed-in user. The database gives it only to the user who
+ * started it, so no confirmation is needed and a page may submit this form by itself.
  */
 export async function finishConnection(_: Result | null, form: FormData): Promise<Result> {
   await requireUser();
@@ -62,11 +62,11 @@ export async function finishConnection(_: Result | null, form: FormData): Promis
     outcome === "ok"
       ? { status: "connected", service, account }
       : { status: "failed", service, reason: outcome };
-  // In place of the page with the handle, so that going back does not show a used one.
+  // Replaces the page with the handle, so that going back does not show a used handle.
   redirect(withQuery("/oauth/done", end), RedirectType.replace);
 }
 
-/** Stores a token that the user made at the service; for an admin also one that a role shares. */
+/** Stores a token that the user created at the service. Admins can share it with a role. */
 export async function connectWithToken(_: Result | null, form: FormData): Promise<Result> {
   await requireUser();
   const [email, site, role] = [
@@ -83,7 +83,12 @@ export async function connectWithToken(_: Result | null, form: FormData): Promis
     ...(site && { base_url: site.replace(/\/$/, "") }),
     ...(role && { shared_with_role: role }),
   });
-  return error ? failure(error) : done("connections.connected");
+  return error
+    ? failure(error, {
+        PT409: "error.too_many_accounts",
+        PT429: "error.too_many_connections",
+      })
+    : done("connections.connected");
 }
 
 export async function disconnect(_: Result | null, form: FormData): Promise<Result> {
@@ -97,7 +102,7 @@ export async function disconnect(_: Result | null, form: FormData): Promise<Resu
   return data.length === 1 ? done("connections.disconnected") : refuse("error.gone");
 }
 
-/** Asks the admins for a module, or for one tool of it. */
+/** Requests access to a module or one of its tools. */
 export async function askForAccess(_: Result | null, form: FormData): Promise<Result> {
   await requireUser();
   const tool = text(form, "tool", 60);
@@ -119,7 +124,7 @@ export async function withdrawRequest(_: Result | null, form: FormData): Promise
   return error ? failure(error) : done();
 }
 
-/** Has the MCP server ask the service who it is, as the signed-in user: the whole way that a client's call takes. */
+/** Calls a small read tool through the MCP server as the signed-in user, on the same path as a client's call. */
 export async function testConnection(_: Result | null, form: FormData): Promise<Result> {
   const { id, serverUrl } = await requireUser();
   if (!serverUrl) return refuse("clients.no_address");

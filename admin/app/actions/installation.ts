@@ -9,7 +9,7 @@ import { i18n } from "@/lib/i18n";
 import type { Result } from "@/lib/result";
 import { requireAdmin } from "@/lib/session";
 
-/** An OAuth app of a service. An empty secret keeps the one there is. */
+/** Saves a service's OAuth app. An empty secret keeps the current one. */
 export async function saveApp(_: Result | null, form: FormData): Promise<Result> {
   await requireAdmin();
   const [secret, tenant] = [
@@ -38,7 +38,7 @@ export async function deleteApp(_: Result | null, form: FormData): Promise<Resul
   return error ? failure(error) : done("services.deleted");
 }
 
-/** Has the control plane ask the service with a credential that a role shares; the credential does not come here. */
+/** Tests a shared account: the control plane calls the service. The credential does not reach the console. */
 export async function testShared(_: Result | null, form: FormData): Promise<Result> {
   await requireAdmin();
   const { data } = await (await database()).auth.getSession();
@@ -57,7 +57,7 @@ export async function testShared(_: Result | null, form: FormData): Promise<Resu
     | { works?: boolean; status?: number | null; error?: { code: string } }
     | undefined;
   if (answer?.works) return done("test.shared_works", { service });
-  // A refusal may have been noted: the page shows it.
+  // The test may have marked the account as expired; show that on the page.
   revalidatePath("/admin/services");
   if (answer?.works === false)
     return refuse("test.refused", {
@@ -126,19 +126,25 @@ export async function saveSettings(_: Result | null, form: FormData): Promise<Re
   return error ? failure(error) : done("ui.saved");
 }
 
-/** The answer to a leak. */
+/** Revokes everything, after a leak. */
 export async function revokeEverything(_: Result | null, form: FormData): Promise<Result> {
   await requireAdmin();
   if (text(form, "confirmation", 40) !== "REVOKE ALL") return refuse("security.not_confirmed");
   const { data, error } = await (await database()).rpc("revoke_all_tokens");
   if (error) return failure(error);
-  // The admin's own session is over, too: nothing is read again, or this page would be the sign-in page before it could say so.
+  // The admin's own session has ended too. Do not reload: the sign-in page would replace this message.
   const { t } = await i18n();
   const message = t("security.revoked", {
     connections: data.oauth_tokens,
     tokens: data.api_tokens,
   });
-  return data.sessions === null
-    ? { ok: false, message: `${message} ${t("security.not_signed_out")}` }
-    : { ok: true, message: `${message} ${t("security.signed_out", { sessions: data.sessions })}` };
+  if (data.sessions === null)
+    return { ok: false, message: `${message} ${t("security.not_signed_out")}` };
+  const ended = `${message} ${t("security.signed_out", { sessions: data.sessions })}`;
+  return data.incomplete.length === 0
+    ? { ok: true, message: ended }
+    : {
+        ok: false,
+        message: `${ended} ${t("security.incomplete", { tables: data.incomplete.join(", ") })}`,
+      };
 }

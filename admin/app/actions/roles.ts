@@ -3,38 +3,37 @@
 import { redirect } from "next/navigation";
 import { done, failure, refuse, text } from "@/lib/action";
 import { database } from "@/lib/database";
-import type { Permission } from "@/lib/database.types";
+import type { Confirm, Permission } from "@/lib/database.types";
 import type { Result } from "@/lib/result";
 import { requireAdmin } from "@/lib/session";
 
+const CONFIRMS: Confirm[] = ["code", "human"];
+
+function readRole(form: FormData) {
+  return {
+    name: text(form, "name", 60),
+    description: text(form, "description", 500),
+    read_only: form.get("read_only") !== null,
+    confirm: CONFIRMS.find((known) => known === form.get("confirm")) ?? null,
+  };
+}
+
 export async function createRole(_: Result | null, form: FormData): Promise<Result> {
   await requireAdmin();
-  const name = text(form, "name", 60);
-  if (!name) return refuse("roles.needs_name");
-  const { data, error } = await (await database())
-    .from("roles")
-    .insert({
-      name,
-      description: text(form, "description", 500),
-      read_only: form.get("read_only") !== null,
-    })
-    .select("id")
-    .single();
+  const role = readRole(form);
+  if (!role.name) return refuse("roles.needs_name");
+  const { data, error } = await (await database()).from("roles").insert(role).select("id").single();
   if (error) return failure(error);
   redirect(`/admin/roles?role=${data.id}`);
 }
 
 export async function saveRole(_: Result | null, form: FormData): Promise<Result> {
   await requireAdmin();
-  const name = text(form, "name", 60);
-  if (!name) return refuse("roles.needs_name");
+  const role = readRole(form);
+  if (!role.name) return refuse("roles.needs_name");
   const { error } = await (await database())
     .from("roles")
-    .update({
-      name,
-      description: text(form, "description", 500),
-      read_only: form.get("read_only") !== null,
-    })
+    .update(role)
     .eq("id", text(form, "id", 40));
   return error ? failure(error) : done("ui.saved");
 }
@@ -49,7 +48,7 @@ export async function deleteRole(_: Result | null, form: FormData): Promise<Resu
   redirect("/admin/roles");
 }
 
-/** What the editor sends: the role's permissions as they shall be, all of them. */
+/** Parses the editor's form value: all permissions of the role. */
 function readPermissions(json: string): Permission[] | undefined {
   const isNames = (value: unknown): value is string[] =>
     Array.isArray(value) &&

@@ -6,29 +6,47 @@ import { redirect } from "next/navigation";
 import { refuse, text } from "@/lib/action";
 import { database } from "@/lib/database";
 import { showsPasswordLogin } from "@/lib/environment";
+import { i18n } from "@/lib/i18n";
 import { cookieOptions, safePath } from "@/lib/paths";
 import type { Result } from "@/lib/result";
 import { origin } from "@/lib/session";
+import { isProvider, signInMethods } from "@/lib/sign-in";
 import { THEMES } from "@/lib/theme";
 
-const PROVIDERS = ["google", "github", "azure"] as const;
-
 export async function signInWith(_: Result | null, form: FormData): Promise<Result> {
-  const provider = PROVIDERS.find((known) => known === form.get("provider"));
-  if (!provider) return refuse("login.failed");
-  // Not in the address that Auth redirects to, which has to be one of a list.
-  (await cookies()).set("next", safePath(form.get("next")), { ...cookieOptions, maxAge: 600 });
+  const provider = form.get("provider");
+  if (!isProvider(provider)) return refuse("login.failed");
+  await rememberTarget(form);
   const { data, error } = await (await database()).auth.signInWithOAuth({
     provider,
     options: {
       redirectTo: `${await origin()}/auth/callback`,
       skipBrowserRedirect: true,
-      // Microsoft gives no address without it.
+      // Without it, Microsoft sends no email address.
       ...(provider === "azure" && { scopes: "email" }),
     },
   });
   if (error || !data.url) return refuse("login.failed");
   return { ok: true, leaveTo: data.url };
+}
+
+/** Where to go after sign-in: in a cookie, because Auth only redirects to listed addresses. */
+async function rememberTarget(form: FormData): Promise<void> {
+  (await cookies()).set("next", safePath(form.get("next")), { ...cookieOptions, maxAge: 3600 });
+}
+
+/** Sends a sign-in link. The answer is always the same, so that it does not reveal who has been invited. */
+export async function signInWithEmail(_: Result | null, form: FormData): Promise<Result> {
+  const methods = await signInMethods();
+  if (!methods?.email) return refuse("login.unavailable");
+  const email = text(form, "email", 320).toLowerCase();
+  await rememberTarget(form);
+  const { error } = await (await database()).auth.signInWithOtp({
+    email,
+    options: { emailRedirectTo: `${await origin()}/auth/callback` },
+  });
+  if (error) console.error("No sign-in link was sent:", error.code ?? error.status);
+  return { ok: true, message: (await i18n()).t("login.email_sent", { email }) };
 }
 
 export async function signInWithPassword(_: Result | null, form: FormData): Promise<Result> {

@@ -1,12 +1,14 @@
 "use server";
 
+import { revalidatePath } from "next/cache";
+import { redirect } from "next/navigation";
 import { done, failure, refuse, text, texts } from "@/lib/action";
 import { database, rows } from "@/lib/database";
 import type { RequestStatus } from "@/lib/database.types";
 import type { Result } from "@/lib/result";
 import { requireAdmin } from "@/lib/session";
 
-/** What a user is and has: their roles, whether they are an admin, whether the account is enabled. */
+/** Saves a user's roles, admin status and enabled status. */
 export async function saveUser(_: Result | null, form: FormData): Promise<Result> {
   await requireAdmin();
   const supabase = await database();
@@ -53,10 +55,37 @@ export async function saveUser(_: Result | null, form: FormData): Promise<Result
 
 export async function revokeUserTokens(_: Result | null, form: FormData): Promise<Result> {
   await requireAdmin();
-  const { error } = await (await database()).rpc("revoke_user_tokens", {
+  const { data, error } = await (await database()).rpc("revoke_user_tokens", {
     p_user: text(form, "id", 40),
   });
-  return error ? failure(error) : done("users.revoked");
+  if (error) return failure(error);
+  return data.incomplete.length === 0
+    ? done("users.revoked")
+    : refuse("users.revoked_partly", { tables: data.incomplete.join(", ") });
+}
+
+/** Deletes an account after its email address has been typed. */
+export async function deleteAccount(_: Result | null, form: FormData): Promise<Result> {
+  const caller = await requireAdmin();
+  const supabase = await database();
+  const id = text(form, "id", 40);
+  if (id === caller.id) return refuse("users.not_self");
+  const { data: user, error: unread } = await supabase
+    .from("users")
+    .select("email")
+    .eq("id", id)
+    .maybeSingle();
+  if (unread) return failure(unread);
+  if (!user) return refuse("error.gone");
+  if (text(form, "confirmation", 320) !== user.email) return refuse("users.not_confirmed");
+  const { error } = await supabase.rpc("delete_account", { p_user: id });
+  if (error) return failure(error, { PT409: "users.in_use" });
+  if (form.get("disallow")) {
+    const { error } = await supabase.from("allowed_emails").delete().eq("email", user.email);
+    if (error) return failure(error);
+  }
+  revalidatePath("/", "layout");
+  redirect("/admin/users");
 }
 
 export async function decideRequest(_: Result | null, form: FormData): Promise<Result> {

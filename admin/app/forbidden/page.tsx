@@ -1,6 +1,6 @@
 import { forbidden } from "next/navigation";
 
-// Where the proxy sends whom it turns away.
+// The proxy rewrites refused requests to this page.
 export default function Page() {
   forbidden();
 }

@@ -10,30 +10,37 @@ export type Translate = (key: Key, values?: Record<string, string | number>) => 
 
 const DICTIONARIES: Record<Language, Record<Key, string>> = { en, ja };
 
-/** The language that the visitor chose, else the browser's. */
+/** The language that the visitor selected, or else the browser's. */
 export const i18n = cache(async () => {
   const chosen = (await cookies()).get("language")?.value;
   const language =
     chosen === "ja" || chosen === "en"
       ? chosen
       : preferred((await headers()).get("accept-language") ?? "");
-  const t: Translate = (key, values = {}) => fill(DICTIONARIES[language][key], values);
+  const t: Translate = (key, values = {}) => fill(DICTIONARIES[language][key], values, language);
   return { language, t, number: (value: number) => new Intl.NumberFormat(language).format(value) };
 });
 
 function preferred(header: string): Language {
-  const wishes = header.split(",").map((wish) => {
-    const [tag = "", quality] = wish.trim().split(/;\s*q=/);
+  const preferences = header.split(",").map((part) => {
+    const [tag = "", quality] = part.trim().split(/;\s*q=/);
     return { language: tag.slice(0, 2).toLowerCase(), quality: Number(quality ?? 1) };
   });
-  const known = wishes
+  const known = preferences
     .filter(({ language }) => language in DICTIONARIES)
     .sort((a, b) => b.quality - a.quality);
   return (known[0]?.language as Language | undefined) ?? "en";
 }
 
-function fill(text: string, values: Record<string, string | number>): string {
-  return text.replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
+/** Replaces `{name}` by its value, and `{name|singular|plural}` by the word for that number. */
+function fill(text: string, values: Record<string, string | number>, language: Language): string {
+  return text.replace(/\{(\w+)(?:\|([^|}]*)\|([^|}]*))?\}/g, (whole, name, singular, plural) => {
+    const value = values[name];
+    if (value === undefined) return whole;
+    if (singular !== undefined)
+      return new Intl.PluralRules(language).select(Number(value)) === "one" ? singular : plural;
+    return typeof value === "number" ? new Intl.NumberFormat(language).format(value) : value;
+  });
 }
 
 export const pageTitle = (key: Key) => async () => ({ title: `${(await i18n()).t(key)} · MCPist` });

@@ -1,6 +1,6 @@
 import type { Language } from ".";
 
-/** What the modules of the server are for, in Japanese; their own words are English, as their tools' are: models read them. */
+/** Japanese descriptions of the server's modules. Their own descriptions are English, because models read them. */
 const JAPANESE: Readonly<Record<string, string>> = {
   github:
     "GitHub のリポジトリ、ファイル、Issue、プルリクエスト、レビュー、Actions、リリース、ディスカッション、プロジェクト、セキュリティアラート、Gist、通知。",

@@ -3,8 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::{diff, document, record, text, unexpected, v2, web_url};
+use crate::engine::Session;
 use crate::error::{Code, Error};
-use crate::modules::Session;
 use crate::modules::atlassian::adf;
 use crate::upstream::Method;
 
@@ -126,7 +126,7 @@ pub fn get_page_section(
     Ok(result)
 }
 
-/// Tells what changed between two versions of a page.
+/// Reports what changed between two versions of a page.
 pub fn compare_page_versions(
     session: &Session<'_>,
     arguments: &Map<String, Value>,
@@ -226,7 +226,7 @@ impl Content<'_> {
             return Err(conflict(format!("It is at version {present} by now, not {read}.")));
         }
         let draft = arguments.get("draft") == Some(&Value::Bool(true));
-        // A draft is no version of its own: Confluence wants the number 1 for it.
+        // A draft is not a version of its own: Confluence wants the number 1 for it.
         let (status, version) = if draft { ("draft", 1) } else { ("current", present + 1) };
         let title = arguments.get("title").unwrap_or(&self.answer["title"]);
         let mut written = json!({
@@ -252,7 +252,7 @@ impl Content<'_> {
         }
     }
 
-    /// What every tool here tells of it.
+    /// What every tool here returns of it.
     fn summary(&self) -> Value {
         let answer = &self.answer;
         record([

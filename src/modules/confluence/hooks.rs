@@ -2,10 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::engine::session::text;
+use crate::engine::{Hooks, Session};
 use crate::error::{Code, Error};
 use crate::modules::atlassian::adf;
-use crate::modules::hooks::text;
-use crate::modules::{Hooks, Session};
 use crate::upstream::Method;
 
 mod content;
@@ -49,6 +49,7 @@ pub(super) const HOOKS: Hooks = Hooks {
         ("upload_attachment", upload::upload_attachment),
         ("watch_content", watch_content),
     ],
+    ..Hooks::NONE
 };
 
 /// Adds labels: the body is a list, which a module file has no form for.
@@ -246,7 +247,9 @@ fn page_references(ids: &Value) -> Result<Value, Error> {
     let reference = |id: &Value| {
         let number = id.as_str().and_then(|id| id.parse::<u64>().ok());
         number.map(|id| json!({"id": id})).ok_or_else(|| {
-            Error::invalid_params(format!("`page_ids` has {id}, which is no page id: give digits"))
+            Error::invalid_params(format!(
+                "`page_ids` has {id}, which is not a page id: give digits"
+            ))
         })
     };
     ids.as_array().into_iter().flatten().map(reference).collect()
@@ -275,7 +278,7 @@ fn unexpected() -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::modules::{FieldHook, ParamHook};
+    use crate::engine::{FieldHook, ParamHook};
 
     fn check_field(hook: FieldHook, value: Value, expected: Value) {
         assert_eq!(hook(&value), expected, "{value}");
@@ -334,7 +337,7 @@ mod tests {
     fn only_digits_refer_to_a_page() {
         check_param(page_references, json!(["98765", "1"]), json!([{"id": 98765}, {"id": 1}]));
         for id in ["", "att1", "-1", "1.5"] {
-            let error = page_references(&json!(["1", id])).expect_err("it is no page id");
+            let error = page_references(&json!(["1", id])).expect_err("it is not a page id");
             assert!(error.message().contains(&format!("{id:?}")), "{error}");
         }
     }

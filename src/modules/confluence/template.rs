@@ -3,8 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::{record, text, unexpected, v1, v2, web_url};
+use crate::engine::Session;
 use crate::error::Error;
-use crate::modules::Session;
 use crate::upstream::Method;
 
 /// Creates a page with a template's body, its variables filled in.

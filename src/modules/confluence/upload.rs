@@ -1,11 +1,11 @@
 //! Files sent as attachments.
 
-use jwt_simple::reexports::ct_codecs::{Base64, Decoder};
+use ct_codecs::{Base64, Decoder};
 use serde_json::{Map, Value};
 
 use super::{record, text, v1, web_url};
+use crate::engine::{Session, Upload, multipart};
 use crate::error::Error;
-use crate::modules::{Session, Upload, multipart};
 use crate::upstream::Method;
 
 /// Attaches a file, or adds a version to the attachment of its name.
@@ -50,7 +50,7 @@ fn bytes(arguments: &Map<String, Value>) -> Result<(Vec<u8>, &'static str), Erro
         (Some(text), None) => Ok((text.as_bytes().to_vec(), "text/plain")),
         (None, Some(encoded)) => match Base64::decode_to_vec(encoded.trim(), None) {
             Ok(bytes) => Ok((bytes, "application/octet-stream")),
-            Err(_) => Err(Error::invalid_params("`base64` is no base64.")
+            Err(_) => Err(Error::invalid_params("`base64` is not valid base64.")
                 .with_hint("Give the file's bytes in base64 with padding, or its text as `text`.")),
         },
         _ => Err(Error::invalid_params("It must be one of `text` and `base64`.")

@@ -3,8 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::text;
+use crate::engine::Session;
 use crate::error::{Code, Error};
-use crate::modules::Session;
 
 /// A ref is a commit, or an annotated tag, which is an object of its own that points at one.
 const DOCUMENT: &str = "query($owner: String!, $repo: String!, $ref: String!, $path: String!) { \
@@ -12,7 +12,7 @@ const DOCUMENT: &str = "query($owner: String!, $repo: String!, $ref: String!, $p
     fragment lines on Commit { blame(path: $path) { ranges { startingLine endingLine \
     commit { oid messageHeadline authoredDate author { name user { login } } } } } }";
 
-/// Gives the ranges of lines that a commit left as they are, in the file's order.
+/// Returns the ranges of lines that a commit left as they are, in the file's order.
 pub fn get_blame(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
     let argument = |name| text(arguments, name);
     let variables = json!({"owner": argument("owner"), "repo": argument("repo"), "ref": argument("ref"), "path": argument("path")});

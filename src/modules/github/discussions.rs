@@ -3,8 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::{GRAPHQL, id, list, named, names, text};
+use crate::engine::Session;
 use crate::error::Error;
-use crate::modules::Session;
 
 const CATEGORIES: &str = "query($owner: String!, $repo: String!) { repository(owner: $owner, name: $repo) { \
      id discussionCategories(first: 100) { nodes { id name slug } } } }";

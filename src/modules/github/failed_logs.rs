@@ -2,9 +2,10 @@
 
 use serde_json::{Map, Value};
 
-use super::{Repository, failed_steps, has_failed, list};
+use super::jobs::failed_steps;
+use super::{Repository, has_failed, list};
+use crate::engine::Session;
 use crate::error::{Code, Error};
-use crate::modules::Session;
 
 /// How many failed jobs are shown with their log.
 const MAX_LOGS: usize = 10;
@@ -15,7 +16,7 @@ const MAX_TEXT: usize = 50_000;
 /// How many pages of a hundred jobs are looked at; one matrix has at most 256 jobs.
 const MAX_PAGES: u64 = 10;
 
-/// Gives one text: for each failed job of the run's latest attempt its name, its failed steps and its log's last lines.
+/// Returns one text: for each failed job of the run's latest attempt its name, its failed steps and its log's last lines.
 pub fn get_failed_job_logs(
     session: &Session<'_>,
     arguments: &Map<String, Value>,
@@ -41,7 +42,12 @@ pub fn get_failed_job_logs(
         let shown = match log {
             Ok(log) => end(&log, number("tail"), each),
             // GitHub keeps logs for a time only, and one may be larger than an answer can be; the others still tell something.
-            Err(error) if matches!(error.code(), Code::NotFound | Code::UpstreamUnavailable) => {
+            Err(error)
+                if matches!(
+                    error.code(),
+                    Code::NotFound | Code::UpstreamUnavailable | Code::InvalidParams
+                ) =>
+            {
                 format!("(Its log cannot be read. {})\n", error.message())
             }
             Err(error) => return Err(error),
@@ -109,7 +115,7 @@ mod tests {
     #[test]
     fn a_log_is_shown_by_its_end() {
         let check = |log: &str, count, expected: &str| {
-            assert_eq!(end(log, count, 40), expected, "{log:?} {count}")
+            assert_eq!(end(log, count, 40), expected, "{log:?} {count}");
         };
         check(
             "\u{feff}2026-01-31T12:00:00.0000000Z one\n2026-01-31T12:00:00.0000000Z  two\n",

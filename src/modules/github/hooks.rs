@@ -3,28 +3,47 @@
 //! Here stands what is cited, with the small hooks; the other files hold the jobs of several requests, and the hooks of a
 //! topic of their own.
 
+mod arguments;
 mod blame;
+mod comments;
+mod copilot;
+mod deployments;
 mod discussions;
 mod failed_logs;
+mod files;
+mod jobs;
+mod pages;
+mod project_fields;
 mod projects;
 mod protection;
 mod pull_requests;
+mod queries;
 mod security;
+mod timeline;
 
-use jwt_simple::reexports::ct_codecs::{Base64, Encoder};
 use serde_json::{Map, Value, json};
 
+use crate::engine::session::text;
+use crate::engine::{Hooks, Session};
 use crate::error::{Code, Error};
-use crate::modules::hooks::text;
-use crate::modules::{Hooks, Session};
 use crate::upstream::Method;
 
 /// The hooks that GitHub's `module.json` cites.
 pub(super) const HOOKS: Hooks = Hooks {
     fields: &[
         ("affected_packages", security::affected_packages),
+        ("artifact_url", pages::artifact_url),
+        ("assets", pages::assets),
+        ("beginning", jobs::beginning),
+        ("branch_policy", pages::branch_policy),
         ("changed_files", changed_files),
-        ("failed_steps", failed_steps),
+        ("day_due", arguments::day_due),
+        ("environment_reviewers", pages::environment_reviewers),
+        ("event_actor", timeline::event_actor),
+        ("event_detail", timeline::event_detail),
+        ("event_time", timeline::event_time),
+        ("event_url", timeline::event_url),
+        ("failed_steps", jobs::failed_steps),
         ("file_names", file_names),
         ("first_comment_id", pull_requests::first_comment_id),
         ("first_line", first_line),
@@ -32,91 +51,76 @@ pub(super) const HOOKS: Hooks = Hooks {
         ("is_present", is_present),
         ("item_state", projects::item_state),
         ("iterations", projects::iterations),
-        ("location_url", security::location_url),
+        ("last_lines", pull_requests::last_lines),
+        ("location_url", pages::location_url),
         ("lowercase", projects::lowercase),
         ("next_cursor", next_cursor),
+        ("notification_url", pages::notification_url),
         ("number_of_url", number_of_url),
+        ("patches", patches),
+        ("prevents_self_review", pages::prevents_self_review),
         ("project_values", projects::project_values),
+        ("replies", pages::replies),
+        ("repository_of_url", pages::repository_of_url),
+        ("reviewers", pages::reviewers),
         ("rule_severity", security::rule_severity),
+        ("steps", jobs::steps),
         ("thread_comments", pull_requests::thread_comments),
+        ("wait_minutes", pages::wait_minutes),
     ],
     params: &[
+        ("color", arguments::color),
+        ("due_day", arguments::due_day),
         ("files_by_name", files_by_name),
-        ("issue_query", issue_query),
-        ("organization_query", organization_query),
-        ("pull_request_query", pull_request_query),
-        ("text_to_base64", text_to_base64),
+        ("instant", arguments::instant),
+        ("issue_query", queries::issue_query),
+        ("organization_query", queries::organization_query),
+        ("pull_request_query", queries::pull_request_query),
+        ("text_to_base64", files::text_to_base64),
+    ],
+    arguments: &[
+        ("asks_somebody", arguments::asks_somebody),
+        ("dismissal", arguments::dismissal),
+        ("head_with_owner", arguments::head_with_owner),
+        ("place_among_siblings", arguments::place_among_siblings),
+        ("place_of_comment", arguments::place_of_comment),
+        ("resolution", arguments::resolution),
+        ("state_of_reason", arguments::state_of_reason),
+        ("verdict", arguments::verdict),
+    ],
+    results: &[
+        ("copilot_is_asked", copilot::copilot_is_asked),
+        ("copilot_is_assigned", copilot::copilot_is_assigned),
+        ("latest_states", deployments::latest_states),
     ],
     handlers: &[
         ("add_discussion_comment", discussions::add_discussion_comment),
         ("add_project_item", projects::add_project_item),
         ("archive_project_item", projects::archive_project_item),
         ("convert_pull_request_to_draft", pull_requests::convert_to_draft),
-        ("create_branch", create_branch),
+        ("create_branch", files::create_branch),
         ("create_discussion", discussions::create_discussion),
+        ("create_project", project_fields::create_project),
+        ("create_project_field", project_fields::create_project_field),
+        ("create_project_status_update", project_fields::create_project_status_update),
+        ("delete_project_field", project_fields::delete_project_field),
         ("delete_project_item", projects::delete_project_item),
+        ("disable_auto_merge", pull_requests::disable_auto_merge),
+        ("enable_auto_merge", pull_requests::enable_auto_merge),
         ("get_blame", blame::get_blame),
         ("get_failed_job_logs", failed_logs::get_failed_job_logs),
+        ("get_file_contents", files::get_file_contents),
         ("mark_pull_request_ready", pull_requests::mark_ready),
-        ("push_files", push_files),
+        ("minimize_comment", comments::minimize_comment),
+        ("push_files", files::push_files),
+        ("review_pending_deployments", deployments::review_pending_deployments),
+        ("unminimize_comment", comments::unminimize_comment),
         ("update_branch_protection", protection::update_branch_protection),
+        ("update_project", project_fields::update_project),
+        ("update_project_field", project_fields::update_project_field),
         ("update_project_item", projects::update_project_item),
     ],
 };
-
-/// Creates a branch: GitHub wants the commit's SHA, people name a branch or tag.
-fn create_branch(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
-    let repository = Repository::of(session, arguments);
-    let branch = text(arguments, "branch");
-    let from = arguments.get("from").and_then(Value::as_str).unwrap_or("HEAD");
-    let commit = repository.get(&format!("commits/{from}"))?;
-    let body = json!({"ref": format!("refs/heads/{branch}"), "sha": sha(&commit)?});
-    let created = repository.send(Method::Post, "git/refs", &body)?;
-    Ok(json!({"branch": branch, "sha": sha(&created["object"])?}))
-}
-
-/// Commits several files at once, by the steps of GitHub's Git database: head, its tree, new tree, commit, new head.
-fn push_files(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
-    let entries = tree_entries(arguments);
-    if entries.is_empty() {
-        return Err(Error::invalid_params("There is nothing to commit.")
-            .with_hint("Give `files`, `delete` or both."));
-    }
-    let repository = Repository::of(session, arguments);
-    let branch = text(arguments, "branch");
-
-    let head = repository.get(&format!("git/ref/heads/{branch}"))?;
-    let head = sha(&head["object"])?;
-    let parent = repository.get(&format!("git/commits/{head}"))?;
-    let changed = entries.len();
-    let tree = json!({"base_tree": sha(&parent["tree"])?, "tree": entries});
-    let tree = repository.send(Method::Post, "git/trees", &tree)?;
-    let commit =
-        json!({"message": text(arguments, "message"), "tree": sha(&tree)?, "parents": [head]});
-    let commit = repository.send(Method::Post, "git/commits", &commit)?;
-    // Without force, GitHub refuses when somebody else's commit came in between.
-    let moved = json!({"sha": sha(&commit)?, "force": false});
-    repository.send(Method::Patch, &format!("git/refs/heads/{branch}"), &moved)?;
-    Ok(
-        json!({"branch": branch, "commit_sha": sha(&commit)?, "changed_files": changed, "url": commit["html_url"]}),
-    )
-}
-
-/// The entries of a new tree: `files` with their text, and `delete` as entries without an object.
-fn tree_entries(arguments: &Map<String, Value>) -> Vec<Value> {
-    let entry = |path: &Value| json!({"path": path, "mode": "100644", "type": "blob"});
-    let written = list(arguments.get("files")).map(|file| {
-        let mut written = entry(&file["path"]);
-        written["content"] = file["content"].clone();
-        written
-    });
-    let deleted = list(arguments.get("delete")).map(|path| {
-        let mut deleted = entry(path);
-        deleted["sha"] = Value::Null;
-        deleted
-    });
-    written.chain(deleted).collect()
-}
 
 /// The repository that a handler works on, with paths below its own: `git/trees`.
 struct Repository<'a> {
@@ -157,7 +161,7 @@ const GRAPHQL: &[&str] = &["graphql"];
 /// The id of a GraphQL node, without which nothing can be done to it.
 fn id(node: &Value) -> Result<&str, Error> {
     let missing = || {
-        Error::new(Code::NotFound, "GitHub has no such thing.")
+        Error::new(Code::NotFound, "GitHub did not find this.")
             .with_hint("Check the names and numbers.")
     };
     node["id"].as_str().ok_or_else(missing)
@@ -201,9 +205,10 @@ fn changed_files(files: &Value) -> Value {
     list(Some(files)).map(brief).collect()
 }
 
-/// The names of a job's steps that made it fail.
-fn failed_steps(steps: &Value) -> Value {
-    list(Some(steps)).filter(|step| has_failed(step)).map(|step| step["name"].clone()).collect()
+/// The patches of a commit's files; `None` where a file has none, because it is binary or too large.
+fn patches(files: &Value) -> Value {
+    let patch = |file: &Value| json!({"path": file["filename"], "patch": file["patch"]});
+    list(Some(files)).map(patch).collect()
 }
 
 /// Whether a job or a step ended badly by itself, not by being cancelled.
@@ -264,40 +269,10 @@ fn files_by_name(files: &Value) -> Result<Value, Error> {
     Ok(by_name.into())
 }
 
-/// GitHub searches issues and pull requests as one; this keeps to issues.
-fn issue_query(query: &Value) -> Result<Value, Error> {
-    Ok(with_qualifier(query, "is:issue"))
-}
-
-/// GitHub searches issues and pull requests as one; this keeps to pull requests.
-fn pull_request_query(query: &Value) -> Result<Value, Error> {
-    Ok(with_qualifier(query, "is:pr"))
-}
-
-/// GitHub searches users and organizations as one; this keeps to organizations.
-fn organization_query(query: &Value) -> Result<Value, Error> {
-    Ok(with_qualifier(query, "type:org"))
-}
-
-fn with_qualifier(query: &Value, qualifier: &str) -> Value {
-    let query = query.as_str().unwrap_or_default().trim();
-    if query.split_whitespace().any(|word| word == qualifier) {
-        query.into()
-    } else {
-        format!("{query} {qualifier}").trim_start().into()
-    }
-}
-
-/// A file's text as GitHub wants its bytes: base64 (RFC 4648 §4).
-fn text_to_base64(text: &Value) -> Result<Value, Error> {
-    let encoded = Base64::encode_to_string(text.as_str().unwrap_or_default());
-    encoded.map(Value::from).map_err(|_| Error::invalid_params("The file is too large."))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::modules::{FieldHook, ParamHook};
+    use crate::engine::{FieldHook, ParamHook};
 
     fn check_field(hook: FieldHook, value: Value, expected: Value) {
         assert_eq!(hook(&value), expected, "{value}");
@@ -313,19 +288,6 @@ mod tests {
         let brief = json!([{"path": "b", "status": "renamed", "additions": 1, "deletions": 0, "previous_path": "a"}]);
         check_field(changed_files, json!([file]), brief);
         check_field(changed_files, Value::Null, json!([]));
-    }
-
-    #[test]
-    fn only_steps_that_failed_are_named() {
-        let step = |name: &str, conclusion: Value| json!({"name": name, "conclusion": conclusion});
-        let steps = json!([
-            step("build", json!("success")),
-            step("test", json!("failure")),
-            step("wait", json!("timed_out")),
-            step("clean", json!("skipped")),
-            step("now", Value::Null),
-        ]);
-        check_field(failed_steps, steps, json!(["test", "wait"]));
     }
 
     #[test]
@@ -387,31 +349,5 @@ mod tests {
         );
         let twice = files_by_name(&json!([file("a"), file("a")])).expect_err("one would be lost");
         assert!(twice.message().contains("`a`"), "{twice}");
-    }
-
-    #[test]
-    fn a_search_keeps_to_its_kind() {
-        check_param(issue_query, json!("crash repo:o/r"), json!("crash repo:o/r is:issue"));
-        check_param(issue_query, json!("is:issue crash"), json!("is:issue crash"));
-        check_param(issue_query, json!(" "), json!("is:issue"));
-        check_param(pull_request_query, json!("author:@me"), json!("author:@me is:pr"));
-        check_param(organization_query, json!("rust"), json!("rust type:org"));
-    }
-
-    #[test]
-    fn a_text_is_sent_as_base64() {
-        check_param(text_to_base64, json!("Grüße\n"), json!("R3LDvMOfZQo="));
-        check_param(text_to_base64, json!(""), json!(""));
-    }
-
-    #[test]
-    fn a_tree_has_what_is_written_and_what_is_deleted() {
-        let arguments = json!({"files": [{"path": "a", "content": "x"}], "delete": ["b"]});
-        let entries = json!([
-            {"path": "a", "mode": "100644", "type": "blob", "content": "x"},
-            {"path": "b", "mode": "100644", "type": "blob", "sha": null},
-        ]);
-        assert_eq!(json!(tree_entries(arguments.as_object().expect("it is one"))), entries);
-        assert!(tree_entries(&Map::new()).is_empty());
     }
 }

@@ -3,8 +3,8 @@
 use serde_json::{Map, Number, Value, json};
 
 use super::{GRAPHQL, id, list, named, names, text};
+use crate::engine::{Session, dates};
 use crate::error::{Code, Error};
-use crate::modules::{Session, dates};
 
 const PROJECT: &str = "query($owner: String!, $number: Int!, $with_fields: Boolean!) { repositoryOwner(login: $owner) { \
      ... on ProjectV2Owner { projectV2(number: $number) { id fields(first: 100) @include(if: $with_fields) { nodes { \
@@ -131,7 +131,8 @@ pub(super) fn delete_project_item(
     Ok(json!({"message": "Item deleted from the project."}))
 }
 
-fn project(
+/// The project that the arguments name, with its fields where they are needed.
+pub(super) fn project(
     session: &Session<'_>,
     arguments: &Map<String, Value>,
     with_fields: bool,
@@ -148,7 +149,7 @@ struct Content<'a> {
 }
 
 impl<'a> Content<'a> {
-    /// None when the arguments name neither repository nor number.
+    /// `None` if the arguments name neither repository nor number.
     fn of(arguments: &'a Map<String, Value>) -> Result<Option<Self>, Error> {
         let (repository, number) =
             match (arguments.get("repository").and_then(Value::as_str), arguments.get("number")) {
@@ -210,7 +211,8 @@ impl<'a> Item<'a> {
     }
 }
 
-fn field<'a>(fields: &'a Value, wanted: &str) -> Result<&'a Value, Error> {
+/// The field of this name.
+pub(super) fn field<'a>(fields: &'a Value, wanted: &str) -> Result<&'a Value, Error> {
     let unknown = || {
         Error::invalid_params(format!("This project has no field `{wanted}`."))
             .with_hint(format!("There are {}.", names(fields, "name")))
@@ -304,7 +306,7 @@ fn content_of(value: &Value) -> &Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::modules::FieldHook;
+    use crate::engine::FieldHook;
 
     #[test]
     fn a_value_takes_the_form_of_its_field() {
@@ -380,7 +382,7 @@ mod tests {
     #[test]
     fn what_has_no_state_or_iterations_has_none() {
         let check = |hook: FieldHook, value: Value, expected: Value| {
-            assert_eq!(hook(&value), expected, "{value}")
+            assert_eq!(hook(&value), expected, "{value}");
         };
         check(item_state, json!({"issueState": "OPEN"}), json!("open"));
         check(item_state, json!({"pullRequestState": "MERGED"}), json!("merged"));

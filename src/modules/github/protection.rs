@@ -5,8 +5,8 @@
 use serde_json::{Map, Value, json};
 
 use super::{list, text};
+use crate::engine::Session;
 use crate::error::{Code, Error};
-use crate::modules::Session;
 use crate::upstream::Method;
 
 /// Switches by the argument's name and the member's.

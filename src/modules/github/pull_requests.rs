@@ -1,10 +1,11 @@
-//! Pull requests: the draft state and the threads on a diff.
+//! Pull requests: the draft state, merging by itself, and the threads on a diff.
 
 use serde_json::{Map, Value, json};
 
+use super::projects::lowercase;
 use super::{GRAPHQL, id, list};
+use crate::engine::Session;
 use crate::error::Error;
-use crate::modules::Session;
 
 const PULL_REQUEST: &str = "query($owner: String!, $repo: String!, $number: Int!) { \
      repository(owner: $owner, name: $repo) { pullRequest(number: $number) { id } } }";
@@ -14,6 +15,51 @@ const TO_DRAFT: &str = "mutation($pull_request: ID!) { change: convertPullReques
 
 const READY: &str = "mutation($pull_request: ID!) { change: markPullRequestReadyForReview(input: {pullRequestId: $pull_request}) { \
      pullRequest { number title isDraft url } } }";
+
+const ENABLE_AUTO_MERGE: &str = "mutation($pull_request: ID!, $method: PullRequestMergeMethod, $title: String, $message: String, $sha: GitObjectID) { \
+     change: enablePullRequestAutoMerge(input: {pullRequestId: $pull_request, mergeMethod: $method, commitHeadline: $title, \
+     commitBody: $message, expectedHeadOid: $sha}) { pullRequest { ...merging } } } ";
+
+const DISABLE_AUTO_MERGE: &str = "mutation($pull_request: ID!) { \
+     change: disablePullRequestAutoMerge(input: {pullRequestId: $pull_request}) { pullRequest { ...merging } } } ";
+
+const MERGING: &str = "fragment merging on PullRequest { number title state merged autoMergeRequest { mergeMethod enabledBy { login } } url }";
+
+/// Has a pull request merged as soon as all that its branch demands is there.
+pub(super) fn enable_auto_merge(
+    session: &Session<'_>,
+    arguments: &Map<String, Value>,
+) -> Result<Value, Error> {
+    let mut change = json!({"pull_request": pull_request_id(session, arguments)?});
+    for name in ["title", "message", "sha"] {
+        if let Some(value) = arguments.get(name) {
+            change[name] = value.clone();
+        }
+    }
+    if let Some(method) = arguments.get("method").and_then(Value::as_str) {
+        change["method"] = method.to_uppercase().into();
+    }
+    auto_merge(session, ENABLE_AUTO_MERGE, &change)
+}
+
+/// Takes that back.
+pub(super) fn disable_auto_merge(
+    session: &Session<'_>,
+    arguments: &Map<String, Value>,
+) -> Result<Value, Error> {
+    let change = json!({"pull_request": pull_request_id(session, arguments)?});
+    auto_merge(session, DISABLE_AUTO_MERGE, &change)
+}
+
+fn auto_merge(session: &Session<'_>, mutation: &str, change: &Value) -> Result<Value, Error> {
+    let changed = session.graphql(GRAPHQL, &format!("{mutation}{MERGING}"), change)?;
+    let changed = &changed["change"]["pullRequest"];
+    let request = &changed["autoMergeRequest"];
+    Ok(json!({
+        "number": changed["number"], "title": changed["title"], "state": lowercase(&changed["state"]), "merged": changed["merged"],
+        "auto_merge": lowercase(&request["mergeMethod"]), "auto_merge_by": request["enabledBy"]["login"], "url": changed["url"],
+    }))
+}
 
 /// Makes a pull request a draft.
 pub(super) fn convert_to_draft(
@@ -36,15 +82,18 @@ fn change(
     arguments: &Map<String, Value>,
     mutation: &str,
 ) -> Result<Value, Error> {
-    let asked = json!({"owner": arguments["owner"], "repo": arguments["repo"], "number": arguments["pull_number"]});
-    let pull_request =
-        &session.graphql(GRAPHQL, PULL_REQUEST, &asked)?["repository"]["pullRequest"];
-    let changed =
-        session.graphql(GRAPHQL, mutation, &json!({"pull_request": id(pull_request)?}))?;
+    let pull_request = pull_request_id(session, arguments)?;
+    let changed = session.graphql(GRAPHQL, mutation, &json!({"pull_request": pull_request}))?;
     let changed = &changed["change"]["pullRequest"];
     Ok(
         json!({"number": changed["number"], "title": changed["title"], "draft": changed["isDraft"], "url": changed["url"]}),
     )
+}
+
+fn pull_request_id(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<String, Error> {
+    let asked = json!({"owner": arguments["owner"], "repo": arguments["repo"], "number": arguments["pull_number"]});
+    let found = session.graphql(GRAPHQL, PULL_REQUEST, &asked)?;
+    id(&found["repository"]["pullRequest"]).map(str::to_owned)
 }
 
 /// The comments of a thread.
@@ -58,14 +107,32 @@ pub(super) fn first_comment_id(comments: &Value) -> Value {
     comments[0]["fullDatabaseId"].as_str().and_then(|id| id.parse::<u64>().ok()).into()
 }
 
+/// The last lines of the hunk that a comment is on: those that it is about.
+pub(super) fn last_lines(hunk: &Value) -> Value {
+    const SHOWN: usize = 4;
+    let lines: Vec<_> = hunk.as_str().unwrap_or_default().lines().collect();
+    let shown = lines[lines.len().saturating_sub(SHOWN)..].join("\n");
+    if hunk.is_string() { shown.into() } else { Value::Null }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
+    fn a_hunk_is_shown_by_its_end() {
+        assert_eq!(
+            last_lines(&json!("@@ -1,5 +1,6 @@\n a\n b\n-c\n+d\n")),
+            json!(" a\n b\n-c\n+d")
+        );
+        assert_eq!(last_lines(&json!("@@ -1 +1 @@\n+a")), json!("@@ -1 +1 @@\n+a"));
+        assert_eq!(last_lines(&Value::Null), Value::Null);
+    }
+
+    #[test]
     fn a_threads_first_comment_has_a_number() {
         let check = |comments: Value, expected: Value| {
-            assert_eq!(first_comment_id(&comments), expected, "{comments}")
+            assert_eq!(first_comment_id(&comments), expected, "{comments}");
         };
         check(
             json!([{"fullDatabaseId": "2147483648"}, {"fullDatabaseId": "7"}]),

@@ -21,20 +21,10 @@ pub(super) fn affected_packages(vulnerabilities: &Value) -> Value {
     list(Some(vulnerabilities)).map(package).collect()
 }
 
-/// The address of the place where a secret was found: a page for people where GitHub names one, else the API's.
-pub(super) fn location_url(details: &Value) -> Value {
-    if details["html_url"].is_string() {
-        return details["html_url"].clone();
-    }
-    let mut addresses =
-        details.as_object().into_iter().flatten().filter(|(name, _)| name.ends_with("_url"));
-    addresses.next().map(|(_, address)| address.clone()).into()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::modules::FieldHook;
+    use crate::engine::FieldHook;
 
     fn check(hook: FieldHook, value: Value, expected: Value) {
         assert_eq!(hook(&value), expected, "{value}");
@@ -53,22 +43,6 @@ mod tests {
             json!("warning"),
         );
         check(rule_severity, Value::Null, Value::Null);
-    }
-
-    #[test]
-    fn a_place_has_the_page_for_people_before_the_apis() {
-        check(
-            location_url,
-            json!({"path": "a", "blob_url": "https://api/b", "html_url": "https://c"}),
-            json!("https://c"),
-        );
-        check(
-            location_url,
-            json!({"issue_title_url": "https://api/issues/1"}),
-            json!("https://api/issues/1"),
-        );
-        check(location_url, json!({"path": "a"}), Value::Null);
-        check(location_url, Value::Null, Value::Null);
     }
 
     #[test]

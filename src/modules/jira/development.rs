@@ -6,8 +6,8 @@
 use serde_json::{Map, Value, json};
 
 use super::{issue_path, list};
+use crate::engine::Session;
 use crate::error::Error;
-use crate::modules::Session;
 
 /// Kinds of data that have details to ask for.
 const KINDS: [&str; 3] = ["pullrequest", "branch", "repository"];
@@ -52,7 +52,7 @@ impl Found {
     fn add(&mut self, kind: &str, detail: &Value) {
         match kind {
             "pullrequest" => {
-                self.pull_requests.extend(list(&detail["pullRequests"]).map(pull_request))
+                self.pull_requests.extend(list(&detail["pullRequests"]).map(pull_request));
             }
             "branch" => self.branches.extend(list(&detail["branches"]).map(branch)),
             _ => {

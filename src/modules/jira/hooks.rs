@@ -7,10 +7,10 @@ mod params;
 
 use serde_json::{Map, Value, json};
 
+use crate::engine::session::{list, text};
+use crate::engine::{Hooks, Session, Upload, multipart};
 use crate::error::{Code, Error};
 use crate::modules::atlassian::adf;
-use crate::modules::hooks::{list, text};
-use crate::modules::{Hooks, Session, Upload, multipart};
 use crate::upstream::Method;
 
 /// The hooks that Jira's `module.json` cites.
@@ -51,6 +51,7 @@ pub(super) const HOOKS: Hooks = Hooks {
         ("update_issue", issues::update_issue),
         ("update_worklog", update_worklog),
     ],
+    ..Hooks::NONE
 };
 
 /// Rewrites a comment from what it was, so that what Markdown cannot say stays; who may see it stays too.

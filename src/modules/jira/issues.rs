@@ -3,8 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::{issue_path, list, nothing_to_change, params, present, text};
+use crate::engine::Session;
 use crate::error::{Code, Error};
-use crate::modules::Session;
 use crate::modules::atlassian::adf;
 use crate::upstream::Method;
 
@@ -16,7 +16,7 @@ pub fn create_issue(session: &Session<'_>, arguments: &Map<String, Value>) -> Re
     Ok(brief(&session.send(Method::Post, ISSUE, &[], Some(&body))?))
 }
 
-/// Creates several issues in one request; those that were refused are told by their place in the list.
+/// Creates several issues in one request; those that were refused are reported by their place in the list.
 pub fn create_issues(
     session: &Session<'_>,
     arguments: &Map<String, Value>,
@@ -41,7 +41,7 @@ pub fn create_issues(
 }
 
 fn brief(issue: &Value) -> Value {
-    json!({"key": issue["key"], "id": issue["id"], "url": super::fields::browse_url(issue)})
+    json!({"key": issue["key"], "id": issue["id"], "url": crate::modules::jira::fields::browse_url(issue)})
 }
 
 /// Which issue of the list was refused, counted from 0, and why.

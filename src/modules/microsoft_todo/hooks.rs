@@ -1,13 +1,13 @@
 //! What Microsoft To Do's module file cannot say as data.
 
-use jwt_simple::reexports::ct_codecs::{Base64, Decoder, Encoder};
+use ct_codecs::{Base64, Decoder, Encoder};
 use serde_json::{Map, Value, json};
 
 use self::task::{brief, date, day, recurrence, reminder, task_of, time};
+use crate::engine::dates::days_of;
+use crate::engine::session::text;
+use crate::engine::{Hooks, Session};
 use crate::error::{Code, Error};
-use crate::modules::dates::days_of;
-use crate::modules::hooks::text;
-use crate::modules::{Hooks, Session};
 use crate::upstream::Method;
 
 mod task;
@@ -33,6 +33,7 @@ pub(super) const HOOKS: Hooks = Hooks {
         ("search_tasks", search_tasks),
         ("update_task", update_task),
     ],
+    ..Hooks::NONE
 };
 
 /// Largest file that one request may attach, in bytes (<https://learn.microsoft.com/graph/todo-attachments>).
@@ -115,7 +116,7 @@ fn move_task(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Va
         if let Err(error) =
             session.send(Method::Post, &[&new_path[..], &[kind]].concat(), &[], Some(part))
         {
-            // Half a copy helps nobody; if it cannot go either, the error of the copying is still the one to tell.
+            // Half a copy helps no one; if it cannot go either, the error of the copying is still the one to tell.
             let _ = session.send(Method::Delete, &new_path, &[], None);
             return Err(error);
         }
@@ -162,7 +163,7 @@ fn create_attachment(
     ) {
         (Some(text), None) => text.as_bytes().to_vec(),
         (None, Some(base64)) => Base64::decode_to_vec(base64, None).map_err(|_| {
-            Error::invalid_params("`base64` is no base64.")
+            Error::invalid_params("`base64` is not valid base64.")
                 .with_hint("Use the standard alphabet with padding, without line breaks.")
         })?,
         _ => {
@@ -350,7 +351,7 @@ fn text_content(base64: &Value) -> Value {
     bytes.and_then(|bytes| String::from_utf8(bytes).ok()).filter(|text| !text.contains('\0')).into()
 }
 
-/// The base64 of what is no text.
+/// The base64 of what is not a text.
 fn binary_content(base64: &Value) -> Value {
     if text_content(base64).is_null() { base64.clone() } else { Value::Null }
 }

@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::engine::dates::{date_of, days_of, local_seconds_of, weekday_of};
 use crate::error::Error;
-use crate::modules::dates::{date_of, days_of, local_seconds_of, weekday_of};
 
 const WEEKDAYS: [&str; 7] =
     ["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"];
@@ -137,7 +137,7 @@ fn local_time(name: &str, time: &str) -> Result<String, Error> {
     Ok(if time.len() == "2026-11-30T08:30".len() { format!("{time}:00") } else { time.to_owned() })
 }
 
-/// What a created or changed task is told of.
+/// What is returned of a created or changed task.
 pub fn brief(task: &Value) -> Value {
     let mut brief = json!({
         "id": task["id"], "title": task["title"], "status": task["status"], "due_date": date(&task["dueDateTime"]),

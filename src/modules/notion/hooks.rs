@@ -11,9 +11,9 @@ mod writable;
 
 use serde_json::{Map, Value, json};
 
+use crate::engine::Hooks;
+use crate::engine::session::list;
 use crate::error::Error;
-use crate::modules::Hooks;
-use crate::modules::hooks::list;
 
 /// The hooks that Notion's `module.json` cites.
 pub(super) const HOOKS: Hooks = Hooks {
@@ -59,6 +59,7 @@ pub(super) const HOOKS: Hooks = Hooks {
         ("update_page_section", pages::update_section),
         ("upload_file", uploads::upload),
     ],
+    ..Hooks::NONE
 };
 
 /// Hides what says nothing: false, an empty list, an empty object.
@@ -144,7 +145,7 @@ fn view_id(given: &Value) -> Result<Value, Error> {
     Ok(id(given, &["v"]))
 }
 
-/// The id at the first of these places of an address, else at the end of its path; what is no address stays as it is.
+/// The id at the first of these places of an address, else at the end of its path; what is not an address stays as it is.
 fn id(given: &Value, places: &[&str]) -> Value {
     let text = given.as_str().unwrap_or_default();
     let Some((_, address)) = text.split_once("://") else { return given.clone() };
@@ -186,7 +187,7 @@ fn argument<'a>(arguments: &'a Map<String, Value>, name: &str) -> Option<&'a str
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::modules::ParamHook;
+    use crate::engine::ParamHook;
 
     const ID: &str = "195de9221179449fab8075a27c979105";
 

@@ -3,8 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::{argument, list, readable, writable};
+use crate::engine::Session;
 use crate::error::{Code, Error};
-use crate::modules::Session;
 use crate::upstream::Method;
 
 /// Creates a page. Plain property values need the data source's types first.
@@ -275,7 +275,7 @@ pub fn update_block(session: &Session<'_>, arguments: &Map<String, Value>) -> Re
     )
 }
 
-/// What a write tells of the page.
+/// What a write returns of the page.
 fn told(page: &Value) -> Value {
     json!({"id": page["id"], "title": readable::title(page), "url": page["url"]})
 }

@@ -1,11 +1,11 @@
 //! Files: their bytes go to Notion as a form.
 
-use jwt_simple::reexports::ct_codecs::{Base64, Decoder};
+use ct_codecs::{Base64, Decoder};
 use serde_json::{Map, Value, json};
 
 use super::argument;
+use crate::engine::{Session, Upload, multipart};
 use crate::error::{Code, Error};
-use crate::modules::{Session, Upload, multipart};
 use crate::upstream::Method;
 
 /// Uploads a file whole: Notion first gives it an id, then takes the bytes.
@@ -75,7 +75,7 @@ fn bytes(arguments: &Map<String, Value>) -> Result<Vec<u8>, Error> {
         (Some(text), None) => Ok(text.as_bytes().to_vec()),
         (None, Some(encoded)) => {
             Base64::decode_to_vec(encoded.trim(), Some(b"\r\n")).map_err(|_| {
-                Error::invalid_params("`base64` is no base64.")
+                Error::invalid_params("`base64` is not valid base64.")
                     .with_hint("Encode the bytes by RFC 4648 §4, with padding.")
             })
         }

@@ -5,10 +5,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use hmac_sha256::Hash;
 use serde_json::{Map, Value, json};
 
+use crate::engine::dates::{date_of, local_seconds_of};
+use crate::engine::session::text;
+use crate::engine::{Hooks, Session};
 use crate::error::{Code, Error};
-use crate::modules::dates::{date_of, local_seconds_of};
-use crate::modules::hooks::text;
-use crate::modules::{Hooks, Session};
 use crate::toon;
 use crate::upstream::Method;
 
@@ -26,6 +26,7 @@ pub(super) const HOOKS: Hooks = Hooks {
         ("query_sql", query_sql),
         ("set_secrets", set_secrets),
     ],
+    ..Hooks::NONE
 };
 
 /// US dollars a month for the smallest instance (<https://supabase.com/docs/guides/platform/manage-your-usage/compute>).
@@ -143,7 +144,7 @@ fn deploy_function(session: &Session<'_>, arguments: &Map<String, Value>) -> Res
             && !files.iter().any(|(known, _)| *known == path)
         {
             return Err(Error::invalid_params(format!(
-                "`{name}` is `{path}`, which is none of `files`."
+                "`{name}` is `{path}`, which is not one of `files`."
             ))
             .with_hint("Give its whole path as in `files`."));
         }

@@ -1,4 +1,4 @@
-/** An answer that is a failure: `{"error": {"code", "message", …}}`. The message is for people and holds no secret. */
+/** A failure response: `{"error": {"code", "message", …}}`. The message is for people and contains no secrets. */
 export class Failure extends Error {
   constructor(
     readonly status: number,

@@ -3,7 +3,7 @@ import { isRecord } from "./text.ts";
 
 type Check = (value: unknown) => boolean;
 
-/** What a field may be, and the words for it. */
+/** A field's check, and a description of the expected value. */
 export interface Field {
   check: Check;
   expected: string;
@@ -32,7 +32,7 @@ export const ACCOUNT = matching(
   "text of 1 to 100 characters without control characters",
 );
 
-/** Reads an object whose fields are all known; null counts as absent. `where` names it in what is said of a mistake. */
+/** Reads an object with known fields only; null counts as absent. `where` names the object in error messages. */
 export function read(
   value: unknown,
   required: Record<string, Field>,

@@ -2,7 +2,7 @@ import { config } from "./config.ts";
 
 type Level = "info" | "warn" | "error";
 
-/** What a line may say besides its message. Nothing else gets into the log: no header, no body, no token. */
+/** What a log line can contain besides its message. Nothing else is logged: no headers, bodies or tokens. */
 export interface Facts {
   module?: string;
   tool?: string;
@@ -15,10 +15,10 @@ export interface Facts {
   events?: number;
 }
 
-// `EdgeRuntime` exists on the platform: what it is given may end after the answer.
+// `EdgeRuntime` exists on the platform and keeps a promise running after the response.
 declare const EdgeRuntime: { waitUntil(promise: Promise<unknown>): void } | undefined;
 
-/** The log of one request: JSON lines with the names that the MCP server's log has. */
+/** The log of one request: JSON lines with the same names as in the MCP server's log. */
 export class Log {
   readonly #common: Record<string, string>;
   readonly #lines: [string, string][] = [];
@@ -54,7 +54,7 @@ export class Log {
     if (config.lokiUrl) this.#lines.push([`${Date.now()}000000`, line]);
   }
 
-  /** Sends the lines on, after the answer. A log that cannot be delivered is no reason to fail. */
+  /** Delivers the lines after the response. A failed delivery does not fail the request. */
   deliver(): void {
     if (!config.lokiUrl || this.#lines.length === 0) return;
     const streams = [{ stream: { service_name: `mcpist-${this.name}` }, values: this.#lines }];

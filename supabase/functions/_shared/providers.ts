@@ -1,19 +1,19 @@
 import { config } from "./config.ts";
 
-/** A service's OAuth, with what is peculiar to it. */
+/** A service's OAuth endpoints and its differences from the standard. */
 export interface Provider {
-  /** Which page to send the user to; `{tenant}` is Microsoft's. */
+  /** The authorization page; `{tenant}` is Microsoft's. */
   authorizeUrl: string;
   tokenUrl: string;
-  /** Where the client's id and secret stand in a token request (RFC 6749, section 2.3.1). */
+  /** Where a token request contains the client's id and secret (RFC 6749, section 2.3.1). */
   client: "basic" | "body";
   format: "form" | "json";
-  /** What is asked for where the app names no scopes. */
+  /** The requested scopes if the app has none. */
   scopes: string[];
-  /** More parameters of the authorization request. */
+  /** Additional parameters of the authorization request. */
   parameters?: Record<string, string>;
   headers?: Record<string, string>;
-  /** Where the account gets its name from. */
+  /** The source of the account's name. */
   account:
     | { from: "answer"; field: string }
     | { from: "id_token"; fields: string[] }
@@ -30,12 +30,12 @@ const ATLASSIAN = {
 } as const;
 
 /**
- * The services that can be connected by OAuth. Refresh tokens are used wherever a provider gave one: Atlassian, Microsoft,
- * Supabase and Notion replace it at each use, Google keeps it, OAuth apps of GitHub have none and do not expire.
+ * The services that can be connected by OAuth. Refresh tokens are used if the provider issues them: Atlassian, Microsoft,
+ * Supabase and Notion rotate them, Google keeps them; tokens of GitHub OAuth apps have none and do not expire.
  */
 export const PROVIDERS: Readonly<Record<string, Provider>> = {
   // https://docs.github.com/en/apps/oauth-apps/building-oauth-apps/authorizing-oauth-apps
-  // Without `delete_repo`, which an admin adds to the app's scopes where repositories are to be deleted.
+  // Without `delete_repo`: an admin can add it to the app's scopes to allow deleting repositories.
   github: {
     authorizeUrl: "https://github.com/login/oauth/authorize",
     tokenUrl: "https://github.com/login/oauth/access_token",
@@ -128,11 +128,11 @@ export const PROVIDERS: Readonly<Record<string, Provider>> = {
     tokenUrl: "https://api.supabase.com/v1/oauth/token",
     client: "basic",
     format: "form",
-    // An app's permissions are set where it is registered.
+    // An app's permissions are set at its registration.
     scopes: [],
     account: { from: "api", url: "https://api.supabase.com/v1/organizations", path: ["0", "name"] },
   },
-  // https://developers.google.com/identity/protocols/oauth2/web-server: without these two there is no refresh token.
+  // https://developers.google.com/identity/protocols/oauth2/web-server: these two are required for a refresh token.
   google_calendar: {
     authorizeUrl: "https://accounts.google.com/o/oauth2/v2/auth",
     tokenUrl: "https://oauth2.googleapis.com/token",
@@ -160,14 +160,14 @@ export const PROVIDERS: Readonly<Record<string, Provider>> = {
   },
 };
 
-/** An app of ours at a provider, as the database has it. */
+/** A registered OAuth app, as stored in the database. */
 export interface App {
   client_id: string;
   scopes: string[];
   tenant: string | null;
 }
 
-/** The address that a request to a provider really goes to. */
+/** Returns the actual address for a request to a provider. */
 export function address(url: string, tenant: string | null = null): string {
   const real = url.replace("{tenant}", encodeURIComponent(tenant ?? "consumers"));
   return config.providerProxy === undefined
@@ -175,7 +175,7 @@ export function address(url: string, tenant: string | null = null): string {
     : real.replace(/^https:\//, config.providerProxy);
 }
 
-/** Where the user gives consent. PKCE: RFC 7636. */
+/** Returns the URL where the user gives consent. PKCE: RFC 7636. */
 export function authorizeUrl(
   provider: Provider,
   app: App,

@@ -5,7 +5,7 @@ import { type Facts, Log } from "./log.ts";
 
 /** One request to a function. */
 export class Call {
-  /** What the last line of its log says, filled in on the way. */
+  /** The facts for the request's last log line, collected on the way. */
   readonly facts: Facts = {};
 
   constructor(
@@ -13,19 +13,19 @@ export class Call {
     readonly log: Log,
   ) {}
 
-  /** The body as JSON, at most `maximum` bytes of it. An empty one is `{}`. */
-  async json(maximum: number): Promise<unknown> {
+  /** Returns the body parsed as JSON, of at most `maximum` bytes; `{}` if it is empty. */
+  async json(maximum: number, parse: (text: string) => unknown = JSON.parse): Promise<unknown> {
     const parts: Uint8Array[] = [];
     let length = 0;
     for await (const part of this.request.body ?? []) {
       length += part.length;
       if (length > maximum)
-        throw new Failure(413, "too_large", `The body may have ${maximum} bytes at most.`);
+        throw new Failure(413, "too_large", `The body must have at most ${maximum} bytes.`);
       parts.push(part);
     }
     if (length === 0) return {};
     try {
-      return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(Buffer.concat(parts)));
+      return parse(new TextDecoder("utf-8", { fatal: true }).decode(Buffer.concat(parts)));
     } catch {
       throw invalidRequest("The body is not JSON.");
     }
@@ -34,14 +34,14 @@ export class Call {
 
 interface Route {
   method: "GET" | "POST";
-  /** What follows the function's name in the path. */
+  /** The path after the function's name. */
   path: string;
   /** Whether the console calls it from a browser. */
   browser?: boolean;
   handle: (call: Call) => Promise<Response>;
 }
 
-/** Answers with JSON that nobody keeps. */
+/** Returns a JSON response that must not be cached. */
 export function answer(
   status: number,
   body: unknown,
@@ -50,7 +50,7 @@ export function answer(
   return Response.json(body, { status, headers: { "cache-control": "no-store", ...headers } });
 }
 
-/** Serves a function: its routes, failures as the contract has them, one line of log for each request. */
+/** Serves a function: its routes, failures as JSON, and one log line per request. */
 export function serve(name: string, routes: Route[]): void {
   Deno.serve(async (request) => {
     const begun = performance.now();
@@ -62,7 +62,7 @@ export function serve(name: string, routes: Route[]): void {
     const route = routes.find((route) => route.path === path);
     let response: Response;
     try {
-      if (!route) throw new Failure(404, "not_found", "There is nothing here.");
+      if (!route) throw new Failure(404, "not_found", "Not found.");
       if (request.method === "OPTIONS" && route.browser) {
         response = new Response(null, { status: 204 });
       } else if (request.method !== route.method) {
@@ -74,8 +74,8 @@ export function serve(name: string, routes: Route[]): void {
       const failure =
         error instanceof Failure
           ? error
-          : new Failure(500, "internal", "Something went wrong here; it is in the log.");
-      // A bug's own words could hold anything; where it happened says enough.
+          : new Failure(500, "internal", "Internal error; see the log.");
+      // An unexpected error's message could contain anything, so only its location is logged.
       if (failure !== error)
         log.write("error", `Unexpected ${(error as Error)?.name} ${place(error)}`);
       call.facts.code = failure.code;
@@ -101,7 +101,7 @@ function place(error: unknown): string {
   return /[\w-]+\.ts:\d+/.exec(stack)?.[0] ?? "";
 }
 
-/** CORS for the console's origin and no other. */
+/** CORS, only for the console's origin. */
 function allow(request: Request, headers: Headers): void {
   headers.set("vary", "origin");
   if (request.headers.get("origin") !== new URL(config.consoleUrl).origin) return;

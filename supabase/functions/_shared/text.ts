@@ -15,7 +15,7 @@ export const randomText = (bytes: number): string => randomBytes(bytes).toString
 /** Base64 of text in UTF-8. */
 export const base64 = (text: string): string => Buffer.from(text, "utf8").toString("base64");
 
-/** Whether two texts are the same, in a time that does not tell where they differ. */
+/** Whether two texts are equal, compared in constant time. */
 export const same = (one: string, other: string): boolean =>
   timingSafeEqual(digest(one).digest(), digest(other).digest());
 

@@ -1,17 +1,17 @@
 import { type App, address, type Provider } from "./providers.ts";
 import { base64, isRecord } from "./text.ts";
 
-/** What a provider gave, checked. */
+/** A provider's checked answer. */
 export interface Tokens {
   access: string;
   refresh: string | null;
   expiresAt: string | null;
   scopes: string[];
-  /** The whole answer, for what names the account. */
+  /** The complete answer, which can name the account. */
   answer: Record<string, unknown>;
 }
 
-/** How a request to a provider ended. `dead`: the grant is over for good. `refused` and `unavailable`: it may be mended. */
+/** The outcome of a token request. `dead`: the grant has ended permanently. `refused` and `unavailable`: a later try may work. */
 export type Outcome =
   | { kind: "tokens"; tokens: Tokens }
   | { kind: "dead" | "refused" | "unavailable"; code: string };
@@ -19,7 +19,7 @@ export type Outcome =
 const ANSWER_BYTES = 64 * 1024;
 const ANSWER_MS = 8_000;
 const TEN_YEARS = 10 * 366 * 24 * 3600;
-/** RFC 6749 (section 5.2), GitHub, and Microsoft (a password was changed, say). */
+/** RFC 6749 (section 5.2), GitHub, and Microsoft (for example after a password change). */
 const DEAD = [
   "invalid_grant",
   "bad_refresh_token",
@@ -27,7 +27,7 @@ const DEAD = [
   "interaction_required",
 ];
 
-/** Asks the token endpoint: for a code, or for a refresh token. It is asked once: a second try could be a reuse. */
+/** Sends one token request, for a code or a refresh token. It is not retried, because a retry could count as a reuse. */
 export async function requestTokens(
   provider: Provider,
   app: App & { client_secret: string },
@@ -60,7 +60,7 @@ export async function requestTokens(
   if (!isRecord(body)) return { kind: "unavailable", code: "no_json" };
   const error = typeof body.error === "string" ? body.error : undefined;
   if (error !== undefined || status >= 400) {
-    // Atlassian's words for a refresh token that is over.
+    // Atlassian's error for an expired refresh token.
     const over =
       error === "unauthorized_client" &&
       /refresh_token is invalid/.test(String(body.error_description));
@@ -71,7 +71,7 @@ export async function requestTokens(
   return tokens ? { kind: "tokens", tokens } : { kind: "unavailable", code: "no_token" };
 }
 
-/** Reads JSON from a provider's API with a fresh token; undefined when it gives none. */
+/** Reads JSON from a provider's API with a new token; `undefined` if that fails. */
 export async function readApi(url: string, accessToken: string): Promise<unknown> {
   const answer = await request(address(url), {
     headers: { accept: "application/json", authorization: `Bearer ${accessToken}` },
@@ -79,7 +79,7 @@ export async function readApi(url: string, accessToken: string): Promise<unknown
   return answer?.status === 200 ? answer.body : undefined;
 }
 
-/** The status that a provider's API answers with; undefined when there is none. */
+/** Returns the status of a provider's API; `undefined` if it does not answer. */
 export async function readStatus(
   url: string,
   headers: Record<string, string>,
@@ -120,7 +120,7 @@ async function request(
 }
 
 function read(answer: Record<string, unknown>): Tokens | undefined {
-  // RFC 6750 has visible ASCII; what is not that could not stand in a header.
+  // RFC 6750 allows visible ASCII only; other characters are not valid in a header.
   const token = (value: unknown) =>
     typeof value === "string" && /^[\x21-\x7e]{1,8192}$/.test(value) ? value : undefined;
   const access = token(answer.access_token);
@@ -129,7 +129,7 @@ function read(answer: Record<string, unknown>): Tokens | undefined {
     return undefined;
   const seconds = Number(answer.expires_in);
   const expires = Number.isFinite(seconds) && seconds > 0 && seconds < TEN_YEARS;
-  // GitHub separates by commas.
+  // GitHub separates scopes by commas.
   const scopes =
     typeof answer.scope === "string"
       ? answer.scope.split(/[ ,]+/).filter((scope) => scope && scope.length <= 200)

@@ -3,14 +3,14 @@ import { address, type Provider } from "../_shared/providers.ts";
 import { isRecord } from "../_shared/text.ts";
 import { readApi, type Tokens } from "../_shared/token_request.ts";
 
-/** What a new credential is called, and what has to be known to use it. */
+/** The name of a new credential, and the metadata for using it. */
 export type Identity =
   | { account: string; metadata: Record<string, string> }
   | { reason: "no_site" | "site_required" | "provider_unavailable"; sites?: string[] };
 
 const NAMELESS = "default";
 
-/** Finds out whose account was connected. Where the provider does not say, it is `default`. */
+/** Returns the name of the connected account; `default` if the provider does not name it. */
 export async function identify(
   provider: Provider,
   tokens: Tokens,
@@ -49,7 +49,7 @@ function name(value: unknown): string {
     : NAMELESS;
 }
 
-/** The claims of an ID token. It came over TLS from the token endpoint, which is proof enough (OpenID Connect Core, 3.1.3.7). */
+/** The claims of an ID token. Received over TLS from the token endpoint, so its signature need not be checked (OpenID Connect Core, 3.1.3.7). */
 function idToken(token: unknown): Record<string, unknown> {
   try {
     const claims: unknown = JSON.parse(
@@ -62,8 +62,8 @@ function idToken(token: unknown): Record<string, unknown> {
 }
 
 /**
- * The site that a token of Atlassian is good for. It lists every site on which the user has consented to this app; where
- * those are several, `wanted` chooses.
+ * Returns the site for an Atlassian token. Atlassian lists every site on which the user has allowed this app; `wanted` selects one
+ * of several.
  */
 async function atlassianSite(
   product: "jira" | "confluence",
@@ -87,7 +87,7 @@ async function atlassianSite(
   if (fitting.length > 1)
     return { reason: "site_required", sites: fitting.slice(0, 20).map((site) => site.url) };
   const [{ id, host, url }] = fitting;
-  // Tokens of OAuth apps work behind Atlassian's gateway, not at the site's own address.
+  // Tokens of OAuth apps work only through Atlassian's gateway, not at the site's own address.
   return {
     account: host,
     metadata: {

@@ -1,8 +1,8 @@
-// Connecting a service by OAuth.
-//   POST oauth-callback/start  the console asks for the page to send the user to
-//   GET  oauth-callback        the provider sends a browser back; the state says who began, not who came back
-// So what the callback gets is held, and the console finishes it with the handle, as the user who is signed in there.
-import { authenticate } from "../_shared/caller.ts";
+// Connects a service by OAuth.
+//   POST oauth-callback/start  the console requests the provider's authorization URL
+//   GET  oauth-callback        the provider redirects a browser here; the state identifies who started, not whose browser it is
+// So the callback stores the credential under a handle, and the console finishes with the handle as the signed-in user.
+import { requireConsole } from "../_shared/caller.ts";
 import { config } from "../_shared/config.ts";
 import { rpc } from "../_shared/database.ts";
 import { Failure, invalidRequest } from "../_shared/failure.ts";
@@ -25,10 +25,8 @@ type Started =
   | ({ outcome: "ok" } & App);
 
 async function start(call: Call): Promise<Response> {
-  const { userId, through } = await authenticate(call);
-  // Or a connected MCP client could attach credentials to its user.
-  if (through !== "console")
-    throw new Failure(403, "forbidden", "Services are connected in the console.");
+  // Otherwise an MCP client could attach credentials to its user.
+  const userId = await requireConsole(call);
   const body = read(
     await call.json(4096),
     { service: NAME },
@@ -57,18 +55,18 @@ async function start(call: Call): Promise<Response> {
         authorize_url: authorizeUrl(provider, started, state, challenge(verifier)),
       });
     case "user_disabled":
-      throw new Failure(403, "user_disabled", "This account has no access, or is disabled.");
+      throw new Failure(403, "user_disabled", "This account has no access or is disabled.");
     case "not_permitted":
       throw new Failure(403, "not_permitted", `None of your roles permits ${service}.`);
     case "admin_only":
-      throw new Failure(403, "not_permitted", "Only admins share credentials with a role.");
+      throw new Failure(403, "not_permitted", "Only admins can share credentials with a role.");
     case "unknown_role":
-      throw invalidRequest("`shared_with_role` is none of the roles.");
+      throw invalidRequest("`shared_with_role` is not a known role.");
     case "not_configured":
       throw new Failure(
         409,
         "not_configured",
-        `No OAuth app is registered for ${service}: an admin does that.`,
+        `There is no registered OAuth app for ${service}. An admin can register one.`,
       );
   }
 }
@@ -135,13 +133,13 @@ async function callback(call: Call): Promise<Response> {
     p_expires_at: tokens.expiresAt,
     p_metadata: identity.metadata,
   });
-  // It was revoked while the provider answered.
+  // Revoked while the provider answered.
   if (!isHeld) return done(call, { service, reason: "unknown_state" });
   call.facts.account_id = account;
   return done(call, { service, handle });
 }
 
-/** A browser is there, so every failure ends on the console's page, and with a reason that is a word of ours. */
+/** The caller is a browser, so every failure redirects to the console with one of our reasons. */
 async function callbackForPeople(call: Call): Promise<Response> {
   try {
     return await callback(call);
@@ -154,7 +152,7 @@ async function callbackForPeople(call: Call): Promise<Response> {
   }
 }
 
-/** The console's page: with a handle to finish the connection with, or with the reason why there is none. */
+/** Redirects to the console with a handle for finishing the connection, or with a failure reason. */
 function done(
   call: Call,
   facts: { service?: string; handle?: string; reason?: string; sites?: string[] },
@@ -171,7 +169,7 @@ function done(
   call.facts.code = facts.reason;
   return new Response(null, {
     status: 303,
-    // This address holds the code and the state: it is not told to the next page.
+    // This URL contains the code and the state, which the next page must not see.
     headers: { location: url.href, "cache-control": "no-store", "referrer-policy": "no-referrer" },
   });
 }

@@ -1,6 +1,6 @@
-// A credential for a service: POST token-exchanger {"service", "account"?, "rejected"?}.
-// Whether a shared one works, for an admin: POST token-exchanger/test {"id"}. The credential itself stays here.
-import { authenticate, requireBroker } from "../_shared/caller.ts";
+// Returns a credential for a service: POST token-exchanger {"service", "account"?, "rejected"?}.
+// Tests a shared credential for an admin: POST token-exchanger/test {"id"}. That answer does not contain the credential.
+import { authenticate, refusal, requireBroker, requireConsole } from "../_shared/caller.ts";
 import { config } from "../_shared/config.ts";
 import { rpc } from "../_shared/database.ts";
 import { Failure } from "../_shared/failure.ts";
@@ -11,7 +11,7 @@ import { sha256 } from "../_shared/text.ts";
 import { requestTokens } from "../_shared/token_request.ts";
 import { probe } from "./probe.ts";
 
-/** How long a call waits for a refresh that another one makes. With one of its own after that, it ends within 20 seconds. */
+/** How long a call waits for another call's refresh. With a refresh of its own afterwards, it ends within 20 seconds. */
 const PATIENCE_MS = 10_000;
 const LOOK_AGAIN_MS = 200;
 
@@ -24,17 +24,18 @@ interface Credential {
   shared: boolean;
 }
 
-/** What `begin_exchange` and `begin_test` answer; the migrations say what each outcome means. */
+/** The answers of `begin_exchange` and `begin_test`; the migrations explain each outcome. */
 type Step =
   | Failed
   | { outcome: "wait" }
-  | ({ outcome: "use"; access_token: string } & Credential)
+  | ({ outcome: "use" | "probe"; access_token: string } & Credential)
   | Refresh;
 
 type Failed =
   | {
       outcome:
         | "user_disabled"
+        | "session_ended"
         | "not_permitted"
         | "forbidden"
         | "unknown"
@@ -54,7 +55,7 @@ type Refresh = {
 
 async function handle(call: Call): Promise<Response> {
   requireBroker(call);
-  const { userId } = await authenticate(call);
+  const { userId, sessionId, tokenId } = await authenticate(call);
   const body = read(
     await call.json(4096),
     { service: NAME },
@@ -73,6 +74,8 @@ async function handle(call: Call): Promise<Response> {
     p_service: service,
     p_account: body.account ?? null,
     p_rejected: body.rejected ?? null,
+    p_session: sessionId,
+    p_token: tokenId,
   };
   const lent = await borrow(call, () => rpc<Step>("begin_exchange", parameters));
   return answer(200, {
@@ -86,9 +89,7 @@ async function handle(call: Call): Promise<Response> {
 }
 
 async function test(call: Call): Promise<Response> {
-  const { userId, through } = await authenticate(call);
-  if (through !== "console")
-    throw new Failure(403, "forbidden", "Credentials are tested in the console.");
+  const userId = await requireConsole(call);
   const { id } = read(await call.json(1024), { id: UUID }, {});
   const begin = (rejected: string | null) => async () => {
     const step = await rpc<Step & { service?: string }>("begin_test", {
@@ -100,18 +101,18 @@ async function test(call: Call): Promise<Response> {
     return step;
   };
   let lent = await borrow(call, begin(null));
-  let status = await probe(call.facts.module, lent);
+  let { status } = await probe(call.facts.module, lent);
   if (status === 401) {
-    // As the MCP server does: it may have been renewed, or its end noted.
+    // As in the MCP server: the credential may be renewed now, or marked as expired.
     lent = await borrow(call, begin(sha256(lent.access_token)));
-    status = await probe(call.facts.module, lent);
+    ({ status } = await probe(call.facts.module, lent));
   }
   return answer(200, { works: status === 200, status: status ?? null });
 }
 
 type Lent = Credential & { access_token: string };
 
-/** A credential that is good now; it is refreshed where that is due. */
+/** Returns a valid credential, refreshed if necessary. */
 async function borrow(call: Call, begin: () => Promise<Step>): Promise<Lent> {
   const deadline = Date.now() + PATIENCE_MS;
   while (true) {
@@ -121,10 +122,13 @@ async function borrow(call: Call, begin: () => Promise<Step>): Promise<Lent> {
     switch (step.outcome) {
       case "use":
         return step;
+      case "probe":
+        await endIfDead(service, step);
+        return step;
       case "refresh": {
         const given = await refresh(call, service, step);
         if (given) return given;
-        // The credential was replaced meanwhile: the new one serves.
+        // The credential was replaced meanwhile; use the new one.
         break;
       }
       case "wait":
@@ -135,6 +139,21 @@ async function borrow(call: Call, begin: () => Promise<Step>): Promise<Lent> {
         throw failure(service, step);
     }
   }
+}
+
+/**
+ * A service refused this credential. The cause may be a missing scope for one call, so the service is probed before the credential
+ * is marked as expired for everyone who uses it.
+ */
+async function endIfDead(service: string, lent: Lent): Promise<void> {
+  const { asked, status } = await probe(service, lent);
+  if (asked && status !== 401) return;
+  const hasEnded = await rpc<boolean>("fail_probe", {
+    p_token: lent.token_id,
+    p_access_sha256: sha256(lent.access_token),
+    p_looked: asked,
+  });
+  if (hasEnded) throw failure(service, { outcome: "reconnect_required", account: lent.account });
 }
 
 async function refresh(call: Call, service: string, step: Refresh): Promise<Lent | undefined> {
@@ -156,7 +175,7 @@ async function refresh(call: Call, service: string, step: Refresh): Promise<Lent
     const dead = outcome.kind === "dead";
     await rpc("fail_refresh", { p_token: step.token_id, p_lease: step.lease, p_dead: dead });
     if (dead) throw failure(service, { outcome: "reconnect_required", account: step.account });
-    // Before its end a token still serves while the provider does not.
+    // Until it expires, a token still works while the provider does not answer.
     if (step.expires_at !== null && Date.parse(step.expires_at) > Date.now() + 5_000)
       return undefined;
     throw unavailable(service);
@@ -173,7 +192,7 @@ async function refresh(call: Call, service: string, step: Refresh): Promise<Lent
   return stored ? { ...step, access_token: access, expires_at: expiresAt } : undefined;
 }
 
-/** The provider has replaced the refresh token by now: if this is not stored, the connection is lost. So it is tried thrice. */
+/** Stores the new tokens, with three attempts: the provider has already replaced the refresh token, so a failure would lose the connection. */
 async function store(parameters: Record<string, unknown>): Promise<boolean> {
   for (let attempt = 1; ; attempt++) {
     try {
@@ -189,18 +208,19 @@ function failure(service: string, step: Failed): Failure {
   const connect_url = `${config.consoleUrl}/oauth/connect?service=${service}`;
   switch (step.outcome) {
     case "user_disabled":
-      return new Failure(403, "user_disabled", "This account has no access, or is disabled.");
+    case "session_ended":
+      return refusal(step.outcome);
     case "not_permitted":
       return new Failure(403, "not_permitted", `None of the user's roles permits ${service}.`);
     case "forbidden":
-      return new Failure(403, "forbidden", "Only admins test what a role shares.");
+      return new Failure(403, "forbidden", "Only admins can test shared credentials.");
     case "unknown":
-      return new Failure(404, "not_found", "There is no such shared credential.");
+      return new Failure(404, "not_found", "The shared credential does not exist.");
     case "not_connected":
       return new Failure(
         404,
         "not_connected",
-        `The user has not connected ${service}, or not this account.`,
+        `The user has not connected this account of ${service}.`,
         {
           connect_url,
           accounts: step.accounts,
@@ -214,7 +234,7 @@ function failure(service: string, step: Failed): Failure {
       return new Failure(
         409,
         "reconnect_required",
-        `The connection of ${service} is over: connect it again.`,
+        `The connection to ${service} has expired. Connect it again.`,
         {
           connect_url: `${connect_url}&account=${encodeURIComponent(step.account)}`,
           account: step.account,
@@ -224,7 +244,7 @@ function failure(service: string, step: Failed): Failure {
       return new Failure(
         502,
         "provider_unavailable",
-        `There is no OAuth app for ${service} any more: an admin registers one.`,
+        `The OAuth app for ${service} no longer exists. An admin can register one.`,
       );
     case "backoff":
       return unavailable(service);

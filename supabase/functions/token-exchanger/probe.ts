@@ -2,7 +2,7 @@ import { address, PROVIDERS } from "../_shared/providers.ts";
 import { base64 } from "../_shared/text.ts";
 import { readStatus } from "../_shared/token_request.ts";
 
-/** What to read of each service to know that a credential works: cheap, and within the scopes that its tools need. */
+/** A cheap read of each service that tests a credential, within the scopes that its tools need. */
 const PROBES: Readonly<Record<string, string>> = {
   github: "https://api.github.com/user",
   notion: "https://api.notion.com/v1/users/me",
@@ -13,7 +13,10 @@ const PROBES: Readonly<Record<string, string>> = {
   microsoft_todo: "https://graph.microsoft.com/v1.0/me/todo/lists?$top=1",
 };
 
-/** The HTTP status that a service answers a credential with; undefined when it does not answer, or is not one of ours. */
+/**
+ * Returns a service's response to a credential. `asked` is false if there is no probe for the service; without a status it did not
+ * answer.
+ */
 export async function probe(
   service: string | undefined,
   {
@@ -21,12 +24,13 @@ export async function probe(
     token_type,
     base_url,
   }: { access_token: string; token_type: "bearer" | "basic"; base_url: string | null },
-): Promise<number | undefined> {
-  if (service === undefined || !Object.hasOwn(PROBES, service)) return undefined;
+): Promise<{ asked: boolean; status?: number }> {
+  if (service === undefined || !Object.hasOwn(PROBES, service)) return { asked: false };
   const target = PROBES[service];
   const authorization =
     token_type === "basic" ? `Basic ${base64(access_token)}` : `Bearer ${access_token}`;
-  // Where there is an address in the database, it is a site of Atlassian: connect_with_token and identify let in no other.
+  // An address in the database is always an Atlassian site: connect_with_token and identify accept no other.
   const url = target.startsWith("/") ? `${base_url}${target}` : target;
-  return await readStatus(address(url), { authorization, ...PROVIDERS[service].headers });
+  const status = await readStatus(address(url), { authorization, ...PROVIDERS[service].headers });
+  return { asked: true, status };
 }

@@ -1,5 +1,5 @@
--- Who may do what with which table. A number is how many rows somebody sees or changes; 42501 is "permission denied", by a
--- missing grant or by a policy.
+-- Access to each table. A number is the count of visible or changed rows; 42501 is "permission denied", by a missing grant or a
+-- policy.
 begin;
 select no_plan();
 
@@ -28,7 +28,10 @@ select tests.check(actor, statement, expected) from (values
   ('ada', 'select from public.settings', '1'),
   ('ada', $$update public.settings set public_url = 'https://mcp.example.com' where id$$, '1'),
   ('ada', $$update public.settings set public_url = 'https://mcp.example.com/' where id$$, '23514'),
-  ('bob', 'update public.settings set audit_retention_days = 1 where id', '0'),
+  ('bob', 'update public.settings set audit_retention_days = 100 where id', '0'),
+  ('ada', 'update public.settings set audit_retention_days = 30 where id', '1'),
+  ('ada', 'update public.settings set audit_retention_days = 29 where id', '23514'),
+  ('ada', 'update public.settings set grants_required = false where id', '42501'),
   ('ada', 'delete from public.settings', '42501'),
   -- users
   ('anon', 'select from public.users', '42501'),
@@ -39,6 +42,7 @@ select tests.check(actor, statement, expected) from (values
   ('service', 'select from public.users', '4'),
   ('bob''s client', 'select from public.users', '0'),
   ('ada''s client', 'select from public.users', '0'),
+  ('ada''s factor', 'select from public.users', '0'),
   ('bob', $$update public.users set display_name = 'Bob'$$, '1'),
   ('bob', $$update public.users set system_role = 'admin'$$, '42501'),
   ('bob', $$update public.users set email = 'eve@example.com'$$, '42501'),
@@ -48,6 +52,7 @@ select tests.check(actor, statement, expected) from (values
   ('ada', $$update public.users set system_role = 'user'$$, 'PT409'),
   ('ada', 'update public.users set disabled_at = now() where id = auth.uid()', 'PT409'),
   ('ada''s client', $$update public.users set system_role = 'admin'$$, '0'),
+  ('ada''s factor', $$update public.users set system_role = 'admin'$$, '0'),
   ('ada', 'delete from public.users', '42501'),
   ('service', 'delete from public.users', '42501'),
   -- allowed_emails
@@ -169,7 +174,26 @@ select tests.check(actor, statement, expected) from (values
   ('service', 'delete from public.audit_logs', '42501'),
   ('service', $$update public.audit_logs set outcome = 'x'$$, '42501'),
   ('service', $$insert into public.audit_logs (action, outcome) values ('x', 'y')$$, '1'),
-  -- what is not in the REST API's schema
+  -- client_grants, confirmations
+  ('bob', 'select from public.client_grants', '42501'),
+  ('ada', 'update public.client_grants set read_only = false', '42501'),
+  ('service', 'select from public.client_grants', '42501'),
+  ('bob', 'select from public.confirmations', '42501'),
+  ('ada', $$update public.confirmations set decision = 'yes'$$, '42501'),
+  ('service', 'select from public.confirmations', '42501'),
+  ('bob''s client', $$select public.my_clients()$$, '42501'),
+  ('bob''s factor', $$select public.my_confirmations()$$, '42501'),
+  ('bob''s factor', $$select public.decide_confirmation(gen_random_uuid(), true)$$, '42501'),
+  ('bob', $$select public.ask_confirmation(bob, null, null, '00', '{}', '{}') from ids$$, '42501'),
+  ('bob', $$select public.take_confirmation(bob, null, null, '00') from ids$$, '42501'),
+  ('bob', $$select public.permissions(bob, null, null) from ids$$, '42501'),
+  ('bob', $$select public.delete_account(eve) from ids$$, '42501'),
+  ('ada''s factor', $$select public.delete_account(eve) from ids$$, '42501'),
+  ('ada', $$select public.delete_account(ada) from ids$$, 'PT409'),
+  ('ada', $$select public.delete_account(gen_random_uuid())$$, 'PT404'),
+  ('ada', $$select public.delete_account(eve) from ids$$, '1'),
+  ('ada', 'select from private.rates', '42501'),
+  -- schemas outside the REST API
   ('bob', 'select * from private.tools_of(auth.uid())', '42501'),
   ('service', 'select private.secret(gen_random_uuid())', '42501')
 ) v (actor, statement, expected);

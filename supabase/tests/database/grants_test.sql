@@ -1,4 +1,4 @@
--- Everything that the API roles have, compared as a whole: what is not in these lists is granted to nobody.
+-- All rights of the API roles, compared as complete lists.
 begin;
 select no_plan();
 
@@ -50,11 +50,11 @@ select results_eq(
     'authenticated: access_requests insert message module tool',
     'authenticated: access_requests update status',
     'authenticated: allowed_emails update role_id',
-    'authenticated: api_tokens select created_at expires_at id last_used_at name revoked_at user_id',
+    'authenticated: api_tokens select created_at expires_at id last_used_at modules name read_only revoked_at user_id',
     'authenticated: module_registry update api_version last_verified_at notes status',
     'authenticated: oauth_apps select client_id created_at scopes service tenant updated_at',
     'authenticated: oauth_tokens select account created_at expires_at id last_used_at metadata role_id scopes service status token_type updated_at user_id',
-    'authenticated: roles update description name read_only',
+    'authenticated: roles update confirm description name read_only',
     'authenticated: settings update audit_retention_days public_url',
     'authenticated: users update disabled_at display_name system_role'
   ],
@@ -70,30 +70,45 @@ select results_eq(
     'authenticated: private.has_role',
     'authenticated: private.is_active',
     'authenticated: private.is_admin',
+    'authenticated: public.allow_client',
+    'authenticated: public.confirmation',
     'authenticated: public.connect_with_token',
     'authenticated: public.connectable_services',
     'authenticated: public.create_api_token',
+    'authenticated: public.decide_confirmation',
+    'authenticated: public.delete_account',
     'authenticated: public.effective_tools',
     'authenticated: public.finish_oauth',
+    'authenticated: public.limit_client',
+    'authenticated: public.my_clients',
+    'authenticated: public.my_confirmations',
+    'authenticated: public.oauth_authorization',
     'authenticated: public.own_services',
     'authenticated: public.revoke_all_tokens',
     'authenticated: public.revoke_api_token',
+    'authenticated: public.revoke_client',
     'authenticated: public.revoke_user_tokens',
     'authenticated: public.save_oauth_app',
     'authenticated: public.save_role_permissions',
+    'service_role: public.ask_confirmation',
     'service_role: public.begin_exchange',
     'service_role: public.begin_test',
     'service_role: public.consume_oauth_state',
     'service_role: public.delete_old_records',
+    'service_role: public.fail_probe',
     'service_role: public.fail_refresh',
     'service_role: public.finish_refresh',
     'service_role: public.hold_oauth_token',
+    'service_role: public.identify_api_token',
+    'service_role: public.is_console_session',
+    'service_role: public.permissions',
     'service_role: public.record_audit_events',
     'service_role: public.resolve_api_token',
     'service_role: public.revoke_all_tokens',
     'service_role: public.sieve',
     'service_role: public.start_oauth',
     'service_role: public.sync_catalogue',
+    'service_role: public.take_confirmation',
     'supabase_auth_admin: public.before_user_created_hook',
     'supabase_auth_admin: public.custom_access_token_hook'
   ],
@@ -133,6 +148,12 @@ select is_empty(
   $$select c.oid::regclass from pg_class c, aclexplode(c.relacl) a
     where c.relnamespace in ('public'::regnamespace, 'private'::regnamespace) and c.relkind = 'S'$$,
   'no sequence is granted'
+);
+
+select is_empty(
+  $$select tgname from pg_trigger where tgrelid in (select oid from pg_class where relnamespace = 'auth'::regnamespace)
+    and not tgisinternal and (cardinality(tgattr::int2[]) > 0 or tgqual is not null)$$,
+  'no trigger on Auth''s tables names a column'
 );
 
 select * from finish();

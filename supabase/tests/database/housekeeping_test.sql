@@ -1,4 +1,4 @@
--- Tokens of MCPist, states of begun connections, and what is taken away when it is old.
+-- API tokens, states of pending connections, and deletion of old records.
 begin;
 select no_plan();
 
@@ -15,14 +15,18 @@ create temp table made as select public.create_api_token('laptop') as answer;
 grant select on made to public;
 select matches((select answer ->> 'token' from made), '^mcpist_[0-9A-Za-z]{43}$', 'a token has 32 random bytes in base62');
 select throws_ok($$select public.create_api_token('x', now() - interval '1 second')$$, '23514', null, 'it does not end before it begins');
+select throws_ok($$select public.create_api_token('x', now() + interval '400 days')$$, '23514', null, 'nor later than in a year');
+select throws_ok($$select public.create_api_token('x', modules => '{}')$$, '23514', null, 'it is good for something');
+select throws_ok($$select public.create_api_token('x', modules => '{github,nothing}')$$, '23514', 'There is no module ''nothing''.', 'that there is');
+select is((select (answer ->> 'expires_at')::timestamptz from made), now() + interval '365 days', 'without an end, it expires in a year');
 select tests.become_owner();
 select is(public.resolve_api_token(pg_temp.hash((select answer ->> 'token' from made))), (select bob from ids), 'it stands for its user');
-select is(public.resolve_api_token(pg_temp.hash('mcpist_x')), null, 'another one for nobody');
+select is(public.resolve_api_token(pg_temp.hash('mcpist_x')), null, 'an unknown one has no user');
 select isnt((select last_used_at from public.api_tokens), null, 'its use is noted');
 select is_empty($$select from public.api_tokens, made where to_jsonb(api_tokens)::text like '%' || (answer ->> 'token') || '%'$$, 'it is not stored');
 select tests.check('ada', $$select public.revoke_api_token((select (answer ->> 'id')::uuid from made))$$, '1');
 update public.api_tokens set expires_at = now() - interval '1 second';
-select is(public.resolve_api_token(pg_temp.hash((select answer ->> 'token' from made))), null, 'an expired one is for nobody');
+select is(public.resolve_api_token(pg_temp.hash((select answer ->> 'token' from made))), null, 'an expired one has no user');
 update public.api_tokens set expires_at = null;
 select tests.become('bob');
 select lives_ok($$select public.revoke_api_token((select (answer ->> 'id')::uuid from made))$$, 'its owner revokes it');
@@ -40,7 +44,14 @@ select tests.become('bob');
 select lives_ok($$select public.create_api_token('twentieth')$$, 'a user may have twenty');
 select throws_ok($$select public.create_api_token('one more')$$, 'PT409', null, 'and no more');
 select tests.become_owner();
-select is(public.resolve_api_token(pg_temp.hash((select answer ->> 'token' from made))), null, 'a revoked one is for nobody');
+select is(public.resolve_api_token(pg_temp.hash((select answer ->> 'token' from made))), null, 'a revoked one has no user');
+select is(public.identify_api_token(pg_temp.hash((select answer ->> 'token' from made)), '0'), null, 'however it is asked for');
+select is(
+  public.identify_api_token(pg_temp.hash((select answer ->> 'token' from made)), '10 minutes'),
+  (select jsonb_build_object('user_id', bob, 'token_id', answer ->> 'id') from ids, made), 'but its last events can still be recorded'
+);
+update public.api_tokens set revoked_at = now() - interval '11 minutes' where name = 'laptop';
+select is(public.identify_api_token(pg_temp.hash((select answer ->> 'token' from made)), '10 minutes'), null, 'for ten minutes');
 
 -- States.
 insert into public.oauth_apps (service, client_id, client_secret_id) values ('github', 'client', vault.create_secret('app-secret'));
@@ -63,7 +74,7 @@ update public.oauth_states set expires_at = now() where state_hash = decode(pg_t
 select is(public.consume_oauth_state(pg_temp.hash('x')) ->> 'outcome', 'expired', 'nor does one that is too old');
 select is((select count(*) from vault.secrets), 1::bigint, 'a used state leaves no verifier');
 
--- What the callback got is held for the one who began.
+-- The callback's credential is kept for the user who started.
 create function pg_temp.hold(state text) returns boolean language sql as $$
   select public.hold_oauth_token(
     pg_temp.hash(state), pg_temp.hash('handle of ' || state), 'work', 'access', 'refresh', '{repo}', '2100-01-01', '{"site": "here"}'
@@ -83,7 +94,7 @@ $$;
 create function pg_temp.used(who uuid, state text, role uuid default null) returns boolean language sql as $$
   select pg_temp.start(who, state, role => role) = 'ok' and public.consume_oauth_state(pg_temp.hash(state)) ->> 'outcome' = 'ok'
 $$;
-select is(pg_temp.hold('t'), false, 'nothing is held for a state that there is not');
+select is(pg_temp.hold('t'), false, 'an unknown state keeps no credential');
 select is(pg_temp.start(bob, 'unused'), 'ok', 'nor') from ids;
 select is(pg_temp.hold('unused'), false, 'for one that the callback has not used');
 delete from public.oauth_states where state_hash = decode(pg_temp.hash('unused'), 'hex');
@@ -91,11 +102,11 @@ select is(pg_temp.hold('s'), true, 'but for one that it has');
 select is(pg_temp.hold('s'), false, 'once');
 select is((select count(*) from vault.secrets), 3::bigint, 'in the Vault');
 select is_empty($$select from public.oauth_states where to_jsonb(oauth_states)::text like '%handle of%'$$, 'the handle is stored as a hash');
-select is_empty('select from public.oauth_tokens', 'nobody has it yet');
+select is_empty('select from public.oauth_tokens', 'no user has it yet');
 select is(pg_temp.finish('bob', 's'), '{"outcome": "ok", "service": "github", "account": "work"}', 'the one who began gets it');
 select is(
   (select to_jsonb(t) - 'id' - 'user_id' - 'created_at' - 'updated_at' - 'access_secret_id' - 'refresh_secret_id' - 'access_sha256' from public.oauth_tokens t),
-  '{"role_id": null, "service": "github", "account": "work", "token_type": "bearer", "scopes": ["repo"], "expires_at": "2100-01-01T00:00:00+00:00", "status": "active", "metadata": {"site": "here"}, "last_used_at": null, "refresh_lease": null, "refresh_lease_until": null, "refresh_failed_at": null}',
+  '{"role_id": null, "service": "github", "account": "work", "token_type": "bearer", "scopes": ["repo"], "expires_at": "2100-01-01T00:00:00+00:00", "status": "active", "metadata": {"site": "here"}, "last_used_at": null, "refresh_lease": null, "refresh_lease_until": null, "refresh_failed_at": null, "probed_at": null, "refreshed_at": null}',
   'as the provider gave it'
 );
 select is((select array[private.secret(access_secret_id), private.secret(refresh_secret_id)] from public.oauth_tokens), '{access,refresh}', 'with its secrets');
@@ -112,7 +123,7 @@ select is(pg_temp.finish('bob', 'sent') ->> 'outcome', 'replayed', 'nor the one 
 select isnt_empty($$select from public.audit_logs, ids where user_id = ada and action = 'oauth.finish' and detail ->> 'begun_by' = bob::text$$, 'which is in the audit trail');
 select ok(pg_temp.used(bob, 'late') and pg_temp.hold('late')) from ids;
 update public.oauth_states set expires_at = now() where finished_at is null and handle_hash is not null;
-select is(pg_temp.finish('bob', 'late'), '{"outcome": "expired", "service": "github"}', 'after ten minutes nobody gets it');
+select is(pg_temp.finish('bob', 'late'), '{"outcome": "expired", "service": "github"}', 'after ten minutes it is deleted');
 select ok(pg_temp.used(bob, 'narrowed') and pg_temp.hold('narrowed')) from ids;
 update public.users set disabled_at = now() where id = (select bob from ids);
 select tests.check('bob', $$select public.finish_oauth('handle of narrowed')$$, '42501');
@@ -132,7 +143,7 @@ update public.users set system_role = 'user' where id = (select bob from ids);
 select ok(pg_temp.used(bob, 'forgotten') and pg_temp.hold('forgotten')) from ids;
 update public.oauth_states set expires_at = now() where state_hash = decode(pg_temp.hash('forgotten'), 'hex');
 delete from public.oauth_tokens;
-select is((select count(*) from vault.secrets), 3::bigint, 'what nobody comes for');
+select is((select count(*) from vault.secrets), 3::bigint, 'unfinished ones');
 select pg_temp.start(ada, 'next', role => team) from ids;
 delete from public.oauth_states where state_hash = decode(pg_temp.hash('next'), 'hex');
 select is((select count(*) from vault.secrets), 1::bigint, 'goes with the next connection');
@@ -149,10 +160,27 @@ insert into public.access_requests (user_id, module, status, decided_at) select 
 select is(public.delete_old_records(), '{"audit_logs": 1, "oauth_states": 10, "api_tokens": 1, "access_requests": 1}', 'what is old goes');
 select is((select action from public.audit_logs where action in ('old', 'new')), 'new', 'what is not stays');
 
--- Events come once, and as their sender's.
+-- Events are stored once, for their sender.
 select public.record_audit_events(bob, '[{"id": "11111111-1111-4111-8111-111111111111", "action": "tool.call", "outcome": "success", "user_id": "22222222-2222-4222-8222-222222222222"}]')
   from ids, generate_series(1, 2);
 select results_eq($$select user_id from public.audit_logs where action = 'tool.call'$$, 'select bob from ids', 'an event is its sender''s, and sent twice it is there once');
+
+-- Failed calls cost the caller nothing, so they are not all stored individually; successful calls are.
+select public.record_audit_events(bob, (
+  select jsonb_agg(jsonb_build_object('action', 'tool.call', 'outcome', outcome, 'tool', outcome)) from generate_series(1, 1500) n,
+    unnest(array['denied', 'success']) outcome
+)) from ids, generate_series(1, 2);
+select is((select count(*) from public.audit_logs where tool = 'denied'), 2000::bigint, 'of what failed 2,000 an hour');
+select is((select count(*) from public.audit_logs where tool = 'success'), 3000::bigint, 'of what was done everything');
+select results_eq(
+  $$select detail from public.audit_logs where action = 'audit.suppressed'$$, $$values ('{"count": 1000}'::jsonb)$$, 'and how many are missing'
+);
+select public.record_audit_events(bob, '[{"action": "tool.call", "outcome": "denied"}]') from ids;
+select results_eq(
+  $$select detail from public.audit_logs where action = 'audit.suppressed'$$, $$values ('{"count": 1001}'::jsonb)$$, 'is counted on'
+);
+select public.record_audit_events(ada, '[{"action": "tool.call", "outcome": "denied", "tool": "of another user"}]') from ids;
+select is((select count(*) from public.audit_logs where tool = 'of another user'), 1::bigint, 'for that user alone');
 
 select * from finish();
 rollback;

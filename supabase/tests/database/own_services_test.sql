@@ -1,4 +1,4 @@
--- What the console shows of somebody's services: the same permissions, and the accounts that their own roles share.
+-- The console's view of a user's services: the same permissions, and accounts shared by the user's own roles.
 begin;
 select no_plan();
 
@@ -29,7 +29,7 @@ select is(
   pg_temp.services(), 'github [{"role": "Team", "status": "reconnect_required", "account": "team"}], jira []',
   'a module that is out of order is still theirs'
 );
-select is_empty($$select tool from public.effective_tools(auth.uid()) where module = 'github'$$, 'but none of its tools');
+select is_empty($$select tool from public.effective_tools(auth.uid()) where module = 'github'$$, 'but its tools are not permitted');
 select tests.check('eve', 'select * from public.own_services()', '0');
 select tests.check('bob''s client', 'select * from public.own_services()', '42501');
 update public.users set disabled_at = now() where id = (select bob from ids);

@@ -1,4 +1,4 @@
--- What a user may use: one function, which tool-sieve and the console both ask.
+-- A user's tools: one function for tool-sieve and the console.
 begin;
 select no_plan();
 
@@ -9,7 +9,7 @@ select public.sync_catalogue('{"modules": [{"module": "toy", "title": "Toy", "de
 create temp table ids as select tests.user('ada@example.com') as ada, tests.user('bob@example.com') as bob, tests.user('eve@example.com') as eve;
 grant select on ids to public;
 
--- The tools of bob when his roles are these: [read_only, tools, denied tools].
+-- Bob's tools with these roles: [read_only, tools, denied tools].
 create function pg_temp.tools(variadic roles jsonb[]) returns text language plpgsql as $$
 declare
   role jsonb;

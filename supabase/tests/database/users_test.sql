@@ -1,10 +1,10 @@
--- How users begin, and that there is always an admin.
+-- Creation of users; there is always an admin.
 begin;
 select no_plan();
 
 create function pg_temp.sign_up(address text, confirmed boolean default true) returns uuid language sql as $$
-  insert into auth.users (email, email_confirmed_at, raw_user_meta_data)
-  values (address, case when confirmed then now() end, '{"full_name": "  Somebody  "}') returning id
+  insert into auth.users (id, email, email_confirmed_at, raw_user_meta_data)
+  values (gen_random_uuid(), address, case when confirmed then now() end, '{"full_name": "  Somebody  "}') returning id
 $$;
 create function pg_temp.role_of(address text) returns text language sql as $$
   select system_role from public.users where email = address
@@ -55,18 +55,18 @@ update public.users set disabled_at = now() where email = 'first@example.com';
 select is(pg_temp.token('first@example.com') #>> '{error,message}', 'This account is disabled.', 'nor who is disabled');
 update public.users set disabled_at = null where email = 'first@example.com';
 
--- The last admin stays.
+-- The last admin cannot be removed.
 select throws_ok($$delete from auth.users where email = 'second@example.com'$$, 'PT409', 'The last admin stays.', 'not deleted with the account');
 select throws_ok($$update public.users set system_role = 'user'$$, 'PT409', 'The last admin stays.', 'not made a user');
 select throws_ok($$update public.users set disabled_at = now()$$, 'PT409', 'The last admin stays.', 'not disabled');
 update public.users set system_role = 'admin' where email = 'first@example.com';
 select throws_ok($$update public.users set system_role = 'user'$$, 'PT409', 'The last admin stays.', 'nor two of them at once');
 update public.users set disabled_at = now() where email = 'second@example.com';
-select throws_ok($$delete from public.users where email = 'first@example.com'$$, 'PT409', 'The last admin stays.', 'a disabled admin is none');
+select throws_ok($$delete from public.users where email = 'first@example.com'$$, 'PT409', 'The last admin stays.', 'a disabled admin does not count');
 select lives_ok($$delete from auth.users where email = 'second@example.com'$$, 'a disabled admin can go');
 select is(pg_temp.role_of('second@example.com'), null, 'and goes with the account');
 
--- Access requests say who decided.
+-- Access requests record who decided.
 insert into public.access_requests (user_id, module) select id, 'jira' from public.users where email = 'later@example.com';
 insert into auth.sessions (id, user_id) select id, id from public.users where email = 'first@example.com';
 select tests.become('first');
@@ -77,7 +77,7 @@ select is(
 );
 select isnt((select decided_at from public.access_requests), null, 'and when');
 
--- Changes leave a trace.
+-- Changes are audited.
 select isnt_empty($$select from public.audit_logs where action = 'users.insert'$$, 'a new user is in the audit log');
 select is(
   (select detail -> 'changed' from public.audit_logs where action = 'users.update' and detail -> 'changed' ? 'system_role' limit 1), '["system_role"]',

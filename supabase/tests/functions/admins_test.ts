@@ -1,11 +1,11 @@
-// The last admin stays, also when two transactions look at the same time.
+// There is always an admin, even if two transactions check at the same time.
 import assert from "node:assert/strict";
 import pg from "pg";
 import { admin, sql, stack, User } from "./stack.ts";
 
 Deno.test("two admins who remove each other at once do not both succeed", async () => {
   const [one, two] = [await admin(), await User.create([], { admin: true })];
-  // The admins of other tests would be others who stay.
+  // Demotes the admins of other tests.
   await sql(
     "update public.users set system_role = 'user' where system_role = 'admin' and id not in ($1, $2)",
     [one.id, two.id],

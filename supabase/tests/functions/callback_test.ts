@@ -1,4 +1,4 @@
-// oauth-callback: connecting services.
+// oauth-callback: connects services.
 import assert from "node:assert/strict";
 import pg from "pg";
 import {
@@ -33,7 +33,7 @@ const ACCOUNTS: Record<string, string> = {
 const refused = (answer: Answer, status: number) =>
   assert.equal(answer.status, status, JSON.stringify(answer.body));
 
-Deno.test("each of the seven services is connected and named", async () => {
+Deno.test("each of the seven services can be connected and gets an account name", async () => {
   const user = await User.create(Object.keys(ACCOUNTS));
   for (const [service, account] of Object.entries(ACCOUNTS)) {
     assert.deepEqual(await user.connect(service), { outcome: "ok", service, account });
@@ -55,7 +55,7 @@ Deno.test("each of the seven services is connected and named", async () => {
   assert.deepEqual(rows, [metadata("confluence"), metadata("jira")]);
 });
 
-Deno.test("Atlassian is asked for every scope that a tool needs, and for a refresh token", async () => {
+Deno.test("Atlassian's scopes include those of every tool, and a refresh token", async () => {
   const user = await User.create(["jira", "confluence"]);
   for (const service of ["jira", "confluence"]) {
     const module = JSON.parse(
@@ -75,7 +75,7 @@ Deno.test("Atlassian is asked for every scope that a tool needs, and for a refre
   }
 });
 
-Deno.test("an app's own scopes and tenant take the place of ours", async () => {
+Deno.test("an app's own scopes and tenant replace the defaults", async () => {
   const user = await User.create(["microsoft_todo"]);
   const app = {
     service: "microsoft_todo",
@@ -93,7 +93,7 @@ Deno.test("an app's own scopes and tenant take the place of ours", async () => {
   });
 });
 
-Deno.test("connecting again replaces the credential, also while it is refreshed", async () => {
+Deno.test("connecting again replaces the credential, even during a refresh", async () => {
   const user = await User.create(["jira"]);
   await user.connect("jira");
   await sql("update public.oauth_tokens set expires_at = now() where user_id = $1", [user.id]);
@@ -115,7 +115,7 @@ Deno.test("connecting again replaces the credential, also while it is refreshed"
   assert.deepEqual(stored, [{ refresh_lease: null, status: "active" }]);
 });
 
-Deno.test("a state is good once, for ten minutes, and for what was begun", async () => {
+Deno.test("a state works once, for ten minutes, and only for its connection", async () => {
   const user = await User.create(["github"]);
   const begin = async () => (await user.start({ service: "github" })).body.authorize_url as string;
   const consent = async () => (await request(await begin())).headers.get("location")!;
@@ -158,13 +158,13 @@ Deno.test("a state is good once, for ten minutes, and for what was begun", async
   await check(disabled, "user_disabled");
 });
 
-Deno.test("what comes back is the user's who began, whoever's browser it was", async () => {
+Deno.test("a credential belongs to the user who started, whatever browser returns", async () => {
   const [mallory, ada] = [await User.create(["github"]), await User.create(["github"])];
   const connections = () =>
     sql("select user_id from public.oauth_tokens where user_id = any($1)", [[mallory.id, ada.id]]);
   const secrets = async () => (await sql("select count(*)::int from vault.secrets"))[0].count;
   const before = await secrets();
-  // Mallory sends ada the provider's page, ada agrees there: nobody has a credential yet.
+  // Mallory sends ada the provider's page, and ada allows it: no user has a credential yet.
   const { body } = await mallory.start({ service: "github" });
   const { handle, ...rest } = await follow(body.authorize_url);
   assert.deepEqual(rest, { service: "github" });
@@ -178,7 +178,7 @@ Deno.test("what comes back is the user's who began, whoever's browser it was", a
     await post(`${stack.rest_url}/rpc/finish_oauth`, { handle }, { apikey: stack.anon_key }),
     401,
   );
-  // Ada's console comes for it: what ada agreed to is deleted, and mallory gets nothing afterwards either.
+  // Ada's console tries to finish: the credential is deleted, and mallory gets nothing afterwards either.
   assert.deepEqual(await ada.finish(handle), { outcome: "other_user", service: "github" });
   assert.equal(await secrets(), before);
   assert.deepEqual(await mallory.finish(handle), { outcome: "replayed", service: "github" });
@@ -194,7 +194,7 @@ Deno.test("what comes back is the user's who began, whoever's browser it was", a
   });
 });
 
-Deno.test("a handle is good once, for ten minutes, while what was begun may still be had", async () => {
+Deno.test("a handle works once, for ten minutes, while the connection is still permitted", async () => {
   const user = await User.create(["github", "notion"]);
   const handle = async (service = "github") =>
     (await follow((await user.start({ service })).body.authorize_url)).handle;
@@ -222,7 +222,7 @@ Deno.test("a handle is good once, for ten minutes, while what was begun may stil
   assert.deepEqual(rows, [{ service: "github" }]);
 });
 
-Deno.test("a credential for a role is stored for an admin who is one still", async () => {
+Deno.test("a shared credential is stored only if the user is still an admin", async () => {
   const user = await User.create(["github"], { admin: true });
   await admin();
   const share = async () =>
@@ -250,7 +250,7 @@ Deno.test("a credential for a role is stored for an admin who is one still", asy
   assert.deepEqual(rows, [{ account: "ada" }]);
 });
 
-Deno.test("what was revoked while the provider answered is not held", async () => {
+Deno.test("a connection that is revoked while the provider answers is not stored", async () => {
   const user = await User.create(["github"]);
   const back = (
     await request((await user.start({ service: "github" })).body.authorize_url)
@@ -271,7 +271,7 @@ Deno.test("what was revoked while the provider answered is not held", async () =
   assert.deepEqual(end, { status: "failed", service: "github", reason: "unknown_state" });
 });
 
-Deno.test("two browsers that come back with one state make one connection", async () => {
+Deno.test("two browsers with one state make one connection", async () => {
   const user = await User.create(["github"]);
   const { body } = await user.start({ service: "github" });
   const back = (await request(body.authorize_url)).headers.get("location")!;
@@ -280,7 +280,7 @@ Deno.test("two browsers that come back with one state make one connection", asyn
   assert.equal(ends.filter(({ reason }) => reason === "replayed").length, 9);
 });
 
-Deno.test("a state that two transactions want is one's", async () => {
+Deno.test("only one of two transactions gets a state", async () => {
   const user = await User.create(["github"]);
   const { body } = await user.start({ service: "github" });
   const hash = sha256(new URL(body.authorize_url).searchParams.get("state")!);
@@ -300,7 +300,7 @@ Deno.test("a state that two transactions want is one's", async () => {
   await Promise.all(clients.map((client) => client.end()));
 });
 
-Deno.test("a provider that fails at the exchange ends on the console's page", async () => {
+Deno.test("a provider's failure redirects to the console", async () => {
   const user = await User.create(["jira"]);
   const check = async (settings: Record<string, unknown>, end: Record<string, string>) => {
     const { body } = await user.start({ service: "jira" });
@@ -346,7 +346,7 @@ Deno.test("a provider that fails at the exchange ends on the console's page", as
   );
 });
 
-Deno.test("of several sites the user chooses one", async () => {
+Deno.test("the user selects one of several sites", async () => {
   const user = await User.create(["jira"]);
   const site = (name: string) => ({
     id: crypto.randomUUID(),
@@ -365,7 +365,7 @@ Deno.test("of several sites the user chooses one", async () => {
   });
 });
 
-Deno.test("what may not be begun is not begun", async () => {
+Deno.test("a connection that is not permitted does not start", async () => {
   const user = await User.create(["github"]);
   fails(await user.start({ service: "notion" }), 403, "not_permitted");
   fails(await user.start({ service: "github", shared_with_role: user.role }), 403, "not_permitted");
@@ -397,7 +397,7 @@ Deno.test("what may not be begun is not begun", async () => {
   );
 });
 
-Deno.test("the browser of the console may ask, another site's may not", async () => {
+Deno.test("only pages of the console's origin may start a connection", async () => {
   const ask = (origin: string) =>
     request(`${stack.functions_url}/oauth-callback/start`, {
       method: "OPTIONS",

@@ -1,6 +1,7 @@
 // token-exchanger: credentials, and one refresh at a time.
 import assert from "node:assert/strict";
 import {
+  type Answer,
   admin,
   counts,
   fails,
@@ -8,6 +9,7 @@ import {
   post,
   providers,
   request,
+  services,
   sha256,
   sql,
   stack,
@@ -20,7 +22,7 @@ const ended = (user: User) =>
     [user.id],
   );
 
-Deno.test("a good token is given out as it is stored", async () => {
+Deno.test("a valid token is returned as it is stored", async () => {
   const user = await User.create(["jira"]);
   assert.deepEqual(await user.connect("jira"), { outcome: "ok", service: "jira", account: "acme" });
   const { status, body, headers } = await user.exchange("jira");
@@ -44,13 +46,18 @@ Deno.test("a good token is given out as it is stored", async () => {
   assert.deepEqual((await user.exchange("jira", { rejected: sha256("another token") })).body, body);
 });
 
-Deno.test("fifty callers whose token was refused cause one refresh, and the family lives", async () => {
+Deno.test("fifty callers with a refused token cause one refresh, and the token family survives", async () => {
   const user = await User.create(["jira"]);
   await user.connect("jira");
   const {
     body: { access_token },
   } = await user.exchange("jira");
   for (const round of [1, 2]) {
+    // One minute later.
+    await sql(
+      "update public.oauth_tokens set refreshed_at = now() - interval '61 seconds' where user_id = $1",
+      [user.id],
+    );
     const before = await counts();
     const { body: current } = await user.exchange("jira");
     const answers = await providers({ delay_ms: 300 }, () =>
@@ -72,7 +79,7 @@ Deno.test("fifty callers whose token was refused cause one refresh, and the fami
   }
 });
 
-Deno.test("a refresh token that somebody used before ends the connection: this is what one refresh at a time prevents", async () => {
+Deno.test("reuse of a refresh token ends the connection, which single refreshes prevent", async () => {
   const user = await User.create(["jira"]);
   await user.connect("jira");
   const [{ refresh_secret_id, old }] = await sql(
@@ -88,7 +95,7 @@ Deno.test("a refresh token that somebody used before ends the connection: this i
   assert.equal((await counts()).reuses - before.reuses, 1);
 });
 
-Deno.test("an instance that died over a refresh holds nobody up for long", async () => {
+Deno.test("an instance that dies during a refresh does not block others for long", async () => {
   const user = await User.create(["jira"]);
   await user.connect("jira");
   await sql(
@@ -105,7 +112,7 @@ Deno.test("an instance that died over a refresh holds nobody up for long", async
   assert.equal((await counts()).refreshes - before.refreshes, 1);
 });
 
-Deno.test("fifty callers of a token that has ended cause one refresh", async () => {
+Deno.test("fifty callers with an expired token cause one refresh", async () => {
   const user = await User.create(["microsoft_todo"]);
   await user.connect("microsoft_todo");
   await ended(user);
@@ -117,7 +124,7 @@ Deno.test("fifty callers of a token that has ended cause one refresh", async () 
   assert.deepEqual(new Set(answers.map(({ status }) => status)), new Set([200]));
 });
 
-Deno.test("a provider that keeps its refresh token is refreshed with it again and again", async () => {
+Deno.test("a refresh token that the provider keeps is used repeatedly", async () => {
   const user = await User.create(["google_calendar"]);
   assert.equal((await user.connect("google_calendar")).account, "ada@example.com");
   const seen = new Set<string>();
@@ -128,7 +135,7 @@ Deno.test("a provider that keeps its refresh token is refreshed with it again an
   assert.equal(seen.size, 3);
 });
 
-Deno.test("a grant that is over asks the user to connect again, this connection alone", async () => {
+Deno.test("an expired grant requires reconnecting, only for this connection", async () => {
   const user = await User.create(["supabase", "notion"]);
   await user.connect("supabase");
   await user.connect("notion");
@@ -151,7 +158,7 @@ Deno.test("a grant that is over asks the user to connect again, this connection 
   assert.equal((await user.exchange("supabase")).status, 200);
 });
 
-Deno.test("a provider that is down does not end the connection", async () => {
+Deno.test("a provider's outage does not end the connection", async () => {
   const user = await User.create(["jira"]);
   await user.connect("jira");
   const {
@@ -167,7 +174,7 @@ Deno.test("a provider that is down does not end the connection", async () => {
       const answer = await user.exchange("jira", { rejected });
       fails(answer, 502, "provider_unavailable");
       assert.equal(answer.body.error.retry_after_s, 5);
-      // The next one does not try at once.
+      // The next call does not retry immediately.
       fails(await user.exchange("jira", { rejected }), 502, "provider_unavailable");
     });
     assert.equal((await counts()).refreshes, before.refreshes);
@@ -179,7 +186,7 @@ Deno.test("a provider that is down does not end the connection", async () => {
   await check({ answer: '{"access_token": "with a blank", "token_type": "bearer"}' });
   await check({ answer: '{"access_token": "x", "token_type": "mac"}' });
   await check({ answer: JSON.stringify({ access_token: "x", padding: "x".repeat(70_000) }) });
-  // Not refused and not at its end, it serves meanwhile.
+  // A token that was not refused and has not expired is still used.
   await sql(
     "update public.oauth_tokens set refresh_failed_at = null, expires_at = now() + interval '30 seconds' where user_id = $1",
     [user.id],
@@ -193,11 +200,12 @@ Deno.test("a provider that is down does not end the connection", async () => {
   assert.notEqual((await user.exchange("jira", { rejected })).body.access_token, access_token);
 });
 
-Deno.test("a token that cannot be refreshed needs the user when it is refused", async () => {
+Deno.test("a token without refresh requires reconnecting once it no longer works", async () => {
   const user = await User.create(["github"]);
   await user.connect("github");
   const { body } = await user.exchange("github");
   assert.equal(body.expires_at, null);
+  await request(`${stack.provider_url}/expire`, { method: "POST" });
   fails(
     await user.exchange("github", { rejected: sha256(body.access_token) }),
     409,
@@ -205,7 +213,88 @@ Deno.test("a token that cannot be refreshed needs the user when it is refused", 
   );
 });
 
-Deno.test("a pasted token is given out as what it is", async () => {
+Deno.test("a refusal because of a missing scope does not end a credential", async () => {
+  // Jira refuses one call of a member with 401, although the team's token is valid.
+  const [boss, member] = [await admin(), await User.create(["jira"])];
+  await post(`${stack.provider_url}/services`, { "acme.atlassian.net/rest/api/3/myself": {} });
+  const shared = {
+    service: "jira",
+    token: "team@example.com:api-token-of-the-team",
+    token_type: "basic",
+    base_url: "https://acme.atlassian.net",
+    shared_with_role: member.role,
+  };
+  const [{ id }] = await made(boss.rest("rpc/connect_with_token", shared), member.role);
+  const asked = async () => await services("acme.atlassian.net/rest/api/3/myself");
+  const status = async () =>
+    (await sql("select status from public.oauth_tokens where id = $1", [id]))[0].status;
+  const rejected = sha256(shared.token);
+  const answer = async (who = member) => await who.exchange("jira", { rejected });
+
+  await post(`${stack.provider_url}/good`, { authorization: `Basic ${btoa(shared.token)}` });
+  const before = await asked();
+  for (let time = 0; time < 3; time++) {
+    const { status: code, body } = await answer();
+    assert.deepEqual([code, body.access_token], [200, shared.token]);
+  }
+  assert.deepEqual(
+    [await status(), (await asked()) - before],
+    ["active", 1],
+    "asked once a minute",
+  );
+
+  // A service that does not answer has not refused the token.
+  const again = () =>
+    sql("update public.oauth_tokens set probed_at = now() - interval '61 seconds' where id = $1", [
+      id,
+    ]);
+  await again();
+  await providers({ fail_services: 503 }, async () => assert.equal((await answer()).status, 200));
+  assert.equal(await status(), "active");
+
+  // If the token itself has expired, the first refusal ends it for all users.
+  await again();
+  await post(`${stack.provider_url}/good`, { authorization: null });
+  fails(await answer(), 409, "reconnect_required");
+  assert.equal(await status(), "reconnect_required");
+});
+
+Deno.test("without a probe, a user's own credential ends, and a shared one does not", async () => {
+  await sql(
+    'select public.sync_catalogue(\'{"modules": [{"module": "own", "title": "Own", "description": "", "api_version": "1", "tools": [{"tool": "ask", "description": "", "read_only": true, "destructive": false}]}]}\')',
+  );
+  const [boss, member] = [await admin(), await User.create(["own"])];
+  const token = "a-token-of-an-own-module";
+  const shared = { service: "own", token, shared_with_role: member.role };
+  const [{ id }] = await made(boss.rest("rpc/connect_with_token", shared), member.role);
+  assert.equal((await member.exchange("own", { rejected: sha256(token) })).status, 200);
+  assert.deepEqual(await sql("select status from public.oauth_tokens where id = $1", [id]), [
+    { status: "active" },
+  ]);
+  await member.rest("rpc/connect_with_token", { service: "own", token, account: "mine" });
+  const mine = { account: "mine", rejected: sha256(token) };
+  fails(await member.exchange("own", mine), 409, "reconnect_required");
+  await sql("delete from public.module_registry where module = 'own'");
+});
+
+Deno.test("a reported refusal forces at most one refresh per minute", async () => {
+  const user = await User.create(["jira"]);
+  await user.connect("jira");
+  let { body } = await user.exchange("jira");
+  const before = await counts();
+  for (let time = 0; time < 5; time++)
+    ({ body } = await user.exchange("jira", { rejected: sha256(body.access_token) }));
+  assert.equal((await counts()).refreshes - before.refreshes, 1);
+});
+
+/** The credentials that a role has after this. */
+async function made(connecting: Promise<Answer>, role: string) {
+  const { status, body } = await connecting;
+  assert.equal(status, 200, JSON.stringify(body));
+  return await sql("select id from public.oauth_tokens where role_id = $1", [role]);
+}
+
+Deno.test("a pasted token is returned with its type", async () => {
   const user = await User.create(["jira", "notion"]);
   const token = "user@example.com:canary-api-token";
   const pasted = {
@@ -234,7 +323,7 @@ Deno.test("a pasted token is given out as what it is", async () => {
   });
 });
 
-Deno.test("one's own credential comes before the one that a role shares; several need a name", async () => {
+Deno.test("a user's own credential precedes a shared one; several require a name", async () => {
   const [user, other] = [await User.create(["notion"]), await User.create(["notion"])];
   assert.equal(
     (await (await admin()).connect("notion", { shared_with_role: user.role, account: "team" }))
@@ -260,7 +349,7 @@ Deno.test("one's own credential comes before the one that a role shares; several
   fails(await user.exchange("notion", { account: "team" }), 403, "not_permitted");
 });
 
-Deno.test("what the roles do not permit is not given out", async () => {
+Deno.test("a service that the roles do not permit is refused", async () => {
   const user = await User.create(["github"]);
   await user.connect("github");
   fails(await user.exchange("notion"), 403, "not_permitted");
@@ -269,7 +358,7 @@ Deno.test("what the roles do not permit is not given out", async () => {
   fails(await user.exchange("github"), 403, "not_permitted");
 });
 
-Deno.test("a request that is not as it should be is told what is wrong", async () => {
+Deno.test("an invalid request gets a clear error", async () => {
   const user = await User.create(["github"]);
   const check = async (body: unknown, words: RegExp) => {
     const answer = await user.ask("token-exchanger", body);
@@ -284,7 +373,7 @@ Deno.test("a request that is not as it should be is told what is wrong", async (
   await check({ service: "github", user_id: "x" }, /unknown field "user_id"/);
 });
 
-Deno.test("an admin tests what a role shares without having the role; it is renewed where that is due, and shown to nobody", async () => {
+Deno.test("an admin tests a shared credential without the role; it is renewed if necessary, and not shown", async () => {
   const [boss, user] = [await admin(), await User.create(["notion"])];
   const test = (who: User, id: unknown) =>
     post(`${stack.functions_url}/token-exchanger/test`, { id }, who.bearer);
@@ -309,20 +398,20 @@ Deno.test("an admin tests what a role shares without having the role; it is rene
     "forbidden",
   );
 
-  // Access tokens have ended at the provider: the refusal renews it, once.
+  // Access tokens have expired at the provider: the refusal renews the credential, once.
   const before = await counts();
   await request(`${stack.provider_url}/expire`, { method: "POST" });
   assert.deepEqual((await test(boss, id)).body, { works: true, status: 200 });
   assert.equal((await counts()).refreshes - before.refreshes, 1);
 
-  // The app was removed there: the connection is over, and the row says so.
+  // The app was removed there: the connection has ended, and its row is marked.
   await request(`${stack.provider_url}/revoke`, { method: "POST" });
   fails(await test(boss, id), 409, "reconnect_required");
   assert.deepEqual(await sql("select status from public.oauth_tokens where id = $1", [id]), [
     { status: "reconnect_required" },
   ]);
 
-  // A pasted token cannot be renewed; what is somebody's own is not the admin's to test.
+  // A pasted token cannot be renewed; an admin cannot test a user's own credential.
   const pasted = {
     service: "jira",
     token: "team@example.com:wrong-token",

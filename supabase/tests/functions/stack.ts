@@ -1,6 +1,7 @@
-// The running stack, as the tests of the functions use it. It gives real PostgreSQL, PostgREST and functions; Auth, the
-// gateway, the Vault's cipher and the providers are doubles.
+// The running stack for the function tests: PostgreSQL, PostgREST and the functions are real; Auth, the gateway, the Vault's cipher
+// and the providers are doubles.
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import pg from "pg";
 
@@ -11,7 +12,7 @@ export const sha256 = (text: string) => createHash("sha256").update(text).digest
 export interface Answer {
   status: number;
   headers: Headers;
-  // deno-lint-ignore no-explicit-any -- tests look into whatever comes.
+  // deno-lint-ignore no-explicit-any -- tests read arbitrary answers.
   body: any;
 }
 
@@ -39,7 +40,7 @@ export function post(
 }
 
 /** Runs SQL as the superuser. */
-// deno-lint-ignore no-explicit-any -- rows are whatever was selected.
+// deno-lint-ignore no-explicit-any -- rows have any selected columns.
 export async function sql(text: string, values: unknown[] = []): Promise<any[]> {
   const client = new pg.Client(stack.database_url);
   await client.connect();
@@ -132,7 +133,7 @@ export class User {
   }
 }
 
-/** Makes sure that there is an admin who stays, then this user is none. */
+/** Ensures that there is another admin, so that this user is not one. */
 async function demote(id: string): Promise<void> {
   await admin();
   await sql("update public.users set system_role = 'user' where id = $1", [id]);
@@ -142,28 +143,142 @@ let first: Promise<User> | undefined;
 
 /** The admin of the whole run; has registered an OAuth app for each service. */
 export function admin(): Promise<User> {
-  return (first ??= (async () => {
-    const user = await User.create([], { admin: true });
-    for (const service of [
-      "github",
-      "notion",
-      "jira",
-      "confluence",
-      "supabase",
-      "google_calendar",
-      "microsoft_todo",
-    ]) {
-      const app = {
-        service,
-        client_id: `app-${service}`,
-        client_secret: `canary-secret-of-app-${service}`,
-      };
-      const saved = await user.rest("rpc/save_oauth_app", app);
-      assert.equal(saved.status, 204, JSON.stringify(saved.body));
-    }
-    return user;
-  })());
+  first ??= makeAdmin();
+  return first;
 }
+
+async function makeAdmin(): Promise<User> {
+  const user = await User.create([], { admin: true });
+  for (const service of [
+    "github",
+    "notion",
+    "jira",
+    "confluence",
+    "supabase",
+    "google_calendar",
+    "microsoft_todo",
+  ]) {
+    const app = {
+      service,
+      client_id: `app-${service}`,
+      client_secret: `canary-secret-of-app-${service}`,
+    };
+    const saved = await user.rest("rpc/save_oauth_app", app);
+    assert.equal(saved.status, 204, JSON.stringify(saved.body));
+  }
+  return user;
+}
+
+/** Runs something while other things are switched on in Auth than supabase/config.toml says. */
+export async function withAuth<T>(
+  settings: Record<string, boolean>,
+  run: () => Promise<T>,
+): Promise<T> {
+  const { body: before } = await post(`${stack.gateway_url}/test/settings`, settings);
+  try {
+    return await run();
+  } finally {
+    await post(`${stack.gateway_url}/test/settings`, before);
+  }
+}
+
+/** A request to Auth with the project's publishable key, which is public, and a token if there is one. */
+export function auth(
+  method: string,
+  path: string,
+  body?: unknown,
+  token?: string,
+): Promise<Answer> {
+  return request(`${stack.issuer}/${path}`, {
+    method,
+    headers: {
+      "content-type": "application/json",
+      apikey: stack.anon_key,
+      ...(token && { authorization: `Bearer ${token}` }),
+    },
+    ...(body !== undefined && { body: JSON.stringify(body) }),
+  });
+}
+
+const VERIFIER = "a-verifier-that-is-as-long-as-rfc-7636-wants-it";
+const REDIRECT = "http://127.0.0.1:7777/callback";
+
+/** An MCP client that registered itself, as anybody can. */
+export class Client {
+  constructor(readonly id: string) {}
+
+  static async register(name = "a client"): Promise<Client> {
+    const { body } = await auth("POST", "oauth/clients/register", {
+      redirect_uris: [REDIRECT],
+      client_name: name,
+    });
+    return new Client(body.client_id);
+  }
+
+  /** Begins an authorization; gives its id, which the consent page gets. */
+  async begin(scope = "email"): Promise<string> {
+    const challenge = createHash("sha256").update(VERIFIER).digest("base64url");
+    const query = new URLSearchParams({
+      client_id: this.id,
+      redirect_uri: REDIRECT,
+      response_type: "code",
+      code_challenge: challenge,
+      code_challenge_method: "S256",
+      scope,
+      state: "s",
+    });
+    const { headers } = await request(`${stack.issuer}/oauth/authorize?${query}`);
+    return new URL(headers.get("location")!).searchParams.get("authorization_id")!;
+  }
+
+  /** Asks Auth for the consent with this token; returns the code. */
+  async consent(authorizationId: string, token: string): Promise<string> {
+    const path = `oauth/authorizations/${authorizationId}`;
+    const read = await auth("GET", path, undefined, token);
+    const { body } = read.body.redirect_url
+      ? read
+      : await auth("POST", `${path}/consent`, { action: "approve" }, token);
+    return new URL(body.redirect_url).searchParams.get("code")!;
+  }
+
+  token(form: Record<string, string>): Promise<Answer> {
+    return request(`${stack.issuer}/oauth/token`, {
+      method: "POST",
+      body: new URLSearchParams({ client_id: this.id, ...form }),
+    });
+  }
+
+  exchange(code: string): Promise<Answer> {
+    return this.token({
+      grant_type: "authorization_code",
+      code,
+      redirect_uri: REDIRECT,
+      code_verifier: VERIFIER,
+    });
+  }
+
+  /** Is allowed by a user in the console, and gets its tokens; `limits` are those of allow_client. */
+  async connect(user: User, limits: Record<string, unknown> = {}): Promise<Connected> {
+    const id = await this.begin();
+    const allowed = await user.rest("rpc/allow_client", { p_authorization_id: id, ...limits });
+    assert.equal(allowed.status, 200, JSON.stringify(allowed.body));
+    const { status, body } = await this.exchange(await this.consent(id, user.token));
+    assert.equal(status, 200, JSON.stringify(body));
+    return {
+      user: new User(user.id, user.email, user.role, body.access_token),
+      refresh: body.refresh_token,
+    };
+  }
+}
+
+/** A user's client: what it can ask for with its token. */
+export interface Connected {
+  user: User;
+  refresh: string;
+}
+
+export const claims = (token: string) =>
+  JSON.parse(Buffer.from(token.split(".")[1], "base64url").toString("utf8"));
 
 // deno-lint-ignore no-explicit-any -- a session of Auth.
 export async function mint(email: string, options: Record<string, unknown> = {}): Promise<any> {
@@ -201,12 +316,18 @@ export async function providers<T>(
       delay_ms: 0,
       answer: null,
       sites: null,
+      fail_services: 0,
     });
   }
 }
 
 export async function counts(): Promise<{ exchanges: number; refreshes: number; reuses: number }> {
   return (await request(`${stack.provider_url}/counts`)).body;
+}
+
+/** How often one of the services was asked, by its address without a scheme. */
+export async function services(address: string): Promise<number> {
+  return (await request(`${stack.provider_url}/asked`)).body[address] ?? 0;
 }
 
 /** Waits for what happens a moment later. */

@@ -1,12 +1,12 @@
-// The last file: what all the others did has left no secret where none may be. Whatever is secret has `canary` in it.
+// Runs last: none of the other tests has left a secret where it does not belong. Every secret contains `canary`.
 import assert from "node:assert/strict";
 import { admin, follow, request, sha256, sql, stack, User } from "./stack.ts";
 
-Deno.test("no secret is in a table, a log or an answer; the Vault has them encrypted", async () => {
+Deno.test("no secret is in a table, a log or an answer; the Vault encrypts them", async () => {
   const user = await User.create(["jira", "github"]);
   await user.connect("jira");
   await user.connect("github");
-  // One that nobody finishes.
+  // One that is never finished.
   await follow((await user.start({ service: "jira" })).body.authorize_url);
   const {
     body: { token },
@@ -39,7 +39,7 @@ Deno.test("no secret is in a table, a log or an answer; the Vault has them encry
   const [{ orphans }] =
     await sql(`select count(*)::int as orphans from vault.secrets where id not in (
     select access_secret_id from public.oauth_tokens union select refresh_secret_id from public.oauth_tokens where refresh_secret_id is not null
-    union select client_secret_id from public.oauth_apps
+    union select client_secret_id from public.oauth_apps union select deed_secret_id from public.confirmations
     union select unnest(array[verifier_secret_id, access_secret_id, refresh_secret_id]) from public.oauth_states
     except select null)`);
   assert.equal(orphans, 0, "every secret belongs to a row");
@@ -61,7 +61,7 @@ Deno.test("no secret is in a table, a log or an answer; the Vault has them encry
   assert.doesNotMatch(JSON.stringify(apps.body), /canary/);
 });
 
-Deno.test("the log has the agreed fields, here and at Loki", async () => {
+Deno.test("the log has the documented fields, on stdout and in Loki", async () => {
   const lines = (await Deno.readTextFile(`${stack.logs}/token-exchanger.log`))
     .split("\n")
     .filter((line) => line.startsWith("{"))

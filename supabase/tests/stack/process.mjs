@@ -1,10 +1,10 @@
-// Programs that live as long as the stack does.
+// Programs that run as long as the stack.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createWriteStream } from "node:fs";
 import { createServer } from "node:net";
 
-/// A port that is free now.
+/// Returns a free port.
 export async function freePort() {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -14,7 +14,7 @@ export async function freePort() {
   return port;
 }
 
-/// Runs a program to its end; fails with its output when it does.
+/// Runs a program to its end; throws with its output if it fails.
 export async function run(program, args, options = {}) {
   const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"], ...options });
   let output = "";
@@ -28,7 +28,7 @@ export async function run(program, args, options = {}) {
   return output;
 }
 
-/// Starts a program that goes on, with its output in a file.
+/// A long-running program with its output in a file.
 export class Service {
   constructor(name, program, args, { log, ...options }) {
     this.name = name;
@@ -47,7 +47,7 @@ export class Service {
     }
   }
 
-  /// Asks `ready` until it gives something else than undefined; fails when the program ends before, or after a minute.
+  /// Calls `ready` until it returns a value; throws if the program ends before that, or after a minute.
   async until(ready) {
     let ended;
     this.ended.then((how) => (ended = how));

@@ -1,6 +1,6 @@
-// Fake providers: the authorization and token endpoints of the services, each as picky as the real one, below a path that
-// begins with its host. Consent is given at once. Refresh tokens rotate, and a second use of one revokes the whole family.
-// Every secret begins with `canary-`, so that a test can look for them where none may be.
+// Provider doubles: the authorization and token endpoints of the services, as strict as the real ones, below a path that begins with the
+// host. Consent is given automatically. Refresh tokens rotate, and reusing one revokes the whole family. Every secret begins with
+// `canary-`, so that tests can search for leaks.
 import crypto from "node:crypto";
 import { once } from "node:events";
 import http from "node:http";
@@ -67,10 +67,10 @@ export async function startProvider() {
   const codes = new Map();
   const refreshTokens = new Map();
   const live = new Map();
-  // What the functions sent to Loki.
+  // Log lines that the functions sent to Loki.
   const logged = [];
   const counts = { exchanges: 0, refreshes: 0, reuses: 0 };
-  // What tests change: how long tokens live; a status to answer with; whether consent is denied; how slow it is.
+  // Set by tests: token lifetime, status of answers, denied consent, delay.
   const control = {
     expires_in: 3600,
     fail: 0,
@@ -78,7 +78,12 @@ export async function startProvider() {
     delay_ms: 0,
     answer: null,
     sites: null,
+    // Statuses of the services' own answers.
+    fail_services: 0,
   };
+  // Pasted tokens, which were not issued here.
+  const good = new Set();
+  const asked = {};
   const site = {
     id: "11111111-2222-4333-8444-555555555555",
     url: "https://acme.atlassian.net",
@@ -174,13 +179,31 @@ export async function startProvider() {
       return send(response, 204);
     }
     if (path === "logged") return send(response, 200, logged);
-    // Access tokens end, refresh tokens do not.
-    if (path === "expire") return (live.clear(), send(response, 200, {}));
-    // What the services themselves answer whoever has a live token: {"api.github.com/user": {…}}.
-    if (path === "services")
-      return (Object.assign(services, await json(request)), send(response, 200, {}));
-    // As when an owner removes the app: every grant is over.
-    if (path === "revoke") return (refreshTokens.clear(), live.clear(), send(response, 200, {}));
+    // Expires access tokens, but not refresh tokens.
+    if (path === "expire") {
+      live.clear();
+      return send(response, 200, {});
+    }
+    // The services' answers to valid tokens: {"api.github.com/user": {…}}.
+    if (path === "services") {
+      Object.assign(services, await json(request));
+      return send(response, 200, {});
+    }
+    // Makes a pasted token valid; null invalidates all of them.
+    if (path === "good") {
+      const { authorization } = await json(request);
+      if (authorization === null) good.clear();
+      else good.add(authorization);
+      return send(response, 200, {});
+    }
+    // How often each service was called.
+    if (path === "asked") return send(response, 200, asked);
+    // Like an owner who removes the app: ends every grant.
+    if (path === "revoke") {
+      refreshTokens.clear();
+      live.clear();
+      return send(response, 200, {});
+    }
 
     const [prefix, rules] =
       Object.entries(RULES).find(([prefix]) => path.startsWith(`${prefix}/`)) ?? [];
@@ -227,11 +250,14 @@ export async function startProvider() {
         request,
         isJson ? JSON.parse(text) : Object.fromEntries(new URLSearchParams(text)),
       );
-      // GitHub answers failures with 200.
+      // GitHub returns errors with status 200.
       return send(response, rules.service === "github" ? 200 : status, answer);
     }
-    const bearer = (request.headers.authorization ?? "").replace(/^Bearer /, "");
-    if (!live.has(bearer)) return send(response, 401, { message: "Bad credentials" });
+    asked[path] = (asked[path] ?? 0) + 1;
+    if (control.fail_services) return send(response, control.fail_services, {});
+    const { authorization = "" } = request.headers;
+    if (!live.has(authorization.replace(/^Bearer /, "")) && !good.has(authorization))
+      return send(response, 401, { message: "Bad credentials" });
     if (path === RESOURCES && control.sites) return send(response, 200, control.sites);
     send(response, path in services ? 200 : 404, services[path] ?? {});
   });
@@ -239,6 +265,9 @@ export async function startProvider() {
   await once(server, "listening");
   return {
     url: `http://127.0.0.1:${server.address().port}`,
-    stop: () => (server.close(), server.closeAllConnections()),
+    stop: () => {
+      server.close();
+      server.closeAllConnections();
+    },
   };
 }

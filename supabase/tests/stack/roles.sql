@@ -1,4 +1,4 @@
--- For tests: the roles of a Supabase project. supabase_admin is the one superuser; postgres, who runs the migrations, is none.
+-- For tests: the roles of a Supabase project. supabase_admin is the only superuser; postgres, which runs the migrations, is not one.
 create role postgres login createrole createdb replication bypassrls;
 create role anon nologin inherit;
 create role authenticated nologin inherit;

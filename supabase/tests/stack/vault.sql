@@ -1,5 +1,5 @@
--- A double of the extension supabase_vault, which no registry has: the same names, arguments, columns and grants, and secrets
--- bound to their row's id. The cipher is another one: AES of pgcrypto in place of XChaCha20.
+-- A double of the extension supabase_vault, which is in no registry: the same names, arguments, columns and grants, and secrets bound to
+-- their row's id. The cipher differs: pgcrypto's AES instead of XChaCha20.
 create schema vault;
 create table vault.test_key (key bytea not null);
 insert into vault.test_key values (extensions.gen_random_bytes(32));

@@ -1,24 +1,25 @@
-import { createApiToken, revokeApiToken, revokeClient, saveProfile } from "@/app/actions/settings";
+import {
+  createApiToken,
+  limitClient,
+  revokeApiToken,
+  revokeClient,
+  saveProfile,
+} from "@/app/actions/settings";
 import { ActionForm } from "@/components/action-form";
 import { AuditTable } from "@/components/audit-table";
+import { LimitFields, LimitText } from "@/components/limit-fields";
 import { Preferences } from "@/components/preferences";
 import { Time } from "@/components/time";
-import {
-  Badge,
-  ButtonLink,
-  Card,
-  Empty,
-  Field,
-  Notice,
-  PageTitle,
-  Select,
-  Table,
-} from "@/components/ui";
+import { Badge, ButtonLink, Card, Empty, Field, PageTitle, Table } from "@/components/ui";
+import { UrlDialog } from "@/components/url-dialog";
+import { Name } from "@/components/visible";
 import { database, rows } from "@/lib/database";
 import type { ApiToken } from "@/lib/database.types";
 import { i18n, pageTitle } from "@/lib/i18n";
 import { readQuery, withQuery } from "@/lib/paths";
+import { servicesOf } from "@/lib/services";
 import { requireUser } from "@/lib/session";
+import { visibleLine } from "@/lib/visible";
 
 export const generateMetadata = pageTitle("nav.settings");
 
@@ -31,10 +32,10 @@ export default async function Page({ searchParams }: PageProps<"/settings">) {
   const before =
     query["before"] && !Number.isNaN(Date.parse(query["before"])) ? query["before"] : "infinity";
   const supabase = await database();
-  const [tokens, events, grants] = await Promise.all([
+  const [tokens, events, clients, services] = await Promise.all([
     supabase
       .from("api_tokens")
-      .select("id, name, last_used_at, expires_at, revoked_at, created_at")
+      .select("id, name, last_used_at, expires_at, revoked_at, created_at, read_only, modules")
       .eq("user_id", user.id)
       .order("created_at", { ascending: false })
       .then(rows),
@@ -46,9 +47,15 @@ export default async function Page({ searchParams }: PageProps<"/settings">) {
       .order("at", { ascending: false })
       .limit(PAGE + 1)
       .then(rows),
-    supabase.auth.oauth.listGrants(),
+    supabase.rpc("my_clients").then(rows),
+    servicesOf(user.id),
   ]);
   const last = events[PAGE - 1];
+  const titles = new Map(services.map(({ module }) => [module.module, module.display_name]));
+  const mine = services
+    .filter(({ isMine }) => isMine)
+    .map(({ module }) => ({ module: module.module, title: module.display_name }));
+  const edited = clients.find(({ client_id }) => client_id === query["client"]);
   return (
     <>
       <PageTitle>{t("nav.settings")}</PageTitle>
@@ -78,6 +85,7 @@ export default async function Page({ searchParams }: PageProps<"/settings">) {
             label={t("settings.tokens")}
             head={[
               t("settings.token_name"),
+              t("roles.mode"),
               t("settings.created"),
               t("connections.last_used"),
               t("settings.expires"),
@@ -90,6 +98,9 @@ export default async function Page({ searchParams }: PageProps<"/settings">) {
               return (
                 <tr key={token.id}>
                   <td className="max-w-60 font-medium break-all whitespace-normal">{token.name}</td>
+                  <td className="max-w-48 whitespace-normal">
+                    <LimitText limits={token} titles={titles} />
+                  </td>
                   <td>
                     <Time value={token.created_at} />
                   </td>
@@ -101,7 +112,11 @@ export default async function Page({ searchParams }: PageProps<"/settings">) {
                     )}
                   </td>
                   <td>
-                    {token.expires_at ? <Time value={token.expires_at} /> : t("settings.never")}
+                    {token.expires_at ? (
+                      <Time value={token.expires_at} />
+                    ) : (
+                      <Badge tone="warn">{t("settings.never")}</Badge>
+                    )}
                   </td>
                   <td>
                     <Badge tone={state === "live" ? "good" : "neutral"}>
@@ -136,53 +151,92 @@ export default async function Page({ searchParams }: PageProps<"/settings">) {
           <Field
             label={t("settings.token_name")}
             name="name"
-            maxLength={100}
+            maxLength={60}
             required
             hint={t("settings.token_name_hint")}
           />
-          <Select
-            label={t("settings.expires")}
-            name="days"
-            defaultValue="90"
-            options={[
-              ...([30, 90, 365] as const).map((days): [string, string] => [
-                String(days),
-                t("settings.days", { n: days }),
-              ]),
-              ["0", t("settings.never")],
-            ]}
-          />
+          <LimitFields modules={mine} />
         </ActionForm>
       </Card>
 
       <Card title={t("settings.clients")}>
         <p className="mb-3 max-w-prose text-sm text-muted">{t("settings.clients_lead")}</p>
-        {grants.error ? (
-          <Notice tone="warn">{t("settings.clients_unknown")}</Notice>
-        ) : grants.data.length === 0 ? (
+        {clients.length === 0 ? (
           <Empty>{t("settings.no_clients")}</Empty>
         ) : (
-          <ul className="divide-y divide-line">
-            {grants.data.map(({ client, granted_at }) => (
-              <li key={client.id} className="flex flex-wrap items-center gap-3 py-2 text-sm">
-                <span className="mr-auto font-medium break-all">{client.name}</span>
-                <span className="text-muted">
-                  {t("settings.since")} <Time value={granted_at} />
-                </span>
-                <ActionForm
-                  action={revokeClient}
-                  submit={t("settings.revoke")}
-                  variant="secondary"
-                  inline
-                  label={`${t("settings.revoke")}: ${client.name}`}
-                >
-                  <input type="hidden" name="client" value={client.id} />
-                </ActionForm>
-              </li>
+          <Table
+            label={t("settings.clients")}
+            head={[
+              t("settings.token_name"),
+              t("roles.mode"),
+              t("settings.since"),
+              t("connections.last_used"),
+              t("settings.expires"),
+              "",
+            ]}
+          >
+            {clients.map((client) => (
+              <tr key={client.client_id}>
+                <td className="max-w-60 whitespace-normal">
+                  <span className="font-medium">
+                    <Name text={client.name ?? ""} />
+                  </span>
+                  <span className="block text-xs break-all text-muted">
+                    {[...new Set(client.redirect_uris.map(siteOf))].join(", ")}
+                  </span>
+                </td>
+                <td className="max-w-48 whitespace-normal">
+                  <LimitText limits={client} titles={titles} />
+                </td>
+                <td>
+                  <Time value={client.granted_at} />
+                </td>
+                <td>
+                  {client.last_used_at ? (
+                    <Time value={client.last_used_at} />
+                  ) : (
+                    t("connections.never_used")
+                  )}
+                </td>
+                <td>
+                  {client.expires_at ? <Time value={client.expires_at} /> : t("settings.never")}
+                </td>
+                <td>
+                  <span className="flex flex-wrap gap-1">
+                    <ButtonLink
+                      href={withQuery("/settings", { client: client.client_id })}
+                      aria-label={`${t("ui.edit")}: ${visibleLine(client.name ?? "")}`}
+                    >
+                      {t("ui.edit")}
+                    </ButtonLink>
+                    <ActionForm
+                      action={revokeClient}
+                      submit={t("settings.revoke")}
+                      variant="secondary"
+                      inline
+                      label={`${t("settings.revoke")}: ${visibleLine(client.name ?? "")}`}
+                    >
+                      <input type="hidden" name="client" value={client.client_id} />
+                    </ActionForm>
+                  </span>
+                </td>
+              </tr>
             ))}
-          </ul>
+          </Table>
         )}
       </Card>
+      {edited && (
+        <UrlDialog
+          title={<Name text={edited.name ?? ""} />}
+          description={t("settings.client_limits")}
+          closeTo="/settings"
+        >
+          <ActionForm action={limitClient} submit={t("ui.save")} closeTo="/settings">
+            <input type="hidden" name="client" value={edited.client_id} />
+            <LimitFields modules={mine} limits={edited} canKeepEnd />
+          </ActionForm>
+        </UrlDialog>
+      )}
 
       <Card title={t("settings.audit")} id="audit">
         <AuditTable events={events.slice(0, PAGE)} />
@@ -197,6 +251,13 @@ export default async function Page({ searchParams }: PageProps<"/settings">) {
       </Card>
     </>
   );
+}
+
+/** Scheme and host of a redirect address. */
+function siteOf(address: string): string {
+  if (!URL.canParse(address)) return visibleLine(address);
+  const { protocol, host } = new URL(address);
+  return visibleLine(`${protocol}//${host}`);
 }
 
 function stateOf({

@@ -10,6 +10,7 @@ import { Disclosure } from "@/components/disclosure";
 import { StateBadge } from "@/components/state";
 import { Time } from "@/components/time";
 import { TokenForm } from "@/components/token-form";
+import { ToolKind } from "@/components/tool-kind";
 import {
   Badge,
   ButtonLink,
@@ -144,7 +145,7 @@ async function ServiceCard({
 }) {
   const { t, number, language } = await i18n();
   const { module, connections, state, hasOAuth } = service;
-  // One's own account comes before a shared one of the same name, which is never used then.
+  // The user's own account hides a shared one with the same name, which is then never used.
   const shared = service.shared.filter(({ account }) =>
     connections.every((own) => own.account !== account),
   );
@@ -271,24 +272,16 @@ async function ServiceCard({
   );
 }
 
-async function Described({ tool: { tool, description, read_only, destructive } }: { tool: Tool }) {
-  const { t } = await i18n();
+function Described({ tool }: { tool: Tool }) {
   return (
     <>
-      <Code>{tool}</Code>{" "}
-      {read_only ? (
-        <Badge>{t("tools.reads")}</Badge>
-      ) : (
-        <Badge tone={destructive ? "bad" : "warn"}>
-          {t(destructive ? "tools.destructive" : "tools.writes")}
-        </Badge>
-      )}
-      <p className="mt-0.5 text-muted">{description}</p>
+      <Code>{tool.tool}</Code> <ToolKind tool={tool} />
+      <p className="mt-0.5 text-muted">{tool.description}</p>
     </>
   );
 }
 
-/** Asks for a service, or for one tool of it; or shows that it was asked for. */
+/** A button to request a service or one of its tools, or the open request. */
 async function Ask({
   request,
   module,
@@ -376,7 +369,7 @@ async function Account({
             account: connection.account,
           })}
         >
-          {t("state.reconnect")}
+          {t("tools.reconnect")}
         </ButtonLink>
       )}
       <ActionForm

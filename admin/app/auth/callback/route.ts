@@ -4,7 +4,7 @@ import { database } from "@/lib/database";
 import { safePath } from "@/lib/paths";
 import { origin } from "@/lib/session";
 
-/** Auth sends the browser here after the provider, with a code or with what went wrong. */
+/** Auth redirects the browser here after sign-in at the provider, with a code or an error. */
 export async function GET(request: NextRequest): Promise<NextResponse> {
   const query = request.nextUrl.searchParams;
   const store = await cookies();
@@ -22,7 +22,7 @@ export async function GET(request: NextRequest): Promise<NextResponse> {
   return NextResponse.redirect(login, 303);
 }
 
-/** The hooks of the database refuse in English sentences (supabase/migrations, users). */
+/** Maps the English messages of the database hooks (supabase/migrations, users) to reasons. */
 function reasonOf(problem: string): string {
   if (/not on the list|no access/i.test(problem)) return "not_allowed";
   return /disabled/i.test(problem) ? "disabled" : "failed";

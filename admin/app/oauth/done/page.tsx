@@ -22,13 +22,12 @@ const REASONS = [
     "provider_error",
     "provider_unavailable",
   ],
-  ...["no_site", "site_required", "not_permitted", "other_user", "internal"],
+  ...["no_site", "site_required", "not_permitted", "other_user", "too_many_accounts", "internal"],
 ] as const;
 
 /**
- * Where the callback sends the browser, with a handle of what the provider gave or with a reason. The handle is good for the user
- * who began, so whoever has the page of somebody else's connection open is refused. Whatever else the address says is looked up
- * or shown as text, never followed.
+ * The callback redirects here with a handle for the provider's answer, or with a failure reason. Only the user who started the
+ * connection can use the handle. Other query parameters are looked up or shown as text, never followed.
  */
 export default async function Page({ searchParams }: PageProps<"/oauth/done">) {
   const { t } = await i18n();

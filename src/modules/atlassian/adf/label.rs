@@ -18,7 +18,7 @@ pub(super) fn of(node: &Value) -> String {
         "layoutColumn" => {
             number(attributes, "width").map_or_else(String::new, |w| format!("{w} %"))
         }
-        // A mark has no content of its own and is told by its attribute.
+        // A mark has no content of its own and is identified by its attribute.
         _ => first(
             attributes,
             &[

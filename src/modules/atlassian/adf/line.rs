@@ -82,9 +82,9 @@ impl Line<'_, '_> {
                 ("text", Some(text)) if code && is_text(node) => self.code(text),
                 ("text", Some(text)) if is_text(node) => self.escaped(text, last),
                 ("hardBreak", _) if node.as_object().is_some_and(|fields| fields.len() == 1) => {
-                    self.hard_break(index + 1 == nodes.len())
+                    self.hard_break(index + 1 == nodes.len());
                 }
-                ("inlineCard", _) if super::form::is_card(node) => {
+                ("inlineCard", _) if crate::modules::atlassian::adf::form::is_card(node) => {
                     self.text.push_str(
                         &["<", node["attrs"]["url"].as_str().unwrap_or_default(), ">"].concat(),
                     );
@@ -130,7 +130,9 @@ impl Line<'_, '_> {
             ("strong", _) if mark.get("attrs").is_none() => both("**"),
             ("strike", _) if mark.get("attrs").is_none() => both("~~"),
             ("em", _) if mark.get("attrs").is_none() => both("*"),
-            ("link", _) if super::form::said_mark(mark).as_ref() == Some(mark) => {
+            ("link", _)
+                if crate::modules::atlassian::adf::form::said_mark(mark).as_ref() == Some(mark) =>
+            {
                 let href = destination(mark["attrs"]["href"].as_str().unwrap_or_default());
                 let title = mark["attrs"]["title"]
                     .as_str()
@@ -140,7 +142,7 @@ impl Line<'_, '_> {
             }
             _ => (
                 placeholder(&self.registry.mark_id(mark), &label::of(mark)),
-                format!("⟦/{}⟧", super::registry::name(mark)),
+                format!("⟦/{}⟧", crate::modules::atlassian::adf::registry::name(mark)),
             ),
         }
     }

@@ -166,7 +166,8 @@ fn take_content(node: &mut Value) -> Vec<Value> {
 
 /// The old node with other content, and with the one attribute of its type that Markdown shows taken from the new one.
 fn overlaid(old: &Value, new: &Value, children: Vec<Value>) -> Value {
-    let mut node = old.as_object().map(super::form::shell).unwrap_or_default();
+    let mut node =
+        old.as_object().map(crate::modules::atlassian::adf::form::shell).unwrap_or_default();
     if !children.is_empty() || old.get("content").is_some() {
         node.insert("content".to_owned(), children.into());
     }

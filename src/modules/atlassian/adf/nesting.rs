@@ -70,7 +70,7 @@ fn inside(block: Value, place: &str) -> Result<Vec<Value>, Error> {
             for node in content(&block) {
                 match node["text"].as_str() {
                     Some(words) => {
-                        let mut marks = super::form::marks(node).to_vec();
+                        let mut marks = crate::modules::atlassian::adf::form::marks(node).to_vec();
                         if !marks.iter().any(|mark| matches!(kind(mark), "strong" | "code")) {
                             marks.push(json!({"type": "strong"}));
                         }

@@ -8,14 +8,12 @@ use std::slice;
 use pulldown_cmark::{CodeBlockKind, Event, LinkType, Options, Parser, Tag, TagEnd};
 use serde_json::{Value, json};
 
-use super::MAX_DEPTH;
-use super::address;
 use super::form::{kind, link};
 use super::placeholder::Prepared;
-use super::registry::Registry;
+use super::registry::{self, Registry};
 use super::runs::{Line, Runs, closes_nothing};
 use super::said::push_text;
-use super::{nesting, registry};
+use super::{MAX_DEPTH, address, nesting};
 use crate::error::Error;
 
 /// The Markdown that is read: `CommonMark` with what GFM adds to it.

@@ -131,7 +131,7 @@ impl Runs {
                 Run::Node(node) => reader.nodes.push(node),
                 Run::Made { text, marks } => reader.push(&text, marks),
                 Run::Literal { text, marks, escaped, .. } => {
-                    reader.literal(&text, &marks, escaped)?
+                    reader.literal(&text, &marks, escaped)?;
                 }
             }
         }

@@ -172,9 +172,9 @@ fn unknown(all: &[Heading<'_>]) -> Error {
     let names: Vec<String> = all.iter().take(SHOWN).map(Heading::line).collect();
     let more =
         if all.len() > SHOWN { format!(" and {} more", all.len() - SHOWN) } else { String::new() };
-    let error = Error::invalid_params("The document has no such heading.");
+    let error = Error::invalid_params("The document does not have this heading.");
     if names.is_empty() {
-        error.with_hint("It has no headings: read and edit it as a whole.")
+        error.with_hint("It does not have any headings: read and edit it as a whole.")
     } else {
         error.with_hint(format!("It has `{}`{more}.", names.join("`, `")))
     }

@@ -2,11 +2,10 @@
 
 use serde_json::Value;
 
-use super::MAX_DEPTH;
 use super::form::{Form, content, form, is_inline, kind, order};
 use super::line::{self, Place};
 use super::registry::Registry;
-use super::{label, read, said};
+use super::{MAX_DEPTH, label, read, said};
 
 /// The Markdown of a document.
 pub(super) fn document(document: &Value) -> String {
@@ -91,7 +90,7 @@ impl Writer<'_, '_> {
         format!(
             "{}\n\n{inside}\n\n⟦/{}⟧",
             line::placeholder(&id, &label::of_shell(node)),
-            super::registry::name(node)
+            crate::modules::atlassian::adf::registry::name(node)
         )
     }
 
@@ -166,7 +165,7 @@ impl Writer<'_, '_> {
             let mut line = String::from("|");
             for cell in content(row) {
                 let text = line::write(
-                    content(super::form::cell_paragraph(cell)?),
+                    content(crate::modules::atlassian::adf::form::cell_paragraph(cell)?),
                     Place::Cell,
                     self.registry,
                 )?;
@@ -182,7 +181,7 @@ impl Writer<'_, '_> {
     }
 }
 
-/// Blocks parted by empty lines. Of lists that follow each other, every second one is told to use other markers, because Markdown
+/// Blocks parted by empty lines. Of lists that follow each other, every second one uses other markers, because Markdown
 /// would take them for one list.
 fn joined(
     nodes: &[Value],

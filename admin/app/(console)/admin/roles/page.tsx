@@ -26,7 +26,7 @@ export const generateMetadata = pageTitle("nav.roles");
 
 export default async function Page({ searchParams }: PageProps<"/admin/roles">) {
   await requireAdmin();
-  const { t, number } = await i18n();
+  const { t } = await i18n();
   const query = await readQuery(searchParams);
   const supabase = await database();
   const [roles, links, permissions, users] = await Promise.all([
@@ -55,14 +55,13 @@ export default async function Page({ searchParams }: PageProps<"/admin/roles">) 
                 <li key={role.id} className="flex flex-wrap items-center gap-2 py-2 text-sm">
                   <div className="mr-auto min-w-0">
                     <p className="font-medium break-words">
-                      {role.name} {role.read_only && <Badge>{t("roles.read_only")}</Badge>}
+                      {role.name} {role.read_only && <Badge>{t("roles.read_only")}</Badge>}{" "}
+                      {role.confirm && <Badge>{t(`roles.confirms_${role.confirm}`)}</Badge>}
                     </p>
                     <p className="text-xs text-muted">
                       {t("roles.counts", {
-                        users: number(links.filter(({ role_id }) => role_id === role.id).length),
-                        modules: number(
-                          permissions.filter(({ role_id }) => role_id === role.id).length,
-                        ),
+                        users: links.filter(({ role_id }) => role_id === role.id).length,
+                        modules: permissions.filter(({ role_id }) => role_id === role.id).length,
                       })}
                     </p>
                   </div>
@@ -151,6 +150,17 @@ async function RoleFields({ role }: { role?: Role }) {
         label={t("roles.read_only")}
         hint={t("roles.read_only_hint")}
       />
+      <Select
+        label={t("roles.confirm")}
+        name="confirm"
+        defaultValue={role?.confirm ?? ""}
+        options={[
+          ["", t("roles.confirm_none")],
+          ["code", t("roles.confirm_code")],
+          ["human", t("roles.confirm_human")],
+        ]}
+        hint={t("roles.confirm_hint")}
+      />
     </>
   );
 }
@@ -215,7 +225,7 @@ async function Editor({ role }: { role: Role }) {
   );
 }
 
-/** What a user may use over all of their roles: the same function of the database answers the server. */
+/** The tools a user can use with all their roles, from the same database function that the MCP server uses. */
 async function Preview({ user }: { user: Pick<User, "id" | "email" | "disabled_at"> | undefined }) {
   const { t } = await i18n();
   if (!user) return null;

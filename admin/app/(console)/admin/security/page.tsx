@@ -31,7 +31,7 @@ export default async function Page() {
       <Card title={t("security.allow_list")} id="allow-list">
         <p className="mb-3 max-w-prose text-sm text-muted">{t("security.allow_list_lead")}</p>
         {allowed.length === 0 ? (
-          <Empty>{t("security.nobody")}</Empty>
+          <Empty>{t("security.no_addresses")}</Empty>
         ) : (
           <Table
             label={t("security.allow_list")}
@@ -104,7 +104,7 @@ export default async function Page() {
             label={t("security.retention")}
             name="days"
             type="number"
-            min={1}
+            min={30}
             max={3650}
             defaultValue={settings.data?.audit_retention_days}
             required

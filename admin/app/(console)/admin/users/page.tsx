@@ -1,9 +1,18 @@
 import Link from "next/link";
-import { decideRequest, revokeUserTokens, saveUser } from "@/app/actions/users";
+import { decideRequest, deleteAccount, revokeUserTokens, saveUser } from "@/app/actions/users";
 import { ActionForm } from "@/components/action-form";
-import { DeleteUser } from "@/components/delete-user";
 import { Time } from "@/components/time";
-import { Badge, ButtonLink, Card, Check, Code, Empty, PageTitle, Table } from "@/components/ui";
+import {
+  Badge,
+  ButtonLink,
+  Card,
+  Check,
+  Code,
+  Empty,
+  Field,
+  PageTitle,
+  Table,
+} from "@/components/ui";
 import { UrlDialog } from "@/components/url-dialog";
 import { database, rows } from "@/lib/database";
 import type { Role, User } from "@/lib/database.types";
@@ -212,17 +221,17 @@ async function UserDialog({
           <p className="text-sm text-muted">{t("users.revoke_lead")}</p>
         </ActionForm>
         {!isSelf && (
-          <DeleteUser
-            id={user.id}
-            email={user.email}
-            texts={{
-              lead: t("users.delete_lead"),
-              label: t("users.delete_confirm", { email: user.email }),
-              submit: t("users.delete"),
-              failed: t("error.unexpected"),
-              lastAdmin: t("error.last_admin"),
-            }}
-          />
+          <ActionForm action={deleteAccount} submit={t("users.delete")} variant="danger">
+            <input type="hidden" name="id" value={user.id} />
+            <p className="text-sm text-muted">{t("users.delete_lead")}</p>
+            <Check name="disallow" defaultChecked label={t("users.delete_disallow")} />
+            <Field
+              label={t("users.delete_confirm", { email: user.email })}
+              name="confirmation"
+              autoComplete="off"
+              required
+            />
+          </ActionForm>
         )}
       </div>
     </UrlDialog>

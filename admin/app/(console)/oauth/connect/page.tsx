@@ -8,7 +8,7 @@ import { requireUser } from "@/lib/session";
 
 export const generateMetadata = pageTitle("connect.title");
 
-/** A chat's link leads here. Nothing is begun before the button: somebody else may have made the link. */
+/** Target of the link in a chat. Nothing starts before the button is pressed, because another person may have made the link. */
 export default async function Page({ searchParams }: PageProps<"/oauth/connect">) {
   const user = await requireUser();
   const { t } = await i18n();

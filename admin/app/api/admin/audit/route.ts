@@ -18,7 +18,7 @@ const COLUMNS = [
   "argument_names",
 ] as const;
 
-/** The audit view as CSV (RFC 4180), with the filters of the view; the newest thousand. */
+/** The audit log as CSV (RFC 4180): the newest 1,000 events that match the page's filters. */
 export async function GET(request: NextRequest): Promise<Response> {
   if ((await session())?.systemRole !== "admin")
     return Response.json({ error: "forbidden" }, { status: 403 });
@@ -46,7 +46,7 @@ export async function GET(request: NextRequest): Promise<Response> {
   });
 }
 
-/** A spreadsheet would run what begins as a formula, and a client chooses its own name. */
+/** Escapes a cell. Values that look like formulas get a quote, because clients choose their own names. */
 function cell(value: string | number | null): string {
   const text = String(value ?? "");
   const safe = /^[=+\-@\t\r]/.test(text) && typeof value !== "number" ? `'${text}` : text;

@@ -248,7 +248,7 @@ fn a_section_is_replaced_up_to_the_next_heading_of_its_level() {
     for (name, says) in [
         ("D", "`# A`, `## B`, `# C`, `## In`, `## B`"),
         ("B", "2 headings"),
-        ("### A", "no such heading"),
+        ("### A", "does not have this heading"),
     ] {
         let error = replace_section(&previous, name, "x").unwrap_err();
         assert_eq!(error.code(), crate::error::Code::InvalidParams);
@@ -429,7 +429,7 @@ fn a_heading_has_one_name_wherever_it_is_named() {
         assert!(error.hint().unwrap().contains("`## Bold & code`"), "{error}");
     }
     let error = section(&document(json!([])), "x").unwrap_err();
-    assert_eq!(error.hint(), Some("It has no headings: read and edit it as a whole."));
+    assert_eq!(error.hint(), Some("It does not have any headings: read and edit it as a whole."));
 }
 
 #[test]

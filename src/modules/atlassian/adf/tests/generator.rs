@@ -159,7 +159,7 @@ impl Generator {
 
     pub(super) fn document(&mut self) -> Value {
         let count = self.below(6);
-        super::document(self.blocks(count, 4))
+        crate::modules::atlassian::adf::tests::document(self.blocks(count, 4))
     }
 
     pub(super) fn blocks(&mut self, count: usize, depth: usize) -> Vec<Value> {
@@ -232,9 +232,9 @@ impl Generator {
                 let text = self.words();
                 let marks = self.marks();
                 return if marks.is_empty() {
-                    super::text(&text)
+                    crate::modules::atlassian::adf::tests::text(&text)
                 } else {
-                    super::marked(&text, marks)
+                    crate::modules::atlassian::adf::tests::marked(&text, marks)
                 };
             }
             "hardBreak" => return json!({"type": "hardBreak"}),
@@ -301,7 +301,7 @@ impl Generator {
                 json!({"type": kind, "attrs": {"level": 1 + self.below(6)}, "content": self.inline()})
             }
             "codeBlock" => {
-                json!({"type": kind, "attrs": {"language": "rust"}, "content": [super::text(&self.words())]})
+                json!({"type": kind, "attrs": {"language": "rust"}, "content": [crate::modules::atlassian::adf::tests::text(&self.words())]})
             }
             "rule" => json!({"type": "rule"}),
             "mediaSingle" if self.plain => json!({"type": "rule"}),

@@ -74,7 +74,7 @@ fn hostile_markdown_takes_linear_time() {
 fn hostile_documents_take_linear_time() {
     let nodes = |size: usize, node: fn(usize) -> Value| (0..size).map(node).collect::<Vec<Value>>();
     check_linear("numbers", |size| {
-        drop(to_markdown(&document([paragraph([text(&"1. ".repeat(size))])])))
+        drop(to_markdown(&document([paragraph([text(&"1. ".repeat(size))])])));
     });
     check_linear("marks", |size| {
         let marks = |index: usize| {
@@ -165,7 +165,7 @@ fn odd_markdown_never_panics() {
         "\\",
         "\u{e000}",
     ];
-    let mut generator = super::generator::Generator::new(7);
+    let mut generator = crate::modules::atlassian::adf::tests::generator::Generator::new(7);
     for _ in 0..2_000 {
         let markdown: String =
             (0..generator.below(30)).map(|_| PARTS[generator.below(PARTS.len())]).collect();

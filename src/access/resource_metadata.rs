@@ -1,0 +1,64 @@
+//! What clients learn about getting a token (RFC 9728, RFC 6750 §3).
+
+use serde_json::{Value, json};
+
+use crate::error::{Code, Error};
+
+/// The scopes that Supabase's OAuth 2.1 server knows and that are of use here.
+const SCOPES: &[&str] = &["openid", "profile", "email", "offline_access"];
+
+/// The path of the metadata, to which the resource's own path is added (RFC 9728 §3.1).
+pub const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
+
+/// The server as a protected resource.
+#[derive(Debug, Clone)]
+pub struct ResourceMetadata {
+    /// The address of the server without a path, as its operator gave it: what a request says of it is never asked.
+    origin: String,
+    authorization_server: String,
+}
+
+impl ResourceMetadata {
+    /// The resource `origin` + `/mcp`, whose tokens `authorization_server` issues.
+    #[must_use]
+    pub const fn new(origin: String, authorization_server: String) -> Self {
+        Self { origin, authorization_server }
+    }
+
+    /// The canonical URI of the MCP endpoint (RFC 8707 §2): what tokens are issued for.
+    #[must_use]
+    pub fn resource(&self) -> String {
+        format!("{}/mcp", self.origin)
+    }
+
+    /// The metadata document.
+    #[must_use]
+    pub fn document(&self) -> Value {
+        json!({
+            "resource": self.resource(),
+            "authorization_servers": [self.authorization_server],
+            "scopes_supported": SCOPES,
+            "bearer_methods_supported": ["header"],
+            "resource_name": "MCPist",
+        })
+    }
+
+    /// The value of `WWW-Authenticate` beside a refusal.
+    #[must_use]
+    pub fn challenge(&self, error: &Error) -> String {
+        let metadata = format!(
+            "resource_metadata=\"{}{WELL_KNOWN}/mcp\", scope=\"{}\"",
+            self.origin,
+            SCOPES.join(" ")
+        );
+        match error.code() {
+            // RFC 6750 §3.1: no code where the request had no token.
+            Code::Unauthenticated => format!("Bearer {metadata}"),
+            Code::InsufficientScope => format!("Bearer error=\"insufficient_scope\", {metadata}"),
+            _ => format!(
+                "Bearer error=\"invalid_token\", error_description=\"{}\", {metadata}",
+                error.message().replace(['"', '\\'], "'")
+            ),
+        }
+    }
+}

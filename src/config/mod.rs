@@ -1,0 +1,353 @@
+//! Every flag and environment variable, checked once. Nothing else reads the environment.
+
+mod hosted;
+mod modules;
+mod state;
+mod telemetry;
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub use hosted::HostedConfig;
+use log::LevelFilter;
+pub use modules::ModuleSettings;
+
+use crate::access::ConfirmPolicy;
+use crate::http::Limits;
+use crate::secret::Secret;
+use crate::telemetry::TelemetrySettings;
+
+/// The port when nothing says another: 8080 is taken on many machines, 8088 seldom (specification §2.1).
+pub const DEFAULT_PORT: u16 = 8088;
+
+/// The least length of `MCPIST_SECRET` in bytes: what sessions and request state are sealed with must not be guessable.
+const MIN_SECRET: usize = 32;
+
+/// The variable that bounds how many calls of tools a user may make in a minute, and its value in hosted mode (DESIGN §8).
+const TOOL_CALLS: &str = "MCPIST_TOOL_CALLS_PER_MINUTE";
+const DEFAULT_TOOL_CALLS: u32 = 300;
+
+/// What is wrong with one variable, flag or file, and what would be right.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// The variable, flag or file.
+    pub name: String,
+    /// What is wrong and an example of what would be right.
+    pub message: String,
+}
+
+impl Finding {
+    /// A finding about `name`.
+    pub fn new(name: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { name: name.into(), message: message.into() }
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}: {}", self.name, self.message)
+    }
+}
+
+/// The environment, as a function from a name to its value; tests bring their own.
+pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// The environment of this process.
+#[must_use]
+pub fn process_environment(name: &str) -> Option<String> {
+    // An empty variable is how many platforms and shells say "unset".
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// The names in the environment of this process.
+#[must_use]
+pub fn process_environment_names() -> Vec<String> {
+    std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect()
+}
+
+/// What flags say; they win over the environment.
+#[derive(Debug, Clone, Default)]
+pub struct Flags {
+    /// `--port`.
+    pub port: Option<u16>,
+    /// `--bind`.
+    pub bind: Option<IpAddr>,
+}
+
+/// Everything that is set from outside, but what belongs to single modules ([`ModuleSettings`]).
+#[derive(Debug)]
+pub struct Config {
+    /// Where the server listens.
+    pub address: SocketAddr,
+    /// The front door's limits.
+    pub limits: Limits,
+    /// The least level of log lines.
+    pub log_level: LevelFilter,
+    /// A folder with module files of the user's.
+    pub modules_directory: Option<PathBuf>,
+    /// The policy file.
+    pub policy: Option<PathBuf>,
+    /// Who confirms what cannot be undone, costs money or reaches others.
+    pub confirm: ConfirmPolicy,
+    /// The folder for what local mode keeps; `None` where there is no home.
+    pub state_directory: Option<PathBuf>,
+    /// The program that opens a page for the person at this machine; `None` where there is no browser.
+    pub browser: Option<String>,
+    /// What sealed tokens are made with; `None`: a key that lives as long as the process.
+    pub seal_secret: Option<Secret>,
+    /// Hosted mode, where it is asked for.
+    pub hosted: Option<HostedConfig>,
+    /// How many calls of tools a user may make in a minute; `None`: as many as they like.
+    pub tool_calls_per_minute: Option<u32>,
+    /// The proxy for calls to services.
+    pub proxy: Option<ureq::Proxy>,
+    /// Where telemetry goes; `None`: nowhere.
+    pub telemetry: Option<TelemetrySettings>,
+}
+
+/// A limit that a variable sets: the one list that the configuration and the documentation are read from.
+pub struct LimitVariable {
+    /// The variable.
+    pub name: &'static str,
+    /// What it bounds, with its unit.
+    pub meaning: &'static str,
+    set: fn(&mut Limits, u32),
+    get: fn(&Limits) -> u64,
+}
+
+macro_rules! limit {
+    (count $name:literal, $field:ident, $meaning:literal) => {
+        LimitVariable {
+            name: $name,
+            meaning: $meaning,
+            set: |limits, value| limits.$field = value as usize,
+            get: |limits| limits.$field as u64,
+        }
+    };
+    (seconds $name:literal, $field:ident, $meaning:literal) => {
+        LimitVariable {
+            name: $name,
+            meaning: $meaning,
+            set: |limits, value| limits.$field = Duration::from_secs(u64::from(value)),
+            get: |limits| limits.$field.as_secs(),
+        }
+    };
+}
+
+/// The limits that variables set.
+pub const LIMITS: &[LimitVariable] = &[
+    limit!(count "MCPIST_MAX_CONNECTIONS", connections, "connections open at once"),
+    limit!(count "MCPIST_MAX_CONNECTIONS_PER_ADDRESS", connections_per_address, "connections open at once from one address (loopback is exempt)"),
+    limit!(count "MCPIST_MAX_HEAD_BYTES", head_bytes, "bytes of a request's head"),
+    limit!(count "MCPIST_MAX_HEADERS", header_count, "headers of a request"),
+    limit!(seconds "MCPIST_HEAD_SECONDS", head_time, "seconds for a request's whole head"),
+    limit!(count "MCPIST_MAX_BODY_BYTES", body_bytes, "bytes of a request's body"),
+    limit!(count "MCPIST_MAX_BODIES_BYTES", all_bodies_bytes, "bytes of all requests' bodies at once"),
+    limit!(seconds "MCPIST_BODY_SECONDS", body_time, "seconds for a request's whole body"),
+    limit!(seconds "MCPIST_IDLE_SECONDS", idle_time, "seconds that an idle connection stays open"),
+    limit!(seconds "MCPIST_WRITE_SECONDS", write_stall, "seconds that a client may take no byte of an answer"),
+    limit!(seconds "MCPIST_DRAIN_SECONDS", drain_time, "seconds that running requests get at shutdown"),
+];
+
+impl LimitVariable {
+    /// The value when nothing sets it.
+    #[must_use]
+    pub fn default_value(&self) -> u64 {
+        (self.get)(&Limits::default())
+    }
+}
+
+impl Config {
+    /// Reads flags and environment; what is wrong is a finding, and stands at its default.
+    pub fn read(flags: &Flags, environment: Environment<'_>) -> (Self, Vec<Finding>) {
+        let mut findings = Vec::new();
+        let mut limits = Limits::default();
+        for limit in LIMITS {
+            if let Some(value) =
+                number(environment, limit.name, 1..=i64::from(i32::MAX), &mut findings)
+            {
+                (limit.set)(&mut limits, u32::try_from(value).unwrap_or(u32::MAX));
+            }
+        }
+        let port = flags.port.or_else(|| {
+            number(environment, "PORT", 0..=65_535, &mut findings)
+                .and_then(|port| u16::try_from(port).ok())
+        });
+        let hosted = HostedConfig::read(environment, &mut findings);
+        let default = if hosted.is_some() { Ipv4Addr::UNSPECIFIED } else { Ipv4Addr::LOCALHOST };
+        let address = flags.bind.unwrap_or(IpAddr::V4(default));
+        if hosted.is_none() && !address.is_loopback() {
+            let message = "local mode has no authentication, so it listens on a loopback address alone, such as 127.0.0.1";
+            findings.push(Finding::new(
+                "--bind",
+                format!("{address} can be reached by others; {message}"),
+            ));
+        }
+        let tool_calls_per_minute = number(environment, TOOL_CALLS, 1..=1_000_000, &mut findings)
+            .and_then(|number| u32::try_from(number).ok())
+            .or(hosted.as_ref().map(|_| DEFAULT_TOOL_CALLS));
+        let log_level = match environment("MCPIST_LOG") {
+            None => LevelFilter::Info,
+            Some(level) => level.parse().unwrap_or_else(|_| {
+                findings.push(Finding::new(
+                    "MCPIST_LOG",
+                    format!("{level:?} is not a level; use error, warn, info, debug, trace or off"),
+                ));
+                LevelFilter::Info
+            }),
+        };
+        let seal_secret = environment("MCPIST_SECRET").map(Secret::new);
+        if seal_secret.as_ref().is_some_and(|secret| secret.expose().len() < MIN_SECRET) {
+            findings.push(Finding::new(
+                "MCPIST_SECRET",
+                format!(
+                    "it is shorter than {MIN_SECRET} bytes; make one with: openssl rand -hex 32"
+                ),
+            ));
+        }
+        let confirm = match environment("MCPIST_CONFIRM") {
+            None => ConfirmPolicy::Human,
+            Some(word) => word.parse().unwrap_or_else(|()| {
+                let words = ConfirmPolicy::ALL.map(|(word, _)| word).join(", ");
+                findings.push(Finding::new(
+                    "MCPIST_CONFIRM",
+                    format!("{word:?} is not a policy; use one of {words}"),
+                ));
+                ConfirmPolicy::Human
+            }),
+        };
+        let proxy = proxy(environment, &mut findings);
+        let config = Self {
+            address: SocketAddr::new(address, port.unwrap_or(DEFAULT_PORT)),
+            limits,
+            log_level,
+            modules_directory: environment("MCPIST_MODULES_DIR").map(PathBuf::from),
+            policy: environment("MCPIST_POLICY").map(PathBuf::from),
+            confirm,
+            state_directory: state::directory(environment, &mut findings),
+            browser: state::browser(environment),
+            seal_secret,
+            hosted,
+            tool_calls_per_minute,
+            proxy,
+            telemetry: telemetry::read(environment, &mut findings),
+        };
+        (config, findings)
+    }
+}
+
+/// The proxy that the usual variables name.
+fn proxy(environment: Environment<'_>, findings: &mut Vec<Finding>) -> Option<ureq::Proxy> {
+    let names = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
+    let (name, url) = names.into_iter().find_map(|name| Some((name, environment(name)?)))?;
+    let proxy = ureq::Proxy::new(&url).ok();
+    if proxy.is_none() {
+        // The URL itself is not repeated: it may hold a password.
+        findings.push(Finding::new(
+            name,
+            "it is not a proxy URL; one looks like http://proxy.example.com:3128",
+        ));
+    }
+    proxy
+}
+
+fn number(
+    environment: Environment<'_>,
+    name: &str,
+    range: std::ops::RangeInclusive<i64>,
+    findings: &mut Vec<Finding>,
+) -> Option<i64> {
+    let text = environment(name)?;
+    match text.parse() {
+        Ok(number) if range.contains(&number) => Some(number),
+        _ => {
+            let (least, most) = (range.start(), range.end());
+            findings.push(Finding::new(
+                name,
+                format!("{text:?} is not a whole number from {least} to {most}"),
+            ));
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(flags: &Flags, variables: &[(&str, &str)]) -> Result<Config, Vec<Finding>> {
+        let (config, findings) = Config::read(flags, &|name| {
+            variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+        });
+        if findings.is_empty() { Ok(config) } else { Err(findings) }
+    }
+
+    #[test]
+    fn without_any_environment_the_server_listens_on_loopback() {
+        let config = load(&Flags::default(), &[]).unwrap();
+        assert_eq!(config.address, SocketAddr::from(([127, 0, 0, 1], 8088)));
+        assert_eq!(config.log_level, LevelFilter::Info);
+    }
+
+    #[test]
+    fn a_flag_wins_over_the_environment() {
+        assert_eq!(
+            load(&Flags { port: Some(1), bind: None }, &[("PORT", "2")]).unwrap().address.port(),
+            1
+        );
+        assert_eq!(load(&Flags::default(), &[("PORT", "2")]).unwrap().address.port(), 2);
+    }
+
+    #[test]
+    fn every_finding_is_told_at_once_and_names_its_variable() {
+        let flags = Flags { port: None, bind: Some(IpAddr::from([0, 0, 0, 0])) };
+        let variables = [
+            ("PORT", "70000"),
+            ("MCPIST_LOG", "loud"),
+            ("MCPIST_SECRET", "short"),
+            ("MCPIST_MAX_CONNECTIONS", "many"),
+            ("TOKEN_BROKER_URL", "https://x/functions/v1/token-exchanger"),
+        ];
+        let findings = load(&flags, &variables).unwrap_err();
+        let names: Vec<_> = findings.iter().map(|finding| finding.name.as_str()).collect();
+        assert_eq!(
+            names,
+            ["MCPIST_MAX_CONNECTIONS", "PORT", "TOKEN_BROKER_KEY", "MCPIST_LOG", "MCPIST_SECRET"]
+        );
+        assert!(
+            !findings.iter().any(|finding| finding.message.contains("short\"")),
+            "a secret is never shown"
+        );
+    }
+
+    #[test]
+    fn who_confirms_is_a_person_unless_the_variable_says_otherwise() {
+        let confirm = |variables: &[(&str, &str)]| {
+            load(&Flags::default(), variables).map(|config| config.confirm)
+        };
+        assert_eq!(confirm(&[]), Ok(ConfirmPolicy::Human));
+        for (word, policy) in ConfirmPolicy::ALL {
+            assert_eq!(confirm(&[("MCPIST_CONFIRM", word)]), Ok(policy));
+        }
+        for word in ["humna", "none", "Human", "true", "0"] {
+            let findings = confirm(&[("MCPIST_CONFIRM", word)]).unwrap_err();
+            assert_eq!(findings[0].name, "MCPIST_CONFIRM");
+            assert!(findings[0].message.contains("human, code, off"), "{findings:?}");
+        }
+    }
+
+    #[test]
+    fn limits_are_set_by_their_variables() {
+        let config = load(
+            &Flags::default(),
+            &[("MCPIST_MAX_CONNECTIONS", "7"), ("MCPIST_HEAD_SECONDS", "3")],
+        )
+        .unwrap();
+        assert_eq!(
+            (config.limits.connections, config.limits.head_time),
+            (7, Duration::from_secs(3))
+        );
+    }
+}

@@ -1,0 +1,503 @@
+//! The caller's arguments, checked against a tool's params and brought to their types.
+
+use std::fmt::Display;
+
+use serde_json::{Map, Number, Value};
+
+use super::schema::{Kind, Range, Schema};
+use super::{Param, Presence, Tool};
+use crate::error::{Code, Error, shortened};
+
+/// Most characters of a wrong value that an error repeats.
+const MAX_REPEATED: usize = 40;
+
+/// Most characters of a wrong name that an error repeats: more than names have, also of what lies in what.
+const MAX_NAME: usize = 120;
+
+/// From here on floats no longer tell integers apart (2^53).
+const EXACT: f64 = 9_007_199_254_740_992.0;
+
+/// The arguments with the types that the tool's schema asks for, defaults filled in, and param hooks applied.
+///
+/// A null stands for an absent argument. Models write values in another type than the one that is due; where only one
+/// value can be meant, it is taken: JSON in a string is decoded, a number or a boolean is the text that it is written as,
+/// and a lone value is a list of one.
+///
+/// # Errors
+///
+/// [`Code::InvalidParams`] naming every argument that is wrong, what it got, and what would be right.
+pub fn check(tool: &Tool, mut given: Map<String, Value>) -> Result<Map<String, Value>, Error> {
+    let mut problems = Problems::default();
+    let mut arguments = Map::new();
+    given.retain(|_, value| !value.is_null());
+    for param in &tool.params {
+        let name = param.name.as_str();
+        let value = match (given.shift_remove(name), &param.presence) {
+            (Some(value), _) => coerce(&param.schema, value, name, &mut problems),
+            (None, Presence::Default(value)) => Some(value.clone()),
+            (None, Presence::Optional) => None,
+            (None, Presence::Required) => {
+                problems.add(name, format!("is missing: it must be {}", wanted(&param.schema)));
+                None
+            }
+        };
+        if let Some(value) = value.and_then(|value| hooked(param, value, &mut problems)) {
+            arguments.insert(name.to_owned(), value);
+        }
+    }
+    for name in given.keys() {
+        problems.add(name, unknown(name, tool.params.iter().map(|param| param.name.as_str())));
+    }
+    problems.none(&tool.name)?;
+    if let Some(hook) = tool.before {
+        hook(&mut arguments)?;
+    }
+    Ok(arguments)
+}
+
+fn hooked(param: &Param, value: Value, problems: &mut Problems) -> Option<Value> {
+    let Some(hook) = param.hook else { return Some(value) };
+    let sentence = |error: Error| error.to_string().trim_end_matches('.').to_owned();
+    hook(&value).map_err(|error| problems.0.push((param.name.clone(), sentence(error)))).ok()
+}
+
+/// What is wrong: each argument, and a sentence about it.
+#[derive(Default)]
+struct Problems(Vec<(String, String)>);
+
+impl Problems {
+    fn add(&mut self, place: &str, problem: impl Display) {
+        let place = shortened(place.to_owned(), MAX_NAME);
+        let sentence = format!("`{place}` {problem}");
+        self.0.push((place, sentence));
+    }
+
+    fn none(self, tool: &str) -> Result<(), Error> {
+        if self.0.is_empty() {
+            return Ok(());
+        }
+        let (places, sentences): (Vec<_>, Vec<_>) = self.0.into_iter().unzip();
+        Err(Error::new(Code::InvalidParams, format!("{tool}: {}.", sentences.join("; ")))
+            .with_hint("Correct these arguments, then call again.")
+            .with_data("fields", places))
+    }
+}
+
+/// The value in the schema's type, or a problem more.
+fn coerce(schema: &Schema, value: Value, place: &str, problems: &mut Problems) -> Option<Value> {
+    let value = decoded(&schema.kind, value);
+    if !schema.accepts(&value) {
+        let problem = match &value {
+            Value::Number(number) if schema.kind == Kind::String && text_of(number).is_none() => {
+                format!(
+                    "must be a string, not {}: a number of this size loses digits, so put it in quotes",
+                    repeated(&value)
+                )
+            }
+            _ => format!("must be {}, not {}", wanted(schema), repeated(&value)),
+        };
+        problems.add(place, problem);
+        return None;
+    }
+    match (&schema.kind, value) {
+        (Kind::Array(items), Value::Array(values)) => {
+            let values = values.into_iter().enumerate();
+            let values: Vec<_> = values
+                .map(|(at, value)| coerce(items, value, &format!("{place}[{at}]"), problems))
+                .collect();
+            values.into_iter().collect::<Option<Vec<_>>>().map(Value::Array)
+        }
+        (Kind::Object { properties, required }, Value::Object(members))
+            if !properties.is_empty() =>
+        {
+            coerce_members(properties, required, members, place, problems).map(Value::Object)
+        }
+        (_, value) => Some(value),
+    }
+}
+
+fn coerce_members(
+    properties: &[(String, Schema)],
+    required: &[String],
+    members: Map<String, Value>,
+    place: &str,
+    problems: &mut Problems,
+) -> Option<Map<String, Value>> {
+    let before = problems.0.len();
+    for name in required.iter().filter(|name| !members.contains_key(*name)) {
+        problems.add(&format!("{place}.{name}"), "is missing");
+    }
+    let mut checked = Map::new();
+    for (name, value) in members {
+        let inner = format!("{place}.{name}");
+        match properties.iter().find(|(known, _)| *known == name) {
+            Some((_, schema)) => {
+                if let Some(value) = coerce(schema, value, &inner, problems) {
+                    checked.insert(name, value);
+                }
+            }
+            None => problems
+                .add(&inner, unknown(&name, properties.iter().map(|(name, _)| name.as_str()))),
+        }
+    }
+    (problems.0.len() == before).then_some(checked)
+}
+
+/// The value in the type that is due, where it was written in another and only one value can be meant.
+fn decoded(kind: &Kind, value: Value) -> Value {
+    match (kind, value) {
+        (Kind::String, Value::Bool(flag)) => flag.to_string().into(),
+        (Kind::String, Value::Number(number)) => {
+            text_of(&number).map_or(Value::Number(number), Value::String)
+        }
+        (Kind::String, value) => value,
+        (Kind::Array(items), value) => listed(items, value),
+        (Kind::Integer(_) | Kind::Number(_), value) => whole_if_due(kind, unquoted(kind, value)),
+        // `True` is how Python writes it.
+        (Kind::Boolean, Value::String(text)) => match text.trim().to_ascii_lowercase().as_str() {
+            "true" => Value::Bool(true),
+            "false" => Value::Bool(false),
+            _ => Value::String(text),
+        },
+        (kind, value) => unquoted(kind, value),
+    }
+}
+
+/// The value of this kind that a string holds as JSON.
+fn unquoted(kind: &Kind, value: Value) -> Value {
+    let Value::String(text) = value else { return value };
+    match serde_json::from_str::<Value>(text.trim()) {
+        Ok(inner) if is_of(kind, &inner) => inner,
+        _ => Value::String(text),
+    }
+}
+
+/// The list that a string holds as JSON, or a list of the lone value if it can be an item.
+fn listed(items: &Schema, value: Value) -> Value {
+    let value = match value {
+        Value::String(text) => match serde_json::from_str(text.trim()) {
+            Ok(Value::Array(values)) => return Value::Array(values),
+            _ => Value::String(text),
+        },
+        Value::Array(values) => return Value::Array(values),
+        value => value,
+    };
+    // A string is what a model writes for a list of strings, whatever becomes of it; else the error reports the list.
+    if items.kind == Kind::String && value.is_string()
+        || items.accepts(&decoded(&items.kind, value.clone()))
+    {
+        return Value::Array(vec![value]);
+    }
+    value
+}
+
+/// A number as it is written in JSON; `None` if the number that we have may not be the one that was written.
+fn text_of(number: &Number) -> Option<String> {
+    (!number.is_f64() || number.as_f64().is_some_and(|number| number.abs() < EXACT))
+        .then(|| number.to_string())
+}
+
+fn is_of(kind: &Kind, value: &Value) -> bool {
+    match kind {
+        Kind::String => value.is_string(),
+        Kind::Boolean => value.is_boolean(),
+        Kind::Integer(_) | Kind::Number(_) => value.is_number(),
+        Kind::Array(_) => value.is_array(),
+        Kind::Object { .. } => value.is_object(),
+    }
+}
+
+/// A whole number without its `.0`, where an integer is due.
+fn whole_if_due(kind: &Kind, value: Value) -> Value {
+    match (kind, value.as_f64()) {
+        (Kind::Integer(_), Some(number)) if value.is_f64() => {
+            whole(number).map_or(value, Value::from)
+        }
+        _ => value,
+    }
+}
+
+/// The integer that a float is, as far as floats tell integers apart.
+fn whole(number: f64) -> Option<Number> {
+    #[expect(clippy::cast_possible_truncation, reason = "its size was looked at")]
+    (number.fract() == 0.0 && number.abs() <= EXACT).then(|| Number::from(number as i64))
+}
+
+/// What would be right, as the end of a sentence.
+fn wanted(schema: &Schema) -> String {
+    let range = |what: &str, range: &Range| match (&range.minimum, &range.maximum) {
+        (Some(minimum), Some(maximum)) => format!("{what} from {minimum} to {maximum}"),
+        (Some(minimum), None) => format!("{what} of at least {minimum}"),
+        (None, Some(maximum)) => format!("{what} of at most {maximum}"),
+        (None, None) => what.to_owned(),
+    };
+    if !schema.choices.is_empty() {
+        let choices: Vec<_> = schema.choices.iter().map(Value::to_string).collect();
+        return match &choices[..] {
+            [only] => only.clone(),
+            _ => format!("one of {}", choices.join(", ")),
+        };
+    }
+    match &schema.kind {
+        Kind::String => "a string".to_owned(),
+        Kind::Boolean => "true or false".to_owned(),
+        Kind::Integer(bounds) => range("an integer", bounds),
+        Kind::Number(bounds) => range("a number", bounds),
+        Kind::Array(items) => format!("a list, each of it {}", wanted(items)),
+        Kind::Object { properties, .. } if properties.is_empty() => "an object".to_owned(),
+        Kind::Object { properties, .. } => {
+            let names: Vec<_> = properties.iter().map(|(name, _)| name.as_str()).collect();
+            format!("an object of {}", names.join(", "))
+        }
+    }
+}
+
+/// A wrong value, shortened.
+fn repeated(value: &Value) -> String {
+    shortened(value.to_string(), MAX_REPEATED)
+}
+
+fn unknown<'a>(name: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
+    if let Some(nearest) = nearest(name, known.clone()) {
+        return format!("is unknown: did you mean `{nearest}`?");
+    }
+    let known: Vec<_> = known.map(|name| format!("`{name}`")).collect();
+    if known.is_empty() {
+        "is unknown: there are no arguments here".to_owned()
+    } else {
+        format!("is unknown: there are {}", known.join(", "))
+    }
+}
+
+/// The known name that the given one was probably meant to be.
+pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let plain = |name: &str| name.to_lowercase().replace(['_', '-'], "");
+    let given = plain(name);
+    known
+        .map(|candidate| (edits(&given, &plain(candidate)), candidate))
+        .filter(|(distance, candidate)| *distance <= candidate.len().min(given.len()) / 3)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+/// The Levenshtein distance: characters to insert, remove or replace.
+fn edits(one: &str, other: &str) -> usize {
+    let other: Vec<char> = other.chars().take(64).collect();
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (i, a) in one.chars().take(64).enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, b) in other.iter().enumerate() {
+            let replaced = diagonal + usize::from(a != *b);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[other.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::engine::Hooks;
+
+    fn twice(value: &Value) -> Result<Value, Error> {
+        match value.as_i64() {
+            Some(number) if number < 100 => Ok(json!(number * 2)),
+            _ => Err(Error::invalid_params("`hooked` must be less than 100.")),
+        }
+    }
+
+    fn tool() -> Tool {
+        let file = json!({
+            "module": "m", "title": "M", "description": "D", "base_url": "https://m.example",
+            "tools": [{
+                "name": "list_things", "description": "D", "docs": "https://m.example/docs",
+                "request": {"method": "POST", "path": "/things/{owner}"},
+                "params": {
+                    "owner": {"in": "path", "type": "string", "required": true, "description": "D"},
+                    "state": {"in": "body", "type": "string", "enum": ["open", "closed"], "default": "open", "description": "D"},
+                    "count": {"in": "body", "type": "integer", "minimum": 1, "maximum": 100, "description": "D"},
+                    "share": {"in": "body", "type": "number", "maximum": 0.5, "description": "D"},
+                    "draft": {"in": "body", "type": "boolean", "description": "D"},
+                    "labels": {"in": "body", "type": "array", "items": {"type": "string"}, "description": "D"},
+                    "ids": {"in": "body", "type": "array", "items": {"type": "integer"}, "description": "D"},
+                    "extra": {"in": "body", "type": "object", "description": "D"},
+                    "files": {"in": "body", "type": "array", "description": "D", "items": {
+                        "type": "object", "required": ["path"],
+                        "properties": {"path": {"type": "string"}, "mode": {"type": "integer", "enum": [1, 2]}}}},
+                    "hooked": {"in": "body", "type": "integer", "hook": "twice", "description": "D"}
+                },
+                "output": {"done": "Done."}
+            }]
+        });
+        let hooks = Hooks { params: &[("twice", twice)], ..Hooks::NONE };
+        crate::manifest::parse("m.json", &file.to_string(), &hooks)
+            .expect("the file is right")
+            .tools[0]
+            .clone()
+    }
+
+    /// The arguments that come out beside `owner` and the default `state`, or the error's message.
+    fn outcome(given: &Value) -> Result<Value, String> {
+        let mut given = given.as_object().unwrap().clone();
+        given.entry("owner").or_insert_with(|| json!("o"));
+        let mut arguments = check(&tool(), given).map_err(|error| {
+            assert_eq!(error.code(), Code::InvalidParams);
+            error.message().to_owned()
+        })?;
+        assert_eq!(arguments.remove("owner"), Some(json!("o")));
+        arguments.retain(|name, value| !(name == "state" && value == "open"));
+        Ok(arguments.into())
+    }
+
+    #[test]
+    fn right_arguments_come_out_in_their_types() {
+        let check =
+            |given: Value, expected: Value| assert_eq!(outcome(&given), Ok(expected), "{given}");
+        check(json!({}), json!({}));
+        check(json!({"state": "closed"}), json!({"state": "closed"}));
+        check(json!({"count": 5}), json!({"count": 5}));
+        check(json!({"count": "5"}), json!({"count": 5}));
+        check(json!({"count": 5.0}), json!({"count": 5}));
+        check(json!({"count": "5.0"}), json!({"count": 5}));
+        check(json!({"share": 0.25}), json!({"share": 0.25}));
+        check(json!({"share": "-1e3"}), json!({"share": -1000.0}));
+        check(json!({"draft": "true"}), json!({"draft": true}));
+        check(json!({"draft": " False"}), json!({"draft": false}));
+        check(json!({"draft": null, "count": null}), json!({}));
+        check(json!({"labels": ["a", "b"]}), json!({"labels": ["a", "b"]}));
+        check(json!({"labels": "[\"a\", \"b\"]"}), json!({"labels": ["a", "b"]}));
+        check(json!({"labels": "bug"}), json!({"labels": ["bug"]}));
+        check(json!({"labels": "[WIP]"}), json!({"labels": ["[WIP]"]}));
+        check(json!({"labels": "7"}), json!({"labels": ["7"]}));
+        check(json!({"labels": []}), json!({"labels": []}));
+        check(json!({"labels": ["a", 2, true]}), json!({"labels": ["a", "2", "true"]}));
+        check(json!({"labels": 7}), json!({"labels": ["7"]}));
+        check(json!({"ids": 5}), json!({"ids": [5]}));
+        check(json!({"ids": "5"}), json!({"ids": [5]}));
+        check(json!({"files": {"path": "a"}}), json!({"files": [{"path": "a"}]}));
+        check(json!({"files": "{\"path\": 7}"}), json!({"files": [{"path": "7"}]}));
+        check(json!({"ids": "[1, 2]"}), json!({"ids": [1, 2]}));
+        check(json!({"ids": ["1", 2]}), json!({"ids": [1, 2]}));
+        check(json!({"extra": {"a": [null]}}), json!({"extra": {"a": [null]}}));
+        check(json!({"extra": "{\"a\": 1}"}), json!({"extra": {"a": 1}}));
+        check(
+            json!({"files": "[{\"path\": \"a\", \"mode\": \"1\"}]"}),
+            json!({"files": [{"path": "a", "mode": 1}]}),
+        );
+        check(json!({"hooked": "4"}), json!({"hooked": 8}));
+    }
+
+    #[test]
+    fn a_text_stays_a_text_whatever_it_looks_like() {
+        for text in ["5", "true", "null", "[1]", "{}", "\"quoted\"", ""] {
+            let given = json!({"owner": text}).as_object().unwrap().clone();
+            assert_eq!(check(&tool(), given).unwrap()["owner"], text);
+        }
+    }
+
+    #[test]
+    fn a_number_or_a_boolean_is_the_text_that_it_is_written_as() {
+        let check = |given: &str, expected: &str| {
+            let given: Value = serde_json::from_str(&format!(r#"{{"owner": {given}}}"#)).unwrap();
+            assert_eq!(
+                check(&tool(), given.as_object().unwrap().clone()).unwrap()["owner"],
+                expected,
+                "{given}"
+            );
+        };
+        check("123", "123");
+        check("-7", "-7");
+        check("9007199254740993", "9007199254740993");
+        check("18446744073709551615", "18446744073709551615");
+        check("1.5", "1.5");
+        check("2.0", "2.0");
+        check("true", "true");
+        check("false", "false");
+    }
+
+    #[test]
+    fn wrong_arguments_are_named_with_what_is_right() {
+        let check = |given: Value, expected: &str| {
+            assert_eq!(outcome(&given), Err(format!("list_things: {expected}.")), "{given}");
+        };
+        check(json!({"owner": [5]}), "`owner` must be a string, not [5]");
+        check(
+            json!({"owner": 1e30}),
+            "`owner` must be a string, not 1e+30: a number of this size loses digits, so put it in quotes",
+        );
+        check(json!({"state": true}), r#"`state` must be one of "open", "closed", not "true""#);
+        check(json!({"owner": null}), "`owner` is missing: it must be a string");
+        check(
+            json!({"state": "opened"}),
+            r#"`state` must be one of "open", "closed", not "opened""#,
+        );
+        check(json!({"count": 0}), "`count` must be an integer from 1 to 100, not 0");
+        check(json!({"count": "many"}), r#"`count` must be an integer from 1 to 100, not "many""#);
+        check(json!({"count": 1.5}), "`count` must be an integer from 1 to 100, not 1.5");
+        check(json!({"share": 0.75}), "`share` must be a number of at most 0.5, not 0.75");
+        check(json!({"draft": "yes"}), r#"`draft` must be true or false, not "yes""#);
+        check(json!({"draft": 1}), "`draft` must be true or false, not 1");
+        check(
+            json!({"labels": {"a": 1}}),
+            r#"`labels` must be a list, each of it a string, not {"a":1}"#,
+        );
+        check(json!({"labels": ["a", [2]]}), "`labels[1]` must be a string, not [2]");
+        check(json!({"ids": "some"}), "`ids` must be a list, each of it an integer, not \"some\"");
+        check(json!({"ids": [1, "some"]}), "`ids[1]` must be an integer, not \"some\"");
+        check(json!({"extra": [1]}), "`extra` must be an object, not [1]");
+        check(json!({"files": [{"mode": 1}]}), "`files[0].path` is missing");
+        check(
+            json!({"files": [{"path": "a", "mod": 1}]}),
+            "`files[0].mod` is unknown: did you mean `mode`?",
+        );
+        check(
+            json!({"files": [{"path": "a", "mode": 3}]}),
+            "`files[0].mode` must be one of 1, 2, not 3",
+        );
+        check(json!({"files": ["a"]}), r#"`files[0]` must be an object of path, mode, not "a""#);
+        check(json!({"hooked": 100}), "`hooked` must be less than 100");
+        let long = "x".repeat(100);
+        check(
+            json!({"count": long}),
+            &format!("`count` must be an integer from 1 to 100, not \"{}…", &long[..39]),
+        );
+    }
+
+    #[test]
+    fn an_unknown_name_brings_the_nearest_or_all() {
+        let check = |name: &str, expected: &str| {
+            let message = outcome(&json!({name: 1})).unwrap_err();
+            assert_eq!(message, format!("list_things: `{name}` is unknown: {expected}."));
+        };
+        check("stat", "did you mean `state`?");
+        check("Label", "did you mean `labels`?");
+        check("COUNT", "did you mean `count`?");
+        let long = "x".repeat(1_000);
+        let message = outcome(&json!({long: 1})).unwrap_err();
+        assert!(
+            message.starts_with("list_things: `xxx")
+                && message.contains("xxx…` is unknown: there are"),
+            "{message}"
+        );
+        check(
+            "assignee",
+            "there are `owner`, `state`, `count`, `share`, `draft`, `labels`, `ids`, `extra`, `files`, `hooked`",
+        );
+    }
+
+    #[test]
+    fn everything_wrong_is_told_at_once() {
+        let given =
+            json!({"count": 0, "stat": "open", "draft": "yes"}).as_object().unwrap().clone();
+        let error = check(&tool(), given).unwrap_err();
+        for part in
+            ["`owner` is missing", "`count` must be", "`draft` must be", "`stat` is unknown"]
+        {
+            assert!(error.message().contains(part), "{error}");
+        }
+        assert_eq!(error.data().unwrap()["fields"], json!(["owner", "count", "draft", "stat"]));
+    }
+}

@@ -1,0 +1,32 @@
+//! Turns a call of a tool into requests to its service. Tools are data: `manifest` makes them of module files.
+
+pub mod arguments;
+mod auth;
+pub mod call;
+pub mod content;
+pub(crate) mod dates;
+pub(crate) mod hooks;
+pub mod module;
+mod multipart;
+pub mod output;
+pub mod pagination;
+pub mod projection;
+pub mod request;
+pub mod resource;
+pub mod schema;
+pub(crate) mod session;
+mod tools;
+mod versions;
+
+pub(crate) use arguments::nearest;
+pub use auth::{Auth, Variable, Way};
+pub use call::{Accounts, Connection, ToolCall, call};
+pub use hooks::{ArgumentsHook, FieldHook, Handler, Hooks, ParamHook, ResultHook};
+pub use module::{
+    ACCOUNT, ALL_ACCOUNTS, AcrossAccounts, Annotations, Condition, MAX_TOOL_NAME, Module, OFFSET,
+    Param, Presence, Publishes, Tool, Work,
+};
+pub use multipart::{Multipart, Upload, multipart};
+pub use session::Session;
+pub use tools::Tools;
+pub use versions::{Versions, VersionsAt};

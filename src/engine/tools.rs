@@ -1,0 +1,62 @@
+//! The tools of a module, which are read when somebody first asks for one.
+//!
+//! Reading hundreds of tools would be most of the time that the server takes to start, and a third of its memory, for tools
+//! that most users never call.
+
+use std::fmt;
+use std::ops::Deref;
+use std::sync::{Arc, LazyLock};
+
+use super::module::Tool;
+
+type Read = Box<dyn FnOnce() -> Vec<Tool> + Send>;
+
+/// The tools of a module, in the file's order; those of a built-in module are read at the first look.
+#[derive(Clone)]
+pub struct Tools {
+    count: usize,
+    tools: Arc<LazyLock<Vec<Tool>, Read>>,
+}
+
+impl Tools {
+    /// Tools that were read already.
+    pub(crate) fn ready(tools: Vec<Tool>) -> Self {
+        let ready = Self::later(tools.len(), || tools);
+        LazyLock::force(&ready.tools);
+        ready
+    }
+
+    /// As many tools, to be read when somebody asks for one.
+    pub(crate) fn later(count: usize, read: impl FnOnce() -> Vec<Tool> + Send + 'static) -> Self {
+        Self { count, tools: Arc::new(LazyLock::new(Box::new(read))) }
+    }
+
+    /// How many there are; known without reading them.
+    #[must_use]
+    pub const fn count(&self) -> usize {
+        self.count
+    }
+}
+
+impl Deref for Tools {
+    type Target = [Tool];
+
+    fn deref(&self) -> &[Tool] {
+        &self.tools
+    }
+}
+
+impl<'a> IntoIterator for &'a Tools {
+    type Item = &'a Tool;
+    type IntoIter = std::slice::Iter<'a, Tool>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl fmt::Debug for Tools {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} tools", self.count)
+    }
+}

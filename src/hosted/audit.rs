@@ -1,0 +1,203 @@
+//! The audit trail of hosted mode: who called what, sent to the control plane in batches that delay no call.
+
+use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use super::{ControlPlane, Function};
+use crate::access::{AuditEvent, AuditTrail, Caller};
+use crate::error::Code;
+use crate::sync::lock;
+use crate::telemetry::{Signal, dropped};
+
+/// Most events that wait; more are dropped and counted (DESIGN §8).
+const QUEUE: usize = 2_048;
+
+/// Most events of one request to the control plane.
+const BATCH: usize = 200;
+
+/// How long events gather before they are sent.
+const GATHER: Duration = Duration::from_secs(2);
+
+/// How long after a failure it is tried again.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// How long the last events may take at shutdown.
+const FLUSH: Duration = Duration::from_secs(2);
+
+/// The trail: takes events at once, sends them from a thread of its own.
+#[derive(Debug)]
+pub struct AuditSender {
+    queue: Mutex<Queue>,
+    changed: Condvar,
+    dropped: AtomicU64,
+}
+
+impl AuditTrail for AuditSender {
+    /// Takes an event; drops it when too many wait.
+    fn record(&self, caller: &Caller, event: AuditEvent) {
+        let mut queue = lock(&self.queue);
+        if queue.events.len() >= QUEUE || queue.closing.is_some() {
+            drop(queue);
+            self.drop_events(1);
+            return;
+        }
+        queue.events.push_back((caller.clone(), event));
+        // One more wakes the sender only when a batch is full: it looks by itself otherwise.
+        if queue.events.len() == 1 || queue.events.len() == BATCH {
+            self.changed.notify_all();
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    events: VecDeque<(Caller, AuditEvent)>,
+    /// How many are being sent.
+    sending: usize,
+    /// When the server stops: what is left is sent, and then no more.
+    closing: Option<Instant>,
+    done: bool,
+}
+
+impl AuditSender {
+    /// Starts the thread that sends events to `plane`.
+    ///
+    /// # Errors
+    ///
+    /// When there can be no thread.
+    pub fn start(plane: Arc<ControlPlane>) -> io::Result<Arc<Self>> {
+        let audit = Arc::new(Self {
+            queue: Mutex::default(),
+            changed: Condvar::new(),
+            dropped: AtomicU64::new(0),
+        });
+        let sender = Arc::clone(&audit);
+        thread::Builder::new()
+            .name("audit".to_owned())
+            .spawn(move || sender.send_until_closed(&plane))?;
+        Ok(audit)
+    }
+
+    /// How many events were dropped.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+
+    /// Sends what waits and ends the thread; returns when that is done, or after two seconds.
+    pub fn close(&self) {
+        let mut queue = lock(&self.queue);
+        queue.closing = Some(Instant::now() + FLUSH);
+        self.changed.notify_all();
+        let queue = self.wait_while(queue, FLUSH, |queue| !queue.done);
+        let left = queue.events.len() + queue.sending;
+        drop(queue);
+        self.drop_events(left);
+    }
+
+    /// Waits while this holds, at most this long.
+    fn wait_while<'a>(
+        &self,
+        queue: MutexGuard<'a, Queue>,
+        most: Duration,
+        holds: impl Fn(&Queue) -> bool,
+    ) -> MutexGuard<'a, Queue> {
+        self.changed
+            .wait_timeout_while(queue, most, |queue| holds(queue))
+            .unwrap_or_else(PoisonError::into_inner)
+            .0
+    }
+
+    fn drop_events(&self, count: usize) {
+        dropped(Signal::Audit, count as u64);
+        if count > 0 && self.dropped.fetch_add(count as u64, Ordering::Relaxed) == 0 {
+            log::warn!("audit events are being dropped: the control plane takes them too slowly");
+        }
+    }
+
+    fn send_until_closed(&self, plane: &ControlPlane) {
+        while let Some(events) = self.next() {
+            let unsent = self.send(plane, events);
+            self.put_back(unsent);
+        }
+        lock(&self.queue).done = true;
+        self.changed.notify_all();
+    }
+
+    /// The events that are to be sent now, waiting for them; none when the trail is closed and empty.
+    fn next(&self) -> Option<Vec<(Caller, AuditEvent)>> {
+        let mut queue = lock(&self.queue);
+        while queue.events.is_empty() && queue.closing.is_none() {
+            queue = self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        }
+        queue = self.wait_while(queue, GATHER, |queue| {
+            queue.events.len() < BATCH && queue.closing.is_none()
+        });
+        let too_late = queue.closing.is_some_and(|until| Instant::now() >= until);
+        if queue.events.is_empty() || too_late {
+            return None;
+        }
+        queue.sending = queue.events.len();
+        Some(queue.events.drain(..).collect())
+    }
+
+    /// Sends the events of each user with that user's newest token. Returns those that should be tried again.
+    fn send(
+        &self,
+        plane: &ControlPlane,
+        events: Vec<(Caller, AuditEvent)>,
+    ) -> Vec<(Caller, AuditEvent)> {
+        let mut users: HashMap<String, (Caller, Vec<AuditEvent>)> = HashMap::new();
+        for (caller, event) in events {
+            let (newest, events) = users
+                .entry(caller.user_id().to_owned())
+                .or_insert_with(|| (caller.clone(), Vec::new()));
+            *newest = caller;
+            events.push(event);
+        }
+        let mut unsent = Vec::new();
+        for (caller, events) in users.into_values() {
+            let Some(token) = caller.token() else { continue };
+            for batch in events.chunks(BATCH) {
+                match plane.ask(Function::Audit, token, None, &json!({"events": batch})) {
+                    Ok(answer) if (200..300).contains(&answer.status) => {}
+                    Err(error) if error.code() == Code::ControlPlaneUnavailable => {
+                        unsent.extend(batch.iter().map(|event| (caller.clone(), event.clone())));
+                    }
+                    // A token that is not good any more will not be so again.
+                    Ok(_) | Err(_) => self.drop_events(batch.len()),
+                }
+            }
+        }
+        unsent
+    }
+
+    /// Puts events back before those that came meanwhile, and waits a little: at most the newest are dropped.
+    fn put_back(&self, events: Vec<(Caller, AuditEvent)>) {
+        let mut queue = lock(&self.queue);
+        queue.sending = 0;
+        if events.is_empty() {
+            return;
+        }
+        if queue.closing.is_some() {
+            // There is no time for another try.
+            drop(queue);
+            self.drop_events(events.len());
+            return;
+        }
+        for event in events.into_iter().rev() {
+            queue.events.push_front(event);
+        }
+        let surplus = queue.events.len().saturating_sub(QUEUE);
+        let kept = queue.events.len() - surplus;
+        queue.events.truncate(kept);
+        drop(self.wait_while(queue, PAUSE, |queue| queue.closing.is_none()));
+        self.drop_events(surplus);
+    }
+}

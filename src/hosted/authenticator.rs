@@ -1,0 +1,189 @@
+//! Hosted mode: anyone who shows a token that Supabase Auth signed, or an API token that the control plane knows.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use hmac_sha256::Hash;
+use serde::Deserialize;
+
+use super::cache::{Cache, Freshness};
+use super::keys::{Keys, Refusal};
+use super::{ControlPlane, ExpectedToken, ToolSieve, control_plane};
+use crate::access::{Authenticator, Caller, Evidence, ResourceMetadata, Token};
+use crate::error::{Code, Error};
+use crate::secret::Secret;
+use crate::sync::lock;
+
+/// How long a key set is good for.
+const KEYS_LIFETIME: Duration = Duration::from_secs(10 * 60);
+
+/// The least time between two fetches that are made because a key is missing, or because the last one failed.
+const KEYS_PAUSE: Duration = Duration::from_secs(60);
+
+/// Most tokens whose verification is remembered.
+const VERIFIED: usize = 4_096;
+
+/// What begins an API token, and how many base62 characters follow at most.
+const API_TOKEN: (&str, usize) = ("mcpist_", 64);
+
+/// What hosted mode's authenticator is made of.
+pub struct TokenAuthenticatorParts {
+    /// Where the keys come from.
+    pub plane: Arc<ControlPlane>,
+    /// Who knows API tokens.
+    pub sieve: Arc<ToolSieve>,
+    /// What tokens must say.
+    pub expected: ExpectedToken,
+    /// How a client gets a token, where the server's address is known.
+    pub resource: Option<ResourceMetadata>,
+}
+
+/// Hosted mode's authenticator.
+pub struct TokenAuthenticator {
+    parts: TokenAuthenticatorParts,
+    keys: Cache<(), FetchedKeys>,
+    verified: Mutex<HashMap<[u8; 32], Verified>>,
+}
+
+#[derive(Clone)]
+struct FetchedKeys {
+    keys: Arc<Keys>,
+    /// When the next fetch is due.
+    due: Instant,
+    /// When the last one was tried.
+    tried: Instant,
+}
+
+/// A token whose signature was checked: that is paid once.
+struct Verified {
+    caller: Caller,
+    key: String,
+    /// Seconds since 1970.
+    expires: u64,
+}
+
+/// The claims beside those of RFC 7519 that Supabase Auth makes.
+#[derive(Deserialize)]
+struct Claims {
+    #[serde(default)]
+    role: String,
+    #[serde(default)]
+    is_anonymous: bool,
+}
+
+impl TokenAuthenticator {
+    /// An authenticator that has asked for nothing yet.
+    #[must_use]
+    pub fn new(parts: TokenAuthenticatorParts) -> Self {
+        Self { parts, keys: Cache::new(1), verified: Mutex::default() }
+    }
+
+    /// The key set; one that has the key `wanted`, if it can be had.
+    fn keys(&self, wanted: Option<&str>) -> Result<Arc<Keys>, Error> {
+        let now = Instant::now();
+        let freshness = |fetched: &FetchedKeys| {
+            let lacks = wanted.is_some_and(|id| !fetched.keys.contains(id));
+            // A stranger can make up key ids: that must not make us ask more often.
+            match (now < fetched.due, lacks && now >= fetched.tried + KEYS_PAUSE) {
+                (true, false) => Freshness::Fresh,
+                (_, true) => Freshness::Gone,
+                (false, false) => Freshness::Stale,
+            }
+        };
+        let fetched = self.keys.get(&(), freshness, |old| {
+            let keys = self.parts.plane.key_set().and_then(|text| {
+                Keys::parse(&text).map_err(|problem| {
+                    log::error!("the key set cannot be used: {problem}");
+                    control_plane::garbled("key set")
+                })
+            });
+            let tried = Instant::now();
+            match (keys, old) {
+                (Ok(keys), _) => {
+                    Ok(FetchedKeys { keys: Arc::new(keys), due: tried + KEYS_LIFETIME, tried })
+                }
+                (Err(error), Some(old)) => {
+                    log::warn!("the key set is not fetched again, the one at hand stays: {error}");
+                    Ok(FetchedKeys { due: tried + KEYS_PAUSE, tried, ..old })
+                }
+                (Err(error), None) => Err(error),
+            }
+        })?;
+        Ok(fetched.keys)
+    }
+
+    fn user(&self, token: &str) -> Result<Caller, Error> {
+        let id = Hash::hash(token.as_bytes());
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let keys = self.keys(None)?;
+        if let Some(verified) = lock(&self.verified).get(&id)
+            && now < verified.expires
+            && keys.contains(&verified.key)
+        {
+            return Ok(verified.caller.clone());
+        }
+        let refused = |_: Refusal| control_plane::invalid_token();
+        let key = Keys::id_of(token).map_err(refused)?;
+        let keys = self.keys(Some(&key))?;
+        let claims = keys.verify::<Claims>(token, &self.parts.expected).map_err(refused)?;
+        let Some(user) = claims.subject.filter(|user| is_user_id(user)) else {
+            return Err(control_plane::invalid_token());
+        };
+        if claims.custom.role != "authenticated" || claims.custom.is_anonymous {
+            return Err(control_plane::invalid_token());
+        }
+        let caller = Caller::user(&user, Token::Jwt(Secret::new(token.to_owned())));
+        let expires = claims.expires_at.map_or(0, |expires| expires.as_secs());
+        let mut verified = lock(&self.verified);
+        if verified.len() >= VERIFIED {
+            verified.retain(|_, verified| now < verified.expires);
+        }
+        if verified.len() >= VERIFIED {
+            verified.clear();
+        }
+        verified.insert(id, Verified { caller: caller.clone(), key, expires });
+        Ok(caller)
+    }
+}
+
+impl Authenticator for TokenAuthenticator {
+    fn authenticate(&self, evidence: Evidence<'_>) -> Result<Caller, Error> {
+        let missing = || {
+            Error::new(Code::Unauthenticated, "this needs a token")
+                .with_hint("Sign in, or send an API token as Authorization: Bearer mcpist_…")
+        };
+        let authorization = evidence.authorization.ok_or_else(missing)?;
+        let (scheme, token) = authorization.split_once(' ').unwrap_or((authorization, ""));
+        if !scheme.eq_ignore_ascii_case("bearer") {
+            return Err(missing());
+        }
+        let token = token.trim();
+        if token.starts_with(API_TOKEN.0) {
+            if !is_api_token(token) {
+                return Err(control_plane::invalid_token());
+            }
+            return self.parts.sieve.caller_of(Token::Api(Secret::new(token.to_owned())));
+        }
+        self.user(token)
+    }
+
+    fn resource(&self) -> Option<&ResourceMetadata> {
+        self.parts.resource.as_ref()
+    }
+
+    fn ready(&self) -> Result<(), Error> {
+        self.keys(None).map(drop)
+    }
+}
+
+/// Ids are UUIDs: nothing else becomes part of a key or a log line.
+fn is_user_id(text: &str) -> bool {
+    text.len() == 36 && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
+}
+
+fn is_api_token(token: &str) -> bool {
+    let (prefix, most) = API_TOKEN;
+    let rest = token.strip_prefix(prefix).unwrap_or_default();
+    (1..=most).contains(&rest.len()) && rest.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}

@@ -1,0 +1,253 @@
+//! The control plane of hosted mode: the key set of Supabase Auth and the Edge Functions, over HTTP.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use serde_json::Value;
+
+use crate::access::Token;
+use crate::error::{Code, Error};
+use crate::time::http_date;
+use crate::upstream::{
+    HeaderMap, HeaderName, HeaderValue, Method, Upstream, UpstreamAnswer, UpstreamRequest,
+};
+
+/// How it is called in messages.
+const NAME: &str = "The control plane";
+
+/// How long a client is asked to wait when the control plane gave no time.
+const RETRY_AFTER_S: u64 = 5;
+
+/// Where its parts are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Addresses {
+    /// The key set.
+    pub jwks: String,
+    /// The function `tool-sieve`.
+    pub sieve: String,
+    /// The function `token-exchanger`.
+    pub broker: String,
+    /// The function `audit-log`.
+    pub audit: String,
+    /// The function `confirmations`.
+    pub confirmations: String,
+}
+
+/// A client of the control plane, with connections of its own: a service that is slow does not slow it down.
+#[derive(Debug)]
+pub struct ControlPlane {
+    upstream: Upstream,
+    addresses: Addresses,
+    headers: HeaderMap,
+}
+
+/// A part of the control plane that is asked by a user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Function {
+    /// `tool-sieve`.
+    Sieve,
+    /// `token-exchanger`.
+    Broker,
+    /// `audit-log`.
+    Audit,
+    /// `confirmations`.
+    Confirmations,
+}
+
+impl Function {
+    /// How long it may take. The broker may have to ask a service for a new token.
+    const fn time(self) -> Duration {
+        match self {
+            Self::Broker => Duration::from_secs(20),
+            Self::Sieve | Self::Audit | Self::Confirmations => Duration::from_secs(5),
+        }
+    }
+}
+
+impl ControlPlane {
+    /// A client that shows `key`, the project's publishable key, with every request.
+    ///
+    /// # Errors
+    ///
+    /// When the key fits no header.
+    pub fn new(upstream: Upstream, addresses: Addresses, key: &str) -> Result<Self, Error> {
+        let key = HeaderValue::from_str(key)
+            .map_err(|_| Error::internal("the key of the control plane fits no header"))?;
+        let headers = [(HeaderName::from_static("apikey"), key)].into_iter().collect();
+        Ok(Self { upstream, addresses, headers })
+    }
+
+    /// The key set as it is published.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::ControlPlaneUnavailable`].
+    pub fn key_set(&self) -> Result<Vec<u8>, Error> {
+        let answer = self.send(
+            Method::Get,
+            &self.addresses.jwks,
+            &self.headers,
+            None,
+            Function::Sieve.time(),
+        )?;
+        if answer.status == 200 { Ok(answer.body) } else { Err(unavailable(&answer)) }
+    }
+
+    /// Whether a function is there and takes our key, and how far its clock is from ours. It is asked without a token, which it
+    /// refuses.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong, and what to do.
+    pub fn probe(&self, function: Function) -> Result<Option<Duration>, Error> {
+        let answer = self.send(
+            Method::Post,
+            self.address(function),
+            &self.headers,
+            Some(b"{}"),
+            function.time(),
+        )?;
+        let apart = answer.headers.get("date").and_then(|date| http_date(date.to_str().ok()?)).map(
+            |theirs| {
+                let ours = SystemTime::now();
+                ours.duration_since(theirs).unwrap_or_else(|behind| behind.duration())
+            },
+        );
+        match answer.status {
+            401 => Ok(apart),
+            403 => Err(Error::new(Code::InsufficientScope, "it does not take the key").with_hint(
+                "Compare TOKEN_BROKER_KEY with the function's secret of the same name.",
+            )),
+            404 => Err(Error::new(Code::NotFound, "it is not there")
+                .with_hint("Deploy it: supabase functions deploy --use-api.")),
+            _ => Err(unavailable(&answer)),
+        }
+    }
+
+    /// Asks a function as the user of `token`. `version` is what the asker has already, sent as `If-None-Match`.
+    ///
+    /// An answer with a status below 500 is the function's own and comes back as it is, but for 401: see the errors.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::InvalidToken`] when the token is refused, [`Code::ControlPlaneUnavailable`] for everything that is a fault of
+    /// the control plane.
+    pub fn ask(
+        &self,
+        function: Function,
+        token: &Token,
+        version: Option<&str>,
+        body: &Value,
+    ) -> Result<UpstreamAnswer, Error> {
+        let mut headers = self.headers.clone();
+        let (name, value) = match token {
+            Token::Jwt(jwt) => (
+                HeaderName::from_static("authorization"),
+                HeaderValue::from_str(&format!("Bearer {}", jwt.expose())),
+            ),
+            Token::Api(token) => {
+                (HeaderName::from_static("x-mcpist-token"), HeaderValue::from_str(token.expose()))
+            }
+        };
+        let mut value = value.map_err(|_| invalid_token())?;
+        value.set_sensitive(true);
+        headers.insert(name, value);
+        headers.insert(
+            HeaderName::from_static("content-type"),
+            HeaderValue::from_static("application/json"),
+        );
+        if let Some(version) =
+            version.and_then(|version| HeaderValue::from_str(&format!("\"{version}\"")).ok())
+        {
+            headers.insert(HeaderName::from_static("if-none-match"), version);
+        }
+        let body = body.to_string();
+        let answer = self.send(
+            Method::Post,
+            self.address(function),
+            &headers,
+            Some(body.as_bytes()),
+            function.time(),
+        )?;
+        match answer.status {
+            401 => Err(invalid_token()),
+            // 429: too many for the platform, unless the function itself says that it is too many of this user's.
+            429 | 500..
+                if !matches!(
+                    said(&answer)["error"]["code"].as_str(),
+                    Some("provider_unavailable" | "too_many_confirmations")
+                ) =>
+            {
+                Err(unavailable(&answer))
+            }
+            _ => Ok(answer),
+        }
+    }
+
+    /// Where a function is.
+    #[must_use]
+    pub fn address(&self, function: Function) -> &str {
+        match function {
+            Function::Sieve => &self.addresses.sieve,
+            Function::Broker => &self.addresses.broker,
+            Function::Audit => &self.addresses.audit,
+            Function::Confirmations => &self.addresses.confirmations,
+        }
+    }
+
+    fn send(
+        &self,
+        method: Method,
+        url: &str,
+        headers: &HeaderMap,
+        body: Option<&[u8]>,
+        time: Duration,
+    ) -> Result<UpstreamAnswer, Error> {
+        let request = UpstreamRequest {
+            service: NAME,
+            method,
+            url,
+            headers,
+            body,
+            credential: None,
+            trace_parent: None,
+        };
+        let deadline = Instant::now() + time;
+        let send = || self.upstream.send(&request, deadline, &|| false);
+        // What is asked here can be asked twice, POST or not: a connection that was just being closed costs nothing but this.
+        let broke =
+            |error: &Error| error.code() == Code::UpstreamUnavailable && !method.is_idempotent();
+        send().or_else(|error| if broke(&error) { send() } else { Err(error) }).map_err(|error| {
+            let seconds =
+                error.data().and_then(|data| data.get("retry_after_s")).and_then(Value::as_u64);
+            down(error.message(), seconds)
+        })
+    }
+}
+
+/// The JSON of an answer; null for what is none.
+pub(crate) fn said(answer: &UpstreamAnswer) -> Value {
+    serde_json::from_slice(&answer.body).unwrap_or_default()
+}
+
+/// The error for an answer that makes no sense.
+pub(crate) fn garbled(what: &str) -> Error {
+    down(&format!("{NAME} answers with something that is no {what}"), None)
+}
+
+/// The error for a token that is not, or no longer, good.
+pub(crate) fn invalid_token() -> Error {
+    Error::new(Code::InvalidToken, "the token is not valid, or not valid any more")
+        .with_hint("Sign in again.")
+}
+
+fn unavailable(answer: &UpstreamAnswer) -> Error {
+    let seconds =
+        answer.headers.get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
+    down(&format!("{NAME} fails to answer ({})", answer.status), seconds)
+}
+
+fn down(message: &str, seconds: Option<u64>) -> Error {
+    Error::new(Code::ControlPlaneUnavailable, message.trim_end_matches('.'))
+        .with_hint("Nothing was done. Try again in a few seconds.")
+        .with_data("retry_after_s", seconds.unwrap_or(RETRY_AFTER_S))
+}

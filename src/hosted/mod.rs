@@ -1,0 +1,18 @@
+//! Hosted mode: its answers to the three questions of `access`, from the control plane, and the audit trail.
+
+mod audit;
+mod authenticator;
+mod broker;
+mod cache;
+mod confirmations;
+mod control_plane;
+mod keys;
+mod sieve;
+
+pub use audit::AuditSender;
+pub use authenticator::{TokenAuthenticator, TokenAuthenticatorParts};
+pub use broker::TokenExchanger;
+pub use confirmations::ConsoleConfirmations;
+pub use control_plane::{Addresses, ControlPlane, Function};
+pub use keys::ExpectedToken;
+pub use sieve::{Granted, ToolSieve};

@@ -1,0 +1,221 @@
+//! Hosted mode's sieve: what the control plane says, remembered for a minute.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use hmac_sha256::Hash;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::cache::{Cache, Freshness};
+use super::control_plane::{garbled, invalid_token};
+use super::{ControlPlane, Function};
+use crate::access::{Caller, ConfirmPolicy, Permissions, Sieve, Token};
+use crate::error::{Code, Error};
+use crate::sync::lock;
+
+/// Most users whose permissions are remembered.
+const USERS: usize = 4_096;
+
+/// The longest that permissions are good for, whatever the control plane says.
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// How much longer they are good for while the control plane cannot be asked.
+const GRACE: Duration = Duration::from_secs(5 * 60);
+
+/// How long until it is asked again after it could not be.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// Most different names of tools that are kept once for all users.
+const NAMES: usize = 20_000;
+
+/// What one user may use, and has connected.
+#[derive(Debug)]
+pub struct Granted {
+    /// The user.
+    pub user_id: String,
+    /// Changes with everything below.
+    pub version: String,
+    permissions: Arc<Permissions>,
+    accounts: HashMap<String, Vec<String>>,
+}
+
+impl Granted {
+    /// The user's accounts of a module's service.
+    #[must_use]
+    pub fn accounts(&self, module: &str) -> &[String] {
+        self.accounts.get(module).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// Who is asked about: a user, by whatever token; or an API token, whose user only the control plane knows.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Asked {
+    User(String),
+    ApiToken([u8; 32]),
+}
+
+#[derive(Debug, Clone)]
+struct Known {
+    granted: Arc<Granted>,
+    /// When the control plane said so.
+    said: Instant,
+    /// When it is asked again.
+    due: Instant,
+}
+
+/// Hosted mode's sieve.
+#[derive(Debug)]
+pub struct ToolSieve {
+    plane: Arc<ControlPlane>,
+    known: Cache<Asked, Known>,
+    /// Every tool's name once: a thousand users share them.
+    names: Mutex<HashSet<Arc<str>>>,
+}
+
+/// The answer of `tool-sieve`; what it has beside this is the console's.
+#[derive(Deserialize)]
+struct Said {
+    user_id: String,
+    version: String,
+    #[serde(default = "a_minute")]
+    ttl_s: u64,
+    /// Who the user's roles say has to confirm.
+    #[serde(default)]
+    confirm: Option<String>,
+    modules: HashMap<String, SaidModule>,
+}
+
+#[derive(Deserialize)]
+struct SaidModule {
+    tools: Vec<String>,
+    #[serde(default)]
+    accounts: Vec<String>,
+}
+
+const fn a_minute() -> u64 {
+    60
+}
+
+impl ToolSieve {
+    /// A sieve that knows nothing yet.
+    #[must_use]
+    pub fn new(plane: Arc<ControlPlane>) -> Self {
+        Self { plane, known: Cache::new(USERS), names: Mutex::default() }
+    }
+
+    /// The user behind an API token.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::InvalidToken`], or [`Code::ControlPlaneUnavailable`].
+    pub fn caller_of(&self, token: Token) -> Result<Caller, Error> {
+        let granted = self.granted_to(&token, asked("", &token))?;
+        Ok(Caller::user(&granted.user_id, token))
+    }
+
+    /// What a caller was granted.
+    ///
+    /// # Errors
+    ///
+    /// As [`Sieve::permissions`].
+    pub fn granted(&self, caller: &Caller) -> Result<Arc<Granted>, Error> {
+        let token = caller.token().ok_or_else(invalid_token)?;
+        self.granted_to(token, asked(caller.user_id(), token))
+    }
+
+    /// Has the control plane asked again at the next look: something showed that what is known is old.
+    pub fn forget(&self, caller: &Caller) {
+        if let Some(token) = caller.token() {
+            self.known.forget(&asked(caller.user_id(), token));
+        }
+    }
+
+    fn granted_to(&self, token: &Token, asked: Asked) -> Result<Arc<Granted>, Error> {
+        let now = Instant::now();
+        let freshness = |known: &Known| match (now < known.due, now < known.said + LONGEST + GRACE)
+        {
+            (true, _) => Freshness::Fresh,
+            // No one but the one who asks waits, as long as there is the grace.
+            (false, true) if known.due > known.said + LONGEST => Freshness::Stale,
+            (false, _) => Freshness::Gone,
+        };
+        let known = self.known.get(&asked, freshness, |old| match (self.fetch(token, old.as_ref()), old) {
+            (Err(error), Some(old))
+                if error.code() == Code::ControlPlaneUnavailable && Instant::now() + PAUSE < old.said + LONGEST + GRACE =>
+            {
+                log::warn!(user_id = old.granted.user_id.as_str(); "permissions of up to six minutes ago serve on: {error}");
+                Ok(Known { due: Instant::now() + PAUSE, ..old })
+            }
+            (fetched, _) => fetched,
+        });
+        if let Err(error) = &known
+            && error.code() == Code::InvalidToken
+        {
+            self.known.forget(&asked);
+        }
+        Ok(known?.granted)
+    }
+
+    fn fetch(&self, token: &Token, old: Option<&Known>) -> Result<Known, Error> {
+        let version = old.map(|old| old.granted.version.as_str());
+        let answer = self.plane.ask(Function::Sieve, token, version, &json!({}))?;
+        let said = Instant::now();
+        let due = |ttl: u64| said + Duration::from_secs(ttl).min(LONGEST);
+        match (answer.status, old) {
+            (304, Some(old)) => {
+                Ok(Known { granted: Arc::clone(&old.granted), said, due: due(a_minute()) })
+            }
+            (200, _) => {
+                let told: Said = serde_json::from_slice(&answer.body)
+                    .map_err(|_| garbled("list of permissions"))?;
+                let ttl = told.ttl_s;
+                Ok(Known { granted: Arc::new(self.granted_as(told)), said, due: due(ttl) })
+            }
+            // A user who was disabled after the token was issued.
+            (403, _) => Err(invalid_token()),
+            _ => Err(garbled("list of permissions")),
+        }
+    }
+
+    fn granted_as(&self, said: Said) -> Granted {
+        let mut names = lock(&self.names);
+        if names.len() > NAMES {
+            names.clear();
+        }
+        let mut name = |module: &str, tool: &str| -> Arc<str> {
+            let published = format!("{module}_{tool}");
+            names.get(published.as_str()).cloned().unwrap_or_else(|| {
+                let published: Arc<str> = published.into();
+                names.insert(Arc::clone(&published));
+                published
+            })
+        };
+        let tools = said
+            .modules
+            .iter()
+            .flat_map(|(module, said)| said.tools.iter().map(move |tool| (module, tool)));
+        let permissions =
+            Permissions::only(tools.map(|(module, tool)| name(module, tool)).collect());
+        // A word that is not known asks for the most.
+        let confirm = said.confirm.map(|word| word.parse().unwrap_or(ConfirmPolicy::Human));
+        let permissions = Arc::new(permissions.confirmed_by(confirm));
+        let accounts = said.modules.into_iter().filter(|(_, said)| !said.accounts.is_empty());
+        let accounts = accounts.map(|(module, said)| (module, said.accounts)).collect();
+        Granted { user_id: said.user_id, version: said.version, permissions, accounts }
+    }
+}
+
+fn asked(user_id: &str, token: &Token) -> Asked {
+    match token {
+        Token::Jwt(_) => Asked::User(user_id.to_owned()),
+        Token::Api(token) => Asked::ApiToken(Hash::hash(token.expose().as_bytes())),
+    }
+}
+
+impl Sieve for ToolSieve {
+    fn permissions(&self, caller: &Caller) -> Result<Arc<Permissions>, Error> {
+        Ok(Arc::clone(&self.granted(caller)?.permissions))
+    }
+}

@@ -1,0 +1,58 @@
+//! From a module's `auth` as written to how its service knows its callers.
+
+use serde_json::Value;
+
+use super::place::{FILE, Place};
+use super::raw::{self, AuthKind};
+use super::read::Reader;
+use crate::access::Scheme;
+use crate::engine::{Auth, Variable, Way};
+
+/// A module's `auth`, one object or a list of alternatives; none when its shape is wrong.
+pub fn read(reader: &mut Reader<'_>, value: Value) -> Option<Auth> {
+    let place = FILE.member("auth");
+    let alternatives = match value {
+        Value::Array(alternatives) => alternatives,
+        one => vec![one],
+    };
+    if alternatives.is_empty() {
+        reader.add(
+            place,
+            "there is no alternative in the list: leave `auth` out if the service needs no credential",
+        );
+    }
+    let raw: Vec<raw::Auth> =
+        alternatives.into_iter().filter_map(|value| reader.part(place, value)).collect();
+    let optional = raw.iter().any(|auth| auth.optional);
+    let ways: Vec<Way> = raw.into_iter().filter_map(|auth| way(reader, place, &auth)).collect();
+    (!ways.is_empty()).then_some(Auth { ways, optional })
+}
+
+fn way(reader: &mut Reader<'_>, place: Place<'_>, raw: &raw::Auth) -> Option<Way> {
+    let (scheme, count, what) = match raw.kind {
+        AuthKind::Bearer => (Scheme::Bearer, 1, "bearer needs one variable, the token"),
+        AuthKind::Basic => (Scheme::Basic, 2, "basic needs two variables, user and password"),
+    };
+    if raw.env.len() != count {
+        reader.add(place, format!("`env`: {what}"));
+        return None;
+    }
+    let env = raw.env.iter().map(|text| variable(reader, place, text)).collect::<Option<_>>()?;
+    Some(Way { scheme, env })
+}
+
+/// A variable with those that stand in for it, as written: `CONFLUENCE_EMAIL|JIRA_EMAIL`.
+pub fn variable(reader: &mut Reader<'_>, place: Place<'_>, text: &str) -> Option<Variable> {
+    let names: Vec<String> = text.split('|').map(str::to_owned).collect();
+    let is_name = |name: &String| {
+        name.starts_with(|c: char| c.is_ascii_uppercase())
+            && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
+            // Two of them begin the name of an account.
+            && !name.contains("__")
+    };
+    if names.iter().all(is_name) {
+        return Some(Variable(names));
+    }
+    reader.add(place, format!("`{text}` names no variable: capitals, digits and single `_`; `|` before one that stands in for it"));
+    None
+}

@@ -1,0 +1,37 @@
+//! Module files of the user's own: read without hooks, and with what JSON itself lets pass.
+
+use super::finding::Finding;
+use super::place::FILE;
+use super::read::MAX_FINDINGS;
+use super::{locate, parse};
+use crate::engine::{Hooks, Module};
+
+/// The module that the text of such a file describes.
+///
+/// # Errors
+///
+/// Everything that is wrong with it.
+pub fn read(file: &str, text: &str) -> Result<Module, Vec<Finding>> {
+    let module = parse(file, text, &Hooks::NONE);
+    // Only what is JSON, and no deeper than `serde_json` reads it into values, can be walked.
+    if serde_json::from_str::<serde_json::Value>(text).is_err() {
+        return module;
+    }
+    let mut findings: Vec<Finding> = locate::repeated(text, MAX_FINDINGS)
+        .into_iter()
+        .map(|(name, position)| {
+            let problem =
+                format!("`{name}` is here a second time: one of the two would be ignored");
+            Finding { position: Some(position), ..Finding::new(file, FILE, problem) }
+        })
+        .collect();
+    match module {
+        Ok(module) if findings.is_empty() => Ok(module),
+        Ok(_) => Err(findings),
+        Err(mut others) => {
+            findings.append(&mut others);
+            findings.sort_by_key(|finding| finding.position);
+            Err(findings)
+        }
+    }
+}

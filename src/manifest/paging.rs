@@ -1,0 +1,87 @@
+//! From a pagination as written to how lists come in pages.
+
+use serde_json::Value;
+
+use super::place::Place;
+use super::raw::{self, PageIn, PaginationKind};
+use super::read::Reader;
+use crate::engine::pagination::{Limit, Next, PagePlace, Pages};
+use crate::engine::projection::Path;
+
+/// A module's or a tool's pagination, for a list whose page is asked for in the query; none when its shape is wrong.
+pub fn read(reader: &mut Reader<'_>, place: Place<'_>, value: Value) -> Option<Pages> {
+    let raw: raw::Pagination = reader.part(place, value)?;
+    let (max, default) = (raw.max_limit, raw.default_limit);
+    let names = [&raw.limit_as, &raw.token_as, &raw.start_as];
+    if names.into_iter().flatten().any(String::is_empty) {
+        reader
+            .add(place, "`limit_as`, `token_as` and `start_as` must be names where they are given");
+    }
+    let max_or_any = max.unwrap_or(u32::MAX);
+    if max_or_any == 0 || default.is_some_and(|default| default == 0 || default > max_or_any) {
+        reader.add(place, "must have 1 ≤ `default_limit` ≤ `max_limit`");
+    }
+    if raw.limit_as.is_none() && (max.is_some() || default.is_some()) {
+        reader.add(place, "`max_limit` and `default_limit` need `limit_as`: the service's name for the size of a page");
+    }
+    let limit = raw.limit_as.clone().map(|name| Limit { name, max, default });
+    Some(Pages { next: next(reader, place, raw)?, limit, place: PagePlace::Query })
+}
+
+fn next(reader: &mut Reader<'_>, place: Place<'_>, raw: raw::Pagination) -> Option<Next> {
+    use PaginationKind as Kind;
+    let mut path =
+        |text: String| Path::parse(&text).map_err(|problem| reader.add(place, problem)).ok();
+    let raw::Pagination { kind, link, token, token_as, start_as, total, last, .. } = raw;
+    match (kind, link, token, token_as, start_as, total, last) {
+        (Kind::LinkHeader, None, None, None, None, None, None) => Some(Next::LinkHeader),
+        (Kind::NextLink, Some(link), None, None, None, None, None) => Some(Next::Link(path(link)?)),
+        (Kind::Token, None, Some(token), Some(name), None, None, None) => {
+            Some(Next::Token { token: path(token)?, name })
+        }
+        (Kind::Offset, None, None, None, Some(name), total, last) => {
+            let (total, last) = (total.map(&mut path), last.map(&mut path));
+            Some(Next::Offset { name, total: total.flatten(), last: last.flatten() })
+        }
+        _ => {
+            reader.add(
+                place,
+                "beside the limit, link_header takes nothing, next_link `link`, token `token` and `token_as`, \
+                 offset `start_as` and where the service has them `total` and `last`",
+            );
+            None
+        }
+    }
+}
+
+/// How a tool's list comes in pages: by its request's own pagination, or else the module's.
+pub fn of_request(
+    reader: &mut Reader<'_>,
+    place: Place<'_>,
+    module: Option<&Pages>,
+    own: Option<Value>,
+    page_in: Option<PageIn>,
+) -> Option<Pages> {
+    let Some(page_in) = page_in else {
+        if own.is_some() {
+            reader.add(place, "`pagination` needs `page_in`, which says where it goes");
+        }
+        return None;
+    };
+    if own.is_none() && module.is_none() {
+        reader.add(place, "`page_in` needs a `pagination`, the module's or the request's own");
+    }
+    let pages = match own {
+        Some(own) => read(reader, place.member("pagination"), own)?,
+        None => module?.clone(),
+    };
+    let page_place = match page_in {
+        PageIn::Query => PagePlace::Query,
+        PageIn::Body => PagePlace::Body,
+    };
+    if page_place == PagePlace::Body && pages.next.name().is_none() {
+        reader.add(place, "`page_in: body` is not for pages by link: a link has only a query");
+        return None;
+    }
+    Some(Pages { place: page_place, ..pages })
+}

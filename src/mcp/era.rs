@@ -1,0 +1,58 @@
+//! Which era of the protocol a message belongs to: decided here for every transport.
+
+use super::context::{META_VERSION, unsupported_version};
+use super::message::Request;
+use super::version::Version;
+use crate::error::{Code, Error};
+
+/// How a request is served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Era {
+    /// By itself: it says everything about itself in `_meta` (2026-07-28).
+    Modern,
+    /// As the handshake that begins a session.
+    Handshake,
+    /// In a session that a handshake began.
+    Session,
+}
+
+impl Era {
+    /// The era of a request. `header` is the value of `MCP-Protocol-Version`; stdio and HTTP+SSE have none.
+    ///
+    /// # Errors
+    /// [`Code::UnsupportedProtocolVersion`] for a header that names no version.
+    pub fn of(request: &Request, header: Option<&str>) -> Result<Self, Error> {
+        if request.meta().is_some_and(|meta| meta.contains_key(META_VERSION)) {
+            return Ok(Self::Modern);
+        }
+        // Without `_meta` it is the legacy handshake, whatever the header says: the version is agreed on in its parameters.
+        if request.method == "initialize" {
+            return Ok(Self::Handshake);
+        }
+        let is_modern = check_header(header)?.is_some_and(Version::is_modern);
+        Ok(if is_modern { Self::Modern } else { Self::Session })
+    }
+}
+
+/// The version that the header `MCP-Protocol-Version` names, if it is there.
+///
+/// # Errors
+/// [`Code::UnsupportedProtocolVersion`] if it names no version.
+pub fn check_header(header: Option<&str>) -> Result<Option<Version>, Error> {
+    header.map(|name| Version::parse(name).ok_or_else(|| unsupported_version(name))).transpose()
+}
+
+/// Whether a session may send batches; `version` is `None` before its handshake.
+///
+/// # Errors
+/// [`Code::InvalidRequest`] in every version but 2025-03-26.
+pub fn check_batch(version: Option<Version>) -> Result<(), Error> {
+    match version {
+        Some(Version::V2025_03_26) => Ok(()),
+        _ => Err(Error::new(
+            Code::InvalidRequest,
+            "batches exist in protocol version 2025-03-26 alone",
+        )
+        .with_hint("Send one message at a time.")),
+    }
+}

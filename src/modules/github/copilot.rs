@@ -1,0 +1,64 @@
+//! Copilot as somebody to work on an issue or to review a pull request.
+//!
+//! GitHub takes both requests and does nothing where Copilot is not enabled: whether it was asked shows in the answer.
+
+use serde_json::{Map, Value};
+
+use super::list;
+use crate::engine::Session;
+use crate::error::{Code, Error};
+
+/// Fails unless Copilot is among those who are assigned now.
+pub(super) fn copilot_is_assigned(
+    _: &Session<'_>,
+    _: &Map<String, Value>,
+    result: Value,
+) -> Result<Value, Error> {
+    if names_copilot(&result["assignees"]) {
+        return Ok(result);
+    }
+    Err(Error::new(Code::Conflict, "GitHub has not assigned Copilot.").with_hint(
+        "Copilot's coding agent has to be part of the account's plan and enabled for the repository.",
+    ))
+}
+
+/// Fails unless Copilot is among those who are asked for a review now.
+pub(super) fn copilot_is_asked(
+    _: &Session<'_>,
+    _: &Map<String, Value>,
+    result: Value,
+) -> Result<Value, Error> {
+    if names_copilot(&result["reviewers"]) {
+        return Ok(result);
+    }
+    Err(Error::new(Code::Conflict, "GitHub has not asked Copilot for a review.").with_hint(
+        "Copilot's code review has to be part of the account's plan and enabled for the repository.",
+    ))
+}
+
+/// Whether one of the logins is Copilot's: `Copilot`, `copilot-swe-agent`, `copilot-pull-request-reviewer[bot]`.
+fn names_copilot(logins: &Value) -> bool {
+    list(Some(logins))
+        .filter_map(Value::as_str)
+        .any(|login| login.to_ascii_lowercase().starts_with("copilot"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn copilot_is_known_by_any_of_its_names() {
+        let check = |logins: Value, expected: bool| {
+            assert_eq!(names_copilot(&logins), expected, "{logins}");
+        };
+        check(json!(["octocat", "Copilot"]), true);
+        check(json!(["copilot-swe-agent"]), true);
+        check(json!(["copilot-pull-request-reviewer[bot]"]), true);
+        check(json!(["octocat", "no-copilot"]), false);
+        check(json!([]), false);
+        check(Value::Null, false);
+    }
+}

@@ -1,0 +1,123 @@
+//! From an operation to a tool.
+
+use std::collections::HashSet;
+
+use serde_json::{Map, Value, json};
+
+use super::params::{self, One, Sent};
+use super::schema::Schemas;
+use super::{Operation, annotations, output, pages, text};
+use crate::engine::{ACCOUNT, MAX_TOOL_NAME, OFFSET};
+use crate::manifest::fits_path;
+
+/// What all tools of a module have in common.
+pub struct Importer<'a> {
+    pub schemas: Schemas<'a>,
+    /// The module's name.
+    pub module: &'a str,
+    /// The page about operations that name none.
+    pub docs: &'a str,
+}
+
+impl Importer<'_> {
+    /// The tool that an operation makes.
+    ///
+    /// # Errors
+    ///
+    /// Why it makes none.
+    pub fn tool(
+        &self,
+        operation: &Operation<'_>,
+        taken: &mut HashSet<String>,
+        notes: &mut Vec<String>,
+    ) -> Result<Value, String> {
+        let answer =
+            output::of(self.schemas, &operation.described["responses"], &operation.method)?;
+        let mut sent = params::sent(self.schemas, operation, notes)?;
+        let (path, query) = path(operation.path, &mut sent)?;
+        let pages = answer.list.as_ref().and_then(|list| {
+            let in_query = (operation.method == "GET").then_some(sent.query.as_slice());
+            pages::of(self.schemas, list, answer.has_link_header, in_query, &sent.body)
+        });
+        let by_engine = |place: &str, name: &str| {
+            pages.as_ref().is_some_and(|pages| pages.place == place && pages.sends(name))
+        };
+        let mut reserved = vec![ACCOUNT];
+        if answer.list.is_some() {
+            reserved.push("fields");
+        }
+        if pages.is_some() {
+            reserved.extend(["limit", "cursor"]);
+        }
+        if answer.output.get("text").is_some() {
+            reserved.extend(["head", "tail", OFFSET]);
+        }
+        let params = params::written(self.schemas, &sent, &by_engine, &reserved);
+        let mut request = Map::new();
+        request.insert("method".to_owned(), operation.method.as_str().into());
+        request.insert("path".to_owned(), path.into());
+        if !query.is_empty() {
+            request.insert("query".to_owned(), query.into());
+        }
+        if !sent.headers.is_empty() {
+            request.insert("headers".to_owned(), sent.headers.into());
+        }
+        if let Some(pages) = pages {
+            request.insert("page_in".to_owned(), pages.place.into());
+            request.insert("pagination".to_owned(), pages.written.into());
+        }
+        let docs = operation.described["externalDocs"]["url"]
+            .as_str()
+            .filter(|url| text::is_url(url))
+            .unwrap_or(self.docs);
+        let most = MAX_TOOL_NAME - self.module.len() - 1;
+        let mut tool = json!({
+            "name": text::unique(taken, &text::snake(&operation.id), most),
+            "description": operation.summary,
+            "docs": docs,
+            "annotations": annotations(&operation.method),
+            "request": request,
+        });
+        if !params.is_empty() {
+            tool["params"] = params.into();
+        }
+        tool["output"] = answer.output;
+        Ok(tool)
+    }
+}
+
+/// The path with the params' own names in its places, and what of a query it brings.
+fn path<'a>(written: &'a str, sent: &mut Sent<'a>) -> Result<(String, Map<String, Value>), String> {
+    let (written, query) = written.split_once('?').unwrap_or((written, ""));
+    let query = form_urlencoded::parse(query.as_bytes())
+        .map(|(name, value)| (name.into_owned(), Value::String(value.into_owned())));
+    let mut path = String::new();
+    let mut names = Vec::new();
+    let mut literal = true;
+    let mut rest = written;
+    while let Some((before, after)) = rest.split_once('{') {
+        let (name, after) =
+            after.split_once('}').ok_or("its path has a brace that does not end")?;
+        let own = text::snake(name);
+        if names.iter().any(|(_, known)| *known == own) {
+            return Err(format!("its path has `{{{name}}}` twice"));
+        }
+        if !sent.path.iter().any(|(known, _)| *known == name) {
+            sent.path.push((name, One::unknown()));
+        }
+        literal &= before.chars().all(fits_path);
+        path.extend([before, "{", &own, "}"]);
+        names.push((name, own));
+        rest = after;
+    }
+    path.push_str(rest);
+    literal &= rest.chars().all(fits_path);
+    sent.path.retain(|(name, _)| names.iter().any(|(known, _)| known == name));
+    if !path.starts_with('/')
+        || !literal
+        || path.split('/').any(|segment| matches!(segment, "." | ".."))
+    {
+        return Err(format!("its path {written:?} is not valid"));
+    }
+    Ok((path, query.collect()))
+}

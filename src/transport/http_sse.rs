@@ -1,0 +1,116 @@
+//! HTTP+SSE, the transport of 2024-11-05: one event stream a client, and a path that its messages are posted to.
+//!
+//! A client's stream and its messages must reach the same replica; that is the transport's nature, and why it was replaced.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use super::streamable::{Accepted, not_acceptable};
+use crate::access::Caller;
+use crate::error::{Code, Error};
+use crate::http::{Answer, Event, Request, Response, Stream, spawn};
+use crate::mcp;
+use crate::mcp::channel::{Channel, Outlet};
+use crate::mcp::context::View;
+use crate::random::random_id;
+use crate::sync::lock;
+
+/// The most messages of one client that run at once; each has a thread.
+const MAX_RUNNING: usize = 32;
+
+/// A client with an open stream.
+struct Client {
+    owner: Caller,
+    channel: Channel,
+    running: AtomicUsize,
+}
+
+/// The clients that are connected by HTTP+SSE, by the session id in their path for messages.
+pub struct Legacy {
+    server: Arc<mcp::Server>,
+    clients: Arc<Mutex<HashMap<String, Arc<Client>>>>,
+}
+
+impl Legacy {
+    pub(super) fn new(server: Arc<mcp::Server>) -> Self {
+        Self { server, clients: Arc::default() }
+    }
+
+    /// `GET /sse`: the stream, whose first event names the path for messages.
+    pub(super) fn open(
+        &self,
+        request: &Request,
+        caller: Caller,
+        view: View,
+    ) -> Result<Answer, Error> {
+        if !Accepted::of(&request.headers)?.events {
+            return Err(not_acceptable("text/event-stream"));
+        }
+        let (server, clients, id) =
+            (Arc::clone(&self.server), Arc::clone(&self.clients), random_id());
+        Ok(Answer::Parked(Box::new(move |stream| {
+            let channel =
+                Channel::new(server, Arc::new(StreamOutlet(stream.clone())), caller.clone(), view);
+            let client = Arc::new(Client { owner: caller, channel, running: AtomicUsize::new(0) });
+            // The place is there before the client can know of it.
+            lock(&clients).insert(id.clone(), Arc::clone(&client));
+            stream.send(Event::named("endpoint", &format!("/messages?session={id}")));
+            stream.on_close(Box::new(move || {
+                lock(&clients).remove(&id);
+                client.channel.close();
+            }));
+        })))
+    }
+
+    /// `POST /messages?session=…`: accepted at once, answered on the stream.
+    pub(super) fn receive(&self, request: &Request, caller: &Caller) -> Result<Answer, Error> {
+        let session = form_urlencoded::parse(request.query.as_bytes())
+            .find(|(name, _)| name == "session")
+            .map(|(_, id)| id);
+        let client = session
+            .and_then(|id| lock(&self.clients).get(&*id).cloned())
+            .filter(|client| client.owner == *caller)
+            .ok_or_else(|| {
+                Error::new(Code::SessionNotFound, "no open stream belongs to this session")
+                    .with_hint("Open one with GET /sse; its first event names the path.")
+            })?;
+        let busy = || {
+            Error::new(Code::Busy, "too many messages of this client run at once")
+                .with_hint("Send the next one when some have been answered.")
+        };
+        let place = Place::take(&client).ok_or_else(busy)?;
+        let body = Channel::read(&request.body);
+        if client.channel.is_quick(&body) {
+            client.channel.receive(body);
+        } else {
+            spawn("message", move || place.0.channel.receive(body)).map_err(|_| busy())?;
+        }
+        Ok(Answer::Whole(Response::text(202, "Accepted")))
+    }
+}
+
+/// One of the messages of a client that may run at once.
+struct Place(Arc<Client>);
+
+impl Place {
+    fn take(client: &Arc<Client>) -> Option<Self> {
+        let before = client.running.fetch_add(1, Ordering::Relaxed);
+        let place = Self(Arc::clone(client));
+        (before < MAX_RUNNING).then_some(place)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.running.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+struct StreamOutlet(Stream);
+
+impl Outlet for StreamOutlet {
+    fn send(&self, json: &str) -> bool {
+        self.0.send(Event::named("message", json))
+    }
+}

@@ -1,0 +1,12 @@
+//! What carries the protocol: Streamable HTTP, HTTP+SSE of 2024-11-05, and standard input and output.
+
+mod http_sse;
+mod origin;
+mod pages;
+mod router;
+pub mod stdio;
+mod streamable;
+
+pub use origin::Origins;
+pub use pages::{PageService, Pages, page};
+pub use router::{Router, Site, refusal};

@@ -1,0 +1,128 @@
+//! `Host` and `Origin`: a page of a foreign site, or a name that was made to point here, gets nothing (DNS rebinding).
+
+use std::net::IpAddr;
+
+use crate::error::{Code, Error};
+use crate::mcp::headers::Lookup;
+
+/// Which names this server answers to, and which sites' pages may call it.
+#[derive(Debug, Clone)]
+pub struct Origins {
+    /// Names that `Host` may have, without a port; `None`: any, because a load balancer stands before us and chose us by name.
+    hosts: Option<Vec<String>>,
+    /// Origins that are allowed besides loopback ones, as `https://name[:port]`.
+    sites: Vec<String>,
+    loopback: bool,
+}
+
+const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
+
+impl Origins {
+    /// Local mode: loopback names, and the address that the server listens on.
+    #[must_use]
+    pub fn local(address: IpAddr) -> Self {
+        let mut hosts = LOOPBACK.map(str::to_owned).to_vec();
+        hosts.push(match address {
+            IpAddr::V4(address) => address.to_string(),
+            IpAddr::V6(address) => format!("[{address}]"),
+        });
+        Self { hosts: Some(hosts), sites: Vec::new(), loopback: true }
+    }
+
+    /// Hosted mode: any `Host`, and pages of these origins.
+    #[must_use]
+    pub const fn hosted(sites: Vec<String>) -> Self {
+        Self { hosts: None, sites, loopback: false }
+    }
+
+    /// Checks a request's headers.
+    ///
+    /// # Errors
+    /// [`Code::ForeignOrigin`] naming the header and its value.
+    pub fn check(&self, headers: &dyn Lookup) -> Result<(), Error> {
+        let foreign = |name: &str, value: &str, right: &str| {
+            Error::new(
+                Code::ForeignOrigin,
+                format!("{name} {value:?} is not one that this server answers to"),
+            )
+            .with_hint(right.to_owned())
+        };
+        if let (Some(hosts), Some(host)) = (&self.hosts, headers.get("host"))
+            && !hosts.iter().any(|known| known.eq_ignore_ascii_case(without_port(host)))
+        {
+            return Err(foreign(
+                "Host",
+                host,
+                "Use http://127.0.0.1 or http://localhost with the port.",
+            ));
+        }
+        if let Some(origin) = headers.get("origin") {
+            let is_loopback = origin
+                .strip_prefix("http://")
+                .or_else(|| origin.strip_prefix("https://"))
+                .is_some_and(|host| {
+                    LOOPBACK.iter().any(|known| known.eq_ignore_ascii_case(without_port(host)))
+                });
+            let is_known = self.sites.iter().any(|known| known.eq_ignore_ascii_case(origin));
+            if !(is_known || self.loopback && is_loopback) {
+                return Err(foreign(
+                    "Origin",
+                    origin,
+                    "Calls from web pages are accepted from this machine and configured sites alone.",
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `name:8088` without its port; brackets of an IPv6 address stay.
+fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_loopback_names_and_pages_reach_a_local_server() {
+        let check = |host: &str, origin: Option<&str>, passes: bool| {
+            let mut pairs = vec![("Host", host)];
+            pairs.extend(origin.map(|origin| ("Origin", origin)));
+            assert_eq!(
+                Origins::local(IpAddr::from([127, 0, 0, 2])).check(&pairs.as_slice()).is_ok(),
+                passes,
+                "{pairs:?}"
+            );
+        };
+        check("localhost:8088", None, true);
+        check("LOCALHOST", Some("http://localhost:3000"), true);
+        check("127.0.0.1", Some("https://127.0.0.1"), true);
+        check("[::1]:8088", Some("http://[::1]:6274"), true);
+        check("127.0.0.2:8088", None, true);
+        check("127.0.0.3:8088", None, false);
+        check("evil.example.com", None, false);
+        check("127.0.0.1.evil.example.com:8088", None, false);
+        check("localhost@evil.example.com", None, false);
+        check("localhost:8088", Some("http://evil.example.com"), false);
+        check("localhost:8088", Some("null"), false);
+        check("localhost:8088", Some("http://localhost.evil.example.com"), false);
+        check("localhost:8088", Some("file://localhost"), false);
+        check("", None, false);
+    }
+
+    #[test]
+    fn a_hosted_server_takes_any_name_but_only_pages_of_its_sites() {
+        let origins = Origins::hosted(vec!["https://mcpist.app".to_owned()]);
+        let check = |origin: &str| {
+            origins.check(&[("Host", "anything"), ("Origin", origin)].as_slice()).is_ok()
+        };
+        assert!(check("https://mcpist.app"));
+        assert!(!check("http://localhost:3000"));
+        assert!(!check("https://mcpist.app.evil.example.com"));
+    }
+}

@@ -1,0 +1,310 @@
+//! Which path leads where.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use tiny_http::Method;
+
+use super::http_sse::Legacy;
+use super::origin::Origins;
+use super::pages::{self, Pages, page};
+use super::streamable::Streamable;
+use crate::access::{Authenticator, Caller, Evidence};
+use crate::error::{Code, Error};
+use crate::http::{Answer, Exchange, Request, Response, Service};
+use crate::mcp;
+use crate::mcp::context::View;
+
+/// What an application shows beside the protocol.
+pub trait Site: Send + Sync {
+    /// Whether `/mcp/<module>` exists for a caller.
+    ///
+    /// # Errors
+    /// Whatever keeps the caller's permissions from being known.
+    fn has_module(&self, caller: &Caller, module: &str) -> Result<bool, Error>;
+
+    /// Whether a caller may come in: what they may use has to be known before the protocol begins.
+    ///
+    /// # Errors
+    /// An error whose HTTP status is the answer to the whole request.
+    fn admit(&self, caller: &Caller) -> Result<(), Error>;
+
+    /// The page for people at `/`.
+    fn page(&self) -> String;
+
+    /// What `/api/version` tells.
+    fn version(&self) -> Value;
+}
+
+/// Routes requests to the protocol and the pages; the [`Service`] behind the front door.
+pub struct Router {
+    streamable: Streamable,
+    legacy: Legacy,
+    authenticator: Arc<dyn Authenticator>,
+    origins: Origins,
+    site: Arc<dyn Site>,
+    /// Local mode's pages.
+    pages: Option<Arc<dyn Pages>>,
+}
+
+/// Where a path leads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place<'a> {
+    Page,
+    Health,
+    Ready,
+    Version,
+    ResourceMetadata,
+    Mcp(Option<&'a str>),
+    LegacyStream,
+    LegacyMessages,
+}
+
+impl<'a> Place<'a> {
+    fn find(path: &'a str) -> Option<Self> {
+        Some(match path {
+            "/" => Self::Page,
+            "/health" => Self::Health,
+            "/ready" => Self::Ready,
+            "/api/version" => Self::Version,
+            // RFC 9728 §3.1: with the resource's path added, and for the server as a whole.
+            "/.well-known/oauth-protected-resource"
+            | "/.well-known/oauth-protected-resource/mcp" => Self::ResourceMetadata,
+            "/mcp" | "/mcp/" => Self::Mcp(None),
+            "/sse" => Self::LegacyStream,
+            "/messages" => Self::LegacyMessages,
+            _ => Self::Mcp(Some(path.strip_prefix("/mcp/")?)),
+        })
+    }
+
+    /// The path's pattern, as telemetry names it.
+    const fn pattern(self) -> &'static str {
+        match self {
+            Self::Page => "/",
+            Self::Health => "/health",
+            Self::Ready => "/ready",
+            Self::Version => "/api/version",
+            Self::Mcp(None) => "/mcp",
+            Self::Mcp(Some(_)) => "/mcp/{module}",
+            Self::LegacyStream => "/sse",
+            Self::LegacyMessages => "/messages",
+            Self::ResourceMetadata => "/.well-known/oauth-protected-resource",
+        }
+    }
+
+    const fn methods(self) -> &'static [Method] {
+        match self {
+            Self::Page | Self::Health | Self::Ready | Self::Version | Self::ResourceMetadata => {
+                &[Method::Get, Method::Head]
+            }
+            Self::Mcp(_) => &[Method::Get, Method::Post, Method::Delete],
+            Self::LegacyStream => &[Method::Get],
+            Self::LegacyMessages => &[Method::Post],
+        }
+    }
+}
+
+impl Router {
+    /// A router to `server`, for those whom `authenticator` knows.
+    #[must_use]
+    pub fn new(
+        server: Arc<mcp::Server>,
+        authenticator: Arc<dyn Authenticator>,
+        origins: Origins,
+        site: Arc<dyn Site>,
+    ) -> Self {
+        Self {
+            streamable: Streamable::new(Arc::clone(&server)),
+            legacy: Legacy::new(server),
+            authenticator,
+            origins,
+            site,
+            pages: None,
+        }
+    }
+
+    /// The same with local mode's pages.
+    #[must_use]
+    pub fn with_pages(self, pages: Option<Arc<dyn Pages>>) -> Self {
+        Self { pages, ..self }
+    }
+
+    fn answer(&self, request: &Request, exchange: &mut Exchange<'_>) -> Result<Answer, Error> {
+        self.origins.check(&request.headers)?;
+        if let Some(pages) = self.pages.as_ref().filter(|_| pages::is_page(&request.path)) {
+            return Ok(Answer::Whole(pages.handle(request)));
+        }
+        let place = Place::find(&request.path).ok_or_else(|| no_such_path(&request.path))?;
+        if !place.methods().contains(&request.method) {
+            let allowed: Vec<_> = place.methods().iter().map(Method::as_str).collect();
+            return Err(Error::new(
+                Code::MethodNotAllowed,
+                format!("{} is not a method of {}", request.method, request.path),
+            )
+            .with_data("allow", allowed.join(", ")));
+        }
+        Ok(match place {
+            Place::Page => Answer::Whole(page(self.site.page())),
+            Place::Health => Answer::Whole(json(200, &json!({"status": "ok"}))),
+            Place::Ready => match self.authenticator.ready() {
+                Ok(()) => Answer::Whole(json(200, &json!({"status": "ready"}))),
+                Err(error) => Answer::Whole(
+                    json(503, &json!({"status": "not_ready", "error": error.to_string()}))
+                        .with_header("Retry-After", "5"),
+                ),
+            },
+            Place::Version => Answer::Whole(json(200, &self.site.version())),
+            Place::ResourceMetadata => match self.authenticator.resource() {
+                Some(resource) => Answer::Whole(
+                    json(200, &resource.document()).with_header("Access-Control-Allow-Origin", "*"),
+                ),
+                None => return Err(no_such_path(&request.path)),
+            },
+            Place::Mcp(module) => {
+                let caller = self.caller(request)?;
+                if let Some(module) = module
+                    && !self.site.has_module(&caller, module)?
+                {
+                    return Err(no_such_path(&request.path));
+                }
+                let view = view(module, &request.query)?;
+                self.streamable.serve(request, exchange, caller, view)
+            }
+            Place::LegacyStream => {
+                self.legacy.open(request, self.caller(request)?, view(None, &request.query)?)?
+            }
+            Place::LegacyMessages => self.legacy.receive(request, &self.caller(request)?)?,
+        })
+    }
+
+    fn caller(&self, request: &Request) -> Result<Caller, Error> {
+        let caller = self
+            .authenticator
+            .authenticate(Evidence { authorization: request.headers.get("authorization") })?;
+        self.site.admit(&caller)?;
+        Ok(caller)
+    }
+
+    fn refused(&self, error: &Error) -> Response {
+        let response = refusal(error);
+        match (error.code(), self.authenticator.resource()) {
+            (
+                Code::Unauthenticated | Code::InvalidToken | Code::InsufficientScope,
+                Some(resource),
+            ) => response.with_header("WWW-Authenticate", &resource.challenge(error)),
+            // RFC 9110 §15.5.2: a 401 always says how.
+            (Code::Unauthenticated | Code::InvalidToken, None) => {
+                response.with_header("WWW-Authenticate", "Bearer")
+            }
+            _ => response,
+        }
+    }
+}
+
+impl Service for Router {
+    fn handle(&self, request: &Request, exchange: &mut Exchange<'_>) -> Answer {
+        self.answer(request, exchange).unwrap_or_else(|error| Answer::Whole(self.refused(&error)))
+    }
+
+    fn route(&self, path: &str) -> &'static str {
+        let page = || self.pages.as_ref().map_or("", |_| pages::pattern(path));
+        Place::find(path).map_or_else(page, Place::pattern)
+    }
+}
+
+/// The answer for a request that never reached the protocol.
+#[must_use]
+pub fn refusal(error: &Error) -> Response {
+    let reply = error.code().reply();
+    let body = json!({"error": {"code": reply.name, "message": error.to_string()}});
+    let response = json(reply.status, &body);
+    let told = error.data().and_then(|data| data.get("retry_after_s")).and_then(Value::as_u64);
+    let response = if matches!(reply.status, 429 | 503) {
+        response.with_header("Retry-After", &told.unwrap_or(1).to_string())
+    } else {
+        response
+    };
+    match error.data().and_then(|data| data.get("allow")).and_then(Value::as_str) {
+        Some(allow) => response.with_header("Allow", allow),
+        None => response,
+    }
+}
+
+fn json(status: u16, body: &Value) -> Response {
+    Response::json(status, body.to_string().into_bytes())
+}
+
+fn no_such_path(path: &str) -> Error {
+    Error::new(Code::NoSuchPath, format!("there is nothing at {path}"))
+        .with_hint("The MCP endpoint is /mcp; the page at / shows how to connect.")
+}
+
+/// Reads the query of the MCP endpoint; unknown names are left to others, wrong values are refused.
+fn view(module: Option<&str>, query: &str) -> Result<View, Error> {
+    let mut view =
+        View { module: module.map(str::to_owned), direct: module.is_some(), ..View::default() };
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        let wrong = |right: &str| {
+            Error::invalid_params(format!("?{name}={value} is not known"))
+                .with_hint(format!("Use {right}."))
+        };
+        match (&*name, &*value) {
+            ("tools", "direct") => view.direct = true,
+            ("tools", "meta") => view.direct = false,
+            ("tools", _) => return Err(wrong("?tools=direct or ?tools=meta")),
+            ("readonly", "true") => view.read_only = true,
+            ("readonly", "false") => view.read_only = false,
+            ("readonly", _) => return Err(wrong("?readonly=true or ?readonly=false")),
+            ("format", "json") => view.json = true,
+            ("format", "toon") => view.json = false,
+            ("format", _) => return Err(wrong("?format=json or ?format=toon")),
+            ("pin", names) => view
+                .pinned
+                .extend(names.split(',').filter(|name| !name.is_empty()).map(str::to_owned)),
+            _ => {}
+        }
+    }
+    Ok(view)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_leads_to_its_place() {
+        for (path, place) in [
+            ("/", Some(Place::Page)),
+            ("/mcp", Some(Place::Mcp(None))),
+            ("/mcp/github", Some(Place::Mcp(Some("github")))),
+            ("/health", Some(Place::Health)),
+            ("/mcpx", None),
+            ("/healthz", None),
+            ("", None),
+        ] {
+            assert_eq!(Place::find(path), place, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_query_becomes_a_view_and_a_wrong_value_is_refused_by_name() {
+        let read = |module, query| view(module, query);
+        assert_eq!(read(None, "").unwrap(), View::default());
+        assert_eq!(
+            read(None, "readonly=true&pin=github_get_me,github_search_code&format=json&utm=x")
+                .unwrap(),
+            View {
+                read_only: true,
+                json: true,
+                pinned: vec!["github_get_me".to_owned(), "github_search_code".to_owned()],
+                ..View::default()
+            }
+        );
+        assert_eq!(
+            read(Some("github"), "").unwrap(),
+            View { module: Some("github".to_owned()), direct: true, ..View::default() }
+        );
+        assert!(read(None, "readonly=yes").unwrap_err().to_string().contains("?readonly=true"));
+        assert!(read(None, "tools=all").unwrap_err().to_string().contains("?tools=direct"));
+    }
+}

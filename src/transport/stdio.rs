@@ -1,0 +1,140 @@
+//! The stdio transport: one message a line on stdin, one a line on stdout.
+//!
+//! Source: "stdio" of every revision. Requests run side by side, so that a slow one can be cancelled by a later line.
+
+use std::io::{self, BufRead, Read, Write};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::time::Duration;
+
+use crate::access::Caller;
+use crate::error::{Code, Error};
+use crate::mcp::Server;
+use crate::mcp::channel::{Channel, Outlet};
+use crate::mcp::context::View;
+use crate::mcp::message::error_text;
+use crate::sync::lock;
+
+/// The longest line; as the largest body over HTTP.
+const MAX_LINE: u64 = 4 * 1024 * 1024;
+/// The most requests that run at once; further lines wait in the pipe.
+const MAX_RUNNING: usize = 32;
+/// How long running requests may go on after the client has closed stdin.
+const DRAIN: Duration = Duration::from_secs(8);
+
+/// Serves one client until `input` ends.
+///
+/// # Errors
+/// When reading fails; what cannot be written ends the service quietly, because the client is gone then.
+pub fn run(
+    server: &Arc<Server>,
+    mut input: impl BufRead,
+    output: impl Write + Send + 'static,
+    view: View,
+) -> io::Result<()> {
+    let outlet = Arc::new(Lines(Mutex::new(Box::new(output))));
+    let channel = Arc::new(Channel::new(
+        Arc::clone(server),
+        Arc::clone(&outlet) as Arc<dyn Outlet>,
+        Caller::local(),
+        view,
+    ));
+    let running = Arc::new(Running::default());
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        if input.by_ref().take(MAX_LINE).read_until(b'\n', &mut line)? == 0 {
+            break;
+        }
+        if line.len() as u64 == MAX_LINE && !line.ends_with(b"\n") {
+            skip_line(&mut input)?;
+            let error = Error::new(Code::InvalidRequest, "the line is longer than 4 MiB")
+                .with_hint("Send a smaller message.");
+            outlet.send(&error_text(None, &error));
+            continue;
+        }
+        let text = line.trim_ascii();
+        if text.is_empty() {
+            continue;
+        }
+        let body = Channel::read(text);
+        if channel.is_quick(&body) {
+            channel.receive(body);
+            continue;
+        }
+        let guard = Running::enter(&running);
+        let serving = Arc::clone(&channel);
+        std::thread::Builder::new().name("message".to_owned()).spawn(move || {
+            serving.receive(body);
+            drop(guard);
+        })?;
+    }
+    running.wait_until_idle(DRAIN);
+    channel.close();
+    Ok(())
+}
+
+/// Reads to the end of a line that is too long, a buffer at a time.
+fn skip_line(input: &mut impl BufRead) -> io::Result<()> {
+    loop {
+        let buffer = input.fill_buf()?;
+        let (used, done) = match buffer.iter().position(|byte| *byte == b'\n') {
+            Some(end) => (end + 1, true),
+            None => (buffer.len(), buffer.is_empty()),
+        };
+        input.consume(used);
+        if done {
+            return Ok(());
+        }
+    }
+}
+
+/// Stdout, a whole line at a time.
+struct Lines(Mutex<Box<dyn Write + Send>>);
+
+impl Outlet for Lines {
+    fn send(&self, json: &str) -> bool {
+        let mut line = String::with_capacity(json.len() + 1);
+        line.push_str(json);
+        line.push('\n');
+        let mut output = lock(&self.0);
+        output.write_all(line.as_bytes()).and_then(|()| output.flush()).is_ok()
+    }
+}
+
+/// How many requests run.
+#[derive(Default)]
+struct Running {
+    count: Mutex<usize>,
+    changed: Condvar,
+}
+
+impl Running {
+    fn count(&self) -> MutexGuard<'_, usize> {
+        lock(&self.count)
+    }
+
+    /// Waits for a place and takes it.
+    fn enter(running: &Arc<Self>) -> Place {
+        let mut count = running
+            .changed
+            .wait_while(running.count(), |count| *count >= MAX_RUNNING)
+            .expect("counting does not panic");
+        *count += 1;
+        Place(Arc::clone(running))
+    }
+
+    fn wait_until_idle(&self, most: Duration) {
+        // Whether it became idle or the time ran out, the answer is the same: the service ends.
+        let _ = self.changed.wait_timeout_while(self.count(), most, |count| *count > 0);
+    }
+}
+
+/// The place of one running request; given back also when its thread panics.
+struct Place(Arc<Running>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        *self.0.count() -= 1;
+        self.0.changed.notify_all();
+    }
+}

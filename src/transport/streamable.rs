@@ -1,0 +1,457 @@
+//! Streamable HTTP: the MCP endpoint, for both eras of the protocol.
+//!
+//! Source: "Streamable HTTP" of 2026-07-28 (stateless, checked headers) and of 2025-11-25 (sessions), and 2025-03-26
+//! (batches). A request's era shows in its body: modern ones carry their version in `_meta`.
+
+use std::cell::{Cell, RefCell};
+use std::sync::Arc;
+
+use serde_json::Value;
+use tiny_http::Method;
+
+use super::router::refusal;
+use crate::access::Caller;
+use crate::error::{Code, Error};
+use crate::http::{Answer, Event, Exchange, Headers, Request, Response, Stream};
+use crate::json::Object;
+use crate::mcp::call::Peer;
+use crate::mcp::channel::ask;
+use crate::mcp::context::{Context, View};
+use crate::mcp::era::{Era, check_batch, check_header};
+use crate::mcp::message::{self, Body, Malformed, Message, parse};
+use crate::mcp::session::{Running, Session};
+use crate::mcp::subscriptions::{Filter, Sink};
+use crate::mcp::{self, headers};
+
+/// The MCP endpoint.
+pub struct Streamable {
+    server: Arc<mcp::Server>,
+}
+
+/// What the client takes as an answer.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Accepted {
+    json: bool,
+    pub(super) events: bool,
+}
+
+impl Streamable {
+    pub(super) const fn new(server: Arc<mcp::Server>) -> Self {
+        Self { server }
+    }
+
+    pub(super) fn serve(
+        &self,
+        request: &Request,
+        exchange: &mut Exchange<'_>,
+        caller: Caller,
+        view: View,
+    ) -> Answer {
+        let served = match request.method {
+            Method::Get => self.open_stream(request, &caller),
+            Method::Delete => self.end_session(request, &caller),
+            _ => self.post(request, exchange, caller, view),
+        };
+        served.unwrap_or_else(|error| Answer::Whole(refusal(&error)))
+    }
+
+    /// The stream of a legacy session, for what the server says unasked.
+    fn open_stream(&self, request: &Request, caller: &Caller) -> Result<Answer, Error> {
+        if !Accepted::of(&request.headers)?.events {
+            return Err(not_acceptable("text/event-stream"));
+        }
+        let session = self.session(&request.headers, caller)?;
+        let server = Arc::clone(&self.server);
+        Ok(Answer::Parked(Box::new(move |stream| {
+            let ticket = server.hub.attach(
+                &session.id,
+                Filter::all_lists(),
+                Box::new(StreamSink(stream.clone())),
+            );
+            for uri in server.sessions.watched(&session.id) {
+                server.hub.watch(&session.id, &uri, true);
+            }
+            stream.on_close(Box::new(move || server.hub.unsubscribe(ticket)));
+        })))
+    }
+
+    fn end_session(&self, request: &Request, caller: &Caller) -> Result<Answer, Error> {
+        let session = self.session(&request.headers, caller)?;
+        self.server.sessions.end(&session.id);
+        self.server.hub.detach(&session.id);
+        Ok(Answer::Whole(Response::empty(204)))
+    }
+
+    fn post(
+        &self,
+        request: &Request,
+        exchange: &mut Exchange<'_>,
+        caller: Caller,
+        view: View,
+    ) -> Result<Answer, Error> {
+        let accepted = Accepted::of(&request.headers)?;
+        if let Some(content_type) = request.headers.get("content-type")
+            && !media_type(content_type).eq_ignore_ascii_case("application/json")
+        {
+            return Err(Error::new(
+                Code::UnsupportedMediaType,
+                format!("Content-Type {content_type:?} is not taken here"),
+            )
+            .with_hint("Send application/json."));
+        }
+        let delivery = Delivery { accepted, exchange };
+        Ok(match parse(&request.body) {
+            Err(Malformed { id, error }) => delivery.whole(mcp::refusal(id.as_ref(), &error)),
+            Ok(Body::One(Message::Request(call))) => {
+                self.request(&request.headers, &call, delivery, caller, view)
+            }
+            Ok(Body::One(other)) => match self.session(&request.headers, &caller) {
+                Ok(session) => {
+                    self.take(&session, other);
+                    Answer::Whole(Response::empty(202))
+                }
+                // The modern era has no session, and no notification that would change anything here.
+                Err(error)
+                    if error.code() == Code::SessionRequired
+                        && matches!(other, Message::Notification(_)) =>
+                {
+                    Answer::Whole(Response::empty(202))
+                }
+                Err(error) => delivery.whole(mcp::refusal(None, &error)),
+            },
+            Ok(Body::Batch(entries)) => {
+                let session = self
+                    .session(&request.headers, &caller)
+                    .and_then(|session| check_batch(Some(session.version())).map(|()| session));
+                match session {
+                    Ok(session) => self.batch(&session, entries, delivery, &caller, &view),
+                    Err(error) => delivery.whole(mcp::refusal(None, &error)),
+                }
+            }
+        })
+    }
+
+    fn request(
+        &self,
+        headers: &Headers,
+        request: &message::Request,
+        delivery: Delivery<'_, '_>,
+        caller: Caller,
+        view: View,
+    ) -> Answer {
+        match Era::of(request, headers.get("mcp-protocol-version")) {
+            Err(error) => return delivery.whole(mcp::refusal(Some(&request.id), &error)),
+            Ok(Era::Modern) => return self.modern(headers, request, delivery, caller, view),
+            Ok(Era::Handshake) => return self.handshake(request, delivery, &caller),
+            Ok(Era::Session) => {}
+        }
+        let session = match self.session(headers, &caller) {
+            Ok(session) => session,
+            Err(error) => return delivery.whole(mcp::refusal(Some(&request.id), &error)),
+        };
+        let context = session.context(caller, view, &self.server.sessions);
+        let running = self.server.sessions.run(&session.id, &request.id);
+        let peer = HttpPeer::new(&self.server, delivery, Some((&session, &running)));
+        match self.server.answer(request, &context, &peer) {
+            mcp::Answer::Response { status, json } => peer.into_delivery().answer(status, &json),
+            mcp::Answer::Listen(_) => unreachable!("the legacy era has no subscriptions/listen"),
+        }
+    }
+
+    /// `initialize`: a session begins.
+    fn handshake(
+        &self,
+        request: &message::Request,
+        delivery: Delivery<'_, '_>,
+        caller: &Caller,
+    ) -> Answer {
+        match self.server.initialize(request, caller) {
+            Ok((session, json)) => {
+                let id = session.seal(&self.server.seal);
+                delivery.answer_with(200, &json, &[("Mcp-Session-Id", &id)])
+            }
+            Err(error) => delivery.whole(mcp::refusal(Some(&request.id), &error)),
+        }
+    }
+
+    fn modern(
+        &self,
+        headers: &Headers,
+        request: &message::Request,
+        delivery: Delivery<'_, '_>,
+        caller: Caller,
+        view: View,
+    ) -> Answer {
+        let context = headers::check_standard(headers, request).and_then(|()| {
+            let context = Context::modern(request, caller, view)?;
+            if let Some(tool) = request
+                .params
+                .get("name")
+                .and_then(Value::as_str)
+                .filter(|_| request.method == "tools/call")
+            {
+                headers::check_parameters(
+                    headers,
+                    request,
+                    &self.server.handler().mirrored_parameters(&context, tool),
+                )?;
+            }
+            Ok(context)
+        });
+        let context = match context {
+            Ok(context) => context,
+            Err(error) => return delivery.whole(mcp::refusal(Some(&request.id), &error)),
+        };
+        let accepted = delivery.accepted;
+        let peer = HttpPeer::new(&self.server, delivery, None);
+        match self.server.answer(request, &context, &peer) {
+            mcp::Answer::Response { status, json } => peer.into_delivery().answer(status, &json),
+            mcp::Answer::Listen(_) if !accepted.events => {
+                Answer::Whole(refusal(&not_acceptable("text/event-stream")))
+            }
+            mcp::Answer::Listen(filter) => {
+                let (server, id) = (Arc::clone(&self.server), request.id.clone());
+                Answer::Parked(Box::new(move |stream| {
+                    let ticket =
+                        server.hub.listen(id, filter, Box::new(StreamSink(stream.clone())));
+                    stream.on_close(Box::new(move || server.hub.unsubscribe(ticket)));
+                }))
+            }
+        }
+    }
+
+    /// A batch of 2025-03-26: entries are served in order, their answers come back together.
+    fn batch(
+        &self,
+        session: &Session,
+        entries: Vec<Result<Message, Malformed>>,
+        mut delivery: Delivery<'_, '_>,
+        caller: &Caller,
+        view: &View,
+    ) -> Answer {
+        let mut answers = Vec::new();
+        for entry in entries {
+            let (request, answer) = match entry {
+                Ok(Message::Request(request)) if request.method == "initialize" => {
+                    let error =
+                        Error::new(Code::InvalidRequest, "initialize cannot be part of a batch");
+                    (None, Some(mcp::refusal(Some(&request.id), &error)))
+                }
+                Ok(Message::Request(request)) => (Some(request), None),
+                Ok(other) => {
+                    self.take(session, other);
+                    (None, None)
+                }
+                Err(malformed) => {
+                    (None, Some(mcp::refusal(malformed.id.as_ref(), &malformed.error)))
+                }
+            };
+            let answer = match request {
+                Some(request) => {
+                    let context =
+                        session.context(caller.clone(), view.clone(), &self.server.sessions);
+                    let running = self.server.sessions.run(&session.id, &request.id);
+                    let peer = HttpPeer::new(&self.server, delivery, Some((session, &running)));
+                    let answer = self.server.answer(&request, &context, &peer);
+                    delivery = peer.into_delivery();
+                    Some(answer)
+                }
+                None => answer,
+            };
+            if let Some(mcp::Answer::Response { json, .. }) = answer {
+                answers.push(json);
+            }
+        }
+        if answers.is_empty() && !delivery.exchange.events_begun() {
+            return Answer::Whole(Response::empty(202));
+        }
+        delivery.answer(200, &format!("[{}]", answers.join(",")))
+    }
+
+    /// Takes in what wants no answer.
+    fn take(&self, session: &Session, message: Message) {
+        match message {
+            Message::Notification(notification) => self.server.notice(&session.id, &notification),
+            Message::Response(response) => self.server.sessions.deliver(&session.id, response),
+            Message::Request(_) => unreachable!("callers keep requests for themselves"),
+        }
+    }
+
+    /// The legacy session that a request belongs to.
+    fn session(&self, headers: &Headers, caller: &Caller) -> Result<Session, Error> {
+        check_header(headers.get("mcp-protocol-version"))?;
+        let token = headers.get("mcp-session-id").ok_or_else(|| {
+            Error::new(Code::SessionRequired, "header Mcp-Session-Id is missing").with_hint(
+                "Send initialize first, or params._meta as protocol version 2026-07-28 has it.",
+            )
+        })?;
+        Session::open(&self.server.seal, token, caller)
+            .filter(|session| !self.server.sessions.has_ended(&session.id))
+            .ok_or_else(|| {
+                Error::new(Code::SessionNotFound, "the session does not exist or has ended")
+                    .with_hint("Start a new one with initialize.")
+            })
+    }
+}
+
+impl Accepted {
+    /// Reads `Accept`; without one, everything is accepted.
+    pub(super) fn of(headers: &Headers) -> Result<Self, Error> {
+        let lines: Vec<&str> = headers.get_all("accept").collect();
+        if lines.is_empty() {
+            return Ok(Self { json: true, events: true });
+        }
+        let ranges: Vec<&str> = lines
+            .iter()
+            .flat_map(|line| line.split(','))
+            .filter(|range| !is_refused(range))
+            .map(media_type)
+            .collect();
+        let accepts = |kind: &str, group: &str| {
+            ranges.iter().any(|range| {
+                *range == "*/*"
+                    || range.eq_ignore_ascii_case(kind)
+                    || range.strip_suffix("/*").is_some_and(|wild| wild.eq_ignore_ascii_case(group))
+            })
+        };
+        let accepted = Self {
+            json: accepts("application/json", "application"),
+            events: accepts("text/event-stream", "text"),
+        };
+        if accepted.json || accepted.events {
+            Ok(accepted)
+        } else {
+            Err(not_acceptable("application/json, text/event-stream"))
+        }
+    }
+}
+
+/// A media type, or a range of them, without its parameters.
+fn media_type(value: &str) -> &str {
+    value.split(';').next().unwrap_or_default().trim()
+}
+
+/// Whether a range of `Accept` has the weight 0, which means "not this" (RFC 9110 §12.4.2).
+fn is_refused(range: &str) -> bool {
+    let weight = range.split(';').skip(1).find_map(|parameter| parameter.trim().strip_prefix("q="));
+    weight.is_some_and(|weight| weight.trim().parse() == Ok(0.0))
+}
+
+pub(super) fn not_acceptable(right: &str) -> Error {
+    Error::new(Code::NotAcceptable, "Accept has no type that this answer can have")
+        .with_hint(format!("Send Accept: {right}."))
+}
+
+/// How an answer reaches the client: as one JSON body, or as the last event of a stream that has begun.
+struct Delivery<'a, 'b> {
+    accepted: Accepted,
+    exchange: &'a mut Exchange<'b>,
+}
+
+impl Delivery<'_, '_> {
+    fn whole(self, answer: mcp::Answer) -> Answer {
+        match answer {
+            mcp::Answer::Response { status, json } => self.answer(status, &json),
+            mcp::Answer::Listen(_) => unreachable!("refusals are responses"),
+        }
+    }
+
+    fn answer(self, status: u16, json: &str) -> Answer {
+        self.answer_with(status, json, &[])
+    }
+
+    fn answer_with(self, status: u16, json: &str, headers: &[(&str, &str)]) -> Answer {
+        let begun = self.exchange.events_begun();
+        if !begun && (self.accepted.json || status != 200) {
+            let response = Response::json(status, json.as_bytes().to_vec());
+            return Answer::Whole(
+                headers
+                    .iter()
+                    .fold(response, |response, (name, value)| response.with_header(name, value)),
+            );
+        }
+        // A failed write means that the client has gone; the connection sees the same and closes.
+        if begun || self.exchange.begin_events(headers).is_ok() {
+            let _ = self.exchange.send_event(Event::data(json));
+        }
+        Answer::Streamed
+    }
+}
+
+/// The client of a request that runs.
+struct HttpPeer<'s, 'a, 'b> {
+    server: &'s mcp::Server,
+    delivery: RefCell<Delivery<'a, 'b>>,
+    /// The session and the note that the request runs; the modern era has neither.
+    legacy: Option<(&'s Session, &'s Running<'s>)>,
+    gone: Cell<bool>,
+}
+
+impl<'s, 'a, 'b> HttpPeer<'s, 'a, 'b> {
+    const fn new(
+        server: &'s mcp::Server,
+        delivery: Delivery<'a, 'b>,
+        legacy: Option<(&'s Session, &'s Running<'s>)>,
+    ) -> Self {
+        Self { server, delivery: RefCell::new(delivery), legacy, gone: Cell::new(false) }
+    }
+
+    fn into_delivery(self) -> Delivery<'a, 'b> {
+        self.delivery.into_inner()
+    }
+
+    fn send(&self, json: &str) -> bool {
+        let mut delivery = self.delivery.borrow_mut();
+        if !delivery.accepted.events || self.gone.get() {
+            return false;
+        }
+        let sent = (delivery.exchange.events_begun()
+            || delivery.exchange.begin_events(&[]).is_ok())
+            && delivery.exchange.send_event(Event::data(json)).is_ok();
+        self.gone.set(!sent);
+        sent
+    }
+}
+
+impl Peer for HttpPeer<'_, '_, '_> {
+    fn notify(&self, json: &str) {
+        self.send(json);
+    }
+
+    fn request(&self, method: &str, params: &Object) -> Result<Value, Error> {
+        ask(self.server, self.scope(), method, params, &|json| self.send(json), &|| {
+            self.cancelled()
+        })
+    }
+
+    fn cancelled(&self) -> bool {
+        match self.legacy {
+            // 2025-11-25: "Disconnection SHOULD NOT be interpreted as the client cancelling its request."
+            Some((_, running)) => running.cancelled(),
+            None => self.gone.get() || self.delivery.borrow().exchange.client_gone(),
+        }
+    }
+
+    fn scope(&self) -> &str {
+        self.legacy.map_or("", |(session, _)| &session.id)
+    }
+}
+
+/// A parked stream as a listener of the hub.
+pub(super) struct StreamSink(pub(super) Stream);
+
+impl Sink for StreamSink {
+    fn send(&self, json: &str) -> bool {
+        self.0.send(Event::data(json))
+    }
+
+    fn finish(&self, last: Option<&str>) {
+        self.0.finish(last.map(Event::data));
+    }
+}
+
+impl headers::Lookup for Headers {
+    fn get(&self, name: &str) -> Option<&str> {
+        Self::get(self, name)
+    }
+}
