@@ -29,6 +29,7 @@ mod hosted;
 mod hostile_arguments;
 mod hostile_upstream;
 mod legacy_sse;
+mod markdown;
 mod module_files;
 mod modules;
 mod openapi;

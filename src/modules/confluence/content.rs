@@ -2,7 +2,6 @@
 
 use serde_json::{Map, Value, json};
 
-use super::section::section;
 use super::{diff, document, record, text, unexpected, v2, web_url};
 use crate::engine::Session;
 use crate::error::{Code, Error};
@@ -121,11 +120,9 @@ pub fn get_page_section(
 ) -> Result<Value, Error> {
     let content =
         Place { session, collection: "pages", id: text(arguments, "page_id") }.read(&[])?;
-    let document = content.document()?;
-    let blocks = section(&document, text(arguments, "heading"))?;
-    let section = json!({"type": "doc", "version": 1, "content": blocks});
+    let section = adf::section(&content.document()?, text(arguments, "heading"))?;
     let mut result = content.summary();
-    result["document"] = adf::to_markdown(&section).into();
+    result["document"] = section.into();
     Ok(result)
 }
 

@@ -10,7 +10,6 @@ use crate::upstream::Method;
 
 mod content;
 mod diff;
-mod section;
 mod template;
 mod upload;
 
@@ -209,11 +208,7 @@ fn markdown(value: &Value) -> Value {
 
 /// The headings of a body's `value`, each as a line of Markdown.
 fn headings(value: &Value) -> Value {
-    document(value)
-        .map(|document| {
-            section::headings(&document).iter().map(section::Heading::line).collect::<Vec<_>>()
-        })
-        .into()
+    document(value).map(|document| adf::headings(&document)).into()
 }
 
 /// A title or excerpt without the marks that search puts around the words it found, on one line.

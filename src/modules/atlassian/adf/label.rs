@@ -15,6 +15,10 @@ pub(super) fn of(node: &Value) -> String {
         "extension" | "inlineExtension" | "bodiedExtension" => {
             format!("{} {}", first(attributes, &["extensionKey"]), first(attributes, &["text"]))
         }
+        "tableCell" | "tableHeader" => spans(attributes),
+        "layoutColumn" => {
+            number(attributes, "width").map_or_else(String::new, |w| format!("{w} %"))
+        }
         // A mark has no content of its own and is identified by its attribute.
         _ => first(
             attributes,
@@ -68,6 +72,18 @@ fn first(attributes: &Value, names: &[&str]) -> String {
         .find(|text| !text.is_empty())
         .unwrap_or_default()
         .to_owned()
+}
+
+/// How many columns and rows a cell spans, where it is more than one.
+fn spans(attributes: &Value) -> String {
+    let spans = ["colspan", "rowspan"].into_iter().filter_map(|name| {
+        number(attributes, name).filter(|count| count != "1").map(|count| format!("{name} {count}"))
+    });
+    spans.collect::<Vec<_>>().join(", ")
+}
+
+fn number(attributes: &Value, name: &str) -> Option<String> {
+    attributes[name].as_number().map(ToString::to_string)
 }
 
 fn one_line(text: &str) -> String {

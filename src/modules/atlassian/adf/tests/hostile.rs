@@ -22,7 +22,7 @@ type Text = fn(usize) -> String;
 
 #[test]
 fn hostile_markdown_takes_linear_time() {
-    let cases: [(&str, Text); 21] = [
+    let cases: [(&str, Text); 33] = [
         ("quotes", |size| "> ".repeat(size) + "a"),
         ("lists", |size| "- ".repeat(size) + "a"),
         ("emphasis", |size| "*a ".repeat(size)),
@@ -43,6 +43,24 @@ fn hostile_markdown_takes_linear_time() {
         ("pairs of placeholders", |size| "⟦strong⟧a⟦/strong⟧".repeat(size)),
         ("private use", |size| "\u{e000}".repeat(size)),
         ("addresses", |size| "https://".repeat(size)),
+        ("addresses that are none", |size| "http://a_b.".repeat(size)),
+        ("addresses with backticks", |size| "https://x/`".repeat(size)),
+        ("dots", |size| format!("www.a{}b", ".".repeat(size))),
+        ("mail", |size| "a@".repeat(size)),
+        ("mail without end", |size| format!("a@{}", "b.".repeat(size))),
+        ("brackets in an address", |size| format!("https://x/{}", "](".repeat(size))),
+        ("definitions", |size| "[a]: b\n".repeat(size)),
+        ("definitions of all labels", |size| {
+            (0..size).map(|label| format!("[{label}]: b\n")).collect()
+        }),
+        ("definitions that are used", |size| {
+            (0..size).map(|label| format!("[{label}]\n\n[{label}]: b\n\n")).collect()
+        }),
+        ("footnotes", |size| {
+            (0..size).map(|label| format!("[^{label}]\n\n[^{label}]: b\n\n")).collect()
+        }),
+        ("emphasis beside letters", |size| "は**「a」**".repeat(size)),
+        ("images in links", |size| "[![a](b)](c)".repeat(size)),
         ("parentheses", |size| format!("https://x{}", ")".repeat(size))),
         ("paragraphs", |size| "a\n\n".repeat(size)),
         ("tasks", |size| "- [ ] a\n".repeat(size)),
