@@ -2,6 +2,7 @@
 //! read when somebody first asks for one (`manifest/packed.rs`). Packs the time zones in the same way (`time/zone.rs`).
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
@@ -50,7 +51,7 @@ fn pack_time_zones(out: &Path) {
             data.extend_from_slice(zone);
             (data.len() - zone.len(), data.len())
         });
-        names += &format!("{name}\t{start}\t{end}\n");
+        writeln!(names, "{name}\t{start}\t{end}").expect("a text takes everything");
     }
     let windows = fs::read_to_string("src/time/windows.tsv").expect("the source is there");
     let all = [names.as_bytes(), b"\n", windows.as_bytes(), b"\n", &data].concat();
