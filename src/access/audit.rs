@@ -16,7 +16,7 @@ pub trait AuditTrail: Send + Sync {
     fn record(&self, caller: &Caller, event: AuditEvent);
 }
 
-/// What happened. The names of arguments are told, their values never.
+/// What happened. The names of arguments are reported, their values never.
 #[derive(Debug, Clone, Serialize)]
 pub struct AuditEvent {
     /// A UUID: an event that is sent twice is stored once.

@@ -1,4 +1,4 @@
-//! What clients are told about getting a token (RFC 9728, RFC 6750 §3).
+//! What clients learn about getting a token (RFC 9728, RFC 6750 §3).
 
 use serde_json::{Value, json};
 

@@ -62,7 +62,7 @@ impl App {
     }
 }
 
-/// Has the field given back too where only some are asked for; tells whether it was not among them.
+/// Adds the field to those that the caller asks for, if only some are. Returns whether it was missing.
 fn add_field(arguments: &mut Object, field: &str) -> bool {
     let Some(fields) = arguments.get_mut("fields") else { return false };
     if let Value::String(text) = fields {
@@ -83,7 +83,7 @@ fn add_field(arguments: &mut Object, field: &str) -> bool {
     }
 }
 
-/// The work for one of several, which is told whether to stop.
+/// The work for one of several, which learns whether to stop.
 type Work<'a, T> = &'a (dyn Fn(&T, &dyn Fn() -> bool) -> Result<Value, Error> + Sync);
 
 /// Does the work for each, some at once; `cancelled` is called from this thread alone.
@@ -100,7 +100,7 @@ fn side_by_side<T: Sync>(
             let threads: Vec<_> = group
                 .iter()
                 .map(|one| {
-                    // Nobody sends: the channel tells that all threads have ended, a panicking one included.
+                    // No one sends: the channel tells that all threads have ended, a panicking one included.
                     let (sender, stop, request) = (sender.clone(), &stop, &request);
                     let body = move || {
                         let _until_the_end = sender;

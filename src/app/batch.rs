@@ -36,7 +36,7 @@ impl App {
             arguments.get("calls").ok_or_else(|| Error::invalid_params("calls is missing"))?;
         let plan = Plan::read(calls)?;
         let tools = tools(&plan, visible, |line| {
-            self.record_denied(call.context(), &line.module, &line.tool)
+            self.record_denied(call.context(), &line.module, &line.tool);
         })?;
         let context = call.context();
         let trace_parent = call.trace_parent();
@@ -189,7 +189,7 @@ fn only_reads(tool: &Tool) -> bool {
     tool.is_read_only() && !tool.may_need_confirmation()
 }
 
-/// The tools of the lines; all that do not exist are told at once.
+/// The tools of the lines; all that do not exist are reported at once.
 fn tools<'a>(
     plan: &Plan,
     visible: &Visible<'a>,

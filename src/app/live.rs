@@ -29,13 +29,13 @@ impl Live {
         Self { about: crate::app::about(), app: RwLock::new(app) }
     }
 
-    /// The product of now.
+    /// The current product.
     #[must_use]
     pub fn app(&self) -> Arc<App> {
         Arc::clone(&self.app.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Has requests from now on use this one.
+    /// Uses this one for all later requests.
     pub fn replace(&self, app: Arc<App>) {
         *self.app.write().unwrap_or_else(PoisonError::into_inner) = app;
     }

@@ -54,7 +54,7 @@ pub struct Parts {
     pub seal: Arc<Seal>,
     /// Who has to confirm what cannot be undone, costs money or reaches others.
     pub confirmation: Confirmation,
-    /// How often a user may call tools and make requests; none: as often as they like.
+    /// How often a user may call tools and make requests; `None`: as often as they like.
     pub rates: Option<Arc<Rates>>,
     /// The audit trail, in hosted mode.
     pub audit: Option<Arc<dyn AuditTrail>>,
@@ -119,7 +119,7 @@ impl App {
         &self.parts.registry
     }
 
-    /// Where a module's service is, unless a credential knows better; none where nobody has said it yet.
+    /// Where a module's service is, unless a credential knows better; `None` if no one has said it yet.
     #[must_use]
     pub fn base_url<'a>(&'a self, module: &'a Module) -> Option<&'a str> {
         let given = self.parts.base_urls.get(&module.name);
@@ -250,7 +250,7 @@ impl App {
                     let found = visible.tool(&called.module, &called.tool);
                     Ok((
                         found.inspect_err(|_| {
-                            self.record_denied(context, &called.module, &called.tool)
+                            self.record_denied(context, &called.module, &called.tool);
                         })?,
                         called,
                     ))

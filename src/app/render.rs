@@ -39,7 +39,7 @@ impl Format {
     }
 }
 
-/// From which character a tool's text or document begins with these arguments; none where it cannot be read in parts.
+/// From which character a tool's text or document begins with these arguments; `None` if it cannot be read in parts.
 #[must_use]
 pub fn start_of(tool: &Tool, arguments: &Object) -> Option<usize> {
     let offset = match arguments.get(OFFSET) {
@@ -169,7 +169,7 @@ fn tabular(value: &Value) -> Cow<'_, Value> {
     Cow::Owned(flat)
 }
 
-/// An entry of a list as a part of a text; none where the parts would run into each other.
+/// An entry of a list as a part of a text; `None` if the parts would run into each other.
 fn part(entry: &Value) -> Option<String> {
     match entry {
         Value::Array(_) | Value::Object(_) => None,
@@ -292,7 +292,7 @@ mod tests {
     #[test]
     fn a_list_in_a_row_is_a_text_of_its_table() {
         let check = |rows: Value, expected: &str| {
-            assert_eq!(text(&render(json!({"items": rows}), Format::Toon, None)), expected)
+            assert_eq!(text(&render(json!({"items": rows}), Format::Toon, None)), expected);
         };
         check(
             json!([{"n": 1, "labels": ["bug", "ui"]}, {"n": 2, "labels": []}]),
@@ -333,7 +333,7 @@ mod tests {
     #[test]
     fn the_content_of_a_resource_is_markdown_text_or_json() {
         let check = |value: Value, expected: (MediaType, &str)| {
-            assert_eq!(content(MediaType::Json, value), (expected.0, expected.1.to_owned()))
+            assert_eq!(content(MediaType::Json, value), (expected.0, expected.1.to_owned()));
         };
         check(json!("a: b"), (MediaType::Text, "a: b"));
         check(json!({"document": "# Title"}), (MediaType::Markdown, "# Title"));

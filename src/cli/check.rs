@@ -41,7 +41,7 @@ pub(super) fn run() -> Result<(), Stop> {
     if let Some(telemetry) = &config.telemetry {
         check_collector(&app, telemetry, &mut told)?;
     }
-    // In hosted mode nobody asks it.
+    // In hosted mode it is not used.
     if let (Some(path), None) = (&config.policy, &config.hosted) {
         print(format_args!("ok    policy file: {}", path.display()))?;
     }
@@ -107,7 +107,7 @@ fn check_hosted(
         hosted
             .public_url
             .clone()
-            .map_or_else(|| missing("clients are not told where to get a token"), Ok),
+            .map_or_else(|| missing("clients cannot find out where to get a token"), Ok),
     )?;
     told(
         "tokens",

@@ -104,7 +104,7 @@ fn cannot_listen(address: std::net::SocketAddr, error: &std::io::Error) -> Stop 
     Stop::Failed(format!("cannot listen on {address}: {error}.{hint}"))
 }
 
-/// What a person wants to know first: on stderr, so that stdout stays the log's. Nobody may be there to read it.
+/// What a person wants to know first: on stderr, so that stdout stays the log's. No one may be there to read it.
 /// `entry` is a one-time address, which belongs on a terminal alone.
 fn greet(url: &str, app: &App, entry: Option<&str>) {
     let page = url.trim_end_matches("mcp");

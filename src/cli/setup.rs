@@ -24,8 +24,6 @@ use crate::mcp::seal::Seal;
 use crate::mcp::subscriptions::{Change, Hub};
 use crate::modules::{Folder, Registry};
 use crate::page::{KeySource, Page, PageKey, Questions};
-use crate::random::random_id;
-use crate::secret::Secret;
 use crate::telemetry::log::{Output, start};
 use crate::upstream::{Upstream, UpstreamConfig};
 
@@ -161,7 +159,7 @@ impl Prepared {
         Ok(Some(HostedParts { plane, authenticator: Arc::new(authenticator), audit }))
     }
 
-    /// Local mode's page; `None` where nobody is asked on a page.
+    /// Local mode's page; `None` where no one is asked on a page.
     pub fn page(&self) -> Option<Arc<Page>> {
         let asks = self.config.hosted.is_none() && self.config.confirm == ConfirmPolicy::Human;
         asks.then(|| Arc::new(Page::new(page_key(&self.config), Questions::default())))
@@ -177,7 +175,7 @@ impl Prepared {
         let Self { config, mut findings, mut sources } = self;
         match sources.app() {
             Ok(app) if findings.is_empty() => Ok(Product { config, app: Arc::new(app), sources }),
-            // All at once: whoever mends one finding does not want to meet the next at the next start.
+            // All at once: so that all errors can be fixed in one pass.
             made => {
                 findings.extend(made.err().into_iter().flatten());
                 Err(Stop::Findings(findings))
@@ -310,7 +308,7 @@ pub(super) fn page_key(config: &Config) -> PageKey {
         log::warn!(
             "{why}: the page key lives as long as this process, and mcpist open cannot use it"
         );
-        KeySource::MemoryOnly(Secret::new(format!("{}{}", random_id(), random_id())))
+        KeySource::memory_only()
     })
 }
 

@@ -27,7 +27,7 @@ pub struct HostedConfig {
 }
 
 impl HostedConfig {
-    /// Reads the variables; none where nothing asks for hosted mode. What is wrong is a finding.
+    /// Reads the variables; `None` if nothing asks for hosted mode. What is wrong is a finding.
     pub(super) fn read(environment: Environment<'_>, findings: &mut Vec<Finding>) -> Option<Self> {
         let broker = environment(BROKER)?;
         let example = "https://<project>.supabase.co/functions/v1/token-exchanger";
@@ -86,7 +86,7 @@ impl HostedConfig {
         })
     }
 
-    /// What clients are told about getting a token.
+    /// What clients learn about getting a token.
     #[must_use]
     pub fn resource(&self) -> Option<ResourceMetadata> {
         self.public_url
@@ -105,7 +105,7 @@ fn url(text: &str, findings: &mut Vec<Finding>, name: &str, example: &str) -> Op
     if fits && !text.contains(['?', '#', '@']) {
         return Some(text.trim_end_matches('/').to_owned());
     }
-    findings.push(Finding::new(name, format!("it is no https URL; it looks like {example}")));
+    findings.push(Finding::new(name, format!("it is not an https URL; it looks like {example}")));
     None
 }
 

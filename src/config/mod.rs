@@ -95,15 +95,15 @@ pub struct Config {
     pub state_directory: Option<PathBuf>,
     /// The program that opens a page for the person at this machine; `None` where there is no browser.
     pub browser: Option<String>,
-    /// What sealed tokens are made with; none: a key that lives as long as the process.
+    /// What sealed tokens are made with; `None`: a key that lives as long as the process.
     pub seal_secret: Option<Secret>,
     /// Hosted mode, where it is asked for.
     pub hosted: Option<HostedConfig>,
-    /// How many calls of tools a user may make in a minute; none: as many as they like.
+    /// How many calls of tools a user may make in a minute; `None`: as many as they like.
     pub tool_calls_per_minute: Option<u32>,
     /// The proxy for calls to services.
     pub proxy: Option<ureq::Proxy>,
-    /// Where telemetry goes; none: nowhere.
+    /// Where telemetry goes; `None`: nowhere.
     pub telemetry: Option<TelemetrySettings>,
 }
 
@@ -193,7 +193,7 @@ impl Config {
             Some(level) => level.parse().unwrap_or_else(|_| {
                 findings.push(Finding::new(
                     "MCPIST_LOG",
-                    format!("{level:?} is no level; use error, warn, info, debug, trace or off"),
+                    format!("{level:?} is not a level; use error, warn, info, debug, trace or off"),
                 ));
                 LevelFilter::Info
             }),
@@ -247,7 +247,7 @@ fn proxy(environment: Environment<'_>, findings: &mut Vec<Finding>) -> Option<ur
         // The URL itself is not repeated: it may hold a password.
         findings.push(Finding::new(
             name,
-            "it is no proxy URL; one looks like http://proxy.example.com:3128",
+            "it is not a proxy URL; one looks like http://proxy.example.com:3128",
         ));
     }
     proxy
@@ -266,7 +266,7 @@ fn number(
             let (least, most) = (range.start(), range.end());
             findings.push(Finding::new(
                 name,
-                format!("{text:?} is no whole number from {least} to {most}"),
+                format!("{text:?} is not a whole number from {least} to {most}"),
             ));
             None
         }

@@ -182,7 +182,7 @@ fn listed(items: &Schema, value: Value) -> Value {
         Value::Array(values) => return Value::Array(values),
         value => value,
     };
-    // A string is what a model writes for a list of strings, whatever becomes of it; else the error tells of the list.
+    // A string is what a model writes for a list of strings, whatever becomes of it; else the error reports the list.
     if items.kind == Kind::String && value.is_string()
         || items.accepts(&decoded(&items.kind, value.clone()))
     {
@@ -191,7 +191,7 @@ fn listed(items: &Schema, value: Value) -> Value {
     value
 }
 
-/// A number as it is written in JSON; none where the number that we have may not be the one that was written.
+/// A number as it is written in JSON; `None` if the number that we have may not be the one that was written.
 fn text_of(number: &Number) -> Option<String> {
     (!number.is_f64() || number.as_f64().is_some_and(|number| number.abs() < EXACT))
         .then(|| number.to_string())

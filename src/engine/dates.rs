@@ -83,7 +83,7 @@ pub fn moment_of(text: &str) -> Option<(i64, Option<i64>)> {
 }
 
 /// A date, or a time with its offset in any form of ISO 8601 that says which moment it is, as RFC 3339 in UTC without
-/// fractions: `2026-11-30T08:00:00Z`. A date is its midnight in UTC; a time without an offset is no moment.
+/// fractions: `2026-11-30T08:00:00Z`. A date is its midnight in UTC; a time without an offset is not a moment.
 pub fn instant_of(text: &str) -> Option<String> {
     let mut text = text.trim().replacen([' ', 't'], "T", 1).replace('z', "Z");
     // `+0900`, as Git and Jira write it.
@@ -174,7 +174,7 @@ mod tests {
     #[test]
     fn moments_have_their_offset() {
         let check = |text: &str, expected: Option<(i64, Option<i64>)>| {
-            assert_eq!(moment_of(text), expected, "{text}")
+            assert_eq!(moment_of(text), expected, "{text}");
         };
         check("1970-01-02", Some((86_400, None)));
         check("1970-01-01T00:01:00Z", Some((60, Some(0))));

@@ -103,7 +103,7 @@ impl Output {
                     // A success without a body has nothing to tell but that.
                     Some(Value::Null) if answer.body.is_empty() => Ok(json!({})),
                     Some(Value::Null) => {
-                        Err(Error::new(Code::NotFound, format!("{service} has no such thing."))
+                        Err(Error::new(Code::NotFound, format!("{service} did not find this."))
                             .with_hint("Check the names and ids."))
                     }
                     Some(value) => Ok(record(fields, value, arguments).into()),
@@ -183,7 +183,7 @@ pub(super) fn graphql_errors(service: &str, answer: &Value) -> Result<(), Error>
         first["message"].as_str().unwrap_or("no reason given").chars().take(500).collect();
     let words = words.replace(|c: char| c.is_control(), " ");
     let (code, what, hint) = match first["type"].as_str() {
-        Some("NOT_FOUND") => (Code::NotFound, "has no such thing", "Check the names and ids."),
+        Some("NOT_FOUND") => (Code::NotFound, "did not find this", "Check the names and ids."),
         Some("FORBIDDEN" | "INSUFFICIENT_SCOPES") => (
             Code::PermissionDenied,
             "does not permit this",

@@ -28,7 +28,7 @@ pub struct Template {
     pub query: Vec<(String, String)>,
     /// The body's members and where the arguments go.
     pub body: Body,
-    /// How the answer comes in pages; none where it comes whole.
+    /// How the answer comes in pages; `None` if it comes whole.
     pub pages: Option<Pages>,
 }
 
@@ -246,7 +246,7 @@ fn push_pairs<'a>(
             pairs.push((name, values.iter().map(plain).collect::<Vec<_>>().join(separator)));
         }
         (Value::Array(values), None) => {
-            pairs.extend(values.iter().map(|value| (name, plain(value))))
+            pairs.extend(values.iter().map(|value| (name, plain(value))));
         }
         _ => pairs.push((name, plain(value))),
     }

@@ -101,7 +101,7 @@ impl AuditSender {
         self.drop_events(left);
     }
 
-    /// Waits while this holds, at most so long.
+    /// Waits while this holds, at most this long.
     fn wait_while<'a>(
         &self,
         queue: MutexGuard<'a, Queue>,
@@ -147,7 +147,7 @@ impl AuditSender {
         Some(queue.events.drain(..).collect())
     }
 
-    /// Sends the events of each user with that user's newest token; gives those that should be tried again.
+    /// Sends the events of each user with that user's newest token. Returns those that should be tried again.
     fn send(
         &self,
         plane: &ControlPlane,

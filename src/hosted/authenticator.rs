@@ -1,4 +1,4 @@
-//! Hosted mode: whoever shows a token that Supabase Auth signed, or an API token that the control plane knows.
+//! Hosted mode: anyone who shows a token that Supabase Auth signed, or an API token that the control plane knows.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};

@@ -43,7 +43,7 @@ struct Key {
 struct Lent {
     credential: Credential,
     until: Instant,
-    /// The version of the permissions that it was lent under: whoever disconnects an account or loses a role gets others.
+    /// The version of the permissions that it was lent under: anyone who disconnects an account or loses a role gets others.
     version: String,
 }
 
@@ -231,7 +231,7 @@ impl Broker for TokenExchanger {
             Some(account)
                 if accounts.len() > 1 && !accounts.iter().any(|known| known == account) =>
             {
-                self.sieve.forget(caller)
+                self.sieve.forget(caller);
             }
             _ => {}
         }

@@ -13,7 +13,7 @@ use crate::sync::lock;
 pub(crate) enum Freshness {
     /// It is the answer.
     Fresh,
-    /// One caller should fetch another; whoever comes meanwhile takes this one.
+    /// One caller should fetch another; anyone who comes meanwhile takes this one.
     Stale,
     /// It must not be used any more; everybody waits for another.
     Gone,
@@ -46,7 +46,7 @@ impl<K: Hash + Eq + Clone, V: Clone> Cache<K, V> {
         Self { entries: Mutex::default(), capacity }
     }
 
-    /// The value of a key: the one at hand as far as `freshness` lets it, else the one that `fetch` gives, which is told
+    /// The value of a key: the one at hand as far as `freshness` lets it, else the one that `fetch` gives, which gets
     /// the old one.
     ///
     /// # Errors
@@ -129,15 +129,17 @@ impl<V: Clone> Flight<V> {
             match &*outcome {
                 Some(outcome) => return outcome.clone(),
                 None => {
-                    outcome =
-                        self.landed.wait(outcome).unwrap_or_else(std::sync::PoisonError::into_inner)
+                    outcome = self
+                        .landed
+                        .wait(outcome)
+                        .unwrap_or_else(std::sync::PoisonError::into_inner);
                 }
             }
         }
     }
 }
 
-/// Ends a flight however its fetch ends, a panic included: nobody may wait for ever.
+/// Ends a flight however its fetch ends, a panic included: no one may wait for ever.
 struct Landing<'a, K: Hash + Eq + Clone, V: Clone> {
     cache: &'a Cache<K, V>,
     key: &'a K,

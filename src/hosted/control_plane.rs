@@ -14,7 +14,7 @@ use crate::upstream::{
 /// How it is called in messages.
 const NAME: &str = "The control plane";
 
-/// What a client is told to wait when the control plane gave no time.
+/// How long a client is asked to wait when the control plane gave no time.
 const RETRY_AFTER_S: u64 = 5;
 
 /// Where its parts are.

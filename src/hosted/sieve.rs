@@ -137,7 +137,7 @@ impl ToolSieve {
         let freshness = |known: &Known| match (now < known.due, now < known.said + LONGEST + GRACE)
         {
             (true, _) => Freshness::Fresh,
-            // Nobody but the one who asks waits, as long as there is the grace.
+            // No one but the one who asks waits, as long as there is the grace.
             (false, true) if known.due > known.said + LONGEST => Freshness::Stale,
             (false, _) => Freshness::Gone,
         };

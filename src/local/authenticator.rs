@@ -1,4 +1,4 @@
-//! Local mode: whoever reaches the loopback address is the person at this machine.
+//! Local mode: anyone who reaches the loopback address is the person at this machine.
 
 use crate::access::{Authenticator, Caller, Evidence};
 use crate::error::Error;

@@ -59,7 +59,7 @@ pub fn read(reader: &mut Reader<'_>, tool: At<'_>, name: &str, value: &Value) ->
     let scalar = !matches!(kind, Type::Array | Type::Object);
     match at {
         In::Path if !scalar => {
-            reader.add(place, "a value in the path must be a string, a number or a boolean")
+            reader.add(place, "a value in the path must be a string, a number or a boolean");
         }
         In::Path if !required && default.is_none() => {
             reader.add(place, "a value in the path must be required or have a default");
@@ -139,8 +139,10 @@ fn schema(reader: &mut Reader<'_>, place: At<'_>, raw: raw::Schema) -> Option<Sc
     };
     let schema = Schema { kind, description: raw.description, choices: Vec::new() };
     for choice in raw.choices.iter().filter(|choice| !schema.accepts(choice)) {
-        reader
-            .add(place.detail("enum"), format!("the enum's {choice} is no {}", schema.kind.name()));
+        reader.add(
+            place.detail("enum"),
+            format!("the enum's {choice} is not of type {}", schema.kind.name()),
+        );
     }
     Some(Schema { choices: raw.choices, ..schema })
 }

@@ -40,7 +40,7 @@ pub struct Channel {
     outlet: Arc<dyn Outlet>,
     caller: Caller,
     view: View,
-    /// Tells this channel's requests from those of others, also before a session has begun.
+    /// Distinguishes this channel's requests from those of others, also before a session has begun.
     scope: String,
     session: Mutex<Option<Session>>,
     listening: Mutex<HashMap<Id, Ticket>>,
@@ -101,7 +101,7 @@ impl Channel {
         }
     }
 
-    /// The answers to a batch, as one text; none where nothing is to be answered.
+    /// The answers to a batch, as one text; none if nothing is to be answered.
     fn serve_batch(&self, entries: Vec<Result<Message, Malformed>>) -> Vec<String> {
         let answers: Vec<String> = entries
             .into_iter()

@@ -35,7 +35,7 @@ pub struct Context {
     pub caller: Caller,
     /// Which tools are published, and how.
     pub view: View,
-    /// The least level of log messages that the client wants; none: it wants none.
+    /// The least level of log messages that the client wants; `None`: it wants none.
     pub log_level: Option<Level>,
 }
 
@@ -194,7 +194,7 @@ impl Level {
             .map(|(_, level)| *level)
             .ok_or_else(|| {
                 let names: Vec<_> = Self::ALL.iter().map(|(name, _)| *name).collect();
-                Error::invalid_params(format!("{value} is no log level"))
+                Error::invalid_params(format!("{value} is not a log level"))
                     .with_hint(format!("Use one of: {}.", names.join(", ")))
             })
     }

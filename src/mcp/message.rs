@@ -154,7 +154,7 @@ pub const MAX_BATCH: usize = 50;
 /// Reads one body: UTF-8 JSON, at most 128 levels deep (`serde_json`'s own bound).
 ///
 /// # Errors
-/// [`Malformed`] with `-32700` for what is not JSON, `-32600` or `-32602` for what is no message.
+/// [`Malformed`] with `-32700` for what is not JSON, `-32600` or `-32602` for what is not a message.
 pub fn parse(bytes: &[u8]) -> Result<Body, Malformed> {
     let value: Value = serde_json::from_slice(bytes).map_err(|error| Malformed {
         id: None,
@@ -163,7 +163,7 @@ pub fn parse(bytes: &[u8]) -> Result<Body, Malformed> {
     })?;
     match value {
         Value::Array(entries) if entries.is_empty() => {
-            Err(malformed(None, "an empty batch is no message"))
+            Err(malformed(None, "an empty batch is not a message"))
         }
         Value::Array(entries) if entries.len() > MAX_BATCH => Err(malformed(
             None,

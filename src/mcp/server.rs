@@ -25,7 +25,7 @@ use crate::telemetry::trace;
 /// How many entries of a list one page holds: many, because some clients show the first page and no other.
 const PAGE: usize = 1_000;
 
-/// How long a client may keep a list (2026-07-28, "Caching"): as long as permissions are cached, and changes are told besides.
+/// How long a client may keep a list (2026-07-28, "Caching"): as long as permissions are cached, and changes are reported besides.
 const LIST_TTL: Duration = Duration::from_secs(60);
 /// How long a client may keep what the server is.
 const DISCOVER_TTL: Duration = Duration::from_secs(3_600);

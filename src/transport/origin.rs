@@ -8,7 +8,7 @@ use crate::mcp::headers::Lookup;
 /// Which names this server answers to, and which sites' pages may call it.
 #[derive(Debug, Clone)]
 pub struct Origins {
-    /// Names that `Host` may have, without a port; none: any, because a load balancer stands before us and chose us by name.
+    /// Names that `Host` may have, without a port; `None`: any, because a load balancer stands before us and chose us by name.
     hosts: Option<Vec<String>>,
     /// Origins that are allowed besides loopback ones, as `https://name[:port]`.
     sites: Vec<String>,

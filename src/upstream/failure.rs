@@ -5,7 +5,7 @@ use super::{UpstreamAnswer, base64, vendor};
 use crate::access::Credential;
 use crate::error::{Code, Error, PLAN, REASON, TOO_LARGE};
 
-/// The error for an answer that is no success.
+/// The error for an answer that is not a success.
 ///
 /// `service` is the title to name, `credential` what the request was sent with: it is never part of the error, even
 /// where the service repeats it. Reads the error bodies of RFC 9457 and of the services that MCPist has modules for.
@@ -34,7 +34,7 @@ pub fn failure(service: &str, credential: Option<&Credential>, answer: &Upstream
         }
         403 | 451 => Error::new(Code::PermissionDenied, said("does not permit this"))
             .with_hint(format!("Use an account or a credential of {service} that may do this.")),
-        404 | 410 => Error::new(Code::NotFound, said("has no such thing")).with_hint(match credential {
+        404 | 410 => Error::new(Code::NotFound, said("did not find this")).with_hint(match credential {
             Some(_) => "Check the names and ids. What the account may not see is not found either.".to_owned(),
             None => format!("Check the names and ids. Private things are found only once {service} is connected."),
         }),

@@ -233,7 +233,7 @@ impl Upstream {
         unreachable!("the last try always returns")
     }
 
-    /// Sends a request once: it follows no redirect, tries nothing again and leaves nobody alone, for whoever has rules of
+    /// Sends a request once, without redirects, retries or circuit breaker, for callers with rules of
     /// its own for that.
     ///
     /// # Errors
@@ -309,7 +309,7 @@ impl Upstream {
             .map_err(|left| left_alone(request.service, left))?;
         let mut span = spans::request_to(request.method.on_the_wire().as_str(), uri);
         // The service is below our span where there is one, else below the caller's. That was parsed at our own edge; one
-        // that is no header is nothing to fail a call for.
+        // that is not a header is nothing to fail a call for.
         let own = trace::traceparent();
         if at_home
             && let Some(Ok(value)) =
@@ -403,8 +403,7 @@ impl Upstream {
                     .into()
             }
             Cause::BadUri(_) => no_address(service).into(),
-            _ => unavailable(format!("{service} answers with something that is no valid HTTP."))
-                .into(),
+            _ => unavailable(format!("{service} returned invalid HTTP.")).into(),
         }
     }
 }
@@ -454,7 +453,7 @@ fn base64(text: &str) -> Zeroizing<String> {
 }
 
 fn no_address(service: &str) -> Error {
-    Error::internal(format!("The address of {service} is no http or https URL with a host."))
+    Error::internal(format!("The address of {service} is not an http or https URL with a host."))
         .with_hint("Correct the service's base URL.")
 }
 

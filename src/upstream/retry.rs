@@ -59,7 +59,7 @@ pub fn wait(
     }
 }
 
-/// The error of a call that nobody waits for any more.
+/// The error of a call that no one waits for any more.
 pub fn cancelled(service: &str) -> Error {
     Error::new(Code::Cancelled, format!("The call to {service} was cancelled."))
 }

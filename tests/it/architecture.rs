@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 #[rustfmt::skip]
 const ROOMS: &[(&str, &[&str])] = &[
     ("main", &["cli"]),
-    ("cli", &["config", "page", "app", "hosted", "local", "transport", "http", "mcp", "modules", "openapi", "manifest", "engine", "exporter", "upstream", "access", "telemetry", "error", "json", "os", "random", "secret"]),
+    ("cli", &["config", "page", "app", "hosted", "local", "transport", "http", "mcp", "modules", "openapi", "manifest", "engine", "exporter", "upstream", "access", "telemetry", "error", "json", "os"]),
     ("config", &["hosted", "http", "engine", "access", "telemetry", "secret"]),
     ("page", &["transport", "http", "access", "error", "random", "secret", "sync"]),
     ("app", &["batch", "transport", "mcp", "modules", "engine", "upstream", "access", "telemetry", "toon", "error", "json", "random", "sync", "time"]),

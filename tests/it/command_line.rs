@@ -18,7 +18,7 @@ use crate::product::{
 };
 use crate::wire::Client;
 
-/// Nobody listens there: the port needs privileges, and its service (RFC 1078) is long gone.
+/// No one listens there: the port needs privileges, and its service (RFC 1078) is long gone.
 pub const NOBODY: &str = "http://127.0.0.1:1";
 
 /// What a command left behind.
@@ -367,7 +367,7 @@ fn a_call_that_fails_says_why_on_stderr_with_exit_code_1() {
     check(
         &["notes", "get_note", r#"{"id": 1}"#],
         &[("NOTES_API_URL", &upstream.url())],
-        "not_found: Notes has no such thing (404): gone",
+        "not_found: Notes did not find this (404): gone",
     );
     check(
         &["notes", "get_note", "{}"],
@@ -388,7 +388,7 @@ fn a_call_that_fails_says_why_on_stderr_with_exit_code_1() {
 
 #[test]
 fn check_tells_what_is_right_and_what_cannot_be_reached() {
-    // No service of the outside is asked: every built-in module has its address set to the fake one, or to nobody.
+    // No service of the outside is asked: every built-in module has its address set to the fake one, or to no one.
     let registry = mcpist::modules::Registry::built_in().expect("the built-in modules are right");
     let addresses: Vec<&str> = registry
         .modules()
@@ -908,7 +908,7 @@ fn a_module_file_is_checked_from_the_shell() {
         &[
             "FILE:18:7: tool list_notes, request: unknown variant `get`, expected one of `GET`, `HEAD`, `OPTIONS`, `POST`, `PUT`, `PATCH`, `DELETE`",
             "FILE:26:7: tool get_note, request: unknown variant `get`, expected one of `GET`, `HEAD`, `OPTIONS`, `POST`, `PUT`, `PATCH`, `DELETE`",
-            "FILE:37:29: tool add_note, output, field id: `id[` is no path: names are joined by `.`, only `[]` may follow a name, and `\\.` is a dot within a name",
+            "FILE:37:29: tool add_note, output, field id: `id[` is not a path: names are joined by `.`, only `[]` may follow a name, and `\\.` is a dot within a name",
         ],
     );
     let missing = ran(&["tools", "--check", "/nowhere/weather.json"], &[]);

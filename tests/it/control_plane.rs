@@ -36,7 +36,7 @@ pub enum Fault {
     Garbage,
     /// The beginning of it, and no more.
     Half,
-    /// It, but so late that nobody waits so long.
+    /// It, but so late that no one waits so long.
     Late,
 }
 

@@ -205,7 +205,7 @@ fn deployments_are_listed_though_their_state_is_not_told() {
         );
         assert_eq!(result.get("unread").is_some(), unread, "{result}");
     }
-    // Where nobody wants the state, nobody is asked for it.
+    // Where no one wants the state, no one is asked for it.
     let few = call("list_deployments", json!({"fields": ["id"]}), [list(&rows)])
         .expect("they are listed");
     assert_eq!(few["items"], json!([{"id": 1}]));

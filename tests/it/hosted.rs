@@ -246,7 +246,10 @@ fn a_token_that_is_not_exactly_right_is_refused_before_anything_is_asked() {
             "a key id that is SQL",
             with_header(r#"{"alg":"ES256","typ":"JWT","kid":"x' or '1'='1"}"#),
         ),
-        ("a key id that is no text", with_header(r#"{"alg":"ES256","typ":"JWT","kid":["first"]}"#)),
+        (
+            "a key id that is not a text",
+            with_header(r#"{"alg":"ES256","typ":"JWT","kid":["first"]}"#),
+        ),
         (
             "two key ids",
             signed(
@@ -276,7 +279,7 @@ fn a_token_that_is_not_exactly_right_is_refused_before_anything_is_asked() {
         (
             "another audience",
             forged(|_, claims| {
-                claims["aud"] = json!(["authenticated", "https://other.example.com/mcp"])
+                claims["aud"] = json!(["authenticated", "https://other.example.com/mcp"]);
             }),
         ),
         ("no audience", resigned(|claims| claims.audiences = None)),
@@ -303,7 +306,7 @@ fn a_token_that_is_not_exactly_right_is_refused_before_anything_is_asked() {
         ("no signature", format!("{unsigned}.")),
         ("a signature that is cut", format!("{unsigned}.{}", &signature[..signature.len() - 4])),
         ("malformed base64", format!("{unsigned}.{}!", &signature[1..])),
-        ("a header that is no base64", format!("§.{body}.{signature}")),
+        ("a header that is not a base64", format!("§.{body}.{signature}")),
         ("four parts", format!("{right}.{signature}")),
         ("one part", "eyJhbGciOiJFUzI1NiJ9".to_owned()),
         ("no token", String::new()),
@@ -738,7 +741,7 @@ fn a_client_that_opens_links_gets_the_link_and_the_call_again() {
         (&json!("elicitation/create"), &json!("url"), &json!(link))
     );
     let answered = json!({"requestState": asked["requestState"], "inputResponses": {"connect": {"action": "accept"}}});
-    // Still not connected: the link is told as text, and nobody is sent round in circles.
+    // Still not connected: the link is reported as text, and no one is sent round in circles.
     let text = told(call(answered.clone()));
     assert!(text.starts_with("code: not_connected") && text.contains(link), "{text}");
     plane.lend("vault", "alices-token");

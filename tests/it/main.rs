@@ -1,5 +1,7 @@
 //! The integration tests: one binary, so that it links once.
 
+#![allow(clippy::too_many_lines, reason = "a table of cases is one function")]
+
 mod accounts;
 mod api_versions;
 mod architecture;

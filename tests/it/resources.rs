@@ -225,7 +225,7 @@ fn a_uri_goes_no_further_than_its_tool_s_arguments() {
     check("github://o/r/contents/a//b", "an empty part");
     check("github://o/r/contents/a%00b", "control character");
     check("github://o/r/issues/seven", "`issue_number` must be an integer");
-    check("notes://note/1?account=work", "`account` is none of the accounts");
+    check("notes://note/1?account=work", "`account` is not one of the accounts");
 }
 
 #[test]

@@ -437,7 +437,7 @@ fn an_answer_that_is_no_http_is_told() {
         assert_eq!(error.code(), Code::UpstreamUnavailable);
         assert!(error.message().contains(expected), "{error}");
     };
-    check(b"SSH-2.0-OpenSSH_9.6\r\n\r\n", "no valid HTTP");
+    check(b"SSH-2.0-OpenSSH_9.6\r\n\r\n", "invalid HTTP");
     check(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf", "ended before the answer did");
     check(
         b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhel",
@@ -445,7 +445,7 @@ fn an_answer_that_is_no_http_is_told() {
     );
     check(
         b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 4\r\n\r\nnope",
-        "no valid HTTP",
+        "invalid HTTP",
     );
     let long = format!("HTTP/1.1 200 OK\r\nx-long: {}\r\n\r\n", "x".repeat(100_000));
     check(long.as_bytes(), "GitHub");

@@ -1,4 +1,4 @@
-//! Whatever a client sends, it is told what is wrong, and the server goes on.
+//! Whatever a client sends, it is reported what is wrong, and the server goes on.
 
 use serde_json::{Value, json};
 
@@ -60,7 +60,7 @@ fn assert_good(reply: &Reply) {
 fn a_body_that_is_no_message_is_refused() {
     let product = Product::start(&Settings::default());
     let check = |body: &[u8], code: i64, says: &str| {
-        check(&product, &Post::new(body), 400, Rpc(code), says)
+        check(&product, &Post::new(body), 400, Rpc(code), says);
     };
     let batch = |count: usize| Value::from(vec![request(1, "ping", json!({})); count]).to_string();
     let deep_object = |depth: usize| format!("{}1{}", r#"{"a":"#.repeat(depth), "}".repeat(depth));
@@ -134,7 +134,7 @@ fn a_request_that_http_cannot_take_is_refused() {
     let product = Product::start(&Settings::default());
     let good = || modern("tools/list", json!({}));
     let check = |post: Post, status: u16, word: &'static str, says: &str| {
-        check(&product, &post, status, Word(word), says)
+        check(&product, &post, status, Word(word), says);
     };
     check(good().with("Accept", "text/html"), 406, "not_acceptable", "Accept");
     check(good().with("Accept", ""), 406, "not_acceptable", "Accept");
@@ -199,7 +199,7 @@ fn a_modern_request_with_wrong_metadata_is_refused() {
     let product = Product::start(&Settings::default());
     let list = || modern("tools/list", json!({}));
     let check_post = |post: &Post, status: u16, code: i64, says: &str| {
-        check(&product, post, status, Rpc(code), says)
+        check(&product, post, status, Rpc(code), says);
     };
 
     check_post(
@@ -248,7 +248,7 @@ fn a_modern_request_with_wrong_metadata_is_refused() {
     );
     check_post(&meta("logLevel", json!("loud")), 400, -32602, "log level");
     check_post(&meta("logLevel", json!(3)), 400, -32602, "log level");
-    // What only describes the client is no reason to refuse it.
+    // What only describes the client is not a reason to refuse it.
     for client in [json!("text"), json!({}), json!({"name": 5})] {
         assert_good(&product.send(&meta("clientInfo", client)));
     }
@@ -269,10 +269,10 @@ fn a_modern_request_with_wrong_metadata_is_refused() {
 fn a_modern_request_with_wrong_parameters_is_refused() {
     let product = Product::start(&Settings::default());
     let check_post = |post: &Post, status: u16, code: i64, says: &str| {
-        check(&product, post, status, Rpc(code), says)
+        check(&product, post, status, Rpc(code), says);
     };
     let check = |method: &str, params: Value, status: u16, code: i64, says: &str| {
-        check_post(&modern(method, params), status, code, says)
+        check_post(&modern(method, params), status, code, says);
     };
     for unknown in
         ["tools/lst", "initialize", "ping", "logging/setLevel", "resources/subscribe", ""]
@@ -380,7 +380,7 @@ fn a_legacy_request_that_is_wrong_is_refused() {
     let product = Product::start(&Settings::default());
     let session = product.session("2025-11-25");
     let check = |post: Post, status: u16, code: i64, says: &str| {
-        check(&product, &post, status, Rpc(code), says)
+        check(&product, &post, status, Rpc(code), says);
     };
     let call = |method: &str, params: Value| session.request(method, params);
 

@@ -129,7 +129,7 @@ pub fn get_page_section(
     Ok(result)
 }
 
-/// Tells what changed between two versions of a page.
+/// Reports what changed between two versions of a page.
 pub fn compare_page_versions(
     session: &Session<'_>,
     arguments: &Map<String, Value>,
@@ -229,7 +229,7 @@ impl Content<'_> {
             return Err(conflict(format!("It is at version {present} by now, not {read}.")));
         }
         let draft = arguments.get("draft") == Some(&Value::Bool(true));
-        // A draft is no version of its own: Confluence wants the number 1 for it.
+        // A draft is not a version of its own: Confluence wants the number 1 for it.
         let (status, version) = if draft { ("draft", 1) } else { ("current", present + 1) };
         let title = arguments.get("title").unwrap_or(&self.answer["title"]);
         let mut written = json!({
@@ -255,7 +255,7 @@ impl Content<'_> {
         }
     }
 
-    /// What every tool here tells of it.
+    /// What every tool here returns of it.
     fn summary(&self) -> Value {
         let answer = &self.answer;
         record([

@@ -252,7 +252,9 @@ fn page_references(ids: &Value) -> Result<Value, Error> {
     let reference = |id: &Value| {
         let number = id.as_str().and_then(|id| id.parse::<u64>().ok());
         number.map(|id| json!({"id": id})).ok_or_else(|| {
-            Error::invalid_params(format!("`page_ids` has {id}, which is no page id: give digits"))
+            Error::invalid_params(format!(
+                "`page_ids` has {id}, which is not a page id: give digits"
+            ))
         })
     };
     ids.as_array().into_iter().flatten().map(reference).collect()
@@ -340,7 +342,7 @@ mod tests {
     fn only_digits_refer_to_a_page() {
         check_param(page_references, json!(["98765", "1"]), json!([{"id": 98765}, {"id": 1}]));
         for id in ["", "att1", "-1", "1.5"] {
-            let error = page_references(&json!(["1", id])).expect_err("it is no page id");
+            let error = page_references(&json!(["1", id])).expect_err("it is not a page id");
             assert!(error.message().contains(&format!("{id:?}")), "{error}");
         }
     }

@@ -59,16 +59,18 @@ pub fn section<'a>(document: &'a Value, heading: &str) -> Result<&'a [Value], Er
         all.iter().filter(|heading| heading.text == wanted || heading.line() == wanted).collect();
     let [found] = found[..] else {
         return Err(match found.len() {
-            0 => Error::invalid_params("The page has no such heading.").with_hint(match &all[..] {
-                [] => "It has none at all: use get_page.".to_owned(),
-                all => format!(
-                    "It has `{}`.",
-                    all.iter()
-                        .map(|heading| heading.text.as_str())
-                        .collect::<Vec<_>>()
-                        .join("`, `")
-                ),
-            }),
+            0 => Error::invalid_params("The page does not have this heading.").with_hint(
+                match &all[..] {
+                    [] => "It has none at all: use get_page.".to_owned(),
+                    all => format!(
+                        "It has `{}`.",
+                        all.iter()
+                            .map(|heading| heading.text.as_str())
+                            .collect::<Vec<_>>()
+                            .join("`, `")
+                    ),
+                },
+            ),
             count => Error::invalid_params(format!("The page has {count} headings of that text."))
                 .with_hint("Give its # signs too if their levels differ, else use get_page."),
         });
@@ -81,7 +83,7 @@ pub fn section<'a>(document: &'a Value, heading: &str) -> Result<&'a [Value], Er
     Ok(&found.siblings[found.at..=found.at + length])
 }
 
-/// The text of a node without its marks; what has none of its own is told by its attributes (an emoji, a mention).
+/// The text of a node without its marks; what has none of its own is described by its attributes (an emoji, a mention).
 fn plain(node: &Value) -> String {
     let own = node["text"].as_str().or_else(|| node["attrs"]["text"].as_str()).unwrap_or_default();
     let inner = node["content"].as_array().into_iter().flatten().map(plain);
@@ -109,7 +111,7 @@ mod tests {
         let all = document["content"].as_array().expect("it has content");
         let inside = document["content"][4]["content"].as_array().expect("it has content");
         let check = |name: &str, expected: Option<&[Value]>| {
-            assert_eq!(section(&document, name).ok(), expected, "{name:?}")
+            assert_eq!(section(&document, name).ok(), expected, "{name:?}");
         };
         check("Setup ⚙", Some(&all[1..6]));
         check("## Linux", Some(&all[3..6]));

@@ -237,7 +237,7 @@ mod tests {
     #[test]
     fn a_head_branch_has_an_owner() {
         let check = |head: &str, sent: Value| {
-            check(head_with_owner, json!({"owner": "o", "head": head}), Some(sent))
+            check(head_with_owner, json!({"owner": "o", "head": head}), Some(sent));
         };
         check("feature-x", json!({"owner": "o", "head": "o:feature-x"}));
         check("feat/x", json!({"owner": "o", "head": "o:feat/x"}));

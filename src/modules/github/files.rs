@@ -10,10 +10,10 @@ use crate::engine::{Session, request};
 use crate::error::Error;
 use crate::upstream::{Method, UpstreamAnswer};
 
-/// Gives what a file, a folder, a link or a submodule is, in one form, with the content of files up to 1 MB.
+/// Returns what a file, a folder, a link or a submodule is, in one form, with the content of files up to 1 MB.
 const OBJECT: &str = "application/vnd.github.object+json";
 
-/// Gives the bytes of a file up to 100 MB.
+/// Returns the bytes of a file up to 100 MB.
 const RAW: &str = "application/vnd.github.raw+json";
 
 /// Reads a file: its text as a document with path, SHA, size and number of lines; what is not text as bytes.

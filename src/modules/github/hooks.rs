@@ -120,7 +120,6 @@ pub(super) const HOOKS: Hooks = Hooks {
         ("update_project_field", project_fields::update_project_field),
         ("update_project_item", projects::update_project_item),
     ],
-    ..Hooks::NONE
 };
 
 /// The repository that a handler works on, with paths below its own: `git/trees`.
@@ -162,7 +161,7 @@ const GRAPHQL: &[&str] = &["graphql"];
 /// The id of a GraphQL node, without which nothing can be done to it.
 fn id(node: &Value) -> Result<&str, Error> {
     let missing = || {
-        Error::new(Code::NotFound, "GitHub has no such thing.")
+        Error::new(Code::NotFound, "GitHub did not find this.")
             .with_hint("Check the names and numbers.")
     };
     node["id"].as_str().ok_or_else(missing)

@@ -82,7 +82,7 @@ pub(super) fn update_project(
     }))
 }
 
-/// Tells how a project stands.
+/// Reports how a project stands.
 pub(super) fn create_project_status_update(
     session: &Session<'_>,
     arguments: &Map<String, Value>,

@@ -149,7 +149,7 @@ struct Content<'a> {
 }
 
 impl<'a> Content<'a> {
-    /// None when the arguments name neither repository nor number.
+    /// `None` if the arguments name neither repository nor number.
     fn of(arguments: &'a Map<String, Value>) -> Result<Option<Self>, Error> {
         let (repository, number) =
             match (arguments.get("repository").and_then(Value::as_str), arguments.get("number")) {
@@ -382,7 +382,7 @@ mod tests {
     #[test]
     fn what_has_no_state_or_iterations_has_none() {
         let check = |hook: FieldHook, value: Value, expected: Value| {
-            assert_eq!(hook(&value), expected, "{value}")
+            assert_eq!(hook(&value), expected, "{value}");
         };
         check(item_state, json!({"issueState": "OPEN"}), json!("open"));
         check(item_state, json!({"pullRequestState": "MERGED"}), json!("merged"));

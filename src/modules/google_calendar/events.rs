@@ -207,7 +207,7 @@ impl<'a> Place<'a> {
         self.session.get(&["calendars", self.calendar, "events", id], &[])
     }
 
-    /// A change below `/calendars/{id}/events`; guests are told as the arguments want.
+    /// A change below `/calendars/{id}/events`; guests are notified as the arguments want.
     fn send(&self, method: Method, path: &[&str], body: Option<&Value>) -> Result<Value, Error> {
         let mut query = Vec::new();
         if body.is_some_and(|body| body.get("conferenceData").is_some()) {
@@ -327,7 +327,7 @@ impl<'a> Place<'a> {
     }
 }
 
-/// An event's properties that the arguments name, as Google wants them. Guests of before keep their answers.
+/// An event's properties that the arguments name, as Google wants them. Existing guests keep their response status.
 fn members(arguments: &Map<String, Value>, before: &Value) -> Map<String, Value> {
     let mut members = Map::new();
     let same = [
@@ -523,7 +523,7 @@ fn no_occurrence() -> Error {
     )
 }
 
-/// What a created or changed event is told of.
+/// What is returned of a created or changed event.
 fn brief(event: &Value) -> Value {
     let mut brief = json!({
         "id": event["id"], "title": event["summary"], "start": when(&event["start"]), "end": when(&event["end"]), "location": event["location"],

@@ -91,7 +91,7 @@ fn list_events(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<
         None => 0,
         Some(Ok(start)) => start,
         Some(Err(_)) => {
-            return Err(Error::invalid_params("`cursor` is none that this tool gave.")
+            return Err(Error::invalid_params("Invalid `cursor`: this tool did not issue it.")
                 .with_hint("Leave it out for the first page."));
         }
     };
@@ -122,7 +122,7 @@ fn get_current_time(session: &Session<'_>, arguments: &Map<String, Value>) -> Re
     )
 }
 
-/// The first stretches in working hours in which nobody is busy.
+/// The first stretches in working hours in which no one is busy.
 fn suggest_time(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
     let (zone_name, zone) = zone_of(session, arguments)?;
     let (from, to) = stretch(arguments, &zone)?;
@@ -417,7 +417,7 @@ fn calendar_items(ids: &Value) -> Result<Value, Error> {
 fn instant(time: &Value) -> Result<Value, Error> {
     match time.as_str().and_then(Moment::read) {
         Some(Moment::Instant { .. }) => Ok(time.clone()),
-        _ => Err(Error::invalid_params(format!("{time} is no time with an offset."))
+        _ => Err(Error::invalid_params(format!("{time} is not a time with an offset."))
             .with_hint("Write 2026-11-30T09:00:00+01:00 or 2026-11-30T08:00:00Z.")),
     }
 }

@@ -65,7 +65,7 @@ impl Moment {
         }
     }
 
-    /// Seconds from the other moment to this one; none where they are of different kinds.
+    /// Seconds from the other moment to this one; `None` if they are of different kinds.
     pub fn since(self, other: Self) -> Option<i64> {
         match (self, other) {
             (Self::Day(this), Self::Day(other)) => Some((this - other) * DAY),
@@ -266,7 +266,7 @@ mod tests {
         let check = |zone: &str, instant: &str, local: &str| {
             let zone = Zone::named(zone).expect("the zone is known");
             let Some(Moment::Instant { seconds, .. }) = Moment::read(instant) else {
-                panic!("{instant} is no instant")
+                panic!("{instant} is not an instant")
             };
             assert_eq!(zone.moment(seconds).to_string(), local);
         };

@@ -52,7 +52,7 @@ impl Found {
     fn add(&mut self, kind: &str, detail: &Value) {
         match kind {
             "pullrequest" => {
-                self.pull_requests.extend(list(&detail["pullRequests"]).map(pull_request))
+                self.pull_requests.extend(list(&detail["pullRequests"]).map(pull_request));
             }
             "branch" => self.branches.extend(list(&detail["branches"]).map(branch)),
             _ => {

@@ -16,7 +16,7 @@ pub fn create_issue(session: &Session<'_>, arguments: &Map<String, Value>) -> Re
     Ok(brief(&session.send(Method::Post, ISSUE, &[], Some(&body))?))
 }
 
-/// Creates several issues in one request; those that were refused are told by their place in the list.
+/// Creates several issues in one request; those that were refused are reported by their place in the list.
 pub fn create_issues(
     session: &Session<'_>,
     arguments: &Map<String, Value>,

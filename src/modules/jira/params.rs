@@ -35,7 +35,7 @@ pub fn jira_time(time: &Value) -> Result<Value, Error> {
     let written =
         parts_of(text).map(|(date, clock, offset)| format!("{date}T{clock}{offset}").into());
     written.ok_or_else(|| {
-        Error::invalid_params(format!("`started_at` is no time with an offset: {text:?}."))
+        Error::invalid_params(format!("`started_at` is not a time with an offset: {text:?}."))
             .with_hint("Write it as 2026-01-17T12:34:00+09:00 or 2026-01-17T12:34:00Z.")
     })
 }
@@ -68,7 +68,7 @@ fn is_like(text: &str, pattern: &str) -> bool {
 /// The bytes of a file in base64 (RFC 4648 §4), with or without line breaks.
 pub fn bytes_of(encoded: &str) -> Result<Vec<u8>, Error> {
     Base64::decode_to_vec(encoded, Some(b"\r\n ")).map_err(|_| {
-        Error::invalid_params("`content_base64` is no base64.")
+        Error::invalid_params("`content_base64` is not valid base64.")
             .with_hint("Use the standard alphabet (`+`, `/`) with `=` at the end.")
     })
 }

@@ -116,7 +116,7 @@ fn move_task(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Va
         if let Err(error) =
             session.send(Method::Post, &[&new_path[..], &[kind]].concat(), &[], Some(part))
         {
-            // Half a copy helps nobody; if it cannot go either, the error of the copying is still the one to tell.
+            // Half a copy helps no one; if it cannot go either, the error of the copying is still the one to tell.
             let _ = session.send(Method::Delete, &new_path, &[], None);
             return Err(error);
         }
@@ -163,7 +163,7 @@ fn create_attachment(
     ) {
         (Some(text), None) => text.as_bytes().to_vec(),
         (None, Some(base64)) => Base64::decode_to_vec(base64, None).map_err(|_| {
-            Error::invalid_params("`base64` is no base64.")
+            Error::invalid_params("`base64` is not valid base64.")
                 .with_hint("Use the standard alphabet with padding, without line breaks.")
         })?,
         _ => {
@@ -351,7 +351,7 @@ fn text_content(base64: &Value) -> Value {
     bytes.and_then(|bytes| String::from_utf8(bytes).ok()).filter(|text| !text.contains('\0')).into()
 }
 
-/// The base64 of what is no text.
+/// The base64 of what is not a text.
 fn binary_content(base64: &Value) -> Value {
     if text_content(base64).is_null() { base64.clone() } else { Value::Null }
 }

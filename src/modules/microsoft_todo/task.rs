@@ -137,7 +137,7 @@ fn local_time(name: &str, time: &str) -> Result<String, Error> {
     Ok(if time.len() == "2026-11-30T08:30".len() { format!("{time}:00") } else { time.to_owned() })
 }
 
-/// What a created or changed task is told of.
+/// What is returned of a created or changed task.
 pub fn brief(task: &Value) -> Value {
     let mut brief = json!({
         "id": task["id"], "title": task["title"], "status": task["status"], "due_date": date(&task["dueDateTime"]),

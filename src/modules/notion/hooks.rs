@@ -145,7 +145,7 @@ fn view_id(given: &Value) -> Result<Value, Error> {
     Ok(id(given, &["v"]))
 }
 
-/// The id at the first of these places of an address, else at the end of its path; what is no address stays as it is.
+/// The id at the first of these places of an address, else at the end of its path; what is not an address stays as it is.
 fn id(given: &Value, places: &[&str]) -> Value {
     let text = given.as_str().unwrap_or_default();
     let Some((_, address)) = text.split_once("://") else { return given.clone() };

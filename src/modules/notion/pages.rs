@@ -275,7 +275,7 @@ pub fn update_block(session: &Session<'_>, arguments: &Map<String, Value>) -> Re
     )
 }
 
-/// What a write tells of the page.
+/// What a write returns of the page.
 fn told(page: &Value) -> Value {
     json!({"id": page["id"], "title": readable::title(page), "url": page["url"]})
 }

@@ -59,7 +59,7 @@ pub fn icon(icon: &Value) -> Result<Value, Error> {
 /// A cover: an image's address, `file_upload:<id>`, or `none`.
 pub fn cover(cover: &Value) -> Result<Value, Error> {
     image(cover.as_str().unwrap_or_default().trim()).ok_or_else(|| {
-        Error::invalid_params("`cover` is no address.")
+        Error::invalid_params("`cover` is not a URL.")
             .with_hint("Give an image's https URL, `file_upload:<id>` or `none`.")
     })
 }
@@ -85,7 +85,7 @@ pub fn schema(columns: &Value) -> Result<Value, Error> {
             }
             Value::Object(_) | Value::Null => column.clone(),
             _ => {
-                return Err(Error::invalid_params(format!("`properties.{name}` is no column."))
+                return Err(Error::invalid_params(format!("`properties.{name}` is not a column."))
                     .with_hint(
                         "Give a type such as `date`, a list of options, or Notion's object.",
                     ));
@@ -304,7 +304,7 @@ mod tests {
         assert_eq!(schema(&columns).expect("it is a good one"), expected);
         assert!(
             schema(&json!({"Name": 5}))
-                .expect_err("5 is no column")
+                .expect_err("5 is not a column")
                 .message()
                 .contains("`properties.Name`")
         );
@@ -386,7 +386,7 @@ mod tests {
     #[test]
     fn what_was_read_can_be_written_elsewhere() {
         let check = |property: Value, expected: Option<Value>| {
-            assert_eq!(copy(&property), expected, "{property}")
+            assert_eq!(copy(&property), expected, "{property}");
         };
         check(json!({"id": "a", "type": "number", "number": 5}), Some(json!({"number": 5})));
         check(

@@ -144,7 +144,7 @@ fn deploy_function(session: &Session<'_>, arguments: &Map<String, Value>) -> Res
             && !files.iter().any(|(known, _)| *known == path)
         {
             return Err(Error::invalid_params(format!(
-                "`{name}` is `{path}`, which is none of `files`."
+                "`{name}` is `{path}`, which is not one of `files`."
             ))
             .with_hint("Give its whole path as in `files`."));
         }

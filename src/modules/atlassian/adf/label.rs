@@ -14,7 +14,7 @@ pub(super) fn of(node: &Value) -> String {
         "extension" | "inlineExtension" | "bodiedExtension" => {
             format!("{} {}", first(attributes, &["extensionKey"]), first(attributes, &["text"]))
         }
-        // A mark has no content of its own and is told by its attribute.
+        // A mark has no content of its own and is identified by its attribute.
         _ => first(
             attributes,
             &[

@@ -80,7 +80,7 @@ impl Line<'_, '_> {
                 ("text", Some(text)) if code && is_text(node) => self.code(text),
                 ("text", Some(text)) if is_text(node) => self.escaped(text, last),
                 ("hardBreak", _) if node.as_object().is_some_and(|fields| fields.len() == 1) => {
-                    self.hard_break(index + 1 == nodes.len())
+                    self.hard_break(index + 1 == nodes.len());
                 }
                 ("inlineCard", _) if crate::modules::atlassian::adf::form::is_card(node) => {
                     self.text.push_str(
@@ -231,7 +231,7 @@ impl Line<'_, '_> {
                 '⟦' => self.text.push_str("&#x27E6;"),
                 ' ' if line_start || (last && at >= edge) => self.text.push_str("&#32;"),
                 '\n' | '\r' | '\t' => {
-                    self.text.push_str(&["&#", &u32::from(letter).to_string(), ";"].concat())
+                    self.text.push_str(&["&#", &u32::from(letter).to_string(), ";"].concat());
                 }
                 _ => {
                     if escape {

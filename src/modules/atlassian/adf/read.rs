@@ -133,7 +133,7 @@ impl<'a> Reader<'_, '_, 'a> {
                 self.card = true;
             }
             Tag::Link { link_type: LinkType::Email, dest_url, .. } => {
-                self.link(&format!("mailto:{dest_url}"), "")
+                self.link(&format!("mailto:{dest_url}"), "");
             }
             Tag::Link { dest_url, title, .. } => self.link(&dest_url, &title),
             Tag::Image { dest_url, title, .. } => {
@@ -165,7 +165,7 @@ impl<'a> Reader<'_, '_, 'a> {
         match tag {
             TagEnd::Link if self.card => self.card = false,
             TagEnd::Emphasis | TagEnd::Strong | TagEnd::Strikethrough | TagEnd::Link => {
-                self.unmark()
+                self.unmark();
             }
             TagEnd::Image => {
                 if let Some((url, before)) = self.images.pop()

@@ -126,7 +126,7 @@ impl Runs {
                 Run::Code { text, marks } => reader.push(&text, marks),
                 Run::Made { text, marks } => reader.text(&text, &marks, false)?,
                 Run::Literal { text, marks, escaped, .. } => {
-                    reader.literal(&text, &marks, escaped)?
+                    reader.literal(&text, &marks, escaped)?;
                 }
             }
         }
@@ -167,7 +167,7 @@ impl Reader<'_, '_, '_> {
         for piece in self.prepared.pieces(text) {
             match piece {
                 Piece::Text(text) if links && !marks.iter().any(|mark| kind(mark) == "link") => {
-                    self.with_links(text, marks)
+                    self.with_links(text, marks);
                 }
                 Piece::Text(text) => self.push(text, marks.to_vec()),
                 Piece::Token(placeholder) => self.placeholder(placeholder)?,

@@ -112,7 +112,7 @@ fn unknown(all: &[Found]) -> Error {
         all.iter().take(SHOWN).map(|found| format!("\"{}\"", found.heading.text)).collect();
     let more =
         if all.len() > SHOWN { format!(" and {} more", all.len() - SHOWN) } else { String::new() };
-    let message = "The document has no such heading";
+    let message = "The document does not have this heading";
     match names.as_slice() {
         [] => Error::invalid_params(message)
             .with_hint("It has no headings at all: edit it as a whole"),

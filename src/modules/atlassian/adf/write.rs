@@ -177,7 +177,7 @@ impl Writer<'_, '_> {
     }
 }
 
-/// Blocks parted by empty lines. Of lists that follow each other, every second one is told to use other markers, because Markdown
+/// Blocks parted by empty lines. Of lists that follow each other, every second one uses other markers, because Markdown
 /// would take them for one list.
 fn joined(
     nodes: &[Value],

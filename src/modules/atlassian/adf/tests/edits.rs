@@ -246,7 +246,7 @@ fn a_section_is_replaced_up_to_the_next_heading_of_its_level() {
     for (name, says) in [
         ("D", "\"A\", \"B\", \"C\", \"In\", \"B\""),
         ("B", "2 headings"),
-        ("### A", "no such heading"),
+        ("### A", "does not have this heading"),
     ] {
         let error = replace_section(&previous, name, "x").unwrap_err();
         assert_eq!(error.code(), crate::error::Code::InvalidParams);

@@ -56,7 +56,7 @@ fn hostile_markdown_takes_linear_time() {
 fn hostile_documents_take_linear_time() {
     let nodes = |size: usize, node: fn(usize) -> Value| (0..size).map(node).collect::<Vec<Value>>();
     check_linear("numbers", |size| {
-        drop(to_markdown(&document([paragraph([text(&"1. ".repeat(size))])])))
+        drop(to_markdown(&document([paragraph([text(&"1. ".repeat(size))])])));
     });
     check_linear("marks", |size| {
         let marks = |index: usize| {
