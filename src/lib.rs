@@ -34,6 +34,7 @@ pub mod toon;
 
 pub mod error;
 pub mod json;
+mod names;
 pub mod os;
 pub mod random;
 pub mod secret;

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::deed::{Deed, Doing};
 use super::render::{Format, render, reported, start_of};
-use super::{App, Visible, check_arguments, meta_tools};
+use super::{App, Visible, check_arguments, clean, meta_tools};
 use crate::access::ConfirmPolicy;
 use crate::batch::{Line, Outcome, Plan, resolved, run, run_some};
 use crate::engine::{Module, Tool};
@@ -81,7 +81,7 @@ impl App {
             }
         }
         let outcomes = run(&plan, known, &run_line, &cancelled, &progress);
-        Ok(told(&plan, &tools, &outcomes, Format::of(&context.view)))
+        Ok(clean::untrusted(told(&plan, &tools, &outcomes, Format::of(&context.view))))
     }
 }
 

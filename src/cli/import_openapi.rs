@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use super::{Stop, print};
-use crate::engine::nearest;
 use crate::manifest::is_snake_case;
 use crate::modules::{Registry, check_text};
+use crate::names::nearest;
 use crate::openapi::{Description, Operation};
 
 pub(super) fn run(

@@ -7,6 +7,7 @@ use serde_json::{Map, Number, Value};
 use super::schema::{Kind, Range, Schema};
 use super::{Param, Presence, Tool};
 use crate::error::{Code, Error, shortened};
+use crate::names::nearest;
 
 /// Most characters of a wrong value that an error repeats.
 const MAX_REPEATED: usize = 40;
@@ -267,32 +268,6 @@ fn unknown<'a>(name: &str, known: impl Iterator<Item = &'a str> + Clone) -> Stri
     } else {
         format!("is unknown: there are {}", known.join(", "))
     }
-}
-
-/// The known name that the given one was probably meant to be.
-pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let plain = |name: &str| name.to_lowercase().replace(['_', '-'], "");
-    let given = plain(name);
-    known
-        .map(|candidate| (edits(&given, &plain(candidate)), candidate))
-        .filter(|(distance, candidate)| *distance <= candidate.len().min(given.len()) / 3)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate)
-}
-
-/// The Levenshtein distance: characters to insert, remove or replace.
-fn edits(one: &str, other: &str) -> usize {
-    let other: Vec<char> = other.chars().take(64).collect();
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (i, a) in one.chars().take(64).enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, b) in other.iter().enumerate() {
-            let replaced = diagonal + usize::from(a != *b);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[other.len()]
 }
 
 #[cfg(test)]

@@ -234,7 +234,12 @@ mod tests {
             let value = HeaderValue::from_str(content_type).expect("it is a header");
             headers.insert(HeaderName::from_static("content-type"), value);
         }
-        UpstreamAnswer { status: 200, headers, body: body.to_vec() }
+        UpstreamAnswer {
+            status: 200,
+            headers,
+            body: body.to_vec(),
+            held: crate::upstream::Held::default(),
+        }
     }
 
     #[test]

@@ -18,7 +18,6 @@ pub(crate) mod session;
 mod tools;
 mod versions;
 
-pub(crate) use arguments::nearest;
 pub use auth::{Auth, Variable, Way};
 pub use call::{Accounts, Connection, ToolCall, call};
 pub use hooks::{ArgumentsHook, FieldHook, Handler, Hooks, ParamHook, ResultHook};

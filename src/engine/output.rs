@@ -266,6 +266,7 @@ mod tests {
             status: 200,
             headers: HeaderMap::new(),
             body: body.as_bytes().to_vec(),
+            held: crate::upstream::Held::default(),
         };
         output
             .result("GitHub", None, answer, arguments.as_object().unwrap())

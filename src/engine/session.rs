@@ -11,6 +11,7 @@ use crate::access::Credential;
 use crate::error::Error;
 use crate::upstream::{
     HeaderMap, HeaderName, HeaderValue, Method, Upstream, UpstreamAnswer, UpstreamRequest, failure,
+    is_missing_scope,
 };
 
 /// One call's way to its service: the module's address and headers, the call's credential, deadline and cancellation.
@@ -202,7 +203,8 @@ impl Session<'_> {
             .accounts
             .first
             .credential
-            .filter(|_| answer.status == 401 && self.renewed.get().is_none())
+            .filter(|_| answer.status == 401 && !is_missing_scope(answer))
+            .filter(|_| self.renewed.get().is_none())
         else {
             return Ok(None);
         };

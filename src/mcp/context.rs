@@ -155,6 +155,22 @@ pub struct View {
     pub pinned: Vec<String>,
     /// `?format=json`: results are JSON with `structuredContent` instead of TOON.
     pub json: bool,
+    /// Names in the query that mean nothing here, made of visible ASCII: they are reported, and change nothing.
+    pub unknown: Vec<String>,
+}
+
+impl View {
+    /// What a model is told about names in the query that mean nothing.
+    #[must_use]
+    pub fn remark(&self) -> Option<String> {
+        let names: Vec<_> = self.unknown.iter().map(|name| format!("?{name}")).collect();
+        (!names.is_empty()).then(|| {
+            format!(
+                "The address has parameters that are not known here and change nothing: {}. Tell the user.",
+                names.join(", ")
+            )
+        })
+    }
 }
 
 /// How severe a log message is (RFC 5424 §6.2.1).

@@ -194,8 +194,12 @@ fn message(value: Value) -> Result<Message, Malformed> {
     match members.remove("method") {
         Some(Value::String(method)) => {
             let params = match members.remove("params") {
-                None => Object::new(),
-                Some(Value::Object(params)) => params,
+                None | Some(Value::Null) => Object::new(),
+                // An optional member that is null is absent, in both eras: many clients write what they have not set.
+                Some(Value::Object(mut params)) => {
+                    params.retain(|_, value| !value.is_null());
+                    params
+                }
                 Some(other) => {
                     return Err(Malformed { id, error: wrong_type("params", "an object", &other) });
                 }
@@ -217,7 +221,8 @@ fn message(value: Value) -> Result<Message, Malformed> {
 }
 
 fn response(id: Option<Id>, members: &mut Object) -> Result<Message, Malformed> {
-    let outcome = match (members.remove("result"), members.remove("error")) {
+    let error = members.remove("error").filter(|error| !error.is_null());
+    let outcome = match (members.remove("result"), error) {
         (Some(result), None) => Ok(result),
         (None, Some(error)) => Err(error
             .get("message")

@@ -242,6 +242,11 @@ pub fn request_id() -> Option<String> {
     (id != 0).then(|| format!("{id:016x}"))
 }
 
+/// The id of the trace that this thread works for: 32 hexadecimal digits; `None` outside of traced requests.
+pub fn trace_id() -> Option<String> {
+    place().map(|place| format!("{:032x}", place.trace_id))
+}
+
 /// The `traceparent` header for a request that this thread sends; none outside of traced requests.
 pub fn traceparent() -> Option<String> {
     let Place { trace_id, span_id, sampled } = place()?;

@@ -9,20 +9,20 @@ use std::path::{Path, PathBuf};
 #[rustfmt::skip]
 const ROOMS: &[(&str, &[&str])] = &[
     ("main", &["cli"]),
-    ("cli", &["config", "page", "app", "hosted", "local", "transport", "http", "mcp", "modules", "openapi", "manifest", "engine", "exporter", "upstream", "access", "telemetry", "error", "json", "os"]),
-    ("config", &["hosted", "http", "engine", "access", "telemetry", "secret"]),
+    ("cli", &["config", "page", "app", "hosted", "local", "transport", "http", "mcp", "modules", "openapi", "manifest", "engine", "exporter", "upstream", "access", "telemetry", "error", "json", "names", "os"]),
+    ("config", &["hosted", "http", "engine", "access", "telemetry", "names", "secret"]),
     ("page", &["transport", "http", "access", "error", "random", "secret", "sync"]),
-    ("app", &["batch", "transport", "mcp", "modules", "engine", "upstream", "access", "telemetry", "toon", "error", "json", "random", "sync", "time"]),
+    ("app", &["batch", "transport", "mcp", "modules", "engine", "upstream", "access", "telemetry", "toon", "error", "json", "names", "random", "sync", "time"]),
     ("batch", &["engine", "error"]),
     ("hosted", &["upstream", "access", "telemetry", "error", "secret", "sync", "time"]),
     ("local", &["access", "error", "os", "random", "secret"]),
-    ("transport", &["http", "mcp", "access", "error", "json", "random", "sync"]),
+    ("transport", &["http", "mcp", "access", "error", "json", "names", "random", "sync"]),
     ("http", &["telemetry", "os", "sync"]),
     ("mcp", &["access", "telemetry", "error", "json", "random", "sync"]),
     ("modules", &["manifest", "engine", "upstream", "toon", "error"]),
     ("openapi", &["manifest", "engine", "upstream"]),
     ("manifest", &["engine", "upstream", "access", "error"]),
-    ("engine", &["upstream", "access", "error", "json"]),
+    ("engine", &["upstream", "access", "error", "json", "names"]),
     ("exporter", &["upstream", "telemetry", "random", "sync"]),
     ("upstream", &["access", "telemetry", "error", "sync", "time"]),
     ("access", &["telemetry", "error", "random", "secret", "time"]),
@@ -30,6 +30,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("toon", &[]),
     ("error", &[]),
     ("json", &[]),
+    ("names", &[]),
     ("os", &[]),
     ("random", &[]),
     ("secret", &[]),
@@ -80,6 +81,7 @@ const RULES: &[Rule] = &[
             "config/",                 // its form is checked
             "cli/setup.rs",            // the seal's key, and the control plane's
             "cli/check.rs",            // the headers for a collector
+            "local/authenticator.rs",  // hashed, to compare with what a client shows
             "local/state.rs",          // written to the state folder
             "page/key.rs",             // the key of an HMAC
         ],

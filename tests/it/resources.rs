@@ -62,7 +62,11 @@ fn a_resource_is_read_by_its_tool() {
         let upstream = FakeUpstream::new([exchange.clone(), exchange]);
         let product = with_upstream(&upstream);
         let result = product.result("/mcp", "resources/read", json!({"uri": uri}));
-        assert_eq!(result["contents"], json!([{"uri": uri, "mimeType": mime_type, "text": text}]));
+        let meta = json!({mcpist::app::UNTRUSTED: true});
+        assert_eq!(
+            result["contents"],
+            json!([{"uri": uri, "mimeType": mime_type, "text": text, "_meta": meta}])
+        );
         assert_eq!((&result["ttlMs"], &result["cacheScope"]), (&json!(0), &json!("private")));
         let session = product.session("2025-06-18");
         let legacy =

@@ -593,3 +593,32 @@ fn a_service_that_repeats_the_credential_does_not_leak_it() {
         assert!(!format!("{error} {error:?}").contains(SECRET), "{error:?}");
     }
 }
+
+#[test]
+fn answers_that_are_held_at_once_have_one_budget() {
+    let long = "x".repeat(60_000);
+    let exchange = || Exchange::new("GET", "/", Answer::new(200, &[], long.clone()));
+    let upstream = FakeUpstream::new((0..4).map(|_| exchange()));
+    let config = UpstreamConfig { max_answers: 100_000, ..UpstreamConfig::default() };
+    let (client, headers) = (Upstream::new(config), HeaderMap::new());
+    let url = format!("{}/", upstream.url());
+    let ask = || {
+        let request = UpstreamRequest {
+            service: "GitHub",
+            method: Method::Get,
+            url: &url,
+            headers: &headers,
+            body: None,
+            credential: None,
+            trace_parent: None,
+        };
+        client.clone().send(&request, Instant::now() + Duration::from_secs(10), &|| false)
+    };
+    let first = ask().expect("there is room");
+    assert_eq!(ask().unwrap_err().code(), Code::Busy);
+    let copy = first.clone();
+    drop(first);
+    assert_eq!(ask().unwrap_err().code(), Code::Busy, "a copy holds it, too");
+    drop(copy);
+    assert_eq!(ask().expect("there is room again").body.len(), long.len());
+}

@@ -97,7 +97,7 @@ fn a_body_that_is_no_message_is_refused() {
     check(br#"{"jsonrpc":"2.0","id":1,"method":5}"#, -32600, "method must be a string");
     check(br#"{"jsonrpc":"2.0","id":1,"result":{},"error":{}}"#, -32600, "result or error");
     check(br#"{"jsonrpc":"2.0","result":{}}"#, -32600, "id");
-    for params in ["null", "[1]", "\"text\"", "5"] {
+    for params in ["[1]", "\"text\"", "5"] {
         check(
             format!(r#"{{"jsonrpc":"2.0","id":1,"method":"ping","params":{params}}}"#).as_bytes(),
             -32602,
@@ -108,6 +108,34 @@ fn a_body_that_is_no_message_is_refused() {
         br#"{"jsonrpc":"2.0","id":1,"method":"ping","params":{"_meta":[]}}"#,
         -32602,
         "params._meta must be an object",
+    );
+}
+
+#[test]
+fn an_optional_member_that_is_null_is_absent_in_both_eras() {
+    let product = Product::start(&Settings::default());
+    let session = product.session("2025-11-25");
+    let check = |method: &str, params: Value| {
+        let mut answers = vec![product.send(&session.request(method, params.clone()))];
+        if params.is_object() {
+            answers.push(product.send(&modern(method, params.clone())));
+        }
+        for reply in answers {
+            let answer = json_of(&reply);
+            assert!(answer["result"].is_object(), "{method} {params}: {answer}");
+        }
+    };
+    check("ping", Value::Null);
+    check("tools/list", Value::Null);
+    check("tools/list", json!({"cursor": null}));
+    check("resources/templates/list", json!({"cursor": null}));
+    check("tools/call", json!({"name": "get_module_schema", "arguments": null}));
+    check("prompts/get", json!({"name": "plan_day", "arguments": null}));
+    // What is required is missing then.
+    let missing = json_of(&product.send(&session.request("tools/call", json!({"name": null}))));
+    assert!(
+        missing["error"]["message"].as_str().unwrap().contains("params.name is missing"),
+        "{missing}"
     );
 }
 
