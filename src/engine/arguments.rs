@@ -20,7 +20,7 @@ const EXACT: f64 = 9_007_199_254_740_992.0;
 
 /// The arguments with the types that the tool's schema asks for, defaults filled in, and param hooks applied.
 ///
-/// A null stands for an absent argument. Models write values in another type than the one that is due; where only one
+/// A null stands for an absent argument, unless the param is nullable: then it is sent, whatever its type. Models write values in another type than the one that is due; where only one
 /// value can be meant, it is taken: JSON in a string is decoded, a number or a boolean is the text that it is written as,
 /// and a lone value is a list of one.
 ///
@@ -30,10 +30,16 @@ const EXACT: f64 = 9_007_199_254_740_992.0;
 pub fn check(tool: &Tool, mut given: Map<String, Value>) -> Result<Map<String, Value>, Error> {
     let mut problems = Problems::default();
     let mut arguments = Map::new();
-    given.retain(|_, value| !value.is_null());
+    let is_nullable =
+        |name: &String| tool.params.iter().any(|param| param.nullable && param.name == *name);
+    given.retain(|name, value| !value.is_null() || is_nullable(name));
     for param in &tool.params {
         let name = param.name.as_str();
         let value = match (given.shift_remove(name), &param.presence) {
+            (Some(Value::Null), _) => {
+                arguments.insert(name.to_owned(), Value::Null);
+                continue;
+            }
             (Some(value), _) => coerce(&param.schema, value, name, &mut problems),
             (None, Presence::Default(value)) => Some(value.clone()),
             (None, Presence::Optional) => None,
@@ -302,7 +308,8 @@ mod tests {
                     "files": {"in": "body", "type": "array", "description": "D", "items": {
                         "type": "object", "required": ["path"],
                         "properties": {"path": {"type": "string"}, "mode": {"type": "integer", "enum": [1, 2]}}}},
-                    "hooked": {"in": "body", "type": "integer", "hook": "twice", "description": "D"}
+                    "hooked": {"in": "body", "type": "integer", "hook": "twice", "description": "D"},
+                    "cleared": {"in": "body", "type": "integer", "nullable": true, "hook": "twice", "description": "D"}
                 },
                 "output": {"done": "Done."}
             }]
@@ -342,6 +349,8 @@ mod tests {
         check(json!({"draft": "true"}), json!({"draft": true}));
         check(json!({"draft": " False"}), json!({"draft": false}));
         check(json!({"draft": null, "count": null}), json!({}));
+        check(json!({"cleared": null}), json!({"cleared": null}));
+        check(json!({"cleared": 5}), json!({"cleared": 10}));
         check(json!({"labels": ["a", "b"]}), json!({"labels": ["a", "b"]}));
         check(json!({"labels": "[\"a\", \"b\"]"}), json!({"labels": ["a", "b"]}));
         check(json!({"labels": "bug"}), json!({"labels": ["bug"]}));

@@ -50,6 +50,12 @@ pub fn read(reader: &mut Reader<'_>, tool: At<'_>, name: &str, value: &Value) ->
     if raw.description.is_none_or(|description| description.trim().is_empty()) {
         reader.add(place.detail("description"), "`description` is missing: say what the value is");
     }
+    if raw.nullable && matches!(at, In::Path | In::Query) {
+        reader.add(
+            place.detail("nullable"),
+            "`nullable` is only for what can be null: `in` body, variable or local",
+        );
+    }
     if join.is_some() && !(at == In::Query && kind == Type::Array) {
         reader.add(place.detail("join"), "`join` is only for an array in the query");
     }
@@ -101,7 +107,14 @@ pub fn read(reader: &mut Reader<'_>, tool: At<'_>, name: &str, value: &Value) ->
         In::Variable => Place::Variable(upstream_name),
         In::Local => Place::Local,
     };
-    let param = Param { name: name.to_owned(), place: goes, schema: schema?, presence, hook };
+    let param = Param {
+        name: name.to_owned(),
+        place: goes,
+        schema: schema?,
+        presence,
+        nullable: raw.nullable,
+        hook,
+    };
     (reader.findings() == before).then_some(param)
 }
 
@@ -186,6 +199,7 @@ impl Own {
             place: Place::Local,
             schema,
             presence: Presence::Optional,
+            nullable: false,
             hook: None,
         };
         let at_least_one = |maximum: Option<u32>| {

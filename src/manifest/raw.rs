@@ -182,6 +182,8 @@ pub struct Param {
     #[serde(rename = "enum", default)]
     pub choices: Vec<Value>,
     pub default: Option<Value>,
+    #[serde(default)]
+    pub nullable: bool,
     pub minimum: Option<Number>,
     pub maximum: Option<Number>,
     pub description: Option<String>,

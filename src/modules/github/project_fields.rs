@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::projects::{field, iterations, lowercase, project};
 use super::{GRAPHQL, id, list, named, text};
+use crate::engine::request::nothing_to_change;
 use crate::engine::{Session, dates};
 use crate::error::Error;
 
@@ -269,12 +270,6 @@ fn date(name: &str, written: &Value) -> Result<Value, Error> {
         Error::invalid_params(format!("`{name}` is not a date: {written}."))
             .with_hint("Write it as 2026-11-30.")
     })
-}
-
-fn nothing_to_change(names: &[&str]) -> Error {
-    let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
-    Error::invalid_params("There is nothing to change.")
-        .with_hint(format!("Give at least one of {}.", names.join(", ")))
 }
 
 #[cfg(test)]
