@@ -45,6 +45,8 @@ pub fn read(reader: &mut Reader<'_>, tool: At<'_>, name: &str, value: &Value) ->
             required: raw.required_properties,
             minimum: raw.minimum,
             maximum: raw.maximum,
+            max_length: raw.max_length,
+            max_items: raw.max_items,
         },
     );
     if raw.description.is_none_or(|description| description.trim().is_empty()) {
@@ -135,6 +137,12 @@ fn schema(reader: &mut Reader<'_>, place: At<'_>, raw: raw::Schema) -> Option<Sc
     if !(raw.properties.is_empty() && raw.required.is_empty()) && raw.kind != Type::Object {
         reader.add(place, "properties are only for objects");
     }
+    if raw.max_length.is_some() && raw.kind != Type::String {
+        reader.add(place.detail("max_length"), "`max_length` is only for strings");
+    }
+    if raw.max_items.is_some() && raw.kind != Type::Array {
+        reader.add(place.detail("max_items"), "`max_items` is only for arrays");
+    }
     let range = Range { minimum: raw.minimum, maximum: raw.maximum };
     let kind = match raw.kind {
         Type::String => Kind::String,
@@ -150,7 +158,8 @@ fn schema(reader: &mut Reader<'_>, place: At<'_>, raw: raw::Schema) -> Option<Sc
         }
         Type::Object => object(reader, place, raw.properties, raw.required)?,
     };
-    let schema = Schema { kind, description: raw.description, choices: Vec::new() };
+    let longest = raw.max_length.or(raw.max_items);
+    let schema = Schema { kind, description: raw.description, choices: Vec::new(), longest };
     for choice in raw.choices.iter().filter(|choice| !schema.accepts(choice)) {
         reader.add(
             place.detail("enum"),
@@ -227,7 +236,7 @@ impl Own {
         }
         if !self.fields.is_empty() {
             let choices = self.fields.into_iter().map(Value::from).collect();
-            let name = Schema { kind: Kind::String, description: None, choices };
+            let name = Schema { kind: Kind::String, description: None, choices, longest: None };
             params.push(local(
                 "fields",
                 Schema::new(Kind::Array(Box::new(name)), "Only these fields."),

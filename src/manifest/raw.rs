@@ -186,6 +186,8 @@ pub struct Param {
     pub nullable: bool,
     pub minimum: Option<Number>,
     pub maximum: Option<Number>,
+    pub max_length: Option<usize>,
+    pub max_items: Option<usize>,
     pub description: Option<String>,
     pub join: Option<String>,
     #[serde(default)]
@@ -230,6 +232,8 @@ pub struct Schema {
     pub required: Vec<String>,
     pub minimum: Option<Number>,
     pub maximum: Option<Number>,
+    pub max_length: Option<usize>,
+    pub max_items: Option<usize>,
 }
 
 #[derive(Deserialize)]

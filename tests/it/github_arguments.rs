@@ -293,3 +293,37 @@ fn a_change_of_nothing_is_not_sent() {
         refused(tool, arguments, &["There is nothing to change", "Give at least one of"]);
     }
 }
+
+#[test]
+fn what_is_too_long_is_not_sent() {
+    for (tool, mut arguments, name, longest) in [
+        (
+            "create_deployment_status",
+            json!({"deployment_id": 1, "state": "success"}),
+            "description",
+            140,
+        ),
+        (
+            "update_code_scanning_alert",
+            json!({"alert_number": 1, "dismissed_reason": "mitigated"}),
+            "dismissed_comment",
+            280,
+        ),
+        (
+            "update_dependabot_alert",
+            json!({"alert_number": 1, "dismissed_reason": "not_used"}),
+            "dismissed_comment",
+            280,
+        ),
+        ("create_label", json!({"name": "bug"}), "description", 100),
+    ] {
+        arguments[name] = json!("é".repeat(longest + 1));
+        refused(
+            tool,
+            arguments,
+            &[&format!("at most {longest} characters, and has {}", longest + 1)],
+        );
+    }
+    let body = json!({"name": "bug", "description": "é".repeat(100)});
+    sent("create_label", body.clone(), "POST", "/repos/o/r/labels", Some(body));
+}
