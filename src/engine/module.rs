@@ -168,6 +168,8 @@ pub struct Param {
     pub schema: Schema,
     /// Whether it must be there.
     pub presence: Presence,
+    /// Whether null is sent, because it clears the value at the service; elsewhere null stands for an absent argument.
+    pub nullable: bool,
     /// What changes the value before it is sent.
     pub hook: Option<ParamHook>,
 }

@@ -45,10 +45,18 @@ pub fn read(reader: &mut Reader<'_>, tool: At<'_>, name: &str, value: &Value) ->
             required: raw.required_properties,
             minimum: raw.minimum,
             maximum: raw.maximum,
+            max_length: raw.max_length,
+            max_items: raw.max_items,
         },
     );
     if raw.description.is_none_or(|description| description.trim().is_empty()) {
         reader.add(place.detail("description"), "`description` is missing: say what the value is");
+    }
+    if raw.nullable && matches!(at, In::Path | In::Query) {
+        reader.add(
+            place.detail("nullable"),
+            "`nullable` is only for what can be null: `in` body, variable or local",
+        );
     }
     if join.is_some() && !(at == In::Query && kind == Type::Array) {
         reader.add(place.detail("join"), "`join` is only for an array in the query");
@@ -101,7 +109,14 @@ pub fn read(reader: &mut Reader<'_>, tool: At<'_>, name: &str, value: &Value) ->
         In::Variable => Place::Variable(upstream_name),
         In::Local => Place::Local,
     };
-    let param = Param { name: name.to_owned(), place: goes, schema: schema?, presence, hook };
+    let param = Param {
+        name: name.to_owned(),
+        place: goes,
+        schema: schema?,
+        presence,
+        nullable: raw.nullable,
+        hook,
+    };
     (reader.findings() == before).then_some(param)
 }
 
@@ -122,6 +137,12 @@ fn schema(reader: &mut Reader<'_>, place: At<'_>, raw: raw::Schema) -> Option<Sc
     if !(raw.properties.is_empty() && raw.required.is_empty()) && raw.kind != Type::Object {
         reader.add(place, "properties are only for objects");
     }
+    if raw.max_length.is_some() && raw.kind != Type::String {
+        reader.add(place.detail("max_length"), "`max_length` is only for strings");
+    }
+    if raw.max_items.is_some() && raw.kind != Type::Array {
+        reader.add(place.detail("max_items"), "`max_items` is only for arrays");
+    }
     let range = Range { minimum: raw.minimum, maximum: raw.maximum };
     let kind = match raw.kind {
         Type::String => Kind::String,
@@ -137,7 +158,8 @@ fn schema(reader: &mut Reader<'_>, place: At<'_>, raw: raw::Schema) -> Option<Sc
         }
         Type::Object => object(reader, place, raw.properties, raw.required)?,
     };
-    let schema = Schema { kind, description: raw.description, choices: Vec::new() };
+    let longest = raw.max_length.or(raw.max_items);
+    let schema = Schema { kind, description: raw.description, choices: Vec::new(), longest };
     for choice in raw.choices.iter().filter(|choice| !schema.accepts(choice)) {
         reader.add(
             place.detail("enum"),
@@ -186,6 +208,7 @@ impl Own {
             place: Place::Local,
             schema,
             presence: Presence::Optional,
+            nullable: false,
             hook: None,
         };
         let at_least_one = |maximum: Option<u32>| {
@@ -213,7 +236,7 @@ impl Own {
         }
         if !self.fields.is_empty() {
             let choices = self.fields.into_iter().map(Value::from).collect();
-            let name = Schema { kind: Kind::String, description: None, choices };
+            let name = Schema { kind: Kind::String, description: None, choices, longest: None };
             params.push(local(
                 "fields",
                 Schema::new(Kind::Array(Box::new(name)), "Only these fields."),

@@ -34,6 +34,28 @@ pub(super) fn day_due(time: &Value) -> Value {
     )
 }
 
+/// The number of a milestone, or `none`, which takes the issue out of its milestone.
+pub(super) fn milestone(milestone: &Value) -> Result<Value, Error> {
+    let text = milestone.as_str().unwrap_or_default().trim();
+    match text.parse::<u64>() {
+        Ok(number) => Ok(number.into()),
+        Err(_) if text.eq_ignore_ascii_case(NONE) => Ok(Value::Null),
+        Err(_) => {
+            Err(Error::invalid_params(format!("{milestone} is not the number of a milestone"))
+                .with_hint("list_milestones shows the numbers; `none` takes the issue out."))
+        }
+    }
+}
+
+/// A name, or `none`, which takes away what was there.
+pub(super) fn name_or_none(name: &Value) -> Result<Value, Error> {
+    let is_none = name.as_str().is_some_and(|name| name.trim().eq_ignore_ascii_case(NONE));
+    Ok(if is_none { Value::Null } else { name.clone() })
+}
+
+/// The word for nothing, for clients that hold to a schema's types and so cannot send null.
+const NONE: &str = "none";
+
 /// A color in the six hex digits of GitHub, from how CSS writes it.
 pub(super) fn color(color: &Value) -> Result<Value, Error> {
     let text = color.as_str().unwrap_or_default().trim();
@@ -211,6 +233,20 @@ mod tests {
         check(json!("2026-12-01T00:00:00Z"), json!("2026-11-30"));
         check(json!("soon"), json!("soon"));
         check(Value::Null, Value::Null);
+    }
+
+    #[test]
+    fn none_takes_away_what_was_there() {
+        for (written, sent) in
+            [("7", json!(7)), (" 12 ", json!(12)), ("none", Value::Null), ("None", Value::Null)]
+        {
+            assert_eq!(milestone(&json!(written)).ok(), Some(sent), "{written}");
+        }
+        for written in ["v1.0", "", "-1", "1.5"] {
+            assert!(milestone(&json!(written)).is_err(), "{written}");
+        }
+        assert_eq!(name_or_none(&json!("Bug")).ok(), Some(json!("Bug")));
+        assert_eq!(name_or_none(&json!("NONE")).ok(), Some(Value::Null));
     }
 
     #[test]
