@@ -145,10 +145,10 @@ fn names_of(
         let body = json!({"accountIds": ids});
         match session.send(Method::Post, &v2(&["users-bulk"]), &[], Some(&body)) {
             Ok(answer) => {
-                let named = list(&answer["results"]).filter_map(|user| {
+                let people = list(&answer["results"]).filter_map(|user| {
                     user["accountId"].as_str().zip(user["displayName"].as_str())
                 });
-                names.extend(named.map(|(id, name)| (id.to_owned(), name.to_owned())));
+                names.extend(people.map(|(id, name)| (id.to_owned(), name.to_owned())));
             }
             Err(error) if is_lack(&error) => break,
             Err(error) => return Err(error),

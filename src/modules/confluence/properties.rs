@@ -73,19 +73,14 @@ fn find(session: &Session<'_>, of: [&str; 2], key: &str) -> Result<Option<Value>
 /// Changing a property wants its id and its next version; a new one has neither.
 fn set(session: &Session<'_>, of: [&str; 2], key: &str, value: &Value) -> Result<Value, Error> {
     let path = [&of[..], &["properties"]].concat();
-    match find(session, of, key)? {
-        Some(property) => {
-            let number = property["version"]["number"].as_u64().unwrap_or_default() + 1;
-            let body = json!({"key": key, "value": value, "version": {"number": number}});
-            let id = property["id"].as_str().unwrap_or_default();
-            let path = v2(&[&path[..], &[id]].concat());
-            session.send(Method::Put, &path, &[], Some(&body))
-        }
-        None => {
-            let body = json!({"key": key, "value": value});
-            session.send(Method::Post, &v2(&path), &[], Some(&body))
-        }
-    }
+    let mut body = json!({"key": key, "value": value});
+    let Some(property) = find(session, of, key)? else {
+        return session.send(Method::Post, &v2(&path), &[], Some(&body));
+    };
+    let number = property["version"]["number"].as_u64().unwrap_or_default() + 1;
+    body["version"] = json!({"number": number});
+    let id = property["id"].as_str().unwrap_or_default();
+    session.send(Method::Put, &v2(&[&path[..], &[id]].concat()), &[], Some(&body))
 }
 
 #[cfg(test)]

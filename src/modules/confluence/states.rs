@@ -33,7 +33,8 @@ pub fn set_content_state(
     let states = available(session, id)?;
     let is_wanted = |state: &&Value| {
         let name = state["name"].as_str().unwrap_or_default();
-        name.to_lowercase() == wanted.to_lowercase() || state["id"].to_string() == wanted
+        let is_id = state["id"].as_u64().is_some_and(|id| wanted.parse() == Ok(id));
+        is_id || name.to_lowercase() == wanted.to_lowercase()
     };
     let body = match (states.iter().find(is_wanted), arguments.get("color")) {
         (Some(state), None) => json!({"id": state["id"]}),
