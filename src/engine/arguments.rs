@@ -5,7 +5,7 @@ use std::fmt::Display;
 use serde_json::{Map, Number, Value};
 
 use super::schema::{Kind, Range, Schema, length};
-use super::{Param, Presence, Tool};
+use super::{Param, Presence, Tool, notes};
 use crate::error::{Code, Error, shortened};
 use crate::names::nearest;
 
@@ -48,6 +48,9 @@ pub fn check(tool: &Tool, mut given: Map<String, Value>) -> Result<Map<String, V
                 None
             }
         };
+        if let Some(value) = value.as_ref().filter(|_| tool.annotations.read_only != Some(true)) {
+            refuse_shortened(value, name, &mut problems);
+        }
         if let Some(value) = value.and_then(|value| hooked(param, value, &mut problems)) {
             arguments.insert(name.to_owned(), value);
         }
@@ -60,6 +63,33 @@ pub fn check(tool: &Tool, mut given: Map<String, Value>) -> Result<Map<String, V
         hook(&mut arguments)?;
     }
     Ok(arguments)
+}
+
+/// Refuses a text that we shortened: what its note stands for would be deleted where it is written.
+fn refuse_shortened(value: &Value, place: &str, problems: &mut Problems) {
+    match value {
+        Value::String(text) => {
+            if let Some(note) = notes::note_of(text) {
+                problems.add(
+                    place,
+                    format!(
+                        "is a text that was shortened for you, with the note `{note}`: written so, the rest would be deleted. Read the rest first, or change a part alone"
+                    ),
+                );
+            }
+        }
+        Value::Array(values) => {
+            for (at, value) in values.iter().enumerate() {
+                refuse_shortened(value, &format!("{place}[{at}]"), problems);
+            }
+        }
+        Value::Object(members) => {
+            for (name, value) in members {
+                refuse_shortened(value, &format!("{place}.{name}"), problems);
+            }
+        }
+        _ => {}
+    }
 }
 
 fn hooked(param: &Param, value: Value, problems: &mut Problems) -> Option<Value> {

@@ -7,6 +7,7 @@ pub mod content;
 pub(crate) mod hooks;
 pub mod module;
 mod multipart;
+pub mod notes;
 pub mod output;
 pub mod pagination;
 pub mod projection;

@@ -38,6 +38,52 @@ fn update(place: &Place<'_>, arguments: &Map<String, Value>) -> Result<Value, Er
     content.write(&document, arguments)
 }
 
+/// Publishes the draft of a page or blog post.
+pub fn publish_draft(
+    session: &Session<'_>,
+    arguments: &Map<String, Value>,
+) -> Result<Value, Error> {
+    let (collection, id) = kind_of(arguments)?;
+    let place = Place { session, collection, id };
+    let draft = place.read(&[("get-draft", "true")])?;
+    let published = match place.read(&[]) {
+        Ok(content) => Some(content).filter(|content| content.answer["status"] == "current"),
+        Err(error) if error.code() == Code::NotFound => None,
+        Err(error) => return Err(error),
+    };
+    let document = draft.document()?;
+    // What was never published begins with version 1.
+    let number = match &published {
+        Some(published) => {
+            let same_title = published.answer["title"] == draft.answer["title"];
+            if same_title && published.document()? == document {
+                return Err(Error::invalid_params("There is nothing to publish.")
+                    .with_hint("The draft is the same as the published version."));
+            }
+            published.version()? + 1
+        }
+        None => 1,
+    };
+    let mut written = json!({
+        "id": draft.answer["id"], "status": "current", "title": draft.answer["title"], "body": body(&document),
+        "version": {"number": number},
+    });
+    if let Some(message) = arguments.get("message") {
+        written["version"]["message"] = message.clone();
+    }
+    Ok(draft.put(&written)?.summary())
+}
+
+/// Whether a page or a blog post is given, as the collection that it is in, and its id.
+pub fn kind_of(arguments: &Map<String, Value>) -> Result<(&'static str, &str), Error> {
+    match (text(arguments, "page_id"), text(arguments, "blog_post_id")) {
+        (page, "") if !page.is_empty() => Ok(("pages", page)),
+        ("", post) if !post.is_empty() => Ok(("blogposts", post)),
+        _ => Err(Error::invalid_params("It must be one of `page_id` and `blog_post_id`.")
+            .with_hint("Give the id of a page or that of a blog post, and not both.")),
+    }
+}
+
 /// Replaces a passage of a page's Markdown.
 pub fn replace_page_text(
     session: &Session<'_>,

@@ -71,7 +71,11 @@ fn units(nodes: &[Value]) -> Vec<Unit<'_>> {
         let node = piece.node;
         match piece.part {
             Part::Node(said) => {
-                units.push(Unit { text: String::new(), parts: vec![(node, "")], said: said.into() })
+                units.push(Unit {
+                    text: String::new(),
+                    parts: vec![(node, "")],
+                    said: said.into(),
+                });
             }
             Part::Text { text, marks } => {
                 let said = Rc::new(Value::Array(marks));

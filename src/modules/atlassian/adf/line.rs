@@ -236,7 +236,7 @@ impl Line<'_, '_> {
                 ' ' if line_start || (last && at >= edge) => self.text.push_str("&#32;"),
                 // What reading takes for a line's end, or would not keep.
                 letter if (letter.is_control() && letter != '\0') || letter == '\u{feff}' => {
-                    self.text.push_str(&["&#", &u32::from(letter).to_string(), ";"].concat())
+                    self.text.push_str(&["&#", &u32::from(letter).to_string(), ";"].concat());
                 }
                 _ => {
                     if escape {

@@ -202,10 +202,10 @@ impl<'a> Reader<'_, '_, 'a> {
                 self.shown = true;
             }
             Tag::Link { link_type: LinkType::Email, dest_url, .. } => {
-                self.link(&format!("mailto:{dest_url}"), "", range)
+                self.link(&format!("mailto:{dest_url}"), "", range);
             }
             Tag::Link { dest_url, title, .. } | Tag::Image { dest_url, title, .. } => {
-                self.link(&dest_url, &title, range)
+                self.link(&dest_url, &title, range);
             }
             Tag::BlockQuote(_) => return self.push(FrameKind::Quote),
             Tag::List(first) => return self.push(FrameKind::List { first }),

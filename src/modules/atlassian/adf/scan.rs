@@ -174,7 +174,8 @@ impl Leaves {
         let mut covered = std::mem::take(&mut self.covered);
         covered.sort_by_key(|range| range.start);
         let mut free = 0;
-        for range in covered.into_iter().chain([text.len()..text.len()]) {
+        covered.push(text.len()..text.len());
+        for range in covered {
             let gap = text.get(free..range.start).unwrap_or_default();
             let is_last = range.start == text.len();
             let mut definition: Option<Range<usize>> = None;
