@@ -64,18 +64,8 @@ pub fn read(reader: &mut Reader<'_>, tool: At<'_>, name: &str, value: &Value) ->
     if slashes && at != In::Path {
         reader.add(place.detail("slashes"), "`slashes` is only for a value in the path");
     }
-    let scalar = !matches!(kind, Type::Array | Type::Object);
-    match at {
-        In::Path if !scalar => {
-            reader.add(place, "a value in the path must be a string, a number or a boolean");
-        }
-        In::Path if !required && default.is_none() => {
-            reader.add(place, "a value in the path must be required or have a default");
-        }
-        In::Query if kind == Type::Object && hook.is_none() => {
-            reader.add(place, "an object has no form in a query: use a hook, or single params");
-        }
-        _ => {}
+    if let Some(finding) = misplaced(at, kind, required || default.is_some(), hook.is_some()) {
+        reader.add(place, finding);
     }
     let presence = match default {
         Some(_) if required => {
@@ -118,6 +108,23 @@ pub fn read(reader: &mut Reader<'_>, tool: At<'_>, name: &str, value: &Value) ->
         hook,
     };
     (reader.findings() == before).then_some(param)
+}
+
+/// Why a value of this type cannot go there; `None` if it can.
+fn misplaced(at: In, kind: Type, is_always_there: bool, has_hook: bool) -> Option<&'static str> {
+    let is_scalar = !matches!(kind, Type::Array | Type::Object);
+    match at {
+        In::Path if !is_scalar => {
+            Some("a value in the path must be a string, a number or a boolean")
+        }
+        In::Path if !is_always_there => {
+            Some("a value in the path must be required or have a default")
+        }
+        In::Query if kind == Type::Object && !has_hook => {
+            Some("an object has no form in a query: use a hook, or single params")
+        }
+        _ => None,
+    }
 }
 
 /// The place in a body that a dotted name means.

@@ -1,6 +1,6 @@
 //! One rule: `FREQ=WEEKLY;INTERVAL=2;BYDAY=MO,TH` (RFC 5545 §3.3.10).
 
-use std::fmt::Display;
+use std::fmt::{Display, Write as _};
 
 use super::Clock;
 use super::lines::{compact, place_of_end};
@@ -179,7 +179,9 @@ impl Rule {
     pub fn text(&self, clock: Clock) -> String {
         let frequency = FREQUENCIES.iter().find(|(_, frequency)| *frequency == self.frequency);
         let mut text = format!("FREQ={}", frequency.map_or("", |(name, _)| name));
-        let mut add = |name: &str, value: String| text += &format!(";{name}={value}");
+        let mut add = |name: &str, value: String| {
+            let _ = write!(text, ";{name}={value}");
+        };
         let weekday = |day: i64| WEEKDAYS[usize::try_from(day).unwrap_or_default()];
         if self.interval != 1 {
             add("INTERVAL", self.interval.to_string());

@@ -31,9 +31,9 @@ enum Day {
     /// `Mm.w.d`: a weekday (0 is Sunday) in a week of a month; the fifth week is the last.
     Weekday { month: i64, week: i64, weekday: i64 },
     /// `Jn`: a day of the year from 1, where 29 February is not counted.
-    WithoutLeapDay(i64),
+    Julian(i64),
     /// `n`: a day of the year from 0, where it is.
-    WithLeapDay(i64),
+    ZeroBased(i64),
 }
 
 impl Rules {
@@ -80,9 +80,9 @@ impl Switch {
             let (month, week, weekday) = (parts.next()??, parts.next()??, parts.next()??);
             Day::Weekday { month, week, weekday }
         } else if let Some(day) = day.strip_prefix('J') {
-            Day::WithoutLeapDay(day.parse().ok()?)
+            Day::Julian(day.parse().ok()?)
         } else {
-            Day::WithLeapDay(day.parse().ok()?)
+            Day::ZeroBased(day.parse().ok()?)
         };
         Some(Self { day, seconds })
     }
@@ -97,10 +97,8 @@ impl Switch {
                 let weeks = (days_in_month(year, month) - 1 - from_first) / 7;
                 first + from_first + 7 * (week - 1).min(weeks)
             }
-            Day::WithoutLeapDay(day) => {
-                first_of(1) + day - 1 + i64::from(is_leap_year(year) && day >= 60)
-            }
-            Day::WithLeapDay(day) => first_of(1) + day,
+            Day::Julian(day) => first_of(1) + day - 1 + i64::from(is_leap_year(year) && day >= 60),
+            Day::ZeroBased(day) => first_of(1) + day,
         };
         day * DAY + self.seconds
     }
@@ -108,12 +106,11 @@ impl Switch {
 
 /// What follows an abbreviation: letters, or anything within `<` and `>`.
 fn after_name(text: &str) -> Option<&str> {
-    match text.strip_prefix('<') {
-        Some(quoted) => quoted.split_once('>').map(|(_, rest)| rest),
-        None => {
-            let rest = text.trim_start_matches(|letter: char| letter.is_ascii_alphabetic());
-            (rest.len() < text.len()).then_some(rest)
-        }
+    if let Some(quoted) = text.strip_prefix('<') {
+        quoted.split_once('>').map(|(_, rest)| rest)
+    } else {
+        let rest = text.trim_start_matches(|letter: char| letter.is_ascii_alphabetic());
+        (rest.len() < text.len()).then_some(rest)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Time zones, by the IANA time zone database in compiled form (TZif, RFC 9636), which `build.rs` packs.
+//! Time zones, by the IANA time zone database in compiled form (`TZif`, RFC 9636), which `build.rs` packs.
 
 use std::fmt;
 use std::io::Read as _;
@@ -169,7 +169,7 @@ impl Zone {
             .map_or(0, |bytes: &[u8; 4]| i64::from(i32::from_be_bytes(*bytes)))
     }
 
-    /// Reads the second part of a TZif file, which has 64-bit times (RFC 9636 §3).
+    /// Reads the second part of a `TZif` file, which has 64-bit times (RFC 9636 §3).
     fn parse(name: &'static str, place: &'static str, data: &'static [u8]) -> Option<Self> {
         let [utc, standard, leaps, times, offsets, names] = counts(data)?;
         let first = HEADER + times * 5 + offsets * 6 + names + leaps * 8 + standard + utc;
@@ -206,7 +206,7 @@ impl fmt::Debug for Zone {
     }
 }
 
-/// Bytes of the header of each part of a TZif file.
+/// Bytes of the header of each part of a `TZif` file.
 const HEADER: usize = 44;
 
 /// What a header counts: indicators of UTC and of standard time, leap seconds, times, offsets, bytes of abbreviations.

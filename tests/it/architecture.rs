@@ -246,13 +246,20 @@ fn what_has_its_place_is_nowhere_else() {
                 continue;
             }
             for (line, code) in &source.code {
-                for word in rule.words.iter().filter(|word| code.contains(**word)) {
+                for word in rule.words.iter().filter(|word| has_word(code, word)) {
                     problems.push(format!("src/{}:{line}: `{word}`: {}", source.path, rule.why));
                 }
             }
         }
     }
     report(&problems);
+}
+
+/// If the code has it, and not as the end of a longer name (`refs::` is not `fs::`).
+fn has_word(code: &str, word: &str) -> bool {
+    let in_names = |c: char| c.is_alphanumeric() || c == '_';
+    code.match_indices(word)
+        .any(|(at, _)| !(word.starts_with(in_names) && code[..at].ends_with(in_names)))
 }
 
 #[test]

@@ -634,7 +634,7 @@ fn a_calendar_that_cannot_be_read_does_not_lose_the_others() {
         Ok(json!({
             "items": [row], "time_zone": "UTC",
             "unread": [
-                {"calendar_id": "a", "reason": "Google Calendar has no such thing (404): Not Found"},
+                {"calendar_id": "a", "reason": "Google Calendar did not find this (404): Not Found"},
                 {"calendar_id": "c", "reason": "Google Calendar does not permit this (403): Forbidden"},
             ],
             "incomplete_results": true,

@@ -22,7 +22,7 @@ fn collect(blocks: &Value, path: &[String], leaves: &mut Vec<Value>) {
         match block["type"].as_str().unwrap_or_default() {
             "paragraph" => leaf("paragraph", path, content, leaves),
             "heading" => {
-                leaf(&format!("heading {}", block["attrs"]["level"]), path, content, leaves)
+                leaf(&format!("heading {}", block["attrs"]["level"]), path, content, leaves);
             }
             "codeBlock" => {
                 let language = block["attrs"]["language"].as_str().unwrap_or_default();
@@ -207,16 +207,12 @@ fn difference(read: &Value, expected: &Value) -> Option<String> {
     }
     let below = match (read, expected) {
         (Value::Array(one), Value::Array(other)) if one.len() == other.len() => {
-            let pairs = one.iter().zip(other).enumerate();
-            pairs
-                .filter_map(|(at, (one, other))| Some(format!("/{at}{}", difference(one, other)?)))
-                .next()
+            let mut pairs = one.iter().zip(other).enumerate();
+            pairs.find_map(|(at, (one, other))| Some(format!("/{at}{}", difference(one, other)?)))
         }
         (Value::Object(one), Value::Object(other)) if one.keys().eq(other.keys()) => {
-            let pairs = one.iter().zip(other.values());
-            pairs
-                .filter_map(|((at, one), other)| Some(format!("/{at}{}", difference(one, other)?)))
-                .next()
+            let mut pairs = one.iter().zip(other.values());
+            pairs.find_map(|((at, one), other)| Some(format!("/{at}{}", difference(one, other)?)))
         }
         _ => None,
     };

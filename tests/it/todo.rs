@@ -198,7 +198,7 @@ fn tasks_that_cannot_be_completed_do_not_keep_the_others() {
         &arguments(&["a", "b", "c"]),
         [patch("a", 404, json!({})), patch("b", 200, task("b")), patch("c", 200, task("c"))],
         Ok(
-            json!({"items": [row("b"), row("c")], "failed": [{"id": "a", "reason": "Microsoft To Do has no such thing (404)."}]}),
+            json!({"items": [row("b"), row("c")], "failed": [{"id": "a", "reason": "Microsoft To Do did not find this (404)."}]}),
         ),
     );
     // What would refuse the rest as well ends it.

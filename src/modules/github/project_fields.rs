@@ -311,11 +311,11 @@ mod tests {
         check(json!({"days": 7}), Err("`days` needs `start_date`."));
         check(
             json!({"start_date": "2026-02-30"}),
-            Err("`start_date` is not a date: \"2026-02-30\"."),
+            Err("`start_date` must be a date that exists, written YYYY-MM-DD, not `2026-02-30`."),
         );
         check(
             json!({"iterations": [{"title": "S1", "start_date": "soon"}]}),
-            Err("`start_date` is not a date: \"soon\"."),
+            Err("`start_date` must be a date that exists, written YYYY-MM-DD, not `soon`."),
         );
     }
 }

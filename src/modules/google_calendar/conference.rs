@@ -204,7 +204,7 @@ mod tests {
                 .map_err(|error| error.message().to_owned());
             match expected {
                 Ok(expected) => {
-                    assert_eq!(wanted, Ok(expected.map(str::to_owned)), "{arguments} {event}")
+                    assert_eq!(wanted, Ok(expected.map(str::to_owned)), "{arguments} {event}");
                 }
                 Err(part) => assert!(
                     wanted.is_err_and(|message| message.contains(part)),

@@ -217,7 +217,7 @@ mod tests {
             let time = berlin.moment("reminder_at", moment).map_err(|error| error.to_string());
             match expected {
                 Ok((time_of, zone)) => {
-                    assert_eq!(time, Ok(json!({"dateTime": time_of, "timeZone": zone})))
+                    assert_eq!(time, Ok(json!({"dateTime": time_of, "timeZone": zone})));
                 }
                 Err(part) => assert!(time.is_err_and(|error| error.contains(part)), "{text}"),
             }
