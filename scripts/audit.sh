@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Asks the live databases for known vulnerabilities of crates, npm packages and the workflows' actions (those need GH_TOKEN).
+# Queries the online databases for known vulnerabilities of crates, npm packages and the workflows' actions (which need GH_TOKEN).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . scripts/tools.sh
@@ -14,6 +14,6 @@ done
 if [[ -n ${GH_TOKEN:-} ]]; then
     zizmor .github || failed=1
 else
-    echo "The actions were not looked up: GH_TOKEN is not set." >&2
+    echo "Skipped the actions: GH_TOKEN is not set." >&2
 fi
 exit "$failed"

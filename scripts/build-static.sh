@@ -1,11 +1,11 @@
 #!/bin/sh
-# Builds the static binary for the machine's own architecture and prints its path.
-# The Dockerfile's build stage is this script, so that an image and a build without Docker are the same.
+# Builds the static binary for this machine's architecture and prints its path. The Dockerfile also runs this script, so that the image and
+# a build without Docker are the same.
 set -eu
 cd "$(dirname "$0")/.."
 
 target="$(uname -m)-unknown-linux-musl"
-# In the image the toolchain is musl's own; elsewhere its standard library and a C compiler for it (ring has C) are needed.
+# The image has a musl toolchain; elsewhere musl's standard library and a C compiler are needed (ring contains C).
 if command -v rustup >/dev/null 2>&1; then
     rustup target add "$target" >&2
 fi

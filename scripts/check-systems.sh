@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Type-checks the crate for systems that no test runs on: macOS, without an error, and Windows, whose errors must not become more.
+# Type-checks the crate for systems without tests: macOS must have no errors, and the errors of Windows must not increase.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-# How many errors there are for Windows. Lower it when some are gone.
-windows_errors=16
+# The current number of errors for Windows. Lower it when some are fixed.
+windows_errors=10
 
-# Nothing is linked, so the C code of dependencies is not needed: `true` stands for a cross-compiler.
+# Nothing is linked, so the dependencies' C code is not needed, and `true` replaces a cross-compiler.
 for target in aarch64_apple_darwin x86_64_pc_windows_gnu; do
     export "CC_$target=true" "AR_$target=true"
 done

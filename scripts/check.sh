@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Sets the machine up, runs every check that CI runs, and prints how long each part took; the first failure ends it. `make check` is
-# the same, where `make` is installed already.
+# Sets up the machine, runs all CI checks, and prints the duration of each part; stops at the first failure. `make check` does the same
+# if `make` is already installed.
 #
 #   scripts/check.sh [PART…]    only these parts (the Makefile has them)
 set -uo pipefail

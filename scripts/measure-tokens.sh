@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Measures what MCPist costs in tokens, and writes docs/tokens.md. Needs git:
-# the server that ours is compared with is cloned into target/, or read from the clone that GITHUB_MCP_SERVER names.
+# Measures MCPist's cost in tokens and writes docs/tokens.md. Needs git: the server for comparison is cloned into target/, or taken from
+# the clone in GITHUB_MCP_SERVER.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -16,4 +16,4 @@ cargo build --locked --quiet --bin mcpist --example results
 cargo run --locked --quiet --example results > target/results.jsonl
 node scripts/measure-tokens/page.mjs "$other" target/debug/mcpist target/results.jsonl > target/tokens.md
 mv target/tokens.md docs/tokens.md
-echo "docs/tokens.md is written"
+echo "docs/tokens.md was written"

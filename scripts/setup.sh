@@ -15,7 +15,7 @@ esac
 
 fail() { printf 'setup: %s\n' "$@" >&2; exit 1; }
 
-# Whether one of the alternatives (commands, files, $VARIABLE, python3:module) is there.
+# Whether one of the alternatives (commands, files, $VARIABLE, python3:module) exists.
 found() {
     local alternative
     IFS='|' read -ra alternatives <<<"$1"
@@ -23,7 +23,7 @@ found() {
         case "$alternative" in
             /*) compgen -G "$alternative" >/dev/null && return ;;
             \$*) alternative="${alternative:1}"; [[ -n ${!alternative:-} ]] && return ;;
-            # The oldest Python that the programs of requirements.txt run on.
+            # The oldest Python version for the programs in requirements.txt.
             python3:*) python3 -c "import sys, ${alternative#*:}; sys.exit(sys.version_info < (3, 11))" 2>/dev/null && return ;;
             *) command -v "$alternative" >/dev/null && return ;;
         esac
@@ -34,15 +34,15 @@ found() {
 setting() { sed -n "s/^$1 = //p" rust-toolchain.toml | tr -d '"[],'; }
 channel=$(setting channel) components=$(setting components) targets=$(setting targets)
 
-# What is missing, as lines for people; of the packages also their names.
+# The missing items as readable lines, and the names of missing packages.
 list=() packages=()
 while read -r package alternatives purpose; do
     [[ $package == \#* ]] || found "$alternatives" || { packages+=("$package"); list+=("$package, for $purpose (Debian package)"); }
 done <scripts/packages.txt
 if ! command -v rustup >/dev/null; then
-    fail "Rust is not installed, or not by rustup. Install it from https://rustup.rs"
+    fail "Rust is not installed with rustup. Install it from https://rustup.rs"
 fi
-# First the list, then the installation, so rustup must not begin by itself.
+# The list comes before the installation, so rustup must not start by itself.
 export RUSTUP_AUTO_INSTALL=0
 installed=$(rustup toolchain list | grep "^$channel" || true)
 have=$([[ -z $installed ]] || { rustup component list --installed --toolchain "$channel"; rustup target list --installed --toolchain "$channel"; })
@@ -65,7 +65,7 @@ printf '  %s\n' "${list[@]}"
 as_root=()
 apt=(apt-get install --yes --no-install-recommends)
 if ((${#packages[@]} > 0)); then
-    command -v apt-get >/dev/null || fail "apt-get is not here: install the Debian packages named above by other means, then start again"
+    command -v apt-get >/dev/null || fail "apt-get is not available: install the Debian packages listed above in another way, then start again"
     if (($(id -u) != 0)); then
         if [[ ${CI:-} != true && ! -t 0 ]] || ! command -v sudo >/dev/null; then
             fail "only root can install Debian packages. Run" "  apt-get update && ${apt[*]} ${packages[*]}" "as root and start again"
@@ -82,7 +82,7 @@ if ((${#packages[@]} > 0)); then
     "${as_root[@]}" apt-get update -qq
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive "${apt[@]}" -qq "${packages[@]}"
 fi
-# What is there already is only added to: an update would change a toolchain that others may be using.
+# An installed toolchain is only extended: an update would change one that others may be using.
 [[ -n $installed ]] || rustup toolchain install "$channel" --profile minimal --no-self-update
 # shellcheck disable=SC2086
 {

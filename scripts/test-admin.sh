@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Tests the management UI: the catalogue is the server's, the build has no warnings, and a real browser goes through it over the
-# real stack (scripts/test-hosted.sh has the same) with the real mcpist. Needs Chromium (Debian's `chromium`, or CHROMIUM=<path>).
+# Tests the management UI: the catalogue must match the server, the build must have no warnings, and a real browser uses it on the real
+# stack (as in scripts/test-hosted.sh) with the real mcpist. Needs Chromium (Debian's `chromium`, or CHROMIUM=<path>).
 #
-#   scripts/test-admin.sh [NAME…]        only the files of admin/tests with one of these names in theirs
-#   scripts/test-admin.sh screenshots [NAME…]    pictures of every page instead, or of those named after it
-#   MCPIST=<path>                        saves the build of the server
+#   scripts/test-admin.sh [NAME…]        only the files of admin/tests whose names contain one of these
+#   scripts/test-admin.sh screenshots [NAME…]    screenshots of every page instead, or of the named ones
+#   MCPIST=<path>                        uses this binary instead of building the server
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -13,7 +13,7 @@ for name; do
     case $name in
         -h | --help) usage && exit ;;
         screenshots) ;;
-        *) compgen -G "admin/tests/*$name*.test.mjs" >/dev/null || { echo "test-admin: admin/tests has no *$name*.test.mjs" >&2; usage >&2; exit 2; } ;;
+        *) compgen -G "admin/tests/*$name*.test.mjs" >/dev/null || { echo "test-admin: there is no admin/tests/*$name*.test.mjs" >&2; usage >&2; exit 2; } ;;
     esac
 done
 
@@ -31,7 +31,7 @@ node admin/scripts/catalogue.mjs "$MCPIST" --check
 cd admin
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-# Where CI is set, Next warns of a cache that is not there; a first build has none.
+# With CI set, Next warns about a missing cache, which a first build does not have.
 mkdir -p .next/cache
 node node_modules/next/dist/bin/next build 2>&1 | tee "$log"
 if grep -qE '⚠|[Ww]arning' "$log"; then

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Tests the control plane: real PostgreSQL, PostgREST, Deno functions and migrations on free ports of this machine, with doubles of
-# Auth, the gateway and the Vault's cipher (supabase/tests/stack). Needs apt for pgTAP.
+# Tests the control plane with real PostgreSQL, PostgREST, Deno functions and migrations on free ports, and doubles of Auth, the gateway
+# and the Vault's cipher (supabase/tests/stack). Needs apt for pgTAP.
 #
 #   scripts/test-hosted.sh [PART…]    catalogue, releases, database, functions, server; all of them if none is named
 set -euo pipefail

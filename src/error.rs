@@ -57,7 +57,7 @@ pub enum Code {
     ReconnectRequired,
     /// The service or the policy does not let the caller do this.
     PermissionDenied,
-    /// The service has no such thing.
+    /// The service does not have this thing.
     NotFound,
     /// The thing changed meanwhile, or exists already.
     Conflict,
@@ -75,7 +75,7 @@ pub enum Code {
     Busy,
 }
 
-/// How one [`Code`] is told in each place.
+/// How one [`Code`] is reported in each place.
 #[derive(Debug, Clone, Copy)]
 pub struct Reply {
     /// The word that a model or a script reads.
@@ -238,7 +238,7 @@ pub fn change_texts(value: &mut Value, change: &dyn Fn(&mut String)) {
         Value::String(text) => change(text),
         Value::Array(values) => values.iter_mut().for_each(|value| change_texts(value, change)),
         Value::Object(members) => {
-            members.values_mut().for_each(|value| change_texts(value, change))
+            members.values_mut().for_each(|value| change_texts(value, change));
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }

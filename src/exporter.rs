@@ -28,8 +28,8 @@ const FIRST_BACKOFF: Duration = Duration::from_millis(500);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
 /// The longest wait that a collector may ask for.
 const LONGEST_ASKED: Duration = Duration::from_secs(600);
-/// After a batch was written, that signal rests so many times as long: under load telemetry drops, before it takes the
-/// processor from the calls that it tells of.
+/// After a batch was written, that signal rests this many times as long: under load telemetry drops, before it takes the
+/// processor from the calls that it reports.
 const REST: u32 = 80;
 /// The longest answer of a collector that is read.
 const MAX_ANSWER: u64 = 64 * 1024;

@@ -29,11 +29,13 @@ pub mod exporter;
 pub mod upstream;
 
 pub mod access;
+pub mod recurrence;
 pub mod telemetry;
 pub mod toon;
 
 pub mod error;
 pub mod json;
+mod names;
 pub mod number;
 pub mod os;
 pub mod random;

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the TOON format's public fixtures, which are an npm package, against our encoder.
+# Runs the TOON format's public fixtures, an npm package, with our encoder.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -5,8 +5,9 @@
 // The file is a plain-SQL dump of the data (the migrations are the schema), compressed with gzip and encrypted with age
 // (https://age-encryption.org) for BACKUP_RECIPIENT, a public key. Who runs this cannot read what it wrote.
 //
-// Not included: the Vault and rows that refer to it (oauth_apps, oauth_tokens, oauth_states, confirmations). Their key belongs to
-// the project and no role may write ciphertext back, so a copy would be useless; after a restore, users connect their services again.
+// Not included: the Vault and rows that refer to it (oauth_apps, oauth_tokens, oauth_states, confirmations). Their key
+// belongs to the project and no role may write ciphertext back, so a copy would be useless; after a restore, users connect their
+// services again.
 
 import { createWriteStream } from "node:fs";
 import { open, rename, rm } from "node:fs/promises";

@@ -54,7 +54,7 @@ def script():
     text = "".join((REPOSITORY / ".github/scripts" / name).read_text() for name in ("koyeb.mjs", "deploy.mjs"))
     sets = dict(re.findall(r"const (FAILED|HEALTHY) = new Set\(\[([^\]]*)\]\)", text))
     ended = {word for words in sets.values() for word in re.findall(r'"(\w+)"', words)} | {"STASHED"}
-    # Everything else is still under way; a status that Koyeb adds has to be looked at.
+    # All other statuses are in progress; check new statuses of Koyeb here.
     statuses = ended | {"PENDING", "PROVISIONING", "SCHEDULED", "ALLOCATING", "STARTING"}
     found = [f"koyeb.mjs: the status {word} is not the same in both" for word in statuses ^ {status.value for status in DeploymentStatus}]
     used = [
@@ -75,7 +75,7 @@ def script():
 compose = yaml.safe_load((REPOSITORY / "koyeb.yaml").read_text())
 found = findings(compose) + script()
 
-# That it finds something: a key that nobody knows far inside, and a value of a wrong type.
+# Self-test: it must find a deeply nested unknown key and a value of a wrong type.
 for change in [lambda definition: definition["health_checks"][0]["http"].update(paht="/"), lambda definition: definition["scalings"][0].update(min="one")]:
     wrong = copy.deepcopy(compose)
     change(wrong["services"][0]["definition"])

@@ -66,10 +66,10 @@ fn serve(mut socket: TcpStream, mood: Mood) -> std::io::Result<()> {
             std::io::copy(&mut reader.by_ref().take(length), &mut std::io::sink())?;
             match mood {
                 Mood::Takes => {
-                    socket.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")?
+                    socket.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")?;
                 }
                 Mood::Refuses => {
-                    socket.write_all(b"HTTP/1.1 500 Broken\r\nContent-Length: 0\r\n\r\n")?
+                    socket.write_all(b"HTTP/1.1 500 Broken\r\nContent-Length: 0\r\n\r\n")?;
                 }
                 Mood::Throttles => socket.write_all(
                     b"HTTP/1.1 429 Slowly\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n",

@@ -14,7 +14,7 @@ pub fn body(method: &str, mut params: Value) -> String {
     json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).to_string()
 }
 
-/// Sends a request and gives back the answer's body, which has a result that is no failure.
+/// Sends a request and returns the answer's body, which has a result that is not a failure.
 pub fn send(
     agent: &ureq::Agent,
     url: &str,

@@ -19,7 +19,7 @@ fuzz_target!(|bytes: &[u8]| {
                 Ok(Value::Object(params))
             }
         };
-        let outcomes = run(&plan, &echo, &|| false, &|_, _| {});
+        let outcomes = run(&plan, Vec::new(), &echo, &|| false, &|_, _| {});
         assert_eq!(outcomes.len(), plan.lines().len());
         for (line, outcome) in plan.lines().iter().zip(&outcomes) {
             let needs_done =

@@ -10,7 +10,7 @@ const OTHER_COMMIT = "64a49f34d076b6f5917dae1424521d43c7bcae84";
 const GOAL_LIST = 1200;
 const GOAL_SAVED = 0.7;
 
-// A text that is no special token of the tokenizer's, whatever it looks like.
+// Counts special tokens such as <|endoftext|> as ordinary text.
 const tokens = (text) => countTokens(text, { disallowedSpecial: new Set() });
 const number = (value) => value.toLocaleString("en-US");
 const percent = (value) => `${Math.floor(100 * value)} %`;
@@ -22,14 +22,14 @@ const median = (values) => {
   return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 };
 
-// Messages as a client sends them to the binary, and what it gives them back.
+// Sends messages to the binary as a client would, and returns its results.
 function ask(flags, ...requests) {
   const _meta = {
     "io.modelcontextprotocol/protocolVersion": "2026-07-28",
     "io.modelcontextprotocol/clientInfo": { name: "measure-tokens", version: "1" },
     "io.modelcontextprotocol/clientCapabilities": {},
   };
-  // One at a time: answers of requests that run side by side come in any order.
+  // One request at a time, because concurrent answers arrive in any order.
   return requests.map(([method, params]) => {
     const message = JSON.stringify({ jsonrpc: "2.0", id: 1, method, params: { ...params, _meta } });
     const options = {
@@ -46,7 +46,7 @@ const list = (flags) => ask(flags, ["tools/list", {}])[0].tools;
 const lines = [];
 const write = (...text) => lines.push(...text);
 
-// A list as a client puts it before the model: the definitions, without the envelope around them and without their icons.
+// A list as a client shows it to the model: the definitions, without the JSON-RPC envelope and without icons.
 function sizeOf(tools) {
   const text = JSON.stringify(tools.map(({ icons, _meta, ...definition }) => definition));
   return { tools: tools.length, characters: text.length, tokens: tokens(text) };
@@ -67,7 +67,7 @@ function otherDefault() {
   const toolsets = declared
     .filter((toolset) => /Default:\s+true/.test(toolset))
     .map((toolset) => toolset.match(/ID:\s+"(\w+)"/)[1]);
-  // The generated part of its README has a section for each toolset, with the names of its tools.
+  // The generated part of its README has a section per toolset that lists the names of its tools.
   const title = (section) =>
     section
       .match(/<\/picture> (.+)<\/summary>/)?.[1]
@@ -95,26 +95,26 @@ const modules = JSON.parse(content[0].text).modules;
 write(
   "# Tokens",
   "",
-  "What MCPist costs in a model's context, measured with the real binary by `scripts/measure-tokens.sh`, which writes this page.",
-  "Counted with the public tokenizer `o200k_base`; other models' tokenizers differ, the ratios hardly do.",
+  "How much of a model's context MCPist uses, measured with the real binary by `scripts/measure-tokens.sh`, which writes this page.",
+  "Counted with the public tokenizer `o200k_base`. Other tokenizers give other counts, but nearly the same ratios.",
   "",
-  "## What is in every session",
+  "## Every session",
   "",
   "| `tools/list` | tools | characters | tokens |",
   "|---|--:|--:|--:|",
-  row("MCPist, as it is", standing),
+  row("MCPist, default", standing),
   row("MCPist, `?tools=direct`: every tool of every module", sizeOf(direct)),
-  row(`github-mcp-server, as it is (${other.toolsets.join(", ")})`, other.size),
+  row(`github-mcp-server, default (${other.toolsets.join(", ")})`, other.size),
   "",
-  `The goal is ${number(GOAL_LIST)} tokens for ours as it is: ${standing.tokens <= GOAL_LIST ? "met" : "missed"}.`,
-  `The other server's definitions are those of its repository \`github/github-mcp-server\` at \`${OTHER_COMMIT.slice(0, 12)}\` (after v1.10.1,`,
-  "2026-08-20), without their icons.",
+  `The goal for MCPist's default list is at most ${number(GOAL_LIST)} tokens: ${standing.tokens <= GOAL_LIST ? "met" : "missed"}.`,
+  `The other server's definitions come from its repository \`github/github-mcp-server\` at \`${OTHER_COMMIT.slice(0, 12)}\` (after v1.10.1,`,
+  "2026-08-20), without icons.",
   "",
-  "## What a module costs when it is used",
+  "## A module in use",
   "",
-  "`get_module_schema` gives all tools of a module or those that are named; a model that knows the name of a tool asks for one.",
+  "`get_module_schema` returns all tools of a module, or only the named ones; a model that knows a tool's name requests that tool.",
   "",
-  "| module | tools | all of them, tokens | one of them, median | `/mcp/<module>`, tokens |",
+  "| module | tools | all tools, tokens | one tool, median | `/mcp/<module>`, tokens |",
   "|---|--:|--:|--:|--:|",
 );
 for (const { module, tools } of modules) {
@@ -147,12 +147,12 @@ const totals = (rows) => ({
 
 write(
   "",
-  "## What a result costs",
+  "## A result",
   "",
-  "A page of 30 records: the service's JSON without blanks, as its documentation shows it and the tool's case has it, against the text",
-  `that a model reads. Measured for ${pages.length} of ${lists.length} lists; the others are put together of several answers. The goal is ${percent(GOAL_SAVED)} less.`,
+  "A page of 30 records: the service's JSON without whitespace (from its documentation, as in the tool's test case) compared with the text",
+  `that a model reads. Measured for ${pages.length} of ${lists.length} lists; the others combine several answers. The goal is to save ${percent(GOAL_SAVED)}.`,
   "",
-  "| module | lists | sent, tokens | read, tokens | saved in all | saved, median |",
+  "| module | lists | sent, tokens | read, tokens | saved in total | saved, median |",
   "|---|--:|--:|--:|--:|--:|",
 );
 const resultRow = (name, rows) => {
@@ -168,11 +168,11 @@ write(resultRow("**all**", pages));
 const missed = pages.filter((row) => saved(row) < GOAL_SAVED).sort((a, b) => saved(a) - saved(b));
 write(
   "",
-  `Below the goal are ${missed.length} lists. The service's own answer is short there, so that there is little to leave out: names and ids alone`,
-  "(labels, options, migrations), answers of GraphQL and of our own SQL, which hold only what was asked for, and texts (comments,",
-  "log lines), which are given whole. Rows that hold records (review threads, values of a project, fields of `search_issues` beside its",
-  "own) are no table and repeat their names. Supabase answers briefly throughout; To Do's records are mostly ids and times, which a",
-  "model needs. The documentation's answers are shorter than real ones, so that the figures are rather too low.",
+  `${missed.length} lists are below the goal. There the service's own answer is short, so little can be left out: only names and ids`,
+  "(labels, options, migrations), answers to GraphQL and to our own SQL, which contain only requested fields, and texts (comments,",
+  "log lines), which are returned whole. Rows that contain records (review threads, values of a project, extra fields of `search_issues`)",
+  "cannot be a table and repeat the field names. Supabase's answers are always short; To Do's records are mostly ids and times, which a",
+  "model needs. Answers in the documentation are shorter than real ones, so real savings are probably larger.",
   "",
   "| list | sent | read | saved |",
   "|---|--:|--:|--:|",
@@ -188,7 +188,7 @@ const rest = measured
 const reading = rest.filter((row) => row.sent >= 100);
 write(
   "",
-  `What is no list (one record, a document, a confirmation): ${rest.length} tools, ${number(totals(rest).sent)} tokens sent, ${number(totals(rest).read)} read, ` +
-    `${percent(saved(totals(rest)))} less; where the service sends 100 tokens or more, the median is ${percent(median(reading.map(saved)))}.`,
+  `Other results (one record, a document, a confirmation): ${rest.length} tools, ${number(totals(rest).sent)} tokens sent, ${number(totals(rest).read)} read, ` +
+    `${percent(saved(totals(rest)))} saved. If the service sends 100 tokens or more, the median is ${percent(median(reading.map(saved)))}.`,
 );
 console.log(lines.join("\n"));

@@ -64,7 +64,7 @@ impl Shown {
     }
 
     /// A list as a whole page shows it: a case has one or two records, so they are repeated, in the answer and in the result.
-    /// None for what is no list, and for a handler's, which has no one place in the answer.
+    /// None for what is not a list, and for a handler's, which has no one place in the answer.
     fn page(mut self, items: &Value) -> Option<Self> {
         let path = items.as_str()?;
         let place =

@@ -16,7 +16,7 @@ pub trait AuditTrail: Send + Sync {
     fn record(&self, caller: &Caller, event: AuditEvent);
 }
 
-/// What happened. The names of arguments are told, their values never.
+/// What happened. The names of arguments are reported, their values never.
 #[derive(Debug, Clone, Serialize)]
 pub struct AuditEvent {
     /// A UUID: an event that is sent twice is stored once.
@@ -41,6 +41,25 @@ pub struct AuditEvent {
     pub client: Option<String>,
     /// The names of the arguments.
     pub argument_names: Vec<String>,
+    /// What older control planes refuse; `None` if this one may be such.
+    #[serde(flatten)]
+    pub newer: Option<NewerFields>,
+    /// The trace that the request belongs to: 32 hexadecimal digits.
+    #[serde(skip)]
+    pub trace_id: Option<String>,
+}
+
+/// What an event has beside the fields of the first release.
+#[derive(Debug, Clone, Serialize)]
+pub struct NewerFields {
+    /// The id of the API token or of the session.
+    pub token_id: String,
+    /// [`AuditEvent::trace_id`].
+    pub trace_id: Option<String>,
+    /// Tokens of the result; not measured yet.
+    pub result_tokens: Option<u64>,
+    /// Tokens that the format saved; not measured yet.
+    pub saved_tokens: Option<u64>,
 }
 
 impl AuditEvent {
@@ -59,6 +78,8 @@ impl AuditEvent {
             request_id: trace::request_id(),
             client: None,
             argument_names: Vec::new(),
+            newer: None,
+            trace_id: trace::trace_id(),
         }
     }
 }

@@ -55,7 +55,7 @@ pub struct Evidence<'a> {
     pub authorization: Option<&'a str>,
 }
 
-/// Tells who is calling. Local mode and hosted mode each have one.
+/// Reports who is calling. Local mode and hosted mode each have one.
 pub trait Authenticator: Send + Sync {
     /// The caller behind a request.
     ///
@@ -63,7 +63,7 @@ pub trait Authenticator: Send + Sync {
     /// An error whose HTTP status is the answer to the whole request.
     fn authenticate(&self, evidence: Evidence<'_>) -> Result<Caller, Error>;
 
-    /// How a client gets a token: what is told at the well-known address and beside a refusal. None where none is needed.
+    /// How a client gets a token: what is reported at the well-known address and beside a refusal. `None` if none is needed.
     fn resource(&self) -> Option<&ResourceMetadata> {
         None
     }

@@ -10,7 +10,7 @@ use crate::error::{Code, Error};
 /// Who confirms, from the weakest to the strongest: a role may ask for a stronger one, never for a weaker one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ConfirmPolicy {
-    /// Nobody.
+    /// No one.
     Off,
     /// The client's user where the client has forms; else the model, by a code that it sends back.
     Code,
@@ -37,7 +37,7 @@ impl FromStr for ConfirmPolicy {
 pub enum Decision {
     /// There is no such question (any more).
     Unknown,
-    /// Nobody has decided yet.
+    /// No one has decided yet.
     Pending,
     /// The person agreed.
     Yes,
@@ -66,7 +66,7 @@ pub trait ConfirmationPage: Send + Sync {
 pub fn nobody_can_decide(why: &str) -> Error {
     Error::new(
         Code::ConfirmationRequired,
-        format!("a person has to confirm this, and nobody can be asked here: {why}"),
+        format!("a person must confirm this, and no person can be asked here: {why}"),
     )
     .with_hint("Use a client that shows forms (elicitation). Who is asked is set by MCPIST_CONFIRM on the server: human, code or off.")
 }

@@ -4,15 +4,15 @@ use super::Caller;
 use crate::error::{Code, Error};
 use crate::secret::Secret;
 
-/// Gives out credentials. Local mode and hosted mode each have one.
+/// Lends credentials. Local mode and hosted mode each have one.
 pub trait Broker: Send + Sync {
-    /// The names of the caller's accounts of a service, in a fixed order; none where the caller has connected none.
+    /// The names of the caller's accounts of a service, in a fixed order; none if the caller has connected none.
     ///
     /// # Errors
     /// When they cannot be known now.
     fn accounts(&self, caller: &Caller, service: &str) -> Result<Vec<String>, Error>;
 
-    /// The caller's credential for an account of a service, or for the only one; none where the caller has connected none.
+    /// The caller's credential for an account of a service, or for the only one; `None` if the caller has connected none.
     ///
     /// # Errors
     /// [`Code::AccountRequired`] where there are several and none is named,
@@ -30,7 +30,7 @@ pub trait Broker: Send + Sync {
         false
     }
 
-    /// Another credential in place of one that the service refused; none where there is no other.
+    /// Another credential in place of one that the service refused; `None` if there is no other.
     ///
     /// # Errors
     /// As [`Broker::credential`].
@@ -54,7 +54,7 @@ pub(crate) fn account_required(service: &str, named: Option<&str>, accounts: Vec
             format!("{service} has several accounts, and `account` names none."),
         ),
         Some(_) => {
-            Error::invalid_params(format!("`account` is none of the accounts of {service}."))
+            Error::invalid_params(format!("`account` is not one of the accounts of {service}."))
         }
     };
     match accounts.as_slice() {

@@ -8,7 +8,7 @@ mod credential;
 mod permissions;
 mod resource_metadata;
 
-pub use audit::{AuditEvent, AuditTrail};
+pub use audit::{AuditEvent, AuditTrail, NewerFields};
 pub use caller::{Authenticator, Caller, Evidence, Token};
 pub use confirmation::{ConfirmPolicy, ConfirmationPage, Decision, nobody_can_decide};
 pub(crate) use credential::account_required;

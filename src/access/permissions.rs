@@ -9,7 +9,7 @@ use crate::error::Error;
 /// The tools that exist for one caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Permissions {
-    /// The published names (`<module>_<tool>`) of the tools; none: every tool.
+    /// The published names (`<module>_<tool>`) of the tools; `None`: every tool.
     tools: Option<HashSet<Arc<str>>>,
     /// Who has to confirm, where the caller's roles say so.
     confirm: Option<ConfirmPolicy>,
@@ -53,7 +53,7 @@ impl Permissions {
     }
 }
 
-/// Tells what a caller may use. Local mode and hosted mode each have one.
+/// Reports what a caller may use. Local mode and hosted mode each have one.
 pub trait Sieve: Send + Sync {
     /// The caller's permissions now.
     ///

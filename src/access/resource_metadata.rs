@@ -1,11 +1,12 @@
-//! What clients are told about getting a token (RFC 9728, RFC 6750 §3).
+//! What clients learn about getting a token (RFC 9728, RFC 6750 §3).
 
 use serde_json::{Value, json};
 
 use crate::error::{Code, Error};
 
-/// The scopes that Supabase's OAuth 2.1 server knows and that are of use here.
-const SCOPES: &[&str] = &["openid", "profile", "email", "offline_access"];
+/// The scopes that Supabase's OAuth 2.1 server knows and that are of use here. `offline_access` is not for a resource to ask for
+/// (MCP 2026-07-28, "Authorization").
+const SCOPES: &[&str] = &["openid", "profile", "email"];
 
 /// The path of the metadata, to which the resource's own path is added (RFC 9728 §3.1).
 pub const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";

@@ -8,11 +8,11 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::App;
-use crate::engine::dates::moment_of;
 use crate::engine::{AcrossAccounts, ToolCall};
 use crate::error::{Code, Error};
 use crate::json::Object;
 use crate::telemetry::trace::Scope;
+use crate::time::{DAY, Moment};
 
 /// The member of the result that says how each account was read.
 pub(super) const ACCOUNTS: &str = "accounts";
@@ -62,7 +62,7 @@ impl App {
     }
 }
 
-/// Has the field given back too where only some are asked for; tells whether it was not among them.
+/// Adds the field to those that the caller asks for, if only some are. Returns whether it was missing.
 fn add_field(arguments: &mut Object, field: &str) -> bool {
     let Some(fields) = arguments.get_mut("fields") else { return false };
     if let Value::String(text) = fields {
@@ -83,7 +83,7 @@ fn add_field(arguments: &mut Object, field: &str) -> bool {
     }
 }
 
-/// The work for one of several, which is told whether to stop.
+/// The work for one of several, which learns whether to stop.
 type Work<'a, T> = &'a (dyn Fn(&T, &dyn Fn() -> bool) -> Result<Value, Error> + Sync);
 
 /// Does the work for each, some at once; `cancelled` is called from this thread alone.
@@ -100,7 +100,7 @@ fn side_by_side<T: Sync>(
             let threads: Vec<_> = group
                 .iter()
                 .map(|one| {
-                    // Nobody sends: the channel tells that all threads have ended, a panicking one included.
+                    // No one sends: the channel tells that all threads have ended, a panicking one included.
                     let (sender, stop, request) = (sender.clone(), &stop, &request);
                     let body = move || {
                         let _until_the_end = sender;
@@ -239,11 +239,17 @@ fn labelled(account: &str, row: Value) -> Object {
 
 /// By the moment in a field, whatever offset it is written with; a row without one goes last.
 fn sort(rows: &mut [Object], field: &str) {
-    let moment = |row: &Object| row.get(field).and_then(Value::as_str).and_then(moment_of);
+    let moment = |row: &Object| row.get(field).and_then(Value::as_str).and_then(Moment::read);
     // A day has no offset: it begins when it does for the events around it.
-    let offset_of_days = rows.iter().find_map(|row| moment(row)?.1).unwrap_or_default();
-    rows.sort_by_key(|row| {
-        moment(row).map_or(i64::MAX, |(local, offset)| local - offset.unwrap_or(offset_of_days))
+    let offset_of = |row| match moment(row) {
+        Some(Moment::Instant { offset, .. }) => Some(offset),
+        _ => None,
+    };
+    let offset_of_days = rows.iter().find_map(offset_of).unwrap_or_default();
+    rows.sort_by_key(|row| match moment(row) {
+        Some(Moment::Instant { seconds, .. }) => seconds,
+        Some(Moment::Day(day)) => day.days() * DAY - offset_of_days,
+        Some(Moment::Local(_)) | None => i64::MAX,
     });
 }
 

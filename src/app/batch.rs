@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::deed::{Deed, Doing};
 use super::render::{Format, render, reported, start_of};
-use super::{App, Visible, check_arguments, meta_tools};
+use super::{App, Visible, check_arguments, clean, meta_tools};
 use crate::access::ConfirmPolicy;
 use crate::batch::{Line, Outcome, Plan, resolved, run, run_some};
 use crate::engine::{Module, Tool};
@@ -36,7 +36,7 @@ impl App {
             arguments.get("calls").ok_or_else(|| Error::invalid_params("calls is missing"))?;
         let plan = Plan::read(calls)?;
         let tools = tools(&plan, visible, |line| {
-            self.record_denied(call.context(), &line.module, &line.tool)
+            self.record_denied(call.context(), &line.module, &line.tool);
         })?;
         let context = call.context();
         let trace_parent = call.trace_parent();
@@ -81,7 +81,7 @@ impl App {
             }
         }
         let outcomes = run(&plan, known, &run_line, &cancelled, &progress);
-        Ok(told(&plan, &tools, &outcomes, Format::of(&context.view)))
+        Ok(clean::untrusted(told(&plan, &tools, &outcomes, Format::of(&context.view))))
     }
 }
 
@@ -189,7 +189,7 @@ fn only_reads(tool: &Tool) -> bool {
     tool.is_read_only() && !tool.may_need_confirmation()
 }
 
-/// The tools of the lines; all that do not exist are told at once.
+/// The tools of the lines; all that do not exist are reported at once.
 fn tools<'a>(
     plan: &Plan,
     visible: &Visible<'a>,

@@ -145,7 +145,7 @@ impl App {
         cancelled: &dyn Fn() -> bool,
     ) -> Result<Value, Error> {
         let ToolCall { caller, module, .. } = call;
-        // A service that asks nobody who they are has nothing to connect.
+        // A service that asks no one who they are has nothing to connect.
         let asks = module.auth.is_some() || account.is_some();
         let credential = if asks { self.credential(caller, module, account)? } else { None };
         let first = self.connected(module, credential.as_ref())?;

@@ -14,11 +14,11 @@ use crate::json::Object;
 use crate::mcp::context::Context;
 use crate::mcp::handler::{Completion, Reference, Suggestions};
 
-/// How long suggestions may take: whoever types waits for no more.
+/// How long suggestions may take: anyone who types waits for no more.
 const TIME: Duration = Duration::from_secs(5);
 
 impl App {
-    /// Suggests values. What cannot be known now is no error here: there are no suggestions then.
+    /// Suggests values. What cannot be known now is not an error here: there are no suggestions then.
     ///
     /// # Errors
     /// [`Code::InvalidParams`](crate::error::Code::InvalidParams) for a prompt, a template or an argument that does not exist.

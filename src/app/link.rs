@@ -30,8 +30,9 @@ const KINDS: [Kind; 2] = [
 pub(super) fn ask_to_open(call: &Call<'_>, error: &Error) -> Result<Option<Error>, Interruption> {
     let link = |kind: &'static Kind| Some((kind, error.data()?.get(kind.detail)?.as_str()?));
     let Some((kind, url)) = KINDS.iter().find_map(link) else { return Ok(None) };
-    // Answered already: the user has been there, and it is still not done.
-    let answer = call.open_link(kind.key, error.message(), kind.what, url)?;
+    let message = format!("{}. {}", error.message(), kind.what);
+    // An answer: the user has been there, and it is still not done.
+    let answer = call.ask_to_open(kind.key, message, url)?;
     let is_no = answer
         .is_some_and(|answer| matches!(answer["action"].as_str(), Some("decline" | "cancel")));
     Ok((is_no && error.code() == Code::ConfirmationRequired).then(refused))

@@ -4,7 +4,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use serde_json::Value;
 
-use super::App;
+use super::{App, clean};
 use crate::error::Error;
 use crate::json::Object;
 use crate::mcp::call::Call;
@@ -29,13 +29,13 @@ impl Live {
         Self { about: crate::app::about(), app: RwLock::new(app) }
     }
 
-    /// The product of now.
+    /// The current product.
     #[must_use]
     pub fn app(&self) -> Arc<App> {
         Arc::clone(&self.app.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Has requests from now on use this one.
+    /// Uses this one for all later requests.
     pub fn replace(&self, app: Arc<App>) {
         *self.app.write().unwrap_or_else(PoisonError::into_inner) = app;
     }
@@ -71,7 +71,9 @@ impl Handler for Live {
         name: &str,
         arguments: Object,
     ) -> Result<Object, Interruption> {
-        self.app().get_prompt(call, name, &arguments)
+        let mut prompt = self.app().get_prompt(call, name, &arguments).map_err(cleaned)?;
+        clean::object(&mut prompt);
+        Ok(prompt)
     }
 
     fn resources(&self, context: &Context) -> Result<Vec<Arc<Item>>, Error> {
@@ -83,11 +85,16 @@ impl Handler for Live {
     }
 
     fn read_resource(&self, call: &Call<'_>, uri: &str) -> Result<Vec<Value>, Interruption> {
-        self.app().read_resource(call, uri)
+        let mut contents = self.app().read_resource(call, uri).map_err(cleaned)?;
+        contents.iter_mut().for_each(clean::value);
+        Ok(contents)
     }
 
     fn complete(&self, context: &Context, completion: &Completion) -> Result<Suggestions, Error> {
-        self.app().suggestions(context, completion)
+        let mut suggestions = self.app().suggestions(context, completion).map_err(clean::error)?;
+        // One that is something else without the hidden part would complete to what does not exist.
+        suggestions.values.retain(|value| clean::text(value) == value.as_str());
+        Ok(suggestions)
     }
 
     fn call_tool(
@@ -96,6 +103,14 @@ impl Handler for Live {
         name: &str,
         arguments: Object,
     ) -> Result<ToolResult, Interruption> {
-        self.app().call_tool(call, name, arguments)
+        self.app().call_tool(call, name, arguments).map(clean::result).map_err(cleaned)
+    }
+}
+
+fn cleaned(interruption: Interruption) -> Interruption {
+    match interruption {
+        Interruption::Failed(error) => Interruption::Failed(clean::error(error)),
+        // Questions show what cannot be seen as escapes.
+        question @ Interruption::InputRequired { .. } => question,
     }
 }

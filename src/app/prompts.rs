@@ -203,7 +203,7 @@ pub(super) fn completion<'a>(
     }))
 }
 
-/// A line with its arguments and calls; none where one of them is not there.
+/// A line with its arguments and calls; `None` if one of them is not there.
 fn write_line(
     line: &str,
     visible: &Visible<'_>,
@@ -256,7 +256,7 @@ fn citation(text: &str) -> Option<(&str, Option<Object>)> {
     (is_name(module) && is_name(name) && params != Some(None)).then_some((tool, params.flatten()))
 }
 
-/// The value with what stands for `{{name}}` in its texts; none where that is not known.
+/// The value with what stands for `{{name}}` in its texts; `None` if that is not known.
 pub(super) fn filled(value: &Value, known: &dyn Fn(&str) -> Option<String>) -> Option<Value> {
     match value {
         Value::String(text) => filled_text(text, known).map(Value::from),
@@ -269,7 +269,7 @@ pub(super) fn filled(value: &Value, known: &dyn Fn(&str) -> Option<String>) -> O
     }
 }
 
-/// The text with what stands for `{{name}}` in it; none where that is not known.
+/// The text with what stands for `{{name}}` in it; `None` if that is not known.
 pub(super) fn filled_text(text: &str, known: &dyn Fn(&str) -> Option<String>) -> Option<String> {
     let mut written = String::new();
     let mut rest = text;

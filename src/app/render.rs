@@ -2,14 +2,14 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
 use serde_json::{Map, Value, json};
 
 use super::across::ACCOUNTS;
+use super::clean::mark_comments;
 use crate::engine::resource::MediaType;
-use crate::engine::{OFFSET, Tool};
-use crate::error::Error;
+use crate::engine::{OFFSET, Tool, notes};
+use crate::error::{Error, change_texts};
 use crate::json::Object;
 use crate::mcp::context::View;
 use crate::mcp::handler::ToolResult;
@@ -39,7 +39,7 @@ impl Format {
     }
 }
 
-/// From which character a tool's text or document begins with these arguments; none where it cannot be read in parts.
+/// From which character a tool's text or document begins with these arguments; `None` if it cannot be read in parts.
 #[must_use]
 pub fn start_of(tool: &Tool, arguments: &Object) -> Option<usize> {
     let offset = match arguments.get(OFFSET) {
@@ -59,9 +59,11 @@ pub fn render(value: Value, format: Format, start: Option<usize>) -> ToolResult 
         Format::Json => value.to_string(),
     };
     let mut value = reported(value);
+    let is_code = is_code(&value);
+    mark(&mut value, is_code);
     if let Some(Value::String(document)) = value.get_mut("document") {
         let text = std::mem::take(document);
-        return render_document(value, text, format, start);
+        return render_document(value, text, format, start, is_code);
     }
     let value = match value {
         Value::String(text) if format == Format::Toon => {
@@ -95,6 +97,25 @@ pub(super) fn reported(mut value: Value) -> Value {
     value
 }
 
+/// Marks HTML comments in the texts of a record or a list. A text alone is a log, a diff or the like, and a document is marked
+/// when it is cut.
+fn mark(value: &mut Value, is_code: bool) {
+    let Some(members) = value.as_object_mut().filter(|_| !is_code) else { return };
+    for (_, member) in members.iter_mut().filter(|(name, _)| *name != "document") {
+        change_texts(member, &mark_comments);
+    }
+}
+
+/// Whether a document is a file that is shown as it is, comments included: one whose name has another ending than Markdown's.
+fn is_code(value: &Value) -> bool {
+    let name = ["path", "name", "filename"].into_iter().find_map(|name| value[name].as_str());
+    let ending = name.and_then(|name| name.rsplit_once('.')).map(|(_, ending)| ending);
+    value["document"].is_string()
+        && ending.is_some_and(|ending| {
+            !["md", "mdx", "markdown"].iter().any(|markdown| ending.eq_ignore_ascii_case(markdown))
+        })
+}
+
 fn is_blob(value: &Value) -> bool {
     value["blob"].is_string() && value["mime_type"].is_string() && value["size"].is_u64()
 }
@@ -103,7 +124,7 @@ fn is_blob(value: &Value) -> bool {
 /// before it as front matter, in lines of TOON, unless the resource is said to be a plain text.
 ///
 /// # Errors
-/// [`Code::InvalidParams`] for bytes that are more than a client takes.
+/// [`Code::InvalidParams`](crate::error::Code::InvalidParams) for bytes that are more than a client takes.
 pub(super) fn resource(uri: &str, said: MediaType, value: Value) -> Result<Value, Error> {
     if is_blob(&value) {
         let (mime_type, size) = (&value["mime_type"], value["size"].as_u64().unwrap_or_default());
@@ -130,13 +151,16 @@ fn content(said: MediaType, mut value: Value) -> (MediaType, String) {
         return (MediaType::Text, text_of(render(value, Format::Toon, None)));
     }
     match value.as_object_mut().and_then(|members| members.shift_remove("document")) {
-        Some(Value::String(text)) if value == json!({}) => {
-            (MediaType::Markdown, cut_text(text, BUDGET, None))
+        Some(Value::String(mut text)) => {
+            mark(&mut value, false);
+            mark_comments(&mut text);
+            let head = if value == json!({}) {
+                String::new()
+            } else {
+                format!("---\n{}\n---\n\n", toon::encode(&value))
+            };
+            (MediaType::Markdown, cut_text(head + &text, BUDGET, None))
         }
-        Some(Value::String(text)) => (
-            MediaType::Markdown,
-            cut_text(format!("---\n{}\n---\n\n{text}", toon::encode(&value)), BUDGET, None),
-        ),
         _ => (MediaType::Json, text_of(render(value, Format::Json, None))),
     }
 }
@@ -169,7 +193,7 @@ fn tabular(value: &Value) -> Cow<'_, Value> {
     Cow::Owned(flat)
 }
 
-/// An entry of a list as a part of a text; none where the parts would run into each other.
+/// An entry of a list as a part of a text; `None` if the parts would run into each other.
 fn part(entry: &Value) -> Option<String> {
     match entry {
         Value::Array(_) | Value::Object(_) => None,
@@ -184,9 +208,18 @@ fn render_document(
     text: String,
     format: Format,
     start: Option<usize>,
+    is_code: bool,
 ) -> ToolResult {
+    // Marked after the cut: where to read on is counted in the service's own characters.
+    let shown = |text, budget| {
+        let mut text = cut_text(text, budget, start);
+        if !is_code {
+            mark_comments(&mut text);
+        }
+        text
+    };
     if format == Format::Json {
-        value["document"] = cut_text(text, BUDGET, start).into();
+        value["document"] = shown(text, BUDGET).into();
         return ToolResult {
             structured: Some(value.clone()),
             ..ToolResult::text(value.to_string())
@@ -200,7 +233,7 @@ fn render_document(
     } else {
         cut_text(toon::encode(&fields.into()), BUDGET / 2, None) + "\n\n"
     };
-    let text = cut_text(text, BUDGET - head.len().min(BUDGET / 2), start);
+    let text = shown(text, BUDGET - head.len().min(BUDGET / 2));
     ToolResult::text(head + &text)
 }
 
@@ -250,19 +283,10 @@ fn cut_text(mut text: String, budget: usize, start: Option<usize>) -> String {
     if !text.ends_with('\n') {
         text.push('\n');
     }
-    let _ = match start {
-        Some(start) => {
-            let (shown, total) = (start + shown, start + total);
-            write!(
-                text,
-                "[cut: characters {start} to {shown} of {total}; call again with {OFFSET} {shown} to read on]"
-            )
-        }
-        None => write!(
-            text,
-            "[cut: {shown} of {total} characters; ask for less with head, tail, fields or a smaller limit]"
-        ),
-    };
+    text.push_str(&match start {
+        Some(start) => notes::cut_before_rest(start, start + shown, start + total),
+        None => notes::cut(shown, total),
+    });
     text
 }
 
@@ -292,7 +316,7 @@ mod tests {
     #[test]
     fn a_list_in_a_row_is_a_text_of_its_table() {
         let check = |rows: Value, expected: &str| {
-            assert_eq!(text(&render(json!({"items": rows}), Format::Toon, None)), expected)
+            assert_eq!(text(&render(json!({"items": rows}), Format::Toon, None)), expected);
         };
         check(
             json!([{"n": 1, "labels": ["bug", "ui"]}, {"n": 2, "labels": []}]),
@@ -331,9 +355,34 @@ mod tests {
     }
 
     #[test]
+    fn html_comments_in_markdown_are_marked_and_code_stays() {
+        let marked = "<!--[not shown on the page] x -->";
+        let check = |value: Value, expected: &str| {
+            for format in [Format::Toon, Format::Json] {
+                let told = render(value.clone(), format, None);
+                assert!(text(&told).contains(expected), "{value}: {told:?}");
+                assert_eq!(text(&told).contains(marked), expected == marked, "{value}: {told:?}");
+            }
+        };
+        check(json!({"document": "# T\n<!-- x -->", "title": "T"}), marked);
+        check(json!({"document": "<!-- x -->", "path": "a/README.md"}), marked);
+        check(json!({"body": "<!-- x -->"}), marked);
+        check(json!({"items": [{"body": "<!-- x -->"}]}), marked);
+        check(json!({"document": "<!-- x -->", "path": "index.html"}), "<!-- x -->");
+        check(json!("<!-- x -->"), "<!-- x -->");
+        let resource = content(MediaType::Markdown, json!({"document": "<!-- x -->"}));
+        assert_eq!(resource, (MediaType::Markdown, marked.to_owned()));
+        // Where to read on does not count the marks.
+        let long = "<!-- x -->\n".repeat(10_000);
+        let told = render(json!({"document": long}), Format::Toon, Some(0));
+        let shown = text(&told).matches("<!--[").count() * 11;
+        assert!(text(&told).contains(&format!("characters 0 to {shown} of 110000")), "{shown}");
+    }
+
+    #[test]
     fn the_content_of_a_resource_is_markdown_text_or_json() {
         let check = |value: Value, expected: (MediaType, &str)| {
-            assert_eq!(content(MediaType::Json, value), (expected.0, expected.1.to_owned()))
+            assert_eq!(content(MediaType::Json, value), (expected.0, expected.1.to_owned()));
         };
         check(json!("a: b"), (MediaType::Text, "a: b"));
         check(json!({"document": "# Title"}), (MediaType::Markdown, "# Title"));

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::clean::UNTRUSTED;
 use super::{App, Visible, render};
 use crate::engine::resource::{Resource, ResourceUri};
 use crate::engine::{ACCOUNT, Module};
@@ -101,6 +102,10 @@ impl App {
                 _ => error,
             }
         })?;
-        Ok(vec![render::resource(uri, resource.mime_type, value)?])
+        let mut content = render::resource(uri, resource.mime_type, value)?;
+        if content["text"].is_string() {
+            content["_meta"] = json!({UNTRUSTED: true});
+        }
+        Ok(vec![content])
     }
 }

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use super::App;
 use crate::access::{Caller, ConfirmPolicy, Permissions};
-use crate::engine::{Module, Tool, nearest};
+use crate::engine::{Module, Tool};
 use crate::error::{Code, Error, quoted};
 use crate::mcp::context::View;
+use crate::names::nearest;
 use crate::telemetry::spans;
 
 impl App {

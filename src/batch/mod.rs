@@ -1,7 +1,7 @@
 //! Several calls in one: a graph of lines, where a line can use what an earlier one gave.
 //!
 //! The plan is checked whole before anything runs; then independent lines run side by side. What a line may do is not
-//! decided here: whoever runs a line asks the same questions as for a single call.
+//! decided here: anyone who runs a line asks the same questions as for a single call.
 
 mod plan;
 mod reference;

@@ -71,7 +71,7 @@ impl Plan {
                     Some(place) if !line.needs.contains(place) => line.needs.push(*place),
                     Some(_) => {}
                     None => problems.push(format!(
-                        "line {:?} needs {needed:?}, which is no line of this batch",
+                        "line {:?} needs {needed:?}, which is not a line of this batch",
                         line.id
                     )),
                 }
@@ -106,7 +106,7 @@ impl Draft {
     fn read(position: usize, entry: Value) -> Result<Self, String> {
         let number = position + 1;
         let Value::Object(mut members) = entry else {
-            return Err(format!("line {number} is no object"));
+            return Err(format!("line {number} is not an object"));
         };
         let mut text = |name: &str| match members.remove(name) {
             None | Some(Value::Null) => Ok(None),
@@ -172,14 +172,14 @@ fn entries(calls: &Value) -> Result<Vec<Value>, Error> {
         Value::Array(entries) => Ok(entries.clone()),
         // A whole array as text is what some models write for either form.
         Value::String(text) if text.trim_start().starts_with('[') => {
-            serde_json::from_str(text).map_err(|error| Error::invalid_params(format!("calls is no JSON array: {error}")))
+            serde_json::from_str(text).map_err(|error| Error::invalid_params(format!("calls is not JSON array: {error}")))
         }
         Value::String(text) => text
             .lines()
             .enumerate()
             .filter(|(_, line)| !line.trim().is_empty())
             .map(|(number, line)| {
-                serde_json::from_str(line).map_err(|error| Error::invalid_params(format!("calls: line {} is no JSON: {error}", number + 1)))
+                serde_json::from_str(line).map_err(|error| Error::invalid_params(format!("calls: line {} is not JSON: {error}", number + 1)))
             })
             .collect(),
         _ => Err(Error::invalid_params("calls must be an array of objects, or the same as JSONL")
@@ -256,13 +256,13 @@ mod tests {
         );
         check(
             json!([{"id": "a.b", "module": "m", "tool": "t"}, {"id": "c"}, 7]),
-            &["\"a.b\"", "line 2: module is missing", "line 3 is no object"],
+            &["\"a.b\"", "line 2: module is missing", "line 3 is not an object"],
         );
         check(json!([{"module": "m", "tool": "t", "parms": {}}]), &["\"parms\" is unknown"]);
         check(json!([{"module": "m", "tool": "t", "params": {"x": "${a"}}]), &["nothing closes"]);
         check(json!([]), &["0 lines"]);
         check(json!(vec![line("a", json!([])); 21]), &["21 lines"]);
-        check(json!("{\"module\":\n"), &["line 1 is no JSON"]);
+        check(json!("{\"module\":\n"), &["line 1 is not JSON"]);
         check(json!(5), &["must be an array"]);
     }
 }

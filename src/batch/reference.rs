@@ -20,7 +20,7 @@ impl Reference {
     /// Reads what stands between `${` and `}`.
     fn parse(text: &str) -> Result<Self, String> {
         let wrong =
-            || format!("${{{text}}} is no reference; one looks like ${{repos.items[0].name}}");
+            || format!("${{{text}}} is not a reference; one looks like ${{repos.items[0].name}}");
         let end = text.find(['.', '[']).unwrap_or(text.len());
         let (line, mut rest) = text.split_at(end);
         if line.is_empty() {
@@ -206,10 +206,10 @@ mod tests {
             ("${repos.itmes}", "there are items, total"),
             ("${repos.total.x}", "no repos.total.x"),
             ("${nobody.x}", "\"nobody\" has no result"),
-            ("${repos.items[x]}", "is no reference"),
-            ("${repos.items[0}", "is no reference"),
-            ("${}", "is no reference"),
-            ("${repos..x}", "is no reference"),
+            ("${repos.items[x]}", "is not a reference"),
+            ("${repos.items[0}", "is not a reference"),
+            ("${}", "is not a reference"),
+            ("${repos..x}", "is not a reference"),
             ("${repos", "nothing closes"),
         ] {
             let error = resolved(&json!(text)).unwrap_err();

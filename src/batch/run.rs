@@ -236,7 +236,7 @@ mod tests {
         Plan::read(&lines).unwrap()
     }
 
-    /// Gives the parameters back as the result; a tool named `fail` fails, one named `panic` panics.
+    /// Returns the parameters as the result; a tool named `fail` fails, one named `panic` panics.
     fn echo(line: &Line, params: Map<String, Value>, _: &dyn Fn() -> bool) -> Result<Value, Error> {
         assert_ne!(line.tool, "panic", "a line that panics");
         if line.tool == "fail" {
@@ -322,7 +322,7 @@ mod tests {
             Ok(Value::Null)
         };
         let outcomes = run(&plan(json!(lines)), Vec::new(), &run_line, &|| false, &|done, of| {
-            progress.lock().unwrap().push((done, of))
+            progress.lock().unwrap().push((done, of));
         });
         assert_eq!((outcomes.len(), most.load(Ordering::SeqCst)), (12, 4));
         assert_eq!(progress.lock().unwrap().last(), Some(&(12, 12)));

@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Most bytes of a version: what is longer is none, and must not get into a terminal or an issue.
 const MAX_VERSION: usize = 40;
 
-/// Most versions without an order that are told.
+/// Most versions without an order that are reported.
 const MAX_SHOWN: usize = 3;
 
 pub(super) fn run(names: &[String], check: bool) -> Result<(), Stop> {

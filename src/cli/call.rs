@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{Stop, print, setup};
 use crate::access::{Caller, ConfirmPolicy};
-use crate::app::{Format, render, start_of};
+use crate::app::{Format, clean_text, render, start_of};
 use crate::engine::ToolCall;
 use crate::json::Object;
 use crate::telemetry::log::Output;
@@ -36,12 +36,13 @@ pub(super) fn run(
         deadline: Instant::now() + app.parts().call_time,
         trace_parent: None,
     };
-    let value = app
-        .call(call, arguments, &|| false)
-        .map_err(|error| Stop::Failed(format!("{}: {error}", error.code().reply().name)))?;
+    let value = app.call(call, arguments, &|| false).map_err(|error| {
+        let told = format!("{}: {error}", error.code().reply().name);
+        Stop::Failed(clean_text(&told).into_owned())
+    })?;
     let result = render(value, if as_json { Format::Json } else { Format::Toon }, start);
     for block in &result.content {
-        print(format_args!("{}", block["text"].as_str().unwrap_or_default()))?;
+        print(clean_text(block["text"].as_str().unwrap_or_default()))?;
     }
     Ok(())
 }

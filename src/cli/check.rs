@@ -21,9 +21,12 @@ pub(super) fn run() -> Result<(), Stop> {
     // A wrong variable stops here, with all of them named.
     let mut prepared = setup::Prepared::new(&Flags::default(), Output::Stderr)?;
     let parts = prepared.hosted()?;
-    let setup::Product { config, app, .. } = prepared.product()?;
+    let setup::Product { config, app, warnings, .. } = prepared.product()?;
     let mode = if config.hosted.is_some() { "hosted" } else { "local" };
     print(format_args!("ok    configuration: {mode} mode, would listen on {}", config.address))?;
+    for warning in warnings {
+        print(format_args!("warn  {warning}"))?;
+    }
     let mut failed = false;
     let mut told = |what: &str, outcome: Result<String, String>| {
         failed |= outcome.is_err();
@@ -41,8 +44,7 @@ pub(super) fn run() -> Result<(), Stop> {
     if let Some(telemetry) = &config.telemetry {
         check_collector(&app, telemetry, &mut told)?;
     }
-    // In hosted mode nobody asks it.
-    if let (Some(path), None) = (&config.policy, &config.hosted) {
+    if let Some(path) = &config.policy {
         print(format_args!("ok    policy file: {}", path.display()))?;
     }
     for module in app.registry().modules() {
@@ -82,7 +84,7 @@ fn check_hosted(
         told(
             "function",
             probed
-                .map(|_| format!("{address} answers and takes the key"))
+                .map(|_| format!("{address} answers, and takes this key alone"))
                 .map_err(|error| format!("{address}: {error}")),
         )?;
     }
@@ -107,7 +109,7 @@ fn check_hosted(
         hosted
             .public_url
             .clone()
-            .map_or_else(|| missing("clients are not told where to get a token"), Ok),
+            .map_or_else(|| missing("clients cannot find out where to get a token"), Ok),
     )?;
     told(
         "tokens",

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use super::{Stop, print};
-use crate::engine::nearest;
 use crate::manifest::is_snake_case;
 use crate::modules::{Registry, check_text};
+use crate::names::nearest;
 use crate::openapi::{Description, Operation};
 
 pub(super) fn run(
@@ -35,7 +35,7 @@ pub(super) fn run(
             if !is_snake_case(name) || name.len() > 40 || built_in.module(name).is_some() =>
         {
             return Err(Stop::WrongUsage(format!(
-                "--module {name:?} is no name for a module: letters, digits and `_`, a letter first, at most 40, and none of those built in"
+                "--module {name:?} is not a valid module name: letters, digits and `_`, a letter first, at most 40, and none of those built in"
             )));
         }
         Some(name) => name.to_owned(),
@@ -49,7 +49,7 @@ pub(super) fn run(
         eprintln!("note: {note}");
     }
     let text = format!("{module:#}");
-    // What comes out is right, or it is told why: nobody should look for our mistakes in a file of hundreds of tools.
+    // What comes out is right, or it is reported why: no one should look for our mistakes in a file of hundreds of tools.
     check_text("the module file", &text, built_in).map_err(|findings| {
         let findings: Vec<_> = findings.iter().map(ToString::to_string).collect();
         failed(format!("it makes no right module file: {}", findings.join("; ")))

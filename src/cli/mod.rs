@@ -262,7 +262,7 @@ pub fn run(arguments: &[String]) -> ExitCode {
     })
 }
 
-/// Tells why a command did not end well, and gives its exit code.
+/// Reports why a command did not end well, and gives its exit code.
 fn ended(done: Result<(), Stop>) -> ExitCode {
     match done {
         Ok(()) | Err(Stop::ReaderGone) => ExitCode::SUCCESS,
@@ -275,10 +275,8 @@ fn ended(done: Result<(), Stop>) -> ExitCode {
             ExitCode::FAILURE
         }
         Err(Stop::Findings(findings)) => {
-            eprintln!(
-                "mcpist: the configuration has {} to mend:",
-                if findings.len() == 1 { "one thing" } else { "things" }
-            );
+            let plural = if findings.len() == 1 { "" } else { "s" };
+            eprintln!("mcpist: configuration error{plural}:");
             for finding in findings {
                 eprintln!("  {finding}");
             }
@@ -299,7 +297,7 @@ enum Stop {
     Findings(Vec<Finding>),
     /// It failed and has said so.
     Told,
-    /// Whoever read its data has had enough of it, as `head` has.
+    /// Anyone who read its data has had enough of it, as `head` has.
     ReaderGone,
 }
 

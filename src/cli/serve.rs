@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write as _};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -10,7 +11,7 @@ use crate::access::{Authenticator, Caller};
 use crate::app::{App, CLIENTS, Live, ProductSite};
 use crate::config::Flags;
 use crate::http::{Server, Shutdown};
-use crate::local::LocalAuthenticator;
+use crate::local::{LocalAuthenticator, LocalTokenAuthenticator};
 use crate::mcp::subscriptions::Hub;
 use crate::os::Signals;
 use crate::page::{ENTRY_LIFETIME, LocalConfirmations};
@@ -33,10 +34,13 @@ pub(super) fn run(flags: &Flags) -> Result<(), Stop> {
     if let Some(confirmations) = confirmations.clone() {
         prepared.decide_on(confirmations);
     }
-    let setup::Product { config, app, sources } = prepared.product()?;
+    let setup::Product { config, app, sources, .. } = prepared.product()?;
     let (authenticator, audit): (Arc<dyn Authenticator>, _) = match hosted {
         Some(hosted) => (hosted.authenticator, Some(hosted.audit)),
-        None => (Arc::new(LocalAuthenticator), None),
+        None => match &config.local_token {
+            Some(token) => (Arc::new(LocalTokenAuthenticator::new(token)), None),
+            None => (Arc::new(LocalAuthenticator), None),
+        },
     };
     if config.hosted.is_some() && config.seal_secret.is_none() {
         log::warn!(
@@ -45,17 +49,16 @@ pub(super) fn run(flags: &Flags) -> Result<(), Stop> {
     }
     let front_door = Server::bind(config.address, config.limits)
         .map_err(|error| cannot_listen(config.address, &error))?;
-    let page_address = format!("http://{}", front_door.address());
+    let reachable = reachable(front_door.address());
+    let page_address = format!("http://{reachable}");
     let entry = page.as_ref().filter(|_| std::io::stderr().is_terminal());
     let entry = entry.map(|page| page.key().entry(&page_address, "/confirm", ENTRY_LIFETIME));
     if let Some(confirmations) = confirmations {
         confirmations.served_at(page_address, entry.is_some());
     }
     let public = config.hosted.as_ref().and_then(|hosted| hosted.public_url.clone());
-    let url = public.map_or_else(
-        || format!("http://{}/mcp", front_door.address()),
-        |public| format!("{public}/mcp"),
-    );
+    let url =
+        public.map_or_else(|| format!("http://{reachable}/mcp"), |public| format!("{public}/mcp"));
     let hub = Arc::new(Hub::default());
     let product = Arc::new(Live::new(Arc::clone(&app)));
     let handler = Arc::clone(&product) as Arc<dyn mcp::handler::Handler>;
@@ -78,7 +81,7 @@ pub(super) fn run(flags: &Flags) -> Result<(), Stop> {
     shutdown.on_begin(Box::new(move || closing.close()));
     end_on_signals(signals, shutdown)?;
     sources.follow(product, hub)?;
-    greet(&url, &app, entry.as_deref());
+    greet(&url, &app, entry.as_deref(), config.local_token.is_some());
     // The product itself is replaced when a file changes: this one would stay beside it.
     drop(app);
     front_door.run(Arc::new(router))?;
@@ -91,7 +94,17 @@ pub(super) fn run(flags: &Flags) -> Result<(), Stop> {
     Ok(())
 }
 
-fn cannot_listen(address: std::net::SocketAddr, error: &std::io::Error) -> Stop {
+/// The address that a browser and clients on this machine can use: none is reached at "every address".
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let loopback = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        other => other,
+    };
+    SocketAddr::new(loopback, address.port())
+}
+
+fn cannot_listen(address: SocketAddr, error: &std::io::Error) -> Stop {
     let hint = match error.kind() {
         std::io::ErrorKind::AddrInUse => {
             " Another program has the port; choose another with --port, or 0 for a free one."
@@ -104,9 +117,9 @@ fn cannot_listen(address: std::net::SocketAddr, error: &std::io::Error) -> Stop 
     Stop::Failed(format!("cannot listen on {address}: {error}.{hint}"))
 }
 
-/// What a person wants to know first: on stderr, so that stdout stays the log's. Nobody may be there to read it.
+/// What a person wants to know first: on stderr, so that stdout stays the log's. No one may be there to read it.
 /// `entry` is a one-time address, which belongs on a terminal alone.
-fn greet(url: &str, app: &App, entry: Option<&str>) {
+fn greet(url: &str, app: &App, entry: Option<&str>, wants_token: bool) {
     let page = url.trim_end_matches("mcp");
     let mut text = format!(
         "MCPist {} listens on {url} (the page for people: {page})\n",
@@ -118,6 +131,9 @@ fn greet(url: &str, app: &App, entry: Option<&str>) {
     }
     if let Some(client) = CLIENTS.first() {
         let _ = writeln!(text, "Connect {}: {}", client.name, client.text.replace("{url}", url));
+    }
+    if wants_token {
+        text.push_str("Clients send the value of MCPIST_LOCAL_TOKEN as Authorization: Bearer …\n");
     }
     if let Some(entry) = entry {
         let _ = writeln!(

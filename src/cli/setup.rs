@@ -11,7 +11,8 @@ use crate::access::{
 };
 use crate::app::{App, CALL_TIME, CODE_LIFETIME, Confirmation, Live, Parts, Rates, Visible};
 use crate::config::{
-    Config, Finding, Flags, ModuleSettings, process_environment, process_environment_names,
+    Config, Finding, Flags, HostedConfig, ModuleSettings, near_misses, process_environment,
+    process_environment_names, unknown_names,
 };
 use crate::engine::{Module, Tool};
 use crate::hosted::{
@@ -24,8 +25,6 @@ use crate::mcp::seal::Seal;
 use crate::mcp::subscriptions::{Change, Hub};
 use crate::modules::{Folder, Registry};
 use crate::page::{KeySource, Page, PageKey, Questions};
-use crate::random::random_id;
-use crate::secret::Secret;
 use crate::telemetry::log::{Output, start};
 use crate::upstream::{Upstream, UpstreamConfig};
 
@@ -45,6 +44,8 @@ pub(super) struct Product {
     pub config: Config,
     pub app: Arc<App>,
     pub sources: Sources,
+    /// What is permitted and most likely not meant.
+    pub warnings: Vec<Finding>,
 }
 
 /// What the product is made of, again when a file of it changes.
@@ -142,14 +143,14 @@ impl Prepared {
         );
         let plane = Arc::new(plane.map_err(|error| Stop::Failed(error.to_string()))?);
         let sieve = Arc::new(ToolSieve::new(Arc::clone(&plane)));
-        let audit = AuditSender::start(Arc::clone(&plane))?;
+        let audit = AuditSender::start(Arc::clone(&plane), Arc::clone(&sieve))?;
         let broker = Arc::new(TokenExchanger::new(Arc::clone(&plane), Arc::clone(&sieve)));
         let permissions = Arc::clone(&sieve) as Arc<dyn Sieve>;
         self.sources.hosted =
             Some(Answers { sieve: permissions, broker, audit: Arc::clone(&audit) });
         self.sources.policy = None;
         self.sources.page = hosted.console_url.clone().map(|console| {
-            Arc::new(ConsoleConfirmations::new(Arc::clone(&plane), console))
+            Arc::new(ConsoleConfirmations::new(Arc::clone(&plane), Arc::clone(&sieve), console))
                 as Arc<dyn ConfirmationPage>
         });
         let authenticator = TokenAuthenticator::new(TokenAuthenticatorParts {
@@ -161,7 +162,7 @@ impl Prepared {
         Ok(Some(HostedParts { plane, authenticator: Arc::new(authenticator), audit }))
     }
 
-    /// Local mode's page; `None` where nobody is asked on a page.
+    /// Local mode's page; `None` where no one is asked on a page.
     pub fn page(&self) -> Option<Arc<Page>> {
         let asks = self.config.hosted.is_none() && self.config.confirm == ConfirmPolicy::Human;
         asks.then(|| Arc::new(Page::new(page_key(&self.config), Questions::default())))
@@ -176,8 +177,17 @@ impl Prepared {
     pub fn product(self) -> Result<Product, Stop> {
         let Self { config, mut findings, mut sources } = self;
         match sources.app() {
-            Ok(app) if findings.is_empty() => Ok(Product { config, app: Arc::new(app), sources }),
-            // All at once: whoever mends one finding does not want to meet the next at the next start.
+            Ok(app) if findings.is_empty() => {
+                let names = process_environment_names();
+                let mut warnings =
+                    near_misses(app.registry().modules(), &process_environment, &names);
+                warnings.extend(config.hosted.as_ref().and_then(HostedConfig::warning));
+                for warning in &warnings {
+                    log::warn!("{warning}");
+                }
+                Ok(Product { config, app: Arc::new(app), sources, warnings })
+            }
+            // All at once: so that all errors can be fixed in one pass.
             made => {
                 findings.extend(made.err().into_iter().flatten());
                 Err(Stop::Findings(findings))
@@ -196,14 +206,12 @@ impl Sources {
         {
             log::error!("module file skipped: {finding}");
         }
+        let names = process_environment_names();
         let (settings, mut findings) = match &self.hosted {
             Some(_) => ModuleSettings::addresses(registry.modules(), &process_environment),
-            None => ModuleSettings::read(
-                registry.modules(),
-                &process_environment,
-                &process_environment_names(),
-            ),
+            None => ModuleSettings::read(registry.modules(), &process_environment, &names),
         };
+        findings.extend(unknown_names(registry.modules(), &process_environment, &names));
         self.policy_written = self.policy_modified();
         let permissions = match &self.policy {
             None => Permissions::everything(),
@@ -310,12 +318,16 @@ pub(super) fn page_key(config: &Config) -> PageKey {
         log::warn!(
             "{why}: the page key lives as long as this process, and mcpist open cannot use it"
         );
-        KeySource::MemoryOnly(Secret::new(format!("{}{}", random_id(), random_id())))
+        KeySource::memory_only()
     })
 }
 
 fn upstream(config: &Config) -> Upstream {
-    Upstream::new(UpstreamConfig { proxy: config.proxy.clone(), ..UpstreamConfig::default() })
+    Upstream::new(UpstreamConfig {
+        proxy: config.proxy.clone(),
+        max_answers: config.max_answers_bytes,
+        ..UpstreamConfig::default()
+    })
 }
 
 fn broken_module(finding: &crate::manifest::Finding) -> Finding {

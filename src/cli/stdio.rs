@@ -19,7 +19,7 @@ pub(super) fn run(direct: bool, read_only: bool) -> Result<(), Stop> {
         let browser = prepared.config.browser.clone();
         prepared.decide_on(Arc::new(LocalConfirmations::new(page, browser)));
     }
-    let setup::Product { config, app, sources } = prepared.product()?;
+    let setup::Product { config, app, sources, .. } = prepared.product()?;
     if let Some(settings) = config.telemetry {
         exporter::start(settings, config.proxy)?;
     }

@@ -9,7 +9,16 @@ use crate::secret::Secret;
 const BROKER: &str = "TOKEN_BROKER_URL";
 
 /// What Supabase Auth puts into `aud` of every user's token.
-const AUDIENCE: &str = "authenticated";
+const SUPABASE_AUDIENCE: &str = "authenticated";
+
+/// The variable that says what tokens are for.
+const AUDIENCE: &str = "JWT_AUDIENCE";
+
+/// What `TOKEN_BROKER_KEY` has to be: the functions demand the same.
+const KEY_ADVICE: &str = "create a publishable key that only this server uses (not the project's default), or make one of 32 characters or more: openssl rand -hex 32";
+
+/// The fewest characters of a key that is not Supabase's.
+const SHORTEST_KEY: usize = 32;
 
 /// Hosted mode.
 #[derive(Debug)]
@@ -27,7 +36,7 @@ pub struct HostedConfig {
 }
 
 impl HostedConfig {
-    /// Reads the variables; none where nothing asks for hosted mode. What is wrong is a finding.
+    /// Reads the variables; `None` if nothing asks for hosted mode. What is wrong is a finding.
     pub(super) fn read(environment: Environment<'_>, findings: &mut Vec<Finding>) -> Option<Self> {
         let broker = environment(BROKER)?;
         let example = "https://<project>.supabase.co/functions/v1/token-exchanger";
@@ -54,7 +63,6 @@ impl HostedConfig {
             confirmations: address("CONFIRMATIONS_URL", format!("{functions}/confirmations")),
         };
         let issuer = environment("JWT_ISSUER").unwrap_or_else(|| format!("{project}/auth/v1"));
-        let audience = environment("JWT_AUDIENCE").unwrap_or_else(|| AUDIENCE.to_owned());
         let mut origin = |name: &str, example: &str| {
             let given = url(&environment(name)?, findings, name, example)?;
             if given.splitn(4, '/').count() > 3 {
@@ -66,16 +74,13 @@ impl HostedConfig {
         };
         let public_url = origin("PUBLIC_URL", "https://mcp.example.com");
         let console_url = origin("CONSOLE_URL", "https://console.example.com");
+        let resource = public_url.clone().map(|origin| resource(origin, &issuer).resource());
+        let audience = environment("JWT_AUDIENCE")
+            .or(resource)
+            .unwrap_or_else(|| SUPABASE_AUDIENCE.to_owned());
         let key = environment("TOKEN_BROKER_KEY").unwrap_or_default();
-        if key.is_empty() || key.bytes().any(|byte| !byte.is_ascii_graphic()) {
-            let problem =
-                "hosted mode needs the project's publishable key; it begins with sb_publishable_";
-            findings.push(Finding::new("TOKEN_BROKER_KEY", problem));
-        } else if key.starts_with("sb_secret_") {
-            findings.push(Finding::new(
-                "TOKEN_BROKER_KEY",
-                "it is a secret key, which this server must not hold; use the publishable one",
-            ));
+        if let Some(problem) = problem_of_key(&key) {
+            findings.push(Finding::new("TOKEN_BROKER_KEY", format!("{problem}; {KEY_ADVICE}")));
         }
         Some(Self {
             addresses,
@@ -86,12 +91,48 @@ impl HostedConfig {
         })
     }
 
-    /// What clients are told about getting a token.
+    /// What clients learn about getting a token.
     #[must_use]
     pub fn resource(&self) -> Option<ResourceMetadata> {
-        self.public_url
-            .clone()
-            .map(|origin| ResourceMetadata::new(origin, self.expected.issuer.clone()))
+        self.public_url.clone().map(|origin| resource(origin, &self.expected.issuer))
+    }
+
+    /// What is permitted and most likely not meant: tokens that were issued for something else than this server.
+    #[must_use]
+    pub fn warning(&self) -> Option<Finding> {
+        let audience = &self.expected.audience;
+        let message = match self.resource() {
+            Some(resource) if resource.resource() == *audience => return None,
+            Some(resource) => format!(
+                "tokens for {audience} are accepted, which may be meant for another server; unset it, so that only those for {} are",
+                resource.resource()
+            ),
+            None => format!(
+                "tokens for {audience} are accepted, which may be meant for another server; set PUBLIC_URL"
+            ),
+        };
+        Some(Finding::new(AUDIENCE, message))
+    }
+}
+
+fn resource(origin: String, issuer: &str) -> ResourceMetadata {
+    ResourceMetadata::new(origin, issuer.to_owned())
+}
+
+/// What is wrong with a key for the functions; `None` if it can be right.
+fn problem_of_key(key: &str) -> Option<&'static str> {
+    if key.is_empty() {
+        Some("it is missing: hosted mode shows it to the functions")
+    } else if key.bytes().any(|byte| !byte.is_ascii_graphic()) {
+        Some("it has a space, a line break or a character outside ASCII")
+    } else if key.starts_with("sb_secret_") {
+        Some("it is a secret key, which this server must not hold")
+    } else if key.starts_with("eyJ") {
+        Some("it is one of the project's legacy keys, which others also have")
+    } else if !key.starts_with("sb_publishable_") && key.len() < SHORTEST_KEY {
+        Some("it is shorter than 32 characters")
+    } else {
+        None
     }
 }
 
@@ -105,7 +146,7 @@ fn url(text: &str, findings: &mut Vec<Finding>, name: &str, example: &str) -> Op
     if fits && !text.contains(['?', '#', '@']) {
         return Some(text.trim_end_matches('/').to_owned());
     }
-    findings.push(Finding::new(name, format!("it is no https URL; it looks like {example}")));
+    findings.push(Finding::new(name, format!("it is not an https URL; it looks like {example}")));
     None
 }
 
@@ -159,6 +200,31 @@ mod tests {
     }
 
     #[test]
+    fn tokens_are_for_this_server_alone_unless_a_variable_says_otherwise() {
+        let check = |variables: &[(&str, &str)], audience: &str, says: Option<&str>| {
+            let (config, findings) = read(&[&PROJECT, variables].concat());
+            assert_eq!(findings, [""; 0]);
+            let config = config.expect("hosted mode is asked for");
+            assert_eq!(config.expected.audience, audience, "{variables:?}");
+            let warning = config.warning().map(|warning| warning.to_string());
+            let fits = match (&warning, says) {
+                (Some(warning), Some(says)) => {
+                    warning.starts_with("JWT_AUDIENCE: ") && warning.contains(says)
+                }
+                (warning, says) => warning.is_none() && says.is_none(),
+            };
+            assert!(fits, "{variables:?}: {warning:?}");
+        };
+        let public = ("PUBLIC_URL", "https://mcp.example.com");
+        let own = "https://mcp.example.com/mcp";
+        check(&[public], own, None);
+        check(&[("PUBLIC_URL", "https://mcp.example.com/")], own, None);
+        check(&[public, ("JWT_AUDIENCE", own)], own, None);
+        check(&[public, ("JWT_AUDIENCE", "authenticated")], "authenticated", Some("unset it"));
+        check(&[], "authenticated", Some("set PUBLIC_URL"));
+    }
+
+    #[test]
     fn what_is_wrong_is_told_by_its_variable() {
         let check = |name: &str, value: &str, expected: &[&str]| {
             let mut variables = vec![(name, value)];
@@ -176,6 +242,13 @@ mod tests {
         check("TOKEN_BROKER_KEY", "", &["TOKEN_BROKER_KEY"]);
         check("TOKEN_BROKER_KEY", "sb_secret_x", &["TOKEN_BROKER_KEY"]);
         check("TOKEN_BROKER_KEY", "two\nlines", &["TOKEN_BROKER_KEY"]);
+        check(
+            "TOKEN_BROKER_KEY",
+            "eyJhbGciOiJIUzI1NiJ9.eyJyb2xlIjoiYW5vbiJ9.x",
+            &["TOKEN_BROKER_KEY"],
+        );
+        check("TOKEN_BROKER_KEY", &"x".repeat(31), &["TOKEN_BROKER_KEY"]);
+        check("TOKEN_BROKER_KEY", &"x".repeat(32), &[]);
         check("PUBLIC_URL", "https://mcp.example.com/mcp", &["PUBLIC_URL"]);
         check("PUBLIC_URL", "https://mcp.example.com/", &[]);
         check("CONSOLE_URL", "javascript:alert(1)", &["CONSOLE_URL"]);

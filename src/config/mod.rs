@@ -2,6 +2,7 @@
 
 mod hosted;
 mod modules;
+mod names;
 mod state;
 mod telemetry;
 
@@ -13,6 +14,7 @@ use std::time::Duration;
 pub use hosted::HostedConfig;
 use log::LevelFilter;
 pub use modules::ModuleSettings;
+pub use names::{near_misses, unknown as unknown_names};
 
 use crate::access::ConfirmPolicy;
 use crate::http::Limits;
@@ -24,6 +26,13 @@ pub const DEFAULT_PORT: u16 = 8088;
 
 /// The least length of `MCPIST_SECRET` in bytes: what sessions and request state are sealed with must not be guessable.
 const MIN_SECRET: usize = 32;
+
+/// The variable that bounds the answers of services in memory, and its value in bytes.
+const ANSWERS: &str = "MCPIST_MAX_ANSWERS_BYTES";
+const DEFAULT_ANSWERS: u64 = 64 * 1024 * 1024;
+
+/// The variable with the token that local mode wants from clients.
+const LOCAL_TOKEN: &str = "MCPIST_LOCAL_TOKEN";
 
 /// The variable that bounds how many calls of tools a user may make in a minute, and its value in hosted mode (DESIGN §8).
 const TOOL_CALLS: &str = "MCPIST_TOOL_CALLS_PER_MINUTE";
@@ -95,15 +104,19 @@ pub struct Config {
     pub state_directory: Option<PathBuf>,
     /// The program that opens a page for the person at this machine; `None` where there is no browser.
     pub browser: Option<String>,
-    /// What sealed tokens are made with; none: a key that lives as long as the process.
+    /// What sealed tokens are made with; `None`: a key that lives as long as the process.
     pub seal_secret: Option<Secret>,
+    /// What clients of local mode have to show; `None`: whoever reaches the loopback address is served.
+    pub local_token: Option<Secret>,
     /// Hosted mode, where it is asked for.
     pub hosted: Option<HostedConfig>,
-    /// How many calls of tools a user may make in a minute; none: as many as they like.
+    /// How many calls of tools a user may make in a minute; `None`: as many as they like.
     pub tool_calls_per_minute: Option<u32>,
+    /// Most bytes of all answers of services at once.
+    pub max_answers_bytes: u64,
     /// The proxy for calls to services.
     pub proxy: Option<ureq::Proxy>,
-    /// Where telemetry goes; none: nowhere.
+    /// Where telemetry goes; `None`: nowhere.
     pub telemetry: Option<TelemetrySettings>,
 }
 
@@ -178,22 +191,34 @@ impl Config {
         let hosted = HostedConfig::read(environment, &mut findings);
         let default = if hosted.is_some() { Ipv4Addr::UNSPECIFIED } else { Ipv4Addr::LOCALHOST };
         let address = flags.bind.unwrap_or(IpAddr::V4(default));
-        if hosted.is_none() && !address.is_loopback() {
-            let message = "local mode has no authentication, so it listens on a loopback address alone, such as 127.0.0.1";
+        let local_token = local_token(environment, hosted.is_some(), &mut findings);
+        if hosted.is_none() && local_token.is_none() && !address.is_loopback() {
+            let message = "without MCPIST_LOCAL_TOKEN local mode asks nobody who they are, so it listens on a loopback address alone, such as 127.0.0.1";
             findings.push(Finding::new(
                 "--bind",
                 format!("{address} can be reached by others; {message}"),
             ));
         }
+        let policy = environment("MCPIST_POLICY").map(PathBuf::from);
+        if policy.is_some() && hosted.is_some() {
+            findings.push(Finding::new(
+                "MCPIST_POLICY",
+                "hosted mode does not use it: what users may do is decided by their roles, in the console; unset it",
+            ));
+        }
         let tool_calls_per_minute = number(environment, TOOL_CALLS, 1..=1_000_000, &mut findings)
             .and_then(|number| u32::try_from(number).ok())
             .or(hosted.as_ref().map(|_| DEFAULT_TOOL_CALLS));
+        let max_answers_bytes =
+            number(environment, ANSWERS, 1..=i64::from(i32::MAX), &mut findings)
+                .and_then(|number| u64::try_from(number).ok())
+                .unwrap_or(DEFAULT_ANSWERS);
         let log_level = match environment("MCPIST_LOG") {
             None => LevelFilter::Info,
             Some(level) => level.parse().unwrap_or_else(|_| {
                 findings.push(Finding::new(
                     "MCPIST_LOG",
-                    format!("{level:?} is no level; use error, warn, info, debug, trace or off"),
+                    format!("{level:?} is not a level; use error, warn, info, debug, trace or off"),
                 ));
                 LevelFilter::Info
             }),
@@ -224,18 +249,41 @@ impl Config {
             limits,
             log_level,
             modules_directory: environment("MCPIST_MODULES_DIR").map(PathBuf::from),
-            policy: environment("MCPIST_POLICY").map(PathBuf::from),
+            policy,
             confirm,
             state_directory: state::directory(environment, &mut findings),
             browser: state::browser(environment),
             seal_secret,
+            local_token,
             hosted,
             tool_calls_per_minute,
+            max_answers_bytes,
             proxy,
             telemetry: telemetry::read(environment, &mut findings),
         };
         (config, findings)
     }
+}
+
+/// The token that local mode wants; one that is wrong counts as unset, so that it opens no other address.
+fn local_token(
+    environment: Environment<'_>,
+    is_hosted: bool,
+    findings: &mut Vec<Finding>,
+) -> Option<Secret> {
+    let token = environment(LOCAL_TOKEN).map(Secret::new)?;
+    let text = token.expose();
+    let problem = if is_hosted {
+        "hosted mode does not use it: users sign in, or have API tokens; unset it".to_owned()
+    } else if text.len() < MIN_SECRET || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        format!(
+            "it is not {MIN_SECRET} or more visible ASCII characters; make one with: openssl rand -hex 32"
+        )
+    } else {
+        return Some(token);
+    };
+    findings.push(Finding::new(LOCAL_TOKEN, problem));
+    None
 }
 
 /// The proxy that the usual variables name.
@@ -247,7 +295,7 @@ fn proxy(environment: Environment<'_>, findings: &mut Vec<Finding>) -> Option<ur
         // The URL itself is not repeated: it may hold a password.
         findings.push(Finding::new(
             name,
-            "it is no proxy URL; one looks like http://proxy.example.com:3128",
+            "it is not a proxy URL; one looks like http://proxy.example.com:3128",
         ));
     }
     proxy
@@ -266,7 +314,7 @@ fn number(
             let (least, most) = (range.start(), range.end());
             findings.push(Finding::new(
                 name,
-                format!("{text:?} is no whole number from {least} to {most}"),
+                format!("{text:?} is not a whole number from {least} to {most}"),
             ));
             None
         }
@@ -336,6 +384,42 @@ mod tests {
             assert_eq!(findings[0].name, "MCPIST_CONFIRM");
             assert!(findings[0].message.contains("human, code, off"), "{findings:?}");
         }
+    }
+
+    #[test]
+    fn only_a_token_opens_local_mode_to_other_addresses() {
+        let everywhere = Flags { port: None, bind: Some(IpAddr::from([0, 0, 0, 0])) };
+        let token = "0123456789abcdef0123456789abcdef";
+        let config = load(&everywhere, &[(LOCAL_TOKEN, token)]).unwrap();
+        assert!(config.local_token.is_some());
+        assert!(load(&Flags::default(), &[(LOCAL_TOKEN, token)]).is_ok());
+        let names = |flags: &Flags, variables: &[(&str, &str)]| {
+            let findings = load(flags, variables).unwrap_err();
+            assert!(
+                !findings.iter().any(|finding| finding.message.contains("0123")),
+                "{findings:?}"
+            );
+            findings.into_iter().map(|finding| finding.name).collect::<Vec<_>>()
+        };
+        assert_eq!(names(&everywhere, &[]), ["--bind"]);
+        assert_eq!(names(&everywhere, &[(LOCAL_TOKEN, &token[1..])]), [LOCAL_TOKEN, "--bind"]);
+        assert_eq!(
+            names(&Flags::default(), &[(LOCAL_TOKEN, "0123456789 abcdef 0123456789abcdef")]),
+            [LOCAL_TOKEN]
+        );
+        let broker = ("TOKEN_BROKER_URL", "https://abc.supabase.co/functions/v1/token-exchanger");
+        let key = ("TOKEN_BROKER_KEY", "sb_publishable_x");
+        assert_eq!(names(&Flags::default(), &[broker, key, (LOCAL_TOKEN, token)]), [LOCAL_TOKEN]);
+    }
+
+    #[test]
+    fn a_policy_file_in_hosted_mode_is_a_finding() {
+        let broker = ("TOKEN_BROKER_URL", "https://abc.supabase.co/functions/v1/token-exchanger");
+        let key = ("TOKEN_BROKER_KEY", "sb_publishable_0123456789abcdef0123456789abcdef");
+        let policy = ("MCPIST_POLICY", "policy.json");
+        let findings = load(&Flags::default(), &[broker, key, policy]).unwrap_err();
+        assert_eq!(findings[0].name, "MCPIST_POLICY");
+        assert!(load(&Flags::default(), &[policy]).is_ok());
     }
 
     #[test]

@@ -48,7 +48,7 @@ fn read_all(
     if logs.is_none() && metrics.is_none() && traces.is_none() {
         return None;
     }
-    // Both encodings share one port and path, so whoever takes the binary one takes JSON; gRPC is another protocol.
+    // Both encodings share one port and path, so anyone who takes the binary one takes JSON; gRPC is another protocol.
     if let Some(protocol) = environment("OTEL_EXPORTER_OTLP_PROTOCOL")
         .filter(|name| name != "http/json" && name != "http/protobuf")
     {
@@ -103,7 +103,7 @@ fn target(
         Some("none") => return None,
         Some(other) => findings.push(Finding::new(
             exporter,
-            format!("{other:?} is no exporter here; use otlp or none"),
+            format!("{other:?} is not an exporter here; use otlp or none"),
         )),
     }
     let variable = |ending: &str| {
@@ -114,7 +114,7 @@ fn target(
     let endpoint = environment(&name)?;
     if !is_endpoint(&endpoint) {
         // Not repeated: it may hold a password.
-        findings.push(Finding::new(name, "it is no http or https URL without a user and a query; one looks like https://otlp.example.com"));
+        findings.push(Finding::new(name, "it is not an http or https URL without a user and a query; one looks like https://otlp.example.com"));
         return None;
     }
     // The endpoint for all is a base; a signal's own is used as it is.
@@ -128,7 +128,7 @@ fn target(
     for (header, value) in pairs(environment, &name, "Authorization=Basic%20…", findings) {
         match HeaderName::try_from(&header) {
             Ok(header) if HeaderValue::from_str(&value).is_ok() => {
-                headers.push((header, Secret::new(value)))
+                headers.push((header, Secret::new(value)));
             }
             _ => findings.push(malformed(&name, "Authorization=Basic%20…")),
         }
@@ -140,7 +140,7 @@ fn target(
         Some(other) => {
             findings.push(Finding::new(
                 name,
-                format!("{other:?} is no compression here; use gzip or none"),
+                format!("{other:?} is not a compression here; use gzip or none"),
             ));
             false
         }
@@ -188,7 +188,7 @@ fn pairs(
 fn malformed(name: &str, example: &str) -> Finding {
     Finding::new(
         name,
-        format!("it is no list of name=value with percent-encoded values, such as {example}"),
+        format!("it is not a list of name=value with percent-encoded values, such as {example}"),
     )
 }
 
@@ -206,7 +206,7 @@ fn sampler(environment: Environment<'_>, findings: &mut Vec<Finding>) -> Sampler
             text.parse().ok().filter(|ratio| (0.0..=1.0).contains(ratio)).unwrap_or_else(|| {
                 findings.push(Finding::new(
                     "OTEL_TRACES_SAMPLER_ARG",
-                    format!("{text:?} is no ratio from 0 to 1, such as 0.1"),
+                    format!("{text:?} is not a ratio from 0 to 1, such as 0.1"),
                 ));
                 1.0
             })
@@ -214,7 +214,7 @@ fn sampler(environment: Environment<'_>, findings: &mut Vec<Finding>) -> Sampler
         _ => {
             findings.push(Finding::new(
                 "OTEL_TRACES_SAMPLER",
-                format!("{name:?} is no sampler; use one of {}", SAMPLERS.join(", ")),
+                format!("{name:?} is not a sampler; use one of {}", SAMPLERS.join(", ")),
             ));
             1.0
         }

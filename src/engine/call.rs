@@ -61,7 +61,7 @@ pub struct Accounts<'a> {
 /// whether the caller has stopped waiting.
 ///
 /// # Errors
-/// [`Code::InvalidParams`](crate::error::Code::InvalidParams) for arguments that do not fit, and those of
+/// [`Code::InvalidParams`] for arguments that do not fit, and those of
 /// [`Upstream::send`], [`failure`](crate::upstream::failure) and the tool's handler.
 pub fn call(
     upstream: &Upstream,

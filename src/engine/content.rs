@@ -53,7 +53,7 @@ impl Content {
         Self::read(answer.body, &media_type, charset.as_deref())
     }
 
-    /// The content of bytes. `media_type` is empty and `charset` `None` where nobody names them.
+    /// The content of bytes. `media_type` is empty and `charset` `None` where no one names them.
     #[must_use]
     pub fn read(bytes: Vec<u8>, media_type: &str, charset: Option<&str>) -> Self {
         let mark = Encoding::for_bom(&bytes);
@@ -65,9 +65,10 @@ impl Content {
             return Self::bytes(bytes, media_type);
         };
         if encoding == UTF_8 {
-            return String::from_utf8(bytes)
-                .map(|text| Self::Text { text, charset: None })
-                .unwrap_or_else(|error| Self::bytes(error.into_bytes(), media_type));
+            return String::from_utf8(bytes).map_or_else(
+                |error| Self::bytes(error.into_bytes(), media_type),
+                |text| Self::Text { text, charset: None },
+            );
         }
         let text = &bytes[mark.map_or(0, |(_, length)| length)..];
         match encoding.decode_without_bom_handling_and_without_replacement(text) {
@@ -165,7 +166,7 @@ pub fn content_type(headers: &HeaderMap) -> (String, Option<String>) {
     (media_type.trim().to_ascii_lowercase(), charset)
 }
 
-/// The encoding of bytes of which nobody says it, or says UTF-8; `None` where they are not text.
+/// The encoding of bytes of which no one says it, or says UTF-8; `None` where they are not text.
 fn undeclared(bytes: &[u8], media_type: &str) -> Option<&'static Encoding> {
     let top_level = media_type.split('/').next().unwrap_or_default();
     if matches!(top_level, "image" | "audio" | "video" | "font") && !is_text(media_type) {
@@ -233,7 +234,12 @@ mod tests {
             let value = HeaderValue::from_str(content_type).expect("it is a header");
             headers.insert(HeaderName::from_static("content-type"), value);
         }
-        UpstreamAnswer { status: 200, headers, body: body.to_vec() }
+        UpstreamAnswer {
+            status: 200,
+            headers,
+            body: body.to_vec(),
+            held: crate::upstream::Held::default(),
+        }
     }
 
     #[test]
@@ -297,7 +303,7 @@ mod tests {
         check("application/octet-stream", b"a\0b", "application/octet-stream");
         check("application/vnd.ms-excel", b"\xd0\xcf\x11\xe0", "application/vnd.ms-excel");
         check("", b"RIFF\0\0\0\0WEBPVP8 ", "image/webp");
-        // Shift_JIS that nobody declares would be nonsense in any other charset.
+        // Shift_JIS that no one declares would be nonsense in any other charset.
         check("text/plain", b"\x93\xfa\x96\x7b\x82\xcc", "application/octet-stream");
         check("text/plain; charset=shift_jis", b"\xff\xff", "application/octet-stream");
         check("application/vnd.github.raw+json", b"a\0b", "application/octet-stream");

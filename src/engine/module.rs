@@ -45,13 +45,13 @@ pub struct Module {
     pub base_url_required: bool,
     /// The version of the service's API that the tools were written for.
     pub api_version: Option<String>,
-    /// How the service knows its callers; none where it asks nobody.
+    /// How the service knows its callers; `None` if it asks no one.
     pub auth: Option<Auth>,
     /// Sent with every request.
     pub headers: HeaderMap,
-    /// Where the service says, to anybody, which versions of its API there are; none where it does not.
+    /// Where the service says, to anybody, which versions of its API there are; `None` if it does not.
     pub versions: Option<Versions>,
-    /// The vendor's page that tells of changes.
+    /// The vendor's page that reports changes.
     pub changelog: Option<String>,
     /// The tools, in the file's order.
     pub tools: Tools,
@@ -74,7 +74,7 @@ pub struct Tool {
     pub description: String,
     /// The vendor's page about it.
     pub docs: String,
-    /// What the vendor wants the credential to be allowed, in the vendor's own words; none where nothing is named.
+    /// What the vendor wants the credential to be allowed, in the vendor's own words; `None` if nothing is named.
     pub permissions: Vec<String>,
     /// What a client may assume.
     pub annotations: Annotations,
@@ -174,6 +174,8 @@ pub struct Param {
     pub schema: Schema,
     /// Whether it must be there.
     pub presence: Presence,
+    /// Whether null is sent, because it clears the value at the service; elsewhere null stands for an absent argument.
+    pub nullable: bool,
     /// What changes the value before it is sent.
     pub hook: Option<ParamHook>,
 }
@@ -236,7 +238,7 @@ impl Tool {
         match &self.publishes {
             Publishes::Never => false,
             Publishes::Always => true,
-            // A name that is no param is refused later, or is another word for one.
+            // A name that is not a param is refused later, or is another word for one.
             Publishes::When(_)
                 if arguments.keys().any(|name| {
                     name != ACCOUNT && !self.params.iter().any(|param| param.name == *name)

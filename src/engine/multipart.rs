@@ -39,7 +39,7 @@ pub fn multipart(fields: &[(&str, &str)], file: Upload<'_>) -> Result<Multipart,
         .split_once('/')
         .is_some_and(|(kind, subtype)| token(kind) && token(subtype))
     {
-        return Err(Error::invalid_params("The file's content type is none.")
+        return Err(Error::invalid_params("The file's content type is not valid.")
             .with_hint("Write it as type/subtype, such as text/plain."));
     }
     let boundary = boundary(fields, file.bytes);

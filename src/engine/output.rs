@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::content::{self, Content};
 use super::hooks::FieldHook;
+use super::notes;
 use super::pagination::{Next, Page};
 use super::projection::{Field, Path, record, row};
 use crate::error::{Code, Error, NOT_A_LIST, REASON};
@@ -103,7 +104,7 @@ impl Output {
                     // A success without a body has nothing to tell but that.
                     Some(Value::Null) if answer.body.is_empty() => Ok(json!({})),
                     Some(Value::Null) => {
-                        Err(Error::new(Code::NotFound, format!("{service} has no such thing."))
+                        Err(Error::new(Code::NotFound, format!("{service} did not find this."))
                             .with_hint("Check the names and ids."))
                     }
                     Some(value) => Ok(record(fields, value, arguments).into()),
@@ -183,7 +184,7 @@ pub(super) fn graphql_errors(service: &str, answer: &Value) -> Result<(), Error>
         first["message"].as_str().unwrap_or("no reason given").chars().take(500).collect();
     let words = words.replace(|c: char| c.is_control(), " ");
     let (code, what, hint) = match first["type"].as_str() {
-        Some("NOT_FOUND") => (Code::NotFound, "has no such thing", "Check the names and ids."),
+        Some("NOT_FOUND") => (Code::NotFound, "did not find this", "Check the names and ids."),
         Some("FORBIDDEN" | "INSUFFICIENT_SCOPES") => (
             Code::PermissionDenied,
             "does not permit this",
@@ -244,7 +245,7 @@ pub(crate) fn excerpt(text: String, head: Option<usize>, tail: Option<usize>) ->
     if head == 0 || tail == 0 {
         first + &last
     } else {
-        format!("{first}[… {left_out} lines left out …]\n{last}")
+        format!("{first}{}\n{last}", notes::left_out(left_out))
     }
 }
 
@@ -266,6 +267,7 @@ mod tests {
             status: 200,
             headers: HeaderMap::new(),
             body: body.as_bytes().to_vec(),
+            held: crate::upstream::Held::default(),
         };
         output
             .result("GitHub", None, answer, arguments.as_object().unwrap())

@@ -98,7 +98,7 @@ pub struct Page<'a> {
 }
 
 impl Next {
-    /// The upstream's name for the position; none where the position is the whole query.
+    /// The upstream's name for the position; `None` if the position is the whole query.
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         match self {
@@ -154,7 +154,7 @@ impl Next {
             Self::Offset { .. } => start_of(cursor).map(|start| Position::Value(start.into())),
         };
         position.ok_or_else(|| {
-            Error::invalid_params("`cursor` is none that this tool gave.")
+            Error::invalid_params("Invalid `cursor`: this tool did not issue it.")
                 .with_hint("Pass the `next_cursor` of the answer before as it is, or leave it out for the first page.")
         })
     }
@@ -291,7 +291,7 @@ mod tests {
     #[test]
     fn the_next_link_becomes_a_cursor_with_only_its_query() {
         let check = |link: &str, query: Option<&str>| {
-            assert_eq!(next_query(&[link]).as_deref(), query, "{link}")
+            assert_eq!(next_query(&[link]).as_deref(), query, "{link}");
         };
         check(
             r#"<https://api.example.com/items?page=2&per_page=30>; rel="next""#,
@@ -325,7 +325,7 @@ mod tests {
     #[test]
     fn a_hostile_link_changes_nothing_but_the_query() {
         let check = |link: &str, query: Option<&str>| {
-            assert_eq!(next_query(&[link]).as_deref(), query, "{link}")
+            assert_eq!(next_query(&[link]).as_deref(), query, "{link}");
         };
         check(r#"<https://evil.example/steal?page=2>; rel="next""#, Some("page=2"));
         check(r#"<https://evil.example/steal>; rel="next""#, None);

@@ -1,4 +1,4 @@
-//! From a service's JSON to the few fields that a tool gives back.
+//! From a service's JSON to the few fields that a tool returns.
 
 use serde_json::{Map, Value};
 
@@ -55,7 +55,7 @@ impl Path {
             let name = part.strip_suffix("[]").unwrap_or(part);
             if name.is_empty() || name.contains(['[', ']', '\\']) {
                 return Err(format!(
-                    "`{text}` is no path: names are joined by `.`, only `[]` may follow a name, and `\\.` is a dot within a name"
+                    "`{text}` is not a path: names are joined by `.`, only `[]` may follow a name, and `\\.` is a dot within a name"
                 ));
             }
             steps.push(Step::Member(name.replace('\0', ".")));
@@ -72,7 +72,7 @@ impl Path {
         find(&self.0, value)
     }
 
-    /// The value at a path without lists; none where a member is missing, null at or below a null.
+    /// The value at a path without lists; `None` if a member is missing, null at or below a null.
     pub(super) fn locate<'a>(&self, value: &'a Value) -> Option<&'a Value> {
         self.0.iter().try_fold(value, |value, step| match (step, value) {
             (_, Value::Null) => Some(value),

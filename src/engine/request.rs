@@ -28,7 +28,7 @@ pub struct Template {
     pub query: Vec<(String, String)>,
     /// The body's members and where the arguments go.
     pub body: Body,
-    /// How the answer comes in pages; none where it comes whole.
+    /// How the answer comes in pages; `None` if it comes whole.
     pub pages: Option<Pages>,
 }
 
@@ -94,8 +94,8 @@ impl Template {
     ///
     /// # Errors
     ///
-    /// [`Code::InvalidParams`](crate::error::Code::InvalidParams) for a value that no path can carry and a cursor that
-    /// is not ours.
+    /// [`Code::InvalidParams`](crate::error::Code::InvalidParams) for a value that no path can carry, a cursor that
+    /// is not ours, and a PATCH that changes nothing.
     pub fn fill<'a>(
         &self,
         base_url: &str,
@@ -115,7 +115,11 @@ impl Template {
             self.query.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
         let mut members =
             if let Body::Json(fixed) = &self.body { fixed.clone() } else { Map::new() };
+        let mut of_body = Vec::new();
         for (argument, place) in places {
+            if matches!(place, Place::Body(_)) {
+                of_body.push(argument);
+            }
             let value = match (argument, &position) {
                 ("cursor", Some(Position::Value(value))) => Some(value),
                 _ => arguments.get(argument),
@@ -160,6 +164,10 @@ impl Template {
         let body = match &self.body {
             Body::None => None,
             Body::Json(_) if members.is_empty() && self.method == Method::Delete => None,
+            // Services take a change of nothing and answer as if they had made one.
+            Body::Json(_) if members.is_empty() && self.method == Method::Patch => {
+                return Err(nothing_to_change(&of_body));
+            }
             Body::Json(_) => Some(Value::Object(members).to_string()),
             Body::Graphql(document) => {
                 Some(json!({"query": document, "variables": members}).to_string())
@@ -167,6 +175,13 @@ impl Template {
         };
         Ok(Built { url: bounded(url(base_url, &path, &query), longest.0)?, body })
     }
+}
+
+/// The error for a change without anything to change; `names` are the arguments that change something.
+pub(crate) fn nothing_to_change(names: &[&str]) -> Error {
+    let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+    Error::invalid_params("There is nothing to change.")
+        .with_hint(format!("Give at least one of {}.", names.join(", ")))
 }
 
 /// The whole URL of a path and a query, both encoded.
@@ -246,7 +261,7 @@ fn push_pairs<'a>(
             pairs.push((name, values.iter().map(plain).collect::<Vec<_>>().join(separator)));
         }
         (Value::Array(values), None) => {
-            pairs.extend(values.iter().map(|value| (name, plain(value))))
+            pairs.extend(values.iter().map(|value| (name, plain(value))));
         }
         _ => pairs.push((name, plain(value))),
     }
@@ -436,6 +451,12 @@ mod tests {
         assert_eq!(fill(&empty, &places, &json!({"number": 7})).unwrap().body, None);
         let empty = template(Body::Json(Map::new()));
         assert_eq!(fill(&empty, &places, &json!({"number": 7})).unwrap().body.unwrap(), "{}");
+        let empty = Template { method: Method::Patch, ..template(Body::Json(Map::new())) };
+        let error = fill(&empty, &places, &json!({"number": 7})).expect_err("nothing would change");
+        assert_eq!(error.message(), "There is nothing to change.");
+        assert_eq!(error.hint(), Some("Give at least one of `name`, `email`, `text`."));
+        let cleared = fill(&empty, &places, &json!({"number": 7, "text": null})).unwrap();
+        assert_eq!(cleared.body.unwrap(), r#"{"text":null}"#);
     }
 
     #[test]

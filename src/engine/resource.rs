@@ -273,8 +273,11 @@ mod tests {
         check(resource("my-shop://{+a}/b", "one"), "is no URI");
         check(resource("my-shop://x{a}", "one"), "is no URI");
         check(resource("my-shop://{a}/{a}", "one"), "has `a` twice");
-        check(resource("my-shop://all", "unheard_of"), "is no tool of this module that only reads");
-        check(resource("my-shop://all", "write"), "is no tool of this module that only reads");
+        check(
+            resource("my-shop://all", "unheard_of"),
+            "is not a tool of this module that only reads",
+        );
+        check(resource("my-shop://all", "write"), "is not a tool of this module that only reads");
         check(resource("my-shop://{a}", "two"), "the tool needs `b`");
         let text = json!({"uri": "my-shop://all", "name": "n", "description": "D", "tool": "none", "mime_type": "text/plain"});
         check(text, "`mime_type` must be \"application/json\"");
@@ -306,14 +309,17 @@ mod tests {
                 .expect_err("a finding");
             assert!(told.len() == 1 && told[0].contains(expected), "{completion}: {told:?}");
         };
-        check(json!({"tool": "write", "field": "id"}), "is no tool of this module that only reads");
+        check(
+            json!({"tool": "write", "field": "id"}),
+            "is not a tool of this module that only reads",
+        );
         check(json!({"tool": "one", "field": "id"}), "the tool needs `a`");
         check(
             json!({"tool": "none", "field": "id", "params": {"c": 1}}),
             "the tool has no param `c`",
         );
         check(json!({"tool": "one", "field": "id", "params": {"a": 1}}), "`a` cannot be 1");
-        check(json!({"tool": "none", "field": "name"}), "is no field of the tool's items");
+        check(json!({"tool": "none", "field": "name"}), "is not a field of the tool's items");
         let right = json!({"tool": "one", "field": "id", "params": {"a": "{{value}}"}});
         assert!(module(&json!({"resources": [], "completions": {"x": right}})).is_ok());
     }

@@ -12,6 +12,7 @@ use crate::access::Credential;
 use crate::error::Error;
 use crate::upstream::{
     HeaderMap, HeaderName, HeaderValue, Method, Upstream, UpstreamAnswer, UpstreamRequest, failure,
+    is_missing_scope,
 };
 
 /// One call's way to its service: the module's address and headers, the call's credential, deadline and cancellation.
@@ -194,14 +195,14 @@ impl Session<'_> {
     ) -> Result<Value, Error> {
         let url = self.url(path, query)?;
         let content_type = HeaderValue::from_str(content_type)
-            .map_err(|_| Error::invalid_params("The content type is none."))?;
+            .map_err(|_| Error::invalid_params("Invalid content type."))?;
         let mut headers = self.call.module.headers.clone();
         headers.insert(HeaderName::from_static("content-type"), content_type);
         let answer = self.exchange(method, &url, &headers, Some(bytes))?;
         content::json(&self.call.module.title, &answer)
     }
 
-    /// Asks a GraphQL endpoint; gives the answer's `data`.
+    /// Asks a GraphQL endpoint. Returns the answer's `data`.
     ///
     /// # Errors
     ///
@@ -271,7 +272,8 @@ impl Session<'_> {
             .accounts
             .first
             .credential
-            .filter(|_| answer.status == 401 && self.renewed.get().is_none())
+            .filter(|_| answer.status == 401 && !is_missing_scope(answer))
+            .filter(|_| self.renewed.get().is_none())
         else {
             return Ok(None);
         };
@@ -284,7 +286,7 @@ pub(crate) fn text<'a>(arguments: &'a Map<String, Value>, name: &str) -> &'a str
     arguments.get(name).and_then(Value::as_str).unwrap_or_default()
 }
 
-/// A list's entries; none where there is no list.
+/// A list's entries; none if there is no list.
 pub(crate) fn list(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().into_iter().flatten()
 }

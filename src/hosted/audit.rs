@@ -9,14 +9,17 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::{ControlPlane, Function};
-use crate::access::{AuditEvent, AuditTrail, Caller};
+use super::{ControlPlane, Function, ToolSieve};
+use crate::access::{AuditEvent, AuditTrail, Caller, NewerFields};
 use crate::error::Code;
 use crate::sync::lock;
 use crate::telemetry::{Signal, dropped};
 
 /// Most events that wait; more are dropped and counted (DESIGN §8).
 const QUEUE: usize = 2_048;
+
+/// Most events of one user that wait: nobody can fill the queue alone.
+const QUEUE_PER_USER: usize = QUEUE / 8;
 
 /// Most events of one request to the control plane.
 const BATCH: usize = 200;
@@ -33,6 +36,7 @@ const FLUSH: Duration = Duration::from_secs(2);
 /// The trail: takes events at once, sends them from a thread of its own.
 #[derive(Debug)]
 pub struct AuditSender {
+    sieve: Arc<ToolSieve>,
     queue: Mutex<Queue>,
     changed: Condvar,
     dropped: AtomicU64,
@@ -41,8 +45,15 @@ pub struct AuditSender {
 impl AuditTrail for AuditSender {
     /// Takes an event; drops it when too many wait.
     fn record(&self, caller: &Caller, event: AuditEvent) {
+        let newer = self.sieve.token_id(caller).map(|token_id| NewerFields {
+            token_id,
+            trace_id: event.trace_id.clone(),
+            result_tokens: None,
+            saved_tokens: None,
+        });
+        let event = AuditEvent { newer, ..event };
         let mut queue = lock(&self.queue);
-        if queue.events.len() >= QUEUE || queue.closing.is_some() {
+        if queue.events.len() >= QUEUE || queue.is_full_for(caller) || queue.closing.is_some() {
             drop(queue);
             self.drop_events(1);
             return;
@@ -65,14 +76,23 @@ struct Queue {
     done: bool,
 }
 
+impl Queue {
+    fn is_full_for(&self, caller: &Caller) -> bool {
+        let own = |(other, _): &&(Caller, AuditEvent)| other.user_id() == caller.user_id();
+        self.events.len() >= QUEUE_PER_USER
+            && self.events.iter().filter(own).count() >= QUEUE_PER_USER
+    }
+}
+
 impl AuditSender {
     /// Starts the thread that sends events to `plane`.
     ///
     /// # Errors
     ///
     /// When there can be no thread.
-    pub fn start(plane: Arc<ControlPlane>) -> io::Result<Arc<Self>> {
+    pub fn start(plane: Arc<ControlPlane>, sieve: Arc<ToolSieve>) -> io::Result<Arc<Self>> {
         let audit = Arc::new(Self {
+            sieve,
             queue: Mutex::default(),
             changed: Condvar::new(),
             dropped: AtomicU64::new(0),
@@ -101,7 +121,7 @@ impl AuditSender {
         self.drop_events(left);
     }
 
-    /// Waits while this holds, at most so long.
+    /// Waits while this holds, at most this long.
     fn wait_while<'a>(
         &self,
         queue: MutexGuard<'a, Queue>,
@@ -147,7 +167,7 @@ impl AuditSender {
         Some(queue.events.drain(..).collect())
     }
 
-    /// Sends the events of each user with that user's newest token; gives those that should be tried again.
+    /// Sends the events of each user with that user's newest token. Returns those that should be tried again.
     fn send(
         &self,
         plane: &ControlPlane,

@@ -1,4 +1,4 @@
-//! Hosted mode: whoever shows a token that Supabase Auth signed, or an API token that the control plane knows.
+//! Hosted mode: anyone who shows a token that Supabase Auth signed, or an API token that the control plane knows.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::cache::{Cache, Freshness};
 use super::keys::{Keys, Refusal};
-use super::{ControlPlane, ExpectedToken, ToolSieve, control_plane};
+use super::{ControlPlane, ExpectedToken, ToolSieve, control_plane, is_uuid};
 use crate::access::{Authenticator, Caller, Evidence, ResourceMetadata, Token};
 use crate::error::{Code, Error};
 use crate::secret::Secret;
@@ -127,7 +127,7 @@ impl TokenAuthenticator {
         let key = Keys::id_of(token).map_err(refused)?;
         let keys = self.keys(Some(&key))?;
         let claims = keys.verify::<Claims>(token, &self.parts.expected).map_err(refused)?;
-        let Some(user) = claims.subject.filter(|user| is_user_id(user)) else {
+        let Some(user) = claims.subject.filter(|user| is_uuid(user)) else {
             return Err(control_plane::invalid_token());
         };
         if claims.custom.role != "authenticated" || claims.custom.is_anonymous {
@@ -175,11 +175,6 @@ impl Authenticator for TokenAuthenticator {
     fn ready(&self) -> Result<(), Error> {
         self.keys(None).map(drop)
     }
-}
-
-/// Ids are UUIDs: nothing else becomes part of a key or a log line.
-fn is_user_id(text: &str) -> bool {
-    text.len() == 36 && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
 }
 
 fn is_api_token(token: &str) -> bool {

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::cache::{Cache, Freshness};
 use super::control_plane::{garbled, invalid_token, said};
+use super::sieve::{TokenHash, hash};
 use super::{ControlPlane, Function, ToolSieve};
 use crate::access::{Broker, Caller, Credential, Scheme, account_required};
 use crate::error::{Code, Error};
@@ -34,7 +35,7 @@ pub struct TokenExchanger {
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Key {
-    user: String,
+    token: TokenHash,
     service: String,
     account: Option<String>,
 }
@@ -43,7 +44,7 @@ struct Key {
 struct Lent {
     credential: Credential,
     until: Instant,
-    /// The version of the permissions that it was lent under: whoever disconnects an account or loses a role gets others.
+    /// The version of the permissions that it was lent under: anyone who disconnects an account or loses a role gets others.
     version: String,
 }
 
@@ -74,7 +75,7 @@ impl TokenExchanger {
     ) -> Result<Credential, Error> {
         let version = &self.sieve.granted(caller)?.version;
         let key = Key {
-            user: caller.user_id().to_owned(),
+            token: hash(caller.token().ok_or_else(invalid_token)?),
             service: service.to_owned(),
             account: account.map(str::to_owned),
         };
@@ -124,7 +125,12 @@ impl TokenExchanger {
                 .concat()
                 .into();
         }
-        let answer = self.plane.ask(Function::Broker, token, None, &wanted)?;
+        let answer =
+            self.plane.ask(Function::Broker, token, None, &wanted).inspect_err(|error| {
+                if error.code() == Code::InvalidToken {
+                    self.sieve.forget(caller);
+                }
+            })?;
         if answer.status != 200 {
             return Err(self.refused(caller, service, account, &said(&answer)["error"]));
         }
@@ -231,7 +237,7 @@ impl Broker for TokenExchanger {
             Some(account)
                 if accounts.len() > 1 && !accounts.iter().any(|known| known == account) =>
             {
-                self.sieve.forget(caller)
+                self.sieve.forget(caller);
             }
             _ => {}
         }
@@ -250,6 +256,14 @@ impl Broker for TokenExchanger {
         rejected: &Credential,
     ) -> Result<Option<Credential>, Error> {
         let renewed = self.lend(caller, service, account, Some(rejected))?;
-        Ok((renewed.secret != rejected.secret).then_some(renewed))
+        if renewed.secret == rejected.secret {
+            // The control plane has tried it: the service refused this one call.
+            return Err(Error::new(
+                Code::PermissionDenied,
+                format!("{service} refuses this call, although the stored credential is valid"),
+            )
+            .with_hint("It may lack a permission (scope): connect an account that has it."));
+        }
+        Ok(Some(renewed))
     }
 }

@@ -13,7 +13,7 @@ use crate::sync::lock;
 pub(crate) enum Freshness {
     /// It is the answer.
     Fresh,
-    /// One caller should fetch another; whoever comes meanwhile takes this one.
+    /// One caller should fetch another; anyone who comes meanwhile takes this one.
     Stale,
     /// It must not be used any more; everybody waits for another.
     Gone,
@@ -22,14 +22,20 @@ pub(crate) enum Freshness {
 /// The map. What is fetched goes to every caller that waits for it, a failure too.
 #[derive(Debug)]
 pub(crate) struct Cache<K, V> {
-    entries: Mutex<HashMap<K, Entry<V>>>,
+    kept: Mutex<Kept<K, V>>,
     capacity: usize,
 }
 
 #[derive(Debug)]
+struct Kept<K, V> {
+    entries: HashMap<K, Entry<V>>,
+    /// The fetches under way. A key has an entry only once a fetch has succeeded: what strangers make up evicts nothing.
+    flights: HashMap<K, Arc<Flight<V>>>,
+}
+
+#[derive(Debug)]
 struct Entry<V> {
-    value: Option<V>,
-    flight: Option<Arc<Flight<V>>>,
+    value: V,
     used: Instant,
 }
 
@@ -43,10 +49,11 @@ struct Flight<V> {
 impl<K: Hash + Eq + Clone, V: Clone> Cache<K, V> {
     /// An empty map that keeps at most `capacity` values: those used last.
     pub fn new(capacity: usize) -> Self {
-        Self { entries: Mutex::default(), capacity }
+        let kept = Kept { entries: HashMap::new(), flights: HashMap::new() };
+        Self { kept: Mutex::new(kept), capacity }
     }
 
-    /// The value of a key: the one at hand as far as `freshness` lets it, else the one that `fetch` gives, which is told
+    /// The value of a key: the one at hand as far as `freshness` lets it, else the one that `fetch` gives, which gets
     /// the old one.
     ///
     /// # Errors
@@ -58,31 +65,26 @@ impl<K: Hash + Eq + Clone, V: Clone> Cache<K, V> {
         fetch: impl FnOnce(Option<V>) -> Result<V, Error>,
     ) -> Result<V, Error> {
         let (flight, old) = {
-            let mut entries = lock(&self.entries);
-            if !entries.contains_key(key) {
-                self.make_room(&mut entries);
-            }
-            let entry = entries.entry(key.clone()).or_insert_with(|| Entry {
-                value: None,
-                flight: None,
-                used: Instant::now(),
+            let mut kept = lock(&self.kept);
+            let Kept { entries, flights } = &mut *kept;
+            let old = entries.get_mut(key).map(|entry| {
+                entry.used = Instant::now();
+                entry.value.clone()
             });
-            entry.used = Instant::now();
-            let freshness = entry.value.as_ref().map_or(Freshness::Gone, freshness);
-            match (&entry.value, freshness, &entry.flight) {
+            let freshness = old.as_ref().map_or(Freshness::Gone, freshness);
+            match (old, freshness, flights.get(key)) {
                 (Some(value), Freshness::Fresh, _) | (Some(value), Freshness::Stale, Some(_)) => {
-                    return Ok(value.clone());
+                    return Ok(value);
                 }
                 (_, _, Some(flight)) => {
                     let flight = Arc::clone(flight);
-                    drop(entries);
+                    drop(kept);
                     return flight.wait();
                 }
                 (old, _, None) => {
                     let flight =
                         Arc::new(Flight { outcome: Mutex::new(None), landed: Condvar::new() });
-                    let old = old.clone();
-                    entry.flight = Some(Arc::clone(&flight));
+                    flights.insert(key.clone(), Arc::clone(&flight));
                     (flight, old)
                 }
             }
@@ -98,27 +100,24 @@ impl<K: Hash + Eq + Clone, V: Clone> Cache<K, V> {
     }
 
     /// The value at hand, if any.
-    #[cfg(test)]
     pub fn peek(&self, key: &K) -> Option<V> {
-        lock(&self.entries).get(key).and_then(|entry| entry.value.clone())
+        lock(&self.kept).entries.get(key).map(|entry| entry.value.clone())
     }
 
     /// Forgets the value of a key.
     pub fn forget(&self, key: &K) {
-        if let Some(entry) = lock(&self.entries).get_mut(key) {
-            entry.value = None;
-        }
+        lock(&self.kept).entries.remove(key);
     }
+}
 
-    fn make_room(&self, entries: &mut HashMap<K, Entry<V>>) {
-        while entries.len() >= self.capacity {
-            let idle = entries.iter().filter(|(_, entry)| entry.flight.is_none());
-            let Some(oldest) = idle.min_by_key(|(_, entry)| entry.used).map(|(key, _)| key.clone())
-            else {
-                return;
-            };
-            entries.remove(&oldest);
+impl<K: Hash + Eq + Clone, V> Kept<K, V> {
+    fn insert(&mut self, key: &K, value: V, capacity: usize) {
+        while self.entries.len() >= capacity && !self.entries.contains_key(key) {
+            let oldest = self.entries.iter().min_by_key(|(_, entry)| entry.used);
+            let Some(oldest) = oldest.map(|(key, _)| key.clone()) else { break };
+            self.entries.remove(&oldest);
         }
+        self.entries.insert(key.clone(), Entry { value, used: Instant::now() });
     }
 }
 
@@ -129,15 +128,17 @@ impl<V: Clone> Flight<V> {
             match &*outcome {
                 Some(outcome) => return outcome.clone(),
                 None => {
-                    outcome =
-                        self.landed.wait(outcome).unwrap_or_else(std::sync::PoisonError::into_inner)
+                    outcome = self
+                        .landed
+                        .wait(outcome)
+                        .unwrap_or_else(std::sync::PoisonError::into_inner);
                 }
             }
         }
     }
 }
 
-/// Ends a flight however its fetch ends, a panic included: nobody may wait for ever.
+/// Ends a flight however its fetch ends, a panic included: no one may wait for ever.
 struct Landing<'a, K: Hash + Eq + Clone, V: Clone> {
     cache: &'a Cache<K, V>,
     key: &'a K,
@@ -147,14 +148,12 @@ struct Landing<'a, K: Hash + Eq + Clone, V: Clone> {
 
 impl<K: Hash + Eq + Clone, V: Clone> Drop for Landing<'_, K, V> {
     fn drop(&mut self) {
-        let mut entries = lock(&self.cache.entries);
-        if let Some(entry) = entries.get_mut(self.key) {
-            entry.flight = None;
-            if let Ok(value) = &self.outcome {
-                entry.value = Some(value.clone());
-            }
+        let mut kept = lock(&self.cache.kept);
+        kept.flights.remove(self.key);
+        if let Ok(value) = &self.outcome {
+            kept.insert(self.key, value.clone(), self.cache.capacity);
         }
-        drop(entries);
+        drop(kept);
         *lock(&self.flight.outcome) = Some(self.outcome.clone());
         self.flight.landed.notify_all();
     }
@@ -223,6 +222,25 @@ mod tests {
         assert_eq!((fetched.unwrap(), cache.peek(&1)), (2, Some(2)));
         cache.forget(&1);
         assert_eq!(cache.peek(&1), None);
+    }
+
+    #[test]
+    fn a_fetch_that_fails_keeps_nothing_and_evicts_nothing() {
+        let cache = Cache::new(2);
+        for key in [1, 2] {
+            cache.get(&key, gone, |_| Ok(key)).unwrap();
+        }
+        for key in 3..100 {
+            cache.get(&key, gone, |_| Err(Error::new(Code::InvalidToken, "no"))).unwrap_err();
+            assert_eq!(cache.peek(&key), None);
+        }
+        assert_eq!((cache.peek(&1), cache.peek(&2)), (Some(1), Some(2)));
+        assert!(lock(&cache.kept).flights.is_empty());
+        // A refresh that fails leaves the old value to whoever may still use it.
+        cache.get(&1, gone, |_| Err(Error::new(Code::Timeout, "late"))).unwrap_err();
+        assert_eq!(cache.peek(&1), Some(1));
+        cache.get(&3, gone, |_| Ok(3)).unwrap();
+        assert_eq!((cache.peek(&2), cache.peek(&3)), (None, Some(3)));
     }
 
     #[test]

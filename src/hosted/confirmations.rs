@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::control_plane::{garbled, invalid_token, said};
-use super::{ControlPlane, Function};
+use super::{ControlPlane, Function, ToolSieve};
 use crate::access::{Caller, ConfirmationPage, Decision};
 use crate::error::{Code, Error};
 use crate::upstream::UpstreamAnswer;
@@ -14,19 +14,24 @@ use crate::upstream::UpstreamAnswer;
 #[derive(Debug)]
 pub struct ConsoleConfirmations {
     plane: Arc<ControlPlane>,
+    sieve: Arc<ToolSieve>,
     console_url: String,
 }
 
 impl ConsoleConfirmations {
     /// The page of the console at this address.
     #[must_use]
-    pub const fn new(plane: Arc<ControlPlane>, console_url: String) -> Self {
-        Self { plane, console_url }
+    pub const fn new(plane: Arc<ControlPlane>, sieve: Arc<ToolSieve>, console_url: String) -> Self {
+        Self { plane, sieve, console_url }
     }
 
     fn send(&self, caller: &Caller, body: &Value) -> Result<UpstreamAnswer, Error> {
         let token = caller.token().ok_or_else(invalid_token)?;
-        self.plane.ask(Function::Confirmations, token, None, body)
+        self.plane.ask(Function::Confirmations, token, None, body).inspect_err(|error| {
+            if error.code() == Code::InvalidToken {
+                self.sieve.forget(caller);
+            }
+        })
     }
 }
 

@@ -14,7 +14,7 @@ use crate::upstream::{
 /// How it is called in messages.
 const NAME: &str = "The control plane";
 
-/// What a client is told to wait when the control plane gave no time.
+/// How long a client is asked to wait when the control plane gave no time.
 const RETRY_AFTER_S: u64 = 5;
 
 /// Where its parts are.
@@ -99,13 +99,10 @@ impl ControlPlane {
     ///
     /// What is wrong, and what to do.
     pub fn probe(&self, function: Function) -> Result<Option<Duration>, Error> {
-        let answer = self.send(
-            Method::Post,
-            self.address(function),
-            &self.headers,
-            Some(b"{}"),
-            function.time(),
-        )?;
+        let ask = |headers: &HeaderMap| {
+            self.send(Method::Post, self.address(function), headers, Some(b"{}"), function.time())
+        };
+        let answer = ask(&self.headers)?;
         let apart = answer.headers.get("date").and_then(|date| http_date(date.to_str().ok()?)).map(
             |theirs| {
                 let ours = SystemTime::now();
@@ -113,7 +110,15 @@ impl ControlPlane {
             },
         );
         match answer.status {
-            401 => Ok(apart),
+            401 => {
+                let wrong = HeaderValue::from_static("not-the-key-of-this-server");
+                let wrong = [(HeaderName::from_static("apikey"), wrong)].into_iter().collect();
+                if ask(&wrong)?.status == 403 {
+                    return Ok(apart);
+                }
+                Err(Error::new(Code::InsufficientScope, "it takes a wrong key, too")
+                    .with_hint("Set TOKEN_BROKER_KEY as a secret of the functions: without it every client gets raw credentials."))
+            }
             403 => Err(Error::new(Code::InsufficientScope, "it does not take the key").with_hint(
                 "Compare TOKEN_BROKER_KEY with the function's secret of the same name.",
             )),

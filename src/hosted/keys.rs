@@ -39,7 +39,7 @@ pub struct ExpectedToken {
 /// Why a token is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
-    /// It is no token, or none that is signed by a key.
+    /// It is not a token, or none that is signed by a key.
     Malformed,
     /// It names a key that is not in the set.
     UnknownKey,
@@ -63,7 +63,7 @@ impl Keys {
     ///
     /// # Errors
     ///
-    /// What is wrong, when it is no set or no key of it can be used.
+    /// What is wrong, when it is not a set or no key of it can be used.
     pub fn parse(text: &[u8]) -> Result<Self, String> {
         #[derive(Deserialize)]
         struct Set<'a> {
@@ -75,7 +75,7 @@ impl Keys {
             kid: String,
         }
         let set: Set<'_> = serde_json::from_slice(text)
-            .map_err(|error| format!("it is no JSON Web Key Set: {error}"))?;
+            .map_err(|error| format!("it is not JSON Web Key Set: {error}"))?;
         let mut keys: HashMap<String, Option<Key>> = HashMap::new();
         for written in set.keys {
             let (Ok(Id { kid }), Some(key)) =

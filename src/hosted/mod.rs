@@ -16,3 +16,8 @@ pub use confirmations::ConsoleConfirmations;
 pub use control_plane::{Addresses, ControlPlane, Function};
 pub use keys::ExpectedToken;
 pub use sieve::{Granted, ToolSieve};
+
+/// Ids are UUIDs: nothing else becomes part of a key or a log line.
+fn is_uuid(text: &str) -> bool {
+    text.len() == 36 && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
+}

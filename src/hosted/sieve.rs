@@ -10,13 +10,13 @@ use serde_json::json;
 
 use super::cache::{Cache, Freshness};
 use super::control_plane::{garbled, invalid_token};
-use super::{ControlPlane, Function};
+use super::{ControlPlane, Function, is_uuid};
 use crate::access::{Caller, ConfirmPolicy, Permissions, Sieve, Token};
 use crate::error::{Code, Error};
 use crate::sync::lock;
 
-/// Most users whose permissions are remembered.
-const USERS: usize = 4_096;
+/// Most tokens whose permissions are remembered.
+const TOKENS: usize = 4_096;
 
 /// The longest that permissions are good for, whatever the control plane says.
 const LONGEST: Duration = Duration::from_secs(60);
@@ -30,13 +30,15 @@ const PAUSE: Duration = Duration::from_secs(5);
 /// Most different names of tools that are kept once for all users.
 const NAMES: usize = 20_000;
 
-/// What one user may use, and has connected.
+/// What may be used with one token, and what its user has connected.
 #[derive(Debug)]
 pub struct Granted {
     /// The user.
     pub user_id: String,
     /// Changes with everything below.
     pub version: String,
+    /// The id of the API token or of Auth's session; `None` if the control plane does not say it yet.
+    token_id: Option<String>,
     permissions: Arc<Permissions>,
     accounts: HashMap<String, Vec<String>>,
 }
@@ -49,12 +51,8 @@ impl Granted {
     }
 }
 
-/// Who is asked about: a user, by whatever token; or an API token, whose user only the control plane knows.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Asked {
-    User(String),
-    ApiToken([u8; 32]),
-}
+/// SHA-256 of a token: each has limits of its own, so that nothing known of one is used for another, not even of the same user.
+pub(super) type TokenHash = [u8; 32];
 
 #[derive(Debug, Clone)]
 struct Known {
@@ -69,7 +67,7 @@ struct Known {
 #[derive(Debug)]
 pub struct ToolSieve {
     plane: Arc<ControlPlane>,
-    known: Cache<Asked, Known>,
+    known: Cache<TokenHash, Known>,
     /// Every tool's name once: a thousand users share them.
     names: Mutex<HashSet<Arc<str>>>,
 }
@@ -79,6 +77,8 @@ pub struct ToolSieve {
 struct Said {
     user_id: String,
     version: String,
+    #[serde(default)]
+    token_id: Option<String>,
     #[serde(default = "a_minute")]
     ttl_s: u64,
     /// Who the user's roles say has to confirm.
@@ -102,7 +102,7 @@ impl ToolSieve {
     /// A sieve that knows nothing yet.
     #[must_use]
     pub fn new(plane: Arc<ControlPlane>) -> Self {
-        Self { plane, known: Cache::new(USERS), names: Mutex::default() }
+        Self { plane, known: Cache::new(TOKENS), names: Mutex::default() }
     }
 
     /// The user behind an API token.
@@ -111,7 +111,7 @@ impl ToolSieve {
     ///
     /// [`Code::InvalidToken`], or [`Code::ControlPlaneUnavailable`].
     pub fn caller_of(&self, token: Token) -> Result<Caller, Error> {
-        let granted = self.granted_to(&token, asked("", &token))?;
+        let granted = self.granted_to(&token)?;
         Ok(Caller::user(&granted.user_id, token))
     }
 
@@ -122,22 +122,28 @@ impl ToolSieve {
     /// As [`Sieve::permissions`].
     pub fn granted(&self, caller: &Caller) -> Result<Arc<Granted>, Error> {
         let token = caller.token().ok_or_else(invalid_token)?;
-        self.granted_to(token, asked(caller.user_id(), token))
+        self.granted_to(token)
     }
 
     /// Has the control plane asked again at the next look: something showed that what is known is old.
     pub fn forget(&self, caller: &Caller) {
         if let Some(token) = caller.token() {
-            self.known.forget(&asked(caller.user_id(), token));
+            self.known.forget(&hash(token));
         }
     }
 
-    fn granted_to(&self, token: &Token, asked: Asked) -> Result<Arc<Granted>, Error> {
+    /// The id of a caller's token, as far as it is known without asking.
+    pub fn token_id(&self, caller: &Caller) -> Option<String> {
+        self.known.peek(&hash(caller.token()?))?.granted.token_id.clone()
+    }
+
+    fn granted_to(&self, token: &Token) -> Result<Arc<Granted>, Error> {
+        let asked = hash(token);
         let now = Instant::now();
         let freshness = |known: &Known| match (now < known.due, now < known.said + LONGEST + GRACE)
         {
             (true, _) => Freshness::Fresh,
-            // Nobody but the one who asks waits, as long as there is the grace.
+            // No one but the one who asks waits, as long as there is the grace.
             (false, true) if known.due > known.said + LONGEST => Freshness::Stale,
             (false, _) => Freshness::Gone,
         };
@@ -203,15 +209,15 @@ impl ToolSieve {
         let permissions = Arc::new(permissions.confirmed_by(confirm));
         let accounts = said.modules.into_iter().filter(|(_, said)| !said.accounts.is_empty());
         let accounts = accounts.map(|(module, said)| (module, said.accounts)).collect();
-        Granted { user_id: said.user_id, version: said.version, permissions, accounts }
+        let token_id = said.token_id.filter(|id| is_uuid(id));
+        Granted { user_id: said.user_id, version: said.version, token_id, permissions, accounts }
     }
 }
 
-fn asked(user_id: &str, token: &Token) -> Asked {
-    match token {
-        Token::Jwt(_) => Asked::User(user_id.to_owned()),
-        Token::Api(token) => Asked::ApiToken(Hash::hash(token.expose().as_bytes())),
-    }
+/// SHA-256 of a token.
+pub(super) fn hash(token: &Token) -> TokenHash {
+    let (Token::Jwt(token) | Token::Api(token)) = token;
+    Hash::hash(token.expose().as_bytes())
 }
 
 impl Sieve for ToolSieve {

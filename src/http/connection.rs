@@ -158,7 +158,7 @@ impl Connection {
         }
     }
 
-    /// Tells a client that waits for it to send the body; says until when the body has to be there.
+    /// Sends `100 Continue` if the client waits for it. Returns the deadline of the body.
     fn begin_body(&self, has_body: bool, head: &Head) -> Result<Instant, End> {
         if head.expects_continue && has_body && self.input.bytes().is_empty() {
             let told = (&self.connected.socket).write_all(b"HTTP/1.1 100 Continue\r\n\r\n");
@@ -227,7 +227,7 @@ impl Connection {
         if goes_on { After::GoOn } else { After::End }
     }
 
-    /// Answers what is no request to pass on.
+    /// Answers what is not a request to pass on.
     fn refuse(&mut self, refusal: &Refusal) {
         log::debug!("{}: {} {}", self.connected.peer, refusal.status, refusal.message);
         spans::refused(refusal.status);

@@ -19,7 +19,7 @@ pub struct Head {
     pub query: String,
     /// The header lines. `Host` is the target's authority where the target has one (RFC 9112, 3.2.2).
     pub headers: Headers,
-    /// How the end of the body is told.
+    /// How the end of the body is marked.
     pub framing: Framing,
     /// Whether the client wants to go on with this connection after the answer.
     pub keep_alive: bool,
@@ -29,7 +29,7 @@ pub struct Head {
     pub is_http_1_0: bool,
 }
 
-/// How the end of a request body is told.
+/// How the end of a request body is marked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {
     /// There is no body.

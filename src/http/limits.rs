@@ -58,7 +58,7 @@ impl Default for Limits {
 
 /// Descriptors that one connection may need: its socket and one towards an upstream.
 const DESCRIPTORS_PER_CONNECTION: usize = 2;
-/// Descriptors for everything that is no connection: standard streams, listener, wakers, telemetry, files.
+/// Descriptors for everything that is not a connection: standard streams, listener, wakers, telemetry, files.
 const DESCRIPTORS_RESERVED: usize = 32;
 
 /// How many connections the process can hold, at most `wanted`. The soft descriptor limit is raised to the hard one when

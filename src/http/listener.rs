@@ -114,7 +114,7 @@ impl Door<'_> {
                         ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset
                     ) => {}
                 Err(error) => {
-                    // Descriptors or memory are used up. The connection stays in the queue, so that trying at once is vain.
+                    // Descriptors or memory are used up. The connection stays in the queue, so an immediate retry would fail again.
                     failures.log(|| log::error!("no connection can be accepted for now: {error}"));
                     self.wait(false, Some(BACK_OFF));
                 }
@@ -143,7 +143,9 @@ impl Door<'_> {
                     spawn("connection", move || connection::serve(connected, &*service))
                 {
                     refusals.log(|| {
-                        log::error!("a connection is refused, as no thread can be started: {error}")
+                        log::error!(
+                            "a connection is refused, as no thread can be started: {error}"
+                        );
                     });
                     refuse(&kept.socket, "the server has no thread for another connection");
                 }

@@ -6,10 +6,10 @@
 //!
 //! - `listener` accepts under the caps of `registry` and starts a thread with `connection`;
 //! - `connection` reads a whole request through `input`, `head` and `body`, and hands it to the [`Service`];
-//! - the service gives back an [`Answer`], or writes events itself through its [`Exchange`];
+//! - the service returns an [`Answer`], or writes events itself through its [`Exchange`];
 //! - a long event stream leaves its thread for the one of `streams`, and its owner keeps a [`Stream`].
 //!
-//! What is no proper request, or over a limit, gets a [`Refusal`] and never reaches the service.
+//! What is not a proper request, or over a limit, gets a [`Refusal`] and never reaches the service.
 
 mod body;
 mod connection;

@@ -47,7 +47,7 @@ pub(super) enum Full {
     ForAddress,
 }
 
-/// An open connection and its place under the caps, which it gives back when it is dropped.
+/// An open connection and its place under the caps, which it returns when it is dropped.
 pub(super) struct Connected {
     pub(super) socket: TcpStream,
     /// The client, with an IPv4 address even where the socket is an IPv6 one.
@@ -72,7 +72,7 @@ impl Registry {
         }
     }
 
-    /// Gives the connection a place, or the socket back when there is none.
+    /// Gives the connection a place. Returns the socket if there is none.
     pub(super) fn admit(
         self: &Arc<Registry>,
         socket: TcpStream,

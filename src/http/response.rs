@@ -64,7 +64,7 @@ impl Response {
         &self.body
     }
 
-    /// Appends the head to `out` and gives back the body.
+    /// Appends the head to `out` and returns the body.
     pub(super) fn print_head(
         self,
         out: &mut Vec<u8>,
@@ -123,7 +123,7 @@ impl From<&Refusal> for Response {
     }
 }
 
-/// How the end of a body is told.
+/// How the end of a body is marked.
 pub(super) enum Length {
     Known(usize),
     Chunked,

@@ -1,7 +1,11 @@
-//! Local mode: whoever reaches the loopback address is the person at this machine.
+//! Local mode: anyone who reaches the loopback address is the person at this machine, or anyone who shows the token of
+//! `MCPIST_LOCAL_TOKEN`.
+
+use hmac_sha256::Hash;
 
 use crate::access::{Authenticator, Caller, Evidence};
-use crate::error::Error;
+use crate::error::{Code, Error};
+use crate::secret::Secret;
 
 /// Local mode's authenticator. The listener's address, `Host` and `Origin` are its proof (`transport::origin`), so it asks for nothing.
 #[derive(Debug, Clone, Copy, Default)]
@@ -10,5 +14,65 @@ pub struct LocalAuthenticator;
 impl Authenticator for LocalAuthenticator {
     fn authenticate(&self, _evidence: Evidence<'_>) -> Result<Caller, Error> {
         Ok(Caller::local())
+    }
+}
+
+/// Local mode's authenticator where a token is set: it may listen on other addresses than loopback.
+#[derive(Debug, Clone)]
+pub struct LocalTokenAuthenticator {
+    /// SHA-256 of the token: what is compared has the same length for every guess.
+    digest: [u8; 32],
+}
+
+impl LocalTokenAuthenticator {
+    /// An authenticator for those who show `token`.
+    #[must_use]
+    pub fn new(token: &Secret) -> Self {
+        Self { digest: Hash::hash(token.expose().as_bytes()) }
+    }
+}
+
+impl Authenticator for LocalTokenAuthenticator {
+    fn authenticate(&self, evidence: Evidence<'_>) -> Result<Caller, Error> {
+        const HINT: &str = "Send the value of MCPIST_LOCAL_TOKEN as Authorization: Bearer …";
+        let missing =
+            || Error::new(Code::Unauthenticated, "this server needs a token").with_hint(HINT);
+        let (scheme, token) =
+            evidence.authorization.and_then(|shown| shown.split_once(' ')).ok_or_else(missing)?;
+        if !scheme.eq_ignore_ascii_case("bearer") {
+            return Err(missing());
+        }
+        // Every byte is looked at, so that the time says nothing about where the first difference is.
+        let shown = Hash::hash(token.trim().as_bytes());
+        let difference =
+            shown.iter().zip(&self.digest).fold(0, |difference, (a, b)| difference | (a ^ b));
+        if difference == 0 {
+            Ok(Caller::local())
+        } else {
+            Err(Error::new(Code::InvalidToken, "the token is not this server's").with_hint(HINT))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_token_itself_is_accepted() {
+        let token = "0123456789abcdef0123456789abcdef";
+        let authenticator = LocalTokenAuthenticator::new(&Secret::new(token.to_owned()));
+        let check = |authorization: Option<&str>, expected: Result<(), Code>| {
+            let told = authenticator.authenticate(Evidence { authorization });
+            assert_eq!(told.map(drop).map_err(|error| error.code()), expected, "{authorization:?}");
+        };
+        check(Some(&format!("Bearer {token}")), Ok(()));
+        check(Some(&format!("bearer  {token} ")), Ok(()));
+        check(None, Err(Code::Unauthenticated));
+        check(Some(token), Err(Code::Unauthenticated));
+        check(Some(&format!("Basic {token}")), Err(Code::Unauthenticated));
+        for wrong in ["", "0", &token[1..], &token.to_uppercase(), &format!("{token}0")] {
+            check(Some(&format!("Bearer {wrong}")), Err(Code::InvalidToken));
+        }
     }
 }

@@ -7,7 +7,7 @@ mod policy;
 mod sieve;
 mod state;
 
-pub use authenticator::LocalAuthenticator;
+pub use authenticator::{LocalAuthenticator, LocalTokenAuthenticator};
 pub use broker::EnvironmentBroker;
 pub use policy::{Policy, Subject};
 pub use sieve::PolicySieve;

@@ -13,7 +13,8 @@ use crate::access::Permissions;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Policy {
-    #[serde(default)]
+    // `null` is refused: it is no list, and would allow everything.
+    #[serde(default, deserialize_with = "list")]
     allow: Option<Vec<String>>,
     #[serde(default)]
     deny: Vec<String>,
@@ -38,9 +39,16 @@ impl Policy {
     /// # Errors
     /// What is wrong with the text, with its line and an example.
     pub fn parse(text: &str) -> Result<Self, String> {
-        serde_json::from_str(text).map_err(|error| {
-            format!("{error}; a policy looks like {{\"allow\": [\"github\"], \"deny\": [\"github_delete_*\"], \"read_only\": false}}")
-        })
+        let wrong = |problem: String| {
+            format!(
+                "{problem}; a policy looks like {{\"allow\": [\"github\"], \"deny\": [\"github_delete_*\"], \"read_only\": false}}"
+            )
+        };
+        // serde would take a list for the members in their order, so that `[]` would allow everything.
+        if !text.trim_start().starts_with('{') {
+            return Err(wrong("it is not a JSON object".to_owned()));
+        }
+        serde_json::from_str(text).map_err(|error| wrong(error.to_string()))
     }
 
     /// The entries that match none of `subjects`, which are most likely misspelt.
@@ -72,6 +80,12 @@ impl Policy {
                 .collect::<HashSet<_>>(),
         )
     }
+}
+
+fn list<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Vec<String>>, D::Error> {
+    Vec::deserialize(deserializer).map(Some)
 }
 
 fn matches(entry: &str, subject: &Subject) -> bool {
@@ -130,6 +144,27 @@ mod tests {
     #[test]
     fn a_broken_policy_is_told_with_its_line() {
         assert!(Policy::parse("{\n \"alow\": []}").unwrap_err().contains("line 2"));
+        for text in [
+            "[]",
+            r#"[["github"], [], true]"#,
+            r#""github""#,
+            "null",
+            "true",
+            "7",
+            "",
+            "[{}]",
+            "{} {}",
+            r#"{"allow": null}"#,
+            r#"{"deny": null}"#,
+            r#"{"deny": "github"}"#,
+            r#"{"read_only": "true"}"#,
+            r#"{"readonly": true}"#,
+            r#"{"deny": ["github"], "deny": []}"#,
+            r#"{"policy": {"deny": []}}"#,
+        ] {
+            let problem = Policy::parse(text).expect_err(text);
+            assert!(problem.contains("a policy looks like"), "{text}: {problem}");
+        }
         let policy =
             Policy::parse(r#"{"allow": ["githbu"], "deny": ["notion_*", "jira_*"]}"#).unwrap();
         assert_eq!(policy.unmatched(&subjects()), ["githbu", "jira_*"]);

@@ -1,10 +1,10 @@
 //! The state folder: what local mode keeps beyond a process, for this account alone.
 
 use std::fs;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use crate::os::{create_private_file, is_private, make_private_folder};
+use crate::os::{is_private, make_private_folder, write_private_file};
 use crate::random::random_id;
 use crate::secret::Secret;
 
@@ -57,9 +57,7 @@ impl StateFolder {
     fn written(&self) -> io::Result<(PathBuf, Secret)> {
         let key = Secret::new(format!("{}{}", random_id(), random_id()));
         let path = self.0.join(format!(".page-key-{}", random_id()));
-        let mut file = create_private_file(&path)?;
-        file.write_all(key.expose().as_bytes())?;
-        file.sync_all()?;
+        write_private_file(&path, key.expose())?;
         Ok((path, key))
     }
 }
@@ -74,7 +72,6 @@ fn read_key(path: &Path) -> io::Result<Option<Secret>> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs::Permissions;
     use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
     use super::*;
@@ -105,7 +102,7 @@ mod tests {
         let folder = folder("replaced");
         let first = folder.page_key().expect("it can be made");
         let path = folder.0.join("page-key");
-        fs::set_permissions(&path, Permissions::from_mode(0o644)).expect("it is ours");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("it is ours");
         let second = folder.page_key().expect("it can be replaced");
         assert!(first != second && is_private(&path).expect("it exists"));
         fs::write(&path, "short").expect("it is ours");

@@ -18,7 +18,7 @@ pub fn read(reader: &mut Reader<'_>, value: Value) -> Option<Auth> {
     if alternatives.is_empty() {
         reader.add(
             place,
-            "there is no alternative in the list: leave `auth` out where the service asks nobody",
+            "there is no alternative in the list: leave `auth` out if the service needs no credential",
         );
     }
     let raw: Vec<raw::Auth> =

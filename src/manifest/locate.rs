@@ -67,7 +67,7 @@ impl Walk<'_> {
                 self.at += self.text[self.at..]
                     .bytes()
                     .take_while(|byte| !b",]} \t\r\n".contains(byte))
-                    .count()
+                    .count();
             }
         }
     }
@@ -144,7 +144,7 @@ impl Walk<'_> {
         }
     }
 
-    /// The next byte that is no white space.
+    /// The next byte that is not a white space.
     fn peek(&mut self) -> u8 {
         let bytes = self.text.as_bytes();
         while bytes[self.at].is_ascii_whitespace() {

@@ -45,10 +45,18 @@ pub fn read(reader: &mut Reader<'_>, tool: At<'_>, name: &str, value: &Value) ->
             required: raw.required_properties,
             minimum: raw.minimum,
             maximum: raw.maximum,
+            max_length: raw.max_length,
+            max_items: raw.max_items,
         },
     );
     if raw.description.is_none_or(|description| description.trim().is_empty()) {
         reader.add(place.detail("description"), "`description` is missing: say what the value is");
+    }
+    if raw.nullable && matches!(at, In::Path | In::Query) {
+        reader.add(
+            place.detail("nullable"),
+            "`nullable` is only for what can be null: `in` body, variable or local",
+        );
     }
     if join.is_some() && !(at == In::Query && kind == Type::Array) {
         reader.add(place.detail("join"), "`join` is only for an array in the query");
@@ -56,18 +64,8 @@ pub fn read(reader: &mut Reader<'_>, tool: At<'_>, name: &str, value: &Value) ->
     if slashes && at != In::Path {
         reader.add(place.detail("slashes"), "`slashes` is only for a value in the path");
     }
-    let scalar = !matches!(kind, Type::Array | Type::Object);
-    match at {
-        In::Path if !scalar => {
-            reader.add(place, "a value in the path must be a string, a number or a boolean")
-        }
-        In::Path if !required && default.is_none() => {
-            reader.add(place, "a value in the path must be required or have a default");
-        }
-        In::Query if kind == Type::Object && hook.is_none() => {
-            reader.add(place, "an object has no form in a query: use a hook, or single params");
-        }
-        _ => {}
+    if let Some(finding) = misplaced(at, kind, required || default.is_some(), hook.is_some()) {
+        reader.add(place, finding);
     }
     let presence = match default {
         Some(_) if required => {
@@ -101,8 +99,32 @@ pub fn read(reader: &mut Reader<'_>, tool: At<'_>, name: &str, value: &Value) ->
         In::Variable => Place::Variable(upstream_name),
         In::Local => Place::Local,
     };
-    let param = Param { name: name.to_owned(), place: goes, schema: schema?, presence, hook };
+    let param = Param {
+        name: name.to_owned(),
+        place: goes,
+        schema: schema?,
+        presence,
+        nullable: raw.nullable,
+        hook,
+    };
     (reader.findings() == before).then_some(param)
+}
+
+/// Why a value of this type cannot go there; `None` if it can.
+fn misplaced(at: In, kind: Type, is_always_there: bool, has_hook: bool) -> Option<&'static str> {
+    let is_scalar = !matches!(kind, Type::Array | Type::Object);
+    match at {
+        In::Path if !is_scalar => {
+            Some("a value in the path must be a string, a number or a boolean")
+        }
+        In::Path if !is_always_there => {
+            Some("a value in the path must be required or have a default")
+        }
+        In::Query if kind == Type::Object && !has_hook => {
+            Some("an object has no form in a query: use a hook, or single params")
+        }
+        _ => None,
+    }
 }
 
 /// The place in a body that a dotted name means.
@@ -122,6 +144,12 @@ fn schema(reader: &mut Reader<'_>, place: At<'_>, raw: raw::Schema) -> Option<Sc
     if !(raw.properties.is_empty() && raw.required.is_empty()) && raw.kind != Type::Object {
         reader.add(place, "properties are only for objects");
     }
+    if raw.max_length.is_some() && raw.kind != Type::String {
+        reader.add(place.detail("max_length"), "`max_length` is only for strings");
+    }
+    if raw.max_items.is_some() && raw.kind != Type::Array {
+        reader.add(place.detail("max_items"), "`max_items` is only for arrays");
+    }
     let range = Range { minimum: raw.minimum, maximum: raw.maximum };
     let kind = match raw.kind {
         Type::String => Kind::String,
@@ -137,10 +165,13 @@ fn schema(reader: &mut Reader<'_>, place: At<'_>, raw: raw::Schema) -> Option<Sc
         }
         Type::Object => object(reader, place, raw.properties, raw.required)?,
     };
-    let schema = Schema { kind, description: raw.description, choices: Vec::new() };
+    let longest = raw.max_length.or(raw.max_items);
+    let schema = Schema { kind, description: raw.description, choices: Vec::new(), longest };
     for choice in raw.choices.iter().filter(|choice| !schema.accepts(choice)) {
-        reader
-            .add(place.detail("enum"), format!("the enum's {choice} is no {}", schema.kind.name()));
+        reader.add(
+            place.detail("enum"),
+            format!("the enum's {choice} is not of type {}", schema.kind.name()),
+        );
     }
     Some(Schema { choices: raw.choices, ..schema })
 }
@@ -184,6 +215,7 @@ impl Own {
             place: Place::Local,
             schema,
             presence: Presence::Optional,
+            nullable: false,
             hook: None,
         };
         let at_least_one = |maximum: Option<u32>| {
@@ -211,7 +243,7 @@ impl Own {
         }
         if !self.fields.is_empty() {
             let choices = self.fields.into_iter().map(Value::from).collect();
-            let name = Schema { kind: Kind::String, description: None, choices };
+            let name = Schema { kind: Kind::String, description: None, choices, longest: None };
             params.push(local(
                 "fields",
                 Schema::new(Kind::Array(Box::new(name)), "Only these fields."),

@@ -25,7 +25,7 @@ use crate::engine::{
 use crate::error::{NOT_A_LIST, TOO_LARGE};
 use crate::upstream::{HeaderMap, HeaderName, HeaderValue};
 
-/// Most findings of a file that are told: somebody mends them, and a log keeps them.
+/// Most findings of a file that are reported: somebody fixes them, and a log keeps them.
 pub const MAX_FINDINGS: usize = 100;
 
 /// Collects what is wrong and which hooks are cited while a file is read.
@@ -92,11 +92,7 @@ impl<'a> Reader<'a> {
         if self.found.len() < MAX_FINDINGS {
             self.found.push(Finding::new(self.file, place, problem));
         } else if self.found.len() == MAX_FINDINGS {
-            self.found.push(Finding::new(
-                self.file,
-                FILE,
-                "there is more wrong than is told here: mend this first",
-            ));
+            self.found.push(Finding::new(self.file, FILE, "Too many errors; fix these first."));
         }
     }
 
@@ -247,7 +243,7 @@ impl<'a> Reader<'a> {
                 ),
                 _ => self.add(
                     place.detail(written),
-                    format!("`{written}` is no valid HTTP header, or its value is none"),
+                    format!("`{written}` is not a valid header name, or its value is not valid"),
                 ),
             }
         }
@@ -300,24 +296,8 @@ impl<'a> Reader<'a> {
         }
         let before = raw.before.and_then(|hook| self.arguments_hook(place.member("before"), &hook));
         let after = raw.after.and_then(|hook| self.result_hook(place.member("after"), &hook));
-        for reason in
-            raw.hints.keys().filter(|name| ![TOO_LARGE, NOT_A_LIST].contains(&name.as_str()))
-        {
-            self.add(
-                place.entry("hint", "hints", reason),
-                format!("there are hints for `{TOO_LARGE}` and `{NOT_A_LIST}`"),
-            );
-        }
-        let publishes = raw.publishes.map_or(Publishes::Never, |value| {
-            let publishes = publishes(&value, &params);
-            publishes.unwrap_or_else(|problem| {
-                self.add(place.detail("publishes"), problem);
-                Publishes::Always
-            })
-        });
-        if publishes != Publishes::Never && annotations.read_only == Some(true) {
-            self.add(place.detail("publishes"), "`publishes` is for a tool that changes something");
-        }
+        self.check_hints(place, &raw.hints);
+        let publishes = self.publishes(place, raw.publishes, annotations, &params);
         let (work, own) = match (raw.handler, raw.request, raw.output) {
             (Some(handler), None, None) => {
                 for (name, _) in raw
@@ -384,6 +364,35 @@ impl<'a> Reader<'a> {
             hints: raw.hints,
             across_accounts,
         })
+    }
+
+    fn check_hints(&mut self, place: Place<'_>, hints: &BTreeMap<String, String>) {
+        for reason in hints.keys().filter(|name| ![TOO_LARGE, NOT_A_LIST].contains(&name.as_str()))
+        {
+            self.add(
+                place.entry("hint", "hints", reason),
+                format!("there are hints for `{TOO_LARGE}` and `{NOT_A_LIST}`"),
+            );
+        }
+    }
+
+    fn publishes(
+        &mut self,
+        place: Place<'_>,
+        value: Option<Value>,
+        annotations: Annotations,
+        params: &[Param],
+    ) -> Publishes {
+        let place = place.detail("publishes");
+        let publishes = value.map_or(Ok(Publishes::Never), |value| publishes(&value, params));
+        let publishes = publishes.unwrap_or_else(|problem| {
+            self.add(place, problem);
+            Publishes::Always
+        });
+        if publishes != Publishes::Never && annotations.read_only == Some(true) {
+            self.add(place, "`publishes` is for a tool that changes something");
+        }
+        publishes
     }
 
     fn annotations(&mut self, place: Place<'_>, value: Option<Value>) -> Annotations {

@@ -23,7 +23,7 @@ pub fn read(reader: &mut Reader<'_>, scheme: &str, written: Vec<Value>) -> Vec<R
         else {
             continue;
         };
-        // Which of two is meant is told by what is literal in them: nothing tells these apart.
+        // What is literal in them decides which of two is meant: these do not differ.
         if let Some(other) = resources.iter().find(|other| shape(other) == shape(&resource)) {
             reader.add(place, format!("fits the same URIs as `{}`", other.uri));
         }
@@ -98,7 +98,10 @@ pub fn check(reader: &mut Reader<'_>, module: &Module, uris: &[Option<String>]) 
             Work::Request(_, Output::List { fields, .. })
                 if fields.iter().any(|field| field.name == completion.field) => {}
             _ => {
-                reader.add(place, format!("`{}` is no field of the tool's items", completion.field))
+                reader.add(
+                    place,
+                    format!("`{}` is not a field of the tool's items", completion.field),
+                );
             }
         }
     }
@@ -192,7 +195,7 @@ fn read_only<'a>(
 ) -> Option<&'a Tool> {
     let tool = module.tools.iter().find(|tool| tool.name == name && tool.is_read_only());
     if tool.is_none() {
-        reader.add(place, format!("`{name}` is no tool of this module that only reads"));
+        reader.add(place, format!("`{name}` is not a tool of this module that only reads"));
     }
     tool
 }

@@ -9,7 +9,7 @@ use super::read::Reader;
 use crate::engine::projection::Path;
 use crate::engine::{Versions, VersionsAt};
 
-/// None when it is wrong.
+/// `None` if it is wrong.
 pub fn read(reader: &mut Reader<'_>, value: Value) -> Option<Versions> {
     let place = FILE.member("versions");
     let raw::Versions { url, path, header } = reader.part(place, value)?;
@@ -26,7 +26,7 @@ pub fn read(reader: &mut Reader<'_>, value: Value) -> Option<Versions> {
         (None, Some(header)) => header
             .parse()
             .map(VersionsAt::Header)
-            .map_err(|_| format!("`{header}` is no name of an HTTP header")),
+            .map_err(|_| format!("`{header}` is not a valid HTTP header name")),
         _ => Err("needs either `path`, where in the answer's JSON the versions are, or `header`"
             .to_owned()),
     };

@@ -71,7 +71,7 @@ pub fn template(
     };
     match (&body, raw.method) {
         (Body::Graphql(_), method) if method != Method::Post => {
-            reader.add(place.detail("method"), "a GraphQL request must be a POST")
+            reader.add(place.detail("method"), "a GraphQL request must be a POST");
         }
         (Body::Json(_), Method::Get | Method::Head | Method::Options) => {
             reader.add(
@@ -132,7 +132,7 @@ fn path(
     {
         reader.add(
             place.detail("path"),
-            format!("`{text}` is no path: it starts with `/`, has `{{param}}` places, no query and no dot segments"),
+            format!("`{text}` is not a path: it starts with `/`, has `{{param}}` places, no query and no dot segments"),
         );
     }
     let names: Vec<&str> = written
@@ -146,7 +146,7 @@ fn path(
         {
             reader.add(
                 place.detail("path"),
-                format!("the path's `{{{name}}}` is no param with `in: path`"),
+                format!("the path's `{{{name}}}` is not a param with `in: path`"),
             );
         }
     }

@@ -148,31 +148,30 @@ impl<'a> Call<'a> {
         Err(Interruption::InputRequired { questions: vec![(key.to_owned(), question)], state })
     }
 
-    /// Asks the client to open a link: `problem` is what is missing, `what` is what the user does there. Returns the answer of a
-    /// client of the modern era; `None` where the client cannot open links.
+    /// Asks the client's user to open a link, in the way of the client's version. Returns the answer; `None` where the client
+    /// cannot open links, or answers in a wrong shape.
     ///
     /// # Errors
-    /// The question (modern era), or the error that makes a client of 2025-11-25 open the link and call again.
-    pub fn open_link(
+    /// The question (2026-07-28), or the error that makes a client of 2025-11-25 open the link and call again.
+    pub fn ask_to_open(
         &self,
         key: &str,
-        problem: &str,
-        what: &str,
+        message: String,
         url: &str,
     ) -> Result<Option<Value>, Interruption> {
         if !self.context.capabilities.elicitation_url {
             return Ok(None);
         }
-        let message = format!("{problem}. {what}");
         let question = Question::Url { message, url: url.to_owned() };
         if self.context.version.is_modern() {
             return self.ask_sealed(key, question);
         }
-        if self.context.version != Version::V2025_11_25 {
+        if self.context.version < Version::V2025_11_25 {
             return Ok(None);
         }
-        let elicitation = Value::Object(question.params(self.context.version));
-        Err(Error::new(Code::UrlElicitationRequired, problem)
+        let elicitation = question.params(self.context.version);
+        let message = elicitation.get("message").and_then(Value::as_str).unwrap_or_default();
+        Err(Error::new(Code::UrlElicitationRequired, message)
             .with_data("elicitations", json!([elicitation]))
             .into())
     }

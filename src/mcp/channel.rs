@@ -40,7 +40,7 @@ pub struct Channel {
     outlet: Arc<dyn Outlet>,
     caller: Caller,
     view: View,
-    /// Tells this channel's requests from those of others, also before a session has begun.
+    /// Distinguishes this channel's requests from those of others, also before a session has begun.
     scope: String,
     session: Mutex<Option<Session>>,
     listening: Mutex<HashMap<Id, Ticket>>,
@@ -68,7 +68,11 @@ impl Channel {
     #[must_use]
     pub fn is_quick(&self, body: &Result<Body, Malformed>) -> bool {
         match body {
-            Ok(Body::One(Message::Request(request))) if request.method == "initialize" => true,
+            Ok(Body::One(Message::Request(request)))
+                if matches!(request.method.as_str(), "initialize" | "ping") =>
+            {
+                true
+            }
             Ok(Body::One(Message::Request(request))) => {
                 self.server.sessions.begin(&self.scope, &request.id);
                 false
@@ -86,6 +90,30 @@ impl Channel {
         parse(bytes)
     }
 
+    /// Refuses the requests of what [`Channel::read`] gave, because too many run: each under its id.
+    pub fn refuse(&self, body: Result<Body, Malformed>) {
+        let error = Error::new(Code::Busy, "too many requests of this client run at once")
+            .with_hint("Send it again when some have been answered.");
+        let entries = match body {
+            Ok(Body::One(message)) => vec![Ok(message)],
+            Ok(Body::Batch(entries)) => entries,
+            Err(malformed) => vec![Err(malformed)],
+        };
+        for entry in entries {
+            match entry {
+                Ok(Message::Request(request)) => {
+                    // What was counted as running when it was read runs no more.
+                    drop(self.server.sessions.run(&self.scope, &request.id));
+                    self.outlet.send(&error_text(Some(&request.id), &error));
+                }
+                Ok(other) => drop(self.serve(other)),
+                Err(malformed) => {
+                    self.outlet.send(&text(refusal(malformed.id.as_ref(), &malformed.error)));
+                }
+            }
+        }
+    }
+
     /// Serves what [`Channel::read`] gave; answers go to the outlet.
     pub fn receive(&self, body: Result<Body, Malformed>) {
         let answers: Vec<String> = match body {
@@ -101,7 +129,7 @@ impl Channel {
         }
     }
 
-    /// The answers to a batch, as one text; none where nothing is to be answered.
+    /// The answers to a batch, as one text; none if nothing is to be answered.
     fn serve_batch(&self, entries: Vec<Result<Message, Malformed>>) -> Vec<String> {
         let answers: Vec<String> = entries
             .into_iter()
@@ -154,7 +182,7 @@ impl Channel {
             Err(error) => return Some(error_text(Some(&request.id), &error)),
         };
         if era == Era::Handshake {
-            return Some(match self.server.initialize(request, &self.caller) {
+            return Some(match self.server.initialize(request, &self.caller, &self.view) {
                 Ok((session, json)) => {
                     let mut session = session;
                     session.id.clone_from(&self.scope);

@@ -35,7 +35,7 @@ pub struct Context {
     pub caller: Caller,
     /// Which tools are published, and how.
     pub view: View,
-    /// The least level of log messages that the client wants; none: it wants none.
+    /// The least level of log messages that the client wants; `None`: it wants none.
     pub log_level: Option<Level>,
 }
 
@@ -155,6 +155,22 @@ pub struct View {
     pub pinned: Vec<String>,
     /// `?format=json`: results are JSON with `structuredContent` instead of TOON.
     pub json: bool,
+    /// Names in the query that mean nothing here, made of visible ASCII: they are reported, and change nothing.
+    pub unknown: Vec<String>,
+}
+
+impl View {
+    /// What a model is told about names in the query that mean nothing.
+    #[must_use]
+    pub fn remark(&self) -> Option<String> {
+        let names: Vec<_> = self.unknown.iter().map(|name| format!("?{name}")).collect();
+        (!names.is_empty()).then(|| {
+            format!(
+                "The address has parameters that are not known here and change nothing: {}. Tell the user.",
+                names.join(", ")
+            )
+        })
+    }
 }
 
 /// How severe a log message is (RFC 5424 §6.2.1).
@@ -194,7 +210,7 @@ impl Level {
             .map(|(_, level)| *level)
             .ok_or_else(|| {
                 let names: Vec<_> = Self::ALL.iter().map(|(name, _)| *name).collect();
-                Error::invalid_params(format!("{value} is no log level"))
+                Error::invalid_params(format!("{value} is not a log level"))
                     .with_hint(format!("Use one of: {}.", names.join(", ")))
             })
     }

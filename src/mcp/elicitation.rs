@@ -170,7 +170,7 @@ mod tests {
         let url =
             Question::Url { message: "Open".to_owned(), url: "https://example.com".to_owned() };
         let check = |question: &Question, answer: Value, fits: bool| {
-            assert_eq!(question.fits(&answer), fits, "{answer}")
+            assert_eq!(question.fits(&answer), fits, "{answer}");
         };
         check(&form, json!({"action": "accept", "content": {"name": "Ada", "age": 36}}), true);
         check(&form, json!({"action": "decline"}), true);

@@ -1,4 +1,4 @@
-//! What an application offers through the protocol: the trait that the server calls, and the things it gives back.
+//! What an application offers through the protocol: the trait that the server calls, and the things it returns.
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -129,9 +129,9 @@ pub struct About {
 /// What a server offers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Capabilities {
-    /// Prompts, and whether changes of their list are told.
+    /// Prompts, and whether changes of their list are reported.
     pub prompts: Option<ListChanged>,
-    /// Resources, and whether changes of their list are told.
+    /// Resources, and whether changes of their list are reported.
     pub resources: Option<ListChanged>,
     /// Whether single resources can be subscribed to.
     pub subscribe: bool,
@@ -141,7 +141,7 @@ pub struct Capabilities {
     pub logging: bool,
 }
 
-/// Whether changes of a list are told.
+/// Whether changes of a list are reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ListChanged(pub bool);
 
@@ -244,7 +244,7 @@ pub enum Reference {
 pub struct Suggestions {
     /// The values, the best first.
     pub values: Vec<String>,
-    /// Whether there are others, nobody knows how many.
+    /// Whether there are others, no one knows how many.
     pub more: bool,
 }
 

@@ -1,6 +1,6 @@
 //! The headers of Streamable HTTP that mirror a modern request's body, checked against it.
 //!
-//! Source: 2026-07-28, "Request Metadata": whoever reads the body must refuse a request whose headers say otherwise, so
+//! Source: 2026-07-28, "Request Metadata": anyone who reads the body must refuse a request whose headers say otherwise, so
 //! that nothing between client and server can be led by a header that the server does not act on.
 
 use std::borrow::Cow;
@@ -60,7 +60,7 @@ pub fn check_parameters(
         match (value, sent) {
             (None, None) => {}
             (None, Some(_)) => {
-                return Err(mismatch(format!(
+                Err(mismatch(format!(
                     "{name} is sent, but the arguments have no {}",
                     path.join(".")
                 )))?;
@@ -106,7 +106,7 @@ fn decode<'a>(name: &str, value: &'a str) -> Result<Cow<'a, str>, Error> {
         .ok()
         .and_then(|bytes| String::from_utf8(bytes).ok())
         .map(Cow::Owned)
-        .ok_or_else(|| mismatch(format!("header {name} is no base64 of UTF-8 text")))
+        .ok_or_else(|| mismatch(format!("header {name} is not base64 of UTF-8 text")))
 }
 
 #[cfg(test)]
@@ -158,7 +158,7 @@ mod tests {
         );
         check(&[version, ("Mcp-Method", "TOOLS/CALL"), name], Some("Mcp-Method is \"TOOLS/CALL\""));
         check(&[version, method], Some("Mcp-Name is missing"));
-        check(&[version, method, ("Mcp-Name", "=?base64?!?=")], Some("no base64"));
+        check(&[version, method, ("Mcp-Name", "=?base64?!?=")], Some("not base64"));
         check(&[version, method, ("Mcp-Name", "世界")], Some("cannot carry"));
     }
 

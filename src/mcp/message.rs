@@ -154,7 +154,7 @@ pub const MAX_BATCH: usize = 50;
 /// Reads one body: UTF-8 JSON, at most 128 levels deep (`serde_json`'s own bound).
 ///
 /// # Errors
-/// [`Malformed`] with `-32700` for what is not JSON, `-32600` or `-32602` for what is no message.
+/// [`Malformed`] with `-32700` for what is not JSON, `-32600` or `-32602` for what is not a message.
 pub fn parse(bytes: &[u8]) -> Result<Body, Malformed> {
     let value: Value = serde_json::from_slice(bytes).map_err(|error| Malformed {
         id: None,
@@ -163,7 +163,7 @@ pub fn parse(bytes: &[u8]) -> Result<Body, Malformed> {
     })?;
     match value {
         Value::Array(entries) if entries.is_empty() => {
-            Err(malformed(None, "an empty batch is no message"))
+            Err(malformed(None, "an empty batch is not a message"))
         }
         Value::Array(entries) if entries.len() > MAX_BATCH => Err(malformed(
             None,
@@ -194,8 +194,12 @@ fn message(value: Value) -> Result<Message, Malformed> {
     match members.remove("method") {
         Some(Value::String(method)) => {
             let params = match members.remove("params") {
-                None => Object::new(),
-                Some(Value::Object(params)) => params,
+                None | Some(Value::Null) => Object::new(),
+                // An optional member that is null is absent, in both eras: many clients write what they have not set.
+                Some(Value::Object(mut params)) => {
+                    params.retain(|_, value| !value.is_null());
+                    params
+                }
                 Some(other) => {
                     return Err(Malformed { id, error: wrong_type("params", "an object", &other) });
                 }
@@ -217,7 +221,8 @@ fn message(value: Value) -> Result<Message, Malformed> {
 }
 
 fn response(id: Option<Id>, members: &mut Object) -> Result<Message, Malformed> {
-    let outcome = match (members.remove("result"), members.remove("error")) {
+    let error = members.remove("error").filter(|error| !error.is_null());
+    let outcome = match (members.remove("result"), error) {
         (Some(result), None) => Ok(result),
         (None, Some(error)) => Err(error
             .get("message")

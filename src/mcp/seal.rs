@@ -1,7 +1,7 @@
 //! Sealed tokens: state that passes through a client and comes back unchanged, or not at all.
 //!
-//! A sealed token is a JWT with HMAC-SHA-256 whose audience is its purpose. Whoever holds the key (every replica) can
-//! open it, nobody else can make one; what is inside is readable, so it never holds a secret.
+//! A sealed token is a JWT with HMAC-SHA-256 whose audience is its purpose. Anyone who holds the key (every replica) can
+//! open it, no one else can make one; what is inside is readable, so it never holds a secret.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;

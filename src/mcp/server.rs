@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::call::{Call, Peer};
 use super::channel::ANSWER_TIME;
-use super::context::{Context, Level, META_SERVER};
+use super::context::{Context, Level, META_SERVER, View};
 use super::elicitation::Question;
 use super::handler::{Completion, Handler, Interruption, Item, Reference, Suggestions, ToolResult};
 use super::message::{
@@ -25,7 +25,7 @@ use crate::telemetry::trace;
 /// How many entries of a list one page holds: many, because some clients show the first page and no other.
 const PAGE: usize = 1_000;
 
-/// How long a client may keep a list (2026-07-28, "Caching"): as long as permissions are cached, and changes are told besides.
+/// How long a client may keep a list (2026-07-28, "Caching"): as long as permissions are cached, and changes are reported besides.
 const LIST_TTL: Duration = Duration::from_secs(60);
 /// How long a client may keep what the server is.
 const DISCOVER_TTL: Duration = Duration::from_secs(3_600);
@@ -202,6 +202,7 @@ impl Server {
         &self,
         request: &Request,
         caller: &crate::access::Caller,
+        view: &View,
     ) -> Result<(Session, String), Error> {
         let version = Version::negotiate(request.text("protocolVersion")?);
         let capabilities =
@@ -216,10 +217,24 @@ impl Server {
             .with("protocolVersion", &version.as_str())
             .with("capabilities", &self.handler.capabilities().to_json())
             .with("serverInfo", about);
-        if let Some(instructions) = &about.instructions {
-            members = members.with("instructions", instructions);
+        if let Some(instructions) = self.instructions(view) {
+            members = members.with("instructions", &instructions);
         }
         Ok((session, result_text(&request.id, members)))
+    }
+
+    /// How a model should use the server, by this address.
+    fn instructions(&self, view: &View) -> Option<String> {
+        let instructions = self.handler.about().instructions.clone();
+        let Some(remark) = view.remark() else { return instructions };
+        log::warn!(
+            "unknown parameters in the query of the MCP endpoint: {}",
+            view.unknown.join(", ")
+        );
+        Some(match instructions {
+            Some(instructions) => format!("{instructions} {remark}"),
+            None => remark,
+        })
     }
 
     /// Takes a notification of a client in.
@@ -276,8 +291,8 @@ impl Server {
         let members = Members::new()
             .with("supportedVersions", &versions)
             .with("capabilities", &self.handler.capabilities().to_json());
-        let members = match &self.handler.about().instructions {
-            Some(instructions) => members.with("instructions", instructions),
+        let members = match self.instructions(&context.view) {
+            Some(instructions) => members.with("instructions", &instructions),
             None => members,
         };
         Ok(Outcome::Complete(cached(context, members, DISCOVER_TTL, "public")))
@@ -572,7 +587,7 @@ fn completion(request: &Request) -> Result<Completion, Error> {
 mod tests {
     use super::*;
     use crate::access::Caller;
-    use crate::mcp::context::{ClientCapabilities, View};
+    use crate::mcp::context::ClientCapabilities;
 
     #[test]
     fn a_long_list_comes_in_pages_that_go_on_where_the_last_one_ended() {

@@ -26,7 +26,7 @@ const MAX_REMEMBERED: usize = 4_096;
 /// What `initialize` agreed on. Over HTTP it is inside the session id, sealed, so that every replica knows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {
-    /// Tells sessions apart.
+    /// Distinguishes sessions.
     pub id: String,
     version: String,
     capabilities: ClientCapabilities,
@@ -135,7 +135,7 @@ impl Sessions {
         });
     }
 
-    /// Forgets a session whose connection is gone: nobody can ask for it again.
+    /// Forgets a session whose connection is gone: no one can ask for it again.
     pub fn forget(&self, session: &str) {
         if let Some(memory) = self.lock().remove(session) {
             for stop in memory.running.values() {
@@ -214,7 +214,7 @@ impl Sessions {
         self.with(session, |memory| memory.waiting.remove(id));
     }
 
-    /// Hands the client's answer to whoever waits for it; answers that nobody waits for are dropped.
+    /// Hands the client's answer to anyone who waits for it; answers that no one waits for are dropped.
     pub fn deliver(&self, session: &str, response: Response) {
         let waiting =
             self.lock().get_mut(session).and_then(|memory| memory.waiting.remove(&response.id));

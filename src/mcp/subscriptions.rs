@@ -1,4 +1,4 @@
-//! Changes that clients want to hear of: who listens, to what, and how they are told.
+//! Changes that clients want to hear of: who listens, to what, and how they are reported.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
@@ -231,7 +231,7 @@ impl Hub {
         lock(&self.listeners).remove(&ticket);
     }
 
-    /// Tells a change to everyone who wants to hear of it.
+    /// Reports a change to everyone who wants to hear of it.
     pub fn publish(&self, change: &Change) {
         let (method, params) = change.notification();
         lock(&self.listeners).retain(|_, listener| {
@@ -269,7 +269,7 @@ impl Hub {
         lock(&self.listeners).len()
     }
 
-    /// Whether nobody listens.
+    /// Whether no one listens.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0

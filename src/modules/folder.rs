@@ -21,7 +21,7 @@ pub struct Folder {
     seen: Option<Vec<Stamp>>,
     /// The last version of each file that was right, so that one being edited takes no tool away.
     right: HashMap<PathBuf, Module>,
-    /// What was wrong when the folder was read, so that nothing is told twice.
+    /// What was wrong when the folder was read, so that nothing is reported twice.
     told: Vec<Finding>,
 }
 
@@ -95,7 +95,7 @@ impl Folder {
             Err(wrong) => {
                 findings.extend(wrong);
                 if let Some(last) = self.right.get(&stamp.path) {
-                    // What keeps it out is told above already.
+                    // What keeps it out is reported above already.
                     let _ = registry.take("", last.clone());
                 }
             }
@@ -127,7 +127,7 @@ fn read(stamp: &Stamp) -> Result<(String, Module), Vec<Finding>> {
     let file = stamp.path.display().to_string();
     if !stamp.is_file {
         // A pipe would keep its reader waiting.
-        return Err(vec![Finding::new(&file, FILE, "is no file")]);
+        return Err(vec![Finding::new(&file, FILE, "is not a file")]);
     }
     let text = text_of(&stamp.path).map_err(|finding| vec![finding])?;
     let module = manifest::parse_own(&file, &text)?;
@@ -159,7 +159,7 @@ fn text_of(path: &Path) -> Result<String, Finding> {
     if bytes.len() as u64 > MAX_FILE {
         return Err(wrong(format!("is larger than {} MiB", MAX_FILE >> 20)));
     }
-    String::from_utf8(bytes).map_err(|_| wrong("is no UTF-8 text".to_owned()))
+    String::from_utf8(bytes).map_err(|_| wrong("is not UTF-8 text".to_owned()))
 }
 
 /// The folder's module files in the order of their names.
@@ -170,7 +170,7 @@ fn stamps(folder: &Path) -> std::io::Result<Vec<Stamp>> {
         if path.extension().is_none_or(|extension| extension != "json") {
             continue;
         }
-        // One that is gone by now, or leads nowhere, is told when it is read.
+        // One that is gone by now, or leads nowhere, is reported when it is read.
         let metadata = fs::metadata(&path).ok();
         stamps.push(Stamp {
             modified: metadata.as_ref().and_then(|metadata| metadata.modified().ok()),

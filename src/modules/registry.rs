@@ -77,7 +77,7 @@ impl Registry {
         tools.into_iter().find(|(_, tool)| tool.published_name == name)
     }
 
-    /// Takes a module whose names nobody has yet.
+    /// Takes a module whose names no one has yet.
     pub(super) fn take(&mut self, file: &str, module: Module) -> Result<(), Vec<Finding>> {
         let mut clashes = Vec::new();
         if self.module(&module.name).is_some() {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::Operation;
 use super::schema::Schemas;
 
-/// The module's `auth`; none where the service asks nobody, or in ways that no module can answer.
+/// The module's `auth`; `None` if the service asks no one, or in ways that no module can answer.
 pub fn of(
     root: &Value,
     operations: &[&Operation<'_>],
@@ -40,7 +40,7 @@ pub fn of(
             ("http", "bearer") | ("oauth2" | "openIdConnect", _) => bearer = true,
             ("http", "basic") => basic = true,
             (kind, scheme) => {
-                others.push(format!("{name} ({} {scheme})", kind.trim()).replace(" )", ")"))
+                others.push(format!("{name} ({} {scheme})", kind.trim()).replace(" )", ")"));
             }
         }
     }

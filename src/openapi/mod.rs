@@ -50,7 +50,7 @@ impl Description {
     pub fn parse(text: &str) -> Result<Self, String> {
         let yaml = "YAML is not read: write it as JSON first, for example with: yq -o=json . openapi.yaml > openapi.json";
         let root: Value = serde_json::from_str(text)
-            .map_err(|error| format!("it is no JSON: {error}; {yaml}"))?;
+            .map_err(|error| format!("it is not JSON: {error}; {yaml}"))?;
         match root["openapi"].as_str() {
             Some(version) if version.starts_with("3.0") || version.starts_with("3.1") => Ok(Self(root)),
             Some(version) => Err(format!("it is OpenAPI {version}: 3.0 and 3.1 are read")),

@@ -1,4 +1,4 @@
-//! What of an answer a tool gives back.
+//! What of an answer a tool returns.
 
 use serde_json::{Map, Value, json};
 
@@ -64,7 +64,7 @@ pub fn of<'a>(
         {
             Ok(Answer { output: json!({"text": ""}), list: None, has_link_header })
         } else {
-            Err(format!("its answer is {}, which is no text", kinds.join(", ")))
+            Err(format!("its answer is {}, which is not text", kinds.join(", ")))
         };
     };
     let root = schemas.schema(&described["schema"]);
@@ -88,7 +88,7 @@ pub fn of<'a>(
     Ok(Answer { output: output.into(), list, has_link_header })
 }
 
-/// What is told about JSON content, of whichever kind.
+/// What is reported about JSON content, of whichever kind.
 pub fn json_content(content: &Value) -> Option<&Value> {
     let is_json = |kind: &str| {
         let kind = kind.split(';').next().unwrap_or_default().trim();
@@ -103,7 +103,7 @@ enum Place<'a> {
     Record(Option<Schema<'a>>),
 }
 
-/// Where the list is, and what its entries are; none where the answer is about one thing.
+/// Where the list is, and what its entries are; `None` if the answer is about one thing.
 fn list<'a>(schemas: Schemas<'a>, root: &Schema<'a>) -> Option<(String, Schema<'a>)> {
     let entries = |schema: &Schema<'a>| {
         schema.items.filter(|_| schema.kind == Some("array")).map(|items| schemas.schema(items))
@@ -198,7 +198,7 @@ fn telling<'a>(schemas: Schemas<'a>, schema: &Schema<'a>) -> impl Iterator<Item 
         .filter(move |name| schemas.at(schema, &[name]).is_some_and(|schema| schema.is_scalar()))
 }
 
-/// A name as a path has it; none where no path can.
+/// A name as a path has it; `None` if no path can.
 fn escaped(name: &str) -> Option<String> {
     (!name.is_empty() && !name.contains(['[', ']', '\\'])).then(|| name.replace('.', "\\."))
 }

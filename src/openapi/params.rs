@@ -28,7 +28,7 @@ pub struct One<'a> {
     pub schema: Schema<'a>,
     required: bool,
     description: Option<&'a str>,
-    /// What stands between the entries of a list in the query; none where its name repeats.
+    /// What stands between the entries of a list in the query; `None` if its name repeats.
     join: Option<&'static str>,
 }
 
@@ -112,9 +112,9 @@ pub fn sent<'a>(
             Ok(sent)
         }
         Some(_) if required => {
-            Err("its body is no object with members that are described".to_owned())
+            Err("its body is not an object whose members are described".to_owned())
         }
-        None if required => Err("its body is no JSON".to_owned()),
+        None if required => Err("its body is not JSON".to_owned()),
         _ => {
             notes.push(format!("{}: the body is left out", operation.id));
             Ok(sent)

@@ -17,7 +17,7 @@ pub struct Schemas<'a>(pub &'a Value);
 /// A schema with everything that is said about the value in one place.
 #[derive(Default)]
 pub struct Schema<'a> {
-    /// The type's name; none where any will do.
+    /// The type's name; `None` if any will do.
     pub kind: Option<&'a str>,
     /// What the value is.
     pub description: Option<&'a str>,
@@ -33,7 +33,7 @@ pub struct Schema<'a> {
     maximum: Option<&'a Value>,
     /// Whether it is only in answers.
     pub read_only: bool,
-    /// Whether nobody should use it any more.
+    /// Whether no one should use it any more.
     pub deprecated: bool,
 }
 

@@ -47,7 +47,7 @@ pub fn cut(name: &str, most: usize) -> String {
     name[..whole].trim_end_matches('_').to_owned()
 }
 
-/// The name, or the name with a number, that nobody has yet; `most` bounds a name of ASCII.
+/// The name, or the name with a number, that no one has yet; `most` bounds a name of ASCII.
 pub fn unique(taken: &mut HashSet<String>, name: &str, most: usize) -> String {
     let mut found = if name.len() > most { cut(name, most) } else { name.to_owned() };
     let mut number = 2;
@@ -135,7 +135,7 @@ mod tests {
     #[test]
     fn a_description_is_one_plain_sentence() {
         let check = |text: &str, expected: Option<&str>| {
-            assert_eq!(sentence(text).as_deref(), expected, "{text:?}")
+            assert_eq!(sentence(text).as_deref(), expected, "{text:?}");
         };
         check("Get a thing", Some("Get a thing."));
         check("  Gets\n a <b>thing</b>, or *none*. More of it. ", Some("Gets a thing, or none."));

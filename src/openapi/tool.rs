@@ -117,7 +117,7 @@ fn path<'a>(written: &'a str, sent: &mut Sent<'a>) -> Result<(String, Map<String
         || !literal
         || path.split('/').any(|segment| matches!(segment, "." | ".."))
     {
-        return Err(format!("its path {written:?} is none"));
+        return Err(format!("its path {written:?} is not valid"));
     }
     Ok((path, query.collect()))
 }

@@ -8,6 +8,6 @@ mod sockets;
 
 pub use files::{open_files, raise_open_files};
 pub use poll::{Ready, Source, Wait, poll};
-pub use private::{create_private_file, is_private, make_private_folder};
+pub use private::{is_private, make_private_folder, write_private_file};
 pub use signals::{Signal, Signals};
 pub use sockets::{Waker, lengthen_backlog, waker};

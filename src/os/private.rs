@@ -1,37 +1,39 @@
-//! Files and folders that only this account can read.
+//! Folders and files that no other account may read.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
-use std::io;
+use std::fs::{self, DirBuilder, OpenOptions, Permissions};
+use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 /// The bits of a mode that let others in.
 const OTHERS: u32 = 0o077;
 
-/// Makes a folder with its parents where it is missing, and takes it from everybody else.
+/// Makes a folder, with those above it, that no other account may enter (0700); one that others may enter is closed to them.
 ///
 /// # Errors
-/// When the system refuses.
+/// When it cannot be made, or is another account's.
 pub fn make_private_folder(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)?;
-    if is_private(path)? {
-        return Ok(());
+    if !is_private(path)? {
+        fs::set_permissions(path, Permissions::from_mode(0o700))?;
     }
-    fs::set_permissions(path, Permissions::from_mode(0o700))
+    Ok(())
 }
 
-/// Creates a file that does not exist yet, to write to.
+/// Writes a new file that no other account may read (0600).
 ///
 /// # Errors
-/// When it exists, or the system refuses.
-pub fn create_private_file(path: &Path) -> io::Result<File> {
-    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
+/// When it exists already or cannot be written.
+pub fn write_private_file(path: &Path, text: &str) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
 }
 
-/// Whether only this account can read a file or a folder.
+/// Whether no other account may read a file or enter a folder.
 ///
 /// # Errors
-/// When there is nothing at the path.
+/// When it is not there, or cannot be looked at.
 pub fn is_private(path: &Path) -> io::Result<bool> {
     Ok(fs::metadata(path)?.mode() & OTHERS == 0)
 }

@@ -26,6 +26,14 @@ pub enum KeySource {
     MemoryOnly(Secret),
 }
 
+impl KeySource {
+    /// A new key that this process alone has.
+    #[must_use]
+    pub fn memory_only() -> Self {
+        Self::MemoryOnly(Secret::new(format!("{}{}", random_id(), random_id())))
+    }
+}
+
 /// The page key. A browser gets a cookie made from it by a one-time address, never the key.
 pub struct PageKey {
     load: Box<dyn Fn() -> KeySource + Send + Sync>,

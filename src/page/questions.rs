@@ -24,7 +24,7 @@ const MAX_KEPT: usize = 64;
 pub struct Lifetimes {
     /// A question without an answer.
     pub question: Duration,
-    /// A decision that nobody has used.
+    /// A decision that no one has used.
     pub decision: Duration,
 }
 
@@ -113,7 +113,7 @@ impl Questions {
         Ok(())
     }
 
-    /// A question that nobody has decided, and how long it waits on.
+    /// A question that no one has decided, and how long it waits on.
     pub(super) fn open(&self, id: &str) -> Result<(Value, Duration), Error> {
         let kept = self.current();
         let question = kept.iter().find(|known| known.id == id && known.decision.is_none());
@@ -121,7 +121,7 @@ impl Questions {
         Ok((question.deed.clone(), question.until.saturating_duration_since(Instant::now())))
     }
 
-    /// The ids of the questions that nobody has decided.
+    /// The ids of the questions that no one has decided.
     pub(super) fn open_ids(&self) -> Vec<String> {
         let kept = self.current();
         kept.iter().filter(|known| known.decision.is_none()).map(|known| known.id.clone()).collect()
@@ -135,7 +135,7 @@ impl Questions {
 }
 
 fn gone() -> Error {
-    Error::new(Code::NotFound, "there is no such question, or its time is over")
+    Error::new(Code::NotFound, "there is no such question, or it has expired")
         .with_hint("The tool has to be called again for a new one.")
 }
 

@@ -100,7 +100,7 @@ impl Metrics {
         place: Option<Place>,
     ) {
         self.record(&self.requests, (method, route, status), Histogram::default, |series| {
-            series.record(milliseconds, place)
+            series.record(milliseconds, place);
         });
     }
 

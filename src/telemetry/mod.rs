@@ -1,4 +1,4 @@
-//! What the server tells of itself: the log, and to an OpenTelemetry collector logs, metrics and traces.
+//! What the server reports about itself: the log, and to an OpenTelemetry collector logs, metrics and traces.
 //!
 //! There is one telemetry a process, as there is one log. Until `exporter::start` is called, and where no endpoint is set, it is
 //! not there: measuring is then one look at an empty cell. What is measured is put into bounded queues and tables and

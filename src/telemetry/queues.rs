@@ -107,7 +107,7 @@ impl Queues {
         }
     }
 
-    /// Has everything sent, and waits for that at most so long.
+    /// Asks for everything to be sent, and waits at most this long.
     pub(crate) fn stop(&self, most: Duration) {
         let mut waiting = lock(&self.waiting);
         waiting.stop = Some(Instant::now() + most);

@@ -10,7 +10,7 @@ use crate::secret::Secret;
 /// Where telemetry goes, and how.
 #[derive(Debug)]
 pub struct TelemetrySettings {
-    /// Where logs go; none: nowhere.
+    /// Where logs go; `None`: nowhere.
     pub logs: Option<Target>,
     /// Where metrics go.
     pub metrics: Option<Target>,

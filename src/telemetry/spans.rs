@@ -16,7 +16,7 @@ use crate::error::{Code, Error};
 /// What platforms ask every few seconds is counted, but not traced.
 const PROBES: [&str; 2] = ["/health", "/ready"];
 
-/// The methods that are told by their name ("HTTP attributes", `http.request.method`).
+/// The methods that are reported by their name ("HTTP attributes", `http.request.method`).
 const METHODS: [&str; 9] =
     ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH", "CONNECT"];
 
@@ -190,7 +190,7 @@ pub fn tool(module: &str, published_name: &str) -> Span {
     span
 }
 
-/// A request to somebody else: one try, on one connection. Its path holds arguments, so that it is told by its host alone.
+/// A request to somebody else: one try, on one connection. Its path holds arguments, so that it is reported by its host alone.
 #[must_use]
 pub fn request_to(method: &str, uri: &Uri) -> Span {
     let method = known_method(method);

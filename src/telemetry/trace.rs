@@ -76,7 +76,7 @@ impl Sampler {
         Self { parent_based, threshold }
     }
 
-    /// "Consistent probability sampling": the last 56 bits of a trace id are its randomness, whoever looks at it.
+    /// "Consistent probability sampling": the last 56 bits of a trace id are its randomness, anyone who looks at it.
     fn records(self, trace_id: u128, parent: Option<Remote>) -> bool {
         match parent {
             Some(parent) if self.parent_based => parent.sampled,
@@ -138,7 +138,7 @@ pub struct SpanData {
     pub(super) parent: Option<u64>,
     /// Whether the parent is another program's.
     pub(super) parent_is_remote: bool,
-    /// A span that is no parent, but belongs to the same work.
+    /// A span that is not a parent, but belongs to the same work.
     pub(super) link: Option<Remote>,
     /// Empty until it is known.
     pub(super) name: Cow<'static, str>,
@@ -186,7 +186,7 @@ impl SpanData {
 /// The request that a thread works for.
 #[derive(Clone, Default)]
 pub struct Scope {
-    /// Tells the log lines of one request from those of others; 0 outside of requests.
+    /// Distinguishes the log lines of one request from those of others; 0 outside of requests.
     request_id: u64,
     /// The span that is open.
     span: u64,
@@ -240,6 +240,11 @@ pub fn place() -> Option<Place> {
 pub fn request_id() -> Option<String> {
     let id = CURRENT.try_with(|scope| scope.borrow().request_id).unwrap_or_default();
     (id != 0).then(|| format!("{id:016x}"))
+}
+
+/// The id of the trace that this thread works for: 32 hexadecimal digits; `None` outside of traced requests.
+pub fn trace_id() -> Option<String> {
+    place().map(|place| format!("{:032x}", place.trace_id))
 }
 
 /// The `traceparent` header for a request that this thread sends; none outside of traced requests.

@@ -75,16 +75,17 @@ impl Legacy {
                 Error::new(Code::SessionNotFound, "no open stream belongs to this session")
                     .with_hint("Open one with GET /sse; its first event names the path.")
             })?;
-        let busy = || {
-            Error::new(Code::Busy, "too many messages of this client run at once")
-                .with_hint("Send the next one when some have been answered.")
-        };
-        let place = Place::take(&client).ok_or_else(busy)?;
         let body = Channel::read(&request.body);
+        // What is quick needs no place: it may be the answer that those who have one wait for.
         if client.channel.is_quick(&body) {
             client.channel.receive(body);
+        } else if let Some(place) = Place::take(&client) {
+            spawn("message", move || place.0.channel.receive(body)).map_err(|_| {
+                Error::new(Code::Busy, "there is no thread for this message")
+                    .with_hint("Send it again in a moment.")
+            })?;
         } else {
-            spawn("message", move || place.0.channel.receive(body)).map_err(|_| busy())?;
+            client.channel.refuse(body);
         }
         Ok(Answer::Whole(Response::text(202, "Accepted")))
     }

@@ -8,8 +8,10 @@ use crate::mcp::headers::Lookup;
 /// Which names this server answers to, and which sites' pages may call it.
 #[derive(Debug, Clone)]
 pub struct Origins {
-    /// Names that `Host` may have, without a port; none: any, because a load balancer stands before us and chose us by name.
+    /// Names that `Host` may have, without a port; `None`: any, because a load balancer stands before us and chose us by name.
     hosts: Option<Vec<String>>,
+    /// Whether any address and any name without a dot is right, too: only a name with dots can be made to point here.
+    by_address: bool,
     /// Origins that are allowed besides loopback ones, as `https://name[:port]`.
     sites: Vec<String>,
     loopback: bool,
@@ -18,21 +20,24 @@ pub struct Origins {
 const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 
 impl Origins {
-    /// Local mode: loopback names, and the address that the server listens on.
+    /// Local mode: loopback names, and the address that the server listens on; where that is no loopback address, every name
+    /// that no stranger can make point here.
     #[must_use]
     pub fn local(address: IpAddr) -> Self {
+        let is_loopback = address.is_loopback();
         let mut hosts = LOOPBACK.map(str::to_owned).to_vec();
         hosts.push(match address {
             IpAddr::V4(address) => address.to_string(),
             IpAddr::V6(address) => format!("[{address}]"),
         });
-        Self { hosts: Some(hosts), sites: Vec::new(), loopback: true }
+        // In a container the address that clients use is another one than the address that is listened on.
+        Self { hosts: Some(hosts), by_address: !is_loopback, sites: Vec::new(), loopback: true }
     }
 
     /// Hosted mode: any `Host`, and pages of these origins.
     #[must_use]
     pub const fn hosted(sites: Vec<String>) -> Self {
-        Self { hosts: None, sites, loopback: false }
+        Self { hosts: None, by_address: false, sites, loopback: false }
     }
 
     /// Checks a request's headers.
@@ -49,6 +54,7 @@ impl Origins {
         };
         if let (Some(hosts), Some(host)) = (&self.hosts, headers.get("host"))
             && !hosts.iter().any(|known| known.eq_ignore_ascii_case(without_port(host)))
+            && !(self.by_address && cannot_be_rebound(without_port(host)))
         {
             return Err(foreign(
                 "Host",
@@ -74,6 +80,15 @@ impl Origins {
         }
         Ok(())
     }
+}
+
+/// Whether a host is an IP address, or a name that only the local network resolves: no domain of a stranger.
+fn cannot_be_rebound(host: &str) -> bool {
+    let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    let is_label = !host.is_empty()
+        && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+        && host.bytes().any(|byte| byte.is_ascii_alphabetic());
+    address.parse::<IpAddr>().is_ok() || is_label
 }
 
 /// `name:8088` without its port; brackets of an IPv6 address stay.
@@ -113,6 +128,26 @@ mod tests {
         check("localhost:8088", Some("http://localhost.evil.example.com"), false);
         check("localhost:8088", Some("file://localhost"), false);
         check("", None, false);
+    }
+
+    #[test]
+    fn a_local_server_for_others_is_reached_by_addresses_and_local_names() {
+        let origins = Origins::local(IpAddr::from([0, 0, 0, 0]));
+        let check = |host: &str, passes: bool| {
+            assert_eq!(origins.check(&[("Host", host)].as_slice()).is_ok(), passes, "{host}");
+        };
+        for right in
+            ["localhost:8088", "192.0.2.7:8088", "[2001:db8::1]:8088", "mcpist", "my-nas:8088"]
+        {
+            check(right, true);
+        }
+        for wrong in
+            ["evil.example.com", "192.0.2.7.example.com", "evil.example.com:8088", "a.b", "", "a@b"]
+        {
+            check(wrong, false);
+        }
+        let foreign = [("Host", "mcpist"), ("Origin", "http://mcpist")];
+        assert!(origins.check(&foreign.as_slice()).is_err());
     }
 
     #[test]

@@ -61,7 +61,11 @@ pub fn run(
             channel.receive(body);
             continue;
         }
-        let guard = Running::enter(&running);
+        // The reader waits for no place: it has to read the answers that what runs may wait for.
+        let Some(guard) = Running::enter(&running) else {
+            channel.refuse(body);
+            continue;
+        };
         let serving = Arc::clone(&channel);
         std::thread::Builder::new().name("message".to_owned()).spawn(move || {
             serving.receive(body);
@@ -113,14 +117,14 @@ impl Running {
         lock(&self.count)
     }
 
-    /// Waits for a place and takes it.
-    fn enter(running: &Arc<Self>) -> Place {
-        let mut count = running
-            .changed
-            .wait_while(running.count(), |count| *count >= MAX_RUNNING)
-            .expect("counting does not panic");
+    /// Takes a place; `None` if there is none.
+    fn enter(running: &Arc<Self>) -> Option<Place> {
+        let mut count = running.count();
+        if *count >= MAX_RUNNING {
+            return None;
+        }
         *count += 1;
-        Place(Arc::clone(running))
+        Some(Place(Arc::clone(running)))
     }
 
     fn wait_until_idle(&self, most: Duration) {

@@ -142,7 +142,7 @@ impl Streamable {
         match Era::of(request, headers.get("mcp-protocol-version")) {
             Err(error) => return delivery.whole(mcp::refusal(Some(&request.id), &error)),
             Ok(Era::Modern) => return self.modern(headers, request, delivery, caller, view),
-            Ok(Era::Handshake) => return self.handshake(request, delivery, &caller),
+            Ok(Era::Handshake) => return self.handshake(request, delivery, &caller, &view),
             Ok(Era::Session) => {}
         }
         let session = match self.session(headers, &caller) {
@@ -164,8 +164,9 @@ impl Streamable {
         request: &message::Request,
         delivery: Delivery<'_, '_>,
         caller: &Caller,
+        view: &View,
     ) -> Answer {
-        match self.server.initialize(request, caller) {
+        match self.server.initialize(request, caller, view) {
             Ok((session, json)) => {
                 let id = session.seal(&self.server.seal);
                 delivery.answer_with(200, &json, &[("Mcp-Session-Id", &id)])

@@ -1,4 +1,4 @@
-//! Who does not answer is left alone for a while, so that callers learn it at once and the service can recover.
+//! A circuit breaker: an origin that keeps failing is not called for a while, so that callers learn it at once and the service can recover.
 //!
 //! What counts is what says something about the service as a whole: that it cannot be reached, that its gateway says so (502,
 //! 503, 504), that connections break, that no answer comes in good time. A 500 is the fault of one endpoint, or of what one
@@ -28,7 +28,7 @@ const ENTRIES: usize = 1_024;
 #[derive(Debug, Default)]
 pub struct Breaker {
     failing: Mutex<HashMap<Key, Failing>>,
-    /// Credentials are told apart by a hash with a key of its own, so that none is kept here.
+    /// Credentials are distinguished by a hash with a key of its own, so that none is kept here.
     hasher: RandomState,
 }
 

@@ -5,7 +5,7 @@ use super::{UpstreamAnswer, base64, vendor};
 use crate::access::Credential;
 use crate::error::{Code, Error, PLAN, REASON, TOO_LARGE};
 
-/// The error for an answer that is no success.
+/// The error for an answer that is not a success.
 ///
 /// `service` is the title to name, `credential` what the request was sent with: it is never part of the error, even
 /// where the service repeats it. Reads the error bodies of RFC 9457 and of the services that MCPist has modules for.
@@ -21,6 +21,8 @@ pub fn failure(service: &str, credential: Option<&Credential>, answer: &Upstream
     match status {
         401 if credential.is_none() => Error::new(Code::NotConnected, plain("wants a credential, and none is stored"))
             .with_hint(format!("Connect {service}, then call again.")),
+        401 if is_missing_scope(answer) => Error::new(Code::PermissionDenied, said("does not permit this"))
+            .with_hint(format!("The credential of {service} lacks a permission (scope) for it: connect one that has it.")),
         401 => Error::new(Code::ReconnectRequired, plain("refuses the stored credential"))
             .with_hint(format!("Connect {service} again: the credential has expired or was revoked.")),
         402 => Error::new(Code::PermissionDenied, said("wants another plan or a payment for this"))
@@ -34,7 +36,7 @@ pub fn failure(service: &str, credential: Option<&Credential>, answer: &Upstream
         }
         403 | 451 => Error::new(Code::PermissionDenied, said("does not permit this"))
             .with_hint(format!("Use an account or a credential of {service} that may do this.")),
-        404 | 410 => Error::new(Code::NotFound, said("has no such thing")).with_hint(match credential {
+        404 | 410 => Error::new(Code::NotFound, said("did not find this")).with_hint(match credential {
             Some(_) => "Check the names and ids. What the account may not see is not found either.".to_owned(),
             None => format!("Check the names and ids. Private things are found only once {service} is connected."),
         }),
@@ -68,6 +70,15 @@ fn with_retry_after(error: Error, answer: &UpstreamAnswer) -> Error {
         Some(wait) => error.with_data("retry_after_s", whole_seconds(wait)),
         None => error,
     }
+}
+
+/// Whether a service refused with 401 what a valid credential lacks a scope for: that credential is not to be renewed.
+#[must_use]
+pub fn is_missing_scope(answer: &UpstreamAnswer) -> bool {
+    let challenge = answer.headers.get("www-authenticate").and_then(|value| value.to_str().ok());
+    answer.status == 401
+        && (challenge.is_some_and(|challenge| challenge.contains("insufficient_scope"))
+            || vendor::is_missing_scope(&answer.body))
 }
 
 /// Whether a 403 means "too many" (GitHub, "Rate limits for the REST API"; Google, "Handle API errors").
@@ -114,7 +125,12 @@ mod tests {
                 )
             })
             .collect();
-        UpstreamAnswer { status, headers, body: body.as_bytes().to_vec() }
+        UpstreamAnswer {
+            status,
+            headers,
+            body: body.as_bytes().to_vec(),
+            held: crate::upstream::Held::default(),
+        }
     }
 
     fn credential(secret: &str) -> Credential {
@@ -136,6 +152,10 @@ mod tests {
             r#"{"message":"You have exceeded a secondary rate limit. Please wait a few minutes."}"#;
         check(400, &[], "{}", Code::InvalidParams);
         check(401, &[], "{}", Code::ReconnectRequired);
+        let scope = r#"{"code":401,"message":"Unauthorized; scope does not match"}"#;
+        check(401, &[], scope, Code::PermissionDenied);
+        let challenge = [("www-authenticate", "Bearer error=\"insufficient_scope\"")];
+        check(401, &challenge, "", Code::PermissionDenied);
         check(403, &[], forbidden, Code::PermissionDenied);
         check(403, &[("x-ratelimit-remaining", "4999")], forbidden, Code::PermissionDenied);
         check(403, &[("x-ratelimit-remaining", "0")], forbidden, Code::RateLimited);

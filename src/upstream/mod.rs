@@ -2,18 +2,21 @@
 
 mod breaker;
 mod failure;
+mod memory;
 mod redirect;
 mod resolver;
 mod retry;
 mod vendor;
 
-use std::io;
+use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use breaker::{Breaker, Outcome, Route};
 use ct_codecs::{Base64, Encoder};
-pub use failure::{failure, redact};
+pub use failure::{failure, is_missing_scope, redact};
+use memory::AnswerMemory;
+pub use memory::Held;
 use resolver::KeepingResolver;
 pub(crate) use retry::{asked_wait, jittered};
 use serde::Deserialize;
@@ -42,6 +45,8 @@ pub struct UpstreamConfig {
     pub connect_timeout: Duration,
     /// Largest answer in bytes, after decompression.
     pub max_answer: u64,
+    /// Most bytes of all answers at once.
+    pub max_answers: u64,
     /// Wait before the second try; it doubles before each further one, and chance takes up to half of it away.
     pub first_backoff: Duration,
     /// The proxy that every request goes through.
@@ -53,6 +58,7 @@ impl Default for UpstreamConfig {
         Self {
             connect_timeout: Duration::from_secs(5),
             max_answer: 10 * 1024 * 1024,
+            max_answers: 64 * 1024 * 1024,
             first_backoff: Duration::from_millis(200),
             proxy: None,
         }
@@ -136,6 +142,8 @@ pub struct UpstreamAnswer {
     pub headers: HeaderMap,
     /// The body, decompressed.
     pub body: Vec<u8>,
+    /// The body's part of the memory that all answers share.
+    pub held: Held,
 }
 
 /// The client: made once; its clones share connections and what is known of services.
@@ -145,8 +153,12 @@ pub struct Upstream {
     breaker: Arc<Breaker>,
     connect_timeout: Duration,
     max_answer: u64,
+    memory: AnswerMemory,
     first_backoff: Duration,
 }
+
+/// How many bytes of an answer are read before they are counted.
+const PIECE: u64 = 64 * 1024;
 
 /// A try that brought no answer.
 struct Failed {
@@ -184,8 +196,9 @@ impl Upstream {
             .build();
         let agent =
             Agent::with_parts(agent, DefaultConnector::default(), KeepingResolver::default());
-        let UpstreamConfig { connect_timeout, max_answer, first_backoff, .. } = config;
-        Self { agent, breaker: Arc::default(), connect_timeout, max_answer, first_backoff }
+        let UpstreamConfig { connect_timeout, max_answer, max_answers, first_backoff, .. } = config;
+        let memory = AnswerMemory::new(max_answers);
+        Self { agent, breaker: Arc::default(), connect_timeout, max_answer, memory, first_backoff }
     }
 
     /// Sends a request and reads the whole answer.
@@ -233,7 +246,7 @@ impl Upstream {
         unreachable!("the last try always returns")
     }
 
-    /// Sends a request once: it follows no redirect, tries nothing again and leaves nobody alone, for whoever has rules of
+    /// Sends a request once, without redirects, retries or circuit breaker, for callers with rules of
     /// its own for that.
     ///
     /// # Errors
@@ -309,7 +322,7 @@ impl Upstream {
             .map_err(|left| left_alone(request.service, left))?;
         let mut span = spans::request_to(request.method.on_the_wire().as_str(), uri);
         // The service is below our span where there is one, else below the caller's. That was parsed at our own edge; one
-        // that is no header is nothing to fail a call for.
+        // that is not a header is nothing to fail a call for.
         let own = trace::traceparent();
         if at_home
             && let Some(Ok(value)) =
@@ -356,8 +369,24 @@ impl Upstream {
             None => self.agent.run(message),
         };
         let (parts, body) = response.map_err(failed)?.into_parts();
-        let body = body.into_with_config().limit(self.max_answer).read_to_vec().map_err(failed)?;
-        Ok(UpstreamAnswer { status: parts.status.as_u16(), headers: parts.headers, body })
+        let mut arriving = body.into_with_config().limit(self.max_answer).reader();
+        let (mut body, held) = (Vec::new(), self.memory.hold());
+        loop {
+            let arrived = (&mut arriving).take(PIECE).read_to_end(&mut body);
+            let arrived = arrived.map_err(|error| failed(ureq::Error::from(error)))?;
+            if arrived == 0 {
+                break;
+            }
+            if !self.memory.grow(&held, arrived) {
+                return Err(Error::new(
+                    Code::Busy,
+                    "the server holds as many answers of services as it can",
+                )
+                .with_hint("Call again in a moment, or ask for less.")
+                .into());
+            }
+        }
+        Ok(UpstreamAnswer { status: parts.status.as_u16(), headers: parts.headers, body, held })
     }
 
     /// Our words for the library's error: none of its own, which may quote the URL.
@@ -403,8 +432,7 @@ impl Upstream {
                     .into()
             }
             Cause::BadUri(_) => no_address(service).into(),
-            _ => unavailable(format!("{service} answers with something that is no valid HTTP."))
-                .into(),
+            _ => unavailable(format!("{service} returned invalid HTTP.")).into(),
         }
     }
 }
@@ -454,7 +482,7 @@ fn base64(text: &str) -> Zeroizing<String> {
 }
 
 fn no_address(service: &str) -> Error {
-    Error::internal(format!("The address of {service} is no http or https URL with a host."))
+    Error::internal(format!("The address of {service} is not an http or https URL with a host."))
         .with_hint("Correct the service's base URL.")
 }
 

@@ -111,7 +111,12 @@ mod tests {
     fn https_is_never_given_up() {
         let check = |from: &str, location: &'static str, followed: bool| {
             let headers = [(LOCATION, HeaderValue::from_static(location))].into_iter().collect();
-            let answer = UpstreamAnswer { status: 302, headers, body: Vec::new() };
+            let answer = UpstreamAnswer {
+                status: 302,
+                headers,
+                body: Vec::new(),
+                held: crate::upstream::Held::default(),
+            };
             let to = target("GitHub", &parse(from).unwrap(), &answer);
             assert_eq!(to.is_ok(), followed, "{from} {location}");
         };

@@ -59,7 +59,7 @@ pub fn wait(
     }
 }
 
-/// The error of a call that nobody waits for any more.
+/// The error of a call that no one waits for any more.
 pub fn cancelled(service: &str) -> Error {
     Error::new(Code::Cancelled, format!("The call to {service} was cancelled."))
 }
@@ -146,8 +146,12 @@ mod tests {
     fn the_pause_is_what_the_service_asks_for_or_the_backoff() {
         let check = |status, retry_after: Option<&'static str>, expected: Option<Duration>| {
             let headers = retry_after.map(|value| (RETRY_AFTER, HeaderValue::from_static(value)));
-            let answer =
-                UpstreamAnswer { status, headers: headers.into_iter().collect(), body: Vec::new() };
+            let answer = UpstreamAnswer {
+                status,
+                headers: headers.into_iter().collect(),
+                body: Vec::new(),
+                held: crate::upstream::Held::default(),
+            };
             let pause = pause_after(Method::Post, &answer, Duration::ZERO);
             assert_eq!(pause, expected, "{status} {retry_after:?}");
         };
@@ -159,7 +163,12 @@ mod tests {
         check(403, Some("7"), None);
 
         let body = br#"{"error":{"errors":[{"reason":"userRateLimitExceeded"}]}}"#.to_vec();
-        let answer = UpstreamAnswer { status: 403, headers: HeaderMap::new(), body };
+        let answer = UpstreamAnswer {
+            status: 403,
+            headers: HeaderMap::new(),
+            body,
+            held: crate::upstream::Held::default(),
+        };
         assert_eq!(
             pause_after(Method::Post, &answer, Duration::ZERO),
             Some(Duration::ZERO),

@@ -28,6 +28,21 @@ pub fn is_too_large(body: &[u8]) -> bool {
         .is_some_and(|errors| errors.iter().any(|error| error["code"] == "too_large"))
 }
 
+/// Whether a 401 means that the credential is valid and lacks a scope (RFC 6750 §3.1 has 403 for it; Atlassian answers with
+/// 401 and "Unauthorized; scope does not match").
+pub fn is_missing_scope(body: &[u8]) -> bool {
+    let words = message(body).unwrap_or_default().to_lowercase();
+    [
+        "scope does not match",
+        "insufficient_scope",
+        "insufficient scope",
+        "missing scope",
+        "required scope",
+    ]
+    .iter()
+    .any(|known| words.contains(known))
+}
+
 /// Whether a 403 means that nothing was done and that the same call may go through a moment later.
 pub fn is_too_fast(body: &[u8]) -> bool {
     has_reason(body, |reason| TOO_FAST.contains(&reason))
@@ -147,6 +162,19 @@ mod tests {
         check(r#"{"error":"rateLimitExceeded"}"#, false, false);
         check("<html>", false, false);
         check("", false, false);
+    }
+
+    #[test]
+    fn a_missing_scope_is_told_by_words() {
+        let check = |body: &str, expected: bool| {
+            assert_eq!(is_missing_scope(body.as_bytes()), expected, "{body}");
+        };
+        check(r#"{"code":401,"message":"Unauthorized; scope does not match"}"#, true);
+        check(r#"{"error":"insufficient_scope","error_description":"no"}"#, true);
+        check(r#"{"code":401,"message":"Unauthorized"}"#, false);
+        check(r#"{"message":"Bad credentials"}"#, false);
+        check("scope does not match", false);
+        check("", false);
     }
 
     #[test]

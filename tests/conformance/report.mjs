@@ -1,4 +1,4 @@
-// Reports what the conformance suite left in a folder: a line per scenario, and below it the checks that did not pass.
+// Reports the conformance suite's results in a folder: one line per scenario, followed by the checks that did not pass.
 // Usage: report.mjs FOLDER NOT_OFFERED, a regular expression of scenarios to leave out. Fails on anything but success,
 // warnings (what a server SHOULD do) included.
 import { existsSync, readdirSync, readFileSync } from "node:fs";

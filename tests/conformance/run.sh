@@ -1,11 +1,10 @@
 #!/usr/bin/env bash
-# Runs the official MCP conformance suite: the fixture server (fixture/) against all that the newest revision of
-# each era requires, the product against the scenarios that need no fixture. Prints a line per scenario, and the checks that
-# did not pass.
+# Runs the official MCP conformance suite: the fixture server (fixture/) with all scenarios required by the newest revision of each era,
+# and the product with the scenarios that need no fixture. Prints one line per scenario, and the checks that did not pass.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
-# Optional, and not offered: the tasks extension, and streams that the server closes to be polled.
+# Optional and not offered: the tasks extension, and streams that the server closes for polling.
 not_offered='^(tasks-.*|server-sse-polling)$'
 
 target=${CARGO_TARGET_DIR:-target}
@@ -13,14 +12,14 @@ results=$target/conformance/results
 failed=0
 trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
 
-# Starts a server and sets `url` to the endpoint that it names.
+# Starts a server and sets `url` to its endpoint.
 start() {
     local name=$1 log=$results/$1.log deadline=$((SECONDS + 30))
     shift
     "$@" >"$log" 2>&1 &
     until url=$(grep -soEm1 'http://127\.0\.0\.1:[0-9]+/mcp' "$log"); do
         if ! kill -0 $! 2>/dev/null || ((SECONDS > deadline)); then
-            echo "$name names no endpoint:" && cat "$log"
+            echo "$name did not print an endpoint:" && cat "$log"
             exit 1
         fi
         sleep 0.1
@@ -28,7 +27,7 @@ start() {
     url=${url%%$'\n'*}
 }
 
-# Runs the suite on `url` with these options and leaves its results in a folder.
+# Runs the suite on `url` with these options and stores its results in a folder.
 conformance() {
     local output=$1
     shift
@@ -67,7 +66,7 @@ start everything "$target/debug/examples/everything"
 required "Fixture server" 2026-07-28
 required "Fixture server" 2025-11-25
 
-# What needs no tool, prompt or resource of the suite's own.
+# Scenarios that need no tool, prompt or resource of the suite's own.
 start product "$target/debug/mcpist" serve --port 0
 scenarios "Product" 2026-07-28 tools-list resources-list prompts-list server-sse-multiple-streams dns-rebinding-protection http-header-validation \
     input-required-result-unsupported-methods

@@ -21,7 +21,7 @@ fn module(name: &str, head: Value) -> String {
     file.to_string()
 }
 
-/// Checks modules of these names and heads; gives the exit code and what is said of each.
+/// Checks modules of these names and heads. Returns the exit code and what is said of each.
 fn checked(folder: &str, modules: &[(&str, Value)]) -> (i32, Vec<String>) {
     let files: Vec<_> = modules
         .iter()

@@ -190,7 +190,7 @@ fn a_modern_client_that_goes_away_cancels_its_call() {
         .write(&mut client);
     wait_for_requests(&upstream, 1);
     drop(client);
-    // Long before the service may be asked again, nobody works on the call any more.
+    // Long before the service may be asked again, no one works on the call any more.
     product.running.wait_for_connections(0);
     assert_eq!(upstream.requests().len(), 1);
 }
@@ -264,7 +264,7 @@ fn who_lacks_a_permission_learns_which_one_the_tool_needs() {
         &format!("{forbidden} This tool needs: things:read, things:list"),
     );
     check(json!([]), 403, forbidden);
-    let missing = "code: not_found\nmessage: Shop has no such thing (404): No\n\
+    let missing = "code: not_found\nmessage: Shop did not find this (404): No\n\
         hint: Check the names and ids. What the account may not see is not found either.";
     check(json!(["things:read"]), 404, missing);
 }

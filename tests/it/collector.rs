@@ -192,7 +192,7 @@ fn serve(stream: &TcpStream, shared: &Shared) -> io::Result<()> {
                 b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}",
             )?,
             Mood::Answers(status, 0) => {
-                write!(writer, "HTTP/1.1 {status} Fake\r\ncontent-length: 0\r\n\r\n")?
+                write!(writer, "HTTP/1.1 {status} Fake\r\ncontent-length: 0\r\n\r\n")?;
             }
             Mood::Answers(status, wait) => {
                 write!(
@@ -240,7 +240,7 @@ fn assert_kept(place: &str, sent: &Value, again: &Value) {
                 .for_each(|(sent, again)| assert_kept(&format!("{place}[]"), sent, again));
         }
         (Value::Number(sent), Value::Number(again)) => {
-            assert_eq!(sent.as_f64(), again.as_f64(), "{place}")
+            assert_eq!(sent.as_f64(), again.as_f64(), "{place}");
         }
         (sent, again) => assert_eq!(sent, again, "{place}"),
     }
@@ -298,7 +298,7 @@ impl Metrics {
             .find(|metric| metric.name == name)
             .unwrap_or_else(|| panic!("{name} is not sent"));
         let Some(metric::Data::Histogram(histogram)) = &metric.data else {
-            panic!("{name} is no histogram")
+            panic!("{name} is not a histogram")
         };
         assert_eq!(histogram.aggregation_temporality, 2);
         histogram.data_points.iter().filter(|point| has(&point.attributes, attributes)).collect()

@@ -18,7 +18,7 @@ use crate::product::{
 };
 use crate::wire::Client;
 
-/// Nobody listens there: the port needs privileges, and its service (RFC 1078) is long gone.
+/// No one listens there: the port needs privileges, and its service (RFC 1078) is long gone.
 pub const NOBODY: &str = "http://127.0.0.1:1";
 
 /// What a command left behind.
@@ -76,8 +76,13 @@ pub struct Serving {
 
 impl Serving {
     pub fn start(variables: &[(&str, &str)]) -> Self {
+        Self::start_with(&[], variables)
+    }
+
+    fn start_with(flags: &[&str], variables: &[(&str, &str)]) -> Self {
         let mut command = mcpist(&["serve", "--port", "0"]);
         command
+            .args(flags)
             .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -242,6 +247,32 @@ fn an_address_that_others_can_reach_is_refused() {
 }
 
 #[test]
+fn with_a_local_token_other_addresses_are_served_to_those_who_show_it() {
+    let token = "canary0123456789abcdef0123456789";
+    let variables = [("MCPIST_LOCAL_TOKEN", token)];
+    let server = Serving::start_with(&["--bind", "0.0.0.0"], &variables);
+    let list = modern("tools/list", json!({}));
+    let bearer = |token: &str| format!("Bearer {token}");
+    let right = list.clone().with("Authorization", &bearer(token));
+    let status = |post: &Post| post.send(&mut server.client());
+    assert_eq!(status(&right).status, 200);
+    assert_eq!(status(&right.clone().with("Host", "192.0.2.7:8088")).status, 200);
+    assert_eq!(status(&right.clone().with("Host", "evil.example.com")).status, 403);
+    for wrong in [list.clone(), list.clone().with("Authorization", &bearer(&token[1..]))] {
+        for path in ["/mcp", "/mcp/notes", "/sse", "/messages?session_id=x"] {
+            let post = wrong.clone().to(path);
+            let refused = status(&if path == "/sse" { post.but("GET") } else { post });
+            assert_eq!(refused.status, 401, "{path}: {refused:?}");
+            assert!(refused.header("www-authenticate").is_some(), "{refused:?}");
+        }
+    }
+    let open = ["/", "/health", "/api/version"].map(|path| server.client().get(path).status);
+    assert_eq!(open, [200; 3]);
+    let ran = server.stop();
+    assert!(!(ran.stdout + &ran.stderr).contains("canary"));
+}
+
+#[test]
 fn a_port_in_use_is_told_with_what_to_do() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let port = taken.local_addr().expect("it is bound").port().to_string();
@@ -275,9 +306,25 @@ fn a_policy_file_that_is_wrong_stops_the_start() {
     );
     check("unknown.json", "{\n\"alow\": []}", "line 2");
     check("broken.json", "{", "a policy looks like");
+    check("list.json", "[]", "not a JSON object");
     let missing = ran(&["serve", "--port", "0"], &[("MCPIST_POLICY", "/nowhere/policy.json")]);
     assert_eq!(missing.code, 1);
     assert!(missing.stderr.contains("/nowhere/policy.json"), "{missing:?}");
+}
+
+#[test]
+fn a_mistyped_variable_stops_the_start_or_is_reported() {
+    for command in [&["serve", "--port", "0"][..], &["stdio"], &["check"], &["tools"]] {
+        let ran = ran(command, &[("MCPIST_READONLY", "1"), ("MCPIST_POLCIY", "/policy.json")]);
+        assert_eq!((ran.code, ran.stdout.as_str()), (1, ""), "{ran:?}");
+        for says in ["MCPIST_READONLY: there is no such", "did you mean MCPIST_POLICY?"] {
+            assert!(ran.stderr.contains(says), "{says} is not in {ran:?}");
+        }
+    }
+    let reported = ran(&["tools"], &[("GITHUB_TOKNE", "canary")]);
+    assert_eq!(reported.code, 0, "{reported:?}");
+    assert!(reported.stderr.contains("did you mean GITHUB_TOKEN?"), "{reported:?}");
+    assert!(!reported.stderr.contains("canary"), "{reported:?}");
 }
 
 #[test]
@@ -367,7 +414,7 @@ fn a_call_that_fails_says_why_on_stderr_with_exit_code_1() {
     check(
         &["notes", "get_note", r#"{"id": 1}"#],
         &[("NOTES_API_URL", &upstream.url())],
-        "not_found: Notes has no such thing (404): gone",
+        "not_found: Notes did not find this (404): gone",
     );
     check(
         &["notes", "get_note", "{}"],
@@ -388,7 +435,7 @@ fn a_call_that_fails_says_why_on_stderr_with_exit_code_1() {
 
 #[test]
 fn check_tells_what_is_right_and_what_cannot_be_reached() {
-    // No service of the outside is asked: every built-in module has its address set to the fake one, or to nobody.
+    // No service of the outside is asked: every built-in module has its address set to the fake one, or to no one.
     let registry = mcpist::modules::Registry::built_in().expect("the built-in modules are right");
     let addresses: Vec<&str> = registry
         .modules()
@@ -462,8 +509,8 @@ fn check_asks_every_part_of_hosted_mode_and_says_what_to_do() {
     };
     let secret = "0123456789abcdef0123456789abcdef";
     let console = FakeUpstream::new([Exchange::new("HEAD", "/", Answer::new(200, &[], ""))]);
-    // Wrong, both of them, and local mode's alone.
-    let unused = [("GITHUB_TOKEN__", "x"), ("MCPIST_POLICY", "/nowhere")];
+    // Wrong, and local mode's alone.
+    let unused = [("GITHUB_TOKEN__", "x")];
     let used = [
         ("PUBLIC_URL", "https://mcp.example.com"),
         ("CONSOLE_URL", &console.url()),
@@ -482,6 +529,10 @@ fn check_asks_every_part_of_hosted_mode_and_says_what_to_do() {
     says(&right, &["ok    MCPIST_SECRET: ", "ok    CONSOLE_URL: "]);
     assert_eq!(right.stdout.matches("ok    function: ").count(), 4, "{right:?}");
     assert!(!right.stdout.contains(secret), "{right:?}");
+    plane.state().takes_any_key = true;
+    let open = run(&used[..1]);
+    assert_eq!(open.stdout.matches("it takes a wrong key, too").count(), 4, "{open:?}");
+    plane.state().takes_any_key = false;
     plane.state().faults.insert("tool-sieve", Fault::Status(404));
     plane.state().faults.insert("audit-log", Fault::Status(403));
     plane.state().faults.insert("jwks", Fault::Garbage);
@@ -908,7 +959,7 @@ fn a_module_file_is_checked_from_the_shell() {
         &[
             "FILE:18:7: tool list_notes, request: unknown variant `get`, expected one of `GET`, `HEAD`, `OPTIONS`, `POST`, `PUT`, `PATCH`, `DELETE`",
             "FILE:26:7: tool get_note, request: unknown variant `get`, expected one of `GET`, `HEAD`, `OPTIONS`, `POST`, `PUT`, `PATCH`, `DELETE`",
-            "FILE:37:29: tool add_note, output, field id: `id[` is no path: names are joined by `.`, only `[]` may follow a name, and `\\.` is a dot within a name",
+            "FILE:37:29: tool add_note, output, field id: `id[` is not a path: names are joined by `.`, only `[]` may follow a name, and `\\.` is a dot within a name",
         ],
     );
     let missing = ran(&["tools", "--check", "/nowhere/weather.json"], &[]);

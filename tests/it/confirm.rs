@@ -194,7 +194,7 @@ impl Caller for LegacyStdio<'_> {
 }
 
 /// A module whose posts are public if asked for, and that keeps things for itself.
-const BOARD: &str = r##"{
+const BOARD: &str = r#"{
   "module": "board", "title": "Board", "description": "A board of the tests.",
   "base_url": "https://board.invalid", "base_url_env": "BOARD_API_URL",
   "tools": [
@@ -217,7 +217,7 @@ const BOARD: &str = r##"{
       "output": {"fields": {"id": "id"}}
     }
   ]
-}"##;
+}"#;
 
 const NOTES: &str = include_str!("own_modules/notes.json");
 
@@ -301,14 +301,12 @@ fn removed(id: u32) -> Exchange {
     Exchange::new("DELETE", &format!("/notes/{id}"), Answer::new(204, &[], ""))
 }
 
+/// What happens: by a client, against a service, with a browser that can be let in.
+type Scenario<'a> = dyn Fn(&mut dyn Caller, &FakeUpstream, &dyn Fn(&mut Browser)) + 'a;
+
 /// Runs `scenario` with a client of each era over each transport. The service is asked for nothing but what the scenario
 /// expects of it.
-fn everywhere(
-    name: &str,
-    capabilities: &Value,
-    policy: Option<&str>,
-    scenario: &dyn Fn(&mut dyn Caller, &FakeUpstream, &dyn Fn(&mut Browser)),
-) {
+fn everywhere(name: &str, capabilities: &Value, policy: Option<&str>, scenario: &Scenario<'_>) {
     let confirm = policy.map(|policy| policy.parse::<ConfirmPolicy>().expect("it is one"));
     for is_modern in [true, false] {
         let upstream = FakeUpstream::new([]);
@@ -479,15 +477,12 @@ fn a_client_that_opens_links_is_asked_to_open_the_page() {
         let open = Says::Answer(json!({"action": "accept"}));
         let (result, questions) = client.call("call", &removal(1), &open);
         // 2025-11-25 tells it by an error, 2026-07-28 asks and then gives the link as text.
-        let elicitation = match questions.first() {
-            Some(question) => {
-                linked(&result);
-                question.clone()
-            }
-            None => {
-                assert_eq!(result["error"]["code"], -32042, "{result}");
-                result["error"]["data"]["elicitations"][0].clone()
-            }
+        let elicitation = if let Some(question) = questions.first() {
+            linked(&result);
+            question.clone()
+        } else {
+            assert_eq!(result["error"]["code"], -32042, "{result}");
+            result["error"]["data"]["elicitations"][0].clone()
         };
         assert_eq!(elicitation["mode"], "url", "{elicitation}");
         let link = elicitation["url"].as_str().expect("a link").to_owned();
@@ -877,7 +872,7 @@ fn what_one_service_gave_is_asked_about_before_another_gets_it() {
         let (_, questions) = client.call("batch", &json!({"calls": [read, find, mixed]}), &decline);
         let message = questions[0]["message"].as_str().expect("a form has a message");
         assert!(message.contains("passes on what notes gave"), "{message}");
-        // Within one module nobody is asked, nor where nothing is passed on.
+        // Within one module no one is asked, nor where nothing is passed on.
         upstream.expect(Exchange::new(
             "GET",
             "/posts",

@@ -1,7 +1,7 @@
 //! A control plane that a test can steer: the key set and the four functions as far as the server uses them. The functions
 //! themselves, over a real database, are tested in `supabase/tests`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Instant;
 
@@ -36,7 +36,7 @@ pub enum Fault {
     Garbage,
     /// The beginning of it, and no more.
     Half,
-    /// It, but so late that nobody waits so long.
+    /// It, but so late that no one waits so long.
     Late,
 }
 
@@ -56,6 +56,14 @@ pub struct State {
     pub api_tokens: HashMap<String, String>,
     /// What `token-exchanger` answers for a service: status and body.
     pub credentials: HashMap<String, (u16, Value)>,
+    /// The modules of single tokens, where they have limits of their own.
+    pub limits: HashMap<String, Value>,
+    /// Tokens whose session has ended.
+    pub ended: HashSet<String>,
+    /// Whether the functions are older: they know no ids of tokens.
+    pub is_older: bool,
+    /// Whether the functions accept any key.
+    pub takes_any_key: bool,
     /// What each user's roles demand for confirmation.
     pub confirm: HashMap<String, &'static str>,
     /// The deeds that `confirmations` holds: user, digest, deed, decision.
@@ -153,7 +161,10 @@ impl State {
             Some(Fault::Half) => return Response::json(200, &br#"{"keys":[{"kty":"EC","#[..]),
             Some(Fault::Late) | None => {}
         }
-        assert_eq!(request.headers.get("apikey"), Some(KEY), "every request shows the key");
+        if request.headers.get("apikey") != Some(KEY) && !self.takes_any_key {
+            let body = &br#"{"error":{"code":"forbidden","message":"no"}}"#[..];
+            return Response::json(403, body);
+        }
         if part == "jwks" {
             return Response::json(200, json!({"keys": self.keys}).to_string().into_bytes());
         }
@@ -163,15 +174,25 @@ impl State {
                 &br#"{"error":{"code":"invalid_token","message":"no"}}"#[..],
             );
         };
+        let shown = shown(request);
+        if self.ended.contains(&shown) {
+            let body = &br#"{"error":{"code":"session_ended","message":"no"}}"#[..];
+            return Response::json(401, body);
+        }
         let (status, answer) = match part {
             "tool-sieve" => {
-                let modules = self.granted.get(&user).cloned().unwrap_or_else(|| json!({}));
+                let granted = self.limits.get(&shown).or_else(|| self.granted.get(&user));
+                let modules = granted.cloned().unwrap_or_else(|| json!({}));
                 let version = format!("{:x}", modules.to_string().len());
                 if request.headers.get("if-none-match") == Some(&format!("\"{version}\"")) {
                     return Response::empty(304);
                 }
                 let confirm = self.confirm.get(&user);
-                (200, json!({"user_id": user, "version": version, "ttl_s": 60, "modules": modules, "confirm": confirm}))
+                let mut answer = json!({"user_id": user, "version": version, "ttl_s": 60, "modules": modules, "confirm": confirm});
+                if !self.is_older {
+                    answer["token_id"] = token_id(&shown).into();
+                }
+                (200, answer)
             }
             "token-exchanger" => self.credentials.get(body["service"].as_str().unwrap()).cloned().unwrap_or_else(|| {
                 let url = format!("https://console.example.com/oauth/connect?service={}", body["service"].as_str().unwrap());
@@ -179,6 +200,9 @@ impl State {
             }),
             "audit-log" => {
                 let events = body["events"].as_array().expect("events are a list").clone();
+                if self.is_older && events.iter().any(|event| event.get("token_id").is_some()) {
+                    return Response::json(400, &br#"{"error":{"code":"invalid","message":"no"}}"#[..]);
+                }
                 self.events.extend(events.into_iter().map(|event| json!({"user": user, "event": event})));
                 (202, json!({}))
             }
@@ -225,6 +249,19 @@ impl State {
         .ok()?;
         claims.subject
     }
+}
+
+/// The token that a request shows.
+fn shown(request: &Request) -> String {
+    let bearer =
+        request.headers.get("authorization").and_then(|value| value.strip_prefix("Bearer "));
+    request.headers.get("x-mcpist-token").or(bearer).unwrap_or_default().to_owned()
+}
+
+/// The id that the control plane gives a token.
+pub fn token_id(token: &str) -> String {
+    let sum = token.bytes().fold(0_u64, |sum, byte| (sum * 31 + u64::from(byte)) % 1_000_000_007);
+    format!("00000000-0000-4000-8000-{sum:012}")
 }
 
 /// The key that tokens are signed with.

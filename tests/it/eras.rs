@@ -230,7 +230,7 @@ fn a_modern_subscription_is_acknowledged_then_told_and_ended_with_a_result() {
     let subscription = json!({"io.modelcontextprotocol/subscriptionId": 1});
     let acknowledged = events.message();
     assert_eq!(acknowledged["method"], "notifications/subscriptions/acknowledged");
-    // No service tells of changes, so no resource's are promised.
+    // No service reports changes, so no resource's are promised.
     assert_eq!(
         acknowledged["params"],
         json!({"_meta": subscription, "notifications": {"toolsListChanged": true}})

@@ -230,7 +230,7 @@ fn serve(stream: &TcpStream, state: &State) -> io::Result<()> {
         let answer = take_answer(state, request);
         match answer {
             Answer::Whole { status, headers, body } => {
-                write_answer(stream, status, &headers, &body)?
+                write_answer(stream, status, &headers, &body)?;
             }
             Answer::Raw(bytes) => {
                 let mut writer = stream;

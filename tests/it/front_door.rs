@@ -8,7 +8,7 @@ use mcpist::http::{Answer, Limits, Response};
 
 use crate::wire::{Client, PATIENCE, Running};
 
-/// A server that tells what it has understood.
+/// A server that says what it has understood.
 fn telling_server(limits: Limits) -> Running {
     Running::start(limits, |request, _| {
         let host = request.headers.get("HOST").unwrap_or("-");

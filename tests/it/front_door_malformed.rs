@@ -1,4 +1,4 @@
-//! What is no proper request is refused with the right status, a reason, and the connection's end, and never reaches the
+//! What is not a proper request is refused with the right status, a reason, and the connection's end, and never reaches the
 //! service: a request that two readers could understand differently is how requests are smuggled past a proxy.
 
 use mcpist::http::{Answer, Chunked, Limits, Refusal, Response, parse_head};

@@ -205,7 +205,7 @@ fn deployments_are_listed_though_their_state_is_not_told() {
         );
         assert_eq!(result.get("unread").is_some(), unread, "{result}");
     }
-    // Where nobody wants the state, nobody is asked for it.
+    // Where no one wants the state, no one is asked for it.
     let few = call("list_deployments", json!({"fields": ["id"]}), [list(&rows)])
         .expect("they are listed");
     assert_eq!(few["items"], json!([{"id": 1}]));
@@ -289,7 +289,10 @@ fn a_fields_kind_decides_what_it_may_be_given() {
     refused(json!({"name": "S", "type": "text", "options": [{"name": "a"}]}), "not for text");
     refused(json!({"name": "S", "type": "iteration"}), "when it begins");
     refused(json!({"name": "S", "type": "date", "start_date": "2026-11-30"}), "not for date");
-    refused(json!({"name": "S", "type": "iteration", "start_date": "2026-11-31"}), "not a date");
+    refused(
+        json!({"name": "S", "type": "iteration", "start_date": "2026-11-31"}),
+        "a date that exists",
+    );
     for tool in ["update_project", "update_project_field"] {
         let error = call(tool, json!({"owner": "o", "project_number": 5, "field": "S"}), []);
         let error = if tool == "update_project" {

@@ -223,3 +223,107 @@ fn a_search_keeps_to_its_kind() {
     refused("search_issues", json!({"query": "IS:PR foo"}), &["`IS:PR`", "search_pull_requests"]);
     refused("search_pull_requests", json!({"query": "(type:Issue) foo"}), &["search_issues"]);
 }
+
+#[test]
+fn what_github_would_refuse_is_not_sent() {
+    let pull = |more: Value| {
+        let mut all = json!({"pull_number": 1});
+        all.as_object_mut()
+            .expect("it is one")
+            .extend(more.as_object().cloned().unwrap_or_default());
+        all
+    };
+    refused("request_reviewers", pull(json!({})), &["`reviewers` or `team_reviewers`"]);
+    refused("create_pull_request_review", pull(json!({"event": "COMMENT"})), &["needs `body`"]);
+    let review = json!({"review_id": 2, "event": "REQUEST_CHANGES"});
+    refused("submit_pull_request_review", pull(review), &["needs `body`"]);
+    let comment = json!({"body": "Hm.", "sha": "abc", "path": "a.rs"});
+    refused("add_review_comment", pull(comment), &["`line`", "`subject_type` file"]);
+    let sub_issue = json!({"issue_number": 1, "sub_issue_id": 2});
+    refused("reprioritize_sub_issue", sub_issue, &["`after_id` or `before_id`"]);
+    for tool in
+        ["update_dependabot_alert", "update_code_scanning_alert", "update_secret_scanning_alert"]
+    {
+        refused(tool, json!({"alert_number": 1}), &["nothing to change"]);
+    }
+}
+
+#[test]
+fn a_milestone_and_a_type_are_taken_away() {
+    let update = |arguments: Value, body: Value| {
+        let mut all = json!({"issue_number": 1});
+        all.as_object_mut()
+            .expect("it is one")
+            .extend(arguments.as_object().cloned().unwrap_or_default());
+        sent("update_issue", all, "PATCH", "/repos/o/r/issues/1", Some(body));
+    };
+    update(json!({"milestone": null}), json!({"milestone": null}));
+    update(json!({"milestone": "none"}), json!({"milestone": null}));
+    update(json!({"milestone": 7}), json!({"milestone": 7}));
+    update(json!({"milestone": "7"}), json!({"milestone": 7}));
+    update(json!({"type": null, "title": null}), json!({"type": null}));
+    update(json!({"type": "None"}), json!({"type": null}));
+    update(json!({"type": "Bug"}), json!({"type": "Bug"}));
+    refused("update_issue", json!({"issue_number": 1, "milestone": "v1.0"}), &["list_milestones"]);
+    let body = Some(json!({"assignee": null}));
+    let target = "/repos/o/r/secret-scanning/alerts/1";
+    sent(
+        "update_secret_scanning_alert",
+        json!({"alert_number": 1, "assignee": null}),
+        "PATCH",
+        target,
+        body,
+    );
+}
+
+#[test]
+fn a_change_of_nothing_is_not_sent() {
+    for (tool, arguments) in [
+        ("update_issue", json!({"issue_number": 1})),
+        ("update_issue", json!({"issue_number": 1, "title": null})),
+        ("update_pull_request", json!({"pull_number": 1})),
+        ("update_release", json!({"release_id": 1})),
+        ("update_label", json!({"name": "bug"})),
+        ("update_milestone", json!({"milestone_number": 1})),
+        ("update_gist", json!({"gist_id": "abc"})),
+        ("update_repository_variable", json!({"name": "A"})),
+        ("update_repository", json!({})),
+        ("update_project", json!({"owner": "o", "project_number": 1})),
+    ] {
+        refused(tool, arguments, &["There is nothing to change", "Give at least one of"]);
+    }
+}
+
+#[test]
+fn what_is_too_long_is_not_sent() {
+    for (tool, mut arguments, name, longest) in [
+        (
+            "create_deployment_status",
+            json!({"deployment_id": 1, "state": "success"}),
+            "description",
+            140,
+        ),
+        (
+            "update_code_scanning_alert",
+            json!({"alert_number": 1, "dismissed_reason": "mitigated"}),
+            "dismissed_comment",
+            280,
+        ),
+        (
+            "update_dependabot_alert",
+            json!({"alert_number": 1, "dismissed_reason": "not_used"}),
+            "dismissed_comment",
+            280,
+        ),
+        ("create_label", json!({"name": "bug"}), "description", 100),
+    ] {
+        arguments[name] = json!("é".repeat(longest + 1));
+        refused(
+            tool,
+            arguments,
+            &[&format!("at most {longest} characters, and has {}", longest + 1)],
+        );
+    }
+    let body = json!({"name": "bug", "description": "é".repeat(100)});
+    sent("create_label", body.clone(), "POST", "/repos/o/r/labels", Some(body));
+}

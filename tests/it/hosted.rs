@@ -63,7 +63,8 @@ impl Hosted {
         let plane =
             Arc::new(ControlPlane::new(client(), addresses, KEY).expect("the key fits a header"));
         let sieve = Arc::new(ToolSieve::new(Arc::clone(&plane)));
-        let audit = AuditSender::start(Arc::clone(&plane)).expect("there is a thread");
+        let audit =
+            AuditSender::start(Arc::clone(&plane), Arc::clone(&sieve)).expect("there is a thread");
         let registry = registry();
         let base_urls = upstream.map(|upstream| {
             registry.modules().iter().map(|module| (module.name.clone(), upstream.url()))
@@ -80,6 +81,7 @@ impl Hosted {
                 policy: confirm,
                 page: Some(Arc::new(ConsoleConfirmations::new(
                     Arc::clone(&plane),
+                    Arc::clone(&sieve),
                     "https://console.example.com".to_owned(),
                 ))),
                 code_lifetime: CODE_LIFETIME,
@@ -246,7 +248,10 @@ fn a_token_that_is_not_exactly_right_is_refused_before_anything_is_asked() {
             "a key id that is SQL",
             with_header(r#"{"alg":"ES256","typ":"JWT","kid":"x' or '1'='1"}"#),
         ),
-        ("a key id that is no text", with_header(r#"{"alg":"ES256","typ":"JWT","kid":["first"]}"#)),
+        (
+            "a key id that is not a text",
+            with_header(r#"{"alg":"ES256","typ":"JWT","kid":["first"]}"#),
+        ),
         (
             "two key ids",
             signed(
@@ -276,7 +281,7 @@ fn a_token_that_is_not_exactly_right_is_refused_before_anything_is_asked() {
         (
             "another audience",
             forged(|_, claims| {
-                claims["aud"] = json!(["authenticated", "https://other.example.com/mcp"])
+                claims["aud"] = json!(["authenticated", "https://other.example.com/mcp"]);
             }),
         ),
         ("no audience", resigned(|claims| claims.audiences = None)),
@@ -303,7 +308,7 @@ fn a_token_that_is_not_exactly_right_is_refused_before_anything_is_asked() {
         ("no signature", format!("{unsigned}.")),
         ("a signature that is cut", format!("{unsigned}.{}", &signature[..signature.len() - 4])),
         ("malformed base64", format!("{unsigned}.{}!", &signature[1..])),
-        ("a header that is no base64", format!("§.{body}.{signature}")),
+        ("a header that is not a base64", format!("§.{body}.{signature}")),
         ("four parts", format!("{right}.{signature}")),
         ("one part", "eyJhbGciOiJFUzI1NiJ9".to_owned()),
         ("no token", String::new()),
@@ -355,7 +360,7 @@ fn a_request_without_a_token_is_told_where_to_get_one() {
         assert_eq!(reply.status, 401);
         assert_eq!(
             reply.header("www-authenticate").unwrap(),
-            "Bearer resource_metadata=\"https://mcp.example.com/.well-known/oauth-protected-resource/mcp\", scope=\"openid profile email offline_access\""
+            "Bearer resource_metadata=\"https://mcp.example.com/.well-known/oauth-protected-resource/mcp\", scope=\"openid profile email\""
         );
     }
     let legacy = server.send(&Post::new("").but("GET").to("/sse"));
@@ -376,6 +381,7 @@ fn a_request_without_a_token_is_told_where_to_get_one() {
             (&document["resource"], &document["authorization_servers"]),
             (&json!(AUDIENCE), &json!([ISSUER]))
         );
+        assert!(!reply.body.contains("offline_access"), "{}", reply.body);
     }
     let open =
         ["/", "/health", "/api/version"].map(|path| server.running.connect().get(path).status);
@@ -520,9 +526,9 @@ fn a_refused_credential_is_renewed_once_and_the_request_made_again() {
             json!({"module": "vault", "tool": "open_door", "params": {}}),
         ))
     };
-    // The control plane has no other: the refusal stands.
+    // The control plane says that this one is valid: the service refused this call alone.
     upstream.expect(refused());
-    assert!(open().starts_with("code: reconnect_required"));
+    assert!(open().starts_with("code: permission_denied"));
     let asked = plane
         .state()
         .requests
@@ -540,6 +546,133 @@ fn a_refused_credential_is_renewed_once_and_the_request_made_again() {
     let known = plane.asked("token-exchanger");
     assert_eq!(open(), "open: true");
     assert_eq!(plane.asked("token-exchanger"), known + 1);
+}
+
+#[test]
+fn a_missing_scope_is_no_reason_to_renew_a_credential() {
+    let plane = FakePlane::start();
+    plane.grant(ALICE, "vault", &["open_door"], &["default"]);
+    plane.lend("vault", "good");
+    let scope = r#"{"code":401,"message":"Unauthorized; scope does not match"}"#;
+    let answer = || Answer::new(401, &[], scope);
+    let upstream = FakeUpstream::new((0..2).map(|_| Exchange::new("GET", "/door", answer())));
+    let server = Hosted::start(&plane, Some(&upstream));
+    let token = token(ALICE);
+    let door = json!({"module": "vault", "tool": "open_door", "params": {}});
+    for _ in 0..2 {
+        let told = told(server.call(&token, "/mcp", "call", door.clone()));
+        assert!(
+            told.starts_with("code: permission_denied") && told.contains("scope does not match"),
+            "{told}"
+        );
+    }
+    let state = plane.state();
+    let asked: Vec<_> =
+        state.requests.iter().filter(|(part, _)| *part == "token-exchanger").collect();
+    assert_eq!(asked.len(), 1, "the credential stays: {asked:?}");
+    assert!(asked[0].1.get("rejected").is_none(), "{asked:?}");
+}
+
+#[test]
+fn the_limits_of_one_token_hold_for_it_alone() {
+    let plane = FakePlane::start();
+    plane.grant(ALICE, "notes", &["list_notes", "add_note"], &[]);
+    plane.grant(ALICE, "vault", &["open_door"], &["default"]);
+    plane.lend("vault", "secret");
+    let (whole, limited) = (token(ALICE), resigned(|claims| claims.jwt_id = Some("b".to_owned())));
+    let api = format!("mcpist_{}", "A1b2".repeat(10));
+    let notes = |tools: &[&str]| json!({"notes": {"status": "stable", "tools": tools, "accounts": [], "connected": false}});
+    {
+        let mut state = plane.state();
+        state.api_tokens.insert(api.clone(), ALICE.to_owned());
+        state.limits.insert(limited.clone(), notes(&["list_notes"]));
+        state.limits.insert(api.clone(), notes(&["add_note"]));
+    }
+    let upstream = FakeUpstream::new([Exchange::new("GET", "/door", Answer::new(200, &[], "{}"))]);
+    let server = Hosted::start(&plane, Some(&upstream));
+    let door = json!({"module": "vault", "tool": "open_door", "params": {}});
+    // In both orders, so that each comes after the others are known.
+    for _ in 0..2 {
+        let tools = |token: &str| server.tools(token, "/mcp?tools=direct");
+        assert_eq!(tools(&whole), ["notes_list_notes", "notes_add_note", "vault_open_door"]);
+        assert_eq!(tools(&limited), ["notes_list_notes"]);
+        assert_eq!(tools(&api), ["notes_add_note"]);
+    }
+    assert!(!told(server.call(&whole, "/mcp", "call", door.clone())).starts_with("code: "));
+    for token in [&limited, &api] {
+        let told = told(server.call(token, "/mcp", "call", door.clone()));
+        assert!(told.starts_with("code: not_found"), "{told}");
+    }
+}
+
+#[test]
+fn a_token_whose_session_ended_is_refused_and_forgotten_wherever_that_shows() {
+    let plane = FakePlane::start();
+    plane.grant(ALICE, "vault", &["open_door"], &["default"]);
+    let (ended, other) = (token(ALICE), resigned(|claims| claims.jwt_id = Some("b".to_owned())));
+    let server = Hosted::start(&plane, None);
+    assert_eq!((server.status(&ended), server.status(&other)), (200, 200));
+    plane.state().ended.insert(ended.clone());
+    // The permissions are known for a minute; the broker is asked, and hears of it.
+    let door = json!({"module": "vault", "tool": "open_door", "params": {}});
+    assert!(told(server.call(&ended, "/mcp", "call", door)).starts_with("code: invalid_token"));
+    assert_eq!((server.status(&ended), server.status(&other)), (401, 200));
+}
+
+#[test]
+fn events_name_token_and_trace_where_the_control_plane_knows_of_it() {
+    for is_older in [false, true] {
+        let plane = FakePlane::start();
+        plane.state().is_older = is_older;
+        plane.grant(ALICE, "notes", &["list_notes"], &[]);
+        let server = Hosted::start(&plane, None);
+        let token = token(ALICE);
+        let nothing = json!({"module": "notes", "tool": "nothing", "params": {}});
+        server.call(&token, "/mcp", "call", nothing);
+        server.audit.close();
+        let state = plane.state();
+        let [event] = state.events.as_slice() else { panic!("{:?}", state.events) };
+        let event = &event["event"];
+        if is_older {
+            for name in ["token_id", "trace_id", "result_tokens", "saved_tokens", "newer"] {
+                assert!(event.get(name).is_none(), "{name} is in {event}");
+            }
+        } else {
+            assert_eq!(event["token_id"], crate::control_plane::token_id(&token), "{event}");
+            assert!(event.get("trace_id").is_some(), "{event}");
+            assert_eq!(
+                (&event["result_tokens"], &event["saved_tokens"]),
+                (&Value::Null, &Value::Null)
+            );
+        }
+        assert_eq!(server.audit.dropped(), 0);
+    }
+}
+
+#[test]
+fn one_user_cannot_fill_the_audit_queue() {
+    let plane = FakePlane::start();
+    plane.state().faults.insert("audit-log", Fault::Status(500));
+    plane.grant(ALICE, "notes", &["list_notes"], &[]);
+    plane.grant(BOB, "notes", &["list_notes"], &[]);
+    let server = Hosted::start(&plane, None);
+    let (alice, bob) = (token(ALICE), token(BOB));
+    let nothing = json!({"module": "notes", "tool": "nothing", "params": {}});
+    let mut lines = Vec::new();
+    for number in 0..20 {
+        lines.push(
+            json!({"id": format!("l{number}"), "module": "notes", "tool": "nothing", "params": {}}),
+        );
+    }
+    let batch = json!({"calls": lines});
+    let before = server.audit.dropped();
+    for _ in 0..40 {
+        server.call(&alice, "/mcp", "batch", batch.clone());
+    }
+    let alices = server.audit.dropped();
+    assert!(alices > before, "800 events of one user wait at most an eighth of the queue");
+    server.call(&bob, "/mcp", "call", nothing);
+    assert_eq!(server.audit.dropped(), alices, "another user's event is taken");
 }
 
 fn hex_digest(text: &str) -> String {
@@ -607,14 +740,15 @@ fn a_control_plane_that_does_not_answer_holds_nobody_for_long() {
     plane.grant(ALICE, "notes", &["list_notes"], &[]);
     plane.grant(BOB, "notes", &["list_notes"], &[]);
     let server = Hosted::start(&plane, None);
-    assert_eq!(server.status(&token(ALICE)), 200);
+    let (alice, bob) = (token(ALICE), token(BOB));
+    assert_eq!(server.status(&alice), 200);
     plane.state().faults.insert("tool-sieve", Fault::Late);
     plane.state().faults.insert("audit-log", Fault::Late);
     let begun = Instant::now();
     std::thread::scope(|scope| {
-        let waiting: Vec<_> = (0..8).map(|_| scope.spawn(|| server.status(&token(BOB)))).collect();
+        let waiting: Vec<_> = (0..8).map(|_| scope.spawn(|| server.status(&bob))).collect();
         for _ in 0..20 {
-            assert_eq!(server.status(&token(ALICE)), 200, "who is known does not wait");
+            assert_eq!(server.status(&alice), 200, "who is known does not wait");
         }
         assert!(begun.elapsed() < Duration::from_secs(4));
         for waiting in waiting {
@@ -624,7 +758,7 @@ fn a_control_plane_that_does_not_answer_holds_nobody_for_long() {
     // Five seconds, and what a busy machine adds: all eight waited for one and the same answer.
     assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
     plane.state().faults.clear();
-    assert_eq!(server.status(&token(BOB)), 200);
+    assert_eq!(server.status(&bob), 200);
 }
 
 #[test]
@@ -738,7 +872,7 @@ fn a_client_that_opens_links_gets_the_link_and_the_call_again() {
         (&json!("elicitation/create"), &json!("url"), &json!(link))
     );
     let answered = json!({"requestState": asked["requestState"], "inputResponses": {"connect": {"action": "accept"}}});
-    // Still not connected: the link is told as text, and nobody is sent round in circles.
+    // Still not connected: the link is reported as text, and no one is sent round in circles.
     let text = told(call(answered.clone()));
     assert!(text.starts_with("code: not_connected") && text.contains(link), "{text}");
     plane.lend("vault", "alices-token");

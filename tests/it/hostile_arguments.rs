@@ -83,7 +83,7 @@ fn assert_refused(result: &Value, code: &str, naming: &str) {
     assert!(text.len() < 5_000 && !text.contains(CANARY), "{}", told());
 }
 
-/// A value; how it is written as a path's segment, as several, and in a query. None where it is refused.
+/// A value; how it is written as a path's segment, as several, and in a query. `None` if it is refused.
 const VALUES: &[(&str, Option<&str>, Option<&str>, &str)] = &[
     ("..", None, None, ".."),
     (".", None, None, "."),
@@ -438,7 +438,7 @@ fn every_request_of_a_built_in_handler_stays_at_its_service() {
     assert!(asked > 1_000, "only {asked} requests were made");
 }
 
-/// Fails where a module's handler asks for something else than it should; gives how often any of them asked.
+/// Fails where a module's handler asks for something else than it should. Returns how often any of them asked.
 fn check_handlers(upstream: &Upstream, module: &Module) -> usize {
     let mut asked = 0;
     for tool in module.tools.iter().filter(|tool| matches!(tool.work, Work::Handler(_))) {

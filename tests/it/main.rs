@@ -1,10 +1,14 @@
 //! The integration tests: one binary, so that it links once.
 
+#![allow(clippy::too_many_lines, reason = "a table of cases is one function")]
+
 mod accounts;
 mod api_versions;
 mod architecture;
 mod author;
+mod calendar;
 mod call;
+mod clean;
 mod collector;
 mod command_line;
 mod confirm;
@@ -25,6 +29,7 @@ mod hosted;
 mod hostile_arguments;
 mod hostile_upstream;
 mod legacy_sse;
+mod markdown;
 mod module_files;
 mod modules;
 mod notion_supabase;
@@ -32,9 +37,12 @@ mod numbers;
 mod openapi;
 mod product;
 mod prompts;
+mod recurrence;
 mod resources;
+mod services;
 mod stdio;
 mod telemetry;
+mod todo;
 mod tool_pages;
 mod toon_fixtures;
 mod upstream;

@@ -59,6 +59,17 @@ fn everything_wrong_with_a_tool_is_found() {
         json!({"annotations": {"readOnly": true}}),
         "tool list_things, annotations: unknown field `readOnly`",
     );
+    let publishes = |publishes: Value| {
+        let annotations = json!({"readOnlyHint": false});
+        json!({"annotations": annotations, "publishes": publishes})
+    };
+    check(publishes(json!(false)), "`publishes` must be true, or an object of params");
+    check(publishes(json!({})), "`publishes` must be true, or an object of params");
+    check(publishes(json!({"owner": true})), "`publishes` must be true, or an object of params");
+    check(publishes(json!({"owner": []})), "`publishes` must be true, or an object of params");
+    check(publishes(json!({"ownr": "given"})), "\"ownr\", which is not a param of the tool");
+    let reads = json!({"annotations": {"readOnlyHint": true}, "publishes": true});
+    check(reads, "`publishes` is for a tool that changes something");
     check(json!({"extra": 1}), "tool list_things: unknown field `extra`");
     check(json!({"output": null}), "needs either `request` and `output`, or `handler`");
     check(json!({"handler": "by_hand"}), "needs either `request` and `output`, or `handler`");
@@ -75,12 +86,12 @@ fn everything_wrong_with_a_tool_is_found() {
     );
     check(
         json!({"request": {"method": "GET", "path": "/x/{owner}/{id}"}}),
-        "the path's `{id}` is no param",
+        "the path's `{id}` is not a param",
     );
     check(json!({"request": {"method": "GET", "path": "/x"}}), "the path must have `{owner}` once");
-    check(json!({"request": {"method": "GET", "path": "x/{owner}"}}), "is no path");
-    check(json!({"request": {"method": "GET", "path": "/x/../{owner}"}}), "is no path");
-    check(json!({"request": {"method": "GET", "path": "/x/{owner}?a=b"}}), "is no path");
+    check(json!({"request": {"method": "GET", "path": "x/{owner}"}}), "is not a path");
+    check(json!({"request": {"method": "GET", "path": "/x/../{owner}"}}), "is not a path");
+    check(json!({"request": {"method": "GET", "path": "/x/{owner}?a=b"}}), "is not a path");
     check(
         json!({"request": {"method": "FETCH", "path": "/x/{owner}"}}),
         "request: unknown variant `FETCH`",
@@ -103,7 +114,7 @@ fn everything_wrong_with_a_tool_is_found() {
     );
     check(
         json!({"request": {"method": "GET", "path": "/x/{owner}", "headers": {"a b": "c"}}}),
-        "no valid HTTP header",
+        "not a valid header name",
     );
     check(
         json!({"request": {"method": "GET", "path": "/x/{owner}", "headers": {"Authorization": "c"}}}),
@@ -131,7 +142,7 @@ fn everything_wrong_with_a_tool_is_found() {
     check(paged(json!({"kind": "token", "token": "t", "token_as": ""}), query()), "must be names");
     check(
         paged(json!({"kind": "offset", "start_as": "s", "total": "a[0]"}), query()),
-        "`a[0]` is no path",
+        "`a[0]` is not a path",
     );
     check(
         paged(json!({"kind": "offset", "start_as": "color"}), query()),
@@ -157,7 +168,7 @@ fn everything_wrong_with_a_tool_is_found() {
     check(json!({"output": {"items": "a[]", "fields": {"id": "id"}}}), "must lead to one place");
     check(
         json!({"output": {"items": "", "fields": {"id": "a[0]"}}}),
-        "field id: `a[0]` is no path",
+        "field id: `a[0]` is not a path",
     );
     check(json!({"output": {"items": "", "fields": {"id": 7}}}), "field id: must be a path, or");
     check(
@@ -180,7 +191,10 @@ fn everything_wrong_with_a_tool_is_found() {
     check(param(&json!({"description": ""})), "`description` is missing");
     check(param(&json!({"required": true, "default": "x"})), "exclude each other");
     check(param(&json!({"type": "integer", "default": "x"})), "the default \"x\" does not fit");
-    check(param(&json!({"type": "integer", "enum": [1, "2"]})), "the enum's \"2\" is no integer");
+    check(
+        param(&json!({"type": "integer", "enum": [1, "2"]})),
+        "the enum's \"2\" is not of type integer",
+    );
     check(param(&json!({"minimum": 1})), "only for numbers");
     check(param(&json!({"type": "array"})), "an array needs `items`");
     check(param(&json!({"items": {"type": "string"}})), "`items` is only for arrays");
@@ -190,6 +204,9 @@ fn everything_wrong_with_a_tool_is_found() {
     );
     check(param(&json!({"type": "object"})), "an object has no form in a query");
     check(param(&json!({"join": ","})), "`join` is only for an array in the query");
+    check(param(&json!({"max_items": 1})), "`max_items` is only for arrays");
+    check(param(&json!({"type": "integer", "max_length": 1})), "`max_length` is only for strings");
+    check(param(&json!({"nullable": true})), "`nullable` is only for what can be null");
     check(param(&json!({"slashes": true})), "`slashes` is only for a value in the path");
     check(
         json!({"params": {"account": {"in": "query", "type": "string", "description": "D"}}, "request": {"method": "GET", "path": "/x"}}),
@@ -294,10 +311,10 @@ fn versions_without_a_place_and_pages_that_are_none_are_findings() {
         json!({"url": "/versions", "path": "", "header": "x-version"}),
         "versions: needs either `path`",
     );
-    versions(json!({"url": "/versions", "path": "a[b]"}), "versions: `a[b]` is no path");
+    versions(json!({"url": "/versions", "path": "a[b]"}), "versions: `a[b]` is not a path");
     versions(
         json!({"url": "/versions", "header": "x version"}),
-        "versions: `x version` is no name of an HTTP header",
+        "versions: `x version` is not a valid HTTP header name",
     );
     check("changelog", json!("shop.example/changes"), "changelog: must be the URL");
     check("changelog", json!("https://shop.example/a change"), "changelog: must be the URL");
@@ -322,7 +339,7 @@ fn everything_wrong_with_a_file_is_found_at_once() {
         ": tool Bad: `docs` must be",
         ": tool Bad, param P: the name must be",
         ": tool Bad, param P: missing field `type`",
-        ": tool Bad, request: the path's `{owner}` is no param",
+        ": tool Bad, request: the path's `{owner}` is not a param",
         "shop.json:1:1: nothing cites the handler hook `by_hand`",
     ] {
         assert!(found.contains(part), "{part:?} is not among\n{found}");
@@ -406,7 +423,7 @@ fn a_hostile_file_is_refused_in_words() {
         &format!("{{\"nothing\": {}{}}}", "[".repeat(100_000), "]".repeat(100_000)),
         "unknown field `nothing`",
     );
-    check(&with("tools", json!(vec![1; 100_000])), "there is more wrong than is told here");
+    check(&with("tools", json!(vec![1; 100_000])), "Too many errors");
     check(&with("tools", json!({})), "invalid type: map, expected a sequence");
     check(
         &with("tools", json!([null, {"name": 5}, [], {}])),
@@ -468,7 +485,13 @@ fn a_file_that_cannot_be_text_is_refused_without_waiting() {
         found.iter().map(|finding| finding.problem.split(':').next().unwrap()).collect();
     assert_eq!(
         problems,
-        ["cannot be read", "is no UTF-8 text", "is no file", "is larger than 4 MiB", "is no file"],
+        [
+            "cannot be read",
+            "is not UTF-8 text",
+            "is not a file",
+            "is larger than 4 MiB",
+            "is not a file"
+        ],
         "{found:?}"
     );
 }
@@ -497,7 +520,7 @@ fn a_folder_keeps_what_was_right_and_tells_everything_once() {
     };
     let write = |name: &str, text: &str| fs::write(folder.0.join(name), text).unwrap();
     let mut check = |modules: &str, problems: &str| {
-        assert_eq!(read(), (modules.to_owned(), problems.to_owned()))
+        assert_eq!(read(), (modules.to_owned(), problems.to_owned()));
     };
     check("first second", "");
     write("b.json", "{");

@@ -77,7 +77,7 @@ fn every_tool_does_what_its_case_says() {
         let text = fs::read_to_string(&path).expect("every tool has a case");
         let mut case: Value = match serde_json::from_str(&text) {
             Ok(case) => case,
-            Err(error) => return vec![format!("its case is no JSON: {error}")],
+            Err(error) => return vec![format!("its case is not JSON: {error}")],
         };
         let fake =
             FakeUpstream::new(case["exchanges"].as_array().into_iter().flatten().map(exchange));
@@ -215,7 +215,7 @@ fn every_tool_keeps_the_promises_to_clients() {
             (1..=400).contains(&description),
             "its description is empty or longer than 400 characters",
         );
-        promise(tool.docs.starts_with("https://"), "docs is no https URL");
+        promise(tool.docs.starts_with("https://"), "docs is not a https URL");
 
         let hints = &tool.annotations;
         promise(hints.read_only.is_some(), "readOnlyHint is missing");
@@ -254,19 +254,21 @@ fn every_tool_keeps_the_promises_to_clients() {
 
 /// What some client would not understand in a schema, at any depth.
 fn unsafe_parts(schema: &Value, place: &str, found: &mut Vec<String>) {
-    const KNOWN: [&str; 9] = [
+    const KNOWN: [&str; 11] = [
         "type",
         "description",
         "enum",
         "default",
         "minimum",
         "maximum",
+        "maxItems",
+        "maxLength",
         "items",
         "properties",
         "required",
     ];
     let Some(members) = schema.as_object() else {
-        found.push(format!("{place} is no object"));
+        found.push(format!("{place} is not an object"));
         return;
     };
     for member in members

@@ -33,12 +33,12 @@ fn everything_that_a_description_says_becomes_a_module_file() {
         "note: listBooks: the cookie `visit` is left out",
         "note: createBook: the header `X-Trace` is left out",
         "note: createBook: the cookie `visit` is left out",
-        "note: getCover is left out: its answer is image/png, which is no text",
-        "note: setCover is left out: its body is no JSON",
+        "note: getCover is left out: its answer is image/png, which is not text",
+        "note: setCover is left out: its body is not JSON",
         "note: searchTheWholeLibraryForEverythingThatSomebodyMightEverHaveWritten: the body's member `a.b` is left out",
         "note: odd is left out: its path has `{One}` twice",
-        "note: odd_2 is left out: its path \"/very odd\" is none",
-        "note: many is left out: its body is no object with members that are described",
+        "note: odd_2 is left out: its path \"/very odd\" is not valid",
+        "note: many is left out: its body is not an object whose members are described",
     ];
     assert_eq!(notes, expected);
     let check = ran(&["tools", "--check", &at("library.module.json")], &[]);

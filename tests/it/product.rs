@@ -29,7 +29,7 @@ use crate::wire::{Client, PATIENCE, Reply, Running};
 /// The modern era's version.
 pub const MODERN: &str = "2026-07-28";
 
-/// The credential for GitHub and Notion: whoever sees it where it does not belong has found a leak.
+/// The credential for GitHub and Notion: anyone who sees it where it does not belong has found a leak.
 pub const CANARY: &str = "canary-3f9c0b7e";
 
 /// The folder with the tests' own modules: `notes` needs no credential, `vault` does and has none.

@@ -62,7 +62,11 @@ fn a_resource_is_read_by_its_tool() {
         let upstream = FakeUpstream::new([exchange.clone(), exchange]);
         let product = with_upstream(&upstream);
         let result = product.result("/mcp", "resources/read", json!({"uri": uri}));
-        assert_eq!(result["contents"], json!([{"uri": uri, "mimeType": mime_type, "text": text}]));
+        let meta = json!({mcpist::app::UNTRUSTED: true});
+        assert_eq!(
+            result["contents"],
+            json!([{"uri": uri, "mimeType": mime_type, "text": text, "_meta": meta}])
+        );
         assert_eq!((&result["ttlMs"], &result["cacheScope"]), (&json!(0), &json!("private")));
         let session = product.session("2025-06-18");
         let legacy =
@@ -225,7 +229,7 @@ fn a_uri_goes_no_further_than_its_tool_s_arguments() {
     check("github://o/r/contents/a//b", "an empty part");
     check("github://o/r/contents/a%00b", "control character");
     check("github://o/r/issues/seven", "`issue_number` must be an integer");
-    check("notes://note/1?account=work", "`account` is none of the accounts");
+    check("notes://note/1?account=work", "`account` is not one of the accounts");
 }
 
 #[test]

@@ -237,6 +237,37 @@ fn requests_that_run_at_the_end_of_input_are_still_answered() {
 }
 
 #[test]
+fn a_full_house_still_hears_the_answers_that_it_waits_for() {
+    let mut server = Server::start(&["--direct"], &[("NOTES_API_URL", NOBODY)]);
+    let params = json!({"protocolVersion": "2025-11-25", "capabilities": {"elicitation": {}}, "clientInfo": {"name": "test", "version": "1"}});
+    assert_eq!(server.ask(0, "initialize", params)["id"], 0);
+    let call = |id: usize| {
+        let params = json!({"name": "notes_remove_note", "arguments": {"id": id}});
+        request(id, "tools/call", params).to_string()
+    };
+    let mut questions = Vec::new();
+    for id in 100..132 {
+        server.send(call(id));
+        let question = server.next().expect("it asks");
+        assert_eq!(question["method"], "elicitation/create", "{question}");
+        questions.push(question["id"].clone());
+    }
+    server.send(call(132));
+    let busy = server.next().expect("it is answered");
+    assert_eq!(busy["id"], 132, "{busy}");
+    assert!(busy["error"]["message"].as_str().unwrap().contains("too many requests"), "{busy}");
+    assert_eq!(server.ask(2, "ping", json!({}))["id"], 2);
+    for id in questions {
+        server
+            .send(json!({"jsonrpc": "2.0", "id": id, "result": {"action": "decline"}}).to_string());
+        let told = server.next().expect("the call ends");
+        assert_eq!(told["result"]["isError"], true, "{told}");
+    }
+    server.send(call(133));
+    assert_eq!(server.next().expect("it asks")["method"], "elicitation/create");
+}
+
+#[test]
 fn a_cancelled_request_gets_no_answer_while_others_do() {
     let upstream = FakeUpstream::new([Exchange::new(
         "GET",

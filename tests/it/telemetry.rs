@@ -15,7 +15,7 @@ use crate::product::{CANARY, MODERN, Post, json_of, mcpist, modern, request, wit
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const HEADER: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-/// What is in arguments and answers: whoever sees it in telemetry has found a leak.
+/// What is in arguments and answers: anyone who sees it in telemetry has found a leak.
 const PRIVATE: &str = "private-5a17d2";
 
 /// A server that sends to a collector, soon rather than in large batches.
@@ -529,7 +529,7 @@ fn calls_do_not_notice_how_the_collector_is_and_memory_stays_flat() {
         ]);
         let mut client = server.client();
         let mut lists = |count: usize| {
-            (0..count).for_each(|_| assert_eq!(list().send(&mut client).status, 200))
+            (0..count).for_each(|_| assert_eq!(list().send(&mut client).status, 200));
         };
         lists(FILLING);
         let before = resident(server.process());

@@ -196,7 +196,7 @@ fn bounds(range: &Range) -> String {
     }
 }
 
-/// A text as Markdown that shows it as it is: what is no code keeps its angle brackets and stars.
+/// A text as Markdown that shows it as it is: what is not a code keeps its angle brackets and stars.
 fn plain(text: &str) -> String {
     let mut code = false;
     let mut escaped = String::with_capacity(text.len());

@@ -437,7 +437,7 @@ fn an_answer_that_is_no_http_is_told() {
         assert_eq!(error.code(), Code::UpstreamUnavailable);
         assert!(error.message().contains(expected), "{error}");
     };
-    check(b"SSH-2.0-OpenSSH_9.6\r\n\r\n", "no valid HTTP");
+    check(b"SSH-2.0-OpenSSH_9.6\r\n\r\n", "invalid HTTP");
     check(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf", "ended before the answer did");
     check(
         b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhel",
@@ -445,7 +445,7 @@ fn an_answer_that_is_no_http_is_told() {
     );
     check(
         b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 4\r\n\r\nnope",
-        "no valid HTTP",
+        "invalid HTTP",
     );
     let long = format!("HTTP/1.1 200 OK\r\nx-long: {}\r\n\r\n", "x".repeat(100_000));
     check(long.as_bytes(), "GitHub");
@@ -592,4 +592,33 @@ fn a_service_that_repeats_the_credential_does_not_leak_it() {
         let error = failure("GitHub", Some(&credential()), &answer);
         assert!(!format!("{error} {error:?}").contains(SECRET), "{error:?}");
     }
+}
+
+#[test]
+fn answers_that_are_held_at_once_have_one_budget() {
+    let long = "x".repeat(60_000);
+    let exchange = || Exchange::new("GET", "/", Answer::new(200, &[], long.clone()));
+    let upstream = FakeUpstream::new((0..4).map(|_| exchange()));
+    let config = UpstreamConfig { max_answers: 100_000, ..UpstreamConfig::default() };
+    let (client, headers) = (Upstream::new(config), HeaderMap::new());
+    let url = format!("{}/", upstream.url());
+    let ask = || {
+        let request = UpstreamRequest {
+            service: "GitHub",
+            method: Method::Get,
+            url: &url,
+            headers: &headers,
+            body: None,
+            credential: None,
+            trace_parent: None,
+        };
+        client.clone().send(&request, Instant::now() + Duration::from_secs(10), &|| false)
+    };
+    let first = ask().expect("there is room");
+    assert_eq!(ask().unwrap_err().code(), Code::Busy);
+    let copy = first.clone();
+    drop(first);
+    assert_eq!(ask().unwrap_err().code(), Code::Busy, "a copy holds it, too");
+    drop(copy);
+    assert_eq!(ask().expect("there is room again").body.len(), long.len());
 }

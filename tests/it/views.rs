@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::fake_upstream::{Answer, Exchange, FakeUpstream};
-use crate::product::{Product, Settings, json_of, modern, text_of};
+use crate::product::{Product, Settings, initialize, json_of, modern, text_of};
 
 const META: [&str; 3] = ["get_module_schema", "call", "batch"];
 const NOTES: [&str; 4] =
@@ -223,4 +223,28 @@ fn the_path_of_a_hidden_module_is_as_unknown_as_any_other() {
         (reply.status, reply.body.replace(module, "…"))
     };
     assert_eq!(answer("github"), answer("unheard_of"));
+}
+
+#[test]
+fn unknown_names_in_the_query_are_reported_and_near_misses_refused() {
+    let product = Product::start(&Settings::default());
+    let instructions = |path: &str| {
+        let modern = product.result(path, "server/discover", json!({}))["instructions"].clone();
+        let legacy = json_of(&product.send(&initialize("2025-11-25").to(path)));
+        assert_eq!(modern, legacy["result"]["instructions"], "{path}");
+        modern.as_str().expect("there are instructions").to_owned()
+    };
+    assert!(!instructions("/mcp?read_only=true").contains('?'));
+    let told = instructions("/mcp?utm_source=x&scope=all");
+    assert!(told.contains("?utm_source, ?scope"), "{told}");
+    for path in ["/mcp?readony=true", "/mcp/notes?read=true", "/sse?readonly=1"] {
+        let post = modern("tools/list", json!({})).to(path);
+        let reply = product.send(&if path.starts_with("/sse") { post.but("GET") } else { post });
+        assert_eq!(reply.status, 400, "{path}: {reply:?}");
+        assert!(reply.body.contains("?readonly="), "{path}: {reply:?}");
+    }
+    assert_eq!(
+        product.tools("/mcp/notes?Read-Only=true"),
+        product.tools("/mcp/notes?readonly=true")
+    );
 }

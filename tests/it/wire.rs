@@ -39,7 +39,7 @@ impl Running {
         let server = Server::bind(([127, 0, 0, 1], 0).into(), limits).expect("a port is free");
         let (address, shutdown) = (server.address(), server.handle());
         let thread = std::thread::spawn(move || {
-            server.run(Arc::new(Function(handler))).expect("threads are left")
+            server.run(Arc::new(Function(handler))).expect("threads are left");
         });
         Running { address, shutdown, thread: Some(thread) }
     }

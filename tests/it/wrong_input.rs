@@ -1,4 +1,4 @@
-//! Whatever a client sends, it is told what is wrong, and the server goes on.
+//! Whatever a client sends, it is reported what is wrong, and the server goes on.
 
 use serde_json::{Value, json};
 
@@ -60,7 +60,7 @@ fn assert_good(reply: &Reply) {
 fn a_body_that_is_no_message_is_refused() {
     let product = Product::start(&Settings::default());
     let check = |body: &[u8], code: i64, says: &str| {
-        check(&product, &Post::new(body), 400, Rpc(code), says)
+        check(&product, &Post::new(body), 400, Rpc(code), says);
     };
     let batch = |count: usize| Value::from(vec![request(1, "ping", json!({})); count]).to_string();
     let deep_object = |depth: usize| format!("{}1{}", r#"{"a":"#.repeat(depth), "}".repeat(depth));
@@ -97,7 +97,7 @@ fn a_body_that_is_no_message_is_refused() {
     check(br#"{"jsonrpc":"2.0","id":1,"method":5}"#, -32600, "method must be a string");
     check(br#"{"jsonrpc":"2.0","id":1,"result":{},"error":{}}"#, -32600, "result or error");
     check(br#"{"jsonrpc":"2.0","result":{}}"#, -32600, "id");
-    for params in ["null", "[1]", "\"text\"", "5"] {
+    for params in ["[1]", "\"text\"", "5"] {
         check(
             format!(r#"{{"jsonrpc":"2.0","id":1,"method":"ping","params":{params}}}"#).as_bytes(),
             -32602,
@@ -108,6 +108,34 @@ fn a_body_that_is_no_message_is_refused() {
         br#"{"jsonrpc":"2.0","id":1,"method":"ping","params":{"_meta":[]}}"#,
         -32602,
         "params._meta must be an object",
+    );
+}
+
+#[test]
+fn an_optional_member_that_is_null_is_absent_in_both_eras() {
+    let product = Product::start(&Settings::default());
+    let session = product.session("2025-11-25");
+    let check = |method: &str, params: Value| {
+        let mut answers = vec![product.send(&session.request(method, params.clone()))];
+        if params.is_object() {
+            answers.push(product.send(&modern(method, params.clone())));
+        }
+        for reply in answers {
+            let answer = json_of(&reply);
+            assert!(answer["result"].is_object(), "{method} {params}: {answer}");
+        }
+    };
+    check("ping", Value::Null);
+    check("tools/list", Value::Null);
+    check("tools/list", json!({"cursor": null}));
+    check("resources/templates/list", json!({"cursor": null}));
+    check("tools/call", json!({"name": "get_module_schema", "arguments": null}));
+    check("prompts/get", json!({"name": "plan_day", "arguments": null}));
+    // What is required is missing then.
+    let missing = json_of(&product.send(&session.request("tools/call", json!({"name": null}))));
+    assert!(
+        missing["error"]["message"].as_str().unwrap().contains("params.name is missing"),
+        "{missing}"
     );
 }
 
@@ -134,7 +162,7 @@ fn a_request_that_http_cannot_take_is_refused() {
     let product = Product::start(&Settings::default());
     let good = || modern("tools/list", json!({}));
     let check = |post: Post, status: u16, word: &'static str, says: &str| {
-        check(&product, &post, status, Word(word), says)
+        check(&product, &post, status, Word(word), says);
     };
     check(good().with("Accept", "text/html"), 406, "not_acceptable", "Accept");
     check(good().with("Accept", ""), 406, "not_acceptable", "Accept");
@@ -199,7 +227,7 @@ fn a_modern_request_with_wrong_metadata_is_refused() {
     let product = Product::start(&Settings::default());
     let list = || modern("tools/list", json!({}));
     let check_post = |post: &Post, status: u16, code: i64, says: &str| {
-        check(&product, post, status, Rpc(code), says)
+        check(&product, post, status, Rpc(code), says);
     };
 
     check_post(
@@ -248,7 +276,7 @@ fn a_modern_request_with_wrong_metadata_is_refused() {
     );
     check_post(&meta("logLevel", json!("loud")), 400, -32602, "log level");
     check_post(&meta("logLevel", json!(3)), 400, -32602, "log level");
-    // What only describes the client is no reason to refuse it.
+    // What only describes the client is not a reason to refuse it.
     for client in [json!("text"), json!({}), json!({"name": 5})] {
         assert_good(&product.send(&meta("clientInfo", client)));
     }
@@ -269,10 +297,10 @@ fn a_modern_request_with_wrong_metadata_is_refused() {
 fn a_modern_request_with_wrong_parameters_is_refused() {
     let product = Product::start(&Settings::default());
     let check_post = |post: &Post, status: u16, code: i64, says: &str| {
-        check(&product, post, status, Rpc(code), says)
+        check(&product, post, status, Rpc(code), says);
     };
     let check = |method: &str, params: Value, status: u16, code: i64, says: &str| {
-        check_post(&modern(method, params), status, code, says)
+        check_post(&modern(method, params), status, code, says);
     };
     for unknown in
         ["tools/lst", "initialize", "ping", "logging/setLevel", "resources/subscribe", ""]
@@ -380,7 +408,7 @@ fn a_legacy_request_that_is_wrong_is_refused() {
     let product = Product::start(&Settings::default());
     let session = product.session("2025-11-25");
     let check = |post: Post, status: u16, code: i64, says: &str| {
-        check(&product, &post, status, Rpc(code), says)
+        check(&product, &post, status, Rpc(code), says);
     };
     let call = |method: &str, params: Value| session.request(method, params);
 

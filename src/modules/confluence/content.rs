@@ -2,7 +2,6 @@
 
 use serde_json::{Map, Value, json};
 
-use super::section::section;
 use super::{diff, document, record, text, unexpected, v2, web_url};
 use crate::engine::Session;
 use crate::error::{Code, Error};
@@ -37,6 +36,52 @@ fn update(place: &Place<'_>, arguments: &Map<String, Value>) -> Result<Value, Er
     let document = given("body")
         .map_or_else(|| Ok(previous.clone()), |body| adf::from_markdown(body, Some(&previous)))?;
     content.write(&document, arguments)
+}
+
+/// Publishes the draft of a page or blog post.
+pub fn publish_draft(
+    session: &Session<'_>,
+    arguments: &Map<String, Value>,
+) -> Result<Value, Error> {
+    let (collection, id) = kind_of(arguments)?;
+    let place = Place { session, collection, id };
+    let draft = place.read(&[("get-draft", "true")])?;
+    let published = match place.read(&[]) {
+        Ok(content) => Some(content).filter(|content| content.answer["status"] == "current"),
+        Err(error) if error.code() == Code::NotFound => None,
+        Err(error) => return Err(error),
+    };
+    let document = draft.document()?;
+    // What was never published begins with version 1.
+    let number = match &published {
+        Some(published) => {
+            let same_title = published.answer["title"] == draft.answer["title"];
+            if same_title && published.document()? == document {
+                return Err(Error::invalid_params("There is nothing to publish.")
+                    .with_hint("The draft is the same as the published version."));
+            }
+            published.version()? + 1
+        }
+        None => 1,
+    };
+    let mut written = json!({
+        "id": draft.answer["id"], "status": "current", "title": draft.answer["title"], "body": body(&document),
+        "version": {"number": number},
+    });
+    if let Some(message) = arguments.get("message") {
+        written["version"]["message"] = message.clone();
+    }
+    Ok(draft.put(&written)?.summary())
+}
+
+/// Whether a page or a blog post is given, as the collection that it is in, and its id.
+pub fn kind_of(arguments: &Map<String, Value>) -> Result<(&'static str, &str), Error> {
+    match (text(arguments, "page_id"), text(arguments, "blog_post_id")) {
+        (page, "") if !page.is_empty() => Ok(("pages", page)),
+        ("", post) if !post.is_empty() => Ok(("blogposts", post)),
+        _ => Err(Error::invalid_params("It must be one of `page_id` and `blog_post_id`.")
+            .with_hint("Give the id of a page or that of a blog post, and not both.")),
+    }
 }
 
 /// Replaces a passage of a page's Markdown.
@@ -121,15 +166,13 @@ pub fn get_page_section(
 ) -> Result<Value, Error> {
     let content =
         Place { session, collection: "pages", id: text(arguments, "page_id") }.read(&[])?;
-    let document = content.document()?;
-    let blocks = section(&document, text(arguments, "heading"))?;
-    let section = json!({"type": "doc", "version": 1, "content": blocks});
+    let section = adf::section(&content.document()?, text(arguments, "heading"))?;
     let mut result = content.summary();
-    result["document"] = adf::to_markdown(&section).into();
+    result["document"] = section.into();
     Ok(result)
 }
 
-/// Tells what changed between two versions of a page.
+/// Reports what changed between two versions of a page.
 pub fn compare_page_versions(
     session: &Session<'_>,
     arguments: &Map<String, Value>,
@@ -229,7 +272,7 @@ impl Content<'_> {
             return Err(conflict(format!("It is at version {present} by now, not {read}.")));
         }
         let draft = arguments.get("draft") == Some(&Value::Bool(true));
-        // A draft is no version of its own: Confluence wants the number 1 for it.
+        // A draft is not a version of its own: Confluence wants the number 1 for it.
         let (status, version) = if draft { ("draft", 1) } else { ("current", present + 1) };
         let title = arguments.get("title").unwrap_or(&self.answer["title"]);
         let mut written = json!({
@@ -255,7 +298,7 @@ impl Content<'_> {
         }
     }
 
-    /// What every tool here tells of it.
+    /// What every tool here returns of it.
     fn summary(&self) -> Value {
         let answer = &self.answer;
         record([

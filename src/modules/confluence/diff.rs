@@ -33,7 +33,7 @@ pub fn unified(old: &[String], new: &[String]) -> String {
     for (start, end) in hunks {
         let (old_before, new_before) = counts(&lines[..start]);
         let (old_count, new_count) = counts(&lines[start..end]);
-        // A range of no lines is told by the line before it.
+        // A range of no lines is named by the line before it.
         let first = |before: usize, count: usize| before + usize::from(count > 0);
         let (old_first, new_first) = (first(old_before, old_count), first(new_before, new_count));
         writeln!(text, "@@ -{old_first},{old_count} +{new_first},{new_count} @@")

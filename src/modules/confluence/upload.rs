@@ -50,7 +50,7 @@ fn bytes(arguments: &Map<String, Value>) -> Result<(Vec<u8>, &'static str), Erro
         (Some(text), None) => Ok((text.as_bytes().to_vec(), "text/plain")),
         (None, Some(encoded)) => match Base64::decode_to_vec(encoded.trim(), None) {
             Ok(bytes) => Ok((bytes, "application/octet-stream")),
-            Err(_) => Err(Error::invalid_params("`base64` is no base64.")
+            Err(_) => Err(Error::invalid_params("`base64` is not valid base64.")
                 .with_hint("Give the file's bytes in base64 with padding, or its text as `text`.")),
         },
         _ => Err(Error::invalid_params("It must be one of `text` and `base64`.")

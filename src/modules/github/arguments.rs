@@ -3,13 +3,13 @@
 use serde_json::{Map, Value};
 
 use super::text;
-use crate::engine::dates;
 use crate::error::Error;
+use crate::time::{Moment, Zone, day_of, instant_of};
 
 /// A date or a time with its offset, in the one form that GitHub takes.
 pub(super) fn instant(time: &Value) -> Result<Value, Error> {
     let text = time.as_str().unwrap_or_default();
-    dates::instant_of(text).map(Value::from).ok_or_else(|| {
+    instant_of(text).map(Value::from).ok_or_else(|| {
         Error::invalid_params(format!("{time} is neither a date nor a time with its offset"))
             .with_hint("Write 2026-11-30, 2026-11-30T09:00:00Z or 2026-11-30T18:00:00+09:00.")
     })
@@ -19,21 +19,42 @@ pub(super) fn instant(time: &Value) -> Result<Value, Error> {
 /// the same day all year.
 pub(super) fn due_day(day: &Value) -> Result<Value, Error> {
     let text = day.as_str().unwrap_or_default();
-    dates::day_of(text).map(|day| format!("{day}T12:00:00Z").into()).ok_or_else(|| {
+    day_of(text).map(|day| format!("{day}T12:00:00Z").into()).ok_or_else(|| {
         Error::invalid_params(format!("{day} is not a date")).with_hint("Write 2026-11-30.")
     })
 }
 
 /// The day of a milestone's due date as GitHub gives it: midnight in California, which is 07:00 or 08:00 in UTC.
 pub(super) fn day_due(time: &Value) -> Value {
-    const DAYLIGHT_SAVING_OFFSET: i64 = 7 * 3_600;
-    let moment = time.as_str().and_then(dates::moment_of);
-    let day = moment.map(|(local, offset)| local - offset.unwrap_or_default());
+    let moment = time.as_str().and_then(Moment::read);
+    let day = moment.zip(Zone::named("America/Los_Angeles"));
     day.map_or_else(
         || time.clone(),
-        |seconds| dates::date_of((seconds - DAYLIGHT_SAVING_OFFSET).div_euclid(86_400)).into(),
+        |(moment, zone)| zone.date(moment.instant(&zone)).to_string().into(),
     )
 }
+
+/// The number of a milestone, or `none`, which takes the issue out of its milestone.
+pub(super) fn milestone(milestone: &Value) -> Result<Value, Error> {
+    let text = milestone.as_str().unwrap_or_default().trim();
+    match text.parse::<u64>() {
+        Ok(number) => Ok(number.into()),
+        Err(_) if text.eq_ignore_ascii_case(NONE) => Ok(Value::Null),
+        Err(_) => {
+            Err(Error::invalid_params(format!("{milestone} is not the number of a milestone"))
+                .with_hint("list_milestones shows the numbers; `none` takes the issue out."))
+        }
+    }
+}
+
+/// A name, or `none`, which takes away what was there.
+pub(super) fn name_or_none(name: &Value) -> Result<Value, Error> {
+    let is_none = name.as_str().is_some_and(|name| name.trim().eq_ignore_ascii_case(NONE));
+    Ok(if is_none { Value::Null } else { name.clone() })
+}
+
+/// The word for nothing, for clients that hold to a schema's types and so cannot send null.
+const NONE: &str = "none";
 
 /// A color in the six hex digits of GitHub, from how CSS writes it.
 pub(super) fn color(color: &Value) -> Result<Value, Error> {
@@ -74,14 +95,72 @@ pub(super) fn state_of_reason(arguments: &mut Map<String, Value>) -> Result<(), 
 
 /// The state that the dismissal of a code scanning or Dependabot alert means.
 pub(super) fn dismissal(arguments: &mut Map<String, Value>) -> Result<(), Error> {
-    closing(arguments, "dismissed", "dismissed_reason", "dismissed_comment")
+    closing(arguments, "dismissed", "dismissed_reason", "dismissed_comment")?;
+    any_of(arguments, &["state", "assignees"], "There is nothing to change.")
 }
 
 /// The state that the resolution of a secret scanning alert means.
 pub(super) fn resolution(arguments: &mut Map<String, Value>) -> Result<(), Error> {
     // A comment may also say why an alert is open again.
     let comment = if text(arguments, "state") == "open" { "" } else { "resolution_comment" };
-    closing(arguments, "resolved", "resolution", comment)
+    closing(arguments, "resolved", "resolution", comment)?;
+    any_of(arguments, &["state", "assignee"], "There is nothing to change.")
+}
+
+/// A verdict other than an approval says why.
+pub(super) fn verdict(arguments: &mut Map<String, Value>) -> Result<(), Error> {
+    let event = text(arguments, "event");
+    if matches!(event, "" | "APPROVE") || !text(arguments, "body").trim().is_empty() {
+        return Ok(());
+    }
+    Err(Error::invalid_params(format!("`event` {event} needs `body`."))
+        .with_hint("Say in `body` what the review comes to; only APPROVE needs no text."))
+}
+
+/// A comment on a diff is on a line, or on a whole file.
+pub(super) fn place_of_comment(arguments: &mut Map<String, Value>) -> Result<(), Error> {
+    let has = |name: &str| arguments.contains_key(name);
+    let refused = |what: &str, right: &str| Err(Error::invalid_params(what).with_hint(right));
+    match text(arguments, "subject_type") {
+        "file" => Ok(()),
+        _ if !has("line") => refused(
+            "A comment needs the `line` that it is on.",
+            "Give `line`, or `subject_type` file for a comment on the whole file.",
+        ),
+        _ if has("start_side") && !has("start_line") => refused(
+            "`start_side` needs `start_line`.",
+            "Give the first of several lines, or neither.",
+        ),
+        _ => Ok(()),
+    }
+}
+
+/// Somebody is asked for a review.
+pub(super) fn asks_somebody(arguments: &mut Map<String, Value>) -> Result<(), Error> {
+    any_of(arguments, &["reviewers", "team_reviewers"], "Nobody is asked.")
+}
+
+/// A sub-issue gets its place from one sibling.
+pub(super) fn place_among_siblings(arguments: &mut Map<String, Value>) -> Result<(), Error> {
+    if arguments.contains_key("after_id") && arguments.contains_key("before_id") {
+        return Err(Error::invalid_params("One sibling says the place.")
+            .with_hint("Give `after_id` or `before_id`, not both."));
+    }
+    any_of(arguments, &["after_id", "before_id"], "The place is missing.")
+}
+
+fn any_of(arguments: &Map<String, Value>, names: &[&str], what: &str) -> Result<(), Error> {
+    let says_something = |name: &&str| match arguments.get(*name) {
+        None => false,
+        // An empty list of assignees takes them all away.
+        Some(Value::Array(entries)) => !entries.is_empty() || *name == "assignees",
+        Some(_) => true,
+    };
+    if names.iter().any(says_something) {
+        return Ok(());
+    }
+    let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+    Err(Error::invalid_params(what).with_hint(format!("Give {}.", names.join(" or "))))
 }
 
 /// An alert is closed with a reason, and only then has one.
@@ -157,6 +236,20 @@ mod tests {
     }
 
     #[test]
+    fn none_takes_away_what_was_there() {
+        for (written, sent) in
+            [("7", json!(7)), (" 12 ", json!(12)), ("none", Value::Null), ("None", Value::Null)]
+        {
+            assert_eq!(milestone(&json!(written)).ok(), Some(sent), "{written}");
+        }
+        for written in ["v1.0", "", "-1", "1.5"] {
+            assert!(milestone(&json!(written)).is_err(), "{written}");
+        }
+        assert_eq!(name_or_none(&json!("Bug")).ok(), Some(json!("Bug")));
+        assert_eq!(name_or_none(&json!("NONE")).ok(), Some(Value::Null));
+    }
+
+    #[test]
     fn a_color_is_six_hex_digits() {
         let check = |written: &str, sent: Option<&str>| {
             assert_eq!(color(&json!(written)).ok(), sent.map(Value::from), "{written}");
@@ -179,7 +272,7 @@ mod tests {
     #[test]
     fn a_head_branch_has_an_owner() {
         let check = |head: &str, sent: Value| {
-            check(head_with_owner, json!({"owner": "o", "head": head}), Some(sent))
+            check(head_with_owner, json!({"owner": "o", "head": head}), Some(sent));
         };
         check("feature-x", json!({"owner": "o", "head": "o:feature-x"}));
         check("feat/x", json!({"owner": "o", "head": "o:feat/x"}));
@@ -207,12 +300,37 @@ mod tests {
     }
 
     #[test]
+    fn a_verdict_and_a_comment_are_whole() {
+        let same = |hook, given: Value| check(hook, given.clone(), Some(given));
+        same(verdict, json!({}));
+        same(verdict, json!({"event": "APPROVE"}));
+        same(verdict, json!({"event": "COMMENT", "body": "Hm."}));
+        check(verdict, json!({"event": "COMMENT"}), None);
+        check(verdict, json!({"event": "REQUEST_CHANGES", "body": " "}), None);
+        same(place_of_comment, json!({"line": 3}));
+        same(place_of_comment, json!({"line": 3, "start_line": 1, "start_side": "LEFT"}));
+        same(place_of_comment, json!({"subject_type": "file"}));
+        check(place_of_comment, json!({}), None);
+        check(place_of_comment, json!({"subject_type": "line"}), None);
+        check(place_of_comment, json!({"line": 3, "start_side": "LEFT"}), None);
+        same(asks_somebody, json!({"reviewers": ["a"]}));
+        same(asks_somebody, json!({"team_reviewers": ["a"], "reviewers": []}));
+        check(asks_somebody, json!({}), None);
+        check(asks_somebody, json!({"reviewers": []}), None);
+        same(place_among_siblings, json!({"after_id": 1}));
+        check(place_among_siblings, json!({}), None);
+        check(place_among_siblings, json!({"after_id": 1, "before_id": 2}), None);
+    }
+
+    #[test]
     fn an_alert_is_closed_with_its_reason() {
         let closed = json!({"dismissed_reason": "not_used", "state": "dismissed"});
         check(dismissal, json!({"dismissed_reason": "not_used"}), Some(closed.clone()));
         check(dismissal, closed.clone(), Some(closed));
         check(dismissal, json!({"state": "open"}), Some(json!({"state": "open"})));
         check(dismissal, json!({"assignees": []}), Some(json!({"assignees": []})));
+        check(dismissal, json!({}), None);
+        check(resolution, json!({}), None);
         check(dismissal, json!({"state": "dismissed"}), None);
         check(dismissal, json!({"dismissed_comment": "Old."}), None);
         check(dismissal, json!({"state": "open", "dismissed_reason": "not_used"}), None);

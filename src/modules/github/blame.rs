@@ -12,7 +12,7 @@ const DOCUMENT: &str = "query($owner: String!, $repo: String!, $ref: String!, $p
     fragment lines on Commit { blame(path: $path) { ranges { startingLine endingLine \
     commit { oid messageHeadline authoredDate author { name user { login } } } } } }";
 
-/// Gives the ranges of lines that a commit left as they are, in the file's order.
+/// Returns the ranges of lines that a commit left as they are, in the file's order.
 pub fn get_blame(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
     let argument = |name| text(arguments, name);
     let variables = json!({"owner": argument("owner"), "repo": argument("repo"), "ref": argument("ref"), "path": argument("path")});

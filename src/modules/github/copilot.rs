@@ -52,7 +52,7 @@ mod tests {
     #[test]
     fn copilot_is_known_by_any_of_its_names() {
         let check = |logins: Value, expected: bool| {
-            assert_eq!(names_copilot(&logins), expected, "{logins}")
+            assert_eq!(names_copilot(&logins), expected, "{logins}");
         };
         check(json!(["octocat", "Copilot"]), true);
         check(json!(["copilot-swe-agent"]), true);

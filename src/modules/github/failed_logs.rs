@@ -16,7 +16,7 @@ const MAX_TEXT: usize = 50_000;
 /// How many pages of a hundred jobs are looked at; one matrix has at most 256 jobs.
 const MAX_PAGES: u64 = 10;
 
-/// Gives one text: for each failed job of the run's latest attempt its name, its failed steps and its log's last lines.
+/// Returns one text: for each failed job of the run's latest attempt its name, its failed steps and its log's last lines.
 pub fn get_failed_job_logs(
     session: &Session<'_>,
     arguments: &Map<String, Value>,
@@ -115,7 +115,7 @@ mod tests {
     #[test]
     fn a_log_is_shown_by_its_end() {
         let check = |log: &str, count, expected: &str| {
-            assert_eq!(end(log, count, 40), expected, "{log:?} {count}")
+            assert_eq!(end(log, count, 40), expected, "{log:?} {count}");
         };
         check(
             "\u{feff}2026-01-31T12:00:00.0000000Z one\n2026-01-31T12:00:00.0000000Z  two\n",

@@ -7,13 +7,13 @@ use super::{Repository, list, sha, text};
 use crate::engine::content::Content;
 use crate::engine::output::excerpt;
 use crate::engine::{Session, request};
-use crate::error::{Code, Error};
+use crate::error::Error;
 use crate::upstream::{Method, UpstreamAnswer};
 
-/// Gives what a file, a folder, a link or a submodule is, in one form, with the content of files up to 1 MB.
+/// Returns what a file, a folder, a link or a submodule is, in one form, with the content of files up to 1 MB.
 const OBJECT: &str = "application/vnd.github.object+json";
 
-/// Gives the bytes of a file up to 100 MB.
+/// Returns the bytes of a file up to 100 MB.
 const RAW: &str = "application/vnd.github.raw+json";
 
 /// Reads a file: its text as a document with path, SHA, size and number of lines; what is not text as bytes.
@@ -46,6 +46,7 @@ pub(super) fn get_file_contents(
         Content::Text { text, charset } => json!({
             "path": path, "sha": file["sha"], "size": file["size"].as_u64().unwrap_or(text.len() as u64),
             "lines": text.lines().count(), "charset": charset,
+            "note": charset.map(|_| "Written back as text, the file becomes UTF-8."),
             "document": excerpt(text, lines("head"), lines("tail")),
         }),
         bytes @ Content::Bytes { .. } => {
@@ -77,7 +78,7 @@ fn described(answer: &UpstreamAnswer) -> Option<Value> {
     }
 }
 
-/// The bytes of a file, or `None` where GitHub leaves them out for their size.
+/// The bytes of a file, or `None` where GitHub leaves them out, as it does for their size.
 fn bytes_of(file: &Value, path: &str) -> Result<Option<Vec<u8>>, Error> {
     let refused = |what: String, hint: &str| Err(Error::invalid_params(what).with_hint(hint));
     match file["type"].as_str().unwrap_or_default() {
@@ -98,13 +99,7 @@ fn bytes_of(file: &Value, path: &str) -> Result<Option<Vec<u8>>, Error> {
         }
         _ => match (file["encoding"].as_str(), file["content"].as_str()) {
             (Some("base64"), Some(content)) => {
-                let bytes = Base64::decode_to_vec(content, Some(b"\r\n "));
-                bytes.map(Some).map_err(|_| {
-                    Error::new(
-                        Code::UpstreamUnavailable,
-                        "GitHub gives the file in a form that is not base64.",
-                    )
-                })
+                Ok(Base64::decode_to_vec(content, Some(b"\r\n ")).ok())
             }
             _ => Ok(None),
         },

@@ -74,15 +74,21 @@ pub(super) const HOOKS: Hooks = Hooks {
         ("files_by_name", files_by_name),
         ("instant", arguments::instant),
         ("issue_query", queries::issue_query),
+        ("milestone", arguments::milestone),
+        ("name_or_none", arguments::name_or_none),
         ("organization_query", queries::organization_query),
         ("pull_request_query", queries::pull_request_query),
         ("text_to_base64", files::text_to_base64),
     ],
     arguments: &[
+        ("asks_somebody", arguments::asks_somebody),
         ("dismissal", arguments::dismissal),
         ("head_with_owner", arguments::head_with_owner),
+        ("place_among_siblings", arguments::place_among_siblings),
+        ("place_of_comment", arguments::place_of_comment),
         ("resolution", arguments::resolution),
         ("state_of_reason", arguments::state_of_reason),
+        ("verdict", arguments::verdict),
     ],
     results: &[
         ("copilot_is_asked", copilot::copilot_is_asked),
@@ -116,7 +122,7 @@ pub(super) const HOOKS: Hooks = Hooks {
         ("update_project_field", project_fields::update_project_field),
         ("update_project_item", projects::update_project_item),
     ],
-    ..Hooks::NONE
+    explain: None,
 };
 
 /// The repository that a handler works on, with paths below its own: `git/trees`.
@@ -158,7 +164,7 @@ const GRAPHQL: &[&str] = &["graphql"];
 /// The id of a GraphQL node, without which nothing can be done to it.
 fn id(node: &Value) -> Result<&str, Error> {
     let missing = || {
-        Error::new(Code::NotFound, "GitHub has no such thing.")
+        Error::new(Code::NotFound, "GitHub did not find this.")
             .with_hint("Check the names and numbers.")
     };
     node["id"].as_str().ok_or_else(missing)

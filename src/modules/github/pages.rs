@@ -1,5 +1,7 @@
 //! The pages for people behind the addresses of GitHub's API, which need a token and show JSON.
 
+use std::fmt::Write as _;
+
 use serde_json::{Map, Value, json};
 
 use super::list;
@@ -102,9 +104,9 @@ fn file_page(address: &str, details: &Value) -> Option<String> {
     let path = path.trim_start_matches('/');
     let mut page = format!("{site}/{}/{}/blob/{commit}/{path}", parts[0], parts[1]);
     if let Some(start) = details["start_line"].as_u64() {
-        page += &format!("#L{start}");
+        let _ = write!(page, "#L{start}");
         if let Some(end) = details["end_line"].as_u64().filter(|end| *end != start) {
-            page += &format!("-L{end}");
+            let _ = write!(page, "-L{end}");
         }
     }
     Some(page)

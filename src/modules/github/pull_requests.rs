@@ -132,7 +132,7 @@ mod tests {
     #[test]
     fn a_threads_first_comment_has_a_number() {
         let check = |comments: Value, expected: Value| {
-            assert_eq!(first_comment_id(&comments), expected, "{comments}")
+            assert_eq!(first_comment_id(&comments), expected, "{comments}");
         };
         check(
             json!([{"fullDatabaseId": "2147483648"}, {"fullDatabaseId": "7"}]),

@@ -476,7 +476,7 @@ fn told_block(block: &Value, kind: &str) -> Value {
     json!({"id": block["id"], "type": kind, "text": readable::block_text(block), "updated_at": block["last_edited_time"]})
 }
 
-/// What a write tells of the page.
+/// What a write returns of the page.
 fn told(page: &Value) -> Value {
     json!({"id": page["id"], "title": readable::title(page), "url": page["url"]})
 }

@@ -250,7 +250,7 @@ pub fn block_text(block: &Value) -> Value {
     }
 }
 
-/// A file's caption, else its name, else its address where that is no long one of Notion's own.
+/// A file's caption, else its name, else its address where that is not a long one of Notion's own.
 fn media(content: &Value) -> Value {
     let caption = plain(&content["caption"]);
     if !caption.is_empty() {

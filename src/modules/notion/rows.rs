@@ -6,6 +6,7 @@ use super::readable::Names;
 use super::{argument, ids, limits, list, lookup, pages, readable, writable};
 use crate::engine::Session;
 use crate::error::Error;
+use crate::time::Moment;
 use crate::upstream::Method;
 
 /// Rows by a filter and an order that the arguments name. A plain filter needs its column's type first.
@@ -281,8 +282,11 @@ fn plain(kind: &str, text: &str) -> Option<Value> {
         // `TASK-12` is how it is shown.
         "unique_id" => writable::number(&text.rsplit('-').next().unwrap_or_default().into()),
         "checkbox" => writable::boolean(&text.into()),
+        "date" | "created_time" | "last_edited_time" if RELATIVE_DAYS.contains(&text) => {
+            Some(text.into())
+        }
         "date" | "created_time" | "last_edited_time" => {
-            (writable::is_time(text) || RELATIVE_DAYS.contains(&text)).then(|| text.into())
+            Moment::read(text).map(|time| time.to_string().into())
         }
         _ => Some(text.into()),
     }
@@ -401,23 +405,12 @@ mod tests {
     use super::*;
 
     #[test]
+    #[allow(clippy::too_many_lines)]
     fn a_plain_filter_takes_the_form_of_its_column() {
-        let columns = [
-            "title",
-            "relation",
-            "number",
-            "checkbox",
-            "status",
-            "multi_select",
-            "people",
-            "date",
-            "unique_id",
-            "formula",
-            "rollup",
-            "verification",
-        ];
+        let kinds = "title relation number checkbox status multi_select people date unique_id \
+            formula rollup verification";
         let columns: Map<_, _> =
-            columns.iter().map(|kind| ((*kind).to_owned(), json!({"type": kind}))).collect();
+            kinds.split(' ').map(|kind| (kind.to_owned(), json!({"type": kind}))).collect();
         let source = json!({"properties": columns});
         let made = |property: &str, condition: &str, value: &str| {
             let mut arguments = Map::new();
@@ -429,109 +422,36 @@ mod tests {
             filter(property, &arguments, || Ok(source.clone()))
         };
         let check = |property: &str, condition: &str, value: &str, expected: Value| {
-            assert_eq!(
-                made(property, condition, value).expect("it is a good one"),
-                expected,
-                "{property} {condition} {value}"
-            );
+            let column = property.to_lowercase();
+            let expected = json!({"property": column, column: expected});
+            let made = made(property, condition, value).expect("it is a good one");
+            assert_eq!(made, expected, "{property} {condition} {value}");
         };
-        check(
-            "TITLE",
-            "contains",
-            "road",
-            json!({"property": "title", "title": {"contains": "road"}}),
-        );
+        check("TITLE", "contains", "road", json!({"contains": "road"}));
         let address = "https://www.notion.so/A-195de9221179449fab8075a27c979105";
-        check("title", "", address, json!({"property": "title", "title": {"equals": address}}));
+        check("title", "", address, json!({"equals": address}));
         let id = "195de9221179449fab8075a27c979105";
-        check(
-            "relation",
-            "",
-            address,
-            json!({"property": "relation", "relation": {"contains": id}}),
-        );
-        check(
-            "number",
-            "greater_than",
-            "5",
-            json!({"property": "number", "number": {"greater_than": 5}}),
-        );
-        check(
-            "checkbox",
-            "",
-            "true",
-            json!({"property": "checkbox", "checkbox": {"equals": true}}),
-        );
-        check("status", "", "Done", json!({"property": "status", "status": {"equals": "Done"}}));
-        check(
-            "multi_select",
-            "",
-            "a",
-            json!({"property": "multi_select", "multi_select": {"contains": "a"}}),
-        );
-        check(
-            "people",
-            "is_empty",
-            "",
-            json!({"property": "people", "people": {"is_empty": true}}),
-        );
-        check("people", "", "me", json!({"property": "people", "people": {"contains": "me"}}));
-        check(
-            "people",
-            "",
-            &format!("Ada ({id})"),
-            json!({"property": "people", "people": {"contains": id}}),
-        );
-        check("date", "before", "today", json!({"property": "date", "date": {"before": "today"}}));
-        check(
-            "unique_id",
-            "",
-            "TASK-7",
-            json!({"property": "unique_id", "unique_id": {"equals": 7}}),
-        );
-        check(
-            "formula",
-            "contains",
-            "5",
-            json!({"property": "formula", "formula": {"string": {"contains": "5"}}}),
-        );
-        check("date", "past_week", "", json!({"property": "date", "date": {"past_week": {}}}));
-        check("unique_id", "", "7", json!({"property": "unique_id", "unique_id": {"equals": 7}}));
-        check(
-            "formula",
-            "",
-            "true",
-            json!({"property": "formula", "formula": {"checkbox": {"equals": true}}}),
-        );
-        check(
-            "formula",
-            "less_than",
-            "3",
-            json!({"property": "formula", "formula": {"number": {"less_than": 3}}}),
-        );
-        check(
-            "formula",
-            "after",
-            "2026-01-31",
-            json!({"property": "formula", "formula": {"date": {"after": "2026-01-31"}}}),
-        );
-        check(
-            "formula",
-            "",
-            "x",
-            json!({"property": "formula", "formula": {"string": {"equals": "x"}}}),
-        );
-        check(
-            "verification",
-            "",
-            "verified",
-            json!({"property": "verification", "verification": {"status": "verified"}}),
-        );
-        check(
-            "created_time",
-            "past_week",
-            "",
-            json!({"timestamp": "created_time", "created_time": {"past_week": {}}}),
+        check("relation", "", address, json!({"contains": id}));
+        check("number", "greater_than", "5", json!({"greater_than": 5}));
+        check("checkbox", "", "true", json!({"equals": true}));
+        check("status", "", "Done", json!({"equals": "Done"}));
+        check("multi_select", "", "a", json!({"contains": "a"}));
+        check("people", "is_empty", "", json!({"is_empty": true}));
+        check("people", "", "me", json!({"contains": "me"}));
+        check("people", "", &format!("Ada ({id})"), json!({"contains": id}));
+        check("date", "before", "today", json!({"before": "today"}));
+        check("date", "past_week", "", json!({"past_week": {}}));
+        check("unique_id", "", "7", json!({"equals": 7}));
+        check("unique_id", "", "TASK-7", json!({"equals": 7}));
+        check("formula", "", "true", json!({"checkbox": {"equals": true}}));
+        check("formula", "contains", "5", json!({"string": {"contains": "5"}}));
+        check("formula", "less_than", "3", json!({"number": {"less_than": 3}}));
+        check("formula", "after", "2026-01-31", json!({"date": {"after": "2026-01-31"}}));
+        check("formula", "", "x", json!({"string": {"equals": "x"}}));
+        check("verification", "", "verified", json!({"status": "verified"}));
+        assert_eq!(
+            made("created_time", "past_week", "").expect("it is a good one"),
+            json!({"timestamp": "created_time", "created_time": {"past_week": {}}})
         );
 
         let refused = |property: &str, value: &str, part: &str| {

@@ -100,7 +100,7 @@ fn bytes(arguments: &Map<String, Value>) -> Result<Vec<u8>, Error> {
         (Some(text), None) => Ok(text.as_bytes().to_vec()),
         (None, Some(encoded)) => {
             Base64::decode_to_vec(encoded.trim(), Some(b"\r\n")).map_err(|_| {
-                Error::invalid_params("`base64` is no base64.")
+                Error::invalid_params("`base64` is not valid base64.")
                     .with_hint("Encode the bytes by RFC 4648 §4, with padding.")
             })
         }

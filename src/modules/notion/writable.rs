@@ -6,8 +6,8 @@
 use serde_json::{Map, Value, json};
 
 use super::{ids, limits, list, readable};
-use crate::engine::dates::{local_seconds_of, moment_of};
 use crate::error::Error;
+use crate::time::{Moment, Zone};
 
 /// Most characters of a file's name.
 const MAX_NAME: usize = 100;
@@ -86,7 +86,7 @@ fn kept(name: &str, image: Value) -> Result<Value, Error> {
 /// A cover: an image's address, `file_upload:<id>`, or `none`.
 pub fn cover(cover: &Value) -> Result<Value, Error> {
     image(cover.as_str().unwrap_or_default().trim()).ok_or_else(|| {
-        Error::invalid_params("`cover` is no address.")
+        Error::invalid_params("`cover` is not a URL.")
             .with_hint("Give an image's https URL, `file_upload:<id>` or `none`.")
     })
 }
@@ -112,7 +112,7 @@ pub fn schema(columns: &Value) -> Result<Value, Error> {
             }
             Value::Object(_) | Value::Null => column.clone(),
             _ => {
-                return Err(Error::invalid_params(format!("`properties.{name}` is no column."))
+                return Err(Error::invalid_params(format!("`properties.{name}` is not a column."))
                     .with_hint(
                         "Give a type such as `date`, a list of options, or Notion's object.",
                     ));
@@ -253,50 +253,31 @@ fn date(text: &str) -> Option<Value> {
     });
     let (start, end) = (parts.next()?, parts.next());
     let (start, zone) = zoned(start)?;
-    let mut date = json!({"start": start});
+    let mut date = json!({"start": start.to_string()});
     let mut zones = zone;
     if let Some(end) = end {
         let (end, end_zone) = zoned(end)?;
-        if end_zone.is_some_and(|zone| zones.is_some_and(|other| other != zone))
-            || is_before(end, start)
-        {
+        let differs = |zone: &Zone| zones.as_ref().is_some_and(|other| other.name() != zone.name());
+        if end_zone.as_ref().is_some_and(differs) || end.since(start).is_some_and(|time| time < 0) {
             return None;
         }
         zones = zones.or(end_zone);
-        date["end"] = end.into();
+        date["end"] = end.to_string().into();
     }
     if let Some(zone) = zones {
-        date["time_zone"] = zone.into();
+        date["time_zone"] = zone.name().into();
     }
     parts.next().is_none().then_some(date)
 }
 
 /// A day or moment and its zone, where they are.
-fn zoned(text: &str) -> Option<(&str, Option<&str>)> {
-    let text = text.trim();
-    let (time, zone) = match text.strip_suffix(']') {
-        Some(text) => text.split_once('[').map(|(time, zone)| (time, Some(zone)))?,
-        None => (text, None),
+fn zoned(text: &str) -> Option<(Moment, Option<Zone>)> {
+    let Some((time, zone)) = text.trim().strip_suffix(']').and_then(|text| text.split_once('['))
+    else {
+        return Some((Moment::read(text)?, None));
     };
-    let right = if zone.is_some() { local_seconds_of(time).is_some() } else { is_time(time) };
-    right.then_some((time, zone))
-}
-
-/// Whether it is a day, a local time or a moment with its offset.
-pub fn is_time(text: &str) -> bool {
-    moment_of(text).is_some() || local_seconds_of(text).is_some()
-}
-
-/// Whether one is earlier, as far as they can be compared.
-fn is_before(one: &str, other: &str) -> bool {
-    let instant = |text| match moment_of(text) {
-        Some((seconds, offset)) => Some((offset.is_some(), seconds - offset.unwrap_or(0))),
-        None => local_seconds_of(text).map(|seconds| (false, seconds)),
-    };
-    match (instant(one), instant(other)) {
-        (Some((exact, one)), Some((also_exact, other))) => exact == also_exact && one < other,
-        _ => false,
-    }
+    let time = Moment::read(time).filter(|time| matches!(time, Moment::Local(_)))?;
+    Some((time, Some(Zone::named(zone)?)))
 }
 
 /// A file by its address, with or without a name before it (`a.pdf (https://…)`), or by the id of its upload.
@@ -497,7 +478,7 @@ mod tests {
         assert_eq!(schema(&columns).expect("it is a good one"), expected);
         assert!(
             schema(&json!({"Name": 5}))
-                .expect_err("5 is no column")
+                .expect_err("5 is not a column")
                 .message()
                 .contains("`properties.Name`")
         );
@@ -695,7 +676,7 @@ mod tests {
     #[test]
     fn what_was_read_can_be_written_elsewhere() {
         let check = |property: Value, expected: Option<Value>| {
-            assert_eq!(copy(&property), expected, "{property}")
+            assert_eq!(copy(&property), expected, "{property}");
         };
         check(json!({"id": "a", "type": "number", "number": 5}), Some(json!({"number": 5})));
         check(

@@ -9,10 +9,11 @@ mod settings;
 use hmac_sha256::Hash;
 use serde_json::{Map, Value, json};
 
-use crate::engine::dates::{date_of, local_seconds_of, moment_of};
 use crate::engine::session::text;
+use crate::engine::times::instant_hook;
 use crate::engine::{Hooks, Session};
 use crate::error::{Error, shortened};
+use crate::time::{Moment, Zone};
 use crate::toon;
 use crate::upstream::Method;
 
@@ -27,6 +28,7 @@ pub(super) const HOOKS: Hooks = Hooks {
     ],
     params: &[
         ("as_text", as_text),
+        ("instant", instant_hook),
         ("joined_parameter", joined_parameter),
         ("project_ref", project_ref),
         ("region", settings::region),
@@ -171,19 +173,9 @@ fn digest(bytes: &[u8]) -> String {
     format!("{number:032x}")
 }
 
-/// Seconds of a day.
-const DAY: i64 = 86_400;
-
 /// Seconds since 1970-01-01 as RFC 3339 in UTC.
 fn utc(seconds: i64) -> String {
-    let time = seconds.rem_euclid(DAY);
-    format!(
-        "{}T{:02}:{:02}:{:02}Z",
-        date_of(seconds.div_euclid(DAY)),
-        time / 3600,
-        time / 60 % 60,
-        time % 60
-    )
+    Moment::utc(seconds).to_string()
 }
 
 /// Where a project's own APIs are.
@@ -201,20 +193,15 @@ fn epoch_s(time: &Value) -> Value {
     time.as_i64().map_or_else(|| time.clone(), |time| utc(time).into())
 }
 
-/// A time of the caller's as seconds since 1970: RFC 3339, UTC where it has no offset.
+/// A point in time that the caller gives, as seconds since 1970.
 fn unix_time(time: &Value) -> Result<Value, Error> {
-    seconds(time.as_str().unwrap_or_default()).map(Value::from).ok_or_else(|| {
-        Error::invalid_params(format!("{time} is no time."))
-            .with_hint("For example 2026-11-30T09:00:00Z.")
-    })
+    let time = instant_hook(time)?;
+    Ok(time.as_str().and_then(seconds).into())
 }
 
+/// Seconds since 1970 of a time with an offset, or of one without, which is UTC.
 fn seconds(text: &str) -> Option<i64> {
-    let text = text.trim();
-    match moment_of(text) {
-        Some((local, offset)) => Some(local - offset.unwrap_or(0)),
-        None => local_seconds_of(text),
-    }
+    Moment::read(text).map(|time| time.instant(&Zone::utc()))
 }
 
 /// A number where Supabase wants its text.
@@ -321,8 +308,8 @@ mod tests {
         check("2026-01-01T00:00:00Z", Some(1_767_225_600));
         check("2026-01-01T09:00:00+09:00", Some(1_767_225_600));
         check("2026-01-01T00:00:00.5Z", Some(1_767_225_600));
-        check("2026-01-01T00:00", Some(1_767_225_600));
         check("2026-01-01", Some(1_767_225_600));
+        check("2026-01-01T00:00", None);
         check("2026-02-30T00:00:00Z", None);
         check("2026-01-01T00:00:00+25:00", None);
         check("yesterday", None);

@@ -22,7 +22,7 @@ $$;
 -- OAuth apps.
 select tests.become('bob');
 select throws_ok($$select public.save_oauth_app('github', 'id', 'secret')$$, '42501', 'This is for admins.', 'users register no apps');
-select throws_ok($$select public.connectable_services() from (select set_config('request.jwt.claims', '{}', true)) x$$, '42501', null, 'nobody asks without a user');
+select throws_ok($$select public.connectable_services() from (select set_config('request.jwt.claims', '{}', true)) x$$, '42501', null, 'a caller without a user cannot ask');
 select tests.become('ada');
 select throws_ok($$select public.save_oauth_app('github', 'id')$$, '23502', null, 'a new app has a secret');
 select lives_ok($$select public.save_oauth_app('github', 'id', 'app-secret', '{repo}')$$, 'admins do');

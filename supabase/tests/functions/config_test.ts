@@ -125,29 +125,32 @@ Deno.test("config.toml contains every security setting of Auth with the right va
     assert.equal(config[`functions.${name}.verify_jwt`], false, name);
 });
 
-// A test is written as a file in backquotes and its name in quotes, which `…` may shorten. `fn`, `db` and `ui` stand for folders.
+// A test is written as a file in backquotes and its name in quotes, which `…` may shorten, or in backquotes for Rust. `fn`, `db`, `ui`
+// and `it` stand for folders.
 Deno.test("every test that SECURITY.md names exists", async () => {
   const root = new URL("../../../", import.meta.url);
   const folders: Record<string, string> = {
     fn: "supabase/tests/functions/",
     db: "supabase/tests/database/",
     ui: "admin/tests/",
+    it: "tests/it/",
   };
   const table = (await Deno.readTextFile(new URL("SECURITY.md", root))).split("## Findings")[1];
   let named = 0;
   for (const row of table.split("\n").filter((line) => line.startsWith("| "))) {
     let folder = "";
     let tests = "";
-    for (const [, short, file, name] of row
+    for (const [, short, file, quoted, rust] of row
       .split(" | ")
       .at(-1)!
-      .matchAll(/\b(fn|db|ui) (?=`)|`([^`"]+\.(?:ts|sql|mjs|rs))`|"([^"]+)"/g)) {
+      .matchAll(/\b(fn|db|ui|it) (?=`)|`([^`"]+\.(?:ts|sql|mjs|rs))`|"([^"]+)"|`([a-z0-9_]+)`/g)) {
       if (short) folder = folders[short];
       else if (file)
         tests = await Deno.readTextFile(
           new URL(file.includes("/") ? file : folder + file, root),
         ).catch(() => assert.fail(`${row}: there is no file ${file}`));
       else {
+        const name = rust ?? quoted;
         named += 1;
         const text = name.split("…")[0].trim();
         assert.ok(

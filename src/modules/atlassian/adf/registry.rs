@@ -175,7 +175,7 @@ fn shell_digest(node: &Value) -> [u8; 32] {
     hash.update(b"shell");
     match node {
         Value::Object(fields) => {
-            update_fields(&mut hash, fields.iter().filter(|(key, _)| *key != "content"))
+            update_fields(&mut hash, fields.iter().filter(|(key, _)| *key != "content"));
         }
         other => hash.update(digest(other)),
     }

@@ -9,8 +9,12 @@ use super::{MAX_DEPTH, label, read, said};
 
 /// The Markdown of a document.
 pub(super) fn document(document: &Value) -> String {
-    let registry = Registry::of(document);
-    Writer { registry: &registry }.checked_blocks(content(document), 0)
+    blocks(content(document), &Registry::of(document))
+}
+
+/// The Markdown of some blocks of the document that the registry is of.
+pub(super) fn blocks(blocks: &[Value], registry: &Registry<'_>) -> String {
+    Writer { registry }.checked_blocks(blocks, 0)
 }
 
 struct Writer<'r, 'a> {
@@ -177,7 +181,7 @@ impl Writer<'_, '_> {
     }
 }
 
-/// Blocks parted by empty lines. Of lists that follow each other, every second one is told to use other markers, because Markdown
+/// Blocks parted by empty lines. Of lists that follow each other, every second one uses other markers, because Markdown
 /// would take them for one list.
 fn joined(
     nodes: &[Value],

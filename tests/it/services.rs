@@ -1,0 +1,56 @@
+//! Every place that a built-in service needs: what a new one still misses is listed.
+
+use std::fs;
+use std::path::Path;
+
+use mcpist::modules::Registry;
+
+/// A place that each service needs.
+struct Place {
+    /// The file below the repository; `{module}` is the service's name.
+    file: &'static str,
+    /// What the file must contain; empty: that it exists is enough.
+    contains: &'static str,
+    /// What to add.
+    add: &'static str,
+}
+
+#[rustfmt::skip]
+const PLACES: &[Place] = &[
+    Place { file: "src/modules/{module}/module.json", contains: "", add: "the module file" },
+    Place { file: "src/modules/{module}/hooks.rs", contains: "HOOKS", add: "its hooks (`Hooks::NONE` for data alone)" },
+    Place { file: "src/modules/mod.rs", contains: "mod {module};", add: "the Rust module" },
+    Place { file: "src/modules/registry.rs", contains: "{module}", add: "its name in `built_in!`" },
+    Place { file: "tests/modules/{module}", contains: "", add: "a case for every tool" },
+    Place { file: "tests/coverage.json", contains: "\"{module}", add: "its jobs and their tools" },
+    Place { file: "docs/connect/{module}.md", contains: "", add: "how to connect it" },
+    Place { file: "docs/operations.md", contains: "{module}", add: "what an operator has to know" },
+    Place { file: "supabase/functions/_shared/providers.ts", contains: "{module}", add: "its OAuth endpoints" },
+    Place { file: "supabase/functions/token-exchanger/probe.ts", contains: "{module}", add: "a harmless request that tests a credential" },
+    Place { file: "supabase/catalogue.sql", contains: "{module}", add: "its tools (node supabase/catalogue.mjs)" },
+    Place { file: "supabase/tests/stack/provider.mjs", contains: "{module}", add: "a double of its provider" },
+    Place { file: "admin/catalogue.json", contains: "{module}", add: "its tools (node admin/scripts/catalogue.mjs)" },
+    Place { file: "admin/lib/i18n/modules.ts", contains: "{module}", add: "its description in Japanese" },
+];
+
+#[test]
+fn every_service_is_in_every_place_that_needs_it() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let registry = Registry::built_in().expect("the built-in modules are right");
+    let mut missing = Vec::new();
+    for module in registry.modules() {
+        for place in PLACES {
+            let named = |text: &str| text.replace("{module}", &module.name);
+            let path = root.join(named(place.file));
+            let found = if path.is_dir() || place.contains.is_empty() {
+                path.exists()
+            } else {
+                fs::read_to_string(&path).is_ok_and(|text| text.contains(&named(place.contains)))
+            };
+            if !found {
+                missing.push(format!("{}: {}: add {}", module.name, named(place.file), place.add));
+            }
+        }
+    }
+    assert!(missing.is_empty(), "services are not complete:\n{}", missing.join("\n"));
+}
