@@ -295,7 +295,7 @@ fn an_id_of_another_kind_is_said_to_be_one() {
         "notion_get_page",
         "page_id",
         vec![page, gone(&databases), gone(&sources)],
-        "no such thing",
+        "did not find this",
     );
 }
 
@@ -518,7 +518,7 @@ fn supabase_is_not_asked_for_what_it_refuses() {
     refused(
         "supabase_restore_to_time",
         project(json!({"time": "2026-02-30T00:00:00Z"})),
-        "is no time",
+        "a day that does not exist",
     );
     refused("supabase_get_project", json!({"project_ref": "my project"}), "20 small letters");
     let new =

@@ -65,7 +65,6 @@ pub(super) const HOOKS: Hooks = Hooks {
         ("comment_place", |arguments| {
             only_one(arguments, &["page_id", "block_id", "discussion_id"])
         }),
-        ("some_change", some_change),
         ("target", |arguments| only_one(arguments, &["to_page_id", "to_data_source_id"])),
         ("upload_mode", uploads::mode),
         ("view_place", |arguments| {
@@ -120,16 +119,6 @@ fn only_one(arguments: &mut Map<String, Value>, names: &[&str]) -> Result<(), Er
         format!("{all} exclude each other.")
     };
     Err(Error::invalid_params(problem).with_hint("Give exactly one of them."))
-}
-
-/// Refuses an update that says only what to update.
-fn some_change(arguments: &mut Map<String, Value>) -> Result<(), Error> {
-    let target = ["database_id", "data_source_id", "view_id"];
-    if arguments.keys().all(|name| target.contains(&name.as_str())) {
-        return Err(Error::invalid_params("There is nothing to change.")
-            .with_hint("Give what shall be different."));
-    }
-    Ok(())
 }
 
 /// An argument of Notion's own form, within its limits.

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::readable::Names;
 use super::{argument, limits, list, lookup, markdown, readable, writable};
 use crate::engine::Session;
+use crate::engine::request::nothing_to_change;
 use crate::error::Error;
 use crate::upstream::Method;
 
@@ -90,8 +91,9 @@ pub fn update(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<V
     }
     match page {
         Some(page) if body.is_empty() && unchanged => Ok(told(&page)),
-        _ if body.is_empty() => Err(Error::invalid_params("There is nothing to change.")
-            .with_hint("Give what shall be different.")),
+        _ if body.is_empty() => {
+            Err(nothing_to_change(&["title", "properties", "icon", "cover", "locked", "archived"]))
+        }
         _ => session.send(Method::Patch, &path, &[], Some(&body.into())).map(|page| told(&page)),
     }
 }
@@ -464,8 +466,7 @@ pub fn update_block(session: &Session<'_>, arguments: &Map<String, Value>) -> Re
         return Ok(told_block(&block, kind));
     }
     if content.is_empty() {
-        return Err(Error::invalid_params("There is nothing to change.")
-            .with_hint("Give `text`, `checked` or `content`."));
+        return Err(nothing_to_change(&["text", "checked", "content"]));
     }
     let body = json!({kind: content});
     limits::check("block", &body)?;

@@ -35,7 +35,7 @@ pub(super) const HOOKS: Hooks = Hooks {
         ("single_parameter", single_parameter),
         ("unix_time", unix_time),
     ],
-    arguments: &[("issuer", settings::issuer), ("some_change", settings::some_change)],
+    arguments: &[("issuer", settings::issuer)],
     handlers: &[
         ("delete_secrets", delete_secrets),
         ("deploy_function", functions::deploy),

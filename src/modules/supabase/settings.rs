@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::{public_key, text};
 use crate::engine::Session;
+use crate::engine::request::nothing_to_change;
 use crate::error::Error;
 use crate::upstream::Method;
 
@@ -66,14 +67,6 @@ fn config_path(arguments: &Map<String, Value>) -> [&str; 5] {
     ["v1", "projects", text(arguments, "project_ref"), "config", "auth"]
 }
 
-/// Refuses an update that says only what to update.
-pub fn some_change(arguments: &mut Map<String, Value>) -> Result<(), Error> {
-    if arguments.keys().all(|name| matches!(name.as_str(), "project_ref" | "key_id")) {
-        return Err(nothing());
-    }
-    Ok(())
-}
-
 /// Refuses an issuer that is described in no way or in several.
 pub fn issuer(arguments: &mut Map<String, Value>) -> Result<(), Error> {
     let ways = ["oidc_issuer_url", "jwks_url", "custom_jwks"];
@@ -86,9 +79,16 @@ pub fn issuer(arguments: &mut Map<String, Value>) -> Result<(), Error> {
     .with_hint("With OpenID Connect discovery give the issuer, else its keys."))
 }
 
-fn nothing() -> Error {
-    Error::invalid_params("There is nothing to change.").with_hint("Give what shall be different.")
-}
+/// The params of update_auth_provider that are settings.
+const NAMES: [&str; 7] = [
+    "enabled",
+    "client_id",
+    "secret",
+    "url",
+    "email_optional",
+    "skip_nonce_check",
+    "additional_client_ids",
+];
 
 /// The members of the settings that the arguments change.
 fn provider_settings(
@@ -96,22 +96,13 @@ fn provider_settings(
     arguments: &Map<String, Value>,
 ) -> Result<Map<String, Value>, Error> {
     let mut body = Map::new();
-    let names = [
-        "enabled",
-        "client_id",
-        "secret",
-        "url",
-        "email_optional",
-        "skip_nonce_check",
-        "additional_client_ids",
-    ];
-    for name in names {
+    for name in NAMES {
         let Some(value) = arguments.get(name) else { continue };
         let has = SOME.iter().find(|(known, _)| *known == name).map(|(_, providers)| *providers);
         let missing = has.is_some_and(|providers| !providers.contains(&provider))
             || name == "email_optional" && provider == "workos";
         if missing {
-            return Err(Error::invalid_params(format!("`{name}` is no setting of {provider}."))
+            return Err(Error::invalid_params(format!("`{name}` is not a setting of {provider}."))
                 .with_hint(has.map_or_else(
                     || "Leave it out.".to_owned(),
                     |has| format!("Those of {} have it.", has.join(", ")),
@@ -126,7 +117,7 @@ fn provider_settings(
         body.insert(format!("external_{provider}_{name}"), value);
     }
     if body.is_empty() {
-        return Err(nothing());
+        return Err(nothing_to_change(&NAMES));
     }
     Ok(body)
 }
