@@ -1,10 +1,11 @@
 //! Origins that a module file lists beside its own: requests go there without the credential.
 
 use super::place::Place;
-use super::read::Reader;
-use crate::engine::origin::is_origin;
+use super::raw;
+use super::read::{Reader, is_base_url};
+use crate::engine::origin::{is_listed, is_origin};
 
-/// The origins as they are written, those that are none left out with a finding.
+/// Returns the origins as they are written, without the wrong ones, which become findings.
 pub fn read(reader: &mut Reader<'_>, place: Place<'_>, written: Vec<String>) -> Vec<String> {
     let mut origins = written;
     origins.retain(|text| {
@@ -20,4 +21,24 @@ pub fn read(reader: &mut Reader<'_>, place: Place<'_>, written: Vec<String>) -> 
         right
     });
     origins
+}
+
+/// Checks a tool's own address: one below the file's origins, for a request.
+pub fn check_base_url(
+    reader: &mut Reader<'_>,
+    place: Place<'_>,
+    tool: &raw::Tool,
+    origins: &[String],
+) {
+    let Some(base_url) = &tool.base_url else { return };
+    if !is_base_url(base_url) || !is_listed(origins, base_url) {
+        reader
+            .add(place.detail("base_url"), "`base_url` must lie below one of the file's `origins`");
+    }
+    if tool.handler.is_some() {
+        reader.add(
+            place.detail("base_url"),
+            "`base_url` is for requests: a handler has addresses of its own",
+        );
+    }
 }

@@ -14,7 +14,6 @@ use super::work::{self, Common};
 use super::{Finding, Packed, auth, locate, origin, paging, raw, resources, versions};
 use crate::engine::hooks::{ArgumentsHook, ResultHook};
 use crate::engine::module::scheme;
-use crate::engine::origin::is_listed;
 use crate::engine::output::Output;
 use crate::engine::request::Template;
 use crate::engine::session::json_headers;
@@ -271,26 +270,13 @@ impl<'a> Reader<'a> {
         if !is_page(&raw.docs) {
             self.add(place.detail("docs"), "`docs` must be the URL of the vendor's page");
         }
+        origin::check_base_url(self, place, &raw, &common.origins);
         let annotations = self.annotations(place, raw.annotations);
         let params: Vec<Param> = raw
             .params
             .iter()
             .filter_map(|(name, value)| params::read(self, place, name, value))
             .collect();
-        if let Some(base_url) = &raw.base_url {
-            if !is_base_url(base_url) || !is_listed(&common.origins, base_url) {
-                self.add(
-                    place.detail("base_url"),
-                    "`base_url` must lie below one of the file's `origins`",
-                );
-            }
-            if raw.handler.is_some() {
-                self.add(
-                    place.detail("base_url"),
-                    "`base_url` is for requests: a handler has addresses of its own",
-                );
-            }
-        }
         if raw.handler.is_some() && (raw.before.is_some() || raw.after.is_some()) {
             self.add(place, "`before` and `after` are for a request: a handler does it itself");
         }

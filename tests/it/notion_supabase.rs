@@ -374,9 +374,9 @@ fn logs(sql: &str, from: &str, to: &str, lines: Value) -> Exchange {
 
 fn form(pairs: &[(&str, &str)]) -> String {
     let mut form = form_urlencoded::Serializer::new(String::new());
-    pairs.iter().for_each(|(name, value)| {
+    for (name, value) in &pairs {
         form.append_pair(name, value);
-    });
+    }
     form.finish().replace('+', "%20")
 }
 

@@ -91,7 +91,6 @@ pub(super) const HOOKS: Hooks = Hooks {
         ("upload_file", uploads::upload),
     ],
     explain: Some(lookup::explain),
-    ..Hooks::NONE
 };
 
 /// Hides what says nothing: false, an empty list, an empty object.

@@ -162,21 +162,20 @@ fn mention(mention: &Value, text: &str) -> String {
 fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
-        match character {
+        if character == '\n' {
             // A line of its own would be a block of its own.
-            '\n' => escaped.push_str("<br>"),
-            _ => {
-                if ESCAPED.contains(character) {
-                    escaped.push('\\');
-                }
-                escaped.push(character);
-            }
+            escaped.push_str("<br>");
+            continue;
         }
+        if ESCAPED.contains(character) {
+            escaped.push('\\');
+        }
+        escaped.push(character);
     }
     escaped
 }
 
-/// Code between more backticks than it has in a row (CommonMark 0.31.2, section 6.1).
+/// Code between more backticks than it has in a row (`CommonMark` 0.31.2, section 6.1).
 fn code_span(text: &str) -> String {
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or_default();
     let fence = "`".repeat(longest + 1);
@@ -278,10 +277,20 @@ mod tests {
                 Event::Start(Tag::Link { dest_url, .. }) => link = Some(dest_url.to_string()),
                 Event::End(TagEnd::Link) => link = None,
                 Event::Text(text) => {
-                    push(&mut seen, &text, [marks[0] > 0, marks[1] > 0, marks[2] > 0, false], &link)
+                    push(
+                        &mut seen,
+                        &text,
+                        [marks[0] > 0, marks[1] > 0, marks[2] > 0, false],
+                        link.as_deref(),
+                    );
                 }
                 Event::Code(text) => {
-                    push(&mut seen, &text, [marks[0] > 0, marks[1] > 0, marks[2] > 0, true], &link)
+                    push(
+                        &mut seen,
+                        &text,
+                        [marks[0] > 0, marks[1] > 0, marks[2] > 0, true],
+                        link.as_deref(),
+                    );
                 }
                 _ => {}
             }
@@ -289,13 +298,14 @@ mod tests {
         seen
     }
 
-    fn push(seen: &mut Vec<Seen>, text: &str, marks: [bool; 4], link: &Option<String>) {
+    fn push(seen: &mut Vec<Seen>, text: &str, marks: [bool; 4], link: Option<&str>) {
         for character in text.chars() {
             let blank = character.is_whitespace() && !marks[3];
-            let (marks, link) = if blank { ([false; 4], None) } else { (marks, link.clone()) };
+            let (marks, link) =
+                if blank { ([false; 4], None) } else { (marks, link.map(str::to_owned)) };
             match seen.last_mut() {
                 Some((known, same, target)) if *same == marks && *target == link => {
-                    known.push(character)
+                    known.push(character);
                 }
                 _ => seen.push((character.to_string(), marks, link)),
             }
@@ -340,9 +350,9 @@ mod tests {
                 let text = if code { text.trim().to_owned() } else { text };
                 if code && at > 0 {
                     runs.push(run(" ", json!({}), None));
-                    push(&mut expected, " ", [false; 4], &None);
+                    push(&mut expected, " ", [false; 4], None);
                 }
-                push(&mut expected, &text, marks, &link.map(str::to_owned));
+                push(&mut expected, &text, marks, link);
                 let annotations = json!({"bold": marks[0], "italic": marks[1], "strikethrough": marks[2], "code": code});
                 runs.push(run(&text, annotations, link));
             }

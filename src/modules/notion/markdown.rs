@@ -177,25 +177,22 @@ fn words(markdown: &str) -> String {
     seen.collect::<Vec<_>>().concat()
 }
 
-/// The lines that are no code and do not begin or end any, with the byte that each begins at (CommonMark 0.31.2, section 4.5).
+/// The lines that are no code and do not begin or end any, with the byte that each begins at (`CommonMark` 0.31.2, section 4.5).
 /// Indentation does not matter: Notion indents what stands in a toggle, its code included.
 fn lines_outside_code(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let (mut next, mut fence) = (0, None);
     text.split_inclusive('\n').filter_map(move |line| {
         let start = next;
         next += line.len();
-        match fence {
-            Some((mark, length)) => {
-                let rest = line.trim().trim_start_matches(mark);
-                if rest.is_empty() && line.trim().len() >= length {
-                    fence = None;
-                }
-                None
+        if let Some((mark, length)) = fence {
+            let rest = line.trim().trim_start_matches(mark);
+            if rest.is_empty() && line.trim().len() >= length {
+                fence = None;
             }
-            None => {
-                fence = opened(line);
-                fence.is_none().then_some((start, line.trim_end_matches(['\n', '\r'])))
-            }
+            None
+        } else {
+            fence = opened(line);
+            fence.is_none().then_some((start, line.trim_end_matches(['\n', '\r'])))
         }
     })
 }

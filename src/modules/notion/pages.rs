@@ -389,7 +389,7 @@ pub fn append(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<V
     Ok(json!({"message": "Text added."}))
 }
 
-/// Changes a page's Markdown. Where the text names files that Notion keeps, as read_page shows them, they get their
+/// Changes a page's Markdown. Where the text names files that Notion keeps, as `read_page` shows them, they get their
 /// signatures again: Notion would take them for files of others, which nobody may read.
 fn write(
     session: &Session<'_>,
@@ -416,7 +416,7 @@ fn change_texts(value: &mut Value, change: &mut dyn FnMut(&mut String)) {
         Value::String(text) => change(text),
         Value::Array(values) => values.iter_mut().for_each(|value| change_texts(value, change)),
         Value::Object(members) => {
-            members.values_mut().for_each(|value| change_texts(value, change))
+            members.values_mut().for_each(|value| change_texts(value, change));
         }
         _ => {}
     }

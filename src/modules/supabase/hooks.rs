@@ -215,13 +215,12 @@ fn project_ref(given: &Value) -> Result<Value, Error> {
     let is_ref =
         |part: &&str| part.len() == 20 && part.bytes().all(|byte| byte.is_ascii_lowercase());
     let mut refs = text.split(|c: char| !c.is_ascii_alphanumeric()).filter(is_ref);
-    match (refs.next(), refs.next()) {
-        (Some(found), None) => Ok(found.into()),
-        _ => {
-            let shown = shortened(text.to_owned(), 60);
-            Err(Error::invalid_params(format!("`{shown}` is no project ref: that has 20 small letters."))
-                .with_hint("list_projects gives it, such as abcdefghijklmnopqrst; a project's address has it, too."))
-        }
+    if let (Some(found), None) = (refs.next(), refs.next()) {
+        Ok(found.into())
+    } else {
+        let shown = shortened(text.to_owned(), 60);
+        Err(Error::invalid_params(format!("`{shown}` is no project ref: that has 20 small letters."))
+            .with_hint("list_projects gives it, such as abcdefghijklmnopqrst; a project's address has it, too."))
     }
 }
 

@@ -106,12 +106,11 @@ impl Service {
 pub fn get(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
     let position = text(arguments, "cursor");
     let position = if position.is_empty() { None } else { Some(Position::read(position)?) };
-    let (from, to) = match &position {
-        Some(position) => (position.from, position.end()),
-        None => {
-            let (from, to) = stretch(arguments, now())?;
-            (from, utc(to))
-        }
+    let (from, to) = if let Some(position) = &position {
+        (position.from, position.end())
+    } else {
+        let (from, to) = stretch(arguments, now())?;
+        (from, utc(to))
     };
     let source = source(Service::of(text(arguments, "service")));
     let limit = arguments.get("limit").and_then(Value::as_u64).unwrap_or(100);
@@ -175,7 +174,12 @@ fn ask(
 
 fn query(source: &Source, search: &str, limit: u64) -> String {
     let Source { table, joins, columns } = source;
-    let selected: String = columns.iter().map(|(name, at)| format!(", {at} as {name}")).collect();
+    let selected: Vec<_> =
+        ["id".to_owned(), format!("{table}.timestamp"), "event_message".to_owned()]
+            .into_iter()
+            .chain(columns.iter().map(|(name, at)| format!("{at} as {name}")))
+            .collect();
+    let selected = selected.join(", ");
     let conditions: Vec<_> = searched(search)
         .map(|part| {
             let places = ["event_message"].into_iter().chain(columns.iter().map(|(_, at)| *at));
@@ -190,7 +194,7 @@ fn query(source: &Source, search: &str, limit: u64) -> String {
         format!(" where {}", conditions.join(" and "))
     };
     format!(
-        "select id, {table}.timestamp, event_message{selected} from {table}{joins}{condition} order by timestamp desc limit {limit}"
+        "select {selected} from {table}{joins}{condition} order by timestamp desc limit {limit}"
     )
 }
 
@@ -244,8 +248,8 @@ impl Position {
     }
 
     fn written(&self) -> String {
-        let seen: String = self.seen.iter().map(|id| format!(" {id}")).collect();
-        format!("{} {}{seen}", self.from, self.end)
+        let numbers = [self.from.to_string(), self.end.to_string()];
+        numbers.iter().chain(&self.seen).map(String::as_str).collect::<Vec<_>>().join(" ")
     }
 
     fn read(cursor: &str) -> Result<Self, Error> {

@@ -79,7 +79,7 @@ pub fn issuer(arguments: &mut Map<String, Value>) -> Result<(), Error> {
     .with_hint("With OpenID Connect discovery give the issuer, else its keys."))
 }
 
-/// The params of update_auth_provider that are settings.
+/// The params of `update_auth_provider` that are settings.
 const NAMES: [&str; 7] = [
     "enabled",
     "client_id",
