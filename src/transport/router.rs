@@ -50,7 +50,7 @@ pub struct Router {
 
 /// Where a path leads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place<'a> {
+enum Endpoint<'a> {
     Page,
     Health,
     Ready,
@@ -61,7 +61,7 @@ enum Place<'a> {
     LegacyMessages,
 }
 
-impl<'a> Place<'a> {
+impl<'a> Endpoint<'a> {
     fn find(path: &'a str) -> Option<Self> {
         Some(match path {
             "/" => Self::Page,
@@ -135,7 +135,7 @@ impl Router {
         if let Some(pages) = self.pages.as_ref().filter(|_| pages::is_page(&request.path)) {
             return Ok(Answer::Whole(pages.handle(request)));
         }
-        let place = Place::find(&request.path).ok_or_else(|| no_such_path(&request.path))?;
+        let place = Endpoint::find(&request.path).ok_or_else(|| no_such_path(&request.path))?;
         if !place.methods().contains(&request.method) {
             let allowed: Vec<_> = place.methods().iter().map(Method::as_str).collect();
             return Err(Error::new(
@@ -145,23 +145,23 @@ impl Router {
             .with_data("allow", allowed.join(", ")));
         }
         Ok(match place {
-            Place::Page => Answer::Whole(page(self.site.page())),
-            Place::Health => Answer::Whole(json(200, &json!({"status": "ok"}))),
-            Place::Ready => match self.authenticator.ready() {
+            Endpoint::Page => Answer::Whole(page(self.site.page())),
+            Endpoint::Health => Answer::Whole(json(200, &json!({"status": "ok"}))),
+            Endpoint::Ready => match self.authenticator.ready() {
                 Ok(()) => Answer::Whole(json(200, &json!({"status": "ready"}))),
                 Err(error) => Answer::Whole(
                     json(503, &json!({"status": "not_ready", "error": error.to_string()}))
                         .with_header("Retry-After", "5"),
                 ),
             },
-            Place::Version => Answer::Whole(json(200, &self.site.version())),
-            Place::ResourceMetadata => match self.authenticator.resource() {
+            Endpoint::Version => Answer::Whole(json(200, &self.site.version())),
+            Endpoint::ResourceMetadata => match self.authenticator.resource() {
                 Some(resource) => Answer::Whole(
                     json(200, &resource.document()).with_header("Access-Control-Allow-Origin", "*"),
                 ),
                 None => return Err(no_such_path(&request.path)),
             },
-            Place::Mcp(module) => {
+            Endpoint::Mcp(module) => {
                 let caller = self.caller(request)?;
                 if let Some(module) = module
                     && !self.site.has_module(&caller, module)?
@@ -171,10 +171,10 @@ impl Router {
                 let view = view(module, &request.query)?;
                 self.streamable.serve(request, exchange, caller, view)
             }
-            Place::LegacyStream => {
+            Endpoint::LegacyStream => {
                 self.legacy.open(request, self.caller(request)?, view(None, &request.query)?)?
             }
-            Place::LegacyMessages => self.legacy.receive(request, &self.caller(request)?)?,
+            Endpoint::LegacyMessages => self.legacy.receive(request, &self.caller(request)?)?,
         })
     }
 
@@ -209,7 +209,7 @@ impl Service for Router {
 
     fn route(&self, path: &str) -> &'static str {
         let page = || self.pages.as_ref().map_or("", |_| pages::pattern(path));
-        Place::find(path).map_or_else(page, Place::pattern)
+        Endpoint::find(path).map_or_else(page, Endpoint::pattern)
     }
 }
 
@@ -316,15 +316,15 @@ mod tests {
     #[test]
     fn a_path_leads_to_its_place() {
         for (path, place) in [
-            ("/", Some(Place::Page)),
-            ("/mcp", Some(Place::Mcp(None))),
-            ("/mcp/github", Some(Place::Mcp(Some("github")))),
-            ("/health", Some(Place::Health)),
+            ("/", Some(Endpoint::Page)),
+            ("/mcp", Some(Endpoint::Mcp(None))),
+            ("/mcp/github", Some(Endpoint::Mcp(Some("github")))),
+            ("/health", Some(Endpoint::Health)),
             ("/mcpx", None),
             ("/healthz", None),
             ("", None),
         ] {
-            assert_eq!(Place::find(path), place, "{path}");
+            assert_eq!(Endpoint::find(path), place, "{path}");
         }
     }
 
