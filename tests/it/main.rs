@@ -12,6 +12,7 @@ mod collector;
 mod command_line;
 mod confirm;
 mod control_plane;
+mod cors;
 mod coverage;
 mod documents;
 mod engine;
