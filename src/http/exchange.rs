@@ -19,6 +19,8 @@ pub struct Exchange<'c> {
     wants_keep_alive: bool,
     is_http_1_0: bool,
     is_head: bool,
+    /// What every answer carries.
+    common: &'c [(&'static str, String)],
     state: ResponseState,
 }
 
@@ -38,6 +40,7 @@ impl<'c> Exchange<'c> {
         connected: &'c Connected,
         out: &'c mut Vec<u8>,
         head: &crate::http::head::Head,
+        common: &'c [(&'static str, String)],
     ) -> Exchange<'c> {
         Exchange {
             connected,
@@ -45,6 +48,7 @@ impl<'c> Exchange<'c> {
             wants_keep_alive: head.keep_alive,
             is_http_1_0: head.is_http_1_0,
             is_head: head.method == Method::Head,
+            common,
             state: ResponseState::Unanswered,
         }
     }
@@ -103,7 +107,7 @@ impl<'c> Exchange<'c> {
             (true, false) => None,
             (false, _) => Some("close"),
         };
-        let body = response.print_head(self.out, connection);
+        let body = response.with_headers(self.common).print_head(self.out, connection);
         let body: &[u8] = if self.is_head { &[] } else { &body };
         // A small answer is one write, so one packet; a big one is not copied.
         let written = if body.len() <= KEPT_BYTES {
@@ -151,9 +155,12 @@ impl<'c> Exchange<'c> {
             ("Cache-Control", "no-store"),
             ("X-Accel-Buffering", "no"),
         ];
+        let common = self.common.iter().map(|(name, value)| (*name, value.as_str()));
         let all = usual
             .iter()
             .chain(headers)
+            .copied()
+            .chain(common)
             .filter_map(|(name, value)| writable_header(name, value))
             .collect();
         let length = if self.is_http_1_0 { Length::Unsaid } else { Length::Chunked };

@@ -48,6 +48,8 @@ impl Legacy {
         }
         let (server, clients, id) =
             (Arc::clone(&self.server), Arc::clone(&self.clients), random_id());
+        // Relative to the stream's address, so that it holds behind a proxy that adds a prefix.
+        let up = if request.path.ends_with('/') { "../" } else { "" };
         Ok(Answer::Parked(Box::new(move |stream| {
             let channel =
                 Channel::new(server, Arc::new(StreamOutlet(stream.clone())), caller.clone(), view);
@@ -55,7 +57,7 @@ impl Legacy {
                 Arc::new(Client { owner: caller, channel, running: Slots::new(MAX_RUNNING) });
             // The place is there before the client can know of it.
             lock(&clients).insert(id.clone(), Arc::clone(&client));
-            stream.send(Event::named("endpoint", &format!("/messages?session={id}")));
+            stream.send(Event::named("endpoint", &format!("{up}messages?session={id}")));
             stream.on_close(Box::new(move || {
                 lock(&clients).remove(&id);
                 client.channel.close();
