@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use serde_json::{Map, Number, Value};
 
-use super::request::Place;
+use super::request::ParamTarget;
 use super::schema::{Kind, Range, Schema, length};
 use super::{Param, Presence, Tool, notes};
 use crate::error::{Code, Error, shortened};
@@ -48,7 +48,7 @@ pub fn check(tool: &Tool, mut given: Map<String, Value>) -> Result<Map<String, V
             }
         };
         // What code of ours reads is no larger than it can count.
-        if param.place == Place::Local && value.as_ref().is_some_and(is_huge) {
+        if param.place == ParamTarget::Local && value.as_ref().is_some_and(is_huge) {
             problems.add(name, "is too large");
             continue;
         }

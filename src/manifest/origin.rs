@@ -1,12 +1,12 @@
 //! Origins that a module file lists beside its own: requests go there without the credential.
 
-use super::place::Place;
+use super::location::Location;
 use super::raw;
 use super::read::{Reader, is_base_url};
 use crate::engine::origin::{is_listed, is_origin};
 
 /// Returns the origins as they are written, without the wrong ones, which become findings.
-pub fn read(reader: &mut Reader<'_>, place: Place<'_>, written: Vec<String>) -> Vec<String> {
+pub fn read(reader: &mut Reader<'_>, place: Location<'_>, written: Vec<String>) -> Vec<String> {
     let mut origins = written;
     origins.retain(|text| {
         let right = is_origin(text);
@@ -26,7 +26,7 @@ pub fn read(reader: &mut Reader<'_>, place: Place<'_>, written: Vec<String>) -> 
 /// Checks a tool's own address: one below the file's origins, for a request.
 pub fn check_base_url(
     reader: &mut Reader<'_>,
-    place: Place<'_>,
+    place: Location<'_>,
     tool: &raw::Tool,
     origins: &[String],
 ) {

@@ -374,7 +374,7 @@ fn logs(sql: &str, from: &str, to: &str, lines: Value) -> Exchange {
 
 fn form(pairs: &[(&str, &str)]) -> String {
     let mut form = form_urlencoded::Serializer::new(String::new());
-    for (name, value) in &pairs {
+    for (name, value) in pairs {
         form.append_pair(name, value);
     }
     form.finish().replace('+', "%20")

@@ -13,6 +13,7 @@ use crate::engine::session::text;
 use crate::engine::times::instant_hook;
 use crate::engine::{Hooks, Session};
 use crate::error::{Error, shortened};
+use crate::hex::hex;
 use crate::time::{Moment, Zone};
 use crate::toon;
 use crate::upstream::Method;
@@ -166,11 +167,7 @@ fn untrusted(rows: &Value) -> String {
 
 /// Half a SHA-256 in hexadecimal digits.
 fn digest(bytes: &[u8]) -> String {
-    let number = Hash::hash(bytes)
-        .iter()
-        .take(16)
-        .fold(0_u128, |number, byte| number << 8 | u128::from(*byte));
-    format!("{number:032x}")
+    hex(&Hash::hash(bytes)[..16])
 }
 
 /// Seconds since 1970-01-01 as RFC 3339 in UTC.
