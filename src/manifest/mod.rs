@@ -11,6 +11,7 @@ mod place;
 mod raw;
 mod read;
 mod resources;
+mod rules;
 mod versions;
 mod work;
 

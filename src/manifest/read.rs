@@ -11,11 +11,12 @@ use ureq::http::Uri;
 use super::params::{self, Own};
 use super::place::{FILE, Place};
 use super::work::{self, Common};
-use super::{Finding, Packed, auth, locate, paging, raw, resources, versions};
+use super::{Finding, Packed, auth, locate, paging, raw, resources, rules, versions};
 use crate::engine::hooks::{ArgumentsHook, ResultHook};
 use crate::engine::module::scheme;
 use crate::engine::output::Output;
 use crate::engine::request::Template;
+use crate::engine::rules::Rules;
 use crate::engine::session::json_headers;
 use crate::engine::{
     AcrossAccounts, Annotations, Condition, FieldHook, Hooks, MAX_TOOL_NAME, Module, OFFSET, Param,
@@ -103,6 +104,15 @@ impl<'a> Reader<'a> {
     /// A part of the file in its shape, or none and a finding.
     pub fn part<T: DeserializeOwned>(&mut self, place: Place<'_>, value: Value) -> Option<T> {
         serde_json::from_value(value).map_err(|error| self.add(place, error.to_string())).ok()
+    }
+
+    /// A part that may be left out, or what stands for none.
+    fn optional<T: DeserializeOwned + Default>(
+        &mut self,
+        place: Place<'_>,
+        value: Option<Value>,
+    ) -> T {
+        value.and_then(|value| self.part(place, value)).unwrap_or_default()
     }
 
     /// The param hook that is cited.
@@ -279,6 +289,28 @@ impl<'a> Reader<'a> {
         let after = raw.after.and_then(|hook| self.result_hook(place.member("after"), &hook));
         self.check_hints(place, &raw.hints);
         let publishes = self.publishes(place, raw.publishes, annotations, &params);
+        let written = raw::Rules {
+            one_of: self.optional(place.member("one_of"), raw.one_of),
+            any_of: self.optional(place.member("any_of"), raw.any_of),
+            needs: self.optional(place.member("needs"), raw.needs),
+            excludes: self.optional(place.member("excludes"), raw.excludes),
+            implies: self.optional(place.member("implies"), raw.implies),
+            changes: raw.changes.and_then(|changes| {
+                if annotations.read_only == Some(true) {
+                    self.add(
+                        place.detail("changes"),
+                        "`changes` is for a tool that changes something",
+                    );
+                }
+                self.part(place.member("changes"), changes)
+            }),
+        };
+        // A param that is wrong is not there: what names it would be reported, too.
+        let mut rules = if params.len() == raw.params.len() {
+            rules::read(self, place, written, &params)
+        } else {
+            Rules::default()
+        };
         let (work, own) = match (raw.handler, raw.request, raw.output) {
             (Some(handler), None, None) => {
                 for (name, _) in raw
@@ -328,18 +360,27 @@ impl<'a> Reader<'a> {
                 "this name is the engine's own here: choose another",
             );
         }
+        let work = work?;
+        if rules.changes.is_empty() {
+            rules.changes = rules::changes_of(&work, &params);
+        }
+        let description = match rules.described() {
+            sentences if sentences.is_empty() => raw.description,
+            sentences => format!("{} {sentences}", raw.description.trim_end()),
+        };
         Some(Tool {
             name: raw.name,
             published_name,
-            description: raw.description,
+            description,
             docs: raw.docs,
             permissions: raw.permissions,
             annotations,
             publishes,
             reads_on: own.iter().any(|param| param.name == OFFSET),
             params: params.into_iter().chain(own).collect(),
+            rules,
             before,
-            work: work?,
+            work,
             after,
             hints: raw.hints,
             across_accounts,
@@ -377,8 +418,7 @@ impl<'a> Reader<'a> {
 
     fn annotations(&mut self, place: Place<'_>, value: Option<Value>) -> Annotations {
         let place = place.member("annotations");
-        let raw: raw::Annotations =
-            value.and_then(|value| self.part(place, value)).unwrap_or_default();
+        let raw: raw::Annotations = self.optional(place, value);
         Annotations {
             read_only: raw.read_only_hint,
             destructive: raw.destructive_hint,

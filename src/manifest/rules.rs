@@ -1,0 +1,211 @@
+//! From a tool's rules as written to its checked ones.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::place::Place as At;
+use super::raw;
+use super::read::Reader;
+use crate::engine::request::{Body, Place};
+use crate::engine::rules::{Rules, Term};
+use crate::engine::schema::Kind;
+use crate::engine::{Param, Presence, Work};
+use crate::upstream::Method;
+
+/// The rules of a tool; those that are wrong are left out.
+pub fn read(reader: &mut Reader<'_>, tool: At<'_>, raw: raw::Rules, params: &[Param]) -> Rules {
+    let mut read = Read { reader, params };
+    let rules = Rules {
+        one_of: read.groups(tool.member("one_of"), raw.one_of),
+        any_of: read.groups(tool.member("any_of"), raw.any_of),
+        needs: read.relations(tool.member("needs"), raw.needs),
+        excludes: read.relations(tool.member("excludes"), raw.excludes),
+        implies: read.relations(tool.member("implies"), raw.implies),
+        changes: raw
+            .changes
+            .map(|changes| read.changes(tool.member("changes"), changes))
+            .unwrap_or_default(),
+    };
+    read.check(tool, &rules);
+    rules
+}
+
+/// The params of a request that changes something by naming what: services take a PATCH without any, and answer as if they
+/// had made a change.
+pub fn changes_of(work: &Work, params: &[Param]) -> Vec<String> {
+    let Work::Request(template, _) = work else { return Vec::new() };
+    let is_open = template.method == Method::Patch
+        && matches!(&template.body, Body::Json(fixed) if fixed.is_empty());
+    let of_body = params.iter().filter(|param| matches!(param.place, Place::Body(_)));
+    if is_open && of_body.clone().all(|param| param.presence == Presence::Optional) {
+        of_body.map(|param| param.name.clone()).collect()
+    } else {
+        Vec::new()
+    }
+}
+
+struct Read<'r, 'f> {
+    reader: &'r mut Reader<'f>,
+    params: &'r [Param],
+}
+
+impl Read<'_, '_> {
+    fn param(&self, name: &str) -> Option<&Param> {
+        self.params.iter().find(|param| param.name == name)
+    }
+
+    fn add(&mut self, place: At<'_>, problem: impl Into<String>) {
+        self.reader.add(place, problem);
+    }
+
+    /// A param's name, or `name=value`.
+    fn term(&mut self, place: At<'_>, text: &str) -> Option<Term> {
+        let (name, value) = match text.split_once('=') {
+            Some((name, value)) => (name, Some(value)),
+            None => (text, None),
+        };
+        let Some(param) = self.param(name) else {
+            self.add(place, format!("`{name}` is not a param of this tool"));
+            return None;
+        };
+        let Some(written) = value else {
+            if param.presence != Presence::Optional {
+                self.add(
+                    place,
+                    format!("`{name}` is always there: it is required or has a default; `{name}=value` means one value"),
+                );
+                return None;
+            }
+            return Some(Term { param: name.to_owned(), value: None });
+        };
+        let value = match param.schema.kind {
+            Kind::String => Some(Value::from(written)),
+            _ => serde_json::from_str(written).ok(),
+        };
+        let value = value.filter(|value| param.schema.accepts(value));
+        if value.is_none() {
+            self.add(place, format!("`{written}` is not a value of `{name}`"));
+        }
+        value.map(|value| Term { param: name.to_owned(), value: Some(value) })
+    }
+
+    fn terms(&mut self, place: At<'_>, texts: &[String]) -> Vec<Term> {
+        let mut terms: Vec<Term> = Vec::new();
+        for text in texts {
+            let Some(term) = self.term(place, text) else { continue };
+            if terms.contains(&term) {
+                self.add(place, format!("`{text}` is there twice"));
+            }
+            terms.push(term);
+        }
+        terms
+    }
+
+    fn groups(&mut self, place: At<'_>, groups: Vec<Vec<String>>) -> Vec<Vec<Term>> {
+        let mut read = Vec::new();
+        for group in groups {
+            if group.len() < 2 {
+                self.add(place, "must be a list of groups, each of two params or more");
+            }
+            read.push(self.terms(place, &group));
+        }
+        read
+    }
+
+    fn relations(
+        &mut self,
+        place: At<'_>,
+        relations: BTreeMap<String, Vec<String>>,
+    ) -> Vec<(Term, Vec<Term>)> {
+        let mut read = Vec::new();
+        for (name, others) in &relations {
+            if others.is_empty() {
+                self.add(place.detail(name), format!("`{name}` names no other param"));
+            }
+            let term = self.term(place.detail(name), name);
+            let others = self.terms(place.detail(name), others);
+            read.extend(term.map(|term| (term, others)));
+        }
+        read
+    }
+
+    fn changes(&mut self, place: At<'_>, changes: raw::Changes) -> Vec<String> {
+        let is_sent =
+            |param: &&Param| !matches!(param.place, Place::Path { .. } | Place::Query { .. });
+        let names = match changes {
+            raw::Changes::All(true) => {
+                let optional =
+                    self.params.iter().filter(|param| param.presence == Presence::Optional);
+                optional.filter(is_sent).map(|param| param.name.clone()).collect()
+            }
+            raw::Changes::All(false) => Vec::new(),
+            raw::Changes::These(names) => names,
+        };
+        if names.is_empty() {
+            self.add(place, "must be true, or a list of the optional params that change something");
+        }
+        for name in &names {
+            let _ = self.term(place, name);
+        }
+        names
+    }
+
+    /// Rules that no arguments can keep.
+    fn check(&mut self, tool: At<'_>, rules: &Rules) {
+        for (term, implied) in &rules.implies {
+            for other in implied {
+                if other.value.is_none() || other.param == term.param {
+                    self.add(
+                        tool.member("implies").detail(&term.param),
+                        format!(
+                            "{term} must imply a value of another param, such as `state=closed`"
+                        ),
+                    );
+                }
+            }
+        }
+        let apart = |one: &Term, two: &Term| {
+            let excludes = |one: &Term, two: &Term| {
+                rules.excludes.iter().any(|(term, others)| {
+                    covers(term, one) && others.iter().any(|other| covers(other, two))
+                })
+            };
+            let alternatives = rules.one_of.iter().any(|group| {
+                group.iter().any(|term| covers(term, one))
+                    && group.iter().any(|term| covers(term, two))
+            });
+            one.param != two.param && (excludes(one, two) || excludes(two, one) || alternatives)
+        };
+        for (member, relations) in [("needs", &rules.needs), ("implies", &rules.implies)] {
+            for (term, others) in relations {
+                for other in others {
+                    if term == other {
+                        self.add(
+                            tool.member("needs").detail(&term.param),
+                            format!("{term} needs itself"),
+                        );
+                    } else if apart(term, other) {
+                        self.add(
+                            tool.member(member).detail(&term.param),
+                            format!("{term} can never be given: it {member} {other}, which does not go with it"),
+                        );
+                    }
+                }
+            }
+        }
+        for (term, others) in &rules.excludes {
+            if others.iter().any(|other| other.param == term.param) {
+                self.add(
+                    tool.member("excludes").detail(&term.param),
+                    format!("{term} excludes itself"),
+                );
+            }
+        }
+    }
+}
+
+/// Whether what is meant by the second is also meant by the first.
+fn covers(general: &Term, special: &Term) -> bool {
+    general.param == special.param && (general.value.is_none() || general.value == special.value)
+}
