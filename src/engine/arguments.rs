@@ -425,7 +425,14 @@ mod tests {
                     "hooked": {"in": "body", "type": "integer", "hook": "twice", "description": "D"},
                     "short": {"in": "body", "type": "string", "max_length": 5, "description": "D"},
                     "few": {"in": "body", "type": "array", "items": {"type": "string", "max_length": 2}, "max_items": 2, "description": "D"},
-                    "cleared": {"in": "body", "type": "integer", "nullable": true, "hook": "twice", "description": "D"}
+                    "cleared": {"in": "body", "type": "integer", "nullable": true, "hook": "twice", "description": "D"},
+                    "taken": {"in": "body", "type": "integer", "null_as": "none", "description": "A number; none takes it away."},
+                    "day": {"in": "body", "type": "string", "format": "date", "null_as": "", "description": "Empty clears it."},
+                    "at": {"in": "body", "type": "string", "format": "date-time", "description": "D"},
+                    "since": {"in": "body", "type": "string", "format": "instant", "description": "D"},
+                    "start": {"in": "body", "type": "string", "format": "date-or-time", "description": "D"},
+                    "zone": {"in": "body", "type": "string", "format": "time-zone", "description": "D"},
+                    "days": {"in": "body", "type": "array", "items": {"type": "string", "format": "date"}, "description": "D"}
                 },
                 "output": {"done": "Done."}
             }]
@@ -475,6 +482,26 @@ mod tests {
         check(json!({"labels": "[WIP]"}), json!({"labels": ["[WIP]"]}));
         check(json!({"labels": "7"}), json!({"labels": ["7"]}));
         check(json!({"labels": []}), json!({"labels": []}));
+        check(json!({"labels": ""}), json!({}));
+        check(json!({"labels": " ", "ids": "", "extra": "", "count": "", "draft": ""}), json!({}));
+        check(json!({"state": "", "few": "\n", "cleared": ""}), json!({}));
+        check(json!({"short": ""}), json!({"short": ""}));
+        check(json!({"files": [{"path": "a", "mode": null}]}), json!({"files": [{"path": "a"}]}));
+        check(json!({"files": [{"path": "", "mode": ""}]}), json!({"files": [{"path": ""}]}));
+        check(json!({"taken": "none"}), json!({"taken": null}));
+        check(json!({"taken": "None"}), json!({"taken": null}));
+        check(json!({"taken": null}), json!({"taken": null}));
+        check(json!({"taken": "7"}), json!({"taken": 7}));
+        check(json!({"taken": ""}), json!({}));
+        check(json!({"day": ""}), json!({"day": null}));
+        check(json!({"day": " 2024-02-29 "}), json!({"day": "2024-02-29"}));
+        check(json!({"at": "2026-11-30 09:00+0100"}), json!({"at": "2026-11-30T08:00:00Z"}));
+        check(json!({"at": ""}), json!({}));
+        check(json!({"since": "2026-11-30"}), json!({"since": "2026-11-30T00:00:00Z"}));
+        check(json!({"since": "2026-11-30t09:00:00z"}), json!({"since": "2026-11-30T09:00:00Z"}));
+        check(json!({"start": "2026-11-30T09:00"}), json!({"start": "2026-11-30T09:00"}));
+        check(json!({"zone": "w. europe standard time"}), json!({"zone": "Europe/Berlin"}));
+        check(json!({"days": "2026-11-30"}), json!({"days": ["2026-11-30"]}));
         check(json!({"labels": ["a", 2, true]}), json!({"labels": ["a", "2", "true"]}));
         check(json!({"labels": 7}), json!({"labels": ["7"]}));
         check(json!({"ids": 5}), json!({"ids": [5]}));
@@ -573,6 +600,29 @@ mod tests {
         );
         check(json!({"files": ["a"]}), r#"`files[0]` must be an object of path, mode, not "a""#);
         check(json!({"hooked": 100}), "`hooked` must be less than 100");
+        check(json!({"taken": "v1"}), r#"`taken` must be an integer, not "v1""#);
+        check(
+            json!({"day": "2026-02-30"}),
+            r#"`day` must be a date such as 2026-11-30: "2026-02-30" has a day that does not exist"#,
+        );
+        check(
+            json!({"days": ["2026-11-30", "2026-11-31"]}),
+            r#"`days[1]` must be a date such as 2026-11-30: "2026-11-31" has a day that does not exist"#,
+        );
+        for (given, reason) in [
+            (json!({"day": "2026-11-30T09:00"}), "has a time of day"),
+            (json!({"at": "2026-11-30"}), "has no time of day"),
+            (json!({"at": "2026-11-30T09:00"}), "has no offset"),
+            (json!({"since": "2026-11-30T09:00"}), "has no offset"),
+            (json!({"since": "2026-11-30T09:00+25:00"}), "has an offset that does not exist"),
+            (json!({"start": "2026-11-30T24:01"}), "has a time of day that does not exist"),
+            (json!({"start": "now"}), "is not a date or a time"),
+            (json!({"zone": "Atlantis"}), "is not one"),
+            (json!({"zone": "berlin"}), "did you mean Europe/Berlin?"),
+        ] {
+            let message = outcome(&given).expect_err("it does not exist");
+            assert!(message.contains(reason), "{given}: {message}");
+        }
         let long = "x".repeat(100);
         check(
             json!({"count": long}),
@@ -598,7 +648,7 @@ mod tests {
         );
         check(
             "assignee",
-            "there are `owner`, `state`, `count`, `share`, `draft`, `labels`, `ids`, `extra`, `files`, `hooked`, `short`, `few`, `cleared`",
+            "there are `owner`, `state`, `count`, `share`, `draft`, `labels`, `ids`, `extra`, `files`, `hooked`, `short`, `few`, `cleared`, `taken`, `day`, `at`, `since`, `start`, `zone`, `days`",
         );
     }
 

@@ -13,12 +13,12 @@ use super::module::Presence;
 pub struct Rules {
     /// Of each group exactly one is given.
     pub one_of: Vec<Vec<Term>>,
+    /// Of each group not more than one is given.
+    pub at_most_one_of: Vec<Vec<Term>>,
     /// Of each group at least one is given.
     pub any_of: Vec<Vec<Term>>,
     /// The first needs all of the others.
     pub needs: Vec<(Term, Vec<Term>)>,
-    /// The first goes with none of the others.
-    pub excludes: Vec<(Term, Vec<Term>)>,
     /// The first sets the others, which have values.
     pub implies: Vec<(Term, Vec<Term>)>,
     /// The params of which at least one is given, because the call changes nothing otherwise; empty without this rule.
@@ -62,10 +62,15 @@ impl Rules {
                 }
             }
         }
-        for group in &self.one_of {
+        let alternatives = self.one_of.iter().map(|group| (group, true));
+        let alternatives =
+            alternatives.chain(self.at_most_one_of.iter().map(|group| (group, false)));
+        for (group, needs_one) in alternatives {
             match given.keep_one(group)[..] {
-                [] => broken.push((names(group), format!("give one of {}", listed(group, "or")))),
-                [_] => {}
+                [] if needs_one => {
+                    broken.push((names(group), format!("give one of {}", listed(group, "or"))));
+                }
+                [] | [_] => {}
                 [one, ref others @ ..] => broken.push((
                     names(group),
                     format!("give only one of {one}, {}", listed(others, "and")),
@@ -73,21 +78,7 @@ impl Rules {
             }
         }
         for group in self.any_of.iter().filter(|group| !group.iter().any(|term| given.says(term))) {
-            let text = match &group[..] {
-                [only] => format!("give {only}"),
-                _ => format!("give at least one of {}", listed(group, "or")),
-            };
-            broken.push((names(group), text));
-        }
-        for (term, others) in &self.excludes {
-            for other in others {
-                if let [one, two] = given.keep_one(&[term, other])[..] {
-                    broken.push((
-                        vec![one.param.clone(), two.param.clone()],
-                        format!("{one} does not go with {two}: give one of them"),
-                    ));
-                }
-            }
+            broken.push((names(group), format!("give at least one of {}", listed(group, "or"))));
         }
         for (term, needed) in self.needs.iter().filter(|(term, _)| given.is_there(term)) {
             let missing: Vec<_> = needed.iter().filter(|needed| !given.says(needed)).collect();
@@ -114,23 +105,18 @@ impl Rules {
         for group in &self.one_of {
             sentences.push(format!("Give one of {}.", listed(group, "or")));
         }
-        for group in &self.any_of {
-            sentences.push(match &group[..] {
-                [only] => format!("Give {only}."),
-                _ => format!("Give at least one of {}.", listed(group, "or")),
-            });
+        for group in &self.at_most_one_of {
+            sentences.push(format!("Give at most one of {}.", listed(group, "or")));
         }
-        for (term, others) in grouped(&self.excludes) {
-            let others = listed(others, "or");
-            let verb = if term.len() == 1 { "does" } else { "do" };
-            sentences.push(format!("{} {verb} not go with {others}.", listed(&term, "and")));
+        for group in &self.any_of {
+            sentences.push(format!("Give at least one of {}.", listed(group, "or")));
         }
         for (term, needed) in grouped(&self.needs) {
-            let verb = if term.len() == 1 { "needs" } else { "need" };
+            let verb = if are_one(&term) { "needs" } else { "need" };
             sentences.push(format!("{} {verb} {}.", listed(&term, "and"), listed(needed, "and")));
         }
         for (term, implied) in grouped(&self.implies) {
-            let verb = if term.len() == 1 { "means" } else { "mean" };
+            let verb = if are_one(&term) { "means" } else { "mean" };
             sentences.push(format!("{} {verb} {}.", listed(&term, "and"), listed(implied, "and")));
         }
         sentences.join(" ")
@@ -211,6 +197,11 @@ impl AsRef<Self> for Term {
     }
 }
 
+/// Whether the terms are of one param, which is one subject of a sentence.
+fn are_one(terms: &[&Term]) -> bool {
+    terms.iter().all(|term| term.param == terms[0].param)
+}
+
 /// As people read it: the name in code, then the value.
 impl fmt::Display for Term {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -229,8 +220,18 @@ fn names<T: AsRef<Term>>(terms: &[T]) -> Vec<String> {
     terms.iter().map(|term| term.as_ref().param.clone()).collect()
 }
 
-fn listed<T: fmt::Display>(terms: &[T], word: &str) -> String {
-    let texts: Vec<_> = terms.iter().map(ToString::to_string).collect();
+/// The terms in a sentence; values of one param together.
+fn listed<T: AsRef<Term>>(terms: &[T], word: &str) -> String {
+    let mut texts: Vec<(&Term, String)> = Vec::new();
+    for term in terms.iter().map(AsRef::as_ref) {
+        match (texts.last_mut(), &term.value) {
+            (Some((last, text)), Some(value)) if last.param == term.param => {
+                *text += &format!("/{}", as_text(value));
+            }
+            _ => texts.push((term, term.to_string())),
+        }
+    }
+    let texts: Vec<_> = texts.into_iter().map(|(_, text)| text).collect();
     match &texts[..] {
         [first @ .., last] if !first.is_empty() => format!("{} {word} {last}", first.join(", ")),
         _ => texts.concat(),
@@ -243,5 +244,206 @@ pub(super) fn is_blank(value: &Value) -> bool {
         Value::String(text) => text.trim().is_empty(),
         Value::Array(entries) => entries.is_empty(),
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::engine::{Hooks, Module, Tool, arguments};
+    use crate::error::Error;
+
+    fn tool(rules: Value) -> Tool {
+        let text = json!({"in": "body", "type": "string", "description": "D"});
+        let mut tool = json!({
+            "name": "do_it", "description": "Do it.", "docs": "https://m.example/docs",
+            "request": {"method": "POST", "path": "/{id}"},
+            "params": {
+                "id": {"in": "path", "type": "string", "required": true, "description": "D"},
+                "a": text, "b": text, "c": text,
+                "list": {"in": "body", "type": "array", "items": {"type": "string"}, "description": "D"},
+                "state": {"in": "body", "type": "string", "enum": ["open", "closed"], "description": "D"},
+                "kind": {"in": "body", "type": "string", "enum": ["user", "all"], "default": "user", "description": "D"},
+                "on": {"in": "body", "type": "boolean", "description": "D"},
+            },
+            "output": {"done": "Done."},
+        });
+        for (name, rule) in rules.as_object().expect("rules are an object") {
+            tool[name] = rule.clone();
+        }
+        let file = json!({
+            "module": "m", "title": "M", "description": "D", "base_url": "https://m.example", "tools": [tool],
+        });
+        let module: Module =
+            crate::manifest::parse("m.json", &file.to_string(), &Hooks::NONE).expect("it is right");
+        module.tools[0].clone()
+    }
+
+    fn outcome(tool: &Tool, given: &Value) -> Result<Value, Error> {
+        let mut given = given.as_object().expect("arguments are an object").clone();
+        given.insert("id".to_owned(), "1".into());
+        let mut checked = arguments::check(tool, given)?;
+        checked.retain(|name, value| name != "id" && !(name == "kind" && value == "user"));
+        Ok(checked.into())
+    }
+
+    #[track_caller]
+    fn check(rules: Value, cases: &[(Value, Result<Value, &str>)]) {
+        let tool = tool(rules);
+        for (given, expected) in cases {
+            match (outcome(&tool, given), expected) {
+                (Ok(checked), Ok(expected)) => assert_eq!(checked, *expected, "{given}"),
+                (Err(error), Err(part)) => {
+                    assert!(error.message().contains(part), "{given}: {error}");
+                }
+                (outcome, _) => panic!("{given}: {outcome:?}, not {expected:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn exactly_one_of_a_group_is_given() {
+        check(
+            json!({"one_of": [["a", "b", "on=true"]]}),
+            &[
+                (json!({}), Err("give one of `a`, `b` or `on` true")),
+                (json!({"on": false}), Err("give one of")),
+                (json!({"on": "true"}), Ok(json!({"on": true}))),
+                (json!({"a": "x"}), Ok(json!({"a": "x"}))),
+                (json!({"a": "x", "b": " "}), Ok(json!({"a": "x"}))),
+                (json!({"a": "", "b": ""}), Err("give one of")),
+                (json!({"a": "x", "b": "y"}), Err("give only one of `a`, `b`")),
+                (json!({"a": "x", "b": null}), Ok(json!({"a": "x"}))),
+            ],
+        );
+    }
+
+    #[test]
+    fn at_least_one_of_a_group_is_given() {
+        check(
+            json!({"any_of": [["a", "list"]]}),
+            &[
+                (json!({}), Err("give at least one of `a` or `list`")),
+                (json!({"list": []}), Err("give at least one of")),
+                (json!({"list": ""}), Err("give at least one of")),
+                (json!({"a": "x", "list": ["y"]}), Ok(json!({"a": "x", "list": ["y"]}))),
+                (json!({"list": "y"}), Ok(json!({"list": ["y"]}))),
+            ],
+        );
+    }
+
+    #[test]
+    fn a_param_needs_others() {
+        check(
+            json!({"needs": {"a": ["b", "c"], "state=closed": ["c"], "kind=all": ["on=true"]}}),
+            &[
+                (json!({}), Ok(json!({}))),
+                (json!({"a": "x", "b": "y"}), Err("`a` needs `c`")),
+                (json!({"a": "x"}), Err("`a` needs `b` and `c`")),
+                (json!({"a": "x", "b": "y", "c": " "}), Err("`a` needs `c`")),
+                (json!({"state": "open"}), Ok(json!({"state": "open"}))),
+                (json!({"state": "closed"}), Err("`state` closed needs `c`")),
+                (json!({"kind": "all", "on": false}), Err("`kind` all needs `on` true")),
+            ],
+        );
+        // A default counts.
+        check(
+            json!({"needs": {"kind=user": ["a"]}}),
+            &[
+                (json!({}), Err("`kind` user needs `a`")),
+                (json!({"kind": "all"}), Ok(json!({"kind": "all"}))),
+            ],
+        );
+    }
+
+    #[test]
+    fn not_more_than_one_of_a_group_is_given() {
+        check(
+            json!({"at_most_one_of": [["a", "b"], ["kind=all", "c"]]}),
+            &[
+                (json!({}), Ok(json!({}))),
+                (json!({"a": "x"}), Ok(json!({"a": "x"}))),
+                (json!({"a": "", "b": ""}), Ok(json!({"a": "", "b": ""}))),
+                (json!({"a": "x", "b": ""}), Ok(json!({"a": "x"}))),
+                (json!({"a": "x", "b": "y"}), Err("give only one of `a`, `b`")),
+                (json!({"c": "x"}), Ok(json!({"c": "x"}))),
+                (json!({"c": "x", "kind": "all"}), Err("give only one of `kind` all, `c`")),
+            ],
+        );
+    }
+
+    #[test]
+    fn a_param_means_the_value_of_another() {
+        check(
+            json!({"implies": {"a": ["state=closed"]}, "needs": {"state=closed": ["a"]}}),
+            &[
+                (json!({"a": "x"}), Ok(json!({"a": "x", "state": "closed"}))),
+                (json!({"a": "x", "state": "closed"}), Ok(json!({"a": "x", "state": "closed"}))),
+                (json!({"a": "x", "state": "open"}), Err("`a` does not go with `state` open")),
+                (json!({"state": "closed"}), Err("`state` closed needs `a`")),
+            ],
+        );
+    }
+
+    #[test]
+    fn a_change_changes_something() {
+        let nothing = "There is nothing to change.";
+        check(
+            json!({"changes": ["a", "list"]}),
+            &[
+                (json!({}), Err(nothing)),
+                (json!({"b": "x"}), Err(nothing)),
+                (json!({"a": ""}), Ok(json!({"a": ""}))),
+                (json!({"list": []}), Ok(json!({"list": []}))),
+                (json!({"list": ""}), Err(nothing)),
+                (json!({"a": 1, "b": [1]}), Err("`b` must be a string")),
+            ],
+        );
+        let all = tool(json!({"changes": true}));
+        assert_eq!(all.rules.changes, ["a", "b", "c", "list", "state", "on"]);
+        let error = outcome(&all, &json!({})).expect_err("nothing would change");
+        assert_eq!(
+            error.hint(),
+            Some("Give at least one of `a`, `b`, `c`, `list`, `state`, `on`.")
+        );
+    }
+
+    #[test]
+    fn everything_that_breaks_a_rule_is_reported_at_once() {
+        let tool = tool(json!({"one_of": [["a", "b"]], "needs": {"c": ["on"]}}));
+        let error = outcome(&tool, &json!({"c": "x", "state": "gone"})).expect_err("it is wrong");
+        for part in ["`state` must be", "give one of `a` or `b`", "`c` needs `on`"] {
+            assert!(error.message().contains(part), "{error}");
+        }
+        assert_eq!(
+            error.data().expect("it has data")["fields"],
+            json!(["state", "a", "b", "c", "on"])
+        );
+    }
+
+    #[test]
+    fn the_description_says_the_rules() {
+        let check = |rules: Value, sentences: &str| {
+            assert_eq!(tool(rules).description, format!("Do it.{sentences}"));
+        };
+        check(json!({}), "");
+        check(json!({"changes": true}), "");
+        check(json!({"one_of": [["a", "b"]]}), " Give one of `a` or `b`.");
+        check(json!({"any_of": [["a", "on=true"]]}), " Give at least one of `a` or `on` true.");
+        check(
+            json!({"needs": {"a": ["c"], "b": ["c"], "state=closed": ["on"]}}),
+            " `a` and `b` need `c`. `state` closed needs `on`.",
+        );
+        check(
+            json!({"needs": {"state=closed": ["a"], "state=open": ["a"]}}),
+            " `state` closed/open needs `a`.",
+        );
+        check(
+            json!({"at_most_one_of": [["a", "b", "c"]]}),
+            " Give at most one of `a`, `b` or `c`.",
+        );
+        check(json!({"implies": {"a": ["state=closed"]}}), " `a` means `state` closed.");
     }
 }

@@ -24,8 +24,10 @@ pub struct Schema {
 pub enum Format {
     /// A date, sent as `2026-11-30`.
     Date,
-    /// A point in time, sent as `2026-11-30T08:00:00Z`; a date is its midnight in UTC.
+    /// A time with its offset, sent as `2026-11-30T08:00:00Z`.
     DateTime,
+    /// The same; a date is its midnight in UTC.
+    Instant,
     /// A date, or a time with or without an offset, left as it is written.
     DateOrTime,
     /// A time zone by its IANA or Windows name, sent as its IANA name.
@@ -143,8 +145,9 @@ impl Format {
                 Moment::Day(day) => Ok(day.to_string()),
                 Moment::Local(_) | Moment::Instant { .. } => Err("has a time of day".to_owned()),
             },
-            Self::DateTime => match moment()? {
+            Self::DateTime | Self::Instant => match moment()? {
                 Moment::Local(_) => Err("has no offset".to_owned()),
+                Moment::Day(_) if self == Self::DateTime => Err("has no time of day".to_owned()),
                 Moment::Day(_) | Moment::Instant { .. } => instant_of(text)
                     .ok_or_else(|| "is not in the years from 0000 to 9999".to_owned()),
             },
@@ -152,7 +155,7 @@ impl Format {
             Self::TimeZone => Zone::named(text.trim())
                 .map(|zone| zone.name().to_owned())
                 .ok_or_else(|| match Zone::named_after(text.trim()).next() {
-                    Some(known) => format!("is not one; did you mean {known}?"),
+                    Some(known) => format!("is not one (did you mean {known}?)"),
                     None => "is not one".to_owned(),
                 }),
         }
@@ -164,6 +167,9 @@ impl Format {
         match self {
             Self::Date => "a date such as 2026-11-30",
             Self::DateTime => {
+                "a time with its offset such as 2026-11-30T08:00:00Z or 2026-11-30T09:00:00+01:00"
+            }
+            Self::Instant => {
                 "a date, or a time with its offset such as 2026-11-30T08:00:00Z or 2026-11-30T09:00:00+01:00"
             }
             Self::DateOrTime => {
@@ -173,12 +179,12 @@ impl Format {
         }
     }
 
-    /// Its name in JSON Schema; `None` if it has none.
+    /// Its name in the published schema; `None` for those that some clients refuse. Of JSON Schema's formats Gemini's API takes
+    /// `date-time` alone, and refuses a whole list of tools for any other (gemini-cli issue 2237).
     const fn published(self) -> Option<&'static str> {
         match self {
-            Self::Date => Some("date"),
             Self::DateTime => Some("date-time"),
-            Self::DateOrTime | Self::TimeZone => None,
+            Self::Date | Self::Instant | Self::DateOrTime | Self::TimeZone => None,
         }
     }
 }

@@ -185,6 +185,7 @@ fn schema(reader: &mut Reader<'_>, place: At<'_>, raw: raw::Schema) -> Option<Sc
     let format = raw.format.map(|format| match format {
         raw::Format::Date => Format::Date,
         raw::Format::DateTime => Format::DateTime,
+        raw::Format::Instant => Format::Instant,
         raw::Format::DateOrTime => Format::DateOrTime,
         raw::Format::TimeZone => Format::TimeZone,
     });

@@ -124,7 +124,7 @@ pub struct Tool {
     pub one_of: Option<Value>,
     pub any_of: Option<Value>,
     pub needs: Option<Value>,
-    pub excludes: Option<Value>,
+    pub at_most_one_of: Option<Value>,
     pub implies: Option<Value>,
     pub changes: Option<Value>,
     pub output: Option<Value>,
@@ -136,7 +136,7 @@ pub struct Rules {
     pub one_of: Vec<Vec<String>>,
     pub any_of: Vec<Vec<String>>,
     pub needs: BTreeMap<String, Vec<String>>,
-    pub excludes: BTreeMap<String, Vec<String>>,
+    pub at_most_one_of: Vec<Vec<String>>,
     pub implies: BTreeMap<String, Vec<String>>,
     pub changes: Option<Changes>,
 }
@@ -247,6 +247,7 @@ pub enum Type {
 pub enum Format {
     Date,
     DateTime,
+    Instant,
     DateOrTime,
     TimeZone,
 }

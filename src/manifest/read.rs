@@ -293,7 +293,7 @@ impl<'a> Reader<'a> {
             one_of: self.optional(place.member("one_of"), raw.one_of),
             any_of: self.optional(place.member("any_of"), raw.any_of),
             needs: self.optional(place.member("needs"), raw.needs),
-            excludes: self.optional(place.member("excludes"), raw.excludes),
+            at_most_one_of: self.optional(place.member("at_most_one_of"), raw.at_most_one_of),
             implies: self.optional(place.member("implies"), raw.implies),
             changes: raw.changes.and_then(|changes| {
                 if annotations.read_only == Some(true) {

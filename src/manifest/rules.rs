@@ -20,7 +20,7 @@ pub fn read(reader: &mut Reader<'_>, tool: At<'_>, raw: raw::Rules, params: &[Pa
         one_of: read.groups(tool.member("one_of"), raw.one_of),
         any_of: read.groups(tool.member("any_of"), raw.any_of),
         needs: read.relations(tool.member("needs"), raw.needs),
-        excludes: read.relations(tool.member("excludes"), raw.excludes),
+        at_most_one_of: read.groups(tool.member("at_most_one_of"), raw.at_most_one_of),
         implies: read.relations(tool.member("implies"), raw.implies),
         changes: raw
             .changes
@@ -165,24 +165,18 @@ impl Read<'_, '_> {
                 }
             }
         }
+        let alternatives = || rules.one_of.iter().chain(&rules.at_most_one_of);
         let apart = |one: &Term, two: &Term| {
-            let excludes = |one: &Term, two: &Term| {
-                rules.excludes.iter().any(|(term, others)| {
-                    covers(term, one) && others.iter().any(|other| covers(other, two))
-                })
-            };
-            let alternatives = rules.one_of.iter().any(|group| {
-                group.iter().any(|term| covers(term, one))
-                    && group.iter().any(|term| covers(term, two))
-            });
-            one.param != two.param && (excludes(one, two) || excludes(two, one) || alternatives)
+            let has = |group: &[Term], term| group.iter().any(|general| covers(general, term));
+            one.param != two.param
+                && alternatives().any(|group| has(group, one) && has(group, two))
         };
         for (member, relations) in [("needs", &rules.needs), ("implies", &rules.implies)] {
             for (term, others) in relations {
                 for other in others {
                     if term == other {
                         self.add(
-                            tool.member("needs").detail(&term.param),
+                            tool.member(member).detail(&term.param),
                             format!("{term} needs itself"),
                         );
                     } else if apart(term, other) {
@@ -192,14 +186,6 @@ impl Read<'_, '_> {
                         );
                     }
                 }
-            }
-        }
-        for (term, others) in &rules.excludes {
-            if others.iter().any(|other| other.param == term.param) {
-                self.add(
-                    tool.member("excludes").detail(&term.param),
-                    format!("{term} excludes itself"),
-                );
             }
         }
     }
