@@ -111,7 +111,11 @@ impl Rules {
         for group in &self.any_of {
             sentences.push(format!("Give at least one of {}.", listed(group, "or")));
         }
-        for (term, needed) in grouped(&self.needs) {
+        let (pairs, needs) = self.pairs();
+        for (one, two) in pairs {
+            sentences.push(format!("{one} and {two} go together."));
+        }
+        for (term, needed) in grouped(&needs) {
             let verb = if are_one(&term) { "needs" } else { "need" };
             sentences.push(format!("{} {verb} {}.", listed(&term, "and"), listed(needed, "and")));
         }
@@ -120,6 +124,27 @@ impl Rules {
             sentences.push(format!("{} {verb} {}.", listed(&term, "and"), listed(implied, "and")));
         }
         sentences.join(" ")
+    }
+}
+
+impl Rules {
+    /// The terms that need each other alone, and all other needs.
+    fn pairs(&self) -> (Vec<(&Term, &Term)>, Vec<(Term, Vec<Term>)>) {
+        let needs = |one: &Term, two: &Term| {
+            self.needs.iter().any(|(term, needed)| term == one && needed[..] == [two.clone()])
+        };
+        let (mut pairs, mut others) = (Vec::new(), Vec::new());
+        for (term, needed) in &self.needs {
+            match &needed[..] {
+                [only] if needs(only, term) => {
+                    if !pairs.contains(&(only, term)) {
+                        pairs.push((term, only));
+                    }
+                }
+                _ => others.push((term.clone(), needed.clone())),
+            }
+        }
+        (pairs, others)
     }
 }
 
@@ -443,6 +468,10 @@ mod tests {
         check(
             json!({"at_most_one_of": [["a", "b", "c"]]}),
             " Give at most one of `a`, `b` or `c`.",
+        );
+        check(
+            json!({"needs": {"a": ["state=closed"], "state=closed": ["a"], "b": ["c"]}}),
+            " `a` and `state` closed go together. `b` needs `c`.",
         );
         check(json!({"implies": {"a": ["state=closed"]}}), " `a` means `state` closed.");
     }

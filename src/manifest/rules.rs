@@ -4,17 +4,22 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::place::Place as At;
+use super::location::Location;
 use super::raw;
 use super::read::Reader;
-use crate::engine::request::{Body, Place};
+use crate::engine::request::{Body, ParamTarget};
 use crate::engine::rules::{Rules, Term};
 use crate::engine::schema::Kind;
 use crate::engine::{Param, Presence, Work};
 use crate::upstream::Method;
 
 /// The rules of a tool; those that are wrong are left out.
-pub fn read(reader: &mut Reader<'_>, tool: At<'_>, raw: raw::Rules, params: &[Param]) -> Rules {
+pub fn read(
+    reader: &mut Reader<'_>,
+    tool: Location<'_>,
+    raw: raw::Rules,
+    params: &[Param],
+) -> Rules {
     let mut read = Read { reader, params };
     let rules = Rules {
         one_of: read.groups(tool.member("one_of"), raw.one_of),
@@ -37,7 +42,7 @@ pub fn changes_of(work: &Work, params: &[Param]) -> Vec<String> {
     let Work::Request(template, _) = work else { return Vec::new() };
     let is_open = template.method == Method::Patch
         && matches!(&template.body, Body::Json(fixed) if fixed.is_empty());
-    let of_body = params.iter().filter(|param| matches!(param.place, Place::Body(_)));
+    let of_body = params.iter().filter(|param| matches!(param.place, ParamTarget::Body(_)));
     if is_open && of_body.clone().all(|param| param.presence == Presence::Optional) {
         of_body.map(|param| param.name.clone()).collect()
     } else {
@@ -55,12 +60,12 @@ impl Read<'_, '_> {
         self.params.iter().find(|param| param.name == name)
     }
 
-    fn add(&mut self, place: At<'_>, problem: impl Into<String>) {
+    fn add(&mut self, place: Location<'_>, problem: impl Into<String>) {
         self.reader.add(place, problem);
     }
 
     /// A param's name, or `name=value`.
-    fn term(&mut self, place: At<'_>, text: &str) -> Option<Term> {
+    fn term(&mut self, place: Location<'_>, text: &str) -> Option<Term> {
         let (name, value) = match text.split_once('=') {
             Some((name, value)) => (name, Some(value)),
             None => (text, None),
@@ -90,7 +95,7 @@ impl Read<'_, '_> {
         value.map(|value| Term { param: name.to_owned(), value: Some(value) })
     }
 
-    fn terms(&mut self, place: At<'_>, texts: &[String]) -> Vec<Term> {
+    fn terms(&mut self, place: Location<'_>, texts: &[String]) -> Vec<Term> {
         let mut terms: Vec<Term> = Vec::new();
         for text in texts {
             let Some(term) = self.term(place, text) else { continue };
@@ -102,7 +107,7 @@ impl Read<'_, '_> {
         terms
     }
 
-    fn groups(&mut self, place: At<'_>, groups: Vec<Vec<String>>) -> Vec<Vec<Term>> {
+    fn groups(&mut self, place: Location<'_>, groups: Vec<Vec<String>>) -> Vec<Vec<Term>> {
         let mut read = Vec::new();
         for group in groups {
             if group.len() < 2 {
@@ -115,7 +120,7 @@ impl Read<'_, '_> {
 
     fn relations(
         &mut self,
-        place: At<'_>,
+        place: Location<'_>,
         relations: BTreeMap<String, Vec<String>>,
     ) -> Vec<(Term, Vec<Term>)> {
         let mut read = Vec::new();
@@ -130,9 +135,10 @@ impl Read<'_, '_> {
         read
     }
 
-    fn changes(&mut self, place: At<'_>, changes: raw::Changes) -> Vec<String> {
-        let is_sent =
-            |param: &&Param| !matches!(param.place, Place::Path { .. } | Place::Query { .. });
+    fn changes(&mut self, place: Location<'_>, changes: raw::Changes) -> Vec<String> {
+        let is_sent = |param: &&Param| {
+            !matches!(param.place, ParamTarget::Path { .. } | ParamTarget::Query { .. })
+        };
         let names = match changes {
             raw::Changes::All(true) => {
                 let optional =
@@ -152,7 +158,7 @@ impl Read<'_, '_> {
     }
 
     /// Rules that no arguments can keep.
-    fn check(&mut self, tool: At<'_>, rules: &Rules) {
+    fn check(&mut self, tool: Location<'_>, rules: &Rules) {
         for (term, implied) in &rules.implies {
             for other in implied {
                 if other.value.is_none() || other.param == term.param {
@@ -168,8 +174,7 @@ impl Read<'_, '_> {
         let alternatives = || rules.one_of.iter().chain(&rules.at_most_one_of);
         let apart = |one: &Term, two: &Term| {
             let has = |group: &[Term], term| group.iter().any(|general| covers(general, term));
-            one.param != two.param
-                && alternatives().any(|group| has(group, one) && has(group, two))
+            one.param != two.param && alternatives().any(|group| has(group, one) && has(group, two))
         };
         for (member, relations) in [("needs", &rules.needs), ("implies", &rules.implies)] {
             for (term, others) in relations {

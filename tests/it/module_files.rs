@@ -59,7 +59,10 @@ fn rules_that_cannot_be_right_are_found() {
     check(json!({"one_of": [["a", "b"], ["c", "count=5"]]}), "");
     check(json!({"any_of": [["a", "state=closed"]]}), "");
     check(json!({"needs": {"state=closed": ["a"], "a": ["count=1", "b"]}}), "");
-    check(json!({"at_most_one_of": [["a", "b"], ["a", "state=open"]], "implies": {"b": ["state=closed"]}}), "");
+    check(
+        json!({"at_most_one_of": [["a", "b"], ["a", "state=open"]], "implies": {"b": ["state=closed"]}}),
+        "",
+    );
     check(json!({"one_of": ["a", "b"]}), "one_of: invalid type");
     check(
         json!({"one_of": [["a"]]}),
@@ -75,7 +78,10 @@ fn rules_that_cannot_be_right_are_found() {
     check(json!({"needs": {"a": []}}), "`a` names no other param");
     check(json!({"needs": {"a": ["a"]}}), "`a` needs itself");
     check(json!({"needs": {"a": "b"}}), "needs: invalid type");
-    check(json!({"needs": {"a": ["b"]}, "at_most_one_of": [["c", "b", "a"]]}), "`a` can never be given");
+    check(
+        json!({"needs": {"a": ["b"]}, "at_most_one_of": [["c", "b", "a"]]}),
+        "`a` can never be given",
+    );
     check(json!({"needs": {"a": ["b"]}, "one_of": [["a", "b"]]}), "`a` can never be given");
     check(json!({"at_most_one_of": [["a", "a"]]}), "`a` is there twice");
     check(json!({"at_most_one_of": [["a"]]}), "each of two params or more");
@@ -284,7 +290,7 @@ fn everything_wrong_with_a_tool_is_found() {
     check(param(&json!({"join": ","})), "`join` is only for an array in the query");
     check(param(&json!({"max_items": 1})), "`max_items` is only for arrays");
     check(param(&json!({"type": "integer", "max_length": 1})), "`max_length` is only for strings");
-    check(param(&json!({"nullable": true})), "`nullable` is only for what can be null");
+    check(param(&json!({"nullable": true})), "are only for what can be null");
     check(param(&json!({"slashes": true})), "`slashes` is only for a value in the path");
     check(
         json!({"params": {"account": {"in": "query", "type": "string", "description": "D"}}, "request": {"method": "GET", "path": "/x"}}),
