@@ -14,6 +14,7 @@ pub mod pagination;
 pub mod projection;
 pub mod request;
 pub mod resource;
+pub mod rules;
 pub mod schema;
 pub(crate) mod session;
 pub(crate) mod times;

@@ -1,5 +1,6 @@
 //! A module: one service's tools, as `manifest` reads them from a file and checks them once.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
@@ -9,6 +10,7 @@ use super::hooks::{ArgumentsHook, Explain, Handler, ParamHook, ResultHook};
 use super::output::Output;
 use super::request::{ParamTarget, Template};
 use super::resource::{Completion, Resource};
+use super::rules::Rules;
 use super::schema::{self, Schema};
 use super::tools::Tools;
 use super::versions::Versions;
@@ -84,6 +86,8 @@ pub struct Tool {
     pub publishes: Publishes,
     /// What it takes, the engine's own arguments last.
     pub params: Vec<Param>,
+    /// What its arguments say about each other.
+    pub rules: Rules,
     /// What changes its arguments together before its request.
     pub before: Option<ArgumentsHook>,
     /// What it does.
@@ -176,6 +180,8 @@ pub struct Param {
     pub presence: Presence,
     /// Whether null is sent, because it clears the value at the service; elsewhere null stands for an absent argument.
     pub nullable: bool,
+    /// The text that stands for null, for callers that cannot write null.
+    pub null_as: Option<String>,
     /// What changes the value before it is sent.
     pub hook: Option<ParamHook>,
 }
@@ -284,13 +290,14 @@ impl Tool {
         let choices = accounts.iter().map(String::as_str).chain(all).map(Value::from).collect();
         let account = Schema { choices, ..Schema::new(schema::Kind::String, description) };
         let account = (accounts.len() > 1).then_some((ACCOUNT, &account, None, true));
-        let arguments = self.params.iter().map(|param| {
+        let schemas: Vec<_> = self.params.iter().map(Param::written).collect();
+        let arguments = self.params.iter().zip(&schemas).map(|(param, schema)| {
             let (default, required) = match &param.presence {
                 Presence::Required => (None, true),
                 Presence::Optional => (None, false),
                 Presence::Default(value) => (Some(value), false),
             };
-            (param.name.as_str(), &param.schema, default, required)
+            (param.name.as_str(), schema.as_ref(), default, required)
         });
         json!({
             "name": self.published_name,
@@ -298,6 +305,27 @@ impl Tool {
             "inputSchema": schema::input(arguments.chain(account)),
             "annotations": self.annotations.published(),
         })
+    }
+}
+
+impl Param {
+    /// What a caller writes: the schema, which also has the text that stands for null.
+    #[must_use]
+    pub fn written(&self) -> Cow<'_, Schema> {
+        let Some(word) = &self.null_as else { return Cow::Borrowed(&self.schema) };
+        let mut schema = self.schema.clone();
+        schema.format = None;
+        match schema.kind {
+            schema::Kind::String if schema.choices.is_empty() => {}
+            schema::Kind::String => schema.choices.push(word.clone().into()),
+            _ => {
+                schema = Schema {
+                    description: schema.description,
+                    ..Schema::new(schema::Kind::String, "")
+                }
+            }
+        }
+        Cow::Owned(schema)
     }
 }
 

@@ -94,8 +94,8 @@ impl Template {
     ///
     /// # Errors
     ///
-    /// [`Code::InvalidParams`](crate::error::Code::InvalidParams) for a value that no path can carry, a cursor that
-    /// is not ours, and a PATCH that changes nothing.
+    /// [`Code::InvalidParams`](crate::error::Code::InvalidParams) for a value that no path can carry and a cursor that
+    /// is not ours.
     pub fn fill<'a>(
         &self,
         base_url: &str,
@@ -115,11 +115,7 @@ impl Template {
             self.query.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
         let mut members =
             if let Body::Json(fixed) = &self.body { fixed.clone() } else { Map::new() };
-        let mut of_body = Vec::new();
         for (argument, place) in places {
-            if matches!(place, ParamTarget::Body(_)) {
-                of_body.push(argument);
-            }
             let value = match (argument, &position) {
                 ("cursor", Some(Position::Value(value))) => Some(value),
                 _ => arguments.get(argument),
@@ -166,10 +162,6 @@ impl Template {
         let body = match &self.body {
             Body::None => None,
             Body::Json(_) if members.is_empty() && self.method == Method::Delete => None,
-            // Services take a change of nothing and answer as if they had made one.
-            Body::Json(_) if members.is_empty() && self.method == Method::Patch => {
-                return Err(nothing_to_change(&of_body));
-            }
             Body::Json(_) => Some(Value::Object(members).to_string()),
             Body::Graphql(document) => {
                 Some(json!({"query": document, "variables": members}).to_string())
@@ -457,9 +449,6 @@ mod tests {
         let empty = template(Body::Json(Map::new()));
         assert_eq!(fill(&empty, &places, &json!({"number": 7})).unwrap().body.unwrap(), "{}");
         let empty = Template { method: Method::Patch, ..template(Body::Json(Map::new())) };
-        let error = fill(&empty, &places, &json!({"number": 7})).expect_err("nothing would change");
-        assert_eq!(error.message(), "There is nothing to change.");
-        assert_eq!(error.hint(), Some("Give at least one of `name`, `email`, `text`."));
         let cleared = fill(&empty, &places, &json!({"number": 7, "text": null})).unwrap();
         assert_eq!(cleared.body.unwrap(), r#"{"text":null}"#);
     }

@@ -3,6 +3,7 @@
 use serde_json::{Map, Number, Value, json};
 
 use crate::number::{is_written_as_integer, same};
+use crate::time::{Moment, Zone, instant_of};
 
 /// What a value must be.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,6 +16,23 @@ pub struct Schema {
     pub choices: Vec<Value>,
     /// The most characters of a string or entries of a list; `None` without a limit.
     pub longest: Option<usize>,
+    /// What a string must be written as; `None` for any string.
+    pub format: Option<Format>,
+}
+
+/// What a string stands for: it is checked, and sent in one form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// A date, sent as `2026-11-30`.
+    Date,
+    /// A time with its offset, sent as `2026-11-30T08:00:00Z`.
+    DateTime,
+    /// The same; a date is its midnight in UTC.
+    Instant,
+    /// A date, or a time with or without an offset, left as it is written.
+    DateOrTime,
+    /// A time zone by its IANA or Windows name, sent as its IANA name.
+    TimeZone,
 }
 
 /// A JSON type.
@@ -52,7 +70,19 @@ impl Schema {
     /// A schema of this type with a description and no further rule.
     #[must_use]
     pub fn new(kind: Kind, description: &str) -> Self {
-        Self { kind, description: Some(description.to_owned()), choices: Vec::new(), longest: None }
+        Self {
+            kind,
+            description: Some(description.to_owned()),
+            choices: Vec::new(),
+            longest: None,
+            format: None,
+        }
+    }
+
+    /// Whether a text is right for it, so that a blank one can be meant.
+    #[must_use]
+    pub fn takes_text(&self, text: &Value) -> bool {
+        self.kind == Kind::String && self.format.is_none() && self.accepts(text)
     }
 
     /// Whether the value is right as it stands, nested values aside.
@@ -77,7 +107,10 @@ impl Schema {
         set("enum", (!self.choices.is_empty()).then(|| self.choices.clone().into()));
         set("default", default.cloned());
         match &self.kind {
-            Kind::String => set("maxLength", self.longest.map(Value::from)),
+            Kind::String => {
+                set("format", self.format.and_then(Format::published).map(Value::from));
+                set("maxLength", self.longest.map(Value::from));
+            }
             Kind::Boolean => {}
             Kind::Integer(range) | Kind::Number(range) => {
                 set("minimum", range.minimum.clone().map(Value::from));
@@ -97,6 +130,63 @@ impl Schema {
             }
         }
         schema.into()
+    }
+}
+
+impl Format {
+    /// The text in the form that is sent.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it, as the end of a sentence that begins with the text.
+    pub fn read(self, text: &str) -> Result<String, String> {
+        let moment = || Moment::check(text).map_err(|wrong| wrong.reason().to_owned());
+        match self {
+            Self::Date => match moment()? {
+                Moment::Day(day) => Ok(day.to_string()),
+                Moment::Local(_) | Moment::Instant { .. } => Err("has a time of day".to_owned()),
+            },
+            Self::DateTime | Self::Instant => match moment()? {
+                Moment::Local(_) => Err("has no offset".to_owned()),
+                Moment::Day(_) if self == Self::DateTime => Err("has no time of day".to_owned()),
+                Moment::Day(_) | Moment::Instant { .. } => instant_of(text)
+                    .ok_or_else(|| "is not in the years from 0000 to 9999".to_owned()),
+            },
+            Self::DateOrTime => moment().map(|_| text.trim().to_owned()),
+            Self::TimeZone => Zone::named(text.trim())
+                .map(|zone| zone.name().to_owned())
+                .ok_or_else(|| match Zone::named_after(text.trim()).next() {
+                    Some(known) => format!("is not one (did you mean {known}?)"),
+                    None => "is not one".to_owned(),
+                }),
+        }
+    }
+
+    /// What would be right, as the end of a sentence.
+    #[must_use]
+    pub const fn wanted(self) -> &'static str {
+        match self {
+            Self::Date => "a date such as 2026-11-30",
+            Self::DateTime => {
+                "a time with its offset such as 2026-11-30T08:00:00Z or 2026-11-30T09:00:00+01:00"
+            }
+            Self::Instant => {
+                "a date, or a time with its offset such as 2026-11-30T08:00:00Z or 2026-11-30T09:00:00+01:00"
+            }
+            Self::DateOrTime => {
+                "a date or a time such as 2026-11-30, 2026-11-30T09:00 or 2026-11-30T09:00:00+01:00"
+            }
+            Self::TimeZone => "an IANA time zone such as Europe/Berlin",
+        }
+    }
+
+    /// Its name in the published schema; `None` for those that some clients refuse. Of JSON Schema's formats Gemini's API takes
+    /// `date-time` alone, and refuses a whole list of tools for any other (gemini-cli issue 2237).
+    const fn published(self) -> Option<&'static str> {
+        match self {
+            Self::DateTime => Some("date-time"),
+            Self::Date | Self::Instant | Self::DateOrTime | Self::TimeZone => None,
+        }
     }
 }
 

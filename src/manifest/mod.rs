@@ -12,6 +12,7 @@ mod params;
 mod raw;
 mod read;
 mod resources;
+mod rules;
 mod versions;
 mod work;
 

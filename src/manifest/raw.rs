@@ -124,7 +124,31 @@ pub struct Tool {
     pub hints: BTreeMap<String, String>,
     #[serde(default)]
     pub params: Map<String, Value>,
+    pub one_of: Option<Value>,
+    pub any_of: Option<Value>,
+    pub needs: Option<Value>,
+    pub at_most_one_of: Option<Value>,
+    pub implies: Option<Value>,
+    pub changes: Option<Value>,
     pub output: Option<Value>,
+}
+
+/// What the params of a tool say about each other: names, or `name=value`.
+#[derive(Default)]
+pub struct Rules {
+    pub one_of: Vec<Vec<String>>,
+    pub any_of: Vec<Vec<String>>,
+    pub needs: BTreeMap<String, Vec<String>>,
+    pub at_most_one_of: Vec<Vec<String>>,
+    pub implies: BTreeMap<String, Vec<String>>,
+    pub changes: Option<Changes>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub enum Changes {
+    All(bool),
+    These(Vec<String>),
 }
 
 #[derive(Deserialize)]
@@ -187,6 +211,8 @@ pub struct Param {
     pub default: Option<Value>,
     #[serde(default)]
     pub nullable: bool,
+    pub null_as: Option<String>,
+    pub format: Option<Format>,
     pub minimum: Option<Number>,
     pub maximum: Option<Number>,
     pub max_length: Option<usize>,
@@ -219,6 +245,16 @@ pub enum Type {
     Object,
 }
 
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum Format {
+    Date,
+    DateTime,
+    Instant,
+    DateOrTime,
+    TimeZone,
+}
+
 /// The schema of an array's items or an object's member.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -237,6 +273,7 @@ pub struct Schema {
     pub maximum: Option<Number>,
     pub max_length: Option<usize>,
     pub max_items: Option<usize>,
+    pub format: Option<Format>,
 }
 
 #[derive(Deserialize)]

@@ -11,11 +11,12 @@ use ureq::http::Uri;
 use super::location::{FILE, Location};
 use super::params::{self, EngineParams};
 use super::work::{self, Common};
-use super::{Finding, Packed, auth, locate, origin, paging, raw, resources, versions};
+use super::{Finding, Packed, auth, locate, origin, paging, raw, resources, rules, versions};
 use crate::engine::hooks::{ArgumentsHook, ResultHook};
 use crate::engine::module::scheme;
 use crate::engine::output::Output;
 use crate::engine::request::Template;
+use crate::engine::rules::Rules;
 use crate::engine::session::json_headers;
 use crate::engine::{
     AcrossAccounts, Annotations, Condition, FieldHook, Hooks, MAX_TOOL_NAME, Module, OFFSET, Param,
@@ -103,6 +104,15 @@ impl<'a> Reader<'a> {
     /// A part of the file in its shape, or none and a finding.
     pub fn part<T: DeserializeOwned>(&mut self, place: Location<'_>, value: Value) -> Option<T> {
         serde_json::from_value(value).map_err(|error| self.add(place, error.to_string())).ok()
+    }
+
+    /// A part that may be left out, or what stands for none.
+    fn optional<T: DeserializeOwned + Default>(
+        &mut self,
+        place: Location<'_>,
+        value: Option<Value>,
+    ) -> T {
+        value.and_then(|value| self.part(place, value)).unwrap_or_default()
     }
 
     /// The param hook that is cited.
@@ -250,28 +260,11 @@ impl<'a> Reader<'a> {
     }
 
     fn tool(&mut self, place: Location<'_>, common: &Common, value: Value) -> Option<Tool> {
-        let raw: raw::Tool = self.part(place, value)?;
+        let mut raw: raw::Tool = self.part(place, value)?;
         let published_name = format!("{}_{}", common.module, raw.name);
-        if !is_snake_case(&raw.name) {
-            self.add(
-                place.detail("name"),
-                "the name must be snake_case: letters, digits and `_`, a letter first",
-            );
-        }
-        if published_name.len() > MAX_TOOL_NAME {
-            self.add(
-                place.detail("name"),
-                format!("`{published_name}` is longer than {MAX_TOOL_NAME} characters"),
-            );
-        }
-        if raw.description.trim().is_empty() {
-            self.add(place.detail("description"), "`description` is empty");
-        }
-        if !is_page(&raw.docs) {
-            self.add(place.detail("docs"), "`docs` must be the URL of the vendor's page");
-        }
+        self.check_texts(place, &raw, &published_name);
         origin::check_base_url(self, place, &raw, &common.origins);
-        let annotations = self.annotations(place, raw.annotations);
+        let annotations = self.annotations(place, raw.annotations.take());
         let params: Vec<Param> = raw
             .params
             .iter()
@@ -280,10 +273,19 @@ impl<'a> Reader<'a> {
         if raw.handler.is_some() && (raw.before.is_some() || raw.after.is_some()) {
             self.add(place, "`before` and `after` are for a request: a handler does it itself");
         }
-        let before = raw.before.and_then(|hook| self.arguments_hook(place.member("before"), &hook));
-        let after = raw.after.and_then(|hook| self.result_hook(place.member("after"), &hook));
+        let before =
+            raw.before.take().and_then(|hook| self.arguments_hook(place.member("before"), &hook));
+        let after =
+            raw.after.take().and_then(|hook| self.result_hook(place.member("after"), &hook));
         self.check_hints(place, &raw.hints);
-        let publishes = self.publishes(place, raw.publishes, annotations, &params);
+        let publishes = self.publishes(place, raw.publishes.take(), annotations, &params);
+        let written = self.written_rules(place, &mut raw, annotations);
+        // A param that is wrong is not there: what names it would be reported, too.
+        let mut rules = if params.len() == raw.params.len() {
+            rules::read(self, place, written, &params)
+        } else {
+            Rules::default()
+        };
         let (work, own) = match (raw.handler, raw.request, raw.output) {
             (Some(handler), None, None) => {
                 for (name, _) in raw
@@ -333,10 +335,18 @@ impl<'a> Reader<'a> {
                 "this name is the engine's own here: choose another",
             );
         }
+        let work = work?;
+        if rules.changes.is_empty() {
+            rules.changes = rules::changes_of(&work, &params);
+        }
+        let description = match rules.described() {
+            sentences if sentences.is_empty() => raw.description,
+            sentences => format!("{} {sentences}", raw.description.trim_end()),
+        };
         Some(Tool {
             name: raw.name,
             published_name,
-            description: raw.description,
+            description,
             docs: raw.docs,
             permissions: raw.permissions,
             annotations,
@@ -344,12 +354,61 @@ impl<'a> Reader<'a> {
             publishes,
             reads_on: own.iter().any(|param| param.name == OFFSET),
             params: params.into_iter().chain(own).collect(),
+            rules,
             before,
-            work: work?,
+            work,
             after,
             hints: raw.hints,
             across_accounts,
         })
+    }
+
+    /// The rules between a tool's params, as written.
+    fn written_rules(
+        &mut self,
+        place: Location<'_>,
+        raw: &mut raw::Tool,
+        annotations: Annotations,
+    ) -> raw::Rules {
+        raw::Rules {
+            one_of: self.optional(place.member("one_of"), raw.one_of.take()),
+            any_of: self.optional(place.member("any_of"), raw.any_of.take()),
+            needs: self.optional(place.member("needs"), raw.needs.take()),
+            at_most_one_of: self
+                .optional(place.member("at_most_one_of"), raw.at_most_one_of.take()),
+            implies: self.optional(place.member("implies"), raw.implies.take()),
+            changes: raw.changes.take().and_then(|changes| {
+                if annotations.read_only == Some(true) {
+                    self.add(
+                        place.detail("changes"),
+                        "`changes` is for a tool that changes something",
+                    );
+                }
+                self.part(place.member("changes"), changes)
+            }),
+        }
+    }
+
+    /// Checks a tool's names and texts.
+    fn check_texts(&mut self, place: Location<'_>, raw: &raw::Tool, published_name: &str) {
+        if !is_snake_case(&raw.name) {
+            self.add(
+                place.detail("name"),
+                "the name must be snake_case: letters, digits and `_`, a letter first",
+            );
+        }
+        if published_name.len() > MAX_TOOL_NAME {
+            self.add(
+                place.detail("name"),
+                format!("`{published_name}` is longer than {MAX_TOOL_NAME} characters"),
+            );
+        }
+        if raw.description.trim().is_empty() {
+            self.add(place.detail("description"), "`description` is empty");
+        }
+        if !is_page(&raw.docs) {
+            self.add(place.detail("docs"), "`docs` must be the URL of the vendor's page");
+        }
     }
 
     fn check_hints(&mut self, place: Location<'_>, hints: &BTreeMap<String, String>) {
@@ -383,8 +442,7 @@ impl<'a> Reader<'a> {
 
     fn annotations(&mut self, place: Location<'_>, value: Option<Value>) -> Annotations {
         let place = place.member("annotations");
-        let raw: raw::Annotations =
-            value.and_then(|value| self.part(place, value)).unwrap_or_default();
+        let raw: raw::Annotations = self.optional(place, value);
         Annotations {
             read_only: raw.read_only_hint,
             destructive: raw.destructive_hint,

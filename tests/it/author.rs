@@ -42,6 +42,7 @@ fn the_reference_names_every_member_and_every_kind() {
                 .enumerate()
                 .map(|(at, word)| if at == 0 { word.to_owned() } else { capital(word) })
                 .collect(),
+            (None, "kebab-case") => snake(name).replace('_', "-"),
             (None, _) => snake(name),
         };
         assert!(

@@ -517,7 +517,7 @@ fn times_that_do_not_exist_are_refused_before_anything_is_sent() {
         "create_calendar",
         &json!({"title": "T", "time_zone": "Berlin"}),
         [],
-        Err("Did you mean Europe/Berlin?"),
+        Err("did you mean Europe/Berlin?"),
     );
 }
 

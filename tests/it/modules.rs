@@ -254,8 +254,9 @@ fn every_tool_keeps_the_promises_to_clients() {
 
 /// What some client would not understand in a schema, at any depth.
 fn unsafe_parts(schema: &Value, place: &str, found: &mut Vec<String>) {
-    const KNOWN: [&str; 11] = [
+    const KNOWN: [&str; 12] = [
         "type",
+        "format",
         "description",
         "enum",
         "default",
@@ -276,6 +277,10 @@ fn unsafe_parts(schema: &Value, place: &str, found: &mut Vec<String>) {
         .filter(|name| !KNOWN.contains(&name.as_str()) && *name != "additionalProperties")
     {
         found.push(format!("{place} has `{member}`"));
+    }
+    // Gemini's API refuses every other one.
+    if schema.get("format").is_some_and(|format| format != "date-time") {
+        found.push(format!("{place} has the format {}", schema["format"]));
     }
     if !schema["type"].is_string() {
         found.push(format!("{place} has no single type"));

@@ -81,10 +81,10 @@ fn notion_is_not_asked_for_what_it_refuses_or_reads_otherwise() {
     for (arguments, part) in [
         (json!({"data_source_id": PAGE, "after": "start"}), "`after` needs `page_id`"),
         (json!({"title": "A", "after": OTHER}), "`after` needs `page_id`"),
-        (template("default"), "`template` can be `default` with `data_source_id` alone"),
+        (template("default"), "`template` default needs `data_source_id`"),
         (
             json!({"data_source_id": PAGE, "template": OTHER, "markdown": "x"}),
-            "`template` and `markdown`",
+            "only one of `markdown`, `template`",
         ),
         (json!({"title": "🎉".repeat(100_001)}), "`title` has 200002 characters"),
         (json!({"title": "A", "icon": "tada"}), "`icon` is neither an emoji"),

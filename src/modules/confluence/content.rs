@@ -26,10 +26,6 @@ pub fn update_blog_post(
 
 fn update(place: &ContentRef<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
     let given = |name: &str| arguments.get(name).and_then(Value::as_str);
-    if ["title", "body", "parent_id"].iter().all(|name| given(name).is_none()) {
-        return Err(Error::invalid_params("There is nothing to change.")
-            .with_hint("Give what is to be new, a `title` or `body`."));
-    }
     let draft = arguments.get("draft") == Some(&Value::Bool(true));
     let content = if draft { place.read(&[("get-draft", "true")])? } else { place.read(&[])? };
     let previous = content.document()?;

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::engine::session::text;
-use crate::engine::{Hooks, Session, times};
+use crate::engine::{Hooks, Session};
 use crate::error::{Code, Error};
 use crate::modules::atlassian::adf;
 use crate::upstream::Method;
@@ -29,12 +29,11 @@ pub(super) const HOOKS: Hooks = Hooks {
     ],
     params: &[
         ("body", body),
-        ("instant", times::instant_hook),
         ("page_references", page_references),
         ("plain_description", plain_description),
         ("user_query", user_query),
     ],
-    arguments: &[("page_or_blog_post", page_or_blog_post), ("some_change", some_change)],
+    arguments: &[],
     results: &[
         ("page_urls", names::page_urls),
         ("people", names::people),
@@ -69,21 +68,6 @@ pub(super) const HOOKS: Hooks = Hooks {
     ],
     explain: None,
 };
-
-/// A comment is on a page or on a blog post.
-fn page_or_blog_post(arguments: &mut Map<String, Value>) -> Result<(), Error> {
-    content::kind_of(arguments).map(|_| ())
-}
-
-/// An update changes something beside naming what it is about.
-fn some_change(arguments: &mut Map<String, Value>) -> Result<(), Error> {
-    if arguments.len() > 1 {
-        Ok(())
-    } else {
-        Err(Error::invalid_params("There is nothing to change.")
-            .with_hint("Give at least one of the other params."))
-    }
-}
 
 /// Adds labels: the body is a list, which a module file has no form for.
 fn add_labels(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {

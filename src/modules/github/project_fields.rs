@@ -4,7 +4,6 @@ use serde_json::{Map, Value, json};
 
 use super::projects::{field, iterations, lowercase, project};
 use super::{GRAPHQL, id, list, named, text};
-use crate::engine::request::nothing_to_change;
 use crate::engine::{Session, times};
 use crate::error::Error;
 
@@ -69,9 +68,6 @@ pub(super) fn update_project(
         if let Some(value) = arguments.get(name) {
             change.insert(name.to_owned(), value.clone());
         }
-    }
-    if change.is_empty() {
-        return Err(nothing_to_change(&CHANGED));
     }
     let project = project(session, arguments, false)?;
     change.insert("project".to_owned(), id(&project)?.into());
@@ -163,9 +159,6 @@ pub(super) fn update_project_field(
 ) -> Result<Value, Error> {
     let iterations = sent_iterations(arguments)?;
     let (name, options) = (arguments.get("new_name"), arguments.get("options"));
-    if name.is_none() && options.is_none() && iterations.is_none() {
-        return Err(nothing_to_change(&["new_name", "options", "iterations"]));
-    }
     let project = project(session, arguments, true)?;
     let field = field(&project["fields"]["nodes"], text(arguments, "field"))?;
     let refused = |what: &str, kind: &str| {

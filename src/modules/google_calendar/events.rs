@@ -88,11 +88,6 @@ pub(super) fn update(
 ) -> Result<Value, Error> {
     let place = CalendarCall::of(session, arguments);
     let scope = Scope::of(arguments);
-    let says_where = ["calendar_id", "event_id", "scope", "notify"];
-    if arguments.keys().all(|name| says_where.contains(&name.as_str())) {
-        return Err(Error::invalid_params("There is nothing to change.")
-            .with_hint("Give at least one of the event's properties."));
-    }
     let event = place.get(text(arguments, "event_id"))?;
     refuse_cancelled(&event)?;
     let updated = match event["recurringEventId"].as_str() {

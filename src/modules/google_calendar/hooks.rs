@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::engine::session::{list, text};
-use crate::engine::times::{moment, zone, zone_hook};
+use crate::engine::times::{moment, zone};
 use crate::engine::{Hooks, Session};
 use crate::error::{Code, Error, shortened};
 use crate::time::{DAY, Date, Moment, Zone, now, time_of_day};
@@ -42,7 +42,7 @@ pub(super) const HOOKS: Hooks = Hooks {
         ("grantee", sharing::grantee),
         ("working_location", kinds::working_location),
     ],
-    params: &[("calendar_items", calendar_items), ("instant", instant), ("time_zone", zone_hook)],
+    params: &[("calendar_items", calendar_items)],
     handlers: &[
         ("create_event", events::create),
         ("create_focus_time", kinds::create_focus_time),
@@ -502,20 +502,6 @@ fn calendar_items(ids: &Value) -> Result<Value, Error> {
     Ok(ids.as_array().into_iter().flatten().map(|id| json!({"id": id})).collect())
 }
 
-/// A time with its offset, which Google insists on.
-fn instant(time: &Value) -> Result<Value, Error> {
-    let text = time.as_str().unwrap_or_default();
-    let example = "Write 2026-11-30T09:00:00+01:00 or 2026-11-30T08:00:00Z.";
-    match Moment::check(text) {
-        Ok(moment @ Moment::Instant { .. }) => Ok(moment.to_string().into()),
-        Ok(_) => Err(Error::invalid_params(format!("{time} is not a time with an offset."))
-            .with_hint(example)),
-        Err(wrong) => {
-            Err(Error::invalid_params(format!("{time} {}.", wrong.reason())).with_hint(example))
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -648,12 +634,5 @@ mod tests {
             busy(&calendars),
             json!([{"calendar_id": "a", "busy": []}, {"calendar_id": "b", "error": "notFound"}])
         );
-    }
-
-    #[test]
-    fn a_time_without_an_offset_is_refused() {
-        assert!(instant(&json!("2026-11-30T09:00:00+01:00")).is_ok());
-        assert!(instant(&json!("2026-11-30T09:00:00")).is_err());
-        assert!(instant(&json!("2026-11-30")).is_err());
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{issues, nothing_to_change, text};
+use super::{issues, text};
 use crate::engine::Session;
 use crate::engine::session::list;
 use crate::error::{Code, Error};
@@ -37,9 +37,6 @@ pub fn update_issues(
 ) -> Result<Value, Error> {
     let mut edit = Edit { session, arguments, fields: None, inputs: Map::new(), ids: Vec::new() };
     edit.add()?;
-    if edit.ids.is_empty() {
-        return Err(nothing_to_change("the fields"));
-    }
     let body = json!({
         "selectedIssueIdsOrKeys": arguments["issues"], "selectedActions": edit.ids,
         "editedFieldsInput": edit.inputs, "sendBulkNotification": false,
@@ -184,8 +181,8 @@ impl<'a> Edit<'a> {
             let field = json!([{"fieldId": "assignee", "user": user}]);
             self.set("assignee", "singleSelectClearableUserPickerFields", field);
         }
-        if let Some(date) = self.given("due_date") {
-            let date = if date == "none" { String::new() } else { numeric(date) };
+        if let Some(date) = self.arguments.get("due_date") {
+            let date = date.as_str().map(numeric).unwrap_or_default();
             let field = json!([{"fieldId": "duedate", "date": {"formattedDate": date}}]);
             self.set("duedate", "datePickerFields", field);
         }

@@ -8,14 +8,13 @@ mod issues;
 mod params;
 mod refs;
 mod results;
-mod rules;
 mod versions;
 
 use serde_json::{Map, Value, json};
 
 use crate::engine::session::{list, text};
 use crate::engine::{Hooks, Session, Upload, multipart, times};
-use crate::error::{Code, Error};
+use crate::error::Error;
 use crate::modules::atlassian::adf;
 use crate::upstream::Method;
 
@@ -49,21 +48,12 @@ pub(super) const HOOKS: Hooks = Hooks {
     params: &[
         ("adf", params::adf),
         ("assignee", params::assignee),
-        ("date", times::date_hook),
-        ("date_or_none", params::date_or_none),
         ("duration", times::duration_hook),
-        ("instant", times::instant_hook),
         ("internal_comment", params::internal_comment),
         ("jira_time", params::jira_time),
         ("role_visibility", params::role_visibility),
     ],
-    arguments: &[
-        ("estimate", rules::estimate),
-        ("one_ranking", rules::one_ranking),
-        ("project_or_issue", rules::project_or_issue),
-        ("ranking_at_most", rules::ranking_at_most),
-        ("some_change", rules::some_change),
-    ],
+    arguments: &[],
     results: &[
         ("bulk_progress", results::bulk_progress),
         ("issue_keys", results::issue_keys),
@@ -111,9 +101,6 @@ fn update_worklog(session: &Session<'_>, arguments: &Map<String, Value>) -> Resu
         }
     }
     let comment = arguments.get("comment").and_then(Value::as_str);
-    if comment.is_none() && body == json!({}) {
-        return Err(nothing_to_change("`time_spent`, `started_at` or `comment`"));
-    }
     let before = session.get(&path, &[])?;
     if let Some(comment) = comment {
         body["comment"] = adf::from_markdown(comment, present(&before["comment"]))?;
@@ -192,9 +179,4 @@ fn issue_path<'a>(arguments: &'a Map<String, Value>, below: &[&'a str]) -> Vec<&
 
 fn present(value: &Value) -> Option<&Value> {
     Some(value).filter(|value| !value.is_null())
-}
-
-fn nothing_to_change(params: &str) -> Error {
-    Error::new(Code::InvalidParams, "There is nothing to change.")
-        .with_hint(format!("Give at least one of {params}."))
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{issue_path, list, nothing_to_change, params, present, text};
+use super::{issue_path, list, params, present, text};
 use crate::engine::Session;
 use crate::error::{Code, Error};
 use crate::modules::atlassian::adf;
@@ -79,9 +79,6 @@ pub fn update_issue(session: &Session<'_>, arguments: &Map<String, Value>) -> Re
     let labels: Vec<_> = labels.collect();
     if !labels.is_empty() {
         body["update"] = json!({"labels": labels});
-    }
-    if body == json!({}) {
-        return Err(nothing_to_change("the fields"));
     }
     session.send(Method::Put, &path, &[], Some(&body))?;
     Ok(json!({"message": "Issue updated."}))

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{nothing_to_change, text};
+use super::text;
 use crate::engine::Session;
 use crate::error::Error;
 use crate::upstream::Method;
@@ -31,9 +31,6 @@ pub fn update_version(
         let id = taker.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
         let taker = session.get(&["rest", "api", "3", "version", id], &[])?;
         body.insert("moveUnfixedIssuesTo".to_owned(), taker["self"].clone());
-    }
-    if body.is_empty() {
-        return Err(nothing_to_change("the other params"));
     }
     let path = ["rest", "api", "3", "version", text(arguments, "version_id")];
     let version = session.send(Method::Put, &path, &[], Some(&body.into()))?;

@@ -30,10 +30,6 @@ pub fn update(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<V
         None
     };
     let body = task_of(arguments, due, || clock_of(session, arguments))?;
-    if body.is_empty() {
-        return Err(Error::invalid_params("There is nothing to change.")
-            .with_hint("Give at least one of the task's properties."));
-    }
     let updated = session.send(Method::Patch, &path, &[], Some(&body.into()))?;
     Ok(brief(&updated))
 }
