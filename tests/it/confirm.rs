@@ -817,7 +817,7 @@ fn a_line_to_confirm_that_needs_what_another_writes_is_refused_before_anything_r
             let (refused, questions) =
                 client.call("batch", &json!({"calls": calls}), &accept(true));
             let told = text(&refused);
-            assert!(told.contains(&format!("line \"{line}\" has to be confirmed")), "{told}");
+            assert!(told.contains(&format!("line \"{line}\" must be confirmed")), "{told}");
             assert!(told.contains("Make two batches") && questions.is_empty(), "{told}");
         });
     };
