@@ -510,9 +510,9 @@ fn what_a_collector_refuses_is_dropped_and_counted_and_its_complaint_is_not_sent
     let stdout = server.stop().stdout;
     assert_eq!(collector.spans().len(), 2, "the first two are gone");
     assert_eq!(collector.metrics().count("mcpist_dropped_total", &[("signal", "traces")]), 2);
-    assert!(stdout.contains("what it refuses is dropped"), "{stdout}");
+    assert!(stdout.contains("rejected records are dropped"), "{stdout}");
     assert!(
-        !collector.came().iter().any(|came| came.body.contains("what it refuses is dropped")),
+        !collector.came().iter().any(|came| came.body.contains("rejected records are dropped")),
         "or one failure would lead to the next"
     );
 }
