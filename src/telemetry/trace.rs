@@ -315,7 +315,7 @@ impl Root {
         edit_root(self.scope.trace.as_deref(), edit);
     }
 
-    /// Ends the request. Returns its spans and the number of dropped ones; `None` if the request is not recorded.
+    /// Ends the request. Returns its spans and the number of dropped ones; empty and 0 if the request is not recorded.
     fn end(&mut self) -> (Vec<SpanData>, u64) {
         let Some(trace) = self.scope.trace.take() else { return (Vec::new(), 0) };
         let mut trace = lock(&trace);
