@@ -1,4 +1,4 @@
-//! Arguments as GitHub takes them, from what people write.
+//! Converts arguments that people write to the forms that GitHub accepts.
 
 use serde_json::{Map, Value};
 
@@ -6,7 +6,7 @@ use super::text;
 use crate::error::Error;
 use crate::time::{Moment, Zone, day_of, instant_of};
 
-/// A date or a time with its offset, in the one form that GitHub takes.
+/// Returns a date or a time with its offset, in the one form that GitHub accepts.
 pub(super) fn instant(time: &Value) -> Result<Value, Error> {
     let text = time.as_str().unwrap_or_default();
     instant_of(text).map(Value::from).ok_or_else(|| {
@@ -15,8 +15,8 @@ pub(super) fn instant(time: &Value) -> Result<Value, Error> {
     })
 }
 
-/// The day that a milestone is due. GitHub keeps the day on which the moment falls in California, where noon in UTC is in
-/// the same day all year.
+/// Returns the due day of a milestone. GitHub keeps the day on which the moment falls in California, where noon UTC is on the
+/// same day all year.
 pub(super) fn due_day(day: &Value) -> Result<Value, Error> {
     let text = day.as_str().unwrap_or_default();
     day_of(text).map(|day| format!("{day}T12:00:00Z").into()).ok_or_else(|| {
@@ -24,7 +24,7 @@ pub(super) fn due_day(day: &Value) -> Result<Value, Error> {
     })
 }
 
-/// The day of a milestone's due date as GitHub gives it: midnight in California, which is 07:00 or 08:00 in UTC.
+/// Returns the day of a milestone's due date. GitHub returns midnight in California, which is 07:00 or 08:00 UTC.
 pub(super) fn day_due(time: &Value) -> Value {
     let moment = time.as_str().and_then(Moment::read);
     let day = moment.zip(Zone::named("America/Los_Angeles"));
@@ -34,7 +34,7 @@ pub(super) fn day_due(time: &Value) -> Value {
     )
 }
 
-/// The number of a milestone, or `none`, which takes the issue out of its milestone.
+/// Returns the number of a milestone, or null for `none`, which removes the issue from its milestone.
 pub(super) fn milestone(milestone: &Value) -> Result<Value, Error> {
     let text = milestone.as_str().unwrap_or_default().trim();
     match text.parse::<u64>() {
@@ -47,16 +47,16 @@ pub(super) fn milestone(milestone: &Value) -> Result<Value, Error> {
     }
 }
 
-/// A name, or `none`, which takes away what was there.
+/// Returns a name, or null for `none`, which removes the current value.
 pub(super) fn name_or_none(name: &Value) -> Result<Value, Error> {
     let is_none = name.as_str().is_some_and(|name| name.trim().eq_ignore_ascii_case(NONE));
     Ok(if is_none { Value::Null } else { name.clone() })
 }
 
-/// The word for nothing, for clients that hold to a schema's types and so cannot send null.
+/// The word for null, for clients that follow a schema's types strictly and cannot send null.
 const NONE: &str = "none";
 
-/// A color in the six hex digits of GitHub, from how CSS writes it.
+/// Returns a color as GitHub's six hex digits, from the CSS forms.
 pub(super) fn color(color: &Value) -> Result<Value, Error> {
     let text = color.as_str().unwrap_or_default().trim();
     let digits = text.strip_prefix('#').unwrap_or(text).to_ascii_lowercase();
@@ -71,7 +71,7 @@ pub(super) fn color(color: &Value) -> Result<Value, Error> {
     }
 }
 
-/// A head branch with its owner, as the list of pull requests is filtered: GitHub ignores a branch without one.
+/// Returns a head branch with its owner, for the filter of pull requests: GitHub ignores a branch without an owner.
 pub(super) fn head_with_owner(arguments: &mut Map<String, Value>) -> Result<(), Error> {
     let head = text(arguments, "head").trim().to_owned();
     if head.is_empty() {
@@ -83,7 +83,7 @@ pub(super) fn head_with_owner(arguments: &mut Map<String, Value>) -> Result<(), 
     Ok(())
 }
 
-/// The state that the reason for it means: GitHub ignores a reason without a change of state.
+/// Sets the state that the given reason implies: GitHub ignores a reason without a change of state.
 pub(super) fn state_of_reason(arguments: &mut Map<String, Value>) -> Result<(), Error> {
     let state = match text(arguments, "state_reason") {
         "" => return Ok(()),
@@ -93,21 +93,21 @@ pub(super) fn state_of_reason(arguments: &mut Map<String, Value>) -> Result<(), 
     implied(arguments, "state", state, "state_reason")
 }
 
-/// The state that the dismissal of a code scanning or Dependabot alert means.
+/// Sets the state that the dismissal of a code scanning or Dependabot alert implies.
 pub(super) fn dismissal(arguments: &mut Map<String, Value>) -> Result<(), Error> {
     closing(arguments, "dismissed", "dismissed_reason", "dismissed_comment")?;
     any_of(arguments, &["state", "assignees"], "There is nothing to change.")
 }
 
-/// The state that the resolution of a secret scanning alert means.
+/// Sets the state that the resolution of a secret scanning alert implies.
 pub(super) fn resolution(arguments: &mut Map<String, Value>) -> Result<(), Error> {
-    // A comment may also say why an alert is open again.
+    // A comment may also explain why an alert is open again.
     let comment = if text(arguments, "state") == "open" { "" } else { "resolution_comment" };
     closing(arguments, "resolved", "resolution", comment)?;
     any_of(arguments, &["state", "assignee"], "There is nothing to change.")
 }
 
-/// A verdict other than an approval says why.
+/// A review other than an approval needs a text.
 pub(super) fn verdict(arguments: &mut Map<String, Value>) -> Result<(), Error> {
     let event = text(arguments, "event");
     if matches!(event, "" | "APPROVE") || !text(arguments, "body").trim().is_empty() {
@@ -117,7 +117,7 @@ pub(super) fn verdict(arguments: &mut Map<String, Value>) -> Result<(), Error> {
         .with_hint("Say in `body` what the review comes to; only APPROVE needs no text."))
 }
 
-/// A comment on a diff is on a line, or on a whole file.
+/// A comment on a diff needs a line, or applies to a whole file.
 pub(super) fn place_of_comment(arguments: &mut Map<String, Value>) -> Result<(), Error> {
     let has = |name: &str| arguments.contains_key(name);
     let refused = |what: &str, right: &str| Err(Error::invalid_params(what).with_hint(right));
@@ -135,12 +135,12 @@ pub(super) fn place_of_comment(arguments: &mut Map<String, Value>) -> Result<(),
     }
 }
 
-/// Somebody is asked for a review.
+/// At least one reviewer must be named.
 pub(super) fn asks_somebody(arguments: &mut Map<String, Value>) -> Result<(), Error> {
     any_of(arguments, &["reviewers", "team_reviewers"], "Nobody is asked.")
 }
 
-/// A sub-issue gets its place from one sibling.
+/// A sub-issue is placed relative to one sibling.
 pub(super) fn place_among_siblings(arguments: &mut Map<String, Value>) -> Result<(), Error> {
     if arguments.contains_key("after_id") && arguments.contains_key("before_id") {
         return Err(Error::invalid_params("One sibling says the place.")
@@ -152,7 +152,7 @@ pub(super) fn place_among_siblings(arguments: &mut Map<String, Value>) -> Result
 fn any_of(arguments: &Map<String, Value>, names: &[&str], what: &str) -> Result<(), Error> {
     let says_something = |name: &&str| match arguments.get(*name) {
         None => false,
-        // An empty list of assignees takes them all away.
+        // An empty list of assignees removes all of them.
         Some(Value::Array(entries)) => !entries.is_empty() || *name == "assignees",
         Some(_) => true,
     };
@@ -163,7 +163,7 @@ fn any_of(arguments: &Map<String, Value>, names: &[&str], what: &str) -> Result<
     Err(Error::invalid_params(what).with_hint(format!("Give {}.", names.join(" or "))))
 }
 
-/// An alert is closed with a reason, and only then has one.
+/// A closed alert needs a reason, and an open one must not have a reason.
 fn closing(
     arguments: &mut Map<String, Value>,
     closed: &str,
@@ -186,7 +186,7 @@ fn closing(
     }
 }
 
-/// Sets the argument that another one implies, unless the caller says the contrary.
+/// Sets the argument that another one implies, unless the caller says otherwise.
 fn implied(
     arguments: &mut Map<String, Value>,
     name: &str,

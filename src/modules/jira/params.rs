@@ -1,4 +1,4 @@
-//! Arguments in the forms that Jira takes.
+//! Converts arguments to the forms that Jira accepts.
 
 use ct_codecs::{Base64, Decoder};
 use serde_json::{Value, json};
@@ -7,12 +7,12 @@ use crate::engine::times::date_hook;
 use crate::error::Error;
 use crate::time::Moment;
 
-/// Markdown as a new document in the Atlassian Document Format.
+/// Returns Markdown as a new document in the Atlassian Document Format.
 pub fn adf(markdown: &Value) -> Result<Value, Error> {
     crate::modules::atlassian::adf::from_markdown(markdown.as_str().unwrap_or_default(), None)
 }
 
-/// `none` and `auto` as Jira writes them; anything else is an account id.
+/// Returns `none` and `auto` in Jira's form; any other text is an account id.
 pub fn assignee(assignee: &Value) -> Result<Value, Error> {
     Ok(match assignee.as_str() {
         Some("none") => Value::Null,
@@ -21,22 +21,22 @@ pub fn assignee(assignee: &Value) -> Result<Value, Error> {
     })
 }
 
-/// The property by which a service desk knows comments that customers do not see.
+/// The property with which a service desk marks comments that customers do not see.
 pub fn internal_comment(internal: &Value) -> Result<Value, Error> {
     Ok(json!([{"key": "sd.public.comment", "value": {"internal": internal}}]))
 }
 
-/// A day, or `none`, which clears it.
+/// Returns a day, or null for `none`, which clears it.
 pub fn date_or_none(date: &Value) -> Result<Value, Error> {
     if date == "none" { Ok(date.clone()) } else { date_hook(date) }
 }
 
-/// A role's name as the restriction to it.
+/// Returns a role's name as the restriction to it.
 pub fn role_visibility(role: &Value) -> Result<Value, Error> {
     Ok(json!({"type": "role", "identifier": role}))
 }
 
-/// A time in ISO 8601 in the only form that Jira takes for a time log: milliseconds, and an offset without colon.
+/// Returns a time in the only ISO 8601 form that Jira accepts for a time log: milliseconds, and an offset without a colon.
 pub fn jira_time(time: &Value) -> Result<Value, Error> {
     let text = time.as_str().unwrap_or_default();
     let exists = matches!(Moment::read(text), Some(Moment::Instant { .. }));
@@ -49,7 +49,7 @@ pub fn jira_time(time: &Value) -> Result<Value, Error> {
     })
 }
 
-/// The date, the clock with milliseconds, and the offset of a time.
+/// Splits a time into the date, the time with milliseconds, and the offset.
 fn parts_of(text: &str) -> Option<(&str, String, String)> {
     let (date, rest) = text.split_once(['T', ' '])?;
     is_like(date, "0000-00-00").then_some(())?;
@@ -65,7 +65,7 @@ fn parts_of(text: &str) -> Option<(&str, String, String)> {
     is_like(&clock, "00:00:00").then(|| (date, format!("{clock}.{milliseconds}"), offset))
 }
 
-/// Whether a text has digits where the pattern has `0`, and the pattern's own characters elsewhere.
+/// Returns whether a text has digits where the pattern has `0`, and otherwise equals the pattern.
 fn is_like(text: &str, pattern: &str) -> bool {
     text.len() == pattern.len()
         && text
@@ -74,7 +74,7 @@ fn is_like(text: &str, pattern: &str) -> bool {
             .all(|(byte, like)| if like == b'0' { byte.is_ascii_digit() } else { byte == like })
 }
 
-/// The bytes of a file in base64 (RFC 4648 §4), with or without line breaks.
+/// Returns the bytes of a file in base64 (RFC 4648 §4), with or without line breaks.
 pub fn bytes_of(encoded: &str) -> Result<Vec<u8>, Error> {
     Base64::decode_to_vec(encoded, Some(b"\r\n ")).map_err(|_| {
         Error::invalid_params("`content_base64` is not valid base64.")

@@ -165,8 +165,8 @@ impl Reader<'_, '_, '_> {
         Ok(())
     }
 
-    /// Returns a text with its email addresses as links, from the position `from`. Addresses surrounded by emphasis are found
-    /// only here (`_me@example.com_`).
+    /// Adds a text with its email addresses as links, from the position `from`. Addresses surrounded by emphasis are found only
+    /// here (`_me@example.com_`).
     fn with_emails(&mut self, text: &str, from: usize, marks: &[Value]) {
         let mut done = 0;
         while let Some((at, length)) = address::next_email(&text[done..]) {
