@@ -1,17 +1,17 @@
-//! The JSON Schema of arguments: only what every client understands (no references, alternatives or lists of types).
+//! The JSON Schema of arguments: only features that every client supports (no references, alternatives or lists of types).
 
 use serde_json::{Map, Number, Value, json};
 
-/// What a value must be.
+/// The schema of a value.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Schema {
-    /// The type, with what only this type has.
+    /// The type, with its own rules.
     pub kind: Kind,
-    /// For the reader.
+    /// The description.
     pub description: Option<String>,
-    /// The only values allowed; empty when all of the type are.
+    /// The allowed values; empty if all values of the type are allowed.
     pub choices: Vec<Value>,
-    /// The most characters of a string or entries of a list; `None` without a limit.
+    /// The maximum length of a string in characters, or of a list in entries; `None` for no limit.
     pub longest: Option<usize>,
 }
 
@@ -28,32 +28,32 @@ pub enum Kind {
     Boolean,
     /// A list of values of one schema.
     Array(Box<Schema>),
-    /// Members by name; any at all when no property is given.
+    /// An object with members by name; any members if no property is given.
     Object {
-        /// The members known, in the file's order.
+        /// The known members, in the file's order.
         properties: Vec<(String, Schema)>,
-        /// Those that must be there.
+        /// The required members.
         required: Vec<String>,
     },
 }
 
-/// Bounds of a number, both included.
+/// Bounds of a number, both inclusive.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Range {
-    /// The smallest allowed.
+    /// The minimum.
     pub minimum: Option<Number>,
-    /// The largest allowed.
+    /// The maximum.
     pub maximum: Option<Number>,
 }
 
 impl Schema {
-    /// A schema of this type with a description and no further rule.
+    /// Returns a schema of this type with a description and no further rule.
     #[must_use]
     pub fn new(kind: Kind, description: &str) -> Self {
         Self { kind, description: Some(description.to_owned()), choices: Vec::new(), longest: None }
     }
 
-    /// Whether the value is right as it stands, nested values aside.
+    /// Returns whether the value is valid, except nested values.
     #[must_use]
     pub fn accepts(&self, value: &Value) -> bool {
         self.kind.accepts(value)
@@ -61,7 +61,7 @@ impl Schema {
             && self.longest.is_none_or(|longest| length(value) <= longest)
     }
 
-    /// As JSON Schema, with the members in a fixed order.
+    /// Returns it as JSON Schema, with the members in a fixed order.
     #[must_use]
     pub fn published(&self, default: Option<&Value>) -> Value {
         let mut schema = Map::new();
@@ -98,7 +98,7 @@ impl Schema {
     }
 }
 
-/// The characters of a string, the entries of a list; 0 for anything else.
+/// Returns the number of characters of a string or entries of a list; 0 for any other value.
 #[must_use]
 pub fn length(value: &Value) -> usize {
     match value {
@@ -129,7 +129,7 @@ impl Kind {
         }
     }
 
-    /// The type's name in JSON Schema.
+    /// Returns the type's name in JSON Schema.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
@@ -143,7 +143,7 @@ impl Kind {
     }
 }
 
-/// The input schema of a tool: each argument's name, schema, default, and whether it must be there.
+/// Returns the input schema of a tool: each argument's name, schema, default, and whether it is required.
 #[must_use]
 pub fn input<'a>(
     arguments: impl Iterator<Item = (&'a str, &'a Schema, Option<&'a Value>, bool)>,

@@ -1,11 +1,11 @@
-//! Dates, times and time zones as arguments: what is wrong with them, and what would be right.
+//! Dates, times and time zones as arguments: errors say what is wrong and what would be right.
 
 use serde_json::Value;
 
 use crate::error::Error;
 use crate::time::{Date, Moment, Zone, duration_of};
 
-/// The date, or the time with or without an offset, that an argument names.
+/// Returns the date, or the time with or without an offset, in an argument.
 ///
 /// # Errors
 ///
@@ -17,7 +17,7 @@ pub fn moment(name: &str, text: &str) -> Result<Moment, Error> {
     })
 }
 
-/// The date that an argument names.
+/// Returns the date in an argument.
 ///
 /// # Errors
 ///
@@ -31,11 +31,11 @@ pub fn day(name: &str, text: &str) -> Result<Date, Error> {
     })
 }
 
-/// The time zone of an IANA name or a Windows name.
+/// Returns the time zone of an IANA name or a Windows name.
 ///
 /// # Errors
 ///
-/// As [`moment`], with the zone that may be meant.
+/// As [`moment`], with the zone that the user most likely meant.
 pub fn zone(name: &str) -> Result<Zone, Error> {
     Zone::named(name).ok_or_else(|| {
         let hint = match Zone::named_after(name).next() {
@@ -46,7 +46,7 @@ pub fn zone(name: &str) -> Result<Zone, Error> {
     })
 }
 
-/// A date, as a param's hook.
+/// A param hook for a date.
 ///
 /// # Errors
 ///
@@ -59,7 +59,7 @@ pub fn date_hook(date: &Value) -> Result<Value, Error> {
     })
 }
 
-/// A point in time, as a param's hook: a date is its midnight in UTC, a time must have an offset, which it keeps.
+/// A param hook for a point in time: a date means its midnight in UTC; a time must have an offset, which it keeps.
 ///
 /// # Errors
 ///
@@ -68,7 +68,7 @@ pub fn instant_hook(time: &Value) -> Result<Value, Error> {
     let text = time.as_str().unwrap_or_default();
     let reason = match Moment::check(text) {
         Ok(Moment::Day(day)) => return Ok(format!("{day}T00:00:00Z").into()),
-        // A fraction of a second stays where it is written as it should be.
+        // A fraction of a second stays if the time is written correctly.
         Ok(Moment::Instant { .. }) if is_rfc3339(text) => return Ok(text.into()),
         Ok(moment @ Moment::Instant { .. }) => return Ok(moment.to_string().into()),
         Ok(Moment::Local(_)) => "has no offset",
@@ -79,7 +79,7 @@ pub fn instant_hook(time: &Value) -> Result<Value, Error> {
     ))
 }
 
-/// A length of time in the form `1w 2d 3h 20m`, as a param's hook.
+/// A param hook for a duration in the form `1w 2d 3h 20m`.
 ///
 /// # Errors
 ///
@@ -91,7 +91,7 @@ pub fn duration_hook(duration: &Value) -> Result<Value, Error> {
     })
 }
 
-/// A time zone by its IANA name, as a param's hook.
+/// A param hook for a time zone by its IANA name.
 ///
 /// # Errors
 ///
@@ -100,7 +100,7 @@ pub fn zone_hook(name: &Value) -> Result<Value, Error> {
     zone(name.as_str().unwrap_or_default()).map(|zone| zone.name().into())
 }
 
-/// Whether a point in time is written exactly as RFC 3339 has it.
+/// Returns whether a point in time has exactly the form of RFC 3339.
 fn is_rfc3339(text: &str) -> bool {
     let seconds = text
         .get(..19)

@@ -163,7 +163,7 @@ fn any_of(arguments: &Map<String, Value>, names: &[&str], what: &str) -> Result<
     Err(Error::invalid_params(what).with_hint(format!("Give {}.", names.join(" or "))))
 }
 
-/// A closed alert needs a reason, and an open one must not have a reason.
+/// Closing an alert and giving a comment need a reason; a reason alone closes the alert.
 fn closing(
     arguments: &mut Map<String, Value>,
     closed: &str,

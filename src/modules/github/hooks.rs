@@ -124,7 +124,7 @@ pub(super) const HOOKS: Hooks = Hooks {
     ],
 };
 
-/// Returns the repository that a handler works on; its requests use paths below the repository: `git/trees`.
+/// The repository that a handler works on; its requests use paths below the repository: `git/trees`.
 struct Repository<'a> {
     session: &'a Session<'a>,
     owner: &'a str,
@@ -157,7 +157,7 @@ fn sha(object: &Value) -> Result<&str, Error> {
     object["sha"].as_str().ok_or_else(missing)
 }
 
-/// Returns the path of the GraphQL endpoint.
+/// The path of the GraphQL endpoint.
 const GRAPHQL: &[&str] = &["graphql"];
 
 /// Returns the id of a GraphQL node, which every change of it needs.

@@ -178,7 +178,7 @@ impl<'a> Content<'a> {
     }
 }
 
-/// Returns an item of a project, by its own id or by its issue or pull request.
+/// An item of a project, by its own id or by its issue or pull request.
 enum Item<'a> {
     Id(&'a str),
     Content(Content<'a>),

@@ -98,7 +98,7 @@ fn create(
 struct Target<'a> {
     session: &'a Session<'a>,
     project: Value,
-    /// Returns the issue types of the destination.
+    /// The issue types of the destination.
     kinds: Vec<Value>,
     kind: Value,
 }
@@ -188,7 +188,7 @@ fn is_empty(value: &Value) -> bool {
     }
 }
 
-/// Returns a field's value in the form for creation.
+/// A field's value in the form for creation.
 #[derive(Debug, PartialEq)]
 enum Written {
     Value(Value),
