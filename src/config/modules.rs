@@ -154,7 +154,8 @@ fn base_url(
 /// Returns a base URL without its trailing slash: paths in module files begin with a slash.
 fn checked_base_url(url: &str) -> Result<String, String> {
     let example = "one looks like https://github.example.com/api/v3";
-    let uri: ureq::http::Uri = url.parse().map_err(|_| format!("{url:?} is not a URL; {example}"))?;
+    let uri: ureq::http::Uri =
+        url.parse().map_err(|_| format!("{url:?} is not a URL; {example}"))?;
     if !matches!(uri.scheme_str(), Some("https" | "http")) || uri.host().is_none() {
         return Err(format!("{url:?} does not begin with https:// and a host; {example}"));
     }
