@@ -19,7 +19,7 @@ const SERVING: u8 = 0;
 const DRAINING: u8 = 1;
 const CUT: u8 = 2;
 
-/// What the accept loop, the connections, the streams thread and the shutdown handle share.
+/// State shared by the accept loop, the connections, the streams thread and the shutdown handle.
 pub(super) struct Registry {
     pub(super) limits: Limits,
     pub(super) streams: Arc<Streams>,
