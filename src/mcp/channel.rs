@@ -129,7 +129,7 @@ impl Channel {
         }
     }
 
-    /// Returns the answers to a batch, as one text; `None` if there are no answers.
+    /// Returns the answers to a batch, as one text; empty if there are no answers.
     fn serve_batch(&self, entries: Vec<Result<Message, Malformed>>) -> Vec<String> {
         let answers: Vec<String> = entries
             .into_iter()

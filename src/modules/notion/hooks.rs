@@ -1,7 +1,7 @@
-//! What Notion's module file cannot say as data.
+//! Parts of Notion's module that cannot be expressed as data.
 //!
-//! Here stands what is cited, with the small hooks; `readable` makes text of Notion's objects, `writable` the other way
-//! round, and `pages`, `rows` and `uploads` hold the jobs of several requests.
+//! This file has the table of hooks and the small hooks. `readable` converts Notion's objects to text, `writable` does the
+//! reverse, and `pages`, `rows` and `uploads` have the tools that need several requests.
 
 mod pages;
 mod readable;
@@ -62,7 +62,7 @@ pub(super) const HOOKS: Hooks = Hooks {
     ..Hooks::NONE
 };
 
-/// Hides what says nothing: false, an empty list, an empty object.
+/// Hides values without information: false, an empty list, an empty object.
 fn if_any(value: &Value) -> Value {
     let empty = match value {
         Value::Bool(value) => !value,
@@ -73,17 +73,17 @@ fn if_any(value: &Value) -> Value {
     if empty { Value::Null } else { value.clone() }
 }
 
-/// Files of a comment, by the ids of their uploads.
+/// Returns files of a comment, by the ids of their uploads.
 fn attachments(ids: &Value) -> Result<Value, Error> {
     Ok(list(ids).map(|id| json!({"type": "file_upload", "file_upload_id": id})).collect())
 }
 
-/// Where new blocks stand: first, or after one of their siblings.
+/// Returns the position of new blocks: first, or after a sibling.
 fn block_position(after: &Value) -> Result<Value, Error> {
     position(after, "start")
 }
 
-/// Where a new page stands among its parent's blocks.
+/// Returns the position of a new page among its parent's blocks.
 fn page_position(after: &Value) -> Result<Value, Error> {
     position(after, "page_start")
 }
@@ -95,22 +95,22 @@ fn position(after: &Value, start: &str) -> Result<Value, Error> {
     Ok(json!({"type": "after_block", "after_block": {"id": block_id(after)?}}))
 }
 
-/// The order of a search, which Notion knows only by the last edit.
+/// Returns the order of a search; Notion supports only the time of the last edit.
 fn last_edited_sort(direction: &Value) -> Result<Value, Error> {
     Ok(json!({"timestamp": "last_edited_time", "direction": direction}))
 }
 
-/// An empty object or list as the null that clears a setting: a null argument would stand for an absent one.
+/// Returns null for an empty object or list, which clears a setting: a null argument would count as absent.
 fn null_if_empty(value: &Value) -> Result<Value, Error> {
     Ok(if_any(value))
 }
 
-/// A search for one kind of object.
+/// Returns the filter for a search for one kind of object.
 fn object_filter(kind: &Value) -> Result<Value, Error> {
     Ok(json!({"property": "object", "value": kind}))
 }
 
-/// The parent of a database: a page, or the workspace itself.
+/// Returns the parent of a database: a page, or the workspace itself.
 fn page_parent(page: &Value) -> Result<Value, Error> {
     if page == "workspace" {
         return Ok(json!({"type": "workspace", "workspace": true}));
@@ -122,7 +122,7 @@ fn rich_text(text: &Value) -> Result<Value, Error> {
     Ok(writable::rich_text(text.as_str().unwrap_or_default()))
 }
 
-/// A template by its id, or the one that the data source has as its default.
+/// Returns a template by its id, or the data source's default template.
 fn template(id: &Value) -> Result<Value, Error> {
     if id == "default" {
         return Ok(json!({"type": "default"}));
@@ -130,22 +130,22 @@ fn template(id: &Value) -> Result<Value, Error> {
     Ok(json!({"type": "template_id", "template_id": page_id(id)?}))
 }
 
-/// The id of a page or database, also out of its address; in that of a page shown over its database it stands as `p`.
+/// Returns the id of a page or database, also from its address; for a page shown over its database, the id is in `p`.
 fn page_id(given: &Value) -> Result<Value, Error> {
     Ok(id(given, &["p"]))
 }
 
-/// The id of a block, which an address has behind its `#`; that of a page where there is none.
+/// Returns the id of a block, which is after the `#` in an address; without it, the page's id.
 fn block_id(given: &Value) -> Result<Value, Error> {
     Ok(id(given, &["#", "p"]))
 }
 
-/// The id of a view, which an address has as `v`.
+/// Returns the id of a view, which is in `v` in an address.
 fn view_id(given: &Value) -> Result<Value, Error> {
     Ok(id(given, &["v"]))
 }
 
-/// The id at the first of these places of an address, else at the end of its path; what is not an address stays as it is.
+/// Returns the id at the first of these places in an address, else at the end of its path; other texts stay unchanged.
 fn id(given: &Value, places: &[&str]) -> Value {
     let text = given.as_str().unwrap_or_default();
     let Some((_, address)) = text.split_once("://") else { return given.clone() };
@@ -159,7 +159,7 @@ fn id(given: &Value, places: &[&str]) -> Value {
         }
     };
     let segment = path.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
-    // What holds no id goes on as it came: Notion says what is wrong with it.
+    // A text without an id is passed on unchanged: Notion says what is wrong with it.
     places
         .iter()
         .find_map(at)
@@ -167,7 +167,7 @@ fn id(given: &Value, places: &[&str]) -> Value {
         .map_or_else(|| given.clone(), Value::from)
 }
 
-/// The 32 hexadecimal digits that a text ends with, dashes between them left out.
+/// Returns the 32 hexadecimal digits at the end of a text, without the dashes between them.
 fn trailing_id(text: &str) -> Option<String> {
     let digits: Vec<char> = text
         .chars()
@@ -179,7 +179,7 @@ fn trailing_id(text: &str) -> Option<String> {
     (digits.len() == 32).then(|| digits.into_iter().rev().collect())
 }
 
-/// The argument of this name, where it is a text.
+/// Returns the argument with this name, if it is a text.
 fn argument<'a>(arguments: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
     arguments.get(name).and_then(Value::as_str)
 }

@@ -1,4 +1,4 @@
-//! Jobs on pages and blocks that need several requests.
+//! Tools for pages and blocks that need several requests.
 
 use serde_json::{Map, Value, json};
 
@@ -7,7 +7,7 @@ use crate::engine::Session;
 use crate::error::{Code, Error};
 use crate::upstream::Method;
 
-/// Creates a page. Plain property values need the data source's types first.
+/// Creates a page. Plain property values need the data source's types, which are read first.
 pub fn create(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
     let data_source = argument(arguments, "data_source_id");
     let parent = match (argument(arguments, "page_id"), data_source) {
@@ -43,7 +43,7 @@ pub fn create(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<V
     session.send(Method::Post, &["v1", "pages"], &[], Some(&body)).map(|page| told(&page))
 }
 
-/// Changes a page but for its text. Plain property values need the page's types first.
+/// Changes a page except its text. Plain property values need the page's types, which are read first.
 pub fn update(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
     let path = ["v1", "pages", argument(arguments, "page_id").unwrap_or_default()];
     let properties = properties(arguments, || session.get(&path, &[]))?;
@@ -65,7 +65,7 @@ pub fn update(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<V
     session.send(Method::Patch, &path, &[], Some(&body.into())).map(|page| told(&page))
 }
 
-/// Copies a page: Notion takes any page as a template, whose text it copies by itself.
+/// Copies a page: Notion accepts any page as a template and copies its text.
 pub fn duplicate(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
     let id = argument(arguments, "page_id").unwrap_or_default();
     let page = session.get(&["v1", "pages", id], &[])?;
@@ -99,7 +99,7 @@ pub fn duplicate(session: &Session<'_>, arguments: &Map<String, Value>) -> Resul
     session.send(Method::Post, &["v1", "pages"], &[], Some(&body)).map(|page| told(&page))
 }
 
-/// Reads one property whole. It may be named: Notion itself knows it by its id only.
+/// Reads one property completely. It may be given by name: Notion identifies it only by id.
 pub fn property(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
     let page_id = argument(arguments, "page_id").unwrap_or_default();
     let wanted = argument(arguments, "property").unwrap_or_default();
@@ -111,7 +111,7 @@ pub fn property(session: &Session<'_>, arguments: &Map<String, Value>) -> Result
             .map(|(name, property)| (name.as_str(), property))
     });
     let (name, property) = found.ok_or_else(|| unknown(wanted, &page["properties"]))?;
-    // Ids come percent-encoded and would be encoded once more in the path.
+    // Ids are percent-encoded already and would be encoded again in the path.
     let id = property["id"].as_str().unwrap_or_default();
     let id = percent_encoding::percent_decode_str(id).decode_utf8_lossy();
     let limit = arguments.get("limit").map(Value::to_string).unwrap_or_default();
@@ -126,7 +126,7 @@ pub fn property(session: &Session<'_>, arguments: &Map<String, Value>) -> Result
     Ok(result)
 }
 
-/// A property item's value: of one, or of a list whose items hold one entry each (the runs of a text among them).
+/// Returns a property item's value: a single value, or a list whose items have one entry each (such as the runs of a text).
 fn item(answer: &Value) -> Value {
     let kind = answer["type"].as_str().unwrap_or_default();
     if answer["object"] != "list" {
@@ -144,7 +144,7 @@ fn item(answer: &Value) -> Value {
     let entries = list(&answer["results"]).map(|item| {
         let kind = item["type"].as_str().unwrap_or_default();
         let entry = &item[kind];
-        // Where a whole property has a list, its items have one entry.
+        // If a whole property is a list, its items have one entry each.
         let wrapped = matches!(kind, "title" | "rich_text" | "people" | "relation");
         if wrapped {
             readable::value(&json!({"type": kind, kind: [entry]}))
@@ -183,7 +183,7 @@ pub fn update_section(
     Ok(json!({"message": "Section replaced."}))
 }
 
-/// A heading's line with all that stands below it, up to the next heading of its level or a higher one.
+/// Returns a heading's line with everything below it, up to the next heading of the same or a higher level.
 fn section<'a>(page: &'a str, heading: &str) -> Result<&'a str, Error> {
     let headings = headings(page);
     let wanted = heading.trim().trim_start_matches('#').trim();
@@ -211,13 +211,13 @@ fn section<'a>(page: &'a str, heading: &str) -> Result<&'a str, Error> {
 
 /// A heading in a page's Markdown.
 struct Heading<'a> {
-    /// Where its line begins, in bytes.
+    /// The beginning of its line, in bytes.
     start: usize,
     level: usize,
     text: &'a str,
 }
 
-/// The headings outside code, and outside what is indented: that belongs to a toggle or a column.
+/// Returns the headings outside code, and outside indented text, which belongs to a toggle or a column.
 fn headings(page: &str) -> Vec<Heading<'_>> {
     let mut headings = Vec::new();
     let (mut start, mut in_code) = (0, false);
@@ -228,7 +228,7 @@ fn headings(page: &str) -> Vec<Heading<'_>> {
         let text = line.trim_start_matches('#');
         let level = line.len() - text.len();
         if !in_code && (1..=6).contains(&level) && text.starts_with(' ') {
-            // Colour and toggle stand behind the text: `# Plan {color="blue"}`.
+            // Colour and toggle are after the text: `# Plan {color="blue"}`.
             let text = text.trim_end();
             let text = text
                 .strip_suffix('}')
@@ -241,7 +241,7 @@ fn headings(page: &str) -> Vec<Heading<'_>> {
     headings
 }
 
-/// Changes one block. Its type names the member that holds its content.
+/// Changes one block. Its type is the name of the member with its content.
 pub fn update_block(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
     let path = ["v1", "blocks", argument(arguments, "block_id").unwrap_or_default()];
     let block = session.get(&path, &[])?;
@@ -275,13 +275,13 @@ pub fn update_block(session: &Session<'_>, arguments: &Map<String, Value>) -> Re
     )
 }
 
-/// What a write returns of the page.
+/// Returns the parts of a page that a write returns.
 fn told(page: &Value) -> Value {
     json!({"id": page["id"], "title": readable::title(page), "url": page["url"]})
 }
 
-/// The property values to send: `title` and `properties`. Those that are not Notion's own objects take the form of their
-/// types, which `owner` tells: the data source or page that has them.
+/// Returns the property values to send: `title` and `properties`. Values that are not Notion's own objects are converted by
+/// their types, which are read from `owner`: the data source or page that has them.
 fn properties(
     arguments: &Map<String, Value>,
     owner: impl FnOnce() -> Result<Value, Error>,
@@ -313,7 +313,7 @@ fn properties(
     Ok(properties)
 }
 
-/// The property of this name, in whatever case it is written.
+/// Returns the property with this name, in any case.
 pub fn find<'a>(properties: &'a Value, name: &str) -> Option<(&'a str, &'a Value)> {
     let properties = properties.as_object()?;
     let same = |(known, _): &(&String, &Value)| known.to_lowercase() == name.to_lowercase();
@@ -323,7 +323,7 @@ pub fn find<'a>(properties: &'a Value, name: &str) -> Option<(&'a str, &'a Value
         .map(|(name, property)| (name.as_str(), property))
 }
 
-/// The error for a property that is not there.
+/// The error for an unknown property.
 pub fn unknown(name: &str, properties: &Value) -> Error {
     let known: Vec<_> = properties
         .as_object()

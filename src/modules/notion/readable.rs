@@ -1,4 +1,4 @@
-//! Notion's objects as text, numbers and lists.
+//! Converts Notion's objects to text, numbers and lists.
 //!
 //! Source: the reference's pages on rich text, property values, data source properties and blocks
 //! (<https://developers.notion.com/reference/page-property-values> and its neighbours).
@@ -7,12 +7,12 @@ use serde_json::{Map, Value, json};
 
 use super::list;
 
-/// Rich text without its formatting.
+/// Returns rich text without its formatting.
 pub fn text(rich_text: &Value) -> Value {
     if rich_text.is_null() { Value::Null } else { plain(rich_text).into() }
 }
 
-/// Rich text as Markdown within a line.
+/// Returns rich text as Markdown within a line.
 pub fn markdown(rich_text: &Value) -> Value {
     if rich_text.is_null() {
         Value::Null
@@ -25,7 +25,8 @@ fn plain(rich_text: &Value) -> String {
     list(rich_text).filter_map(|part| part["plain_text"].as_str()).collect()
 }
 
-/// One run of equal formatting. Marks stand at the words themselves: Markdown knows none beside a blank.
+/// Writes one run of equal formatting. Marks are placed directly at the words: next to a space, they have no effect in
+/// Markdown.
 fn span(part: &Value) -> String {
     let text = part["plain_text"].as_str().unwrap_or_default();
     let words = text.trim();
@@ -47,7 +48,7 @@ fn span(part: &Value) -> String {
     text.replacen(words, &marked, 1)
 }
 
-/// The title of a page (a property of the type `title`), or of a database or data source (a member of its own).
+/// Returns the title of a page (a property of the type `title`), or of a database or data source (its own member).
 pub fn title(object: &Value) -> Value {
     let of_property = |property: &&Value| property["type"] == "title";
     let properties = object["properties"].as_object();
@@ -57,13 +58,13 @@ pub fn title(object: &Value) -> Value {
     }
 }
 
-/// The id of a parent of any kind; null for the workspace.
+/// Returns the id of a parent of any kind; null for the workspace.
 pub fn parent_id(parent: &Value) -> Value {
     let kind = parent["type"].as_str().unwrap_or_default();
     parent.get(kind).filter(|id| id.is_string()).cloned().unwrap_or_default()
 }
 
-/// An icon or a cover: the emoji itself, a name, or the image's address.
+/// Returns an icon or a cover: the emoji itself, a name, or the image's address.
 pub fn image(image: &Value) -> Value {
     let kind = image["type"].as_str().unwrap_or_default();
     match kind {
@@ -73,7 +74,7 @@ pub fn image(image: &Value) -> Value {
     }
 }
 
-/// A page's property values by name, without the title; null when there are no others.
+/// Returns a page's property values by name, without the title; null if there are no others.
 pub fn properties(properties: &Value) -> Value {
     let others = properties
         .as_object()
@@ -85,7 +86,7 @@ pub fn properties(properties: &Value) -> Value {
     if values.is_empty() { Value::Null } else { values.into() }
 }
 
-/// One property value, formula's result or rollup's: a text, number or boolean, or a list of them.
+/// Returns one property value, also of a formula or a rollup: a text, number or boolean, or a list of them.
 pub fn value(property: &Value) -> Value {
     let kind = property["type"].as_str().unwrap_or_default();
     let value = &property[kind];
@@ -100,7 +101,7 @@ pub fn value(property: &Value) -> Value {
         "created_by" | "last_edited_by" => person(value),
         "relation" => {
             let ids = list(value).map(|page| page["id"].clone());
-            // Notion names the first 25 here; get_page_property has them all.
+            // Notion returns only the first 25 here; get_page_property returns all of them.
             ids.chain((property["has_more"] == true).then(|| json!("…"))).collect()
         }
         "files" => list(value).map(file_name).collect(),
@@ -116,7 +117,7 @@ pub fn value(property: &Value) -> Value {
     }
 }
 
-/// The values of one property in a list of properties: lists in it become one with it.
+/// Returns the values of one property in a list of properties; lists are joined.
 fn entries(property: &Value) -> Vec<Value> {
     match value(property) {
         Value::Array(values) => values,
@@ -125,7 +126,7 @@ fn entries(property: &Value) -> Vec<Value> {
     }
 }
 
-/// `start`, or `start/end` as an interval of ISO 8601.
+/// Returns `start`, or `start/end` as an interval of ISO 8601.
 fn date(date: &Value) -> Value {
     match (date["start"].as_str(), date["end"].as_str()) {
         (Some(start), Some(end)) => format!("{start}/{end}").into(),
@@ -133,17 +134,17 @@ fn date(date: &Value) -> Value {
     }
 }
 
-/// A person's, bot's or group's name; the id where Notion does not tell the name.
+/// Returns a person's, bot's or group's name; the id if Notion does not return the name.
 fn person(person: &Value) -> Value {
     if person["name"].is_string() { person["name"].clone() } else { person["id"].clone() }
 }
 
-/// An external file's address, or the name of one that Notion keeps: its address is long and expires.
+/// Returns an external file's address, or the name of a file that Notion stores: its address is long and expires.
 fn file_name(file: &Value) -> Value {
     if file["type"] == "external" { file["external"]["url"].clone() } else { file["name"].clone() }
 }
 
-/// A file's name and where to fetch it.
+/// Returns a file's name and its download address.
 pub fn file(file: &Value) -> Value {
     let kind = file["type"].as_str().unwrap_or_default();
     json!({"name": file["name"], "url": file[kind]["url"]})
@@ -158,7 +159,7 @@ fn place(place: &Value) -> Value {
     }
 }
 
-/// A property value for one cell of a table: the entries of a list are joined by commas.
+/// Returns a property value for one cell of a table: list entries are joined by commas.
 pub fn cell(property: &Value) -> Value {
     match value(property) {
         Value::Array(values) if values.is_empty() => Value::Null,
@@ -172,7 +173,7 @@ pub fn cell(property: &Value) -> Value {
     }
 }
 
-/// A data source's columns: name, type, and what the type needs to be understood.
+/// Returns a data source's columns: name, type, and details of the type.
 pub fn schema(properties: &Value) -> Value {
     let column = |(name, property): (&String, &Value)| json!({"name": name, "type": property["type"], "detail": detail(property), "id": property["id"]});
     properties.as_object().into_iter().flatten().map(column).collect()
@@ -204,7 +205,7 @@ fn detail(property: &Value) -> Value {
     }
 }
 
-/// What a block says, in one line of plain text.
+/// Returns the text of a block, in one line of plain text.
 pub fn block_text(block: &Value) -> Value {
     let kind = block["type"].as_str().unwrap_or_default();
     let content = &block[kind];
@@ -226,7 +227,7 @@ pub fn block_text(block: &Value) -> Value {
     }
 }
 
-/// A file's caption, else its name, else its address where that is not a long one of Notion's own.
+/// Returns a file's caption, else its name, else its address if it is not a long address of Notion's own.
 fn media(content: &Value) -> Value {
     let caption = plain(&content["caption"]);
     if !caption.is_empty() {
@@ -239,7 +240,7 @@ fn media(content: &Value) -> Value {
     }
 }
 
-/// What a block holds beside its text; null when that is nothing.
+/// Returns the other content of a block besides its text; null if there is none.
 pub fn block_content(block: &Value) -> Value {
     let kind = block["type"].as_str().unwrap_or_default();
     let told = |name: &str, value: &Value| match name {

@@ -1,4 +1,4 @@
-//! What Supabase's module file cannot say as data.
+//! Parts of Supabase's module that cannot be expressed as data.
 
 use hmac_sha256::Hash;
 use serde_json::{Map, Value, json};
@@ -38,7 +38,7 @@ const BRANCH_AN_HOUR: f64 = 0.01344;
 const OBJECTS: &str = "select name, (metadata->>'size')::bigint as size, metadata->>'mimetype' as content_type, updated_at \
      from storage.objects where bucket_id = $1 and starts_with(name, $2) and name > $3 order by name limit $4::int";
 
-/// Runs SQL as a database user who may only read.
+/// Runs SQL as a read-only database user.
 fn query_sql(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
     let rows = session.send(
         Method::Post,
@@ -76,7 +76,7 @@ fn list_storage_objects(
     Ok(json!({"items": rows}))
 }
 
-/// The newest lines of a log. The SQL keeps to what every log has, so that it does not depend on a dialect.
+/// Returns the newest lines of a log. The SQL uses only columns that every log has, so that it does not depend on a dialect.
 fn get_logs(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
     let (from, to) = stretch(arguments, now())?;
     let sql = log_query(arguments)?;
@@ -102,7 +102,8 @@ fn get_logs(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Val
     )
 }
 
-/// What one more project or branch costs; Supabase has no endpoint for it, only the plan and the projects it depends on.
+/// Returns the cost of another project or branch. Supabase has no endpoint for it, so it is computed from the plan and the
+/// projects.
 fn get_cost(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
     let slug = text(arguments, "organization");
     let organization = session.get(&["v1", "organizations", slug], &[])?;
@@ -118,7 +119,7 @@ fn get_cost(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Val
             && !matches!(project["status"].as_str(), Some("INACTIVE" | "REMOVED"))
     };
     let running = projects.as_array().into_iter().flatten().filter(runs).count();
-    // A paid plan holds credits for one project; the free plan pays for none.
+    // A paid plan includes credits for one project; the free plan includes none.
     let amount = if plan == "free" || running == 0 { 0.0 } else { PROJECT_A_MONTH };
     Ok(
         json!({"plan": plan, "running_projects": running, "amount": amount, "currency": "USD", "per": "month"}),
@@ -171,7 +172,7 @@ fn delete_secrets(session: &Session<'_>, arguments: &Map<String, Value>) -> Resu
     Ok(json!({"message": "Secrets deleted."}))
 }
 
-/// A path below a project's database.
+/// Returns a path below a project's database.
 fn database<'a>(arguments: &'a Map<String, Value>, path: &[&'a str]) -> Vec<&'a str> {
     [&["v1", "projects", text(arguments, "project_ref"), "database"], path].concat()
 }
@@ -184,9 +185,9 @@ fn statement(arguments: &Map<String, Value>) -> Value {
     body
 }
 
-/// Rows between two marks that say that nothing in them is meant for the reader to follow.
+/// Returns rows between two marks that say that the reader must not follow any instruction in them.
 ///
-/// The marks hold a digest of the rows, so no row can hold the closing one.
+/// The marks contain a digest of the rows, so the rows cannot contain the closing mark.
 fn untrusted(rows: &Value) -> String {
     if rows.as_array().is_none_or(Vec::is_empty) {
         return "The statement ran and gave no rows.".to_owned();
@@ -198,7 +199,7 @@ fn untrusted(rows: &Value) -> String {
     )
 }
 
-/// Half a SHA-256 in hexadecimal digits.
+/// Returns half of a SHA-256 in hexadecimal digits.
 fn digest(bytes: &[u8]) -> String {
     let number = Hash::hash(bytes)
         .iter()
@@ -234,7 +235,7 @@ fn log_query(arguments: &Map<String, Value>) -> Result<String, Error> {
     ))
 }
 
-/// The times from and to which a log is read: the last hour when the arguments say nothing.
+/// Returns the start and the end of a log query; the default is the last hour.
 fn stretch(arguments: &Map<String, Value>, now: i64) -> Result<(String, String), Error> {
     let time = |name: &str| {
         let Some(text) = arguments.get(name).and_then(Value::as_str) else { return Ok(None) };
@@ -248,7 +249,7 @@ fn stretch(arguments: &Map<String, Value>, now: i64) -> Result<(String, String),
     };
     let to = time("to")?.unwrap_or(now);
     let from = time("from")?.unwrap_or(to - 3600);
-    // The longest stretch that Supabase gives at once is a day.
+    // Supabase returns at most a day at once.
     if from < to && to - from <= DAY {
         return Ok((utc(from), utc(to)));
     }
@@ -260,16 +261,16 @@ fn utc(seconds: i64) -> String {
     Moment::utc(seconds).to_string()
 }
 
-/// A log's time, which comes as microseconds since 1970.
+/// Returns a log's time, which is in microseconds since 1970.
 fn microseconds(time: &Value) -> Value {
     time.as_i64().map_or_else(|| time.clone(), |time| utc(time.div_euclid(1_000_000)).into())
 }
 
-/// The form of a deployment: its metadata and every file (RFC 7578).
+/// Returns the form of a deployment: its metadata and every file (RFC 7578).
 fn form(metadata: &Value, files: &[(&str, &str)]) -> (String, Vec<u8>) {
     let quoted = |name: &str| name.replace('"', "%22").replace('\r', "%0D").replace('\n', "%0A");
     let contents: Vec<&str> = files.iter().flat_map(|(path, content)| [*path, *content]).collect();
-    // No content holds a digest of itself.
+    // No content can contain its own digest.
     let boundary = format!("mcpist-{}", digest(contents.join("\n").as_bytes()));
     let mut body = format!(
         "--{boundary}\r\nContent-Disposition: form-data; name=\"metadata\"\r\nContent-Type: application/json\r\n\r\n{metadata}\r\n"
@@ -294,19 +295,19 @@ fn list<'a>(arguments: &'a Map<String, Value>, name: &str) -> impl Iterator<Item
     arguments.get(name).and_then(Value::as_array).into_iter().flatten()
 }
 
-/// Where a project's own APIs are.
+/// Returns the address of a project's own APIs.
 fn api_url(project_ref: &Value) -> Value {
     project_ref.as_str().map(|project| format!("https://{project}.supabase.co")).into()
 }
 
-/// A key that browsers may have; null for one that must stay secret.
+/// Returns a key that browsers may have; null for a key that must stay secret.
 fn public_key(key: &Value) -> Value {
     let is_public =
         key["type"] == "publishable" || key["type"] == "legacy" && key["name"] == "anon";
     if is_public { key["api_key"].clone() } else { Value::Null }
 }
 
-/// A list of names as the one text parameter of a statement.
+/// Returns a list of names as the single text parameter of a statement.
 fn joined_parameter(names: &Value) -> Result<Value, Error> {
     let names: Vec<&str> =
         names.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
