@@ -41,7 +41,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("time", &[]),
 ];
 
-/// What only some places may contain. A place is a room or a file, as the path below `src` begins.
+/// Words that only some places may contain. A place is a room or a file, given as the beginning of its path below `src`.
 struct Rule {
     /// Any of these words.
     words: &'static [&'static str],

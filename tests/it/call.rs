@@ -213,7 +213,7 @@ fn a_legacy_client_cancels_its_call_by_a_notification() {
         let cancelled = json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": "slow"}});
         assert_eq!(product.send(&session.post(&cancelled)).status, 202);
     };
-    // Another session's request of the same id is none of its business.
+    // A request with the same id in another session must not be affected.
     cancel(&product.session("2025-11-25"));
     cancel(&session);
     let answer = json_of(&client.reply());

@@ -114,7 +114,8 @@ fn pages_follow_each_other_by_cursor() {
     assert_eq!(second, json!({"items": [{"id": 3}]}));
 }
 
-/// What follows a page: the pagination, the page's body, the arguments again with the cursor, the request for the next.
+/// Runs the calls for a page and the next one: the pagination, the page's body, the arguments again with the cursor, the
+/// request for the next page.
 #[test]
 fn every_kind_of_page_is_followed_by_the_next() {
     let check = |pagination: Value, page_in: &str, requests: [(&str, Value); 2], more: Value| {

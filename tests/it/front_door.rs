@@ -25,7 +25,7 @@ fn telling_server(limits: Limits) -> Running {
     })
 }
 
-/// Sends a request and says what the server told.
+/// Sends a request and returns what the server received.
 fn told(client: &mut Client, request: &str) -> String {
     client.send(request);
     let reply = client.reply();

@@ -1,4 +1,4 @@
-//! What GitHub's jobs of several requests do beside the way that their cases show.
+//! GitHub tools with several requests, beyond their cases.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -158,7 +158,7 @@ fn an_unprotected_branch_gets_its_first_protection() {
         [get(404, json!({"message": "Branch not protected"})), put],
         &Ok(saved),
     );
-    // What cannot be read is not overwritten.
+    // A file that cannot be read is not overwritten.
     check(
         "update_branch_protection",
         arguments,

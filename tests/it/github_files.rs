@@ -1,4 +1,4 @@
-//! What GitHub's files are: text in any charset, bytes, folders, links, and all that is too large.
+//! The kinds of files on GitHub: text in any charset, bytes, folders, links, and files that are too large.
 
 use ct_codecs::{Base64, Encoder};
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ fn asked(accept: &str, content_type: &str, body: impl Into<Vec<u8>>) -> Exchange
     Exchange::new("GET", TARGET, answer).with_header("accept", accept)
 }
 
-/// What GitHub says of a path.
+/// GitHub's description of a path.
 fn described(members: Value) -> Exchange {
     let mut said = json!({"type": "file", "name": "b", "path": "a/b", "sha": "5e1c309dae7f45e0f39b1bf3ac3cd9db12e7d689", "url": "https://api.github.com/x"});
     said.as_object_mut()

@@ -1,4 +1,5 @@
-//! Hosted mode: who is calling, what they may use, with which credential; and what becomes of it when the control plane fails.
+//! Hosted mode: who is calling, which tools they may use, and with which credential; and the behaviour when the control plane
+//! fails.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -359,7 +360,7 @@ fn a_request_without_a_token_is_told_where_to_get_one() {
     let server = Hosted::start(&plane, None);
     let origin = "https://mcp.example.com";
     let metadata = |path: &str| {
-        // What the request says of the server's name decides nothing; nor does the page that it comes from.
+        // The host name in the request decides nothing; nor does the page that it comes from.
         let reply = server.send(
             &Post::new("")
                 .but("GET")
@@ -514,7 +515,7 @@ fn what_was_lent_ends_with_the_permissions_it_was_lent_under() {
     };
     upstream.expect(Exchange::new("GET", "/door", Answer::new(200, &[], r#"{"open": true}"#)));
     open(&token(ALICE));
-    // Bob is somebody else: what Alice connected is nothing to him.
+    // Bob is a different user: Alice's connections are not available to him.
     plane.grant(BOB, "vault", &["open_door"], &[]);
     plane.state().credentials.clear();
     let text = told(open(&token(BOB)));
@@ -774,7 +775,7 @@ fn a_control_plane_that_does_not_answer_holds_nobody_for_long() {
             assert_eq!(waiting.join().unwrap(), 503);
         }
     });
-    // Five seconds, and what a busy machine adds: all eight waited for one and the same answer.
+    // Five seconds, plus the delay of a busy machine: all eight waited for the same response.
     assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
     plane.state().faults.clear();
     assert_eq!(server.status(&bob), 200);
@@ -1003,7 +1004,7 @@ fn a_client_of_2025_11_25_is_told_to_open_the_link_by_the_error_for_it() {
         elicitation["elicitationId"].is_string() && elicitation["message"].is_string(),
         "{answer}"
     );
-    // Who cannot open links gets it as text.
+    // A client that cannot open links gets the link as text.
     for (capabilities, version) in
         [(json!({"elicitation": {}}), "2025-11-25"), (json!({}), "2025-06-18")]
     {

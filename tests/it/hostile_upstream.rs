@@ -18,7 +18,7 @@ use crate::upstream::zipped_zeros;
 /// Longer than any call here takes, on a busy machine too.
 const SOON: Duration = Duration::from_secs(10);
 
-/// A module whose tools read one thing, in every way that there is.
+/// A module whose tools read one object, in every possible form.
 fn module() -> Value {
     let tool = |name: &str, path: &str, output: Value| {
         json!({
@@ -91,7 +91,7 @@ fn read(tool: &str, answer: Answer) -> Exchange {
     }
 }
 
-/// What the service answers, each time that it is asked, and what then comes back.
+/// The service's response to every request, and the expected result.
 fn check(what: &str, tool: &str, answer: Answer, times: usize, says: &str) {
     let (upstream, product) = start(None);
     for _ in 0..times {
@@ -187,7 +187,7 @@ fn an_answer_that_is_no_json_or_another_is_told() {
     check("no UTF-8", "text", latin, 1, "café");
     let bytes = Answer::new(200, &[], &b"a\0\xff\x01\xfe"[..]);
     check("no text", "text", bytes, 1, "mime_type: application/octet-stream");
-    // What it says it is does not matter where it is what it should be.
+    // The declared type does not matter if the content is correct.
     for content_type in
         ["text/html", "image/png", "application/json; charset=utf-16", "nonsense", ""]
     {
@@ -395,7 +395,7 @@ fn a_redirect_elsewhere_never_brings_the_credential_along() {
                     .with_header("authorization", ""),
             );
             assert_eq!(call(&product, "thing", json!({}))["isError"], true, "{status} {to}");
-            // What writes is sent nowhere else.
+            // A write is not redirected.
             upstream.expect(read("write", redirect(status, &address(to, &upstream, &elsewhere))));
             assert!(
                 text_of(&call(&product, "write", json!({}))).starts_with("code: not_found"),

@@ -120,7 +120,7 @@ fn cases(file: &str) -> Option<Vec<Value>> {
     Some(text.lines().map(|line| serde_json::from_str(line).expect("a line is JSON")).collect())
 }
 
-/// Holds that every text is read as the other parser reads it, and that there are at least so many.
+/// Checks that both parsers read every text alike, and that there are at least this many texts.
 fn check_reading(file: &str, least: usize) {
     let Some(cases) = cases(file) else { return };
     let plain = cases.iter().filter(|case| case["html"] == false).count();

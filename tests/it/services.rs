@@ -1,4 +1,4 @@
-//! Every place that a built-in service needs: what a new one still misses is listed.
+//! Every place that a built-in service needs: the missing ones of a new service are listed.
 
 use std::fs;
 use std::path::Path;
@@ -9,9 +9,9 @@ use mcpist::modules::Registry;
 struct Mention {
     /// The file below the repository; `{module}` is the service's name.
     file: &'static str,
-    /// What the file must contain; empty: that it exists is enough.
+    /// The text that the file must contain; empty if the file only has to exist.
     contains: &'static str,
-    /// What to add.
+    /// The instruction.
     add: &'static str,
 }
 

@@ -76,7 +76,7 @@ impl Server {
         answer
     }
 
-    /// Closes the server's input; what it still says, after which it must have ended well.
+    /// Closes the server's input. Returns its remaining output, after which it must have ended without an error.
     fn end(&mut self) -> Vec<Value> {
         drop(self.input.take());
         let last: Vec<_> = std::iter::from_fn(|| self.next()).collect();

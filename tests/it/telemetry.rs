@@ -1,4 +1,4 @@
-//! What the server tells a collector, and that calls do not notice how the collector is.
+//! The data that the server sends to a collector; calls must not be affected by the state of the collector.
 
 use std::io::Write;
 use std::process::Stdio;
@@ -15,7 +15,7 @@ use crate::product::{CANARY, MODERN, Post, json_of, mcpist, modern, request, wit
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const HEADER: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-/// What is in arguments and answers: anyone who sees it in telemetry has found a leak.
+/// A marker in arguments and answers: finding it in telemetry means a leak.
 const PRIVATE: &str = "private-5a17d2";
 
 /// A server that sends to a collector, soon rather than in large batches.
