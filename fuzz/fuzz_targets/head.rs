@@ -24,7 +24,7 @@ fuzz_target!(|bytes: &[u8]| {
         return;
     }
     let (again, length) = parse_head(written.as_bytes(), &limits)
-        .expect("what was accepted is right")
+        .expect("an accepted head is valid")
         .expect("it is whole");
     assert_eq!(length, written.len());
     assert_eq!(format!("{again:?}"), format!("{head:?}"));

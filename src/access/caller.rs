@@ -63,8 +63,8 @@ pub trait Authenticator: Send + Sync {
     /// An error whose HTTP status is the answer to the whole request.
     fn authenticate(&self, evidence: Evidence<'_>) -> Result<Caller, Error>;
 
-    /// Returns the protected-resource metadata (RFC 9728), which tells clients how to get a token. It is published at the
-    /// well-known address and named in 401 responses. `None` if no token is required.
+    /// Returns the protected-resource metadata (RFC 9728), with which clients get a token. It is published at the well-known
+    /// address and named in 401 responses. `None` if no token is required.
     fn resource(&self) -> Option<&ResourceMetadata> {
         None
     }

@@ -69,5 +69,5 @@ pub fn nobody_can_decide(why: &str) -> Error {
         Code::ConfirmationRequired,
         format!("a person must confirm this, and no person can be asked here: {why}"),
     )
-    .with_hint("Use a client that shows forms (elicitation). Who is asked is set by MCPIST_CONFIRM on the server: human, code or off.")
+    .with_hint("Use a client that shows forms (elicitation). MCPIST_CONFIRM on the server sets who confirms: human, code or off.")
 }

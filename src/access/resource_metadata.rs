@@ -1,4 +1,4 @@
-//! Metadata that tells clients how to get a token (RFC 9728, RFC 6750 §3).
+//! Metadata with which clients get a token (RFC 9728, RFC 6750 §3).
 
 use serde_json::{Value, json};
 

@@ -35,7 +35,7 @@ pub struct TokenAuthenticatorParts {
     pub sieve: Arc<ToolSieve>,
     /// The claims that tokens must have.
     pub expected: ExpectedToken,
-    /// The metadata that tells clients how to get a token, if the server's address is known.
+    /// The metadata with which clients get a token, if the server's address is known.
     pub resource: Option<ResourceMetadata>,
 }
 

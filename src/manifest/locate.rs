@@ -46,7 +46,7 @@ fn position(text: &str, offset: usize) -> Position {
     Position { line, column }
 }
 
-/// Walks a valid JSON text once, so nothing has to be checked; the depth is limited by `serde_json`.
+/// Walks a valid JSON text once, so nothing needs to be checked; the depth is limited by `serde_json`.
 struct Walk<'a> {
     text: &'a str,
     at: usize,

@@ -136,7 +136,7 @@ impl Questions {
 
 fn gone() -> Error {
     Error::new(Code::NotFound, "there is no such question, or it has expired")
-        .with_hint("The tool has to be called again for a new one.")
+        .with_hint("Call the tool again to get a new question.")
 }
 
 #[cfg(test)]

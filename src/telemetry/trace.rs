@@ -645,7 +645,7 @@ mod tests {
             lock(&trace).has_room = false;
             lock(&trace).join(parent, always().unwrap());
             drop(Span::start("x", Kind::Client));
-            assert!(!place().unwrap().sampled, "nothing refers to a trace that nobody has");
+            assert!(!place().unwrap().sampled, "nothing refers to a trace that is not recorded");
             let (spans, counted) = root.end();
             assert_eq!((spans.len(), counted), (0, lost), "{parent:?}");
         }

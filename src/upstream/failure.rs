@@ -37,7 +37,7 @@ pub fn failure(service: &str, credential: Option<&Credential>, answer: &Upstream
         403 | 451 => Error::new(Code::PermissionDenied, said("does not permit this"))
             .with_hint(format!("Use an account or a credential of {service} that may do this.")),
         404 | 410 => Error::new(Code::NotFound, said("did not find this")).with_hint(match credential {
-            Some(_) => "Check the names and ids. What the account may not see is not found either.".to_owned(),
+            Some(_) => "Check the names and ids. Objects that the account may not see are not found either.".to_owned(),
             None => format!("Check the names and ids. Private things are found only once {service} is connected."),
         }),
         // This includes 405: GitHub returns it for a pull request that cannot be merged in its current state; 412 and 423 are

@@ -404,7 +404,7 @@ fn each_end_is_told_in_its_own_zone() {
         let mut all = json!({"event_id": "f"});
         all.as_object_mut()
             .expect("it is an object")
-            .extend(arguments.as_object().cloned().expect("it is one, too"));
+            .extend(arguments.as_object().cloned().expect("it is an object"));
         check(
             "update_event",
             &all,

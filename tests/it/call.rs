@@ -47,7 +47,7 @@ fn a_call_gives_the_fields_of_the_service_s_answer_as_toon() {
     ] {
         assert!(text.lines().any(|known| known == line), "{line} is not in:\n{text}");
     }
-    assert!(!text.contains("5430905"), "what no field names stays away:\n{text}");
+    assert!(!text.contains("5430905"), "values that no field names are left out:\n{text}");
 }
 
 #[test]
@@ -265,7 +265,7 @@ fn who_lacks_a_permission_learns_which_one_the_tool_needs() {
     );
     check(json!([]), 403, forbidden);
     let missing = "code: not_found\nmessage: Shop did not find this (404): No\n\
-        hint: Check the names and ids. What the account may not see is not found either.";
+        hint: Check the names and ids. Objects that the account may not see are not found either.";
     check(json!(["things:read"]), 404, missing);
 }
 

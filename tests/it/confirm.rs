@@ -307,7 +307,7 @@ type Scenario<'a> = dyn Fn(&mut dyn Caller, &FakeUpstream, &dyn Fn(&mut Browser)
 /// Runs `scenario` with a client of each era over each transport. The service is asked for nothing but what the scenario
 /// expects of it.
 fn everywhere(name: &str, capabilities: &Value, policy: Option<&str>, scenario: &Scenario<'_>) {
-    let confirm = policy.map(|policy| policy.parse::<ConfirmPolicy>().expect("it is one"));
+    let confirm = policy.map(|policy| policy.parse::<ConfirmPolicy>().expect("it is a policy"));
     for is_modern in [true, false] {
         let upstream = FakeUpstream::new([]);
         let board = serde_json::from_str(BOARD).expect("it is JSON");

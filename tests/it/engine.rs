@@ -355,7 +355,7 @@ fn a_tool_is_published_with_what_the_engine_adds() {
 fn a_tools_hooks_see_all_arguments_and_the_result() {
     fn before(arguments: &mut Map<String, Value>) -> Result<(), Error> {
         if arguments["owner"] == "nobody" {
-            return Err(Error::invalid_params("Nobody has no things."));
+            return Err(Error::invalid_params("This owner has no things."));
         }
         let color = format!("{} of {}", arguments["color"], arguments["owner"]).replace('"', "");
         arguments.insert("color".to_owned(), color.into());
@@ -382,7 +382,7 @@ fn a_tools_hooks_see_all_arguments_and_the_result() {
     let result = call(&module, &fake.url(), &json!({"owner": "o", "color": "red"}));
     assert_eq!(result, Ok(json!({"items": [], "names": ["a"], "color": "red of o"})));
     let refused = call(&module, &fake.url(), &json!({"owner": "nobody", "color": "red"}));
-    assert_eq!(refused.expect_err("it is refused").message(), "Nobody has no things.");
+    assert_eq!(refused.expect_err("it is refused").message(), "This owner has no things.");
     assert_eq!(fake.complaints(), Vec::<String>::new());
 }
 

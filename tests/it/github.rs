@@ -120,7 +120,7 @@ fn blame_is_that_of_a_commit() {
         let mut arguments = json!({"path": "a", "ref": "main"});
         arguments
             .as_object_mut()
-            .expect("it is one")
+            .expect("it is an object")
             .extend(lines.as_object().cloned().unwrap_or_default());
         arguments
     };
@@ -279,7 +279,7 @@ fn a_fields_kind_decides_what_it_may_be_given() {
     let refused = |arguments: Value, part: &str| {
         let mut all = json!({"owner": "o", "project_number": 5});
         all.as_object_mut()
-            .expect("it is one")
+            .expect("it is an object")
             .extend(arguments.as_object().cloned().unwrap_or_default());
         let error = call("create_project_field", all, []).expect_err("it is refused");
         assert!(error.to_string().contains(part), "{arguments}: {error}");

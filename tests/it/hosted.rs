@@ -300,10 +300,7 @@ fn a_token_that_is_not_exactly_right_is_refused_before_anything_is_asked() {
         ("no role", forged(|_, claims| drop(claims.as_object_mut().unwrap().remove("role")))),
         ("an anonymous user", resigned(|claims| claims.custom.is_anonymous = true)),
         ("no user", resigned(|claims| claims.subject = None)),
-        (
-            "a user id that is none",
-            resigned(|claims| claims.subject = Some("alice\nbob".to_owned())),
-        ),
+        ("an invalid user id", resigned(|claims| claims.subject = Some("alice\nbob".to_owned()))),
         ("another user's claims under the signature", {
             let other = token(BOB);
             format!("{}.{signature}", other.rsplit_once('.').unwrap().0)
@@ -768,7 +765,7 @@ fn a_control_plane_that_does_not_answer_holds_nobody_for_long() {
     std::thread::scope(|scope| {
         let waiting: Vec<_> = (0..8).map(|_| scope.spawn(|| server.status(&bob))).collect();
         for _ in 0..20 {
-            assert_eq!(server.status(&alice), 200, "who is known does not wait");
+            assert_eq!(server.status(&alice), 200, "a known user does not wait");
         }
         assert!(begun.elapsed() < Duration::from_secs(4));
         for waiting in waiting {
@@ -804,7 +801,7 @@ fn what_is_known_serves_on_while_the_control_plane_is_down() {
     }
     assert_eq!(server.status(&known), 200);
     assert_eq!(server.call(&known, "/mcp", "call", list_notes())["isError"], Value::Null);
-    assert_eq!(server.status(&token(BOB)), 503, "who is not known yet is not let in");
+    assert_eq!(server.status(&token(BOB)), 503, "an unknown user is rejected");
 }
 
 #[test]
@@ -1040,7 +1037,7 @@ fn who_is_too_fast_is_told_by_the_tool_and_then_by_http() {
     assert_eq!(
         server.call(&bob, "/mcp", "call", list_notes())["isError"],
         Value::Null,
-        "somebody else is not held up"
+        "another user is not delayed"
     );
 }
 
@@ -1084,7 +1081,7 @@ fn a_thousand_users_fit_in_64_mib() {
         .split("http://")
         .nth(1)
         .and_then(|rest| rest.split('/').next())
-        .expect("it tells its address");
+        .expect("it prints its address");
     let mut client = crate::wire::Client::connect(address.parse().unwrap());
     let status = |pid: u32| std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     for number in 0..USERS {
@@ -1098,7 +1095,7 @@ fn a_thousand_users_fit_in_64_mib() {
     child.kill().unwrap();
     child.wait().unwrap();
     assert_eq!(plane.asked("tool-sieve"), USERS);
-    let resident = resident.expect("Linux tells it");
+    let resident = resident.expect("Linux reports it");
     assert!(resident < 64 * 1024, "{resident} KiB are resident");
     eprintln!("{resident} KiB resident with {USERS} users");
 }

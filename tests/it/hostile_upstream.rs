@@ -223,10 +223,10 @@ fn an_answer_that_is_broken_http_is_told() {
         with_lines(&format!("link: {}\r\n", r#"</x?a=1>; rel="next", "#.repeat(50_000)), "[]"),
         3,
     );
-    check("a length that is none", with_lines("content-length: -1\r\n", "{}"), 1);
+    check("an invalid length", with_lines("content-length: -1\r\n", "{}"), 1);
     check("two lengths", with_lines("content-length: 2\r\ncontent-length: 9\r\n", "{}       "), 1);
     check(
-        "a chunk that is none",
+        "an invalid chunk",
         with_lines("transfer-encoding: chunked\r\n", "zz\r\n{}\r\n0\r\n\r\n"),
         1,
     );
@@ -480,7 +480,7 @@ impl Watch {
     /// Fails if no line came, or one with the credential.
     fn assert_silent() {
         assert!(LINES.load(Ordering::Relaxed) > 0, "nothing is logged");
-        let leaks = LEAKS.lock().expect("nobody panics with the lock");
+        let leaks = LEAKS.lock().expect("no thread panics with the lock");
         assert!(leaks.is_empty(), "{leaks:?}");
     }
 }
@@ -508,7 +508,7 @@ impl log::Log for Watch {
         record.key_values().visit(&mut line).expect("the collector takes every pair");
         LINES.fetch_add(1, Ordering::Relaxed);
         if line.0.contains(CANARY) {
-            LEAKS.lock().expect("nobody panics with the lock").push(line.0);
+            LEAKS.lock().expect("no thread panics with the lock").push(line.0);
         }
     }
 

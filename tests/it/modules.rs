@@ -236,7 +236,7 @@ fn every_tool_keeps_the_promises_to_clients() {
             // for good.
             promise(
                 !tool.name.starts_with("delete_") || hints.destructive == Some(true),
-                "what deletes must be destructive",
+                "a tool that deletes must be destructive",
             );
         }
         let published = tool.published(&[]);

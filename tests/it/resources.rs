@@ -241,7 +241,7 @@ fn what_the_service_does_not_have_is_not_found() {
     let subscribed = json_of(
         &product.send(&product.session("2025-11-25").request("resources/subscribe", subscribe)),
     );
-    assert_eq!(subscribed["error"]["code"], -32601, "no service tells of changes");
+    assert_eq!(subscribed["error"]["code"], -32601, "no service reports changes");
     let [(modern, error), (legacy, _)] = refused(&product, "/mcp", "notes://note/9");
     assert_eq!((modern, legacy), (-32602, -32002), "{error}");
     assert!(error.contains(r#""uri":"…""#), "{error}");

@@ -376,7 +376,7 @@ fn hosted_mode_tells_what_it_asks_the_control_plane_and_counts_credentials_that_
     assert_eq!(
         (refreshes("success"), refreshes("failure")),
         (1, 1),
-        "the first one was no refresh"
+        "the first request was not a refresh"
     );
     let spans = collector.spans();
     let parent_of = |span: &Span| {

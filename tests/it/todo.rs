@@ -137,7 +137,7 @@ fn arguments_that_do_not_fit_are_refused_before_anything_is_sent() {
         let mut all = json!({"list_id": "l", "title": "T"});
         all.as_object_mut()
             .expect("it is an object")
-            .extend(arguments.as_object().cloned().expect("it is one"));
+            .extend(arguments.as_object().cloned().expect("it is an object"));
         check("create_task", &all, [], Err(part));
         all["task_id"] = "t".into();
         check("update_task", &all, [], Err(part));

@@ -42,7 +42,7 @@ fn check(product: &Product, post: &Post, status: u16, code: Code, says: &str) {
     assert!(message.contains(says), "{message:?} does not name {says:?}");
     assert!(
         reply.body.len() <= MOST_BYTES_TOLD,
-        "{} bytes are told about {says}",
+        "{} bytes are reported about {says}",
         reply.body.len()
     );
     // Refusals of the front door end their connection, all others keep it.
@@ -463,7 +463,7 @@ fn a_session_id_that_was_tampered_with_is_unknown() {
     let ping = |id: &str| session.request("ping", json!({})).with("Mcp-Session-Id", id);
     assert_good(&product.send(&ping(&session.id)));
     let [header, claims, tag] = session.id.split('.').collect::<Vec<_>>()[..] else {
-        panic!("{} has no three parts", session.id)
+        panic!("{} does not have three parts", session.id)
     };
     let no_algorithm = "eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0";
     let other = product.session("2025-03-26");
@@ -493,7 +493,7 @@ fn arguments_that_are_wrong_make_a_failed_result_that_names_them() {
             text.starts_with(&format!("code: {code}\n")) && text.contains(says),
             "{arguments}: {text}"
         );
-        assert!(text.len() <= MOST_BYTES_TOLD, "{arguments}: {} bytes are told", text.len());
+        assert!(text.len() <= MOST_BYTES_TOLD, "{arguments}: {} bytes are reported", text.len());
     };
     let note = |params: Value| json!({"module": "notes", "tool": "get_note", "params": params});
     check("call", json!({}), "invalid_params", "module is missing");

@@ -264,7 +264,7 @@ mod tests {
 
     #[track_caller]
     fn check(hook: ArgumentsHook, given: Value, expected: Option<Value>) {
-        let mut arguments = given.as_object().cloned().expect("it is one");
+        let mut arguments = given.as_object().cloned().expect("it is an object");
         let outcome = hook(&mut arguments);
         assert_eq!(outcome.ok().map(|()| Value::Object(arguments)), expected, "{given}");
     }

@@ -73,7 +73,7 @@ mod tests {
     #[test]
     fn a_comment_has_its_place() {
         let check = |arguments: Value, expected: Option<&str>| {
-            let found = path(arguments.as_object().expect("it is one"));
+            let found = path(arguments.as_object().expect("it is an object"));
             assert_eq!(found.ok().as_deref(), expected, "{arguments}");
         };
         check(json!({"target": "issues/comments", "id": 7}), Some("issues/comments/7"));

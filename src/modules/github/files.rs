@@ -55,7 +55,7 @@ pub(super) fn get_file_contents(
             result
         }
     };
-    result.as_object_mut().expect("it is one").retain(|_, value| !value.is_null());
+    result.as_object_mut().expect("it is an object").retain(|_, value| !value.is_null());
     Ok(result)
 }
 
@@ -189,7 +189,7 @@ mod tests {
             {"path": "a", "mode": "100644", "type": "blob", "content": "x"},
             {"path": "b", "mode": "100644", "type": "blob", "sha": null},
         ]);
-        assert_eq!(json!(tree_entries(arguments.as_object().expect("it is one"))), entries);
+        assert_eq!(json!(tree_entries(arguments.as_object().expect("it is an object"))), entries);
         assert!(tree_entries(&Map::new()).is_empty());
     }
 }

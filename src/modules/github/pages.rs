@@ -273,7 +273,7 @@ mod tests {
             let mut details = json!({"path": "/a/b.txt", "start_line": 1, "end_line": 3, "commit_sha": "abc", "blob_url": format!("{api}/git/blobs/def"), "commit_url": format!("{api}/git/commits/abc")});
             details
                 .as_object_mut()
-                .expect("it is one")
+                .expect("it is an object")
                 .extend(more.as_object().cloned().unwrap_or_default());
             details
         };

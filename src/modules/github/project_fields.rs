@@ -293,7 +293,7 @@ mod tests {
     #[test]
     fn iterations_say_when_they_begin_and_how_long_they_are() {
         let check = |arguments: Value, expected: Result<Option<Value>, &str>| {
-            let sent = sent_iterations(arguments.as_object().expect("it is one"));
+            let sent = sent_iterations(arguments.as_object().expect("it is an object"));
             let sent = sent.map_err(|error| error.message().to_owned());
             assert_eq!(sent, expected.map_err(str::to_owned), "{arguments}");
         };

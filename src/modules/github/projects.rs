@@ -356,7 +356,7 @@ mod tests {
     #[test]
     fn an_item_is_named_in_one_way() {
         let named = |arguments: Value| {
-            let arguments = arguments.as_object().expect("it is one");
+            let arguments = arguments.as_object().expect("it is an object");
             Item::of(arguments).map(|item| match item {
                 Item::Id(id) => id.to_owned(),
                 Item::Content(content) => {

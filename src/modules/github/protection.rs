@@ -252,7 +252,7 @@ mod tests {
     #[test]
     fn no_pull_request_needs_no_approvals() {
         let arguments = json!({"pull_request": false, "approvals": 1});
-        let error = changed(&Value::Null, arguments.as_object().expect("it is one"))
+        let error = changed(&Value::Null, arguments.as_object().expect("it is an object"))
             .expect_err("they contradict each other");
         assert!(error.message().contains("`approvals`"), "{error}");
     }

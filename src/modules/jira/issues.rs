@@ -197,8 +197,11 @@ pub fn transition<'a>(transitions: &'a Value, wanted: &str) -> Result<&'a Value,
     by_id.or_else(by_name).or(to_status).ok_or_else(|| {
         let open: Vec<_> =
             list(transitions).filter_map(|transition| transition["name"].as_str()).collect();
-        Error::new(Code::InvalidParams, format!("The issue has no one transition `{wanted}` now."))
-            .with_hint(format!("Use one of these: {}.", open.join(", ")))
+        Error::new(
+            Code::InvalidParams,
+            format!("The issue does not have exactly one transition `{wanted}` now."),
+        )
+        .with_hint(format!("Use one of these: {}.", open.join(", ")))
     })
 }
 
@@ -237,7 +240,7 @@ mod tests {
     #[test]
     fn fields_take_jiras_forms() {
         let check = |given: Value, expected: Value| {
-            let fields = fields(given.as_object().expect("it is one"), &Value::Null)
+            let fields = fields(given.as_object().expect("it is an object"), &Value::Null)
                 .expect("they are right");
             assert_eq!(Value::from(fields), expected, "{given}");
         };
@@ -275,7 +278,7 @@ mod tests {
         let others = json!({"customfield_1": {"markdown": "M"}, "customfield_2": {"markdown": "M", "x": 1}, "customfield_3": "M"});
         let given = json!({"description": "D", "other_fields": others});
         assert_eq!(
-            rich_texts(given.as_object().expect("it is one")),
+            rich_texts(given.as_object().expect("it is an object")),
             ["description", "customfield_1"]
         );
     }

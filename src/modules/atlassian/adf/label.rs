@@ -1,4 +1,4 @@
-//! The label of a placeholder, which tells a reader about the node.
+//! The label of a placeholder, which describes the node to a reader.
 
 use serde_json::Value;
 
