@@ -87,7 +87,7 @@ pub struct Reply {
 }
 
 impl Code {
-    /// The table of replies: JSON-RPC 2.0 §5.1, MCP 2026-07-28 "Error Codes", RFC 9110 §15.
+    /// Returns the table of replies: JSON-RPC 2.0 §5.1, MCP 2026-07-28 "Error Codes", RFC 9110 §15.
     #[must_use]
     pub const fn reply(self) -> Reply {
         let (name, status, json_rpc) = match self {

@@ -289,7 +289,7 @@ impl Exporter {
 }
 
 impl Pipe {
-    /// When the signal is next due; `None` if there is nothing to send.
+    /// Returns when the signal is next due; `None` if there is nothing to send.
     fn due(&self, waiting: &Waiting) -> Option<Instant> {
         self.target.as_ref()?;
         let due = match self.signal {
@@ -344,7 +344,7 @@ impl Pipe {
     }
 }
 
-/// At the fastest level: more compression would save little (benches/README.md).
+/// Compresses at the fastest level: more compression would save little (benches/README.md).
 fn gzipped(body: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 8), Compression::fast());
     encoder.write_all(body).and_then(|()| encoder.finish()).expect("a vector takes everything")

@@ -281,7 +281,8 @@ impl Encoder {
     }
 }
 
-/// Section 7.2. The delimiter is a comma inside and outside arrays, so one rule applies everywhere.
+/// Returns whether a text must be quoted (section 7.2). The delimiter is a comma inside and outside arrays, so one rule applies
+/// everywhere.
 fn must_be_quoted(text: &str) -> bool {
     text.is_empty()
         || text.starts_with([' ', '-', '#'])
@@ -311,7 +312,7 @@ fn after_digits(text: &str) -> Option<&str> {
     (rest.len() < text.len()).then_some(rest)
 }
 
-/// Section 7.3.
+/// Returns whether a key needs no quotes (section 7.3).
 fn is_bare_key(key: &str) -> bool {
     key.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
         && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.'))

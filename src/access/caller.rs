@@ -23,25 +23,25 @@ pub enum Token {
 }
 
 impl Caller {
-    /// The person at this machine, in local mode.
+    /// Returns the person at this machine, in local mode.
     #[must_use]
     pub fn local() -> Self {
         Self { user_id: "local".into(), token: None }
     }
 
-    /// A user of hosted mode.
+    /// Returns a user of hosted mode.
     #[must_use]
     pub fn user(user_id: &str, token: Token) -> Self {
         Self { user_id: user_id.into(), token: Some(Arc::new(token)) }
     }
 
-    /// The user's id. It is part of every sealed token, so a token works only for its user.
+    /// Returns the user's id. It is part of every sealed token, so a token works only for its user.
     #[must_use]
     pub fn user_id(&self) -> &str {
         &self.user_id
     }
 
-    /// The token that authenticated the caller, in hosted mode.
+    /// Returns the token that authenticated the caller, in hosted mode.
     #[must_use]
     pub fn token(&self) -> Option<&Token> {
         self.token.as_deref()

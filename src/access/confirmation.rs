@@ -62,7 +62,7 @@ pub trait ConfirmationPage: Send + Sync {
     fn take(&self, caller: &Caller, digest: &str) -> Result<Decision, Error>;
 }
 
-/// The error if no person can be asked; `why` gives the reason.
+/// Returns the error if no person can be asked; `why` gives the reason.
 #[must_use]
 pub fn nobody_can_decide(why: &str) -> Error {
     Error::new(

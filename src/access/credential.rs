@@ -45,7 +45,7 @@ pub trait Broker: Send + Sync {
     }
 }
 
-/// The error if a caller has several `accounts` and did not name one of them.
+/// Returns the error if a caller has several `accounts` and did not name one of them.
 pub(crate) fn account_required(service: &str, named: Option<&str>, accounts: Vec<String>) -> Error {
     let error = match named {
         None => Error::new(

@@ -26,8 +26,8 @@ impl ResourceMetadata {
         Self { origin, authorization_server }
     }
 
-    /// The canonical URI of the MCP endpoint (RFC 8707 §2). Tokens are issued for it, whichever address a client uses. All
-    /// addresses lead to the same tools of the same user, so a token for one address is valid for all.
+    /// Returns the canonical URI of the MCP endpoint (RFC 8707 §2). Tokens are issued for it, whichever address a client uses.
+    /// All addresses lead to the same tools of the same user, so a token for one address is valid for all.
     #[must_use]
     pub fn resource(&self) -> String {
         format!("{}/mcp", self.origin)

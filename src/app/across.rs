@@ -102,7 +102,7 @@ fn side_by_side<T: Sync>(
     outcomes.into_iter().flatten().collect()
 }
 
-/// The error of a call that failed with every account.
+/// Returns the error of a call that failed with every account.
 fn nothing_read(outcomes: Vec<(&str, Result<Value, Error>)>) -> Error {
     let errors: Vec<_> = outcomes
         .into_iter()

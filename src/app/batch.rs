@@ -92,7 +92,7 @@ struct Review<'a> {
 }
 
 impl<'a> Review<'a> {
-    /// The lines that need confirmation, or may need it once their references are resolved.
+    /// Returns the lines that need confirmation, or may need it once their references are resolved.
     fn to_confirm(&self) -> Vec<LineIndex> {
         let has_to = |place: &LineIndex| {
             let (line, tool) = (&self.lines[*place], self.tools[*place].1);
@@ -103,7 +103,7 @@ impl<'a> Review<'a> {
         (0..self.lines.len()).filter(has_to).collect()
     }
 
-    /// The other modules whose results reach a line, directly or through other lines.
+    /// Returns the other modules whose results reach a line, directly or through other lines.
     fn sources(&self, place: LineIndex) -> Vec<&'a str> {
         let own = self.tools[place].0.name.as_str();
         let (mut sources, mut seen, mut open) = (Vec::new(), vec![place], vec![place]);
@@ -123,7 +123,7 @@ impl<'a> Review<'a> {
         sources
     }
 
-    /// The read-only lines that depend on no writing line.
+    /// Returns the read-only lines that depend on no writing line.
     fn readable_first(&self) -> Vec<LineIndex> {
         let mut first: Vec<LineIndex> =
             (0..self.lines.len()).filter(|place| only_reads(self.tools[*place].1)).collect();

@@ -17,7 +17,7 @@ use crate::telemetry::{self, spans};
 pub const CALL_TIME: Duration = Duration::from_secs(30);
 
 impl App {
-    /// The facts of a call, taken from its request.
+    /// Returns the facts of a call, taken from its request.
     pub(super) fn tool_call<'a>(
         &self,
         context: &'a Context,
@@ -154,7 +154,7 @@ impl App {
         engine::call(&self.parts.upstream, call, accounts, arguments, cancelled)
     }
 
-    /// The single call of a tool that reads all accounts on its own.
+    /// Makes the single call of a tool that reads all accounts on its own.
     pub(super) fn call_together(
         &self,
         call: ToolCall<'_>,
@@ -212,7 +212,7 @@ impl App {
         renewed
     }
 
-    /// The error that asks the user to connect the service.
+    /// Returns the error that asks the user to connect the service.
     fn connected<'a>(
         &'a self,
         module: &'a Module,

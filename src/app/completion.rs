@@ -121,7 +121,7 @@ fn template<'a>(visible: &Visible<'a>, uri: &str, variable: &str) -> Result<&'a 
         .with_hint(format!("It has: {}.", names.join(", "))))
 }
 
-/// The comparison ignores case, because users type names in lower case.
+/// Returns whether the text begins with the typed text, in any case, because users type names in lower case.
 fn begins_with(text: &str, beginning: &str) -> bool {
     text.to_lowercase().starts_with(&beginning.to_lowercase())
 }

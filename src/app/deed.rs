@@ -31,7 +31,7 @@ pub(super) struct DeedCall<'a> {
 }
 
 impl DeedCall<'_> {
-    /// Why confirmation is needed: a code for programs, and part of a sentence for people.
+    /// Returns why confirmation is needed: a code for programs, and part of a sentence for people.
     fn reasons(&self) -> Vec<(&'static str, String)> {
         let mut reasons = Vec::new();
         if self.tool.is_destructive() {
@@ -162,7 +162,8 @@ fn escaped(json: &str) -> String {
     text
 }
 
-/// Control and format characters (Unicode's Cc, Cf, Zl, Zp), variation selectors, and letters that have no glyph.
+/// Returns whether the character is invisible: a control or format character (Unicode's Cc, Cf, Zl, Zp), a variation selector,
+/// or a letter without a glyph.
 fn is_invisible(character: char) -> bool {
     character.is_control()
         || matches!(

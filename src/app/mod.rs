@@ -116,7 +116,7 @@ impl App {
         Self { parts, published: OnceLock::new(), meta_tools: Mutex::default() }
     }
 
-    /// The modules.
+    /// Returns the modules.
     #[must_use]
     pub fn registry(&self) -> &Registry {
         &self.parts.registry
@@ -169,7 +169,7 @@ impl App {
         }
     }
 
-    /// The parts.
+    /// Returns the parts.
     #[must_use]
     pub const fn parts(&self) -> &Parts {
         &self.parts
@@ -185,7 +185,7 @@ impl App {
     }
 }
 
-/// The server's name and version.
+/// Returns the server's name and version.
 fn about() -> About {
     About {
         name: "mcpist".to_owned(),

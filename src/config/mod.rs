@@ -165,7 +165,7 @@ pub const LIMITS: &[LimitVariable] = &[
 ];
 
 impl LimitVariable {
-    /// The default value.
+    /// Returns the default value.
     #[must_use]
     pub fn default_value(&self) -> u64 {
         (self.get)(&Limits::default())

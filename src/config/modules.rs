@@ -10,7 +10,7 @@ use crate::secret::Secret;
 /// Separates the name of a variable from the name of an account: `GITHUB_TOKEN__WORK`.
 const ACCOUNT: &str = "__";
 
-/// The account of variables without such an ending.
+/// The account of variables that name no account.
 const DEFAULT_ACCOUNT: &str = "default";
 
 /// Settings of single modules.

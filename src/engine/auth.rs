@@ -27,7 +27,7 @@ pub struct CredentialKind {
 pub struct Variable(pub(crate) Vec<String>);
 
 impl Variable {
-    /// The names, the recommended one first.
+    /// Returns the names, the recommended one first.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(String::as_str)
     }

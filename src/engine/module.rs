@@ -139,7 +139,8 @@ pub enum Condition {
 }
 
 impl Condition {
-    /// A value whose type is not in the list counts too: the engine may still convert it to one of them.
+    /// Returns whether the value publishes. A value whose type is not in the list counts too: the engine may still convert it
+    /// to one of them.
     fn holds(&self, value: &Value) -> bool {
         match self {
             Self::Given => match value {

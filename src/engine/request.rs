@@ -179,7 +179,7 @@ impl Template {
     }
 }
 
-/// The error for a change without any changes; `names` are the arguments that change something.
+/// Returns the error for a change without any changes; `names` are the arguments that change something.
 pub(crate) fn nothing_to_change(names: &[&str]) -> Error {
     let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
     Error::invalid_params("There is nothing to change.")

@@ -136,7 +136,7 @@ impl Resource {
         left.is_empty().then_some(arguments)
     }
 
-    /// How literal it is: if a URI matches two resources, the lower number wins.
+    /// Returns how literal it is: if a URI matches two resources, the lower number wins.
     #[must_use]
     pub fn rank(&self) -> Vec<u8> {
         let openness = |segment: &Segment| match segment {

@@ -69,7 +69,7 @@ impl ConfirmationPage for ConsoleConfirmations {
     }
 }
 
-/// The characters that may be part of a link: those of a UUID.
+/// Returns whether the text may be part of a link: it has only the characters of a UUID.
 fn is_id(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
 }

@@ -54,7 +54,7 @@ pub enum Function {
 }
 
 impl Function {
-    /// The timeout. The broker may have to ask a service for a new token.
+    /// Returns the timeout. The broker may have to ask a service for a new token.
     const fn time(self) -> Duration {
         match self {
             Self::Broker => Duration::from_secs(20),
@@ -234,12 +234,12 @@ pub(crate) fn said(answer: &UpstreamAnswer) -> Value {
     serde_json::from_slice(&answer.body).unwrap_or_default()
 }
 
-/// The error for an invalid response.
+/// Returns the error for an invalid response.
 pub(crate) fn garbled(what: &str) -> Error {
     down(&format!("{NAME} returned an invalid {what}"), None)
 }
 
-/// The error for a token that is not valid, or no longer valid.
+/// Returns the error for a token that is not valid, or no longer valid.
 pub(crate) fn invalid_token() -> Error {
     Error::new(Code::InvalidToken, "the token is not valid, or not valid any more")
         .with_hint("Sign in again.")

@@ -186,7 +186,7 @@ mod tests {
 
     use super::*;
 
-    /// The key set as Supabase Auth publishes it.
+    /// Returns the key set as Supabase Auth publishes it.
     fn published(jwk: &str) -> Value {
         let mut jwk: Value = serde_json::from_str(jwk).unwrap();
         jwk["ext"] = json!(true);

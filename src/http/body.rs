@@ -150,7 +150,7 @@ fn hex_digit(byte: u8) -> Result<u32, Refusal> {
         .ok_or_else(|| bad("a chunk does not begin with its size in hexadecimal digits and CR LF"))
 }
 
-/// The refusal of a body that exceeds the limit.
+/// Returns the refusal of a body that exceeds the limit.
 pub(super) fn too_large(limits: &Limits) -> Refusal {
     Refusal::new(413, format!("the body is over {} bytes", limits.body_bytes))
 }

@@ -61,7 +61,7 @@ impl EventFraming {
         self.push(out, event.text().as_bytes());
     }
 
-    /// A comment, which clients ignore and which shows proxies that the stream is alive.
+    /// Appends a comment, which clients ignore and which shows proxies that the stream is alive.
     pub(super) fn push_comment(self, out: &mut Vec<u8>) {
         self.push(out, b":\n\n");
     }

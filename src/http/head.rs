@@ -316,7 +316,7 @@ impl Special {
         Ok(())
     }
 
-    /// RFC 9112, 6.1 and 6.3.
+    /// Returns how the end of the body is determined (RFC 9112, 6.1 and 6.3).
     fn framing(&self, method: &Method, is_http_1_0: bool) -> Result<Framing, Refusal> {
         let Some((last, before)) = self.codings.split_last() else {
             return match (self.length, method) {

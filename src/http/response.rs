@@ -60,13 +60,13 @@ impl Response {
         headers.iter().fold(self, |response, (name, value)| response.with_header(name, value))
     }
 
-    /// The status code.
+    /// Returns the status code.
     #[must_use]
     pub fn status(&self) -> u16 {
         self.status
     }
 
-    /// The body's bytes.
+    /// Returns the body's bytes.
     #[must_use]
     pub fn body(&self) -> &[u8] {
         &self.body

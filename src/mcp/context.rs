@@ -75,7 +75,7 @@ impl Context {
     }
 }
 
-/// The error for an unsupported version, with the supported ones.
+/// Returns the error for an unsupported version, with the supported ones.
 #[must_use]
 pub fn unsupported_version(requested: &str) -> Error {
     let supported: Vec<_> = Version::ALL.into_iter().map(Version::as_str).collect();

@@ -104,7 +104,7 @@ pub trait Handler: Send + Sync {
     }
 }
 
-/// The error for an unknown URI.
+/// Returns the error for an unknown URI.
 #[must_use]
 pub fn resource_not_found(uri: &str) -> Error {
     Error::new(crate::error::Code::ResourceNotFound, "resource not found")

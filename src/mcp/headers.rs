@@ -16,7 +16,7 @@ use crate::error::{Code, Error};
 
 /// Looks up a header by name, in any case.
 pub trait Lookup {
-    /// The header's value.
+    /// Returns the header's value.
     fn get(&self, name: &str) -> Option<&str>;
 }
 

@@ -105,7 +105,7 @@ impl Filter {
         })
     }
 
-    /// Every list: a legacy client gets these notifications without a subscription.
+    /// Returns every list: a legacy client gets these notifications without a subscription.
     #[must_use]
     pub fn all_lists() -> Self {
         Self { tools: true, prompts: true, resources: true, uris: HashSet::new() }

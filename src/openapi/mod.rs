@@ -186,7 +186,7 @@ impl Description {
     }
 }
 
-/// The published hints that a method implies (RFC 9110 §9.2); the author of the file adds any other.
+/// Returns the published hints that a method implies (RFC 9110 §9.2); the author of the file adds any other.
 fn annotations(method: &str) -> Value {
     match method {
         "GET" => json!({"readOnlyHint": true, "openWorldHint": true}),

@@ -133,7 +133,7 @@ impl<'a> One<'a> {
         Self { schema, required, description: parameter["description"].as_str(), join }
     }
 
-    /// A placeholder in the path without a description.
+    /// Returns a placeholder in the path without a description.
     pub fn unknown() -> Self {
         Self { schema: Schema::default(), required: true, description: None, join: None }
     }

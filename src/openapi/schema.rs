@@ -51,7 +51,7 @@ impl<'a> Schemas<'a> {
         &Value::Null
     }
 
-    /// The schema that a value is of.
+    /// Returns the schema of a value.
     pub fn schema(self, value: &'a Value) -> Schema<'a> {
         self.one_of(&[value])
     }
@@ -239,7 +239,7 @@ impl Schema<'_> {
         matches!(self.kind, Some("string" | "integer" | "number" | "boolean"))
     }
 
-    /// The maximum value, if given.
+    /// Returns the maximum value, if given.
     pub fn most(&self) -> Option<u32> {
         self.maximum
             .and_then(Value::as_u64)

@@ -26,7 +26,7 @@ impl Page {
         Self { key, questions }
     }
 
-    /// The page key.
+    /// Returns the page key.
     #[must_use]
     pub const fn key(&self) -> &PageKey {
         &self.key
@@ -114,7 +114,7 @@ fn is_own_path(to: &str) -> bool {
         && to.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-'))
 }
 
-/// A request that changes something must come from the page itself: the same scheme, host and port.
+/// Checks that a request that changes something comes from the page itself: the same scheme, host and port.
 fn require_own_origin(request: &Request) -> Result<(), Error> {
     let origin = request.headers.get("origin").unwrap_or_default();
     let own = request.headers.get("host").map(|host| format!("http://{host}"));

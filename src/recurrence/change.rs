@@ -151,7 +151,7 @@ impl Recurrence {
         })
     }
 
-    /// One occurrence, which needs no rule.
+    /// Returns a series with one occurrence, which needs no rule.
     fn without_rules(&self, place: i64) -> Self {
         let start = Start { local: self.local_of(place), ..self.start };
         let (rules, excluded_rules) = (Vec::new(), Vec::new());

@@ -12,8 +12,8 @@ const MAX_PERIODS: u32 = 5_000_000;
 const END: i64 = 2_932_897 * DAY;
 
 impl Rule {
-    /// The clock times of the occurrences from the start on, in order, as if the rule had no end. A start that does not fit the
-    /// rule is not included.
+    /// Returns the clock times of the occurrences from the start on, in order, as if the rule had no end. A start that does not
+    /// fit the rule is not included.
     pub(super) fn expand(&self, start: i64) -> impl Iterator<Item = i64> + '_ {
         Expansion { rule: self, start, period: 0, left: MAX_PERIODS, ready: VecDeque::new() }
     }

@@ -10,7 +10,7 @@ use super::trace::{Attributes, SpanData, Value};
 const SCOPE: &str =
     concat!(r#""scope":{"name":"mcpist","version":""#, env!("CARGO_PKG_VERSION"), r#""}"#);
 
-/// The resource of all records, as a JSON object.
+/// Returns the resource of all records, as a JSON object.
 pub(crate) fn resource(attributes: &[(String, String)]) -> String {
     let mut out = Json::default();
     out.raw(r#"{"attributes":["#);
@@ -26,7 +26,7 @@ pub(crate) fn resource(attributes: &[(String, String)]) -> String {
     String::from_utf8(out.0).expect("JSON is text")
 }
 
-/// An `ExportTraceServiceRequest`.
+/// Returns an `ExportTraceServiceRequest`.
 pub(crate) fn traces(resource: &str, spans: &[SpanData]) -> Vec<u8> {
     let mut out = Json::begin("resourceSpans", "scopeSpans", "spans", resource);
     for (position, span) in spans.iter().enumerate() {
@@ -36,7 +36,7 @@ pub(crate) fn traces(resource: &str, spans: &[SpanData]) -> Vec<u8> {
     out.end()
 }
 
-/// An `ExportLogsServiceRequest`.
+/// Returns an `ExportLogsServiceRequest`.
 pub(crate) fn logs(resource: &str, records: &[LogRecord]) -> Vec<u8> {
     let mut out = Json::begin("resourceLogs", "scopeLogs", "logRecords", resource);
     for (position, record) in records.iter().enumerate() {
@@ -183,7 +183,7 @@ impl Json {
         self.raw("}}");
     }
 
-    /// In Protobuf's JSON, values that are not JSON numbers are strings.
+    /// Writes a number. In Protobuf's JSON, values that are not JSON numbers are strings.
     fn real(&mut self, number: f64) {
         match number {
             number if number.is_finite() => self.format(format_args!("{number}")),

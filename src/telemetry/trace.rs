@@ -76,7 +76,8 @@ impl Sampler {
         Self { parent_based, threshold }
     }
 
-    /// "Consistent probability sampling": the last 56 bits of a trace id are its randomness, so that all programs decide alike.
+    /// Returns whether a trace is recorded. "Consistent probability sampling": the last 56 bits of a trace id are its
+    /// randomness, so that all programs decide alike.
     fn records(self, trace_id: u128, parent: Option<Remote>) -> bool {
         match parent {
             Some(parent) if self.parent_based => parent.sampled,

@@ -209,7 +209,7 @@ impl fmt::Debug for Zone {
 /// Bytes of the header of each part of a `TZif` file.
 const HEADER: usize = 44;
 
-/// The counts in a header: UTC and standard-time indicators, leap seconds, times, offsets, bytes of abbreviations.
+/// Returns the counts in a header: UTC and standard-time indicators, leap seconds, times, offsets, bytes of abbreviations.
 fn counts(part: &[u8]) -> Option<[usize; 6]> {
     let header = part.get(..HEADER).filter(|header| header.starts_with(b"TZif"))?;
     let mut counts = [0; 6];

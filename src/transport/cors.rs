@@ -22,7 +22,7 @@ const ALLOWED: [&str; 7] = [
 /// How long a browser may keep the answer to a preflight, in seconds: the most that any browser keeps one.
 const PREFLIGHT_SECONDS: &str = "7200";
 
-/// The headers of every answer to a request with these headers. `is_public`: of a path that needs no token.
+/// Returns the headers of every answer to a request with these headers. `is_public`: of a path that needs no token.
 pub(super) fn headers(
     origins: &Origins,
     is_public: bool,

@@ -31,7 +31,7 @@ pub trait Site: Send + Sync {
     /// An error whose HTTP status is the answer to the whole request.
     fn admit(&self, caller: &Caller) -> Result<(), Error>;
 
-    /// The page for people at `/`.
+    /// Returns the page for people at `/`.
     fn page(&self) -> String;
 
     /// Returns the content of `/api/version`.

@@ -69,7 +69,7 @@ struct Failing {
 }
 
 impl Breaker {
-    /// The route of a caller's requests to the origin of a URL.
+    /// Returns the route of a caller's requests to the origin of a URL.
     pub fn route(&self, uri: &Uri, credential: Option<&Credential>) -> Route {
         let origin = origin(uri);
         let caller = self.hasher.hash_one(credential.map(|credential| credential.secret.expose()));

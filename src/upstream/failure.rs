@@ -55,7 +55,7 @@ pub fn failure(service: &str, credential: Option<&Credential>, answer: &Upstream
     }
 }
 
-/// [`Code::RateLimited`] with the seconds to wait, if the response contains them.
+/// Returns a [`Code::RateLimited`] with the seconds to wait, if the response contains them.
 pub(super) fn rate_limited(service: &str, answer: &UpstreamAnswer) -> Error {
     let error =
         Error::new(Code::RateLimited, format!("{service} wants fewer calls ({}).", answer.status));

@@ -270,7 +270,7 @@ impl Upstream {
         pause < deadline.saturating_duration_since(now) && !self.breaker.refuses(route, now)
     }
 
-    /// One attempt: the request, and the reads that its redirects lead to.
+    /// Makes one attempt: the request, and the reads that its redirects lead to.
     fn follow(
         &self,
         request: &UpstreamRequest<'_>,
@@ -457,7 +457,7 @@ fn headers_at_home(request: &UpstreamRequest<'_>) -> Result<HeaderMap, Error> {
     Ok(headers)
 }
 
-/// Another host gets only the headers that it needs, and nothing that was meant for the service.
+/// Returns the headers for another host: only those that it needs, and nothing that was meant for the service.
 fn headers_elsewhere(request: &UpstreamRequest<'_>) -> HeaderMap {
     let mut headers = HeaderMap::new();
     if let Some(accept) = request.headers.get(ACCEPT) {

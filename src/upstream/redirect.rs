@@ -7,7 +7,7 @@ use ureq::http::uri::Scheme;
 use super::UpstreamAnswer;
 use crate::error::{Code, Error};
 
-/// An absolute `http` or `https` URL.
+/// Reads an absolute `http` or `https` URL; `None` for any other text.
 pub fn parse(url: &str) -> Option<Uri> {
     let uri: Uri = url.parse().ok()?;
     let known = uri.scheme() == Some(&Scheme::HTTP) || uri.scheme() == Some(&Scheme::HTTPS);
@@ -46,7 +46,7 @@ pub fn target(service: &str, from: &Uri, answer: &UpstreamAnswer) -> Result<Uri,
     Ok(to)
 }
 
-/// The error for a redirected write: no caller asked for its effect at another address.
+/// Returns the error for a redirected write: no caller asked for its effect at another address.
 pub fn of_a_write(service: &str, status: u16) -> Error {
     Error::new(
         Code::NotFound,

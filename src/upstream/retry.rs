@@ -27,7 +27,7 @@ pub fn pause_after(method: Method, answer: &UpstreamAnswer, backoff: Duration) -
     again.then(|| asked.map_or(backoff, |asked| asked.max(backoff)))
 }
 
-/// A random time between half and all of it, so that callers that failed together do not return together.
+/// Returns a random time between half and all of it, so that callers that failed together do not return together.
 pub fn jittered(backoff: Duration) -> Duration {
     // Every RandomState has its own keys, so an empty hash is a random number without a random number generator.
     let random = RandomState::new().build_hasher().finish();
@@ -59,7 +59,7 @@ pub fn wait(
     }
 }
 
-/// The error of a call whose caller no longer waits.
+/// Returns the error of a call whose caller no longer waits.
 pub fn cancelled(service: &str) -> Error {
     Error::new(Code::Cancelled, format!("The call to {service} was cancelled."))
 }

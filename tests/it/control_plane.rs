@@ -60,7 +60,7 @@ pub struct State {
     pub limits: HashMap<String, Value>,
     /// Tokens whose session has ended.
     pub ended: HashSet<String>,
-    /// Whether the functions are older: they know no ids of tokens.
+    /// Whether the functions are older and return no ids of tokens.
     pub is_older: bool,
     /// Whether the functions accept any key.
     pub takes_any_key: bool,
@@ -118,7 +118,7 @@ impl FakePlane {
         self.state.lock().unwrap()
     }
 
-    /// Where a part is.
+    /// The addresses of the parts.
     pub fn url(&self, part: &str) -> String {
         format!("http://{}/{part}", self.running.address)
     }

@@ -21,7 +21,7 @@ struct Job<'a> {
 struct Coverage<'a> {
     /// The server of another project that has most tools for the service.
     other: &'a str,
-    /// How many those are.
+    /// The number of those.
     their_tools: &'a str,
     jobs: Vec<Job<'a>>,
     /// Tools for which no job asks.

@@ -205,7 +205,7 @@ fn deployments_are_listed_though_their_state_is_not_told() {
         );
         assert_eq!(result.get("unread").is_some(), unread, "{result}");
     }
-    // Where no one wants the state, no one is asked for it.
+    // The state is requested only if a caller wants it.
     let few = call("list_deployments", json!({"fields": ["id"]}), [list(&rows)])
         .expect("they are listed");
     assert_eq!(few["items"], json!([{"id": 1}]));

@@ -295,7 +295,7 @@ fn a_service_that_takes_its_time_is_given_up() {
     }
 }
 
-/// Where a hostile answer would like to see the credential go; `{port}` is of a listener that records who comes.
+/// Addresses to which a hostile response tries to send the credential; `{port}` is that of a listener that records requests.
 const ELSEWHERE: &[&str] = &[
     "http://127.0.0.1:{port}/steal?a=1",
     "//127.0.0.1:{port}/steal?a=1",
@@ -463,7 +463,7 @@ fn a_service_that_repeats_the_credential_finds_no_way_out() {
 /// Watches the log as the server writes it: all of our own lines, warnings of the libraries'.
 struct Watch;
 
-/// How many lines there were, and those with the credential.
+/// The number of lines, and the lines with the credential.
 static LINES: AtomicUsize = AtomicUsize::new(0);
 static LEAKS: Mutex<Vec<String>> = Mutex::new(Vec::new());
 

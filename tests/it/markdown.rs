@@ -200,7 +200,7 @@ fn documents_of_the_schema_come_back_unchanged_edited_and_appended() {
     assert!(cases.len() >= 400 && edits >= 400, "{} documents, {edits} edits", cases.len());
 }
 
-/// Where two values differ first, and how; `None` where they are equal.
+/// Returns where two values first differ, and how; `None` if they are equal.
 fn difference(read: &Value, expected: &Value) -> Option<String> {
     if read == expected {
         return None;
@@ -233,7 +233,7 @@ fn words(document: &Value) -> Vec<String> {
         .collect()
 }
 
-/// Whether a word stands in a text that can be edited, and not in a placeholder's label.
+/// Returns whether a word is in text that can be edited, and not in a placeholder's label.
 fn is_editable(markdown: &str, word: &str) -> bool {
     let mut places = markdown.match_indices(word);
     let (Some((at, _)), None) = (places.next(), places.next()) else { return false };

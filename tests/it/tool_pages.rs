@@ -224,7 +224,7 @@ fn every_permission_is_on_the_page_about_connecting() {
     });
 }
 
-/// Whether the page names the permission by itself, not as the beginning or end of another.
+/// Returns whether the page names the permission itself, not as part of another name.
 fn names(page: &str, permission: &str) -> bool {
     let goes_on =
         |character: char| character.is_alphanumeric() || matches!(character, '_' | '-' | ':');

@@ -69,12 +69,12 @@ pub(super) const HOOKS: Hooks = Hooks {
     ],
 };
 
-/// A comment belongs to a page or to a blog post.
+/// Checks that a comment belongs to a page or to a blog post.
 fn page_or_blog_post(arguments: &mut Map<String, Value>) -> Result<(), Error> {
     content::kind_of(arguments).map(|_| ())
 }
 
-/// An update must change something besides naming its target.
+/// Checks that an update changes something besides naming its target.
 fn some_change(arguments: &mut Map<String, Value>) -> Result<(), Error> {
     if arguments.len() > 1 {
         Ok(())
@@ -195,7 +195,7 @@ fn list_ancestors(session: &Session<'_>, arguments: &Map<String, Value>) -> Resu
     Ok(json!({"items": ancestors.iter().map(row).collect::<Result<Vec<_>, Error>>()?}))
 }
 
-/// Starting and stopping to watch are two methods of one address.
+/// Starts or stops watching: these are two methods of one address.
 fn watch_content(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
     let watch = arguments.get("watch") != Some(&Value::Bool(false));
     let method = if watch { Method::Post } else { Method::Delete };
@@ -249,7 +249,7 @@ fn plain_match(excerpt: &Value) -> Value {
     excerpt.as_str().map(|text| plain(text).split_whitespace().collect::<Vec<_>>().join(" ")).into()
 }
 
-/// The older API returns some ids as numbers; they are strings everywhere else.
+/// Returns an id as text: the older API returns some ids as numbers; they are strings everywhere else.
 fn as_text(id: &Value) -> Value {
     id.as_u64().map_or_else(|| id.clone(), |id| id.to_string().into())
 }
@@ -299,7 +299,7 @@ fn user_query(name: &Value) -> Result<Value, Error> {
     Ok(format!("user.fullname ~ \"{name}\"").into())
 }
 
-/// The error for a response without the expected content.
+/// Returns the error for a response without the expected content.
 fn unexpected() -> Error {
     Error::new(
         Code::UpstreamUnavailable,

@@ -70,7 +70,7 @@ fn find(session: &Session<'_>, of: [&str; 2], key: &str) -> Result<Option<Value>
     Ok(found.into_iter().find(|property| property["key"] == key).cloned())
 }
 
-/// Changing a property requires its id and its next version; a new one has neither.
+/// Writes a property. Changing one requires its id and its next version; a new one has neither.
 fn set(session: &Session<'_>, of: [&str; 2], key: &str, value: &Value) -> Result<Value, Error> {
     let path = [&of[..], &["properties"]].concat();
     let mut body = json!({"key": key, "value": value});

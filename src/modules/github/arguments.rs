@@ -107,7 +107,7 @@ pub(super) fn resolution(arguments: &mut Map<String, Value>) -> Result<(), Error
     any_of(arguments, &["state", "assignee"], "There is nothing to change.")
 }
 
-/// A review other than an approval needs a text.
+/// Checks that a review other than an approval has a text.
 pub(super) fn verdict(arguments: &mut Map<String, Value>) -> Result<(), Error> {
     let event = text(arguments, "event");
     if matches!(event, "" | "APPROVE") || !text(arguments, "body").trim().is_empty() {
@@ -117,7 +117,7 @@ pub(super) fn verdict(arguments: &mut Map<String, Value>) -> Result<(), Error> {
         .with_hint("Say in `body` what the review comes to; only APPROVE needs no text."))
 }
 
-/// A comment on a diff needs a line, or applies to a whole file.
+/// Checks that a comment on a diff has a line, or applies to a whole file.
 pub(super) fn place_of_comment(arguments: &mut Map<String, Value>) -> Result<(), Error> {
     let has = |name: &str| arguments.contains_key(name);
     let refused = |what: &str, right: &str| Err(Error::invalid_params(what).with_hint(right));
@@ -135,12 +135,12 @@ pub(super) fn place_of_comment(arguments: &mut Map<String, Value>) -> Result<(),
     }
 }
 
-/// At least one reviewer must be named.
+/// Checks that at least one reviewer is named.
 pub(super) fn asks_somebody(arguments: &mut Map<String, Value>) -> Result<(), Error> {
     any_of(arguments, &["reviewers", "team_reviewers"], "Nobody is asked.")
 }
 
-/// A sub-issue is placed relative to one sibling.
+/// Checks that a sub-issue is placed relative to one sibling.
 pub(super) fn place_among_siblings(arguments: &mut Map<String, Value>) -> Result<(), Error> {
     if arguments.contains_key("after_id") && arguments.contains_key("before_id") {
         return Err(Error::invalid_params("One sibling says the place.")
@@ -163,7 +163,7 @@ fn any_of(arguments: &Map<String, Value>, names: &[&str], what: &str) -> Result<
     Err(Error::invalid_params(what).with_hint(format!("Give {}.", names.join(" or "))))
 }
 
-/// Closing an alert and giving a comment need a reason; a reason alone closes the alert.
+/// Checks that closing an alert and giving a comment have a reason; a reason alone closes the alert.
 fn closing(
     arguments: &mut Map<String, Value>,
     closed: &str,

@@ -72,8 +72,9 @@ pub(super) fn wanted(
     }
 }
 
-/// Returns the conference of the new series after a split: a new Meet link, because a link that events share shows people who
-/// are not invited (<https://developers.google.com/workspace/calendar/api/v3/reference/events>, `conferenceData`).
+/// Returns the conference of the new series after a split. It gets a new Meet link, because a link that events share shows
+/// people who are not invited (<https://developers.google.com/workspace/calendar/api/v3/reference/events>, `conferenceData`). A
+/// conference of another provider is kept.
 pub(super) fn for_next_series(series: &Value) -> Option<Value> {
     let data = series.get("conferenceData")?;
     let is_meet = data["conferenceSolution"]["key"]["type"] == "hangoutsMeet" || is_pending(data);

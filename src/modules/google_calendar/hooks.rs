@@ -265,7 +265,7 @@ fn taken(
     }
 }
 
-/// The error of one account, with its name if there are several.
+/// Returns the error of one account, with its name if there are several.
 fn of_account(all: &Session<'_>, one: &Session<'_>, error: Error) -> Error {
     match one.account() {
         Some(account) if all.accounts().count() > 1 => {

@@ -30,7 +30,8 @@ pub(super) fn guests<'a>(
     Ok(guests)
 }
 
-/// Google Calendar omits guests of large events: sending our list would remove the guests that it does not contain.
+/// Checks that no guests are omitted. Google Calendar omits guests of large events: sending our list would remove the guests
+/// that it does not contain.
 pub(super) fn refuse_omitted(event: &Value, what: &str) -> Result<(), Error> {
     if event["attendeesOmitted"] != true {
         return Ok(());

@@ -371,7 +371,7 @@ impl Copy<'_> {
         count + self.web_links()
     }
 
-    /// The link type that Jira's own clones use, if the site has it.
+    /// Returns the link type that Jira's own clones use, if the site has it.
     fn cloners(&mut self) -> Option<Value> {
         let types = match self.session.get(&[&API[..], &["issueLinkType"]].concat(), &[]) {
             Ok(types) => types,

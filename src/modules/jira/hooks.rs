@@ -122,7 +122,7 @@ fn update_worklog(session: &Session<'_>, arguments: &Map<String, Value>) -> Resu
     Ok(json!({"id": after["id"], "time_spent": after["timeSpent"], "started_at": after["started"]}))
 }
 
-/// An update without `visibility` could make restricted content public.
+/// Keeps the visibility: an update without it could make restricted content public.
 fn keep_visibility(body: &mut Value, before: &Value) {
     if let Some(visibility) = present(&before["visibility"]) {
         body["visibility"] = visibility.clone();

@@ -21,7 +21,7 @@ pub fn assignee(assignee: &Value) -> Result<Value, Error> {
     })
 }
 
-/// The property with which a service desk marks comments that customers do not see.
+/// Returns the property with which a service desk marks comments that customers do not see.
 pub fn internal_comment(internal: &Value) -> Result<Value, Error> {
     Ok(json!([{"key": "sd.public.comment", "value": {"internal": internal}}]))
 }

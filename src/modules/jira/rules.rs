@@ -5,7 +5,8 @@ use serde_json::{Map, Value};
 use super::nothing_to_change;
 use crate::error::Error;
 
-/// A new estimate is required if the estimate is to be `new`, and not allowed otherwise: Jira would ignore it.
+/// Checks that `estimate: new` comes with a new estimate, and other values without one, which Jira would ignore. A new estimate
+/// alone implies `estimate: new`.
 pub fn estimate(arguments: &mut Map<String, Value>) -> Result<(), Error> {
     match (
         arguments.get("estimate").and_then(Value::as_str),
@@ -25,7 +26,7 @@ pub fn estimate(arguments: &mut Map<String, Value>) -> Result<(), Error> {
     }
 }
 
-/// People can be listed for a project or for an issue.
+/// Checks that people are listed for a project or for an issue.
 pub fn project_or_issue(arguments: &mut Map<String, Value>) -> Result<(), Error> {
     exactly_one(arguments, ["project", "issue"])
 }
@@ -44,7 +45,7 @@ pub fn ranking_at_most(arguments: &mut Map<String, Value>) -> Result<(), Error> 
     }
 }
 
-/// An update must change something besides naming its target.
+/// Checks that an update changes something besides naming its target.
 pub fn some_change(arguments: &mut Map<String, Value>) -> Result<(), Error> {
     if arguments.len() > 1 { Ok(()) } else { Err(nothing_to_change("the other params")) }
 }

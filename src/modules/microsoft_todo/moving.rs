@@ -36,7 +36,8 @@ pub fn move_tasks(session: &Session<'_>, arguments: &Map<String, Value>) -> Resu
     })
 }
 
-/// Returns the rows of the tasks in the arguments, and the reasons of failures. Fails if every further request would fail too.
+/// Returns the rows of the tasks in the arguments, and the reasons of failures. Stops if every further request would fail too;
+/// fails if no task succeeded.
 fn each(
     arguments: &Map<String, Value>,
     mut act: impl FnMut(&str) -> Result<Value, Error>,

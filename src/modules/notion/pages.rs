@@ -323,7 +323,7 @@ pub fn find<'a>(properties: &'a Value, name: &str) -> Option<(&'a str, &'a Value
         .map(|(name, property)| (name.as_str(), property))
 }
 
-/// The error for an unknown property.
+/// Returns the error for an unknown property.
 pub fn unknown(name: &str, properties: &Value) -> Error {
     let known: Vec<_> = properties
         .as_object()

@@ -278,12 +278,13 @@ fn is_local_part(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.' | b'_')
 }
 
-/// Everything except punctuation, symbols and control characters. Marks (accents) count as letters here.
+/// Returns whether the character may be part of a domain: everything except punctuation, symbols and control characters. Marks
+/// (accents) count as letters here.
 fn is_domain_letter(letter: char) -> bool {
     letter.is_alphanumeric() || (!letter.is_ascii() && is_mark(letter))
 }
 
-/// Combining marks within words: Indic and Thai vowels, combining accents.
+/// Returns whether the character is a combining mark within words: Indic and Thai vowels, combining accents.
 fn is_mark(letter: char) -> bool {
     matches!(letter, '\u{300}'..='\u{36f}' | '\u{900}'..='\u{e4f}' | '\u{3099}' | '\u{309a}')
 }

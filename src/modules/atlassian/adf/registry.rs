@@ -210,7 +210,7 @@ fn update_fields<'v>(hash: &mut Hash, fields: impl Iterator<Item = (&'v String, 
     }
 }
 
-/// The first 16 bytes, which are enough to distinguish the nodes of one document.
+/// Returns the first 16 bytes, which are enough to distinguish the nodes of one document.
 pub(super) fn short_hex(digest: [u8; 32]) -> String {
     hex(&digest[..16])
 }

@@ -246,7 +246,7 @@ impl Reader<'_, '_, '_> {
     }
 }
 
-/// The error for an end without a beginning.
+/// Returns the error for an end without a beginning.
 pub(super) fn closes_nothing(name: &str) -> Error {
     Error::invalid_params(format!("The placeholder ⟦/{name}⟧ has nothing to close")).with_hint(
         format!("Put it behind its ⟦{name} …⟧, in the same list item, quote or paragraph"),

@@ -216,7 +216,7 @@ impl Leaf {
     }
 }
 
-/// Text that can precede a block on its line: the markers of lists and quotes.
+/// Returns whether the character can precede a block on its line: the markers of lists and quotes.
 fn is_marker(letter: char) -> bool {
     letter.is_whitespace()
         || letter.is_ascii_digit()
@@ -407,7 +407,7 @@ const BEGINNING: &str = "([{<（［｛「『【〈《〔｟〖〘“‘";
 /// Closing characters: no emphasis begins before them.
 const ENDING: &str = ")]}>）］｝」』】〉》〕｠〗〙”’、。，．";
 
-/// Chinese, Japanese and Korean letters and punctuation.
+/// Returns whether the character is a Chinese, Japanese or Korean letter or punctuation mark.
 pub(super) fn is_cjk(letter: char) -> bool {
     matches!(letter,
         '\u{1100}'..='\u{11ff}' | '\u{2e80}'..='\u{303f}' | '\u{3040}'..='\u{a4cf}' | '\u{a960}'..='\u{a97f}'

@@ -84,7 +84,7 @@ impl Heading<'_> {
         format!("{} {}", "#".repeat(level), self.name)
     }
 
-    /// The end of its section among its siblings.
+    /// Returns the end of its section among its siblings.
     fn end(&self) -> usize {
         let start = self.index + 1;
         let below = &content(self.parent)[start..];

@@ -256,8 +256,8 @@ fn a_section_is_replaced_up_to_the_next_heading_of_its_level() {
     }
 }
 
-/// A line with many hidden attributes: of breaks, cards and links, an order of marks, white space with emphasis, and text in
-/// several nodes.
+/// Returns a line with many hidden attributes: of breaks, cards and links, an order of marks, white space with emphasis, and
+/// text in several nodes.
 fn hidden() -> Value {
     let link = |id: &str| json!({"type": "link", "attrs": {"href": "https://x.y", "id": id}});
     json!([
@@ -324,7 +324,7 @@ fn an_edited_line_keeps_the_attributes_of_all_that_stays_in_it() {
     }
 }
 
-/// A page on which a section alone would have shorter placeholders than the whole page.
+/// Returns a page on which a section alone would have shorter placeholders than the whole page.
 fn page_with_many_mentions() -> Value {
     let mentions = |from: u64, to: u64| {
         (from..to)

@@ -345,7 +345,7 @@ impl Generator {
         }
     }
 
-    /// The content of a list item or quote: usually valid, sometimes any.
+    /// Returns the content of a list item or quote: usually valid, sometimes any.
     fn item(&mut self, depth: usize) -> Vec<Value> {
         if !self.plain && self.chance(4) {
             let count = self.below(3);

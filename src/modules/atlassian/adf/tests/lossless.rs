@@ -5,7 +5,7 @@ use crate::modules::atlassian::adf::{from_markdown, to_markdown};
 
 const TEXTS: u64 = 2_000;
 
-/// A Markdown text with all special characters, with numbered words between.
+/// Returns a Markdown text with all special characters, with numbered words between.
 fn markdown(generator: &mut Generator) -> (String, usize) {
     let mut text = String::new();
     let count = 1 + generator.below(8);
