@@ -118,7 +118,7 @@ impl FakePlane {
         self.state.lock().unwrap()
     }
 
-    /// The addresses of the parts.
+    /// Returns the address of a part.
     pub fn url(&self, part: &str) -> String {
         format!("http://{}/{part}", self.running.address)
     }

@@ -38,7 +38,7 @@ pub const OWN_MODULES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/own
 /// The settings of a product that differ from the defaults.
 #[derive(Default)]
 pub struct Settings<'a> {
-    /// The addresses of the services.
+    /// The fake server for all services.
     pub upstream: Option<&'a FakeUpstream>,
     /// The policy file's text.
     pub policy: Option<&'a str>,
