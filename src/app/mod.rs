@@ -46,7 +46,7 @@ use crate::upstream::Upstream;
 
 /// The parts of the product.
 pub struct Parts {
-    /// The modules.
+    /// Returns the modules.
     pub registry: Arc<Registry>,
     /// Decides which tools a caller may use.
     pub sieve: Arc<dyn Sieve>,

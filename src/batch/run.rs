@@ -128,7 +128,7 @@ fn skip_what_cannot_run(
 /// Returns the parameters of a line, with its references replaced by the results of other lines.
 ///
 /// # Errors
-/// [`Code::InvalidParams`] that names the parameter with the broken reference.
+/// [`Code::InvalidParams`](crate::error::Code::InvalidParams) naming the parameter whose reference leads nowhere.
 pub fn resolved(
     lines: &[Line],
     line: &Line,

@@ -20,6 +20,9 @@ pub type ResultHook = fn(&Session<'_>, &Map<String, Value>, Value) -> Result<Val
 /// Handles a call that one request cannot: gets the checked arguments with their defaults, returns the tool's result.
 pub type Handler = fn(&Session<'_>, &Map<String, Value>) -> Result<Value, Error>;
 
+/// Says more about the failure of a tool than the service does, by asking it again: what an id is the id of, say.
+pub type Explain = fn(&Session<'_>, &Map<String, Value>, Error) -> Error;
+
 /// A module's hooks by the names in its file.
 #[derive(Debug, Clone, Copy)]
 pub struct Hooks {
@@ -33,10 +36,18 @@ pub struct Hooks {
     pub results: &'static [(&'static str, ResultHook)],
     /// Instead of request and output.
     pub handlers: &'static [(&'static str, Handler)],
+    /// For failures of any tool; `None` where the service says enough.
+    pub explain: Option<Explain>,
 }
 
 impl Hooks {
     /// For a module without hooks.
-    pub const NONE: Self =
-        Self { fields: &[], params: &[], arguments: &[], results: &[], handlers: &[] };
+    pub const NONE: Self = Self {
+        fields: &[],
+        params: &[],
+        arguments: &[],
+        results: &[],
+        handlers: &[],
+        explain: None,
+    };
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::auth::{Auth, Variable};
-use super::hooks::{ArgumentsHook, Handler, ParamHook, ResultHook};
+use super::hooks::{ArgumentsHook, Explain, Handler, ParamHook, ResultHook};
 use super::output::Output;
 use super::request::{ParamTarget, Template};
 use super::resource::{Completion, Resource};
@@ -37,6 +37,8 @@ pub struct Module {
     pub description: String,
     /// The service's address, without a trailing slash.
     pub base_url: String,
+    /// Further origins that its tools may send requests to, without the credential; a `*` stands for one label of the host.
+    pub origins: Vec<String>,
     /// The environment variable for another address.
     pub base_url_env: Option<Variable>,
     /// Whether the user must set the service's address: `base_url` is then an example.
@@ -57,6 +59,8 @@ pub struct Module {
     pub resources: Vec<Resource>,
     /// Completions for variables of resources and arguments of prompts, by name.
     pub completions: BTreeMap<String, Completion>,
+    /// What says more about a failure than the service does.
+    pub explain: Option<Explain>,
 }
 
 /// A tool: an action that a model can request.
@@ -74,6 +78,8 @@ pub struct Tool {
     pub permissions: Vec<String>,
     /// Hints for clients.
     pub annotations: Annotations,
+    /// Where it sends its request instead of the module's own address, without the credential.
+    pub base_url: Option<String>,
     /// When its effect is public, or reaches other people.
     pub publishes: Publishes,
     /// Its params, the engine's own last.

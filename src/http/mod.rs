@@ -46,7 +46,7 @@ pub struct Request {
     pub method: Method,
     /// The target's path as sent, beginning with a slash, not decoded.
     pub path: String,
-    /// The target's query as sent, without its question mark; empty when there is none.
+    /// The target's query as sent, without its question mark; empty if there is no query.
     pub query: String,
     /// The header lines.
     pub headers: Headers,

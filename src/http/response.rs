@@ -92,7 +92,7 @@ impl Response {
 /// the connection is closed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// The status code.
+    /// Returns the status code.
     pub status: u16,
     /// What is wrong and what would be right.
     pub message: Cow<'static, str>,

@@ -11,7 +11,7 @@ pub struct Location<'a> {
 
 #[derive(Debug, Clone, Copy)]
 enum Step<'a> {
-    /// The file as a whole.
+    /// Returns the place of the whole file.
     File,
     /// A member by its name in the format.
     Member(&'static str),

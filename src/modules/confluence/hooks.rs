@@ -67,6 +67,7 @@ pub(super) const HOOKS: Hooks = Hooks {
         ("upload_attachment", upload::upload_attachment),
         ("watch_content", watch_content),
     ],
+    explain: None,
 };
 
 /// Checks that a comment belongs to a page or to a blog post.

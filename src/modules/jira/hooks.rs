@@ -87,6 +87,7 @@ pub(super) const HOOKS: Hooks = Hooks {
         ("update_version", versions::update_version),
         ("update_worklog", update_worklog),
     ],
+    explain: None,
 };
 
 /// Rewrites a comment from its previous form, so that content that Markdown cannot express stays; its visibility stays too.
