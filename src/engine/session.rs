@@ -96,7 +96,7 @@ impl Session<'_> {
     ///
     /// # Errors
     ///
-    /// As [`Session::get`], and [`Code::InvalidParams`](crate::error::Code::InvalidParams) for a header that is none.
+    /// The errors of [`Session::get`], and [`Code::InvalidParams`](crate::error::Code::InvalidParams) for an invalid header.
     pub fn request(
         &self,
         method: Method,

@@ -1,7 +1,7 @@
 //! Parts of Notion's module that cannot be expressed as data.
 //!
-//! Here stands what is cited, with the small hooks; `readable` makes text of Notion's objects, `writable` the other way
-//! round within `limits`, and `pages`, `rows`, `comments` and `uploads` hold the jobs of several requests.
+//! This file has the table of hooks and the small hooks. `readable` converts Notion's objects to text, `writable` does the
+//! reverse within `limits`, and `pages`, `rows`, `comments` and `uploads` have the tools that need several requests.
 
 mod comments;
 mod ids;

@@ -1,4 +1,4 @@
-//! Notion's Markdown of whole pages: its headings, its code, and the addresses of files that Notion keeps.
+//! Reads Notion's Markdown of whole pages: its headings, its code, and the addresses of files that Notion stores.
 //!
 //! Source: <https://developers.notion.com/guides/data-apis/enhanced-markdown>. Children are indented by tabs, and what stands
 //! in code is literal.
@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::error::{Code, Error};
 
-/// What tells the signed address of a file that Notion keeps from others: a parameter of its query.
+/// The query parameter by which the signed address of a file that Notion stores is recognized.
 const SIGNATURES: [&str; 2] = ["X-Amz-Signature=", "signature="];
 
 /// Hosts of those addresses.

@@ -389,8 +389,8 @@ pub fn append(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<V
     Ok(json!({"message": "Text added."}))
 }
 
-/// Changes a page's Markdown. Where the text names files that Notion keeps, as `read_page` shows them, they get their
-/// signatures again: Notion would take them for files of others, which nobody may read.
+/// Changes a page's Markdown. If the text names files that Notion stores, in the form that `read_page` shows, their signatures
+/// are restored: otherwise Notion would treat them as other people's files, which cannot be read.
 fn write(
     session: &Session<'_>,
     arguments: &Map<String, Value>,
@@ -482,9 +482,9 @@ fn told(page: &Value) -> Value {
     json!({"id": page["id"], "title": readable::title(page), "url": page["url"]})
 }
 
-/// The property values to send: `title` and `properties`; `None` where neither is given. Those that are not Notion's own
-/// objects take the form of their types, which `owner` tells: the data source or page that has them. What a page has
-/// already is left out.
+/// Returns the property values to send: `title` and `properties`; `None` if neither is given. Values that are not Notion's own
+/// objects are converted by their types, which are read from `owner`: the data source or page that has them. Values that the
+/// page already has are left out.
 fn properties(
     arguments: &Map<String, Value>,
     owner: impl FnOnce() -> Result<Value, Error>,

@@ -91,8 +91,7 @@ pub fn properties(properties: &Value, names: &Names) -> Value {
 /// One property value, formula's result or rollup's: a text, number or boolean, or a list of them. People and pages have
 /// their ids behind their names.
 ///
-/// What Notion does not tell and types that are not known are shown as what they are, so that no value looks empty that is
-/// not.
+/// Values that Notion does not return and unknown types are shown by their type, so that no value looks empty that is not.
 pub fn value(property: &Value, names: &Names) -> Value {
     let kind = property["type"].as_str().unwrap_or_default();
     let value = &property[kind];

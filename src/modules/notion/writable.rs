@@ -626,7 +626,7 @@ mod tests {
             Some(json!({"files": [kept, added]})),
         );
         check(&files, json!([]), Some(json!({"files": []})));
-        // Of a relation with more entries than these nobody knows whether it is the same.
+        // If a relation has more entries than these, it is unknown whether it is the same.
         let more = json!({"type": "relation", "relation": [{"id": ID}], "has_more": true});
         check(&more, json!([ID]), Some(json!({"relation": [{"id": ID}]})));
     }
