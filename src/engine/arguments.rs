@@ -1,4 +1,4 @@
-//! The caller's arguments, checked against a tool's params and brought to their types.
+//! Checks the caller's arguments against a tool's params and converts them to their types.
 
 use std::fmt::Display;
 
@@ -12,24 +12,21 @@ use crate::error::{Code, Error, shortened};
 use crate::names::nearest;
 use crate::number::{canonical, is_integer};
 
-/// Most characters of a wrong value that an error repeats.
+/// The maximum length in characters of a wrong value in an error.
 const MAX_REPEATED: usize = 40;
 
-/// Most characters of a wrong name that an error repeats: more than names have, also of what lies in what.
+/// The maximum length in characters of a wrong name in an error: longer than real names, including nested ones.
 const MAX_NAME: usize = 120;
 
-/// The arguments with the types that the tool's schema asks for, checked against its rules, defaults filled in, and param hooks
-/// applied.
+/// Returns the arguments in the types of the tool's schema, with defaults filled in and param hooks applied.
 ///
-/// A null stands for an absent argument, unless the param is nullable: then it is sent, whatever its type. So does a blank text
-/// for anything but a text. Models write values in another type than the one that is due; where only one value can be meant, it
-/// is taken, at every depth: JSON in a string is decoded, a number or a boolean is the text that it is written as, and a lone
-/// value is a list of one.
+/// A null counts as an absent argument, unless the param is nullable: then it is sent, whatever its type. Models write values
+/// in other types than the schema's. If only one value can be meant, it is accepted: JSON in a string is decoded, a number or a
+/// boolean becomes the text that was written, and a single value becomes a list with one entry.
 ///
 /// # Errors
 ///
-/// [`Code::InvalidParams`] naming every argument that is wrong, what it got, and what would be right, every rule that is broken,
-/// and a call that changes nothing.
+/// [`Code::InvalidParams`] that names every invalid argument, its value, and what would be right.
 pub fn check(tool: &Tool, mut given: Map<String, Value>) -> Result<Map<String, Value>, Error> {
     let mut problems = Problems::default();
     let mut arguments = Map::new();
@@ -120,7 +117,7 @@ fn is_huge(value: &Value) -> bool {
     value.as_number().is_some_and(|number| is_integer(number) && number.as_i64().is_none())
 }
 
-/// Refuses a text that we shortened: what its note stands for would be deleted where it is written.
+/// Rejects a text that we shortened: writing it would delete the part that its note stands for.
 fn refuse_shortened(value: &Value, place: &str, problems: &mut Problems) {
     match value {
         Value::String(text) => {
@@ -157,7 +154,7 @@ fn hooked(param: &Param, value: Value, problems: &mut Problems) -> Option<Value>
     hook(&value).map_err(|error| problems.0.push((vec![param.name.clone()], sentence(error)))).ok()
 }
 
-/// What is wrong: the arguments that it is about, and a sentence.
+/// The problems: each argument, and a sentence about it.
 #[derive(Default)]
 struct Problems(Vec<(Vec<String>, String)>);
 
@@ -184,7 +181,7 @@ impl Problems {
     }
 }
 
-/// The value in the schema's type, or a problem more.
+/// Returns the value in the schema's type, or adds a problem.
 fn coerce(schema: &Schema, value: Value, place: &str, problems: &mut Problems) -> Option<Value> {
     let value = decoded(&schema.kind, value);
     if !schema.accepts(&value) {
@@ -195,7 +192,7 @@ fn coerce(schema: &Schema, value: Value, place: &str, problems: &mut Problems) -
                     repeated(&value)
                 )
             }
-            // Of a long value the beginning says nothing.
+            // The beginning of a long value would not help.
             _ if schema.longest.is_some_and(|longest| length(&value) > longest) => {
                 format!("must be {}, and has {}", wanted(schema), length(&value))
             }
@@ -265,7 +262,7 @@ fn coerce_members(
     (problems.0.len() == before).then_some(checked)
 }
 
-/// The value in the type that is due, where it was written in another and only one value can be meant.
+/// Returns the value in the expected type, if it was written in another type and only one value can be meant.
 fn decoded(kind: &Kind, value: Value) -> Value {
     match (kind, value) {
         (Kind::String, Value::Bool(flag)) => flag.to_string().into(),
@@ -285,7 +282,7 @@ fn decoded(kind: &Kind, value: Value) -> Value {
     }
 }
 
-/// The value of this kind that a string holds as JSON.
+/// Returns the value of this kind that a string contains as JSON.
 fn unquoted(kind: &Kind, value: Value) -> Value {
     let Value::String(text) = value else { return value };
     match serde_json::from_str::<Value>(text.trim()) {
@@ -294,7 +291,7 @@ fn unquoted(kind: &Kind, value: Value) -> Value {
     }
 }
 
-/// The list that a string holds as JSON, or a list of the lone value if it can be an item.
+/// Returns the list that a string contains as JSON, or a list of the single value if it can be an item.
 fn listed(items: &Schema, value: Value) -> Value {
     let value = match value {
         Value::String(text) if text.trim().is_empty() => return Value::Array(Vec::new()),
@@ -305,7 +302,8 @@ fn listed(items: &Schema, value: Value) -> Value {
         Value::Array(values) => return Value::Array(values),
         value => value,
     };
-    // A string is what a model writes for a list of strings, whatever becomes of it; else the error reports the list.
+    // Models write a list of strings as a string, so the entries are converted whatever they are; otherwise the error reports
+    // the list.
     if items.kind == Kind::String && value.is_string()
         || items.accepts(&decoded(&items.kind, value.clone()))
     {
@@ -330,7 +328,7 @@ fn is_of(kind: &Kind, value: &Value) -> bool {
     }
 }
 
-/// A whole number without its `.0`, where an integer is due.
+/// Returns a whole number without its `.0`, if an integer is expected.
 fn whole_if_due(kind: &Kind, value: Value) -> Value {
     match (kind, value) {
         (Kind::Integer(_), Value::Number(number)) if is_integer(&number) => {
@@ -341,7 +339,7 @@ fn whole_if_due(kind: &Kind, value: Value) -> Value {
     }
 }
 
-/// What would be right, as the end of a sentence.
+/// Returns what would be right, as the end of a sentence.
 fn wanted(schema: &Schema) -> String {
     let range = |what: &str, range: &Range| match (&range.minimum, &range.maximum) {
         (Some(minimum), Some(maximum)) => format!("{what} from {minimum} to {maximum}"),
@@ -379,7 +377,7 @@ fn wanted(schema: &Schema) -> String {
     }
 }
 
-/// A wrong value, shortened.
+/// Returns a wrong value, shortened.
 fn repeated(value: &Value) -> String {
     shortened(value.to_string(), MAX_REPEATED)
 }
@@ -450,7 +448,7 @@ mod tests {
             .clone()
     }
 
-    /// The arguments that come out beside `owner` and the default `state`, or the error's message.
+    /// The expected result is the arguments besides `owner` and the default `state`, or the error's message.
     fn outcome(given: &Value) -> Result<Value, String> {
         let mut given = given.as_object().unwrap().clone();
         given.entry("owner").or_insert_with(|| json!("o"));

@@ -1,4 +1,4 @@
-//! Turns a call of a tool into requests to its service. Tools are data: `manifest` makes them of module files.
+//! Turns a tool call into requests to its service. Tools are data: `manifest` reads them from module files.
 
 pub mod arguments;
 mod auth;

@@ -1,20 +1,20 @@
-//! The JSON Schema of arguments: only what every client understands (no references, alternatives or lists of types).
+//! The JSON Schema of arguments: only features that every client supports (no references, alternatives or lists of types).
 
 use serde_json::{Map, Number, Value, json};
 
 use crate::number::{is_written_as_integer, same};
 use crate::time::{Moment, Zone, instant_of};
 
-/// What a value must be.
+/// The schema of a value.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Schema {
-    /// The type, with what only this type has.
+    /// The type, with its own rules.
     pub kind: Kind,
-    /// For the reader.
+    /// The description.
     pub description: Option<String>,
-    /// The only values allowed; empty when all of the type are.
+    /// The allowed values; empty if all values of the type are allowed.
     pub choices: Vec<Value>,
-    /// The most characters of a string or entries of a list; `None` without a limit.
+    /// The maximum length of a string in characters, or of a list in entries; `None` for no limit.
     pub longest: Option<usize>,
     /// What a string must be written as; `None` for any string.
     pub format: Option<Format>,
@@ -48,26 +48,26 @@ pub enum Kind {
     Boolean,
     /// A list of values of one schema.
     Array(Box<Schema>),
-    /// Members by name; any at all when no property is given.
+    /// An object with members by name; any members if no property is given.
     Object {
-        /// The members known, in the file's order.
+        /// The known members, in the file's order.
         properties: Vec<(String, Schema)>,
-        /// Those that must be there.
+        /// The required members.
         required: Vec<String>,
     },
 }
 
-/// Bounds of a number, both included.
+/// Bounds of a number, both inclusive.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Range {
-    /// The smallest allowed.
+    /// The minimum.
     pub minimum: Option<Number>,
-    /// The largest allowed.
+    /// The maximum.
     pub maximum: Option<Number>,
 }
 
 impl Schema {
-    /// A schema of this type with a description and no further rule.
+    /// Returns a schema of this type with a description and no further rule.
     #[must_use]
     pub fn new(kind: Kind, description: &str) -> Self {
         Self {
@@ -85,7 +85,7 @@ impl Schema {
         self.kind == Kind::String && self.format.is_none() && self.accepts(text)
     }
 
-    /// Whether the value is right as it stands, nested values aside.
+    /// Returns whether the value is valid, except nested values.
     #[must_use]
     pub fn accepts(&self, value: &Value) -> bool {
         self.kind.accepts(value)
@@ -93,7 +93,7 @@ impl Schema {
             && self.longest.is_none_or(|longest| length(value) <= longest)
     }
 
-    /// As JSON Schema, with the members in a fixed order.
+    /// Returns it as JSON Schema, with the members in a fixed order.
     #[must_use]
     pub fn published(&self, default: Option<&Value>) -> Value {
         let mut schema = Map::new();
@@ -225,7 +225,7 @@ impl Kind {
         }
     }
 
-    /// The type's name in JSON Schema.
+    /// Returns the type's name in JSON Schema.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
@@ -239,7 +239,7 @@ impl Kind {
     }
 }
 
-/// The input schema of a tool: each argument's name, schema, default, and whether it must be there.
+/// Returns the input schema of a tool: each argument's name, schema, default, and whether it is required.
 #[must_use]
 pub fn input<'a>(
     arguments: impl Iterator<Item = (&'a str, &'a Schema, Option<&'a Value>, bool)>,

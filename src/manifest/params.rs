@@ -1,4 +1,4 @@
-//! From a tool's params as written to its checked arguments.
+//! Reads the params of a tool.
 
 use serde_json::{Map, Number, Value, json};
 
@@ -10,7 +10,7 @@ use crate::engine::request::{Body, ParamTarget, Template};
 use crate::engine::schema::{Format, Kind, Range, Schema};
 use crate::engine::{Param, Presence};
 
-/// One param; none when something is wrong with it.
+/// Reads a param; `None` if it has an error.
 pub fn read(
     reader: &mut Reader<'_>,
     tool: Location<'_>,
@@ -149,12 +149,12 @@ fn misplaced(at: In, kind: Type, is_always_there: bool, has_hook: bool) -> Optio
     }
 }
 
-/// The place in a body that a dotted name means.
+/// Returns the place in a body for a dotted name.
 fn body_place(name: &str) -> ParamTarget {
     ParamTarget::Body(name.split('.').map(str::to_owned).collect())
 }
 
-/// A schema, or none with the findings that say why.
+/// Reads a schema; `None`, with findings, if it is invalid.
 fn schema(reader: &mut Reader<'_>, place: Location<'_>, raw: raw::Schema) -> Option<Schema> {
     let is_number = matches!(raw.kind, Type::Integer | Type::Number);
     if (raw.minimum.is_some() || raw.maximum.is_some()) && !is_number {
@@ -227,21 +227,21 @@ fn object(
     Some(Kind::Object { properties: read, required })
 }
 
-/// What the engine itself adds to a tool's params.
+/// The params that the engine adds to a tool.
 #[derive(Debug, Clone, Default)]
 pub struct EngineParams {
-    /// The pages of a paged list.
+    /// For the pages of a paged list.
     pub pages: Option<Pages>,
     /// The names of a list's fields.
     pub fields: Vec<String>,
-    /// Whether the output is a text, of which lines can be asked for.
+    /// Whether the output is a text whose lines can be selected.
     pub text: bool,
-    /// Whether a long output can be read on from any place.
+    /// Whether a long output can be continued from a position.
     pub reads_on: bool,
 }
 
 impl EngineParams {
-    /// The params, in the order in which they are published.
+    /// Returns the params, in the order in which they are published.
     pub fn params(self) -> Vec<Param> {
         let local = |name: &str, schema| Param {
             name: name.to_owned(),
@@ -269,7 +269,7 @@ impl EngineParams {
             }
             let description = match next.name() {
                 None => "next_cursor of the page before.",
-                // Such a position means something only beside what else was asked for.
+                // Such a position is valid only with the same other arguments.
                 Some(_) => "next_cursor of the page before; other arguments unchanged.",
             };
             let place = next.name().map_or(ParamTarget::Local, at);
@@ -305,7 +305,7 @@ impl EngineParams {
     }
 }
 
-/// Checks each param's place, the engine's own last, against the rest of the request.
+/// Checks each param's place against the rest of the request; the engine's own params come last.
 pub fn check_places(
     reader: &mut Reader<'_>,
     tool: Location<'_>,

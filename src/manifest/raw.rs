@@ -1,6 +1,6 @@
-//! A module file as it is written: the shape only, nothing checked against anything else.
+//! A module file as it is written: only the form, without further checks.
 //!
-//! Parts that hold several things to be wrong about stay JSON here and are read one by one, so that each has its finding.
+//! Parts with several possible errors stay JSON here and are read one by one, so that each error has its own finding.
 
 use std::collections::BTreeMap;
 
@@ -112,7 +112,7 @@ pub struct Tool {
     pub publishes: Option<Value>,
     pub request: Option<Value>,
     pub handler: Option<String>,
-    /// Whether the handler gives a text or a document.
+    /// Whether the handler returns a text or a document.
     #[serde(default)]
     pub text: bool,
     pub across_accounts: Option<Value>,

@@ -1,4 +1,4 @@
-//! From a module file as written to a module that cannot be wrong, or to everything that is wrong with it.
+//! Reads a module file to a module that is always valid, or to all findings.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::take;
@@ -25,10 +25,10 @@ use crate::engine::{
 use crate::error::{NOT_A_LIST, TOO_LARGE};
 use crate::upstream::{HeaderMap, HeaderName, HeaderValue};
 
-/// Most findings of a file that are reported: somebody fixes them, and a log keeps them.
+/// The maximum number of reported findings of a file: a person fixes them, and a log stores them.
 pub const MAX_FINDINGS: usize = 100;
 
-/// Collects what is wrong and which hooks are cited while a file is read.
+/// Collects findings and used hooks while a file is read.
 pub struct Reader<'a> {
     file: &'a str,
     hooks: &'a Hooks,
@@ -49,7 +49,7 @@ pub fn module(file: &str, text: &str, hooks: &Hooks) -> Result<Module, Vec<Findi
     let (mut module, common) = reader.head(raw);
     let before = reader.findings();
     module.tools = Tools::ready(reader.tools(&common, written));
-    // A tool that is wrong is not there: what cites it would be told as wrong, too.
+    // An invalid tool is left out, so places that name it would also be reported.
     if reader.findings() == before {
         resources::check(&mut reader, &module, &uris);
     }
@@ -57,7 +57,7 @@ pub fn module(file: &str, text: &str, hooks: &Hooks) -> Result<Module, Vec<Findi
     if reader.found.is_empty() { Ok(module) } else { Err(locate::located(text, reader.found)) }
 }
 
-/// Reads a packed file, all but its tools.
+/// Reads a packed file, except its tools.
 pub fn packed(
     file: &'static str,
     packed: Packed,
@@ -74,7 +74,7 @@ fn raw_module(file: &str, text: &str) -> Result<raw::Module, Vec<Finding>> {
     serde_json::from_str(text).map_err(|error| vec![Finding::of_json(file, &error)])
 }
 
-/// Whether it is a name of letters, digits and `_` that starts with a letter.
+/// Returns whether it is a name of letters, digits and `_` that starts with a letter.
 pub fn is_snake_case(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_lowercase())
         && name
@@ -87,7 +87,7 @@ impl<'a> Reader<'a> {
         Self { file, hooks, found: Vec::new(), cited: BTreeSet::new() }
     }
 
-    /// Notes something wrong.
+    /// Adds a finding.
     pub fn add(&mut self, place: Location<'_>, problem: impl Into<String>) {
         if self.found.len() < MAX_FINDINGS {
             self.found.push(Finding::new(self.file, place, problem));
@@ -96,12 +96,12 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// How much is wrong so far.
+    /// Returns the number of findings so far.
     pub fn findings(&self) -> usize {
         self.found.len()
     }
 
-    /// A part of the file in its shape, or none and a finding.
+    /// Reads a part of the file in its form; `None` and a finding if it is invalid.
     pub fn part<T: DeserializeOwned>(&mut self, place: Location<'_>, value: Value) -> Option<T> {
         serde_json::from_value(value).map_err(|error| self.add(place, error.to_string())).ok()
     }
@@ -120,17 +120,17 @@ impl<'a> Reader<'a> {
         self.hook(place, "param", self.hooks.params, name)
     }
 
-    /// The hook for all arguments that is cited.
+    /// Returns the named hook for all arguments.
     pub fn arguments_hook(&mut self, place: Location<'_>, name: &str) -> Option<ArgumentsHook> {
         self.hook(place, "arguments", self.hooks.arguments, name)
     }
 
-    /// The hook for a result that is cited.
+    /// Returns the named hook for a result.
     pub fn result_hook(&mut self, place: Location<'_>, name: &str) -> Option<ResultHook> {
         self.hook(place, "result", self.hooks.results, name)
     }
 
-    /// The field hook that is cited.
+    /// Returns the named field hook.
     pub fn field_hook(&mut self, place: Location<'_>, name: &str) -> Option<FieldHook> {
         self.hook(place, "field", self.hooks.fields, name)
     }
@@ -150,7 +150,7 @@ impl<'a> Reader<'a> {
         hook
     }
 
-    /// The module without its tools, and what their requests have in common.
+    /// Reads the module without its tools, and the parts that their requests share.
     fn head(&mut self, raw: raw::Module) -> (Module, Common) {
         if !is_snake_case(&raw.module) {
             self.add(
@@ -233,7 +233,7 @@ impl<'a> Reader<'a> {
         tools
     }
 
-    /// The headers `under` with those of the file over them.
+    /// Returns the headers `under`, overridden by those of the file.
     pub fn headers(
         &mut self,
         place: Location<'_>,
@@ -451,7 +451,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// What the engine adds to a tool's params.
+    /// Returns the params that the engine adds to a tool.
     fn own(
         &mut self,
         place: Location<'_>,
@@ -523,13 +523,13 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Whether it is the URL of a page for people.
+/// Returns whether it is the URL of a page for people.
 fn is_page(url: &str) -> bool {
     (url.starts_with("https://") || url.starts_with("http://"))
         && !url.contains(char::is_whitespace)
 }
 
-/// Whether requests can be made below it.
+/// Returns whether requests can be made below this URL.
 pub fn is_base_url(url: &str) -> bool {
     let Some(rest) = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")) else {
         return false;
@@ -539,7 +539,7 @@ pub fn is_base_url(url: &str) -> bool {
         && !rest.contains(['?', '#', '@'])
         && url.parse::<Uri>().is_ok()
 }
-/// When a tool publishes: `true`, or an object of params, each with the values that publish or `"given"`.
+/// Reads when a tool publishes: `true`, or an object of params, each with the values that publish or `"given"`.
 fn publishes(value: &Value, params: &[Param]) -> Result<Publishes, String> {
     const RIGHT: &str = "`publishes` must be true, or an object of params: `{\"public\": [true]}` lists the values that publish, `{\"attendees\": \"given\"}` is any that is not empty";
     let conditions = match value {
