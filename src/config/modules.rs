@@ -368,7 +368,7 @@ mod tests {
             "WIKI_API_URL__A",
             "does not begin with https",
         );
-        check(&[("WIKI_TOKEN__", "t")], "WIKI_TOKEN__", "names an account");
+        check(&[("WIKI_TOKEN__", "t")], "WIKI_TOKEN__", "the account's name");
         check(&[("WIKI_TOKEN__work", "t")], "WIKI_TOKEN__work", "in capitals");
         check(&[("WIKI_TOKEN__DEFAULT", "t")], "WIKI_TOKEN__DEFAULT", "leave `__DEFAULT` out");
     }
