@@ -54,8 +54,8 @@ impl<'a> Call<'a> {
     /// Opens the call: reads the answers that a modern client sends along.
     ///
     /// # Errors
-    /// [`crate::error::Code::InvalidParams`] for answers of a wrong shape, and for a `requestState` that is forged, expired, of another
-    /// caller or of another request.
+    /// [`crate::error::Code::InvalidParams`] for answers that are not an object, and for a `requestState` that is forged, expired, of
+    /// another caller or of another request.
     pub(super) fn open(
         context: &'a Context,
         request: &'a Request,
@@ -171,7 +171,8 @@ impl<'a> Call<'a> {
         }
         let elicitation = question.params(self.context.version);
         let message = elicitation.get("message").and_then(Value::as_str).unwrap_or_default();
-        Err(Error::new(Code::UrlElicitationRequired, message)
+        // With the link, for a client that declares more than it does and shows the error as it is.
+        Err(Error::new(Code::UrlElicitationRequired, format!("{message} {url}"))
             .with_data("elicitations", json!([elicitation]))
             .into())
     }
@@ -317,16 +318,8 @@ impl Answers {
             .map_or_else(Default::default, |state| (Some(state.id), state.answers, state.asked));
         match request.params.get("inputResponses") {
             None => {}
+            // One of a wrong shape is no error of the call: it shows that the client cannot ask this question.
             Some(Value::Object(responses)) => {
-                if let Some((key, response)) =
-                    responses.iter().find(|(_, response)| !response.is_object())
-                {
-                    return Err(wrong_type(
-                        &format!("params.inputResponses.{key}"),
-                        "an object",
-                        response,
-                    ));
-                }
                 all.extend(responses.iter().map(|(key, response)| (key.clone(), response.clone())));
             }
             Some(other) => return Err(wrong_type("params.inputResponses", "an object", other)),
