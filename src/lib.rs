@@ -32,6 +32,7 @@ pub mod access;
 pub mod telemetry;
 pub mod toon;
 
+pub mod cancellation;
 pub mod error;
 pub mod json;
 mod names;

@@ -1,13 +1,11 @@
 //! One call with all accounts of a caller: side by side, and their rows as one list.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
-use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
 use super::App;
+use crate::cancellation::Cancellation;
 use crate::engine::dates::moment_of;
 use crate::engine::{AcrossAccounts, ToolCall};
 use crate::error::{Code, Error};
@@ -19,8 +17,6 @@ pub(super) const ACCOUNTS: &str = "accounts";
 
 /// The most accounts that are read at once.
 const AT_ONCE: usize = 4;
-/// How often it is looked whether the caller has gone.
-const CANCEL_CHECK: Duration = Duration::from_millis(200);
 /// Stack of a thread; it may open a TLS connection.
 const STACK: usize = 512 * 1024;
 
@@ -37,7 +33,7 @@ impl App {
         how: &AcrossAccounts,
         accounts: &[String],
         mut arguments: Object,
-        cancelled: &dyn Fn() -> bool,
+        cancelled: &Cancellation,
     ) -> Result<Value, Error> {
         let sort_by = match how {
             AcrossAccounts::Together => {
@@ -50,10 +46,9 @@ impl App {
                 .with_hint("Go on with each account by itself: its name as `account`, and its own next_cursor."));
         }
         let added = sort_by.filter(|field| add_field(&mut arguments, field));
-        let read = |account: &String, cancelled: &dyn Fn() -> bool| {
-            self.call_one(call, Some(account), arguments.clone(), cancelled)
-        };
-        let outcomes = side_by_side(accounts, &read, cancelled);
+        let read =
+            |account: &String| self.call_one(call, Some(account), arguments.clone(), cancelled);
+        let outcomes = side_by_side(accounts, &read);
         let outcomes: Vec<_> = accounts.iter().map(String::as_str).zip(outcomes).collect();
         if outcomes.iter().all(|(_, outcome)| outcome.is_err()) {
             return Err(nothing_read(outcomes));
@@ -83,29 +78,21 @@ fn add_field(arguments: &mut Object, field: &str) -> bool {
     }
 }
 
-/// The work for one of several, which learns whether to stop.
-type Work<'a, T> = &'a (dyn Fn(&T, &dyn Fn() -> bool) -> Result<Value, Error> + Sync);
+/// The work for one of several.
+type Work<'a, T> = &'a (dyn Fn(&T) -> Result<Value, Error> + Sync);
 
-/// Does the work for each, some at once; `cancelled` is called from this thread alone.
-fn side_by_side<T: Sync>(
-    all: &[T],
-    work: Work<'_, T>,
-    cancelled: &dyn Fn() -> bool,
-) -> Vec<Result<Value, Error>> {
-    let stop = AtomicBool::new(false);
+/// Does the work for each, some at once.
+fn side_by_side<T: Sync>(all: &[T], work: Work<'_, T>) -> Vec<Result<Value, Error>> {
     let request = Scope::current();
     let group = |group: &[T]| -> Vec<Result<Value, Error>> {
         thread::scope(|scope| {
-            let (sender, receiver) = channel::<()>();
             let threads: Vec<_> = group
                 .iter()
                 .map(|one| {
-                    // No one sends: the channel tells that all threads have ended, a panicking one included.
-                    let (sender, stop, request) = (sender.clone(), &stop, &request);
+                    let request = &request;
                     let body = move || {
-                        let _until_the_end = sender;
                         let _entered = request.enter();
-                        work(one, &|| stop.load(Ordering::Relaxed))
+                        work(one)
                     };
                     thread::Builder::new()
                         .name("account".to_owned())
@@ -113,12 +100,6 @@ fn side_by_side<T: Sync>(
                         .spawn_scoped(scope, body)
                 })
                 .collect();
-            drop(sender);
-            while receiver.recv_timeout(CANCEL_CHECK) == Err(RecvTimeoutError::Timeout) {
-                if cancelled() {
-                    stop.store(true, Ordering::Relaxed);
-                }
-            }
             let ended = |thread: std::io::Result<thread::ScopedJoinHandle<'_, _>>| match thread
                 .map(thread::ScopedJoinHandle::join)
             {
@@ -334,16 +315,21 @@ mod tests {
     #[test]
     fn all_are_asked_and_a_caller_who_leaves_ends_it() {
         let all: Vec<u64> = (0..10).collect();
-        let outcomes = side_by_side(&all, &|number, _| Ok(json!(number)), &|| false);
+        let outcomes = side_by_side(&all, &|number| Ok(json!(number)));
         assert_eq!(outcomes, all.iter().map(|number| Ok(json!(number))).collect::<Vec<_>>());
 
-        let wait = |_: &u64, cancelled: &dyn Fn() -> bool| {
-            while !cancelled() {
+        // The first two of a group meet, then one of them cancels for all.
+        let cancelled = Cancellation::default();
+        let wait = |number: &u64| {
+            if *number == 1 {
+                cancelled.cancel();
+            }
+            while !cancelled.is_cancelled() {
                 thread::yield_now();
             }
             Err(Error::new(Code::Cancelled, "left"))
         };
-        let outcomes = side_by_side(&all, &wait, &|| true);
+        let outcomes = side_by_side(&all, &wait);
         assert!(
             outcomes.iter().all(|outcome| outcome
                 .as_ref()

@@ -1,9 +1,7 @@
 //! Running a plan: what is free runs, at most four lines at once; what failed takes those that need it along.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Sender, channel};
 use std::thread::{self, Scope};
-use std::time::Duration;
 
 use serde_json::{Map, Value};
 
@@ -13,8 +11,6 @@ use crate::error::{Code, Error};
 
 /// The most lines that run at once: a service's own limits are reached soon enough.
 const AT_ONCE: usize = 4;
-/// How often a running batch looks whether its caller has gone.
-const CANCEL_CHECK: Duration = Duration::from_millis(200);
 /// Stack of a line's thread; a line may open a TLS connection.
 const STACK: usize = 512 * 1024;
 
@@ -29,22 +25,19 @@ pub enum Outcome {
     Skipped(String),
 }
 
-/// Runs one line: gets it with its parameters resolved, and whether to stop.
-pub type RunLine<'a> =
-    &'a (dyn Fn(&Line, Map<String, Value>, &dyn Fn() -> bool) -> Result<Value, Error> + Sync);
+/// Runs one line, with its parameters resolved.
+pub type RunLine<'a> = &'a (dyn Fn(&Line, Map<String, Value>) -> Result<Value, Error> + Sync);
 
 /// Runs a whole plan and returns what became of its lines, in their order. `known` is what became of some of them already,
-/// by [`run_some`]; empty for nothing. `cancelled` and `progress` (lines done, lines in all) are called from this thread
-/// alone.
+/// by [`run_some`]; empty for nothing. `progress` (lines done, lines in all) is called from this thread alone.
 #[must_use]
 pub fn run(
     plan: &Plan,
     known: Vec<Option<Outcome>>,
     run_line: RunLine<'_>,
-    cancelled: &dyn Fn() -> bool,
     progress: &dyn Fn(usize, usize),
 ) -> Vec<Outcome> {
-    let outcomes = run_until(plan, known, &|_| true, run_line, cancelled, progress);
+    let outcomes = run_until(plan, known, &|_| true, run_line, progress);
     outcomes.into_iter().flatten().collect()
 }
 
@@ -55,10 +48,9 @@ pub fn run_some(
     plan: &Plan,
     chosen: &dyn Fn(usize) -> bool,
     run_line: RunLine<'_>,
-    cancelled: &dyn Fn() -> bool,
     progress: &dyn Fn(usize, usize),
 ) -> Vec<Option<Outcome>> {
-    run_until(plan, Vec::new(), chosen, run_line, cancelled, progress)
+    run_until(plan, Vec::new(), chosen, run_line, progress)
 }
 
 fn run_until(
@@ -66,11 +58,9 @@ fn run_until(
     mut outcomes: Vec<Option<Outcome>>,
     chosen: &dyn Fn(usize) -> bool,
     run_line: RunLine<'_>,
-    cancelled: &dyn Fn() -> bool,
     progress: &dyn Fn(usize, usize),
 ) -> Vec<Option<Outcome>> {
     let lines = plan.lines();
-    let stop = AtomicBool::new(false);
     outcomes.resize(lines.len(), None);
     let mut told = outcomes.iter().flatten().count();
     if told == 0 {
@@ -95,7 +85,7 @@ fn run_until(
                     match resolved(lines, line, &outcomes) {
                         Ok(params) => {
                             running += 1;
-                            start(scope, place, line, params, run_line, &stop, sender.clone());
+                            start(scope, place, line, params, run_line, sender.clone());
                         }
                         Err(error) => outcomes[place] = Some(Outcome::Failed(error)),
                     }
@@ -110,7 +100,8 @@ fn run_until(
                 break;
             }
             if running > 0 {
-                let (place, outcome) = next(&receiver, cancelled, &stop);
+                let (place, outcome) =
+                    receiver.recv().expect("this function keeps a sender until it returns");
                 outcomes[place] = Some(outcome);
                 running -= 1;
             }
@@ -177,7 +168,6 @@ fn start<'scope>(
     line: &'scope Line,
     params: Map<String, Value>,
     run_line: RunLine<'scope>,
-    stop: &'scope AtomicBool,
     sender: Sender<(usize, Outcome)>,
 ) {
     let refused = sender.clone();
@@ -185,9 +175,8 @@ fn start<'scope>(
         scope,
         move || {
             // A panic costs its line: the receiver would wait for ever for one that never reports.
-            let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-                run_line(line, params, &|| stop.load(Ordering::Relaxed))
-            }));
+            let result =
+                std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run_line(line, params)));
             let outcome = match result {
                 Ok(Ok(value)) => Outcome::Done(value),
                 Ok(Err(error)) => Outcome::Failed(error),
@@ -206,27 +195,10 @@ fn start<'scope>(
     }
 }
 
-fn next(
-    receiver: &Receiver<(usize, Outcome)>,
-    cancelled: &dyn Fn() -> bool,
-    stop: &AtomicBool,
-) -> (usize, Outcome) {
-    loop {
-        match receiver.recv_timeout(CANCEL_CHECK) {
-            Ok(done) => return done,
-            Err(RecvTimeoutError::Timeout) if cancelled() => stop.store(true, Ordering::Relaxed),
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => {
-                unreachable!("this function's caller keeps a sender")
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Mutex;
-    use std::sync::atomic::AtomicUsize;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     use serde_json::json;
 
@@ -237,7 +209,7 @@ mod tests {
     }
 
     /// Returns the parameters as the result; a tool named `fail` fails, one named `panic` panics.
-    fn echo(line: &Line, params: Map<String, Value>, _: &dyn Fn() -> bool) -> Result<Value, Error> {
+    fn echo(line: &Line, params: Map<String, Value>) -> Result<Value, Error> {
         assert_ne!(line.tool, "panic", "a line that panics");
         if line.tool == "fail" {
             Err(Error::invalid_params("no"))
@@ -253,7 +225,7 @@ mod tests {
             {"id": "a", "module": "m", "tool": "t", "params": {"n": 1}},
             {"id": "b", "module": "m", "tool": "t", "params": {"n": "${a.n}"}}
         ]));
-        let outcomes = run(&plan, Vec::new(), &echo, &|| false, &|_, _| {});
+        let outcomes = run(&plan, Vec::new(), &echo, &|_, _| {});
         assert_eq!(outcomes[0], Outcome::Done(json!({"sum": "1 and 1"})));
     }
 
@@ -267,7 +239,7 @@ mod tests {
             {"id": "e", "module": "m", "tool": "t", "params": {"x": "${d.gone}"}},
             {"id": "f", "module": "m", "tool": "panic"}
         ]));
-        let outcomes = run(&plan, Vec::new(), &echo, &|| false, &|_, _| {});
+        let outcomes = run(&plan, Vec::new(), &echo, &|_, _| {});
         assert!(matches!(&outcomes[0], Outcome::Failed(_)));
         assert_eq!(outcomes[1], Outcome::Skipped("a".to_owned()));
         assert_eq!(outcomes[2], Outcome::Skipped("b".to_owned()));
@@ -288,18 +260,18 @@ mod tests {
             {"id": "f", "module": "m", "tool": "fail"}
         ]));
         let (ran, told) = (Mutex::new(Vec::new()), Mutex::new(Vec::new()));
-        let run_line = |line: &Line, params: Map<String, Value>, stop: &dyn Fn() -> bool| {
+        let run_line = |line: &Line, params: Map<String, Value>| {
             ran.lock().unwrap().push(line.id.clone());
-            echo(line, params, stop)
+            echo(line, params)
         };
         let progress = |done, _| told.lock().unwrap().push(done);
-        let first = run_some(&plan, &|place| place == 1, &run_line, &|| false, &progress);
+        let first = run_some(&plan, &|place| place == 1, &run_line, &progress);
         assert_eq!(first, [None, Some(Outcome::Done(json!({"n": 7}))), None]);
         assert_eq!(
             Value::Object(resolved(plan.lines(), &plan.lines()[0], &first).unwrap()),
             json!({"x": 7})
         );
-        let outcomes = run(&plan, first, &run_line, &|| false, &progress);
+        let outcomes = run(&plan, first, &run_line, &progress);
         assert_eq!(outcomes[0], Outcome::Done(json!({"x": 7})));
         ran.lock().unwrap().sort();
         assert_eq!(*ran.lock().unwrap(), ["f", "r", "w"]);
@@ -315,34 +287,16 @@ mod tests {
         // Four meet here before any goes on, which only works when four run at once.
         let barrier = std::sync::Barrier::new(4);
         let progress = Mutex::new(Vec::new());
-        let run_line = |_: &Line, _: Map<String, Value>, _: &dyn Fn() -> bool| {
+        let run_line = |_: &Line, _: Map<String, Value>| {
             most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
             barrier.wait();
             now.fetch_sub(1, Ordering::SeqCst);
             Ok(Value::Null)
         };
-        let outcomes = run(&plan(json!(lines)), Vec::new(), &run_line, &|| false, &|done, of| {
+        let outcomes = run(&plan(json!(lines)), Vec::new(), &run_line, &|done, of| {
             progress.lock().unwrap().push((done, of));
         });
         assert_eq!((outcomes.len(), most.load(Ordering::SeqCst)), (12, 4));
         assert_eq!(progress.lock().unwrap().last(), Some(&(12, 12)));
-    }
-
-    #[test]
-    fn a_caller_who_goes_stops_the_lines() {
-        let run_line = |_: &Line, _: Map<String, Value>, cancelled: &dyn Fn() -> bool| {
-            while !cancelled() {
-                thread::yield_now();
-            }
-            Err(Error::new(Code::Cancelled, "stopped"))
-        };
-        let outcomes = run(
-            &plan(json!([{"module": "m", "tool": "t"}])),
-            Vec::new(),
-            &run_line,
-            &|| true,
-            &|_, _| {},
-        );
-        assert!(matches!(&outcomes[0], Outcome::Failed(error) if error.code() == Code::Cancelled));
     }
 }

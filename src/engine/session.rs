@@ -8,6 +8,7 @@ use super::call::{Accounts, ToolCall};
 use super::content::{self, Content};
 use super::{output, request};
 use crate::access::Credential;
+use crate::cancellation::Cancellation;
 use crate::error::Error;
 use crate::upstream::{
     HeaderMap, HeaderName, HeaderValue, Method, Upstream, UpstreamAnswer, UpstreamRequest, failure,
@@ -24,7 +25,7 @@ pub struct Session<'a> {
     pub(super) accounts: Accounts<'a>,
     /// What stands in for the credential since the service refused it.
     pub(super) renewed: OnceCell<Credential>,
-    pub(super) cancelled: &'a dyn Fn() -> bool,
+    pub(super) cancelled: &'a Cancellation,
 }
 
 impl Session<'_> {

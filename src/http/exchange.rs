@@ -1,7 +1,7 @@
 //! What a handler may do with the connection of its request.
 
 use std::io::{self, Write};
-use std::time::Duration;
+use std::sync::Arc;
 
 use tiny_http::Method;
 
@@ -9,11 +9,10 @@ use super::event::{Event, EventFraming};
 use super::input::KEPT_BYTES;
 use super::registry::Connected;
 use super::response::{Length, Response, print_head, writable_header};
-use crate::os::{Source, Wait, poll};
 
 /// The connection of a request while its handler runs.
 pub struct Exchange<'c> {
-    connected: &'c Connected,
+    connected: &'c Arc<Connected>,
     /// Reused from answer to answer; empty between two writes.
     out: &'c mut Vec<u8>,
     wants_keep_alive: bool,
@@ -37,7 +36,7 @@ enum State {
 
 impl<'c> Exchange<'c> {
     pub(super) fn new(
-        connected: &'c Connected,
+        connected: &'c Arc<Connected>,
         out: &'c mut Vec<u8>,
         head: &crate::http::head::Head,
         common: &'c [(&'static str, String)],
@@ -53,18 +52,12 @@ impl<'c> Exchange<'c> {
         }
     }
 
-    /// Whether the client has closed its connection, which is how it cancels a request whose answer is a stream. Looks
-    /// without waiting. A client that has sent another request after this one counts as there.
+    /// Returns what reports whether the client has closed its connection, which is how it cancels a request whose answer is a
+    /// stream. It looks without waiting. A client that has sent another request after this one counts as there.
     #[must_use]
-    pub fn client_gone(&self) -> bool {
-        if self.state == State::Broken {
-            return true;
-        }
-        let socket = Source::new(&self.connected.socket, Wait::Read);
-        let Some(ready) = poll(&[socket], Some(Duration::ZERO)) else { return false };
-        // Where it is readable, this does not wait: a byte, or the end.
-        ready[0].broken
-            || (ready[0].read && !matches!(self.connected.socket.peek(&mut [0]), Ok(1..)))
+    pub fn watch_client(&self) -> impl Fn() -> bool + Send + Sync + 'static {
+        let connected = Arc::downgrade(self.connected);
+        move || connected.upgrade().is_none_or(|connected| connected.client_gone())
     }
 
     /// Begins an event stream: status 200, the headers of one, and `headers`, of which those that cannot be sent are left out

@@ -5,12 +5,12 @@ use std::io::Write;
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::limits::Limits;
 use super::memory::BodyMemory;
 use super::streams::Streams;
-use crate::os::Waker;
+use crate::os::{Source, Wait, Waker, poll};
 use crate::sync::lock;
 
 type Hook = Box<dyn FnOnce() + Send>;
@@ -166,6 +166,14 @@ impl Connected {
         if self.idle.load(Ordering::SeqCst) {
             let _ = self.socket.shutdown(std::net::Shutdown::Read);
         }
+    }
+
+    /// Whether the client has closed the connection. Looks without waiting.
+    pub(super) fn client_gone(&self) -> bool {
+        let socket = Source::new(&self.socket, Wait::Read);
+        let Some(ready) = poll(&[socket], Some(Duration::ZERO)) else { return false };
+        // Where it is readable, this does not wait: a byte, or the end.
+        ready[0].broken || (ready[0].read && !matches!(self.socket.peek(&mut [0]), Ok(1..)))
     }
 
     /// Ends everything that the connection does with its socket.

@@ -13,6 +13,7 @@ use super::handler::Interruption;
 use super::message::{Request, notification_text, wrong_type};
 use super::seal::{MAX_TOKEN, Purpose, Seal, Use, digest};
 use super::version::Version;
+use crate::cancellation::Cancellation;
 use crate::error::{Code, Error};
 use crate::json::Object;
 use crate::random::random_id;
@@ -32,8 +33,8 @@ pub trait Peer {
     /// own message when it refuses.
     fn request(&self, method: &str, params: &Object) -> Result<Value, Error>;
 
-    /// Whether the client is gone, or has asked to stop.
-    fn cancelled(&self) -> bool;
+    /// What is cancelled when the client is gone, has asked to stop, or the server ends.
+    fn cancellation(&self) -> &Cancellation;
 
     /// The id of the legacy session that the request belongs to; empty in the modern era, which has none.
     fn scope(&self) -> &str;
@@ -85,7 +86,13 @@ impl<'a> Call<'a> {
     /// Whether the client has gone or asked to stop: long work asks between its steps.
     #[must_use]
     pub fn cancelled(&self) -> bool {
-        self.peer.cancelled()
+        self.cancellation().is_cancelled()
+    }
+
+    /// What ends the work for this call.
+    #[must_use]
+    pub fn cancellation(&self) -> &Cancellation {
+        self.peer.cancellation()
     }
 
     /// Tells how far the work is, if the client asked for it. `progress` must grow from call to call.

@@ -1,9 +1,8 @@
 //! The legacy era's session: what `initialize` agreed on, and the little that a server remembers beyond it.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -14,6 +13,7 @@ use super::message::{Id, Response};
 use super::seal::{Purpose, Seal};
 use super::version::Version;
 use crate::access::Caller;
+use crate::cancellation::Cancellation;
 use crate::random::random_id;
 use crate::sync::lock;
 
@@ -92,7 +92,7 @@ struct Memory {
     log_level: Option<Level>,
     watched: HashSet<String>,
     /// Requests of the client that run now.
-    running: HashMap<Id, Arc<AtomicBool>>,
+    running: HashMap<Id, Cancellation>,
     /// Requests of ours that wait for the client.
     waiting: HashMap<Id, SyncSender<Result<Value, String>>>,
 }
@@ -106,11 +106,20 @@ impl Memory {
 /// What is remembered of sessions in this process. Nothing here is needed for a session to go on elsewhere: another
 /// replica logs at the usual level, and sends no updates for resources that it was not asked to watch.
 #[derive(Default)]
-pub struct Sessions(Mutex<HashMap<String, Memory>>);
+pub struct Sessions {
+    all: Mutex<HashMap<String, Memory>>,
+    /// Cancelled when the server ends: every request is cancelled with it.
+    ending: Cancellation,
+}
 
 impl Sessions {
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Memory>> {
-        lock(&self.0)
+        lock(&self.all)
+    }
+
+    /// What is cancelled when the server ends.
+    pub(super) const fn ending(&self) -> &Cancellation {
+        &self.ending
     }
 
     fn with<T>(&self, session: &str, change: impl FnOnce(&mut Memory) -> T) -> T {
@@ -128,9 +137,7 @@ impl Sessions {
     /// Ends a session: its id is no longer good here.
     pub fn end(&self, session: &str) {
         self.with(session, |memory| {
-            for stop in memory.running.values() {
-                stop.store(true, Ordering::Relaxed);
-            }
+            memory.running.values().for_each(Cancellation::cancel);
             *memory = Memory { ended: true, ..Memory::default() };
         });
     }
@@ -138,9 +145,7 @@ impl Sessions {
     /// Forgets a session whose connection is gone: no one can ask for it again.
     pub fn forget(&self, session: &str) {
         if let Some(memory) = self.lock().remove(session) {
-            for stop in memory.running.values() {
-                stop.store(true, Ordering::Relaxed);
-            }
+            memory.running.values().for_each(Cancellation::cancel);
         }
     }
 
@@ -179,23 +184,33 @@ impl Sessions {
             .unwrap_or_default()
     }
 
-    /// Notes that a request of the client is about to run, and gives what stops it.
-    pub(super) fn begin(&self, session: &str, request: &Id) -> Arc<AtomicBool> {
-        self.with(session, |memory| Arc::clone(memory.running.entry(request.clone()).or_default()))
+    /// Notes that a request of the client is about to run. Returns what cancels it.
+    pub(super) fn begin(&self, session: &str, request: &Id) -> Cancellation {
+        let ending = self.ending.clone();
+        let new = || Cancellation::watching(move || ending.is_cancelled());
+        self.with(session, |memory| {
+            memory.running.entry(request.clone()).or_insert_with(new).clone()
+        })
     }
 
     /// Notes that a request of the client runs; the guard takes the note away.
     #[must_use]
     pub fn run(&self, session: &str, request: &Id) -> Running<'_> {
-        let stop = self.begin(session, request);
-        Running { sessions: self, session: session.to_owned(), request: request.clone(), stop }
+        let cancellation = self.begin(session, request);
+        Running {
+            sessions: self,
+            session: session.to_owned(),
+            request: request.clone(),
+            cancellation,
+        }
     }
 
     /// The client no longer wants the answer to a request (`notifications/cancelled`).
     pub fn cancel(&self, session: &str, request: &Id) {
-        if let Some(stop) = self.lock().get(session).and_then(|memory| memory.running.get(request))
+        if let Some(running) =
+            self.lock().get(session).and_then(|memory| memory.running.get(request))
         {
-            stop.store(true, Ordering::Relaxed);
+            running.cancel();
         }
     }
 
@@ -230,14 +245,20 @@ pub struct Running<'a> {
     sessions: &'a Sessions,
     session: String,
     request: Id,
-    stop: Arc<AtomicBool>,
+    cancellation: Cancellation,
 }
 
 impl Running<'_> {
-    /// Whether the client no longer wants the answer.
+    /// What cancels the request.
     #[must_use]
-    pub fn cancelled(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
+    pub const fn cancellation(&self) -> &Cancellation {
+        &self.cancellation
+    }
+
+    /// Whether the client no longer wants the answer. A request that the server's end cancels is answered.
+    #[must_use]
+    pub fn is_unwanted(&self) -> bool {
+        self.cancellation.is_cancelled() && !self.sessions.ending.is_cancelled()
     }
 }
 
@@ -284,7 +305,7 @@ mod tests {
         let sessions = Sessions::default();
         let running = sessions.run("s", &Id::from(1));
         sessions.end("s");
-        assert!(running.cancelled() && sessions.has_ended("s") && !sessions.has_ended("t"));
+        assert!(running.is_unwanted() && sessions.has_ended("s") && !sessions.has_ended("t"));
     }
 
     #[test]

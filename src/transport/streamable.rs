@@ -3,7 +3,7 @@
 //! Source: "Streamable HTTP" of 2026-07-28 (stateless, checked headers) and of 2025-11-25 (sessions), and 2025-03-26
 //! (batches). A request's era shows in its body: modern ones carry their version in `_meta`.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -11,6 +11,7 @@ use tiny_http::Method;
 
 use super::router::refusal;
 use crate::access::Caller;
+use crate::cancellation::Cancellation;
 use crate::error::{Code, Error};
 use crate::http::{Answer, Event, Exchange, Headers, Request, Response, Stream};
 use crate::json::Object;
@@ -152,10 +153,10 @@ impl Streamable {
         let context = session.context(caller, view, &self.server.sessions);
         let running = self.server.sessions.run(&session.id, &request.id);
         let peer = HttpPeer::new(&self.server, delivery, Some((&session, &running)));
-        match self.server.answer(request, &context, &peer) {
-            mcp::Answer::Response { status, json } => peer.into_delivery().answer(status, &json),
-            mcp::Answer::Listen(_) => unreachable!("the legacy era has no subscriptions/listen"),
-        }
+        let answer = self.server.answer(request, &context, &peer);
+        let delivery = peer.into_delivery();
+        // Also that of a cancelled request, which says so: a POST has to be answered.
+        delivery.whole(answer)
     }
 
     /// `initialize`: a session begins.
@@ -353,7 +354,9 @@ impl Delivery<'_, '_> {
     fn whole(self, answer: mcp::Answer) -> Answer {
         match answer {
             mcp::Answer::Response { status, json } => self.answer(status, &json),
-            mcp::Answer::Listen(_) => unreachable!("refusals are responses"),
+            mcp::Answer::Listen(_) => {
+                unreachable!("refusals and answers of the legacy era are responses")
+            }
         }
     }
 
@@ -385,16 +388,24 @@ struct HttpPeer<'s, 'a, 'b> {
     delivery: RefCell<Delivery<'a, 'b>>,
     /// The session and the note that the request runs; the modern era has neither.
     legacy: Option<(&'s Session, &'s Running<'s>)>,
-    gone: Cell<bool>,
+    cancellation: Cancellation,
 }
 
 impl<'s, 'a, 'b> HttpPeer<'s, 'a, 'b> {
-    const fn new(
+    fn new(
         server: &'s mcp::Server,
         delivery: Delivery<'a, 'b>,
         legacy: Option<(&'s Session, &'s Running<'s>)>,
     ) -> Self {
-        Self { server, delivery: RefCell::new(delivery), legacy, gone: Cell::new(false) }
+        let cancellation = match legacy {
+            // 2025-11-25: "Disconnection SHOULD NOT be interpreted as the client cancelling its request."
+            Some((_, running)) => running.cancellation().clone(),
+            None => {
+                let (ending, gone) = (server.ending().clone(), delivery.exchange.watch_client());
+                Cancellation::watching(move || ending.is_cancelled() || gone())
+            }
+        };
+        Self { server, delivery: RefCell::new(delivery), legacy, cancellation }
     }
 
     fn into_delivery(self) -> Delivery<'a, 'b> {
@@ -403,13 +414,16 @@ impl<'s, 'a, 'b> HttpPeer<'s, 'a, 'b> {
 
     fn send(&self, json: &str) -> bool {
         let mut delivery = self.delivery.borrow_mut();
-        if !delivery.accepted.events || self.gone.get() {
+        if !delivery.accepted.events {
             return false;
         }
         let sent = (delivery.exchange.events_begun()
             || delivery.exchange.begin_events(&[]).is_ok())
             && delivery.exchange.send_event(Event::data(json)).is_ok();
-        self.gone.set(!sent);
+        // In the modern era a broken connection is how a client cancels.
+        if !sent && self.legacy.is_none() {
+            self.cancellation.cancel();
+        }
         sent
     }
 }
@@ -420,17 +434,12 @@ impl Peer for HttpPeer<'_, '_, '_> {
     }
 
     fn request(&self, method: &str, params: &Object) -> Result<Value, Error> {
-        ask(self.server, self.scope(), method, params, &|json| self.send(json), &|| {
-            self.cancelled()
-        })
+        let send = |json: &str| self.send(json);
+        ask(self.server, self.scope(), method, params, &send, &self.cancellation)
     }
 
-    fn cancelled(&self) -> bool {
-        match self.legacy {
-            // 2025-11-25: "Disconnection SHOULD NOT be interpreted as the client cancelling its request."
-            Some((_, running)) => running.cancelled(),
-            None => self.gone.get() || self.delivery.borrow().exchange.client_gone(),
-        }
+    fn cancellation(&self) -> &Cancellation {
+        &self.cancellation
     }
 
     fn scope(&self) -> &str {

@@ -2,6 +2,7 @@
 
 mod breaker;
 mod failure;
+mod interrupt;
 mod memory;
 mod redirect;
 mod resolver;
@@ -15,6 +16,7 @@ use std::time::{Duration, Instant};
 use breaker::{Breaker, Outcome, Route};
 use ct_codecs::{Base64, Encoder};
 pub use failure::{failure, is_missing_scope, redact};
+use interrupt::{Interruptible, until_cancelled};
 use memory::AnswerMemory;
 pub use memory::Held;
 use resolver::KeepingResolver;
@@ -24,11 +26,14 @@ use ureq::Agent;
 use ureq::http::header::{ACCEPT, AUTHORIZATION};
 use ureq::http::{self, Uri};
 pub use ureq::http::{HeaderMap, HeaderName, HeaderValue};
-use ureq::unversioned::transport::DefaultConnector;
+use ureq::unversioned::transport::{
+    ConnectProxyConnector, Connector, RustlsConnector, TcpConnector,
+};
 pub(crate) use vendor::message as failure_words;
 use zeroize::Zeroizing;
 
 use crate::access::{Credential, Scheme};
+use crate::cancellation::Cancellation;
 use crate::error::{Code, Error, REASON, TOO_LARGE};
 use crate::telemetry::{spans, trace};
 
@@ -194,8 +199,12 @@ impl Upstream {
             // Shorter than servers keep theirs: a write on a connection that is just being closed cannot be repeated.
             .max_idle_age(Duration::from_secs(30))
             .build();
-        let agent =
-            Agent::with_parts(agent, DefaultConnector::default(), KeepingResolver::default());
+        let connector =
+            ().chain(ConnectProxyConnector::default())
+                .chain(TcpConnector::default())
+                .chain(Interruptible)
+                .chain(RustlsConnector::default());
+        let agent = Agent::with_parts(agent, connector, KeepingResolver::default());
         let UpstreamConfig { connect_timeout, max_answer, max_answers, first_backoff, .. } = config;
         let memory = AnswerMemory::new(max_answers);
         Self { agent, breaker: Arc::default(), connect_timeout, max_answer, memory, first_backoff }
@@ -205,7 +214,8 @@ impl Upstream {
     ///
     /// Idempotent requests are tried again when the connection fails or the answer is 502, 503 or 504; every request is
     /// when the answer says that nothing was done (429, or 503 with `Retry-After`). A wait that would pass the deadline
-    /// is not begun: the answer or error at hand is the result. `cancelled` is asked before each try and while waiting.
+    /// is not begun: the answer or error at hand is the result. A request that is cancelled ends within a second, also
+    /// while the service is waited for; only a connection that is being made delays that, for five seconds at most.
     /// An origin that could not be reached several times in a row is left alone for some seconds, in which every request to
     /// it fails at once; one that answered 502, 503 or 504, or not in good time, is left alone by the same credential.
     ///
@@ -219,16 +229,16 @@ impl Upstream {
         &self,
         request: &UpstreamRequest<'_>,
         deadline: Instant,
-        cancelled: &dyn Fn() -> bool,
+        cancelled: &Cancellation,
     ) -> Result<UpstreamAnswer, Error> {
         let uri = redirect::parse(request.url).ok_or_else(|| no_address(request.service))?;
         let route = self.breaker.route(&uri, request.credential);
         let mut backoff = self.first_backoff;
         for tries_left in (0..TRIES).rev() {
-            if cancelled() {
+            if cancelled.is_cancelled() {
                 return Err(retry::cancelled(request.service));
             }
-            let outcome = self.follow(request, uri.clone(), deadline);
+            let outcome = self.follow(request, uri.clone(), deadline, cancelled);
             let pause = match &outcome {
                 Ok(answer) => retry::pause_after(request.method, answer, backoff),
                 Err(failed) => (failed.connection.is_some() && request.method.is_idempotent())
@@ -262,7 +272,9 @@ impl Upstream {
         if left.is_zero() {
             return Err(out_of_time(request));
         }
-        self.exchange(request, &uri, headers_at_home(request)?, left).map_err(|failed| failed.error)
+        let never = Cancellation::default();
+        self.exchange(request, &uri, headers_at_home(request)?, left, &never)
+            .map_err(|failed| failed.error)
     }
 
     fn may_repeat(&self, route: &Route, pause: Duration, deadline: Instant) -> bool {
@@ -276,12 +288,13 @@ impl Upstream {
         request: &UpstreamRequest<'_>,
         mut uri: Uri,
         deadline: Instant,
+        cancelled: &Cancellation,
     ) -> Result<UpstreamAnswer, Failed> {
         // Once a redirect has left the service, nothing brings the credential back in: who sends us round the corner
         // would otherwise pick what we ask with it.
         let mut at_home = true;
         for redirects_left in (0..=REDIRECTS).rev() {
-            let answer = self.guarded(request, &uri, at_home, deadline)?;
+            let answer = self.guarded(request, &uri, at_home, deadline, cancelled)?;
             if !redirect::is_one(answer.status) {
                 return Ok(answer);
             }
@@ -309,6 +322,7 @@ impl Upstream {
         uri: &Uri,
         at_home: bool,
         deadline: Instant,
+        cancelled: &Cancellation,
     ) -> Result<UpstreamAnswer, Failed> {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
@@ -330,7 +344,7 @@ impl Upstream {
         {
             headers.insert(HeaderName::from_static("traceparent"), value);
         }
-        let outcome = self.exchange(request, uri, headers, left);
+        let outcome = self.exchange(request, uri, headers, left, cancelled);
         match &outcome {
             Ok(answer) => span.answered(answer.status),
             Err(failed) => span.failed(failed.error.code()),
@@ -342,6 +356,8 @@ impl Upstream {
             Err(failed) if failed.error.code() == Code::Timeout && left >= self.connect_timeout => {
                 Outcome::Failed
             }
+            // How the service would have answered is unknown.
+            Err(failed) if failed.error.code() == Code::Cancelled => return outcome,
             _ => Outcome::Answered,
         };
         self.breaker.note(&route, ended, Instant::now());
@@ -350,6 +366,23 @@ impl Upstream {
 
     /// One request on one connection.
     fn exchange(
+        &self,
+        request: &UpstreamRequest<'_>,
+        uri: &Uri,
+        headers: HeaderMap,
+        left: Duration,
+        cancelled: &Cancellation,
+    ) -> Result<UpstreamAnswer, Failed> {
+        let answer = until_cancelled(cancelled, || self.answer(request, uri, headers, left));
+        match answer {
+            Err(_) if cancelled.is_cancelled() => {
+                Err(retry::cancelled(request.service).with_hint(after_a_break(request)).into())
+            }
+            answer => answer,
+        }
+    }
+
+    fn answer(
         &self,
         request: &UpstreamRequest<'_>,
         uri: &Uri,
