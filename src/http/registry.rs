@@ -32,6 +32,8 @@ pub(super) struct Registry {
     waker: Waker,
     /// Nothing once the shutdown began.
     hooks: Mutex<Option<Vec<Hook>>>,
+    /// What is run when the drain time is over.
+    last_hooks: Mutex<Vec<Hook>>,
 }
 
 #[derive(Default)]
@@ -69,6 +71,7 @@ impl Registry {
             phase: AtomicU8::new(SERVING),
             waker,
             hooks: Mutex::new(Some(Vec::new())),
+            last_hooks: Mutex::default(),
         }
     }
 
@@ -136,6 +139,11 @@ impl Registry {
     /// The hooks that wait for the shutdown; those that come later are run when they come.
     pub(super) fn take_hooks(&self) -> Vec<Hook> {
         lock(&self.hooks).take().unwrap_or_default()
+    }
+
+    /// The hooks that wait for the end of the drain time.
+    pub(super) fn take_last_hooks(&self) -> Vec<Hook> {
+        std::mem::take(&mut *lock(&self.last_hooks))
     }
 }
 
@@ -244,6 +252,12 @@ impl Shutdown {
             drop(hooks);
             hook();
         }
+    }
+
+    /// Runs `hook` when the drain time is over and requests still run, a second before their connections are cut: the place to
+    /// cancel them, so that they are answered.
+    pub fn on_end(&self, hook: Box<dyn FnOnce() + Send>) {
+        lock(&self.registry.last_hooks).push(hook);
     }
 
     /// How many connections are open, parked event streams included.

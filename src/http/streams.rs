@@ -94,7 +94,7 @@ impl Streams {
         self.post(|inbox| inbox.changed.push(id));
     }
 
-    /// Finishes every stream, also those to come.
+    /// Finishes every stream, also those to come, each as soon as no one holds it.
     pub(super) fn finish(&self) {
         self.post(|inbox| inbox.order = Order::Finish);
     }
@@ -134,7 +134,7 @@ pub(super) fn serve(streams: &Streams, mut woken: Waker, limits: &Limits) {
         }
         match order {
             Order::Serve => {}
-            Order::Finish => parked.values().for_each(|stream| stream.line.finish(None)),
+            Order::Finish => parked.values().for_each(|stream| stream.line.drain()),
             Order::End => break,
         }
         for id in changed {

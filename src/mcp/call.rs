@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::context::{Context, Level};
 use super::elicitation::Question;
 use super::handler::Interruption;
-use super::message::{Request, notification_text, wrong_type};
+use super::message::{Id, Request, notification_text, wrong_type};
 use super::seal::{MAX_TOKEN, Purpose, Seal, Use, digest};
 use super::version::Version;
 use crate::cancellation::Cancellation;
@@ -97,13 +97,11 @@ impl<'a> Call<'a> {
 
     /// Tells how far the work is, if the client asked for it. `progress` must grow from call to call.
     pub fn progress(&self, progress: f64, total: Option<f64>, message: Option<&str>) {
-        let Some(token @ (Value::String(_) | Value::Number(_))) =
-            self.request.meta().and_then(|meta| meta.get("progressToken"))
-        else {
-            return;
-        };
+        let token = self.request.meta().and_then(|meta| meta.get("progressToken"));
+        // A token of another type would come back in another spelling, which its client does not know.
+        let Some(token) = token.cloned().and_then(Id::from_value) else { return };
         let mut params = Object::from_iter([
-            ("progressToken".to_owned(), token.clone()),
+            ("progressToken".to_owned(), json!(token)),
             ("progress".to_owned(), json!(progress)),
         ]);
         if let Some(total) = total {

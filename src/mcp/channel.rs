@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::RecvTimeoutError;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -174,6 +175,11 @@ impl Channel {
         self.server.sessions.forget(&self.scope);
     }
 
+    /// Ends the wait for answers of the client, because it says no more; what runs for it goes on.
+    pub fn hear_no_more(&self) {
+        self.server.sessions.stop_waiting_for_all(&self.scope);
+    }
+
     fn session_version(&self) -> Option<Version> {
         lock(&self.session).as_ref().map(Session::version)
     }
@@ -336,6 +342,7 @@ pub(crate) fn ask(
                 Ok(Err(message)) => {
                     break Err(Error::internal(format!("the client refused {method}: {message}")));
                 }
+                Err(RecvTimeoutError::Disconnected) => break Err(gone()),
                 Err(_) if cancelled.is_cancelled() => break Err(gone()),
                 Err(_) if Instant::now() >= deadline => {
                     break Err(Error::new(

@@ -229,10 +229,15 @@ impl Sessions {
         self.with(session, |memory| memory.waiting.remove(id));
     }
 
+    /// Closes every place of a session: its client cannot answer any more.
+    pub(super) fn stop_waiting_for_all(&self, session: &str) {
+        self.with(session, |memory| memory.waiting.clear());
+    }
+
     /// Hands the client's answer to anyone who waits for it; answers that no one waits for are dropped.
     pub fn deliver(&self, session: &str, response: Response) {
-        let waiting =
-            self.lock().get_mut(session).and_then(|memory| memory.waiting.remove(&response.id));
+        let Some(id) = response.id else { return };
+        let waiting = self.lock().get_mut(session).and_then(|memory| memory.waiting.remove(&id));
         if let Some(sender) = waiting {
             // The receiver may have given up meanwhile.
             let _ = sender.send(response.outcome);
@@ -312,7 +317,7 @@ mod tests {
     fn an_answer_reaches_only_the_session_that_was_asked() {
         let sessions = Sessions::default();
         let (id, receiver) = sessions.wait("s");
-        let answer = |outcome| Response { id: id.clone(), outcome };
+        let answer = |outcome| Response { id: Some(id.clone()), outcome };
         sessions.deliver("t", answer(Ok(Value::Null)));
         assert!(receiver.try_recv().is_err());
         sessions.deliver("s", answer(Ok(Value::Bool(true))));

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use super::streamable::{Accepted, not_acceptable};
 use crate::access::Caller;
 use crate::error::{Code, Error};
-use crate::http::{Answer, Event, Request, Response, Stream, spawn};
+use crate::http::{Answer, Event, Hold, Request, Response, Stream, spawn};
 use crate::mcp;
 use crate::mcp::channel::{Channel, Outlet};
 use crate::mcp::context::View;
@@ -23,6 +23,7 @@ const MAX_RUNNING: usize = 32;
 struct Client {
     owner: Caller,
     channel: Channel,
+    stream: Stream,
     running: AtomicUsize,
 }
 
@@ -54,7 +55,12 @@ impl Legacy {
         Ok(Answer::Parked(Box::new(move |stream| {
             let channel =
                 Channel::new(server, Arc::new(StreamOutlet(stream.clone())), caller.clone(), view);
-            let client = Arc::new(Client { owner: caller, channel, running: AtomicUsize::new(0) });
+            let client = Arc::new(Client {
+                owner: caller,
+                channel,
+                stream: stream.clone(),
+                running: AtomicUsize::new(0),
+            });
             // The place is there before the client can know of it.
             lock(&clients).insert(id.clone(), Arc::clone(&client));
             stream.send(Event::named("endpoint", &format!("{up}messages?session={id}")));
@@ -93,13 +99,13 @@ impl Legacy {
     }
 }
 
-/// One of the messages of a client that may run at once.
-struct Place(Arc<Client>);
+/// One of the messages of a client that may run at once. Its answer is sent before the stream ends.
+struct Place(Arc<Client>, #[expect(dead_code, reason = "it is held")] Hold);
 
 impl Place {
     fn take(client: &Arc<Client>) -> Option<Self> {
         let before = client.running.fetch_add(1, Ordering::Relaxed);
-        let place = Self(Arc::clone(client));
+        let place = Self(Arc::clone(client), client.stream.hold());
         (before < MAX_RUNNING).then_some(place)
     }
 }

@@ -90,7 +90,6 @@ impl Streamable {
         caller: Caller,
         view: View,
     ) -> Result<Answer, Error> {
-        let accepted = Accepted::of(&request.headers)?;
         if let Some(content_type) = request.headers.get("content-type")
             && !media_type(content_type).eq_ignore_ascii_case("application/json")
         {
@@ -100,8 +99,22 @@ impl Streamable {
             )
             .with_hint("Send application/json."));
         }
+        let body = parse(&request.body);
+        let is_answered = match &body {
+            Ok(Body::One(message)) => message.is_answered(),
+            Ok(Body::Batch(entries)) => {
+                entries.iter().any(|entry| entry.as_ref().map_or(true, Message::is_answered))
+            }
+            Err(_) => true,
+        };
+        // An answer without a body is acceptable to everyone.
+        let accepted = if is_answered {
+            Accepted::of(&request.headers)?
+        } else {
+            Accepted { json: true, events: false }
+        };
         let delivery = Delivery { accepted, exchange };
-        Ok(match parse(&request.body) {
+        Ok(match body {
             Err(Malformed { id, error }) => delivery.whole(mcp::refusal(id.as_ref(), &error)),
             Ok(Body::One(Message::Request(call))) => {
                 self.request(&request.headers, &call, delivery, caller, view)
@@ -111,11 +124,8 @@ impl Streamable {
                     self.take(&session, other);
                     Answer::Whole(Response::empty(202))
                 }
-                // The modern era has no session, and no notification that would change anything here.
-                Err(error)
-                    if error.code() == Code::SessionRequired
-                        && matches!(other, Message::Notification(_)) =>
-                {
+                // The modern era has no session, and no notification or response that would change anything here.
+                Err(error) if error.code() == Code::SessionRequired => {
                     Answer::Whole(Response::empty(202))
                 }
                 Err(error) => delivery.whole(mcp::refusal(None, &error)),
@@ -303,23 +313,23 @@ impl Accepted {
         if lines.is_empty() {
             return Ok(Self { json: true, events: true });
         }
-        let ranges: Vec<&str> = lines
+        let ranges: Vec<(&str, bool)> = lines
             .iter()
             .flat_map(|line| line.split(','))
-            .filter(|range| !is_refused(range))
-            .map(media_type)
+            .map(|range| (media_type(range), !is_refused(range)))
             .collect();
-        let accepts = |kind: &str, group: &str| {
-            ranges.iter().any(|range| {
-                *range == "*/*"
-                    || range.eq_ignore_ascii_case(kind)
-                    || range.strip_suffix("/*").is_some_and(|wild| wild.eq_ignore_ascii_case(group))
-            })
+        // The most specific range that fits decides (RFC 9110 §12.5.1); of two equal ones, the one that accepts.
+        let accepts = |kind: &str| {
+            let group = kind.split('/').next().unwrap_or_default();
+            let of = |range: &str| {
+                let mut same = ranges.iter().filter(|(known, _)| known.eq_ignore_ascii_case(range));
+                let first = same.next().map(|(_, accepted)| *accepted);
+                first.map(|first| first || same.any(|(_, accepted)| *accepted))
+            };
+            of(kind).or_else(|| of(&format!("{group}/*"))).or_else(|| of("*/*")).unwrap_or(false)
         };
-        let accepted = Self {
-            json: accepts("application/json", "application"),
-            events: accepts("text/event-stream", "text"),
-        };
+        let accepted =
+            Self { json: accepts("application/json"), events: accepts("text/event-stream") };
         if accepted.json || accepted.events {
             Ok(accepted)
         } else {
@@ -335,8 +345,11 @@ fn media_type(value: &str) -> &str {
 
 /// Whether a range of `Accept` has the weight 0, which means "not this" (RFC 9110 §12.4.2).
 fn is_refused(range: &str) -> bool {
-    let weight = range.split(';').skip(1).find_map(|parameter| parameter.trim().strip_prefix("q="));
-    weight.is_some_and(|weight| weight.trim().parse() == Ok(0.0))
+    range.split(';').skip(1).any(|parameter| {
+        parameter.split_once('=').is_some_and(|(name, weight)| {
+            name.trim().eq_ignore_ascii_case("q") && weight.trim().parse() == Ok(0.0)
+        })
+    })
 }
 
 pub(super) fn not_acceptable(right: &str) -> Error {
