@@ -1,18 +1,11 @@
 //! Running a plan: what is free runs, at most four lines at once; what failed takes those that need it along.
 
-use std::sync::mpsc::{Sender, channel};
-use std::thread::{self, Scope};
-
 use serde_json::{Map, Value};
 
 use super::plan::{Line, Plan};
 use super::reference::resolve;
-use crate::error::{Code, Error};
-
-/// The most lines that run at once: a service's own limits are reached soon enough.
-const AT_ONCE: usize = 4;
-/// Stack of a line's thread; a line may open a TLS connection.
-const STACK: usize = 512 * 1024;
+use crate::error::Error;
+use crate::parallel;
 
 /// What became of a line.
 #[derive(Debug, Clone, PartialEq)]
@@ -62,13 +55,11 @@ fn run_until(
 ) -> Vec<Option<Outcome>> {
     let lines = plan.lines();
     outcomes.resize(lines.len(), None);
-    let mut told = outcomes.iter().flatten().count();
-    if told == 0 {
+    let mut reported = outcomes.iter().flatten().count();
+    if reported == 0 {
         progress(0, lines.len());
     }
-    let (sender, receiver) = channel();
-    thread::scope(|scope| {
-        let mut running = 0;
+    parallel::run("batch", |calls| {
         let mut started = vec![false; lines.len()];
         loop {
             skip_what_cannot_run(lines, &mut outcomes, &started, chosen);
@@ -80,30 +71,26 @@ fn run_until(
                         .needs
                         .iter()
                         .all(|need| matches!(outcomes[*need], Some(Outcome::Done(_))));
-                if free && running < AT_ONCE {
+                if free && calls.has_room() {
                     started[place] = true;
                     match resolved(lines, line, &outcomes) {
                         Ok(params) => {
-                            running += 1;
-                            start(scope, place, line, params, run_line, sender.clone());
+                            calls.start(place, move || run_line(line, params));
                         }
                         Err(error) => outcomes[place] = Some(Outcome::Failed(error)),
                     }
                 }
             }
             let done = outcomes.iter().flatten().count();
-            if done > told {
-                told = done;
+            if done > reported {
+                reported = done;
                 progress(done, lines.len());
             }
             if (0..lines.len()).all(|place| outcomes[place].is_some() || !chosen(place)) {
                 break;
             }
-            if running > 0 {
-                let (place, outcome) =
-                    receiver.recv().expect("this function keeps a sender until it returns");
-                outcomes[place] = Some(outcome);
-                running -= 1;
+            if let Some((place, result)) = calls.next() {
+                outcomes[place] = Some(result.map_or_else(Outcome::Failed, Outcome::Done));
             }
         }
     });
@@ -162,39 +149,6 @@ pub fn resolved(
         .map_err(Error::invalid_params)
 }
 
-fn start<'scope>(
-    scope: &'scope Scope<'scope, '_>,
-    place: usize,
-    line: &'scope Line,
-    params: Map<String, Value>,
-    run_line: RunLine<'scope>,
-    sender: Sender<(usize, Outcome)>,
-) {
-    let refused = sender.clone();
-    let spawned = thread::Builder::new().name("batch".to_owned()).stack_size(STACK).spawn_scoped(
-        scope,
-        move || {
-            // A panic costs its line: the receiver would wait for ever for one that never reports.
-            let result =
-                std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run_line(line, params)));
-            let outcome = match result {
-                Ok(Ok(value)) => Outcome::Done(value),
-                Ok(Err(error)) => Outcome::Failed(error),
-                Err(_) => {
-                    Outcome::Failed(Error::internal("the line failed inside MCPist; this is a bug"))
-                }
-            };
-            // The receiver outlives the scope.
-            let _ = sender.send((place, outcome));
-        },
-    );
-    if spawned.is_err() {
-        let error = Error::new(Code::UpstreamUnavailable, "no thread is free for this line")
-            .with_hint("Try again in a moment.");
-        let _ = refused.send((place, Outcome::Failed(error)));
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Mutex;
@@ -203,6 +157,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::error::Code;
 
     fn plan(lines: Value) -> Plan {
         Plan::read(&lines).unwrap()

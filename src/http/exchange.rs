@@ -20,11 +20,11 @@ pub struct Exchange<'c> {
     is_head: bool,
     /// What every answer carries.
     common: &'c [(&'static str, String)],
-    state: State,
+    state: ResponseState,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
+enum ResponseState {
     Unanswered,
     /// An event stream's head has been written; the connection goes on after it or not.
     Streaming {
@@ -48,7 +48,7 @@ impl<'c> Exchange<'c> {
             is_http_1_0: head.is_http_1_0,
             is_head: head.method == Method::Head,
             common,
-            state: State::Unanswered,
+            state: ResponseState::Unanswered,
         }
     }
 
@@ -89,7 +89,7 @@ impl<'c> Exchange<'c> {
     /// Whether the answer is an event stream that has begun.
     #[must_use]
     pub fn events_begun(&self) -> bool {
-        self.state != State::Unanswered
+        self.state != ResponseState::Unanswered
     }
 
     /// Sends a whole answer; whether the connection goes on.
@@ -115,16 +115,16 @@ impl<'c> Exchange<'c> {
     /// Ends an event stream; whether the connection goes on.
     pub(super) fn end_events(&mut self) -> bool {
         let ended = self.part(EventFraming::push_end);
-        ended.is_ok() && self.state == (State::Streaming { keep_alive: true })
+        ended.is_ok() && self.state == (ResponseState::Streaming { keep_alive: true })
     }
 
     /// Begins the event stream of a connection that ends with it, unless the handler has begun one. Says how it is framed;
     /// nothing when its events are not wanted, in answer to HEAD.
     pub(super) fn begin_parked(&mut self) -> io::Result<Option<EventFraming>> {
-        if self.state == State::Unanswered {
+        if self.state == ResponseState::Unanswered {
             self.write_events_head(&[], false)?;
         }
-        if self.state == State::Broken {
+        if self.state == ResponseState::Broken {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
         Ok((!self.is_head).then(|| self.framing()))
@@ -139,7 +139,7 @@ impl<'c> Exchange<'c> {
     }
 
     fn write_events_head(&mut self, headers: &[(&str, &str)], keep_alive: bool) -> io::Result<()> {
-        if self.state != State::Unanswered {
+        if self.state != ResponseState::Unanswered {
             return Err(io::Error::other("the event stream has begun already"));
         }
         // The last keeps a proxy (nginx) from holding events back.
@@ -158,16 +158,16 @@ impl<'c> Exchange<'c> {
             .collect();
         let length = if self.is_http_1_0 { Length::Unsaid } else { Length::Chunked };
         print_head(self.out, 200, all, &length, (!keep_alive).then_some("close"));
-        self.state = State::Streaming { keep_alive };
+        self.state = ResponseState::Streaming { keep_alive };
         self.flush()
     }
 
     fn part(&mut self, push: impl FnOnce(EventFraming, &mut Vec<u8>)) -> io::Result<()> {
         match self.state {
-            State::Unanswered => Err(io::Error::other("the event stream has not begun")),
-            State::Broken => Err(io::ErrorKind::BrokenPipe.into()),
-            State::Streaming { .. } if self.is_head => Ok(()),
-            State::Streaming { .. } => {
+            ResponseState::Unanswered => Err(io::Error::other("the event stream has not begun")),
+            ResponseState::Broken => Err(io::ErrorKind::BrokenPipe.into()),
+            ResponseState::Streaming { .. } if self.is_head => Ok(()),
+            ResponseState::Streaming { .. } => {
                 push(self.framing(), self.out);
                 self.flush()
             }
@@ -181,7 +181,7 @@ impl<'c> Exchange<'c> {
             *self.out = Vec::new();
         }
         if written.is_err() {
-            self.state = State::Broken;
+            self.state = ResponseState::Broken;
         }
         written
     }

@@ -241,7 +241,7 @@ fn message(value: Value) -> Result<Message, Malformed> {
     if !members.contains_key("method")
         && (members.contains_key("result") || members.contains_key("error"))
     {
-        return Ok(Message::Response(response(&mut members)));
+        return response(&mut members).map(Message::Response);
     }
     let id = match members.remove("id") {
         None => None,
@@ -285,20 +285,23 @@ fn message(value: Value) -> Result<Message, Malformed> {
     }
 }
 
-/// A response, which is never answered, however wrong it is: one that cannot be understood is the client's failure to do what
-/// was asked.
-fn response(members: &mut Object) -> Response {
+/// Reads a response. One without an id that could be ours is a response to nobody; it is not answered.
+fn response(members: &mut Object) -> Result<Response, Malformed> {
     let mut present = |name| members.remove(name).filter(|value| !value.is_null());
     let id = present("id").and_then(Id::from_value);
     let outcome = match (present("result"), present("error")) {
         (result, None) => Ok(result.unwrap_or_default()),
-        (_, Some(error)) => Err(error
+        // The id, if there is one, is ours: an error under it would look like a request's.
+        (Some(_), Some(_)) => {
+            return Err(malformed(None, "a response has result or error, not both"));
+        }
+        (None, Some(error)) => Err(error
             .get("message")
             .and_then(Value::as_str)
             .unwrap_or("the client gave no message")
             .to_owned()),
     };
-    Response { id, outcome }
+    Ok(Response { id, outcome })
 }
 
 fn malformed(id: Option<Id>, what: &str) -> Malformed {
@@ -565,7 +568,7 @@ mod tests {
     }
 
     #[test]
-    fn a_response_is_one_however_wrong_it_is() {
+    fn a_response_needs_no_id_and_what_is_null_is_absent() {
         let failed = |message: &str| Err(message.to_owned());
         let done = |value: Value| Ok(value);
         for (text, id, outcome) in [
@@ -574,7 +577,6 @@ mod tests {
             (r#"{"jsonrpc":"2.0","id":"a","result":1,"error":null}"#, Some("a"), done(1.into())),
             (r#"{"jsonrpc":"2.0","id":"a","error":{"message":"m"}}"#, Some("a"), failed("m")),
             (r#"{"id":"a","result":null,"error":{"message":"m"}}"#, Some("a"), failed("m")),
-            (r#"{"id":"a","result":1,"error":{"message":"m"}}"#, Some("a"), failed("m")),
             (r#"{"id":"a","error":5}"#, Some("a"), failed("the client gave no message")),
             (r#"{"jsonrpc":"2.0","error":{"message":"m"}}"#, None, failed("m")),
             (r#"{"jsonrpc":"2.0","id":null,"error":{"message":"m"}}"#, None, failed("m")),

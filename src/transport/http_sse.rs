@@ -3,18 +3,17 @@
 //! A client's stream and its messages must reach the same replica; that is the transport's nature, and why it was replaced.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::streamable::{Accepted, not_acceptable};
 use crate::access::Caller;
 use crate::error::{Code, Error};
-use crate::http::{Answer, Event, Hold, Request, Response, Stream, spawn};
+use crate::http::{Answer, Event, Request, Response, Stream, spawn};
 use crate::mcp;
 use crate::mcp::channel::{Channel, Outlet};
 use crate::mcp::context::View;
 use crate::random::random_id;
-use crate::sync::lock;
+use crate::sync::{Slots, lock};
 
 /// The most messages of one client that run at once; each has a thread.
 const MAX_RUNNING: usize = 32;
@@ -24,7 +23,7 @@ struct Client {
     owner: Caller,
     channel: Channel,
     stream: Stream,
-    running: AtomicUsize,
+    running: Arc<Slots>,
 }
 
 /// The clients that are connected by HTTP+SSE, by the session id in their path for messages.
@@ -59,7 +58,7 @@ impl Legacy {
                 owner: caller,
                 channel,
                 stream: stream.clone(),
-                running: AtomicUsize::new(0),
+                running: Slots::new(MAX_RUNNING),
             });
             // The place is there before the client can know of it.
             lock(&clients).insert(id.clone(), Arc::clone(&client));
@@ -87,8 +86,14 @@ impl Legacy {
         // What is quick needs no place: it may be the answer that those who have one wait for.
         if client.channel.is_quick(&body) {
             client.channel.receive(body);
-        } else if let Some(place) = Place::take(&client) {
-            spawn("message", move || place.0.channel.receive(body)).map_err(|_| {
+        } else if let Some(slot) = client.running.take() {
+            // A drain does not end the stream before the answer.
+            let (serving, hold) = (Arc::clone(&client), client.stream.hold());
+            let receive = move || {
+                serving.channel.receive(body);
+                drop((slot, hold));
+            };
+            spawn("message", receive).map_err(|_| {
                 Error::new(Code::Busy, "there is no thread for this message")
                     .with_hint("Send it again in a moment.")
             })?;
@@ -96,23 +101,6 @@ impl Legacy {
             client.channel.refuse(body);
         }
         Ok(Answer::Whole(Response::text(202, "Accepted")))
-    }
-}
-
-/// One of the messages of a client that may run at once. Its answer is sent before the stream ends.
-struct Place(Arc<Client>, #[expect(dead_code, reason = "it is held")] Hold);
-
-impl Place {
-    fn take(client: &Arc<Client>) -> Option<Self> {
-        let before = client.running.fetch_add(1, Ordering::Relaxed);
-        let place = Self(Arc::clone(client), client.stream.hold());
-        (before < MAX_RUNNING).then_some(place)
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.running.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -51,7 +51,7 @@ pub struct Router {
 
 /// Where a path leads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place<'a> {
+enum Endpoint<'a> {
     Page,
     Health,
     Ready,
@@ -63,7 +63,7 @@ enum Place<'a> {
     LegacyMessages,
 }
 
-impl<'a> Place<'a> {
+impl<'a> Endpoint<'a> {
     fn find(path: &'a str) -> Option<Self> {
         match path.strip_prefix(WELL_KNOWN) {
             // The server as a whole is its MCP endpoint.
@@ -168,8 +168,8 @@ impl Router {
     }
 
     fn answer(&self, request: &Request, exchange: &mut Exchange<'_>) -> Result<Answer, Error> {
-        let place = Place::find(&request.path);
-        if place.is_some_and(Place::is_public) {
+        let place = Endpoint::find(&request.path);
+        if place.is_some_and(Endpoint::is_public) {
             self.origins.check_host(&request.headers)?;
         } else {
             self.origins.check(&request.headers)?;
@@ -190,21 +190,21 @@ impl Router {
             .with_data("allow", cors::listed(place.methods())));
         }
         Ok(match place {
-            Place::Page => Answer::Whole(page(self.site.page())),
-            Place::Health => Answer::Whole(json(200, &json!({"status": "ok"}))),
-            Place::Ready => match self.authenticator.ready() {
+            Endpoint::Page => Answer::Whole(page(self.site.page())),
+            Endpoint::Health => Answer::Whole(json(200, &json!({"status": "ok"}))),
+            Endpoint::Ready => match self.authenticator.ready() {
                 Ok(()) => Answer::Whole(json(200, &json!({"status": "ready"}))),
                 Err(error) => Answer::Whole(
                     json(503, &json!({"status": "not_ready", "error": error.to_string()}))
                         .with_header("Retry-After", "5"),
                 ),
             },
-            Place::Version => Answer::Whole(json(200, &self.site.version())),
-            Place::ResourceMetadata(path) => match self.authenticator.resource() {
+            Endpoint::Version => Answer::Whole(json(200, &self.site.version())),
+            Endpoint::ResourceMetadata(path) => match self.authenticator.resource() {
                 Some(resource) => Answer::Whole(json(200, &resource.document(path))),
                 None => return Err(no_such_path(&request.path)),
             },
-            Place::Mcp(module) => {
+            Endpoint::Mcp(module) => {
                 let caller = self.caller(request)?;
                 if let Some(module) = module
                     && !self.site.has_module(&caller, module)?
@@ -214,10 +214,10 @@ impl Router {
                 let view = view(module, &request.query)?;
                 self.streamable.serve(request, exchange, caller, view)
             }
-            Place::LegacyStream => {
+            Endpoint::LegacyStream => {
                 self.legacy.open(request, self.caller(request)?, view(None, &request.query)?)?
             }
-            Place::LegacyMessages => self.legacy.receive(request, &self.caller(request)?)?,
+            Endpoint::LegacyMessages => self.legacy.receive(request, &self.caller(request)?)?,
         })
     }
 
@@ -241,7 +241,7 @@ impl Router {
                 Code::Unauthenticated | Code::InvalidToken | Code::InsufficientScope,
                 Some(resource),
             ) => {
-                let place = Place::find(path).and_then(|place| place.resource(path));
+                let place = Endpoint::find(path).and_then(|place| place.resource(path));
                 let challenge = resource.challenge(error, place.unwrap_or("/mcp"));
                 response.with_header("WWW-Authenticate", &challenge)
             }
@@ -265,12 +265,12 @@ impl Service for Router {
         if self.pages_at(path).is_some() {
             return Vec::new();
         }
-        cors::headers(&self.origins, Place::find(path).is_some_and(Place::is_public), headers)
+        cors::headers(&self.origins, Endpoint::find(path).is_some_and(Endpoint::is_public), headers)
     }
 
     fn route(&self, path: &str) -> &'static str {
         let page = || self.pages.as_ref().map_or("", |_| pages::pattern(path));
-        Place::find(path).map_or_else(page, Place::pattern)
+        Endpoint::find(path).map_or_else(page, Endpoint::pattern)
     }
 }
 
@@ -377,22 +377,22 @@ mod tests {
     #[test]
     fn a_path_leads_to_its_place() {
         for (path, place) in [
-            ("/", Some(Place::Page)),
-            ("/mcp", Some(Place::Mcp(None))),
-            ("/mcp/", Some(Place::Mcp(None))),
-            ("/mcp/github", Some(Place::Mcp(Some("github")))),
-            ("/mcp/github/", Some(Place::Mcp(Some("github")))),
-            ("/sse/", Some(Place::LegacyStream)),
-            ("/messages/", Some(Place::LegacyMessages)),
-            ("/health/", Some(Place::Health)),
+            ("/", Some(Endpoint::Page)),
+            ("/mcp", Some(Endpoint::Mcp(None))),
+            ("/mcp/", Some(Endpoint::Mcp(None))),
+            ("/mcp/github", Some(Endpoint::Mcp(Some("github")))),
+            ("/mcp/github/", Some(Endpoint::Mcp(Some("github")))),
+            ("/sse/", Some(Endpoint::LegacyStream)),
+            ("/messages/", Some(Endpoint::LegacyMessages)),
+            ("/health/", Some(Endpoint::Health)),
             ("//", None),
-            ("/mcp//", Some(Place::Mcp(Some("")))),
-            ("/health", Some(Place::Health)),
+            ("/mcp//", Some(Endpoint::Mcp(Some("")))),
+            ("/health", Some(Endpoint::Health)),
             ("/mcpx", None),
             ("/healthz", None),
             ("", None),
         ] {
-            assert_eq!(Place::find(path), place, "{path}");
+            assert_eq!(Endpoint::find(path), place, "{path}");
         }
     }
 
@@ -413,8 +413,8 @@ mod tests {
             ("/mcp/a/b", None),
             ("/.well-known/oauth-protected-resource/mcp", None),
         ] {
-            let place = named.map(Place::ResourceMetadata);
-            assert_eq!(Place::find(&format!("{WELL_KNOWN}{resource}")), place, "{resource}");
+            let place = named.map(Endpoint::ResourceMetadata);
+            assert_eq!(Endpoint::find(&format!("{WELL_KNOWN}{resource}")), place, "{resource}");
         }
     }
 

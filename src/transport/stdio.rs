@@ -4,7 +4,7 @@
 
 use std::io::{self, BufRead, Read, Write};
 use std::sync::mpsc::{Sender, channel};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::access::Caller;
@@ -12,7 +12,7 @@ use crate::mcp::Server;
 use crate::mcp::channel::{Channel, Outlet};
 use crate::mcp::context::View;
 use crate::mcp::message::Malformed;
-use crate::sync::lock;
+use crate::sync::{Slots, lock};
 
 /// The longest line; as the largest body over HTTP.
 const MAX_LINE: u64 = 4 * 1024 * 1024;
@@ -37,7 +37,7 @@ pub fn run(
     let outlet = Lines { output: Mutex::new(Box::new(output)), broken: ended.clone() };
     let channel =
         Arc::new(Channel::new(Arc::clone(server), Arc::new(outlet), Caller::local(), view));
-    let running = Arc::new(Running::default());
+    let running = Slots::new(MAX_RUNNING);
     let (reading, counting) = (Arc::clone(&channel), Arc::clone(&running));
     std::thread::Builder::new().name("stdin".to_owned()).spawn(move || {
         // The receiver is gone if the output broke first.
@@ -46,16 +46,16 @@ pub fn run(
     // Both senders live at least as long as the channel.
     let outcome = end.recv().unwrap_or(Ok(()));
     channel.hear_no_more();
-    if !running.wait_until_idle(drain) {
+    if !running.wait_until_free(drain) {
         server.end();
-        running.wait_until_idle(ANSWER_TIME);
+        running.wait_until_free(ANSWER_TIME);
     }
     channel.close();
     outcome
 }
 
 /// Reads lines until the input ends, and serves them.
-fn read(channel: &Arc<Channel>, running: &Arc<Running>, mut input: impl BufRead) -> io::Result<()> {
+fn read(channel: &Arc<Channel>, running: &Arc<Slots>, mut input: impl BufRead) -> io::Result<()> {
     let mut line = Vec::new();
     loop {
         line.clear();
@@ -77,14 +77,14 @@ fn read(channel: &Arc<Channel>, running: &Arc<Running>, mut input: impl BufRead)
             continue;
         }
         // The reader waits for no place: it has to read the answers that what runs may wait for.
-        let Some(guard) = Running::enter(running) else {
+        let Some(slot) = running.take() else {
             channel.refuse(body);
             continue;
         };
         let serving = Arc::clone(channel);
         std::thread::Builder::new().name("message".to_owned()).spawn(move || {
             serving.receive(body);
-            drop(guard);
+            drop(slot);
         })?;
     }
 }
@@ -123,44 +123,5 @@ impl Outlet for Lines {
             let _ = self.broken.send(Ok(()));
         }
         sent
-    }
-}
-
-/// How many requests run.
-#[derive(Default)]
-struct Running {
-    count: Mutex<usize>,
-    changed: Condvar,
-}
-
-impl Running {
-    fn count(&self) -> MutexGuard<'_, usize> {
-        lock(&self.count)
-    }
-
-    /// Takes a place; `None` if there is none.
-    fn enter(running: &Arc<Self>) -> Option<Place> {
-        let mut count = running.count();
-        if *count >= MAX_RUNNING {
-            return None;
-        }
-        *count += 1;
-        Some(Place(Arc::clone(running)))
-    }
-
-    /// Waits until no request runs; returns false if the time runs out before.
-    fn wait_until_idle(&self, most: Duration) -> bool {
-        let waited = self.changed.wait_timeout_while(self.count(), most, |count| *count > 0);
-        waited.is_ok_and(|(_, waited)| !waited.timed_out())
-    }
-}
-
-/// The place of one running request; given back also when its thread panics.
-struct Place(Arc<Running>);
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        *self.0.count() -= 1;
-        self.0.changed.notify_all();
     }
 }

@@ -119,13 +119,20 @@ impl Streamable {
             Ok(Body::One(Message::Request(call))) => {
                 self.request(&request.headers, &call, delivery, caller, view)
             }
+            // No request waits for it, in whatever session.
+            Ok(Body::One(Message::Response(message::Response { id: None, .. }))) => {
+                Answer::Whole(Response::empty(202))
+            }
             Ok(Body::One(other)) => match self.session(&request.headers, &caller) {
                 Ok(session) => {
                     self.take(&session, other);
                     Answer::Whole(Response::empty(202))
                 }
-                // The modern era has no session, and no notification or response that would change anything here.
-                Err(error) if error.code() == Code::SessionRequired => {
+                // The modern era has no session, and no notification that would change anything here.
+                Err(error)
+                    if error.code() == Code::SessionRequired
+                        && matches!(other, Message::Notification(_)) =>
+                {
                     Answer::Whole(Response::empty(202))
                 }
                 Err(error) => delivery.whole(mcp::refusal(None, &error)),

@@ -357,7 +357,7 @@ fn a_token_of_a_megabyte_is_refused_as_a_head_that_is_too_long() {
 fn a_request_without_a_token_is_told_where_to_get_one() {
     let plane = FakePlane::start();
     let server = Hosted::start(&plane, None);
-    const ORIGIN: &str = "https://mcp.example.com";
+    let origin = "https://mcp.example.com";
     let metadata = |path: &str| {
         // What the request says of the server's name decides nothing; nor does the page that it comes from.
         let reply = server.send(
@@ -392,10 +392,10 @@ fn a_request_without_a_token_is_told_where_to_get_one() {
         let reply = server.send(&post);
         assert_eq!(reply.status, 401, "{path}");
         let challenge = format!(
-            "Bearer resource_metadata=\"{ORIGIN}/.well-known/oauth-protected-resource{resource}\", scope=\"openid profile email\""
+            "Bearer resource_metadata=\"{origin}/.well-known/oauth-protected-resource{resource}\", scope=\"openid profile email\""
         );
         assert_eq!(reply.header("www-authenticate"), Some(challenge.as_str()), "{path}");
-        assert_eq!(metadata(resource), format!("{ORIGIN}{resource}"));
+        assert_eq!(metadata(resource), format!("{origin}{resource}"));
     }
     assert_eq!(metadata(""), AUDIENCE, "the server as a whole is its MCP endpoint");
     for path in ["/health", "/nothing", "/mcp/a/b"] {
