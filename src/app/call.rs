@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::App;
 use crate::access::audit::ARGUMENT_NAMES;
 use crate::access::{AuditEvent, Caller, Credential};
+use crate::cancellation::Cancellation;
 use crate::engine::{self, ACCOUNT, ALL_ACCOUNTS, Accounts, Connection, Module, Tool, ToolCall};
 use crate::error::{Code, Error};
 use crate::json::Object;
@@ -43,7 +44,7 @@ impl App {
         &self,
         call: ToolCall<'_>,
         arguments: Object,
-        cancelled: &dyn Fn() -> bool,
+        cancelled: &Cancellation,
     ) -> Result<Value, Error> {
         let started = Instant::now();
         let (module, tool) = (call.module.name.as_str(), call.tool.name.as_str());
@@ -101,7 +102,7 @@ impl App {
         &self,
         call: ToolCall<'_>,
         mut arguments: Object,
-        cancelled: &dyn Fn() -> bool,
+        cancelled: &Cancellation,
     ) -> Result<Value, Error> {
         let account = match arguments.shift_remove(ACCOUNT) {
             None | Some(Value::Null) => None,
@@ -142,7 +143,7 @@ impl App {
         call: ToolCall<'_>,
         account: Option<&str>,
         arguments: Object,
-        cancelled: &dyn Fn() -> bool,
+        cancelled: &Cancellation,
     ) -> Result<Value, Error> {
         let ToolCall { caller, module, .. } = call;
         // A service without authentication needs no connection.
@@ -160,7 +161,7 @@ impl App {
         call: ToolCall<'_>,
         accounts: &[String],
         arguments: Object,
-        cancelled: &dyn Fn() -> bool,
+        cancelled: &Cancellation,
     ) -> Result<Value, Error> {
         let credentials =
             accounts.iter().map(|account| self.credential(call.caller, call.module, Some(account)));

@@ -339,7 +339,7 @@ impl App {
         }
         let start = start_of(tool, &arguments);
         let tool_call = self.tool_call(call.context(), call.trace_parent(), (module, tool));
-        let value = self.call(tool_call, arguments, &|| call.cancelled())?;
+        let value = self.call(tool_call, arguments, call.cancellation())?;
         Ok(clean::untrusted(render(value, Format::of(&call.context().view), start)))
     }
 }

@@ -94,7 +94,7 @@ impl App {
             arguments.insert(ACCOUNT.to_owned(), account.into());
         }
         let tool_call = self.tool_call(call.context(), call.trace_parent(), (module, tool));
-        let value = self.call(tool_call, arguments, &|| call.cancelled()).map_err(|error| {
+        let value = self.call(tool_call, arguments, call.cancellation()).map_err(|error| {
             match error.code() {
                 Code::NotFound => Error::new(Code::ResourceNotFound, error.message())
                     .with_hint(error.hint().unwrap_or("Check the names and ids."))

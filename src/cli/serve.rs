@@ -65,6 +65,7 @@ pub(super) fn run(flags: &Flags) -> Result<(), Stop> {
     let handler = Arc::clone(&product) as Arc<dyn mcp::handler::Handler>;
     let server =
         Arc::new(mcp::Server::new(handler, Arc::clone(&app.parts().seal), Arc::clone(&hub)));
+    let ending = Arc::clone(&server);
     let site = Arc::new(ProductSite::new(Arc::clone(&product), url.clone()));
     let origins = match &config.hosted {
         Some(hosted) => {
@@ -80,6 +81,7 @@ pub(super) fn run(flags: &Flags) -> Result<(), Stop> {
     telemetry::watch_connections(move || connections.connections());
     let closing = Arc::clone(&hub);
     shutdown.on_begin(Box::new(move || closing.close()));
+    shutdown.on_end(Box::new(move || ending.end()));
     end_on_signals(signals, shutdown)?;
     sources.follow(product, hub)?;
     greet(&url, &app, entry.as_deref(), config.local_token.is_some());

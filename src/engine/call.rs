@@ -9,6 +9,7 @@ use super::output::{self, Output};
 use super::request::{Body, Template};
 use super::{Module, OFFSET, Session, Tool, Work, arguments, content};
 use crate::access::{Caller, Credential};
+use crate::cancellation::Cancellation;
 use crate::error::{Code, Error, NOT_A_LIST, PLAN, REASON, change_texts};
 use crate::json::Object;
 use crate::upstream::{Upstream, redact};
@@ -68,7 +69,7 @@ pub fn call(
     call: ToolCall<'_>,
     accounts: Accounts<'_>,
     arguments: Object,
-    cancelled: &dyn Fn() -> bool,
+    cancelled: &Cancellation,
 ) -> Result<Value, Error> {
     let tool = call.tool;
     let outcome = arguments::check(tool, arguments).and_then(|arguments| {

@@ -9,6 +9,7 @@ use super::content::{self, Content};
 use super::origin::is_listed;
 use super::{output, request};
 use crate::access::Credential;
+use crate::cancellation::Cancellation;
 use crate::error::Error;
 use crate::upstream::{
     HeaderMap, HeaderName, HeaderValue, Method, Upstream, UpstreamAnswer, UpstreamRequest, failure,
@@ -25,7 +26,7 @@ pub struct Session<'a> {
     pub(super) accounts: Accounts<'a>,
     /// The replacement for the credential after the service rejected it.
     pub(super) renewed: OnceCell<Credential>,
-    pub(super) cancelled: &'a dyn Fn() -> bool,
+    pub(super) cancelled: &'a Cancellation,
 }
 
 /// An address beside the service's own, and what a request proves itself with there.

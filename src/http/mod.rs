@@ -36,7 +36,7 @@ pub use listener::Server;
 pub(crate) use listener::spawn;
 pub use registry::Shutdown;
 pub use response::{Refusal, Response};
-pub use stream::Stream;
+pub use stream::{Hold, Stream};
 pub use tiny_http::Method;
 
 /// A request, read completely.

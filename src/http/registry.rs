@@ -5,12 +5,12 @@ use std::io::Write;
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::limits::Limits;
 use super::memory::BodyMemory;
 use super::streams::Streams;
-use crate::os::Waker;
+use crate::os::{Source, Wait, Waker, poll};
 use crate::sync::lock;
 
 type Hook = Box<dyn FnOnce() + Send>;
@@ -32,6 +32,8 @@ pub(super) struct Registry {
     waker: Waker,
     /// `None` after the shutdown has begun.
     hooks: Mutex<Option<Vec<Hook>>>,
+    /// What is run when the drain time is over.
+    last_hooks: Mutex<Vec<Hook>>,
 }
 
 #[derive(Default)]
@@ -69,6 +71,7 @@ impl Registry {
             phase: AtomicU8::new(SERVING),
             waker,
             hooks: Mutex::new(Some(Vec::new())),
+            last_hooks: Mutex::default(),
         }
     }
 
@@ -137,6 +140,11 @@ impl Registry {
     pub(super) fn take_hooks(&self) -> Vec<Hook> {
         lock(&self.hooks).take().unwrap_or_default()
     }
+
+    /// The hooks that wait for the end of the drain time.
+    pub(super) fn take_last_hooks(&self) -> Vec<Hook> {
+        std::mem::take(&mut *lock(&self.last_hooks))
+    }
 }
 
 impl Connected {
@@ -168,7 +176,15 @@ impl Connected {
         }
     }
 
-    /// Closes both directions of the socket at once.
+    /// Whether the client has closed the connection. Looks without waiting.
+    pub(super) fn client_gone(&self) -> bool {
+        let socket = Source::new(&self.socket, Wait::Read);
+        let Some(ready) = poll(&[socket], Some(Duration::ZERO)) else { return false };
+        // Where it is readable, this does not wait: a byte, or the end.
+        ready[0].broken || (ready[0].read && !matches!(self.socket.peek(&mut [0]), Ok(1..)))
+    }
+
+    /// Ends everything that the connection does with its socket.
     pub(super) fn cut(&self) {
         let _ = self.socket.shutdown(std::net::Shutdown::Both);
     }
@@ -239,7 +255,13 @@ impl Shutdown {
         }
     }
 
-    /// Returns the number of open connections, parked event streams included.
+    /// Runs `hook` when the drain time is over and requests still run, a second before their connections are cut: the place to
+    /// cancel them, so that they are answered.
+    pub fn on_end(&self, hook: Box<dyn FnOnce() + Send>) {
+        lock(&self.registry.last_hooks).push(hook);
+    }
+
+    /// How many connections are open, parked event streams included.
     #[must_use]
     pub fn connections(&self) -> usize {
         self.registry.connections()

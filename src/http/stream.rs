@@ -55,14 +55,37 @@ impl Stream {
         }
     }
 
-    /// Returns whether the stream accepts no more events.
+    /// Keeps the stream open while the server drains, as long as the guard lives: an answer is still to come.
+    #[must_use]
+    pub fn hold(&self) -> Hold {
+        lock(&self.line.state).holds += 1;
+        Hold(Arc::clone(&self.line))
+    }
+
+    /// Whether the stream takes no more events.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         lock(&self.line.state).phase != Phase::Open
     }
 }
 
-/// The state that the owner of a stream and the streams thread share.
+/// Keeps a stream open: see [`Stream::hold`].
+pub struct Hold(Arc<Line>);
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        let is_due = {
+            let mut state = lock(&self.0.state);
+            state.holds -= 1;
+            state.holds == 0 && state.is_draining
+        };
+        if is_due {
+            self.0.finish(None);
+        }
+    }
+}
+
+/// What the owner of a stream and the streams thread share of it.
 pub(super) struct Line {
     id: u64,
     framing: EventFraming,
@@ -79,6 +102,10 @@ struct StreamState {
     /// Whether the streams thread was notified of a change and has not handled it yet.
     is_announced: bool,
     on_close: Vec<Hook>,
+    /// How many [`Hold`]s live.
+    holds: usize,
+    /// Whether the stream is to be finished when no one holds it.
+    is_draining: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -114,6 +141,8 @@ impl Line {
             pending: Vec::new(),
             is_announced: false,
             on_close: Vec::new(),
+            holds: 0,
+            is_draining: false,
         };
         Line { id, framing, streams, state: Mutex::new(state) }
     }
@@ -130,6 +159,18 @@ impl Line {
             framing.push_end(&mut state.pending);
             state.phase = Phase::Finishing;
         });
+    }
+
+    /// Finishes the stream, as soon as no one holds it.
+    pub(super) fn drain(&self) {
+        let is_held = {
+            let mut state = lock(&self.state);
+            state.is_draining = true;
+            state.holds > 0
+        };
+        if !is_held {
+            self.finish(None);
+        }
     }
 
     pub(super) fn comment(&self) {

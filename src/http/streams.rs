@@ -134,7 +134,7 @@ pub(super) fn serve(streams: &Streams, mut woken: Waker, limits: &Limits) {
         }
         match order {
             Order::Serve => {}
-            Order::Finish => parked.values().for_each(|stream| stream.line.finish(None)),
+            Order::Finish => parked.values().for_each(|stream| stream.line.drain()),
             Order::End => break,
         }
         for id in changed {

@@ -4,6 +4,8 @@
 //! [`Channel::receive`]; outgoing lines, an [`Outlet`].
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::RecvTimeoutError;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -18,6 +20,7 @@ use super::subscriptions::{Filter, Sink, Ticket};
 use super::version::Version;
 use super::{Answer, Server, refusal};
 use crate::access::Caller;
+use crate::cancellation::Cancellation;
 use crate::error::{Code, Error};
 use crate::json::Object;
 use crate::random::random_id;
@@ -44,6 +47,8 @@ pub struct Channel {
     scope: String,
     session: Mutex<Option<Session>>,
     listening: Mutex<HashMap<Id, Ticket>>,
+    /// Whether the client has gone: nothing runs for it any more.
+    closed: AtomicBool,
 }
 
 impl Channel {
@@ -58,11 +63,27 @@ impl Channel {
             scope: random_id(),
             session: Mutex::default(),
             listening: Mutex::default(),
+            closed: AtomicBool::new(false),
         }
     }
 
-    /// Returns whether a message can be handled immediately: everything except requests, which may take long, and which a
-    /// transport handles on a separate thread. `initialize` is quick, and later messages depend on it.
+    /// Whether the client has gone: [`Channel::close`] was called, or a message could not be sent.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::SeqCst)
+    }
+
+    /// Sends a message. If that fails, no other can be sent, so what runs for the client is cancelled.
+    fn send(&self, json: &str) -> bool {
+        let sent = self.outlet.send(json);
+        if !sent {
+            self.close();
+        }
+        sent
+    }
+
+    /// Whether a message can be served on the spot: everything but requests, which may take long, and which a transport
+    /// serves on a thread of their own. `initialize` is quick, and what follows it depends on it.
     ///
     /// A request that is not quick counts as running from here on, so that an immediate cancellation finds it.
     #[must_use]
@@ -104,11 +125,11 @@ impl Channel {
                 Ok(Message::Request(request)) => {
                     // Requests that counted as running when they were read are removed.
                     drop(self.server.sessions.run(&self.scope, &request.id));
-                    self.outlet.send(&error_text(Some(&request.id), &error));
+                    self.send(&error_text(Some(&request.id), &error));
                 }
                 Ok(other) => drop(self.serve(other)),
                 Err(malformed) => {
-                    self.outlet.send(&text(refusal(malformed.id.as_ref(), &malformed.error)));
+                    self.send(&text(refusal(malformed.id.as_ref(), &malformed.error)));
                 }
             }
         }
@@ -116,6 +137,9 @@ impl Channel {
 
     /// Handles a body from [`Channel::read`]; answers go to the outlet.
     pub fn receive(&self, body: Result<Body, Malformed>) {
+        if self.is_closed() {
+            return;
+        }
         let answers: Vec<String> = match body {
             Err(malformed) => vec![text(refusal(malformed.id.as_ref(), &malformed.error))],
             Ok(Body::One(message)) => self.serve(message).into_iter().collect(),
@@ -125,7 +149,7 @@ impl Channel {
             },
         };
         for answer in answers {
-            self.outlet.send(&answer);
+            self.send(&answer);
         }
     }
 
@@ -143,11 +167,17 @@ impl Channel {
 
     /// Ends everything that the channel holds open, because its client has disconnected.
     pub fn close(&self) {
+        self.closed.store(true, Ordering::SeqCst);
         for (_, ticket) in lock(&self.listening).drain() {
             self.server.hub.unsubscribe(ticket);
         }
         self.server.hub.detach(&self.scope);
         self.server.sessions.forget(&self.scope);
+    }
+
+    /// Ends the wait for answers of the client, because it says no more; what runs for it goes on.
+    pub fn hear_no_more(&self) {
+        self.server.sessions.stop_waiting_for_all(&self.scope);
     }
 
     fn session_version(&self) -> Option<Version> {
@@ -204,8 +234,8 @@ impl Channel {
         let running = self.server.sessions.run(&self.scope, &request.id);
         let peer = ChannelPeer { channel: self, running: &running };
         match self.server.answer(request, &context, &peer) {
-            // 2026-07-28, "Cancellation": nothing more must be sent for a cancelled request.
-            _ if running.cancelled() => None,
+            // 2026-07-28, "Cancellation": nothing more is sent for a request that was cancelled.
+            _ if running.is_unwanted() => None,
             answer @ Answer::Response { .. } => Some(text(answer)),
             Answer::Listen(filter) => {
                 let mut listening = lock(&self.listening);
@@ -265,8 +295,8 @@ struct ChannelPeer<'a> {
 
 impl Peer for ChannelPeer<'_> {
     fn notify(&self, json: &str) {
-        if !self.running.cancelled() {
-            self.channel.outlet.send(json);
+        if !self.running.is_unwanted() {
+            self.channel.send(json);
         }
     }
 
@@ -276,13 +306,13 @@ impl Peer for ChannelPeer<'_> {
             &self.channel.scope,
             method,
             params,
-            &|json| self.channel.outlet.send(json),
-            &|| self.running.cancelled(),
+            &|json| self.channel.send(json),
+            self.running.cancellation(),
         )
     }
 
-    fn cancelled(&self) -> bool {
-        self.running.cancelled()
+    fn cancellation(&self) -> &Cancellation {
+        self.running.cancellation()
     }
 
     fn scope(&self) -> &str {
@@ -300,7 +330,7 @@ pub(crate) fn ask(
     method: &str,
     params: &Object,
     send: &dyn Fn(&str) -> bool,
-    cancelled: &dyn Fn() -> bool,
+    cancelled: &Cancellation,
 ) -> Result<Value, Error> {
     let (id, receiver) = server.sessions.wait(scope);
     let gone = || Error::new(Code::Cancelled, "the client went away before it answered");
@@ -312,7 +342,8 @@ pub(crate) fn ask(
                 Ok(Err(message)) => {
                     break Err(Error::internal(format!("the client refused {method}: {message}")));
                 }
-                Err(_) if cancelled() => break Err(gone()),
+                Err(RecvTimeoutError::Disconnected) => break Err(gone()),
+                Err(_) if cancelled.is_cancelled() => break Err(gone()),
                 Err(_) if Instant::now() >= deadline => {
                     break Err(Error::new(
                         Code::Timeout,

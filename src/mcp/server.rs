@@ -17,6 +17,7 @@ use super::seal::Seal;
 use super::session::{Session, Sessions};
 use super::subscriptions::{Filter, Hub};
 use super::version::Version;
+use crate::cancellation::Cancellation;
 use crate::error::{Code, Error};
 use crate::json::Object;
 use crate::telemetry::spans::{Message, Operation};
@@ -152,7 +153,18 @@ impl Server {
         &*self.handler
     }
 
-    /// Handles a request other than `initialize`.
+    /// Cancels every request that runs or comes, on every transport: the server ends. Each is still answered.
+    pub fn end(&self) {
+        self.sessions.ending().cancel();
+    }
+
+    /// What is cancelled when the server ends.
+    #[must_use]
+    pub fn ending(&self) -> &Cancellation {
+        self.sessions.ending()
+    }
+
+    /// Answers a request other than `initialize`.
     pub fn answer(&self, request: &Request, context: &Context, peer: &dyn Peer) -> Answer {
         let method = self.methods(context.version).find(|method| method.name == request.method);
         let mut operation = Operation::begin(|| {

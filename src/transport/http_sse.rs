@@ -23,6 +23,7 @@ const MAX_RUNNING: usize = 32;
 struct Client {
     owner: Caller,
     channel: Channel,
+    stream: Stream,
     running: Arc<Slots>,
 }
 
@@ -54,9 +55,13 @@ impl Legacy {
         Ok(Answer::Parked(Box::new(move |stream| {
             let channel =
                 Channel::new(server, Arc::new(StreamOutlet(stream.clone())), caller.clone(), view);
-            let client =
-                Arc::new(Client { owner: caller, channel, running: Slots::new(MAX_RUNNING) });
-            // The client is registered before it can know its path.
+            let client = Arc::new(Client {
+                owner: caller,
+                channel,
+                stream: stream.clone(),
+                running: Slots::new(MAX_RUNNING),
+            });
+            // The place is there before the client can know of it.
             lock(&clients).insert(id.clone(), Arc::clone(&client));
             stream.send(Event::named("endpoint", &format!("{up}messages?session={id}")));
             stream.on_close(Box::new(move || {
@@ -83,10 +88,11 @@ impl Legacy {
         if client.channel.is_quick(&body) {
             client.channel.receive(body);
         } else if let Some(slot) = client.running.take() {
-            let serving = Arc::clone(&client);
+            // A drain does not end the stream before the answer.
+            let (serving, hold) = (Arc::clone(&client), client.stream.hold());
             let receive = move || {
                 serving.channel.receive(body);
-                drop(slot);
+                drop((slot, hold));
             };
             spawn("message", receive).map_err(|_| {
                 Error::new(Code::Busy, "there is no thread for this message")

@@ -3,7 +3,7 @@
 //! Source: "Streamable HTTP" of 2026-07-28 (stateless, checked headers) and of 2025-11-25 (sessions), and 2025-03-26 (batches).
 //! The body shows the era of a request: modern requests have their version in `_meta`.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -11,6 +11,7 @@ use tiny_http::Method;
 
 use super::router::refusal;
 use crate::access::Caller;
+use crate::cancellation::Cancellation;
 use crate::error::{Code, Error};
 use crate::http::{Answer, Event, Exchange, Headers, Request, Response, Stream};
 use crate::json::Object;
@@ -89,7 +90,6 @@ impl Streamable {
         caller: Caller,
         view: View,
     ) -> Result<Answer, Error> {
-        let accepted = Accepted::of(&request.headers)?;
         if let Some(content_type) = request.headers.get("content-type")
             && !media_type(content_type).eq_ignore_ascii_case("application/json")
         {
@@ -99,11 +99,29 @@ impl Streamable {
             )
             .with_hint("Send application/json."));
         }
+        let body = parse(&request.body);
+        let is_answered = match &body {
+            Ok(Body::One(message)) => message.is_answered(),
+            Ok(Body::Batch(entries)) => {
+                entries.iter().any(|entry| entry.as_ref().map_or(true, Message::is_answered))
+            }
+            Err(_) => true,
+        };
+        // An answer without a body is acceptable to everyone.
+        let accepted = if is_answered {
+            Accepted::of(&request.headers)?
+        } else {
+            Accepted { json: true, events: false }
+        };
         let delivery = Delivery { accepted, exchange };
-        Ok(match parse(&request.body) {
+        Ok(match body {
             Err(Malformed { id, error }) => delivery.whole(mcp::refusal(id.as_ref(), &error)),
             Ok(Body::One(Message::Request(call))) => {
                 self.request(&request.headers, &call, delivery, caller, view)
+            }
+            // No request waits for it, in whatever session.
+            Ok(Body::One(Message::Response(message::Response { id: None, .. }))) => {
+                Answer::Whole(Response::empty(202))
             }
             Ok(Body::One(other)) => match self.session(&request.headers, &caller) {
                 Ok(session) => {
@@ -152,10 +170,10 @@ impl Streamable {
         let context = session.context(caller, view, &self.server.sessions);
         let running = self.server.sessions.run(&session.id, &request.id);
         let peer = HttpPeer::new(&self.server, delivery, Some((&session, &running)));
-        match self.server.answer(request, &context, &peer) {
-            mcp::Answer::Response { status, json } => peer.into_delivery().answer(status, &json),
-            mcp::Answer::Listen(_) => unreachable!("the legacy era has no subscriptions/listen"),
-        }
+        let answer = self.server.answer(request, &context, &peer);
+        let delivery = peer.into_delivery();
+        // Also that of a cancelled request, which says so: a POST has to be answered.
+        delivery.whole(answer)
     }
 
     /// Handles `initialize`, which begins a session.
@@ -302,23 +320,23 @@ impl Accepted {
         if lines.is_empty() {
             return Ok(Self { json: true, events: true });
         }
-        let ranges: Vec<&str> = lines
+        let ranges: Vec<(&str, bool)> = lines
             .iter()
             .flat_map(|line| line.split(','))
-            .filter(|range| !is_refused(range))
-            .map(media_type)
+            .map(|range| (media_type(range), !is_refused(range)))
             .collect();
-        let accepts = |kind: &str, group: &str| {
-            ranges.iter().any(|range| {
-                *range == "*/*"
-                    || range.eq_ignore_ascii_case(kind)
-                    || range.strip_suffix("/*").is_some_and(|wild| wild.eq_ignore_ascii_case(group))
-            })
+        // The most specific range that fits decides (RFC 9110 §12.5.1); of two equal ones, the one that accepts.
+        let accepts = |kind: &str| {
+            let group = kind.split('/').next().unwrap_or_default();
+            let of = |range: &str| {
+                let mut same = ranges.iter().filter(|(known, _)| known.eq_ignore_ascii_case(range));
+                let first = same.next().map(|(_, accepted)| *accepted);
+                first.map(|first| first || same.any(|(_, accepted)| *accepted))
+            };
+            of(kind).or_else(|| of(&format!("{group}/*"))).or_else(|| of("*/*")).unwrap_or(false)
         };
-        let accepted = Self {
-            json: accepts("application/json", "application"),
-            events: accepts("text/event-stream", "text"),
-        };
+        let accepted =
+            Self { json: accepts("application/json"), events: accepts("text/event-stream") };
         if accepted.json || accepted.events {
             Ok(accepted)
         } else {
@@ -334,8 +352,11 @@ fn media_type(value: &str) -> &str {
 
 /// Returns whether a range in `Accept` has the weight 0, which means "not this" (RFC 9110 §12.4.2).
 fn is_refused(range: &str) -> bool {
-    let weight = range.split(';').skip(1).find_map(|parameter| parameter.trim().strip_prefix("q="));
-    weight.is_some_and(|weight| weight.trim().parse() == Ok(0.0))
+    range.split(';').skip(1).any(|parameter| {
+        parameter.split_once('=').is_some_and(|(name, weight)| {
+            name.trim().eq_ignore_ascii_case("q") && weight.trim().parse() == Ok(0.0)
+        })
+    })
 }
 
 pub(super) fn not_acceptable(right: &str) -> Error {
@@ -353,7 +374,9 @@ impl Delivery<'_, '_> {
     fn whole(self, answer: mcp::Answer) -> Answer {
         match answer {
             mcp::Answer::Response { status, json } => self.answer(status, &json),
-            mcp::Answer::Listen(_) => unreachable!("refusals are responses"),
+            mcp::Answer::Listen(_) => {
+                unreachable!("refusals and answers of the legacy era are responses")
+            }
         }
     }
 
@@ -385,16 +408,24 @@ struct HttpPeer<'s, 'a, 'b> {
     delivery: RefCell<Delivery<'a, 'b>>,
     /// The session and the mark of the running request; the modern era has neither.
     legacy: Option<(&'s Session, &'s Running<'s>)>,
-    gone: Cell<bool>,
+    cancellation: Cancellation,
 }
 
 impl<'s, 'a, 'b> HttpPeer<'s, 'a, 'b> {
-    const fn new(
+    fn new(
         server: &'s mcp::Server,
         delivery: Delivery<'a, 'b>,
         legacy: Option<(&'s Session, &'s Running<'s>)>,
     ) -> Self {
-        Self { server, delivery: RefCell::new(delivery), legacy, gone: Cell::new(false) }
+        let cancellation = match legacy {
+            // 2025-11-25: "Disconnection SHOULD NOT be interpreted as the client cancelling its request."
+            Some((_, running)) => running.cancellation().clone(),
+            None => {
+                let (ending, gone) = (server.ending().clone(), delivery.exchange.watch_client());
+                Cancellation::watching(move || ending.is_cancelled() || gone())
+            }
+        };
+        Self { server, delivery: RefCell::new(delivery), legacy, cancellation }
     }
 
     fn into_delivery(self) -> Delivery<'a, 'b> {
@@ -403,13 +434,16 @@ impl<'s, 'a, 'b> HttpPeer<'s, 'a, 'b> {
 
     fn send(&self, json: &str) -> bool {
         let mut delivery = self.delivery.borrow_mut();
-        if !delivery.accepted.events || self.gone.get() {
+        if !delivery.accepted.events {
             return false;
         }
         let sent = (delivery.exchange.events_begun()
             || delivery.exchange.begin_events(&[]).is_ok())
             && delivery.exchange.send_event(Event::data(json)).is_ok();
-        self.gone.set(!sent);
+        // In the modern era a broken connection is how a client cancels.
+        if !sent && self.legacy.is_none() {
+            self.cancellation.cancel();
+        }
         sent
     }
 }
@@ -420,17 +454,12 @@ impl Peer for HttpPeer<'_, '_, '_> {
     }
 
     fn request(&self, method: &str, params: &Object) -> Result<Value, Error> {
-        ask(self.server, self.scope(), method, params, &|json| self.send(json), &|| {
-            self.cancelled()
-        })
+        let send = |json: &str| self.send(json);
+        ask(self.server, self.scope(), method, params, &send, &self.cancellation)
     }
 
-    fn cancelled(&self) -> bool {
-        match self.legacy {
-            // 2025-11-25: "Disconnection SHOULD NOT be interpreted as the client cancelling its request."
-            Some((_, running)) => running.cancelled(),
-            None => self.gone.get() || self.delivery.borrow().exchange.client_gone(),
-        }
+    fn cancellation(&self) -> &Cancellation {
+        &self.cancellation
     }
 
     fn scope(&self) -> &str {

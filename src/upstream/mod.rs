@@ -3,6 +3,7 @@
 
 mod breaker;
 mod failure;
+mod interrupt;
 mod memory;
 mod redirect;
 mod resolver;
@@ -16,6 +17,7 @@ use std::time::{Duration, Instant};
 use breaker::{Attempt, Breaker, Route};
 use ct_codecs::{Base64, Encoder};
 pub use failure::{failure, is_missing_scope, redact};
+use interrupt::{Interruptible, until_cancelled};
 use memory::AnswerMemory;
 pub use memory::AnswerShare;
 use resolver::KeepingResolver;
@@ -25,11 +27,14 @@ use ureq::Agent;
 use ureq::http::header::{ACCEPT, AUTHORIZATION};
 use ureq::http::{self, Uri};
 pub use ureq::http::{HeaderMap, HeaderName, HeaderValue};
-use ureq::unversioned::transport::DefaultConnector;
+use ureq::unversioned::transport::{
+    ConnectProxyConnector, Connector, RustlsConnector, TcpConnector,
+};
 pub(crate) use vendor::message as failure_words;
 use zeroize::Zeroizing;
 
 use crate::access::{Credential, Scheme};
+use crate::cancellation::Cancellation;
 use crate::error::{Code, Error, REASON, TOO_LARGE};
 use crate::telemetry::{spans, trace};
 
@@ -195,8 +200,12 @@ impl Upstream {
             // Shorter than servers keep theirs: a write on a connection that is being closed cannot be repeated.
             .max_idle_age(Duration::from_secs(30))
             .build();
-        let agent =
-            Agent::with_parts(agent, DefaultConnector::default(), KeepingResolver::default());
+        let connector =
+            ().chain(ConnectProxyConnector::default())
+                .chain(TcpConnector::default())
+                .chain(Interruptible)
+                .chain(RustlsConnector::default());
+        let agent = Agent::with_parts(agent, connector, KeepingResolver::default());
         let UpstreamConfig { connect_timeout, max_answer, max_answers, first_backoff, .. } = config;
         let memory = AnswerMemory::new(max_answers);
         Self { agent, breaker: Arc::default(), connect_timeout, max_answer, memory, first_backoff }
@@ -220,16 +229,16 @@ impl Upstream {
         &self,
         request: &UpstreamRequest<'_>,
         deadline: Instant,
-        cancelled: &dyn Fn() -> bool,
+        cancelled: &Cancellation,
     ) -> Result<UpstreamAnswer, Error> {
         let uri = redirect::parse(request.url).ok_or_else(|| no_address(request.service))?;
         let route = self.breaker.route(&uri, request.credential);
         let mut backoff = self.first_backoff;
         for tries_left in (0..TRIES).rev() {
-            if cancelled() {
+            if cancelled.is_cancelled() {
                 return Err(retry::cancelled(request.service));
             }
-            let outcome = self.follow(request, uri.clone(), deadline);
+            let outcome = self.follow(request, uri.clone(), deadline, cancelled);
             let pause = match &outcome {
                 Ok(answer) => retry::pause_after(request.method, answer, backoff),
                 Err(failed) => (failed.connection.is_some() && request.method.is_idempotent())
@@ -262,7 +271,9 @@ impl Upstream {
         if left.is_zero() {
             return Err(out_of_time(request));
         }
-        self.exchange(request, &uri, headers_at_home(request)?, left).map_err(|failed| failed.error)
+        let never = Cancellation::default();
+        self.exchange(request, &uri, headers_at_home(request)?, left, &never)
+            .map_err(|failed| failed.error)
     }
 
     fn may_repeat(&self, route: &Route, pause: Duration, deadline: Instant) -> bool {
@@ -276,12 +287,13 @@ impl Upstream {
         request: &UpstreamRequest<'_>,
         mut uri: Uri,
         deadline: Instant,
+        cancelled: &Cancellation,
     ) -> Result<UpstreamAnswer, Failed> {
         // After a redirect to another host, the credential is never sent again: otherwise the redirecting host could choose
         // which URL gets the credential.
         let mut at_home = true;
         for redirects_left in (0..=REDIRECTS).rev() {
-            let answer = self.guarded(request, &uri, at_home, deadline)?;
+            let answer = self.guarded(request, &uri, at_home, deadline, cancelled)?;
             if !redirect::is_one(answer.status) {
                 return Ok(answer);
             }
@@ -309,6 +321,7 @@ impl Upstream {
         uri: &Uri,
         at_home: bool,
         deadline: Instant,
+        cancelled: &Cancellation,
     ) -> Result<UpstreamAnswer, Failed> {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
@@ -330,7 +343,7 @@ impl Upstream {
         {
             headers.insert(HeaderName::from_static("traceparent"), value);
         }
-        let outcome = self.exchange(request, uri, headers, left);
+        let outcome = self.exchange(request, uri, headers, left, cancelled);
         match &outcome {
             Ok(answer) => span.answered(answer.status),
             Err(failed) => span.failed(failed.error.code()),
@@ -342,6 +355,8 @@ impl Upstream {
             Err(failed) if failed.error.code() == Code::Timeout && left >= self.connect_timeout => {
                 Attempt::Failed
             }
+            // How the service would have answered is unknown.
+            Err(failed) if failed.error.code() == Code::Cancelled => return outcome,
             _ => Attempt::Answered,
         };
         self.breaker.note(&route, ended, Instant::now());
@@ -350,6 +365,23 @@ impl Upstream {
 
     /// Sends one request on one connection.
     fn exchange(
+        &self,
+        request: &UpstreamRequest<'_>,
+        uri: &Uri,
+        headers: HeaderMap,
+        left: Duration,
+        cancelled: &Cancellation,
+    ) -> Result<UpstreamAnswer, Failed> {
+        let answer = until_cancelled(cancelled, || self.answer(request, uri, headers, left));
+        match answer {
+            Err(_) if cancelled.is_cancelled() => {
+                Err(retry::cancelled(request.service).with_hint(after_a_break(request)).into())
+            }
+            answer => answer,
+        }
+    }
+
+    fn answer(
         &self,
         request: &UpstreamRequest<'_>,
         uri: &Uri,
