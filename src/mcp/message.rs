@@ -286,7 +286,7 @@ fn message(value: Value) -> Result<Message, Malformed> {
     }
 }
 
-/// Reads a response. One without an id that could be ours is a response to nobody; it is not answered.
+/// Reads a response. One without an id that could be ours is a response to no request; it is not answered.
 fn response(members: &mut Object) -> Result<Response, Malformed> {
     let mut present = |name| members.remove(name).filter(|value| !value.is_null());
     let id = present("id").and_then(Id::from_value);

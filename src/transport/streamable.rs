@@ -172,7 +172,7 @@ impl Streamable {
         let peer = HttpPeer::new(&self.server, delivery, Some((&session, &running)));
         let answer = self.server.answer(request, &context, &peer);
         let delivery = peer.into_delivery();
-        // Also that of a cancelled request, which says so: a POST has to be answered.
+        // Also that of a cancelled request, which says so: a POST must be answered.
         delivery.whole(answer)
     }
 

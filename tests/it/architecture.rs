@@ -22,7 +22,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("modules", &["manifest", "engine", "upstream", "recurrence", "toon", "error", "hex", "time"]),
     ("openapi", &["manifest", "engine", "upstream"]),
     ("manifest", &["engine", "upstream", "access", "error"]),
-    ("engine", &["upstream", "access", "cancellation", "error", "json", "names", "time"]),
+    ("engine", &["upstream", "access", "cancellation", "error", "json", "names", "number", "time"]),
     ("exporter", &["upstream", "telemetry", "random", "sync"]),
     ("upstream", &["access", "telemetry", "cancellation", "error", "sync", "time"]),
     ("access", &["telemetry", "error", "random", "secret", "time"]),

@@ -181,7 +181,7 @@ impl FakeUpstream {
         start.elapsed()
     }
 
-    /// What was not as expected: told once, then forgotten.
+    /// What was not as expected: reported once, then forgotten.
     pub fn complaints(&self) -> Vec<String> {
         let mut inner = self.state.lock();
         let mut complaints = std::mem::take(&mut inner.complaints);
