@@ -1,11 +1,14 @@
 //! The three questions that every call asks, and the types that they speak of: who is calling ([`Authenticator`]), what
-//! may they use ([`Sieve`]), and with which credential ([`Broker`]). `local` and `hosted` have the answers.
+//! may they use ([`Sieve`]), and with which credential ([`Broker`]). `local` and `hosted` have the answers. How much a user may
+//! have open ([`Quotas`]), and how often somebody may do something ([`RateLimit`]), is counted here too.
 
 pub mod audit;
 mod caller;
 mod confirmation;
 mod credential;
 mod permissions;
+mod quota;
+mod rate_limit;
 mod resource_metadata;
 
 pub use audit::{AuditEvent, AuditTrail, NewerFields};
@@ -14,4 +17,6 @@ pub use confirmation::{ConfirmPolicy, ConfirmationPage, Decision, nobody_can_dec
 pub(crate) use credential::account_required;
 pub use credential::{Broker, Credential, Scheme};
 pub use permissions::{Permissions, Sieve};
+pub use quota::{Asking, OpenQuestions, Place, Quota, Quotas, UserLimits};
+pub use rate_limit::RateLimit;
 pub use resource_metadata::ResourceMetadata;

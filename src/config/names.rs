@@ -17,6 +17,7 @@ const OWN_NAMES: &[&str] = &[
     "MCPIST_POLICY",
     "MCPIST_SECRET",
     "MCPIST_STATE_DIR",
+    "MCPIST_TRUSTED_PROXIES",
     "MCPIST_TOOL_CALLS_PER_MINUTE",
     // Those of the build, the workflows and the tests: this program reads none of them.
     "MCPIST_COMMIT",

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tiny_http::Method;
 
 use super::event::{Event, EventFraming};
+use super::head::Head;
 use super::input::KEPT_BYTES;
 use super::registry::Connected;
 use super::response::{Length, Response, print_head, writable_header};
@@ -20,6 +21,24 @@ pub struct Exchange<'c> {
     is_http_1_0: bool,
     is_head: bool,
     state: State,
+}
+
+/// How a client wants its answer.
+#[derive(Clone, Copy)]
+pub(super) struct Manner {
+    pub(super) wants_keep_alive: bool,
+    pub(super) is_http_1_0: bool,
+    pub(super) is_head: bool,
+}
+
+impl Manner {
+    pub(super) fn of(head: &Head) -> Manner {
+        Manner {
+            wants_keep_alive: head.keep_alive,
+            is_http_1_0: head.is_http_1_0,
+            is_head: head.method == Method::Head,
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -37,14 +56,15 @@ impl<'c> Exchange<'c> {
     pub(super) fn new(
         connected: &'c Connected,
         out: &'c mut Vec<u8>,
-        head: &crate::http::head::Head,
+        manner: Manner,
     ) -> Exchange<'c> {
+        let Manner { wants_keep_alive, is_http_1_0, is_head } = manner;
         Exchange {
             connected,
             out,
-            wants_keep_alive: head.keep_alive,
-            is_http_1_0: head.is_http_1_0,
-            is_head: head.method == Method::Head,
+            wants_keep_alive,
+            is_http_1_0,
+            is_head,
             state: State::Unanswered,
         }
     }

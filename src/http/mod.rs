@@ -5,16 +5,18 @@
 //! limit. A request comes in like this:
 //!
 //! - `listener` accepts under the caps of `registry` and starts a thread with `connection`;
-//! - `connection` reads a whole request through `input`, `head` and `body`, and hands it to the [`Service`];
+//! - `connection` reads a request's head through `input` and `head`, and the [`Service`] says whose it is, before the body is
+//!   read through `body`, which takes of `memory` what such a sender may have;
 //! - the service returns an [`Answer`], or writes events itself through its [`Exchange`];
 //! - a long event stream leaves its thread for the one of `streams`, and its owner keeps a [`Stream`].
 //!
-//! What is not a proper request, or over a limit, gets a [`Refusal`] and never reaches the service.
+//! What is not a proper request, or over a limit, gets a [`Refusal`] and is never served.
 
 mod body;
 mod connection;
 mod event;
 mod exchange;
+mod forwarded;
 mod head;
 mod input;
 mod limits;
@@ -25,11 +27,12 @@ mod response;
 mod stream;
 mod streams;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 pub use body::Chunked;
 pub use event::Event;
 pub use exchange::Exchange;
+pub use forwarded::{TrustedProxies, one_client};
 pub use head::{Framing, Head, Headers, parse_head};
 pub use limits::Limits;
 pub use listener::Server;
@@ -37,9 +40,10 @@ pub(crate) use listener::spawn;
 pub use registry::Shutdown;
 pub use response::{Refusal, Response};
 pub use stream::Stream;
+use memory::Sender;
 pub use tiny_http::Method;
 
-/// A request, read whole.
+/// A request.
 #[derive(Debug)]
 pub struct Request {
     /// The method; one that HTTP does not define is [`Method::NonStandard`].
@@ -50,21 +54,47 @@ pub struct Request {
     pub query: String,
     /// The header lines.
     pub headers: Headers,
-    /// The body, without its framing.
+    /// The body, without its framing; empty until the request has been admitted.
     pub body: Vec<u8>,
-    /// The client's end of the connection: a proxy's, behind one.
+    /// The other end of the connection: the client, or a proxy.
     pub peer: SocketAddr,
+    /// The client's address, as far as a trusted proxy tells it.
+    pub client: IpAddr,
 }
 
 /// What answers requests. It is called from many threads at once.
 pub trait Service: Send + Sync + 'static {
-    /// Answers one request. A panic costs this request: it is answered with 500, or its event stream is cut.
-    fn handle(&self, request: &Request, exchange: &mut Exchange<'_>) -> Answer;
+    /// Decides by a request's head, before its body is read, whose it is and who answers it. A panic here or there costs this
+    /// request: it is answered with 500, or its event stream is cut.
+    ///
+    /// # Errors
+    /// The answer to a request whose body is not worth reading.
+    fn admit<'s>(&'s self, head: &Request) -> Result<Admitted<'s>, Response>;
 
     /// The pattern that a path fits, as telemetry names it (`/mcp/{module}`); empty for one that leads nowhere.
     fn route(&self, path: &str) -> &'static str {
         let _ = path;
         ""
+    }
+}
+
+/// A request whose body is worth reading.
+pub struct Admitted<'s> {
+    sender: Sender,
+    handler: Handler<'s>,
+}
+
+type Handler<'s> = Box<dyn FnOnce(&Request, &mut Exchange<'_>) -> Answer + 's>;
+
+impl<'s> Admitted<'s> {
+    /// A request of a caller that is known, answered by `handler`.
+    pub fn caller(handler: impl FnOnce(&Request, &mut Exchange<'_>) -> Answer + 's) -> Self {
+        Self { sender: Sender::Caller, handler: Box::new(handler) }
+    }
+
+    /// A request of anyone, answered by `handler`. Its body may take little memory and time.
+    pub fn stranger(handler: impl FnOnce(&Request, &mut Exchange<'_>) -> Answer + 's) -> Self {
+        Self { sender: Sender::Stranger, handler: Box::new(handler) }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::io::{ErrorKind, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use super::event::{Event, EventFraming};
 use super::registry::Connected;
@@ -43,6 +44,11 @@ impl Stream {
         self.line.finish(last);
     }
 
+    /// Ends the stream at this time, unless it has ended before.
+    pub fn finish_at(&self, time: Instant) {
+        self.line.finish_at(time);
+    }
+
     /// Has `hook` run once, when the stream has ended in whatever way: by the streams thread, which it must not keep, or by
     /// this call when the stream is closed already.
     pub fn on_close(&self, hook: Box<dyn FnOnce() + Send>) {
@@ -78,6 +84,8 @@ struct State {
     pending: Vec<u8>,
     /// Whether the streams thread has been told of a change and has not looked yet.
     is_announced: bool,
+    /// When the stream is finished, if nobody does it before.
+    until: Option<Instant>,
     on_close: Vec<Hook>,
 }
 
@@ -113,6 +121,7 @@ impl Line {
             connected,
             pending: Vec::new(),
             is_announced: false,
+            until: None,
             on_close: Vec::new(),
         };
         Line { id, framing, streams, state: Mutex::new(state) }
@@ -130,6 +139,18 @@ impl Line {
             framing.push_end(&mut state.pending);
             state.phase = Phase::Finishing;
         });
+    }
+
+    /// Leaves the end to the streams thread.
+    fn finish_at(&self, time: Instant) {
+        lock(&self.state).until = Some(time);
+        self.streams.announce(self.id);
+    }
+
+    /// When the stream is to be finished, if a time was given and it is still open.
+    pub(super) fn until(&self) -> Option<Instant> {
+        let state = lock(&self.state);
+        state.until.filter(|_| state.phase == Phase::Open)
     }
 
     pub(super) fn comment(&self) {

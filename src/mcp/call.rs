@@ -12,7 +12,9 @@ use super::elicitation::Question;
 use super::handler::Interruption;
 use super::message::{Request, notification_text, wrong_type};
 use super::seal::{MAX_TOKEN, Purpose, Seal, Use, digest};
+use super::server::Server;
 use super::version::Version;
+use crate::access::OpenQuestions;
 use crate::error::{Code, Error};
 use crate::json::Object;
 use crate::random::random_id;
@@ -28,8 +30,8 @@ pub trait Peer {
     /// Sends a request of ours and waits for the client's answer (legacy era only).
     ///
     /// # Errors
-    /// [`crate::error::Code::Cancelled`] when the client is gone, [`crate::error::Code::Timeout`] when it does not answer, [`crate::error::Code::Internal`] with its
-    /// own message when it refuses.
+    /// [`Code::Cancelled`] when the client is gone, [`Code::Timeout`] when it does not answer, [`Code::Internal`] with its own
+    /// message when it refuses, [`Code::UserBusy`] when its user has too many questions open.
     fn request(&self, method: &str, params: &Object) -> Result<Value, Error>;
 
     /// Whether the client is gone, or has asked to stop.
@@ -45,6 +47,7 @@ pub struct Call<'a> {
     request: &'a Request,
     peer: &'a dyn Peer,
     seal: &'a Seal,
+    questions: &'a OpenQuestions,
     answers: Answers,
     /// The answers that the handler has asked for so far, in this run.
     used: RefCell<BTreeMap<String, Value>>,
@@ -60,14 +63,17 @@ impl<'a> Call<'a> {
         context: &'a Context,
         request: &'a Request,
         peer: &'a dyn Peer,
-        seal: &'a Seal,
+        server: &'a Server,
     ) -> Result<Self, Error> {
+        let (seal, questions) = (&server.seal, &server.quotas.questions);
         let answers = if context.version.is_modern() {
             Answers::read(context, request, seal)?
         } else {
             Answers::default()
         };
-        Ok(Self { context, request, peer, seal, answers, used: RefCell::default() })
+        // The client is back: whether it answered or not, nothing waits for it.
+        questions.close(context.caller.user_id(), &answers.digest);
+        Ok(Self { context, request, peer, seal, questions, answers, used: RefCell::default() })
     }
 
     /// Who calls, and how.
@@ -251,7 +257,8 @@ impl<'a> Call<'a> {
         .into())
     }
 
-    /// `requestState`: the answers of all rounds so far, sealed for this caller and this very request.
+    /// `requestState`: the answers of all rounds so far, sealed for this caller and this very request. From here on a question
+    /// is open.
     fn request_state(&self, asked: BTreeMap<String, String>) -> Result<String, Error> {
         let answers = self.used.borrow().clone();
         let state = State {
@@ -268,6 +275,8 @@ impl<'a> Call<'a> {
             ))
             .with_hint("Answer more briefly."));
         }
+        let user = self.context.caller.user_id();
+        self.questions.open(user, &self.answers.digest, STATE_LIFETIME)?;
         Ok(token)
     }
 }

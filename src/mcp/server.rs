@@ -17,6 +17,7 @@ use super::seal::Seal;
 use super::session::{Session, Sessions};
 use super::subscriptions::{Filter, Hub};
 use super::version::Version;
+use crate::access::{Quotas, UserLimits};
 use crate::error::{Code, Error};
 use crate::json::Object;
 use crate::telemetry::spans::{Message, Operation};
@@ -41,6 +42,8 @@ pub struct Server {
     pub hub: Arc<Hub>,
     /// What is remembered of legacy sessions.
     pub sessions: Sessions,
+    /// What each user has open.
+    pub quotas: Quotas,
     /// How long a client of the legacy era may take to answer a question of ours.
     pub(crate) answer_time: Duration,
 }
@@ -136,8 +139,15 @@ impl Server {
             seal: seal.into(),
             hub,
             sessions: Sessions::default(),
+            quotas: Quotas::default(),
             answer_time: ANSWER_TIME,
         }
+    }
+
+    /// The same, with other limits for each user.
+    #[must_use]
+    pub fn with_user_limits(self, limits: UserLimits) -> Self {
+        Self { quotas: Quotas::new(limits), ..self }
     }
 
     /// The same, with another time for a client to answer a question of ours.
@@ -345,7 +355,7 @@ impl Server {
         peer: &dyn Peer,
     ) -> Result<Outcome, Interruption> {
         let (name, arguments) = (request.text("name")?, request.object("arguments")?);
-        let call = Call::open(context, request, peer, &self.seal)?;
+        let call = Call::open(context, request, peer, self)?;
         let ToolResult { content, structured, is_error } =
             self.handler.call_tool(&call, name, arguments)?;
         let mut members = Members::new().with("content", &content);
@@ -366,7 +376,7 @@ impl Server {
         peer: &dyn Peer,
     ) -> Result<Outcome, Interruption> {
         let (name, arguments) = (request.text("name")?, request.object("arguments")?);
-        let call = Call::open(context, request, peer, &self.seal)?;
+        let call = Call::open(context, request, peer, self)?;
         Ok(Outcome::Complete(
             Members::new().with_all(&self.handler.get_prompt(&call, name, arguments)?),
         ))
@@ -378,7 +388,7 @@ impl Server {
         request: &Request,
         peer: &dyn Peer,
     ) -> Result<Outcome, Interruption> {
-        let call = Call::open(context, request, peer, &self.seal)?;
+        let call = Call::open(context, request, peer, self)?;
         let contents = self.handler.read_resource(&call, request.text("uri")?)?;
         // What a resource holds may change with every read, and belongs to its reader.
         Ok(Outcome::Complete(cached(

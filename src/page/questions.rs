@@ -10,9 +10,6 @@ use crate::error::{Code, Error};
 use crate::random::random_id;
 use crate::sync::lock;
 
-/// Most questions of one user that wait at once.
-const MAX_OPEN: usize = 8;
-
 /// Most bytes of one deed as JSON.
 const MAX_DEED: usize = 4 * 1024 * 1024;
 
@@ -35,9 +32,10 @@ impl Default for Lifetimes {
 }
 
 /// The questions that wait, and the decisions that were not used yet.
-#[derive(Default)]
 pub struct Questions {
     lifetimes: Lifetimes,
+    /// Most questions of one user that wait at once.
+    most: usize,
     kept: Mutex<Vec<Question>>,
 }
 
@@ -52,10 +50,10 @@ struct Question {
 }
 
 impl Questions {
-    /// No questions yet.
+    /// No questions yet, and at most `most` of one user that wait at once.
     #[must_use]
-    pub fn new(lifetimes: Lifetimes) -> Self {
-        Self { lifetimes, kept: Mutex::default() }
+    pub fn new(lifetimes: Lifetimes, most: usize) -> Self {
+        Self { lifetimes, most, kept: Mutex::default() }
     }
 
     /// Asks; returns the question's id, and whether it is a new one.
@@ -76,7 +74,7 @@ impl Questions {
         if let Some(known) = kept.iter().filter(is_open).find(|known| known.digest == digest) {
             return Ok((known.id.clone(), false));
         }
-        if kept.iter().filter(is_open).count() >= MAX_OPEN || kept.len() >= MAX_KEPT {
+        if kept.iter().filter(is_open).count() >= self.most || kept.len() >= MAX_KEPT {
             return Err(Error::new(Code::Busy, "too many questions wait for the user already")
                 .with_hint("The user has to decide them first, or wait ten minutes."));
         }
@@ -145,13 +143,15 @@ mod tests {
 
     use super::*;
 
+    const MAX_OPEN: usize = 8;
+
     fn asked(questions: &Questions, user: &str, digest: &str) -> String {
         questions.ask(user, digest, json!({"calls": []})).unwrap().0
     }
 
     #[test]
     fn a_decision_is_good_for_its_user_and_digest_once() {
-        let questions = Questions::default();
+        let questions = Questions::new(Lifetimes::default(), MAX_OPEN);
         assert_eq!(questions.take("ada", "1"), Decision::Unknown);
         let id = asked(&questions, "ada", "1");
         assert_eq!(asked(&questions, "ada", "1"), id, "it is open already");
@@ -172,11 +172,11 @@ mod tests {
     #[test]
     fn questions_and_decisions_end_with_their_time() {
         let (long, none) = (Duration::from_secs(60), Duration::ZERO);
-        let questions = Questions::new(Lifetimes { question: none, decision: long });
+        let questions = Questions::new(Lifetimes { question: none, decision: long }, MAX_OPEN);
         let id = asked(&questions, "ada", "1");
         assert_eq!(questions.decide(&id, true).unwrap_err().code(), Code::NotFound);
         assert_eq!(questions.take("ada", "1"), Decision::Unknown);
-        let questions = Questions::new(Lifetimes { question: long, decision: none });
+        let questions = Questions::new(Lifetimes { question: long, decision: none }, MAX_OPEN);
         let id = asked(&questions, "ada", "1");
         questions.decide(&id, true).unwrap();
         assert_eq!(questions.take("ada", "1"), Decision::Unknown);
@@ -184,7 +184,7 @@ mod tests {
 
     #[test]
     fn so_many_questions_wait_and_no_more() {
-        let questions = Questions::default();
+        let questions = Questions::new(Lifetimes::default(), MAX_OPEN);
         for number in 0..MAX_OPEN {
             asked(&questions, "ada", &number.to_string());
         }

@@ -3,10 +3,9 @@
 //! A client's stream and its messages must reach the same replica; that is the transport's nature, and why it was replaced.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use super::streamable::{Accepted, not_acceptable};
+use super::streamable::{Accepted, end_with_token, not_acceptable};
 use crate::access::Caller;
 use crate::error::{Code, Error};
 use crate::http::{Answer, Event, Request, Response, Stream, spawn};
@@ -16,14 +15,10 @@ use crate::mcp::context::View;
 use crate::random::random_id;
 use crate::sync::lock;
 
-/// The most messages of one client that run at once; each has a thread.
-const MAX_RUNNING: usize = 32;
-
 /// A client with an open stream.
 struct Client {
     owner: Caller,
     channel: Channel,
-    running: AtomicUsize,
 }
 
 /// The clients that are connected by HTTP+SSE, by the session id in their path for messages.
@@ -44,21 +39,24 @@ impl Legacy {
         caller: Caller,
         view: View,
     ) -> Result<Answer, Error> {
+        let place = self.server.quotas.streams.take(caller.user_id())?;
         if !Accepted::of(&request.headers)?.events {
             return Err(not_acceptable("text/event-stream"));
         }
         let (server, clients, id) =
             (Arc::clone(&self.server), Arc::clone(&self.clients), random_id());
         Ok(Answer::Parked(Box::new(move |stream| {
+            end_with_token(&stream, &caller);
             let channel =
                 Channel::new(server, Arc::new(StreamOutlet(stream.clone())), caller.clone(), view);
-            let client = Arc::new(Client { owner: caller, channel, running: AtomicUsize::new(0) });
+            let client = Arc::new(Client { owner: caller, channel });
             // The place is there before the client can know of it.
             lock(&clients).insert(id.clone(), Arc::clone(&client));
             stream.send(Event::named("endpoint", &format!("/messages?session={id}")));
             stream.on_close(Box::new(move || {
                 lock(&clients).remove(&id);
                 client.channel.close();
+                drop(place);
             }));
         })))
     }
@@ -79,32 +77,22 @@ impl Legacy {
         // What is quick needs no place: it may be the answer that those who have one wait for.
         if client.channel.is_quick(&body) {
             client.channel.receive(body);
-        } else if let Some(place) = Place::take(&client) {
-            spawn("message", move || place.0.channel.receive(body)).map_err(|_| {
-                Error::new(Code::Busy, "there is no thread for this message")
-                    .with_hint("Send it again in a moment.")
-            })?;
         } else {
-            client.channel.refuse(body);
+            match client.channel.place() {
+                Ok(place) => {
+                    let serving = move || {
+                        client.channel.receive(body);
+                        drop(place);
+                    };
+                    spawn("message", serving).map_err(|_| {
+                        Error::new(Code::Busy, "there is no thread for this message")
+                            .with_hint("Send it again in a moment.")
+                    })?;
+                }
+                Err(error) => client.channel.refuse(body, &error),
+            }
         }
         Ok(Answer::Whole(Response::text(202, "Accepted")))
-    }
-}
-
-/// One of the messages of a client that may run at once.
-struct Place(Arc<Client>);
-
-impl Place {
-    fn take(client: &Arc<Client>) -> Option<Self> {
-        let before = client.running.fetch_add(1, Ordering::Relaxed);
-        let place = Self(Arc::clone(client));
-        (before < MAX_RUNNING).then_some(place)
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.running.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -1,6 +1,8 @@
 //! Which path leads where.
 
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use serde_json::{Value, json};
 use tiny_http::Method;
@@ -9,9 +11,9 @@ use super::http_sse::Legacy;
 use super::origin::Origins;
 use super::pages::{self, Pages, page};
 use super::streamable::Streamable;
-use crate::access::{Authenticator, Caller, Evidence};
+use crate::access::{Authenticator, Caller, Evidence, RateLimit};
 use crate::error::{Code, Error, quoted};
-use crate::http::{Answer, Exchange, Request, Response, Service};
+use crate::http::{Admitted, Answer, Request, Response, Service, one_client};
 use crate::mcp;
 use crate::mcp::context::View;
 use crate::names::{is_slip, nearest, plain};
@@ -39,13 +41,23 @@ pub trait Site: Send + Sync {
 
 /// Routes requests to the protocol and the pages; the [`Service`] behind the front door.
 pub struct Router {
+    server: Arc<mcp::Server>,
     streamable: Streamable,
     legacy: Legacy,
     authenticator: Arc<dyn Authenticator>,
     origins: Origins,
     site: Arc<dyn Site>,
+    /// The failed authentications of each address.
+    failures: RateLimit<IpAddr>,
     /// Local mode's pages.
     pages: Option<Arc<dyn Pages>>,
+}
+
+/// Failed authentications a second from one address, as a rule: those of an office whose tokens all end at once.
+pub const FAILURES_PER_SECOND: u32 = 50;
+
+fn failures(number: u32) -> RateLimit<IpAddr> {
+    RateLimit::per_second("failed authentications", number)
 }
 
 /// Where a path leads.
@@ -116,12 +128,20 @@ impl Router {
     ) -> Self {
         Self {
             streamable: Streamable::new(Arc::clone(&server)),
-            legacy: Legacy::new(server),
+            legacy: Legacy::new(Arc::clone(&server)),
+            server,
             authenticator,
             origins,
             site,
+            failures: failures(FAILURES_PER_SECOND),
             pages: None,
         }
+    }
+
+    /// The same with another bound for failed authentications a second from one address.
+    #[must_use]
+    pub fn with_failures_per_second(self, number: u32) -> Self {
+        Self { failures: failures(number), ..self }
     }
 
     /// The same with local mode's pages.
@@ -130,60 +150,103 @@ impl Router {
         Self { pages, ..self }
     }
 
-    fn answer(&self, request: &Request, exchange: &mut Exchange<'_>) -> Result<Answer, Error> {
-        self.origins.check(&request.headers)?;
-        if let Some(pages) = self.pages.as_ref().filter(|_| pages::is_page(&request.path)) {
-            return Ok(Answer::Whole(pages.handle(request)));
+    /// Decides by the head whose the request is: nothing of an unknown caller's body is read where a caller is needed.
+    fn admitted<'s>(&'s self, head: &Request) -> Result<Admitted<'s>, Error> {
+        self.origins.check(&head.headers)?;
+        if let Some(pages) = self.pages.as_ref().filter(|_| pages::is_page(&head.path)) {
+            return Ok(Admitted::stranger(|request, _| Answer::Whole(pages.handle(request))));
         }
-        let place = Place::find(&request.path).ok_or_else(|| no_such_path(&request.path))?;
-        if !place.methods().contains(&request.method) {
+        let place = Place::find(&head.path).ok_or_else(|| no_such_path(&head.path))?;
+        if !place.methods().contains(&head.method) {
             let allowed: Vec<_> = place.methods().iter().map(Method::as_str).collect();
             return Err(Error::new(
                 Code::MethodNotAllowed,
-                format!("{} is not a method of {}", request.method, request.path),
+                format!("{} is not a method of {}", head.method, head.path),
             )
             .with_data("allow", allowed.join(", ")));
         }
         Ok(match place {
-            Place::Page => Answer::Whole(page(self.site.page())),
-            Place::Health => Answer::Whole(json(200, &json!({"status": "ok"}))),
-            Place::Ready => match self.authenticator.ready() {
-                Ok(()) => Answer::Whole(json(200, &json!({"status": "ready"}))),
-                Err(error) => Answer::Whole(
-                    json(503, &json!({"status": "not_ready", "error": error.to_string()}))
-                        .with_header("Retry-After", "5"),
-                ),
-            },
-            Place::Version => Answer::Whole(json(200, &self.site.version())),
-            Place::ResourceMetadata => match self.authenticator.resource() {
-                Some(resource) => Answer::Whole(
-                    json(200, &resource.document()).with_header("Access-Control-Allow-Origin", "*"),
-                ),
-                None => return Err(no_such_path(&request.path)),
-            },
+            Place::Page => self.open(|| page(self.site.page())),
+            Place::Health => self.open(|| json(200, &json!({"status": "ok"}))),
+            Place::Ready => self.open(|| match self.authenticator.ready() {
+                Ok(()) => json(200, &json!({"status": "ready"})),
+                Err(error) => json(503, &json!({"status": "not_ready", "error": error.to_string()}))
+                    .with_header("Retry-After", "5"),
+            }),
+            Place::Version => self.open(|| json(200, &self.site.version())),
+            Place::ResourceMetadata => {
+                let resource = self.authenticator.resource();
+                let document = resource.ok_or_else(|| no_such_path(&head.path))?.document();
+                self.open(move || {
+                    json(200, &document).with_header("Access-Control-Allow-Origin", "*")
+                })
+            }
             Place::Mcp(module) => {
-                let caller = self.caller(request)?;
+                let caller = self.caller(head)?;
                 if let Some(module) = module
                     && !self.site.has_module(&caller, module)?
                 {
-                    return Err(no_such_path(&request.path));
+                    return Err(no_such_path(&head.path));
                 }
-                let view = view(module, &request.query)?;
-                self.streamable.serve(request, exchange, caller, view)
+                let view = view(module, &head.query)?;
+                if head.method == Method::Get {
+                    return Ok(self.known(move |request| self.streamable.open_stream(request, caller)));
+                }
+                let arriving = self.server.quotas.arriving.take(caller.user_id())?;
+                Admitted::caller(move |request, exchange| {
+                    let _arriving = arriving;
+                    self.streamable.serve(request, exchange, caller, view)
+                })
             }
             Place::LegacyStream => {
-                self.legacy.open(request, self.caller(request)?, view(None, &request.query)?)?
+                let (caller, view) = (self.caller(head)?, view(None, &head.query)?);
+                self.known(move |request| self.legacy.open(request, caller, view))
             }
-            Place::LegacyMessages => self.legacy.receive(request, &self.caller(request)?)?,
+            Place::LegacyMessages => {
+                let caller = self.caller(head)?;
+                let arriving = self.server.quotas.arriving.take(caller.user_id())?;
+                self.known(move |request| {
+                    let _arriving = arriving;
+                    self.legacy.receive(request, &caller)
+                })
+            }
         })
     }
 
-    fn caller(&self, request: &Request) -> Result<Caller, Error> {
-        let caller = self
-            .authenticator
-            .authenticate(Evidence { authorization: request.headers.get("authorization") })?;
-        self.site.admit(&caller)?;
-        Ok(caller)
+    /// A request that everybody gets this answer to.
+    fn open<'s>(&'s self, answer: impl FnOnce() -> Response + 's) -> Admitted<'s> {
+        Admitted::stranger(|_, _| Answer::Whole(answer()))
+    }
+
+    /// A known caller's request.
+    fn known<'s>(
+        &'s self,
+        answer: impl FnOnce(&Request) -> Result<Answer, Error> + 's,
+    ) -> Admitted<'s> {
+        Admitted::caller(|request, _| {
+            answer(request).unwrap_or_else(|error| Answer::Whole(self.refused(&error)))
+        })
+    }
+
+    /// The caller, who may come in. An address that fails too often is not heard again before a moment has passed, unless its
+    /// token is known already.
+    fn caller(&self, head: &Request) -> Result<Caller, Error> {
+        let evidence = Evidence { authorization: head.headers.get("authorization") };
+        let address = one_client(head.client);
+        let found = match self.authenticator.remembered(evidence) {
+            Some(caller) => Ok(caller),
+            None => {
+                self.failures.check(&address, Instant::now())?;
+                self.authenticator.authenticate(evidence)
+            }
+        };
+        let admitted = found.and_then(|caller| self.site.admit(&caller).map(|()| caller));
+        if let Err(error) = &admitted
+            && matches!(error.code(), Code::Unauthenticated | Code::InvalidToken)
+        {
+            self.failures.count(&address, Instant::now())?;
+        }
+        admitted
     }
 
     fn refused(&self, error: &Error) -> Response {
@@ -203,8 +266,8 @@ impl Router {
 }
 
 impl Service for Router {
-    fn handle(&self, request: &Request, exchange: &mut Exchange<'_>) -> Answer {
-        self.answer(request, exchange).unwrap_or_else(|error| Answer::Whole(self.refused(&error)))
+    fn admit<'s>(&'s self, head: &Request) -> Result<Admitted<'s>, Response> {
+        self.admitted(head).map_err(|error| self.refused(&error))
     }
 
     fn route(&self, path: &str) -> &'static str {

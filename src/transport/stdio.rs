@@ -16,8 +16,6 @@ use crate::sync::lock;
 
 /// The longest line; as the largest body over HTTP.
 const MAX_LINE: u64 = 4 * 1024 * 1024;
-/// The most requests that run at once; further lines wait in the pipe.
-const MAX_RUNNING: usize = 32;
 /// How long running requests may go on after the client has closed stdin.
 const DRAIN: Duration = Duration::from_secs(8);
 
@@ -61,15 +59,17 @@ pub fn run(
             channel.receive(body);
             continue;
         }
-        // The reader waits for no place: it has to read the answers that what runs may wait for.
-        let Some(guard) = Running::enter(&running) else {
-            channel.refuse(body);
-            continue;
+        let place = match channel.place() {
+            Ok(place) => place,
+            Err(error) => {
+                channel.refuse(body, &error);
+                continue;
+            }
         };
-        let serving = Arc::clone(&channel);
+        let (serving, guard) = (Arc::clone(&channel), Running::enter(&running));
         std::thread::Builder::new().name("message".to_owned()).spawn(move || {
             serving.receive(body);
-            drop(guard);
+            drop((place, guard));
         })?;
     }
     running.wait_until_idle(DRAIN);
@@ -117,14 +117,10 @@ impl Running {
         lock(&self.count)
     }
 
-    /// Takes a place; `None` if there is none.
-    fn enter(running: &Arc<Self>) -> Option<Place> {
-        let mut count = running.count();
-        if *count >= MAX_RUNNING {
-            return None;
-        }
-        *count += 1;
-        Some(Place(Arc::clone(running)))
+    /// Counts one more, until the guard is dropped.
+    fn enter(running: &Arc<Self>) -> Counted {
+        *running.count() += 1;
+        Counted(Arc::clone(running))
     }
 
     fn wait_until_idle(&self, most: Duration) {
@@ -133,10 +129,10 @@ impl Running {
     }
 }
 
-/// The place of one running request; given back also when its thread panics.
-struct Place(Arc<Running>);
+/// One running request, also when its thread panics.
+struct Counted(Arc<Running>);
 
-impl Drop for Place {
+impl Drop for Counted {
     fn drop(&mut self) {
         *self.0.count() -= 1;
         self.0.changed.notify_all();

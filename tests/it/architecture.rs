@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 const ROOMS: &[(&str, &[&str])] = &[
     ("main", &["cli"]),
     ("cli", &["config", "page", "app", "hosted", "local", "transport", "http", "mcp", "modules", "openapi", "manifest", "engine", "exporter", "upstream", "access", "telemetry", "error", "json", "names", "os"]),
-    ("config", &["hosted", "http", "engine", "access", "telemetry", "names", "secret"]),
+    ("config", &["hosted", "transport", "http", "engine", "access", "telemetry", "names", "secret"]),
     ("page", &["transport", "http", "access", "error", "random", "secret", "sync"]),
     ("app", &["batch", "transport", "mcp", "modules", "engine", "upstream", "access", "telemetry", "toon", "error", "json", "names", "random", "sync", "time"]),
     ("batch", &["engine", "error"]),
@@ -25,7 +25,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("engine", &["upstream", "access", "error", "json", "names"]),
     ("exporter", &["upstream", "telemetry", "random", "sync"]),
     ("upstream", &["access", "telemetry", "error", "sync", "time"]),
-    ("access", &["telemetry", "error", "random", "secret", "time"]),
+    ("access", &["telemetry", "error", "random", "secret", "sync", "time"]),
     ("telemetry", &["error", "secret", "sync", "time"]),
     ("toon", &[]),
     ("error", &[]),

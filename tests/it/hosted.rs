@@ -8,17 +8,17 @@ use jwt_simple::prelude::{
     ECDSAP256KeyPairLike, ES256KeyPair, Ed25519KeyPair, EdDSAKeyPairLike, HS256Key, JWTClaims,
     MACLike,
 };
-use mcpist::access::{AuditTrail, ConfirmPolicy, ResourceMetadata, Sieve};
+use mcpist::access::{AuditTrail, ConfirmPolicy, ResourceMetadata, Sieve, UserLimits};
 use mcpist::app::{App, CODE_LIFETIME, Confirmation, Live, Parts, ProductSite, Rates};
 use mcpist::hosted::{
     Addresses, AuditSender, ConsoleConfirmations, ControlPlane, ExpectedToken, TokenAuthenticator,
     TokenAuthenticatorParts, TokenExchanger, ToolSieve,
 };
-use mcpist::http::{Limits, Service};
+use mcpist::http::Limits;
 use mcpist::mcp;
 use mcpist::mcp::seal::Seal;
 use mcpist::mcp::subscriptions::Hub;
-use mcpist::transport::{Origins, Router};
+use mcpist::transport::{FAILURES_PER_SECOND, Origins, Router};
 use mcpist::upstream::{Upstream, UpstreamConfig};
 use serde_json::{Value, json};
 
@@ -31,22 +31,43 @@ use crate::product::{Post, json_of, modern, registry, text_of};
 use crate::wire::{Reply, Running};
 
 /// A server in hosted mode, as `mcpist serve` makes it.
-struct Hosted {
-    running: Running,
+pub struct Hosted {
+    pub running: Running,
     audit: Arc<AuditSender>,
 }
 
+/// What is not as a rule.
+pub struct Setup {
+    pub rates: Option<Rates>,
+    pub confirm: ConfirmPolicy,
+    pub limits: Limits,
+    pub users: UserLimits,
+    pub failures_per_second: u32,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            rates: None,
+            confirm: ConfirmPolicy::Human,
+            limits: Limits::default(),
+            users: UserLimits::default(),
+            failures_per_second: FAILURES_PER_SECOND,
+        }
+    }
+}
+
 impl Hosted {
-    fn start(plane: &FakePlane, upstream: Option<&FakeUpstream>) -> Self {
-        Self::start_with(plane, upstream, None, ConfirmPolicy::Human)
+    pub fn start(plane: &FakePlane, upstream: Option<&FakeUpstream>) -> Self {
+        Self::start_with(plane, upstream, Setup::default())
     }
 
-    fn start_with(
+    pub fn start_with(
         plane: &FakePlane,
         upstream: Option<&FakeUpstream>,
-        rates: Option<Rates>,
-        confirm: ConfirmPolicy,
+        setup: Setup,
     ) -> Self {
+        let Setup { rates, confirm, limits, users, failures_per_second } = setup;
         let addresses = Addresses {
             jwks: plane.url("jwks"),
             sieve: plane.url("tool-sieve"),
@@ -91,11 +112,9 @@ impl Hosted {
         }));
         let seal = Arc::clone(&app.parts().seal);
         let product = Arc::new(Live::new(app));
-        let server = Arc::new(mcp::Server::new(
-            Arc::clone(&product) as Arc<dyn mcp::handler::Handler>,
-            seal,
-            Arc::new(Hub::default()),
-        ));
+        let handler = Arc::clone(&product) as Arc<dyn mcp::handler::Handler>;
+        let server = mcp::Server::new(handler, seal, Arc::new(Hub::default()));
+        let server = Arc::new(server.with_user_limits(users));
         let expected = ExpectedToken { issuer: ISSUER.to_owned(), audience: AUDIENCE.to_owned() };
         let resource =
             Some(ResourceMetadata::new("https://mcp.example.com".to_owned(), ISSUER.to_owned()));
@@ -103,20 +122,19 @@ impl Hosted {
             TokenAuthenticator::new(TokenAuthenticatorParts { plane, sieve, expected, resource });
         let site = Arc::new(ProductSite::new(product, "https://mcp.example.com/mcp".to_owned()));
         let router =
-            Router::new(server, Arc::new(authenticator), Origins::hosted(Vec::new()), site);
+            Router::new(server, Arc::new(authenticator), Origins::hosted(Vec::new()), site)
+                .with_failures_per_second(failures_per_second);
         Self {
-            running: Running::start(Limits::default(), move |request, exchange| {
-                router.handle(request, exchange)
-            }),
+            running: Running::serve(limits, router),
             audit,
         }
     }
 
-    fn send(&self, post: &Post) -> Reply {
+    pub fn send(&self, post: &Post) -> Reply {
         post.send(&mut self.running.connect())
     }
 
-    fn send_as(&self, token: &str, post: Post) -> Reply {
+    pub fn send_as(&self, token: &str, post: Post) -> Reply {
         self.send(&post.with("Authorization", &format!("Bearer {token}")))
     }
 
@@ -125,7 +143,7 @@ impl Hosted {
         self.send_as(token, modern("tools/list", json!({}))).status
     }
 
-    fn call(&self, token: &str, path: &str, tool: &str, arguments: Value) -> Value {
+    pub fn call(&self, token: &str, path: &str, tool: &str, arguments: Value) -> Value {
         let post = modern(
             "tools/call",
             Value::from_iter([("name", tool.into()), ("arguments", arguments)]),
@@ -1006,7 +1024,11 @@ fn who_is_too_fast_is_told_by_the_tool_and_then_by_http() {
     let upstream = FakeUpstream::new([]);
     // One call and four requests at once.
     let server =
-        Hosted::start_with(&plane, Some(&upstream), Some(Rates::new(5)), ConfirmPolicy::Human);
+        Hosted::start_with(
+            &plane,
+            Some(&upstream),
+            Setup { rates: Some(Rates::new(5)), ..Setup::default() },
+        );
     let (alice, bob) = (token(ALICE), token(BOB));
     let notes = || upstream.expect(Exchange::new("GET", "/notes", Answer::new(200, &[], "[]")));
     notes();
@@ -1088,7 +1110,7 @@ fn remover(plane: &FakePlane, upstream: &FakeUpstream, confirm: ConfirmPolicy) -
     for user in [ALICE, BOB] {
         plane.grant(user, "notes", &["remove_note", "list_notes"], &[]);
     }
-    Hosted::start_with(plane, Some(upstream), None, confirm)
+    Hosted::start_with(plane, Some(upstream), Setup { confirm, ..Setup::default() })
 }
 
 fn remove_note(id: u32) -> Value {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use mcpist::access::{ConfirmPolicy, ConfirmationPage, Credential, Permissions, Scheme};
 use mcpist::app::{App, CALL_TIME, CODE_LIFETIME, Confirmation, Live, Parts, ProductSite};
-use mcpist::http::{Limits, Service};
+use mcpist::http::Limits;
 use mcpist::local::{EnvironmentBroker, LocalAuthenticator, Policy, PolicySieve, Subject};
 use mcpist::mcp;
 use mcpist::mcp::seal::Seal;
@@ -91,7 +91,7 @@ impl Product {
         );
         let key = Secret::new("the page key of the tests".to_owned());
         let key = PageKey::new(move || KeySource::Kept(key.clone()));
-        let questions = Questions::new(settings.lifetimes.unwrap_or_default());
+        let questions = Questions::new(settings.lifetimes.unwrap_or_default(), 8);
         let page = Arc::new(Page::new(key, questions));
         let confirmations = Arc::new(LocalConfirmations::new(Arc::clone(&page), None));
         let product = Arc::new(Live::new(Arc::new(App::new(Parts {
@@ -136,9 +136,7 @@ impl Product {
             site,
         )
         .with_pages(Some(Arc::clone(&page) as Arc<dyn Pages>));
-        let running = Running::start(Limits::default(), move |request, exchange| {
-            router.handle(request, exchange)
-        });
+        let running = Running::serve(Limits::default(), router);
         let closing = Arc::clone(&hub);
         running.shutdown.on_begin(Box::new(move || closing.close()));
         confirmations.served_at(format!("http://{}", running.address), false);

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use mcpist::http::{Answer, Exchange, Limits, Request, Server, Service, Shutdown};
+use mcpist::http::{
+    Admitted, Answer, Exchange, Limits, Request, Response, Server, Service, Shutdown,
+};
 
 /// Long enough that only a fault reaches it.
 pub const PATIENCE: Duration = Duration::from_secs(10);
@@ -19,8 +21,8 @@ impl<F> Service for Function<F>
 where
     F: Fn(&Request, &mut Exchange<'_>) -> Answer + Send + Sync + 'static,
 {
-    fn handle(&self, request: &Request, exchange: &mut Exchange<'_>) -> Answer {
-        self.0(request, exchange)
+    fn admit<'s>(&'s self, _: &Request) -> Result<Admitted<'s>, Response> {
+        Ok(Admitted::caller(|request, exchange| self.0(request, exchange)))
     }
 }
 
@@ -36,10 +38,14 @@ impl Running {
     where
         F: Fn(&Request, &mut Exchange<'_>) -> Answer + Send + Sync + 'static,
     {
+        Running::serve(limits, Function(handler))
+    }
+
+    pub fn serve(limits: Limits, service: impl Service) -> Running {
         let server = Server::bind(([127, 0, 0, 1], 0).into(), limits).expect("a port is free");
         let (address, shutdown) = (server.address(), server.handle());
         let thread = std::thread::spawn(move || {
-            server.run(Arc::new(Function(handler))).expect("threads are left");
+            server.run(Arc::new(service)).expect("threads are left");
         });
         Running { address, shutdown, thread: Some(thread) }
     }
