@@ -230,7 +230,8 @@ mod tests {
     #[test]
     fn each_user_has_so_many_and_gets_them_back() {
         let quotas = quotas(2, 1);
-        let (first, second) = (quotas.requests.take("a").unwrap(), quotas.requests.take("a").unwrap());
+        let (first, second) =
+            (quotas.requests.take("a").unwrap(), quotas.requests.take("a").unwrap());
         let error = quotas.requests.take("a").unwrap_err();
         assert_eq!(error.code().reply().name, "busy");
         assert_eq!(error.code().reply().status, 429);

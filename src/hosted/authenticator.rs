@@ -191,7 +191,8 @@ impl Authenticator for TokenAuthenticator {
 
 /// The token, where one is shown.
 fn bearer(evidence: Evidence<'_>) -> Option<&str> {
-    let (scheme, token) = evidence.authorization?.split_once(' ')?;
+    let authorization = evidence.authorization?;
+    let (scheme, token) = authorization.split_once(' ').unwrap_or((authorization, ""));
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 

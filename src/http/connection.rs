@@ -151,8 +151,7 @@ impl Connection {
         let has_body = !matches!(framing, Framing::None | Framing::Length(0));
         let wants_keep_alive = manner.wants_keep_alive && !has_body;
         let manner = Manner { wants_keep_alive, ..manner };
-        let goes_on =
-            Exchange::new(&self.connected, &mut self.out, manner).send_whole(response);
+        let goes_on = Exchange::new(&self.connected, &mut self.out, manner).send_whole(response);
         self.connected.end_request();
         match (goes_on, has_body) {
             (true, _) => After::GoOn,
@@ -170,8 +169,7 @@ impl Connection {
         if matches!(framing, Framing::None | Framing::Length(0)) {
             return Ok(Vec::new());
         }
-        let limits =
-            Limits { body_bytes: allowance.bytes, ..self.connected.limits().clone() };
+        let limits = Limits { body_bytes: allowance.bytes, ..self.connected.limits().clone() };
         let length = match framing {
             Framing::None | Framing::Chunked => None,
             Framing::Length(length) => {

@@ -104,8 +104,9 @@ impl Network {
             Some((address, prefix)) => (address, Some(prefix)),
             None => (text, None),
         };
-        let address: IpAddr =
-            address.parse().map_err(|_| wrong("is not an address, or a range such as 10.0.0.0/8"))?;
+        let address: IpAddr = address
+            .parse()
+            .map_err(|_| wrong("is not an address, or a range such as 10.0.0.0/8"))?;
         let bits = if address.is_ipv4() { 32 } else { 128 };
         let prefix = prefix.map_or(Ok(bits), str::parse).ok().filter(|prefix| *prefix <= bits);
         let prefix = prefix.ok_or_else(|| wrong("has a prefix that is not a number of bits"))?;
@@ -170,7 +171,8 @@ mod tests {
     #[test]
     fn addresses_and_ranges_are_read_and_anything_else_is_named() {
         let check = |text: &str, inside: &[&str], outside: &[&str]| {
-            let proxies: TrustedProxies = text.parse().unwrap_or_else(|error| panic!("{text}: {error}"));
+            let proxies: TrustedProxies =
+                text.parse().unwrap_or_else(|error| panic!("{text}: {error}"));
             for (addresses, expected) in [(inside, true), (outside, false)] {
                 for address in addresses {
                     let address = address.parse().expect("the test's address is one");
@@ -232,18 +234,35 @@ mod tests {
         check("10.0.0.1", &[(listed, "::ffff:203.0.113.1")], "203.0.113.1");
         let forwarded = "Forwarded";
         check("10.0.0.1", &[(forwarded, "for=203.0.113.1")], "203.0.113.1");
-        check("10.0.0.1", &[(forwarded, "proto=https; For=\"203.0.113.1:80\";by=10.0.0.1")], "203.0.113.1");
-        check("10.0.0.1", &[(forwarded, "for=198.51.100.7, for=\"[2001:db8::1]:80\"")], "2001:db8::1");
-        check("10.0.0.1", &[(forwarded, "for=203.0.113.1;host=\"a,for=198.51.100.7\"")], "203.0.113.1");
+        check(
+            "10.0.0.1",
+            &[(forwarded, "proto=https; For=\"203.0.113.1:80\";by=10.0.0.1")],
+            "203.0.113.1",
+        );
+        check(
+            "10.0.0.1",
+            &[(forwarded, "for=198.51.100.7, for=\"[2001:db8::1]:80\"")],
+            "2001:db8::1",
+        );
+        check(
+            "10.0.0.1",
+            &[(forwarded, "for=203.0.113.1;host=\"a,for=198.51.100.7\"")],
+            "203.0.113.1",
+        );
         check("10.0.0.1", &[(forwarded, "for=203.0.113.1, for=_hidden, for=10.0.0.2")], "10.0.0.2");
         check("10.0.0.1", &[(forwarded, "by=203.0.113.1")], "10.0.0.1");
-        check("10.0.0.1", &[(forwarded, "for=203.0.113.1"), (listed, "203.0.113.1")], "203.0.113.1");
+        check(
+            "10.0.0.1",
+            &[(forwarded, "for=203.0.113.1"), (listed, "203.0.113.1")],
+            "203.0.113.1",
+        );
         check("10.0.0.1", &[(forwarded, "for=198.51.100.7"), (listed, "203.0.113.1")], "10.0.0.1");
     }
 
     #[test]
     fn an_ipv6_network_of_64_bits_is_one_client() {
-        let one = |text: &str| one_client(text.parse().expect("the test's address is one")).to_string();
+        let one =
+            |text: &str| one_client(text.parse().expect("the test's address is one")).to_string();
         assert_eq!(one("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
         assert_eq!(one("::ffff:192.0.2.1"), "192.0.2.1");
         assert_eq!(one("192.0.2.1"), "192.0.2.1");

@@ -37,10 +37,10 @@ pub use head::{Framing, Head, Headers, parse_head};
 pub use limits::Limits;
 pub use listener::Server;
 pub(crate) use listener::spawn;
+use memory::Sender;
 pub use registry::Shutdown;
 pub use response::{Refusal, Response};
 pub use stream::Stream;
-use memory::Sender;
 pub use tiny_http::Method;
 
 /// A request.

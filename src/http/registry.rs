@@ -325,12 +325,8 @@ mod tests {
         connections_per_address: usize,
     ) -> (Arc<Registry>, impl Fn() -> TcpStream) {
         let trusted_proxies = "10.0.0.0/8".parse().expect("it is a range");
-        let limits = Limits {
-            connections,
-            connections_per_address,
-            trusted_proxies,
-            ..Limits::default()
-        };
+        let limits =
+            Limits { connections, connections_per_address, trusted_proxies, ..Limits::default() };
         let (_, waking) = crate::os::waker().expect("descriptors are left");
         let (_, streams_waking) = crate::os::waker().expect("descriptors are left");
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
@@ -371,7 +367,8 @@ mod tests {
     #[test]
     fn what_a_trusted_proxy_brings_counts_for_its_clients_while_it_lasts() {
         let (registry, socket) = registry(10, 1);
-        let proxy = || registry.admit(socket(), peer("10.0.0.1")).ok().expect("a proxy has no share");
+        let proxy =
+            || registry.admit(socket(), peer("10.0.0.1")).ok().expect("a proxy has no share");
         let client = |text: &str| text.parse().expect("the test's address is one");
         let (one, other, third) = (proxy(), proxy(), proxy());
         assert!(one.begin_request(client("203.0.113.1")).is_ok());

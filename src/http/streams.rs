@@ -210,8 +210,8 @@ fn close(parked: &mut HashMap<u64, Parked>, id: u64) {
 impl Parked {
     /// When to write a comment, or to give the client up.
     fn due(&self, limits: &Limits) -> Instant {
-        let due =
-            self.since + if self.is_stalled { limits.write_stall } else { limits.event_comment_every };
+        let due = self.since
+            + if self.is_stalled { limits.write_stall } else { limits.event_comment_every };
         self.line.until().map_or(due, |until| due.min(until))
     }
 

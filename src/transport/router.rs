@@ -170,8 +170,10 @@ impl Router {
             Place::Health => self.open(|| json(200, &json!({"status": "ok"}))),
             Place::Ready => self.open(|| match self.authenticator.ready() {
                 Ok(()) => json(200, &json!({"status": "ready"})),
-                Err(error) => json(503, &json!({"status": "not_ready", "error": error.to_string()}))
-                    .with_header("Retry-After", "5"),
+                Err(error) => {
+                    json(503, &json!({"status": "not_ready", "error": error.to_string()}))
+                        .with_header("Retry-After", "5")
+                }
             }),
             Place::Version => self.open(|| json(200, &self.site.version())),
             Place::ResourceMetadata => {
@@ -190,7 +192,9 @@ impl Router {
                 }
                 let view = view(module, &head.query)?;
                 if head.method == Method::Get {
-                    return Ok(self.known(move |request| self.streamable.open_stream(request, caller)));
+                    return Ok(
+                        self.known(move |request| self.streamable.open_stream(request, caller))
+                    );
                 }
                 let arriving = self.server.quotas.arriving.take(caller.user_id())?;
                 Admitted::caller(move |request, exchange| {

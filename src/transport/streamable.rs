@@ -130,7 +130,9 @@ impl Streamable {
                     .and_then(|session| check_batch(Some(session.version())).map(|()| session));
                 let session = session.and_then(|session| Ok((session, self.place(&caller)?)));
                 match session {
-                    Ok((session, _place)) => self.batch(&session, entries, delivery, &caller, &view),
+                    Ok((session, _place)) => {
+                        self.batch(&session, entries, delivery, &caller, &view)
+                    }
                     Err(error) => delivery.whole(mcp::refusal(None, &error)),
                 }
             }

@@ -62,11 +62,7 @@ impl Hosted {
         Self::start_with(plane, upstream, Setup::default())
     }
 
-    pub fn start_with(
-        plane: &FakePlane,
-        upstream: Option<&FakeUpstream>,
-        setup: Setup,
-    ) -> Self {
+    pub fn start_with(plane: &FakePlane, upstream: Option<&FakeUpstream>, setup: Setup) -> Self {
         let Setup { rates, confirm, limits, users, failures_per_second } = setup;
         let addresses = Addresses {
             jwks: plane.url("jwks"),
@@ -124,10 +120,7 @@ impl Hosted {
         let router =
             Router::new(server, Arc::new(authenticator), Origins::hosted(Vec::new()), site)
                 .with_failures_per_second(failures_per_second);
-        Self {
-            running: Running::serve(limits, router),
-            audit,
-        }
+        Self { running: Running::serve(limits, router), audit }
     }
 
     pub fn send(&self, post: &Post) -> Reply {
@@ -1023,12 +1016,11 @@ fn who_is_too_fast_is_told_by_the_tool_and_then_by_http() {
     }
     let upstream = FakeUpstream::new([]);
     // One call and four requests at once.
-    let server =
-        Hosted::start_with(
-            &plane,
-            Some(&upstream),
-            Setup { rates: Some(Rates::new(5)), ..Setup::default() },
-        );
+    let server = Hosted::start_with(
+        &plane,
+        Some(&upstream),
+        Setup { rates: Some(Rates::new(5)), ..Setup::default() },
+    );
     let (alice, bob) = (token(ALICE), token(BOB));
     let notes = || upstream.expect(Exchange::new("GET", "/notes", Answer::new(200, &[], "[]")));
     notes();
