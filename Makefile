@@ -1,6 +1,6 @@
 # `make check` is what CI runs: the set-up, then every part in this order, the quickest first. `make PART` runs one part.
 PARTS = format javascript spelling shell locks workflows deny lint docs systems fuzz test fixtures conformance static hosted admin operations
-.PHONY: check setup msrv audit bench $(PARTS)
+.PHONY: check setup msrv audit bench recurrence markdown $(PARTS)
 
 # Filled by scripts/setup.sh; each script also adds it to PATH itself.
 export PATH := $(CURDIR)/target/tools/bin:$(CURDIR)/scripts/node_modules/.bin:$(PATH)
@@ -61,6 +61,15 @@ test:
 # The public fixtures of the TOON format.
 fixtures:
 	tests/toon_fixtures.sh
+
+# Recurring series, against an independent implementation of RFC 5545 with time zones of its own.
+recurrence:
+	cargo build --locked --example recurrence
+	PYTHONTZPATH= python3 tests/recurrence/oracle.py judge 2000 1 $(or $(CARGO_TARGET_DIR),target)/debug/examples/recurrence
+
+# Markdown with another parser, and Atlassian documents made from their schema.
+markdown:
+	tests/markdown/run.sh
 
 # The official conformance suite of MCP.
 conformance:

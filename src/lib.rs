@@ -29,13 +29,16 @@ pub mod exporter;
 pub mod upstream;
 
 pub mod access;
+pub mod recurrence;
 pub mod telemetry;
 pub mod toon;
 
 pub mod error;
+mod hex;
 pub mod json;
 mod names;
 pub mod os;
+mod parallel;
 pub mod random;
 pub mod secret;
 mod sync;

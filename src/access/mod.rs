@@ -19,4 +19,4 @@ pub use credential::{Broker, Credential, Scheme};
 pub use permissions::{Permissions, Sieve};
 pub use quota::{Asking, OpenQuestions, Place, Quota, Quotas, UserLimits};
 pub use rate_limit::RateLimit;
-pub use resource_metadata::ResourceMetadata;
+pub use resource_metadata::{ResourceMetadata, WELL_KNOWN};

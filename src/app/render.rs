@@ -2,14 +2,13 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
 use serde_json::{Map, Value, json};
 
 use super::across::ACCOUNTS;
 use super::clean::mark_comments;
 use crate::engine::resource::MediaType;
-use crate::engine::{OFFSET, Tool};
+use crate::engine::{OFFSET, Tool, notes};
 use crate::error::{Error, change_texts};
 use crate::json::Object;
 use crate::mcp::context::View;
@@ -284,19 +283,10 @@ fn cut_text(mut text: String, budget: usize, start: Option<usize>) -> String {
     if !text.ends_with('\n') {
         text.push('\n');
     }
-    let _ = match start {
-        Some(start) => {
-            let (shown, total) = (start + shown, start + total);
-            write!(
-                text,
-                "[cut: characters {start} to {shown} of {total}; call again with {OFFSET} {shown} to read on]"
-            )
-        }
-        None => write!(
-            text,
-            "[cut: {shown} of {total} characters; ask for less with head, tail, fields or a smaller limit]"
-        ),
-    };
+    text.push_str(&match start {
+        Some(start) => notes::cut_before_rest(start, start + shown, start + total),
+        None => notes::cut(shown, total),
+    });
     text
 }
 

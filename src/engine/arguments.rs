@@ -4,8 +4,8 @@ use std::fmt::Display;
 
 use serde_json::{Map, Number, Value};
 
-use super::schema::{Kind, Range, Schema};
-use super::{Param, Presence, Tool};
+use super::schema::{Kind, Range, Schema, length};
+use super::{Param, Presence, Tool, notes};
 use crate::error::{Code, Error, shortened};
 use crate::names::nearest;
 
@@ -20,7 +20,7 @@ const EXACT: f64 = 9_007_199_254_740_992.0;
 
 /// The arguments with the types that the tool's schema asks for, defaults filled in, and param hooks applied.
 ///
-/// A null stands for an absent argument. Models write values in another type than the one that is due; where only one
+/// A null stands for an absent argument, unless the param is nullable: then it is sent, whatever its type. Models write values in another type than the one that is due; where only one
 /// value can be meant, it is taken: JSON in a string is decoded, a number or a boolean is the text that it is written as,
 /// and a lone value is a list of one.
 ///
@@ -30,10 +30,16 @@ const EXACT: f64 = 9_007_199_254_740_992.0;
 pub fn check(tool: &Tool, mut given: Map<String, Value>) -> Result<Map<String, Value>, Error> {
     let mut problems = Problems::default();
     let mut arguments = Map::new();
-    given.retain(|_, value| !value.is_null());
+    let is_nullable =
+        |name: &String| tool.params.iter().any(|param| param.nullable && param.name == *name);
+    given.retain(|name, value| !value.is_null() || is_nullable(name));
     for param in &tool.params {
         let name = param.name.as_str();
         let value = match (given.shift_remove(name), &param.presence) {
+            (Some(Value::Null), _) => {
+                arguments.insert(name.to_owned(), Value::Null);
+                continue;
+            }
             (Some(value), _) => coerce(&param.schema, value, name, &mut problems),
             (None, Presence::Default(value)) => Some(value.clone()),
             (None, Presence::Optional) => None,
@@ -42,6 +48,9 @@ pub fn check(tool: &Tool, mut given: Map<String, Value>) -> Result<Map<String, V
                 None
             }
         };
+        if let Some(value) = value.as_ref().filter(|_| tool.annotations.read_only != Some(true)) {
+            refuse_shortened(value, name, &mut problems);
+        }
         if let Some(value) = value.and_then(|value| hooked(param, value, &mut problems)) {
             arguments.insert(name.to_owned(), value);
         }
@@ -54,6 +63,33 @@ pub fn check(tool: &Tool, mut given: Map<String, Value>) -> Result<Map<String, V
         hook(&mut arguments)?;
     }
     Ok(arguments)
+}
+
+/// Refuses a text that we shortened: what its note stands for would be deleted where it is written.
+fn refuse_shortened(value: &Value, place: &str, problems: &mut Problems) {
+    match value {
+        Value::String(text) => {
+            if let Some(note) = notes::note_of(text) {
+                problems.add(
+                    place,
+                    format!(
+                        "is a text that was shortened for you, with the note `{note}`: written so, the rest would be deleted. Read the rest first, or change a part alone"
+                    ),
+                );
+            }
+        }
+        Value::Array(values) => {
+            for (at, value) in values.iter().enumerate() {
+                refuse_shortened(value, &format!("{place}[{at}]"), problems);
+            }
+        }
+        Value::Object(members) => {
+            for (name, value) in members {
+                refuse_shortened(value, &format!("{place}.{name}"), problems);
+            }
+        }
+        _ => {}
+    }
 }
 
 fn hooked(param: &Param, value: Value, problems: &mut Problems) -> Option<Value> {
@@ -94,6 +130,10 @@ fn coerce(schema: &Schema, value: Value, place: &str, problems: &mut Problems) -
                     "must be a string, not {}: a number of this size loses digits, so put it in quotes",
                     repeated(&value)
                 )
+            }
+            // Of a long value the beginning says nothing.
+            _ if schema.longest.is_some_and(|longest| length(&value) > longest) => {
+                format!("must be {}, and has {}", wanted(schema), length(&value))
             }
             _ => format!("must be {}, not {}", wanted(schema), repeated(&value)),
         };
@@ -240,11 +280,17 @@ fn wanted(schema: &Schema) -> String {
         };
     }
     match &schema.kind {
-        Kind::String => "a string".to_owned(),
+        Kind::String => schema.longest.map_or_else(
+            || "a string".to_owned(),
+            |longest| format!("a string of at most {longest} characters"),
+        ),
         Kind::Boolean => "true or false".to_owned(),
         Kind::Integer(bounds) => range("an integer", bounds),
         Kind::Number(bounds) => range("a number", bounds),
-        Kind::Array(items) => format!("a list, each of it {}", wanted(items)),
+        Kind::Array(items) => schema.longest.map_or_else(
+            || format!("a list, each of it {}", wanted(items)),
+            |longest| format!("a list of at most {longest}, each of it {}", wanted(items)),
+        ),
         Kind::Object { properties, .. } if properties.is_empty() => "an object".to_owned(),
         Kind::Object { properties, .. } => {
             let names: Vec<_> = properties.iter().map(|(name, _)| name.as_str()).collect();
@@ -302,7 +348,10 @@ mod tests {
                     "files": {"in": "body", "type": "array", "description": "D", "items": {
                         "type": "object", "required": ["path"],
                         "properties": {"path": {"type": "string"}, "mode": {"type": "integer", "enum": [1, 2]}}}},
-                    "hooked": {"in": "body", "type": "integer", "hook": "twice", "description": "D"}
+                    "hooked": {"in": "body", "type": "integer", "hook": "twice", "description": "D"},
+                    "short": {"in": "body", "type": "string", "max_length": 5, "description": "D"},
+                    "few": {"in": "body", "type": "array", "items": {"type": "string", "max_length": 2}, "max_items": 2, "description": "D"},
+                    "cleared": {"in": "body", "type": "integer", "nullable": true, "hook": "twice", "description": "D"}
                 },
                 "output": {"done": "Done."}
             }]
@@ -342,6 +391,10 @@ mod tests {
         check(json!({"draft": "true"}), json!({"draft": true}));
         check(json!({"draft": " False"}), json!({"draft": false}));
         check(json!({"draft": null, "count": null}), json!({}));
+        check(json!({"short": "日本日本日"}), json!({"short": "日本日本日"}));
+        check(json!({"few": ["a", "bc"]}), json!({"few": ["a", "bc"]}));
+        check(json!({"cleared": null}), json!({"cleared": null}));
+        check(json!({"cleared": 5}), json!({"cleared": 10}));
         check(json!({"labels": ["a", "b"]}), json!({"labels": ["a", "b"]}));
         check(json!({"labels": "[\"a\", \"b\"]"}), json!({"labels": ["a", "b"]}));
         check(json!({"labels": "bug"}), json!({"labels": ["bug"]}));
@@ -406,6 +459,18 @@ mod tests {
         check(json!({"state": true}), r#"`state` must be one of "open", "closed", not "true""#);
         check(json!({"owner": null}), "`owner` is missing: it must be a string");
         check(
+            json!({"short": "too long"}),
+            "`short` must be a string of at most 5 characters, and has 8",
+        );
+        check(
+            json!({"few": ["a", "b", "c"]}),
+            "`few` must be a list of at most 2, each of it a string of at most 2 characters, and has 3",
+        );
+        check(
+            json!({"few": ["abc"]}),
+            "`few[0]` must be a string of at most 2 characters, and has 3",
+        );
+        check(
             json!({"state": "opened"}),
             r#"`state` must be one of "open", "closed", not "opened""#,
         );
@@ -459,7 +524,7 @@ mod tests {
         );
         check(
             "assignee",
-            "there are `owner`, `state`, `count`, `share`, `draft`, `labels`, `ids`, `extra`, `files`, `hooked`",
+            "there are `owner`, `state`, `count`, `share`, `draft`, `labels`, `ids`, `extra`, `files`, `hooked`, `short`, `few`, `cleared`",
         );
     }
 

@@ -4,10 +4,10 @@ pub mod arguments;
 mod auth;
 pub mod call;
 pub mod content;
-pub(crate) mod dates;
 pub(crate) mod hooks;
 pub mod module;
 mod multipart;
+pub mod notes;
 pub mod output;
 pub mod pagination;
 pub mod projection;
@@ -15,10 +15,11 @@ pub mod request;
 pub mod resource;
 pub mod schema;
 pub(crate) mod session;
+pub(crate) mod times;
 mod tools;
 mod versions;
 
-pub use auth::{Auth, Variable, Way};
+pub use auth::{Auth, CredentialKind, Variable};
 pub use call::{Accounts, Connection, ToolCall, call};
 pub use hooks::{ArgumentsHook, FieldHook, Handler, Hooks, ParamHook, ResultHook};
 pub use module::{

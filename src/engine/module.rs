@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::auth::{Auth, Variable};
 use super::hooks::{ArgumentsHook, Handler, ParamHook, ResultHook};
 use super::output::Output;
-use super::request::{Place, Template};
+use super::request::{ParamTarget, Template};
 use super::resource::{Completion, Resource};
 use super::schema::{self, Schema};
 use super::tools::Tools;
@@ -163,11 +163,13 @@ pub struct Param {
     /// Its name.
     pub name: String,
     /// Where its value goes.
-    pub place: Place,
+    pub place: ParamTarget,
     /// What it must be.
     pub schema: Schema,
     /// Whether it must be there.
     pub presence: Presence,
+    /// Whether null is sent, because it clears the value at the service; elsewhere null stands for an absent argument.
+    pub nullable: bool,
     /// What changes the value before it is sent.
     pub hook: Option<ParamHook>,
 }

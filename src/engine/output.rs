@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::content::{self, Content};
 use super::hooks::FieldHook;
+use super::notes;
 use super::pagination::{Next, Page};
 use super::projection::{Field, Path, record, row};
 use crate::error::{Code, Error, NOT_A_LIST, REASON};
@@ -244,7 +245,7 @@ pub(crate) fn excerpt(text: String, head: Option<usize>, tail: Option<usize>) ->
     if head == 0 || tail == 0 {
         first + &last
     } else {
-        format!("{first}[… {left_out} lines left out …]\n{last}")
+        format!("{first}{}\n{last}", notes::left_out(left_out))
     }
 }
 
@@ -266,7 +267,7 @@ mod tests {
             status: 200,
             headers: HeaderMap::new(),
             body: body.as_bytes().to_vec(),
-            held: crate::upstream::Held::default(),
+            held: crate::upstream::AnswerShare::default(),
         };
         output
             .result("GitHub", None, answer, arguments.as_object().unwrap())

@@ -11,6 +11,8 @@ pub struct Schema {
     pub description: Option<String>,
     /// The only values allowed; empty when all of the type are.
     pub choices: Vec<Value>,
+    /// The most characters of a string or entries of a list; `None` without a limit.
+    pub longest: Option<usize>,
 }
 
 /// A JSON type.
@@ -48,13 +50,15 @@ impl Schema {
     /// A schema of this type with a description and no further rule.
     #[must_use]
     pub fn new(kind: Kind, description: &str) -> Self {
-        Self { kind, description: Some(description.to_owned()), choices: Vec::new() }
+        Self { kind, description: Some(description.to_owned()), choices: Vec::new(), longest: None }
     }
 
     /// Whether the value is right as it stands, nested values aside.
     #[must_use]
     pub fn accepts(&self, value: &Value) -> bool {
-        self.kind.accepts(value) && (self.choices.is_empty() || self.choices.contains(value))
+        self.kind.accepts(value)
+            && (self.choices.is_empty() || self.choices.contains(value))
+            && self.longest.is_none_or(|longest| length(value) <= longest)
     }
 
     /// As JSON Schema, with the members in a fixed order.
@@ -71,12 +75,16 @@ impl Schema {
         set("enum", (!self.choices.is_empty()).then(|| self.choices.clone().into()));
         set("default", default.cloned());
         match &self.kind {
-            Kind::String | Kind::Boolean => {}
+            Kind::String => set("maxLength", self.longest.map(Value::from)),
+            Kind::Boolean => {}
             Kind::Integer(range) | Kind::Number(range) => {
                 set("minimum", range.minimum.clone().map(Value::from));
                 set("maximum", range.maximum.clone().map(Value::from));
             }
-            Kind::Array(items) => set("items", Some(items.published(None))),
+            Kind::Array(items) => {
+                set("items", Some(items.published(None)));
+                set("maxItems", self.longest.map(Value::from));
+            }
             Kind::Object { properties, .. } if properties.is_empty() => {}
             Kind::Object { properties, required } => {
                 let properties =
@@ -87,6 +95,16 @@ impl Schema {
             }
         }
         schema.into()
+    }
+}
+
+/// The characters of a string, the entries of a list; 0 for anything else.
+#[must_use]
+pub fn length(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.chars().count(),
+        Value::Array(entries) => entries.len(),
+        _ => 0,
     }
 }
 

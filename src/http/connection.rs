@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::body::{Chunked, too_large};
 use super::exchange::{Exchange, Manner};
-use super::head::{Framing, Head, parse_head};
+use super::head::{Framing, Head, origin_of_refused, parse_head};
 use super::input::Input;
 use super::limits::Limits;
 use super::memory::Allowance;
@@ -31,7 +31,8 @@ pub(super) fn serve(connected: Arc<Connected>, service: &dyn Service) {
     {
         return;
     }
-    let mut connection = Connection { connected, input: Input::new(), out: Vec::new() };
+    let mut connection =
+        Connection { connected, input: Input::new(), out: Vec::new(), common: Vec::new() };
     loop {
         match connection.serve_request(service) {
             Ok(After::GoOn) => {}
@@ -56,6 +57,8 @@ struct Connection {
     input: Input,
     /// The answer on its way to the socket.
     out: Vec<u8>,
+    /// What every answer to the request at hand carries.
+    common: Vec<(&'static str, String)>,
 }
 
 /// Why there is no request.
@@ -93,7 +96,7 @@ enum After {
 impl Connection {
     /// Reads a request and answers it.
     fn serve_request(&mut self, service: &dyn Service) -> Result<After, End> {
-        let (head, client) = self.begin_request().inspect_err(|end| {
+        let (head, client) = self.begin_request(service).inspect_err(|end| {
             if let End::Refused(refusal) = end {
                 spans::refused(refusal.status);
             }
@@ -131,8 +134,10 @@ impl Connection {
     }
 
     /// Reads a head, and counts the connection for its client.
-    fn begin_request(&mut self) -> Result<(Head, IpAddr), End> {
-        let head = self.read_head()?;
+    fn begin_request(&mut self, service: &dyn Service) -> Result<(Head, IpAddr), End> {
+        self.common.clear();
+        let head = self.read_head(service)?;
+        self.common = service.common_headers(&head.path, &head.headers);
         let connected = &self.connected;
         let client = connected.limits().trusted_proxies.client(connected.peer.ip(), &head.headers);
         connected.begin_request(client)?;
@@ -151,7 +156,8 @@ impl Connection {
         let has_body = !matches!(framing, Framing::None | Framing::Length(0));
         let wants_keep_alive = manner.wants_keep_alive && !has_body;
         let manner = Manner { wants_keep_alive, ..manner };
-        let goes_on = Exchange::new(&self.connected, &mut self.out, manner).send_whole(response);
+        let mut exchange = Exchange::new(&self.connected, &mut self.out, manner, &self.common);
+        let goes_on = exchange.send_whole(response);
         self.connected.end_request();
         match (goes_on, has_body) {
             (true, _) => After::GoOn,
@@ -188,7 +194,7 @@ impl Connection {
         }
     }
 
-    fn read_head(&mut self) -> Result<Head, End> {
+    fn read_head(&mut self, service: &dyn Service) -> Result<Head, End> {
         if self.input.bytes().is_empty() {
             self.wait_for_request()?;
         }
@@ -200,9 +206,14 @@ impl Connection {
             // Looking only when a line has ended or the limit is reached keeps a client that sends byte by byte cheap.
             let is_due =
                 seen == 0 || bytes[seen..].contains(&b'\n') || bytes.len() >= limits.head_bytes;
-            if is_due && let Some((head, length)) = parse_head(bytes, limits)? {
-                self.input.consume(length);
-                return Ok(head);
+            if is_due {
+                let parsed = parse_head(bytes, limits).inspect_err(|_| {
+                    self.common = service.common_headers("", &origin_of_refused(bytes));
+                });
+                if let Some((head, length)) = parsed? {
+                    self.input.consume(length);
+                    return Ok(head);
+                }
             }
             seen = bytes.len();
             let deadline = *deadline.get_or_insert_with(|| Instant::now() + limits.head_time);
@@ -260,7 +271,7 @@ impl Connection {
         manner: Manner,
         served: &mut Served,
     ) -> After {
-        let mut exchange = Exchange::new(&self.connected, &mut self.out, manner);
+        let mut exchange = Exchange::new(&self.connected, &mut self.out, manner, &self.common);
         // A panic costs its request: nothing that the handler could have left half-changed is used after it.
         let answer = catch_unwind(AssertUnwindSafe(|| handler(request, &mut exchange)));
         served.answered(match &answer {
@@ -309,7 +320,8 @@ impl Connection {
     /// Answers what is not a request to pass on.
     fn refuse(&mut self, refusal: &Refusal) {
         log::debug!("{}: {} {}", self.connected.peer, refusal.status, refusal.message);
-        let body = Response::from(refusal).print_head(&mut self.out, Some("close"));
+        let response = Response::from(refusal).with_headers(&self.common);
+        let body = response.print_head(&mut self.out, Some("close"));
         self.out.extend_from_slice(&body);
         // A client that has gone needs no answer.
         let _ = (&self.connected.socket).write_all(&self.out);

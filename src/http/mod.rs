@@ -71,6 +71,13 @@ pub trait Service: Send + Sync + 'static {
     /// The answer to a request whose body is not worth reading.
     fn admit<'s>(&'s self, head: &Request) -> Result<Admitted<'s>, Response>;
 
+    /// Headers that every answer to a request carries, also the front door's own refusal of it. `path` is empty if the request
+    /// line cannot be read; `headers` then has what can.
+    fn common_headers(&self, path: &str, headers: &Headers) -> Vec<(&'static str, String)> {
+        let _ = (path, headers);
+        Vec::new()
+    }
+
     /// The pattern that a path fits, as telemetry names it (`/mcp/{module}`); empty for one that leads nowhere.
     fn route(&self, path: &str) -> &'static str {
         let _ = path;

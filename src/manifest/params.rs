@@ -2,16 +2,21 @@
 
 use serde_json::{Map, Number, Value, json};
 
-use super::place::Place as At;
+use super::location::Location;
 use super::raw::{self, In, Type};
 use super::read::Reader;
 use crate::engine::pagination::{Limit, PagePlace, Pages};
-use crate::engine::request::{Body, Place, Template};
+use crate::engine::request::{Body, ParamTarget, Template};
 use crate::engine::schema::{Kind, Range, Schema};
 use crate::engine::{Param, Presence};
 
 /// One param; none when something is wrong with it.
-pub fn read(reader: &mut Reader<'_>, tool: At<'_>, name: &str, value: &Value) -> Option<Param> {
+pub fn read(
+    reader: &mut Reader<'_>,
+    tool: Location<'_>,
+    name: &str,
+    value: &Value,
+) -> Option<Param> {
     let place = tool.entry("param", "params", name);
     let before = reader.findings();
     if !crate::manifest::read::is_snake_case(name) {
@@ -45,10 +50,18 @@ pub fn read(reader: &mut Reader<'_>, tool: At<'_>, name: &str, value: &Value) ->
             required: raw.required_properties,
             minimum: raw.minimum,
             maximum: raw.maximum,
+            max_length: raw.max_length,
+            max_items: raw.max_items,
         },
     );
     if raw.description.is_none_or(|description| description.trim().is_empty()) {
         reader.add(place.detail("description"), "`description` is missing: say what the value is");
+    }
+    if raw.nullable && matches!(at, In::Path | In::Query) {
+        reader.add(
+            place.detail("nullable"),
+            "`nullable` is only for what can be null: `in` body, variable or local",
+        );
     }
     if join.is_some() && !(at == In::Query && kind == Type::Array) {
         reader.add(place.detail("join"), "`join` is only for an array in the query");
@@ -56,18 +69,8 @@ pub fn read(reader: &mut Reader<'_>, tool: At<'_>, name: &str, value: &Value) ->
     if slashes && at != In::Path {
         reader.add(place.detail("slashes"), "`slashes` is only for a value in the path");
     }
-    let scalar = !matches!(kind, Type::Array | Type::Object);
-    match at {
-        In::Path if !scalar => {
-            reader.add(place, "a value in the path must be a string, a number or a boolean");
-        }
-        In::Path if !required && default.is_none() => {
-            reader.add(place, "a value in the path must be required or have a default");
-        }
-        In::Query if kind == Type::Object && hook.is_none() => {
-            reader.add(place, "an object has no form in a query: use a hook, or single params");
-        }
-        _ => {}
+    if let Some(finding) = misplaced(at, kind, required || default.is_some(), hook.is_some()) {
+        reader.add(place, finding);
     }
     let presence = match default {
         Some(_) if required => {
@@ -91,27 +94,51 @@ pub fn read(reader: &mut Reader<'_>, tool: At<'_>, name: &str, value: &Value) ->
         None => Presence::Optional,
     };
     let goes = match at {
-        In::Path => Place::Path {
+        In::Path => ParamTarget::Path {
             name: upstream_name,
             slashes,
             may_be_empty: slashes && presence == Presence::Default(json!("")),
         },
-        In::Query => Place::Query { name: upstream_name, join },
+        In::Query => ParamTarget::Query { name: upstream_name, join },
         In::Body => body_place(&upstream_name),
-        In::Variable => Place::Variable(upstream_name),
-        In::Local => Place::Local,
+        In::Variable => ParamTarget::Variable(upstream_name),
+        In::Local => ParamTarget::Local,
     };
-    let param = Param { name: name.to_owned(), place: goes, schema: schema?, presence, hook };
+    let param = Param {
+        name: name.to_owned(),
+        place: goes,
+        schema: schema?,
+        presence,
+        nullable: raw.nullable,
+        hook,
+    };
     (reader.findings() == before).then_some(param)
 }
 
+/// Why a value of this type cannot go there; `None` if it can.
+fn misplaced(at: In, kind: Type, is_always_there: bool, has_hook: bool) -> Option<&'static str> {
+    let is_scalar = !matches!(kind, Type::Array | Type::Object);
+    match at {
+        In::Path if !is_scalar => {
+            Some("a value in the path must be a string, a number or a boolean")
+        }
+        In::Path if !is_always_there => {
+            Some("a value in the path must be required or have a default")
+        }
+        In::Query if kind == Type::Object && !has_hook => {
+            Some("an object has no form in a query: use a hook, or single params")
+        }
+        _ => None,
+    }
+}
+
 /// The place in a body that a dotted name means.
-fn body_place(name: &str) -> Place {
-    Place::Body(name.split('.').map(str::to_owned).collect())
+fn body_place(name: &str) -> ParamTarget {
+    ParamTarget::Body(name.split('.').map(str::to_owned).collect())
 }
 
 /// A schema, or none with the findings that say why.
-fn schema(reader: &mut Reader<'_>, place: At<'_>, raw: raw::Schema) -> Option<Schema> {
+fn schema(reader: &mut Reader<'_>, place: Location<'_>, raw: raw::Schema) -> Option<Schema> {
     let is_number = matches!(raw.kind, Type::Integer | Type::Number);
     if (raw.minimum.is_some() || raw.maximum.is_some()) && !is_number {
         reader.add(place, "`minimum` and `maximum` are only for numbers");
@@ -121,6 +148,12 @@ fn schema(reader: &mut Reader<'_>, place: At<'_>, raw: raw::Schema) -> Option<Sc
     }
     if !(raw.properties.is_empty() && raw.required.is_empty()) && raw.kind != Type::Object {
         reader.add(place, "properties are only for objects");
+    }
+    if raw.max_length.is_some() && raw.kind != Type::String {
+        reader.add(place.detail("max_length"), "`max_length` is only for strings");
+    }
+    if raw.max_items.is_some() && raw.kind != Type::Array {
+        reader.add(place.detail("max_items"), "`max_items` is only for arrays");
     }
     let range = Range { minimum: raw.minimum, maximum: raw.maximum };
     let kind = match raw.kind {
@@ -137,7 +170,8 @@ fn schema(reader: &mut Reader<'_>, place: At<'_>, raw: raw::Schema) -> Option<Sc
         }
         Type::Object => object(reader, place, raw.properties, raw.required)?,
     };
-    let schema = Schema { kind, description: raw.description, choices: Vec::new() };
+    let longest = raw.max_length.or(raw.max_items);
+    let schema = Schema { kind, description: raw.description, choices: Vec::new(), longest };
     for choice in raw.choices.iter().filter(|choice| !schema.accepts(choice)) {
         reader.add(
             place.detail("enum"),
@@ -149,7 +183,7 @@ fn schema(reader: &mut Reader<'_>, place: At<'_>, raw: raw::Schema) -> Option<Sc
 
 fn object(
     reader: &mut Reader<'_>,
-    place: At<'_>,
+    place: Location<'_>,
     properties: Map<String, Value>,
     required: Vec<String>,
 ) -> Option<Kind> {
@@ -167,7 +201,7 @@ fn object(
 
 /// What the engine itself adds to a tool's params.
 #[derive(Debug, Clone, Default)]
-pub struct Own {
+pub struct EngineParams {
     /// The pages of a paged list.
     pub pages: Option<Pages>,
     /// The names of a list's fields.
@@ -178,14 +212,15 @@ pub struct Own {
     pub reads_on: bool,
 }
 
-impl Own {
+impl EngineParams {
     /// The params, in the order in which they are published.
     pub fn params(self) -> Vec<Param> {
         let local = |name: &str, schema| Param {
             name: name.to_owned(),
-            place: Place::Local,
+            place: ParamTarget::Local,
             schema,
             presence: Presence::Optional,
+            nullable: false,
             hook: None,
         };
         let at_least_one = |maximum: Option<u32>| {
@@ -194,7 +229,7 @@ impl Own {
         let mut params = Vec::new();
         if let Some(Pages { next, limit, place }) = self.pages {
             let at = |name: &str| match place {
-                PagePlace::Query => Place::Query { name: name.to_owned(), join: None },
+                PagePlace::Query => ParamTarget::Query { name: name.to_owned(), join: None },
                 PagePlace::Body => body_place(name),
             };
             if let Some(Limit { name, max, default }) = limit {
@@ -208,12 +243,12 @@ impl Own {
                 // Such a position means something only beside what else was asked for.
                 Some(_) => "next_cursor of the page before; other arguments unchanged.",
             };
-            let place = next.name().map_or(Place::Local, at);
+            let place = next.name().map_or(ParamTarget::Local, at);
             params.push(Param { place, ..local("cursor", Schema::new(Kind::String, description)) });
         }
         if !self.fields.is_empty() {
             let choices = self.fields.into_iter().map(Value::from).collect();
-            let name = Schema { kind: Kind::String, description: None, choices };
+            let name = Schema { kind: Kind::String, description: None, choices, longest: None };
             params.push(local(
                 "fields",
                 Schema::new(Kind::Array(Box::new(name)), "Only these fields."),
@@ -238,7 +273,7 @@ impl Own {
 /// Checks each param's place, the engine's own last, against the rest of the request.
 pub fn check_places(
     reader: &mut Reader<'_>,
-    tool: At<'_>,
+    tool: Location<'_>,
     params: &[Param],
     own: &[Param],
     template: &Template,
@@ -260,16 +295,18 @@ pub fn check_places(
     for param in params.iter().chain(own) {
         let place = tool.entry("param", "params", &param.name);
         match (&param.place, body) {
-            (Place::Body(_), Body::Graphql(_)) => {
+            (ParamTarget::Body(_), Body::Graphql(_)) => {
                 reader.add(place, "a GraphQL request has no body params: use `in: variable`");
             }
-            (Place::Variable(_), Body::None | Body::Json(_)) => {
+            (ParamTarget::Variable(_), Body::None | Body::Json(_)) => {
                 reader.add(place, "only a GraphQL request has variables");
             }
-            (Place::Variable(name), Body::Graphql(document)) if !has_variable(document, name) => {
+            (ParamTarget::Variable(name), Body::Graphql(document))
+                if !has_variable(document, name) =>
+            {
                 reader.add(place, format!("the GraphQL document has no variable ${name}"));
             }
-            (Place::Body(names), _) => {
+            (ParamTarget::Body(names), _) => {
                 if taken.iter().any(|other| other.starts_with(names) || names.starts_with(other)) {
                     reader.add(
                         place,
@@ -283,8 +320,8 @@ pub fn check_places(
     }
 }
 
-fn query_name(place: &Place) -> Option<&str> {
-    if let Place::Query { name, .. } = place { Some(name) } else { None }
+fn query_name(place: &ParamTarget) -> Option<&str> {
+    if let ParamTarget::Query { name, .. } = place { Some(name) } else { None }
 }
 
 fn has_variable(document: &str, name: &str) -> bool {

@@ -182,8 +182,12 @@ pub struct Param {
     #[serde(rename = "enum", default)]
     pub choices: Vec<Value>,
     pub default: Option<Value>,
+    #[serde(default)]
+    pub nullable: bool,
     pub minimum: Option<Number>,
     pub maximum: Option<Number>,
+    pub max_length: Option<usize>,
+    pub max_items: Option<usize>,
     pub description: Option<String>,
     pub join: Option<String>,
     #[serde(default)]
@@ -228,6 +232,8 @@ pub struct Schema {
     pub required: Vec<String>,
     pub minimum: Option<Number>,
     pub maximum: Option<Number>,
+    pub max_length: Option<usize>,
+    pub max_items: Option<usize>,
 }
 
 #[derive(Deserialize)]

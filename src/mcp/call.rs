@@ -261,7 +261,7 @@ impl<'a> Call<'a> {
     /// is open.
     fn request_state(&self, asked: BTreeMap<String, String>) -> Result<String, Error> {
         let answers = self.used.borrow().clone();
-        let state = State {
+        let state = RequestState {
             request: self.answers.digest.clone(),
             user: self.context.caller.user_id().to_owned(),
             id: random_id(),
@@ -294,7 +294,7 @@ struct Answers {
 
 /// What `requestState` holds.
 #[derive(Serialize, Deserialize)]
-struct State {
+struct RequestState {
     /// Digest of the method and of the parameters without the answers.
     request: String,
     /// Whose request it is.
@@ -313,7 +313,7 @@ impl Answers {
         let state = match request.params.get("requestState") {
             None => None,
             Some(Value::String(token)) => seal
-                .open::<State>(Purpose::RequestState, token)
+                .open::<RequestState>(Purpose::RequestState, token)
                 .filter(|state| state.request == digest && state.user == context.caller.user_id())
                 .map(Some)
                 .ok_or_else(|| {

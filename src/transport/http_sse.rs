@@ -45,6 +45,8 @@ impl Legacy {
         }
         let (server, clients, id) =
             (Arc::clone(&self.server), Arc::clone(&self.clients), random_id());
+        // Relative to the stream's address, so that it holds behind a proxy that adds a prefix.
+        let up = if request.path.ends_with('/') { "../" } else { "" };
         Ok(Answer::Parked(Box::new(move |stream| {
             end_with_token(&stream, &caller);
             let channel =
@@ -52,7 +54,7 @@ impl Legacy {
             let client = Arc::new(Client { owner: caller, channel });
             // The place is there before the client can know of it.
             lock(&clients).insert(id.clone(), Arc::clone(&client));
-            stream.send(Event::named("endpoint", &format!("/messages?session={id}")));
+            stream.send(Event::named("endpoint", &format!("{up}messages?session={id}")));
             stream.on_close(Box::new(move || {
                 lock(&clients).remove(&id);
                 client.channel.close();

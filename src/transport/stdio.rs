@@ -3,7 +3,7 @@
 //! Source: "stdio" of every revision. Requests run side by side, so that a slow one can be cancelled by a later line.
 
 use std::io::{self, BufRead, Read, Write};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::access::Caller;
@@ -12,7 +12,7 @@ use crate::mcp::Server;
 use crate::mcp::channel::{Channel, Outlet};
 use crate::mcp::context::View;
 use crate::mcp::message::error_text;
-use crate::sync::lock;
+use crate::sync::{Slots, lock};
 
 /// The longest line; as the largest body over HTTP.
 const MAX_LINE: u64 = 4 * 1024 * 1024;
@@ -36,7 +36,8 @@ pub fn run(
         Caller::local(),
         view,
     ));
-    let running = Arc::new(Running::default());
+    // The places of the user bound how many run; this waits for them at the end.
+    let running = Slots::new(usize::MAX);
     let mut line = Vec::new();
     loop {
         line.clear();
@@ -59,6 +60,7 @@ pub fn run(
             channel.receive(body);
             continue;
         }
+        // The reader waits for no place: it has to read the answers that what runs may wait for.
         let place = match channel.place() {
             Ok(place) => place,
             Err(error) => {
@@ -66,13 +68,13 @@ pub fn run(
                 continue;
             }
         };
-        let (serving, guard) = (Arc::clone(&channel), Running::enter(&running));
+        let (serving, slot) = (Arc::clone(&channel), running.take());
         std::thread::Builder::new().name("message".to_owned()).spawn(move || {
             serving.receive(body);
-            drop((place, guard));
+            drop((place, slot));
         })?;
     }
-    running.wait_until_idle(DRAIN);
+    running.wait_until_free(DRAIN);
     channel.close();
     Ok(())
 }
@@ -102,39 +104,5 @@ impl Outlet for Lines {
         line.push('\n');
         let mut output = lock(&self.0);
         output.write_all(line.as_bytes()).and_then(|()| output.flush()).is_ok()
-    }
-}
-
-/// How many requests run.
-#[derive(Default)]
-struct Running {
-    count: Mutex<usize>,
-    changed: Condvar,
-}
-
-impl Running {
-    fn count(&self) -> MutexGuard<'_, usize> {
-        lock(&self.count)
-    }
-
-    /// Counts one more, until the guard is dropped.
-    fn enter(running: &Arc<Self>) -> Counted {
-        *running.count() += 1;
-        Counted(Arc::clone(running))
-    }
-
-    fn wait_until_idle(&self, most: Duration) {
-        // Whether it became idle or the time ran out, the answer is the same: the service ends.
-        let _ = self.changed.wait_timeout_while(self.count(), most, |count| *count > 0);
-    }
-}
-
-/// One running request, also when its thread panics.
-struct Counted(Arc<Running>);
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        *self.0.count() -= 1;
-        self.0.changed.notify_all();
     }
 }

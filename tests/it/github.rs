@@ -289,7 +289,10 @@ fn a_fields_kind_decides_what_it_may_be_given() {
     refused(json!({"name": "S", "type": "text", "options": [{"name": "a"}]}), "not for text");
     refused(json!({"name": "S", "type": "iteration"}), "when it begins");
     refused(json!({"name": "S", "type": "date", "start_date": "2026-11-30"}), "not for date");
-    refused(json!({"name": "S", "type": "iteration", "start_date": "2026-11-31"}), "not a date");
+    refused(
+        json!({"name": "S", "type": "iteration", "start_date": "2026-11-31"}),
+        "a date that exists",
+    );
     for tool in ["update_project", "update_project_field"] {
         let error = call(tool, json!({"owner": "o", "project_number": 5, "field": "S"}), []);
         let error = if tool == "update_project" {

@@ -247,3 +247,83 @@ fn what_github_would_refuse_is_not_sent() {
         refused(tool, json!({"alert_number": 1}), &["nothing to change"]);
     }
 }
+
+#[test]
+fn a_milestone_and_a_type_are_taken_away() {
+    let update = |arguments: Value, body: Value| {
+        let mut all = json!({"issue_number": 1});
+        all.as_object_mut()
+            .expect("it is one")
+            .extend(arguments.as_object().cloned().unwrap_or_default());
+        sent("update_issue", all, "PATCH", "/repos/o/r/issues/1", Some(body));
+    };
+    update(json!({"milestone": null}), json!({"milestone": null}));
+    update(json!({"milestone": "none"}), json!({"milestone": null}));
+    update(json!({"milestone": 7}), json!({"milestone": 7}));
+    update(json!({"milestone": "7"}), json!({"milestone": 7}));
+    update(json!({"type": null, "title": null}), json!({"type": null}));
+    update(json!({"type": "None"}), json!({"type": null}));
+    update(json!({"type": "Bug"}), json!({"type": "Bug"}));
+    refused("update_issue", json!({"issue_number": 1, "milestone": "v1.0"}), &["list_milestones"]);
+    let body = Some(json!({"assignee": null}));
+    let target = "/repos/o/r/secret-scanning/alerts/1";
+    sent(
+        "update_secret_scanning_alert",
+        json!({"alert_number": 1, "assignee": null}),
+        "PATCH",
+        target,
+        body,
+    );
+}
+
+#[test]
+fn a_change_of_nothing_is_not_sent() {
+    for (tool, arguments) in [
+        ("update_issue", json!({"issue_number": 1})),
+        ("update_issue", json!({"issue_number": 1, "title": null})),
+        ("update_pull_request", json!({"pull_number": 1})),
+        ("update_release", json!({"release_id": 1})),
+        ("update_label", json!({"name": "bug"})),
+        ("update_milestone", json!({"milestone_number": 1})),
+        ("update_gist", json!({"gist_id": "abc"})),
+        ("update_repository_variable", json!({"name": "A"})),
+        ("update_repository", json!({})),
+        ("update_project", json!({"owner": "o", "project_number": 1})),
+    ] {
+        refused(tool, arguments, &["There is nothing to change", "Give at least one of"]);
+    }
+}
+
+#[test]
+fn what_is_too_long_is_not_sent() {
+    for (tool, mut arguments, name, longest) in [
+        (
+            "create_deployment_status",
+            json!({"deployment_id": 1, "state": "success"}),
+            "description",
+            140,
+        ),
+        (
+            "update_code_scanning_alert",
+            json!({"alert_number": 1, "dismissed_reason": "mitigated"}),
+            "dismissed_comment",
+            280,
+        ),
+        (
+            "update_dependabot_alert",
+            json!({"alert_number": 1, "dismissed_reason": "not_used"}),
+            "dismissed_comment",
+            280,
+        ),
+        ("create_label", json!({"name": "bug"}), "description", 100),
+    ] {
+        arguments[name] = json!("é".repeat(longest + 1));
+        refused(
+            tool,
+            arguments,
+            &[&format!("at most {longest} characters, and has {}", longest + 1)],
+        );
+    }
+    let body = json!({"name": "bug", "description": "é".repeat(100)});
+    sent("create_label", body.clone(), "POST", "/repos/o/r/labels", Some(body));
+}

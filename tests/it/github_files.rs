@@ -54,6 +54,7 @@ fn a_file_comes_with_what_is_needed_to_change_it() {
         assert_eq!(read([file(bytes)], arguments), Ok(whole), "{bytes:?}");
     };
     let plain = json!({});
+    let note = "Written back as text, the file becomes UTF-8.";
     check(b"fn main() {}\n", plain.clone(), json!({"lines": 1, "document": "fn main() {}\n"}));
     check(b"", plain.clone(), json!({"lines": 0, "document": ""}));
     check(
@@ -69,12 +70,12 @@ fn a_file_comes_with_what_is_needed_to_change_it() {
     check(
         b"caf\xe9\n",
         plain.clone(),
-        json!({"lines": 1, "charset": "windows-1252", "document": "caf\u{e9}\n"}),
+        json!({"lines": 1, "charset": "windows-1252", "note": note, "document": "caf\u{e9}\n"}),
     );
     check(
         b"\xff\xfeh\0i\0",
         plain.clone(),
-        json!({"lines": 1, "charset": "UTF-16LE", "document": "hi"}),
+        json!({"lines": 1, "charset": "UTF-16LE", "note": note, "document": "hi"}),
     );
     check(b"1\n2\n3\n", json!({"head": 1}), json!({"lines": 3, "document": "1\n"}));
     check(b"1\n2\n3\n", json!({"tail": 1}), json!({"lines": 3, "document": "3\n"}));

@@ -204,6 +204,9 @@ fn everything_wrong_with_a_tool_is_found() {
     );
     check(param(&json!({"type": "object"})), "an object has no form in a query");
     check(param(&json!({"join": ","})), "`join` is only for an array in the query");
+    check(param(&json!({"max_items": 1})), "`max_items` is only for arrays");
+    check(param(&json!({"type": "integer", "max_length": 1})), "`max_length` is only for strings");
+    check(param(&json!({"nullable": true})), "`nullable` is only for what can be null");
     check(param(&json!({"slashes": true})), "`slashes` is only for a value in the path");
     check(
         json!({"params": {"account": {"in": "query", "type": "string", "description": "D"}}, "request": {"method": "GET", "path": "/x"}}),

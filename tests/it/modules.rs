@@ -254,13 +254,15 @@ fn every_tool_keeps_the_promises_to_clients() {
 
 /// What some client would not understand in a schema, at any depth.
 fn unsafe_parts(schema: &Value, place: &str, found: &mut Vec<String>) {
-    const KNOWN: [&str; 9] = [
+    const KNOWN: [&str; 11] = [
         "type",
         "description",
         "enum",
         "default",
         "minimum",
         "maximum",
+        "maxItems",
+        "maxLength",
         "items",
         "properties",
         "required",

@@ -136,7 +136,7 @@ impl Product {
             site,
         )
         .with_pages(Some(Arc::clone(&page) as Arc<dyn Pages>));
-        let running = Running::serve(Limits::default(), router);
+        let running = Running::serve(Limits::default(), Arc::new(router));
         let closing = Arc::clone(&hub);
         running.shutdown.on_begin(Box::new(move || closing.close()));
         confirmations.served_at(format!("http://{}", running.address), false);

@@ -2,7 +2,6 @@
 
 use serde_json::{Map, Value, json};
 
-use super::section::section;
 use super::{diff, document, record, text, unexpected, v2, web_url};
 use crate::engine::Session;
 use crate::error::{Code, Error};
@@ -11,7 +10,7 @@ use crate::upstream::Method;
 
 /// Changes a page's title, parent or whole text.
 pub fn update_page(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
-    update(&Place { session, collection: "pages", id: text(arguments, "page_id") }, arguments)
+    update(&ContentRef { session, collection: "pages", id: text(arguments, "page_id") }, arguments)
 }
 
 /// Changes a blog post's title or whole text.
@@ -20,12 +19,12 @@ pub fn update_blog_post(
     arguments: &Map<String, Value>,
 ) -> Result<Value, Error> {
     update(
-        &Place { session, collection: "blogposts", id: text(arguments, "blog_post_id") },
+        &ContentRef { session, collection: "blogposts", id: text(arguments, "blog_post_id") },
         arguments,
     )
 }
 
-fn update(place: &Place<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+fn update(place: &ContentRef<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
     let given = |name: &str| arguments.get(name).and_then(Value::as_str);
     if ["title", "body", "parent_id"].iter().all(|name| given(name).is_none()) {
         return Err(Error::invalid_params("There is nothing to change.")
@@ -37,6 +36,52 @@ fn update(place: &Place<'_>, arguments: &Map<String, Value>) -> Result<Value, Er
     let document = given("body")
         .map_or_else(|| Ok(previous.clone()), |body| adf::from_markdown(body, Some(&previous)))?;
     content.write(&document, arguments)
+}
+
+/// Publishes the draft of a page or blog post.
+pub fn publish_draft(
+    session: &Session<'_>,
+    arguments: &Map<String, Value>,
+) -> Result<Value, Error> {
+    let (collection, id) = kind_of(arguments)?;
+    let place = ContentRef { session, collection, id };
+    let draft = place.read(&[("get-draft", "true")])?;
+    let published = match place.read(&[]) {
+        Ok(content) => Some(content).filter(|content| content.answer["status"] == "current"),
+        Err(error) if error.code() == Code::NotFound => None,
+        Err(error) => return Err(error),
+    };
+    let document = draft.document()?;
+    // What was never published begins with version 1.
+    let number = match &published {
+        Some(published) => {
+            let same_title = published.answer["title"] == draft.answer["title"];
+            if same_title && published.document()? == document {
+                return Err(Error::invalid_params("There is nothing to publish.")
+                    .with_hint("The draft is the same as the published version."));
+            }
+            published.version()? + 1
+        }
+        None => 1,
+    };
+    let mut written = json!({
+        "id": draft.answer["id"], "status": "current", "title": draft.answer["title"], "body": body(&document),
+        "version": {"number": number},
+    });
+    if let Some(message) = arguments.get("message") {
+        written["version"]["message"] = message.clone();
+    }
+    Ok(draft.put(&written)?.summary())
+}
+
+/// Whether a page or a blog post is given, as the collection that it is in, and its id.
+pub fn kind_of(arguments: &Map<String, Value>) -> Result<(&'static str, &str), Error> {
+    match (text(arguments, "page_id"), text(arguments, "blog_post_id")) {
+        (page, "") if !page.is_empty() => Ok(("pages", page)),
+        ("", post) if !post.is_empty() => Ok(("blogposts", post)),
+        _ => Err(Error::invalid_params("It must be one of `page_id` and `blog_post_id`.")
+            .with_hint("Give the id of a page or that of a blog post, and not both.")),
+    }
 }
 
 /// Replaces a passage of a page's Markdown.
@@ -102,14 +147,14 @@ fn change_text(
     change: impl FnOnce(&Value) -> Result<Value, Error>,
 ) -> Result<Value, Error> {
     let content =
-        Place { session, collection: "pages", id: text(arguments, "page_id") }.read(&[])?;
+        ContentRef { session, collection: "pages", id: text(arguments, "page_id") }.read(&[])?;
     let document = change(&content.document()?)?;
     content.write(&document, arguments)
 }
 
 /// Takes a page out of the trash, which Confluence sees as an update of its status.
 pub fn restore_page(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
-    let content = Place { session, collection: "pages", id: text(arguments, "page_id") }
+    let content = ContentRef { session, collection: "pages", id: text(arguments, "page_id") }
         .read(&[("status", "trashed")])?;
     content.write(&content.document()?, &Map::new())
 }
@@ -120,12 +165,10 @@ pub fn get_page_section(
     arguments: &Map<String, Value>,
 ) -> Result<Value, Error> {
     let content =
-        Place { session, collection: "pages", id: text(arguments, "page_id") }.read(&[])?;
-    let document = content.document()?;
-    let blocks = section(&document, text(arguments, "heading"))?;
-    let section = json!({"type": "doc", "version": 1, "content": blocks});
+        ContentRef { session, collection: "pages", id: text(arguments, "page_id") }.read(&[])?;
+    let section = adf::section(&content.document()?, text(arguments, "heading"))?;
     let mut result = content.summary();
-    result["document"] = adf::to_markdown(&section).into();
+    result["document"] = section.into();
     Ok(result)
 }
 
@@ -134,7 +177,7 @@ pub fn compare_page_versions(
     session: &Session<'_>,
     arguments: &Map<String, Value>,
 ) -> Result<Value, Error> {
-    let place = Place { session, collection: "pages", id: text(arguments, "page_id") };
+    let place = ContentRef { session, collection: "pages", id: text(arguments, "page_id") };
     let number = |name: &str| arguments.get(name).and_then(Value::as_u64);
     let version = |number: u64| place.read(&[("version", &number.to_string())]);
     let newer = number("to").map_or_else(|| place.read(&[]), version)?;
@@ -162,7 +205,7 @@ pub fn update_comment(
 ) -> Result<Value, Error> {
     let collection =
         if text(arguments, "kind") == "inline" { "inline-comments" } else { "footer-comments" };
-    let comment = Place { session, collection, id: text(arguments, "comment_id") }.read(&[])?;
+    let comment = ContentRef { session, collection, id: text(arguments, "comment_id") }.read(&[])?;
     let document = adf::from_markdown(text(arguments, "body"), Some(&comment.document()?))?;
     let body = json!({"version": {"number": comment.version()? + 1}, "body": body(&document)});
     Ok(comment.put(&body)?.summary())
@@ -174,7 +217,7 @@ pub fn resolve_inline_comment(
     arguments: &Map<String, Value>,
 ) -> Result<Value, Error> {
     let comment =
-        Place { session, collection: "inline-comments", id: text(arguments, "comment_id") }
+        ContentRef { session, collection: "inline-comments", id: text(arguments, "comment_id") }
             .read(&[])?;
     let (resolved, version) = (&arguments["resolved"], comment.version()? + 1);
     let body = json!({"version": {"number": version}, "body": body(&comment.document()?), "resolved": resolved});
@@ -184,13 +227,13 @@ pub fn resolve_inline_comment(
 
 /// Where a page, blog post or comment is.
 #[derive(Clone, Copy)]
-struct Place<'a> {
+struct ContentRef<'a> {
     session: &'a Session<'a>,
     collection: &'static str,
     id: &'a str,
 }
 
-impl<'a> Place<'a> {
+impl<'a> ContentRef<'a> {
     fn read(&self, query: &[(&str, &str)]) -> Result<Content<'a>, Error> {
         let query = [&[("body-format", "atlas_doc_format")], query].concat();
         let answer = self.session.get(&v2(&[self.collection, self.id]), &query)?;
@@ -200,7 +243,7 @@ impl<'a> Place<'a> {
 
 /// A page, blog post or comment as it was read.
 struct Content<'a> {
-    place: Place<'a>,
+    place: ContentRef<'a>,
     answer: Value,
 }
 
@@ -246,7 +289,7 @@ impl Content<'_> {
 
     /// Sends the new state; somebody else's change since the reading is a conflict.
     fn put(&self, body: &Value) -> Result<Self, Error> {
-        let Place { session, collection, id } = self.place;
+        let ContentRef { session, collection, id } = self.place;
         let answer = session.send(Method::Put, &v2(&[collection, id]), &[], Some(body));
         match answer {
             Ok(answer) => Ok(Self { place: self.place, answer }),

@@ -3,14 +3,16 @@
 use serde_json::{Map, Value, json};
 
 use crate::engine::session::text;
-use crate::engine::{Hooks, Session};
+use crate::engine::{Hooks, Session, times};
 use crate::error::{Code, Error};
 use crate::modules::atlassian::adf;
 use crate::upstream::Method;
 
 mod content;
 mod diff;
-mod section;
+mod names;
+mod properties;
+mod states;
 mod template;
 mod upload;
 
@@ -21,14 +23,23 @@ pub(super) const HOOKS: Hooks = Hooks {
         ("download_url", download_url),
         ("headings", headings),
         ("markdown", markdown),
+        ("page_width", properties::page_width),
         ("plain_match", plain_match),
         ("web_url", web_url),
     ],
     params: &[
         ("body", body),
+        ("instant", times::instant_hook),
         ("page_references", page_references),
         ("plain_description", plain_description),
         ("user_query", user_query),
+    ],
+    arguments: &[("page_or_blog_post", page_or_blog_post), ("some_change", some_change)],
+    results: &[
+        ("page_urls", names::page_urls),
+        ("people", names::people),
+        ("people_and_urls", names::people_and_urls),
+        ("principals", names::principals),
     ],
     handlers: &[
         ("add_labels", add_labels),
@@ -36,13 +47,19 @@ pub(super) const HOOKS: Hooks = Hooks {
         ("append_to_page", content::append_to_page),
         ("compare_page_versions", content::compare_page_versions),
         ("create_page_from_template", template::create_page_from_template),
+        ("delete_content_property", properties::delete_content_property),
         ("get_page_section", content::get_page_section),
         ("get_views", get_views),
         ("list_ancestors", list_ancestors),
+        ("list_content_states", states::list_content_states),
+        ("publish_draft", content::publish_draft),
         ("remove_restriction", remove_restriction),
         ("replace_page_text", content::replace_page_text),
         ("resolve_inline_comment", content::resolve_inline_comment),
         ("restore_page", content::restore_page),
+        ("set_content_property", properties::set_content_property),
+        ("set_content_state", states::set_content_state),
+        ("set_page_width", properties::set_page_width),
         ("update_blog_post", content::update_blog_post),
         ("update_comment", content::update_comment),
         ("update_page", content::update_page),
@@ -50,8 +67,22 @@ pub(super) const HOOKS: Hooks = Hooks {
         ("upload_attachment", upload::upload_attachment),
         ("watch_content", watch_content),
     ],
-    ..Hooks::NONE
 };
+
+/// A comment is on a page or on a blog post.
+fn page_or_blog_post(arguments: &mut Map<String, Value>) -> Result<(), Error> {
+    content::kind_of(arguments).map(|_| ())
+}
+
+/// An update changes something beside naming what it is about.
+fn some_change(arguments: &mut Map<String, Value>) -> Result<(), Error> {
+    if arguments.len() > 1 {
+        Ok(())
+    } else {
+        Err(Error::invalid_params("There is nothing to change.")
+            .with_hint("Give at least one of the other params."))
+    }
+}
 
 /// Adds labels: the body is a list, which a module file has no form for.
 fn add_labels(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
@@ -208,11 +239,7 @@ fn markdown(value: &Value) -> Value {
 
 /// The headings of a body's `value`, each as a line of Markdown.
 fn headings(value: &Value) -> Value {
-    document(value)
-        .map(|document| {
-            section::headings(&document).iter().map(section::Heading::line).collect::<Vec<_>>()
-        })
-        .into()
+    document(value).map(|document| adf::headings(&document)).into()
 }
 
 /// A title or excerpt without the marks that search puts around the words it found, on one line.

@@ -3,13 +3,13 @@
 use serde_json::{Map, Value};
 
 use super::text;
-use crate::engine::dates;
 use crate::error::Error;
+use crate::time::{Moment, Zone, day_of, instant_of};
 
 /// A date or a time with its offset, in the one form that GitHub takes.
 pub(super) fn instant(time: &Value) -> Result<Value, Error> {
     let text = time.as_str().unwrap_or_default();
-    dates::instant_of(text).map(Value::from).ok_or_else(|| {
+    instant_of(text).map(Value::from).ok_or_else(|| {
         Error::invalid_params(format!("{time} is neither a date nor a time with its offset"))
             .with_hint("Write 2026-11-30, 2026-11-30T09:00:00Z or 2026-11-30T18:00:00+09:00.")
     })
@@ -19,21 +19,42 @@ pub(super) fn instant(time: &Value) -> Result<Value, Error> {
 /// the same day all year.
 pub(super) fn due_day(day: &Value) -> Result<Value, Error> {
     let text = day.as_str().unwrap_or_default();
-    dates::day_of(text).map(|day| format!("{day}T12:00:00Z").into()).ok_or_else(|| {
+    day_of(text).map(|day| format!("{day}T12:00:00Z").into()).ok_or_else(|| {
         Error::invalid_params(format!("{day} is not a date")).with_hint("Write 2026-11-30.")
     })
 }
 
 /// The day of a milestone's due date as GitHub gives it: midnight in California, which is 07:00 or 08:00 in UTC.
 pub(super) fn day_due(time: &Value) -> Value {
-    const DAYLIGHT_SAVING_OFFSET: i64 = 7 * 3_600;
-    let moment = time.as_str().and_then(dates::moment_of);
-    let day = moment.map(|(local, offset)| local - offset.unwrap_or_default());
+    let moment = time.as_str().and_then(Moment::read);
+    let day = moment.zip(Zone::named("America/Los_Angeles"));
     day.map_or_else(
         || time.clone(),
-        |seconds| dates::date_of((seconds - DAYLIGHT_SAVING_OFFSET).div_euclid(86_400)).into(),
+        |(moment, zone)| zone.date(moment.instant(&zone)).to_string().into(),
     )
 }
+
+/// The number of a milestone, or `none`, which takes the issue out of its milestone.
+pub(super) fn milestone(milestone: &Value) -> Result<Value, Error> {
+    let text = milestone.as_str().unwrap_or_default().trim();
+    match text.parse::<u64>() {
+        Ok(number) => Ok(number.into()),
+        Err(_) if text.eq_ignore_ascii_case(NONE) => Ok(Value::Null),
+        Err(_) => {
+            Err(Error::invalid_params(format!("{milestone} is not the number of a milestone"))
+                .with_hint("list_milestones shows the numbers; `none` takes the issue out."))
+        }
+    }
+}
+
+/// A name, or `none`, which takes away what was there.
+pub(super) fn name_or_none(name: &Value) -> Result<Value, Error> {
+    let is_none = name.as_str().is_some_and(|name| name.trim().eq_ignore_ascii_case(NONE));
+    Ok(if is_none { Value::Null } else { name.clone() })
+}
+
+/// The word for nothing, for clients that hold to a schema's types and so cannot send null.
+const NONE: &str = "none";
 
 /// A color in the six hex digits of GitHub, from how CSS writes it.
 pub(super) fn color(color: &Value) -> Result<Value, Error> {
@@ -212,6 +233,20 @@ mod tests {
         check(json!("2026-12-01T00:00:00Z"), json!("2026-11-30"));
         check(json!("soon"), json!("soon"));
         check(Value::Null, Value::Null);
+    }
+
+    #[test]
+    fn none_takes_away_what_was_there() {
+        for (written, sent) in
+            [("7", json!(7)), (" 12 ", json!(12)), ("none", Value::Null), ("None", Value::Null)]
+        {
+            assert_eq!(milestone(&json!(written)).ok(), Some(sent), "{written}");
+        }
+        for written in ["v1.0", "", "-1", "1.5"] {
+            assert!(milestone(&json!(written)).is_err(), "{written}");
+        }
+        assert_eq!(name_or_none(&json!("Bug")).ok(), Some(json!("Bug")));
+        assert_eq!(name_or_none(&json!("NONE")).ok(), Some(Value::Null));
     }
 
     #[test]

@@ -46,6 +46,7 @@ pub(super) fn get_file_contents(
         Content::Text { text, charset } => json!({
             "path": path, "sha": file["sha"], "size": file["size"].as_u64().unwrap_or(text.len() as u64),
             "lines": text.lines().count(), "charset": charset,
+            "note": charset.map(|_| "Written back as text, the file becomes UTF-8."),
             "document": excerpt(text, lines("head"), lines("tail")),
         }),
         bytes @ Content::Bytes { .. } => {

@@ -74,6 +74,8 @@ pub(super) const HOOKS: Hooks = Hooks {
         ("files_by_name", files_by_name),
         ("instant", arguments::instant),
         ("issue_query", queries::issue_query),
+        ("milestone", arguments::milestone),
+        ("name_or_none", arguments::name_or_none),
         ("organization_query", queries::organization_query),
         ("pull_request_query", queries::pull_request_query),
         ("text_to_base64", files::text_to_base64),

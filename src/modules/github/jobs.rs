@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{has_failed, list};
-use crate::engine::dates;
+use crate::time::{Moment, Zone};
 
 /// The most characters of a check's summary that a row shows.
 const MAX_SUMMARY: usize = 400;
@@ -27,10 +27,7 @@ pub(super) fn steps(steps: &Value) -> Value {
 }
 
 fn seconds(from: &Value, to: &Value) -> Option<i64> {
-    let moment = |time: &Value| {
-        let (local, offset) = dates::moment_of(time.as_str()?)?;
-        Some(local - offset.unwrap_or_default())
-    };
+    let moment = |time: &Value| Some(Moment::read(time.as_str()?)?.instant(&Zone::utc()));
     Some(moment(to)? - moment(from)?)
 }
 

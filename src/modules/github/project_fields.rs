@@ -4,7 +4,8 @@ use serde_json::{Map, Value, json};
 
 use super::projects::{field, iterations, lowercase, project};
 use super::{GRAPHQL, id, list, named, text};
-use crate::engine::{Session, dates};
+use crate::engine::request::nothing_to_change;
+use crate::engine::{Session, times};
 use crate::error::Error;
 
 const OWNER: &str = "query($owner: String!, $repo: String!, $with_repo: Boolean!) { repositoryOwner(login: $owner) { id } \
@@ -14,9 +15,9 @@ const CREATE: &str = "mutation($owner: ID!, $title: String!, $repository: ID) { 
      change: createProjectV2(input: {ownerId: $owner, title: $title, repositoryId: $repository}) { \
      project: projectV2 { number title url } } }";
 
-const UPDATE: &str = "mutation($project: ID!, $title: String, $description: String, $readme: String, $closed: Boolean) { \
-     change: updateProjectV2(input: {projectId: $project, title: $title, shortDescription: $description, readme: $readme, closed: $closed}) { \
-     project: projectV2 { number title shortDescription closed url } } }";
+const UPDATE: &str = "mutation($project: ID!, $title: String, $description: String, $readme: String, $closed: Boolean, $public: Boolean) { \
+     change: updateProjectV2(input: {projectId: $project, title: $title, shortDescription: $description, readme: $readme, closed: $closed, \
+     public: $public}) { project: projectV2 { number title shortDescription closed public url } } }";
 
 const CREATE_STATUS: &str = "mutation($project: ID!, $body: String, $status: ProjectV2StatusUpdateStatus, $start: Date, $target: Date) { \
      change: createProjectV2StatusUpdate(input: {projectId: $project, body: $body, status: $status, startDate: $start, targetDate: $target}) { \
@@ -57,12 +58,12 @@ pub(super) fn create_project(
     Ok(created["change"]["project"].clone())
 }
 
-/// Changes a project's texts, closes it or opens it again.
+/// Changes a project's texts and who sees it, closes it or opens it again.
 pub(super) fn update_project(
     session: &Session<'_>,
     arguments: &Map<String, Value>,
 ) -> Result<Value, Error> {
-    const CHANGED: [&str; 4] = ["title", "description", "readme", "closed"];
+    const CHANGED: [&str; 5] = ["title", "description", "readme", "closed", "public"];
     let mut change = Map::new();
     for name in CHANGED {
         if let Some(value) = arguments.get(name) {
@@ -77,7 +78,7 @@ pub(super) fn update_project(
     let changed = session.graphql(GRAPHQL, UPDATE, &change.into())?;
     let project = &changed["change"]["project"];
     Ok(json!({
-        "number": project["number"], "title": project["title"], "description": project["shortDescription"], "closed": project["closed"],
+        "number": project["number"], "title": project["title"], "description": project["shortDescription"], "closed": project["closed"], "public": project["public"],
         "url": project["url"],
     }))
 }
@@ -265,16 +266,7 @@ fn sent_iterations(arguments: &Map<String, Value>) -> Result<Option<Value>, Erro
 
 fn date(name: &str, written: &Value) -> Result<Value, Error> {
     let text = written.as_str().unwrap_or_default();
-    dates::days_of(text).map(|_| text.into()).ok_or_else(|| {
-        Error::invalid_params(format!("`{name}` is not a date: {written}."))
-            .with_hint("Write it as 2026-11-30.")
-    })
-}
-
-fn nothing_to_change(names: &[&str]) -> Error {
-    let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
-    Error::invalid_params("There is nothing to change.")
-        .with_hint(format!("Give at least one of {}.", names.join(", ")))
+    times::day(name, text).map(|day| day.to_string().into())
 }
 
 #[cfg(test)]
@@ -319,11 +311,11 @@ mod tests {
         check(json!({"days": 7}), Err("`days` needs `start_date`."));
         check(
             json!({"start_date": "2026-02-30"}),
-            Err("`start_date` is not a date: \"2026-02-30\"."),
+            Err("`start_date` must be a date that exists, written YYYY-MM-DD, not `2026-02-30`."),
         );
         check(
             json!({"iterations": [{"title": "S1", "start_date": "soon"}]}),
-            Err("`start_date` is not a date: \"soon\"."),
+            Err("`start_date` must be a date that exists, written YYYY-MM-DD, not `soon`."),
         );
     }
 }

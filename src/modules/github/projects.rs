@@ -3,8 +3,9 @@
 use serde_json::{Map, Number, Value, json};
 
 use super::{GRAPHQL, id, list, named, names, text};
-use crate::engine::{Session, dates};
+use crate::engine::Session;
 use crate::error::{Code, Error};
+use crate::time::Date;
 
 const PROJECT: &str = "query($owner: String!, $number: Int!, $with_fields: Boolean!) { repositoryOwner(login: $owner) { \
      ... on ProjectV2Owner { projectV2(number: $number) { id fields(first: 100) @include(if: $with_fields) { nodes { \
@@ -233,8 +234,9 @@ fn field_value(field: &Value, value: &str) -> Result<(Value, Value), Error> {
             Ok((json!({"number": number}), number.into()))
         }
         "DATE" => {
-            let date =
-                dates::days_of(value).map(|_| value).ok_or_else(|| wrong("a date, YYYY-MM-DD"))?;
+            let date = Date::read(value)
+                .ok_or_else(|| wrong("a date that exists, YYYY-MM-DD"))?
+                .to_string();
             Ok((json!({"date": date}), date.into()))
         }
         "SINGLE_SELECT" => {

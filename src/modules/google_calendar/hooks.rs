@@ -1,44 +1,66 @@
 //! What Google Calendar's module file cannot say as data: reading several calendars at once, and looking for free time.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use serde_json::{Map, Value, json};
 
-use self::zone::{DAY, Moment, Zone};
-use crate::engine::dates::{seconds_of_day, weekday_of};
-use crate::engine::session::text;
+use crate::engine::session::{list, text};
+use crate::engine::times::{moment, zone, zone_hook};
 use crate::engine::{Hooks, Session};
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, shortened};
+use crate::time::{DAY, Date, Moment, Zone, now, time_of_day};
 use crate::upstream::Method;
 
+mod call;
+mod conference;
 mod events;
-mod rule;
-mod zone;
+mod kinds;
+mod people;
+mod series;
+mod sharing;
+mod times;
 
 /// The hooks that Google Calendar's `module.json` cites.
 pub(super) const HOOKS: Hooks = Hooks {
     fields: &[
+        ("attachments", attachments),
         ("attendees", attendees),
         ("busy", busy),
         ("colors", colors),
+        ("conference", conference::conference),
+        ("count", count),
+        ("cut", cut),
+        ("decline", kinds::decline),
         ("default_reminders", default_reminders),
+        ("end_time_zone", end_time_zone),
+        ("free", free),
+        ("last_day", events::last_day),
         ("reminders", reminders),
         ("response", response),
+        ("rooms", rooms),
         ("title", title),
+        ("video_url", conference::video_url),
         ("when", when),
+        ("grantee", sharing::grantee),
+        ("working_location", kinds::working_location),
     ],
-    params: &[("calendar_items", calendar_items), ("instant", instant)],
+    params: &[("calendar_items", calendar_items), ("instant", instant), ("time_zone", zone_hook)],
     handlers: &[
         ("create_event", events::create),
+        ("create_focus_time", kinds::create_focus_time),
+        ("create_out_of_office", kinds::create_out_of_office),
         ("delete_event", events::delete),
         ("get_current_time", get_current_time),
         ("list_events", list_events),
         ("respond_to_event", events::respond),
+        ("set_working_location", kinds::set_working_location),
+        ("share_calendar", sharing::share),
         ("suggest_time", suggest_time),
         ("update_event", events::update),
     ],
     ..Hooks::NONE
 };
+
+/// Most characters of a text that a row shows.
+const MAX_SHOWN: usize = 200;
 
 /// Most events that one call reads.
 const MAX_READ: usize = 5_000;
@@ -49,37 +71,41 @@ const MAX_SEARCHED: i64 = 60 * DAY;
 /// Free time begins at a quarter of an hour.
 const QUARTER: i64 = 900;
 
-/// The events of several calendars in one list, by their start.
+/// The events of several calendars in one list, by their start. A calendar that cannot be read does not lose the others.
 fn list_events(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
     let (zone_name, zone) = zone_of(session, arguments)?;
     let (from, to) = stretch(arguments, &zone)?;
     let (from, to) = (utc(from), utc(to));
+    let mut query = vec![
+        ("singleEvents", "true"),
+        ("orderBy", "startTime"),
+        ("timeMin", from.as_str()),
+        ("timeMax", to.as_str()),
+        ("timeZone", zone_name.as_str()),
+        ("maxResults", "250"),
+    ];
+    query.extend(arguments.get("query").and_then(Value::as_str).map(|words| ("q", words)));
     let mut events = Vec::new();
     let mut incomplete = false;
+    let (mut unread, mut failure, mut read) = (Vec::new(), None, 0);
     for calendar in strings(arguments, "calendar_ids") {
-        let mut token = None;
-        loop {
-            let mut query = vec![
-                ("singleEvents", "true"),
-                ("orderBy", "startTime"),
-                ("timeMin", from.as_str()),
-                ("timeMax", to.as_str()),
-            ];
-            query.extend([("timeZone", zone_name.as_str()), ("maxResults", "250")]);
-            query.extend(arguments.get("query").and_then(Value::as_str).map(|words| ("q", words)));
-            query.extend(token.as_deref().map(|token| ("pageToken", token)));
-            let mut page = session.get(&["calendars", calendar, "events"], &query)?;
-            let Value::Array(items) = page["items"].take() else { break };
-            events.extend(items.iter().map(|event| (start_in(event, &zone), row(calendar, event))));
-            token = page["nextPageToken"].as_str().map(str::to_owned);
-            if token.is_none() {
-                break;
+        match read_events(session, calendar, &query, MAX_READ.saturating_sub(events.len())) {
+            Ok((found, whole)) => {
+                incomplete |= !whole;
+                read += 1;
+                events.extend(
+                    found.iter().map(|event| (start_in(event, &zone), row(calendar, event))),
+                );
             }
-            if events.len() >= MAX_READ {
-                incomplete = true;
-                break;
+            Err(error) if concerns_all(&error) => return Err(error),
+            Err(error) => {
+                unread.push(json!({"calendar_id": calendar, "reason": error.message()}));
+                failure = failure.or(Some(error));
             }
         }
+    }
+    if let (0, Some(error)) = (read, failure) {
+        return Err(error);
     }
     events.sort_by_key(|(start, _)| *start);
 
@@ -102,21 +128,56 @@ fn list_events(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<
     if more {
         result["next_cursor"] = end.to_string().into();
     }
-    if incomplete {
+    if !unread.is_empty() {
+        result["unread"] = unread.into();
+    }
+    if incomplete || result.get("unread").is_some() {
         result["incomplete_results"] = true.into();
     }
     Ok(result)
 }
 
+/// A calendar's events page by page until there are enough, and whether these are all.
+fn read_events(
+    session: &Session<'_>,
+    calendar: &str,
+    query: &[(&str, &str)],
+    enough: usize,
+) -> Result<(Vec<Value>, bool), Error> {
+    let mut events = Vec::new();
+    let mut token: Option<String> = None;
+    loop {
+        let page_token = token.as_deref().map(|token| ("pageToken", token));
+        let query: Vec<_> = query.iter().copied().chain(page_token).collect();
+        let page = session.get(&["calendars", calendar, "events"], &query)?;
+        events.extend(list(&page["items"]).cloned());
+        let next = page["nextPageToken"].as_str().map(str::to_owned);
+        if next.is_none() || next == token {
+            return Ok((events, true));
+        }
+        if events.len() >= enough {
+            return Ok((events, false));
+        }
+        token = next;
+    }
+}
+
+/// Whether an error is about more than the one calendar that was asked for.
+fn concerns_all(error: &Error) -> bool {
+    matches!(
+        error.code(),
+        Code::Cancelled | Code::NotConnected | Code::ReconnectRequired | Code::Unauthenticated
+    )
+}
+
 fn get_current_time(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
     let (name, zone) = zone_of(session, arguments)?;
     let instant = match arguments.get("at").and_then(Value::as_str) {
-        Some(at) => Moment::parse("at", at)?.instant(&zone),
+        Some(at) => moment("at", at)?.instant(&zone),
         None => now(),
     };
-    let day = (instant + zone.offset_at(instant)).div_euclid(DAY);
     let weekday = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"]
-        [weekday_of(day)];
+        [usize::try_from(zone.date(instant).weekday()).unwrap_or_default()];
     Ok(
         json!({"time": zone.moment(instant).to_string(), "weekday": weekday, "time_zone": name, "utc": utc(instant)}),
     )
@@ -225,7 +286,7 @@ impl WorkingHours {
     fn of(arguments: &Map<String, Value>) -> Result<Self, Error> {
         let time = |name| {
             let text = text(arguments, name);
-            let seconds = if text == "24:00" { Some(DAY) } else { seconds_of_day(text) };
+            let seconds = if text == "24:00" { Some(DAY) } else { time_of_day(text).ok() };
             seconds.ok_or_else(|| {
                 Error::invalid_params(format!(
                     "`{name}` must be a time written HH:MM, not `{text}`."
@@ -243,9 +304,8 @@ impl WorkingHours {
 
     /// The stretches of work from one point in time to another.
     fn between(&self, from: i64, to: i64, zone: &Zone) -> Vec<(i64, i64)> {
-        let day_of = |instant: i64| (instant + zone.offset_at(instant)).div_euclid(DAY);
-        let days = (day_of(from)..=day_of(to))
-            .filter(|day| self.weekends || !matches!(weekday_of(*day), 0 | 6));
+        let days = (zone.date(from).days()..=zone.date(to).days())
+            .filter(|day| self.weekends || !matches!(Date::from_days(*day).weekday(), 0 | 6));
         let stretch = |day| {
             (
                 zone.instant_of(day * DAY + self.begin).max(from),
@@ -282,29 +342,24 @@ fn free_times(
 
 /// The zone that the arguments name, else the user's own setting.
 fn zone_of(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<(String, Zone), Error> {
-    let name = if let Some(name) = arguments.get("time_zone").and_then(Value::as_str) {
-        name.to_owned()
+    let zone = if let Some(name) = arguments.get("time_zone").and_then(Value::as_str) {
+        zone(name)?
     } else {
         let setting = session.get(&["users", "me", "settings", "timezone"], &[])?;
-        setting["value"].as_str().unwrap_or("UTC").to_owned()
+        zone(setting["value"].as_str().unwrap_or("UTC"))?
     };
-    let zone = Zone::named(&name)?;
-    Ok((name, zone))
+    Ok((zone.name().to_owned(), zone))
 }
 
 /// The points in time that `from` and `to` mean: now and a week later when absent; a day as `to` is included.
 fn stretch(arguments: &Map<String, Value>, zone: &Zone) -> Result<(i64, i64), Error> {
     let moment = |name| {
-        arguments
-            .get(name)
-            .and_then(Value::as_str)
-            .map(|text| Moment::parse(name, text))
-            .transpose()
+        arguments.get(name).and_then(Value::as_str).map(|text| moment(name, text)).transpose()
     };
     let from = moment("from")?.map_or_else(now, |from| from.instant(zone));
     let to = match moment("to")? {
         None => from + 7 * DAY,
-        Some(Moment::Day(day)) => Moment::Day(day + 1).instant(zone),
+        Some(Moment::Day(day)) => zone.instant_of((day.days() + 1) * DAY),
         Some(to) => to.instant(zone),
     };
     if from < to {
@@ -314,13 +369,8 @@ fn stretch(arguments: &Map<String, Value>, zone: &Zone) -> Result<(i64, i64), Er
         .with_hint("A date as `to` includes the whole day."))
 }
 
-fn now() -> i64 {
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since_epoch.as_secs()).unwrap_or(i64::MAX)
-}
-
 fn utc(seconds: i64) -> String {
-    Moment::Instant { seconds, offset: 0 }.to_string()
+    Moment::utc(seconds).to_string()
 }
 
 fn start_in(event: &Value, zone: &Zone) -> i64 {
@@ -333,7 +383,10 @@ fn start_in(event: &Value, zone: &Zone) -> i64 {
 fn row(calendar: &str, event: &Value) -> Value {
     json!({
         "calendar_id": calendar, "id": event["id"], "title": event["summary"], "start": when(&event["start"]), "end": when(&event["end"]),
-        "location": event["location"], "response": response(&event["attendees"]), "recurring_event_id": event["recurringEventId"],
+        "status": event["status"], "type": event["eventType"], "location": event["location"], "meet_url": conference::video_url(event),
+        "response": response(&event["attendees"]), "organizer": event["organizer"]["email"], "attendees": count(&event["attendees"]),
+        "free": free(&event["transparency"]), "description": cut(&event["description"]), "recurring_event_id": event["recurringEventId"],
+        "url": event["htmlLink"], "updated_at": event["updated"],
     })
 }
 
@@ -393,6 +446,42 @@ fn reminders(reminders: &Value) -> Value {
     }
 }
 
+/// How many people an event has.
+fn count(people: &Value) -> Value {
+    people.as_array().map(Vec::len).into()
+}
+
+/// The rooms and other resources among the guests.
+fn rooms(people: &Value) -> Value {
+    let rooms: Vec<_> = list(people)
+        .filter(|person| person["resource"] == true)
+        .map(|room| room.get("displayName").unwrap_or(&room["email"]).clone())
+        .collect();
+    if rooms.is_empty() { Value::Null } else { rooms.into() }
+}
+
+/// Whether an event leaves its time free.
+fn free(transparency: &Value) -> Value {
+    (transparency == "transparent").into()
+}
+
+/// The files of an event.
+fn attachments(files: &Value) -> Value {
+    let file = |file: &Value| json!({"title": file["title"], "url": file["fileUrl"]});
+    files.as_array().map(|files| files.iter().map(file).collect::<Vec<_>>()).into()
+}
+
+/// The beginning of a text.
+fn cut(text: &Value) -> Value {
+    text.as_str().map(|text| shortened(text.to_owned(), MAX_SHOWN)).into()
+}
+
+/// The zone in which an event ends, where it is not the one in which it begins.
+fn end_time_zone(event: &Value) -> Value {
+    let (start, end) = (&event["start"]["timeZone"], &event["end"]["timeZone"]);
+    if start == end { Value::Null } else { end.clone() }
+}
+
 /// What the user answered to an invitation.
 fn response(people: &Value) -> Value {
     let own = people.as_array().into_iter().flatten().find(|person| person["self"] == true);
@@ -415,10 +504,15 @@ fn calendar_items(ids: &Value) -> Result<Value, Error> {
 
 /// A time with its offset, which Google insists on.
 fn instant(time: &Value) -> Result<Value, Error> {
-    match time.as_str().and_then(Moment::read) {
-        Some(Moment::Instant { .. }) => Ok(time.clone()),
-        _ => Err(Error::invalid_params(format!("{time} is not a time with an offset."))
-            .with_hint("Write 2026-11-30T09:00:00+01:00 or 2026-11-30T08:00:00Z.")),
+    let text = time.as_str().unwrap_or_default();
+    let example = "Write 2026-11-30T09:00:00+01:00 or 2026-11-30T08:00:00Z.";
+    match Moment::check(text) {
+        Ok(moment @ Moment::Instant { .. }) => Ok(moment.to_string().into()),
+        Ok(_) => Err(Error::invalid_params(format!("{time} is not a time with an offset."))
+            .with_hint(example)),
+        Err(wrong) => {
+            Err(Error::invalid_params(format!("{time} {}.", wrong.reason())).with_hint(example))
+        }
     }
 }
 

@@ -33,10 +33,10 @@ pub fn get_development(
             list(&answer["detail"]).for_each(|detail| found.add(kind, detail));
         }
     }
-    let count = |kind: &str| summary["summary"][kind]["overall"]["count"].clone();
     Ok(json!({
         "pull_requests": found.pull_requests, "branches": found.branches, "commits": found.commits,
-        "builds": count("build"), "deployments": count("deployment-environment"),
+        "builds": builds(&summary["summary"]["build"]["overall"]),
+        "deployments": deployments(&summary["summary"]["deployment-environment"]["overall"]),
     }))
 }
 
@@ -67,10 +67,42 @@ impl Found {
 }
 
 fn pull_request(request: &Value) -> Value {
+    let destination = &request["destination"];
+    let repository = [&request["repositoryName"], &destination["repository"]["name"]];
+    let repository = repository.into_iter().find(|name| name.is_string()).unwrap_or(&Value::Null);
     json!({
         "id": request["id"], "title": request["name"], "state": request["status"], "author": request["author"]["name"],
-        "from": request["source"]["branch"], "into": request["destination"]["branch"], "updated_at": request["lastUpdate"],
+        "repository": repository, "from": request["source"]["branch"], "into": destination["branch"],
+        "reviewers": list(&request["reviewers"]).map(reviewer).collect::<Vec<_>>(), "updated_at": request["lastUpdate"],
         "url": request["url"],
+    })
+}
+
+/// Who reviews, and what they decided.
+fn reviewer(reviewer: &Value) -> String {
+    let name = reviewer["name"].as_str().unwrap_or_default();
+    let state = match (reviewer["approvalStatus"].as_str(), reviewer["approved"].as_bool()) {
+        (Some(state), _) => state.to_lowercase(),
+        (None, Some(true)) => "approved".to_owned(),
+        (None, _) => "unapproved".to_owned(),
+    };
+    format!("{name}: {state}")
+}
+
+/// How many builds there are, and how they ended.
+fn builds(overall: &Value) -> Value {
+    json!({
+        "count": overall["count"], "successful": overall["successfulBuildCount"], "failed": overall["failedBuildCount"],
+        "unknown": overall["unknownBuildCount"],
+    })
+}
+
+/// How many deployments there are, and the state of the foremost environments.
+fn deployments(overall: &Value) -> Value {
+    let environment = |environment: &Value| json!({"environment": environment["title"], "state": environment["status"]});
+    json!({
+        "count": overall["count"],
+        "environments": list(&overall["topEnvironments"]).map(environment).collect::<Vec<_>>(),
     })
 }
 

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::list;
 use crate::modules::atlassian::adf;
+use crate::time::Moment;
 
 /// A document in the Atlassian Document Format as Markdown; a text stays as it is.
 pub fn markdown(document: &Value) -> Value {
@@ -31,14 +32,24 @@ pub fn changes(items: &Value) -> Value {
     list(items).map(change).collect()
 }
 
-/// One issue's entries of a changelog for several; their times are seconds or milliseconds of the epoch, or texts.
+/// One issue's entries of a changelog for several.
 pub fn history(entries: &Value) -> Value {
     let entry = |entry: &Value| {
         json!({
-            "created_at": entry["created"], "author": entry["author"]["displayName"], "changes": changes(&entry["items"]),
+            "created_at": epoch_time(&entry["created"]), "author": entry["author"]["displayName"],
+            "author_id": entry["author"]["accountId"], "changes": changes(&entry["items"]),
         })
     };
     list(entries).map(entry).collect()
+}
+
+/// A time that is given as seconds or milliseconds since 1970, in ISO 8601; texts stay.
+pub fn epoch_time(time: &Value) -> Value {
+    // So many seconds are in the year 5138.
+    const MILLISECONDS: i64 = 100_000_000_000;
+    let Some(number) = time.as_i64() else { return time.clone() };
+    let seconds = if number.abs() >= MILLISECONDS { number / 1_000 } else { number };
+    Moment::utc(seconds).to_string().into()
 }
 
 /// The choices of a field by the words that setting it takes.
@@ -56,11 +67,11 @@ pub fn choices(allowed: &Value) -> Value {
     list(allowed).map(word).collect()
 }
 
-/// A board's columns with their limits and the ids of their statuses.
+/// A board's columns with their limits and their statuses, of which the board gives the ids alone.
 pub fn columns(columns: &Value) -> Value {
     let column = |column: &Value| {
-        let statuses: Vec<_> = list(&column["statuses"]).map(|status| &status["id"]).collect();
-        let mut brief = json!({"name": column["name"], "status_ids": statuses});
+        let statuses = super::refs::statuses(&column["statuses"]);
+        let mut brief = json!({"name": column["name"], "statuses": statuses});
         for limit in ["min", "max"] {
             if let Some(value) = column.get(limit) {
                 brief[limit] = value.clone();
@@ -78,7 +89,7 @@ pub fn custom_fields(issue: &Value) -> Value {
         .as_object()
         .into_iter()
         .flatten()
-        .filter(|(id, _)| id.starts_with("customfield_"))
+        .filter(|(id, value)| id.starts_with("customfield_") && !super::refs::is_sprints(value))
     {
         let name = issue["names"][id].as_str().unwrap_or_default();
         let value = simplified(value);
@@ -92,8 +103,18 @@ pub fn custom_fields(issue: &Value) -> Value {
 
 /// The fields of a search's row that have no column of their own.
 pub fn extra_fields(fields: &Value) -> Value {
-    const COLUMNS: [&str; 6] =
-        ["summary", "status", "issuetype", "priority", "assignee", "updated"];
+    const COLUMNS: [&str; 10] = [
+        "summary",
+        "status",
+        "issuetype",
+        "priority",
+        "assignee",
+        "labels",
+        "parent",
+        "duedate",
+        "created",
+        "updated",
+    ];
     let extra =
         fields.as_object().into_iter().flatten().filter(|(id, _)| !COLUMNS.contains(&id.as_str()));
     let extra: Map<_, _> = extra
@@ -130,18 +151,6 @@ pub fn required_fields(fields: &Value) -> Value {
     let required =
         fields.as_object().into_iter().flatten().filter(|(_, field)| field["required"] == true);
     required.map(|(id, field)| format!("{id} ({})", plain(&field["name"]))).collect()
-}
-
-/// Who decides on an approval, and what they decided.
-pub fn approvers(approvers: &Value) -> Value {
-    let approver = |entry: &Value| {
-        format!(
-            "{}: {}",
-            plain(&entry["approver"]["displayName"]),
-            plain(&entry["approverDecision"])
-        )
-    };
-    list(approvers).map(approver).collect()
 }
 
 /// A suggestion without the tags around the letters that were asked for.
@@ -217,6 +226,19 @@ mod tests {
     }
 
     #[test]
+    fn a_time_of_the_epoch_is_written_as_iso() {
+        for (time, expected) in [
+            (json!(1_788_242_750), json!("2026-09-01T06:05:50Z")),
+            (json!(1_788_242_750_123_i64), json!("2026-09-01T06:05:50Z")),
+            (json!(0), json!("1970-01-01T00:00:00Z")),
+            (json!("2026-09-01T06:05:50.000+0000"), json!("2026-09-01T06:05:50.000+0000")),
+            (Value::Null, Value::Null),
+        ] {
+            check(epoch_time, time, expected);
+        }
+    }
+
+    #[test]
     fn changes_name_both_sides() {
         let change = |field: &str, from: Value, to: Value| json!({"field": field, "fromString": from, "toString": to});
         let items = json!([
@@ -276,8 +298,8 @@ mod tests {
     fn extra_fields_leave_the_columns_out() {
         check(
             extra_fields,
-            json!({"summary": "S", "labels": ["a"], "duedate": null}),
-            json!({"labels": ["a"]}),
+            json!({"summary": "S", "labels": ["a"], "customfield_1": 5, "environment": null}),
+            json!({"customfield_1": 5}),
         );
         check(extra_fields, json!({"summary": "S"}), Value::Null);
     }
@@ -306,7 +328,7 @@ mod tests {
         check(
             columns,
             columns_given,
-            json!([{"name": "To Do", "status_ids": ["1"]}, {"name": "Doing", "status_ids": [], "min": 2, "max": 4}]),
+            json!([{"name": "To Do", "statuses": [{"id": "1"}]}, {"name": "Doing", "statuses": [], "min": 2, "max": 4}]),
         );
     }
 

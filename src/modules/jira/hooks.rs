@@ -1,14 +1,20 @@
 //! What Jira's module file cannot say as data.
 
+mod bulk;
+mod clone;
 mod development;
 mod fields;
 mod issues;
 mod params;
+mod refs;
+mod results;
+mod rules;
+mod versions;
 
 use serde_json::{Map, Value, json};
 
 use crate::engine::session::{list, text};
-use crate::engine::{Hooks, Session, Upload, multipart};
+use crate::engine::{Hooks, Session, Upload, multipart, times};
 use crate::error::{Code, Error};
 use crate::modules::atlassian::adf;
 use crate::upstream::Method;
@@ -16,42 +22,71 @@ use crate::upstream::Method;
 /// The hooks that Jira's `module.json` cites.
 pub(super) const HOOKS: Hooks = Hooks {
     fields: &[
-        ("approvers", fields::approvers),
+        ("approvers", refs::approvers),
+        ("attachments", refs::attachments),
         ("browse_url", fields::browse_url),
         ("changes", fields::changes),
         ("choices", fields::choices),
         ("columns", fields::columns),
+        ("completed_cycles", refs::completed_cycles),
         ("custom_fields", fields::custom_fields),
+        ("epoch_time", fields::epoch_time),
         ("extra_fields", fields::extra_fields),
         ("history", fields::history),
         ("issue_links", fields::issue_links),
+        ("issue_ref", refs::issue),
+        ("issue_types", refs::issue_types),
         ("markdown", fields::markdown),
+        ("named", refs::named),
+        ("open_versions", refs::open_versions),
         ("request_answers", fields::request_answers),
         ("required_fields", fields::required_fields),
+        ("sprints", refs::sprints),
+        ("statuses", refs::statuses),
+        ("subtasks", refs::subtasks),
         ("without_tags", fields::without_tags),
     ],
     params: &[
         ("adf", params::adf),
         ("assignee", params::assignee),
+        ("date", times::date_hook),
+        ("date_or_none", params::date_or_none),
+        ("duration", times::duration_hook),
+        ("instant", times::instant_hook),
         ("internal_comment", params::internal_comment),
         ("jira_time", params::jira_time),
         ("role_visibility", params::role_visibility),
     ],
+    arguments: &[
+        ("estimate", rules::estimate),
+        ("one_ranking", rules::one_ranking),
+        ("project_or_issue", rules::project_or_issue),
+        ("ranking_at_most", rules::ranking_at_most),
+        ("some_change", rules::some_change),
+    ],
+    results: &[
+        ("bulk_progress", results::bulk_progress),
+        ("issue_keys", results::issue_keys),
+        ("status_names", results::status_names),
+    ],
     handlers: &[
         ("add_attachment", add_attachment),
         ("add_watcher", add_watcher),
+        ("clone_issue", clone::clone_issue),
         ("create_issue", issues::create_issue),
         ("create_issues", issues::create_issues),
         ("create_request", issues::create_request),
         ("get_development", development::get_development),
         ("list_edit_fields", list_edit_fields),
-        ("move_issues", issues::move_issues),
+        ("move_issues", bulk::move_issues),
         ("transition_issue", issues::transition_issue),
+        ("transition_issues", bulk::transition_issues),
         ("update_comment", update_comment),
         ("update_issue", issues::update_issue),
+        ("update_issues", bulk::update_issues),
+        ("update_version", versions::update_version),
         ("update_worklog", update_worklog),
     ],
-    ..Hooks::NONE
 };
 
 /// Rewrites a comment from what it was, so that what Markdown cannot say stays; who may see it stays too.

@@ -45,7 +45,7 @@ fn brief(issue: &Value) -> Value {
 }
 
 /// Which issue of the list was refused, counted from 0, and why.
-fn refusal(error: &Value) -> Value {
+pub fn refusal(error: &Value) -> Value {
     let told = &error["elementErrors"];
     let by_field = told["errors"].as_object().into_iter().flatten();
     let by_field =
@@ -161,26 +161,6 @@ fn named(names: &Value) -> Value {
     list(names).map(|name| json!({"name": name})).collect()
 }
 
-/// Moves issues: Jira wants the destination as the key of a mapping, and says what is to be made of fields and statuses.
-pub fn move_issues(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
-    let destination = ["project", "issue_type_id", "parent"].map(|name| text(arguments, name));
-    let destination =
-        destination.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(",");
-    let sources = json!({
-        "issueIdsOrKeys": arguments.get("issues"), "inferFieldDefaults": true, "inferStatusDefaults": true,
-        "inferSubtaskTypeDefault": true, "inferClassificationDefaults": true,
-    });
-    let body =
-        json!({"sendBulkNotification": false, "targetToSourcesMapping": {destination: sources}});
-    let answer = session.send(
-        Method::Post,
-        &["rest", "api", "3", "bulk", "issues", "move"],
-        &[],
-        Some(&body),
-    )?;
-    Ok(json!({"task_id": answer["taskId"]}))
-}
-
 /// Applies a transition that is named by its id, its name or the status it leads to.
 pub fn transition_issue(
     session: &Session<'_>,
@@ -206,7 +186,7 @@ pub fn transition_issue(
 }
 
 /// The transition of an id, else of a name, else the only one to a status.
-fn transition<'a>(transitions: &'a Value, wanted: &str) -> Result<&'a Value, Error> {
+pub fn transition<'a>(transitions: &'a Value, wanted: &str) -> Result<&'a Value, Error> {
     let is = |value: &Value| {
         value.as_str().is_some_and(|name| name.to_lowercase() == wanted.to_lowercase())
     };

@@ -3,7 +3,9 @@
 use ct_codecs::{Base64, Decoder};
 use serde_json::{Value, json};
 
+use crate::engine::times::date_hook;
 use crate::error::Error;
+use crate::time::Moment;
 
 /// Markdown as a new document in the Atlassian Document Format.
 pub fn adf(markdown: &Value) -> Result<Value, Error> {
@@ -24,6 +26,11 @@ pub fn internal_comment(internal: &Value) -> Result<Value, Error> {
     Ok(json!([{"key": "sd.public.comment", "value": {"internal": internal}}]))
 }
 
+/// A day, or `none`, which clears it.
+pub fn date_or_none(date: &Value) -> Result<Value, Error> {
+    if date == "none" { Ok(date.clone()) } else { date_hook(date) }
+}
+
 /// A role's name as the restriction to it.
 pub fn role_visibility(role: &Value) -> Result<Value, Error> {
     Ok(json!({"type": "role", "identifier": role}))
@@ -32,8 +39,10 @@ pub fn role_visibility(role: &Value) -> Result<Value, Error> {
 /// A time in ISO 8601 in the only form that Jira takes for a time log: milliseconds, and an offset without colon.
 pub fn jira_time(time: &Value) -> Result<Value, Error> {
     let text = time.as_str().unwrap_or_default();
-    let written =
-        parts_of(text).map(|(date, clock, offset)| format!("{date}T{clock}{offset}").into());
+    let exists = matches!(Moment::read(text), Some(Moment::Instant { .. }));
+    let written = parts_of(text)
+        .filter(|_| exists)
+        .map(|(date, clock, offset)| format!("{date}T{clock}{offset}").into());
     written.ok_or_else(|| {
         Error::invalid_params(format!("`started_at` is not a time with an offset: {text:?}."))
             .with_hint("Write it as 2026-01-17T12:34:00+09:00 or 2026-01-17T12:34:00Z.")
@@ -95,6 +104,9 @@ mod tests {
             "17-01-2026T12:34Z",
             "2026-01-17T12:34.Z",
             "2026-01-17T1:34Z",
+            "2026-02-30T12:34:00Z",
+            "2026-01-17T25:34:00Z",
+            "2026-01-17T12:34:00+25:00",
         ] {
             check(wrong, None);
         }

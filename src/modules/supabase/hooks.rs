@@ -1,14 +1,13 @@
 //! What Supabase's module file cannot say as data.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use hmac_sha256::Hash;
 use serde_json::{Map, Value, json};
 
-use crate::engine::dates::{date_of, local_seconds_of};
 use crate::engine::session::text;
+use crate::engine::times::moment;
 use crate::engine::{Hooks, Session};
 use crate::error::{Code, Error};
+use crate::time::{DAY, Moment, now};
 use crate::toon;
 use crate::upstream::Method;
 
@@ -34,9 +33,6 @@ const PROJECT_A_MONTH: f64 = 10.0;
 
 /// US dollars an hour for a branch of the smallest instance (same page).
 const BRANCH_AN_HOUR: f64 = 0.01344;
-
-/// Seconds of a day, the longest stretch of logs that Supabase gives at once.
-const DAY: i64 = 86_400;
 
 /// One page of a bucket's files: `$1` bucket, `$2` prefix, `$3` last name of the page before, `$4` number.
 const OBJECTS: &str = "select name, (metadata->>'size')::bigint as size, metadata->>'mimetype' as content_type, updated_at \
@@ -242,14 +238,17 @@ fn log_query(arguments: &Map<String, Value>) -> Result<String, Error> {
 fn stretch(arguments: &Map<String, Value>, now: i64) -> Result<(String, String), Error> {
     let time = |name: &str| {
         let Some(text) = arguments.get(name).and_then(Value::as_str) else { return Ok(None) };
-        let seconds = text.strip_suffix('Z').and_then(local_seconds_of);
-        seconds.map(Some).ok_or_else(|| {
-            Error::invalid_params(format!("`{name}` must be a time in UTC, not `{text}`."))
-                .with_hint("For example 2026-11-30T09:00:00Z.")
-        })
+        match moment(name, text)? {
+            Moment::Instant { seconds, .. } => Ok(Some(seconds)),
+            _ => Err(Error::invalid_params(format!(
+                "`{name}` must be a time with an offset, not `{text}`."
+            ))
+            .with_hint("For example 2026-11-30T09:00:00Z.")),
+        }
     };
     let to = time("to")?.unwrap_or(now);
     let from = time("from")?.unwrap_or(to - 3600);
+    // The longest stretch that Supabase gives at once is a day.
     if from < to && to - from <= DAY {
         return Ok((utc(from), utc(to)));
     }
@@ -257,20 +256,8 @@ fn stretch(arguments: &Map<String, Value>, now: i64) -> Result<(String, String),
         .with_hint("Read longer times piece by piece."))
 }
 
-fn now() -> i64 {
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since_epoch.as_secs()).unwrap_or(i64::MAX)
-}
-
 fn utc(seconds: i64) -> String {
-    let time = seconds.rem_euclid(DAY);
-    format!(
-        "{}T{:02}:{:02}:{:02}Z",
-        date_of(seconds.div_euclid(DAY)),
-        time / 3600,
-        time / 60 % 60,
-        time % 60
-    )
+    Moment::utc(seconds).to_string()
 }
 
 /// A log's time, which comes as microseconds since 1970.
@@ -364,7 +351,7 @@ mod tests {
 
     #[test]
     fn a_log_is_read_for_an_hour_and_at_most_a_day() {
-        let now = local_seconds_of("2026-11-22T10:00").expect("it is a time");
+        let now = 1_795_341_600;
         let check = |arguments: Value, expected: Option<(&str, &str)>| {
             let times = stretch(object(&arguments), now).ok();
             assert_eq!(
@@ -384,7 +371,13 @@ mod tests {
         );
         check(json!({"from": "2026-11-21T09:59:59Z"}), None);
         check(json!({"from": "2026-11-22T10:00:00Z"}), None);
-        check(json!({"from": "2026-11-22T09:00:00+01:00"}), None);
+        check(
+            json!({"from": "2026-11-22T09:00:00+01:00"}),
+            Some(("2026-11-22T08:00:00Z", "2026-11-22T10:00:00Z")),
+        );
+        for wrong in ["2026-11-22T09:00:00", "2026-11-22", "2026-02-30T09:00:00Z", "an hour ago"] {
+            check(json!({"from": wrong}), None);
+        }
     }
 
     #[test]

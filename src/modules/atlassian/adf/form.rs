@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use super::address;
+
 /// How a block is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
@@ -112,8 +114,7 @@ pub(super) fn is_text(node: &Value) -> bool {
 /// Whether a node is a card for nothing but an address that fits between angle brackets (`CommonMark` 6.5).
 pub(super) fn is_card(node: &Value) -> bool {
     let fits = |url: &str| {
-        let scheme = ["https://", "http://"].into_iter().any(|scheme| url.starts_with(scheme));
-        scheme
+        address::is_web(url)
             && !url.contains(|letter: char| {
                 letter.is_whitespace() || letter.is_control() || matches!(letter, '<' | '>')
             })
@@ -136,13 +137,15 @@ pub(super) fn said_mark(mark: &Value) -> Option<Value> {
     }
 }
 
-/// The link mark for an address; none for an empty one, which ADF does not know.
+/// The link mark for an address; `None` for an empty one, which ADF does not know, and for one that is [not
+/// safe](address::is_safe).
 pub(super) fn link(href: &str, title: Option<&str>) -> Option<Value> {
     let attributes = match title.filter(|title| !title.is_empty()) {
         Some(title) => serde_json::json!({"href": href, "title": title}),
         None => serde_json::json!({"href": href}),
     };
-    (!href.is_empty()).then(|| serde_json::json!({"type": "link", "attrs": attributes}))
+    (!href.is_empty() && address::is_safe(href))
+        .then(|| serde_json::json!({"type": "link", "attrs": attributes}))
 }
 
 /// The one paragraph of a cell that Markdown can say, or none.

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::form::{content, kind};
+use crate::time::{DAY, Date};
 
 /// One line without the characters that delimit a placeholder; empty when there is nothing to tell.
 pub(super) fn of(node: &Value) -> String {
@@ -13,6 +14,10 @@ pub(super) fn of(node: &Value) -> String {
         "inlineCard" | "blockCard" | "embedCard" => first(attributes, &["url"]),
         "extension" | "inlineExtension" | "bodiedExtension" => {
             format!("{} {}", first(attributes, &["extensionKey"]), first(attributes, &["text"]))
+        }
+        "tableCell" | "tableHeader" => spans(attributes),
+        "layoutColumn" => {
+            number(attributes, "width").map_or_else(String::new, |w| format!("{w} %"))
         }
         // A mark has no content of its own and is identified by its attribute.
         _ => first(
@@ -69,33 +74,26 @@ fn first(attributes: &Value, names: &[&str]) -> String {
         .to_owned()
 }
 
+/// How many columns and rows a cell spans, where it is more than one.
+fn spans(attributes: &Value) -> String {
+    let spans = ["colspan", "rowspan"].into_iter().filter_map(|name| {
+        number(attributes, name).filter(|count| count != "1").map(|count| format!("{name} {count}"))
+    });
+    spans.collect::<Vec<_>>().join(", ")
+}
+
+fn number(attributes: &Value, name: &str) -> Option<String> {
+    attributes[name].as_number().map(ToString::to_string)
+}
+
 fn one_line(text: &str) -> String {
     let text: String =
         text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
     text.replace(['⟦', '⟧'], "").split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// The day of a time in milliseconds since 1970, found by counting years and months: dates in documents are near to now.
+/// The day of a time in milliseconds since 1970.
 fn iso_date(milliseconds: &str) -> Option<String> {
-    let mut days = milliseconds.parse::<u64>().ok()? / 86_400_000;
-    let mut year = 1970;
-    let leap = |year: u64| {
-        year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
-    };
-    while days >= 365 + u64::from(leap(year)) {
-        days -= 365 + u64::from(leap(year));
-        year += 1;
-        if year > 9999 {
-            return None;
-        }
-    }
-    let mut month = 1;
-    for length in [31, 28 + u64::from(leap(year)), 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] {
-        if days < length {
-            break;
-        }
-        days -= length;
-        month += 1;
-    }
-    Some(format!("{year:04}-{month:02}-{:02}", days + 1))
+    let days = milliseconds.parse::<i64>().ok()?.div_euclid(1_000 * DAY);
+    Date::from_days(0).plus(days).map(|date| date.to_string())
 }

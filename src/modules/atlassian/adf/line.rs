@@ -4,11 +4,11 @@ use serde_json::Value;
 
 use super::form::{cell_paragraph, content, is_text, kind, marks};
 use super::registry::Registry;
-use super::{label, read, said};
+use super::{address, label, read, said};
 
 /// Where a line of text stands, which decides what in it would be taken for something else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum Position {
     Paragraph,
     Heading,
     Cell,
@@ -16,12 +16,12 @@ pub(super) enum Place {
 
 /// The Markdown of inline content: of the ways to write it, the more readable one that reads back as the same; none if there
 /// is no such way.
-pub(super) fn write(nodes: &[Value], place: Place, registry: &Registry<'_>) -> Option<String> {
+pub(super) fn write(nodes: &[Value], place: Position, registry: &Registry<'_>) -> Option<String> {
     let nodes = said::inline(nodes);
     if nodes.is_empty() {
         return Some(String::new());
     }
-    [Style::Plain, Style::Guarded].into_iter().find_map(|style| {
+    [Style::Bare, Style::Plain, Style::Guarded].into_iter().find_map(|style| {
         let text =
             Line { registry, place, style, text: String::new(), open: Vec::new() }.write(&nodes);
         (read_back(&text, place, registry).as_ref() == Some(&nodes)).then_some(text)
@@ -31,23 +31,25 @@ pub(super) fn write(nodes: &[Value], place: Place, registry: &Registry<'_>) -> O
 /// The ways to write a line, the more readable first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Style {
-    /// Escapes what usually needs it.
+    /// Escapes what usually needs it, and writes a link to the address that it shows as that address.
+    Bare,
+    /// The same, but writes every link out: what follows a bare address might be taken for a part of it.
     Plain,
     /// Escapes all punctuation, and writes placeholders in place of delimiters.
     Guarded,
 }
 
-fn read_back(text: &str, place: Place, registry: &Registry<'_>) -> Option<Vec<Value>> {
+fn read_back(text: &str, place: Position, registry: &Registry<'_>) -> Option<Vec<Value>> {
     let markdown = match place {
-        Place::Paragraph => text.to_owned(),
-        Place::Heading => format!("# {text}"),
-        Place::Cell => format!("| {text} |\n| --- |"),
+        Position::Paragraph => text.to_owned(),
+        Position::Heading => format!("# {text}"),
+        Position::Cell => format!("| {text} |\n| --- |"),
     };
     let blocks = read::blocks(&markdown, registry, 0).ok()?;
     let [block] = blocks.as_slice() else { return None };
     let line = match (place, kind(block)) {
-        (Place::Paragraph, "paragraph") | (Place::Heading, "heading") => block,
-        (Place::Cell, "table") => cell_paragraph(content(content(block).first()?).first()?)?,
+        (Position::Paragraph, "paragraph") | (Position::Heading, "heading") => block,
+        (Position::Cell, "table") => cell_paragraph(content(content(block).first()?).first()?)?,
         _ => return None,
     };
     Some(said::inline(content(line)))
@@ -55,7 +57,7 @@ fn read_back(text: &str, place: Place, registry: &Registry<'_>) -> Option<Vec<Va
 
 struct Line<'r, 'a> {
     registry: &'r Registry<'a>,
-    place: Place,
+    place: Position,
     style: Style,
     text: String,
     /// Marks that are open, outermost first.
@@ -66,7 +68,7 @@ impl Line<'_, '_> {
     fn write(mut self, nodes: &[Value]) -> String {
         for (index, node) in nodes.iter().enumerate() {
             let code =
-                self.style == Style::Plain && marks(node).iter().any(|mark| kind(mark) == "code");
+                self.style != Style::Guarded && marks(node).iter().any(|mark| kind(mark) == "code");
             // A code span is written with its text and not opened like the other marks.
             let wanted: Vec<&Value> =
                 marks(node).iter().filter(|mark| !(code && kind(mark) == "code")).collect();
@@ -149,14 +151,14 @@ impl Line<'_, '_> {
     fn try_bare_link(&mut self, node: &Value, wanted: &[&Value]) -> bool {
         let [.., link] = wanted else { return false };
         let text = node["text"].as_str().unwrap_or_default();
-        let fits = self.style == Style::Plain
+        let fits = self.style == Style::Bare
             && wanted.len() == self.open.len() + 1
             && kind(link) == "link"
             && link["attrs"].as_object().is_some_and(|attributes| attributes.len() == 1)
-            && link["attrs"]["href"].as_str() == Some(text)
-            && crate::modules::atlassian::adf::runs::bare_link(text) == Some((0, text.len()))
-            // These would pair up inside or need an escape, which ends a bare address.
-            && !text.contains(['*', '`', '~', '\\', '|', '['])
+            && address::is_bare(text)
+            && link["attrs"]["href"].as_str() == Some(&address::href(text))
+            // In a cell it would need an escape.
+            && !(self.place == Position::Cell && text.contains('|'))
             && marks(node).iter().all(|mark| kind(mark) != "code");
         if fits {
             self.text.push_str(text);
@@ -170,8 +172,8 @@ impl Line<'_, '_> {
     }
 
     fn hard_break(&mut self, last: bool) {
-        let backslash = self.style == Style::Plain
-            && self.place == Place::Paragraph
+        let backslash = self.style != Style::Guarded
+            && self.place == Position::Paragraph
             && !last
             && !self.text.is_empty();
         self.text.push_str(if backslash { "\\\n" } else { "<br>" });
@@ -186,7 +188,7 @@ impl Line<'_, '_> {
             || (text.starts_with(' ') && text.ends_with(' ') && !text.trim().is_empty());
         let pad = if pad { " " } else { "" };
         let text =
-            if self.place == Place::Cell { text.replace('|', "\\|") } else { text.to_owned() };
+            if self.place == Position::Cell { text.replace('|', "\\|") } else { text.to_owned() };
         self.text.push_str(&[&fence, pad, &text, pad, &fence].concat());
     }
 
@@ -195,8 +197,13 @@ impl Line<'_, '_> {
         let in_link = self.open.iter().any(|mark| kind(mark) == "link");
         let tildes = text.matches('~').count() > 1;
         let brackets = in_link || text.contains("](") || text.contains("][") || text.contains("]:");
+        let mut addresses = address::BareAddresses::within(text, 0..text.len());
+        let mut no_address = 0;
         let mut before: Option<char> = None;
         for (at, letter) in text.char_indices() {
+            if let Some(length) = addresses.length_at(at).filter(|_| at >= no_address && !in_link) {
+                no_address = at + address::breaking_mark(&text[at..at + length]);
+            }
             let line_start = self.text.is_empty() || self.text.ends_with('\n');
             let after = text[at + letter.len_utf8()..].chars().next();
             let word = |letter: Option<char>| letter.is_some_and(char::is_alphanumeric);
@@ -214,13 +221,10 @@ impl Line<'_, '_> {
                             after.is_none_or(|after| after.is_ascii_alphabetic() || after == '#')
                         }
                         '!' => after.is_none(),
-                        '|' => self.place == Place::Cell || line_start,
-                        ':' => {
-                            text[at..].starts_with("://")
-                                && (text[..at].ends_with("http") || text[..at].ends_with("https"))
-                        }
+                        '|' => self.place == Position::Cell || line_start,
+                        ':' | '@' | '.' if at == no_address && at > 0 => true,
                         '#' => {
-                            self.place == Place::Heading && last && after.is_none()
+                            self.place == Position::Heading && last && after.is_none()
                                 || self.starts_block(line_start, &text[at..])
                         }
                         '-' | '+' | '=' | '>' => self.starts_block(line_start, &text[at..]),
@@ -230,7 +234,8 @@ impl Line<'_, '_> {
             match letter {
                 '⟦' => self.text.push_str("&#x27E6;"),
                 ' ' if line_start || (last && at >= edge) => self.text.push_str("&#32;"),
-                '\n' | '\r' | '\t' => {
+                // What reading takes for a line's end, or would not keep.
+                letter if (letter.is_control() && letter != '\0') || letter == '\u{feff}' => {
                     self.text.push_str(&["&#", &u32::from(letter).to_string(), ";"].concat());
                 }
                 _ => {
@@ -247,7 +252,7 @@ impl Line<'_, '_> {
     fn starts_block(&self, line_start: bool, rest: &str) -> bool {
         let marker = rest.trim_start_matches(['#', '-', '=']);
         let alone = marker.is_empty() || marker.starts_with([' ', '\t']);
-        self.place == Place::Paragraph
+        self.place == Position::Paragraph
             && line_start
             && (alone || rest.starts_with('>') || rest.starts_with("+ ") || rest == "+")
     }
@@ -257,7 +262,7 @@ impl Line<'_, '_> {
         const LONGEST: usize = 9;
         let digits = self.text.bytes().rev().take(LONGEST).take_while(u8::is_ascii_digit).count();
         let before = &self.text[..self.text.len() - digits];
-        self.place == Place::Paragraph
+        self.place == Position::Paragraph
             && after.is_none_or(|after| after == ' ')
             && digits > 0
             && (before.is_empty() || before.ends_with('\n'))

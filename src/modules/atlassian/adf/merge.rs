@@ -6,7 +6,7 @@ use std::collections::{HashMap, VecDeque};
 use serde_json::Value;
 
 use super::form::{Form, content, form, is_inline, kind, order};
-use super::said;
+use super::{inline, said};
 
 /// The new blocks, each replaced by the old one of which Markdown says the same, or completed from the old one whose place it took.
 pub(super) fn align(old: &[Value], new: Vec<Value>) -> Vec<Value> {
@@ -102,15 +102,24 @@ fn completed(old: &Value, mut new: Value) -> Value {
                 like_neighbours(content(old), &mut rows);
                 overlaid(old, &new, matched(content(old), rows, said::part, completed_part))
             }
+            "paragraph" | "heading" | "codeBlock" => {
+                let children = inline::align(content(old), take_content(&mut new));
+                overlaid(old, &new, children)
+            }
             _ => {
                 let children = take_content(&mut new);
                 overlaid(old, &new, children)
             }
         },
         // The placeholder says which node it is; only its content can be another one.
-        (Form::Container, Form::Container) if !is_inline(&new) => {
-            let children = align(content(old), take_content(&mut new));
-            new["content"] = children.into();
+        (Form::Container, Form::Container) => {
+            let children = take_content(&mut new);
+            new["content"] = if is_inline(old) {
+                inline::align(content(old), children)
+            } else {
+                align(content(old), children)
+            }
+            .into();
             new
         }
         _ => new,
@@ -137,7 +146,7 @@ fn completed_part(old: &Value, mut new: Value) -> Value {
             overlaid(old, &new, cells)
         }
         "taskItem" => {
-            let children = take_content(&mut new);
+            let children = inline::align(content(old), take_content(&mut new));
             overlaid(old, &new, children)
         }
         _ => completed(old, new),

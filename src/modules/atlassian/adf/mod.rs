@@ -34,7 +34,9 @@
 //! What is written is read again at once. A block that would come back as something else is shown as a placeholder, whatever the
 //! reason, so that an oversight in the writer can cost readability but no content.
 
+mod address;
 mod form;
+mod inline;
 mod label;
 mod line;
 mod merge;
@@ -44,13 +46,14 @@ mod read;
 mod registry;
 mod runs;
 mod said;
+mod scan;
 mod section;
 mod write;
 
 #[cfg(test)]
 mod tests;
 
-pub use section::replace_section;
+pub use section::{headings, replace_section, section};
 use serde_json::{Value, json};
 
 use crate::error::Error;

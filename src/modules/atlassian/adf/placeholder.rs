@@ -1,6 +1,10 @@
 //! Placeholders in a Markdown text, found before it is parsed, so that no character of theirs is taken for Markdown.
 
+use std::borrow::Cow;
+use std::ops::Range;
+
 use super::registry::{Entry, Registry};
+use super::scan::{Found, scan};
 
 /// What a placeholder says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,20 +17,26 @@ pub(super) enum Placeholder<'m> {
     Close { name: &'m str },
     /// A character of the text that would be taken for a [token](Prepared).
     Character,
+    /// A bare address.
+    Address,
+    /// Nothing, where the parser is to see a letter.
+    Joint,
 }
 
-/// A Markdown text in which every placeholder is a token: its number between two characters of the private use area, which
-/// Markdown takes for letters.
+/// A Markdown text in which every placeholder, and what else the parser must not look into, is a token: its number between two
+/// characters of the private use area, which Markdown takes for letters.
 #[derive(Debug)]
 pub(super) struct Prepared<'m> {
     /// What is to be parsed.
     pub(super) text: String,
+    /// Where in it the definitions of links stand that no link uses.
+    pub(super) definitions: Vec<Range<usize>>,
     tokens: Vec<Token<'m>>,
 }
 
 #[derive(Debug)]
 struct Token<'m> {
-    source: &'m str,
+    source: Cow<'m, str>,
     placeholder: Placeholder<'m>,
     /// An empty line was put before and after it.
     padded: bool,
@@ -36,17 +46,19 @@ struct Token<'m> {
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Piece<'t, 'm> {
     Text(&'t str),
+    Address(&'t str),
     Token(Placeholder<'m>),
 }
 
-const BEGIN: char = '\u{E000}';
-const END: char = '\u{E001}';
+pub(super) const BEGIN: char = '\u{E000}';
+pub(super) const END: char = '\u{E001}';
 
 impl<'m> Prepared<'m> {
     /// Finds the placeholders. One that is a block and alone on its line gets an empty line on both sides, which Markdown needs
     /// and writers forget.
     pub(super) fn of(markdown: &'m str, registry: &Registry<'_>) -> Self {
-        let mut prepared = Self { text: String::with_capacity(markdown.len()), tokens: Vec::new() };
+        let text = String::with_capacity(markdown.len());
+        let mut prepared = Self { text, definitions: Vec::new(), tokens: Vec::new() };
         for line in markdown.split_inclusive('\n') {
             let content = line.trim_end();
             let whole = content
@@ -63,7 +75,39 @@ impl<'m> Prepared<'m> {
                 _ => prepared.line(line),
             }
         }
+        prepared.find_more();
         prepared
+    }
+
+    /// Makes tokens of what else is to be found before the text is parsed.
+    fn find_more(&mut self) {
+        let found = scan(&self.text);
+        if found.is_empty() {
+            return;
+        }
+        let text = std::mem::take(&mut self.text);
+        let mut done = 0;
+        for (range, found) in found {
+            // Two stretches of text that overlap would be a fault of the parser's ranges.
+            if range.start < done {
+                continue;
+            }
+            self.text.push_str(&text[done..range.start]);
+            done = range.end;
+            match found {
+                Found::Address(address) => self.token(address, Placeholder::Address, false),
+                Found::Joint => self.token("", Placeholder::Joint, false),
+                Found::DefinitionStart => {
+                    self.definitions.push(self.text.len()..self.text.len());
+                }
+                Found::DefinitionEnd => {
+                    if let Some(definition) = self.definitions.last_mut() {
+                        definition.end = self.text.len();
+                    }
+                }
+            }
+        }
+        self.text.push_str(&text[done..]);
     }
 
     /// A text as it was before, for where nothing is a placeholder.
@@ -73,23 +117,22 @@ impl<'m> Prepared<'m> {
         while let Some((before, token, after)) = self.next(rest) {
             let padded_before = before.strip_suffix('\n').filter(|_| token.padded);
             restored.push_str(padded_before.unwrap_or(before));
-            restored.push_str(token.source);
+            restored.push_str(&token.source);
             rest = after.strip_prefix('\n').filter(|_| token.padded).unwrap_or(after);
         }
         restored + rest
     }
 
     /// A text in its parts.
-    pub(super) fn pieces<'t>(&self, text: &'t str) -> Vec<Piece<'t, 'm>> {
+    pub(super) fn pieces<'t>(&'t self, text: &'t str) -> Vec<Piece<'t, 'm>> {
         let mut pieces = Vec::new();
         let mut rest = text;
         while let Some((before, token, after)) = self.next(rest) {
             pieces.push(Piece::Text(before));
             pieces.push(match token.placeholder {
                 // What was written is the character itself, as `restored` has it.
-                Placeholder::Character => {
-                    Piece::Text(if token.source == "\u{E000}" { "\u{E000}" } else { "\u{E001}" })
-                }
+                Placeholder::Character | Placeholder::Joint => Piece::Text(&token.source),
+                Placeholder::Address => Piece::Address(&token.source),
                 placeholder => Piece::Token(placeholder),
             });
             rest = after;
@@ -101,10 +144,12 @@ impl<'m> Prepared<'m> {
     /// The placeholder that a text consists of, apart from white space around it.
     pub(super) fn only(&self, text: &str) -> Option<Placeholder<'m>> {
         let (before, token, after) = self.next(text)?;
-        let alone = before.trim().is_empty()
-            && after.trim().is_empty()
-            && token.placeholder != Placeholder::Character;
-        alone.then_some(token.placeholder)
+        let alone = before.trim().is_empty() && after.trim().is_empty();
+        let stands_for_text = matches!(
+            token.placeholder,
+            Placeholder::Character | Placeholder::Address | Placeholder::Joint
+        );
+        (alone && !stands_for_text).then_some(token.placeholder)
     }
 
     fn line(&mut self, line: &'m str) {
@@ -128,14 +173,19 @@ impl<'m> Prepared<'m> {
         self.text.push_str(rest);
     }
 
-    fn token(&mut self, source: &'m str, placeholder: Placeholder<'m>, padded: bool) {
+    fn token(
+        &mut self,
+        source: impl Into<Cow<'m, str>>,
+        placeholder: Placeholder<'m>,
+        padded: bool,
+    ) {
         self.text.push(BEGIN);
         self.text.push_str(&self.tokens.len().to_string());
         self.text.push(END);
-        self.tokens.push(Token { source, placeholder, padded });
+        self.tokens.push(Token { source: source.into(), placeholder, padded });
     }
 
-    fn next<'t>(&self, text: &'t str) -> Option<(&'t str, &Token<'m>, &'t str)> {
+    fn next<'t>(&'t self, text: &'t str) -> Option<(&'t str, &'t Token<'m>, &'t str)> {
         let (before, rest) = text.split_once(BEGIN)?;
         let (number, after) = rest.split_once(END)?;
         Some((before, self.tokens.get(number.parse::<usize>().ok()?)?, after))
@@ -180,6 +230,6 @@ fn is_block(placeholder: Placeholder<'_>, registry: &Registry<'_>) -> bool {
             matches!(registry.find(name, digits), Ok(Entry::Block(_) | Entry::Container(_)))
         }
         Placeholder::Close { name } => registry.has_container(name),
-        Placeholder::Character => false,
+        Placeholder::Character | Placeholder::Address | Placeholder::Joint => false,
     }
 }

@@ -1,6 +1,9 @@
 //! Blocks read from Markdown.
 
+use std::borrow::Cow;
+use std::iter::{Cloned, Peekable};
 use std::ops::Range;
+use std::slice;
 
 use pulldown_cmark::{CodeBlockKind, Event, LinkType, Options, Parser, Tag, TagEnd};
 use serde_json::{Value, json};
@@ -9,8 +12,15 @@ use super::form::{kind, link};
 use super::placeholder::Prepared;
 use super::registry::{self, Registry};
 use super::runs::{Line, Runs, closes_nothing};
-use super::{MAX_DEPTH, nesting};
+use super::said::push_text;
+use super::{MAX_DEPTH, address, nesting};
 use crate::error::Error;
+
+/// The Markdown that is read: `CommonMark` with what GFM adds to it.
+pub(super) const OPTIONS: Options = Options::ENABLE_TABLES
+    .union(Options::ENABLE_STRIKETHROUGH)
+    .union(Options::ENABLE_TASKLISTS)
+    .union(Options::ENABLE_FOOTNOTES);
 
 /// The blocks of a Markdown text that stands `depth` levels below the document.
 pub(super) fn blocks(
@@ -18,6 +28,7 @@ pub(super) fn blocks(
     registry: &Registry<'_>,
     depth: usize,
 ) -> Result<Vec<Value>, Error> {
+    let markdown = &normalized(markdown);
     let prepared = Prepared::of(markdown, registry);
     let mut reader = Reader {
         prepared: &prepared,
@@ -25,20 +36,43 @@ pub(super) fn blocks(
         depth,
         frames: vec![Frame { kind: FrameKind::Document, blocks: Vec::new() }],
         marks: Vec::new(),
-        delimiters: Vec::new(),
+        open: Vec::new(),
         runs: Runs::default(),
         ids: nesting::LocalIds::of(markdown),
-        images: Vec::new(),
-        card: false,
+        shown: false,
+        inline_end: 0,
+        cell_end: 0,
+        footnote: false,
+        definitions: prepared.definitions.iter().cloned().peekable(),
         code: None,
-        html: String::new(),
+        html: None,
     };
-    let options =
-        Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH | Options::ENABLE_TASKLISTS;
-    for (event, range) in Parser::new_ext(&prepared.text, options).into_offset_iter() {
+    for (event, range) in Parser::new_ext(&prepared.text, OPTIONS).into_offset_iter() {
         reader.event(event, range)?;
     }
+    reader.add_definitions(usize::MAX)?;
     reader.pop().map(|document| document.blocks)
+}
+
+/// A text with `\n` alone at the ends of lines, without a byte order mark at its begin, and without control characters, which
+/// Confluence's storage (XML 1.0) cannot hold: white space in place of those that are white space, U+FFFD in place of the
+/// others, as `CommonMark` has it for U+0000.
+fn normalized(markdown: &str) -> Cow<'_, str> {
+    let markdown = markdown.strip_prefix('\u{feff}').unwrap_or(markdown);
+    let odd = |letter: char| {
+        (letter.is_ascii_control() && !matches!(letter, '\n' | '\t'))
+            || matches!(letter, '\u{fffe}' | '\u{ffff}')
+    };
+    if !markdown.contains(odd) {
+        return markdown.into();
+    }
+    let plain = |letter: char| match letter {
+        '\r' => '\n',
+        '\u{b}' | '\u{c}' => ' ',
+        letter if odd(letter) => '\u{fffd}',
+        letter => letter,
+    };
+    markdown.replace("\r\n", "\n").chars().map(plain).collect::<String>().into()
 }
 
 struct Reader<'r, 'm, 'a> {
@@ -48,18 +82,35 @@ struct Reader<'r, 'm, 'a> {
     frames: Vec<Frame<'a>>,
     /// The marks that text has now.
     marks: Vec<Value>,
-    /// Whether each open delimiter or link added a mark: one inside another of the same kind does not.
-    delimiters: Vec<bool>,
+    open: Vec<Open>,
     runs: Runs,
-    /// Inside the text of an inline card, which is its address once more.
-    card: bool,
+    /// Inside an address between angle brackets, whose text is the address once more.
+    shown: bool,
+    /// Where the last inline ended.
+    inline_end: usize,
+    /// Where the last cell of a table ended.
+    cell_end: usize,
+    /// Whether a footnote's label was read and its text begins.
+    footnote: bool,
+    /// The definitions of links that no link uses and that did not come yet.
+    definitions: Peekable<Cloned<slice::Iter<'r, Range<usize>>>>,
     ids: nesting::LocalIds<'m>,
-    /// The address of each open image, and how much text there was before its description.
-    images: Vec<(String, usize)>,
     /// The language and the lines of an open code block.
     code: Option<(String, String)>,
     /// The lines of an open HTML block.
-    html: String,
+    html: Option<String>,
+}
+
+/// A delimiter, link or image that is open.
+struct Open {
+    /// Whether it added a mark: one inside another of the same kind does not.
+    marked: bool,
+    /// How much text there was before it.
+    runs: usize,
+    /// The address of a link or an image.
+    href: String,
+    /// Whether it stays as it is written, because its address is not one to link to.
+    verbatim: bool,
 }
 
 struct Frame<'a> {
@@ -79,66 +130,82 @@ enum FrameKind<'a> {
 
 impl<'a> Reader<'_, '_, 'a> {
     fn event(&mut self, event: Event<'_>, range: Range<usize>) -> Result<(), Error> {
+        let end = range.end;
+        let starts = matches!(event, Event::Start(_));
+        self.add_definitions(if matches!(event, Event::End(_)) { end } else { range.start })?;
         match event {
-            Event::Start(tag) => self.start(tag),
-            Event::End(tag) => self.end(tag),
-            Event::Text(text) => {
-                self.text(&text, range);
-                Ok(())
-            }
+            Event::Start(tag) => self.start(tag, range)?,
+            Event::End(tag) => self.end(tag, range)?,
+            Event::Text(text) => self.text(&text, range),
             Event::Code(text) => {
                 let text = self.prepared.restored(&text);
                 self.runs.code(text, self.sorted_marks());
-                Ok(())
             }
-            Event::Html(html) => {
-                self.html.push_str(&html);
-                Ok(())
-            }
-            Event::InlineHtml(html) => {
-                self.inline_html(&html);
-                Ok(())
-            }
-            Event::SoftBreak => {
-                self.runs.made(" ", self.sorted_marks());
-                Ok(())
-            }
-            Event::HardBreak => {
-                self.runs.node(json!({"type": "hardBreak"}));
-                Ok(())
-            }
+            Event::Html(text) => self.html.get_or_insert_default().push_str(&text),
+            Event::InlineHtml(html) => self.inline_html(&html, range),
+            Event::FootnoteReference(_) => self.source(range),
+            Event::SoftBreak => self.runs.made(" ", self.sorted_marks()),
+            Event::HardBreak => self.runs.node(json!({"type": "hardBreak"})),
             Event::Rule => {
                 self.flush()?;
-                self.add(json!({"type": "rule"}))
+                self.add(json!({"type": "rule"}))?;
             }
             Event::TaskListMarker(done) => {
                 if let Some(Frame { kind: FrameKind::Item { task }, .. }) = self.frames.last_mut() {
                     *task = Some(done);
                 }
-                Ok(())
             }
             // Extensions that are not enabled.
-            Event::InlineMath(_) | Event::DisplayMath(_) | Event::FootnoteReference(_) => Ok(()),
+            Event::InlineMath(_) | Event::DisplayMath(_) => {}
+        }
+        // What starts has its whole range, which ends behind its text.
+        if !starts {
+            self.inline_end = end;
+        }
+        Ok(())
+    }
+
+    /// Adds the definitions that stand before a place, each as a paragraph of what is written, where there can be one.
+    fn add_definitions(&mut self, place: usize) -> Result<(), Error> {
+        loop {
+            let holds_blocks = !matches!(
+                self.frames.last().map(|frame| &frame.kind),
+                Some(FrameKind::List { .. } | FrameKind::Table | FrameKind::Row { .. })
+            );
+            if !holds_blocks || !self.runs.is_empty() || self.code.is_some() {
+                return Ok(());
+            }
+            let Some(definition) = self.definitions.next_if(|next| next.start < place) else {
+                return Ok(());
+            };
+            self.source(definition);
+            self.flush()?;
         }
     }
 
-    fn start(&mut self, tag: Tag<'_>) -> Result<(), Error> {
+    fn start(&mut self, tag: Tag<'_>, range: Range<usize>) -> Result<(), Error> {
         match tag {
-            Tag::Emphasis => self.mark(Some(json!({"type": "em"}))),
-            Tag::Strong => self.mark(Some(json!({"type": "strong"}))),
-            Tag::Strikethrough => self.mark(Some(json!({"type": "strike"}))),
+            Tag::Emphasis => self.open(Some(json!({"type": "em"}))),
+            Tag::Strong => self.open(Some(json!({"type": "strong"}))),
+            Tag::Strikethrough => self.open(Some(json!({"type": "strike"}))),
             Tag::Link { link_type: LinkType::Autolink, dest_url, .. } => {
                 let url = self.prepared.restored(&dest_url);
-                self.runs.node(self.registry.card(&url));
-                self.card = true;
+                if address::is_web(&url) {
+                    self.runs.node(self.registry.card(&url));
+                } else {
+                    let link = link(&url, None);
+                    let text = if link.is_some() { url } else { ["<", &url, ">"].concat() };
+                    self.open(link.map(|link| self.registry.link(link)));
+                    self.runs.made(&text, self.sorted_marks());
+                    self.close();
+                }
+                self.shown = true;
             }
             Tag::Link { link_type: LinkType::Email, dest_url, .. } => {
-                self.link(&format!("mailto:{dest_url}"), "");
+                self.link(&format!("mailto:{dest_url}"), "", range);
             }
-            Tag::Link { dest_url, title, .. } => self.link(&dest_url, &title),
-            Tag::Image { dest_url, title, .. } => {
-                self.link(&dest_url, &title);
-                self.images.push((self.prepared.restored(&dest_url), self.runs.len()));
+            Tag::Link { dest_url, title, .. } | Tag::Image { dest_url, title, .. } => {
+                self.link(&dest_url, &title, range);
             }
             Tag::BlockQuote(_) => return self.push(FrameKind::Quote),
             Tag::List(first) => return self.push(FrameKind::List { first }),
@@ -154,28 +221,34 @@ impl<'a> Reader<'_, '_, 'a> {
                 };
                 self.code = Some((language, String::new()));
             }
-            Tag::Paragraph | Tag::Heading { .. } | Tag::HtmlBlock => return self.flush(),
+            Tag::FootnoteDefinition(_) => {
+                self.flush()?;
+                let source = &self.prepared.text[range.clone()];
+                let label = source.find("]:").map_or(0, |end| end + 2);
+                self.source(range.start..range.start + label);
+                self.runs.made(" ", Vec::new());
+                self.footnote = true;
+            }
+            // The text of a footnote goes on behind its label.
+            Tag::Paragraph if std::mem::take(&mut self.footnote) => {}
+            Tag::Paragraph | Tag::Heading { .. } => return self.flush(),
+            Tag::HtmlBlock => {
+                self.flush()?;
+                self.html = Some(String::new());
+            }
             // A cell is read at its end; the others are extensions that are not enabled.
             _ => {}
         }
         Ok(())
     }
 
-    fn end(&mut self, tag: TagEnd) -> Result<(), Error> {
+    fn end(&mut self, tag: TagEnd, range: Range<usize>) -> Result<(), Error> {
         match tag {
-            TagEnd::Link if self.card => self.card = false,
-            TagEnd::Emphasis | TagEnd::Strong | TagEnd::Strikethrough | TagEnd::Link => {
-                self.unmark();
-            }
-            TagEnd::Image => {
-                if let Some((url, before)) = self.images.pop()
-                    && self.runs.len() == before
-                {
-                    self.runs.made(&url, self.sorted_marks());
-                }
-                self.unmark();
-            }
-            TagEnd::Paragraph => return self.flush(),
+            TagEnd::Link if self.shown => self.shown = false,
+            TagEnd::Emphasis | TagEnd::Strong | TagEnd::Strikethrough => self.close(),
+            TagEnd::Link => self.end_link(range),
+            TagEnd::Image => self.end_image(range),
+            TagEnd::Paragraph | TagEnd::FootnoteDefinition => return self.flush(),
             TagEnd::Heading(level) => {
                 let content = self.line()?;
                 return self.add(json!({"type": "heading", "attrs": {"level": level as usize}, "content": content}));
@@ -187,8 +260,8 @@ impl<'a> Reader<'_, '_, 'a> {
                     .add(nesting::code_block(&language, text.strip_suffix('\n').unwrap_or(&text)));
             }
             TagEnd::HtmlBlock => {
-                let html = std::mem::take(&mut self.html);
-                self.inline_html(html.trim());
+                let html = self.html.take().unwrap_or_default();
+                self.inline_html(html.trim(), range);
                 return self.flush();
             }
             TagEnd::TableCell => {
@@ -201,8 +274,10 @@ impl<'a> Reader<'_, '_, 'a> {
                 self.attach(
                     json!({"type": kind, "content": [{"type": "paragraph", "content": content}]}),
                 );
+                self.cell_end = range.end;
             }
             TagEnd::TableHead | TagEnd::TableRow => {
+                self.add_beyond_last_cell(range);
                 let row = self.pop()?;
                 self.attach(json!({"type": "tableRow", "content": row.blocks}));
             }
@@ -237,37 +312,126 @@ impl<'a> Reader<'_, '_, 'a> {
         Ok(())
     }
 
+    /// Adds what a row has beyond its last column to its last cell: it is no part of a table, and would be lost.
+    fn add_beyond_last_cell(&mut self, row: Range<usize>) {
+        let rest = self.prepared.text.get(self.cell_end..row.end).unwrap_or_default();
+        let rest = rest.trim().trim_start_matches('|').trim_end_matches('|').trim();
+        if rest.is_empty() {
+            return;
+        }
+        let text = format!(" | {}", self.prepared.restored(rest));
+        if let Some(cell) = self.frames.last_mut().and_then(|frame| frame.blocks.last_mut())
+            && let Some(Value::Array(content)) = cell.pointer_mut("/content/0/content")
+        {
+            push_text(content, &text, &[]);
+        }
+    }
+
     fn text(&mut self, text: &str, range: Range<usize>) {
         if let Some((_, code)) = &mut self.code {
             code.push_str(text);
-        } else if !self.card {
+        } else if let Some(html) = &mut self.html {
+            html.push_str(text);
+        } else if !self.shown {
             self.runs.text(text, self.sorted_marks(), &self.prepared.text, range);
         }
     }
 
+    /// Adds a part of the source as it is written.
+    fn source(&mut self, range: Range<usize>) {
+        let text = self.prepared.text[range.clone()].replace('\n', " ");
+        self.runs.literal(&text, self.sorted_marks(), range);
+    }
+
     /// HTML is text, but for the line break, which a cell has no other way to say.
-    fn inline_html(&mut self, html: &str) {
+    fn inline_html(&mut self, html: &str, range: Range<usize>) {
         let text = html.replace("<br/>", "<br>").replace("<br />", "<br>").replace('\n', " ");
         for (index, part) in text.split("<br>").enumerate() {
             if index > 0 {
                 self.runs.node(json!({"type": "hardBreak"}));
             }
             if !part.is_empty() {
-                self.runs.made(part, self.sorted_marks());
+                self.runs.literal(part, self.sorted_marks(), range.clone());
             }
         }
     }
 
-    fn link(&mut self, href: &str, title: &str) {
-        let link = link(&self.prepared.restored(href), Some(&self.prepared.restored(title)));
-        self.mark(link.map(|link| self.registry.link(link)));
+    /// Begins a link or an image, which is a link to it: its description is its text.
+    fn link(&mut self, href: &str, title: &str, range: Range<usize>) {
+        let href = self.prepared.restored(href);
+        let link = link(&href, Some(&self.prepared.restored(title)));
+        let verbatim = link.is_none() && !href.is_empty();
+        if verbatim {
+            let bracket = range.start + self.bracket(&range);
+            self.source(range.start..bracket);
+            self.inline_end = bracket;
+        }
+        self.open(link.map(|link| self.registry.link(link)));
+        if let Some(open) = self.open.last_mut() {
+            (open.href, open.verbatim) = (href, verbatim);
+        }
     }
 
-    fn mark(&mut self, mark: Option<Value>) {
+    /// The length of what a link or an image begins with.
+    fn bracket(&self, range: &Range<usize>) -> usize {
+        if self.prepared.text[range.start..].starts_with('!') { 2 } else { 1 }
+    }
+
+    fn end_link(&mut self, range: Range<usize>) {
+        let Some(open) = self.open.last() else { return };
+        if open.verbatim {
+            let end = self.inline_end.clamp(range.start, range.end);
+            self.source(end..range.end);
+        } else if open.runs == self.runs.len() && open.marked {
+            // A link without text would not be there.
+            let href = open.href.clone();
+            self.runs.made(&href, self.sorted_marks());
+        }
+        self.close();
+    }
+
+    fn end_image(&mut self, range: Range<usize>) {
+        let Some(Open { marked, runs, href, verbatim }) = self.open.last() else { return };
+        let has_text = *runs < self.runs.len();
+        let href = href.clone();
+        // Inside a link, and text has one link: the address follows the description.
+        let hidden = !marked && !verbatim && !href.is_empty();
+        if !hidden || !has_text {
+            self.end_link(range);
+            if hidden {
+                self.runs.made(&href, self.sorted_marks());
+            }
+            return;
+        }
+        self.close();
+        let outer = self.marks.iter().position(|mark| kind(mark) == "link");
+        let outer = outer.map(|at| (at, self.marks.remove(at)));
+        self.runs.made(" (", self.sorted_marks());
+        self.open(link(&href, None));
+        self.runs.made(&href, self.sorted_marks());
+        self.close();
+        self.runs.made(")", self.sorted_marks());
+        if let Some((at, mark)) = outer {
+            self.marks.insert(at, mark);
+        }
+    }
+
+    fn open(&mut self, mark: Option<Value>) {
         let mark =
             mark.filter(|mark| !self.marks.iter().any(|other| other["type"] == mark["type"]));
-        self.delimiters.push(mark.is_some());
+        self.open.push(Open {
+            marked: mark.is_some(),
+            runs: self.runs.len(),
+            href: String::new(),
+            verbatim: false,
+        });
         self.marks.extend(mark);
+    }
+
+    fn close(&mut self) {
+        if self.open.pop().is_some_and(|open| open.marked) {
+            self.marks.pop();
+        }
     }
 
     /// In one order, so that text under the same delimiters is one node however they nest.
@@ -275,12 +439,6 @@ impl<'a> Reader<'_, '_, 'a> {
         let mut marks = self.marks.clone();
         marks.sort_by(|a, b| kind(a).cmp(kind(b)));
         marks
-    }
-
-    fn unmark(&mut self) {
-        if self.delimiters.pop() == Some(true) {
-            self.marks.pop();
-        }
     }
 
     /// The line of text of a heading or cell.

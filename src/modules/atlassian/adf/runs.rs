@@ -5,6 +5,7 @@ use std::ops::Range;
 use serde_json::{Value, json};
 
 use super::MAX_DEPTH;
+use super::address;
 use super::form::kind;
 use super::placeholder::{Piece, Placeholder, Prepared};
 use super::registry::{Entry, Registry};
@@ -28,20 +29,15 @@ pub(super) enum Line<'a> {
 
 #[derive(Debug)]
 enum Run {
-    /// Text that stands in the source as it is, up to `end`, so that addresses are looked for in it.
+    /// Text that stands in the source as it is, up to `end`, so that placeholders are looked for in it.
     Literal {
         text: String,
         marks: Vec<Value>,
         end: usize,
         escaped: bool,
     },
-    /// Text made by an escape, an entity or a line's end.
+    /// Text in which nothing is looked for: made by an escape or an entity, or inside a code span.
     Made {
-        text: String,
-        marks: Vec<Value>,
-    },
-    /// Text in which nothing is looked for.
-    Code {
         text: String,
         marks: Vec<Value>,
     },
@@ -71,6 +67,17 @@ impl Runs {
             self.made(text, marks);
             return;
         }
+        // Its first character is one that was escaped.
+        let escaped = source[..range.start].ends_with('\\');
+        self.add(text, marks, range, escaped);
+    }
+
+    /// Adds text of the source in which placeholders are looked for.
+    pub(super) fn literal(&mut self, text: &str, marks: Vec<Value>, range: Range<usize>) {
+        self.add(text, marks, range, false);
+    }
+
+    fn add(&mut self, text: &str, marks: Vec<Value>, range: Range<usize>, escaped: bool) {
         if let Some(Run::Literal { text: before, marks: same, end, .. }) = self.runs.last_mut()
             && *end == range.start
             && *same == marks
@@ -79,7 +86,6 @@ impl Runs {
             *end = range.end;
             return;
         }
-        let escaped = source[..range.start].ends_with('\\');
         self.runs.push(Run::Literal { text: text.to_owned(), marks, end: range.end, escaped });
     }
 
@@ -91,7 +97,7 @@ impl Runs {
     /// Adds the text of a code span.
     pub(super) fn code(&mut self, text: String, mut marks: Vec<Value>) {
         marks.push(json!({"type": "code"}));
-        self.runs.push(Run::Code { text, marks });
+        self.runs.push(Run::Made { text, marks });
     }
 
     /// Adds a node.
@@ -123,8 +129,7 @@ impl Runs {
         for run in self.runs {
             match run {
                 Run::Node(node) => reader.nodes.push(node),
-                Run::Code { text, marks } => reader.push(&text, marks),
-                Run::Made { text, marks } => reader.text(&text, &marks, false)?,
+                Run::Made { text, marks } => reader.push(&text, marks),
                 Run::Literal { text, marks, escaped, .. } => {
                     reader.literal(&text, &marks, escaped)?;
                 }
@@ -148,37 +153,51 @@ struct Reader<'r, 'm, 'a> {
 }
 
 impl Reader<'_, '_, '_> {
-    /// Text in which `**` may be left that the parser did not take for strong text, because `CommonMark` wants white space between
-    /// punctuation and a delimiter; Chinese and Japanese have none (`**「重要」**です`).
     fn literal(&mut self, text: &str, marks: &[Value], escaped: bool) -> Result<(), Error> {
-        let mut rest = text;
-        let mut from = usize::from(escaped);
-        while let Some((before, strong, after)) = leftover_strong(rest, from) {
-            self.text(before, marks, true)?;
-            let mut marks = marks.to_vec();
-            marks.push(json!({"type": "strong"}));
-            self.text(strong, &marks, true)?;
-            (rest, from) = (after, 0);
-        }
-        self.text(rest, marks, true)
-    }
-
-    fn text(&mut self, text: &str, marks: &[Value], links: bool) -> Result<(), Error> {
+        let mut from = if escaped { text.chars().next().map_or(0, char::len_utf8) } else { 0 };
         for piece in self.prepared.pieces(text) {
             match piece {
-                Piece::Text(text) if links && !marks.iter().any(|mark| kind(mark) == "link") => {
-                    self.with_links(text, marks);
-                }
-                Piece::Text(text) => self.push(text, marks.to_vec()),
+                Piece::Text(text) => self.with_emails(text, std::mem::take(&mut from), marks),
+                Piece::Address(address) => self.address(address, marks),
                 Piece::Token(placeholder) => self.placeholder(placeholder)?,
             }
         }
         Ok(())
     }
 
+    /// Text in which email addresses are links, where they begin behind `from`. Those that emphasis stands around are found
+    /// only here (`_me@example.com_`).
+    fn with_emails(&mut self, text: &str, from: usize, marks: &[Value]) {
+        let mut done = 0;
+        while let Some((at, length)) = address::next_email(&text[done..]) {
+            let (start, end) = (done + at, done + at + length);
+            if start >= from {
+                self.push(&text[done..start], marks.to_vec());
+                self.address(&text[start..end], marks);
+            } else {
+                self.push(&text[done..end], marks.to_vec());
+            }
+            done = end;
+        }
+        self.push(&text[done..], marks.to_vec());
+    }
+
+    fn address(&mut self, address: &str, marks: &[Value]) {
+        let mut marks = marks.to_vec();
+        if !marks.iter().any(|mark| kind(mark) == "link") {
+            let link = super::form::link(&address::href(address), None);
+            marks.extend(link.map(|link| self.registry.link(link)));
+            marks.sort_by(|a, b| kind(a).cmp(kind(b)));
+        }
+        self.push(address, marks);
+    }
+
     fn placeholder(&mut self, placeholder: Placeholder<'_>) -> Result<(), Error> {
         match placeholder {
-            Placeholder::Empty | Placeholder::Character => {}
+            Placeholder::Empty
+            | Placeholder::Character
+            | Placeholder::Address
+            | Placeholder::Joint => {}
             Placeholder::Open { name, digits: "" } => {
                 return self.open(name, json!({"type": name}));
             }
@@ -210,22 +229,6 @@ impl Reader<'_, '_, '_> {
         Ok(())
     }
 
-    fn with_links(&mut self, text: &str, marks: &[Value]) {
-        let mut rest = text;
-        while let Some((at, length)) = bare_link(rest) {
-            self.push(&rest[..at], marks.to_vec());
-            let address = &rest[at..at + length];
-            let mut marks = marks.to_vec();
-            marks.extend(
-                crate::modules::atlassian::adf::form::link(address, None)
-                    .map(|link| self.registry.link(link)),
-            );
-            self.push(address, marks);
-            rest = &rest[at + length..];
-        }
-        self.push(rest, marks.to_vec());
-    }
-
     fn push(&mut self, text: &str, mut marks: Vec<Value>) {
         for (_, mark) in &self.open {
             // Text has one link, but may have several comments.
@@ -248,58 +251,4 @@ pub(super) fn closes_nothing(name: &str) -> Error {
     Error::invalid_params(format!("The placeholder ⟦/{name}⟧ has nothing to close")).with_hint(
         format!("Put it behind its ⟦{name} …⟧, in the same list item, quote or paragraph"),
     )
-}
-
-/// Where in a text a bare `http(s)://` address stands, and its length: up to white space or a character that no address holds,
-/// without the punctuation that ends a sentence (GFM, "Autolinks").
-pub(super) fn bare_link(text: &str) -> Option<(usize, usize)> {
-    let mut from = 0;
-    while let Some(found) = text[from..].find("http") {
-        let at = from + found;
-        let rest = &text[at..];
-        let scheme = ["https://", "http://"]
-            .into_iter()
-            .find(|scheme| rest.starts_with(scheme))
-            .map_or(0, str::len);
-        if scheme > 0 && !text[..at].ends_with(|before: char| before.is_ascii_alphanumeric()) {
-            let length = rest
-                .find(|letter: char| {
-                    !letter.is_ascii_graphic() || matches!(letter, '<' | '>' | '"' | '`')
-                })
-                .unwrap_or(rest.len());
-            let address = without_punctuation(&rest[..length]);
-            if address.len() > scheme {
-                return Some((at, address.len()));
-            }
-        }
-        from = at + "http".len();
-    }
-    None
-}
-
-/// An address without the punctuation behind it; a parenthesis belongs to it if it was opened in it.
-fn without_punctuation(mut address: &str) -> &str {
-    let mut unopened = address.matches(')').count().saturating_sub(address.matches('(').count());
-    while let Some(last) = address.chars().next_back() {
-        match last {
-            '.' | ',' | ';' | ':' | '!' | '?' | '\'' | '*' | '_' | '~' => {}
-            ')' if unopened > 0 => unopened -= 1,
-            _ => break,
-        }
-        address = &address[..address.len() - 1];
-    }
-    address
-}
-
-/// The text before, inside and after a pair of `**`, where there is one.
-fn leftover_strong(text: &str, from: usize) -> Option<(&str, &str, &str)> {
-    let start = from + text.get(from..)?.find("**")?;
-    let inside = &text[start + 2..];
-    let length = inside.find("**")?;
-    let strong = &inside[..length];
-    let tight = !strong.is_empty()
-        && !strong.contains('*')
-        && strong.trim().len() == strong.len()
-        && !inside[length + 2..].starts_with('*');
-    tight.then(|| (&text[..start], strong, &inside[length + 2..]))
 }

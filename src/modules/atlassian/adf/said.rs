@@ -60,32 +60,51 @@ pub(super) fn part(node: &Value) -> Value {
 /// What Markdown says of inline content, as nodes of ADF: the marks reduced to what it has a place for and in one order, no
 /// emphasis on white space at its edges or on code, and text of the same marks in one node.
 pub(super) fn inline(nodes: &[Value]) -> Vec<Value> {
+    let mut said: Vec<Value> = Vec::new();
+    for piece in pieces(nodes) {
+        match piece.part {
+            Part::Node(node) => said.push(node),
+            Part::Text { text, marks } => push_text(&mut said, text, &marks),
+        }
+    }
+    said
+}
+
+/// A part of inline content, with what Markdown says of it.
+pub(super) struct Piece<'a> {
+    /// The place of the node that it comes from.
+    pub(super) node: usize,
+    pub(super) part: Part<'a>,
+}
+
+/// Text, or a node that stands in a line of text.
+pub(super) enum Part<'a> {
+    Text { text: &'a str, marks: Vec<Value> },
+    Node(Value),
+}
+
+/// What Markdown says of inline content, piece by piece.
+pub(super) fn pieces(nodes: &[Value]) -> Vec<Piece<'_>> {
     let mut pieces: Vec<Piece> = Vec::new();
-    for node in nodes {
+    for (index, node) in nodes.iter().enumerate() {
         if is_text(node) {
-            text_pieces(node, &mut pieces);
+            pieces.extend(text_parts(node).map(|part| Piece { node: index, part }));
         } else {
-            pieces.push(Piece::Node(match kind(node) {
+            let part = Part::Node(match kind(node) {
                 "hardBreak" if marks(node).is_empty() => json!({"type": "hardBreak"}),
                 "inlineCard" if is_card(node) => {
                     json!({"type": "inlineCard", "attrs": {"url": node["attrs"]["url"]}})
                 }
                 _ => node.clone(),
-            }));
+            });
+            pieces.push(Piece { node: index, part });
         }
     }
     for emphasis in EMPHASES {
         trim_emphasis(emphasis, pieces.iter_mut());
         trim_emphasis(emphasis, pieces.iter_mut().rev());
     }
-    let mut said: Vec<Value> = Vec::new();
-    for piece in pieces {
-        match piece {
-            Piece::Node(node) => said.push(node),
-            Piece::Text { text, marks } => push_text(&mut said, text, &marks),
-        }
-    }
-    said
+    pieces
 }
 
 /// Appends text with its marks, to the last node where that has the same.
@@ -115,13 +134,8 @@ fn parts(node: &Value) -> Vec<Value> {
     content(node).iter().map(part).collect()
 }
 
-enum Piece<'a> {
-    Text { text: &'a str, marks: Vec<Value> },
-    Node(Value),
-}
-
-/// The text in up to three pieces, so that the white space at its edges can have other marks than the rest.
-fn text_pieces<'a>(node: &'a Value, pieces: &mut Vec<Piece<'a>>) {
+/// The text in up to three parts, so that the white space at its edges can have other marks than the rest.
+fn text_parts(node: &Value) -> impl Iterator<Item = Part<'_>> {
     let text = node["text"].as_str().unwrap_or_default();
     let mut marks: Vec<Value> =
         marks(node).iter().map(|mark| said_mark(mark).unwrap_or_else(|| mark.clone())).collect();
@@ -133,20 +147,19 @@ fn text_pieces<'a>(node: &'a Value, pieces: &mut Vec<Piece<'a>>) {
     let core = text.trim_start();
     let (before, core) = (&text[..text.len() - core.len()], core);
     let trimmed = core.trim_end();
-    for text in [before, trimmed, &core[trimmed.len()..]] {
-        if !text.is_empty() {
-            pieces.push(Piece::Text { text, marks: marks.clone() });
-        }
-    }
+    [before, trimmed, &core[trimmed.len()..]]
+        .into_iter()
+        .filter(|text| !text.is_empty())
+        .map(move |text| Part::Text { text, marks: marks.clone() })
 }
 
 /// Takes the emphasis off white space that follows something without it.
 fn trim_emphasis<'p, 'a: 'p>(emphasis: &str, pieces: impl Iterator<Item = &'p mut Piece<'a>>) {
     let mut inside = false;
     for piece in pieces {
-        inside = match piece {
-            Piece::Node(_) => false,
-            Piece::Text { text, marks } => {
+        inside = match &mut piece.part {
+            Part::Node(_) => false,
+            Part::Text { text, marks } => {
                 if !inside && text.trim().is_empty() {
                     marks.retain(|mark| kind(mark) != emphasis);
                 }

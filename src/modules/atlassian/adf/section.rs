@@ -1,103 +1,123 @@
-//! The text under one heading.
+//! The sections of a document: its headings, and what stands under one of them.
 
 use serde_json::{Value, json};
 
 use super::form::{content, kind};
 use super::registry::Registry;
-use super::{label, merge, read};
+use super::{label, merge, read, said, write};
 use crate::error::Error;
 
-/// The document with what stands under a heading, up to the next one of the same or a higher level, replaced by a Markdown text.
+/// All headings of a document in order, each as a line: its level as `#` signs, and its text. Those in layouts, panels and the
+/// like count, too.
+#[must_use]
+pub fn headings(document: &Value) -> Vec<String> {
+    all(document).iter().map(Heading::line).collect()
+}
+
+/// The Markdown of a section: a heading and what stands under it, up to the next one of the same or a higher level or to the
+/// end of what holds it. Its placeholders are those of the whole document.
 ///
-/// The heading is named by its text, with its `#` signs where the same text stands at several levels. It stays; a text that
-/// begins with the same heading once more does not double it. Headings inside layouts, panels and the like are found as well,
-/// and their section ends with what holds them. Placeholders may be of the whole document.
+/// The heading is named by its text, with its `#` signs where the same text stands at several levels, or by its Markdown as
+/// [`to_markdown`](super::to_markdown) writes it.
 ///
 /// # Errors
 ///
-/// [`Code::InvalidParams`](crate::error::Code::InvalidParams) for a heading that does not exist, naming those that do, for one
-/// that stands there more than once, and for what [`from_markdown`](crate::modules::atlassian::adf::from_markdown) refuses.
+/// [`Code::InvalidParams`](crate::error::Code::InvalidParams) for a heading that does not exist, naming those that do, and for
+/// one that stands there more than once.
+pub fn section(document: &Value, heading: &str) -> Result<String, Error> {
+    let registry = Registry::of(document);
+    let found = find(document, &registry, heading)?;
+    let siblings = content(found.parent);
+    Ok(write::blocks(&siblings[found.index..found.end()], &registry))
+}
+
+/// The document with what stands under a heading replaced by a Markdown text. The section and its heading are those of
+/// [`section`].
+///
+/// The heading stays; a text that begins with the same heading once more does not double it. Placeholders may be of the whole
+/// document.
+///
+/// # Errors
+///
+/// Those of [`section`], and what [`from_markdown`](super::from_markdown) refuses.
 pub fn replace_section(document: &Value, heading: &str, markdown: &str) -> Result<Value, Error> {
     let registry = Registry::of(document);
     let mut blocks = read::blocks(markdown, &registry, 0)?;
-    let mut all = Vec::new();
-    collect(document, &mut Vec::new(), &mut all);
-    let wanted = Heading::parse(heading);
-    let found: Vec<&Found> = all.iter().filter(|found| wanted.names(&found.heading)).collect();
-    let found = match found.as_slice() {
-        [found] => *found,
-        [] => return Err(unknown(&all)),
-        _ => {
-            return Err(Error::invalid_params(format!(
-                "The document has {} headings of that text",
-                found.len()
-            ))
-            .with_hint(
-                "Name it with its # signs if the levels differ, or edit the document as a whole",
-            ));
-        }
+    let found = find(document, &registry, heading)?;
+    let repeated = |block: &Value| {
+        said::block(block) == said::block(found.node())
+            || (level(block) == Some(found.level) && name(block) == found.name)
     };
-    if blocks.first().and_then(Heading::of).is_some_and(|first| first == found.heading) {
+    if blocks.first().is_some_and(repeated) {
         blocks.remove(0);
     }
+    let siblings = content(found.parent);
+    let (start, end) = (found.index + 1, found.end());
+    let section = merge::align(&siblings[start..end], blocks);
+    let replaced = [&siblings[..start], &section, &siblings[end..]].concat();
     let mut document = document.clone();
     let mut parent = &mut document;
     for index in &found.path {
         parent = &mut parent["content"][*index];
     }
-    let start = found.index + 1;
-    let siblings = content(parent);
-    let ends = |node: &Value| {
-        Heading::of(node).is_some_and(|heading| heading.level <= found.heading.level)
-    };
-    let end =
-        siblings[start..].iter().position(ends).map_or(siblings.len(), |length| start + length);
-    let section = merge::align(&siblings[start..end], blocks);
-    let content = [&siblings[..start], &section, &siblings[end..]].concat();
-    parent["content"] = json!(content);
+    parent["content"] = json!(replaced);
     Ok(document)
 }
 
-#[derive(Debug, PartialEq, Eq)]
-struct Heading {
-    /// 0 where it is not known.
-    level: u64,
-    text: String,
-}
-
-struct Found {
-    heading: Heading,
-    /// The way to the node that holds it.
+/// A heading and where it stands.
+struct Heading<'a> {
+    parent: &'a Value,
+    /// The way to the parent.
     path: Vec<usize>,
     index: usize,
+    level: u64,
+    name: String,
 }
 
-impl Heading {
-    fn parse(text: &str) -> Self {
-        let name = text.trim().trim_start_matches('#');
-        let level = text.trim().len() - name.len();
-        let is_marked = (1..=6).contains(&level) && name.starts_with(' ');
-        if is_marked {
-            Self { level: level as u64, text: name.trim().to_owned() }
-        } else {
-            Self { level: 0, text: text.trim().to_owned() }
-        }
+impl Heading<'_> {
+    fn node(&self) -> &Value {
+        &content(self.parent)[self.index]
     }
 
-    fn of(node: &Value) -> Option<Self> {
-        let level = node["attrs"]["level"].as_u64().filter(|_| kind(node) == "heading")?;
-        Some(Self { level, text: label::full_text(node).trim().to_owned() })
+    fn line(&self) -> String {
+        let level = usize::try_from(self.level).unwrap_or(1).clamp(1, 6);
+        format!("{} {}", "#".repeat(level), self.name)
     }
 
-    fn names(&self, other: &Self) -> bool {
-        self.text == other.text && (self.level == 0 || self.level == other.level)
+    /// Where its section ends among its siblings.
+    fn end(&self) -> usize {
+        let start = self.index + 1;
+        let below = &content(self.parent)[start..];
+        let ends = |node: &Value| level(node).is_some_and(|level| level <= self.level);
+        below.iter().position(ends).map_or(start + below.len(), |length| start + length)
     }
 }
 
-fn collect(node: &Value, path: &mut Vec<usize>, found: &mut Vec<Found>) {
-    for (index, child) in content(node).iter().enumerate() {
-        if let Some(heading) = Heading::of(child) {
-            found.push(Found { heading, path: path.clone(), index });
+fn level(node: &Value) -> Option<u64> {
+    node["attrs"]["level"].as_u64().filter(|_| kind(node) == "heading")
+}
+
+/// The text of a heading without its marks, in one line.
+fn name(heading: &Value) -> String {
+    let words = |node: &Value| match kind(node) {
+        "hardBreak" => " ".to_owned(),
+        _ => label::full_text(&json!({"content": [node]})),
+    };
+    let text: String = content(heading).iter().map(words).collect();
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn all(document: &Value) -> Vec<Heading<'_>> {
+    let mut found = Vec::new();
+    collect(document, &mut Vec::new(), &mut found);
+    found
+}
+
+fn collect<'a>(parent: &'a Value, path: &mut Vec<usize>, found: &mut Vec<Heading<'a>>) {
+    for (index, child) in content(parent).iter().enumerate() {
+        if let Some(level) = level(child) {
+            let name = name(child);
+            found.push(Heading { parent, path: path.clone(), index, level, name });
         } else {
             path.push(index);
             collect(child, path, found);
@@ -106,17 +126,56 @@ fn collect(node: &Value, path: &mut Vec<usize>, found: &mut Vec<Found>) {
     }
 }
 
-fn unknown(all: &[Found]) -> Error {
+fn find<'a>(
+    document: &'a Value,
+    registry: &Registry<'_>,
+    wanted: &str,
+) -> Result<Heading<'a>, Error> {
+    let mut all = all(document);
+    let words = wanted.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut matching: Vec<usize> =
+        positions(&all, |heading| heading.name == words || heading.line().trim_end() == words);
+    if matching.is_empty() {
+        matching = by_markdown(&all, registry, wanted.trim());
+    }
+    match matching.as_slice() {
+        [index] => Ok(all.swap_remove(*index)),
+        [] => Err(unknown(&all)),
+        _ => Err(Error::invalid_params(format!(
+            "The document has {} headings of that text.",
+            matching.len()
+        ))
+        .with_hint(
+            "Give its # signs too if their levels differ, else read and edit the document as a whole.",
+        )),
+    }
+}
+
+/// The headings whose Markdown a text is, with or without its `#` signs.
+fn by_markdown(all: &[Heading<'_>], registry: &Registry<'_>, wanted: &str) -> Vec<usize> {
+    let Ok(blocks) = read::blocks(wanted, registry, 0) else { return Vec::new() };
+    let [block] = blocks.as_slice() else { return Vec::new() };
+    let inline = said::inline(content(block));
+    positions(all, |heading| match kind(block) {
+        "heading" => said::block(block) == said::block(heading.node()),
+        "paragraph" => inline == said::inline(content(heading.node())),
+        _ => false,
+    })
+}
+
+fn positions(all: &[Heading<'_>], is_wanted: impl Fn(&Heading<'_>) -> bool) -> Vec<usize> {
+    (0..all.len()).filter(|index| is_wanted(&all[*index])).collect()
+}
+
+fn unknown(all: &[Heading<'_>]) -> Error {
     const SHOWN: usize = 50;
-    let names: Vec<String> =
-        all.iter().take(SHOWN).map(|found| format!("\"{}\"", found.heading.text)).collect();
+    let names: Vec<String> = all.iter().take(SHOWN).map(Heading::line).collect();
     let more =
         if all.len() > SHOWN { format!(" and {} more", all.len() - SHOWN) } else { String::new() };
-    let message = "The document does not have this heading";
-    match names.as_slice() {
-        [] => Error::invalid_params(message)
-            .with_hint("It has no headings at all: edit it as a whole"),
-        names => Error::invalid_params(message)
-            .with_hint(format!("Its headings are {}{more}", names.join(", "))),
+    let error = Error::invalid_params("The document does not have this heading.");
+    if names.is_empty() {
+        error.with_hint("It does not have any headings: read and edit it as a whole.")
+    } else {
+        error.with_hint(format!("It has `{}`{more}.", names.join("`, `")))
     }
 }

@@ -1,7 +1,9 @@
 use serde_json::{Value, json};
 
 use super::{document, marked, paragraph, text};
-use crate::modules::atlassian::adf::{from_markdown, replace_section, to_markdown};
+use crate::modules::atlassian::adf::{
+    from_markdown, headings, replace_section, section, to_markdown,
+};
 
 /// Holds that replacing some words of the Markdown changes the document at that place, and nowhere else.
 fn check(previous: &Value, [from, to]: [&str; 2], pointer: &str, expected: &Value) {
@@ -244,12 +246,229 @@ fn a_section_is_replaced_up_to_the_next_heading_of_its_level() {
         6
     );
     for (name, says) in [
-        ("D", "\"A\", \"B\", \"C\", \"In\", \"B\""),
+        ("D", "`# A`, `## B`, `# C`, `## In`, `## B`"),
         ("B", "2 headings"),
         ("### A", "does not have this heading"),
     ] {
         let error = replace_section(&previous, name, "x").unwrap_err();
         assert_eq!(error.code(), crate::error::Code::InvalidParams);
         assert!(error.to_string().contains(says), "{error}");
+    }
+}
+
+/// A line in which much is not shown: attributes of breaks, cards and links, an order of marks, white space with emphasis, and
+/// text in several nodes.
+fn hidden() -> Value {
+    let link = |id: &str| json!({"type": "link", "attrs": {"href": "https://x.y", "id": id}});
+    json!([
+        text("one "),
+        marked("same", [link("first")]),
+        {"type": "hardBreak", "attrs": {"text": "\n", "localId": "b"}},
+        marked("two ", [json!({"type": "strong"}), json!({"type": "em"})]),
+        marked("same", [link("second")]),
+        {"type": "inlineCard", "attrs": {"url": "https://x.y/1", "localId": "c"}},
+        {"type": "inlineCard", "attrs": {"url": "https://x.y/1", "localId": "d"}},
+        text(" th"),
+        text("ree "),
+        marked("https://x.y/a", [json!({"type": "link", "attrs": {"href": "https://x.y/a", "id": "third"}})]),
+    ])
+}
+
+#[test]
+fn an_edited_line_keeps_the_attributes_of_all_that_stays_in_it() {
+    let media = json!({"type": "media", "attrs": {"id": "f", "type": "file", "collection": ""}});
+    let attributes = json!({"localId": "l", "state": "TODO"});
+    // Each holds the line at the place of the first null.
+    let holders = [
+        json!({"type": "paragraph", "attrs": {"localId": "p"}, "content": null}),
+        json!({"type": "heading", "attrs": {"level": 2, "localId": "h"}, "content": null}),
+        json!({"type": "taskList", "attrs": {"localId": "t"}, "content": [{"type": "taskItem", "attrs": attributes, "content": null}]}),
+        json!({"type": "bulletList", "content": [{"type": "listItem", "content": [{"type": "paragraph", "content": null}]}]}),
+        json!({"type": "blockquote", "content": [{"type": "paragraph", "content": null}]}),
+        panel(&json!([{"type": "paragraph", "content": null}])),
+        json!({"type": "mediaSingle", "attrs": {"layout": "wide"}, "content": [media, {"type": "caption", "content": null}]}),
+        json!({"type": "decisionList", "attrs": {"localId": "d"}, "content": [{"type": "decisionItem", "attrs": {"localId": "e", "state": "DECIDED"}, "content": null}]}),
+        json!({"type": "table", "attrs": {"layout": "wide"}, "content": [{"type": "tableRow", "content": [{"type": "tableCell", "attrs": {"background": "#fff"}, "content": [{"type": "paragraph", "content": null}]}]}]}),
+    ];
+    for holder in holders {
+        let with = |line: &Value| -> Value {
+            let json = holder.to_string().replacen("null", &line.to_string(), 1);
+            document([serde_json::from_str::<Value>(&json).unwrap(), paragraph([text("end")])])
+        };
+        let previous = with(&hidden());
+        let markdown = to_markdown(&previous);
+        for (from, to, edited) in [
+            ("one ", "1 ", vec![("/0/text", json!("1 "))]),
+            ("two", "2", vec![("/3/text", json!("2 "))]),
+            ("three", "four", vec![("/7/text", json!(" ")), ("/8/text", json!("four "))]),
+            ("th", "Th", vec![("/7/text", json!(" ")), ("/8/text", json!("Three "))]),
+            ("[same](https://x.y)", "[other](https://x.y)", vec![("/1/text", json!("other"))]),
+            ("one ", "", vec![("/0", Value::Null)]),
+        ] {
+            let mut line = hidden();
+            for (place, value) in &edited {
+                *line.pointer_mut(place).unwrap() = value.clone();
+            }
+            line.as_array_mut().unwrap().retain(|node| !node.is_null());
+            let read = from_markdown(&markdown.replacen(from, to, 1), Some(&previous)).unwrap();
+            assert_eq!(read, with(&line), "{from} to {to} in\n{markdown}");
+        }
+        // A link in front of two that look the same takes the place of neither.
+        let read = from_markdown(
+            &markdown.replacen("one ", "[same](https://x.y) one ", 1),
+            Some(&previous),
+        )
+        .unwrap();
+        let ids: Vec<_> = read.to_string().match_indices("\"id\":\"second\"").map(|_| ()).collect();
+        assert_eq!(ids.len(), 1, "{read}");
+    }
+}
+
+/// A page whose section alone would have shorter placeholders than the whole page.
+fn page_with_many_mentions() -> Value {
+    let mentions = |from: u64, to: u64| {
+        (from..to)
+            .map(|id| json!({"type": "mention", "attrs": {"id": id.to_string(), "text": "@A"}}))
+            .collect::<Vec<_>>()
+    };
+    let heading =
+        |words: &str| json!({"type": "heading", "attrs": {"level": 1}, "content": [text(words)]});
+    document(json!([
+        heading("All"),
+        paragraph(mentions(0, 1_500)),
+        heading("Few"),
+        paragraph(mentions(1_500, 2_000)),
+    ]))
+}
+
+#[test]
+fn a_section_is_written_with_the_placeholders_of_its_page() {
+    let page = page_with_many_mentions();
+    let whole = to_markdown(&page);
+    let few = section(&page, "Few").unwrap();
+    assert!(whole.ends_with(&few) && few.starts_with("# Few\n\n"), "{few}");
+    assert_eq!(replace_section(&page, "Few", &few).unwrap(), page);
+    let edited = replace_section(&page, "Few", &format!("{few} and more")).unwrap();
+    let line = edited["content"][3]["content"].as_array().unwrap();
+    assert_eq!(line[..500], page["content"][3]["content"].as_array().unwrap()[..]);
+    assert_eq!(line[500], text(" and more"));
+}
+
+#[test]
+fn a_heading_has_one_name_wherever_it_is_named() {
+    let heading = |level: u64, inline: Value| json!({"type": "heading", "attrs": {"level": level}, "content": inline});
+    let emoji = json!({"type": "emoji", "attrs": {"shortName": ":gear:", "text": "⚙"}});
+    let status = json!({"type": "status", "attrs": {"text": "DONE", "color": "green"}});
+    let date = json!({"type": "date", "attrs": {"timestamp": "1732233600000"}});
+    let link = json!({"type": "link", "attrs": {"href": "https://x.y"}});
+    let page = document(json!([
+        heading(1, json!([text("Set"), text("up "), emoji])),
+        heading(
+            2,
+            json!([
+                marked("Bold", [json!({"type": "strong"})]),
+                text(" & "),
+                marked("code", [json!({"type": "code"})])
+            ])
+        ),
+        heading(2, json!([text("C# * 1")])),
+        heading(3, json!([mention(), text(" and "), status])),
+        heading(3, json!([text("One"), {"type": "hardBreak"}, text("two")])),
+        heading(2, json!([text("Since "), date])),
+        heading(2, json!([marked("Docs", [link])])),
+        heading(2, json!([text("Same")])),
+        heading(3, json!([text("Same")])),
+    ]));
+    let names = [
+        "# Setup ⚙",
+        "## Bold & code",
+        "## C# * 1",
+        "### @Ada and DONE",
+        "### One two",
+        "## Since 2024-11-22",
+        "## Docs",
+        "## Same",
+        "### Same",
+    ];
+    assert_eq!(headings(&page), names);
+    // By the line of the outline, by its words, by its Markdown, with and without its signs.
+    for (at, block) in page["content"].as_array().unwrap().iter().enumerate() {
+        let markdown = section(&page, names[at]).unwrap();
+        let first = markdown.lines().next().unwrap();
+        let words = names[at].trim_start_matches(['#', ' ']);
+        let written = first.trim_start_matches(['#', ' ']);
+        let mut given = vec![names[at].to_owned(), first.to_owned(), format!("  {first}  ")];
+        if words != "Same" {
+            given.extend([
+                words.to_owned(),
+                written.to_owned(),
+                format!("{words} ").replace(' ', "  "),
+            ]);
+        }
+        for name in given {
+            let found = section(&page, &name).unwrap_or_else(|error| panic!("{name}: {error}"));
+            assert_eq!(found, markdown, "{name}");
+            // The heading once more at the begin of the new text does not double it.
+            for text in
+                ["new".to_owned(), format!("{first}\n\nnew"), format!("{}\n\nnew", names[at])]
+            {
+                let replaced = replace_section(&page, &name, &text).unwrap();
+                let blocks = replaced["content"].as_array().unwrap();
+                assert_eq!(
+                    (&blocks[at], &blocks[at + 1]),
+                    (block, &paragraph([super::text("new")])),
+                    "{name}"
+                );
+            }
+        }
+    }
+    let error = section(&page, "Same").unwrap_err();
+    assert!(error.hint().unwrap().contains("# signs"), "{error}");
+    for missing in ["setup ⚙", "# Same", "", "Bold &"] {
+        let error = section(&page, missing).unwrap_err();
+        assert!(error.hint().unwrap().contains("`## Bold & code`"), "{error}");
+    }
+    let error = section(&document(json!([])), "x").unwrap_err();
+    assert_eq!(error.hint(), Some("It does not have any headings: read and edit it as a whole."));
+}
+
+#[test]
+fn a_section_ends_before_the_next_heading_of_its_rank() {
+    let heading = |level: u64, words: &str| json!({"type": "heading", "attrs": {"level": level}, "content": [text(words)]});
+    let rule = json!({"type": "rule"});
+    let panel = panel(&json!([rule, heading(3, "Inside"), rule]));
+    let page = document(json!([
+        rule,
+        heading(1, "A"),
+        rule,
+        heading(2, "B"),
+        panel,
+        heading(3, "C"),
+        heading(1, "B")
+    ]));
+    for (name, lines) in [("A", 9), ("## B", 7), ("C", 1), ("# B", 1), ("Inside", 2)] {
+        let section = section(&page, name).unwrap();
+        let count = section.lines().filter(|line| !line.is_empty()).count();
+        assert_eq!(count, lines, "{name}:\n{section}");
+    }
+}
+
+#[test]
+fn placeholders_of_cells_that_span_others_say_how_many() {
+    let cell = |attributes: Value| json!({"type": "tableCell", "attrs": attributes, "content": [paragraph([text("x")])]});
+    let row = |cells: Value| json!({"type": "tableRow", "content": cells});
+    let table = |attributes: Value| {
+        document(
+            json!([{"type": "table", "content": [row(json!([cell(attributes), cell(json!({}))]))]}]),
+        )
+    };
+    for (attributes, label) in [
+        (json!({"colspan": 2}), ": colspan 2⟧"),
+        (json!({"rowspan": 3}), ": rowspan 3⟧"),
+        (json!({"colspan": 2, "rowspan": 3}), ": colspan 2, rowspan 3⟧"),
+    ] {
+        let markdown = to_markdown(&table(attributes));
+        let line = markdown.lines().find(|line| line.starts_with("⟦tableCell")).unwrap();
+        assert!(line.ends_with(label), "{markdown}");
     }
 }

@@ -74,7 +74,7 @@ pub(super) const MARKS: [&str; 19] = [
 ];
 
 /// Words that are something else in Markdown, or look like it.
-const WORDS: [&str; 48] = [
+pub(super) const WORDS: [&str; 60] = [
     "word",
     "two words",
     " ",
@@ -123,6 +123,18 @@ const WORDS: [&str; 48] = [
     "⟦panel 12ab: x⟧",
     "\u{e000}0\u{e001}",
     "[x] ",
+    "https://x.y/__init__.py",
+    "http://z/日本?a=1&amp;b=2",
+    "www.x.y/*a*",
+    "std::vector<std::string>",
+    "<mailto:me@x.y>",
+    "f(**a) g(**b)",
+    "これは**「重要」**です",
+    "[^1]",
+    "[^1]: ",
+    "[a]: b",
+    "\u{feff}",
+    "\u{c}",
 ];
 
 pub(super) struct Generator {
@@ -158,8 +170,14 @@ impl Generator {
         self.below(one_in) == 0
     }
 
-    fn words(&mut self) -> String {
-        (0..=self.below(4)).map(|_| WORDS[self.below(WORDS.len())]).collect()
+    pub(super) fn words(&mut self) -> String {
+        let words = (0..=self.below(4)).map(|_| WORDS[self.below(WORDS.len())]);
+        // Markdown has no way to say a control character in code.
+        let words = words.collect::<Vec<_>>();
+        words
+            .into_iter()
+            .map(|word| if self.plain && word == "\u{c}" { "word" } else { word })
+            .collect()
     }
 
     fn mark(&mut self) -> Value {

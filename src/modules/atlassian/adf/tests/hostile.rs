@@ -20,9 +20,14 @@ fn check_linear(name: &str, run: impl Fn(usize)) {
 
 type Text = fn(usize) -> String;
 
+/// A text so many times, each with its number in place of the 0.
+fn numbered(size: usize, text: &str) -> String {
+    (0..size).map(|number| text.replace('0', &number.to_string())).collect()
+}
+
 #[test]
 fn hostile_markdown_takes_linear_time() {
-    let cases: [(&str, Text); 21] = [
+    let cases: [(&str, Text); 33] = [
         ("quotes", |size| "> ".repeat(size) + "a"),
         ("lists", |size| "- ".repeat(size) + "a"),
         ("emphasis", |size| "*a ".repeat(size)),
@@ -43,6 +48,18 @@ fn hostile_markdown_takes_linear_time() {
         ("pairs of placeholders", |size| "⟦strong⟧a⟦/strong⟧".repeat(size)),
         ("private use", |size| "\u{e000}".repeat(size)),
         ("addresses", |size| "https://".repeat(size)),
+        ("addresses that are none", |size| "http://a_b.".repeat(size)),
+        ("addresses with backticks", |size| "https://x/`".repeat(size)),
+        ("dots", |size| format!("www.a{}b", ".".repeat(size))),
+        ("mail", |size| "a@".repeat(size)),
+        ("mail without end", |size| format!("a@{}", "b.".repeat(size))),
+        ("brackets in an address", |size| format!("https://x/{}", "](".repeat(size))),
+        ("definitions", |size| "[a]: b\n".repeat(size)),
+        ("definitions of all labels", |size| numbered(size, "[0]: b\n")),
+        ("definitions that are used", |size| numbered(size, "[0]\n\n[0]: b\n\n")),
+        ("footnotes", |size| numbered(size, "[^0]\n\n[^0]: b\n\n")),
+        ("emphasis beside letters", |size| "は**「a」**".repeat(size)),
+        ("images in links", |size| "[![a](b)](c)".repeat(size)),
         ("parentheses", |size| format!("https://x{}", ")".repeat(size))),
         ("paragraphs", |size| "a\n\n".repeat(size)),
         ("tasks", |size| "- [ ] a\n".repeat(size)),

@@ -2,6 +2,7 @@ mod edits;
 mod generator;
 mod hostile;
 mod kept;
+mod lossless;
 mod pairs;
 
 use serde_json::{Value, json};
