@@ -215,7 +215,7 @@ impl Drop for Asking<'_> {
 fn full(most: usize, what: &str) -> Error {
     Error::new(
         Code::UserBusy,
-        format!("this user has {most} {what} open, which is as many as a user may have"),
+        format!("this user is busy: as many {what} are open as a user may have ({most})"),
     )
 }
 
@@ -235,7 +235,10 @@ mod tests {
         let error = quotas.requests.take("a").unwrap_err();
         assert_eq!(error.code().reply().name, "busy");
         assert_eq!(error.code().reply().status, 429);
-        assert!(error.to_string().contains("2 requests open"), "{error}");
+        assert!(
+            error.to_string().contains("as many requests are open as a user may have (2)"),
+            "{error}"
+        );
         assert!(quotas.requests.take("b").is_ok(), "another user has their own");
         drop(first);
         let third = quotas.requests.take("a").unwrap();

@@ -17,7 +17,7 @@ use ct_codecs::{Base64, Encoder};
 pub use failure::{failure, is_missing_scope, redact};
 use memory::AnswerMemory;
 pub use memory::AnswerShare;
-use resolver::KeepingResolver;
+use resolver::{KeepingResolver, PrivateAddress};
 pub(crate) use retry::{asked_wait, jittered};
 use serde::Deserialize;
 use ureq::Agent;
@@ -150,6 +150,9 @@ pub struct UpstreamAnswer {
 #[derive(Debug, Clone)]
 pub struct Upstream {
     agent: Agent,
+    /// For redirects that lead elsewhere: it reaches no private network.
+    public_agent: Agent,
+    resolver: KeepingResolver,
     breaker: Arc<Breaker>,
     connect_timeout: Duration,
     max_answer: u64,
@@ -194,11 +197,25 @@ impl Upstream {
             // Shorter than servers keep theirs: a write on a connection that is just being closed cannot be repeated.
             .max_idle_age(Duration::from_secs(30))
             .build();
-        let agent =
-            Agent::with_parts(agent, DefaultConnector::default(), KeepingResolver::default());
+        let resolver = KeepingResolver::default();
+        let with =
+            |resolver| Agent::with_parts(agent.clone(), DefaultConnector::default(), resolver);
+        // Behind a proxy, the addresses are the proxy's affair, and its own may well be private.
+        let is_proxied = config.proxy.is_some();
+        let elsewhere = if is_proxied { resolver.clone() } else { resolver.public_only() };
+        let (agent, public_agent) = (with(resolver.clone()), with(elsewhere));
         let UpstreamConfig { connect_timeout, max_answer, max_answers, first_backoff, .. } = config;
         let memory = AnswerMemory::new(max_answers);
-        Self { agent, breaker: Arc::default(), connect_timeout, max_answer, memory, first_backoff }
+        Self {
+            agent,
+            public_agent,
+            resolver,
+            breaker: Arc::default(),
+            connect_timeout,
+            max_answer,
+            memory,
+            first_backoff,
+        }
     }
 
     /// Sends a request and reads the whole answer.
@@ -262,7 +279,8 @@ impl Upstream {
         if left.is_zero() {
             return Err(out_of_time(request));
         }
-        self.exchange(request, &uri, headers_at_home(request)?, left).map_err(|failed| failed.error)
+        self.exchange(&self.agent, request, &uri, headers_at_home(request)?, left)
+            .map_err(|failed| failed.error)
     }
 
     fn may_repeat(&self, route: &Route, pause: Duration, deadline: Instant) -> bool {
@@ -280,8 +298,10 @@ impl Upstream {
         // Once a redirect has left the service, nothing brings the credential back in: who sends us round the corner
         // would otherwise pick what we ask with it.
         let mut at_home = true;
+        let home = uri.clone();
         for redirects_left in (0..=REDIRECTS).rev() {
-            let answer = self.guarded(request, &uri, at_home, deadline)?;
+            let agent = if at_home { &self.agent } else { self.agent_elsewhere(&home) };
+            let answer = self.guarded(agent, request, &uri, at_home, deadline)?;
             if !redirect::is_one(answer.status) {
                 return Ok(answer);
             }
@@ -302,9 +322,16 @@ impl Upstream {
         .into())
     }
 
+    /// The agent for what a service redirects to. Only one that is in a private network itself may lead into one: any other
+    /// would make us ask there in its place.
+    fn agent_elsewhere(&self, home: &Uri) -> &Agent {
+        if self.resolver.knows_as_private(home) { &self.agent } else { &self.public_agent }
+    }
+
     /// One request, unless its origin is left alone.
     fn guarded(
         &self,
+        agent: &Agent,
         request: &UpstreamRequest<'_>,
         uri: &Uri,
         at_home: bool,
@@ -330,7 +357,7 @@ impl Upstream {
         {
             headers.insert(HeaderName::from_static("traceparent"), value);
         }
-        let outcome = self.exchange(request, uri, headers, left);
+        let outcome = self.exchange(agent, request, uri, headers, left);
         match &outcome {
             Ok(answer) => span.answered(answer.status),
             Err(failed) => span.failed(failed.error.code()),
@@ -351,6 +378,7 @@ impl Upstream {
     /// One request on one connection.
     fn exchange(
         &self,
+        agent: &Agent,
         request: &UpstreamRequest<'_>,
         uri: &Uri,
         headers: HeaderMap,
@@ -360,13 +388,13 @@ impl Upstream {
         *message.method_mut() = request.method.on_the_wire();
         *message.uri_mut() = uri.clone();
         *message.headers_mut() = headers;
-        let message = self.agent.configure_request(message).timeout_global(Some(left)).build();
+        let message = agent.configure_request(message).timeout_global(Some(left)).build();
 
         let failed = |error| self.explain(request, error);
         let response = match request.body {
-            Some(bytes) => self.agent.run(message.map(|()| bytes)),
-            None if request.method.expects_body() => self.agent.run(message.map(|()| &[][..])),
-            None => self.agent.run(message),
+            Some(bytes) => agent.run(message.map(|()| bytes)),
+            None if request.method.expects_body() => agent.run(message.map(|()| &[][..])),
+            None => agent.run(message),
         };
         let (parts, body) = response.map_err(failed)?.into_parts();
         let mut arriving = body.into_with_config().limit(self.max_answer).reader();
@@ -432,6 +460,10 @@ impl Upstream {
                     .into()
             }
             Cause::BadUri(_) => no_address(service).into(),
+            Cause::Other(cause) if cause.is::<PrivateAddress>() => unavailable(format!(
+                "{service} redirects to an address of a private network, which is refused."
+            ))
+            .into(),
             _ => unavailable(format!("{service} returned invalid HTTP.")).into(),
         }
     }
