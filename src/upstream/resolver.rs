@@ -229,10 +229,7 @@ mod tests {
         kept("public.example", [93, 184, 216, 34]);
         kept("rebound.example", [10, 0, 0, 1]);
         let resolves = |resolver: &KeepingResolver, url: &str| {
-            let timeout = NextTimeout {
-                after: ureq::unversioned::transport::time::Duration::NotHappening,
-                reason: ureq::Timeout::Resolve,
-            };
+            let timeout = NextTimeout::default();
             resolver.resolve(&url.parse().expect("a URL"), &Config::default(), timeout)
         };
         let public = everywhere.public_only();

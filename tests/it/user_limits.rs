@@ -112,7 +112,7 @@ fn a_user_runs_so_many_requests_and_answers_pass_all_the_same() {
     let cancel =
         json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 2}});
     assert_eq!(alice.send(&cancel).status, 202);
-    drop(other);
+    drop((one, other));
     let deadline = Instant::now() + PATIENCE;
     while server.running.shutdown.connections() > 0 {
         assert!(Instant::now() < deadline, "the cancelled request goes on");
