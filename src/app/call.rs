@@ -9,12 +9,22 @@ use crate::access::audit::ARGUMENT_NAMES;
 use crate::access::{AuditEvent, Caller, Credential};
 use crate::engine::{self, ACCOUNT, ALL_ACCOUNTS, Accounts, Connection, Module, Tool, ToolCall};
 use crate::error::{Code, Error};
-use crate::json::Object;
+use crate::json::{Object, memory_of};
 use crate::mcp::context::Context;
 use crate::telemetry::{self, spans};
+use crate::upstream::AnswerShare;
 
 /// How long a call may take in all, retries included.
 pub const CALL_TIME: Duration = Duration::from_secs(30);
+
+/// What a call gave.
+#[derive(Debug)]
+pub struct Called {
+    /// The result.
+    pub value: Value,
+    /// The result's part of the memory that all answers share, to be kept as long as the result.
+    pub held: AnswerShare,
+}
 
 impl App {
     /// The facts of a call, from the request that asks for it.
@@ -40,6 +50,22 @@ impl App {
     /// # Errors
     /// Why it failed, so that a model can act on it.
     pub fn call(
+        &self,
+        call: ToolCall<'_>,
+        arguments: Object,
+        cancelled: &dyn Fn() -> bool,
+    ) -> Result<Called, Error> {
+        let only_reads = call.tool.is_read_only();
+        let value = self.logged(call, arguments, cancelled)?;
+        let held = self.parts.upstream.share();
+        // Once as a value, once as the text that is made of it. What was done is never refused.
+        match held.grow(memory_of(&value).saturating_mul(2)) {
+            Err(error) if only_reads => Err(error),
+            _ => Ok(Called { value, held }),
+        }
+    }
+
+    fn logged(
         &self,
         call: ToolCall<'_>,
         arguments: Object,

@@ -20,7 +20,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-pub use call::CALL_TIME;
+pub use call::{CALL_TIME, Called};
 pub use clean::{UNTRUSTED, text as clean_text};
 pub use confirm::{CODE_LIFETIME, Confirmation};
 use deed::{Deed, DeedCall};
@@ -336,7 +336,8 @@ impl App {
         }
         let start = start_of(tool, &arguments);
         let tool_call = self.tool_call(call.context(), call.trace_parent(), (module, tool));
-        let value = self.call(tool_call, arguments, &|| call.cancelled())?;
+        let Called { value, held: _held } =
+            self.call(tool_call, arguments, &|| call.cancelled())?;
         Ok(clean::untrusted(render(value, Format::of(&call.context().view), start)))
     }
 }

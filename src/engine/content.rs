@@ -9,6 +9,7 @@ use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 use serde_json::{Value, json};
 
 use crate::error::{Code, Error};
+use crate::json::memory_of_text;
 use crate::upstream::{HeaderMap, UpstreamAnswer};
 
 /// The first bytes of the file formats that people keep beside texts, with their media types.
@@ -130,12 +131,16 @@ impl Content {
 ///
 /// # Errors
 ///
-/// [`Code::UpstreamUnavailable`] for a body that is not whole JSON.
+/// [`Code::UpstreamUnavailable`] for a body that is not whole JSON, and those of [`AnswerShare::grow`] for one whose value
+/// has no room in memory.
+///
+/// [`AnswerShare::grow`]: crate::upstream::AnswerShare::grow
 pub fn json(service: &str, answer: &UpstreamAnswer) -> Result<Value, Error> {
     let body = answer.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&answer.body);
     if body.trim_ascii().is_empty() {
         return Ok(Value::Null);
     }
+    answer.held.grow(memory_of_text(body))?;
     // JSON is UTF-8 (RFC 8259 §8.1): another charset counts where the service names it, not where bytes look like it.
     let named = || {
         let (_, charset) = content_type(&answer.headers);

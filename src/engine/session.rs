@@ -1,6 +1,6 @@
 //! One call's way to its service: what the hooks of a module may use.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 
 use serde_json::{Map, Value, json};
 
@@ -10,8 +10,8 @@ use super::{output, request};
 use crate::access::Credential;
 use crate::error::Error;
 use crate::upstream::{
-    HeaderMap, HeaderName, HeaderValue, Method, Upstream, UpstreamAnswer, UpstreamRequest, failure,
-    is_missing_scope,
+    AnswerShare, HeaderMap, HeaderName, HeaderValue, Method, Upstream, UpstreamAnswer,
+    UpstreamRequest, failure, is_missing_scope,
 };
 
 /// One call's way to its service: the module's address and headers, the call's credential, deadline and cancellation.
@@ -24,6 +24,8 @@ pub struct Session<'a> {
     pub(super) accounts: Accounts<'a>,
     /// What stands in for the credential since the service refused it.
     pub(super) renewed: OnceCell<Credential>,
+    /// The part of the memory that the last answer takes, and what is made of it.
+    pub(super) held: RefCell<AnswerShare>,
     pub(super) cancelled: &'a dyn Fn() -> bool,
 }
 
@@ -37,6 +39,7 @@ impl Session<'_> {
             call,
             accounts: Accounts { first, others: &[], renew: accounts.renew },
             renewed: OnceCell::new(),
+            held: RefCell::default(),
             cancelled,
         })
     }
@@ -192,6 +195,7 @@ impl Session<'_> {
             None => (credential, answer),
         };
         if (200..300).contains(&answer.status) {
+            self.held.replace(answer.held.clone());
             Ok(answer)
         } else {
             Err(failure(service, credential, &answer))

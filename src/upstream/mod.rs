@@ -218,6 +218,12 @@ impl Upstream {
         }
     }
 
+    /// A part of the memory that all answers share, for what is made of one.
+    #[must_use]
+    pub fn share(&self) -> AnswerShare {
+        self.memory.hold()
+    }
+
     /// Sends a request and reads the whole answer.
     ///
     /// Idempotent requests are tried again when the connection fails or the answer is 502, 503 or 504; every request is
@@ -405,14 +411,11 @@ impl Upstream {
             if arrived == 0 {
                 break;
             }
-            if !self.memory.grow(&held, arrived) {
-                return Err(Error::new(
-                    Code::Busy,
-                    "the server holds as many answers of services as it can",
-                )
-                .with_hint("Call again in a moment, or ask for less.")
-                .into());
-            }
+            held.grow(arrived).map_err(|error| {
+                // The service has done it: only its answer has no room.
+                let is_done = !request.method.is_idempotent();
+                if is_done { error.with_hint(after_a_break(request)) } else { error }
+            })?;
         }
         Ok(UpstreamAnswer { status: parts.status.as_u16(), headers: parts.headers, body, held })
     }

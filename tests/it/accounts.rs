@@ -344,7 +344,7 @@ fn call(app: &App, (module, tool): (&Module, &Tool), arguments: Object) -> Resul
         deadline: Instant::now() + CALL_TIME,
         trace_parent: None,
     };
-    app.call(call, arguments, &|| false)
+    app.call(call, arguments, &|| false).map(|called| called.value)
 }
 
 /// A call of a tool of Google Calendar.
