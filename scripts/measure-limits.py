@@ -138,6 +138,8 @@ def server(binary, **variables):
             env={
                 "MCPIST_MODULES_DIR": folder,
                 "MCPIST_LOG": "off",
+                # The rate limit is not what is measured.
+                "MCPIST_TOOL_CALLS_PER_MINUTE": "1000000",
                 "MCPIST_CONFIRM": "human",
                 "ROWS_API_URL": there,
                 "TOKEN_BROKER_URL": f"{there}/functions/v1/token-exchanger",
@@ -279,7 +281,7 @@ def strangers(binary):
 
 def questions(binary):
     """One user has 300 calls that ask and are not answered; another user is answered meanwhile."""
-    with server(binary, MCPIST_TOOL_CALLS_PER_MINUTE="100000") as (_, address):
+    with server(binary) as (_, address):
         quiet = median(address, "mcpist_bob")
         capabilities = {"protocolVersion": "2025-11-25", "capabilities": {"elicitation": {}}, "clientInfo": {"name": "a", "version": "1"}}
         with connect(address) as connection:
@@ -303,7 +305,7 @@ def memory(binary):
     """60 calls at once whose answers have 10 MiB each do not take more than 256 MiB."""
     Handler.bodies = large_answers()
     for tool in ["list_rows", "list_numbers", "get_text"]:
-        with server(binary, MCPIST_TOOL_CALLS_PER_MINUTE="100000", MCPIST_MAX_REQUESTS_PER_USER=str(CALLS)) as (process, address):
+        with server(binary, MCPIST_MAX_REQUESTS_PER_USER=str(CALLS)) as (process, address):
             median(address, "mcpist_alice", 20)
             peaks, outcomes, stop = [resident(process)], [], threading.Event()
 

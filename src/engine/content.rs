@@ -231,7 +231,25 @@ fn signature(bytes: &[u8]) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::upstream::{HeaderName, HeaderValue};
+    use crate::error::{REASON, TOO_LARGE};
+    use crate::upstream::{HeaderName, HeaderValue, Upstream, UpstreamConfig};
+
+    #[test]
+    fn a_short_text_of_many_values_needs_room_for_all_of_them() {
+        let config = UpstreamConfig { max_answers: 200_000, ..UpstreamConfig::default() };
+        let upstream = Upstream::new(config);
+        let read = |text: &str| {
+            let held = upstream.share();
+            let body = text.as_bytes().to_vec();
+            json("GitHub", &UpstreamAnswer { status: 200, headers: HeaderMap::new(), body, held })
+        };
+        let numbers = |count: usize| format!("[{}]", vec!["0"; count].join(","));
+        assert!(read(&numbers(1_000)).is_ok(), "what was read before has given its room back");
+        assert!(read(&numbers(1_000)).is_ok());
+        let error = read(&numbers(10_000)).unwrap_err();
+        assert_eq!(error.data().map(|data| &data[REASON]), Some(&TOO_LARGE.into()), "{error}");
+        assert!(read(&format!("\"{}\"", "x".repeat(100_000))).is_ok(), "a long text is not many");
+    }
 
     fn answer(content_type: &str, body: &[u8]) -> UpstreamAnswer {
         let mut headers = HeaderMap::new();

@@ -21,7 +21,7 @@ use resolver::{KeepingResolver, PrivateAddress};
 pub(crate) use retry::{asked_wait, jittered};
 use serde::Deserialize;
 use ureq::Agent;
-use ureq::http::header::{ACCEPT, AUTHORIZATION};
+use ureq::http::header::{ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH};
 use ureq::http::{self, Uri};
 pub use ureq::http::{HeaderMap, HeaderName, HeaderValue};
 use ureq::unversioned::transport::DefaultConnector;
@@ -405,17 +405,31 @@ impl Upstream {
         let (parts, body) = response.map_err(failed)?.into_parts();
         let mut arriving = body.into_with_config().limit(self.max_answer).reader();
         let (mut body, held) = (Vec::new(), self.memory.hold());
+        let grow = |bytes| {
+            held.grow(bytes).map_err(|error| {
+                // The service has done it: only its answer has no room.
+                let is_done = !request.method.is_idempotent();
+                if is_done { error.with_hint(after_a_break(request)) } else { error }
+            })
+        };
+        // Room for all of it, before any of it is read: many that are read at once would not get theirs, none of them.
+        let length = announced(request.method, &parts.headers);
+        let length = length.filter(|length| *length <= self.max_answer);
+        let length = length.and_then(|length| usize::try_from(length).ok());
+        if let Some(length) = length {
+            grow(length)?;
+            body.reserve_exact(length);
+        }
         loop {
             let arrived = (&mut arriving).take(PIECE).read_to_end(&mut body);
             let arrived = arrived.map_err(|error| failed(ureq::Error::from(error)))?;
             if arrived == 0 {
                 break;
             }
-            held.grow(arrived).map_err(|error| {
-                // The service has done it: only its answer has no room.
-                let is_done = !request.method.is_idempotent();
-                if is_done { error.with_hint(after_a_break(request)) } else { error }
-            })?;
+            if length.is_none() {
+                // A vector that grows leaves as much behind.
+                grow(arrived * 2)?;
+            }
         }
         Ok(UpstreamAnswer { status: parts.status.as_u16(), headers: parts.headers, body, held })
     }
@@ -470,6 +484,14 @@ impl Upstream {
             _ => unavailable(format!("{service} returned invalid HTTP.")).into(),
         }
     }
+}
+
+/// The length of the body that follows, where it is known.
+fn announced(method: Method, headers: &HeaderMap) -> Option<u64> {
+    if matches!(method, Method::Head) || headers.contains_key(CONTENT_ENCODING) {
+        return None;
+    }
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 fn headers_at_home(request: &UpstreamRequest<'_>) -> Result<HeaderMap, Error> {
@@ -541,5 +563,45 @@ const fn after_a_break(request: &UpstreamRequest<'_>) -> &'static str {
         "Try again later."
     } else {
         "Whether it was done is unknown: look before calling again."
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use super::*;
+
+    #[test]
+    fn a_redirect_from_the_internet_into_a_private_network_is_refused() {
+        let upstream = Upstream::new(UpstreamConfig::default());
+        let uri = |text: &str| redirect::parse(text).expect("it is a URL");
+        let leads_anywhere = |home: &str| {
+            std::ptr::eq(upstream.agent_elsewhere(&uri(home)), &raw const upstream.agent)
+        };
+        upstream.resolver.keep(
+            ("internal.example".to_owned(), 443),
+            vec![SocketAddr::from(([10, 0, 0, 1], 443))],
+        );
+        assert!(leads_anywhere("https://internal.example/"), "it is in a private network itself");
+        assert!(leads_anywhere("http://127.0.0.1:8080/"));
+        assert!(!leads_anywhere("https://api.example.com/"));
+        let headers = HeaderMap::new();
+        let request = UpstreamRequest {
+            service: "GitHub",
+            method: Method::Get,
+            url: "https://api.example.com/",
+            headers: &headers,
+            body: None,
+            credential: None,
+            trace_parent: None,
+        };
+        for inside in ["http://127.0.0.1:9/", "http://[::1]:9/", "http://169.254.169.254/"] {
+            let time = Duration::from_secs(5);
+            let agent = upstream.agent_elsewhere(&uri(request.url));
+            let refused = upstream.exchange(agent, &request, &uri(inside), HeaderMap::new(), time);
+            let error = refused.map_err(|failed| failed.error).expect_err(inside);
+            assert!(error.message().contains("private network"), "{inside}: {error}");
+        }
     }
 }

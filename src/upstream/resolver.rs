@@ -78,7 +78,7 @@ impl KeepingResolver {
             .map(|(_, addresses)| addresses.clone())
     }
 
-    fn keep(&self, host: Host, addresses: Vec<SocketAddr>) {
+    pub(super) fn keep(&self, host: Host, addresses: Vec<SocketAddr>) {
         let mut known = lock(&self.known);
         if known.len() >= MAX_HOSTS {
             known.retain(|_, (since, _)| since.elapsed() < KEPT);

@@ -191,6 +191,19 @@ fn a_stranger_that_stalls_is_cut_before_the_time_of_a_body() {
     assert!(started.elapsed() < Duration::from_secs(8), "{:?}", started.elapsed());
 }
 
+#[test]
+fn a_refused_token_is_asked_about_once() {
+    let plane = FakePlane::start();
+    let server = Hosted::start(&plane, None);
+    for _ in 0..5 {
+        let reply = server.send_as("mcpist_madeup", modern("tools/list", json!({})));
+        assert_eq!(reply.status, 401, "{reply:?}");
+    }
+    assert_eq!(plane.asked("tool-sieve"), 1);
+    server.send_as("mcpist_another", modern("tools/list", json!({})));
+    assert_eq!(plane.asked("tool-sieve"), 2);
+}
+
 /// Answers of the server to a token that is made up, one after the other.
 fn failures(server: &Running, count: usize, forwarded: Option<&str>) -> Vec<Reply> {
     let mut client = server.connect();
