@@ -5,9 +5,9 @@ use serde_json::{Map, Value};
 /// The members of a JSON object.
 pub type Object = Map<String, Value>;
 
-/// What an entry of a list or a member of an object takes at most, without its texts: the value itself, a member's name and
-/// its place in the index, and room that grows ahead.
-const ENTRY: usize = size_of::<Value>() + 40;
+/// What an entry of a list or a member of an object takes at most, without its texts: the value itself, a number's digits, a
+/// member's name and its place in the index, and room that grows ahead.
+const ENTRY: usize = size_of::<Value>() + 56;
 
 /// The bytes that a value takes, by estimate.
 #[must_use]
