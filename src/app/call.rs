@@ -187,7 +187,7 @@ impl App {
         engine::call(&self.parts.upstream, call, accounts, arguments, cancelled)
     }
 
-    fn credential(
+    pub(super) fn credential(
         &self,
         caller: &Caller,
         module: &Module,
@@ -213,7 +213,7 @@ impl App {
     }
 
     /// The connection that a credential makes.
-    fn connected<'a>(
+    pub(super) fn connected<'a>(
         &'a self,
         module: &'a Module,
         credential: Option<&'a Credential>,

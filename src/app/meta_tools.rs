@@ -1,4 +1,4 @@
-//! The tools that stand for all others, so that a client's context stays small: `get_module_schema`, `call` and `batch`.
+//! The tools that stand for all others, so that a client's context stays small: `search_tools`, `get_module_schema`, `call` and `batch`.
 
 use std::sync::Arc;
 
@@ -11,6 +11,7 @@ use crate::json::Object;
 use crate::mcp::handler::{Item, ToolResult};
 use crate::mcp::message::wrong_type;
 
+pub(super) const SEARCH: &str = "search_tools";
 pub(super) const SCHEMA: &str = "get_module_schema";
 pub(super) const CALL: &str = "call";
 pub(super) const BATCH: &str = "batch";
@@ -25,11 +26,27 @@ pub(super) fn definitions(
     let modules = if modules.is_empty() { "none".to_owned() } else { modules.join(", ") };
     let mut definitions = [
         json!({
+            "name": SEARCH,
+            "title": "Find tools",
+            "description": format!(
+                "Find the tools for one task, with all that is needed to call them. Say in English what is to be done. Modules: {modules}."
+            ),
+            "inputSchema": {
+                "type": "object",
+                "properties": {
+                    "query": {"type": "string", "description": "Such as \"close an issue\"."},
+                    "modules": {"type": "array", "items": {"type": "string"}, "description": "Only these modules."},
+                    "limit": {"type": "integer", "minimum": 1, "maximum": 20, "default": 5}
+                },
+                "required": ["query"],
+                "additionalProperties": false
+            },
+            "annotations": {"readOnlyHint": true, "openWorldHint": false}
+        }),
+        json!({
             "name": SCHEMA,
             "title": "Get a module's tools",
-            "description": format!(
-                "List the tools of modules, with parameters. Use it before the first call to a module; without arguments it lists the modules. Modules: {modules}."
-            ),
+            "description": "List the tools of modules, with parameters; without arguments, the modules. To find one, search_tools is quicker.",
             "inputSchema": {
                 "type": "object",
                 "properties": {
@@ -43,7 +60,7 @@ pub(super) fn definitions(
         json!({
             "name": CALL,
             "title": "Call a tool",
-            "description": "Call one tool of a module. Its parameters are in get_module_schema.",
+            "description": "Call one tool of a module. Its parameters are in what search_tools or get_module_schema returned.",
             "inputSchema": {
                 "type": "object",
                 "properties": {
@@ -88,15 +105,15 @@ pub(super) fn definitions(
         }),
     ];
     if has_codes {
-        for (definition, what) in definitions[1..].iter_mut().zip(["call", "batch"]) {
+        for (definition, what) in definitions[2..].iter_mut().zip(["call", "batch"]) {
             definition["inputSchema"]["properties"]["confirm"] = json!({"type": "string", "description": format!("Code that confirms the {what}, when one was asked for.")});
         }
     }
     if several_accounts {
         let account = json!({"type": "string", "description": "Account of the module, where get_module_schema lists several."});
-        definitions[2]["inputSchema"]["properties"]["calls"]["items"]["properties"][ACCOUNT] =
+        definitions[3]["inputSchema"]["properties"]["calls"]["items"]["properties"][ACCOUNT] =
             account.clone();
-        definitions[1]["inputSchema"]["properties"][ACCOUNT] = account;
+        definitions[2]["inputSchema"]["properties"][ACCOUNT] = account;
     }
     definitions.iter().map(|definition| Arc::new(Item::new(definition))).collect()
 }
@@ -208,7 +225,7 @@ pub(super) fn code(confirm: Option<Value>) -> Result<Option<String>, Error> {
     }
 }
 
-fn names(arguments: &Object, name: &str) -> Result<Option<Vec<String>>, Error> {
+pub(super) fn names(arguments: &Object, name: &str) -> Result<Option<Vec<String>>, Error> {
     let wrong = || {
         Error::invalid_params(format!("{name} must be an array of strings"))
             .with_hint(format!("Such as {{\"{name}\": [\"github\"]}}."))

@@ -45,14 +45,14 @@ impl App {
 /// The tools that exist for one caller through one view.
 pub struct Visible<'a> {
     pub(super) app: &'a App,
-    caller: Caller,
+    pub(super) caller: Caller,
     permissions: Arc<Permissions>,
     module: Option<String>,
     read_only: bool,
 }
 
 impl<'a> Visible<'a> {
-    fn includes(&self, module: &Module, tool: &Tool) -> bool {
+    pub(super) fn includes(&self, module: &Module, tool: &Tool) -> bool {
         self.shows(module)
             && (tool.is_read_only() || !self.read_only)
             && self.permissions.allow(&tool.published_name)

@@ -6,6 +6,7 @@ mod check;
 mod health;
 mod import_openapi;
 mod open;
+mod search;
 mod serve;
 mod setup;
 mod stdio;
@@ -52,6 +53,7 @@ enum Command {
     Serve(Serve),
     Stdio(Stdio),
     Tools(Tools),
+    Search(Search),
     Call(Call),
     Check(Check),
     Health(Health),
@@ -101,6 +103,27 @@ struct Tools {
     /// check a module file of your own instead: what is wrong with it, line by line
     #[argh(option, arg_name = "file")]
     check: Option<PathBuf>,
+}
+
+/// Find the tools for a task.
+#[derive(FromArgs)]
+#[argh(
+    subcommand,
+    name = "search",
+    example = "{command_name} 'close an issue'\n  {command_name} comment on a page --module notion"
+)]
+struct Search {
+    /// what is to be done, in a few English words
+    #[argh(positional)]
+    query: Vec<String>,
+
+    /// only tools of this module; can be given several times
+    #[argh(option)]
+    module: Vec<String>,
+
+    /// how many tools at most, from 1 to 20 (default 5)
+    #[argh(option, default = "5")]
+    limit: usize,
 }
 
 /// Call one tool and print its result.
@@ -244,6 +267,9 @@ pub fn run(arguments: &[String]) -> ExitCode {
                 .to_owned(),
         )),
         Command::Tools(Tools { module, json, check: None }) => tools::run(module.as_deref(), json),
+        Command::Search(Search { query, module, limit }) => {
+            search::run(&query.join(" "), &module, limit)
+        }
         Command::Call(Call { module, tool, params, json, yes }) => {
             call::run(&module, &tool, params.as_deref(), json, yes)
         }

@@ -15,6 +15,7 @@ pub mod request;
 pub mod resource;
 pub mod schema;
 pub(crate) mod session;
+mod signature;
 pub(crate) mod times;
 mod tools;
 mod versions;
@@ -28,5 +29,6 @@ pub use module::{
 };
 pub use multipart::{Multipart, Upload, multipart};
 pub use session::Session;
+pub use signature::Explained;
 pub use tools::Tools;
 pub use versions::{Versions, VersionsAt};

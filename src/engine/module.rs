@@ -66,6 +66,10 @@ pub struct Tool {
     pub name: String,
     /// The name that clients see: `<module>_<name>`.
     pub published_name: String,
+    /// What it belongs to within the module, in `snake_case`; empty if the file groups nothing.
+    pub group: String,
+    /// Words that people use for it, for the search.
+    pub aliases: Vec<String>,
     /// For a model: what it does, when to use it, what comes back.
     pub description: String,
     /// The vendor's page about it.

@@ -27,6 +27,10 @@ use crate::upstream::{HeaderMap, HeaderName, HeaderValue};
 /// Most findings of a file that are reported: somebody fixes them, and a log keeps them.
 pub const MAX_FINDINGS: usize = 100;
 
+/// The most search words of a tool, and the most characters of one: they are for a search, not for a text.
+const MAX_ALIASES: usize = 30;
+const MAX_ALIAS: usize = 80;
+
 /// Collects what is wrong and which hooks are cited while a file is read.
 pub struct Reader<'a> {
     file: &'a str,
@@ -266,6 +270,7 @@ impl<'a> Reader<'a> {
         if !is_page(&raw.docs) {
             self.add(place.detail("docs"), "`docs` must be the URL of the vendor's page");
         }
+        self.check_words(place, raw.group.as_deref(), &raw.aliases);
         let annotations = self.annotations(place, raw.annotations);
         let params: Vec<Param> = raw
             .params
@@ -331,6 +336,8 @@ impl<'a> Reader<'a> {
         Some(Tool {
             name: raw.name,
             published_name,
+            group: raw.group.unwrap_or_default(),
+            aliases: raw.aliases,
             description: raw.description,
             docs: raw.docs,
             permissions: raw.permissions,
@@ -344,6 +351,26 @@ impl<'a> Reader<'a> {
             hints: raw.hints,
             across_accounts,
         })
+    }
+
+    /// Checks what the search and the index of a module know a tool by.
+    fn check_words(&mut self, place: Place<'_>, group: Option<&str>, aliases: &[String]) {
+        if group.is_some_and(|group| !is_snake_case(group)) {
+            self.add(
+                place.detail("group"),
+                "the group must be snake_case: letters, digits and `_`, a letter first",
+            );
+        }
+        if aliases.len() > MAX_ALIASES {
+            self.add(place.detail("aliases"), format!("there can be at most {MAX_ALIASES}"));
+        }
+        let is_short = |alias: &str| (1..=MAX_ALIAS).contains(&alias.trim().chars().count());
+        if let Some(alias) = aliases.iter().find(|alias| !is_short(alias)) {
+            self.add(
+                place.detail("aliases"),
+                format!("{alias:?} must have 1 to {MAX_ALIAS} characters"),
+            );
+        }
     }
 
     fn check_hints(&mut self, place: Place<'_>, hints: &BTreeMap<String, String>) {
