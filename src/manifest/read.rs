@@ -28,8 +28,8 @@ use crate::upstream::{HeaderMap, HeaderName, HeaderValue};
 pub const MAX_FINDINGS: usize = 100;
 
 /// The most search words of a tool, and the most characters of one: they are for a search, not for a text.
-const MAX_ALIASES: usize = 30;
-const MAX_ALIAS: usize = 80;
+pub const MAX_ALIASES: usize = 30;
+pub const MAX_ALIAS: usize = 80;
 
 /// Collects what is wrong and which hooks are cited while a file is read.
 pub struct Reader<'a> {

@@ -80,6 +80,15 @@ pub fn sentence(text: &str) -> Option<String> {
     }
 }
 
+/// A text in one line, at most so many characters of it, cut between two words where it can be.
+pub fn shortened(text: &str, most: usize) -> String {
+    let plain = plain(text);
+    match plain.char_indices().nth(most) {
+        None => plain,
+        Some((end, _)) => plain[..plain[..end].rfind(' ').unwrap_or(end)].to_owned(),
+    }
+}
+
 /// A text of Markdown or HTML in one line: tags, emphasis and the addresses of links are left out.
 fn plain(text: &str) -> String {
     let mut plain = String::new();

@@ -266,7 +266,7 @@ async function aClientUsesAService(world) {
   const { tools } = await client.listTools();
   assert.deepEqual(
     tools.map(({ name }) => name),
-    ["get_module_schema", "call", "batch"],
+    ["search_tools", "get_module_schema", "call", "batch"],
   );
   const result = await client.callTool({
     name: "call",

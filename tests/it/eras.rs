@@ -21,7 +21,7 @@ fn capabilities() -> Value {
 fn assert_lists_tools(product: &Product, post: &Post) {
     let reply = product.send(post);
     assert_eq!(reply.status, 200, "{reply:?}");
-    assert_eq!(json_of(&reply)["result"]["tools"][0]["name"], "get_module_schema");
+    assert_eq!(json_of(&reply)["result"]["tools"][0]["name"], "search_tools");
 }
 
 #[test]
@@ -33,9 +33,7 @@ fn a_legacy_client_gets_the_version_that_it_asks_for_and_a_session() {
         assert_eq!(result["protocolVersion"], version);
         assert_eq!(result["serverInfo"]["name"], "mcpist");
         assert_eq!(result["capabilities"], capabilities());
-        assert!(
-            result["instructions"].as_str().is_some_and(|text| text.contains("get_module_schema"))
-        );
+        assert!(result["instructions"].as_str().is_some_and(|text| text.contains("search_tools")));
         let id = reply.header("mcp-session-id").expect("a session has an id").to_owned();
         let session = Session { id, version: version.to_owned() };
         let initialized = json!({"jsonrpc": "2.0", "method": "notifications/initialized"});

@@ -37,6 +37,7 @@ mod product;
 mod prompts;
 mod recurrence;
 mod resources;
+mod search;
 mod services;
 mod stdio;
 mod telemetry;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::fake_upstream::{Answer, Exchange, FakeUpstream};
 use crate::product::{Product, Settings, initialize, json_of, modern, text_of};
 
-const META: [&str; 3] = ["get_module_schema", "call", "batch"];
+const META: [&str; 4] = ["search_tools", "get_module_schema", "call", "batch"];
 const NOTES: [&str; 4] =
     ["notes_list_notes", "notes_get_note", "notes_add_note", "notes_remove_note"];
 
@@ -29,10 +29,10 @@ fn each_view_publishes_its_tools() {
     check("/mcp/notes", &NOTES);
     check("/mcp/notes?tools=meta", &META);
     check("/mcp/notes?readonly=true", &NOTES[..2]);
-    check("/mcp?pin=notes_add_note", &["get_module_schema", "call", "batch", "notes_add_note"]);
+    check("/mcp?pin=notes_add_note", &[&META[..], &["notes_add_note"]].concat());
     check(
         "/mcp?pin=notes_add_note,,unknown_tool&pin=vault_open_door",
-        &["get_module_schema", "call", "batch", "notes_add_note", "vault_open_door"],
+        &[&META[..], &["notes_add_note", "vault_open_door"]].concat(),
     );
     check("/mcp?pin=notes_add_note&readonly=true", &META);
     assert_eq!(product.tools("/mcp/github"), of_module("github_"));
