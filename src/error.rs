@@ -133,11 +133,11 @@ impl Code {
 ///
 /// Neither sentence ever holds a credential or an upstream's body, and what is quoted of the caller's input is bounded.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Error(Box<Told>);
+pub struct Error(Box<Details>);
 
 /// Boxed: an error is rare, and every function that may fail makes room for it.
 #[derive(Debug, Clone, PartialEq)]
-struct Told {
+struct Details {
     code: Code,
     message: String,
     hint: Option<String>,
@@ -147,12 +147,12 @@ struct Told {
 impl Error {
     /// An error with its code and the sentence that names what is wrong.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self(Box::new(Told { code, message: bounded(message.into()), hint: None, data: None }))
+        Self(Box::new(Details { code, message: bounded(message.into()), hint: None, data: None }))
     }
 
     /// An error whose sentence is shown whole, however long: its maker bounds it.
     pub fn whole(code: Code, message: String) -> Self {
-        Self(Box::new(Told { code, message, hint: None, data: None }))
+        Self(Box::new(Details { code, message, hint: None, data: None }))
     }
 
     /// [`Code::InvalidParams`], the most common of all.

@@ -77,7 +77,7 @@ struct Batch {
 }
 
 /// What became of a batch.
-enum Outcome {
+enum Delivery {
     Sent,
     /// It may be tried again, after this time if the collector named one.
     Again(Option<Duration>, String),
@@ -201,9 +201,9 @@ impl Exporter {
             let deadline = deadline.min(Instant::now() + self.timeout(place));
             let signal = self.pipes[place].signal;
             match self.send(place, &batch, deadline) {
-                Outcome::Sent if signal == Signal::Metrics => return,
-                Outcome::Sent => {}
-                Outcome::Again(_, problem) | Outcome::Refused(problem) => {
+                Delivery::Sent if signal == Signal::Metrics => return,
+                Delivery::Sent => {}
+                Delivery::Again(_, problem) | Delivery::Refused(problem) => {
                     log::warn!(signal = signal.name(); "the last telemetry is lost: {problem}");
                     return;
                 }
@@ -241,9 +241,9 @@ impl Exporter {
         (records > 0).then(|| Batch { body, records: records as u64, since: Instant::now() })
     }
 
-    fn send(&self, place: usize, batch: &Batch, deadline: Instant) -> Outcome {
+    fn send(&self, place: usize, batch: &Batch, deadline: Instant) -> Delivery {
         let pipe = &self.pipes[place];
-        let Some(target) = &pipe.target else { return Outcome::Sent };
+        let Some(target) = &pipe.target else { return Delivery::Sent };
         let mut headers = HeaderMap::new();
         headers.insert(
             HeaderName::from_static("content-type"),
@@ -274,15 +274,15 @@ impl Exporter {
             Ok(answer) => match answer.status {
                 200..=299 => {
                     note_partial_success(pipe.signal, &answer.body);
-                    Outcome::Sent
+                    Delivery::Sent
                 }
-                status @ (429 | 502 | 503 | 504) => Outcome::Again(
+                status @ (429 | 502 | 503 | 504) => Delivery::Again(
                     asked_wait(&answer.headers),
                     format!("the collector answers {status}"),
                 ),
-                status => Outcome::Refused(format!("the collector answers {status}")),
+                status => Delivery::Refused(format!("the collector answers {status}")),
             },
-            Err(error) => Outcome::Again(None, error.message().to_owned()),
+            Err(error) => Delivery::Again(None, error.message().to_owned()),
         }
     }
 }
@@ -301,20 +301,20 @@ impl Pipe {
     }
 
     /// Draws the consequences of what became of a batch; `rest` is the pause after a good end.
-    fn settle(&mut self, batch: Batch, outcome: Outcome, rest: Duration) {
+    fn settle(&mut self, batch: Batch, outcome: Delivery, rest: Duration) {
         let (now, name) = (Instant::now(), self.signal.name());
         // Metrics are not kept: the next ones say all that these said.
         let is_metrics = self.signal == Signal::Metrics;
         let normal = if is_metrics { self.delay } else { rest };
         match outcome {
-            Outcome::Sent => {
+            Delivery::Sent => {
                 if std::mem::take(&mut self.failing) {
                     log::info!(signal = name; "telemetry is sent again");
                 }
                 self.backoff = FIRST_BACKOFF;
                 self.not_before = now + normal;
             }
-            Outcome::Again(asked, problem) => {
+            Delivery::Again(asked, problem) => {
                 self.complain(&problem, "it is tried again");
                 let pause =
                     jittered(self.backoff).max(asked.unwrap_or_default()).min(LONGEST_ASKED);
@@ -327,7 +327,7 @@ impl Pipe {
                     dropped(self.signal, batch.records);
                 }
             }
-            Outcome::Refused(problem) => {
+            Delivery::Refused(problem) => {
                 self.complain(&problem, "what it refuses is dropped");
                 dropped(self.signal, batch.records);
                 self.not_before = now + normal;
@@ -388,7 +388,7 @@ mod tests {
             failing: false,
         };
         let again =
-            |asked: Option<u64>| Outcome::Again(asked.map(Duration::from_secs), String::new());
+            |asked: Option<u64>| Delivery::Again(asked.map(Duration::from_secs), String::new());
         pipe.settle(batch(0), again(None), Duration::ZERO);
         assert!(pipe.kept.take().is_some() && pipe.backoff == 2 * FIRST_BACKOFF && pipe.failing);
         pipe.settle(batch(0), again(Some(7)), Duration::ZERO);
@@ -406,7 +406,7 @@ mod tests {
             pipe.settle(batch(0), again(None), Duration::ZERO);
         }
         assert_eq!(pipe.backoff, LONGEST_BACKOFF);
-        pipe.settle(batch(0), Outcome::Sent, Duration::ZERO);
+        pipe.settle(batch(0), Delivery::Sent, Duration::ZERO);
         assert!(!pipe.failing && pipe.backoff == FIRST_BACKOFF);
     }
 }

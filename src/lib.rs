@@ -35,9 +35,11 @@ pub mod telemetry;
 pub mod toon;
 
 pub mod error;
+mod hex;
 pub mod json;
 mod names;
 pub mod os;
+mod parallel;
 pub mod random;
 pub mod secret;
 mod sync;

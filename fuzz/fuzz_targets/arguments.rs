@@ -8,7 +8,7 @@ use libfuzzer_sys::fuzz_target;
 use mcpist::error::Code;
 use mcpist::engine::arguments::check;
 use mcpist::engine::{Tool, Work};
-use mcpist::engine::request::{Piece, Place, Template};
+use mcpist::engine::request::{Piece, ParamTarget, Template};
 use mcpist::modules::Registry;
 use serde_json::{Map, Value};
 
@@ -49,7 +49,7 @@ fn check_request(tool: &Tool, template: &Template, arguments: &Map<String, Value
         "{path:?}"
     );
     let may_part =
-        tool.params.iter().any(|param| matches!(&param.place, Place::Path { slashes: true, .. }));
+        tool.params.iter().any(|param| matches!(&param.place, ParamTarget::Path { slashes: true, .. }));
     let slashes: usize = template
         .path
         .iter()

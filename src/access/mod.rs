@@ -14,4 +14,4 @@ pub use confirmation::{ConfirmPolicy, ConfirmationPage, Decision, nobody_can_dec
 pub(crate) use credential::account_required;
 pub use credential::{Broker, Credential, Scheme};
 pub use permissions::{Permissions, Sieve};
-pub use resource_metadata::ResourceMetadata;
+pub use resource_metadata::{ResourceMetadata, WELL_KNOWN};

@@ -26,17 +26,19 @@ impl ResourceMetadata {
         Self { origin, authorization_server }
     }
 
-    /// The canonical URI of the MCP endpoint (RFC 8707 §2): what tokens are issued for.
+    /// The canonical URI of the MCP endpoint (RFC 8707 §2): what tokens are issued for, whichever address a client was given.
+    /// All addresses lead to the same tools of the same user, so a token of one is a token of all.
     #[must_use]
     pub fn resource(&self) -> String {
         format!("{}/mcp", self.origin)
     }
 
-    /// The metadata document.
+    /// The metadata document of the address with this path. Its `resource` is that address exactly, because clients compare
+    /// them (RFC 9728 §3.3).
     #[must_use]
-    pub fn document(&self) -> Value {
+    pub fn document(&self, path: &str) -> Value {
         json!({
-            "resource": self.resource(),
+            "resource": format!("{}{path}", self.origin),
             "authorization_servers": [self.authorization_server],
             "scopes_supported": SCOPES,
             "bearer_methods_supported": ["header"],
@@ -44,11 +46,11 @@ impl ResourceMetadata {
         })
     }
 
-    /// The value of `WWW-Authenticate` beside a refusal.
+    /// The value of `WWW-Authenticate` beside a refusal at the address with this path.
     #[must_use]
-    pub fn challenge(&self, error: &Error) -> String {
+    pub fn challenge(&self, error: &Error, path: &str) -> String {
         let metadata = format!(
-            "resource_metadata=\"{}{WELL_KNOWN}/mcp\", scope=\"{}\"",
+            "resource_metadata=\"{}{WELL_KNOWN}{path}\", scope=\"{}\"",
             self.origin,
             SCOPES.join(" ")
         );

@@ -1,28 +1,17 @@
 //! One call with all accounts of a caller: side by side, and their rows as one list.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::thread;
-use std::time::Duration;
-
 use serde_json::{Map, Value, json};
 
 use super::App;
 use crate::engine::{AcrossAccounts, ToolCall};
 use crate::error::{Code, Error};
 use crate::json::Object;
+use crate::parallel;
 use crate::telemetry::trace::Scope;
 use crate::time::{DAY, Moment};
 
 /// The member of the result that says how each account was read.
 pub(super) const ACCOUNTS: &str = "accounts";
-
-/// The most accounts that are read at once.
-const AT_ONCE: usize = 4;
-/// How often it is looked whether the caller has gone.
-const CANCEL_CHECK: Duration = Duration::from_millis(200);
-/// Stack of a thread; it may open a TLS connection.
-const STACK: usize = 512 * 1024;
 
 impl App {
     /// Calls a tool with each of these accounts: `{"items": […, each with its account], "accounts": [how each was read]}`. An
@@ -92,47 +81,24 @@ fn side_by_side<T: Sync>(
     work: Work<'_, T>,
     cancelled: &dyn Fn() -> bool,
 ) -> Vec<Result<Value, Error>> {
-    let stop = AtomicBool::new(false);
     let request = Scope::current();
-    let group = |group: &[T]| -> Vec<Result<Value, Error>> {
-        thread::scope(|scope| {
-            let (sender, receiver) = channel::<()>();
-            let threads: Vec<_> = group
-                .iter()
-                .map(|one| {
-                    // No one sends: the channel tells that all threads have ended, a panicking one included.
-                    let (sender, stop, request) = (sender.clone(), &stop, &request);
-                    let body = move || {
-                        let _until_the_end = sender;
-                        let _entered = request.enter();
-                        work(one, &|| stop.load(Ordering::Relaxed))
-                    };
-                    thread::Builder::new()
-                        .name("account".to_owned())
-                        .stack_size(STACK)
-                        .spawn_scoped(scope, body)
-                })
-                .collect();
-            drop(sender);
-            while receiver.recv_timeout(CANCEL_CHECK) == Err(RecvTimeoutError::Timeout) {
-                if cancelled() {
-                    stop.store(true, Ordering::Relaxed);
-                }
-            }
-            let ended = |thread: std::io::Result<thread::ScopedJoinHandle<'_, _>>| match thread
-                .map(thread::ScopedJoinHandle::join)
+    let mut outcomes: Vec<_> = all.iter().map(|_| None).collect();
+    let (request, mut waiting) = (&request, all.iter().enumerate());
+    parallel::run("account", cancelled, |calls| {
+        loop {
+            while calls.has_room()
+                && let Some((at, one)) = waiting.next()
             {
-                Ok(Ok(outcome)) => outcome,
-                Ok(Err(_)) => Err(Error::internal("the call failed inside MCPist; this is a bug")),
-                Err(_) => {
-                    Err(Error::new(Code::UpstreamUnavailable, "no thread is free for this account")
-                        .with_hint("Try again in a moment."))
-                }
-            };
-            threads.into_iter().map(ended).collect()
-        })
-    };
-    all.chunks(AT_ONCE).flat_map(group).collect()
+                calls.start(at, move |stop| {
+                    let _entered = request.enter();
+                    work(one, stop)
+                });
+            }
+            let Some((at, outcome)) = calls.next() else { break };
+            outcomes[at] = Some(outcome);
+        }
+    });
+    outcomes.into_iter().flatten().collect()
 }
 
 /// The error of a call that failed with every account.
@@ -345,7 +311,7 @@ mod tests {
 
         let wait = |_: &u64, cancelled: &dyn Fn() -> bool| {
             while !cancelled() {
-                thread::yield_now();
+                std::thread::yield_now();
             }
             Err(Error::new(Code::Cancelled, "left"))
         };

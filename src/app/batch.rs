@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::deed::{Deed, Doing};
+use super::deed::{Deed, DeedCall};
 use super::render::{Format, render, reported, start_of};
 use super::{App, Visible, check_arguments, clean, meta_tools};
 use crate::access::ConfirmPolicy;
@@ -15,7 +15,7 @@ use crate::mcp::handler::{Interruption, ToolResult};
 use crate::telemetry::trace::Scope;
 
 /// A line's place in the plan.
-type Place = usize;
+type LineIndex = usize;
 
 impl App {
     /// Runs `batch`. Where lines have to be confirmed, those that only read and depend on no line that writes run first: what
@@ -62,7 +62,7 @@ impl App {
         if !asked.is_empty() {
             let first = review.readable_first();
             review.refuse_unknowable(&asked, &first)?;
-            let is_first = |place: Place| first.contains(&place);
+            let is_first = |place: LineIndex| first.contains(&place);
             known = run_some(&plan, &is_first, &run_line, &cancelled, &progress);
             if call.cancelled() {
                 return Err(Error::new(Code::Cancelled, "the client went away").into());
@@ -93,8 +93,8 @@ struct Review<'a> {
 
 impl<'a> Review<'a> {
     /// The lines that have to be confirmed, or may have to be once their references are resolved.
-    fn to_confirm(&self) -> Vec<Place> {
-        let has_to = |place: &Place| {
+    fn to_confirm(&self) -> Vec<LineIndex> {
+        let has_to = |place: &LineIndex| {
             let (line, tool) = (&self.lines[*place], self.tools[*place].1);
             tool.needs_confirmation(&line.params)
                 || tool.may_need_confirmation() && !line.uses.is_empty()
@@ -104,7 +104,7 @@ impl<'a> Review<'a> {
     }
 
     /// The other modules whose results reach a line, by way of further lines too.
-    fn sources(&self, place: Place) -> Vec<&'a str> {
+    fn sources(&self, place: LineIndex) -> Vec<&'a str> {
         let own = self.tools[place].0.name.as_str();
         let (mut sources, mut seen, mut open) = (Vec::new(), vec![place], vec![place]);
         while let Some(next) = open.pop() {
@@ -124,8 +124,8 @@ impl<'a> Review<'a> {
     }
 
     /// The lines that only read and need no line that writes.
-    fn readable_first(&self) -> Vec<Place> {
-        let mut first: Vec<Place> =
+    fn readable_first(&self) -> Vec<LineIndex> {
+        let mut first: Vec<LineIndex> =
             (0..self.lines.len()).filter(|place| only_reads(self.tools[*place].1)).collect();
         loop {
             let before = first.clone();
@@ -137,7 +137,7 @@ impl<'a> Review<'a> {
     }
 
     /// Refuses a line to confirm whose arguments would be known only after another line has written.
-    fn refuse_unknowable(&self, asked: &[Place], first: &[Place]) -> Result<(), Error> {
+    fn refuse_unknowable(&self, asked: &[LineIndex], first: &[LineIndex]) -> Result<(), Error> {
         let unknowable = asked.iter().find_map(|place| {
             let used = self.lines[*place].uses.iter().find(|used| !first.contains(used))?;
             Some((&self.lines[*place].id, &self.lines[*used].id))
@@ -153,11 +153,11 @@ impl<'a> Review<'a> {
 
     /// What has to be confirmed, with every reference resolved. A line that cannot run, because of its arguments or of a line
     /// that it needs, is not asked about; its failure becomes known.
-    fn deed(&self, asked: &[Place], known: &mut [Option<Outcome>]) -> Deed<'a> {
-        let mut doings = Vec::new();
+    fn deed(&self, asked: &[LineIndex], known: &mut [Option<Outcome>]) -> Deed<'a> {
+        let mut calls = Vec::new();
         for place in asked.iter().copied() {
             let (line, (module, tool)) = (&self.lines[place], self.tools[place]);
-            let failed = |need: &&Place| {
+            let failed = |need: &&LineIndex| {
                 matches!(known[**need], Some(Outcome::Failed(_) | Outcome::Skipped(_)))
             };
             if let Some(need) = line.needs.iter().find(failed) {
@@ -178,10 +178,10 @@ impl<'a> Review<'a> {
             let sources = self.sources(place);
             if tool.needs_confirmation(&arguments) || !sources.is_empty() {
                 let line = Some(line.id.as_str());
-                doings.push(Doing { line, module, tool, arguments, sources });
+                calls.push(DeedCall { line, module, tool, arguments, sources });
             }
         }
-        Deed(doings)
+        Deed(calls)
     }
 }
 

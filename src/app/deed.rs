@@ -6,6 +6,7 @@ use hmac_sha256::Hash;
 use serde_json::{Value, json};
 
 use crate::engine::{ACCOUNT, Module, Tool};
+use crate::hex::hex;
 use crate::json::Object;
 
 /// Most bytes of one argument that a question shows whole.
@@ -15,10 +16,10 @@ const SHOWN: usize = 4 * 1024;
 const LONGEST_QUESTION: usize = 16 * 1024;
 
 /// What is about to be done, in order.
-pub(super) struct Deed<'a>(pub Vec<Doing<'a>>);
+pub(super) struct Deed<'a>(pub Vec<DeedCall<'a>>);
 
 /// One call that has to be confirmed.
-pub(super) struct Doing<'a> {
+pub(super) struct DeedCall<'a> {
     /// Its id in a batch.
     pub line: Option<&'a str>,
     pub module: &'a Module,
@@ -29,12 +30,12 @@ pub(super) struct Doing<'a> {
     pub sources: Vec<&'a str>,
 }
 
-impl Doing<'_> {
+impl DeedCall<'_> {
     /// Why it is asked about: a word for programs and one sentence part for people.
     fn reasons(&self) -> Vec<(&'static str, String)> {
         let mut reasons = Vec::new();
         if self.tool.is_destructive() {
-            reasons.push(("destructive", "may not be undone, or costs money".to_owned()));
+            reasons.push(("destructive", "cannot be undone or may cost money".to_owned()));
         }
         if self.tool.publishes_with(&self.arguments) {
             reasons.push(("publishes", "is public, or reaches other people".to_owned()));
@@ -88,7 +89,7 @@ impl Deed<'_> {
         let mut calls = Value::Array(calls);
         // A model may write the same arguments in another order when it calls again.
         calls.sort_all_objects();
-        hexadecimal(calls.to_string().as_bytes())
+        hex(&Hash::hash(calls.to_string().as_bytes()))
     }
 
     /// The deed as a page shows it: `{"calls": [{"module", "tool", "account"?, "params", "description", "reasons", "line"?,
@@ -120,13 +121,6 @@ impl Deed<'_> {
     }
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
-    Hash::hash(bytes).iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
 fn text_of(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
@@ -149,7 +143,7 @@ fn shown(value: &Value) -> String {
     format!(
         "{start}… [the beginning of {} bytes, SHA-256 {}]",
         text.len(),
-        hexadecimal(text.as_bytes())
+        hex(&Hash::hash(text.as_bytes()))
     )
 }
 
@@ -189,7 +183,8 @@ mod tests {
         let module = registry.module("github").expect("it is built in");
         let Value::Object(arguments) = arguments else { panic!("arguments are an object") };
         let tool = module.tool(tool).expect("it exists");
-        let deed = Deed(vec![Doing { line: None, module, tool, arguments, sources: Vec::new() }]);
+        let deed =
+            Deed(vec![DeedCall { line: None, module, tool, arguments, sources: Vec::new() }]);
         (deed.question(), deed.digest(), deed.fits_a_form())
     }
 
@@ -198,7 +193,7 @@ mod tests {
         let check = |value: Value, expected: &str| {
             let (question, _, fits) = asked("delete_file", json!({"path": value}));
             let expected = format!(
-                "Do this?\ngithub.delete_file(path: {expected}): may not be undone, or costs money"
+                "Do this?\ngithub.delete_file(path: {expected}): cannot be undone or may cost money"
             );
             assert_eq!((question, fits), (expected, true));
         };
@@ -227,7 +222,7 @@ mod tests {
     fn a_long_argument_is_shown_by_its_beginning_length_and_digest_and_fits_no_form() {
         let (question, _, fits) = asked("delete_file", json!({"path": "é".repeat(50 * 1024)}));
         assert!(!fits && question.len() < 5_000, "{}", question.len());
-        let digest = hexadecimal("é".repeat(50 * 1024).as_bytes());
+        let digest = hex(&Hash::hash("é".repeat(50 * 1024).as_bytes()));
         assert!(
             question.contains(&format!("é\"… [the beginning of 102400 bytes, SHA-256 {digest}]")),
             "{question}"

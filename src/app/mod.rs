@@ -25,7 +25,7 @@ use std::time::Duration;
 pub use call::CALL_TIME;
 pub use clean::{UNTRUSTED, text as clean_text};
 pub use confirm::{CODE_LIFETIME, Confirmation};
-use deed::{Deed, Doing};
+use deed::{Deed, DeedCall};
 pub use live::Live;
 pub use rate_limit::RateLimit;
 pub use render::{Format, render, start_of};
@@ -344,7 +344,7 @@ impl App {
         if tool.needs_confirmation(&arguments) {
             check_arguments(tool, &arguments)?;
             let arguments = arguments.clone();
-            let doing = Doing { line: None, module, tool, arguments, sources: Vec::new() };
+            let doing = DeedCall { line: None, module, tool, arguments, sources: Vec::new() };
             self.confirm(call, visible, &Deed(vec![doing]), confirm)?;
         }
         let start = start_of(tool, &arguments);

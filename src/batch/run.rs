@@ -1,22 +1,11 @@
 //! Running a plan: what is free runs, at most four lines at once; what failed takes those that need it along.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::thread::{self, Scope};
-use std::time::Duration;
-
 use serde_json::{Map, Value};
 
 use super::plan::{Line, Plan};
 use super::reference::resolve;
-use crate::error::{Code, Error};
-
-/// The most lines that run at once: a service's own limits are reached soon enough.
-const AT_ONCE: usize = 4;
-/// How often a running batch looks whether its caller has gone.
-const CANCEL_CHECK: Duration = Duration::from_millis(200);
-/// Stack of a line's thread; a line may open a TLS connection.
-const STACK: usize = 512 * 1024;
+use crate::error::Error;
+use crate::parallel;
 
 /// What became of a line.
 #[derive(Debug, Clone, PartialEq)]
@@ -70,15 +59,12 @@ fn run_until(
     progress: &dyn Fn(usize, usize),
 ) -> Vec<Option<Outcome>> {
     let lines = plan.lines();
-    let stop = AtomicBool::new(false);
     outcomes.resize(lines.len(), None);
-    let mut told = outcomes.iter().flatten().count();
-    if told == 0 {
+    let mut reported = outcomes.iter().flatten().count();
+    if reported == 0 {
         progress(0, lines.len());
     }
-    let (sender, receiver) = channel();
-    thread::scope(|scope| {
-        let mut running = 0;
+    parallel::run("batch", cancelled, |calls| {
         let mut started = vec![false; lines.len()];
         loop {
             skip_what_cannot_run(lines, &mut outcomes, &started, chosen);
@@ -90,29 +76,26 @@ fn run_until(
                         .needs
                         .iter()
                         .all(|need| matches!(outcomes[*need], Some(Outcome::Done(_))));
-                if free && running < AT_ONCE {
+                if free && calls.has_room() {
                     started[place] = true;
                     match resolved(lines, line, &outcomes) {
                         Ok(params) => {
-                            running += 1;
-                            start(scope, place, line, params, run_line, &stop, sender.clone());
+                            calls.start(place, move |stop| run_line(line, params, stop));
                         }
                         Err(error) => outcomes[place] = Some(Outcome::Failed(error)),
                     }
                 }
             }
             let done = outcomes.iter().flatten().count();
-            if done > told {
-                told = done;
+            if done > reported {
+                reported = done;
                 progress(done, lines.len());
             }
             if (0..lines.len()).all(|place| outcomes[place].is_some() || !chosen(place)) {
                 break;
             }
-            if running > 0 {
-                let (place, outcome) = next(&receiver, cancelled, &stop);
-                outcomes[place] = Some(outcome);
-                running -= 1;
+            if let Some((place, result)) = calls.next() {
+                outcomes[place] = Some(result.map_or_else(Outcome::Failed, Outcome::Done));
             }
         }
     });
@@ -171,66 +154,16 @@ pub fn resolved(
         .map_err(Error::invalid_params)
 }
 
-fn start<'scope>(
-    scope: &'scope Scope<'scope, '_>,
-    place: usize,
-    line: &'scope Line,
-    params: Map<String, Value>,
-    run_line: RunLine<'scope>,
-    stop: &'scope AtomicBool,
-    sender: Sender<(usize, Outcome)>,
-) {
-    let refused = sender.clone();
-    let spawned = thread::Builder::new().name("batch".to_owned()).stack_size(STACK).spawn_scoped(
-        scope,
-        move || {
-            // A panic costs its line: the receiver would wait for ever for one that never reports.
-            let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-                run_line(line, params, &|| stop.load(Ordering::Relaxed))
-            }));
-            let outcome = match result {
-                Ok(Ok(value)) => Outcome::Done(value),
-                Ok(Err(error)) => Outcome::Failed(error),
-                Err(_) => {
-                    Outcome::Failed(Error::internal("the line failed inside MCPist; this is a bug"))
-                }
-            };
-            // The receiver outlives the scope.
-            let _ = sender.send((place, outcome));
-        },
-    );
-    if spawned.is_err() {
-        let error = Error::new(Code::UpstreamUnavailable, "no thread is free for this line")
-            .with_hint("Try again in a moment.");
-        let _ = refused.send((place, Outcome::Failed(error)));
-    }
-}
-
-fn next(
-    receiver: &Receiver<(usize, Outcome)>,
-    cancelled: &dyn Fn() -> bool,
-    stop: &AtomicBool,
-) -> (usize, Outcome) {
-    loop {
-        match receiver.recv_timeout(CANCEL_CHECK) {
-            Ok(done) => return done,
-            Err(RecvTimeoutError::Timeout) if cancelled() => stop.store(true, Ordering::Relaxed),
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => {
-                unreachable!("this function's caller keeps a sender")
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Mutex;
-    use std::sync::atomic::AtomicUsize;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::thread;
 
     use serde_json::json;
 
     use super::*;
+    use crate::error::Code;
 
     fn plan(lines: Value) -> Plan {
         Plan::read(&lines).unwrap()

@@ -50,7 +50,7 @@ pub(super) fn run(names: &[String], check: bool) -> Result<(), Stop> {
         };
         print(format_args!("{:16} {ours}{told}{see}", module.name))?;
     }
-    if failed { Err(Stop::Told) } else { Ok(()) }
+    if failed { Err(Stop::Reported) } else { Ok(()) }
 }
 
 const NOTHING_NEWER: &str = "; nothing newer";

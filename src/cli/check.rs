@@ -57,17 +57,17 @@ pub(super) fn run() -> Result<(), Stop> {
         let Some(base_url) = app.base_url(module) else { continue };
         told(&module.name, reach(&app, &module.title, base_url))?;
     }
-    if failed { Err(Stop::Told) } else { Ok(()) }
+    if failed { Err(Stop::Reported) } else { Ok(()) }
 }
 
-type Told<'a> = &'a mut dyn FnMut(&str, Result<String, String>) -> Result<(), Stop>;
+type Report<'a> = &'a mut dyn FnMut(&str, Result<String, String>) -> Result<(), Stop>;
 
 /// The control plane: the key set, each function with our key, the clock, and what is better set than not.
 fn check_hosted(
     hosted: &HostedConfig,
     parts: &setup::HostedParts,
     has_secret: bool,
-    told: Told<'_>,
+    told: Report<'_>,
 ) -> Result<(), Stop> {
     let addresses = &hosted.addresses;
     let ready = parts.authenticator.ready();
@@ -123,7 +123,7 @@ fn check_hosted(
 }
 
 /// Each address that telemetry goes to, with an export of nothing.
-fn check_collector(app: &App, telemetry: &TelemetrySettings, told: Told<'_>) -> Result<(), Stop> {
+fn check_collector(app: &App, telemetry: &TelemetrySettings, told: Report<'_>) -> Result<(), Stop> {
     for target in [&telemetry.logs, &telemetry.metrics, &telemetry.traces].into_iter().flatten() {
         let json =
             (HeaderName::from_static("content-type"), HeaderValue::from_static("application/json"));

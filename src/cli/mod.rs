@@ -151,7 +151,7 @@ struct Call {
     #[argh(switch)]
     json: bool,
 
-    /// do not ask before what may not be undone or costs money
+    /// do not ask before calls that cannot be undone or may cost money
     #[argh(switch)]
     yes: bool,
 }
@@ -309,7 +309,7 @@ fn ended(done: Result<(), Stop>) -> ExitCode {
             ExitCode::FAILURE
         }
         // The command has told everything already.
-        Err(Stop::Told) => ExitCode::FAILURE,
+        Err(Stop::Reported) => ExitCode::FAILURE,
     }
 }
 
@@ -322,7 +322,7 @@ enum Stop {
     /// The configuration is wrong.
     Findings(Vec<Finding>),
     /// It failed and has said so.
-    Told,
+    Reported,
     /// Anyone who read its data has had enough of it, as `head` has.
     ReaderGone,
 }

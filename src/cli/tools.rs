@@ -58,7 +58,7 @@ pub(super) fn check(file: &Path) -> Result<(), Stop> {
         }
         Err(findings) => {
             findings.iter().try_for_each(print)?;
-            Err(Stop::Told)
+            Err(Stop::Reported)
         }
     }
 }

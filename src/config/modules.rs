@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::{Environment, Finding};
 use crate::access::Credential;
-use crate::engine::{Auth, Module, Variable, Way};
+use crate::engine::{Auth, CredentialKind, Module, Variable};
 use crate::secret::Secret;
 
 /// What begins the name of an account behind a variable's own: `GITHUB_TOKEN__WORK`.
@@ -192,7 +192,10 @@ fn credential(
     incomplete.map_or(Ok(None), Err)
 }
 
-fn whole(way: &Way, values: impl Iterator<Item = (String, String)>) -> Result<Credential, Finding> {
+fn whole(
+    way: &CredentialKind,
+    values: impl Iterator<Item = (String, String)>,
+) -> Result<Credential, Finding> {
     let mut parts = Vec::new();
     for (name, value) in values {
         if !value.bytes().all(|byte| (0x21..=0x7e).contains(&byte)) {

@@ -8,14 +8,14 @@ use crate::access::Scheme;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Auth {
     /// The kinds of credential that it takes; the first whose variables are all set is used. There is at least one.
-    pub ways: Vec<Way>,
+    pub ways: Vec<CredentialKind>,
     /// Whether the service answers without a credential too.
     pub optional: bool,
 }
 
 /// One kind of credential.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Way {
+pub struct CredentialKind {
     /// The authentication scheme.
     pub scheme: Scheme,
     /// The environment variables of local mode: the token, or user and password.
@@ -40,7 +40,7 @@ impl Variable {
 }
 
 /// What to set: `JIRA_EMAIL and JIRA_API_TOKEN`.
-impl fmt::Display for Way {
+impl fmt::Display for CredentialKind {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<_> = self.env.iter().map(Variable::name).collect();
         formatter.write_str(&names.join(" and "))
@@ -55,7 +55,7 @@ impl fmt::Display for Auth {
             ways => write!(
                 formatter,
                 "either {}",
-                ways.iter().map(Way::to_string).collect::<Vec<_>>().join(", or ")
+                ways.iter().map(CredentialKind::to_string).collect::<Vec<_>>().join(", or ")
             ),
         }
     }

@@ -238,7 +238,7 @@ mod tests {
             status: 200,
             headers,
             body: body.to_vec(),
-            held: crate::upstream::Held::default(),
+            held: crate::upstream::AnswerShare::default(),
         }
     }
 

@@ -20,7 +20,7 @@ pub(crate) mod times;
 mod tools;
 mod versions;
 
-pub use auth::{Auth, Variable, Way};
+pub use auth::{Auth, CredentialKind, Variable};
 pub use call::{Accounts, Connection, ToolCall, call};
 pub use hooks::{ArgumentsHook, FieldHook, Handler, Hooks, ParamHook, ResultHook};
 pub use module::{

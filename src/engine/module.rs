@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::auth::{Auth, Variable};
 use super::hooks::{ArgumentsHook, Handler, ParamHook, ResultHook};
 use super::output::Output;
-use super::request::{Place, Template};
+use super::request::{ParamTarget, Template};
 use super::resource::{Completion, Resource};
 use super::schema::{self, Schema};
 use super::tools::Tools;
@@ -167,7 +167,7 @@ pub struct Param {
     /// Its name.
     pub name: String,
     /// Where its value goes.
-    pub place: Place,
+    pub place: ParamTarget,
     /// What it must be.
     pub schema: Schema,
     /// Whether it must be there.

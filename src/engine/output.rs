@@ -267,7 +267,7 @@ mod tests {
             status: 200,
             headers: HeaderMap::new(),
             body: body.as_bytes().to_vec(),
-            held: crate::upstream::Held::default(),
+            held: crate::upstream::AnswerShare::default(),
         };
         output
             .result("GitHub", None, answer, arguments.as_object().unwrap())

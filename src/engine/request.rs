@@ -54,7 +54,7 @@ pub enum Body {
 
 /// Where an argument goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
+pub enum ParamTarget {
     /// Into the path.
     Path {
         /// The name between the braces.
@@ -99,7 +99,7 @@ impl Template {
     pub fn fill<'a>(
         &self,
         base_url: &str,
-        places: impl Iterator<Item = (&'a str, &'a Place)>,
+        places: impl Iterator<Item = (&'a str, &'a ParamTarget)>,
         arguments: &Map<String, Value>,
     ) -> Result<Built, Error> {
         let cursor = arguments.get("cursor").and_then(Value::as_str);
@@ -117,7 +117,7 @@ impl Template {
             if let Body::Json(fixed) = &self.body { fixed.clone() } else { Map::new() };
         let mut of_body = Vec::new();
         for (argument, place) in places {
-            if matches!(place, Place::Body(_)) {
+            if matches!(place, ParamTarget::Body(_)) {
                 of_body.push(argument);
             }
             let value = match (argument, &position) {
@@ -125,25 +125,27 @@ impl Template {
                 _ => arguments.get(argument),
             };
             let Some(value) = value else { continue };
-            if matches!(place, Place::Path { .. } | Place::Query { .. }) {
+            if matches!(place, ParamTarget::Path { .. } | ParamTarget::Query { .. }) {
                 longest = [longest, (argument, plain(value).len())]
                     .into_iter()
                     .max_by_key(|(_, length)| *length)
                     .unwrap_or(longest);
             }
             match place {
-                Place::Path { name, slashes, may_be_empty } => {
+                ParamTarget::Path { name, slashes, may_be_empty } => {
                     let text = plain(value);
                     let empty = *may_be_empty && text.is_empty();
                     let encoded = if empty { text } else { encode(argument, &text, *slashes)? };
                     path_values.push((name, encoded));
                 }
-                Place::Query { name, join } => push_pairs(&mut pairs, name, join.as_deref(), value),
-                Place::Body(names) => insert(&mut members, names, value.clone()),
-                Place::Variable(name) => {
+                ParamTarget::Query { name, join } => {
+                    push_pairs(&mut pairs, name, join.as_deref(), value);
+                }
+                ParamTarget::Body(names) => insert(&mut members, names, value.clone()),
+                ParamTarget::Variable(name) => {
                     members.insert(name.clone(), value.clone());
                 }
-                Place::Local => {}
+                ParamTarget::Local => {}
             }
         }
         let path: String = self
@@ -351,19 +353,19 @@ mod tests {
 
     fn fill(
         template: &Template,
-        places: &[(&str, Place)],
+        places: &[(&str, ParamTarget)],
         arguments: &Value,
     ) -> Result<Built, Error> {
         let places = places.iter().map(|(name, place)| (*name, place));
         template.fill("https://api.example.com/v1/", places, arguments.as_object().unwrap())
     }
 
-    fn path_place() -> (&'static str, Place) {
-        ("number", Place::Path { name: "id".to_owned(), slashes: false, may_be_empty: false })
+    fn path_place() -> (&'static str, ParamTarget) {
+        ("number", ParamTarget::Path { name: "id".to_owned(), slashes: false, may_be_empty: false })
     }
 
-    fn query_place(name: &'static str, join: Option<&str>) -> (&'static str, Place) {
-        (name, Place::Query { name: format!("{name}_"), join: join.map(str::to_owned) })
+    fn query_place(name: &'static str, join: Option<&str>) -> (&'static str, ParamTarget) {
+        (name, ParamTarget::Query { name: format!("{name}_"), join: join.map(str::to_owned) })
     }
 
     #[test]
@@ -403,7 +405,7 @@ mod tests {
             let in_query = [
                 path_place(),
                 query_place("one", None),
-                ("cursor", Place::Query { name: "t".to_owned(), join: None }),
+                ("cursor", ParamTarget::Query { name: "t".to_owned(), join: None }),
             ];
             let built = fill(
                 &paged(template(Body::None), next.clone(), PagePlace::Query),
@@ -415,8 +417,10 @@ mod tests {
                 built.url,
                 format!("https://api.example.com/v1/r/7/x?fixed=1%202&one_=x&{query}")
             );
-            let in_body =
-                [path_place(), ("cursor", Place::Body(vec!["page".to_owned(), "t".to_owned()]))];
+            let in_body = [
+                path_place(),
+                ("cursor", ParamTarget::Body(vec!["page".to_owned(), "t".to_owned()])),
+            ];
             let built = fill(
                 &paged(template(Body::Json(Map::new())), next, PagePlace::Body),
                 &in_body,
@@ -431,8 +435,9 @@ mod tests {
 
     #[test]
     fn bodies_hold_fixed_members_and_nested_arguments() {
-        let body =
-            |names: &[&str]| Place::Body(names.iter().map(|name| (*name).to_owned()).collect());
+        let body = |names: &[&str]| {
+            ParamTarget::Body(names.iter().map(|name| (*name).to_owned()).collect())
+        };
         let places = [
             path_place(),
             ("name", body(&["commit", "author", "name"])),
@@ -463,8 +468,8 @@ mod tests {
     fn graphql_arguments_are_variables_and_never_part_of_the_document() {
         let places = [
             path_place(),
-            ("name", Place::Variable("n".to_owned())),
-            ("absent", Place::Variable("a".to_owned())),
+            ("name", ParamTarget::Variable("n".to_owned())),
+            ("absent", ParamTarget::Variable("a".to_owned())),
         ];
         let graphql = template(Body::Graphql("query($n: String!) { x }".to_owned()));
         let built = fill(&graphql, &places, &json!({"number": 7, "name": "\") { y }"})).unwrap();

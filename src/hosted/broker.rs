@@ -12,6 +12,7 @@ use super::sieve::{TokenHash, hash};
 use super::{ControlPlane, Function, ToolSieve};
 use crate::access::{Broker, Caller, Credential, Scheme, account_required};
 use crate::error::{Code, Error};
+use crate::hex::hex;
 use crate::secret::Secret;
 use crate::telemetry::token_refreshed;
 use crate::time::timestamp;
@@ -120,10 +121,8 @@ impl TokenExchanger {
             wanted["account"] = account.into();
         }
         if let Some(rejected) = rejected {
-            wanted["rejected"] = hmac_sha256::Hash::hash(rejected.secret.expose().as_bytes())
-                .map(|byte| format!("{byte:02x}"))
-                .concat()
-                .into();
+            let digest = hmac_sha256::Hash::hash(rejected.secret.expose().as_bytes());
+            wanted["rejected"] = hex(&digest).into();
         }
         let answer =
             self.plane.ask(Function::Broker, token, None, &wanted).inspect_err(|error| {

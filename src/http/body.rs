@@ -11,7 +11,7 @@ const EXTENSION_BYTES: usize = 4 * 1024;
 /// Decodes a chunked body piece by piece.
 #[derive(Debug, Default)]
 pub struct Chunked {
-    state: State,
+    state: ChunkState,
     /// The size of the chunk, while it is read; what is left of it, in its data.
     size: u64,
     extension_bytes: usize,
@@ -19,7 +19,7 @@ pub struct Chunked {
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum State {
+enum ChunkState {
     /// Before a chunk's size.
     #[default]
     Start,
@@ -57,15 +57,15 @@ impl Chunked {
         limits: &Limits,
     ) -> Result<usize, Refusal> {
         let mut used = 0;
-        while self.state != State::Done && used < input.len() {
-            if self.state == State::Data {
+        while self.state != ChunkState::Done && used < input.len() {
+            if self.state == ChunkState::Data {
                 let arrived = input.len() - used;
                 let taken = usize::try_from(self.size).map_or(arrived, |size| size.min(arrived));
                 body.extend_from_slice(&input[used..used + taken]);
                 used += taken;
                 self.size -= taken as u64;
                 if self.size == 0 {
-                    self.state = State::DataEnd;
+                    self.state = ChunkState::DataEnd;
                 }
             } else {
                 self.state = self.step(input[used], body.len(), limits)?;
@@ -78,48 +78,53 @@ impl Chunked {
     /// Whether the whole body has been decoded.
     #[must_use]
     pub fn is_done(&self) -> bool {
-        self.state == State::Done
+        self.state == ChunkState::Done
     }
 
     /// One byte of framing.
-    fn step(&mut self, byte: u8, body_bytes: usize, limits: &Limits) -> Result<State, Refusal> {
+    fn step(
+        &mut self,
+        byte: u8,
+        body_bytes: usize,
+        limits: &Limits,
+    ) -> Result<ChunkState, Refusal> {
         match (self.state, byte) {
-            (State::Start, _) => {
+            (ChunkState::Start, _) => {
                 self.size = u64::from(hex_digit(byte)?);
-                Ok(State::Size(1))
+                Ok(ChunkState::Size(1))
             }
-            (State::Size(_), b';') => Ok(State::Extension),
-            (State::Size(_) | State::Extension, b'\r') => Ok(State::SizeEnd),
-            (State::Size(digits), _) => {
+            (ChunkState::Size(_), b';') => Ok(ChunkState::Extension),
+            (ChunkState::Size(_) | ChunkState::Extension, b'\r') => Ok(ChunkState::SizeEnd),
+            (ChunkState::Size(digits), _) => {
                 let digit = hex_digit(byte)?;
                 if digits == SIZE_DIGITS {
                     return Err(too_large(limits));
                 }
                 self.size = self.size * 16 + u64::from(digit);
-                Ok(State::Size(digits + 1))
+                Ok(ChunkState::Size(digits + 1))
             }
-            (State::Extension, b'\t' | b' '..=b'~' | 0x80..) => {
+            (ChunkState::Extension, b'\t' | b' '..=b'~' | 0x80..) => {
                 self.extension_bytes += 1;
                 if self.extension_bytes > EXTENSION_BYTES {
                     return Err(bad("the chunk extensions are too long; none is needed"));
                 }
-                Ok(State::Extension)
+                Ok(ChunkState::Extension)
             }
-            (State::SizeEnd, b'\n') if self.size == 0 => Ok(State::TrailerStart),
-            (State::SizeEnd, b'\n')
+            (ChunkState::SizeEnd, b'\n') if self.size == 0 => Ok(ChunkState::TrailerStart),
+            (ChunkState::SizeEnd, b'\n')
                 if self.size > limits.body_bytes.saturating_sub(body_bytes) as u64 =>
             {
                 Err(too_large(limits))
             }
-            (State::SizeEnd, b'\n') => Ok(State::Data),
-            (State::DataEnd, b'\r') => Ok(State::DataEndLine),
-            (State::DataEndLine, b'\n') => Ok(State::Start),
-            (State::DataEnd | State::DataEndLine, _) => {
+            (ChunkState::SizeEnd, b'\n') => Ok(ChunkState::Data),
+            (ChunkState::DataEnd, b'\r') => Ok(ChunkState::DataEndLine),
+            (ChunkState::DataEndLine, b'\n') => Ok(ChunkState::Start),
+            (ChunkState::DataEnd | ChunkState::DataEndLine, _) => {
                 Err(bad("a chunk is longer than its size says"))
             }
-            (State::TrailerStart, b'\r') => Ok(State::LastLine),
-            (State::Trailer, b'\r') => Ok(State::TrailerEnd),
-            (State::TrailerStart | State::Trailer, b'\t' | b' '..=b'~' | 0x80..) => {
+            (ChunkState::TrailerStart, b'\r') => Ok(ChunkState::LastLine),
+            (ChunkState::Trailer, b'\r') => Ok(ChunkState::TrailerEnd),
+            (ChunkState::TrailerStart | ChunkState::Trailer, b'\t' | b' '..=b'~' | 0x80..) => {
                 self.trailer_bytes += 1;
                 if self.trailer_bytes > limits.head_bytes {
                     return Err(Refusal::new(
@@ -127,10 +132,10 @@ impl Chunked {
                         format!("the trailers are over {} bytes", limits.head_bytes),
                     ));
                 }
-                Ok(State::Trailer)
+                Ok(ChunkState::Trailer)
             }
-            (State::TrailerEnd, b'\n') => Ok(State::TrailerStart),
-            (State::LastLine, b'\n') => Ok(State::Done),
+            (ChunkState::TrailerEnd, b'\n') => Ok(ChunkState::TrailerStart),
+            (ChunkState::LastLine, b'\n') => Ok(ChunkState::Done),
             _ => Err(bad(
                 "a line of the chunked body does not end in CR LF or has a control character",
             )),

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::body::{Chunked, too_large};
 use super::exchange::Exchange;
-use super::head::{Framing, Head, parse_head};
+use super::head::{Framing, Head, origin_of_refused, parse_head};
 use super::input::Input;
 use super::memory::Held;
 use super::registry::Connected;
@@ -29,9 +29,10 @@ pub(super) fn serve(connected: Arc<Connected>, service: &dyn Service) {
     {
         return;
     }
-    let mut connection = Connection { connected, input: Input::new(), out: Vec::new() };
+    let mut connection =
+        Connection { connected, input: Input::new(), out: Vec::new(), common: Vec::new() };
     loop {
-        match connection.read_request() {
+        match connection.read_request(service) {
             // What the body takes is given back when its request has been answered.
             Ok((head, body, _memory)) => match connection.answer(head, body, service) {
                 After::GoOn => {}
@@ -56,6 +57,8 @@ struct Connection {
     input: Input,
     /// The answer on its way to the socket.
     out: Vec<u8>,
+    /// What every answer to the request at hand carries.
+    common: Vec<(&'static str, String)>,
 }
 
 /// Why there is no request.
@@ -79,8 +82,10 @@ enum After {
 }
 
 impl Connection {
-    fn read_request(&mut self) -> Result<(Head, Vec<u8>, Held), End> {
-        let head = self.read_head()?;
+    fn read_request(&mut self, service: &dyn Service) -> Result<(Head, Vec<u8>, Held), End> {
+        self.common.clear();
+        let head = self.read_head(service)?;
+        self.common = service.common_headers(&head.path, &head.headers);
         let mut memory = self.connected.registry().bodies.hold();
         let body = match head.framing {
             Framing::None => Vec::new(),
@@ -90,7 +95,7 @@ impl Connection {
         Ok((head, body, memory))
     }
 
-    fn read_head(&mut self) -> Result<Head, End> {
+    fn read_head(&mut self, service: &dyn Service) -> Result<Head, End> {
         if self.input.bytes().is_empty() {
             self.wait_for_request()?;
         }
@@ -102,9 +107,14 @@ impl Connection {
             // Looking only when a line has ended or the limit is reached keeps a client that sends byte by byte cheap.
             let is_due =
                 seen == 0 || bytes[seen..].contains(&b'\n') || bytes.len() >= limits.head_bytes;
-            if is_due && let Some((head, length)) = parse_head(bytes, limits)? {
-                self.input.consume(length);
-                return Ok(head);
+            if is_due {
+                let parsed = parse_head(bytes, limits).inspect_err(|_| {
+                    self.common = service.common_headers("", &origin_of_refused(bytes));
+                });
+                if let Some((head, length)) = parsed? {
+                    self.input.consume(length);
+                    return Ok(head);
+                }
             }
             seen = bytes.len();
             let deadline = *deadline.get_or_insert_with(|| Instant::now() + limits.head_time);
@@ -168,7 +178,7 @@ impl Connection {
     }
 
     fn answer(&mut self, head: Head, body: Vec<u8>, service: &dyn Service) -> After {
-        let mut exchange = Exchange::new(&self.connected, &mut self.out, &head);
+        let mut exchange = Exchange::new(&self.connected, &mut self.out, &head, &self.common);
         let request = Request {
             method: head.method,
             path: head.path,
@@ -231,7 +241,8 @@ impl Connection {
     fn refuse(&mut self, refusal: &Refusal) {
         log::debug!("{}: {} {}", self.connected.peer, refusal.status, refusal.message);
         spans::refused(refusal.status);
-        let body = Response::from(refusal).print_head(&mut self.out, Some("close"));
+        let response = Response::from(refusal).with_headers(&self.common);
+        let body = response.print_head(&mut self.out, Some("close"));
         self.out.extend_from_slice(&body);
         // A client that has gone needs no answer.
         let _ = (&self.connected.socket).write_all(&self.out);

@@ -19,11 +19,13 @@ pub struct Exchange<'c> {
     wants_keep_alive: bool,
     is_http_1_0: bool,
     is_head: bool,
-    state: State,
+    /// What every answer carries.
+    common: &'c [(&'static str, String)],
+    state: ResponseState,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
+enum ResponseState {
     Unanswered,
     /// An event stream's head has been written; the connection goes on after it or not.
     Streaming {
@@ -38,6 +40,7 @@ impl<'c> Exchange<'c> {
         connected: &'c Connected,
         out: &'c mut Vec<u8>,
         head: &crate::http::head::Head,
+        common: &'c [(&'static str, String)],
     ) -> Exchange<'c> {
         Exchange {
             connected,
@@ -45,7 +48,8 @@ impl<'c> Exchange<'c> {
             wants_keep_alive: head.keep_alive,
             is_http_1_0: head.is_http_1_0,
             is_head: head.method == Method::Head,
-            state: State::Unanswered,
+            common,
+            state: ResponseState::Unanswered,
         }
     }
 
@@ -53,7 +57,7 @@ impl<'c> Exchange<'c> {
     /// without waiting. A client that has sent another request after this one counts as there.
     #[must_use]
     pub fn client_gone(&self) -> bool {
-        if self.state == State::Broken {
+        if self.state == ResponseState::Broken {
             return true;
         }
         let socket = Source::new(&self.connected.socket, Wait::Read);
@@ -92,7 +96,7 @@ impl<'c> Exchange<'c> {
     /// Whether the answer is an event stream that has begun.
     #[must_use]
     pub fn events_begun(&self) -> bool {
-        self.state != State::Unanswered
+        self.state != ResponseState::Unanswered
     }
 
     /// Sends a whole answer; whether the connection goes on.
@@ -103,7 +107,7 @@ impl<'c> Exchange<'c> {
             (true, false) => None,
             (false, _) => Some("close"),
         };
-        let body = response.print_head(self.out, connection);
+        let body = response.with_headers(self.common).print_head(self.out, connection);
         let body: &[u8] = if self.is_head { &[] } else { &body };
         // A small answer is one write, so one packet; a big one is not copied.
         let written = if body.len() <= KEPT_BYTES {
@@ -118,16 +122,16 @@ impl<'c> Exchange<'c> {
     /// Ends an event stream; whether the connection goes on.
     pub(super) fn end_events(&mut self) -> bool {
         let ended = self.part(EventFraming::push_end);
-        ended.is_ok() && self.state == (State::Streaming { keep_alive: true })
+        ended.is_ok() && self.state == (ResponseState::Streaming { keep_alive: true })
     }
 
     /// Begins the event stream of a connection that ends with it, unless the handler has begun one. Says how it is framed;
     /// nothing when its events are not wanted, in answer to HEAD.
     pub(super) fn begin_parked(&mut self) -> io::Result<Option<EventFraming>> {
-        if self.state == State::Unanswered {
+        if self.state == ResponseState::Unanswered {
             self.write_events_head(&[], false)?;
         }
-        if self.state == State::Broken {
+        if self.state == ResponseState::Broken {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
         Ok((!self.is_head).then(|| self.framing()))
@@ -142,7 +146,7 @@ impl<'c> Exchange<'c> {
     }
 
     fn write_events_head(&mut self, headers: &[(&str, &str)], keep_alive: bool) -> io::Result<()> {
-        if self.state != State::Unanswered {
+        if self.state != ResponseState::Unanswered {
             return Err(io::Error::other("the event stream has begun already"));
         }
         // The last keeps a proxy (nginx) from holding events back.
@@ -151,23 +155,26 @@ impl<'c> Exchange<'c> {
             ("Cache-Control", "no-store"),
             ("X-Accel-Buffering", "no"),
         ];
+        let common = self.common.iter().map(|(name, value)| (*name, value.as_str()));
         let all = usual
             .iter()
             .chain(headers)
+            .copied()
+            .chain(common)
             .filter_map(|(name, value)| writable_header(name, value))
             .collect();
         let length = if self.is_http_1_0 { Length::Unsaid } else { Length::Chunked };
         print_head(self.out, 200, all, &length, (!keep_alive).then_some("close"));
-        self.state = State::Streaming { keep_alive };
+        self.state = ResponseState::Streaming { keep_alive };
         self.flush()
     }
 
     fn part(&mut self, push: impl FnOnce(EventFraming, &mut Vec<u8>)) -> io::Result<()> {
         match self.state {
-            State::Unanswered => Err(io::Error::other("the event stream has not begun")),
-            State::Broken => Err(io::ErrorKind::BrokenPipe.into()),
-            State::Streaming { .. } if self.is_head => Ok(()),
-            State::Streaming { .. } => {
+            ResponseState::Unanswered => Err(io::Error::other("the event stream has not begun")),
+            ResponseState::Broken => Err(io::ErrorKind::BrokenPipe.into()),
+            ResponseState::Streaming { .. } if self.is_head => Ok(()),
+            ResponseState::Streaming { .. } => {
                 push(self.framing(), self.out);
                 self.flush()
             }
@@ -181,7 +188,7 @@ impl<'c> Exchange<'c> {
             *self.out = Vec::new();
         }
         if written.is_err() {
-            self.state = State::Broken;
+            self.state = ResponseState::Broken;
         }
         written
     }

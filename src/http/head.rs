@@ -165,6 +165,18 @@ pub fn parse_head(bytes: &[u8], limits: &Limits) -> Result<Option<(Head, usize)>
     Ok(Some((head, skipped + extent.length)))
 }
 
+/// The `Origin` line of a head that is refused, or of the part of it that has arrived: a page can then read why.
+pub(super) fn origin_of_refused(bytes: &[u8]) -> Headers {
+    const NAME: &[u8] = b"origin:";
+    let lines = bytes.split(|byte| *byte == b'\n').skip(1);
+    let mut values = lines.filter_map(|line| {
+        let (name, value) = line.split_at_checked(NAME.len())?;
+        name.eq_ignore_ascii_case(NAME).then(|| value.trim_ascii())
+    });
+    let value = values.next().and_then(|value| std::str::from_utf8(value).ok());
+    value.map(|value| ("Origin", value)).into_iter().collect()
+}
+
 /// How far a head reaches.
 struct Extent {
     length: usize,

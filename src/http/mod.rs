@@ -61,6 +61,13 @@ pub trait Service: Send + Sync + 'static {
     /// Answers one request. A panic costs this request: it is answered with 500, or its event stream is cut.
     fn handle(&self, request: &Request, exchange: &mut Exchange<'_>) -> Answer;
 
+    /// Headers that every answer to a request carries, also the front door's own refusal of it. `path` is empty if the request
+    /// line cannot be read; `headers` then has what can.
+    fn common_headers(&self, path: &str, headers: &Headers) -> Vec<(&'static str, String)> {
+        let _ = (path, headers);
+        Vec::new()
+    }
+
     /// The pattern that a path fits, as telemetry names it (`/mcp/{module}`); empty for one that leads nowhere.
     fn route(&self, path: &str) -> &'static str {
         let _ = path;

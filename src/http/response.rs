@@ -52,6 +52,12 @@ impl Response {
         self
     }
 
+    /// Adds several headers, each as [`Response::with_header`] does.
+    #[must_use]
+    pub(super) fn with_headers(self, headers: &[(&'static str, String)]) -> Response {
+        headers.iter().fold(self, |response, (name, value)| response.with_header(name, value))
+    }
+
     /// The status code.
     #[must_use]
     pub fn status(&self) -> u16 {

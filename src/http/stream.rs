@@ -67,10 +67,10 @@ pub(super) struct Line {
     id: u64,
     framing: EventFraming,
     streams: Arc<Streams>,
-    state: Mutex<State>,
+    state: Mutex<StreamState>,
 }
 
-struct State {
+struct StreamState {
     phase: Phase,
     /// The socket, until the stream is closed: a handle that is kept longer does not keep the connection.
     connected: Option<Arc<Connected>>,
@@ -108,7 +108,7 @@ impl Line {
         connected: Arc<Connected>,
     ) -> Line {
         let connected = Some(connected);
-        let state = State {
+        let state = StreamState {
             phase: Phase::Open,
             connected,
             pending: Vec::new(),
@@ -140,7 +140,7 @@ impl Line {
     ///
     /// When nothing waited before, the socket gets what is new at once: a burst of events then waits in the system's buffer
     /// and not in ours, and saves the way through the streams thread. What remains is left to that thread.
-    fn change(&self, change: impl FnOnce(EventFraming, &mut State)) -> bool {
+    fn change(&self, change: impl FnOnce(EventFraming, &mut StreamState)) -> bool {
         let mut state = lock(&self.state);
         if state.phase != Phase::Open {
             return false;
@@ -177,7 +177,7 @@ impl Line {
     }
 }
 
-impl State {
+impl StreamState {
     fn write(&mut self) -> Written {
         let Some(connected) = &self.connected else { return Written::Over };
         let mut socket = &connected.socket;

@@ -2,11 +2,11 @@
 
 use serde_json::Value;
 
-use super::place::{FILE, Place};
+use super::location::{FILE, Location};
 use super::raw::{self, AuthKind};
 use super::read::Reader;
 use crate::access::Scheme;
-use crate::engine::{Auth, Variable, Way};
+use crate::engine::{Auth, CredentialKind, Variable};
 
 /// A module's `auth`, one object or a list of alternatives; none when its shape is wrong.
 pub fn read(reader: &mut Reader<'_>, value: Value) -> Option<Auth> {
@@ -24,11 +24,12 @@ pub fn read(reader: &mut Reader<'_>, value: Value) -> Option<Auth> {
     let raw: Vec<raw::Auth> =
         alternatives.into_iter().filter_map(|value| reader.part(place, value)).collect();
     let optional = raw.iter().any(|auth| auth.optional);
-    let ways: Vec<Way> = raw.into_iter().filter_map(|auth| way(reader, place, &auth)).collect();
+    let ways: Vec<CredentialKind> =
+        raw.into_iter().filter_map(|auth| way(reader, place, &auth)).collect();
     (!ways.is_empty()).then_some(Auth { ways, optional })
 }
 
-fn way(reader: &mut Reader<'_>, place: Place<'_>, raw: &raw::Auth) -> Option<Way> {
+fn way(reader: &mut Reader<'_>, place: Location<'_>, raw: &raw::Auth) -> Option<CredentialKind> {
     let (scheme, count, what) = match raw.kind {
         AuthKind::Bearer => (Scheme::Bearer, 1, "bearer needs one variable, the token"),
         AuthKind::Basic => (Scheme::Basic, 2, "basic needs two variables, user and password"),
@@ -38,11 +39,11 @@ fn way(reader: &mut Reader<'_>, place: Place<'_>, raw: &raw::Auth) -> Option<Way
         return None;
     }
     let env = raw.env.iter().map(|text| variable(reader, place, text)).collect::<Option<_>>()?;
-    Some(Way { scheme, env })
+    Some(CredentialKind { scheme, env })
 }
 
 /// A variable with those that stand in for it, as written: `CONFLUENCE_EMAIL|JIRA_EMAIL`.
-pub fn variable(reader: &mut Reader<'_>, place: Place<'_>, text: &str) -> Option<Variable> {
+pub fn variable(reader: &mut Reader<'_>, place: Location<'_>, text: &str) -> Option<Variable> {
     let names: Vec<String> = text.split('|').map(str::to_owned).collect();
     let is_name = |name: &String| {
         name.starts_with(|c: char| c.is_ascii_uppercase())

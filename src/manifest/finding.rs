@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::place::Place;
+use super::location::Location;
 
 /// Something wrong in a module file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub struct Position {
 
 impl Finding {
     /// A finding whose position is not known yet.
-    pub(crate) fn new(file: &str, place: Place<'_>, problem: impl Into<String>) -> Self {
+    pub(crate) fn new(file: &str, place: Location<'_>, problem: impl Into<String>) -> Self {
         Self {
             file: file.to_owned(),
             position: None,

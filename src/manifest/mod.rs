@@ -3,11 +3,11 @@
 mod auth;
 mod finding;
 mod locate;
+mod location;
 mod own;
 mod packed;
 mod paging;
 mod params;
-mod place;
 mod raw;
 mod read;
 mod resources;
@@ -16,8 +16,8 @@ mod work;
 
 pub use finding::{Finding, Position};
 pub(crate) use locate::located;
+pub(crate) use location::FILE;
 pub use packed::Packed;
-pub(crate) use place::FILE;
 pub(crate) use read::{MAX_ALIAS, MAX_ALIASES, is_base_url, is_snake_case};
 pub(crate) use work::fits_path;
 

@@ -1,7 +1,7 @@
 //! Module files of the user's own: read without hooks, and with what JSON itself lets pass.
 
 use super::finding::Finding;
-use super::place::FILE;
+use super::location::FILE;
 use super::read::MAX_FINDINGS;
 use super::{locate, parse};
 use crate::engine::{Hooks, Module};

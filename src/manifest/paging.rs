@@ -2,14 +2,14 @@
 
 use serde_json::Value;
 
-use super::place::Place;
+use super::location::Location;
 use super::raw::{self, PageIn, PaginationKind};
 use super::read::Reader;
 use crate::engine::pagination::{Limit, Next, PagePlace, Pages};
 use crate::engine::projection::Path;
 
 /// A module's or a tool's pagination, for a list whose page is asked for in the query; none when its shape is wrong.
-pub fn read(reader: &mut Reader<'_>, place: Place<'_>, value: Value) -> Option<Pages> {
+pub fn read(reader: &mut Reader<'_>, place: Location<'_>, value: Value) -> Option<Pages> {
     let raw: raw::Pagination = reader.part(place, value)?;
     let (max, default) = (raw.max_limit, raw.default_limit);
     let names = [&raw.limit_as, &raw.token_as, &raw.start_as];
@@ -28,7 +28,7 @@ pub fn read(reader: &mut Reader<'_>, place: Place<'_>, value: Value) -> Option<P
     Some(Pages { next: next(reader, place, raw)?, limit, place: PagePlace::Query })
 }
 
-fn next(reader: &mut Reader<'_>, place: Place<'_>, raw: raw::Pagination) -> Option<Next> {
+fn next(reader: &mut Reader<'_>, place: Location<'_>, raw: raw::Pagination) -> Option<Next> {
     use PaginationKind as Kind;
     let mut path =
         |text: String| Path::parse(&text).map_err(|problem| reader.add(place, problem)).ok();
@@ -57,7 +57,7 @@ fn next(reader: &mut Reader<'_>, place: Place<'_>, raw: raw::Pagination) -> Opti
 /// How a tool's list comes in pages: by its request's own pagination, or else the module's.
 pub fn of_request(
     reader: &mut Reader<'_>,
-    place: Place<'_>,
+    place: Location<'_>,
     module: Option<&Pages>,
     own: Option<Value>,
     page_in: Option<PageIn>,

@@ -2,16 +2,21 @@
 
 use serde_json::{Map, Number, Value, json};
 
-use super::place::Place as At;
+use super::location::Location;
 use super::raw::{self, In, Type};
 use super::read::Reader;
 use crate::engine::pagination::{Limit, PagePlace, Pages};
-use crate::engine::request::{Body, Place, Template};
+use crate::engine::request::{Body, ParamTarget, Template};
 use crate::engine::schema::{Kind, Range, Schema};
 use crate::engine::{Param, Presence};
 
 /// One param; none when something is wrong with it.
-pub fn read(reader: &mut Reader<'_>, tool: At<'_>, name: &str, value: &Value) -> Option<Param> {
+pub fn read(
+    reader: &mut Reader<'_>,
+    tool: Location<'_>,
+    name: &str,
+    value: &Value,
+) -> Option<Param> {
     let place = tool.entry("param", "params", name);
     let before = reader.findings();
     if !crate::manifest::read::is_snake_case(name) {
@@ -89,15 +94,15 @@ pub fn read(reader: &mut Reader<'_>, tool: At<'_>, name: &str, value: &Value) ->
         None => Presence::Optional,
     };
     let goes = match at {
-        In::Path => Place::Path {
+        In::Path => ParamTarget::Path {
             name: upstream_name,
             slashes,
             may_be_empty: slashes && presence == Presence::Default(json!("")),
         },
-        In::Query => Place::Query { name: upstream_name, join },
+        In::Query => ParamTarget::Query { name: upstream_name, join },
         In::Body => body_place(&upstream_name),
-        In::Variable => Place::Variable(upstream_name),
-        In::Local => Place::Local,
+        In::Variable => ParamTarget::Variable(upstream_name),
+        In::Local => ParamTarget::Local,
     };
     let param = Param {
         name: name.to_owned(),
@@ -128,12 +133,12 @@ fn misplaced(at: In, kind: Type, is_always_there: bool, has_hook: bool) -> Optio
 }
 
 /// The place in a body that a dotted name means.
-fn body_place(name: &str) -> Place {
-    Place::Body(name.split('.').map(str::to_owned).collect())
+fn body_place(name: &str) -> ParamTarget {
+    ParamTarget::Body(name.split('.').map(str::to_owned).collect())
 }
 
 /// A schema, or none with the findings that say why.
-fn schema(reader: &mut Reader<'_>, place: At<'_>, raw: raw::Schema) -> Option<Schema> {
+fn schema(reader: &mut Reader<'_>, place: Location<'_>, raw: raw::Schema) -> Option<Schema> {
     let is_number = matches!(raw.kind, Type::Integer | Type::Number);
     if (raw.minimum.is_some() || raw.maximum.is_some()) && !is_number {
         reader.add(place, "`minimum` and `maximum` are only for numbers");
@@ -178,7 +183,7 @@ fn schema(reader: &mut Reader<'_>, place: At<'_>, raw: raw::Schema) -> Option<Sc
 
 fn object(
     reader: &mut Reader<'_>,
-    place: At<'_>,
+    place: Location<'_>,
     properties: Map<String, Value>,
     required: Vec<String>,
 ) -> Option<Kind> {
@@ -196,7 +201,7 @@ fn object(
 
 /// What the engine itself adds to a tool's params.
 #[derive(Debug, Clone, Default)]
-pub struct Own {
+pub struct EngineParams {
     /// The pages of a paged list.
     pub pages: Option<Pages>,
     /// The names of a list's fields.
@@ -207,12 +212,12 @@ pub struct Own {
     pub reads_on: bool,
 }
 
-impl Own {
+impl EngineParams {
     /// The params, in the order in which they are published.
     pub fn params(self) -> Vec<Param> {
         let local = |name: &str, schema| Param {
             name: name.to_owned(),
-            place: Place::Local,
+            place: ParamTarget::Local,
             schema,
             presence: Presence::Optional,
             nullable: false,
@@ -224,7 +229,7 @@ impl Own {
         let mut params = Vec::new();
         if let Some(Pages { next, limit, place }) = self.pages {
             let at = |name: &str| match place {
-                PagePlace::Query => Place::Query { name: name.to_owned(), join: None },
+                PagePlace::Query => ParamTarget::Query { name: name.to_owned(), join: None },
                 PagePlace::Body => body_place(name),
             };
             if let Some(Limit { name, max, default }) = limit {
@@ -238,7 +243,7 @@ impl Own {
                 // Such a position means something only beside what else was asked for.
                 Some(_) => "next_cursor of the page before; other arguments unchanged.",
             };
-            let place = next.name().map_or(Place::Local, at);
+            let place = next.name().map_or(ParamTarget::Local, at);
             params.push(Param { place, ..local("cursor", Schema::new(Kind::String, description)) });
         }
         if !self.fields.is_empty() {
@@ -268,7 +273,7 @@ impl Own {
 /// Checks each param's place, the engine's own last, against the rest of the request.
 pub fn check_places(
     reader: &mut Reader<'_>,
-    tool: At<'_>,
+    tool: Location<'_>,
     params: &[Param],
     own: &[Param],
     template: &Template,
@@ -290,16 +295,18 @@ pub fn check_places(
     for param in params.iter().chain(own) {
         let place = tool.entry("param", "params", &param.name);
         match (&param.place, body) {
-            (Place::Body(_), Body::Graphql(_)) => {
+            (ParamTarget::Body(_), Body::Graphql(_)) => {
                 reader.add(place, "a GraphQL request has no body params: use `in: variable`");
             }
-            (Place::Variable(_), Body::None | Body::Json(_)) => {
+            (ParamTarget::Variable(_), Body::None | Body::Json(_)) => {
                 reader.add(place, "only a GraphQL request has variables");
             }
-            (Place::Variable(name), Body::Graphql(document)) if !has_variable(document, name) => {
+            (ParamTarget::Variable(name), Body::Graphql(document))
+                if !has_variable(document, name) =>
+            {
                 reader.add(place, format!("the GraphQL document has no variable ${name}"));
             }
-            (Place::Body(names), _) => {
+            (ParamTarget::Body(names), _) => {
                 if taken.iter().any(|other| other.starts_with(names) || names.starts_with(other)) {
                     reader.add(
                         place,
@@ -313,8 +320,8 @@ pub fn check_places(
     }
 }
 
-fn query_name(place: &Place) -> Option<&str> {
-    if let Place::Query { name, .. } = place { Some(name) } else { None }
+fn query_name(place: &ParamTarget) -> Option<&str> {
+    if let ParamTarget::Query { name, .. } = place { Some(name) } else { None }
 }
 
 fn has_variable(document: &str, name: &str) -> bool {

@@ -8,8 +8,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use ureq::http::Uri;
 
-use super::params::{self, Own};
-use super::place::{FILE, Place};
+use super::location::{FILE, Location};
+use super::params::{self, EngineParams};
 use super::work::{self, Common};
 use super::{Finding, Packed, auth, locate, paging, raw, resources, versions};
 use crate::engine::hooks::{ArgumentsHook, ResultHook};
@@ -91,7 +91,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Notes something wrong.
-    pub fn add(&mut self, place: Place<'_>, problem: impl Into<String>) {
+    pub fn add(&mut self, place: Location<'_>, problem: impl Into<String>) {
         if self.found.len() < MAX_FINDINGS {
             self.found.push(Finding::new(self.file, place, problem));
         } else if self.found.len() == MAX_FINDINGS {
@@ -105,33 +105,33 @@ impl<'a> Reader<'a> {
     }
 
     /// A part of the file in its shape, or none and a finding.
-    pub fn part<T: DeserializeOwned>(&mut self, place: Place<'_>, value: Value) -> Option<T> {
+    pub fn part<T: DeserializeOwned>(&mut self, place: Location<'_>, value: Value) -> Option<T> {
         serde_json::from_value(value).map_err(|error| self.add(place, error.to_string())).ok()
     }
 
     /// The param hook that is cited.
-    pub fn param_hook(&mut self, place: Place<'_>, name: &str) -> Option<ParamHook> {
+    pub fn param_hook(&mut self, place: Location<'_>, name: &str) -> Option<ParamHook> {
         self.hook(place, "param", self.hooks.params, name)
     }
 
     /// The hook for all arguments that is cited.
-    pub fn arguments_hook(&mut self, place: Place<'_>, name: &str) -> Option<ArgumentsHook> {
+    pub fn arguments_hook(&mut self, place: Location<'_>, name: &str) -> Option<ArgumentsHook> {
         self.hook(place, "arguments", self.hooks.arguments, name)
     }
 
     /// The hook for a result that is cited.
-    pub fn result_hook(&mut self, place: Place<'_>, name: &str) -> Option<ResultHook> {
+    pub fn result_hook(&mut self, place: Location<'_>, name: &str) -> Option<ResultHook> {
         self.hook(place, "result", self.hooks.results, name)
     }
 
     /// The field hook that is cited.
-    pub fn field_hook(&mut self, place: Place<'_>, name: &str) -> Option<FieldHook> {
+    pub fn field_hook(&mut self, place: Location<'_>, name: &str) -> Option<FieldHook> {
         self.hook(place, "field", self.hooks.fields, name)
     }
 
     fn hook<T: Copy>(
         &mut self,
-        place: Place<'_>,
+        place: Location<'_>,
         kind: &'static str,
         hooks: &[(&str, T)],
         name: &str,
@@ -226,7 +226,7 @@ impl<'a> Reader<'a> {
     /// The headers `under` with those of the file over them.
     pub fn headers(
         &mut self,
-        place: Place<'_>,
+        place: Location<'_>,
         under: &HeaderMap,
         raw: &BTreeMap<String, String>,
     ) -> HeaderMap {
@@ -249,7 +249,7 @@ impl<'a> Reader<'a> {
         headers
     }
 
-    fn tool(&mut self, place: Place<'_>, common: &Common, value: Value) -> Option<Tool> {
+    fn tool(&mut self, place: Location<'_>, common: &Common, value: Value) -> Option<Tool> {
         let raw: raw::Tool = self.part(place, value)?;
         let published_name = format!("{}_{}", common.module, raw.name);
         if !is_snake_case(&raw.name) {
@@ -296,7 +296,7 @@ impl<'a> Reader<'a> {
                         "a handler's params must be `in: local`",
                     );
                 }
-                let own = Own { reads_on: raw.text, ..Own::default() }.params();
+                let own = EngineParams { reads_on: raw.text, ..EngineParams::default() }.params();
                 (self.hook(place, "handler", self.hooks.handlers, &handler).map(Work::Handler), own)
             }
             (None, Some(request), Some(output)) => {
@@ -354,7 +354,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Checks what the search and the index of a module know a tool by.
-    fn check_words(&mut self, place: Place<'_>, group: Option<&str>, aliases: &[String]) {
+    fn check_words(&mut self, place: Location<'_>, group: Option<&str>, aliases: &[String]) {
         if group.is_some_and(|group| !is_snake_case(group)) {
             self.add(
                 place.detail("group"),
@@ -373,7 +373,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn check_hints(&mut self, place: Place<'_>, hints: &BTreeMap<String, String>) {
+    fn check_hints(&mut self, place: Location<'_>, hints: &BTreeMap<String, String>) {
         for reason in hints.keys().filter(|name| ![TOO_LARGE, NOT_A_LIST].contains(&name.as_str()))
         {
             self.add(
@@ -385,7 +385,7 @@ impl<'a> Reader<'a> {
 
     fn publishes(
         &mut self,
-        place: Place<'_>,
+        place: Location<'_>,
         value: Option<Value>,
         annotations: Annotations,
         params: &[Param],
@@ -402,7 +402,7 @@ impl<'a> Reader<'a> {
         publishes
     }
 
-    fn annotations(&mut self, place: Place<'_>, value: Option<Value>) -> Annotations {
+    fn annotations(&mut self, place: Location<'_>, value: Option<Value>) -> Annotations {
         let place = place.member("annotations");
         let raw: raw::Annotations =
             value.and_then(|value| self.part(place, value)).unwrap_or_default();
@@ -417,10 +417,10 @@ impl<'a> Reader<'a> {
     /// What the engine adds to a tool's params.
     fn own(
         &mut self,
-        place: Place<'_>,
+        place: Location<'_>,
         template: Option<&Template>,
         output: Option<&Output>,
-    ) -> Own {
+    ) -> EngineParams {
         let pages = template.and_then(|template| template.pages.clone());
         if pages.is_some() && output.is_some_and(|output| !matches!(output, Output::List { .. })) {
             self.add(place.detail("output"), "`page_in` needs an output with `items`");
@@ -432,7 +432,7 @@ impl<'a> Reader<'a> {
             _ => Vec::new(),
         };
         let text = matches!(output, Some(Output::Text { .. }));
-        Own {
+        EngineParams {
             pages,
             fields,
             text,
@@ -442,7 +442,7 @@ impl<'a> Reader<'a> {
 
     fn across_accounts(
         &mut self,
-        place: Place<'_>,
+        place: Location<'_>,
         value: Value,
         annotations: Annotations,
         work: Option<&Work>,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::place::{FILE, Place};
+use super::location::{FILE, Location};
 use super::raw;
 use super::read::{Reader, is_snake_case};
 use crate::engine::output::Output;
@@ -121,7 +121,7 @@ fn shape(resource: &Resource) -> Vec<&str> {
 
 fn resource(
     reader: &mut Reader<'_>,
-    place: Place<'_>,
+    place: Location<'_>,
     scheme: &str,
     raw: raw::Resource,
 ) -> Option<Resource> {
@@ -135,7 +135,7 @@ fn resource(
 
 fn segments(
     reader: &mut Reader<'_>,
-    place: Place<'_>,
+    place: Location<'_>,
     scheme: &str,
     raw: &raw::Resource,
 ) -> Option<Vec<Segment>> {
@@ -189,7 +189,7 @@ fn segments(
 
 fn read_only<'a>(
     reader: &mut Reader<'_>,
-    place: Place<'_>,
+    place: Location<'_>,
     module: &'a Module,
     name: &str,
 ) -> Option<&'a Tool> {
@@ -201,7 +201,7 @@ fn read_only<'a>(
 }
 
 /// Checks that what is given is the tool's, and that it is enough.
-fn check_params(reader: &mut Reader<'_>, place: Place<'_>, tool: &Tool, given: &[&str]) {
+fn check_params(reader: &mut Reader<'_>, place: Location<'_>, tool: &Tool, given: &[&str]) {
     for name in given.iter().filter(|name| !tool.params.iter().any(|param| param.name == **name)) {
         reader.add(place, format!("the tool has no param `{name}`"));
     }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use ureq::http::Uri;
 
-use super::place::FILE;
+use super::location::FILE;
 use super::raw;
 use super::read::Reader;
 use crate::engine::projection::Path;

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::place::Place as At;
+use super::location::Location;
 use super::read::Reader;
 use super::{paging, raw};
 use crate::engine::Param;
 use crate::engine::output::Output;
 use crate::engine::pagination::{PagePlace, Pages};
 use crate::engine::projection::{Field, Path};
-use crate::engine::request::{Body, Piece, Place, Template};
+use crate::engine::request::{Body, ParamTarget, Piece, Template};
 use crate::engine::schema::Kind;
 use crate::engine::session::json_headers;
 use crate::upstream::{HeaderMap, Method};
@@ -33,7 +33,7 @@ pub struct Common {
 /// `written` are all the tool's params, `params` those that could be read.
 pub fn template(
     reader: &mut Reader<'_>,
-    tool: At<'_>,
+    tool: Location<'_>,
     module: &Common,
     value: Value,
     written: &Map<String, Value>,
@@ -56,7 +56,7 @@ pub fn template(
     let pages =
         paging::of_request(reader, place, module.pages.as_ref(), raw.pagination, raw.page_in);
     let pages_in = |at| pages.as_ref().is_some_and(|pages| pages.place == at);
-    let has_body_params = params.iter().any(|param| matches!(param.place, Place::Body(_)));
+    let has_body_params = params.iter().any(|param| matches!(param.place, ParamTarget::Body(_)));
     let body = match (raw.graphql, raw.body) {
         (Some(_), Some(_)) => {
             reader.add(place.detail("graphql"), "`graphql` and `body` exclude each other");
@@ -106,7 +106,7 @@ pub fn fits_path(c: char) -> bool {
 /// The pieces of a path, each of whose placeholders is a param and the other way round.
 fn path(
     reader: &mut Reader<'_>,
-    place: At<'_>,
+    place: Location<'_>,
     text: &str,
     written: &Map<String, Value>,
 ) -> Vec<Piece> {
@@ -162,7 +162,7 @@ fn path(
 /// A tool's output; none when its shape is wrong.
 pub fn output(
     reader: &mut Reader<'_>,
-    tool: At<'_>,
+    tool: Location<'_>,
     value: Value,
     params: &[Param],
 ) -> Option<Output> {
@@ -252,7 +252,7 @@ pub fn output(
 }
 
 /// A result with a member of this name is shown as a document.
-fn no_document(reader: &mut Reader<'_>, place: At<'_>, fields: &Map<String, Value>) {
+fn no_document(reader: &mut Reader<'_>, place: Location<'_>, fields: &Map<String, Value>) {
     if fields.contains_key("document") {
         reader.add(
             place.entry("field", "fields", "document"),
@@ -263,7 +263,7 @@ fn no_document(reader: &mut Reader<'_>, place: At<'_>, fields: &Map<String, Valu
 
 fn fields(
     reader: &mut Reader<'_>,
-    place: At<'_>,
+    place: Location<'_>,
     object: &'static str,
     named: Map<String, Value>,
     params: &[Param],
@@ -293,12 +293,12 @@ fn fields(
     fields
 }
 
-fn any_path(reader: &mut Reader<'_>, place: At<'_>, text: &str) -> Option<Path> {
+fn any_path(reader: &mut Reader<'_>, place: Location<'_>, text: &str) -> Option<Path> {
     Path::parse(text).map_err(|problem| reader.add(place, problem)).ok()
 }
 
 /// The path of the one list or record that the answer holds.
-fn list_path(reader: &mut Reader<'_>, place: At<'_>, text: &str) -> Option<Path> {
+fn list_path(reader: &mut Reader<'_>, place: Location<'_>, text: &str) -> Option<Path> {
     let path = any_path(reader, place, text)?;
     if path.has_lists() {
         reader.add(place, format!("`{text}` must lead to one place, without `[]`"));

@@ -254,7 +254,7 @@ impl<'a> Call<'a> {
     /// `requestState`: the answers of all rounds so far, sealed for this caller and this very request.
     fn request_state(&self, asked: BTreeMap<String, String>) -> Result<String, Error> {
         let answers = self.used.borrow().clone();
-        let state = State {
+        let state = RequestState {
             request: self.answers.digest.clone(),
             user: self.context.caller.user_id().to_owned(),
             id: random_id(),
@@ -285,7 +285,7 @@ struct Answers {
 
 /// What `requestState` holds.
 #[derive(Serialize, Deserialize)]
-struct State {
+struct RequestState {
     /// Digest of the method and of the parameters without the answers.
     request: String,
     /// Whose request it is.
@@ -304,7 +304,7 @@ impl Answers {
         let state = match request.params.get("requestState") {
             None => None,
             Some(Value::String(token)) => seal
-                .open::<State>(Purpose::RequestState, token)
+                .open::<RequestState>(Purpose::RequestState, token)
                 .filter(|state| state.request == digest && state.user == context.caller.user_id())
                 .map(Some)
                 .ok_or_else(|| {

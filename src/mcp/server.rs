@@ -46,7 +46,7 @@ pub struct Server {
 }
 
 /// What a method has to say.
-enum Outcome {
+enum MethodResult {
     /// The members of a result.
     Complete(Members),
     /// The stream of `subscriptions/listen` opens.
@@ -75,7 +75,7 @@ struct Method {
     /// The parameter that the header `Mcp-Name` mirrors (2026-07-28, "Standard Request Headers").
     mirrored: Option<&'static str>,
     offered: fn(&dyn Handler) -> bool,
-    run: fn(&Server, &Context, &Request, &dyn Peer) -> Result<Outcome, Interruption>,
+    run: fn(&Server, &Context, &Request, &dyn Peer) -> Result<MethodResult, Interruption>,
 }
 
 const FIRST: Version = Version::V2024_11_05;
@@ -163,8 +163,8 @@ impl Server {
             None => Err(self.unknown_method(request, context).into()),
         };
         match outcome {
-            Ok(Outcome::Listen(filter)) => Answer::Listen(filter),
-            Ok(Outcome::Complete(members)) => self.complete_result(request, context, members),
+            Ok(MethodResult::Listen(filter)) => Answer::Listen(filter),
+            Ok(MethodResult::Complete(members)) => self.complete_result(request, context, members),
             Err(Interruption::Failed(error)) => {
                 operation.fail(error.code().reply().json_rpc);
                 refuse(request, context, &error)
@@ -286,7 +286,7 @@ impl Server {
         context: &Context,
         _: &Request,
         _: &dyn Peer,
-    ) -> Result<Outcome, Interruption> {
+    ) -> Result<MethodResult, Interruption> {
         let versions: Vec<_> = Version::ALL.into_iter().map(Version::as_str).collect();
         let members = Members::new()
             .with("supportedVersions", &versions)
@@ -295,11 +295,11 @@ impl Server {
             Some(instructions) => members.with("instructions", &instructions),
             None => members,
         };
-        Ok(Outcome::Complete(cached(context, members, DISCOVER_TTL, "public")))
+        Ok(MethodResult::Complete(cached(context, members, DISCOVER_TTL, "public")))
     }
 
-    fn ping(&self, _: &Context, _: &Request, _: &dyn Peer) -> Result<Outcome, Interruption> {
-        Ok(Outcome::Complete(Members::new()))
+    fn ping(&self, _: &Context, _: &Request, _: &dyn Peer) -> Result<MethodResult, Interruption> {
+        Ok(MethodResult::Complete(Members::new()))
     }
 
     fn list_tools(
@@ -307,7 +307,7 @@ impl Server {
         context: &Context,
         request: &Request,
         _: &dyn Peer,
-    ) -> Result<Outcome, Interruption> {
+    ) -> Result<MethodResult, Interruption> {
         page(context, request, "tools", &self.handler.tools(context)?)
     }
 
@@ -316,7 +316,7 @@ impl Server {
         context: &Context,
         request: &Request,
         _: &dyn Peer,
-    ) -> Result<Outcome, Interruption> {
+    ) -> Result<MethodResult, Interruption> {
         page(context, request, "prompts", &self.handler.prompts(context)?)
     }
 
@@ -325,7 +325,7 @@ impl Server {
         context: &Context,
         request: &Request,
         _: &dyn Peer,
-    ) -> Result<Outcome, Interruption> {
+    ) -> Result<MethodResult, Interruption> {
         page(context, request, "resources", &self.handler.resources(context)?)
     }
 
@@ -334,7 +334,7 @@ impl Server {
         context: &Context,
         request: &Request,
         _: &dyn Peer,
-    ) -> Result<Outcome, Interruption> {
+    ) -> Result<MethodResult, Interruption> {
         page(context, request, "resourceTemplates", &self.handler.resource_templates(context)?)
     }
 
@@ -343,7 +343,7 @@ impl Server {
         context: &Context,
         request: &Request,
         peer: &dyn Peer,
-    ) -> Result<Outcome, Interruption> {
+    ) -> Result<MethodResult, Interruption> {
         let (name, arguments) = (request.text("name")?, request.object("arguments")?);
         let call = Call::open(context, request, peer, &self.seal)?;
         let ToolResult { content, structured, is_error } =
@@ -356,7 +356,7 @@ impl Server {
             trace::fail_request("tool_error");
             members = members.with("isError", &true);
         }
-        Ok(Outcome::Complete(members))
+        Ok(MethodResult::Complete(members))
     }
 
     fn get_prompt(
@@ -364,10 +364,10 @@ impl Server {
         context: &Context,
         request: &Request,
         peer: &dyn Peer,
-    ) -> Result<Outcome, Interruption> {
+    ) -> Result<MethodResult, Interruption> {
         let (name, arguments) = (request.text("name")?, request.object("arguments")?);
         let call = Call::open(context, request, peer, &self.seal)?;
-        Ok(Outcome::Complete(
+        Ok(MethodResult::Complete(
             Members::new().with_all(&self.handler.get_prompt(&call, name, arguments)?),
         ))
     }
@@ -377,11 +377,11 @@ impl Server {
         context: &Context,
         request: &Request,
         peer: &dyn Peer,
-    ) -> Result<Outcome, Interruption> {
+    ) -> Result<MethodResult, Interruption> {
         let call = Call::open(context, request, peer, &self.seal)?;
         let contents = self.handler.read_resource(&call, request.text("uri")?)?;
         // What a resource holds may change with every read, and belongs to its reader.
-        Ok(Outcome::Complete(cached(
+        Ok(MethodResult::Complete(cached(
             context,
             Members::new().with("contents", &contents),
             Duration::ZERO,
@@ -394,7 +394,7 @@ impl Server {
         context: &Context,
         request: &Request,
         peer: &dyn Peer,
-    ) -> Result<Outcome, Interruption> {
+    ) -> Result<MethodResult, Interruption> {
         self.watch(context, request, peer, true)
     }
 
@@ -403,7 +403,7 @@ impl Server {
         context: &Context,
         request: &Request,
         peer: &dyn Peer,
-    ) -> Result<Outcome, Interruption> {
+    ) -> Result<MethodResult, Interruption> {
         self.watch(context, request, peer, false)
     }
 
@@ -413,11 +413,11 @@ impl Server {
         request: &Request,
         peer: &dyn Peer,
         watched: bool,
-    ) -> Result<Outcome, Interruption> {
+    ) -> Result<MethodResult, Interruption> {
         let (session, uri) = (peer.scope(), request.text("uri")?);
         self.sessions.watch(session, uri, watched);
         self.hub.watch(session, uri, watched);
-        Ok(Outcome::Complete(Members::new()))
+        Ok(MethodResult::Complete(Members::new()))
     }
 
     fn set_level(
@@ -425,10 +425,10 @@ impl Server {
         _: &Context,
         request: &Request,
         peer: &dyn Peer,
-    ) -> Result<Outcome, Interruption> {
+    ) -> Result<MethodResult, Interruption> {
         let level = Level::parse(request.params.get("level").unwrap_or(&Value::Null))?;
         self.sessions.set_log_level(peer.scope(), level);
-        Ok(Outcome::Complete(Members::new()))
+        Ok(MethodResult::Complete(Members::new()))
     }
 
     fn listen(
@@ -436,8 +436,8 @@ impl Server {
         _: &Context,
         request: &Request,
         _: &dyn Peer,
-    ) -> Result<Outcome, Interruption> {
-        Ok(Outcome::Listen(Filter::read(&request.params, self.handler.capabilities())?))
+    ) -> Result<MethodResult, Interruption> {
+        Ok(MethodResult::Listen(Filter::read(&request.params, self.handler.capabilities())?))
     }
 
     fn complete(
@@ -445,7 +445,7 @@ impl Server {
         context: &Context,
         request: &Request,
         _: &dyn Peer,
-    ) -> Result<Outcome, Interruption> {
+    ) -> Result<MethodResult, Interruption> {
         let completion = completion(request)?;
         let Suggestions { mut values, more } = self.handler.complete(context, &completion)?;
         let total = values.len();
@@ -454,7 +454,7 @@ impl Server {
         if !more {
             result["total"] = total.into();
         }
-        Ok(Outcome::Complete(Members::new().with("completion", &result)))
+        Ok(MethodResult::Complete(Members::new().with("completion", &result)))
     }
 }
 
@@ -518,7 +518,7 @@ fn page(
     request: &Request,
     member: &str,
     items: &[Arc<Item>],
-) -> Result<Outcome, Interruption> {
+) -> Result<MethodResult, Interruption> {
     let start = match request.params.get("cursor") {
         None => 0,
         Some(Value::String(cursor)) => items
@@ -547,7 +547,7 @@ fn page(
     if let Some(last) = shown.last().filter(|_| shown.len() < rest.len()) {
         members = members.with("nextCursor", &last.key());
     }
-    Ok(Outcome::Complete(cached(context, members, LIST_TTL, "private")))
+    Ok(MethodResult::Complete(cached(context, members, LIST_TTL, "private")))
 }
 
 fn completion(request: &Request) -> Result<Completion, Error> {
@@ -610,7 +610,8 @@ mod tests {
                 method: "tools/list".to_owned(),
                 params: params.clone(),
             };
-            let Ok(Outcome::Complete(members)) = page(&context, &request, "tools", &items) else {
+            let Ok(MethodResult::Complete(members)) = page(&context, &request, "tools", &items)
+            else {
                 panic!("a page")
             };
             let answer: Value = serde_json::from_str(&members.into_object()).unwrap();

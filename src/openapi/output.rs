@@ -69,12 +69,12 @@ pub fn of<'a>(
     };
     let root = schemas.schema(&described["schema"]);
     let (path, place) = list(schemas, &root)
-        .map_or_else(|| record(schemas, &root), |(path, items)| (path, Place::List(items)));
+        .map_or_else(|| record(schemas, &root), |(path, items)| (path, Rows::List(items)));
     let (member, schema) = match &place {
-        Place::List(items) => ("items", items),
-        Place::Record(item) => ("item", item.as_ref().unwrap_or(&root)),
+        Rows::List(items) => ("items", items),
+        Rows::Record(item) => ("item", item.as_ref().unwrap_or(&root)),
     };
-    let fields = fields(schemas, schema, matches!(place, Place::List(_)));
+    let fields = fields(schemas, schema, matches!(place, Rows::List(_)));
     if fields.is_empty() {
         // Nothing is known of its parts: the whole is better than nothing.
         return Ok(Answer { output: json!({"text": ""}), list: None, has_link_header });
@@ -84,7 +84,7 @@ pub fn of<'a>(
         output.insert(member.to_owned(), path.into());
     }
     output.insert("fields".to_owned(), fields.into());
-    let list = matches!(place, Place::List(_)).then_some(root);
+    let list = matches!(place, Rows::List(_)).then_some(root);
     Ok(Answer { output: output.into(), list, has_link_header })
 }
 
@@ -97,7 +97,7 @@ pub fn json_content(content: &Value) -> Option<&Value> {
     content.as_object()?.iter().find(|(kind, _)| is_json(kind)).map(|(_, described)| described)
 }
 
-enum Place<'a> {
+enum Rows<'a> {
     List(Schema<'a>),
     /// None for the whole answer.
     Record(Option<Schema<'a>>),
@@ -127,8 +127,8 @@ fn list<'a>(schemas: Schemas<'a>, root: &Schema<'a>) -> Option<(String, Schema<'
 }
 
 /// The record, below `data` where that is all there is beside links and the like.
-fn record<'a>(schemas: Schemas<'a>, root: &Schema<'a>) -> (String, Place<'a>) {
-    let whole = (String::new(), Place::Record(None));
+fn record<'a>(schemas: Schemas<'a>, root: &Schema<'a>) -> (String, Rows<'a>) {
+    let whole = (String::new(), Rows::Record(None));
     let Some(data) = schemas
         .at(root, &["data"])
         .filter(|data| data.kind == Some("object") && !data.properties.is_empty())
@@ -139,8 +139,8 @@ fn record<'a>(schemas: Schemas<'a>, root: &Schema<'a>) -> (String, Place<'a>) {
         return whole;
     }
     match list(schemas, &data) {
-        Some((path, items)) if !path.is_empty() => (format!("data.{path}"), Place::List(items)),
-        _ => ("data".to_owned(), Place::Record(Some(data))),
+        Some((path, items)) if !path.is_empty() => (format!("data.{path}"), Rows::List(items)),
+        _ => ("data".to_owned(), Rows::Record(Some(data))),
     }
 }
 

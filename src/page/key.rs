@@ -1,12 +1,12 @@
 //! The page key: what a browser has to have to see and decide anything.
 
 use std::collections::HashMap;
-use std::fmt::Write;
 use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use hmac_sha256::HMAC;
 
+use crate::hex::hex;
 use crate::random::random_id;
 use crate::secret::Secret;
 use crate::sync::lock;
@@ -61,13 +61,7 @@ impl PageKey {
     /// HMAC-SHA-256 of a text, in hexadecimal.
     fn mac(&self, text: &str) -> String {
         let (KeySource::Kept(key) | KeySource::MemoryOnly(key)) = self.source();
-        HMAC::mac(text.as_bytes(), key.expose().as_bytes()).iter().fold(
-            String::new(),
-            |mut mac, byte| {
-                let _ = write!(mac, "{byte:02x}");
-                mac
-            },
-        )
+        hex(&HMAC::mac(text.as_bytes(), key.expose().as_bytes()))
     }
 
     /// What the cookie of a known browser holds.

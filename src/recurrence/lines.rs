@@ -5,14 +5,14 @@ use super::rule::Rule;
 use crate::time::{DAY, Date, Moment, Zone, time_of_day};
 
 /// What one line says.
-pub(super) enum Line {
+pub(super) enum ContentLine {
     Rule(Rule),
     ExcludedRule(Rule),
     Added(Vec<i64>),
     Excluded(Vec<i64>),
 }
 
-impl Line {
+impl ContentLine {
     /// Reads `RRULE:…`, `EXRULE:…`, `RDATE…:…` or `EXDATE…:…`; a line that begins with `FREQ=` is a rule.
     pub fn parse(line: &str, clock: Clock) -> Result<Self, String> {
         let line = line.trim();

@@ -6,7 +6,7 @@
 //! The *place* of an occurrence is a number: seconds since 1970-01-01 UTC, and for series of whole days seconds since
 //! 1970-01-01 on the calendar.
 
-use self::lines::Line;
+use self::lines::ContentLine;
 use self::rule::Rule;
 use crate::time::{DAY, Date, Moment, Zone};
 
@@ -103,11 +103,11 @@ impl Recurrence {
             excluded: Vec::new(),
         };
         for line in lines {
-            match Line::parse(line, start.clock)? {
-                Line::Rule(rule) => series.rules.push(rule),
-                Line::ExcludedRule(rule) => series.excluded_rules.push(rule),
-                Line::Added(places) => series.added.extend(places),
-                Line::Excluded(places) => series.excluded.extend(places),
+            match ContentLine::parse(line, start.clock)? {
+                ContentLine::Rule(rule) => series.rules.push(rule),
+                ContentLine::ExcludedRule(rule) => series.excluded_rules.push(rule),
+                ContentLine::Added(places) => series.added.extend(places),
+                ContentLine::Excluded(places) => series.excluded.extend(places),
             }
         }
         series.sort();

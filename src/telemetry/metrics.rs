@@ -11,7 +11,7 @@ use std::sync::{Mutex, OnceLock};
 
 use super::Signal;
 use super::otlp::{Aggregate, MetricsWriter, Point};
-use super::trace::{Place, Value, now};
+use super::trace::{SpanContext, Value, now};
 use crate::sync::lock;
 
 /// Upper bounds of the histograms' buckets in milliseconds; 5 s is where an alert looks (specification §5.4).
@@ -58,7 +58,7 @@ pub(super) struct Histogram {
 pub(super) struct Exemplar {
     pub(super) value: f64,
     pub(super) time: u64,
-    pub(super) place: Place,
+    pub(super) place: SpanContext,
 }
 
 impl Histogram {
@@ -67,7 +67,7 @@ impl Histogram {
         Self { exemplars: std::mem::take(&mut self.exemplars), ..*self }
     }
 
-    fn record(&mut self, value: f64, place: Option<Place>) {
+    fn record(&mut self, value: f64, place: Option<SpanContext>) {
         let bucket = BOUNDS.iter().position(|bound| value <= *bound).unwrap_or(BOUNDS.len());
         self.count += 1;
         self.sum += value;
@@ -97,7 +97,7 @@ impl Metrics {
         route: &'static str,
         status: u16,
         milliseconds: f64,
-        place: Option<Place>,
+        place: Option<SpanContext>,
     ) {
         self.record(&self.requests, (method, route, status), Histogram::default, |series| {
             series.record(milliseconds, place);
@@ -111,7 +111,7 @@ impl Metrics {
         name: &str,
         milliseconds: f64,
         error: Option<&'static str>,
-        place: Option<Place>,
+        place: Option<SpanContext>,
     ) {
         let new = || Tool {
             module: module.to_owned(),

@@ -21,7 +21,7 @@ pub use trace::Sampler;
 
 use self::metrics::Metrics;
 use self::queues::Queues;
-use self::trace::{Attributes, Place, SpanData, Value, place};
+use self::trace::{Attributes, SpanContext, SpanData, Value, place};
 
 /// How long sending what is left may take at the end.
 const FLUSH: Duration = Duration::from_secs(2);
@@ -63,7 +63,7 @@ pub(crate) struct LogRecord {
     level: ::log::Level,
     body: String,
     attributes: Attributes,
-    place: Option<Place>,
+    place: Option<SpanContext>,
 }
 
 /// The telemetry of this process.

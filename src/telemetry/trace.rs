@@ -219,7 +219,7 @@ fn trace() -> Option<Arc<Mutex<Trace>>> {
 
 /// What ties a log record or a measurement to the request that it belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
+pub struct SpanContext {
     /// The trace.
     pub trace_id: u128,
     /// The span that is open.
@@ -229,11 +229,11 @@ pub struct Place {
 }
 
 /// Where this thread is; none outside of traced requests.
-pub fn place() -> Option<Place> {
+pub fn place() -> Option<SpanContext> {
     // A thread that ends may still log when this is gone.
     let scope = CURRENT.try_with(|scope| scope.borrow().clone()).ok()?;
     let trace = lock(scope.trace.as_ref()?);
-    Some(Place { trace_id: trace.id, span_id: scope.span, sampled: trace.sampled })
+    Some(SpanContext { trace_id: trace.id, span_id: scope.span, sampled: trace.sampled })
 }
 
 /// The id of the request that this thread works for: 16 hexadecimal digits, the same in all its log lines and in the audit.
@@ -249,7 +249,7 @@ pub fn trace_id() -> Option<String> {
 
 /// The `traceparent` header for a request that this thread sends; none outside of traced requests.
 pub fn traceparent() -> Option<String> {
-    let Place { trace_id, span_id, sampled } = place()?;
+    let SpanContext { trace_id, span_id, sampled } = place()?;
     Some(format!("00-{trace_id:032x}-{span_id:016x}-{:02x}", u8::from(sampled)))
 }
 

@@ -3,7 +3,6 @@
 //! A client's stream and its messages must reach the same replica; that is the transport's nature, and why it was replaced.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::streamable::{Accepted, not_acceptable};
@@ -14,7 +13,7 @@ use crate::mcp;
 use crate::mcp::channel::{Channel, Outlet};
 use crate::mcp::context::View;
 use crate::random::random_id;
-use crate::sync::lock;
+use crate::sync::{Slots, lock};
 
 /// The most messages of one client that run at once; each has a thread.
 const MAX_RUNNING: usize = 32;
@@ -23,7 +22,7 @@ const MAX_RUNNING: usize = 32;
 struct Client {
     owner: Caller,
     channel: Channel,
-    running: AtomicUsize,
+    running: Arc<Slots>,
 }
 
 /// The clients that are connected by HTTP+SSE, by the session id in their path for messages.
@@ -49,13 +48,16 @@ impl Legacy {
         }
         let (server, clients, id) =
             (Arc::clone(&self.server), Arc::clone(&self.clients), random_id());
+        // Relative to the stream's address, so that it holds behind a proxy that adds a prefix.
+        let up = if request.path.ends_with('/') { "../" } else { "" };
         Ok(Answer::Parked(Box::new(move |stream| {
             let channel =
                 Channel::new(server, Arc::new(StreamOutlet(stream.clone())), caller.clone(), view);
-            let client = Arc::new(Client { owner: caller, channel, running: AtomicUsize::new(0) });
+            let client =
+                Arc::new(Client { owner: caller, channel, running: Slots::new(MAX_RUNNING) });
             // The place is there before the client can know of it.
             lock(&clients).insert(id.clone(), Arc::clone(&client));
-            stream.send(Event::named("endpoint", &format!("/messages?session={id}")));
+            stream.send(Event::named("endpoint", &format!("{up}messages?session={id}")));
             stream.on_close(Box::new(move || {
                 lock(&clients).remove(&id);
                 client.channel.close();
@@ -79,8 +81,13 @@ impl Legacy {
         // What is quick needs no place: it may be the answer that those who have one wait for.
         if client.channel.is_quick(&body) {
             client.channel.receive(body);
-        } else if let Some(place) = Place::take(&client) {
-            spawn("message", move || place.0.channel.receive(body)).map_err(|_| {
+        } else if let Some(slot) = client.running.take() {
+            let serving = Arc::clone(&client);
+            let receive = move || {
+                serving.channel.receive(body);
+                drop(slot);
+            };
+            spawn("message", receive).map_err(|_| {
                 Error::new(Code::Busy, "there is no thread for this message")
                     .with_hint("Send it again in a moment.")
             })?;
@@ -88,23 +95,6 @@ impl Legacy {
             client.channel.refuse(body);
         }
         Ok(Answer::Whole(Response::text(202, "Accepted")))
-    }
-}
-
-/// One of the messages of a client that may run at once.
-struct Place(Arc<Client>);
-
-impl Place {
-    fn take(client: &Arc<Client>) -> Option<Self> {
-        let before = client.running.fetch_add(1, Ordering::Relaxed);
-        let place = Self(Arc::clone(client));
-        (before < MAX_RUNNING).then_some(place)
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.running.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -1,5 +1,6 @@
 //! What carries the protocol: Streamable HTTP, HTTP+SSE of 2024-11-05, and standard input and output.
 
+mod cors;
 mod http_sse;
 mod origin;
 mod pages;

@@ -40,18 +40,27 @@ impl Origins {
         Self { hosts: None, by_address: false, sites, loopback: false }
     }
 
-    /// Checks a request's headers.
+    /// Checks `Host` and `Origin`.
     ///
     /// # Errors
     /// [`Code::ForeignOrigin`] naming the header and its value.
     pub fn check(&self, headers: &dyn Lookup) -> Result<(), Error> {
-        let foreign = |name: &str, value: &str, right: &str| {
-            Error::new(
-                Code::ForeignOrigin,
-                format!("{name} {value:?} is not one that this server answers to"),
-            )
-            .with_hint(right.to_owned())
-        };
+        self.check_host(headers)?;
+        match headers.get("origin") {
+            Some(origin) if !self.admit(origin) => Err(foreign(
+                "Origin",
+                origin,
+                "Calls from web pages are accepted from this machine and configured sites alone.",
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// Checks `Host` alone, for what every page may ask for.
+    ///
+    /// # Errors
+    /// As [`Origins::check`].
+    pub(super) fn check_host(&self, headers: &dyn Lookup) -> Result<(), Error> {
         if let (Some(hosts), Some(host)) = (&self.hosts, headers.get("host"))
             && !hosts.iter().any(|known| known.eq_ignore_ascii_case(without_port(host)))
             && !(self.by_address && cannot_be_rebound(without_port(host)))
@@ -62,24 +71,31 @@ impl Origins {
                 "Use http://127.0.0.1 or http://localhost with the port.",
             ));
         }
-        if let Some(origin) = headers.get("origin") {
-            let is_loopback = origin
-                .strip_prefix("http://")
-                .or_else(|| origin.strip_prefix("https://"))
-                .is_some_and(|host| {
-                    LOOPBACK.iter().any(|known| known.eq_ignore_ascii_case(without_port(host)))
-                });
-            let is_known = self.sites.iter().any(|known| known.eq_ignore_ascii_case(origin));
-            if !(is_known || self.loopback && is_loopback) {
-                return Err(foreign(
-                    "Origin",
-                    origin,
-                    "Calls from web pages are accepted from this machine and configured sites alone.",
-                ));
-            }
-        }
         Ok(())
     }
+
+    /// Whether pages of this origin may call the server and read its answers.
+    pub(super) fn admit(&self, origin: &str) -> bool {
+        let is_loopback =
+            origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://")).is_some_and(
+                |host| LOOPBACK.iter().any(|known| known.eq_ignore_ascii_case(without_port(host))),
+            );
+        let is_known = self.sites.iter().any(|known| known.eq_ignore_ascii_case(origin));
+        is_known || self.loopback && is_loopback
+    }
+
+    /// Whether every page may read what needs no token: not in local mode, so that no page learns that the server is there.
+    pub(super) const fn any_may_read(&self) -> bool {
+        !self.loopback
+    }
+}
+
+fn foreign(name: &str, value: &str, right: &str) -> Error {
+    Error::new(
+        Code::ForeignOrigin,
+        format!("{name} {value:?} is not one that this server answers to"),
+    )
+    .with_hint(right.to_owned())
 }
 
 /// Whether a host is an IP address, or a name that only the local network resolves: no domain of a stranger.

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use tiny_http::Method;
 
+use super::cors;
 use super::http_sse::Legacy;
 use super::origin::Origins;
 use super::pages::{self, Pages, page};
 use super::streamable::Streamable;
-use crate::access::{Authenticator, Caller, Evidence};
+use crate::access::{Authenticator, Caller, Evidence, WELL_KNOWN};
 use crate::error::{Code, Error, quoted};
-use crate::http::{Answer, Exchange, Request, Response, Service};
+use crate::http::{Answer, Exchange, Headers, Request, Response, Service};
 use crate::mcp;
 use crate::mcp::context::View;
 use crate::names::{is_slip, nearest, plain};
@@ -50,32 +51,68 @@ pub struct Router {
 
 /// Where a path leads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place<'a> {
+enum Endpoint<'a> {
     Page,
     Health,
     Ready,
     Version,
-    ResourceMetadata,
+    /// The metadata of the resource with this path.
+    ResourceMetadata(&'a str),
     Mcp(Option<&'a str>),
     LegacyStream,
     LegacyMessages,
 }
 
-impl<'a> Place<'a> {
+impl<'a> Endpoint<'a> {
     fn find(path: &'a str) -> Option<Self> {
-        Some(match path {
+        match path.strip_prefix(WELL_KNOWN) {
+            // The server as a whole is its MCP endpoint.
+            Some("" | "/") => Some(Self::ResourceMetadata("/mcp")),
+            // RFC 9728 §3.1: the resource's path is added.
+            Some(resource) => {
+                let place = Self::beside_metadata(resource)?;
+                let has_own = place.resource(resource) == Some(resource);
+                (has_own || place == Self::LegacyMessages)
+                    .then_some(Self::ResourceMetadata(resource))
+            }
+            None => Self::beside_metadata(path),
+        }
+    }
+
+    fn beside_metadata(path: &'a str) -> Option<Self> {
+        // A slash at the end means the same place.
+        let shorter = path.strip_suffix('/').filter(|shorter| !matches!(*shorter, "" | "/"));
+        Some(match shorter.unwrap_or(path) {
             "/" => Self::Page,
             "/health" => Self::Health,
             "/ready" => Self::Ready,
             "/api/version" => Self::Version,
-            // RFC 9728 §3.1: with the resource's path added, and for the server as a whole.
-            "/.well-known/oauth-protected-resource"
-            | "/.well-known/oauth-protected-resource/mcp" => Self::ResourceMetadata,
-            "/mcp" | "/mcp/" => Self::Mcp(None),
+            "/mcp" => Self::Mcp(None),
             "/sse" => Self::LegacyStream,
             "/messages" => Self::LegacyMessages,
-            _ => Self::Mcp(Some(path.strip_prefix("/mcp/")?)),
+            other => Self::Mcp(Some(other.strip_prefix("/mcp/")?)),
         })
+    }
+
+    /// The path that clients know a place by that needs a token: the place was found at `path`. `None` for public places.
+    fn resource(self, path: &'a str) -> Option<&'a str> {
+        let is_name = |name: &str| {
+            name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
+        };
+        match self {
+            Self::Mcp(Some(module)) if !is_name(module) => Some("/mcp"),
+            Self::Mcp(_) | Self::LegacyStream => Some(path),
+            // Clients get this address from /sse, and compare the resource with the address that they were given.
+            Self::LegacyMessages => Some("/sse"),
+            Self::Page | Self::Health | Self::Ready | Self::Version | Self::ResourceMetadata(_) => {
+                None
+            }
+        }
+    }
+
+    /// Whether every page and client may ask for it.
+    fn is_public(self) -> bool {
+        self.resource("").is_none()
     }
 
     /// The path's pattern, as telemetry names it.
@@ -89,13 +126,13 @@ impl<'a> Place<'a> {
             Self::Mcp(Some(_)) => "/mcp/{module}",
             Self::LegacyStream => "/sse",
             Self::LegacyMessages => "/messages",
-            Self::ResourceMetadata => "/.well-known/oauth-protected-resource",
+            Self::ResourceMetadata(_) => WELL_KNOWN,
         }
     }
 
     const fn methods(self) -> &'static [Method] {
         match self {
-            Self::Page | Self::Health | Self::Ready | Self::Version | Self::ResourceMetadata => {
+            Self::Page | Self::Health | Self::Ready | Self::Version | Self::ResourceMetadata(_) => {
                 &[Method::Get, Method::Head]
             }
             Self::Mcp(_) => &[Method::Get, Method::Post, Method::Delete],
@@ -131,37 +168,43 @@ impl Router {
     }
 
     fn answer(&self, request: &Request, exchange: &mut Exchange<'_>) -> Result<Answer, Error> {
-        self.origins.check(&request.headers)?;
-        if let Some(pages) = self.pages.as_ref().filter(|_| pages::is_page(&request.path)) {
+        let place = Endpoint::find(&request.path);
+        if place.is_some_and(Endpoint::is_public) {
+            self.origins.check_host(&request.headers)?;
+        } else {
+            self.origins.check(&request.headers)?;
+        }
+        if let Some(pages) = self.pages_at(&request.path) {
             return Ok(Answer::Whole(pages.handle(request)));
         }
-        let place = Place::find(&request.path).ok_or_else(|| no_such_path(&request.path))?;
+        let place = place.ok_or_else(|| no_such_path(&request.path))?;
+        if request.method == Method::Options {
+            let methods = cors::listed(place.methods());
+            return Ok(Answer::Whole(cors::options(&methods, &request.headers)));
+        }
         if !place.methods().contains(&request.method) {
-            let allowed: Vec<_> = place.methods().iter().map(Method::as_str).collect();
             return Err(Error::new(
                 Code::MethodNotAllowed,
                 format!("{} is not a method of {}", request.method, request.path),
             )
-            .with_data("allow", allowed.join(", ")));
+            .with_data("allow", cors::listed(place.methods())));
         }
         Ok(match place {
-            Place::Page => Answer::Whole(page(self.site.page())),
-            Place::Health => Answer::Whole(json(200, &json!({"status": "ok"}))),
-            Place::Ready => match self.authenticator.ready() {
+            Endpoint::Page => Answer::Whole(page(self.site.page())),
+            Endpoint::Health => Answer::Whole(json(200, &json!({"status": "ok"}))),
+            Endpoint::Ready => match self.authenticator.ready() {
                 Ok(()) => Answer::Whole(json(200, &json!({"status": "ready"}))),
                 Err(error) => Answer::Whole(
                     json(503, &json!({"status": "not_ready", "error": error.to_string()}))
                         .with_header("Retry-After", "5"),
                 ),
             },
-            Place::Version => Answer::Whole(json(200, &self.site.version())),
-            Place::ResourceMetadata => match self.authenticator.resource() {
-                Some(resource) => Answer::Whole(
-                    json(200, &resource.document()).with_header("Access-Control-Allow-Origin", "*"),
-                ),
+            Endpoint::Version => Answer::Whole(json(200, &self.site.version())),
+            Endpoint::ResourceMetadata(path) => match self.authenticator.resource() {
+                Some(resource) => Answer::Whole(json(200, &resource.document(path))),
                 None => return Err(no_such_path(&request.path)),
             },
-            Place::Mcp(module) => {
+            Endpoint::Mcp(module) => {
                 let caller = self.caller(request)?;
                 if let Some(module) = module
                     && !self.site.has_module(&caller, module)?
@@ -171,10 +214,10 @@ impl Router {
                 let view = view(module, &request.query)?;
                 self.streamable.serve(request, exchange, caller, view)
             }
-            Place::LegacyStream => {
+            Endpoint::LegacyStream => {
                 self.legacy.open(request, self.caller(request)?, view(None, &request.query)?)?
             }
-            Place::LegacyMessages => self.legacy.receive(request, &self.caller(request)?)?,
+            Endpoint::LegacyMessages => self.legacy.receive(request, &self.caller(request)?)?,
         })
     }
 
@@ -186,13 +229,22 @@ impl Router {
         Ok(caller)
     }
 
-    fn refused(&self, error: &Error) -> Response {
+    /// Local mode's pages, if the path is one of them.
+    fn pages_at(&self, path: &str) -> Option<&Arc<dyn Pages>> {
+        self.pages.as_ref().filter(|_| pages::is_page(path))
+    }
+
+    fn refused(&self, error: &Error, path: &str) -> Response {
         let response = refusal(error);
         match (error.code(), self.authenticator.resource()) {
             (
                 Code::Unauthenticated | Code::InvalidToken | Code::InsufficientScope,
                 Some(resource),
-            ) => response.with_header("WWW-Authenticate", &resource.challenge(error)),
+            ) => {
+                let place = Endpoint::find(path).and_then(|place| place.resource(path));
+                let challenge = resource.challenge(error, place.unwrap_or("/mcp"));
+                response.with_header("WWW-Authenticate", &challenge)
+            }
             // RFC 9110 §15.5.2: a 401 always says how.
             (Code::Unauthenticated | Code::InvalidToken, None) => {
                 response.with_header("WWW-Authenticate", "Bearer")
@@ -204,12 +256,21 @@ impl Router {
 
 impl Service for Router {
     fn handle(&self, request: &Request, exchange: &mut Exchange<'_>) -> Answer {
-        self.answer(request, exchange).unwrap_or_else(|error| Answer::Whole(self.refused(&error)))
+        self.answer(request, exchange)
+            .unwrap_or_else(|error| Answer::Whole(self.refused(&error, &request.path)))
+    }
+
+    fn common_headers(&self, path: &str, headers: &Headers) -> Vec<(&'static str, String)> {
+        // A page of another origin has no business with local mode's own pages.
+        if self.pages_at(path).is_some() {
+            return Vec::new();
+        }
+        cors::headers(&self.origins, Endpoint::find(path).is_some_and(Endpoint::is_public), headers)
     }
 
     fn route(&self, path: &str) -> &'static str {
         let page = || self.pages.as_ref().map_or("", |_| pages::pattern(path));
-        Place::find(path).map_or_else(page, Place::pattern)
+        Endpoint::find(path).map_or_else(page, Endpoint::pattern)
     }
 }
 
@@ -316,15 +377,44 @@ mod tests {
     #[test]
     fn a_path_leads_to_its_place() {
         for (path, place) in [
-            ("/", Some(Place::Page)),
-            ("/mcp", Some(Place::Mcp(None))),
-            ("/mcp/github", Some(Place::Mcp(Some("github")))),
-            ("/health", Some(Place::Health)),
+            ("/", Some(Endpoint::Page)),
+            ("/mcp", Some(Endpoint::Mcp(None))),
+            ("/mcp/", Some(Endpoint::Mcp(None))),
+            ("/mcp/github", Some(Endpoint::Mcp(Some("github")))),
+            ("/mcp/github/", Some(Endpoint::Mcp(Some("github")))),
+            ("/sse/", Some(Endpoint::LegacyStream)),
+            ("/messages/", Some(Endpoint::LegacyMessages)),
+            ("/health/", Some(Endpoint::Health)),
+            ("//", None),
+            ("/mcp//", Some(Endpoint::Mcp(Some("")))),
+            ("/health", Some(Endpoint::Health)),
             ("/mcpx", None),
             ("/healthz", None),
             ("", None),
         ] {
-            assert_eq!(Place::find(path), place, "{path}");
+            assert_eq!(Endpoint::find(path), place, "{path}");
+        }
+    }
+
+    #[test]
+    fn what_needs_a_token_has_metadata_at_its_own_path() {
+        for (resource, named) in [
+            ("", Some("/mcp")),
+            ("/", Some("/mcp")),
+            ("/mcp", Some("/mcp")),
+            ("/mcp/", Some("/mcp/")),
+            ("/mcp/github", Some("/mcp/github")),
+            ("/mcp/github/", Some("/mcp/github/")),
+            ("/sse", Some("/sse")),
+            ("/messages", Some("/messages")),
+            ("/health", None),
+            ("x", None),
+            ("/mcp/a\"b", None),
+            ("/mcp/a/b", None),
+            ("/.well-known/oauth-protected-resource/mcp", None),
+        ] {
+            let place = named.map(Endpoint::ResourceMetadata);
+            assert_eq!(Endpoint::find(&format!("{WELL_KNOWN}{resource}")), place, "{resource}");
         }
     }
 

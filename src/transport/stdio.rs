@@ -3,7 +3,7 @@
 //! Source: "stdio" of every revision. Requests run side by side, so that a slow one can be cancelled by a later line.
 
 use std::io::{self, BufRead, Read, Write};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::access::Caller;
@@ -12,7 +12,7 @@ use crate::mcp::Server;
 use crate::mcp::channel::{Channel, Outlet};
 use crate::mcp::context::View;
 use crate::mcp::message::error_text;
-use crate::sync::lock;
+use crate::sync::{Slots, lock};
 
 /// The longest line; as the largest body over HTTP.
 const MAX_LINE: u64 = 4 * 1024 * 1024;
@@ -38,7 +38,7 @@ pub fn run(
         Caller::local(),
         view,
     ));
-    let running = Arc::new(Running::default());
+    let running = Slots::new(MAX_RUNNING);
     let mut line = Vec::new();
     loop {
         line.clear();
@@ -62,17 +62,17 @@ pub fn run(
             continue;
         }
         // The reader waits for no place: it has to read the answers that what runs may wait for.
-        let Some(guard) = Running::enter(&running) else {
+        let Some(slot) = running.take() else {
             channel.refuse(body);
             continue;
         };
         let serving = Arc::clone(&channel);
         std::thread::Builder::new().name("message".to_owned()).spawn(move || {
             serving.receive(body);
-            drop(guard);
+            drop(slot);
         })?;
     }
-    running.wait_until_idle(DRAIN);
+    running.wait_until_free(DRAIN);
     channel.close();
     Ok(())
 }
@@ -102,43 +102,5 @@ impl Outlet for Lines {
         line.push('\n');
         let mut output = lock(&self.0);
         output.write_all(line.as_bytes()).and_then(|()| output.flush()).is_ok()
-    }
-}
-
-/// How many requests run.
-#[derive(Default)]
-struct Running {
-    count: Mutex<usize>,
-    changed: Condvar,
-}
-
-impl Running {
-    fn count(&self) -> MutexGuard<'_, usize> {
-        lock(&self.count)
-    }
-
-    /// Takes a place; `None` if there is none.
-    fn enter(running: &Arc<Self>) -> Option<Place> {
-        let mut count = running.count();
-        if *count >= MAX_RUNNING {
-            return None;
-        }
-        *count += 1;
-        Some(Place(Arc::clone(running)))
-    }
-
-    fn wait_until_idle(&self, most: Duration) {
-        // Whether it became idle or the time ran out, the answer is the same: the service ends.
-        let _ = self.changed.wait_timeout_while(self.count(), most, |count| *count > 0);
-    }
-}
-
-/// The place of one running request; given back also when its thread panics.
-struct Place(Arc<Running>);
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        *self.0.count() -= 1;
-        self.0.changed.notify_all();
     }
 }

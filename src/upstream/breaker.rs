@@ -50,7 +50,7 @@ pub struct Route {
 
 /// How a request ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub enum Attempt {
     /// With an answer, or with a fault that is not the service's.
     Answered,
     /// With an answer by which the service fails, with a connection that broke, or with no answer in good time.
@@ -102,18 +102,18 @@ impl Breaker {
     }
 
     /// Notes how a request that was let through ended.
-    pub fn note(&self, route: &Route, outcome: Outcome, now: Instant) {
+    pub fn note(&self, route: &Route, outcome: Attempt, now: Instant) {
         let mut failing = lock(&self.failing);
         match outcome {
-            Outcome::Answered => {
+            Attempt::Answered => {
                 failing.remove(&route.all);
                 failing.remove(&route.own);
             }
-            Outcome::Failed => {
+            Attempt::Failed => {
                 failing.remove(&route.all);
                 count(&mut failing, &route.own, now);
             }
-            Outcome::Unreached => count(&mut failing, &route.all, now),
+            Attempt::Unreached => count(&mut failing, &route.all, now),
         }
     }
 }
@@ -146,7 +146,7 @@ fn origin(uri: &Uri) -> String {
 
 #[cfg(test)]
 mod tests {
-    use Outcome::{Answered, Failed, Unreached};
+    use Attempt::{Answered, Failed, Unreached};
 
     use super::*;
     use crate::access::Scheme;
@@ -160,7 +160,7 @@ mod tests {
     }
 
     /// A breaker that has noted so often how requests of `ana` to `https://a.example` ended.
-    fn after(failures: u32, outcome: Outcome, now: Instant) -> (Breaker, Route) {
+    fn after(failures: u32, outcome: Attempt, now: Instant) -> (Breaker, Route) {
         let breaker = Breaker::default();
         let ana = route(&breaker, "https://a.example/x", "ana");
         for _ in 0..failures {

@@ -129,7 +129,7 @@ mod tests {
             status,
             headers,
             body: body.as_bytes().to_vec(),
-            held: crate::upstream::Held::default(),
+            held: crate::upstream::AnswerShare::default(),
         }
     }
 

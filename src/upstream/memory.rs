@@ -12,7 +12,7 @@ pub(super) struct AnswerMemory {
 
 /// One answer's part of them; given back when the answer and its copies are dropped.
 #[derive(Debug, Clone, Default)]
-pub struct Held(Option<Arc<Part>>);
+pub struct AnswerShare(Option<Arc<Part>>);
 
 #[derive(Debug)]
 struct Part {
@@ -26,15 +26,15 @@ impl AnswerMemory {
     }
 
     /// A part for an answer of which nothing has arrived yet.
-    pub(super) fn hold(&self) -> Held {
+    pub(super) fn hold(&self) -> AnswerShare {
         let taken = Arc::clone(&self.taken);
-        Held(Some(Arc::new(Part { taken, bytes: AtomicU64::new(0) })))
+        AnswerShare(Some(Arc::new(Part { taken, bytes: AtomicU64::new(0) })))
     }
 
     /// Adds bytes that have arrived to a part; returns whether there is room for them.
-    pub(super) fn grow(&self, held: &Held, bytes: usize) -> bool {
+    pub(super) fn grow(&self, held: &AnswerShare, bytes: usize) -> bool {
         let bytes = bytes as u64;
-        if let Held(Some(part)) = held {
+        if let AnswerShare(Some(part)) = held {
             part.bytes.fetch_add(bytes, Ordering::Relaxed);
         }
         self.taken.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes) <= self.most

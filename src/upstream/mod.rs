@@ -12,11 +12,11 @@ use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use breaker::{Breaker, Outcome, Route};
+use breaker::{Attempt, Breaker, Route};
 use ct_codecs::{Base64, Encoder};
 pub use failure::{failure, is_missing_scope, redact};
 use memory::AnswerMemory;
-pub use memory::Held;
+pub use memory::AnswerShare;
 use resolver::KeepingResolver;
 pub(crate) use retry::{asked_wait, jittered};
 use serde::Deserialize;
@@ -143,7 +143,7 @@ pub struct UpstreamAnswer {
     /// The body, decompressed.
     pub body: Vec<u8>,
     /// The body's part of the memory that all answers share.
-    pub held: Held,
+    pub held: AnswerShare,
 }
 
 /// The client: made once; its clones share connections and what is known of services.
@@ -164,7 +164,7 @@ const PIECE: u64 = 64 * 1024;
 struct Failed {
     error: Error,
     /// What was wrong with the connection, where another one may do better.
-    connection: Option<Outcome>,
+    connection: Option<Attempt>,
 }
 
 impl From<Error> for Failed {
@@ -336,13 +336,13 @@ impl Upstream {
             Err(failed) => span.failed(failed.error.code()),
         }
         let ended = match &outcome {
-            Ok(answer) if matches!(answer.status, 502..=504) => Outcome::Failed,
+            Ok(answer) if matches!(answer.status, 502..=504) => Attempt::Failed,
             Err(Failed { connection: Some(outcome), .. }) => *outcome,
             // Less time than a connection may take says nothing about the service.
             Err(failed) if failed.error.code() == Code::Timeout && left >= self.connect_timeout => {
-                Outcome::Failed
+                Attempt::Failed
             }
-            _ => Outcome::Answered,
+            _ => Attempt::Answered,
         };
         self.breaker.note(&route, ended, Instant::now());
         outcome
@@ -394,12 +394,12 @@ impl Upstream {
         use ureq::{Error as Cause, Timeout};
         let service = request.service;
         let unavailable = |what: String| Error::new(Code::UpstreamUnavailable, what);
-        let connection = |outcome: Outcome, what: String| Failed {
+        let connection = |outcome: Attempt, what: String| Failed {
             error: unavailable(format!("{service} cannot be reached: {what}."))
                 .with_hint(after_a_break(request)),
             connection: Some(outcome),
         };
-        let unreached = |what: &str| connection(Outcome::Unreached, what.to_owned());
+        let unreached = |what: &str| connection(Attempt::Unreached, what.to_owned());
         match error {
             Cause::Timeout(Timeout::Resolve) => unreached("its name was not resolved in time"),
             Cause::Timeout(Timeout::Connect) => unreached("it did not take the connection in time"),
@@ -414,10 +414,10 @@ impl Upstream {
                 | io::ErrorKind::AddrNotAvailable) => unreached(&kind.to_string()),
                 // What breaks once there is a connection may be due to what was asked.
                 io::ErrorKind::UnexpectedEof => connection(
-                    Outcome::Failed,
+                    Attempt::Failed,
                     "the connection ended before the answer did".to_owned(),
                 ),
-                kind => connection(Outcome::Failed, kind.to_string()),
+                kind => connection(Attempt::Failed, kind.to_string()),
             },
             Cause::Tls(_) | Cause::Rustls(_) | Cause::TlsRequired => unavailable(format!(
                 "{service} cannot be reached: its certificate or TLS version is refused."

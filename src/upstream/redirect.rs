@@ -115,7 +115,7 @@ mod tests {
                 status: 302,
                 headers,
                 body: Vec::new(),
-                held: crate::upstream::Held::default(),
+                held: crate::upstream::AnswerShare::default(),
             };
             let to = target("GitHub", &parse(from).unwrap(), &answer);
             assert_eq!(to.is_ok(), followed, "{from} {location}");

@@ -150,7 +150,7 @@ mod tests {
                 status,
                 headers: headers.into_iter().collect(),
                 body: Vec::new(),
-                held: crate::upstream::Held::default(),
+                held: crate::upstream::AnswerShare::default(),
             };
             let pause = pause_after(Method::Post, &answer, Duration::ZERO);
             assert_eq!(pause, expected, "{status} {retry_after:?}");
@@ -167,7 +167,7 @@ mod tests {
             status: 403,
             headers: HeaderMap::new(),
             body,
-            held: crate::upstream::Held::default(),
+            held: crate::upstream::AnswerShare::default(),
         };
         assert_eq!(
             pause_after(Method::Post, &answer, Duration::ZERO),

@@ -14,7 +14,7 @@ use mcpist::hosted::{
     Addresses, AuditSender, ConsoleConfirmations, ControlPlane, ExpectedToken, TokenAuthenticator,
     TokenAuthenticatorParts, TokenExchanger, ToolSieve,
 };
-use mcpist::http::{Limits, Service};
+use mcpist::http::Limits;
 use mcpist::mcp;
 use mcpist::mcp::seal::Seal;
 use mcpist::mcp::subscriptions::Hub;
@@ -30,14 +30,17 @@ use crate::fake_upstream::{Answer, Exchange, FakeUpstream};
 use crate::product::{Post, json_of, modern, registry, text_of};
 use crate::wire::{Reply, Running};
 
+/// The console, whose pages may call the server.
+pub const CONSOLE: &str = "https://console.example.com";
+
 /// A server in hosted mode, as `mcpist serve` makes it.
-struct Hosted {
-    running: Running,
+pub struct Hosted {
+    pub running: Running,
     audit: Arc<AuditSender>,
 }
 
 impl Hosted {
-    fn start(plane: &FakePlane, upstream: Option<&FakeUpstream>) -> Self {
+    pub fn start(plane: &FakePlane, upstream: Option<&FakeUpstream>) -> Self {
         Self::start_with(plane, upstream, None, ConfirmPolicy::Human)
     }
 
@@ -82,7 +85,7 @@ impl Hosted {
                 page: Some(Arc::new(ConsoleConfirmations::new(
                     Arc::clone(&plane),
                     Arc::clone(&sieve),
-                    "https://console.example.com".to_owned(),
+                    CONSOLE.to_owned(),
                 ))),
                 code_lifetime: CODE_LIFETIME,
             },
@@ -102,14 +105,13 @@ impl Hosted {
         let authenticator =
             TokenAuthenticator::new(TokenAuthenticatorParts { plane, sieve, expected, resource });
         let site = Arc::new(ProductSite::new(product, "https://mcp.example.com/mcp".to_owned()));
-        let router =
-            Router::new(server, Arc::new(authenticator), Origins::hosted(Vec::new()), site);
-        Self {
-            running: Running::start(Limits::default(), move |request, exchange| {
-                router.handle(request, exchange)
-            }),
-            audit,
-        }
+        let router = Router::new(
+            server,
+            Arc::new(authenticator),
+            Origins::hosted(vec![CONSOLE.to_owned()]),
+            site,
+        );
+        Self { running: Running::serve(Limits::default(), Arc::new(router)), audit }
     }
 
     fn send(&self, post: &Post) -> Reply {
@@ -355,33 +357,50 @@ fn a_token_of_a_megabyte_is_refused_as_a_head_that_is_too_long() {
 fn a_request_without_a_token_is_told_where_to_get_one() {
     let plane = FakePlane::start();
     let server = Hosted::start(&plane, None);
-    for path in ["/mcp", "/mcp/notes", "/mcp?tools=direct"] {
-        let reply = server.send(&modern("tools/list", json!({})).to(path));
-        assert_eq!(reply.status, 401);
-        assert_eq!(
-            reply.header("www-authenticate").unwrap(),
-            "Bearer resource_metadata=\"https://mcp.example.com/.well-known/oauth-protected-resource/mcp\", scope=\"openid profile email\""
-        );
-    }
-    let legacy = server.send(&Post::new("").but("GET").to("/sse"));
-    assert_eq!(legacy.status, 401);
-    for path in
-        ["/.well-known/oauth-protected-resource", "/.well-known/oauth-protected-resource/mcp"]
-    {
-        // What the request says of the server's name decides nothing.
+    let origin = "https://mcp.example.com";
+    let metadata = |path: &str| {
+        // What the request says of the server's name decides nothing; nor does the page that it comes from.
         let reply = server.send(
             &Post::new("")
                 .but("GET")
-                .to(path)
+                .to(&format!("/.well-known/oauth-protected-resource{path}"))
                 .with("Host", "evil.example.com")
+                .with("Origin", "https://evil.example.com")
                 .with("X-Forwarded-Host", "evil.example.com"),
         );
-        let document: Value = serde_json::from_str(&reply.body).unwrap();
-        assert_eq!(
-            (&document["resource"], &document["authorization_servers"]),
-            (&json!(AUDIENCE), &json!([ISSUER]))
-        );
+        assert_eq!(reply.status, 200, "{path}: {reply:?}");
+        assert_eq!(reply.header("access-control-allow-origin"), Some("*"), "{path}");
         assert!(!reply.body.contains("offline_access"), "{}", reply.body);
+        let document = json_of(&reply);
+        assert_eq!(document["authorization_servers"], json!([ISSUER]));
+        document["resource"].as_str().expect("a resource is a URL").to_owned()
+    };
+    for (path, resource) in [
+        ("/mcp", "/mcp"),
+        ("/mcp/", "/mcp/"),
+        ("/mcp?tools=direct", "/mcp"),
+        ("/mcp/notes", "/mcp/notes"),
+        ("/mcp/notes/?readonly=true", "/mcp/notes/"),
+        ("/mcp/unknown", "/mcp/unknown"),
+        ("/mcp/a\"b", "/mcp"),
+        ("/mcp/a/b", "/mcp"),
+        ("/sse", "/sse"),
+        ("/messages?session=x", "/sse"),
+    ] {
+        let post = modern("tools/list", json!({})).to(path);
+        let post = if path == "/sse" { post.but("GET") } else { post };
+        let reply = server.send(&post);
+        assert_eq!(reply.status, 401, "{path}");
+        let challenge = format!(
+            "Bearer resource_metadata=\"{origin}/.well-known/oauth-protected-resource{resource}\", scope=\"openid profile email\""
+        );
+        assert_eq!(reply.header("www-authenticate"), Some(challenge.as_str()), "{path}");
+        assert_eq!(metadata(resource), format!("{origin}{resource}"));
+    }
+    assert_eq!(metadata(""), AUDIENCE, "the server as a whole is its MCP endpoint");
+    for path in ["/health", "/nothing", "/mcp/a/b"] {
+        let path = format!("/.well-known/oauth-protected-resource{path}");
+        assert_eq!(server.running.connect().get(&path).status, 404, "{path}");
     }
     let open =
         ["/", "/health", "/api/version"].map(|path| server.running.connect().get(path).status);

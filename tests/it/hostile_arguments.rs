@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use ct_codecs::{Base64UrlSafeNoPadding, Encoder};
 use mcpist::access::{Credential, Scheme};
-use mcpist::engine::request::{Piece, Place, Template};
+use mcpist::engine::request::{ParamTarget, Piece, Template};
 use mcpist::engine::schema::Kind;
 use mcpist::engine::{Connection, Module, Tool, Work, arguments};
 use mcpist::error::{Code, Error};
@@ -354,7 +354,7 @@ fn every_path_of_a_built_in_tool_stays_what_its_file_says() {
         let fixed = format!("https://api.example/base{start}");
         let usual = filled(tool, template, right.clone()).expect("the case's arguments are right");
         for param in tool.params.iter().filter(|param| is_text(&param.schema.kind)) {
-            let Place::Path { slashes, .. } = &param.place else { continue };
+            let ParamTarget::Path { slashes, .. } = &param.place else { continue };
             for value in LEADING_OUT {
                 checked += 1;
                 let mut given = right.clone();

@@ -19,8 +19,8 @@ impl<'a> Legacy<'a> {
             Events::open(product.client(), &Post::new("").but("GET").to(&format!("/sse{query}")));
         let first = events.next().expect("the stream begins with its path");
         assert_eq!(first.name, "endpoint");
-        assert!(first.data.starts_with("/messages?session="), "{first:?}");
-        Self { product, events, messages: first.data }
+        assert!(first.data.starts_with("messages?session="), "{first:?}");
+        Self { product, events, messages: format!("/{}", first.data) }
     }
 
     fn post(&self, body: impl Into<Vec<u8>>) -> Reply {
@@ -125,6 +125,23 @@ fn a_session_without_a_stream_is_unknown() {
 }
 
 #[test]
+fn the_path_for_messages_is_relative_to_the_stream() {
+    let product = Product::start(&Settings::default());
+    // A proxy may have taken a prefix away: what the client resolves has it again.
+    for (stream, reference) in [("/sse", "messages"), ("/sse/", "../messages")] {
+        let mut events = Events::open(product.client(), &Post::new("").but("GET").to(stream));
+        let endpoint = events.next().expect("the stream begins with its path").data;
+        assert!(endpoint.starts_with(&format!("{reference}?session=")), "{stream}: {endpoint}");
+        let (_, query) = endpoint.split_once('?').expect("it names the session");
+        for path in ["/messages", "/messages/"] {
+            let ping = Post::new(request(1, "ping", json!({})).to_string());
+            assert_eq!(product.send(&ping.to(&format!("{path}?{query}"))).status, 202);
+            assert_eq!(events.message()["result"], json!({}));
+        }
+    }
+}
+
+#[test]
 fn a_stream_is_refused_to_a_client_that_accepts_none() {
     let product = Product::start(&Settings::default());
     let reply =
@@ -159,7 +176,7 @@ fn nothing_is_left_of_a_client_that_went_away() {
     let mut events = Events::open(product.client(), &Post::new("").but("GET").to("/sse"));
     let path = events.next().expect("the path").data;
     let body = json!({"protocolVersion": "2024-11-05", "capabilities": {}});
-    product.send(&Post::new(request(1, "initialize", body).to_string()).to(&path));
+    product.send(&Post::new(request(1, "initialize", body).to_string()).to(&format!("/{path}")));
     events.message();
     assert_eq!(product.hub.len(), 1);
     drop(events);

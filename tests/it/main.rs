@@ -13,6 +13,7 @@ mod collector;
 mod command_line;
 mod confirm;
 mod control_plane;
+mod cors;
 mod coverage;
 mod documents;
 mod engine;

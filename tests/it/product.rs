@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use mcpist::access::{ConfirmPolicy, ConfirmationPage, Credential, Permissions, Scheme};
 use mcpist::app::{App, CALL_TIME, CODE_LIFETIME, Confirmation, Live, Parts, ProductSite};
-use mcpist::http::{Limits, Service};
+use mcpist::http::Limits;
 use mcpist::local::{EnvironmentBroker, LocalAuthenticator, Policy, PolicySieve, Subject};
 use mcpist::mcp;
 use mcpist::mcp::seal::Seal;
@@ -136,9 +136,7 @@ impl Product {
             site,
         )
         .with_pages(Some(Arc::clone(&page) as Arc<dyn Pages>));
-        let running = Running::start(Limits::default(), move |request, exchange| {
-            router.handle(request, exchange)
-        });
+        let running = Running::serve(Limits::default(), Arc::new(router));
         let closing = Arc::clone(&hub);
         running.shutdown.on_begin(Box::new(move || closing.close()));
         confirmations.served_at(format!("http://{}", running.address), false);

@@ -6,7 +6,7 @@ use std::path::Path;
 use mcpist::modules::Registry;
 
 /// A place that each service needs.
-struct Place {
+struct Mention {
     /// The file below the repository; `{module}` is the service's name.
     file: &'static str,
     /// What the file must contain; empty: that it exists is enough.
@@ -16,21 +16,21 @@ struct Place {
 }
 
 #[rustfmt::skip]
-const PLACES: &[Place] = &[
-    Place { file: "src/modules/{module}/module.json", contains: "", add: "the module file" },
-    Place { file: "src/modules/{module}/hooks.rs", contains: "HOOKS", add: "its hooks (`Hooks::NONE` for data alone)" },
-    Place { file: "src/modules/mod.rs", contains: "mod {module};", add: "the Rust module" },
-    Place { file: "src/modules/registry.rs", contains: "{module}", add: "its name in `built_in!`" },
-    Place { file: "tests/modules/{module}", contains: "", add: "a case for every tool" },
-    Place { file: "tests/coverage.json", contains: "\"{module}", add: "its jobs and their tools" },
-    Place { file: "docs/connect/{module}.md", contains: "", add: "how to connect it" },
-    Place { file: "docs/operations.md", contains: "{module}", add: "what an operator has to know" },
-    Place { file: "supabase/functions/_shared/providers.ts", contains: "{module}", add: "its OAuth endpoints" },
-    Place { file: "supabase/functions/token-exchanger/probe.ts", contains: "{module}", add: "a harmless request that tests a credential" },
-    Place { file: "supabase/catalogue.sql", contains: "{module}", add: "its tools (node supabase/catalogue.mjs)" },
-    Place { file: "supabase/tests/stack/provider.mjs", contains: "{module}", add: "a double of its provider" },
-    Place { file: "admin/catalogue.json", contains: "{module}", add: "its tools (node admin/scripts/catalogue.mjs)" },
-    Place { file: "admin/lib/i18n/modules.ts", contains: "{module}", add: "its description in Japanese" },
+const PLACES: &[Mention] = &[
+    Mention { file: "src/modules/{module}/module.json", contains: "", add: "the module file" },
+    Mention { file: "src/modules/{module}/hooks.rs", contains: "HOOKS", add: "its hooks (`Hooks::NONE` for data alone)" },
+    Mention { file: "src/modules/mod.rs", contains: "mod {module};", add: "the Rust module" },
+    Mention { file: "src/modules/registry.rs", contains: "{module}", add: "its name in `built_in!`" },
+    Mention { file: "tests/modules/{module}", contains: "", add: "a case for every tool" },
+    Mention { file: "tests/coverage.json", contains: "\"{module}", add: "its jobs and their tools" },
+    Mention { file: "docs/connect/{module}.md", contains: "", add: "how to connect it" },
+    Mention { file: "docs/operations.md", contains: "{module}", add: "what an operator has to know" },
+    Mention { file: "supabase/functions/_shared/providers.ts", contains: "{module}", add: "its OAuth endpoints" },
+    Mention { file: "supabase/functions/token-exchanger/probe.ts", contains: "{module}", add: "a harmless request that tests a credential" },
+    Mention { file: "supabase/catalogue.sql", contains: "{module}", add: "its tools (node supabase/catalogue.mjs)" },
+    Mention { file: "supabase/tests/stack/provider.mjs", contains: "{module}", add: "a double of its provider" },
+    Mention { file: "admin/catalogue.json", contains: "{module}", add: "its tools (node admin/scripts/catalogue.mjs)" },
+    Mention { file: "admin/lib/i18n/modules.ts", contains: "{module}", add: "its description in Japanese" },
 ];
 
 #[test]

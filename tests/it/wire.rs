@@ -36,11 +36,13 @@ impl Running {
     where
         F: Fn(&Request, &mut Exchange<'_>) -> Answer + Send + Sync + 'static,
     {
+        Self::serve(limits, Arc::new(Function(handler)))
+    }
+
+    pub fn serve(limits: Limits, service: Arc<dyn Service>) -> Running {
         let server = Server::bind(([127, 0, 0, 1], 0).into(), limits).expect("a port is free");
         let (address, shutdown) = (server.address(), server.handle());
-        let thread = std::thread::spawn(move || {
-            server.run(Arc::new(Function(handler))).expect("threads are left");
-        });
+        let thread = std::thread::spawn(move || server.run(service).expect("threads are left"));
         Running { address, shutdown, thread: Some(thread) }
     }
 

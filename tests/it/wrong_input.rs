@@ -217,9 +217,9 @@ fn a_method_that_is_not_allowed_comes_with_those_that_are() {
     let allowed = |path: &str| {
         product.send(&Post::new("").but("PUT").to(path)).header("allow").map(str::to_owned)
     };
-    assert_eq!(allowed("/mcp").as_deref(), Some("GET, POST, DELETE"));
-    assert_eq!(allowed("/messages").as_deref(), Some("POST"));
-    assert_eq!(allowed("/health").as_deref(), Some("GET, HEAD"));
+    assert_eq!(allowed("/mcp").as_deref(), Some("GET, POST, DELETE, OPTIONS"));
+    assert_eq!(allowed("/messages").as_deref(), Some("POST, OPTIONS"));
+    assert_eq!(allowed("/health").as_deref(), Some("GET, HEAD, OPTIONS"));
 }
 
 #[test]

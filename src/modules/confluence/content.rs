@@ -10,7 +10,7 @@ use crate::upstream::Method;
 
 /// Changes a page's title, parent or whole text.
 pub fn update_page(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
-    update(&Place { session, collection: "pages", id: text(arguments, "page_id") }, arguments)
+    update(&ContentRef { session, collection: "pages", id: text(arguments, "page_id") }, arguments)
 }
 
 /// Changes a blog post's title or whole text.
@@ -19,12 +19,12 @@ pub fn update_blog_post(
     arguments: &Map<String, Value>,
 ) -> Result<Value, Error> {
     update(
-        &Place { session, collection: "blogposts", id: text(arguments, "blog_post_id") },
+        &ContentRef { session, collection: "blogposts", id: text(arguments, "blog_post_id") },
         arguments,
     )
 }
 
-fn update(place: &Place<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+fn update(place: &ContentRef<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
     let given = |name: &str| arguments.get(name).and_then(Value::as_str);
     if ["title", "body", "parent_id"].iter().all(|name| given(name).is_none()) {
         return Err(Error::invalid_params("There is nothing to change.")
@@ -44,7 +44,7 @@ pub fn publish_draft(
     arguments: &Map<String, Value>,
 ) -> Result<Value, Error> {
     let (collection, id) = kind_of(arguments)?;
-    let place = Place { session, collection, id };
+    let place = ContentRef { session, collection, id };
     let draft = place.read(&[("get-draft", "true")])?;
     let published = match place.read(&[]) {
         Ok(content) => Some(content).filter(|content| content.answer["status"] == "current"),
@@ -147,14 +147,14 @@ fn change_text(
     change: impl FnOnce(&Value) -> Result<Value, Error>,
 ) -> Result<Value, Error> {
     let content =
-        Place { session, collection: "pages", id: text(arguments, "page_id") }.read(&[])?;
+        ContentRef { session, collection: "pages", id: text(arguments, "page_id") }.read(&[])?;
     let document = change(&content.document()?)?;
     content.write(&document, arguments)
 }
 
 /// Takes a page out of the trash, which Confluence sees as an update of its status.
 pub fn restore_page(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
-    let content = Place { session, collection: "pages", id: text(arguments, "page_id") }
+    let content = ContentRef { session, collection: "pages", id: text(arguments, "page_id") }
         .read(&[("status", "trashed")])?;
     content.write(&content.document()?, &Map::new())
 }
@@ -165,7 +165,7 @@ pub fn get_page_section(
     arguments: &Map<String, Value>,
 ) -> Result<Value, Error> {
     let content =
-        Place { session, collection: "pages", id: text(arguments, "page_id") }.read(&[])?;
+        ContentRef { session, collection: "pages", id: text(arguments, "page_id") }.read(&[])?;
     let section = adf::section(&content.document()?, text(arguments, "heading"))?;
     let mut result = content.summary();
     result["document"] = section.into();
@@ -177,7 +177,7 @@ pub fn compare_page_versions(
     session: &Session<'_>,
     arguments: &Map<String, Value>,
 ) -> Result<Value, Error> {
-    let place = Place { session, collection: "pages", id: text(arguments, "page_id") };
+    let place = ContentRef { session, collection: "pages", id: text(arguments, "page_id") };
     let number = |name: &str| arguments.get(name).and_then(Value::as_u64);
     let version = |number: u64| place.read(&[("version", &number.to_string())]);
     let newer = number("to").map_or_else(|| place.read(&[]), version)?;
@@ -205,7 +205,7 @@ pub fn update_comment(
 ) -> Result<Value, Error> {
     let collection =
         if text(arguments, "kind") == "inline" { "inline-comments" } else { "footer-comments" };
-    let comment = Place { session, collection, id: text(arguments, "comment_id") }.read(&[])?;
+    let comment = ContentRef { session, collection, id: text(arguments, "comment_id") }.read(&[])?;
     let document = adf::from_markdown(text(arguments, "body"), Some(&comment.document()?))?;
     let body = json!({"version": {"number": comment.version()? + 1}, "body": body(&document)});
     Ok(comment.put(&body)?.summary())
@@ -217,7 +217,7 @@ pub fn resolve_inline_comment(
     arguments: &Map<String, Value>,
 ) -> Result<Value, Error> {
     let comment =
-        Place { session, collection: "inline-comments", id: text(arguments, "comment_id") }
+        ContentRef { session, collection: "inline-comments", id: text(arguments, "comment_id") }
             .read(&[])?;
     let (resolved, version) = (&arguments["resolved"], comment.version()? + 1);
     let body = json!({"version": {"number": version}, "body": body(&comment.document()?), "resolved": resolved});
@@ -227,13 +227,13 @@ pub fn resolve_inline_comment(
 
 /// Where a page, blog post or comment is.
 #[derive(Clone, Copy)]
-struct Place<'a> {
+struct ContentRef<'a> {
     session: &'a Session<'a>,
     collection: &'static str,
     id: &'a str,
 }
 
-impl<'a> Place<'a> {
+impl<'a> ContentRef<'a> {
     fn read(&self, query: &[(&str, &str)]) -> Result<Content<'a>, Error> {
         let query = [&[("body-format", "atlas_doc_format")], query].concat();
         let answer = self.session.get(&v2(&[self.collection, self.id]), &query)?;
@@ -243,7 +243,7 @@ impl<'a> Place<'a> {
 
 /// A page, blog post or comment as it was read.
 struct Content<'a> {
-    place: Place<'a>,
+    place: ContentRef<'a>,
     answer: Value,
 }
 
@@ -289,7 +289,7 @@ impl Content<'_> {
 
     /// Sends the new state; somebody else's change since the reading is a conflict.
     fn put(&self, body: &Value) -> Result<Self, Error> {
-        let Place { session, collection, id } = self.place;
+        let ContentRef { session, collection, id } = self.place;
         let answer = session.send(Method::Put, &v2(&[collection, id]), &[], Some(body));
         match answer {
             Ok(answer) => Ok(Self { place: self.place, answer }),

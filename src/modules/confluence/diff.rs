@@ -10,7 +10,7 @@ const MAX_PAIRS: usize = 4_000_000;
 
 /// A line of the comparison.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Line<'a> {
+enum DiffLine<'a> {
     Same(&'a str),
     Old(&'a str),
     New(&'a str),
@@ -20,7 +20,7 @@ enum Line<'a> {
 pub fn unified(old: &[String], new: &[String]) -> String {
     let lines = compare(old, new);
     let changed: Vec<usize> =
-        (0..lines.len()).filter(|at| !matches!(lines[*at], Line::Same(_))).collect();
+        (0..lines.len()).filter(|at| !matches!(lines[*at], DiffLine::Same(_))).collect();
     let mut hunks: Vec<(usize, usize)> = Vec::new();
     for at in changed {
         let (start, end) = (at.saturating_sub(CONTEXT), (at + CONTEXT + 1).min(lines.len()));
@@ -40,9 +40,9 @@ pub fn unified(old: &[String], new: &[String]) -> String {
             .expect("a string takes all");
         for line in &lines[start..end] {
             let (mark, line) = match line {
-                Line::Same(line) => (' ', line),
-                Line::Old(line) => ('-', line),
-                Line::New(line) => ('+', line),
+                DiffLine::Same(line) => (' ', line),
+                DiffLine::Old(line) => ('-', line),
+                DiffLine::New(line) => ('+', line),
             };
             writeln!(text, "{mark}{line}").expect("a string takes all");
         }
@@ -51,14 +51,14 @@ pub fn unified(old: &[String], new: &[String]) -> String {
 }
 
 /// How many lines of the old and of the new text these are.
-fn counts(lines: &[Line<'_>]) -> (usize, usize) {
-    let new = lines.iter().filter(|line| matches!(line, Line::New(_))).count();
-    let old = lines.iter().filter(|line| matches!(line, Line::Old(_))).count();
+fn counts(lines: &[DiffLine<'_>]) -> (usize, usize) {
+    let new = lines.iter().filter(|line| matches!(line, DiffLine::New(_))).count();
+    let old = lines.iter().filter(|line| matches!(line, DiffLine::Old(_))).count();
     (lines.len() - new, lines.len() - old)
 }
 
 /// All lines of both texts in order, those in common once.
-fn compare<'a>(old: &'a [String], new: &'a [String]) -> Vec<Line<'a>> {
+fn compare<'a>(old: &'a [String], new: &'a [String]) -> Vec<DiffLine<'a>> {
     let head = old.iter().zip(new).take_while(|(old, new)| old == new).count();
     let tail = old[head..]
         .iter()
@@ -67,19 +67,19 @@ fn compare<'a>(old: &'a [String], new: &'a [String]) -> Vec<Line<'a>> {
         .take_while(|(old, new)| old == new)
         .count();
     let (old_middle, new_middle) = (&old[head..old.len() - tail], &new[head..new.len() - tail]);
-    let mut lines: Vec<_> = old[..head].iter().map(|line| Line::Same(line)).collect();
+    let mut lines: Vec<_> = old[..head].iter().map(|line| DiffLine::Same(line)).collect();
     if old_middle.len().saturating_mul(new_middle.len()) > MAX_PAIRS {
-        lines.extend(old_middle.iter().map(|line| Line::Old(line)));
-        lines.extend(new_middle.iter().map(|line| Line::New(line)));
+        lines.extend(old_middle.iter().map(|line| DiffLine::Old(line)));
+        lines.extend(new_middle.iter().map(|line| DiffLine::New(line)));
     } else {
         lines.extend(longest_common(old_middle, new_middle));
     }
-    lines.extend(old[old.len() - tail..].iter().map(|line| Line::Same(line)));
+    lines.extend(old[old.len() - tail..].iter().map(|line| DiffLine::Same(line)));
     lines
 }
 
 /// The comparison with the most lines in common, by the table of the longest common subsequence.
-fn longest_common<'a>(old: &'a [String], new: &'a [String]) -> Vec<Line<'a>> {
+fn longest_common<'a>(old: &'a [String], new: &'a [String]) -> Vec<DiffLine<'a>> {
     let width = new.len() + 1;
     // table[i * width + j]: how many lines old[i..] and new[j..] have in common.
     let mut table = vec![0_u32; (old.len() + 1) * width];
@@ -96,15 +96,15 @@ fn longest_common<'a>(old: &'a [String], new: &'a [String]) -> Vec<Line<'a>> {
     let mut lines = Vec::with_capacity(old.len() + new.len());
     while i < old.len() || j < new.len() {
         if i < old.len() && j < new.len() && old[i] == new[j] {
-            lines.push(Line::Same(&old[i]));
+            lines.push(DiffLine::Same(&old[i]));
             (i, j) = (i + 1, j + 1);
         } else if j == new.len()
             || (i < old.len() && table[(i + 1) * width + j] >= table[i * width + j + 1])
         {
-            lines.push(Line::Old(&old[i]));
+            lines.push(DiffLine::Old(&old[i]));
             i += 1;
         } else {
-            lines.push(Line::New(&new[j]));
+            lines.push(DiffLine::New(&new[j]));
             j += 1;
         }
     }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::place::Place;
+use super::call::CalendarCall;
 use super::times::{Time, Times};
 use super::{attendees, conference, list, people, series, strings, text, when};
 use crate::engine::Session;
@@ -22,7 +22,7 @@ pub(super) fn create(
     session: &Session<'_>,
     arguments: &Map<String, Value>,
 ) -> Result<Value, Error> {
-    let place = Place::of(session, arguments);
+    let place = CalendarCall::of(session, arguments);
     let mut event = members(&place, &Value::Null)?;
     let rules: Vec<&str> = strings(arguments, "recurrence").collect();
     let times = times_of_new(&place, !rules.is_empty())?;
@@ -36,7 +36,7 @@ pub(super) fn create(
 }
 
 /// The times that the arguments give a new event.
-pub(super) fn times_of_new(place: &Place<'_>, recurs: bool) -> Result<Times, Error> {
+pub(super) fn times_of_new(place: &CalendarCall<'_>, recurs: bool) -> Result<Times, Error> {
     let zone = place.zone_argument("time_zone")?;
     let start =
         place.moment("start")?.ok_or_else(|| Error::invalid_params("`start` is missing."))?;
@@ -52,7 +52,7 @@ pub(super) fn times_of_new(place: &Place<'_>, recurs: bool) -> Result<Times, Err
 
 /// The lines of a series that begins there, as RFC 5545 writes them.
 pub(super) fn checked_rules(
-    place: &Place<'_>,
+    place: &CalendarCall<'_>,
     start: Time,
     rules: &[&str],
 ) -> Result<Value, Error> {
@@ -74,7 +74,7 @@ pub(super) fn checked_rules(
 }
 
 /// Where a series would begin with this time; without a zone of its own, in the calendar's.
-pub(super) fn series_start(place: &Place<'_>, start: Time) -> Result<Start, Error> {
+pub(super) fn series_start(place: &CalendarCall<'_>, start: Time) -> Result<Start, Error> {
     let zone = match start.zone() {
         None if !start.is_day() => place.time_zone()?,
         zone => zone.unwrap_or_else(crate::time::Zone::utc),
@@ -86,7 +86,7 @@ pub(super) fn update(
     session: &Session<'_>,
     arguments: &Map<String, Value>,
 ) -> Result<Value, Error> {
-    let place = Place::of(session, arguments);
+    let place = CalendarCall::of(session, arguments);
     let scope = Scope::of(arguments);
     let says_where = ["calendar_id", "event_id", "scope", "notify"];
     if arguments.keys().all(|name| says_where.contains(&name.as_str())) {
@@ -109,7 +109,7 @@ pub(super) fn update(
 }
 
 /// Changes a single event, one event of a series, or a series by its own id.
-fn update_one(place: &Place<'_>, event: &Value) -> Result<Value, Error> {
+fn update_one(place: &CalendarCall<'_>, event: &Value) -> Result<Value, Error> {
     let times = Times::changed(place, event)?;
     let mut changes = members(place, event)?;
     if let Some(times) = times {
@@ -145,7 +145,7 @@ fn update_one(place: &Place<'_>, event: &Value) -> Result<Value, Error> {
 }
 
 /// The new times in a change: a start that nobody named stays as it is.
-fn set_times(changes: &mut Map<String, Value>, place: &Place<'_>, times: Times) {
+fn set_times(changes: &mut Map<String, Value>, place: &CalendarCall<'_>, times: Times) {
     if place.arguments.contains_key("start") {
         changes.insert("start".to_owned(), times.start.replacing_json());
     }
@@ -159,7 +159,7 @@ pub(super) fn delete(
     session: &Session<'_>,
     arguments: &Map<String, Value>,
 ) -> Result<Value, Error> {
-    let place = Place::of(session, arguments);
+    let place = CalendarCall::of(session, arguments);
     let id = text(arguments, "event_id");
     let event = place.get(id)?;
     let done = |message: &str| Ok(json!({"message": message}));
@@ -186,7 +186,7 @@ pub(super) fn respond(
     session: &Session<'_>,
     arguments: &Map<String, Value>,
 ) -> Result<Value, Error> {
-    let place = Place::of(session, arguments);
+    let place = CalendarCall::of(session, arguments);
     let id = text(arguments, "event_id");
     let event = place.get(id)?;
     refuse_cancelled(&event)?;
@@ -224,7 +224,10 @@ impl Scope {
 
 /// An event's properties that the arguments name, as Google Calendar wants them; its times and its recurrence are not among
 /// them. `before` is the event as it stands.
-pub(super) fn members(place: &Place<'_>, before: &Value) -> Result<Map<String, Value>, Error> {
+pub(super) fn members(
+    place: &CalendarCall<'_>,
+    before: &Value,
+) -> Result<Map<String, Value>, Error> {
     let arguments = place.arguments;
     let mut members = Map::new();
     let same = [

@@ -9,11 +9,11 @@ use crate::error::{Code, Error, shortened};
 use crate::time::{DAY, Date, Moment, Zone, now, time_of_day};
 use crate::upstream::Method;
 
+mod call;
 mod conference;
 mod events;
 mod kinds;
 mod people;
-mod place;
 mod series;
 mod sharing;
 mod times;

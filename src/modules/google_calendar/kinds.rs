@@ -3,8 +3,8 @@
 
 use serde_json::{Map, Value, json};
 
+use super::call::CalendarCall;
 use super::events::{brief, checked_rules, times_of_new};
-use super::place::Place;
 use super::times::{Time, Times};
 use super::{strings, text};
 use crate::engine::Session;
@@ -23,7 +23,7 @@ pub(super) fn create_out_of_office(
     session: &Session<'_>,
     arguments: &Map<String, Value>,
 ) -> Result<Value, Error> {
-    let place = Place::of(session, arguments);
+    let place = CalendarCall::of(session, arguments);
     let event = json!({
         "eventType": "outOfOffice", "summary": title(arguments, "Out of office"), "outOfOfficeProperties": declining(arguments)?,
     });
@@ -34,7 +34,7 @@ pub(super) fn create_focus_time(
     session: &Session<'_>,
     arguments: &Map<String, Value>,
 ) -> Result<Value, Error> {
-    let place = Place::of(session, arguments);
+    let place = CalendarCall::of(session, arguments);
     let mut properties = declining(arguments)?;
     if let Some(disturb) = arguments.get("do_not_disturb") {
         properties["chatStatus"] =
@@ -48,7 +48,7 @@ pub(super) fn set_working_location(
     session: &Session<'_>,
     arguments: &Map<String, Value>,
 ) -> Result<Value, Error> {
-    let place = Place::of(session, arguments);
+    let place = CalendarCall::of(session, arguments);
     let label = arguments.get("label").and_then(Value::as_str);
     let needs_label = || {
         Error::invalid_params("`label` is missing: it names the place.")
@@ -101,7 +101,7 @@ pub(super) fn decline(event: &Value) -> Value {
     known.map(|(word, _)| word).or(mode).into()
 }
 
-fn create(place: &Place<'_>, mut event: Value, times: Times) -> Result<Value, Error> {
+fn create(place: &CalendarCall<'_>, mut event: Value, times: Times) -> Result<Value, Error> {
     let rules = recurrence(place.arguments);
     let mut times = times;
     if !rules.is_empty() {
@@ -116,7 +116,7 @@ fn create(place: &Place<'_>, mut event: Value, times: Times) -> Result<Value, Er
 }
 
 /// The times of what has no whole days: dates are from midnight, and to the end of the last.
-fn times_of_blocked(place: &Place<'_>) -> Result<Times, Error> {
+fn times_of_blocked(place: &CalendarCall<'_>) -> Result<Times, Error> {
     let recurs = !recurrence(place.arguments).is_empty();
     let (start, end) = (place.moment("start")?, place.moment("end")?);
     let (Some(Moment::Day(first)), last) = (start, end) else { return times_of_new(place, recurs) };

@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
+use super::call::CalendarCall;
 use super::events::{Scope, checked_rules, members, series_start};
-use super::place::Place;
 use super::times::{Time, Times};
 use super::{conference, list, people, strings};
 use crate::error::{Code, Error};
@@ -72,7 +72,7 @@ impl Exception {
 
 /// Changes a series by one of its events: all of it, or this event and those that follow.
 pub(super) fn update(
-    place: &Place<'_>,
+    place: &CalendarCall<'_>,
     event: &Value,
     series: &Value,
     scope: Scope,
@@ -128,7 +128,7 @@ pub(super) fn update(
 
 /// Deletes one event of a series and those that follow.
 pub(super) fn delete_following(
-    place: &Place<'_>,
+    place: &CalendarCall<'_>,
     event: &Value,
     series: &Value,
 ) -> Result<(), Error> {
@@ -149,7 +149,7 @@ pub(super) fn delete_following(
 
 /// Changes a whole series as one of its events asks: as much earlier or later, and as long.
 fn all(
-    place: &Place<'_>,
+    place: &CalendarCall<'_>,
     event: &Value,
     series: &Value,
     times: Option<Times>,
@@ -187,7 +187,7 @@ struct Split {
 }
 
 impl<'a> Series<'a> {
-    pub fn of(place: &Place<'_>, event: &'a Value) -> Result<Self, Error> {
+    pub fn of(place: &CalendarCall<'_>, event: &'a Value) -> Result<Self, Error> {
         let times = Times::of(event)?;
         let start = series_start(place, times.start)?;
         let lines = list(&event["recurrence"]).filter_map(Value::as_str);
@@ -215,7 +215,7 @@ impl<'a> Series<'a> {
     /// Where a series begins when one of its events moves: as much earlier or later on the clocks, from this start.
     fn moved_start(
         &self,
-        place: &Place<'_>,
+        place: &CalendarCall<'_>,
         event: &Value,
         times: Option<Times>,
         from: Start,
@@ -261,7 +261,7 @@ impl<'a> Series<'a> {
     }
 
     /// The events that were changed or deleted by themselves.
-    fn exceptions(&self, place: &Place<'_>) -> Result<Vec<Exception>, Error> {
+    fn exceptions(&self, place: &CalendarCall<'_>) -> Result<Vec<Exception>, Error> {
         let Some(uid) = self.event["iCalUID"].as_str() else { return Ok(Vec::new()) };
         let mut exceptions = Vec::new();
         let mut token = None;
@@ -295,7 +295,7 @@ struct NextSeries<'a> {
 
 impl<'a> NextSeries<'a> {
     fn of(
-        place: &Place<'_>,
+        place: &CalendarCall<'_>,
         event: &Value,
         old: &'a Series<'a>,
         rest: Recurrence,
@@ -335,7 +335,12 @@ impl<'a> NextSeries<'a> {
     }
 
     /// Gives the events of the new series what those of the old one had of their own.
-    fn take_along(&self, place: &Place<'_>, id: &str, changed: &[&Exception]) -> Result<(), Error> {
+    fn take_along(
+        &self,
+        place: &CalendarCall<'_>,
+        id: &str,
+        changed: &[&Exception],
+    ) -> Result<(), Error> {
         let Some((from, start)) = self.moves else { return Ok(()) };
         let named = members(place, self.old.event)?;
         for exception in changed {
@@ -388,7 +393,7 @@ impl<'a> NextSeries<'a> {
 }
 
 /// Deletes events of a series that are beyond its end now; Google Calendar may have done it.
-fn remove(place: &Place<'_>, exceptions: &[&Exception]) -> Result<(), Error> {
+fn remove(place: &CalendarCall<'_>, exceptions: &[&Exception]) -> Result<(), Error> {
     for exception in exceptions {
         let id = exception.event["id"].as_str().unwrap_or_default();
         match place.send(Method::Delete, &[id], None) {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::place::Place;
+use super::call::CalendarCall;
 use crate::error::{Code, Error};
 use crate::recurrence::{Clock, Start};
 use crate::time::{DAY, Date, Moment, Resolved, Zone};
@@ -227,7 +227,7 @@ impl Times {
 
     /// Those that the arguments ask for, if they do. With only a new start the event stays as long as it is; each end is told
     /// in the zone that it has.
-    pub fn changed(place: &Place<'_>, event: &Value) -> Result<Option<Self>, Error> {
+    pub fn changed(place: &CalendarCall<'_>, event: &Value) -> Result<Option<Self>, Error> {
         let (zone, end_zone) =
             (place.zone_argument("time_zone")?, place.zone_argument("end_time_zone")?);
         let (given_start, given_end) = (place.moment("start")?, place.moment("end")?);

@@ -8,7 +8,7 @@ use super::{address, label, read, said};
 
 /// Where a line of text stands, which decides what in it would be taken for something else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum Position {
     Paragraph,
     Heading,
     Cell,
@@ -16,7 +16,7 @@ pub(super) enum Place {
 
 /// The Markdown of inline content: of the ways to write it, the more readable one that reads back as the same; none if there
 /// is no such way.
-pub(super) fn write(nodes: &[Value], place: Place, registry: &Registry<'_>) -> Option<String> {
+pub(super) fn write(nodes: &[Value], place: Position, registry: &Registry<'_>) -> Option<String> {
     let nodes = said::inline(nodes);
     if nodes.is_empty() {
         return Some(String::new());
@@ -39,17 +39,17 @@ enum Style {
     Guarded,
 }
 
-fn read_back(text: &str, place: Place, registry: &Registry<'_>) -> Option<Vec<Value>> {
+fn read_back(text: &str, place: Position, registry: &Registry<'_>) -> Option<Vec<Value>> {
     let markdown = match place {
-        Place::Paragraph => text.to_owned(),
-        Place::Heading => format!("# {text}"),
-        Place::Cell => format!("| {text} |\n| --- |"),
+        Position::Paragraph => text.to_owned(),
+        Position::Heading => format!("# {text}"),
+        Position::Cell => format!("| {text} |\n| --- |"),
     };
     let blocks = read::blocks(&markdown, registry, 0).ok()?;
     let [block] = blocks.as_slice() else { return None };
     let line = match (place, kind(block)) {
-        (Place::Paragraph, "paragraph") | (Place::Heading, "heading") => block,
-        (Place::Cell, "table") => cell_paragraph(content(content(block).first()?).first()?)?,
+        (Position::Paragraph, "paragraph") | (Position::Heading, "heading") => block,
+        (Position::Cell, "table") => cell_paragraph(content(content(block).first()?).first()?)?,
         _ => return None,
     };
     Some(said::inline(content(line)))
@@ -57,7 +57,7 @@ fn read_back(text: &str, place: Place, registry: &Registry<'_>) -> Option<Vec<Va
 
 struct Line<'r, 'a> {
     registry: &'r Registry<'a>,
-    place: Place,
+    place: Position,
     style: Style,
     text: String,
     /// Marks that are open, outermost first.
@@ -158,7 +158,7 @@ impl Line<'_, '_> {
             && address::is_bare(text)
             && link["attrs"]["href"].as_str() == Some(&address::href(text))
             // In a cell it would need an escape.
-            && !(self.place == Place::Cell && text.contains('|'))
+            && !(self.place == Position::Cell && text.contains('|'))
             && marks(node).iter().all(|mark| kind(mark) != "code");
         if fits {
             self.text.push_str(text);
@@ -173,7 +173,7 @@ impl Line<'_, '_> {
 
     fn hard_break(&mut self, last: bool) {
         let backslash = self.style != Style::Guarded
-            && self.place == Place::Paragraph
+            && self.place == Position::Paragraph
             && !last
             && !self.text.is_empty();
         self.text.push_str(if backslash { "\\\n" } else { "<br>" });
@@ -188,7 +188,7 @@ impl Line<'_, '_> {
             || (text.starts_with(' ') && text.ends_with(' ') && !text.trim().is_empty());
         let pad = if pad { " " } else { "" };
         let text =
-            if self.place == Place::Cell { text.replace('|', "\\|") } else { text.to_owned() };
+            if self.place == Position::Cell { text.replace('|', "\\|") } else { text.to_owned() };
         self.text.push_str(&[&fence, pad, &text, pad, &fence].concat());
     }
 
@@ -221,10 +221,10 @@ impl Line<'_, '_> {
                             after.is_none_or(|after| after.is_ascii_alphabetic() || after == '#')
                         }
                         '!' => after.is_none(),
-                        '|' => self.place == Place::Cell || line_start,
+                        '|' => self.place == Position::Cell || line_start,
                         ':' | '@' | '.' if at == no_address && at > 0 => true,
                         '#' => {
-                            self.place == Place::Heading && last && after.is_none()
+                            self.place == Position::Heading && last && after.is_none()
                                 || self.starts_block(line_start, &text[at..])
                         }
                         '-' | '+' | '=' | '>' => self.starts_block(line_start, &text[at..]),
@@ -252,7 +252,7 @@ impl Line<'_, '_> {
     fn starts_block(&self, line_start: bool, rest: &str) -> bool {
         let marker = rest.trim_start_matches(['#', '-', '=']);
         let alone = marker.is_empty() || marker.starts_with([' ', '\t']);
-        self.place == Place::Paragraph
+        self.place == Position::Paragraph
             && line_start
             && (alone || rest.starts_with('>') || rest.starts_with("+ ") || rest == "+")
     }
@@ -262,7 +262,7 @@ impl Line<'_, '_> {
         const LONGEST: usize = 9;
         let digits = self.text.bytes().rev().take(LONGEST).take_while(u8::is_ascii_digit).count();
         let before = &self.text[..self.text.len() - digits];
-        self.place == Place::Paragraph
+        self.place == Position::Paragraph
             && after.is_none_or(|after| after == ' ')
             && digits > 0
             && (before.is_empty() || before.ends_with('\n'))

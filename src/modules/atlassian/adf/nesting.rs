@@ -27,7 +27,7 @@ impl<'m> LocalIds<'m> {
         let mut hash = Hash::new();
         hash.update(text);
         hash.update(self.count.to_be_bytes());
-        registry::hex(hash.finalize())
+        registry::short_hex(hash.finalize())
     }
 }
 

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::form::{content, is_card, is_inline, is_text, kind, marks, said_mark};
 use crate::error::Error;
+use crate::hex::hex;
 
 /// What a placeholder stands for.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,17 +46,17 @@ impl<'a> Registry<'a> {
 
     /// The placeholder's name and digits for a whole node.
     pub(super) fn node_id(&self, node: &Value) -> String {
-        self.id(name(node), &hex(node_digest(node)))
+        self.id(name(node), &short_hex(node_digest(node)))
     }
 
     /// The placeholder's name and digits for a node without its content.
     pub(super) fn shell_id(&self, node: &Value) -> String {
-        self.id(name(node), &hex(shell_digest(node)))
+        self.id(name(node), &short_hex(shell_digest(node)))
     }
 
     /// The placeholder's name and digits for a mark.
     pub(super) fn mark_id(&self, mark: &Value) -> String {
-        self.id(name(mark), &hex(digest(mark)))
+        self.id(name(mark), &short_hex(digest(mark)))
     }
 
     /// What a placeholder stands for.
@@ -119,7 +120,7 @@ impl<'a> Registry<'a> {
                 self.links.entry(link.to_string()).or_insert(mark);
             }
             let mark = said.unwrap_or_else(|| mark.clone());
-            self.entries.insert((name(&mark), hex(digest(&mark))), Entry::Mark(mark));
+            self.entries.insert((name(&mark), short_hex(digest(&mark))), Entry::Mark(mark));
         }
         let shell = shell_digest(node);
         let inside = is_inline(node);
@@ -131,13 +132,13 @@ impl<'a> Registry<'a> {
         }
         if !(inline && is_text(node)) {
             self.entries.insert(
-                (name(node), hex(digest)),
+                (name(node), short_hex(digest)),
                 if inline { Entry::Inline(node) } else { Entry::Block(node) },
             );
         }
         if !children.is_empty() {
             self.containers.insert(name(node));
-            self.entries.insert((name(node), hex(shell)), Entry::Container(node));
+            self.entries.insert((name(node), short_hex(shell)), Entry::Container(node));
         }
         digest
     }
@@ -210,10 +211,6 @@ fn update_fields<'v>(hash: &mut Hash, fields: impl Iterator<Item = (&'v String, 
 }
 
 /// The first 16 bytes, which are more than enough to tell the nodes of one document apart.
-pub(super) fn hex(digest: [u8; 32]) -> String {
-    use std::fmt::Write as _;
-    digest[..16].iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+pub(super) fn short_hex(digest: [u8; 32]) -> String {
+    hex(&digest[..16])
 }

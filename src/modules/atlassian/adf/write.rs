@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::form::{Form, content, form, is_inline, kind, order};
-use super::line::{self, Place};
+use super::line::{self, Position};
 use super::registry::Registry;
 use super::{MAX_DEPTH, label, read, said};
 
@@ -62,7 +62,7 @@ impl Writer<'_, '_> {
             }
             Form::Said => match kind(node) {
                 "heading" => {
-                    let text = line::write(content(node), Place::Heading, self.registry)?;
+                    let text = line::write(content(node), Position::Heading, self.registry)?;
                     let level = usize::try_from(node["attrs"]["level"].as_u64()?).ok()?;
                     Some(format!("{} {text}", "#".repeat(level)).trim_end_matches(' ').to_owned())
                 }
@@ -81,7 +81,7 @@ impl Writer<'_, '_> {
     }
 
     fn text_block(&self, node: &Value) -> Option<String> {
-        let text = line::write(content(node), Place::Paragraph, self.registry)?;
+        let text = line::write(content(node), Position::Paragraph, self.registry)?;
         Some(if text.is_empty() { "⟦empty⟧".to_owned() } else { text })
     }
 
@@ -166,7 +166,7 @@ impl Writer<'_, '_> {
             for cell in content(row) {
                 let text = line::write(
                     content(crate::modules::atlassian::adf::form::cell_paragraph(cell)?),
-                    Place::Cell,
+                    Position::Cell,
                     self.registry,
                 )?;
                 let space = if text.is_empty() { "" } else { " " };

@@ -13,14 +13,14 @@ use crate::time::{Moment, Zone};
 use crate::upstream::Method;
 
 /// A calendar, and what is asked for in it.
-pub(super) struct Place<'a> {
+pub(super) struct CalendarCall<'a> {
     pub session: &'a Session<'a>,
     pub arguments: &'a Map<String, Value>,
     pub calendar: &'a str,
     zone: OnceCell<Zone>,
 }
 
-impl<'a> Place<'a> {
+impl<'a> CalendarCall<'a> {
     pub fn of(session: &'a Session<'a>, arguments: &'a Map<String, Value>) -> Self {
         let calendar = text(arguments, "calendar_id");
         let calendar = if calendar.is_empty() { "primary" } else { calendar };

@@ -5,8 +5,8 @@ use std::fmt;
 /// A place in a module file while it is read. Each knows the one around it, so that a right file pays nothing for the names of its
 /// places.
 #[derive(Debug, Clone, Copy)]
-pub struct Place<'a> {
-    around: Option<&'a Place<'a>>,
+pub struct Location<'a> {
+    around: Option<&'a Location<'a>>,
     step: Step<'a>,
 }
 
@@ -25,9 +25,9 @@ enum Step<'a> {
 }
 
 /// The file as a whole.
-pub static FILE: Place<'static> = Place { around: None, step: Step::File };
+pub static FILE: Location<'static> = Location { around: None, step: Step::File };
 
-impl<'a> Place<'a> {
+impl<'a> Location<'a> {
     /// The member of this name.
     pub fn member(&'a self, name: &'static str) -> Self {
         self.inside(Step::Member(name))
@@ -60,7 +60,7 @@ impl<'a> Place<'a> {
 
     /// The names that lead to it from the outside in; a list's entries go by their number.
     pub fn path(&self) -> Vec<String> {
-        let mut path = self.around.map_or_else(Vec::new, Place::path);
+        let mut path = self.around.map_or_else(Vec::new, Location::path);
         match self.step {
             Step::File => {}
             Step::Member(name) | Step::Detail(name) => path.push(name.to_owned()),
@@ -72,7 +72,7 @@ impl<'a> Place<'a> {
 }
 
 /// As a person calls it: `tool list_issues, param owner`.
-impl fmt::Display for Place<'_> {
+impl fmt::Display for Location<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(around) = self.around {
             around.fmt(formatter)?;

@@ -1,0 +1,104 @@
+//! Several calls of one request at once, each on a thread of its own.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::{self, Scope};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::error::{Code, Error};
+
+/// The most calls that run at once: a service's own limits are reached soon enough.
+const AT_ONCE: usize = 4;
+/// How often it is checked whether the caller has gone.
+const CANCEL_CHECK: Duration = Duration::from_millis(200);
+/// Stack of a thread, in bytes; a call may open a TLS connection.
+const STACK: usize = 512 * 1024;
+
+/// Calls that run side by side until [`run`] returns.
+pub struct Calls<'scope, 'env> {
+    scope: &'scope Scope<'scope, 'env>,
+    name: &'static str,
+    cancelled: &'env dyn Fn() -> bool,
+    stop: Arc<AtomicBool>,
+    sender: Sender<(usize, Result<Value, Error>)>,
+    receiver: Receiver<(usize, Result<Value, Error>)>,
+    running: usize,
+}
+
+/// Gives `work` the means to start calls and to wait for them; returns when all of them have ended. Their threads have this
+/// name. `cancelled` is called from this thread alone.
+pub fn run<'env, T>(
+    name: &'static str,
+    cancelled: &'env dyn Fn() -> bool,
+    work: impl for<'scope> FnOnce(&mut Calls<'scope, 'env>) -> T,
+) -> T {
+    let (sender, receiver) = channel();
+    thread::scope(|scope| {
+        work(&mut Calls {
+            scope,
+            name,
+            cancelled,
+            stop: Arc::default(),
+            sender,
+            receiver,
+            running: 0,
+        })
+    })
+}
+
+impl<'scope> Calls<'scope, '_> {
+    /// Whether one more may run.
+    pub fn has_room(&self) -> bool {
+        self.running < AT_ONCE
+    }
+
+    /// Starts a call, which learns whether to stop. [`Calls::next`] returns its number with what became of it.
+    pub fn start(
+        &mut self,
+        number: usize,
+        call: impl FnOnce(&dyn Fn() -> bool) -> Result<Value, Error> + Send + 'scope,
+    ) {
+        let (stop, sender) = (Arc::clone(&self.stop), self.sender.clone());
+        let body = move || {
+            // A panic costs its call: the receiver would wait for ever for one that never reports.
+            let result = catch_unwind(AssertUnwindSafe(|| call(&|| stop.load(Ordering::Relaxed))));
+            let result = result.unwrap_or_else(|_| {
+                Err(Error::internal("the call failed inside MCPist; this is a bug"))
+            });
+            // The receiver outlives the scope.
+            let _ = sender.send((number, result));
+        };
+        let builder = thread::Builder::new().name(self.name.to_owned()).stack_size(STACK);
+        if builder.spawn_scoped(self.scope, body).is_err() {
+            let error = Error::new(Code::UpstreamUnavailable, "no thread is free for this call")
+                .with_hint("Try again in a moment.");
+            let _ = self.sender.send((number, Err(error)));
+        }
+        self.running += 1;
+    }
+
+    /// Waits for the next call that ends; `None` if none runs.
+    pub fn next(&mut self) -> Option<(usize, Result<Value, Error>)> {
+        if self.running == 0 {
+            return None;
+        }
+        loop {
+            match self.receiver.recv_timeout(CANCEL_CHECK) {
+                Ok(ended) => {
+                    self.running -= 1;
+                    return Some(ended);
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    if (self.cancelled)() {
+                        self.stop.store(true, Ordering::Relaxed);
+                    }
+                }
+                Err(RecvTimeoutError::Disconnected) => return None,
+            }
+        }
+    }
+}
