@@ -18,7 +18,7 @@ use crate::telemetry::trace::Scope;
 type LineIndex = usize;
 
 impl App {
-    /// Runs `batch`. Where lines have to be confirmed, those that only read and depend on no line that writes run first: what
+    /// Runs `batch`, or `read` with several calls (`readers_only`). Where lines have to be confirmed, those that only read and depend on no line that writes run first: what
     /// they return is resolved into the arguments that are asked about. No line that writes runs before the yes.
     ///
     /// # Errors
@@ -29,6 +29,7 @@ impl App {
         call: &Call<'_>,
         visible: &Visible<'_>,
         mut arguments: Object,
+        readers_only: bool,
     ) -> Result<ToolResult, Interruption> {
         meta_tools::refuse_unknown(&arguments, &["calls", "confirm"])?;
         let code = meta_tools::code(arguments.shift_remove("confirm"))?;
@@ -38,6 +39,18 @@ impl App {
         let tools = tools(&plan, visible, |line| {
             self.record_denied(call.context(), &line.module, &line.tool);
         })?;
+        if readers_only {
+            let writes = plan.lines().iter().zip(&tools).filter(|(_, (_, tool))| !tool.is_reader());
+            let writes: Vec<&str> = writes.map(|(line, _)| line.id.as_str()).collect();
+            if !writes.is_empty() {
+                return Err(Error::invalid_params(format!(
+                    "read takes only tools that read: not those of the lines {}",
+                    writes.join(", ")
+                ))
+                .with_hint("Nothing has run. Use batch for them.")
+                .into());
+            }
+        }
         let context = call.context();
         let trace_parent = call.trace_parent();
         let scope = Scope::current();
@@ -98,7 +111,7 @@ impl<'a> Review<'a> {
             let (line, tool) = (&self.lines[*place], self.tools[*place].1);
             tool.needs_confirmation(&line.params)
                 || tool.may_need_confirmation() && !line.uses.is_empty()
-                || !only_reads(tool) && !self.sources(*place).is_empty()
+                || !tool.is_reader() && !self.sources(*place).is_empty()
         };
         (0..self.lines.len()).filter(has_to).collect()
     }
@@ -126,7 +139,7 @@ impl<'a> Review<'a> {
     /// The lines that only read and need no line that writes.
     fn readable_first(&self) -> Vec<LineIndex> {
         let mut first: Vec<LineIndex> =
-            (0..self.lines.len()).filter(|place| only_reads(self.tools[*place].1)).collect();
+            (0..self.lines.len()).filter(|place| self.tools[*place].1.is_reader()).collect();
         loop {
             let before = first.clone();
             first.retain(|place| self.lines[*place].needs.iter().all(|need| before.contains(need)));
@@ -183,10 +196,6 @@ impl<'a> Review<'a> {
         }
         Deed(calls)
     }
-}
-
-fn only_reads(tool: &Tool) -> bool {
-    tool.is_read_only() && !tool.may_need_confirmation()
 }
 
 /// The tools of the lines; all that do not exist are reported at once.

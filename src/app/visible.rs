@@ -99,6 +99,19 @@ impl<'a> Visible<'a> {
         self.app.accounts(module, &self.caller)
     }
 
+    /// Whether the module's service is connected for the caller, in a few words and without asking the control plane.
+    pub(super) fn state(&self, module: &Module) -> String {
+        if !self.app.parts.broker.is_per_user() {
+            return self.app.connection_state(module, &self.caller);
+        }
+        match self.accounts(module).as_slice() {
+            _ if module.auth.is_none() => "open to everyone".to_owned(),
+            [] => "not connected".to_owned(),
+            [_] => "connected".to_owned(),
+            accounts => format!("connected (accounts {})", accounts.join(", ")),
+        }
+    }
+
     /// The module of this name.
     ///
     /// # Errors

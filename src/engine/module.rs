@@ -270,6 +270,12 @@ impl Tool {
         self.annotations.read_only == Some(true)
     }
 
+    /// Whether the meta-tool `read` runs it: it only reads, and no one is asked before.
+    #[must_use]
+    pub fn is_reader(&self) -> bool {
+        self.is_read_only() && !self.may_need_confirmation()
+    }
+
     /// The tool as clients see it (MCP `Tool`), with the members in a fixed order. Who has several `accounts` of the
     /// service has to name one in every call.
     #[must_use]

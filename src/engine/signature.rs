@@ -14,7 +14,8 @@ use super::schema::{Kind, Range, Schema};
 pub struct Explained(HashSet<(String, String)>);
 
 impl Tool {
-    /// The tool as a model reads it. The first line begins with `module.tool(`; the lines below it are indented. A caller who
+    /// The tool as a model reads it. The first line begins with `module.tool(` and ends with the meta-tool that runs it, `read`
+    /// or `call`; the lines below it are indented. A caller who
     /// has several `accounts` of the service must name one in every call.
     #[must_use]
     pub fn signature(
@@ -51,7 +52,13 @@ impl Tool {
                 .collect();
             let _ = write!(text, "{comma}{ACCOUNT}: {}", union(&choices));
         }
-        let _ = write!(text, ")\n  {}", one_line(&self.description));
+        let way = match (self.is_reader(), self.is_destructive(), self.may_need_confirmation()) {
+            (true, ..) => "read",
+            (false, true, _) => "call, asks the user first",
+            (false, false, true) => "call, may ask the user first",
+            (false, false, false) => "call",
+        };
+        let _ = write!(text, "): {way}\n  {}", one_line(&self.description));
         let mut descriptions = Vec::new();
         for param in &self.params {
             describe(&param.name, &param.schema, &mut descriptions);

@@ -264,13 +264,7 @@ impl<'a> Reader<'a> {
                 format!("`{published_name}` is longer than {MAX_TOOL_NAME} characters"),
             );
         }
-        if raw.description.trim().is_empty() {
-            self.add(place.detail("description"), "`description` is empty");
-        }
-        if !is_page(&raw.docs) {
-            self.add(place.detail("docs"), "`docs` must be the URL of the vendor's page");
-        }
-        self.check_words(place, raw.group.as_deref(), &raw.aliases);
+        self.check_texts(place, &raw);
         let annotations = self.annotations(place, raw.annotations);
         let params: Vec<Param> = raw
             .params
@@ -353,19 +347,25 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// Checks what the search and the index of a module know a tool by.
-    fn check_words(&mut self, place: Location<'_>, group: Option<&str>, aliases: &[String]) {
-        if group.is_some_and(|group| !is_snake_case(group)) {
+    /// Checks what readers and the search know a tool by.
+    fn check_texts(&mut self, place: Location<'_>, tool: &raw::Tool) {
+        if tool.description.trim().is_empty() {
+            self.add(place.detail("description"), "`description` is empty");
+        }
+        if !is_page(&tool.docs) {
+            self.add(place.detail("docs"), "`docs` must be the URL of the vendor's page");
+        }
+        if tool.group.as_deref().is_some_and(|group| !is_snake_case(group)) {
             self.add(
                 place.detail("group"),
                 "the group must be snake_case: letters, digits and `_`, a letter first",
             );
         }
-        if aliases.len() > MAX_ALIASES {
+        if tool.aliases.len() > MAX_ALIASES {
             self.add(place.detail("aliases"), format!("there can be at most {MAX_ALIASES}"));
         }
         let is_short = |alias: &str| (1..=MAX_ALIAS).contains(&alias.trim().chars().count());
-        if let Some(alias) = aliases.iter().find(|alias| !is_short(alias)) {
+        if let Some(alias) = tool.aliases.iter().find(|alias| !is_short(alias)) {
             self.add(
                 place.detail("aliases"),
                 format!("{alias:?} must have 1 to {MAX_ALIAS} characters"),

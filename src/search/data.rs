@@ -5,12 +5,15 @@ use std::sync::LazyLock;
 
 use super::words::{is_ideograph, words};
 
+/// Expressions of one word or more with what they mean, by their first word.
+type Expressions = HashMap<String, Vec<(Vec<String>, Vec<&'static str>)>>;
+
 /// The files, read once.
 pub struct Data {
     /// Words that say little by themselves.
     pub stop: HashSet<&'static str>,
     /// An expression of one word or more, by its first word; the longest first.
-    pub synonyms: HashMap<String, Vec<(Vec<String>, Vec<&'static str>)>>,
+    pub synonyms: Expressions,
     /// Words of other languages that are written out.
     pub foreign: HashMap<&'static str, Vec<&'static str>>,
     /// Beginnings of words of other languages.
@@ -18,7 +21,7 @@ pub struct Data {
     /// Words of languages without spaces.
     pub ideographs: HashMap<&'static str, Vec<&'static str>>,
     /// Names of services by their first word, with the modules for them.
-    pub services: HashMap<String, Vec<(Vec<String>, Vec<&'static str>)>>,
+    pub services: Expressions,
     /// Words that name a service only beside another one.
     pub hints: HashMap<&'static str, &'static str>,
     /// Words for what no tool is for.
@@ -48,14 +51,14 @@ fn sides(line: &'static str) -> (&'static str, Vec<&'static str>) {
 }
 
 fn read() -> Data {
-    let mut synonyms: HashMap<String, Vec<(Vec<String>, Vec<&str>)>> = HashMap::new();
+    let mut synonyms: Expressions = HashMap::new();
     let mut known = HashSet::new();
     for (said, means) in lines(include_str!("synonyms.txt")).map(sides) {
         let said = words(said);
         known.extend(said.iter().cloned().chain(means.iter().map(|word| (*word).to_owned())));
         synonyms.entry(said[0].clone()).or_default().push((said, means));
     }
-    let mut services: HashMap<String, Vec<(Vec<String>, Vec<&str>)>> = HashMap::new();
+    let mut services: Expressions = HashMap::new();
     let mut hints = HashMap::new();
     for (names, modules) in lines(include_str!("services.txt")).map(sides) {
         for name in names.split(',').map(str::trim) {
@@ -92,17 +95,17 @@ fn read() -> Data {
     let (writing, reading, quoting) = (intents("writing"), intents("reading"), intents("quoting"));
     known.extend(writing.iter().chain(&reading).chain(&quoting).map(|word| (*word).to_owned()));
     Data {
-        writing,
-        reading,
-        quoting,
-        hints,
         stop,
         synonyms,
         foreign,
         foreign_starts,
         ideographs,
         services,
+        hints,
         topics,
+        writing,
+        reading,
+        quoting,
         known,
     }
 }

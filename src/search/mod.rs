@@ -202,8 +202,12 @@ impl Index {
         });
         let worth = worth.collect();
         let count_of = |documents: &Vec<u32>| documents.iter().filter(|id| is_seen(**id)).count();
-        let uses = self.uses.iter().map(|documents| count_of(documents) as u32).collect();
-        Scope { count, worth, uses, seen }
+        let uses = self
+            .uses
+            .iter()
+            .map(|documents| u32::try_from(count_of(documents)).unwrap_or(u32::MAX))
+            .collect();
+        Scope { seen, count, worth, uses }
     }
 
     /// Whether the caller sees a module of this name.
@@ -335,6 +339,7 @@ impl<'a> Scores<'a> {
     }
 
     /// Adds what the name and the best alias fit as a whole, and what the named services change.
+    #[expect(clippy::cast_precision_loss, reason = "a name has some words")]
     fn fit(&mut self) {
         let worth = &self.scope.worth;
         let fit = |stems: &[usize]| {

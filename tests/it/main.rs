@@ -31,6 +31,7 @@ mod hostile_arguments;
 mod hostile_upstream;
 mod legacy_sse;
 mod markdown;
+mod meta_tools;
 mod module_files;
 mod modules;
 mod openapi;
