@@ -94,7 +94,9 @@ impl App {
             }
         }
         let outcomes = run(&plan, known, &run_line, &cancelled, &progress);
-        Ok(clean::untrusted(told(&plan, &tools, &outcomes, Format::of(&context.view))))
+        // Who only reads wants what was read, if no line says which.
+        let gives_all = readers_only && plan.lines().iter().all(|line| !line.output);
+        Ok(clean::untrusted(told(&plan, &tools, &outcomes, gives_all, Format::of(&context.view))))
     }
 }
 
@@ -225,6 +227,7 @@ fn told(
     plan: &Plan,
     tools: &[(&Module, &Tool)],
     outcomes: &[Outcome],
+    gives_all: bool,
     format: Format,
 ) -> ToolResult {
     let status: Vec<Value> = plan
@@ -243,7 +246,7 @@ fn told(
         .zip(tools)
         .zip(outcomes)
         .filter_map(|((line, (_, tool)), outcome)| match outcome {
-            Outcome::Done(value) if line.output => Some((line, *tool, value)),
+            Outcome::Done(value) if line.output || gives_all => Some((line, *tool, value)),
             _ => None,
         })
         .collect();

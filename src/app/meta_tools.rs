@@ -52,6 +52,9 @@ pub(super) fn definitions(audience: &Audience) -> Vec<Arc<Item>> {
         if audience.has_codes && !audience.read_only && [CALL, BATCH].contains(&name.as_str()) {
             properties["confirm"] = json!({"type": "string", "description": format!("Code that confirms the {name}, when one was asked for.")});
         }
+        // Claude Code may otherwise look for tools by name before it loads these.
+        definition["_meta"] = json!({"anthropic/alwaysLoad": true});
+        let properties = &mut definition["inputSchema"]["properties"];
         if audience.several_accounts {
             let account = json!({"type": "string", "description": "Account of the module, where its signatures name several."});
             match name.as_str() {
@@ -73,7 +76,7 @@ fn search_definition(modules: &str) -> Value {
         "name": SEARCH,
         "title": "Find tools",
         "description": format!(
-            "Find the tools for one task, with all that is needed to call them. Say in English what is to be done. Modules: {modules}."
+            "Find the tools for one task, with all that is needed to call them. Say in English what is to be done. In the signatures `?` is optional, and a parameter without a type is a string. Modules: {modules}."
         ),
         "inputSchema": {
             "type": "object",

@@ -23,8 +23,6 @@ const SENTENCE: usize = 110;
 /// What an index says first.
 const WITHOUT: &str =
     "Without parameters: name `groups` or `tools` to get theirs, or use search_tools.\n";
-/// The group of tools that have none.
-const NO_GROUP: &str = "tools";
 
 /// Modules with those of their tools that are asked for.
 type Selected<'a> = Vec<(&'a Module, Vec<&'a Tool>)>;
@@ -101,7 +99,7 @@ fn of_group<'a>(
         .iter()
         .filter(is_asked)
         .flat_map(|module| visible.tools_of(module).map(|tool| (*module, tool)))
-        .filter(|(_, tool)| group_of(tool) == group)
+        .filter(|(_, tool)| tool.group() == group)
         .collect();
     if tools.is_empty() {
         let hint = within.iter().filter(is_asked).map(|module| {
@@ -136,17 +134,13 @@ fn named<'a>(
     }
 }
 
-fn group_of(tool: &Tool) -> &str {
-    if tool.group.is_empty() { NO_GROUP } else { &tool.group }
-}
-
 /// The tools by group, in the order of the groups' first tools.
 fn grouped<'a>(tools: &[&'a Tool]) -> Vec<(&'a str, Vec<&'a Tool>)> {
     let mut groups: Vec<(&str, Vec<&Tool>)> = Vec::new();
     for tool in tools {
-        match groups.iter_mut().find(|(group, _)| *group == group_of(tool)) {
+        match groups.iter_mut().find(|(group, _)| *group == tool.group()) {
             Some((_, tools)) => tools.push(tool),
-            None => groups.push((group_of(tool), vec![tool])),
+            None => groups.push((tool.group(), vec![tool])),
         }
     }
     groups

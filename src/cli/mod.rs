@@ -21,6 +21,7 @@ use std::process::ExitCode;
 use argh::FromArgs;
 
 use crate::config::{Finding, Flags};
+use crate::mcp::context::View;
 
 /// Exit code of a command that was called wrongly.
 const WRONG_USAGE: u8 = 2;
@@ -73,19 +74,31 @@ struct Serve {
     /// address to listen on (default 127.0.0.1)
     #[argh(option)]
     bind: Option<IpAddr>,
+
+    /// publish every tool by itself, unless an address says tools=meta
+    #[argh(switch)]
+    direct: bool,
+
+    /// publish only tools that change nothing, at every address
+    #[argh(switch)]
+    readonly: bool,
 }
 
 /// Serve one client over standard input and output.
 #[derive(FromArgs)]
 #[argh(subcommand, name = "stdio")]
 struct Stdio {
-    /// publish every tool by itself instead of the three that stand for all
+    /// publish every tool by itself instead of the few that stand for all
     #[argh(switch)]
     direct: bool,
 
     /// publish only tools that change nothing
     #[argh(switch)]
     readonly: bool,
+
+    /// what the query of an address would say, such as 'modules=github&readonly=true'
+    #[argh(option, default = "String::new()")]
+    view: String,
 }
 
 /// List the modules, or the tools of one.
@@ -223,14 +236,15 @@ struct ImportOpenapi {
     base_url: Option<String>,
 }
 
+/// Flags of `serve`, which is the command without being named.
+const SERVE_FLAGS: [&str; 4] = ["--port", "--bind", "--readonly", "--direct"];
+
 /// Runs the command that `arguments` (without the program's name) ask for.
 #[must_use]
 pub fn run(arguments: &[String]) -> ExitCode {
     let mut arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     // `mcpist --port 9000` is `mcpist serve --port 9000`.
-    if arguments
-        .first()
-        .is_some_and(|first| first.starts_with("--port") || first.starts_with("--bind"))
+    if arguments.first().is_some_and(|first| SERVE_FLAGS.iter().any(|flag| first.starts_with(flag)))
     {
         arguments.insert(0, "serve");
     }
@@ -257,8 +271,14 @@ pub fn run(arguments: &[String]) -> ExitCode {
         )));
     }
     ended(match parsed.command.unwrap_or(Command::Serve(Serve::default())) {
-        Command::Serve(Serve { port, bind }) => serve::run(&Flags { port, bind }),
-        Command::Stdio(Stdio { direct, readonly }) => stdio::run(direct, readonly),
+        Command::Serve(Serve { port, bind, direct, readonly }) => {
+            let view = View { direct, read_only: readonly, ..View::default() };
+            serve::run(&Flags { port, bind }, view)
+        }
+        Command::Stdio(Stdio { direct, readonly, view }) => {
+            let base = View { direct, read_only: readonly, ..View::default() };
+            stdio::run(&base, &view)
+        }
         Command::Tools(Tools { module: None, json: false, check: Some(file) }) => {
             tools::check(&file)
         }

@@ -13,7 +13,9 @@ use crate::page::LocalConfirmations;
 use crate::telemetry::log::Output;
 use crate::{exporter, mcp, telemetry};
 
-pub(super) fn run(direct: bool, read_only: bool) -> Result<(), Stop> {
+pub(super) fn run(base: &View, query: &str) -> Result<(), Stop> {
+    let view = crate::transport::read_view(base, None, query)
+        .map_err(|error| Stop::WrongUsage(format!("--view: {error}")))?;
     let mut prepared = setup::Prepared::new(&Flags::default(), Output::Stderr)?;
     if let Some(page) = prepared.page() {
         let browser = prepared.config.browser.clone();
@@ -31,7 +33,6 @@ pub(super) fn run(direct: bool, read_only: bool) -> Result<(), Stop> {
         Arc::clone(&hub),
     ));
     sources.follow(product, hub)?;
-    let view = View { direct, read_only, ..View::default() };
     let outcome = crate::transport::stdio::run(&server, io::stdin().lock(), io::stdout(), view);
     telemetry::shutdown(Instant::now());
     Ok(outcome?)

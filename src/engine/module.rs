@@ -270,6 +270,12 @@ impl Tool {
         self.annotations.read_only == Some(true)
     }
 
+    /// The group that it is in; tools without one are in `tools`.
+    #[must_use]
+    pub fn group(&self) -> &str {
+        if self.group.is_empty() { "tools" } else { &self.group }
+    }
+
     /// Whether the meta-tool `read` runs it: it only reads, and no one is asked before.
     #[must_use]
     pub fn is_reader(&self) -> bool {

@@ -1,22 +1,35 @@
-//! A tool as a model reads it: a line in the manner of TypeScript, what the tool does, and what its parameters are. It has
-//! everything that the JSON Schema has, in less than half of the tokens.
+//! A tool as a model reads it: a line in the manner of TypeScript, and what the tool does. It says what the JSON Schema says, in less
+//! than half of the tokens: a parameter without a type is a string, and what a name says already is not explained.
 
 use std::collections::HashSet;
 use std::fmt::Write;
 
 use serde_json::Value;
 
-use super::module::{ACCOUNT, ALL_ACCOUNTS, Presence, Tool};
+use super::module::{ACCOUNT, ALL_ACCOUNTS, OFFSET, Param, Presence, Tool};
 use super::schema::{Kind, Range, Schema};
 
 /// Explains parameters once: what was explained for one tool of a text is not repeated for the next.
 #[derive(Debug, Default)]
 pub struct Explained(HashSet<(String, String)>);
 
+/// The most columns that the engine's own `fields` shows; the result shows all.
+const COLUMNS: usize = 6;
+
+/// The engine's own parameters, which mean the same for every tool.
+const OWN: [&str; 6] = ["limit", "cursor", "fields", "head", "tail", OFFSET];
+
+/// Words that add nothing to a name.
+const PLAIN: &[&str] = &[
+    "a", "an", "the", "of", "to", "in", "on", "its", "it", "this", "that", "is", "be", "with",
+    "by", "for", "from", "as", "or", "and", "at", "id", "ids", "name", "names", "number", "login",
+    "title", "text", "new", "only", "these", "one", "which", "value",
+];
+
 impl Tool {
     /// The tool as a model reads it. The first line begins with `module.tool(` and ends with the meta-tool that runs it, `read`
-    /// or `call`; the lines below it are indented. A caller who
-    /// has several `accounts` of the service must name one in every call.
+    /// or `call`; the lines below it are indented. A caller who has several `accounts` of the service must name one in every
+    /// call.
     #[must_use]
     pub fn signature(
         &self,
@@ -24,33 +37,35 @@ impl Tool {
         accounts: &[String],
         explained: &mut Explained,
     ) -> String {
-        let mut text = format!("{module}.{}(", self.name);
-        let mut comma = "";
-        for param in &self.params {
+        let named = self.named(module);
+        let params = self.params.iter().map(|param| {
             let (mark, default) = match &param.presence {
                 Presence::Required => ("", None),
                 Presence::Optional => ("?", None),
                 Presence::Default(value) => ("?", Some(value)),
             };
-            let _ = write!(text, "{comma}{}{mark}: {}", param.name, kind(&param.schema));
-            if param.nullable {
-                text.push_str("|null");
+            let mut text = format!("{}{mark}", param.name);
+            match kind_of(param) {
+                kind if kind == "string" && !param.nullable => {}
+                kind => {
+                    let null = if param.nullable { "|null" } else { "" };
+                    let _ = write!(text, ": {kind}{null}");
+                }
             }
             if let Some(default) = default {
                 let _ = write!(text, " = {}", literal(default));
             }
-            comma = ", ";
-        }
+            text.push_str(&explanation(module, param, &named, explained));
+            text
+        });
+        let mut params: Vec<String> = params.collect();
         if accounts.len() > 1 {
             let all = self.across_accounts.is_some()
                 && !accounts.iter().any(|account| account == ALL_ACCOUNTS);
-            let choices: Vec<Value> = accounts
-                .iter()
-                .map(String::as_str)
-                .chain(all.then_some(ALL_ACCOUNTS))
-                .map(Value::from)
-                .collect();
-            let _ = write!(text, "{comma}{ACCOUNT}: {}", union(&choices));
+            let all = all.then_some(ALL_ACCOUNTS);
+            let choices: Vec<Value> =
+                accounts.iter().map(String::as_str).chain(all).map(Value::from).collect();
+            params.push(format!("{ACCOUNT}: {}", union(&choices)));
         }
         let way = match (self.is_reader(), self.is_destructive(), self.may_need_confirmation()) {
             (true, ..) => "read",
@@ -58,27 +73,39 @@ impl Tool {
             (false, false, true) => "call, may ask the user first",
             (false, false, false) => "call",
         };
-        let _ = write!(text, "): {way}\n  {}", one_line(&self.description));
-        let mut descriptions = Vec::new();
-        for param in &self.params {
-            describe(&param.name, &param.schema, &mut descriptions);
-        }
-        descriptions.retain(|(name, description)| {
-            explained.0.insert((format!("{module}.{name}"), description.clone()))
-        });
-        if !descriptions.is_empty() {
-            text.push_str("\n  ");
-            let lines = descriptions.iter().map(|(name, description)| {
-                let end = if description.ends_with(['.', '!', '?', '…']) { "" } else { "." };
-                format!("{name}: {description}{end}")
-            });
-            text.push_str(&lines.collect::<Vec<_>>().join(" "));
-        }
-        text
+        let description = one_line(&self.description);
+        format!("{module}.{}({}): {way}\n  {description}", self.name, params.join(", "))
+    }
+
+    /// The words of its name, its module and its parameters.
+    fn named(&self, module: &str) -> Vec<String> {
+        let names = self.params.iter().map(|param| param.name.as_str());
+        names.chain([module, &self.name]).flat_map(words).collect()
     }
 }
 
-/// Collects the description of a parameter and of what it consists of, each with its path: `files[].path`.
+/// What a parameter and its parts mean, in parentheses; empty where the names say it, or where it was said before.
+fn explanation(module: &str, param: &Param, named: &[String], explained: &mut Explained) -> String {
+    if OWN.contains(&param.name.as_str())
+        && param.schema.description.as_ref().is_some_and(|text| text.len() < 60)
+    {
+        return String::new();
+    }
+    let mut found = Vec::new();
+    describe("", &param.schema, &mut found);
+    found.retain(|(_, description)| !is_said(description, named));
+    found.retain(|(path, description)| {
+        explained.0.insert((format!("{module}.{}{path}", param.name), description.clone()))
+    });
+    let parts = found.iter().map(|(path, description)| {
+        let description = description.strip_suffix('.').unwrap_or(description);
+        if path.is_empty() { description.to_owned() } else { format!("{path}: {description}") }
+    });
+    let text = parts.collect::<Vec<_>>().join("; ");
+    if text.is_empty() { text } else { format!(" ({text})") }
+}
+
+/// Collects the description of a parameter and of what it consists of, each with its path: `[].path`.
 fn describe(path: &str, schema: &Schema, found: &mut Vec<(String, String)>) {
     if let Some(description) = &schema.description {
         found.push((path.to_owned(), one_line(description)));
@@ -91,6 +118,37 @@ fn describe(path: &str, schema: &Schema, found: &mut Vec<(String, String)>) {
             }
         }
         Kind::String | Kind::Integer(_) | Kind::Number(_) | Kind::Boolean => {}
+    }
+}
+
+/// Whether the names say all of the description: "Owner of the repository." for `owner` beside `repo`.
+fn is_said(description: &str, named: &[String]) -> bool {
+    /// Shorter beginnings are too common.
+    const SHORTEST: usize = 3;
+    let is_same = |one: &str, other: &str| {
+        one == other
+            || one.len() >= SHORTEST && other.starts_with(one)
+            || other.len() >= SHORTEST && one.starts_with(other)
+    };
+    let mut words = words(description).peekable();
+    words.peek().is_some()
+        && words.all(|word| {
+            PLAIN.contains(&word.as_str()) || named.iter().any(|name| is_same(name, &word))
+        })
+}
+
+fn words(text: &str) -> impl Iterator<Item = String> {
+    let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    words.map(str::to_lowercase)
+}
+
+/// The type of a parameter. Of the engine's own `fields`, only the first choices.
+fn kind_of(param: &Param) -> String {
+    match &param.schema.kind {
+        Kind::Array(items) if param.name == "fields" && items.choices.len() > COLUMNS => {
+            format!("({}|…)[]", union(&items.choices[..COLUMNS]))
+        }
+        _ => kind(&param.schema),
     }
 }
 

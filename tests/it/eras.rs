@@ -73,7 +73,7 @@ fn a_modern_request_needs_no_session_and_gets_none() {
         (&json!(MODERN), &capabilities())
     );
     assert_eq!(result["_meta"]["io.modelcontextprotocol/serverInfo"]["name"], "mcpist");
-    assert_eq!(result["cacheScope"], "public");
+    assert_eq!(result["cacheScope"], "private");
 
     let list = json_of(&product.send(&modern("tools/list", json!({}))))["result"].take();
     assert_eq!(
@@ -157,7 +157,7 @@ fn a_batch_of_2025_03_26_answers_requests_together_and_in_order() {
             (&json!(4), &none)
         ]
     );
-    assert!(text_of(&answers[4]["result"]).contains("\"module\":\"notes\""));
+    assert!(text_of(&answers[4]["result"]).contains("\nnotes: "));
 
     let quiet = product.send(&session.post(&json!([notification, notification])));
     assert_eq!((quiet.status, quiet.body.as_str()), (202, ""));

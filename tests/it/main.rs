@@ -48,5 +48,6 @@ mod tool_pages;
 mod toon_fixtures;
 mod upstream;
 mod views;
+mod views_by_name;
 mod wire;
 mod wrong_input;

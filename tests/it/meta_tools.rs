@@ -30,30 +30,38 @@ fn a_signature_has_everything_that_the_schema_has() {
                 |name: &str| required.is_some_and(|names| names.contains(&json!(name)));
             for (name, schema) in published["inputSchema"]["properties"].as_object().unwrap() {
                 let mark = if is_required(name) { "" } else { "?" };
-                assert!(line.contains(&format!("{name}{mark}: ")), "{name}: {line}");
-                check_values(line, rest, schema);
+                let is_text = schema["type"] == "string" && schema.get("enum").is_none();
+                let kind = if is_text { "" } else { ": " };
+                assert!(line.contains(&format!("{name}{mark}{kind}")), "{name}: {line}");
+                if name != "fields" {
+                    check_values(line, schema);
+                }
+                let description = schema["description"].as_str().expect("every parameter has one");
+                // What is not explained is said by the names.
+                let own = ["limit", "cursor", "fields", "head", "tail", "offset"];
+                let is_explained = line.contains(description.trim_end_matches('.'));
+                let is_short = description.split(' ').count() <= 8;
+                assert!(is_explained || own.contains(&name.as_str()) || is_short, "{name}: {line}");
             }
+            assert!(rest.contains(&tool.description), "{rest}");
         }
     }
 }
 
-/// Whether the line has the schema's choices, bounds and default, and the rest its descriptions.
-fn check_values(line: &str, rest: &str, schema: &Value) {
+/// Whether the line has the schema's choices, bounds and default.
+fn check_values(line: &str, schema: &Value) {
     let plain = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let has = |value: &Value| assert!(line.contains(&plain(value)), "{value}: {line}");
     for member in ["minimum", "maximum", "default", "maxLength", "maxItems"] {
         schema.get(member).into_iter().for_each(has);
     }
     schema["enum"].as_array().into_iter().flatten().for_each(has);
-    if let Some(description) = schema["description"].as_str() {
-        assert!(rest.contains(description), "{description}: {rest}");
-    }
     if let Some(items) = schema.get("items") {
-        check_values(line, rest, items);
+        check_values(line, items);
     }
     for (name, property) in schema["properties"].as_object().into_iter().flatten() {
         assert!(line.contains(&format!("{name}: ")) || line.contains(&format!("{name}?: ")));
-        check_values(line, rest, property);
+        check_values(line, property);
     }
 }
 
@@ -67,7 +75,8 @@ fn signatures_need_less_than_half_of_the_schemas() {
             full += tool.published(&[]).to_string().chars().count();
         }
     }
-    assert!(compact * 2 <= full, "{compact} characters instead of {full}");
+    // 45 % of the tokens are about as much of the characters.
+    assert!(compact * 100 <= full * 47, "{compact} characters instead of {full}");
 }
 
 #[test]
@@ -77,11 +86,7 @@ fn what_was_explained_is_not_repeated() {
         &product,
         json!({"tools": ["github.get_issue", "github.list_issue_comments", "jira.get_issue"]}),
     );
-    assert_eq!(
-        text.matches("owner: ").count() - text.matches("owner: string").count(),
-        1,
-        "{text}"
-    );
+    assert_eq!(text.matches("(Name without the owner)").count(), 1, "{text}");
     assert!(text.contains("jira.get_issue("), "{text}");
 }
 
@@ -174,12 +179,14 @@ fn read_runs_what_only_reads_and_nothing_else() {
     let product = Product::start(&Settings { upstream: Some(&upstream), ..Settings::default() });
     let get = json!({"module": "notes", "tool": "get_note", "params": {"id": 1}});
     let line = json!({"id": "a", "module": "notes", "tool": "get_note", "params": {"id": 1}});
+    let mut wanted = line.clone();
+    wanted["output"] = json!(true);
     let read = product.call("/mcp", "read", get.clone());
     assert!(text_of(&read).contains("First"), "{read}");
     assert_eq!(product.call("/mcp", "call", get), read, "call accepts readers, too");
     let several = product.call("/mcp", "read", json!({"calls": [line]}));
     assert!(several.to_string().contains("First"), "{several}");
-    let view = product.call("/mcp?readonly=true", "batch", json!({"calls": [line]}));
+    let view = product.call("/mcp?readonly=true", "batch", json!({"calls": [wanted]}));
     assert!(view.to_string().contains("First"), "{view}");
 
     let refused = |arguments: Value, says: &str| {
