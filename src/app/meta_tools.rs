@@ -1,5 +1,4 @@
-//! The tools that stand for all others, so that a client's context stays small: the search, the
-//! schemas, and what runs tools.
+//! The meta-tools, which replace all other tools so that a client's context stays small: their definitions and arguments.
 
 use std::sync::Arc;
 
@@ -190,7 +189,7 @@ fn batch_definition(annotations: &Value) -> Value {
 pub(super) struct Called {
     pub module: String,
     pub tool: String,
-    /// The tool's own arguments, the account among them.
+    /// The tool's own arguments, including the account.
     pub params: Object,
     /// The code that confirms the call.
     pub confirm: Option<String>,
@@ -212,7 +211,7 @@ impl Called {
         let mut params = match arguments.shift_remove("params") {
             None | Some(Value::Null) => Object::new(),
             Some(Value::Object(params)) => params,
-            // Some models write an object as a string of JSON.
+            // Some models write an object as a JSON string.
             Some(Value::String(text)) => serde_json::from_str(&text).map_err(|error| {
                 Error::invalid_params(format!(
                     "params must be an object; as a string it is not the JSON of one: {error}"
@@ -246,7 +245,7 @@ pub(super) fn names(arguments: &Object, name: &str) -> Result<Option<Vec<String>
     };
     match arguments.get(name) {
         None | Some(Value::Null) => Ok(None),
-        // Some models write a lone name, or an array as a string of JSON.
+        // Some models write a single name, or an array as a JSON string.
         Some(Value::String(text)) => {
             Ok(Some(serde_json::from_str(text).unwrap_or_else(|_| vec![text.clone()])))
         }

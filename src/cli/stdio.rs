@@ -33,7 +33,9 @@ pub(super) fn run(base: &View, query: &str) -> Result<(), Stop> {
         Arc::clone(&hub),
     ));
     sources.follow(product, hub)?;
-    let outcome = crate::transport::stdio::run(&server, io::stdin().lock(), io::stdout(), view);
+    let input = io::BufReader::new(io::stdin());
+    let drain = config.limits.drain_time;
+    let outcome = crate::transport::stdio::run(&server, input, io::stdout(), view, drain);
     telemetry::shutdown(Instant::now());
     Ok(outcome?)
 }

@@ -1,4 +1,4 @@
-//! From a module file as written to a module that cannot be wrong, or to everything that is wrong with it.
+//! Reads a module file to a module that is always valid, or to all findings.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::take;
@@ -11,11 +11,12 @@ use ureq::http::Uri;
 use super::location::{FILE, Location};
 use super::params::{self, EngineParams};
 use super::work::{self, Common};
-use super::{Finding, Packed, auth, locate, paging, raw, resources, versions};
+use super::{Finding, Packed, auth, locate, origin, paging, raw, resources, rules, versions};
 use crate::engine::hooks::{ArgumentsHook, ResultHook};
 use crate::engine::module::scheme;
 use crate::engine::output::Output;
 use crate::engine::request::Template;
+use crate::engine::rules::Rules;
 use crate::engine::session::json_headers;
 use crate::engine::{
     AcrossAccounts, Annotations, Condition, FieldHook, Hooks, MAX_TOOL_NAME, Module, OFFSET, Param,
@@ -24,14 +25,14 @@ use crate::engine::{
 use crate::error::{NOT_A_LIST, TOO_LARGE};
 use crate::upstream::{HeaderMap, HeaderName, HeaderValue};
 
-/// Most findings of a file that are reported: somebody fixes them, and a log keeps them.
+/// The maximum number of reported findings of a file: a person fixes them, and a log stores them.
 pub const MAX_FINDINGS: usize = 100;
 
 /// The most search words of a tool, and the most characters of one: they are for a search, not for a text.
 pub const MAX_ALIASES: usize = 30;
 pub const MAX_ALIAS: usize = 80;
 
-/// Collects what is wrong and which hooks are cited while a file is read.
+/// Collects findings and used hooks while a file is read.
 pub struct Reader<'a> {
     file: &'a str,
     hooks: &'a Hooks,
@@ -52,7 +53,7 @@ pub fn module(file: &str, text: &str, hooks: &Hooks) -> Result<Module, Vec<Findi
     let (mut module, common) = reader.head(raw);
     let before = reader.findings();
     module.tools = Tools::ready(reader.tools(&common, written));
-    // A tool that is wrong is not there: what cites it would be told as wrong, too.
+    // An invalid tool is left out, so places that name it would also be reported.
     if reader.findings() == before {
         resources::check(&mut reader, &module, &uris);
     }
@@ -60,7 +61,7 @@ pub fn module(file: &str, text: &str, hooks: &Hooks) -> Result<Module, Vec<Findi
     if reader.found.is_empty() { Ok(module) } else { Err(locate::located(text, reader.found)) }
 }
 
-/// Reads a packed file, all but its tools.
+/// Reads a packed file, except its tools.
 pub fn packed(
     file: &'static str,
     packed: Packed,
@@ -77,7 +78,7 @@ fn raw_module(file: &str, text: &str) -> Result<raw::Module, Vec<Finding>> {
     serde_json::from_str(text).map_err(|error| vec![Finding::of_json(file, &error)])
 }
 
-/// Whether it is a name of letters, digits and `_` that starts with a letter.
+/// Returns whether it is a name of letters, digits and `_` that starts with a letter.
 pub fn is_snake_case(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_lowercase())
         && name
@@ -90,7 +91,7 @@ impl<'a> Reader<'a> {
         Self { file, hooks, found: Vec::new(), cited: BTreeSet::new() }
     }
 
-    /// Notes something wrong.
+    /// Adds a finding.
     pub fn add(&mut self, place: Location<'_>, problem: impl Into<String>) {
         if self.found.len() < MAX_FINDINGS {
             self.found.push(Finding::new(self.file, place, problem));
@@ -99,14 +100,23 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// How much is wrong so far.
+    /// Returns the number of findings so far.
     pub fn findings(&self) -> usize {
         self.found.len()
     }
 
-    /// A part of the file in its shape, or none and a finding.
+    /// Reads a part of the file in its form; `None` and a finding if it is invalid.
     pub fn part<T: DeserializeOwned>(&mut self, place: Location<'_>, value: Value) -> Option<T> {
         serde_json::from_value(value).map_err(|error| self.add(place, error.to_string())).ok()
+    }
+
+    /// A part that may be left out, or what stands for none.
+    fn optional<T: DeserializeOwned + Default>(
+        &mut self,
+        place: Location<'_>,
+        value: Option<Value>,
+    ) -> T {
+        value.and_then(|value| self.part(place, value)).unwrap_or_default()
     }
 
     /// The param hook that is cited.
@@ -114,17 +124,17 @@ impl<'a> Reader<'a> {
         self.hook(place, "param", self.hooks.params, name)
     }
 
-    /// The hook for all arguments that is cited.
+    /// Returns the named hook for all arguments.
     pub fn arguments_hook(&mut self, place: Location<'_>, name: &str) -> Option<ArgumentsHook> {
         self.hook(place, "arguments", self.hooks.arguments, name)
     }
 
-    /// The hook for a result that is cited.
+    /// Returns the named hook for a result.
     pub fn result_hook(&mut self, place: Location<'_>, name: &str) -> Option<ResultHook> {
         self.hook(place, "result", self.hooks.results, name)
     }
 
-    /// The field hook that is cited.
+    /// Returns the named field hook.
     pub fn field_hook(&mut self, place: Location<'_>, name: &str) -> Option<FieldHook> {
         self.hook(place, "field", self.hooks.fields, name)
     }
@@ -144,7 +154,7 @@ impl<'a> Reader<'a> {
         hook
     }
 
-    /// The module without its tools, and what their requests have in common.
+    /// Reads the module without its tools, and the parts that their requests share.
     fn head(&mut self, raw: raw::Module) -> (Module, Common) {
         if !is_snake_case(&raw.module) {
             self.add(
@@ -166,6 +176,7 @@ impl<'a> Reader<'a> {
                 "must be an http or https URL with a host, without query and slash at the end",
             );
         }
+        let origins = origin::read(self, FILE.member("origins"), raw.origins);
         let headers = self.headers(FILE.member("headers"), &HeaderMap::new(), &raw.headers);
         let auth = raw.auth.and_then(|auth| auth::read(self, auth));
         let base_url_env = raw
@@ -185,6 +196,7 @@ impl<'a> Reader<'a> {
         let completions = resources::completions(self, raw.completions);
         let common = Common {
             module: raw.module.clone(),
+            origins: origins.clone(),
             headers: Arc::new(headers.clone()),
             json_headers: Arc::new(json_headers(&headers)),
             pages,
@@ -194,6 +206,7 @@ impl<'a> Reader<'a> {
             title: raw.title,
             description: raw.description,
             base_url: raw.base_url,
+            origins,
             base_url_env,
             base_url_required: raw.base_url_required,
             api_version: raw.api_version,
@@ -204,6 +217,7 @@ impl<'a> Reader<'a> {
             tools: Tools::ready(Vec::new()),
             resources,
             completions,
+            explain: self.hooks.explain,
         };
         (module, common)
     }
@@ -223,7 +237,7 @@ impl<'a> Reader<'a> {
         tools
     }
 
-    /// The headers `under` with those of the file over them.
+    /// Returns the headers `under`, overridden by those of the file.
     pub fn headers(
         &mut self,
         place: Location<'_>,
@@ -250,22 +264,11 @@ impl<'a> Reader<'a> {
     }
 
     fn tool(&mut self, place: Location<'_>, common: &Common, value: Value) -> Option<Tool> {
-        let raw: raw::Tool = self.part(place, value)?;
+        let mut raw: raw::Tool = self.part(place, value)?;
         let published_name = format!("{}_{}", common.module, raw.name);
-        if !is_snake_case(&raw.name) {
-            self.add(
-                place.detail("name"),
-                "the name must be snake_case: letters, digits and `_`, a letter first",
-            );
-        }
-        if published_name.len() > MAX_TOOL_NAME {
-            self.add(
-                place.detail("name"),
-                format!("`{published_name}` is longer than {MAX_TOOL_NAME} characters"),
-            );
-        }
-        self.check_texts(place, &raw);
-        let annotations = self.annotations(place, raw.annotations);
+        self.check_texts(place, &raw, &published_name);
+        origin::check_base_url(self, place, &raw, &common.origins);
+        let annotations = self.annotations(place, raw.annotations.take());
         let params: Vec<Param> = raw
             .params
             .iter()
@@ -274,10 +277,19 @@ impl<'a> Reader<'a> {
         if raw.handler.is_some() && (raw.before.is_some() || raw.after.is_some()) {
             self.add(place, "`before` and `after` are for a request: a handler does it itself");
         }
-        let before = raw.before.and_then(|hook| self.arguments_hook(place.member("before"), &hook));
-        let after = raw.after.and_then(|hook| self.result_hook(place.member("after"), &hook));
+        let before =
+            raw.before.take().and_then(|hook| self.arguments_hook(place.member("before"), &hook));
+        let after =
+            raw.after.take().and_then(|hook| self.result_hook(place.member("after"), &hook));
         self.check_hints(place, &raw.hints);
-        let publishes = self.publishes(place, raw.publishes, annotations, &params);
+        let publishes = self.publishes(place, raw.publishes.take(), annotations, &params);
+        let written = self.written_rules(place, &mut raw, annotations);
+        // A param that is wrong is not there: what names it would be reported, too.
+        let mut rules = if params.len() == raw.params.len() {
+            rules::read(self, place, written, &params)
+        } else {
+            Rules::default()
+        };
         let (work, own) = match (raw.handler, raw.request, raw.output) {
             (Some(handler), None, None) => {
                 for (name, _) in raw
@@ -327,49 +339,102 @@ impl<'a> Reader<'a> {
                 "this name is the engine's own here: choose another",
             );
         }
+        let work = work?;
+        if rules.changes.is_empty() {
+            rules.changes = rules::changes_of(&work, &params);
+        }
+        let description = match rules.described() {
+            sentences if sentences.is_empty() => raw.description,
+            sentences => format!("{} {sentences}", raw.description.trim_end()),
+        };
         Some(Tool {
             name: raw.name,
             published_name,
             group: raw.group.unwrap_or_default(),
             aliases: raw.aliases,
-            description: raw.description,
+            description,
             docs: raw.docs,
             permissions: raw.permissions,
             annotations,
+            base_url: raw.base_url,
             publishes,
             reads_on: own.iter().any(|param| param.name == OFFSET),
             params: params.into_iter().chain(own).collect(),
+            rules,
             before,
-            work: work?,
+            work,
             after,
             hints: raw.hints,
             across_accounts,
         })
     }
 
-    /// Checks what readers and the search know a tool by.
-    fn check_texts(&mut self, place: Location<'_>, tool: &raw::Tool) {
-        if tool.description.trim().is_empty() {
-            self.add(place.detail("description"), "`description` is empty");
+    /// The rules between a tool's params, as written.
+    fn written_rules(
+        &mut self,
+        place: Location<'_>,
+        raw: &mut raw::Tool,
+        annotations: Annotations,
+    ) -> raw::Rules {
+        raw::Rules {
+            one_of: self.optional(place.member("one_of"), raw.one_of.take()),
+            any_of: self.optional(place.member("any_of"), raw.any_of.take()),
+            needs: self.optional(place.member("needs"), raw.needs.take()),
+            at_most_one_of: self
+                .optional(place.member("at_most_one_of"), raw.at_most_one_of.take()),
+            implies: self.optional(place.member("implies"), raw.implies.take()),
+            changes: raw.changes.take().and_then(|changes| {
+                if annotations.read_only == Some(true) {
+                    self.add(
+                        place.detail("changes"),
+                        "`changes` is for a tool that changes something",
+                    );
+                }
+                self.part(place.member("changes"), changes)
+            }),
         }
-        if !is_page(&tool.docs) {
-            self.add(place.detail("docs"), "`docs` must be the URL of the vendor's page");
-        }
-        if tool.group.as_deref().is_some_and(|group| !is_snake_case(group)) {
+    }
+
+    /// Checks what the search and the index of a module use.
+    fn check_search(&mut self, place: Location<'_>, raw: &raw::Tool) {
+        if raw.group.as_deref().is_some_and(|group| !is_snake_case(group)) {
             self.add(
                 place.detail("group"),
                 "the group must be snake_case: letters, digits and `_`, a letter first",
             );
         }
-        if tool.aliases.len() > MAX_ALIASES {
+        if raw.aliases.len() > MAX_ALIASES {
             self.add(place.detail("aliases"), format!("there can be at most {MAX_ALIASES}"));
         }
         let is_short = |alias: &str| (1..=MAX_ALIAS).contains(&alias.trim().chars().count());
-        if let Some(alias) = tool.aliases.iter().find(|alias| !is_short(alias)) {
+        if let Some(alias) = raw.aliases.iter().find(|alias| !is_short(alias)) {
             self.add(
                 place.detail("aliases"),
                 format!("{alias:?} must have 1 to {MAX_ALIAS} characters"),
             );
+        }
+    }
+
+    /// Checks a tool's names and texts.
+    fn check_texts(&mut self, place: Location<'_>, raw: &raw::Tool, published_name: &str) {
+        self.check_search(place, raw);
+        if !is_snake_case(&raw.name) {
+            self.add(
+                place.detail("name"),
+                "the name must be snake_case: letters, digits and `_`, a letter first",
+            );
+        }
+        if published_name.len() > MAX_TOOL_NAME {
+            self.add(
+                place.detail("name"),
+                format!("`{published_name}` is longer than {MAX_TOOL_NAME} characters"),
+            );
+        }
+        if raw.description.trim().is_empty() {
+            self.add(place.detail("description"), "`description` is empty");
+        }
+        if !is_page(&raw.docs) {
+            self.add(place.detail("docs"), "`docs` must be the URL of the vendor's page");
         }
     }
 
@@ -404,8 +469,7 @@ impl<'a> Reader<'a> {
 
     fn annotations(&mut self, place: Location<'_>, value: Option<Value>) -> Annotations {
         let place = place.member("annotations");
-        let raw: raw::Annotations =
-            value.and_then(|value| self.part(place, value)).unwrap_or_default();
+        let raw: raw::Annotations = self.optional(place, value);
         Annotations {
             read_only: raw.read_only_hint,
             destructive: raw.destructive_hint,
@@ -414,7 +478,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// What the engine adds to a tool's params.
+    /// Returns the params that the engine adds to a tool.
     fn own(
         &mut self,
         place: Location<'_>,
@@ -486,13 +550,13 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Whether it is the URL of a page for people.
+/// Returns whether it is the URL of a page for people.
 fn is_page(url: &str) -> bool {
     (url.starts_with("https://") || url.starts_with("http://"))
         && !url.contains(char::is_whitespace)
 }
 
-/// Whether requests can be made below it.
+/// Returns whether requests can be made below this URL.
 pub fn is_base_url(url: &str) -> bool {
     let Some(rest) = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")) else {
         return false;
@@ -502,7 +566,7 @@ pub fn is_base_url(url: &str) -> bool {
         && !rest.contains(['?', '#', '@'])
         && url.parse::<Uri>().is_ok()
 }
-/// When a tool publishes: `true`, or an object of params, each with the values that publish or `"given"`.
+/// Reads when a tool publishes: `true`, or an object of params, each with the values that publish or `"given"`.
 fn publishes(value: &Value, params: &[Param]) -> Result<Publishes, String> {
     const RIGHT: &str = "`publishes` must be true, or an object of params: `{\"public\": [true]}` lists the values that publish, `{\"attendees\": \"given\"}` is any that is not empty";
     let conditions = match value {

@@ -4,7 +4,7 @@ use crate::error::{Error, quoted};
 use crate::mcp::context::View;
 use crate::names::{is_slip, nearest, plain};
 
-/// The names that the query of the MCP endpoint may have.
+/// The query parameters of the MCP endpoint.
 const QUERY_NAMES: [&str; 6] = ["tools", "readonly", "format", "pin", "modules", "groups"];
 
 /// Those that have a list of names, and can be given several times.
@@ -13,15 +13,15 @@ const LISTS: [&str; 3] = ["pin", "modules", "groups"];
 /// The most names of one list.
 const MOST_NAMES: usize = 200;
 
-/// The most unknown names of a query that are reported, and the most characters of one.
+/// The maximum number of unknown query parameters in a report, and the maximum length of each in characters.
 const REPORTED: (usize, usize) = (5, 40);
 
 /// Reads the query of the MCP endpoint, which narrows the view that it begins with: what is read-only there stays so. Names are
 /// compared without case, `_` and `-`.
 ///
 /// # Errors
-/// [`Code::InvalidParams`] for a wrong value, for two values that contradict each other, and for a name that is probably one
-/// of ours mistyped. Other unknown names are in [`View::unknown`].
+/// `Code::InvalidParams` for an invalid value, for two values that contradict each other, and for a name that is probably a
+/// typo of a known one. Other unknown names are in [`View::unknown`].
 pub fn read(base: &View, module: Option<&str>, query: &str) -> Result<View, Error> {
     let mut view = base.clone();
     if let Some(module) = module {
@@ -86,9 +86,9 @@ pub fn read(base: &View, module: Option<&str>, query: &str) -> Result<View, Erro
     Ok(view)
 }
 
-/// Whether an unknown name was probably meant to be a known one: it is one slip away, or one continues the other.
+/// Returns whether an unknown name was probably meant to be a known one: they differ by one slip, or one continues the other.
 fn is_near(name: &str, known: &str) -> bool {
-    /// Shorter beginnings are too common.
+    /// Shorter prefixes are too common.
     const SHORTEST: usize = 4;
     let continues = name.starts_with(known) || known.starts_with(name) && name.len() >= SHORTEST;
     continues

@@ -34,6 +34,8 @@ mod markdown;
 mod meta_tools;
 mod module_files;
 mod modules;
+mod notion_supabase;
+mod numbers;
 mod openapi;
 mod product;
 mod prompts;
