@@ -30,6 +30,7 @@ pub mod upstream;
 
 pub mod access;
 pub mod recurrence;
+pub mod search;
 pub mod telemetry;
 pub mod toon;
 

@@ -21,8 +21,9 @@ use crate::telemetry::trace::Scope;
 type LineIndex = usize;
 
 impl App {
-    /// Runs `batch`. If lines need confirmation, the read-only lines that depend on no writing line run first, so that their
-    /// results can be filled into the arguments that the user confirms. No writing line runs before the confirmation.
+    /// Runs `batch`, or `read` with several calls (`readers_only`). If lines need confirmation, the read-only lines that depend on
+    /// no writing line run first, so that their results can be filled into the arguments that the user confirms. No writing line
+    /// runs before the confirmation.
     ///
     /// # Errors
     /// Before anything is written: an invalid plan, a tool that does not exist for the caller, a line whose arguments cannot be
@@ -32,6 +33,7 @@ impl App {
         call: &Call<'_>,
         visible: &Visible<'_>,
         mut arguments: Object,
+        readers_only: bool,
     ) -> Result<ToolResult, Interruption> {
         meta_tools::refuse_unknown(&arguments, &["calls", "confirm"])?;
         let code = meta_tools::code(arguments.shift_remove("confirm"))?;
@@ -41,6 +43,18 @@ impl App {
         let tools = tools(&plan, visible, |line| {
             self.record_denied(call.context(), &line.module, &line.tool);
         })?;
+        if readers_only {
+            let writes = plan.lines().iter().zip(&tools).filter(|(_, (_, tool))| !tool.is_reader());
+            let writes: Vec<&str> = writes.map(|(line, _)| line.id.as_str()).collect();
+            if !writes.is_empty() {
+                return Err(Error::invalid_params(format!(
+                    "read takes only tools that read: not those of the lines {}",
+                    writes.join(", ")
+                ))
+                .with_hint("Nothing has run. Use batch for them.")
+                .into());
+            }
+        }
         let context = call.context();
         let trace_parent = call.trace_parent();
         let scope = Scope::current();
@@ -87,7 +101,9 @@ impl App {
             }
         }
         let outcomes = run(&plan, known, &run_line, &progress);
-        Ok(clean::untrusted(told(&plan, &tools, &outcomes, Format::of(&context.view))))
+        // A batch that only reads returns every result, unless a line says which.
+        let gives_all = readers_only && plan.lines().iter().all(|line| !line.output);
+        Ok(clean::untrusted(told(&plan, &tools, &outcomes, gives_all, Format::of(&context.view))))
     }
 }
 
@@ -104,7 +120,7 @@ impl<'a> Review<'a> {
             let (line, tool) = (&self.lines[*place], self.tools[*place].1);
             tool.needs_confirmation(&line.params)
                 || tool.may_need_confirmation() && !line.uses.is_empty()
-                || !only_reads(tool) && !self.sources(*place).is_empty()
+                || !tool.is_reader() && !self.sources(*place).is_empty()
         };
         (0..self.lines.len()).filter(has_to).collect()
     }
@@ -132,7 +148,7 @@ impl<'a> Review<'a> {
     /// Returns the read-only lines that depend on no writing line.
     fn readable_first(&self) -> Vec<LineIndex> {
         let mut first: Vec<LineIndex> =
-            (0..self.lines.len()).filter(|place| only_reads(self.tools[*place].1)).collect();
+            (0..self.lines.len()).filter(|place| self.tools[*place].1.is_reader()).collect();
         loop {
             let before = first.clone();
             first.retain(|place| self.lines[*place].needs.iter().all(|need| before.contains(need)));
@@ -191,10 +207,6 @@ impl<'a> Review<'a> {
     }
 }
 
-fn only_reads(tool: &Tool) -> bool {
-    tool.is_read_only() && !tool.may_need_confirmation()
-}
-
 /// Returns the tools of the lines. All unknown tools are reported at once.
 fn tools<'a>(
     plan: &Plan,
@@ -222,6 +234,7 @@ fn told(
     plan: &Plan,
     tools: &[(&Module, &Tool)],
     outcomes: &[Outcome],
+    gives_all: bool,
     format: Format,
 ) -> ToolResult {
     let status: Vec<Value> = plan
@@ -240,7 +253,7 @@ fn told(
         .zip(tools)
         .zip(outcomes)
         .filter_map(|((line, (_, tool)), outcome)| match outcome {
-            Outcome::Done(value) if line.output => Some((line, *tool, value)),
+            Outcome::Done(value) if line.output || gives_all => Some((line, *tool, value)),
             _ => None,
         })
         .collect();

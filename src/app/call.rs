@@ -214,7 +214,7 @@ impl App {
         engine::call(&self.parts.upstream, call, accounts, arguments, cancelled)
     }
 
-    fn credential(
+    pub(super) fn credential(
         &self,
         caller: &Caller,
         module: &Module,
@@ -240,7 +240,7 @@ impl App {
     }
 
     /// Returns the error that asks the user to connect the service.
-    fn connected<'a>(
+    pub(super) fn connected<'a>(
         &'a self,
         module: &'a Module,
         credential: Option<&'a Credential>,

@@ -4,11 +4,12 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use serde_json::Value;
 
-use super::{App, clean};
+use super::{App, clean, icons};
+use crate::access::Caller;
 use crate::error::Error;
 use crate::json::Object;
 use crate::mcp::call::Call;
-use crate::mcp::context::Context;
+use crate::mcp::context::{Context, View};
 use crate::mcp::handler::{
     About, Capabilities, Completion, Handler, Interruption, Item, ListChanged, Suggestions,
     ToolResult,
@@ -44,6 +45,14 @@ impl Live {
 impl Handler for Live {
     fn about(&self) -> &About {
         &self.about
+    }
+
+    fn instructions(&self, caller: &Caller, view: &View) -> Option<String> {
+        Some(self.app().instructions(caller, view))
+    }
+
+    fn icons(&self, view: &View) -> Vec<Value> {
+        vec![icons::of(view.module.as_deref())]
     }
 
     fn capabilities(&self) -> Capabilities {

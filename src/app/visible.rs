@@ -36,8 +36,7 @@ impl App {
             app: self,
             caller: caller.clone(),
             permissions: self.permissions(caller)?,
-            module: view.module.clone(),
-            read_only: view.read_only,
+            view: view.clone(),
         })
     }
 }
@@ -45,26 +44,34 @@ impl App {
 /// The tools that exist for one caller through one view.
 pub struct Visible<'a> {
     pub(super) app: &'a App,
-    caller: Caller,
+    pub(super) caller: Caller,
     permissions: Arc<Permissions>,
-    module: Option<String>,
-    read_only: bool,
+    view: View,
 }
 
 impl<'a> Visible<'a> {
-    fn includes(&self, module: &Module, tool: &Tool) -> bool {
+    pub(super) fn includes(&self, module: &Module, tool: &Tool) -> bool {
         self.shows(module)
-            && (tool.is_read_only() || !self.read_only)
+            && (tool.is_read_only() || !self.view.read_only)
+            && self.view.shows_group(&module.name, tool.group())
             && self.permissions.allow(&tool.published_name)
     }
 
     pub(super) fn shows(&self, module: &Module) -> bool {
-        self.module.as_deref().is_none_or(|name| name == module.name)
+        self.view.shows(&module.name)
     }
 
     /// Returns whether a read-only tool exists for the caller; the module's tools need not be read for that.
     pub(super) fn permits(&self, module: &Module, tool: &str) -> bool {
-        self.shows(module) && self.permissions.allow(&format!("{}_{tool}", module.name))
+        let shows_group = || {
+            self.view.groups_of(&module.name).next().is_none()
+                || module.tools.iter().any(|known| {
+                    known.name == tool && self.view.shows_group(&module.name, known.group())
+                })
+        };
+        self.shows(module)
+            && self.permissions.allow(&format!("{}_{tool}", module.name))
+            && shows_group()
     }
 
     /// Returns the tools of a module, in the order of its file.
@@ -72,17 +79,60 @@ impl<'a> Visible<'a> {
         module.tools.iter().filter(|tool| self.includes(module, tool))
     }
 
+    /// Whether no tool of the module can be hidden, if the module is shown.
+    fn is_whole(&self, module: &Module) -> bool {
+        self.permissions.allow_all()
+            && !self.view.read_only
+            && self.view.groups_of(&module.name).next().is_none()
+    }
+
+    /// The names in the view that stand for nothing here, as they stand in the address.
+    pub(super) fn unknown_names(&self) -> Vec<String> {
+        let all = Visible {
+            app: self.app,
+            caller: self.caller.clone(),
+            permissions: Arc::clone(&self.permissions),
+            view: View::default(),
+        };
+        let has_group = |name: &str| {
+            let Some((module, group)) = name.split_once('.') else { return false };
+            let mut modules = all.modules().filter(|known| known.name == module);
+            modules.any(|module| all.tools_of(module).any(|tool| tool.group() == group))
+        };
+        let has_pin = |name: &str| {
+            let pin = View { pinned: vec![name.to_owned()], ..View::default() };
+            all.modules()
+                .any(|module| all.tools_of(module).any(|tool| pin.pins(&tool.published_name)))
+        };
+        let modules = self.view.modules.iter().filter(|name| all.module(name).is_err());
+        let groups = self.view.groups.iter().filter(|name| !has_group(name));
+        let pins = self.view.pinned.iter().filter(|name| !has_pin(name));
+        let named = |kind: &str, name: &String| {
+            // As unknown parameters: only visible characters, and not too many of them.
+            let shown: String = name.chars().filter(char::is_ascii_graphic).take(60).collect();
+            format!("?{kind}={shown}")
+        };
+        modules
+            .map(|name| named("modules", name))
+            .chain(groups.map(|name| named("groups", name)))
+            .chain(pins.map(|name| named("pin", name)))
+            .take(10)
+            .collect()
+    }
+
     /// Returns the number of tools of a module. They are read only if some may be hidden, because reading them takes time.
     #[must_use]
     pub fn count(&self, module: &'a Module) -> usize {
-        let whole = self.permissions.allow_all() && !self.read_only;
-        if whole { module.tools.count() } else { self.tools_of(module).count() }
+        if self.is_whole(module) { module.tools.count() } else { self.tools_of(module).count() }
     }
 
     /// Returns whether a module has any tool. Its tools are read only if some may be hidden, because reading them takes time.
     fn has(&self, module: &'a Module) -> bool {
-        let whole = self.permissions.allow_all() && !self.read_only;
-        if whole { self.shows(module) } else { self.tools_of(module).next().is_some() }
+        if self.is_whole(module) {
+            self.shows(module)
+        } else {
+            self.tools_of(module).next().is_some()
+        }
     }
 
     /// Returns the modules that have a tool for the caller.
@@ -97,6 +147,19 @@ impl<'a> Visible<'a> {
 
     pub(super) fn accounts(&self, module: &Module) -> Vec<String> {
         self.app.accounts(module, &self.caller)
+    }
+
+    /// Whether the module's service is connected for the caller, in a few words and without asking the control plane.
+    pub(super) fn state(&self, module: &Module) -> String {
+        if !self.app.parts.broker.is_per_user() {
+            return self.app.connection_state(module, &self.caller);
+        }
+        match self.accounts(module).as_slice() {
+            _ if module.auth.is_none() => "open to everyone".to_owned(),
+            [] => "not connected".to_owned(),
+            [_] => "connected".to_owned(),
+            accounts => format!("connected (accounts {})", accounts.join(", ")),
+        }
     }
 
     /// Returns the module with this name.

@@ -6,6 +6,7 @@ mod check;
 mod health;
 mod import_openapi;
 mod open;
+mod search;
 mod serve;
 mod setup;
 mod stdio;
@@ -20,6 +21,7 @@ use std::process::ExitCode;
 use argh::FromArgs;
 
 use crate::config::{Finding, Flags};
+use crate::mcp::context::View;
 
 /// Exit code for wrong usage.
 const WRONG_USAGE: u8 = 2;
@@ -52,6 +54,7 @@ enum Command {
     Serve(Serve),
     Stdio(Stdio),
     Tools(Tools),
+    Search(Search),
     Call(Call),
     Check(Check),
     Health(Health),
@@ -71,19 +74,31 @@ struct Serve {
     /// address to listen on (default 127.0.0.1)
     #[argh(option)]
     bind: Option<IpAddr>,
+
+    /// publish every tool by itself, unless an address says tools=meta
+    #[argh(switch)]
+    direct: bool,
+
+    /// publish only tools that change nothing, at every address
+    #[argh(switch)]
+    readonly: bool,
 }
 
 /// Serve one client over standard input and output.
 #[derive(FromArgs)]
 #[argh(subcommand, name = "stdio")]
 struct Stdio {
-    /// publish every tool by itself instead of the three that stand for all
+    /// publish every tool by itself instead of the few that stand for all
     #[argh(switch)]
     direct: bool,
 
     /// publish only tools that change nothing
     #[argh(switch)]
     readonly: bool,
+
+    /// what the query of an address would say, such as 'modules=github&readonly=true'
+    #[argh(option, default = "String::new()")]
+    view: String,
 }
 
 /// List the modules, or the tools of one.
@@ -101,6 +116,27 @@ struct Tools {
     /// check a module file of your own instead: what is wrong with it, line by line
     #[argh(option, arg_name = "file")]
     check: Option<PathBuf>,
+}
+
+/// Find the tools for a task.
+#[derive(FromArgs)]
+#[argh(
+    subcommand,
+    name = "search",
+    example = "{command_name} 'close an issue'\n  {command_name} comment on a page --module notion"
+)]
+struct Search {
+    /// what is to be done, in a few English words
+    #[argh(positional)]
+    query: Vec<String>,
+
+    /// only tools of this module; can be given several times
+    #[argh(option)]
+    module: Vec<String>,
+
+    /// how many tools at most, from 1 to 20 (default 5)
+    #[argh(option, default = "5")]
+    limit: usize,
 }
 
 /// Call one tool and print its result.
@@ -200,14 +236,15 @@ struct ImportOpenapi {
     base_url: Option<String>,
 }
 
+/// Flags of `serve`, which is the command without being named.
+const SERVE_FLAGS: [&str; 4] = ["--port", "--bind", "--readonly", "--direct"];
+
 /// Runs the command in `arguments` (without the program's name).
 #[must_use]
 pub fn run(arguments: &[String]) -> ExitCode {
     let mut arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     // `mcpist --port 9000` is `mcpist serve --port 9000`.
-    if arguments
-        .first()
-        .is_some_and(|first| first.starts_with("--port") || first.starts_with("--bind"))
+    if arguments.first().is_some_and(|first| SERVE_FLAGS.iter().any(|flag| first.starts_with(flag)))
     {
         arguments.insert(0, "serve");
     }
@@ -234,8 +271,14 @@ pub fn run(arguments: &[String]) -> ExitCode {
         )));
     }
     ended(match parsed.command.unwrap_or(Command::Serve(Serve::default())) {
-        Command::Serve(Serve { port, bind }) => serve::run(&Flags { port, bind }),
-        Command::Stdio(Stdio { direct, readonly }) => stdio::run(direct, readonly),
+        Command::Serve(Serve { port, bind, direct, readonly }) => {
+            let view = View { direct, read_only: readonly, ..View::default() };
+            serve::run(&Flags { port, bind }, view)
+        }
+        Command::Stdio(Stdio { direct, readonly, view }) => {
+            let base = View { direct, read_only: readonly, ..View::default() };
+            stdio::run(&base, &view)
+        }
         Command::Tools(Tools { module: None, json: false, check: Some(file) }) => {
             tools::check(&file)
         }
@@ -244,6 +287,9 @@ pub fn run(arguments: &[String]) -> ExitCode {
                 .to_owned(),
         )),
         Command::Tools(Tools { module, json, check: None }) => tools::run(module.as_deref(), json),
+        Command::Search(Search { query, module, limit }) => {
+            search::run(&query.join(" "), &module, limit)
+        }
         Command::Call(Call { module, tool, params, json, yes }) => {
             call::run(&module, &tool, params.as_deref(), json, yes)
         }

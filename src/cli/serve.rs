@@ -12,6 +12,7 @@ use crate::app::{App, CLIENTS, Live, ProductSite};
 use crate::config::Flags;
 use crate::http::{Server, Shutdown};
 use crate::local::{LocalAuthenticator, LocalTokenAuthenticator};
+use crate::mcp::context::View;
 use crate::mcp::subscriptions::Hub;
 use crate::os::Signals;
 use crate::page::{ENTRY_LIFETIME, LocalConfirmations};
@@ -19,7 +20,7 @@ use crate::telemetry::log::Output;
 use crate::transport::{Origins, Pages, Router};
 use crate::{exporter, mcp, telemetry};
 
-pub(super) fn run(flags: &Flags) -> Result<(), Stop> {
+pub(super) fn run(flags: &Flags, view: View) -> Result<(), Stop> {
     // The signals are blocked before any thread starts, so that all threads inherit it and only `end_on_signals` sees the
     // signals.
     let signals = Signals::block()
@@ -77,7 +78,8 @@ pub(super) fn run(flags: &Flags) -> Result<(), Stop> {
     let pages = page.map(|page| page as Arc<dyn Pages>);
     let router = Router::new(server, authenticator, origins, site)
         .with_failures_per_second(limits.failures_per_second)
-        .with_pages(pages);
+        .with_pages(pages)
+        .with_view(view);
 
     let shutdown = front_door.handle();
     let connections = shutdown.clone();

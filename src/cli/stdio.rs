@@ -13,7 +13,9 @@ use crate::page::LocalConfirmations;
 use crate::telemetry::log::Output;
 use crate::{exporter, mcp, telemetry};
 
-pub(super) fn run(direct: bool, read_only: bool) -> Result<(), Stop> {
+pub(super) fn run(base: &View, query: &str) -> Result<(), Stop> {
+    let view = crate::transport::read_view(base, None, query)
+        .map_err(|error| Stop::WrongUsage(format!("--view: {error}")))?;
     let mut prepared = setup::Prepared::new(&Flags::default(), Output::Stderr)?;
     if let Some(page) = prepared.page() {
         let browser = prepared.config.browser.clone();
@@ -29,7 +31,6 @@ pub(super) fn run(direct: bool, read_only: bool) -> Result<(), Stop> {
     let server = mcp::Server::new(handler, seal, Arc::clone(&hub));
     let server = Arc::new(server.with_user_limits(config.limits.users));
     sources.follow(product, hub)?;
-    let view = View { direct, read_only, ..View::default() };
     let input = io::BufReader::new(io::stdin());
     let drain = config.limits.http.drain_time;
     let outcome = crate::transport::stdio::run(&server, input, io::stdout(), view, drain);

@@ -17,6 +17,7 @@ pub mod resource;
 pub mod rules;
 pub mod schema;
 pub(crate) mod session;
+mod signature;
 pub(crate) mod times;
 mod tools;
 mod versions;
@@ -30,5 +31,6 @@ pub use module::{
 };
 pub use multipart::{Multipart, Upload, multipart};
 pub use session::Session;
+pub use signature::Explained;
 pub use tools::Tools;
 pub use versions::{Versions, VersionsAt};

@@ -72,6 +72,10 @@ pub struct Tool {
     pub name: String,
     /// The name that clients see: `<module>_<name>`.
     pub published_name: String,
+    /// What it belongs to within the module, in `snake_case`; empty if the file groups nothing.
+    pub group: String,
+    /// Words that people use for it, for the search.
+    pub aliases: Vec<String>,
     /// For the model: what it does, when to use it, what it returns.
     pub description: String,
     /// The vendor's documentation page.
@@ -279,6 +283,18 @@ impl Tool {
     #[must_use]
     pub fn is_read_only(&self) -> bool {
         self.annotations.read_only == Some(true)
+    }
+
+    /// The group that it is in; tools without one are in `tools`.
+    #[must_use]
+    pub fn group(&self) -> &str {
+        if self.group.is_empty() { "tools" } else { &self.group }
+    }
+
+    /// Whether the meta-tool `read` runs it: it only reads, and no one is asked before.
+    #[must_use]
+    pub fn is_reader(&self) -> bool {
+        self.is_read_only() && !self.may_need_confirmation()
     }
 
     /// Returns the tool as clients see it (MCP `Tool`), with the members in a fixed order. A caller with several `accounts` of

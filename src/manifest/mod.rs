@@ -20,7 +20,7 @@ pub use finding::{Finding, Position};
 pub(crate) use locate::located;
 pub(crate) use location::FILE;
 pub use packed::Packed;
-pub(crate) use read::{is_base_url, is_snake_case};
+pub(crate) use read::{MAX_ALIAS, MAX_ALIASES, is_base_url, is_snake_case};
 pub(crate) use work::fits_path;
 
 use crate::engine::{Hooks, Module};

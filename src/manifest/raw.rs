@@ -103,6 +103,9 @@ pub struct Versions {
 #[serde(deny_unknown_fields)]
 pub struct Tool {
     pub name: String,
+    pub group: Option<String>,
+    #[serde(default)]
+    pub aliases: Vec<String>,
     pub description: String,
     pub docs: String,
     #[serde(default)]

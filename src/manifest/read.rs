@@ -28,6 +28,10 @@ use crate::upstream::{HeaderMap, HeaderName, HeaderValue};
 /// The maximum number of reported findings of a file: a person fixes them, and a log stores them.
 pub const MAX_FINDINGS: usize = 100;
 
+/// The most search words of a tool, and the most characters of one: they are for a search, not for a text.
+pub const MAX_ALIASES: usize = 30;
+pub const MAX_ALIAS: usize = 80;
+
 /// Collects findings and used hooks while a file is read.
 pub struct Reader<'a> {
     file: &'a str,
@@ -261,9 +265,7 @@ impl<'a> Reader<'a> {
 
     fn tool(&mut self, place: Location<'_>, common: &Common, value: Value) -> Option<Tool> {
         let mut raw: raw::Tool = self.part(place, value)?;
-        let published_name = format!("{}_{}", common.module, raw.name);
-        self.check_texts(place, &raw, &published_name);
-        origin::check_base_url(self, place, &raw, &common.origins);
+        let published_name = self.checked_name(place, common, &raw);
         let annotations = self.annotations(place, raw.annotations.take());
         let params: Vec<Param> = raw
             .params
@@ -346,6 +348,8 @@ impl<'a> Reader<'a> {
         Some(Tool {
             name: raw.name,
             published_name,
+            group: raw.group.unwrap_or_default(),
+            aliases: raw.aliases,
             description,
             docs: raw.docs,
             permissions: raw.permissions,
@@ -389,8 +393,30 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Checks a tool's names and texts.
-    fn check_texts(&mut self, place: Location<'_>, raw: &raw::Tool, published_name: &str) {
+    /// Checks what the search and the index of a module use.
+    fn check_search(&mut self, place: Location<'_>, raw: &raw::Tool) {
+        if raw.group.as_deref().is_some_and(|group| !is_snake_case(group)) {
+            self.add(
+                place.detail("group"),
+                "the group must be snake_case: letters, digits and `_`, a letter first",
+            );
+        }
+        if raw.aliases.len() > MAX_ALIASES {
+            self.add(place.detail("aliases"), format!("there can be at most {MAX_ALIASES}"));
+        }
+        let is_short = |alias: &str| (1..=MAX_ALIAS).contains(&alias.trim().chars().count());
+        if let Some(alias) = raw.aliases.iter().find(|alias| !is_short(alias)) {
+            self.add(
+                place.detail("aliases"),
+                format!("{alias:?} must have 1 to {MAX_ALIAS} characters"),
+            );
+        }
+    }
+
+    /// The tool's published name; checks its names, texts and origin.
+    fn checked_name(&mut self, place: Location<'_>, common: &Common, raw: &raw::Tool) -> String {
+        let published_name = format!("{}_{}", common.module, raw.name);
+        self.check_search(place, raw);
         if !is_snake_case(&raw.name) {
             self.add(
                 place.detail("name"),
@@ -409,6 +435,8 @@ impl<'a> Reader<'a> {
         if !is_page(&raw.docs) {
             self.add(place.detail("docs"), "`docs` must be the URL of the vendor's page");
         }
+        origin::check_base_url(self, place, raw, &common.origins);
+        published_name
     }
 
     fn check_hints(&mut self, place: Location<'_>, hints: &BTreeMap<String, String>) {

@@ -154,8 +154,12 @@ pub struct View {
     pub direct: bool,
     /// `?readonly=true`: writing tools do not exist.
     pub read_only: bool,
-    /// `?pin=a,b`: these tools are published in addition to the meta-tools.
+    /// `?pin=a,b_*`: these tools are published in addition to the meta-tools; a `*` at the end stands for anything.
     pub pinned: Vec<String>,
+    /// `?modules=a,b`: only these modules exist; all, if neither these nor groups are named.
+    pub modules: Vec<String>,
+    /// `?groups=a.b`: of these modules, only these groups exist.
+    pub groups: Vec<String>,
     /// `?format=json`: results are JSON with `structuredContent` instead of TOON.
     pub json: bool,
     /// Unknown query parameters, made of visible ASCII: they are reported, and have no effect.
@@ -163,6 +167,37 @@ pub struct View {
 }
 
 impl View {
+    /// Whether a tool is pinned.
+    #[must_use]
+    pub fn pins(&self, tool: &str) -> bool {
+        self.pinned.iter().any(|pattern| match pattern.strip_suffix('*') {
+            Some(beginning) => tool.starts_with(beginning),
+            None => tool == pattern,
+        })
+    }
+
+    /// The named groups of a module; empty if no group of it is named.
+    pub fn groups_of(&self, module: &str) -> impl Iterator<Item = &str> {
+        let groups = self.groups.iter().filter_map(|name| name.split_once('.'));
+        groups.filter(move |(of, _)| *of == module).map(|(_, group)| group)
+    }
+
+    /// Whether a module is among those that the view names, or the view names none.
+    #[must_use]
+    pub fn shows(&self, module: &str) -> bool {
+        self.module.as_deref().is_none_or(|name| name == module)
+            && (self.modules.is_empty() && self.groups.is_empty()
+                || self.modules.iter().any(|name| name == module)
+                || self.groups_of(module).next().is_some())
+    }
+
+    /// Whether a group of a module that is shown is, too.
+    #[must_use]
+    pub fn shows_group(&self, module: &str, group: &str) -> bool {
+        let mut groups = self.groups_of(module).peekable();
+        groups.peek().is_none() || groups.any(|name| name == group)
+    }
+
     /// Returns the message for the model about unknown query parameters.
     #[must_use]
     pub fn remark(&self) -> Option<String> {

@@ -8,8 +8,9 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::call::Call;
-use super::context::Context;
+use super::context::{Context, View};
 use super::elicitation::Question;
+use crate::access::Caller;
 use crate::error::Error;
 use crate::json::Object;
 
@@ -17,6 +18,18 @@ use crate::json::Object;
 pub trait Handler: Send + Sync {
     /// Returns name, version and instructions.
     fn about(&self) -> &About;
+
+    /// How a model should use the server, for this caller and view.
+    fn instructions(&self, caller: &Caller, view: &View) -> Option<String> {
+        let _ = (caller, view);
+        self.about().instructions.clone()
+    }
+
+    /// Pictures of the server for this view (MCP `Icon`); empty without any.
+    fn icons(&self, view: &View) -> Vec<Value> {
+        let _ = view;
+        Vec::new()
+    }
 
     /// Returns the capabilities; they are the same for every caller.
     fn capabilities(&self) -> Capabilities;

@@ -17,7 +17,7 @@ use super::seal::Seal;
 use super::session::{Session, Sessions};
 use super::subscriptions::{Filter, Hub};
 use super::version::Version;
-use crate::access::{Quotas, UserLimits};
+use crate::access::{Caller, Quotas, UserLimits};
 use crate::cancellation::Cancellation;
 use crate::error::{Code, Error};
 use crate::json::Object;
@@ -223,7 +223,7 @@ impl Server {
     pub fn initialize(
         &self,
         request: &Request,
-        caller: &crate::access::Caller,
+        caller: &Caller,
         view: &View,
     ) -> Result<(Session, String), Error> {
         let version = Version::negotiate(request.text("protocolVersion")?);
@@ -234,20 +234,29 @@ impl Server {
         let session = Session::new(version, capabilities, client, caller);
         let _operation =
             Operation::begin(|| told(request, Some("initialize"), version, &session.id));
-        let about = self.handler.about();
         let mut members = Members::new()
             .with("protocolVersion", &version.as_str())
             .with("capabilities", &self.handler.capabilities().to_json())
-            .with("serverInfo", about);
-        if let Some(instructions) = self.instructions(view) {
+            .with("serverInfo", &self.described(view, version >= Version::WITH_ICONS));
+        if let Some(instructions) = self.instructions(caller, view) {
             members = members.with("instructions", &instructions);
         }
         Ok((session, result_text(&request.id, members)))
     }
 
+    /// Who the server is, with its icons if the protocol version has them.
+    fn described(&self, view: &View, has_icons: bool) -> Value {
+        let mut described = json!(self.handler.about());
+        let icons = self.handler.icons(view);
+        if has_icons && !icons.is_empty() {
+            described["icons"] = icons.into();
+        }
+        described
+    }
+
     /// Returns the instructions for the model at this address.
-    fn instructions(&self, view: &View) -> Option<String> {
-        let instructions = self.handler.about().instructions.clone();
+    fn instructions(&self, caller: &Caller, view: &View) -> Option<String> {
+        let instructions = self.handler.instructions(caller, view);
         let Some(remark) = view.remark() else { return instructions };
         log::warn!(
             "unknown parameters in the query of the MCP endpoint: {}",
@@ -272,9 +281,15 @@ impl Server {
 
     fn complete_result(&self, request: &Request, context: &Context, members: Members) -> Answer {
         let members = if context.version.is_modern() {
+            // Once is enough for the icons: they would make every other answer larger.
+            let identity = if request.method == "server/discover" {
+                json!({META_SERVER: self.described(&context.view, true)}).to_string()
+            } else {
+                self.identity.clone()
+            };
             Members::new()
                 .with_json("resultType", "\"complete\"")
-                .with_json("_meta", &self.identity)
+                .with_json("_meta", &identity)
                 .append(&members)
         } else {
             members
@@ -314,11 +329,11 @@ impl Server {
         let members = Members::new()
             .with("supportedVersions", &versions)
             .with("capabilities", &self.handler.capabilities().to_json());
-        let members = match self.instructions(&context.view) {
+        let members = match self.instructions(&context.caller, &context.view) {
             Some(instructions) => members.with("instructions", &instructions),
             None => members,
         };
-        Ok(MethodResult::Complete(cached(context, members, DISCOVER_TTL, "public")))
+        Ok(MethodResult::Complete(cached(context, members, DISCOVER_TTL, "private")))
     }
 
     fn ping(&self, _: &Context, _: &Request, _: &dyn Peer) -> Result<MethodResult, Interruption> {
@@ -610,7 +625,6 @@ fn completion(request: &Request) -> Result<Completion, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::access::Caller;
     use crate::mcp::context::ClientCapabilities;
 
     #[test]

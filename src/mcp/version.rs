@@ -30,6 +30,9 @@ impl Version {
     /// The newest version that `initialize` can negotiate.
     pub const NEWEST_LEGACY: Self = Self::V2025_11_25;
 
+    /// The first version with icons (SEP-973).
+    pub const WITH_ICONS: Self = Self::V2025_11_25;
+
     /// Returns the version in the protocol's form.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -80,6 +80,15 @@ pub fn sentence(text: &str) -> Option<String> {
     }
 }
 
+/// A text in one line, at most `most` characters of it, cut between two words where it can be.
+pub fn shortened(text: &str, most: usize) -> String {
+    let plain = plain(text);
+    match plain.char_indices().nth(most) {
+        None => plain,
+        Some((end, _)) => plain[..plain[..end].rfind(' ').unwrap_or(end)].to_owned(),
+    }
+}
+
 /// Converts Markdown or HTML to one line of text, without tags, emphasis and link addresses.
 fn plain(text: &str) -> String {
     let mut plain = String::new();

@@ -8,7 +8,10 @@ use super::params::{self, One, Sent};
 use super::schema::Schemas;
 use super::{Operation, annotations, output, pages, text};
 use crate::engine::{ACCOUNT, MAX_TOOL_NAME, OFFSET};
-use crate::manifest::fits_path;
+use crate::manifest::{MAX_ALIAS, MAX_ALIASES, fits_path};
+
+/// Most characters of a group.
+const MAX_GROUP: usize = 40;
 
 /// Values that all tools of a module share.
 pub struct Importer<'a> {
@@ -71,19 +74,45 @@ impl Importer<'_> {
             .filter(|url| text::is_url(url))
             .unwrap_or(self.docs);
         let most = MAX_TOOL_NAME - self.module.len() - 1;
-        let mut tool = json!({
-            "name": text::unique(taken, &text::snake(&operation.id), most),
-            "description": operation.summary,
-            "docs": docs,
-            "annotations": annotations(&operation.method),
-            "request": request,
-        });
+        let mut tool = json!({"name": text::unique(taken, &text::snake(&operation.id), most)});
+        let tags = tags(operation);
+        if let Some(tag) = tags.first() {
+            tool["group"] = text::cut(&text::snake(tag), MAX_GROUP).into();
+        }
+        let aliases = aliases(operation, &tags);
+        if !aliases.is_empty() {
+            tool["aliases"] = aliases.into();
+        }
+        tool["description"] = operation.summary.as_str().into();
+        tool["docs"] = docs.into();
+        tool["annotations"] = annotations(&operation.method);
+        tool["request"] = request.into();
         if !params.is_empty() {
             tool["params"] = params.into();
         }
         tool["output"] = answer.output;
         Ok(tool)
     }
+}
+
+/// The tags of an operation, in their order.
+fn tags(operation: &Operation<'_>) -> Vec<String> {
+    let tags = operation.described["tags"].as_array().into_iter().flatten();
+    let tags = tags.filter_map(Value::as_str).map(|tag| text::shortened(tag, MAX_ALIAS));
+    tags.filter(|tag| !tag.is_empty()).collect()
+}
+
+/// What the search knows the tool by beside its name: the summary, and each tag.
+fn aliases(operation: &Operation<'_>, tags: &[String]) -> Vec<String> {
+    let summary = operation.described["summary"].as_str().and_then(text::sentence);
+    let summary = summary.map(|text| text::shortened(text.trim_end_matches(['.', '…']), MAX_ALIAS));
+    let mut aliases: Vec<String> = Vec::new();
+    for alias in summary.into_iter().chain(tags.iter().cloned()).take(MAX_ALIASES) {
+        if !alias.is_empty() && !aliases.iter().any(|known| known.eq_ignore_ascii_case(&alias)) {
+            aliases.push(alias);
+        }
+    }
+    aliases
 }
 
 /// Returns the path with the params' own names in its placeholders, and the fixed part of its query.

@@ -7,7 +7,9 @@ mod pages;
 mod router;
 pub mod stdio;
 mod streamable;
+mod view;
 
 pub use origin::Origins;
 pub use pages::{PageService, Pages, page};
 pub use router::{FAILURES_PER_SECOND, Router, Site, refusal};
+pub use view::read as read_view;

@@ -12,12 +12,12 @@ use super::http_sse::Legacy;
 use super::origin::Origins;
 use super::pages::{self, Pages, page};
 use super::streamable::Streamable;
+use super::view;
 use crate::access::{Authenticator, Caller, Evidence, RateLimit, WELL_KNOWN};
-use crate::error::{Code, Error, quoted};
+use crate::error::{Code, Error};
 use crate::http::{Admitted, Answer, Headers, Request, Response, Service, one_client};
 use crate::mcp;
 use crate::mcp::context::View;
-use crate::names::{is_slip, nearest, plain};
 
 /// What an application serves outside the protocol.
 pub trait Site: Send + Sync {
@@ -52,6 +52,8 @@ pub struct Router {
     failures: RateLimit<IpAddr>,
     /// Local mode's pages.
     pages: Option<Arc<dyn Pages>>,
+    /// What every request's view begins with.
+    base: View,
 }
 
 /// Failed authentications a second from one address, as a rule: those of an office whose tokens all end at once.
@@ -173,6 +175,7 @@ impl Router {
             site,
             failures: failures(FAILURES_PER_SECOND),
             pages: None,
+            base: View::default(),
         }
     }
 
@@ -186,6 +189,12 @@ impl Router {
     #[must_use]
     pub fn with_pages(self, pages: Option<Arc<dyn Pages>>) -> Self {
         Self { pages, ..self }
+    }
+
+    /// The same with a view that every request's begins with.
+    #[must_use]
+    pub fn with_view(self, base: View) -> Self {
+        Self { base, ..self }
     }
 
     /// Decides by the head whose the request is: nothing of an unknown caller's body is read where a caller is needed.
@@ -234,7 +243,7 @@ impl Router {
                 {
                     return Err(no_such_path(&head.path));
                 }
-                let view = view(module, &head.query)?;
+                let view = view::read(&self.base, module, &head.query)?;
                 if head.method == Method::Get {
                     return Ok(
                         self.known(move |request| self.streamable.open_stream(request, caller))
@@ -247,7 +256,8 @@ impl Router {
                 })
             }
             Endpoint::LegacyStream => {
-                let (caller, view) = (self.caller(head)?, view(None, &head.query)?);
+                let (caller, view) =
+                    (self.caller(head)?, view::read(&self.base, None, &head.query)?);
                 self.known(move |request| self.legacy.open(request, caller, view))
             }
             Endpoint::LegacyMessages => {
@@ -368,75 +378,6 @@ fn no_such_path(path: &str) -> Error {
         .with_hint("The MCP endpoint is /mcp; the page at / shows how to connect.")
 }
 
-/// The query parameters of the MCP endpoint.
-const QUERY_NAMES: [&str; 4] = ["tools", "readonly", "format", "pin"];
-
-/// The maximum number of unknown query parameters in a report, and the maximum length of each in characters.
-const REPORTED: (usize, usize) = (5, 40);
-
-/// Reads the query of the MCP endpoint. Names are compared without case, `_` and `-`.
-///
-/// # Errors
-/// [`Code::InvalidParams`] for an invalid value, for two values that contradict each other, and for a name that is probably a
-/// typo of a known one. Other unknown names are in [`View::unknown`].
-fn view(module: Option<&str>, query: &str) -> Result<View, Error> {
-    let mut view =
-        View { module: module.map(str::to_owned), direct: module.is_some(), ..View::default() };
-    let mut seen: Vec<(&str, String)> = Vec::new();
-    for (given, value) in form_urlencoded::parse(query.as_bytes()) {
-        let plain = plain(&given);
-        let Some(name) = QUERY_NAMES.into_iter().find(|known| *known == plain) else {
-            if let Some(near) = QUERY_NAMES.into_iter().find(|known| is_near(&plain, known)) {
-                return Err(Error::invalid_params(format!("?{} is not known", quoted(&given)))
-                    .with_hint(format!("Did you mean ?{near}=…?")));
-            }
-            let (names, characters) = REPORTED;
-            let shown: String =
-                given.chars().filter(char::is_ascii_graphic).take(characters).collect();
-            if view.unknown.len() < names && !shown.is_empty() && !view.unknown.contains(&shown) {
-                view.unknown.push(shown);
-            }
-            continue;
-        };
-        let wrong = |right: &str| {
-            Error::invalid_params(format!("?{name}={} is not known", quoted(&value)))
-                .with_hint(format!("Use {right}."))
-        };
-        if name != "pin" {
-            if seen.iter().any(|(known, other)| *known == name && *other != value) {
-                return Err(Error::invalid_params(format!("?{name} has two values"))
-                    .with_hint("Give it once."));
-            }
-            seen.push((name, value.clone().into_owned()));
-        }
-        match (name, &*value) {
-            ("tools", "direct") => view.direct = true,
-            ("tools", "meta") => view.direct = false,
-            ("tools", _) => return Err(wrong("?tools=direct or ?tools=meta")),
-            ("readonly", "true") => view.read_only = true,
-            ("readonly", "false") => view.read_only = false,
-            ("readonly", _) => return Err(wrong("?readonly=true or ?readonly=false")),
-            ("format", "json") => view.json = true,
-            ("format", "toon") => view.json = false,
-            ("format", _) => return Err(wrong("?format=json or ?format=toon")),
-            (_, names) => view
-                .pinned
-                .extend(names.split(',').filter(|name| !name.is_empty()).map(str::to_owned)),
-        }
-    }
-    Ok(view)
-}
-
-/// Returns whether an unknown name was probably meant to be a known one: they differ by one slip, or one continues the other.
-fn is_near(name: &str, known: &str) -> bool {
-    /// Shorter prefixes are too common.
-    const SHORTEST: usize = 4;
-    let continues = name.starts_with(known) || known.starts_with(name) && name.len() >= SHORTEST;
-    continues
-        || known.len() >= SHORTEST && is_slip(name, known)
-        || nearest(name, [known].into_iter()).is_some() && known.len() > SHORTEST
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -483,64 +424,5 @@ mod tests {
             let place = named.map(Endpoint::ResourceMetadata);
             assert_eq!(Endpoint::find(&format!("{WELL_KNOWN}{resource}")), place, "{resource}");
         }
-    }
-
-    #[test]
-    fn a_query_becomes_a_view_and_a_wrong_value_is_refused_by_name() {
-        let read = |module, query| view(module, query);
-        assert_eq!(read(None, "").unwrap(), View::default());
-        assert_eq!(
-            read(None, "readonly=true&pin=github_get_me,github_search_code&format=json&utm=x")
-                .unwrap(),
-            View {
-                read_only: true,
-                json: true,
-                pinned: vec!["github_get_me".to_owned(), "github_search_code".to_owned()],
-                unknown: vec!["utm".to_owned()],
-                ..View::default()
-            }
-        );
-        assert_eq!(
-            read(Some("github"), "").unwrap(),
-            View { module: Some("github".to_owned()), direct: true, ..View::default() }
-        );
-        assert!(read(None, "readonly=yes").unwrap_err().to_string().contains("?readonly=true"));
-        assert!(read(None, "tools=all").unwrap_err().to_string().contains("?tools=direct"));
-    }
-
-    #[test]
-    fn a_name_is_known_in_any_spelling_and_a_near_miss_is_refused() {
-        for query in
-            ["read_only=true", "readOnly=true", "READ-ONLY=true", "readonly=true&read_only=true"]
-        {
-            assert!(view(None, query).unwrap().read_only, "{query}");
-        }
-        assert!(view(None, "Format=json").unwrap().json);
-        let refused = |query: &str, says: &str| {
-            let error = view(None, query).expect_err(query);
-            assert_eq!(error.code(), Code::InvalidParams);
-            assert!(error.to_string().contains(says), "{query}: {error}");
-        };
-        for near in [
-            "readony",
-            "redonly",
-            "read",
-            "readonlymode",
-            "raedonly",
-            "readonyl",
-            "read_ony",
-            "onlyread=1&readonlly",
-        ] {
-            refused(&format!("{near}=true"), "?readonly=");
-        }
-        refused("tool=direct", "?tools=");
-        refused("fromat=json", "?format=");
-        refused("pins=a", "?pin=");
-        refused("readonly=TRUE", "?readonly=true");
-        refused("readonly", "?readonly=true");
-        refused("readonly=true&read_only=false", "two values");
-        let unknown = |query: &str| view(None, query).unwrap().unknown;
-        assert_eq!(unknown("utm_source=x&session=1&utm_source=y"), ["utm_source", "session"]);
-        assert_eq!(unknown("a%0Ab%E2%80%AE=1&p=2&to=3&id=4"), ["ab", "p", "to", "id"]);
     }
 }

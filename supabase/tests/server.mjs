@@ -266,7 +266,7 @@ async function aClientUsesAService(world) {
   const { tools } = await client.listTools();
   assert.deepEqual(
     tools.map(({ name }) => name),
-    ["get_module_schema", "call", "batch"],
+    ["search_tools", "get_module_schema", "read", "call", "batch"],
   );
   const result = await client.callTool({
     name: "call",
@@ -335,8 +335,8 @@ async function permissionsAreTheSameEverywhere(world) {
       schemas
         .filter(({ result }) => !result.isError)
         .flatMap(({ result }) =>
-          JSON.parse(result.content[0].text).modules.flatMap(({ module, tools }) =>
-            tools.map(({ name }) => `${module}_${name}`),
+          [...result.content[0].text.matchAll(/^(?:(\w+)\.)?([a-z0-9_]+)(?:\(|: [A-Z])/gm)].map(
+            ([, , name]) => `${/^# (\w+)/.exec(result.content[0].text)[1]}_${name}`,
           ),
         ),
       "get_module_schema",

@@ -145,7 +145,12 @@ fn only_who_has_several_accounts_is_asked_for_one() {
 
         let call = tool(&app, false, "call");
         assert_eq!(call["inputSchema"]["properties"].get("account").is_some(), several);
-        let modules = ask(&app, false, "tools/call", json!({"name": "get_module_schema"}));
+        let modules = ask(
+            &app,
+            false,
+            "tools/call",
+            json!({"name": "get_module_schema", "arguments": {"format": "json"}}),
+        );
         let modules: Value =
             serde_json::from_str(modules["content"][0]["text"].as_str().unwrap()).unwrap();
         assert_eq!(
@@ -504,7 +509,7 @@ fn all_is_an_account_only_where_it_can_be() {
     );
 
     // The tools' short list says it where it is so, and nowhere else.
-    let arguments = json!({"modules": ["google_calendar"], "tools": ["list_events", "get_event"]});
+    let arguments = json!({"modules": ["google_calendar"], "tools": ["list_events", "get_event"], "format": "json"});
     let listed = ask_about(
         "google_calendar",
         &app,

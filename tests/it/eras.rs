@@ -21,7 +21,7 @@ fn capabilities() -> Value {
 fn assert_lists_tools(product: &Product, post: &Post) {
     let reply = product.send(post);
     assert_eq!(reply.status, 200, "{reply:?}");
-    assert_eq!(json_of(&reply)["result"]["tools"][0]["name"], "get_module_schema");
+    assert_eq!(json_of(&reply)["result"]["tools"][0]["name"], "search_tools");
 }
 
 #[test]
@@ -33,9 +33,7 @@ fn a_legacy_client_gets_the_version_that_it_asks_for_and_a_session() {
         assert_eq!(result["protocolVersion"], version);
         assert_eq!(result["serverInfo"]["name"], "mcpist");
         assert_eq!(result["capabilities"], capabilities());
-        assert!(
-            result["instructions"].as_str().is_some_and(|text| text.contains("get_module_schema"))
-        );
+        assert!(result["instructions"].as_str().is_some_and(|text| text.contains("search_tools")));
         let id = reply.header("mcp-session-id").expect("a session has an id").to_owned();
         let session = Session { id, version: version.to_owned() };
         let initialized = json!({"jsonrpc": "2.0", "method": "notifications/initialized"});
@@ -75,7 +73,7 @@ fn a_modern_request_needs_no_session_and_gets_none() {
         (&json!(MODERN), &capabilities())
     );
     assert_eq!(result["_meta"]["io.modelcontextprotocol/serverInfo"]["name"], "mcpist");
-    assert_eq!(result["cacheScope"], "public");
+    assert_eq!(result["cacheScope"], "private");
 
     let list = json_of(&product.send(&modern("tools/list", json!({}))))["result"].take();
     assert_eq!(
@@ -159,7 +157,7 @@ fn a_batch_of_2025_03_26_answers_requests_together_and_in_order() {
             (&json!(4), &none)
         ]
     );
-    assert!(text_of(&answers[4]["result"]).contains("\"module\":\"notes\""));
+    assert!(text_of(&answers[4]["result"]).contains("\nnotes: "));
 
     let quiet = product.send(&session.post(&json!([notification, notification])));
     assert_eq!((quiet.status, quiet.body.as_str()), (202, ""));

@@ -49,10 +49,7 @@ fn messages_are_accepted_at_once_and_answered_on_the_stream() {
         202
     );
     assert_eq!(client.ask("ping", json!({})), json!({"jsonrpc": "2.0", "id": 1, "result": {}}));
-    assert_eq!(
-        client.ask("tools/list", json!({}))["result"]["tools"][0]["name"],
-        "get_module_schema"
-    );
+    assert_eq!(client.ask("tools/list", json!({}))["result"]["tools"][0]["name"], "search_tools");
     assert_eq!(client.ask("tools/lst", json!({}))["error"]["code"], -32601);
     assert_eq!(
         client.ask("server/discover", with_meta(json!({})))["result"]["resultType"],

@@ -142,6 +142,11 @@ fn everything_wrong_with_a_tool_is_found() {
     check(publishes(json!({"ownr": "given"})), "\"ownr\", which is not a param of the tool");
     let reads = json!({"annotations": {"readOnlyHint": true}, "publishes": true});
     check(reads, "`publishes` is for a tool that changes something");
+    check(json!({"group": "Pull requests"}), "the group must be snake_case");
+    check(json!({"aliases": [""]}), "\"\" must have 1 to 80 characters");
+    check(json!({"aliases": ["x".repeat(81)]}), "must have 1 to 80 characters");
+    check(json!({"aliases": vec!["x"; 31]}), "there can be at most 30");
+    check(json!({"aliases": "one"}), "tool list_things: invalid type");
     check(json!({"extra": 1}), "tool list_things: unknown field `extra`");
     check(param(&json!({"format": "email"})), "unknown variant `email`");
     check(

@@ -101,7 +101,7 @@ fn a_legacy_session_runs_over_lines() {
             server.ask("a", "ping", json!({})),
             json!({"jsonrpc": "2.0", "id": "a", "result": {}})
         );
-        assert_eq!(server.ask(2, "tools/list", json!({}))["result"]["tools"][1]["name"], "call");
+        assert_eq!(server.ask(2, "tools/list", json!({}))["result"]["tools"][3]["name"], "call");
         assert_eq!(server.ask(3, "server/discover", json!({}))["error"]["code"], -32601);
         assert_eq!(server.end(), [Value::Null; 0]);
     }

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use crate::fake_upstream::{Answer, Exchange, FakeUpstream};
 use crate::product::{Product, Settings, initialize, json_of, modern, text_of};
 
-const META: [&str; 3] = ["get_module_schema", "call", "batch"];
+const META: [&str; 5] = ["search_tools", "get_module_schema", "read", "call", "batch"];
+const READ_ONLY_META: [&str; 4] = ["search_tools", "get_module_schema", "read", "batch"];
 const NOTES: [&str; 4] =
     ["notes_list_notes", "notes_get_note", "notes_add_note", "notes_remove_note"];
 
@@ -29,12 +30,13 @@ fn each_view_publishes_its_tools() {
     check("/mcp/notes", &NOTES);
     check("/mcp/notes?tools=meta", &META);
     check("/mcp/notes?readonly=true", &NOTES[..2]);
-    check("/mcp?pin=notes_add_note", &["get_module_schema", "call", "batch", "notes_add_note"]);
+    check("/mcp?pin=notes_add_note", &[&META[..], &["notes_add_note"]].concat());
     check(
         "/mcp?pin=notes_add_note,,unknown_tool&pin=vault_open_door",
-        &["get_module_schema", "call", "batch", "notes_add_note", "vault_open_door"],
+        &[&META[..], &["notes_add_note", "vault_open_door"]].concat(),
     );
-    check("/mcp?pin=notes_add_note&readonly=true", &META);
+    check("/mcp?pin=notes_add_note&readonly=true", &READ_ONLY_META);
+    check("/mcp?readonly=true", &READ_ONLY_META);
     assert_eq!(product.tools("/mcp/github"), of_module("github_"));
     assert_eq!(of_module("notes_"), NOTES);
     assert_eq!(product.send(&modern("tools/list", json!({})).to("/mcp/unknown")).status, 404);
@@ -62,7 +64,8 @@ fn what_stands_in_every_session_stays_small() {
 #[test]
 fn a_module_describes_its_tools() {
     let product = Product::start(&Settings::default());
-    let modules = |path: &str, arguments: Value| -> Value {
+    let modules = |path: &str, mut arguments: Value| -> Value {
+        arguments["format"] = json!("json");
         let result = product.call(path, "get_module_schema", arguments);
         serde_json::from_str::<Value>(text_of(&result)).expect("a schema is JSON")["modules"].take()
     };
@@ -146,7 +149,19 @@ fn check_hidden(product: &Product, query: &str, hidden: &str) {
     }
     let schema =
         product.call(&format!("/mcp{query}"), "get_module_schema", json!({"modules": ["notes"]}));
-    assert!(!text_of(&schema).contains(&format!("{hidden:?}")), "{hidden} in {query}");
+    assert!(!text_of(&schema).contains(hidden), "{hidden} in {query}");
+    check(&|tool| answer("/mcp", "read", tool_argument(tool)));
+    for format in ["text", "json"] {
+        let arguments = json!({"modules": ["notes"], "format": format});
+        let schema = product.call(&format!("/mcp{query}"), "get_module_schema", arguments);
+        assert!(!text_of(&schema).contains(hidden), "{hidden} in {query}: {schema}");
+    }
+    let search = product.call(
+        &format!("/mcp{query}"),
+        "search_tools",
+        json!({"query": format!("notes {hidden}"), "modules": ["notes"], "limit": 20}),
+    );
+    assert!(!text_of(&search).contains(hidden), "{hidden} in {query}: {search}");
 }
 
 #[test]
@@ -186,7 +201,10 @@ fn a_policy_that_allows_nothing_leaves_a_server_that_answers() {
     let product = with_policy(r#"{"allow": []}"#);
     assert_eq!(product.tools("/mcp"), META);
     assert_eq!(product.tools("/mcp?tools=direct"), [""; 0]);
-    assert_eq!(text_of(&product.call("/mcp", "get_module_schema", json!({}))), r#"{"modules":[]}"#);
+    assert_eq!(
+        text_of(&product.call("/mcp", "get_module_schema", json!({}))),
+        "No module is permitted here."
+    );
 }
 
 #[test]
