@@ -38,6 +38,7 @@ pub mod error;
 mod hex;
 pub mod json;
 mod names;
+pub mod number;
 pub mod os;
 mod parallel;
 pub mod random;

@@ -5,13 +5,15 @@
 
 use std::fmt::Write as _;
 
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Value};
+
+use crate::number::canonical;
 
 /// The TOON text of a JSON value: lines parted by `\n`, none at the end, and an empty text for an empty object (sections 5
 /// to 12). It decodes to a value equal to the given one, but for the order of keys inside a table, which is that of the
 /// table's first row.
 ///
-/// Numbers are written in full from 1e-6 up to, but not including, 1e21, and with an exponent outside of that (section 2).
+/// Numbers keep every digit that they were written with ([`canonical`], section 2).
 #[must_use]
 pub fn encode(value: &Value) -> String {
     let mut encoder = Encoder { out: String::new() };
@@ -200,31 +202,12 @@ impl Encoder {
             Value::Null => self.out.push_str("null"),
             Value::Bool(true) => self.out.push_str("true"),
             Value::Bool(false) => self.out.push_str("false"),
-            Value::Number(number) => self.number(number),
+            Value::Number(number) => self.out.push_str(&canonical(number)),
             Value::String(text) if must_be_quoted(text) => self.quoted(text),
             Value::String(text) => self.out.push_str(text),
             Value::Array(_) | Value::Object(_) => return false,
         }
         true
-    }
-
-    fn number(&mut self, number: &Number) {
-        let Some(float) = number.as_f64().filter(|_| number.is_f64()) else {
-            return self.formatted(format_args!("{number}"));
-        };
-        let magnitude = float.abs();
-        if magnitude == 0.0 {
-            // Negative zero is zero too.
-            self.out.push('0');
-        } else if (1e-6..1e21).contains(&magnitude) {
-            self.formatted(format_args!("{float}"));
-        } else if magnitude < 1.0 {
-            self.formatted(format_args!("{float:e}"));
-        } else {
-            // Rust leaves out the plus sign of an exponent, and the specification asks for it.
-            let unsigned = format!("{float:e}");
-            self.out.push_str(&unsigned.replace('e', "e+"));
-        }
     }
 
     fn key(&mut self, key: &str) {
@@ -367,7 +350,9 @@ mod tests {
             ("-1.5e300", "-1.5e+300"),
             ("5e-324", "5e-324"),
             ("0.3333333333333333", "0.3333333333333333"),
-            ("18446744073709551615", "18446744073709551615"),
+            ("18446744073709551616", "18446744073709551616"),
+            ("0.10000000000000000000000000001", "0.10000000000000000000000000001"),
+            ("1e400", "1e+400"),
             ("-9223372036854775808", "-9223372036854775808"),
         ]);
     }

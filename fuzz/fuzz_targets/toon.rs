@@ -66,15 +66,13 @@ fn check_lines(text: &str) {
     }
 }
 
-/// The value as a text says it: whole floats are integers, zero has no sign, and keys have no order.
+/// The value as a text says it: numbers in their canonical form, and keys without an order.
 fn canonical(value: &Value) -> Value {
     match value {
-        Value::Number(number) => match number.as_f64() {
-            Some(float) if number.is_f64() && float.fract() == 0.0 && float.abs() < 9e15 => {
-                json!(float as i64)
-            }
-            _ => value.clone(),
-        },
+        Value::Number(number) => {
+            let text = mcpist::number::canonical(number);
+            Value::Number(text.parse().expect("the canonical form is a number"))
+        }
         Value::Array(items) => items.iter().map(canonical).collect(),
         Value::Object(fields) => {
             let mut fields: Map<_, _> =

@@ -78,6 +78,15 @@ pub struct Credential {
     pub base_url: Option<String>,
 }
 
+impl Credential {
+    /// A token without an account, such as the public key of an app.
+    #[must_use]
+    pub fn bearer(token: &str) -> Self {
+        let secret = Secret::new(token.to_owned());
+        Self { scheme: Scheme::Bearer, secret, account: None, base_url: None }
+    }
+}
+
 /// An HTTP authentication scheme.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scheme {

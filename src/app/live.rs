@@ -5,10 +5,11 @@ use std::sync::{Arc, PoisonError, RwLock};
 use serde_json::Value;
 
 use super::{App, clean};
+use crate::access::Caller;
 use crate::error::Error;
 use crate::json::Object;
 use crate::mcp::call::Call;
-use crate::mcp::context::Context;
+use crate::mcp::context::{Context, View};
 use crate::mcp::handler::{
     About, Capabilities, Completion, Handler, Interruption, Item, ListChanged, Suggestions,
     ToolResult,
@@ -59,6 +60,10 @@ impl Handler for Live {
 
     fn tools(&self, context: &Context) -> Result<Vec<Arc<Item>>, Error> {
         self.app().tools(context)
+    }
+
+    fn remark(&self, caller: &Caller, view: &View) -> Option<String> {
+        self.app().remark(caller, view)
     }
 
     fn prompts(&self, context: &Context) -> Result<Vec<Arc<Item>>, Error> {

@@ -27,6 +27,30 @@ impl App {
         permissions
     }
 
+    /// What a caller's model is told about tools that its address pins and that do not exist for it.
+    pub(super) fn remark(&self, caller: &Caller, view: &View) -> Option<String> {
+        /// The most names that are reported, and the most characters of one.
+        const REPORTED: (usize, usize) = (5, 60);
+        let visible = self.visible(caller, view).ok().filter(|_| !view.pinned.is_empty())?;
+        let unknown = view.pinned.iter().filter(|name| visible.published(name).is_none());
+        let names: Vec<_> = unknown
+            .take(REPORTED.0)
+            .map(|name| {
+                let names = visible.modules().flat_map(|module| visible.tools_of(module));
+                let near = nearest(name, names.map(|tool| tool.published_name.as_str()));
+                let shown: String =
+                    name.chars().filter(char::is_ascii_graphic).take(REPORTED.1).collect();
+                near.map_or(shown.clone(), |near| format!("{shown} (did you mean {near}?)"))
+            })
+            .collect();
+        (!names.is_empty()).then(|| {
+            format!(
+                "The address pins tools that do not exist here: {}. Tell the user.",
+                names.join(", ")
+            )
+        })
+    }
+
     /// What a caller sees through a view: the one way to a tool, so that no way shows more than another.
     ///
     /// # Errors

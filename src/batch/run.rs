@@ -124,7 +124,7 @@ fn skip_what_cannot_run(
 /// The parameters of a line with its references replaced by what became of other lines.
 ///
 /// # Errors
-/// [`Code::InvalidParams`] naming the parameter whose reference leads nowhere.
+/// [`Code::InvalidParams`](crate::error::Code::InvalidParams) naming the parameter whose reference leads nowhere.
 pub fn resolved(
     lines: &[Line],
     line: &Line,

@@ -4,19 +4,18 @@ use std::fmt::Display;
 
 use serde_json::{Map, Number, Value};
 
+use super::request::ParamTarget;
 use super::schema::{Kind, Range, Schema, length};
 use super::{Param, Presence, Tool, notes};
 use crate::error::{Code, Error, shortened};
 use crate::names::nearest;
+use crate::number::{canonical, is_integer};
 
 /// Most characters of a wrong value that an error repeats.
 const MAX_REPEATED: usize = 40;
 
 /// Most characters of a wrong name that an error repeats: more than names have, also of what lies in what.
 const MAX_NAME: usize = 120;
-
-/// From here on floats no longer tell integers apart (2^53).
-const EXACT: f64 = 9_007_199_254_740_992.0;
 
 /// The arguments with the types that the tool's schema asks for, defaults filled in, and param hooks applied.
 ///
@@ -48,6 +47,11 @@ pub fn check(tool: &Tool, mut given: Map<String, Value>) -> Result<Map<String, V
                 None
             }
         };
+        // What code of ours reads is no larger than it can count.
+        if param.place == ParamTarget::Local && value.as_ref().is_some_and(is_huge) {
+            problems.add(name, "is too large");
+            continue;
+        }
         if let Some(value) = value.as_ref().filter(|_| tool.annotations.read_only != Some(true)) {
             refuse_shortened(value, name, &mut problems);
         }
@@ -63,6 +67,10 @@ pub fn check(tool: &Tool, mut given: Map<String, Value>) -> Result<Map<String, V
         hook(&mut arguments)?;
     }
     Ok(arguments)
+}
+
+fn is_huge(value: &Value) -> bool {
+    value.as_number().is_some_and(|number| is_integer(number) && number.as_i64().is_none())
 }
 
 /// Refuses a text that we shortened: what its note stands for would be deleted where it is written.
@@ -94,7 +102,11 @@ fn refuse_shortened(value: &Value, place: &str, problems: &mut Problems) {
 
 fn hooked(param: &Param, value: Value, problems: &mut Problems) -> Option<Value> {
     let Some(hook) = param.hook else { return Some(value) };
-    let sentence = |error: Error| error.to_string().trim_end_matches('.').to_owned();
+    let sentence = |error: Error| {
+        let sentence = error.to_string().trim_end_matches('.').to_owned();
+        let name = format!("`{}`", param.name);
+        if sentence.contains(&name) { sentence } else { format!("{name}: {sentence}") }
+    };
     hook(&value).map_err(|error| problems.0.push((param.name.clone(), sentence(error)))).ok()
 }
 
@@ -127,7 +139,7 @@ fn coerce(schema: &Schema, value: Value, place: &str, problems: &mut Problems) -
         let problem = match &value {
             Value::Number(number) if schema.kind == Kind::String && text_of(number).is_none() => {
                 format!(
-                    "must be a string, not {}: a number of this size loses digits, so put it in quotes",
+                    "must be a string, not {}: a number with an exponent can be written in several ways, so put it in quotes",
                     repeated(&value)
                 )
             }
@@ -232,10 +244,10 @@ fn listed(items: &Schema, value: Value) -> Value {
     value
 }
 
-/// A number as it is written in JSON; `None` if the number that we have may not be the one that was written.
+/// A number as it is written in JSON; `None` for one with an exponent, which was hardly meant as that text (`77e1234`).
 fn text_of(number: &Number) -> Option<String> {
-    (!number.is_f64() || number.as_f64().is_some_and(|number| number.abs() < EXACT))
-        .then(|| number.to_string())
+    let text = number.as_str();
+    (!text.contains(['e', 'E'])).then(|| text.to_owned())
 }
 
 fn is_of(kind: &Kind, value: &Value) -> bool {
@@ -250,18 +262,13 @@ fn is_of(kind: &Kind, value: &Value) -> bool {
 
 /// A whole number without its `.0`, where an integer is due.
 fn whole_if_due(kind: &Kind, value: Value) -> Value {
-    match (kind, value.as_f64()) {
-        (Kind::Integer(_), Some(number)) if value.is_f64() => {
-            whole(number).map_or(value, Value::from)
+    match (kind, value) {
+        (Kind::Integer(_), Value::Number(number)) if is_integer(&number) => {
+            let digits = canonical(&number).parse();
+            Value::Number(digits.unwrap_or(number))
         }
-        _ => value,
+        (_, value) => value,
     }
-}
-
-/// The integer that a float is, as far as floats tell integers apart.
-fn whole(number: f64) -> Option<Number> {
-    #[expect(clippy::cast_possible_truncation, reason = "its size was looked at")]
-    (number.fract() == 0.0 && number.abs() <= EXACT).then(|| Number::from(number as i64))
 }
 
 /// What would be right, as the end of a sentence.
@@ -380,6 +387,7 @@ mod tests {
     fn right_arguments_come_out_in_their_types() {
         let check =
             |given: Value, expected: Value| assert_eq!(outcome(&given), Ok(expected), "{given}");
+        let decoded = |text: &str| serde_json::from_str::<Value>(text).unwrap();
         check(json!({}), json!({}));
         check(json!({"state": "closed"}), json!({"state": "closed"}));
         check(json!({"count": 5}), json!({"count": 5}));
@@ -387,7 +395,12 @@ mod tests {
         check(json!({"count": 5.0}), json!({"count": 5}));
         check(json!({"count": "5.0"}), json!({"count": 5}));
         check(json!({"share": 0.25}), json!({"share": 0.25}));
-        check(json!({"share": "-1e3"}), json!({"share": -1000.0}));
+        check(json!({"share": "-0.30"}), json!({"share": decoded("-0.30")}));
+        check(json!({"count": decoded("1e1")}), json!({"count": 10}));
+        check(
+            json!({"ids": "18446744073709551616"}),
+            json!({"ids": [decoded("18446744073709551616")]}),
+        );
         check(json!({"draft": "true"}), json!({"draft": true}));
         check(json!({"draft": " False"}), json!({"draft": false}));
         check(json!({"draft": null, "count": null}), json!({}));
@@ -439,8 +452,10 @@ mod tests {
         check("123", "123");
         check("-7", "-7");
         check("9007199254740993", "9007199254740993");
-        check("18446744073709551615", "18446744073709551615");
+        check("18446744073709551616", "18446744073709551616");
         check("1.5", "1.5");
+        check("1.50", "1.50");
+        check("0.1000000000000000000001", "0.1000000000000000000001");
         check("2.0", "2.0");
         check("true", "true");
         check("false", "false");
@@ -454,7 +469,7 @@ mod tests {
         check(json!({"owner": [5]}), "`owner` must be a string, not [5]");
         check(
             json!({"owner": 1e30}),
-            "`owner` must be a string, not 1e+30: a number of this size loses digits, so put it in quotes",
+            "`owner` must be a string, not 1e+30: a number with an exponent can be written in several ways, so put it in quotes",
         );
         check(json!({"state": true}), r#"`state` must be one of "open", "closed", not "true""#);
         check(json!({"owner": null}), "`owner` is missing: it must be a string");

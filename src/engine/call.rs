@@ -74,6 +74,10 @@ pub fn call(
     let tool = call.tool;
     let outcome = arguments::check(tool, arguments).and_then(|arguments| {
         let session = Session { upstream, call, accounts, renewed: OnceCell::new(), cancelled };
+        let explained = |error| match call.module.explain {
+            Some(explain) => explain(&session, &arguments, error),
+            None => error,
+        };
         let result = match &tool.work {
             Work::Handler(handler) => handler(&session, &arguments),
             Work::Request(template, output) => request(&session, template, output, &arguments)
@@ -81,7 +85,8 @@ pub fn call(
                     Some(hook) => hook(&session, &arguments, result),
                     None => Ok(result),
                 }),
-        };
+        }
+        .map_err(explained);
         let result = match session.renewed.get() {
             Some(newer) => redacted(result, &|text| redact(text, newer, LONG_ENOUGH)),
             None => result,
@@ -118,6 +123,10 @@ fn request(
 ) -> Result<Value, Error> {
     let ToolCall { module, tool, .. } = session.call;
     let service = &module.title;
+    let elsewhere =
+        tool.base_url.as_deref().map(|address| session.elsewhere(address, None)).transpose()?;
+    let elsewhere = elsewhere.as_ref().map(|elsewhere| session.at(elsewhere));
+    let session = elsewhere.as_ref().unwrap_or(session);
     let places = tool.params.iter().map(|param| (param.name.as_str(), &param.place));
     let request = template.fill(session.accounts.first.base_url, places, arguments)?;
     let body = request.body.as_deref().map(str::as_bytes);

@@ -21,6 +21,9 @@ pub type ResultHook = fn(&Session<'_>, &Map<String, Value>, Value) -> Result<Val
 /// Does what one request cannot: gets the checked arguments with their defaults, gives the tool's result.
 pub type Handler = fn(&Session<'_>, &Map<String, Value>) -> Result<Value, Error>;
 
+/// Says more about the failure of a tool than the service does, by asking it again: what an id is the id of, say.
+pub type Explain = fn(&Session<'_>, &Map<String, Value>, Error) -> Error;
+
 /// A module's hooks under the names that its file cites.
 #[derive(Debug, Clone, Copy)]
 pub struct Hooks {
@@ -34,10 +37,18 @@ pub struct Hooks {
     pub results: &'static [(&'static str, ResultHook)],
     /// In place of request and output.
     pub handlers: &'static [(&'static str, Handler)],
+    /// For failures of any tool; `None` where the service says enough.
+    pub explain: Option<Explain>,
 }
 
 impl Hooks {
     /// For a module that is data alone.
-    pub const NONE: Self =
-        Self { fields: &[], params: &[], arguments: &[], results: &[], handlers: &[] };
+    pub const NONE: Self = Self {
+        fields: &[],
+        params: &[],
+        arguments: &[],
+        results: &[],
+        handlers: &[],
+        explain: None,
+    };
 }

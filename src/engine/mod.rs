@@ -8,6 +8,7 @@ pub(crate) mod hooks;
 pub mod module;
 mod multipart;
 pub mod notes;
+pub(crate) mod origin;
 pub mod output;
 pub mod pagination;
 pub mod projection;
@@ -21,7 +22,7 @@ mod versions;
 
 pub use auth::{Auth, CredentialKind, Variable};
 pub use call::{Accounts, Connection, ToolCall, call};
-pub use hooks::{ArgumentsHook, FieldHook, Handler, Hooks, ParamHook, ResultHook};
+pub use hooks::{ArgumentsHook, Explain, FieldHook, Handler, Hooks, ParamHook, ResultHook};
 pub use module::{
     ACCOUNT, ALL_ACCOUNTS, AcrossAccounts, Annotations, Condition, MAX_TOOL_NAME, Module, OFFSET,
     Param, Presence, Publishes, Tool, Work,

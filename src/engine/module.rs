@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::auth::{Auth, Variable};
-use super::hooks::{ArgumentsHook, Handler, ParamHook, ResultHook};
+use super::hooks::{ArgumentsHook, Explain, Handler, ParamHook, ResultHook};
 use super::output::Output;
 use super::request::{ParamTarget, Template};
 use super::resource::{Completion, Resource};
@@ -37,6 +37,8 @@ pub struct Module {
     pub description: String,
     /// Where the service is, without a slash at the end.
     pub base_url: String,
+    /// Further origins that its tools may send requests to, without the credential; a `*` stands for one label of the host.
+    pub origins: Vec<String>,
     /// The environment variable that gives another address.
     pub base_url_env: Option<Variable>,
     /// Whether the service has no address until somebody gives it one: `base_url` is an example then.
@@ -57,6 +59,8 @@ pub struct Module {
     pub resources: Vec<Resource>,
     /// What completes a variable of a resource or an argument of a prompt, by its name.
     pub completions: BTreeMap<String, Completion>,
+    /// What says more about a failure than the service does.
+    pub explain: Option<Explain>,
 }
 
 /// Something that a model can have done.
@@ -74,6 +78,8 @@ pub struct Tool {
     pub permissions: Vec<String>,
     /// What a client may assume.
     pub annotations: Annotations,
+    /// Where it sends its request instead of the module's own address, without the credential.
+    pub base_url: Option<String>,
     /// When its effect is public, or reaches people outside.
     pub publishes: Publishes,
     /// What it takes, the engine's own arguments last.

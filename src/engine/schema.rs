@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Number, Value, json};
 
+use crate::number::{is_written_as_integer, same};
+
 /// What a value must be.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Schema {
@@ -57,7 +59,7 @@ impl Schema {
     #[must_use]
     pub fn accepts(&self, value: &Value) -> bool {
         self.kind.accepts(value)
-            && (self.choices.is_empty() || self.choices.contains(value))
+            && (self.choices.is_empty() || self.choices.iter().any(|choice| same(choice, value)))
             && self.longest.is_none_or(|longest| length(value) <= longest)
     }
 
@@ -110,7 +112,9 @@ pub fn length(value: &Value) -> usize {
 
 impl Range {
     fn accepts(&self, value: &Value) -> bool {
-        let number = value.as_f64().unwrap_or(f64::NAN);
+        // A number beyond all floats is as infinity here: less or more than every bound.
+        let number =
+            value.as_number().and_then(|number| number.as_str().parse().ok()).unwrap_or(f64::NAN);
         let bound = |bound: &Option<Number>| bound.as_ref().and_then(Number::as_f64);
         bound(&self.minimum).is_none_or(|minimum| number >= minimum)
             && bound(&self.maximum).is_none_or(|maximum| number <= maximum)
@@ -122,7 +126,9 @@ impl Kind {
         match self {
             Self::String => value.is_string(),
             Self::Boolean => value.is_boolean(),
-            Self::Integer(range) => (value.is_i64() || value.is_u64()) && range.accepts(value),
+            Self::Integer(range) => {
+                value.as_number().is_some_and(is_written_as_integer) && range.accepts(value)
+            }
             Self::Number(range) => value.is_number() && range.accepts(value),
             Self::Array(_) => value.is_array(),
             Self::Object { .. } => value.is_object(),

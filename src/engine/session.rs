@@ -4,8 +4,9 @@ use std::cell::OnceCell;
 
 use serde_json::{Map, Value, json};
 
-use super::call::{Accounts, ToolCall};
+use super::call::{Accounts, Connection, ToolCall};
 use super::content::{self, Content};
+use super::origin::is_listed;
 use super::{output, request};
 use crate::access::Credential;
 use crate::cancellation::Cancellation;
@@ -28,6 +29,12 @@ pub struct Session<'a> {
     pub(super) cancelled: &'a Cancellation,
 }
 
+/// An address beside the service's own, and what a request proves itself with there.
+pub struct Elsewhere {
+    base_url: String,
+    credential: Option<Credential>,
+}
+
 impl Session<'_> {
     /// The ways to each account that the call is about: this one, and the others where it is about all.
     pub fn accounts(&self) -> impl Iterator<Item = Self> {
@@ -46,6 +53,68 @@ impl Session<'_> {
     #[must_use]
     pub fn account(&self) -> Option<&str> {
         self.accounts.first.credential.and_then(|credential| credential.account.as_deref())
+    }
+
+    /// The way to an address below one of the origins that the module file lists, with a token of that origin's own or none:
+    /// the account's credential never goes there. Where the operator has given the service another address, requests go
+    /// below that one, as all do.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::Internal`](crate::error::Code::Internal) for an address that the file does not list.
+    pub fn elsewhere(&self, address: &str, token: Option<&str>) -> Result<Elsewhere, Error> {
+        let module = self.call.module;
+        if !is_listed(&module.origins, address) {
+            return Err(Error::internal(format!("{} lists no origin of {address}", module.name)));
+        }
+        let own = self.accounts.first.base_url.trim_end_matches('/');
+        let base_url = if own == module.base_url {
+            address.to_owned()
+        } else {
+            let path = address.splitn(4, '/').nth(3).map(|path| format!("/{path}"));
+            format!("{own}{}", path.unwrap_or_default())
+        };
+        Ok(Elsewhere { base_url, credential: token.map(Credential::bearer) })
+    }
+
+    /// This call's way there.
+    pub(crate) fn at<'b>(&'b self, elsewhere: &'b Elsewhere) -> Session<'b> {
+        let Elsewhere { base_url, credential } = elsewhere;
+        Session {
+            upstream: self.upstream,
+            call: ToolCall { trace_parent: None, ..self.call },
+            accounts: Accounts {
+                first: Connection { credential: credential.as_ref(), base_url },
+                others: &[],
+                renew: &|_| Ok(None),
+            },
+            renewed: OnceCell::new(),
+            cancelled: self.cancelled,
+        }
+    }
+
+    /// Sends a request with these headers over the module's own, and returns the whole answer.
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::get`], and [`Code::InvalidParams`](crate::error::Code::InvalidParams) for a header that is none.
+    pub fn request(
+        &self,
+        method: Method,
+        path: &[&str],
+        query: &[(&str, &str)],
+        headers: &[(&str, &str)],
+        body: Option<&[u8]>,
+    ) -> Result<UpstreamAnswer, Error> {
+        let url = self.url(path, query)?;
+        let mut all = self.call.module.headers.clone();
+        for (name, value) in headers {
+            let header = name.parse::<HeaderName>().ok().zip(HeaderValue::from_str(value).ok());
+            let (name, value) = header
+                .ok_or_else(|| Error::invalid_params(format!("The header `{name}` is none.")))?;
+            all.insert(name, value);
+        }
+        self.exchange(method, &url, &all, body)
     }
 
     /// Reads JSON; null for an empty body.

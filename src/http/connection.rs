@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::body::{Chunked, too_large};
+use super::coding;
 use super::exchange::Exchange;
 use super::head::{Framing, Head, origin_of_refused, parse_head};
 use super::input::Input;
@@ -92,6 +93,8 @@ impl Connection {
             Framing::Length(length) => self.read_length(length, &head, &mut memory)?,
             Framing::Chunked => self.read_chunked(&head, &mut memory)?,
         };
+        let limits = self.connected.limits();
+        let body = coding::decode(body, &head.headers, &mut memory, limits)?;
         Ok((head, body, memory))
     }
 

@@ -12,6 +12,7 @@
 //! What is not a proper request, or over a limit, gets a [`Refusal`] and never reaches the service.
 
 mod body;
+mod coding;
 mod connection;
 mod event;
 mod exchange;

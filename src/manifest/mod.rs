@@ -4,6 +4,7 @@ mod auth;
 mod finding;
 mod locate;
 mod location;
+mod origin;
 mod own;
 mod packed;
 mod paging;

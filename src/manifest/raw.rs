@@ -17,6 +17,8 @@ pub struct Module {
     pub title: String,
     pub description: String,
     pub base_url: String,
+    #[serde(default)]
+    pub origins: Vec<String>,
     pub base_url_env: Option<String>,
     #[serde(default)]
     pub base_url_required: bool,
@@ -106,6 +108,7 @@ pub struct Tool {
     #[serde(default)]
     pub permissions: Vec<String>,
     pub annotations: Option<Value>,
+    pub base_url: Option<String>,
     pub publishes: Option<Value>,
     pub request: Option<Value>,
     pub handler: Option<String>,

@@ -11,7 +11,7 @@ use ureq::http::Uri;
 use super::location::{FILE, Location};
 use super::params::{self, EngineParams};
 use super::work::{self, Common};
-use super::{Finding, Packed, auth, locate, paging, raw, resources, versions};
+use super::{Finding, Packed, auth, locate, origin, paging, raw, resources, versions};
 use crate::engine::hooks::{ArgumentsHook, ResultHook};
 use crate::engine::module::scheme;
 use crate::engine::output::Output;
@@ -162,6 +162,7 @@ impl<'a> Reader<'a> {
                 "must be an http or https URL with a host, without query and slash at the end",
             );
         }
+        let origins = origin::read(self, FILE.member("origins"), raw.origins);
         let headers = self.headers(FILE.member("headers"), &HeaderMap::new(), &raw.headers);
         let auth = raw.auth.and_then(|auth| auth::read(self, auth));
         let base_url_env = raw
@@ -181,6 +182,7 @@ impl<'a> Reader<'a> {
         let completions = resources::completions(self, raw.completions);
         let common = Common {
             module: raw.module.clone(),
+            origins: origins.clone(),
             headers: Arc::new(headers.clone()),
             json_headers: Arc::new(json_headers(&headers)),
             pages,
@@ -190,6 +192,7 @@ impl<'a> Reader<'a> {
             title: raw.title,
             description: raw.description,
             base_url: raw.base_url,
+            origins,
             base_url_env,
             base_url_required: raw.base_url_required,
             api_version: raw.api_version,
@@ -200,6 +203,7 @@ impl<'a> Reader<'a> {
             tools: Tools::ready(Vec::new()),
             resources,
             completions,
+            explain: self.hooks.explain,
         };
         (module, common)
     }
@@ -266,6 +270,7 @@ impl<'a> Reader<'a> {
         if !is_page(&raw.docs) {
             self.add(place.detail("docs"), "`docs` must be the URL of the vendor's page");
         }
+        origin::check_base_url(self, place, &raw, &common.origins);
         let annotations = self.annotations(place, raw.annotations);
         let params: Vec<Param> = raw
             .params
@@ -335,6 +340,7 @@ impl<'a> Reader<'a> {
             docs: raw.docs,
             permissions: raw.permissions,
             annotations,
+            base_url: raw.base_url,
             publishes,
             reads_on: own.iter().any(|param| param.name == OFFSET),
             params: params.into_iter().chain(own).collect(),

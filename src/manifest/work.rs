@@ -20,6 +20,8 @@ use crate::upstream::{HeaderMap, Method};
 pub struct Common {
     /// The module's name.
     pub module: String,
+    /// The origins beside its own.
+    pub origins: Vec<String>,
     /// The headers.
     pub headers: Arc<HeaderMap>,
     /// The same for a request with a JSON body.

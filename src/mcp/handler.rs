@@ -8,8 +8,9 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::call::Call;
-use super::context::Context;
+use super::context::{Context, View};
 use super::elicitation::Question;
+use crate::access::Caller;
 use crate::error::Error;
 use crate::json::Object;
 
@@ -51,6 +52,12 @@ pub trait Handler: Send + Sync {
     fn prompts(&self, context: &Context) -> Result<Vec<Arc<Item>>, Error> {
         let _ = context;
         Ok(Vec::new())
+    }
+
+    /// What a caller's model is told about the address that was called; `None` if nothing is wrong with it.
+    fn remark(&self, caller: &Caller, view: &View) -> Option<String> {
+        let _ = (caller, view);
+        None
     }
 
     /// A prompt with its arguments filled in: a `GetPromptResult`.

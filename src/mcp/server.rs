@@ -216,7 +216,13 @@ impl Server {
         caller: &crate::access::Caller,
         view: &View,
     ) -> Result<(Session, String), Error> {
-        let version = Version::negotiate(request.text("protocolVersion")?);
+        let requested = request.text("protocolVersion").map_err(|error| {
+            error.with_hint(format!(
+                "Send one of: {}.",
+                Version::names(|version| !version.is_modern())
+            ))
+        })?;
+        let version = Version::negotiate(requested);
         let capabilities =
             crate::mcp::context::ClientCapabilities::parse(&request.object("capabilities")?);
         let client =
@@ -229,24 +235,21 @@ impl Server {
             .with("protocolVersion", &version.as_str())
             .with("capabilities", &self.handler.capabilities().to_json())
             .with("serverInfo", about);
-        if let Some(instructions) = self.instructions(view) {
+        if let Some(instructions) = self.instructions(caller, view) {
             members = members.with("instructions", &instructions);
         }
         Ok((session, result_text(&request.id, members)))
     }
 
     /// How a model should use the server, by this address.
-    fn instructions(&self, view: &View) -> Option<String> {
-        let instructions = self.handler.about().instructions.clone();
-        let Some(remark) = view.remark() else { return instructions };
-        log::warn!(
-            "unknown parameters in the query of the MCP endpoint: {}",
-            view.unknown.join(", ")
-        );
-        Some(match instructions {
-            Some(instructions) => format!("{instructions} {remark}"),
-            None => remark,
-        })
+    fn instructions(&self, caller: &crate::access::Caller, view: &View) -> Option<String> {
+        let remarks = [view.remark(), self.handler.remark(caller, view)].into_iter().flatten();
+        let remarks: Vec<_> = remarks
+            .inspect(|remark| log::warn!("the address of the MCP endpoint: {remark}"))
+            .collect();
+        let all: Vec<_> =
+            self.handler.about().instructions.clone().into_iter().chain(remarks).collect();
+        (!all.is_empty()).then(|| all.join(" "))
     }
 
     /// Takes a notification of a client in.
@@ -300,14 +303,16 @@ impl Server {
         _: &dyn Peer,
     ) -> Result<MethodResult, Interruption> {
         let versions: Vec<_> = Version::ALL.into_iter().map(Version::as_str).collect();
+        // Which pinned tools exist is the caller's.
+        let scope = if context.view.pinned.is_empty() { "public" } else { "private" };
         let members = Members::new()
             .with("supportedVersions", &versions)
             .with("capabilities", &self.handler.capabilities().to_json());
-        let members = match self.instructions(&context.view) {
+        let members = match self.instructions(&context.caller, &context.view) {
             Some(instructions) => members.with("instructions", &instructions),
             None => members,
         };
-        Ok(MethodResult::Complete(cached(context, members, DISCOVER_TTL, "public")))
+        Ok(MethodResult::Complete(cached(context, members, DISCOVER_TTL, scope)))
     }
 
     fn ping(&self, _: &Context, _: &Request, _: &dyn Peer) -> Result<MethodResult, Interruption> {

@@ -42,6 +42,13 @@ impl Version {
         }
     }
 
+    /// The names of the versions that `chosen` takes, newest first, for messages.
+    #[must_use]
+    pub fn names(chosen: impl Fn(Self) -> bool) -> String {
+        let names = Self::ALL.into_iter().filter(|version| chosen(*version)).map(Self::as_str);
+        names.collect::<Vec<_>>().join(", ")
+    }
+
     /// Reads the wire's form; `None` for a version that is not spoken here.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {

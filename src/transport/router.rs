@@ -352,9 +352,13 @@ fn view(module: Option<&str>, query: &str) -> Result<View, Error> {
             ("format", "json") => view.json = true,
             ("format", "toon") => view.json = false,
             ("format", _) => return Err(wrong("?format=json or ?format=toon")),
-            (_, names) => view
-                .pinned
-                .extend(names.split(',').filter(|name| !name.is_empty()).map(str::to_owned)),
+            // As prompts cite a tool, too: `github.get_me`.
+            (_, names) => view.pinned.extend(
+                names
+                    .split(',')
+                    .map(|name| name.trim().replacen('.', "_", 1))
+                    .filter(|name| !name.is_empty()),
+            ),
         }
     }
     Ok(view)
@@ -423,7 +427,7 @@ mod tests {
         let read = |module, query| view(module, query);
         assert_eq!(read(None, "").unwrap(), View::default());
         assert_eq!(
-            read(None, "readonly=true&pin=github_get_me,github_search_code&format=json&utm=x")
+            read(None, "readonly=true&pin=github_get_me,+github.search_code&format=json&utm=x")
                 .unwrap(),
             View {
                 read_only: true,

@@ -114,8 +114,8 @@ fn a_resource_is_read_by_its_tool() {
     );
     let page = r##"{"id": "p", "markdown": "# Plan\n\n- a: b\n"}"##;
     check(
-        "notion://page/p",
-        get("/v1/pages/p/markdown", page),
+        "notion://page/195de9221179449fab8075a27c979105",
+        get("/v1/pages/195de9221179449fab8075a27c979105/markdown", page),
         "text/markdown",
         "---\nid: p\n---\n\n# Plan\n\n- a: b\n",
     );

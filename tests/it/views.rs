@@ -237,6 +237,22 @@ fn unknown_names_in_the_query_are_reported_and_near_misses_refused() {
     assert!(!instructions("/mcp?read_only=true").contains('?'));
     let told = instructions("/mcp?utm_source=x&scope=all");
     assert!(told.contains("?utm_source, ?scope"), "{told}");
+    // A tool that is hidden by the view is as unknown as one that does not exist.
+    for (pins, told) in [
+        ("notes_add_note", None),
+        ("notes.add_note,+notes_get_note", None),
+        ("nope", Some("pins tools that do not exist here: nope. Tell the user.")),
+        ("notes_add_note,nope&pin=nada", Some(": nope, nada. Tell")),
+        ("notes_ad_note", Some(": notes_ad_note (did you mean notes_add_note?). Tell")),
+        ("notes_remove_note&readonly=true", Some(": notes_remove_note")),
+        ("a%0Ab%E2%80%AE", Some(": ab. Tell")),
+    ] {
+        let instructions = instructions(&format!("/mcp?pin={pins}"));
+        match told {
+            Some(told) => assert!(instructions.contains(told), "{pins}: {instructions}"),
+            None => assert!(!instructions.contains("pins tools"), "{pins}: {instructions}"),
+        }
+    }
     for path in ["/mcp?readony=true", "/mcp/notes?read=true", "/sse?readonly=1"] {
         let post = modern("tools/list", json!({})).to(path);
         let reply = product.send(&if path.starts_with("/sse") { post.but("GET") } else { post });

@@ -91,11 +91,12 @@ class Reader {
       case "table":
         if (nested) this.refused ??= "a table in a list item or quote";
         return node.children.forEach((row, at) => {
-          for (const cell of row.children) {
+          // GFM: "empty cells are inserted" where a row has fewer than the header; the parser leaves them out.
+          for (const column of node.children[0].children.keys()) {
             this.leaf(
               at === 0 ? "header" : "cell",
               [...path, `row ${at}`],
-              this.runs(cell.children),
+              this.runs(row.children[column]?.children ?? []),
             );
           }
         });

@@ -67,6 +67,7 @@ pub(super) const HOOKS: Hooks = Hooks {
         ("upload_attachment", upload::upload_attachment),
         ("watch_content", watch_content),
     ],
+    explain: None,
 };
 
 /// A comment is on a page or on a blog post.

@@ -122,6 +122,7 @@ pub(super) const HOOKS: Hooks = Hooks {
         ("update_project_field", project_fields::update_project_field),
         ("update_project_item", projects::update_project_item),
     ],
+    explain: None,
 };
 
 /// The repository that a handler works on, with paths below its own: `git/trees`.

@@ -87,6 +87,7 @@ pub(super) const HOOKS: Hooks = Hooks {
         ("update_version", versions::update_version),
         ("update_worklog", update_worklog),
     ],
+    explain: None,
 };
 
 /// Rewrites a comment from what it was, so that what Markdown cannot say stays; who may see it stays too.

@@ -29,6 +29,31 @@ pub fn send(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Val
     send_bytes(session, &file, part.as_deref(), &bytes)
 }
 
+/// Refuses an upload whose way of sending the bytes needs what is missing, or has no use for what is given.
+pub fn mode(arguments: &mut Map<String, Value>) -> Result<(), Error> {
+    let mode = argument(arguments, "mode").unwrap_or_default();
+    let needs: &[&str] = match mode {
+        "external_url" => &["external_url", "filename"],
+        "multi_part" => &["number_of_parts", "filename"],
+        _ => &[],
+    };
+    if let Some(missing) = needs.iter().find(|name| !arguments.contains_key(**name)) {
+        return Err(Error::invalid_params(format!(
+            "`{missing}` is missing: the mode {mode} needs it."
+        ))
+        .with_hint("Give it, or choose another `mode`."));
+    }
+    for (name, of) in [("external_url", "external_url"), ("number_of_parts", "multi_part")] {
+        if arguments.contains_key(name) && mode != of {
+            return Err(Error::invalid_params(format!(
+                "`{name}` is for the mode {of}, not for {mode}."
+            ))
+            .with_hint("Leave it out, or choose another `mode`."));
+        }
+    }
+    Ok(())
+}
+
 fn send_bytes(
     session: &Session<'_>,
     file: &Value,
