@@ -35,10 +35,10 @@ pub(super) fn decode(
             "the body's Content-Encoding is not known; send the body as it is, or once as gzip",
         ));
     }
-    let mut decoder = MultiGzDecoder::new(&body[..]);
+    let mut reader = MultiGzDecoder::new(&body[..]);
     let mut decoded = Vec::new();
     loop {
-        let read = (&mut decoder).take(PIECE).read_to_end(&mut decoded);
+        let read = (&mut reader).take(PIECE).read_to_end(&mut decoded);
         let read =
             read.map_err(|_| Refusal::new(400, "the body is not gzip, as Content-Encoding says"))?;
         if read == 0 {
