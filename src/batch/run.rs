@@ -1,4 +1,4 @@
-//! Running a plan: what is free runs, at most four lines at once; what failed takes those that need it along.
+//! Runs a plan, at most four lines at once. When a line fails, the lines that need it do not run.
 
 use serde_json::{Map, Value};
 
@@ -7,14 +7,14 @@ use super::reference::resolve;
 use crate::error::Error;
 use crate::parallel;
 
-/// What became of a line.
+/// The outcome of a line.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
-    /// It gave a result.
+    /// It returned a result.
     Done(Value),
     /// It failed.
     Failed(Error),
-    /// It did not run, because this line, which it needs, did not succeed.
+    /// It did not run, because this line, which it depends on, did not succeed.
     Skipped(String),
 }
 
@@ -34,8 +34,8 @@ pub fn run(
     outcomes.into_iter().flatten().collect()
 }
 
-/// Runs the lines at the places that `chosen` takes, and none beside them; these must need no other line. Returns what became
-/// of them, `None` for the others.
+/// Runs only the lines whose positions `chosen` accepts; these must depend on no other line. Returns their outcomes, and `None`
+/// for all other lines.
 #[must_use]
 pub fn run_some(
     plan: &Plan,
@@ -121,7 +121,7 @@ fn skip_what_cannot_run(
     }
 }
 
-/// The parameters of a line with its references replaced by what became of other lines.
+/// Returns the parameters of a line, with its references replaced by the results of other lines.
 ///
 /// # Errors
 /// [`Code::InvalidParams`](crate::error::Code::InvalidParams) naming the parameter whose reference leads nowhere.
@@ -239,7 +239,7 @@ mod tests {
             .map(|number| json!({"id": format!("l{number}"), "module": "m", "tool": "t"}))
             .collect();
         let (now, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        // Four meet here before any goes on, which only works when four run at once.
+        // Each of the four waits for the others, so this passes only if four run at once.
         let barrier = std::sync::Barrier::new(4);
         let progress = Mutex::new(Vec::new());
         let run_line = |_: &Line, _: Map<String, Value>| {

@@ -18,7 +18,7 @@ pub struct Exchange<'c> {
     wants_keep_alive: bool,
     is_http_1_0: bool,
     is_head: bool,
-    /// What every answer carries.
+    /// The headers of every response.
     common: &'c [(&'static str, String)],
     state: ResponseState,
 }
@@ -26,11 +26,11 @@ pub struct Exchange<'c> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum ResponseState {
     Unanswered,
-    /// An event stream's head has been written; the connection goes on after it or not.
+    /// The head of an event stream has been written. Whether the connection continues afterwards depends on the framing.
     Streaming {
         keep_alive: bool,
     },
-    /// A write failed: the connection is of no more use.
+    /// A write failed: the connection cannot be used any more.
     Broken,
 }
 
@@ -59,20 +59,20 @@ impl<'c> Exchange<'c> {
         move || connected.upgrade().is_none_or(|connected| connected.client_gone())
     }
 
-    /// Begins an event stream: status 200, the headers of one, and `headers`, of which those that cannot be sent are left out
-    /// as in [`Response::with_header`].
+    /// Begins an event stream: status 200, the headers of an event stream, and `headers`; invalid ones are left out as in
+    /// [`Response::with_header`].
     ///
     /// # Errors
-    /// When the client has gone or takes nothing, or the stream has begun before.
+    /// If the client has disconnected or does not read, or if the stream has already begun.
     pub fn begin_events(&mut self, headers: &[(&str, &str)]) -> io::Result<()> {
         let keep_alive = self.keep_alive() && !self.is_http_1_0;
         self.write_events_head(headers, keep_alive)
     }
 
-    /// Sends an event of a stream that has begun, and waits until the socket has taken it.
+    /// Sends an event of a stream that has begun, and waits until the socket has accepted it.
     ///
     /// # Errors
-    /// When the client has gone or takes nothing, or no stream has begun.
+    /// If the client has disconnected or does not read, or if no stream has begun.
     pub fn send_event(&mut self, event: Event<'_>) -> io::Result<()> {
         self.part(|framing, out| framing.push_event(out, &event))
     }
@@ -85,13 +85,13 @@ impl<'c> Exchange<'c> {
         self.part(EventFraming::push_comment)
     }
 
-    /// Whether the answer is an event stream that has begun.
+    /// Returns whether the response is an event stream that has begun.
     #[must_use]
     pub fn events_begun(&self) -> bool {
         self.state != ResponseState::Unanswered
     }
 
-    /// Sends a whole answer; whether the connection goes on.
+    /// Sends a whole response. Returns whether the connection continues.
     pub(super) fn send_whole(&mut self, response: Response) -> bool {
         let keep_alive = self.keep_alive();
         let connection = match (keep_alive, self.is_http_1_0) {
@@ -101,7 +101,7 @@ impl<'c> Exchange<'c> {
         };
         let body = response.with_headers(self.common).print_head(self.out, connection);
         let body: &[u8] = if self.is_head { &[] } else { &body };
-        // A small answer is one write, so one packet; a big one is not copied.
+        // A small response is one write, so one packet; a large one is not copied.
         let written = if body.len() <= KEPT_BYTES {
             self.out.extend_from_slice(body);
             self.flush()
@@ -111,14 +111,14 @@ impl<'c> Exchange<'c> {
         written.is_ok() && keep_alive
     }
 
-    /// Ends an event stream; whether the connection goes on.
+    /// Ends an event stream. Returns whether the connection continues.
     pub(super) fn end_events(&mut self) -> bool {
         let ended = self.part(EventFraming::push_end);
         ended.is_ok() && self.state == (ResponseState::Streaming { keep_alive: true })
     }
 
-    /// Begins the event stream of a connection that ends with it, unless the handler has begun one. Says how it is framed;
-    /// nothing when its events are not wanted, in answer to HEAD.
+    /// Begins an event stream that ends with its connection, unless the handler has begun one. Returns its framing; `None` for
+    /// HEAD, whose response has no events.
     pub(super) fn begin_parked(&mut self) -> io::Result<Option<EventFraming>> {
         if self.state == ResponseState::Unanswered {
             self.write_events_head(&[], false)?;
@@ -141,7 +141,7 @@ impl<'c> Exchange<'c> {
         if self.state != ResponseState::Unanswered {
             return Err(io::Error::other("the event stream has begun already"));
         }
-        // The last keeps a proxy (nginx) from holding events back.
+        // The last header prevents a proxy (nginx) from buffering events.
         let usual = [
             ("Content-Type", "text/event-stream"),
             ("Cache-Control", "no-store"),

@@ -1,6 +1,6 @@
-//! The stdio transport: one message a line on stdin, one a line on stdout.
+//! The stdio transport: one message per line on stdin and on stdout.
 //!
-//! Source: "stdio" of every revision. Requests run side by side, so that a slow one can be cancelled by a later line.
+//! Source: "stdio" of every revision. Requests run in parallel, so that a later line can cancel a slow one.
 
 use std::io::{self, BufRead, Read, Write};
 use std::sync::mpsc::{Sender, channel};
@@ -14,9 +14,9 @@ use crate::mcp::context::View;
 use crate::mcp::message::Malformed;
 use crate::sync::{Slots, lock};
 
-/// The longest line; as the largest body over HTTP.
+/// The maximum length of a line, the same as that of an HTTP body.
 const MAX_LINE: u64 = 4 * 1024 * 1024;
-/// The most requests that run at once; further lines wait in the pipe.
+/// The maximum number of requests at once; further lines wait in the pipe.
 const MAX_RUNNING: usize = 32;
 /// How long requests that are cancelled at the end of the drain may take to be answered.
 const ANSWER_TIME: Duration = Duration::from_secs(1);
@@ -25,7 +25,7 @@ const ANSWER_TIME: Duration = Duration::from_secs(1);
 /// cancelled, and answered so. The thread that reads `input` is left behind if only `output` has ended.
 ///
 /// # Errors
-/// When reading fails, or no thread can be started. A broken output is no error: the client has gone.
+/// If reading fails. If writing fails, the service ends without an error, because the client is gone.
 pub fn run(
     server: &Arc<Server>,
     input: impl BufRead + Send + 'static,
@@ -76,7 +76,7 @@ fn read(channel: &Arc<Channel>, running: &Arc<Slots>, mut input: impl BufRead) -
             channel.receive(body);
             continue;
         }
-        // The reader waits for no place: it has to read the answers that what runs may wait for.
+        // The reader never waits for a slot: it must read the answers that running requests may wait for.
         let Some(slot) = running.take() else {
             channel.refuse(body);
             continue;
@@ -89,7 +89,7 @@ fn read(channel: &Arc<Channel>, running: &Arc<Slots>, mut input: impl BufRead) -
     }
 }
 
-/// Reads to the end of a line that is too long, a buffer at a time.
+/// Reads to the end of a line that is too long, one buffer at a time.
 fn skip_line(input: &mut impl BufRead) -> io::Result<()> {
     loop {
         let buffer = input.fill_buf()?;
