@@ -4,10 +4,8 @@ use std::io::Read;
 
 use flate2::read::MultiGzDecoder;
 
-use super::body::too_large;
 use super::head::Headers;
-use super::limits::Limits;
-use super::memory::Held;
+use super::memory::Allowance;
 use super::response::Refusal;
 
 /// Bytes that are decoded before they are counted.
@@ -20,8 +18,7 @@ const PIECE: u64 = 64 * 1024;
 pub(super) fn decode(
     body: Vec<u8>,
     headers: &Headers,
-    memory: &mut Held,
-    limits: &Limits,
+    allowance: &mut Allowance,
 ) -> Result<Vec<u8>, Refusal> {
     let codings = headers.get_all("content-encoding").flat_map(|line| line.split(','));
     let mut codings = codings
@@ -44,9 +41,10 @@ pub(super) fn decode(
         if read == 0 {
             return Ok(decoded);
         }
-        if decoded.len() > limits.body_bytes {
-            return Err(too_large(limits));
+        if decoded.len() > allowance.bytes {
+            let message = format!("the body is over {} bytes without its coding", allowance.bytes);
+            return Err(Refusal::new(413, message));
         }
-        memory.grow_to(body.len() + decoded.len(), limits)?;
+        allowance.grow_to(body.len() + decoded.len())?;
     }
 }
