@@ -84,7 +84,10 @@ pub fn unsupported_version(requested: &str) -> Error {
         format!("protocol version {requested:?} is not supported without a handshake"),
     );
     let error = match Version::parse(requested) {
-        Some(_) => error.with_hint("It is spoken here after initialize."),
+        Some(_) => error.with_hint(format!(
+            "It is spoken here after initialize. Supported without it: {}.",
+            Version::names(Version::is_modern)
+        )),
         None => error.with_hint(format!("Supported: {}.", supported.join(", "))),
     };
     error.with_data("supported", supported).with_data("requested", requested)
