@@ -1,6 +1,6 @@
-//! The three questions that every call asks, and the types that they speak of: who is calling ([`Authenticator`]), what
-//! may they use ([`Sieve`]), and with which credential ([`Broker`]). `local` and `hosted` have the answers. How much a user may
-//! have open ([`Quotas`]), and how often somebody may do something ([`RateLimit`]), is counted here too.
+//! Access control: who is calling ([`Authenticator`]), which tools they may use ([`Sieve`]), and which credential a call uses
+//! ([`Broker`]). `local` and `hosted` implement these traits. How much a user may have open ([`Quotas`]),
+//! and how often somebody may do something ([`RateLimit`]), is counted here too.
 
 pub mod audit;
 mod caller;

@@ -28,7 +28,7 @@ impl AnswerMemory {
         Self { taken: Arc::default(), most }
     }
 
-    /// A part for an answer of which nothing has arrived yet.
+    /// Returns a share for a response before any data has arrived.
     pub(super) fn hold(&self) -> AnswerShare {
         AnswerShare(Some(Arc::new(Part { memory: self.clone(), bytes: AtomicU64::new(0) })))
     }
