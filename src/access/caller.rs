@@ -77,15 +77,14 @@ pub trait Authenticator: Send + Sync {
     /// An error whose HTTP status is the answer to the whole request.
     fn authenticate(&self, evidence: Evidence<'_>) -> Result<Caller, Error>;
 
-    /// The caller behind what was accepted before, without any work: a flood of tokens that have to be checked must not keep out
-    /// those whose token is known. `None` if it has to be checked.
+    /// Returns the caller of a credential that was accepted before, without any work: a flood of unknown tokens must not keep
+    /// out those whose token is known. `None` if the credential must be checked.
     fn remembered(&self, evidence: Evidence<'_>) -> Option<Caller> {
         let _ = evidence;
         None
     }
 
-    /// Returns the protected-resource metadata (RFC 9728), with which clients get a token. It is published at the well-known
-    /// address and named in 401 responses. `None` if no token is required.
+    /// How a client gets a token: what is reported at the well-known address and beside a refusal. `None` if none is needed.
     fn resource(&self) -> Option<&ResourceMetadata> {
         None
     }

@@ -1,6 +1,5 @@
 //! Access control: who is calling ([`Authenticator`]), which tools they may use ([`Sieve`]), and which credential a call uses
-//! ([`Broker`]). `local` and `hosted` implement these traits. How much a user may have open ([`Quotas`]),
-//! and how often somebody may do something ([`RateLimit`]), is counted here too.
+//! ([`Broker`]). `local` and `hosted` implement these traits.
 
 pub mod audit;
 mod caller;

@@ -1,4 +1,4 @@
-//! How often somebody may do something, so that one user's agent, or one address, cannot use up what all share.
+//! How often a user or an address may do something, so that one user's agent, or one address, cannot use up what all share.
 
 use std::borrow::Borrow;
 use std::collections::HashMap;
@@ -26,14 +26,14 @@ pub struct RateLimit<K = String> {
 }
 
 impl<K: Hash + Eq> RateLimit<K> {
-    /// So many a minute of `what`, a fifth of them at once; `number` is not zero.
+    /// `number` a minute of `what`, a fifth of them at once; `number` is not zero.
     #[must_use]
     pub fn per_minute(what: &str, number: u32) -> Self {
         let cost = Duration::from_secs(60) / number.max(1);
         Self::new(format!("{number} {what} a minute"), cost, (number / 5).max(1))
     }
 
-    /// So many a second of `what`, all of them at once; `number` is not zero.
+    /// `number` a second of `what`, all of them at once; `number` is not zero.
     #[must_use]
     pub fn per_second(what: &str, number: u32) -> Self {
         let number = number.max(1);

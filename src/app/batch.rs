@@ -44,9 +44,9 @@ impl App {
         let context = call.context();
         let trace_parent = call.trace_parent();
         let scope = Scope::current();
-        let cancelled = call.cancellation();
         // The lines' results are needed until the whole result has been written.
         let held = Mutex::new(Vec::new());
+        let cancelled = call.cancellation();
         let run_line = |line: &Line, arguments: Map<String, Value>| {
             let _entered = scope.enter();
             let place =

@@ -38,7 +38,7 @@ const LOCAL_TOKEN: &str = "MCPIST_LOCAL_TOKEN";
 /// The variable with the proxies that name their clients' addresses.
 const TRUSTED_PROXIES: &str = "MCPIST_TRUSTED_PROXIES";
 
-/// The variable that limits how many tool calls a user may make a minute, and its default in hosted mode.
+/// The variable that bounds how many calls of tools a user may make in a minute, and its value in hosted mode (DESIGN §8).
 const TOOL_CALLS: &str = "MCPIST_TOOL_CALLS_PER_MINUTE";
 const DEFAULT_TOOL_CALLS: u32 = 300;
 
@@ -96,7 +96,7 @@ pub struct Config {
     pub address: SocketAddr,
     /// The limits that variables set.
     pub limits: AllLimits,
-    /// The minimum level of log lines.
+    /// The least level of log lines.
     pub log_level: LevelFilter,
     /// A folder with the user's own module files.
     pub modules_directory: Option<PathBuf>,
@@ -145,7 +145,7 @@ impl Default for AllLimits {
     }
 }
 
-/// A limit that a variable sets. The configuration and the documentation use this one list.
+/// A limit that a variable sets: the one list that the configuration and the documentation are read from.
 pub struct LimitVariable {
     /// The variable.
     pub name: &'static str,
@@ -161,7 +161,7 @@ macro_rules! limit {
             name: $name,
             meaning: $meaning,
             set: |limits, value| limits.$($field).+ = value as _,
-            get: |limits| limits.$($field).+ as u64,
+            get: |limits| u64::try_from(limits.$($field).+).unwrap_or(u64::MAX),
         }
     };
     (seconds $name:literal, $($field:ident).+, $meaning:literal) => {

@@ -131,17 +131,14 @@ impl Content {
 ///
 /// # Errors
 ///
-/// [`Code::UpstreamUnavailable`] for a body that is not complete JSON, and those of [`AnswerShare::grow`] for one whose value
-/// has no room in memory.
-///
-/// [`AnswerShare::grow`]: crate::upstream::AnswerShare::grow
+/// [`Code::UpstreamUnavailable`] for a body that is not complete JSON.
 pub fn json(service: &str, answer: &UpstreamAnswer) -> Result<Value, Error> {
     let body = answer.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&answer.body);
     if body.trim_ascii().is_empty() {
         return Ok(Value::Null);
     }
     answer.held.grow(memory_of_text(body))?;
-    // JSON is UTF-8 (RFC 8259 §8.1): another charset counts only if the service declares it, not if the bytes look like it.
+    // JSON is UTF-8 (RFC 8259 §8.1): another charset counts where the service names it, not where bytes look like it.
     let named = || {
         let (_, charset) = content_type(&answer.headers);
         let declared = charset.and_then(|label| Encoding::for_label(label.as_bytes()));

@@ -33,7 +33,7 @@ const REFUSED_FOR: Duration = Duration::from_secs(10);
 /// Most refused tokens that are remembered.
 const REFUSED: usize = 1_024;
 
-/// The maximum number of tool names that are stored once for all users.
+/// Most different names of tools that are kept once for all users.
 const NAMES: usize = 20_000;
 
 /// The permissions of one token, and its user's connected accounts.
@@ -77,7 +77,7 @@ pub struct ToolSieve {
     known: Cache<TokenHash, Known>,
     /// The tokens that were refused a moment ago, and when they are asked about again.
     refused: Mutex<HashMap<TokenHash, Instant>>,
-    /// Every tool name, stored once: a thousand users share them.
+    /// Every tool's name once: a thousand users share them.
     names: Mutex<HashSet<Arc<str>>>,
 }
 
@@ -135,7 +135,7 @@ impl ToolSieve {
         Some(Caller::user(&known.granted.user_id, token))
     }
 
-    /// Returns the permissions of a caller.
+    /// What a caller was granted.
     ///
     /// # Errors
     ///

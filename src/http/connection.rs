@@ -17,8 +17,8 @@ use super::response::{Refusal, Response};
 use super::{Admitted, Answer, Handler, Request, Service};
 use crate::telemetry::spans::{self, Served};
 
-/// How long a client may continue to send after its last response before the connection is closed. Closing with unread bytes
-/// resets the connection, and the reset can overtake the response. Many clients send a whole body before they read the response.
+/// How long, and for how many bytes, a client may continue to send after its last response before the connection is closed.
+/// Closing with unread bytes resets the connection, and the reset can overtake the response.
 const LINGER_TIME: Duration = Duration::from_secs(1);
 /// How many bytes it may send meanwhile beside the largest body.
 const LINGER_BYTES: usize = 256 * 1024;
@@ -239,7 +239,7 @@ impl Connection {
             let arrived = self.input.bytes();
             let taken = arrived.len().min(length - body.len());
             allowance.grow_to(body.len() + taken)?;
-            // The vector grows with the received bytes: a large Content-Length alone uses no memory.
+            // The vector grows with what arrives: an announcement alone takes no memory.
             body.extend_from_slice(&arrived[..taken]);
             self.input.consume(taken);
             if body.len() == length {
@@ -273,7 +273,7 @@ impl Connection {
         served: &mut Served,
     ) -> After {
         let mut exchange = Exchange::new(&self.connected, &mut self.out, manner, &self.common);
-        // A panic fails only its own request: nothing that the handler left incomplete is used afterwards.
+        // A panic costs its request: nothing that the handler could have left half-changed is used after it.
         let answer = catch_unwind(AssertUnwindSafe(|| handler(request, &mut exchange)));
         served.answered(match &answer {
             Ok(Answer::Whole(response)) => response.status(),
@@ -350,7 +350,7 @@ fn failed() -> Response {
     Response::from(&Refusal::new(500, "the server failed to answer; try again"))
 }
 
-/// Waits for more of a request whose beginning has arrived.
+/// Waits for more of a request of which something has arrived.
 fn await_more(
     input: &mut Input,
     connected: &Connected,

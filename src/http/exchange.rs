@@ -74,7 +74,6 @@ impl<'c> Exchange<'c> {
 
     /// Returns what reports whether the client has closed its connection, which is how it cancels a request whose answer is a
     /// stream. It looks without waiting. A client that has sent another request after this one counts as there.
-    #[must_use]
     pub fn watch_client(&self) -> impl Fn() -> bool + Send + Sync + 'static {
         let connected = Arc::downgrade(self.connected);
         move || connected.upgrade().is_none_or(|connected| connected.client_gone())

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use super::head::Headers;
 
-/// The proxies whose word about their clients counts. Any client can send the same headers, so nobody else's does.
+/// The proxies whose word about their clients counts. Any client can send the same headers, so no one else's does.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TrustedProxies(Vec<Network>);
 

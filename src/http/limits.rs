@@ -36,7 +36,7 @@ pub struct Limits {
     pub all_stranger_bodies_bytes: usize,
     /// The least bytes a second of such a body, on the average; 1 KiB. Under it: 408.
     pub stranger_bytes_per_second: usize,
-    /// How long a connection may wait for a request; 75 s. Over it: closed without a response.
+    /// How long a connection may wait for a request; 75 s. Over it: closed without a word.
     pub idle_time: Duration,
     /// How long a client may read nothing of a response; 30 s. Over it: closed.
     pub write_stall: Duration,

@@ -1,5 +1,5 @@
-//! What one body may take of the time, and all bodies together of the memory: without the second bound every connection could
-//! hold its largest body at once. Callers that are known share one budget, all others a small one of their own.
+//! Limits the memory of all request bodies together: without the limit, every connection could hold a maximum-size body at
+//! once.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

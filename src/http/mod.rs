@@ -10,7 +10,7 @@
 //! - the service returns an [`Answer`], or writes events itself through its [`Exchange`];
 //! - a long event stream leaves its thread for the one of `streams`, and its owner keeps a [`Stream`].
 //!
-//! Input that is not a valid request, or exceeds a limit, gets a [`Refusal`] and is never served.
+//! Input that is not a valid request, or exceeds a limit, gets a [`Refusal`] and never reaches the service.
 
 mod body;
 mod connection;
@@ -43,7 +43,7 @@ pub use response::{Refusal, Response};
 pub use stream::{Hold, Stream};
 pub use tiny_http::Method;
 
-/// A request.
+/// A request, read completely.
 #[derive(Debug)]
 pub struct Request {
     /// The method; a method that HTTP does not define is [`Method::NonStandard`].
@@ -56,9 +56,9 @@ pub struct Request {
     pub headers: Headers,
     /// The body, without its framing; empty until the request has been admitted.
     pub body: Vec<u8>,
-    /// The other end of the connection: the client, or a proxy.
+    /// The client's end of the connection, or that of a proxy in front.
     pub peer: SocketAddr,
-    /// The client's address, as far as a trusted proxy tells it.
+    /// The client's address, as far as a trusted proxy reports it.
     pub client: IpAddr,
 }
 

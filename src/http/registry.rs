@@ -82,7 +82,7 @@ impl Drop for Share {
 /// An open connection and its place under the caps, which it returns when it is dropped.
 pub(super) struct Connected {
     pub(super) socket: TcpStream,
-    /// The other end, with an IPv4 address even where the socket is an IPv6 one: the client, or a proxy.
+    /// The client's address; an IPv4-mapped IPv6 address is stored as IPv4.
     pub(super) peer: SocketAddr,
     id: u64,
     /// Where the connection counts: for the other end, or for the client whose request a trusted proxy brings.
@@ -219,7 +219,7 @@ impl Connected {
         Ok(())
     }
 
-    /// Counts the connection of a trusted proxy for nobody, until it brings another request.
+    /// Counts the connection of a trusted proxy for no client, until it brings another request.
     pub(super) fn end_request(&self) {
         if self.is_proxy() {
             lock(&self.share).take();
@@ -230,8 +230,7 @@ impl Connected {
         self.limits().trusted_proxies.contains(self.peer.ip())
     }
 
-    /// Marks the connection as waiting for a request. Returns false if the server is draining, so the connection must close
-    /// instead.
+    /// Notes that the connection waits for a request; false when it must not, because the server drains.
     ///
     /// Both sides publish their flag before they read the other's, so at least one always sees the other.
     pub(super) fn begin_idle(&self) -> bool {

@@ -32,8 +32,8 @@ pub trait Peer {
     /// Sends a request to the client and waits for its answer (legacy era only).
     ///
     /// # Errors
-    /// [`Code::Cancelled`] if the client has disconnected, [`Code::Timeout`] if it does not answer, [`Code::Internal`] with the
-    /// client's message if it refuses, [`Code::UserBusy`] if its user has too many questions open.
+    /// [`crate::error::Code::Cancelled`] if the client has disconnected, [`crate::error::Code::Timeout`] if it does not answer,
+    /// [`crate::error::Code::Internal`] with the client's message if it refuses.
     fn request(&self, method: &str, params: &Object) -> Result<Value, Error>;
 
     /// What is cancelled when the client is gone, has asked to stop, or the server ends.
@@ -265,8 +265,7 @@ impl<'a> Call<'a> {
         .into())
     }
 
-    /// Returns `requestState`: the answers of all rounds so far, sealed for this caller and this very request. From here on a
-    /// question is open.
+    /// Returns `requestState`: the answers of all rounds so far, sealed for this caller and this very request.
     fn request_state(&self, asked: BTreeMap<String, String>) -> Result<String, Error> {
         let answers = self.used.borrow().clone();
         let state = RequestState {

@@ -334,7 +334,7 @@ impl Peer for ChannelPeer<'_> {
     }
 }
 
-/// Sends a request to the client of this caller's session and waits for its answer; used by every transport of the legacy era.
+/// Sends a request to the client and waits for its answer; used by every transport of the legacy era.
 ///
 /// # Errors
 /// As [`Peer::request`].

@@ -45,7 +45,7 @@ pub struct Server {
     pub sessions: Sessions,
     /// What each user has open.
     pub quotas: Quotas,
-    /// How long a client of the legacy era may take to answer a question.
+    /// How long a client of the legacy era may take to answer a question of ours.
     pub(crate) answer_time: Duration,
 }
 
@@ -151,7 +151,7 @@ impl Server {
         Self { quotas: Quotas::new(limits), ..self }
     }
 
-    /// Sets how long a client may take to answer a question.
+    /// The same, with another time for a client to answer a question of ours.
     #[must_use]
     pub fn with_answer_time(self, answer_time: Duration) -> Self {
         Self { answer_time, ..self }

@@ -10,7 +10,7 @@ use crate::error::{Code, Error};
 use crate::random::random_id;
 use crate::sync::lock;
 
-/// The maximum size in bytes of one action as JSON.
+/// Most bytes of one deed as JSON.
 const MAX_DEED: usize = 4 * 1024 * 1024;
 
 /// The maximum number of stored questions, including decided ones.
@@ -31,7 +31,7 @@ impl Default for Lifetimes {
     }
 }
 
-/// The open questions, and the decisions that were not used yet.
+/// The questions that wait, and the decisions that were not used yet.
 pub struct Questions {
     lifetimes: Lifetimes,
     /// Most questions of one user that wait at once.
@@ -50,7 +50,7 @@ struct Question {
 }
 
 impl Questions {
-    /// Creates an empty list of questions, with at most `most` open ones of one user.
+    /// Creates an empty list of questions.
     #[must_use]
     pub fn new(lifetimes: Lifetimes, most: usize) -> Self {
         Self { lifetimes, most, kept: Mutex::default() }

@@ -85,12 +85,12 @@ impl Legacy {
             match client.channel.place() {
                 Ok(place) => {
                     // A drain does not end the stream before the answer.
-                    let (serving, hold) = (Arc::clone(&client), client.stream.hold());
-                    let receive = move || {
-                        serving.channel.receive(body);
+                    let hold = client.stream.hold();
+                    let serving = move || {
+                        client.channel.receive(body);
                         drop((place, hold));
                     };
-                    spawn("message", receive).map_err(|_| {
+                    spawn("message", serving).map_err(|_| {
                         Error::new(Code::Busy, "there is no thread for this message")
                             .with_hint("Send it again in a moment.")
                     })?;

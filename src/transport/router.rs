@@ -61,7 +61,7 @@ fn failures(number: u32) -> RateLimit<IpAddr> {
     RateLimit::per_second("failed authentications", number)
 }
 
-/// The target of a path.
+/// Where a path leads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Endpoint<'a> {
     Page,
@@ -182,7 +182,7 @@ impl Router {
         Self { failures: failures(number), ..self }
     }
 
-    /// Adds local mode's pages.
+    /// The same with local mode's pages.
     #[must_use]
     pub fn with_pages(self, pages: Option<Arc<dyn Pages>>) -> Self {
         Self { pages, ..self }
@@ -282,12 +282,11 @@ impl Router {
     fn caller(&self, head: &Request) -> Result<Caller, Error> {
         let evidence = Evidence { authorization: head.headers.get("authorization") };
         let address = one_client(head.client);
-        let found = match self.authenticator.remembered(evidence) {
-            Some(caller) => Ok(caller),
-            None => {
-                self.failures.check(&address, Instant::now())?;
-                self.authenticator.authenticate(evidence)
-            }
+        let found = if let Some(caller) = self.authenticator.remembered(evidence) {
+            Ok(caller)
+        } else {
+            self.failures.check(&address, Instant::now())?;
+            self.authenticator.authenticate(evidence)
         };
         let admitted = found.and_then(|caller| self.site.admit(&caller).map(|()| caller));
         if let Err(error) = &admitted

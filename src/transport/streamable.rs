@@ -452,13 +452,12 @@ impl<'s, 'a, 'b> HttpPeer<'s, 'a, 'b> {
         delivery: Delivery<'a, 'b>,
         legacy: Option<(&'s Session, &'s Running<'s>)>,
     ) -> Self {
-        let cancellation = match legacy {
-            // 2025-11-25: "Disconnection SHOULD NOT be interpreted as the client cancelling its request."
-            Some((_, running)) => running.cancellation().clone(),
-            None => {
-                let (ending, gone) = (server.ending().clone(), delivery.exchange.watch_client());
-                Cancellation::watching(move || ending.is_cancelled() || gone())
-            }
+        // 2025-11-25: "Disconnection SHOULD NOT be interpreted as the client cancelling its request."
+        let cancellation = if let Some((_, running)) = legacy {
+            running.cancellation().clone()
+        } else {
+            let (ending, gone) = (server.ending().clone(), delivery.exchange.watch_client());
+            Cancellation::watching(move || ending.is_cancelled() || gone())
         };
         Self { server, caller, delivery: RefCell::new(delivery), legacy, cancellation }
     }

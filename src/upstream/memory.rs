@@ -1,5 +1,5 @@
-//! What all answers of services together may take of the memory, with what is made of them: without this bound every call
-//! could hold its largest answer at once.
+//! Limits the memory of all service responses together: without the limit, every call could hold a maximum-size response at
+//! once.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,7 +13,7 @@ pub(super) struct AnswerMemory {
     most: u64,
 }
 
-/// One answer's part of them, and that of what is made of it; given back when it and its copies are dropped.
+/// One response's share; released when the response and its copies are dropped.
 #[derive(Debug, Clone, Default)]
 pub struct AnswerShare(Option<Arc<Part>>);
 

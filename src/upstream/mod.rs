@@ -347,7 +347,7 @@ impl Upstream {
         if self.resolver.knows_as_private(home) { &self.agent } else { &self.public_agent }
     }
 
-    /// Sends one request, unless the breaker is open.
+    /// One request, unless its origin is left alone.
     fn guarded(
         &self,
         agent: &Agent,
@@ -633,7 +633,9 @@ mod tests {
         for inside in ["http://127.0.0.1:9/", "http://[::1]:9/", "http://169.254.169.254/"] {
             let time = Duration::from_secs(5);
             let agent = upstream.agent_elsewhere(&uri(request.url));
-            let refused = upstream.answer(agent, &request, &uri(inside), HeaderMap::new(), time);
+            let never = Cancellation::default();
+            let refused =
+                upstream.exchange(agent, &request, &uri(inside), HeaderMap::new(), time, &never);
             let error = refused.map_err(|failed| failed.error).expect_err(inside);
             assert!(error.message().contains("private network"), "{inside}: {error}");
         }

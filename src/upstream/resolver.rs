@@ -24,11 +24,14 @@ const MAX_HOSTS: usize = 256;
 /// A host and a port.
 type Host = (String, u16);
 
-/// Resolves a host and caches the result. Clones share the cache.
+/// When a host was resolved, and its addresses.
+type Resolved = (Instant, Vec<SocketAddr>);
+
+/// Resolves a host once in a while. Clones share what they know.
 #[derive(Clone, Default)]
 pub(super) struct KeepingResolver {
     system: Arc<DefaultResolver>,
-    known: Arc<Mutex<HashMap<Host, (Instant, Vec<SocketAddr>)>>>,
+    known: Arc<Mutex<HashMap<Host, Resolved>>>,
     /// Whether hosts with a private address are refused.
     public_only: bool,
 }
@@ -54,13 +57,11 @@ impl KeepingResolver {
     /// Whether a host that was resolved a moment ago is in a private network.
     pub fn knows_as_private(&self, uri: &Uri) -> bool {
         let (host, port) = host_and_port(uri);
-        match literal(&host) {
-            Some(address) => is_private(address),
-            None => {
-                let addresses = self.kept(&(host, port)).unwrap_or_default();
-                addresses.iter().any(|address| is_private(address.ip()))
-            }
+        if let Some(address) = literal(&host) {
+            return is_private(address);
         }
+        let addresses = self.kept(&(host, port)).unwrap_or_default();
+        addresses.iter().any(|address| is_private(address.ip()))
     }
 
     fn checked(&self, found: ResolvedSocketAddrs) -> Result<ResolvedSocketAddrs, ureq::Error> {

@@ -283,7 +283,7 @@ fn connections_of_a_trusted_proxy_count_for_its_clients() {
     drop(first);
     server.running.wait_for_connections(1);
     assert_eq!(list("203.0.113.1"), 200);
-    // A connection that the proxy keeps for others counts for nobody meanwhile.
+    // A connection that the proxy keeps for others counts for no client meanwhile.
     let mut kept = server.running.connect();
     let post = from("203.0.113.2", modern("tools/list", json!({})));
     assert_eq!(post.send(&mut kept).status, 200);
