@@ -107,3 +107,7 @@ audit:
 
 bench:
 	benches/run.sh
+
+# What strangers, one user and large answers take from others, with the binary BINARY.
+limits:
+	scripts/measure-limits.py $(or $(BINARY),target/debug/mcpist)
