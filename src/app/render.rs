@@ -118,10 +118,10 @@ pub(super) fn reported(mut value: Value) -> Value {
         && let Some(members) = value.as_object_mut()
     {
         members.shift_remove("blob");
-        let note = if is_image(members) {
-            format!("An image of more than {MAX_BLOB} bytes is not shown.")
-        } else {
-            "This is not text: its content is not shown.".to_owned()
+        let note = match members["size"].as_u64() {
+            _ if !is_image(members) => "This is not text: its content is not shown.".to_owned(),
+            Some(size) if size <= MAX_BLOB => "Call the tool alone to see this image.".to_owned(),
+            _ => format!("An image of more than {MAX_BLOB} bytes is not shown."),
         };
         members.insert("note".to_owned(), note.into());
     }

@@ -152,7 +152,7 @@ fn an_image_is_a_blob_as_a_resource_and_never_a_text() {
             product.result(path, "tools/call", json!({"name": name, "arguments": arguments}));
         let image = &result["content"][1];
         if name == "batch" {
-            assert!(result.to_string().contains("not text"), "{result}");
+            assert!(result.to_string().contains("to see this image"), "{result}");
         } else {
             let data = &blob[0]["blob"];
             assert_eq!(
