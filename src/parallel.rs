@@ -1,71 +1,53 @@
-//! Several calls of one request at once, each on a thread of its own.
+//! Runs several calls of one request at once, each on its own thread.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, Scope};
-use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::error::{Code, Error};
 
-/// The most calls that run at once: a service's own limits are reached soon enough.
+/// The maximum number of calls at once: the rate limits of services are soon reached.
 const AT_ONCE: usize = 4;
-/// How often it is checked whether the caller has gone.
-const CANCEL_CHECK: Duration = Duration::from_millis(200);
 /// Stack of a thread, in bytes; a call may open a TLS connection.
 const STACK: usize = 512 * 1024;
 
-/// Calls that run side by side until [`run`] returns.
+/// Calls that run in parallel until [`run`] returns.
 pub struct Calls<'scope, 'env> {
     scope: &'scope Scope<'scope, 'env>,
     name: &'static str,
-    cancelled: &'env dyn Fn() -> bool,
-    stop: Arc<AtomicBool>,
     sender: Sender<(usize, Result<Value, Error>)>,
     receiver: Receiver<(usize, Result<Value, Error>)>,
     running: usize,
 }
 
-/// Gives `work` the means to start calls and to wait for them; returns when all of them have ended. Their threads have this
-/// name. `cancelled` is called from this thread alone.
+/// Lets `work` start calls and wait for them. Returns when all calls have ended. The threads have this name. `cancelled` is
+/// called only from this thread.
 pub fn run<'env, T>(
     name: &'static str,
-    cancelled: &'env dyn Fn() -> bool,
     work: impl for<'scope> FnOnce(&mut Calls<'scope, 'env>) -> T,
 ) -> T {
     let (sender, receiver) = channel();
-    thread::scope(|scope| {
-        work(&mut Calls {
-            scope,
-            name,
-            cancelled,
-            stop: Arc::default(),
-            sender,
-            receiver,
-            running: 0,
-        })
-    })
+    thread::scope(|scope| work(&mut Calls { scope, name, sender, receiver, running: 0 }))
 }
 
 impl<'scope> Calls<'scope, '_> {
-    /// Whether one more may run.
+    /// Returns whether another call can be started.
     pub fn has_room(&self) -> bool {
         self.running < AT_ONCE
     }
 
-    /// Starts a call, which learns whether to stop. [`Calls::next`] returns its number with what became of it.
+    /// Starts a call; its argument reports whether to stop. [`Calls::next`] returns its number and its outcome.
     pub fn start(
         &mut self,
         number: usize,
-        call: impl FnOnce(&dyn Fn() -> bool) -> Result<Value, Error> + Send + 'scope,
+        call: impl FnOnce() -> Result<Value, Error> + Send + 'scope,
     ) {
-        let (stop, sender) = (Arc::clone(&self.stop), self.sender.clone());
+        let sender = self.sender.clone();
         let body = move || {
             // A panic costs its call: the receiver would wait for ever for one that never reports.
-            let result = catch_unwind(AssertUnwindSafe(|| call(&|| stop.load(Ordering::Relaxed))));
+            let result = catch_unwind(AssertUnwindSafe(call));
             let result = result.unwrap_or_else(|_| {
                 Err(Error::internal("the call failed inside MCPist; this is a bug"))
             });
@@ -81,24 +63,13 @@ impl<'scope> Calls<'scope, '_> {
         self.running += 1;
     }
 
-    /// Waits for the next call that ends; `None` if none runs.
+    /// Waits for the next call to end; `None` if no call is running.
     pub fn next(&mut self) -> Option<(usize, Result<Value, Error>)> {
         if self.running == 0 {
             return None;
         }
-        loop {
-            match self.receiver.recv_timeout(CANCEL_CHECK) {
-                Ok(ended) => {
-                    self.running -= 1;
-                    return Some(ended);
-                }
-                Err(RecvTimeoutError::Timeout) => {
-                    if (self.cancelled)() {
-                        self.stop.store(true, Ordering::Relaxed);
-                    }
-                }
-                Err(RecvTimeoutError::Disconnected) => return None,
-            }
-        }
+        let ended = self.receiver.recv().ok();
+        self.running -= 1;
+        ended
     }
 }

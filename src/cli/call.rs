@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::{Stop, print, setup};
 use crate::access::{Caller, ConfirmPolicy};
 use crate::app::{Format, clean_text, render, start_of};
+use crate::cancellation::Cancellation;
 use crate::engine::ToolCall;
 use crate::json::Object;
 use crate::telemetry::log::Output;
@@ -36,7 +37,7 @@ pub(super) fn run(
         deadline: Instant::now() + app.parts().call_time,
         trace_parent: None,
     };
-    let value = app.call(call, arguments, &|| false).map_err(|error| {
+    let value = app.call(call, arguments, &Cancellation::default()).map_err(|error| {
         let told = format!("{}: {error}", error.code().reply().name);
         Stop::Failed(clean_text(&told).into_owned())
     })?;
@@ -47,7 +48,7 @@ pub(super) fn run(
     Ok(())
 }
 
-/// Asks the person at the terminal before what cannot be undone.
+/// Asks for confirmation at the terminal before an action that cannot be undone.
 fn ask(tool: &str) -> Result<(), Stop> {
     if !std::io::stdin().is_terminal() {
         return Err(Stop::WrongUsage(format!(

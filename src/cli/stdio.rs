@@ -32,7 +32,9 @@ pub(super) fn run(direct: bool, read_only: bool) -> Result<(), Stop> {
     ));
     sources.follow(product, hub)?;
     let view = View { direct, read_only, ..View::default() };
-    let outcome = crate::transport::stdio::run(&server, io::stdin().lock(), io::stdout(), view);
+    let input = io::BufReader::new(io::stdin());
+    let drain = config.limits.drain_time;
+    let outcome = crate::transport::stdio::run(&server, input, io::stdout(), view, drain);
     telemetry::shutdown(Instant::now());
     Ok(outcome?)
 }

@@ -1,79 +1,123 @@
-//! The caller's arguments, checked against a tool's params and brought to their types.
+//! Checks the caller's arguments against a tool's params and converts them to their types.
 
 use std::fmt::Display;
 
 use serde_json::{Map, Number, Value};
 
-use super::request::ParamTarget;
-use super::schema::{Kind, Range, Schema, length};
+use super::request::{ParamTarget, nothing_to_change};
+use super::rules::Given;
+use super::schema::{Format, Kind, Range, Schema, length};
 use super::{Param, Presence, Tool, notes};
 use crate::error::{Code, Error, shortened};
 use crate::names::nearest;
 use crate::number::{canonical, is_integer};
 
-/// Most characters of a wrong value that an error repeats.
+/// The maximum length in characters of a wrong value in an error.
 const MAX_REPEATED: usize = 40;
 
-/// Most characters of a wrong name that an error repeats: more than names have, also of what lies in what.
+/// The maximum length in characters of a wrong name in an error: longer than real names, including nested ones.
 const MAX_NAME: usize = 120;
 
-/// The arguments with the types that the tool's schema asks for, defaults filled in, and param hooks applied.
+/// Returns the arguments in the types of the tool's schema, with defaults filled in and param hooks applied.
 ///
-/// A null stands for an absent argument, unless the param is nullable: then it is sent, whatever its type. Models write values in another type than the one that is due; where only one
-/// value can be meant, it is taken: JSON in a string is decoded, a number or a boolean is the text that it is written as,
-/// and a lone value is a list of one.
+/// A null counts as an absent argument, unless the param is nullable: then it is sent, whatever its type. Models write values
+/// in other types than the schema's. If only one value can be meant, it is accepted: JSON in a string is decoded, a number or a
+/// boolean becomes the text that was written, and a single value becomes a list with one entry.
 ///
 /// # Errors
 ///
-/// [`Code::InvalidParams`] naming every argument that is wrong, what it got, and what would be right.
+/// [`Code::InvalidParams`] that names every invalid argument, its value, and what would be right.
 pub fn check(tool: &Tool, mut given: Map<String, Value>) -> Result<Map<String, Value>, Error> {
     let mut problems = Problems::default();
     let mut arguments = Map::new();
-    let is_nullable =
-        |name: &String| tool.params.iter().any(|param| param.nullable && param.name == *name);
-    given.retain(|name, value| !value.is_null() || is_nullable(name));
+    let mut wrong = Vec::new();
     for param in &tool.params {
         let name = param.name.as_str();
-        let value = match (given.shift_remove(name), &param.presence) {
-            (Some(Value::Null), _) => {
-                arguments.insert(name.to_owned(), Value::Null);
-                continue;
+        let value = match given.shift_remove(name).and_then(|value| meant(param, value)) {
+            Some(Value::Null) => Some(Value::Null),
+            Some(value) => {
+                let value = coerce(&param.schema, value, name, &mut problems);
+                if value.is_none() {
+                    wrong.push(name);
+                }
+                value
             }
-            (Some(value), _) => coerce(&param.schema, value, name, &mut problems),
-            (None, Presence::Default(value)) => Some(value.clone()),
-            (None, Presence::Optional) => None,
-            (None, Presence::Required) => {
-                problems.add(name, format!("is missing: it must be {}", wanted(&param.schema)));
+            None => {
+                if param.presence == Presence::Required {
+                    problems.add(name, format!("is missing: it must be {}", wanted(&param.schema)));
+                }
                 None
             }
         };
-        // What code of ours reads is no larger than it can count.
-        if param.place == ParamTarget::Local && value.as_ref().is_some_and(is_huge) {
-            problems.add(name, "is too large");
-            continue;
-        }
-        if let Some(value) = value.as_ref().filter(|_| tool.annotations.read_only != Some(true)) {
-            refuse_shortened(value, name, &mut problems);
-        }
-        if let Some(value) = value.and_then(|value| hooked(param, value, &mut problems)) {
+        if let Some(value) = value {
+            // What code of ours reads is no larger than it can count.
+            if param.place == ParamTarget::Local && is_huge(&value) {
+                problems.add(name, "is too large");
+                continue;
+            }
+            if tool.annotations.read_only != Some(true) {
+                refuse_shortened(&value, name, &mut problems);
+            }
             arguments.insert(name.to_owned(), value);
         }
     }
-    for name in given.keys() {
+    for (name, _) in given.iter().filter(|(_, value)| !value.is_null()) {
         problems.add(name, unknown(name, tool.params.iter().map(|param| param.name.as_str())));
     }
-    problems.none(&tool.name)?;
-    if let Some(hook) = tool.before {
-        hook(&mut arguments)?;
+    let mut given = Given { params: &tool.params, values: &mut arguments, wrong };
+    for (names, sentence) in tool.rules.apply(&mut given) {
+        problems.add_rule(names, sentence);
     }
-    Ok(arguments)
+    let changes_nothing = tool.rules.change_nothing(&given);
+    let mut checked = Map::new();
+    for param in &tool.params {
+        let value = match (arguments.shift_remove(&param.name), &param.presence) {
+            (None, Presence::Default(value)) => Some(value.clone()),
+            (value, _) => value,
+        };
+        let value = match value {
+            None | Some(Value::Null) => value,
+            Some(value) => hooked(param, value, &mut problems),
+        };
+        if let Some(value) = value {
+            checked.insert(param.name.clone(), value);
+        }
+    }
+    problems.none(&tool.name)?;
+    if changes_nothing {
+        let names: Vec<_> = tool.rules.changes.iter().map(String::as_str).collect();
+        return Err(nothing_to_change(&names));
+    }
+    if let Some(hook) = tool.before {
+        hook(&mut checked)?;
+    }
+    Ok(checked)
+}
+
+/// What the caller means by a value; `None` if it stands for an absent argument.
+fn meant(param: &Param, value: Value) -> Option<Value> {
+    let Value::String(text) = &value else {
+        return (param.nullable || !value.is_null()).then_some(value);
+    };
+    let text = text.trim();
+    if param.null_as.as_ref().is_some_and(|word| word.eq_ignore_ascii_case(text)) {
+        return Some(Value::Null);
+    }
+    if !text.is_empty() || param.schema.takes_text(&value) {
+        return Some(value);
+    }
+    match (&param.presence, &param.schema.kind) {
+        (Presence::Required, Kind::Array(_)) => Some(Value::Array(Vec::new())),
+        (Presence::Required, _) => Some(value),
+        (Presence::Optional | Presence::Default(_), _) => None,
+    }
 }
 
 fn is_huge(value: &Value) -> bool {
     value.as_number().is_some_and(|number| is_integer(number) && number.as_i64().is_none())
 }
 
-/// Refuses a text that we shortened: what its note stands for would be deleted where it is written.
+/// Rejects a text that we shortened: writing it would delete the part that its note stands for.
 fn refuse_shortened(value: &Value, place: &str, problems: &mut Problems) {
     match value {
         Value::String(text) => {
@@ -107,18 +151,22 @@ fn hooked(param: &Param, value: Value, problems: &mut Problems) -> Option<Value>
         let name = format!("`{}`", param.name);
         if sentence.contains(&name) { sentence } else { format!("{name}: {sentence}") }
     };
-    hook(&value).map_err(|error| problems.0.push((param.name.clone(), sentence(error)))).ok()
+    hook(&value).map_err(|error| problems.0.push((vec![param.name.clone()], sentence(error)))).ok()
 }
 
-/// What is wrong: each argument, and a sentence about it.
+/// The problems: each argument, and a sentence about it.
 #[derive(Default)]
-struct Problems(Vec<(String, String)>);
+struct Problems(Vec<(Vec<String>, String)>);
 
 impl Problems {
     fn add(&mut self, place: &str, problem: impl Display) {
         let place = shortened(place.to_owned(), MAX_NAME);
         let sentence = format!("`{place}` {problem}");
-        self.0.push((place, sentence));
+        self.0.push((vec![place], sentence));
+    }
+
+    fn add_rule(&mut self, places: Vec<String>, sentence: String) {
+        self.0.push((places, sentence));
     }
 
     fn none(self, tool: &str) -> Result<(), Error> {
@@ -126,13 +174,14 @@ impl Problems {
             return Ok(());
         }
         let (places, sentences): (Vec<_>, Vec<_>) = self.0.into_iter().unzip();
+        let places: Vec<String> = places.into_iter().flatten().collect();
         Err(Error::new(Code::InvalidParams, format!("{tool}: {}.", sentences.join("; ")))
             .with_hint("Correct these arguments, then call again.")
             .with_data("fields", places))
     }
 }
 
-/// The value in the schema's type, or a problem more.
+/// Returns the value in the schema's type, or adds a problem.
 fn coerce(schema: &Schema, value: Value, place: &str, problems: &mut Problems) -> Option<Value> {
     let value = decoded(&schema.kind, value);
     if !schema.accepts(&value) {
@@ -143,7 +192,7 @@ fn coerce(schema: &Schema, value: Value, place: &str, problems: &mut Problems) -
                     repeated(&value)
                 )
             }
-            // Of a long value the beginning says nothing.
+            // The beginning of a long value would not help.
             _ if schema.longest.is_some_and(|longest| length(&value) > longest) => {
                 format!("must be {}, and has {}", wanted(schema), length(&value))
             }
@@ -153,6 +202,16 @@ fn coerce(schema: &Schema, value: Value, place: &str, problems: &mut Problems) -
         return None;
     }
     match (&schema.kind, value) {
+        (Kind::String, Value::String(text)) => match schema.format.map(|format| format.read(&text))
+        {
+            None => Some(text.into()),
+            Some(Ok(text)) => Some(text.into()),
+            Some(Err(reason)) => {
+                let value = repeated(&text.into());
+                problems.add(place, format!("must be {}: {value} {reason}", wanted(schema)));
+                None
+            }
+        },
         (Kind::Array(items), Value::Array(values)) => {
             let values = values.into_iter().enumerate();
             let values: Vec<_> = values
@@ -183,7 +242,14 @@ fn coerce_members(
     let mut checked = Map::new();
     for (name, value) in members {
         let inner = format!("{place}.{name}");
+        let is_absent = |schema: &Schema| {
+            !required.contains(&name)
+                && (value.is_null()
+                    || value.as_str().is_some_and(|text| text.trim().is_empty())
+                        && !schema.takes_text(&value))
+        };
         match properties.iter().find(|(known, _)| *known == name) {
+            Some((_, schema)) if is_absent(schema) => {}
             Some((_, schema)) => {
                 if let Some(value) = coerce(schema, value, &inner, problems) {
                     checked.insert(name, value);
@@ -196,7 +262,7 @@ fn coerce_members(
     (problems.0.len() == before).then_some(checked)
 }
 
-/// The value in the type that is due, where it was written in another and only one value can be meant.
+/// Returns the value in the expected type, if it was written in another type and only one value can be meant.
 fn decoded(kind: &Kind, value: Value) -> Value {
     match (kind, value) {
         (Kind::String, Value::Bool(flag)) => flag.to_string().into(),
@@ -216,7 +282,7 @@ fn decoded(kind: &Kind, value: Value) -> Value {
     }
 }
 
-/// The value of this kind that a string holds as JSON.
+/// Returns the value of this kind that a string contains as JSON.
 fn unquoted(kind: &Kind, value: Value) -> Value {
     let Value::String(text) = value else { return value };
     match serde_json::from_str::<Value>(text.trim()) {
@@ -225,9 +291,10 @@ fn unquoted(kind: &Kind, value: Value) -> Value {
     }
 }
 
-/// The list that a string holds as JSON, or a list of the lone value if it can be an item.
+/// Returns the list that a string contains as JSON, or a list of the single value if it can be an item.
 fn listed(items: &Schema, value: Value) -> Value {
     let value = match value {
+        Value::String(text) if text.trim().is_empty() => return Value::Array(Vec::new()),
         Value::String(text) => match serde_json::from_str(text.trim()) {
             Ok(Value::Array(values)) => return Value::Array(values),
             _ => Value::String(text),
@@ -235,7 +302,8 @@ fn listed(items: &Schema, value: Value) -> Value {
         Value::Array(values) => return Value::Array(values),
         value => value,
     };
-    // A string is what a model writes for a list of strings, whatever becomes of it; else the error reports the list.
+    // Models write a list of strings as a string, so the entries are converted whatever they are; otherwise the error reports
+    // the list.
     if items.kind == Kind::String && value.is_string()
         || items.accepts(&decoded(&items.kind, value.clone()))
     {
@@ -260,7 +328,7 @@ fn is_of(kind: &Kind, value: &Value) -> bool {
     }
 }
 
-/// A whole number without its `.0`, where an integer is due.
+/// Returns a whole number without its `.0`, if an integer is expected.
 fn whole_if_due(kind: &Kind, value: Value) -> Value {
     match (kind, value) {
         (Kind::Integer(_), Value::Number(number)) if is_integer(&number) => {
@@ -271,7 +339,7 @@ fn whole_if_due(kind: &Kind, value: Value) -> Value {
     }
 }
 
-/// What would be right, as the end of a sentence.
+/// Returns what would be right, as the end of a sentence.
 fn wanted(schema: &Schema) -> String {
     let range = |what: &str, range: &Range| match (&range.minimum, &range.maximum) {
         (Some(minimum), Some(maximum)) => format!("{what} from {minimum} to {maximum}"),
@@ -287,6 +355,9 @@ fn wanted(schema: &Schema) -> String {
         };
     }
     match &schema.kind {
+        Kind::String if schema.format.is_some() => {
+            schema.format.map(Format::wanted).unwrap_or_default().to_owned()
+        }
         Kind::String => schema.longest.map_or_else(
             || "a string".to_owned(),
             |longest| format!("a string of at most {longest} characters"),
@@ -306,7 +377,7 @@ fn wanted(schema: &Schema) -> String {
     }
 }
 
-/// A wrong value, shortened.
+/// Returns a wrong value, shortened.
 fn repeated(value: &Value) -> String {
     shortened(value.to_string(), MAX_REPEATED)
 }
@@ -358,7 +429,14 @@ mod tests {
                     "hooked": {"in": "body", "type": "integer", "hook": "twice", "description": "D"},
                     "short": {"in": "body", "type": "string", "max_length": 5, "description": "D"},
                     "few": {"in": "body", "type": "array", "items": {"type": "string", "max_length": 2}, "max_items": 2, "description": "D"},
-                    "cleared": {"in": "body", "type": "integer", "nullable": true, "hook": "twice", "description": "D"}
+                    "cleared": {"in": "body", "type": "integer", "nullable": true, "hook": "twice", "description": "D"},
+                    "taken": {"in": "body", "type": "integer", "null_as": "none", "description": "A number; none takes it away."},
+                    "day": {"in": "body", "type": "string", "format": "date", "null_as": "", "description": "Empty clears it."},
+                    "at": {"in": "body", "type": "string", "format": "date-time", "description": "D"},
+                    "since": {"in": "body", "type": "string", "format": "instant", "description": "D"},
+                    "start": {"in": "body", "type": "string", "format": "date-or-time", "description": "D"},
+                    "zone": {"in": "body", "type": "string", "format": "time-zone", "description": "D"},
+                    "days": {"in": "body", "type": "array", "items": {"type": "string", "format": "date"}, "description": "D"}
                 },
                 "output": {"done": "Done."}
             }]
@@ -370,7 +448,7 @@ mod tests {
             .clone()
     }
 
-    /// The arguments that come out beside `owner` and the default `state`, or the error's message.
+    /// The expected result is the arguments besides `owner` and the default `state`, or the error's message.
     fn outcome(given: &Value) -> Result<Value, String> {
         let mut given = given.as_object().unwrap().clone();
         given.entry("owner").or_insert_with(|| json!("o"));
@@ -414,6 +492,26 @@ mod tests {
         check(json!({"labels": "[WIP]"}), json!({"labels": ["[WIP]"]}));
         check(json!({"labels": "7"}), json!({"labels": ["7"]}));
         check(json!({"labels": []}), json!({"labels": []}));
+        check(json!({"labels": ""}), json!({}));
+        check(json!({"labels": " ", "ids": "", "extra": "", "count": "", "draft": ""}), json!({}));
+        check(json!({"state": "", "few": "\n", "cleared": ""}), json!({}));
+        check(json!({"short": ""}), json!({"short": ""}));
+        check(json!({"files": [{"path": "a", "mode": null}]}), json!({"files": [{"path": "a"}]}));
+        check(json!({"files": [{"path": "", "mode": ""}]}), json!({"files": [{"path": ""}]}));
+        check(json!({"taken": "none"}), json!({"taken": null}));
+        check(json!({"taken": "None"}), json!({"taken": null}));
+        check(json!({"taken": null}), json!({"taken": null}));
+        check(json!({"taken": "7"}), json!({"taken": 7}));
+        check(json!({"taken": ""}), json!({}));
+        check(json!({"day": ""}), json!({"day": null}));
+        check(json!({"day": " 2024-02-29 "}), json!({"day": "2024-02-29"}));
+        check(json!({"at": "2026-11-30 09:00+0100"}), json!({"at": "2026-11-30T08:00:00Z"}));
+        check(json!({"at": ""}), json!({}));
+        check(json!({"since": "2026-11-30"}), json!({"since": "2026-11-30T00:00:00Z"}));
+        check(json!({"since": "2026-11-30t09:00:00z"}), json!({"since": "2026-11-30T09:00:00Z"}));
+        check(json!({"start": "2026-11-30T09:00"}), json!({"start": "2026-11-30T09:00"}));
+        check(json!({"zone": "w. europe standard time"}), json!({"zone": "Europe/Berlin"}));
+        check(json!({"days": "2026-11-30"}), json!({"days": ["2026-11-30"]}));
         check(json!({"labels": ["a", 2, true]}), json!({"labels": ["a", "2", "true"]}));
         check(json!({"labels": 7}), json!({"labels": ["7"]}));
         check(json!({"ids": 5}), json!({"ids": [5]}));
@@ -514,6 +612,29 @@ mod tests {
         );
         check(json!({"files": ["a"]}), r#"`files[0]` must be an object of path, mode, not "a""#);
         check(json!({"hooked": 100}), "`hooked` must be less than 100");
+        check(json!({"taken": "v1"}), r#"`taken` must be an integer, not "v1""#);
+        check(
+            json!({"day": "2026-02-30"}),
+            r#"`day` must be a date such as 2026-11-30: "2026-02-30" has a day that does not exist"#,
+        );
+        check(
+            json!({"days": ["2026-11-30", "2026-11-31"]}),
+            r#"`days[1]` must be a date such as 2026-11-30: "2026-11-31" has a day that does not exist"#,
+        );
+        for (given, reason) in [
+            (json!({"day": "2026-11-30T09:00"}), "has a time of day"),
+            (json!({"at": "2026-11-30"}), "has no time of day"),
+            (json!({"at": "2026-11-30T09:00"}), "has no offset"),
+            (json!({"since": "2026-11-30T09:00"}), "has no offset"),
+            (json!({"since": "2026-11-30T09:00+25:00"}), "has an offset that does not exist"),
+            (json!({"start": "2026-11-30T24:01"}), "has a time of day that does not exist"),
+            (json!({"start": "now"}), "is not a date or a time"),
+            (json!({"zone": "Atlantis"}), "is not one"),
+            (json!({"zone": "berlin"}), "did you mean Europe/Berlin?"),
+        ] {
+            let message = outcome(&given).expect_err("it does not exist");
+            assert!(message.contains(reason), "{given}: {message}");
+        }
         let long = "x".repeat(100);
         check(
             json!({"count": long}),
@@ -539,7 +660,7 @@ mod tests {
         );
         check(
             "assignee",
-            "there are `owner`, `state`, `count`, `share`, `draft`, `labels`, `ids`, `extra`, `files`, `hooked`, `short`, `few`, `cleared`",
+            "there are `owner`, `state`, `count`, `share`, `draft`, `labels`, `ids`, `extra`, `files`, `hooked`, `short`, `few`, `cleared`, `taken`, `day`, `at`, `since`, `start`, `zone`, `days`",
         );
     }
 

@@ -1,4 +1,4 @@
-//! Turns a call of a tool into requests to its service. Tools are data: `manifest` makes them of module files.
+//! Turns a tool call into requests to its service. Tools are data: `manifest` reads them from module files.
 
 pub mod arguments;
 mod auth;
@@ -14,6 +14,7 @@ pub mod pagination;
 pub mod projection;
 pub mod request;
 pub mod resource;
+pub mod rules;
 pub mod schema;
 pub(crate) mod session;
 pub(crate) mod times;

@@ -1,4 +1,4 @@
-//! One call's way to its service: what the hooks of a module may use.
+//! A call's access to its service, for the hooks of a module.
 
 use std::cell::OnceCell;
 
@@ -9,23 +9,24 @@ use super::content::{self, Content};
 use super::origin::is_listed;
 use super::{output, request};
 use crate::access::Credential;
+use crate::cancellation::Cancellation;
 use crate::error::Error;
 use crate::upstream::{
     HeaderMap, HeaderName, HeaderValue, Method, Upstream, UpstreamAnswer, UpstreamRequest, failure,
     is_missing_scope,
 };
 
-/// One call's way to its service: the module's address and headers, the call's credential, deadline and cancellation.
+/// A call's access to its service: the module's address and headers, the call's credential, deadline and cancellation.
 ///
-/// Paths are given as segments (`&["repos", owner, repo]`), each of which is percent-encoded; an empty one and a dot
-/// segment are refused. A value that keeps its slashes goes in as `value.split('/')`.
+/// Paths are given as segments (`&["repos", owner, repo]`), each of which is percent-encoded; empty segments and dot segments
+/// are rejected. To keep the slashes of a value, pass `value.split('/')`.
 pub struct Session<'a> {
     pub(super) upstream: &'a Upstream,
     pub(super) call: ToolCall<'a>,
     pub(super) accounts: Accounts<'a>,
-    /// What stands in for the credential since the service refused it.
+    /// The replacement for the credential after the service rejected it.
     pub(super) renewed: OnceCell<Credential>,
-    pub(super) cancelled: &'a dyn Fn() -> bool,
+    pub(super) cancelled: &'a Cancellation,
 }
 
 /// An address beside the service's own, and what a request proves itself with there.
@@ -35,7 +36,7 @@ pub struct Elsewhere {
 }
 
 impl Session<'_> {
-    /// The ways to each account that the call is about: this one, and the others where it is about all.
+    /// Returns the sessions for each account of the call: this one, and the others if the call is about all accounts.
     pub fn accounts(&self) -> impl Iterator<Item = Self> {
         let Self { upstream, call, accounts, cancelled, .. } = *self;
         let all = std::iter::once(accounts.first).chain(accounts.others.iter().copied());
@@ -48,7 +49,7 @@ impl Session<'_> {
         })
     }
 
-    /// The name of the account, where it is known.
+    /// Returns the name of the account, if known.
     #[must_use]
     pub fn account(&self) -> Option<&str> {
         self.accounts.first.credential.and_then(|credential| credential.account.as_deref())
@@ -96,7 +97,7 @@ impl Session<'_> {
     ///
     /// # Errors
     ///
-    /// As [`Session::get`], and [`Code::InvalidParams`](crate::error::Code::InvalidParams) for a header that is none.
+    /// The errors of [`Session::get`], and [`Code::InvalidParams`](crate::error::Code::InvalidParams) for an invalid header.
     pub fn request(
         &self,
         method: Method,
@@ -120,8 +121,8 @@ impl Session<'_> {
     ///
     /// # Errors
     ///
-    /// Those of [`failure`] and [`Upstream::send`], and [`Code::InvalidParams`](crate::error::Code::InvalidParams) for
-    /// a path that is none.
+    /// The errors of [`failure`] and [`Upstream::send`], and [`Code::InvalidParams`](crate::error::Code::InvalidParams) for an
+    /// invalid path.
     pub fn get(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Value, Error> {
         self.send(Method::Get, path, query, None)
     }
@@ -137,7 +138,7 @@ impl Session<'_> {
         Content::of(answer).or_mostly_text().into_text(&self.call.module.title)
     }
 
-    /// Reads an answer in the representation that `accept` names (RFC 9110 §12.5.1).
+    /// Reads a response in the representation that `accept` names (RFC 9110 §12.5.1).
     ///
     /// # Errors
     ///
@@ -153,7 +154,7 @@ impl Session<'_> {
         self.exchange(Method::Get, &self.url(path, query)?, &headers, None)
     }
 
-    /// Sends a request with or without a JSON body and reads the JSON that comes back; null for an empty body.
+    /// Sends a request with or without a JSON body and returns the JSON response; null for an empty body.
     ///
     /// # Errors
     ///
@@ -176,15 +177,15 @@ impl Session<'_> {
         content::json(&self.call.module.title, &answer)
     }
 
-    /// Sends bytes of any content type, such as a [`multipart`](crate::engine::multipart()) form, and reads the JSON that comes
-    /// back; null for an empty body.
+    /// Sends bytes of any content type, such as a [`multipart`](crate::engine::multipart()) form, and returns the JSON
+    /// response; null for an empty body.
     ///
-    /// Beside the content type the module's own headers are sent, as with every request.
+    /// As in every request, the module's own headers are sent too.
     ///
     /// # Errors
     ///
-    /// As [`Session::get`], and [`Code::InvalidParams`](crate::error::Code::InvalidParams) for a content type that fits no
-    /// header.
+    /// The errors of [`Session::get`], and [`Code::InvalidParams`](crate::error::Code::InvalidParams) for a content type that
+    /// is not a valid header value.
     pub fn send_bytes(
         &self,
         method: Method,
@@ -202,11 +203,11 @@ impl Session<'_> {
         content::json(&self.call.module.title, &answer)
     }
 
-    /// Asks a GraphQL endpoint. Returns the answer's `data`.
+    /// Sends a request to a GraphQL endpoint. Returns the response's `data`.
     ///
     /// # Errors
     ///
-    /// As [`Session::get`], and the answer's own `errors`.
+    /// The errors of [`Session::get`], and the response's own `errors`.
     pub fn graphql(
         &self,
         path: &[&str],
@@ -232,7 +233,7 @@ impl Session<'_> {
         )
     }
 
-    /// A request whose answer is a success.
+    /// Sends a request and checks that the response is a success.
     pub(super) fn exchange(
         &self,
         method: Method,
@@ -255,7 +256,7 @@ impl Session<'_> {
         };
         let credential = self.renewed.get().or(self.accounts.first.credential);
         let answer = send(credential)?;
-        // Refused is not done: this one request can be made again with a newer credential, once in a call.
+        // A rejected request was not carried out: this one request can be repeated with a new credential, once in a call.
         let (credential, answer) = match self.newer(&answer)? {
             Some(newer) => (Some(newer), send(Some(newer))?),
             None => (credential, answer),
@@ -281,17 +282,17 @@ impl Session<'_> {
     }
 }
 
-/// An argument that the input schema makes sure is a text; empty where it is left out.
+/// Returns an argument that the input schema guarantees to be a text; empty if it is absent.
 pub(crate) fn text<'a>(arguments: &'a Map<String, Value>, name: &str) -> &'a str {
     arguments.get(name).and_then(Value::as_str).unwrap_or_default()
 }
 
-/// A list's entries; none if there is no list.
+/// Returns a list's entries; empty if there is no list.
 pub(crate) fn list(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().into_iter().flatten()
 }
 
-/// The headers with the content type of a JSON body.
+/// Returns the headers with the content type of a JSON body.
 pub(crate) fn json_headers(headers: &HeaderMap) -> HeaderMap {
     let mut headers = headers.clone();
     headers.insert(

@@ -1,4 +1,4 @@
-//! From a tool's params as written to its checked arguments.
+//! Reads the params of a tool.
 
 use serde_json::{Map, Number, Value, json};
 
@@ -7,10 +7,10 @@ use super::raw::{self, In, Type};
 use super::read::Reader;
 use crate::engine::pagination::{Limit, PagePlace, Pages};
 use crate::engine::request::{Body, ParamTarget, Template};
-use crate::engine::schema::{Kind, Range, Schema};
+use crate::engine::schema::{Format, Kind, Range, Schema};
 use crate::engine::{Param, Presence};
 
-/// One param; none when something is wrong with it.
+/// Reads a param; `None` if it has an error.
 pub fn read(
     reader: &mut Reader<'_>,
     tool: Location<'_>,
@@ -19,12 +19,7 @@ pub fn read(
 ) -> Option<Param> {
     let place = tool.entry("param", "params", name);
     let before = reader.findings();
-    if !crate::manifest::read::is_snake_case(name) {
-        reader.add(place, "the name must be snake_case: letters, digits and `_`, a letter first");
-    }
-    if name == crate::engine::ACCOUNT {
-        reader.add(place, "this name is for the account that a call is made with: choose another");
-    }
+    check_name(reader, place, name);
     let raw: raw::Param = reader.part(place, value.clone())?;
     let hook = raw.hook.as_deref().and_then(|hook| reader.param_hook(place, hook));
     let upstream_name = raw.upstream_name.clone().unwrap_or_else(|| name.to_owned());
@@ -52,15 +47,22 @@ pub fn read(
             maximum: raw.maximum,
             max_length: raw.max_length,
             max_items: raw.max_items,
+            format: raw.format,
         },
     );
+    if let Some(word) = raw.null_as.as_deref().filter(|word| !word.is_empty())
+        && !raw.description.as_deref().is_some_and(|description| description.contains(word))
+    {
+        reader.add(place.detail("null_as"), format!("the description must say what `{word}` does"));
+    }
     if raw.description.is_none_or(|description| description.trim().is_empty()) {
         reader.add(place.detail("description"), "`description` is missing: say what the value is");
     }
-    if raw.nullable && matches!(at, In::Path | In::Query) {
+    let nullable = raw.nullable || raw.null_as.is_some();
+    if nullable && matches!(at, In::Path | In::Query) {
         reader.add(
             place.detail("nullable"),
-            "`nullable` is only for what can be null: `in` body, variable or local",
+            "`nullable` and `null_as` are only for what can be null: `in` body, variable or local",
         );
     }
     if join.is_some() && !(at == In::Query && kind == Type::Array) {
@@ -79,12 +81,12 @@ pub fn read(
         }
         Some(default) => {
             if let Some(schema) = &schema
-                && !schema.accepts(&default)
+                && !(schema.accepts(&default) && has_format(schema, &default))
             {
                 reader.add(
                     place.detail("default"),
                     format!(
-                        "the default {default} does not fit the param's own type, enum or bounds"
+                        "the default {default} does not fit the param's own type, enum, format or bounds"
                     ),
                 );
             }
@@ -109,10 +111,25 @@ pub fn read(
         place: goes,
         schema: schema?,
         presence,
-        nullable: raw.nullable,
+        nullable,
+        null_as: raw.null_as,
         hook,
     };
     (reader.findings() == before).then_some(param)
+}
+
+/// Whether a text is written in the schema's format.
+fn has_format(schema: &Schema, value: &Value) -> bool {
+    schema.format.zip(value.as_str()).is_none_or(|(format, text)| format.read(text).is_ok())
+}
+
+fn check_name(reader: &mut Reader<'_>, place: Location<'_>, name: &str) {
+    if !crate::manifest::read::is_snake_case(name) {
+        reader.add(place, "the name must be snake_case: letters, digits and `_`, a letter first");
+    }
+    if name == crate::engine::ACCOUNT {
+        reader.add(place, "this name is for the account that a call is made with: choose another");
+    }
 }
 
 /// Why a value of this type cannot go there; `None` if it can.
@@ -132,12 +149,12 @@ fn misplaced(at: In, kind: Type, is_always_there: bool, has_hook: bool) -> Optio
     }
 }
 
-/// The place in a body that a dotted name means.
+/// Returns the place in a body for a dotted name.
 fn body_place(name: &str) -> ParamTarget {
     ParamTarget::Body(name.split('.').map(str::to_owned).collect())
 }
 
-/// A schema, or none with the findings that say why.
+/// Reads a schema; `None`, with findings, if it is invalid.
 fn schema(reader: &mut Reader<'_>, place: Location<'_>, raw: raw::Schema) -> Option<Schema> {
     let is_number = matches!(raw.kind, Type::Integer | Type::Number);
     if (raw.minimum.is_some() || raw.maximum.is_some()) && !is_number {
@@ -155,6 +172,9 @@ fn schema(reader: &mut Reader<'_>, place: Location<'_>, raw: raw::Schema) -> Opt
     if raw.max_items.is_some() && raw.kind != Type::Array {
         reader.add(place.detail("max_items"), "`max_items` is only for arrays");
     }
+    if raw.format.is_some() && (raw.kind != Type::String || !raw.choices.is_empty()) {
+        reader.add(place.detail("format"), "`format` is only for strings without `enum`");
+    }
     let range = Range { minimum: raw.minimum, maximum: raw.maximum };
     let kind = match raw.kind {
         Type::String => Kind::String,
@@ -171,7 +191,15 @@ fn schema(reader: &mut Reader<'_>, place: Location<'_>, raw: raw::Schema) -> Opt
         Type::Object => object(reader, place, raw.properties, raw.required)?,
     };
     let longest = raw.max_length.or(raw.max_items);
-    let schema = Schema { kind, description: raw.description, choices: Vec::new(), longest };
+    let format = raw.format.map(|format| match format {
+        raw::Format::Date => Format::Date,
+        raw::Format::DateTime => Format::DateTime,
+        raw::Format::Instant => Format::Instant,
+        raw::Format::DateOrTime => Format::DateOrTime,
+        raw::Format::TimeZone => Format::TimeZone,
+    });
+    let schema =
+        Schema { kind, description: raw.description, choices: Vec::new(), longest, format };
     for choice in raw.choices.iter().filter(|choice| !schema.accepts(choice)) {
         reader.add(
             place.detail("enum"),
@@ -199,21 +227,21 @@ fn object(
     Some(Kind::Object { properties: read, required })
 }
 
-/// What the engine itself adds to a tool's params.
+/// The params that the engine adds to a tool.
 #[derive(Debug, Clone, Default)]
 pub struct EngineParams {
-    /// The pages of a paged list.
+    /// For the pages of a paged list.
     pub pages: Option<Pages>,
     /// The names of a list's fields.
     pub fields: Vec<String>,
-    /// Whether the output is a text, of which lines can be asked for.
+    /// Whether the output is a text whose lines can be selected.
     pub text: bool,
-    /// Whether a long output can be read on from any place.
+    /// Whether a long output can be continued from a position.
     pub reads_on: bool,
 }
 
 impl EngineParams {
-    /// The params, in the order in which they are published.
+    /// Returns the params, in the order in which they are published.
     pub fn params(self) -> Vec<Param> {
         let local = |name: &str, schema| Param {
             name: name.to_owned(),
@@ -221,6 +249,7 @@ impl EngineParams {
             schema,
             presence: Presence::Optional,
             nullable: false,
+            null_as: None,
             hook: None,
         };
         let at_least_one = |maximum: Option<u32>| {
@@ -240,7 +269,7 @@ impl EngineParams {
             }
             let description = match next.name() {
                 None => "next_cursor of the page before.",
-                // Such a position means something only beside what else was asked for.
+                // Such a position is valid only with the same other arguments.
                 Some(_) => "next_cursor of the page before; other arguments unchanged.",
             };
             let place = next.name().map_or(ParamTarget::Local, at);
@@ -248,7 +277,13 @@ impl EngineParams {
         }
         if !self.fields.is_empty() {
             let choices = self.fields.into_iter().map(Value::from).collect();
-            let name = Schema { kind: Kind::String, description: None, choices, longest: None };
+            let name = Schema {
+                kind: Kind::String,
+                description: None,
+                choices,
+                longest: None,
+                format: None,
+            };
             params.push(local(
                 "fields",
                 Schema::new(Kind::Array(Box::new(name)), "Only these fields."),
@@ -270,7 +305,7 @@ impl EngineParams {
     }
 }
 
-/// Checks each param's place, the engine's own last, against the rest of the request.
+/// Checks each param's place against the rest of the request; the engine's own params come last.
 pub fn check_places(
     reader: &mut Reader<'_>,
     tool: Location<'_>,

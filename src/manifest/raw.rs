@@ -1,6 +1,6 @@
-//! A module file as it is written: the shape only, nothing checked against anything else.
+//! A module file as it is written: only the form, without further checks.
 //!
-//! Parts that hold several things to be wrong about stay JSON here and are read one by one, so that each has its finding.
+//! Parts with several possible errors stay JSON here and are read one by one, so that each error has its own finding.
 
 use std::collections::BTreeMap;
 
@@ -112,7 +112,7 @@ pub struct Tool {
     pub publishes: Option<Value>,
     pub request: Option<Value>,
     pub handler: Option<String>,
-    /// Whether the handler gives a text or a document.
+    /// Whether the handler returns a text or a document.
     #[serde(default)]
     pub text: bool,
     pub across_accounts: Option<Value>,
@@ -124,7 +124,31 @@ pub struct Tool {
     pub hints: BTreeMap<String, String>,
     #[serde(default)]
     pub params: Map<String, Value>,
+    pub one_of: Option<Value>,
+    pub any_of: Option<Value>,
+    pub needs: Option<Value>,
+    pub at_most_one_of: Option<Value>,
+    pub implies: Option<Value>,
+    pub changes: Option<Value>,
     pub output: Option<Value>,
+}
+
+/// What the params of a tool say about each other: names, or `name=value`.
+#[derive(Default)]
+pub struct Rules {
+    pub one_of: Vec<Vec<String>>,
+    pub any_of: Vec<Vec<String>>,
+    pub needs: BTreeMap<String, Vec<String>>,
+    pub at_most_one_of: Vec<Vec<String>>,
+    pub implies: BTreeMap<String, Vec<String>>,
+    pub changes: Option<Changes>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub enum Changes {
+    All(bool),
+    These(Vec<String>),
 }
 
 #[derive(Deserialize)]
@@ -187,6 +211,8 @@ pub struct Param {
     pub default: Option<Value>,
     #[serde(default)]
     pub nullable: bool,
+    pub null_as: Option<String>,
+    pub format: Option<Format>,
     pub minimum: Option<Number>,
     pub maximum: Option<Number>,
     pub max_length: Option<usize>,
@@ -219,6 +245,16 @@ pub enum Type {
     Object,
 }
 
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum Format {
+    Date,
+    DateTime,
+    Instant,
+    DateOrTime,
+    TimeZone,
+}
+
 /// The schema of an array's items or an object's member.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -237,6 +273,7 @@ pub struct Schema {
     pub maximum: Option<Number>,
     pub max_length: Option<usize>,
     pub max_items: Option<usize>,
+    pub format: Option<Format>,
 }
 
 #[derive(Deserialize)]

@@ -1,9 +1,11 @@
-//! One connection that carries messages both ways: stdio, the 2024-11-05 HTTP+SSE transport, memory in tests.
+//! A connection that carries messages in both directions: stdio, the 2024-11-05 HTTP+SSE transport, or memory in tests.
 //!
-//! Unlike Streamable HTTP it knows its session by itself, and all messages share it, so that a transport is only two
-//! things: lines in, [`Channel::receive`]; lines out, an [`Outlet`].
+//! Unlike Streamable HTTP, it has one session for all its messages. So a transport has only two parts: incoming lines,
+//! [`Channel::receive`]; outgoing lines, an [`Outlet`].
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::RecvTimeoutError;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -18,32 +20,35 @@ use super::subscriptions::{Filter, Sink, Ticket};
 use super::version::Version;
 use super::{Answer, Server, refusal};
 use crate::access::Caller;
+use crate::cancellation::Cancellation;
 use crate::error::{Code, Error};
 use crate::json::Object;
 use crate::random::random_id;
 use crate::sync::lock;
 
-/// How long a client may take to answer a question of ours: a person may be thinking.
+/// How long a client may take to answer a question: a person may need time to think.
 pub(crate) const ANSWER_TIME: Duration = Duration::from_secs(5 * 60);
-/// How often a waiting request looks whether it was cancelled.
+/// How often a waiting request checks for cancellation.
 const CANCEL_CHECK: Duration = Duration::from_millis(200);
 
-/// Where a channel's messages go.
+/// The destination of a channel's messages.
 pub trait Outlet: Send + Sync {
-    /// Sends one message; false when the other side is gone.
+    /// Sends one message. Returns false if the client has disconnected.
     fn send(&self, json: &str) -> bool;
 }
 
-/// One connection that carries messages both ways.
+/// A connection that carries messages in both directions.
 pub struct Channel {
     server: Arc<Server>,
     outlet: Arc<dyn Outlet>,
     caller: Caller,
     view: View,
-    /// Distinguishes this channel's requests from those of others, also before a session has begun.
+    /// Identifies this channel's requests, also before a session has begun.
     scope: String,
     session: Mutex<Option<Session>>,
     listening: Mutex<HashMap<Id, Ticket>>,
+    /// Whether the client has gone: nothing runs for it any more.
+    closed: AtomicBool,
 }
 
 impl Channel {
@@ -58,13 +63,29 @@ impl Channel {
             scope: random_id(),
             session: Mutex::default(),
             listening: Mutex::default(),
+            closed: AtomicBool::new(false),
         }
+    }
+
+    /// Whether the client has gone: [`Channel::close`] was called, or a message could not be sent.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::SeqCst)
+    }
+
+    /// Sends a message. If that fails, no other can be sent, so what runs for the client is cancelled.
+    fn send(&self, json: &str) -> bool {
+        let sent = self.outlet.send(json);
+        if !sent {
+            self.close();
+        }
+        sent
     }
 
     /// Whether a message can be served on the spot: everything but requests, which may take long, and which a transport
     /// serves on a thread of their own. `initialize` is quick, and what follows it depends on it.
     ///
-    /// A request that is not quick counts as running from here on, so that a cancellation right behind it finds it.
+    /// A request that is not quick counts as running from here on, so that an immediate cancellation finds it.
     #[must_use]
     pub fn is_quick(&self, body: &Result<Body, Malformed>) -> bool {
         match body {
@@ -90,7 +111,7 @@ impl Channel {
         parse(bytes)
     }
 
-    /// Refuses the requests of what [`Channel::read`] gave, because too many run: each under its id.
+    /// Rejects the requests of a body from [`Channel::read`], because too many are running: each under its id.
     pub fn refuse(&self, body: Result<Body, Malformed>) {
         let error = Error::new(Code::Busy, "too many requests of this client run at once")
             .with_hint("Send it again when some have been answered.");
@@ -102,20 +123,23 @@ impl Channel {
         for entry in entries {
             match entry {
                 Ok(Message::Request(request)) => {
-                    // What was counted as running when it was read runs no more.
+                    // Requests that counted as running when they were read are removed.
                     drop(self.server.sessions.run(&self.scope, &request.id));
-                    self.outlet.send(&error_text(Some(&request.id), &error));
+                    self.send(&error_text(Some(&request.id), &error));
                 }
                 Ok(other) => drop(self.serve(other)),
                 Err(malformed) => {
-                    self.outlet.send(&text(refusal(malformed.id.as_ref(), &malformed.error)));
+                    self.send(&text(refusal(malformed.id.as_ref(), &malformed.error)));
                 }
             }
         }
     }
 
-    /// Serves what [`Channel::read`] gave; answers go to the outlet.
+    /// Handles a body from [`Channel::read`]; answers go to the outlet.
     pub fn receive(&self, body: Result<Body, Malformed>) {
+        if self.is_closed() {
+            return;
+        }
         let answers: Vec<String> = match body {
             Err(malformed) => vec![text(refusal(malformed.id.as_ref(), &malformed.error))],
             Ok(Body::One(message)) => self.serve(message).into_iter().collect(),
@@ -125,11 +149,11 @@ impl Channel {
             },
         };
         for answer in answers {
-            self.outlet.send(&answer);
+            self.send(&answer);
         }
     }
 
-    /// The answers to a batch, as one text; none if nothing is to be answered.
+    /// Returns the answers to a batch, as one text; empty if there are no answers.
     fn serve_batch(&self, entries: Vec<Result<Message, Malformed>>) -> Vec<String> {
         let answers: Vec<String> = entries
             .into_iter()
@@ -141,13 +165,19 @@ impl Channel {
         if answers.is_empty() { answers } else { vec![format!("[{}]", answers.join(","))] }
     }
 
-    /// Ends what the channel holds open, because its client has gone.
+    /// Ends everything that the channel holds open, because its client has disconnected.
     pub fn close(&self) {
+        self.closed.store(true, Ordering::SeqCst);
         for (_, ticket) in lock(&self.listening).drain() {
             self.server.hub.unsubscribe(ticket);
         }
         self.server.hub.detach(&self.scope);
         self.server.sessions.forget(&self.scope);
+    }
+
+    /// Ends the wait for answers of the client, because it says no more; what runs for it goes on.
+    pub fn hear_no_more(&self) {
+        self.server.sessions.stop_waiting_for_all(&self.scope);
     }
 
     fn session_version(&self) -> Option<Version> {
@@ -175,7 +205,7 @@ impl Channel {
         }
     }
 
-    /// The answer to a request; none when it opened a stream, or was cancelled.
+    /// Returns the answer to a request; `None` if it opened a stream, or was cancelled.
     fn answer(&self, request: &Request) -> Option<String> {
         let era = match Era::of(request, None) {
             Ok(era) => era,
@@ -205,7 +235,7 @@ impl Channel {
         let peer = ChannelPeer { channel: self, running: &running };
         match self.server.answer(request, &context, &peer) {
             // 2026-07-28, "Cancellation": nothing more is sent for a request that was cancelled.
-            _ if running.cancelled() => None,
+            _ if running.is_unwanted() => None,
             answer @ Answer::Response { .. } => Some(text(answer)),
             Answer::Listen(filter) => {
                 let mut listening = lock(&self.listening);
@@ -228,7 +258,7 @@ impl Channel {
             Some(session) => {
                 Ok(session.context(self.caller.clone(), self.view.clone(), &self.server.sessions))
             }
-            // The one request that a client may send before (2025-11-25, "Initialization").
+            // The only request that a client may send before `initialize` (2025-11-25, "Initialization").
             None if request.method == "ping" => {
                 let nobody = Session::new(
                     Version::NEWEST_LEGACY,
@@ -265,8 +295,8 @@ struct ChannelPeer<'a> {
 
 impl Peer for ChannelPeer<'_> {
     fn notify(&self, json: &str) {
-        if !self.running.cancelled() {
-            self.channel.outlet.send(json);
+        if !self.running.is_unwanted() {
+            self.channel.send(json);
         }
     }
 
@@ -276,13 +306,13 @@ impl Peer for ChannelPeer<'_> {
             &self.channel.scope,
             method,
             params,
-            &|json| self.channel.outlet.send(json),
-            &|| self.running.cancelled(),
+            &|json| self.channel.send(json),
+            self.running.cancellation(),
         )
     }
 
-    fn cancelled(&self) -> bool {
-        self.running.cancelled()
+    fn cancellation(&self) -> &Cancellation {
+        self.running.cancellation()
     }
 
     fn scope(&self) -> &str {
@@ -290,7 +320,7 @@ impl Peer for ChannelPeer<'_> {
     }
 }
 
-/// Sends a request of ours and waits for its answer: what every transport of the legacy era does.
+/// Sends a request to the client and waits for its answer; used by every transport of the legacy era.
 ///
 /// # Errors
 /// As [`Peer::request`].
@@ -300,7 +330,7 @@ pub(crate) fn ask(
     method: &str,
     params: &Object,
     send: &dyn Fn(&str) -> bool,
-    cancelled: &dyn Fn() -> bool,
+    cancelled: &Cancellation,
 ) -> Result<Value, Error> {
     let (id, receiver) = server.sessions.wait(scope);
     let gone = || Error::new(Code::Cancelled, "the client went away before it answered");
@@ -312,7 +342,8 @@ pub(crate) fn ask(
                 Ok(Err(message)) => {
                     break Err(Error::internal(format!("the client refused {method}: {message}")));
                 }
-                Err(_) if cancelled() => break Err(gone()),
+                Err(RecvTimeoutError::Disconnected) => break Err(gone()),
+                Err(_) if cancelled.is_cancelled() => break Err(gone()),
                 Err(_) if Instant::now() >= deadline => {
                     break Err(Error::new(
                         Code::Timeout,

@@ -1,10 +1,12 @@
-//! JSON-RPC 2.0 messages: bytes become types that cannot be wrong, and results become text.
+//! JSON-RPC 2.0 messages: parses bytes to types that are always valid, and writes results as text.
 //!
 //! Source: JSON-RPC 2.0; MCP "Base Protocol", "Messages" of every revision.
 
+use std::borrow::Cow;
 use std::{fmt, io};
 
 use serde::Serialize;
+use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::{Number, Value};
 
 use crate::error::Error;
@@ -21,7 +23,7 @@ pub enum Id {
 }
 
 impl Id {
-    /// Takes a JSON value that is a string or an integer.
+    /// Accepts a JSON value that is a string or an integer.
     #[must_use]
     pub fn from_value(value: Value) -> Option<Self> {
         match value {
@@ -55,28 +57,28 @@ impl From<u64> for Id {
     }
 }
 
-/// A call that wants an answer.
+/// A request.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Request {
-    /// Echoed in the answer.
+    /// Repeated in the response.
     pub id: Id,
     /// The method's name.
     pub method: String,
-    /// The parameters; empty when the message has none.
+    /// The parameters; empty if the message has none.
     pub params: Object,
 }
 
 impl Request {
-    /// `params._meta`, where the per-request fields of the protocol live.
+    /// Returns `params._meta`, which contains the per-request fields of the protocol.
     #[must_use]
     pub fn meta(&self) -> Option<&Object> {
         self.params.get("_meta").and_then(Value::as_object)
     }
 
-    /// A required parameter that is a string.
+    /// Returns a required string parameter.
     ///
     /// # Errors
-    /// [`crate::error::Code::InvalidParams`] naming the parameter when it is missing or of another type.
+    /// [`crate::error::Code::InvalidParams`] that names the parameter if it is missing or has another type.
     pub fn text(&self, name: &str) -> Result<&str, Error> {
         match self.params.get(name) {
             Some(Value::String(text)) => Ok(text),
@@ -88,10 +90,10 @@ impl Request {
         }
     }
 
-    /// An optional parameter that is an object.
+    /// Returns an optional object parameter.
     ///
     /// # Errors
-    /// [`crate::error::Code::InvalidParams`] naming the parameter when it is of another type.
+    /// [`crate::error::Code::InvalidParams`] that names the parameter if it has another type.
     pub fn object(&self, name: &str) -> Result<Object, Error> {
         match self.params.get(name) {
             None => Ok(Object::new()),
@@ -101,20 +103,20 @@ impl Request {
     }
 }
 
-/// A message that wants no answer.
+/// A notification.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Notification {
     /// The method's name.
     pub method: String,
-    /// The parameters; empty when the message has none.
+    /// The parameters; empty if the message has none.
     pub params: Object,
 }
 
-/// A client's answer to a request of ours (legacy era only).
+/// A client's answer to a request from the server (legacy era only).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Response {
-    /// The id that our request had.
-    pub id: Id,
+    /// The id that our request had; `None` if it names none, so that no request waits for it.
+    pub id: Option<Id>,
     /// The result, or the message of the error.
     pub outcome: Result<Value, String>,
 }
@@ -122,30 +124,48 @@ pub struct Response {
 /// One message from a client.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Message {
-    /// A call that wants an answer.
+    /// A request.
     Request(Request),
-    /// A message that wants no answer.
+    /// A notification.
     Notification(Notification),
-    /// An answer to a request of ours.
+    /// An answer to a request from the server.
     Response(Response),
+}
+
+impl Message {
+    /// Whether the client waits for an answer.
+    #[must_use]
+    pub const fn is_answered(&self) -> bool {
+        matches!(self, Self::Request(_))
+    }
 }
 
 /// What one body or line holds.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Body {
-    /// One message, as every version has it.
+    /// One message, in the form of every version.
     One(Message),
-    /// A batch, as 2025-03-26 has it; each entry stands for itself.
+    /// A batch, in the form of 2025-03-26; each entry is handled separately.
     Batch(Vec<Result<Message, Malformed>>),
 }
 
-/// A message that cannot be understood, with its id where one could be read.
+/// An invalid message, with its id if it could be read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Malformed {
-    /// The id to answer under.
+    /// The id for the response.
     pub id: Option<Id>,
     /// What is wrong with it.
     pub error: Error,
+}
+
+impl Malformed {
+    /// A message of which only the beginning is there, because it is too long.
+    #[must_use]
+    pub fn too_long(beginning: &[u8]) -> Self {
+        let error = Error::new(crate::error::Code::InvalidRequest, "the line is longer than 4 MiB")
+            .with_hint("Send a smaller message.");
+        Self { id: readable_id(beginning), error }
+    }
 }
 
 /// The most entries that one batch may have: each may be a tool call, so this bounds the work of one body.
@@ -154,10 +174,12 @@ pub const MAX_BATCH: usize = 50;
 /// Reads one body: UTF-8 JSON, at most 128 levels deep (`serde_json`'s own bound).
 ///
 /// # Errors
-/// [`Malformed`] with `-32700` for what is not JSON, `-32600` or `-32602` for what is not a message.
+/// [`Malformed`] with `-32700` for text that is not JSON, `-32600` or `-32602` for JSON that is not a valid message.
 pub fn parse(bytes: &[u8]) -> Result<Body, Malformed> {
+    // RFC 8259 §8.1: a reader may ignore a byte order mark.
+    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
     let value: Value = serde_json::from_slice(bytes).map_err(|error| Malformed {
-        id: None,
+        id: readable_id(bytes),
         error: Error::new(crate::error::Code::ParseError, format!("the body is not JSON: {error}"))
             .with_hint("Send one JSON-RPC 2.0 message as UTF-8 JSON."),
     })?;
@@ -177,10 +199,50 @@ pub fn parse(bytes: &[u8]) -> Result<Body, Malformed> {
     }
 }
 
+/// The id of a request that is not JSON as a whole, if it can be read: a text that was cut within a character, say, or a
+/// message that ends too early.
+fn readable_id(bytes: &[u8]) -> Option<Id> {
+    #[derive(Default)]
+    struct Envelope {
+        id: Option<Id>,
+        is_response: bool,
+    }
+    impl<'de> Visitor<'de> for &mut Envelope {
+        type Value = ();
+
+        fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+            formatter.write_str("a message")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
+            while let Some(name) = members.next_key::<Cow<'_, str>>()? {
+                match &*name {
+                    "id" => self.id = Id::from_value(members.next_value()?),
+                    name => {
+                        self.is_response |= matches!(name, "result" | "error");
+                        // Does not look into texts, so that it gets over what is wrong in them.
+                        members.next_value::<IgnoredAny>()?;
+                    }
+                }
+            }
+            Ok(())
+        }
+    }
+    let mut envelope = Envelope::default();
+    // It fails where the message is wrong; what was read before counts.
+    let _ = serde_json::Deserializer::from_slice(bytes).deserialize_map(&mut envelope);
+    envelope.id.filter(|_| !envelope.is_response)
+}
+
 fn message(value: Value) -> Result<Message, Malformed> {
     let Value::Object(mut members) = value else {
         return Err(malformed(None, "a message must be a JSON object"));
     };
+    if !members.contains_key("method")
+        && (members.contains_key("result") || members.contains_key("error"))
+    {
+        return response(&mut members).map(Message::Response);
+    }
     let id = match members.remove("id") {
         None => None,
         Some(value) => match Id::from_value(value) {
@@ -195,7 +257,8 @@ fn message(value: Value) -> Result<Message, Malformed> {
         Some(Value::String(method)) => {
             let params = match members.remove("params") {
                 None | Some(Value::Null) => Object::new(),
-                // An optional member that is null is absent, in both eras: many clients write what they have not set.
+                // In both eras, an optional member that is null counts as absent: many clients write members that they have not
+                // set.
                 Some(Value::Object(mut params)) => {
                     params.retain(|_, value| !value.is_null());
                     params
@@ -216,42 +279,42 @@ fn message(value: Value) -> Result<Message, Malformed> {
             })
         }
         Some(_) => Err(malformed(id, "method must be a string")),
-        None => response(id, &mut members),
+        None => Err(malformed(
+            id,
+            "a message needs either method (request, notification), or result or error (response)",
+        )),
     }
 }
 
-fn response(id: Option<Id>, members: &mut Object) -> Result<Message, Malformed> {
-    let error = members.remove("error").filter(|error| !error.is_null());
-    let outcome = match (members.remove("result"), error) {
-        (Some(result), None) => Ok(result),
+/// Reads a response. One without an id that could be ours is a response to no request; it is not answered.
+fn response(members: &mut Object) -> Result<Response, Malformed> {
+    let mut present = |name| members.remove(name).filter(|value| !value.is_null());
+    let id = present("id").and_then(Id::from_value);
+    let outcome = match (present("result"), present("error")) {
+        (result, None) => Ok(result.unwrap_or_default()),
+        // The id, if there is one, is ours: an error under it would look like a request's.
+        (Some(_), Some(_)) => {
+            return Err(malformed(None, "a response has result or error, not both"));
+        }
         (None, Some(error)) => Err(error
             .get("message")
             .and_then(Value::as_str)
             .unwrap_or("the client gave no message")
             .to_owned()),
-        _ => {
-            return Err(malformed(
-                id,
-                "a message needs either method (request, notification), or result or error (response)",
-            ));
-        }
     };
-    match id {
-        Some(id) => Ok(Message::Response(Response { id, outcome })),
-        None => Err(malformed(None, "a response needs the id of its request")),
-    }
+    Ok(Response { id, outcome })
 }
 
 fn malformed(id: Option<Id>, what: &str) -> Malformed {
     Malformed { id, error: Error::new(crate::error::Code::InvalidRequest, what) }
 }
 
-/// "`params.name` must be a string, not a number".
+/// Returns an error such as "`params.name` must be a string, not a number".
 pub(crate) fn wrong_type(place: &str, wanted: &str, got: &Value) -> Error {
     Error::invalid_params(format!("{place} must be {wanted}, not {}", type_name(got)))
 }
 
-/// The type of a JSON value with its article, for messages.
+/// Returns the type of a JSON value with its article, for messages.
 pub(crate) const fn type_name(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
@@ -263,15 +326,15 @@ pub(crate) const fn type_name(value: &Value) -> &'static str {
     }
 }
 
-/// The members of a result object, in order, as JSON text: what is prepared is copied, not built again.
+/// The members of a result object, in order, as JSON text: prepared text is copied, not built again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Members(String);
 
 impl Members {
-    /// No members.
+    /// Returns an object without members.
     #[must_use]
     pub fn new() -> Self {
-        // Most results fit; a list reserves what it needs.
+        // Most results fit; a list reserves the space that it needs.
         let mut text = String::with_capacity(512);
         text.push('{');
         Self(text)
@@ -286,7 +349,7 @@ impl Members {
         self
     }
 
-    /// Adds a member whose value is JSON text already.
+    /// Adds a member whose value is already JSON text.
     #[must_use]
     pub fn with_json(mut self, name: &str, json: &str) -> Self {
         self.begin(name, json.len());
@@ -304,7 +367,7 @@ impl Members {
         })
     }
 
-    /// Adds the members of another result behind these.
+    /// Appends the members of another result.
     #[must_use]
     pub fn append(mut self, other: &Self) -> Self {
         let others = &other.0[1..];
@@ -315,7 +378,7 @@ impl Members {
         self
     }
 
-    /// The object's text.
+    /// Returns the object's text.
     #[must_use]
     pub fn into_object(mut self) -> String {
         self.0.push('}');
@@ -343,7 +406,7 @@ impl Default for Members {
     }
 }
 
-/// Lets `serde_json` write into a text.
+/// Lets `serde_json` write to a text.
 struct Text<'a>(&'a mut String);
 
 impl io::Write for Text<'_> {
@@ -357,7 +420,7 @@ impl io::Write for Text<'_> {
     }
 }
 
-/// The text of a response with a result.
+/// Returns the text of a response with a result.
 #[must_use]
 pub fn result_text(id: &Id, result: Members) -> String {
     Members::new()
@@ -367,20 +430,20 @@ pub fn result_text(id: &Id, result: Members) -> String {
         .into_object()
 }
 
-/// The text of a response with an error; without an id where none could be read.
+/// Returns the text of a response with an error; without an id if none could be read.
 #[must_use]
 pub fn error_text(id: Option<&Id>, error: &Error) -> String {
     error_text_with_code(id, error, error.code().reply().json_rpc)
 }
 
-/// As [`error_text`], with the code of an older revision.
+/// Like [`error_text`], with the code of an older revision.
 pub(crate) fn error_text_with_code(id: Option<&Id>, error: &Error, code: i64) -> String {
     let mut body = Members::new().with("code", &code).with("message", &error.to_string());
     if let Some(data) = error.data() {
         body = body.with("data", data);
     }
     let envelope = Members::new().with_json("jsonrpc", "\"2.0\"");
-    // JSON-RPC would have null for an id that could not be read; MCP's schema knows no null and leaves it out.
+    // JSON-RPC uses null for an id that could not be read; MCP's schema does not allow null and omits it.
     let envelope = match id {
         Some(id) => envelope.with("id", id),
         None => envelope,
@@ -388,7 +451,7 @@ pub(crate) fn error_text_with_code(id: Option<&Id>, error: &Error, code: i64) ->
     envelope.with_json("error", &body.into_object()).into_object()
 }
 
-/// The text of a notification.
+/// Returns the text of a notification.
 #[must_use]
 pub fn notification_text(method: &str, params: &Object) -> String {
     Members::new()
@@ -398,7 +461,7 @@ pub fn notification_text(method: &str, params: &Object) -> String {
         .into_object()
 }
 
-/// The text of a request of ours.
+/// Returns the text of a request from the server.
 #[must_use]
 pub fn request_text(id: &Id, method: &str, params: &Object) -> String {
     Members::new()
@@ -456,7 +519,23 @@ mod tests {
             Some(Id::from(1)),
             "either method",
         );
-        check(br#"{"jsonrpc":"2.0","result":{}}"#, Code::InvalidRequest, None, "needs the id");
+        // Under its id, if that can be read.
+        for (text, id) in [
+            (r#"{"jsonrpc":"2.0","id":7,"method":"a","params":{"x":"\ud83d"}}"#, Some(7)),
+            (r#"{"params":{"x":["\udc00\ud83d"]},"method":"a","jsonrpc":"2.0","id":7}"#, Some(7)),
+            (r#"{"jsonrpc":"2.0","id":7,"method":"a","params":{"x":"cut"#, Some(7)),
+            (r#"{"jsonrpc":"2.0","id":7,"method":"a"} trailing"#, Some(7)),
+            (r#"{"id":7,"method":"a","params":{"\ud83d":1}}"#, Some(7)),
+            (r#"{"id":1.5,"params":"\ud83d"}"#, None),
+            (r#"{"id":"a\ud83d","method":"a"}"#, None),
+            (r#"{"method":"a","params":{"id":7,"x":"\ud83d"}}"#, None),
+            // Ours, of a response.
+            (r#"{"jsonrpc":"2.0","id":7,"result":{"x":"\ud83d"}}"#, None),
+            (r#"{"jsonrpc":"2.0","id":7,"error":{"message":"cut"#, None),
+        ] {
+            check(text.as_bytes(), Code::ParseError, id.map(Id::from), "not JSON");
+        }
+        check(b"{\"id\":7,\"method\":\"a\xff\"}", Code::ParseError, Some(Id::from(7)), "not JSON");
         check(
             br#"{"jsonrpc":"2.0","id":1,"method":"a","params":[1]}"#,
             Code::InvalidParams,
@@ -479,6 +558,38 @@ mod tests {
         };
         assert!(matches!(&entries[0], Ok(Message::Request(request)) if request.method == "ping"));
         assert!(matches!(&entries[1], Err(malformed) if malformed.id.is_none()));
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_ignored_once() {
+        let ping = r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
+        let marked = format!("\u{feff}{ping}");
+        assert_eq!(parse(marked.as_bytes()), parse(ping.as_bytes()));
+        assert!(parse(format!("\u{feff}{marked}").as_bytes()).is_err());
+    }
+
+    #[test]
+    fn a_response_needs_no_id_and_what_is_null_is_absent() {
+        let failed = |message: &str| Err(message.to_owned());
+        let done = |value: Value| Ok(value);
+        for (text, id, outcome) in [
+            (r#"{"jsonrpc":"2.0","id":"a","result":{}}"#, Some("a"), done(serde_json::json!({}))),
+            (r#"{"jsonrpc":"2.0","id":"a","result":null}"#, Some("a"), done(Value::Null)),
+            (r#"{"jsonrpc":"2.0","id":"a","result":1,"error":null}"#, Some("a"), done(1.into())),
+            (r#"{"jsonrpc":"2.0","id":"a","error":{"message":"m"}}"#, Some("a"), failed("m")),
+            (r#"{"id":"a","result":null,"error":{"message":"m"}}"#, Some("a"), failed("m")),
+            (r#"{"id":"a","error":5}"#, Some("a"), failed("the client gave no message")),
+            (r#"{"jsonrpc":"2.0","error":{"message":"m"}}"#, None, failed("m")),
+            (r#"{"jsonrpc":"2.0","id":null,"error":{"message":"m"}}"#, None, failed("m")),
+            (r#"{"jsonrpc":"2.0","id":1.5,"result":{}}"#, None, done(serde_json::json!({}))),
+        ] {
+            let response = Response { id: id.map(Id::from), outcome };
+            assert_eq!(
+                parse(text.as_bytes()),
+                Ok(Body::One(Message::Response(response))),
+                "{text}"
+            );
+        }
     }
 
     #[test]

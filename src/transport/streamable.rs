@@ -1,9 +1,9 @@
 //! Streamable HTTP: the MCP endpoint, for both eras of the protocol.
 //!
-//! Source: "Streamable HTTP" of 2026-07-28 (stateless, checked headers) and of 2025-11-25 (sessions), and 2025-03-26
-//! (batches). A request's era shows in its body: modern ones carry their version in `_meta`.
+//! Source: "Streamable HTTP" of 2026-07-28 (stateless, checked headers) and of 2025-11-25 (sessions), and 2025-03-26 (batches).
+//! The body shows the era of a request: modern requests have their version in `_meta`.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -11,6 +11,7 @@ use tiny_http::Method;
 
 use super::router::refusal;
 use crate::access::Caller;
+use crate::cancellation::Cancellation;
 use crate::error::{Code, Error};
 use crate::http::{Answer, Event, Exchange, Headers, Request, Response, Stream};
 use crate::json::Object;
@@ -28,7 +29,7 @@ pub struct Streamable {
     server: Arc<mcp::Server>,
 }
 
-/// What the client takes as an answer.
+/// The response types that the client accepts.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Accepted {
     json: bool,
@@ -55,7 +56,7 @@ impl Streamable {
         served.unwrap_or_else(|error| Answer::Whole(refusal(&error)))
     }
 
-    /// The stream of a legacy session, for what the server says unasked.
+    /// Opens the stream of a legacy session, for messages that the server sends on its own.
     fn open_stream(&self, request: &Request, caller: &Caller) -> Result<Answer, Error> {
         if !Accepted::of(&request.headers)?.events {
             return Err(not_acceptable("text/event-stream"));
@@ -89,7 +90,6 @@ impl Streamable {
         caller: Caller,
         view: View,
     ) -> Result<Answer, Error> {
-        let accepted = Accepted::of(&request.headers)?;
         if let Some(content_type) = request.headers.get("content-type")
             && !media_type(content_type).eq_ignore_ascii_case("application/json")
         {
@@ -99,18 +99,36 @@ impl Streamable {
             )
             .with_hint("Send application/json."));
         }
+        let body = parse(&request.body);
+        let is_answered = match &body {
+            Ok(Body::One(message)) => message.is_answered(),
+            Ok(Body::Batch(entries)) => {
+                entries.iter().any(|entry| entry.as_ref().map_or(true, Message::is_answered))
+            }
+            Err(_) => true,
+        };
+        // An answer without a body is acceptable to everyone.
+        let accepted = if is_answered {
+            Accepted::of(&request.headers)?
+        } else {
+            Accepted { json: true, events: false }
+        };
         let delivery = Delivery { accepted, exchange };
-        Ok(match parse(&request.body) {
+        Ok(match body {
             Err(Malformed { id, error }) => delivery.whole(mcp::refusal(id.as_ref(), &error)),
             Ok(Body::One(Message::Request(call))) => {
                 self.request(&request.headers, &call, delivery, caller, view)
+            }
+            // No request waits for it, in whatever session.
+            Ok(Body::One(Message::Response(message::Response { id: None, .. }))) => {
+                Answer::Whole(Response::empty(202))
             }
             Ok(Body::One(other)) => match self.session(&request.headers, &caller) {
                 Ok(session) => {
                     self.take(&session, other);
                     Answer::Whole(Response::empty(202))
                 }
-                // The modern era has no session, and no notification that would change anything here.
+                // The modern era has no session, and no notification that would have an effect here.
                 Err(error)
                     if error.code() == Code::SessionRequired
                         && matches!(other, Message::Notification(_)) =>
@@ -152,13 +170,13 @@ impl Streamable {
         let context = session.context(caller, view, &self.server.sessions);
         let running = self.server.sessions.run(&session.id, &request.id);
         let peer = HttpPeer::new(&self.server, delivery, Some((&session, &running)));
-        match self.server.answer(request, &context, &peer) {
-            mcp::Answer::Response { status, json } => peer.into_delivery().answer(status, &json),
-            mcp::Answer::Listen(_) => unreachable!("the legacy era has no subscriptions/listen"),
-        }
+        let answer = self.server.answer(request, &context, &peer);
+        let delivery = peer.into_delivery();
+        // Also that of a cancelled request, which says so: a POST must be answered.
+        delivery.whole(answer)
     }
 
-    /// `initialize`: a session begins.
+    /// Handles `initialize`, which begins a session.
     fn handshake(
         &self,
         request: &message::Request,
@@ -221,7 +239,7 @@ impl Streamable {
         }
     }
 
-    /// A batch of 2025-03-26: entries are served in order, their answers come back together.
+    /// Handles a batch of 2025-03-26: entries are served in order, and their responses are sent together.
     fn batch(
         &self,
         session: &Session,
@@ -269,7 +287,7 @@ impl Streamable {
         delivery.answer(200, &format!("[{}]", answers.join(",")))
     }
 
-    /// Takes in what wants no answer.
+    /// Handles messages that need no response.
     fn take(&self, session: &Session, message: Message) {
         match message {
             Message::Notification(notification) => self.server.notice(&session.id, &notification),
@@ -278,7 +296,7 @@ impl Streamable {
         }
     }
 
-    /// The legacy session that a request belongs to.
+    /// Returns the legacy session of a request.
     fn session(&self, headers: &Headers, caller: &Caller) -> Result<Session, Error> {
         check_header(headers.get("mcp-protocol-version"))?;
         let token = headers.get("mcp-session-id").ok_or_else(|| {
@@ -296,29 +314,29 @@ impl Streamable {
 }
 
 impl Accepted {
-    /// Reads `Accept`; without one, everything is accepted.
+    /// Reads `Accept`; without it, everything is accepted.
     pub(super) fn of(headers: &Headers) -> Result<Self, Error> {
         let lines: Vec<&str> = headers.get_all("accept").collect();
         if lines.is_empty() {
             return Ok(Self { json: true, events: true });
         }
-        let ranges: Vec<&str> = lines
+        let ranges: Vec<(&str, bool)> = lines
             .iter()
             .flat_map(|line| line.split(','))
-            .filter(|range| !is_refused(range))
-            .map(media_type)
+            .map(|range| (media_type(range), !is_refused(range)))
             .collect();
-        let accepts = |kind: &str, group: &str| {
-            ranges.iter().any(|range| {
-                *range == "*/*"
-                    || range.eq_ignore_ascii_case(kind)
-                    || range.strip_suffix("/*").is_some_and(|wild| wild.eq_ignore_ascii_case(group))
-            })
+        // The most specific range that fits decides (RFC 9110 §12.5.1); of two equal ones, the one that accepts.
+        let accepts = |kind: &str| {
+            let group = kind.split('/').next().unwrap_or_default();
+            let of = |range: &str| {
+                let mut same = ranges.iter().filter(|(known, _)| known.eq_ignore_ascii_case(range));
+                let first = same.next().map(|(_, accepted)| *accepted);
+                first.map(|first| first || same.any(|(_, accepted)| *accepted))
+            };
+            of(kind).or_else(|| of(&format!("{group}/*"))).or_else(|| of("*/*")).unwrap_or(false)
         };
-        let accepted = Self {
-            json: accepts("application/json", "application"),
-            events: accepts("text/event-stream", "text"),
-        };
+        let accepted =
+            Self { json: accepts("application/json"), events: accepts("text/event-stream") };
         if accepted.json || accepted.events {
             Ok(accepted)
         } else {
@@ -327,15 +345,18 @@ impl Accepted {
     }
 }
 
-/// A media type, or a range of them, without its parameters.
+/// Returns a media type or range without its parameters.
 fn media_type(value: &str) -> &str {
     value.split(';').next().unwrap_or_default().trim()
 }
 
-/// Whether a range of `Accept` has the weight 0, which means "not this" (RFC 9110 §12.4.2).
+/// Returns whether a range in `Accept` has the weight 0, which means "not this" (RFC 9110 §12.4.2).
 fn is_refused(range: &str) -> bool {
-    let weight = range.split(';').skip(1).find_map(|parameter| parameter.trim().strip_prefix("q="));
-    weight.is_some_and(|weight| weight.trim().parse() == Ok(0.0))
+    range.split(';').skip(1).any(|parameter| {
+        parameter.split_once('=').is_some_and(|(name, weight)| {
+            name.trim().eq_ignore_ascii_case("q") && weight.trim().parse() == Ok(0.0)
+        })
+    })
 }
 
 pub(super) fn not_acceptable(right: &str) -> Error {
@@ -343,7 +364,7 @@ pub(super) fn not_acceptable(right: &str) -> Error {
         .with_hint(format!("Send Accept: {right}."))
 }
 
-/// How an answer reaches the client: as one JSON body, or as the last event of a stream that has begun.
+/// How a response reaches the client: as one JSON body, or as the last event of a stream.
 struct Delivery<'a, 'b> {
     accepted: Accepted,
     exchange: &'a mut Exchange<'b>,
@@ -353,7 +374,9 @@ impl Delivery<'_, '_> {
     fn whole(self, answer: mcp::Answer) -> Answer {
         match answer {
             mcp::Answer::Response { status, json } => self.answer(status, &json),
-            mcp::Answer::Listen(_) => unreachable!("refusals are responses"),
+            mcp::Answer::Listen(_) => {
+                unreachable!("refusals and answers of the legacy era are responses")
+            }
         }
     }
 
@@ -371,7 +394,7 @@ impl Delivery<'_, '_> {
                     .fold(response, |response, (name, value)| response.with_header(name, value)),
             );
         }
-        // A failed write means that the client has gone; the connection sees the same and closes.
+        // A failed write means that the client has disconnected; the connection notices it too and closes.
         if begun || self.exchange.begin_events(headers).is_ok() {
             let _ = self.exchange.send_event(Event::data(json));
         }
@@ -379,22 +402,30 @@ impl Delivery<'_, '_> {
     }
 }
 
-/// The client of a request that runs.
+/// The client of a running request.
 struct HttpPeer<'s, 'a, 'b> {
     server: &'s mcp::Server,
     delivery: RefCell<Delivery<'a, 'b>>,
-    /// The session and the note that the request runs; the modern era has neither.
+    /// The session and the mark of the running request; the modern era has neither.
     legacy: Option<(&'s Session, &'s Running<'s>)>,
-    gone: Cell<bool>,
+    cancellation: Cancellation,
 }
 
 impl<'s, 'a, 'b> HttpPeer<'s, 'a, 'b> {
-    const fn new(
+    fn new(
         server: &'s mcp::Server,
         delivery: Delivery<'a, 'b>,
         legacy: Option<(&'s Session, &'s Running<'s>)>,
     ) -> Self {
-        Self { server, delivery: RefCell::new(delivery), legacy, gone: Cell::new(false) }
+        let cancellation = match legacy {
+            // 2025-11-25: "Disconnection SHOULD NOT be interpreted as the client cancelling its request."
+            Some((_, running)) => running.cancellation().clone(),
+            None => {
+                let (ending, gone) = (server.ending().clone(), delivery.exchange.watch_client());
+                Cancellation::watching(move || ending.is_cancelled() || gone())
+            }
+        };
+        Self { server, delivery: RefCell::new(delivery), legacy, cancellation }
     }
 
     fn into_delivery(self) -> Delivery<'a, 'b> {
@@ -403,13 +434,16 @@ impl<'s, 'a, 'b> HttpPeer<'s, 'a, 'b> {
 
     fn send(&self, json: &str) -> bool {
         let mut delivery = self.delivery.borrow_mut();
-        if !delivery.accepted.events || self.gone.get() {
+        if !delivery.accepted.events {
             return false;
         }
         let sent = (delivery.exchange.events_begun()
             || delivery.exchange.begin_events(&[]).is_ok())
             && delivery.exchange.send_event(Event::data(json)).is_ok();
-        self.gone.set(!sent);
+        // In the modern era a broken connection is how a client cancels.
+        if !sent && self.legacy.is_none() {
+            self.cancellation.cancel();
+        }
         sent
     }
 }
@@ -420,17 +454,12 @@ impl Peer for HttpPeer<'_, '_, '_> {
     }
 
     fn request(&self, method: &str, params: &Object) -> Result<Value, Error> {
-        ask(self.server, self.scope(), method, params, &|json| self.send(json), &|| {
-            self.cancelled()
-        })
+        let send = |json: &str| self.send(json);
+        ask(self.server, self.scope(), method, params, &send, &self.cancellation)
     }
 
-    fn cancelled(&self) -> bool {
-        match self.legacy {
-            // 2025-11-25: "Disconnection SHOULD NOT be interpreted as the client cancelling its request."
-            Some((_, running)) => running.cancelled(),
-            None => self.gone.get() || self.delivery.borrow().exchange.client_gone(),
-        }
+    fn cancellation(&self) -> &Cancellation {
+        &self.cancellation
     }
 
     fn scope(&self) -> &str {

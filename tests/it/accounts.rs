@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use mcpist::access::{Caller, ConfirmPolicy, Credential, Permissions, Scheme};
 use mcpist::app::{App, CALL_TIME, Confirmation, Live, Parts};
+use mcpist::cancellation::Cancellation;
 use mcpist::engine::{Module, Tool, ToolCall};
 use mcpist::error::{Code, Error};
 use mcpist::json::Object;
@@ -76,7 +77,8 @@ fn app(base_url: &str, accounts: &[&str]) -> Arc<App> {
 }
 
 /// A client that only waits for its answer.
-struct Client;
+#[derive(Default)]
+struct Client(Cancellation);
 
 impl Peer for Client {
     fn notify(&self, _: &str) {}
@@ -85,8 +87,8 @@ impl Peer for Client {
         Err(Error::internal("nothing is asked here"))
     }
 
-    fn cancelled(&self) -> bool {
-        false
+    fn cancellation(&self) -> &Cancellation {
+        &self.0
     }
 
     fn scope(&self) -> &'static str {
@@ -113,7 +115,7 @@ fn ask_about(module: &str, app: &Arc<App>, direct: bool, method: &str, params: V
     };
     let params = params.as_object().cloned().unwrap_or_default();
     let request = Request { id: Id::Number(1.into()), method: method.to_owned(), params };
-    match server.answer(&request, &context, &Client) {
+    match server.answer(&request, &context, &Client::default()) {
         Answer::Response { json, .. } => {
             serde_json::from_str::<Value>(&json).expect("an answer is JSON")["result"].take()
         }
@@ -321,7 +323,7 @@ fn a_resource_is_read_with_the_account_that_its_uri_names() {
     );
 }
 
-/// The product with these accounts of Google Calendar, each at a service of its own.
+/// The product with these accounts of Google Calendar, each with its own service.
 fn calendars(services: &[(&str, &FakeUpstream)]) -> Arc<App> {
     let credentials = services
         .iter()
@@ -344,7 +346,7 @@ fn call(app: &App, (module, tool): (&Module, &Tool), arguments: Object) -> Resul
         deadline: Instant::now() + CALL_TIME,
         trace_parent: None,
     };
-    app.call(call, arguments, &|| false)
+    app.call(call, arguments, &Cancellation::default())
 }
 
 /// A call of a tool of Google Calendar.
@@ -387,7 +389,7 @@ fn all_accounts_are_read_as_one_list_in_the_order_of_time() {
     });
     assert_eq!(result.to_string(), expected.to_string());
 
-    // The next page is one account's.
+    // The next page belongs to one account.
     let error = call_calendar(
         &app,
         "search_events",
@@ -518,7 +520,7 @@ fn all_is_an_account_only_where_it_can_be() {
     assert_eq!(listed["modules"][0]["accounts"], json!(["home", "work"]));
     assert_eq!((&account(0)["enum"], account(1)), (&json!(["home", "work", "all"]), Value::Null));
 
-    // Who has one account has all with it.
+    // With a single account, `all` means that account.
     let one = FakeUpstream::new([answered(
         "home",
         "GET",

@@ -1,4 +1,4 @@
-//! What authors of module files are given: the reference and the examples hold what they say.
+//! Documentation for authors of module files: the reference and the examples are correct.
 
 use std::fs;
 
@@ -42,6 +42,7 @@ fn the_reference_names_every_member_and_every_kind() {
                 .enumerate()
                 .map(|(at, word)| if at == 0 { word.to_owned() } else { capital(word) })
                 .collect(),
+            (None, "kebab-case") => snake(name).replace('_', "-"),
             (None, _) => snake(name),
         };
         assert!(

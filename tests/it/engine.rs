@@ -115,7 +115,8 @@ fn pages_follow_each_other_by_cursor() {
     assert_eq!(second, json!({"items": [{"id": 3}]}));
 }
 
-/// What follows a page: the pagination, the page's body, the arguments again with the cursor, the request for the next.
+/// Runs the calls for a page and the next one: the pagination, the page's body, the arguments again with the cursor, the
+/// request for the next page.
 #[test]
 fn every_kind_of_page_is_followed_by_the_next() {
     let check = |pagination: Value, page_in: &str, requests: [(&str, Value); 2], more: Value| {
@@ -405,7 +406,7 @@ fn an_address_of_its_own_must_be_listed() {
 fn a_tools_hooks_see_all_arguments_and_the_result() {
     fn before(arguments: &mut Map<String, Value>) -> Result<(), Error> {
         if arguments["owner"] == "nobody" {
-            return Err(Error::invalid_params("Nobody has no things."));
+            return Err(Error::invalid_params("This owner has no things."));
         }
         let color = format!("{} of {}", arguments["color"], arguments["owner"]).replace('"', "");
         arguments.insert("color".to_owned(), color.into());
@@ -432,7 +433,7 @@ fn a_tools_hooks_see_all_arguments_and_the_result() {
     let result = call(&module, &fake.url(), &json!({"owner": "o", "color": "red"}));
     assert_eq!(result, Ok(json!({"items": [], "names": ["a"], "color": "red of o"})));
     let refused = call(&module, &fake.url(), &json!({"owner": "nobody", "color": "red"}));
-    assert_eq!(refused.expect_err("it is refused").message(), "Nobody has no things.");
+    assert_eq!(refused.expect_err("it is refused").message(), "This owner has no things.");
     assert_eq!(fake.complaints(), Vec::<String>::new());
 }
 

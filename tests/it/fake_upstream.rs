@@ -8,6 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use mcpist::access::Caller;
+use mcpist::cancellation::Cancellation;
 use mcpist::engine::{self, Accounts, Connection, Module, Tool, ToolCall};
 use mcpist::error::Error;
 use mcpist::json::Object;
@@ -27,14 +28,14 @@ pub struct Exchange {
     pub target: String,
     /// Headers that the request must have with these values; an empty value means that it must not have them.
     pub headers: Vec<(String, String)>,
-    /// The JSON body; none means that there must be none, unless there is a text.
+    /// The JSON body; `None` means that there must be no body, unless there is a text.
     pub body: Option<Value>,
-    /// The body as it is, where it is no JSON.
+    /// The body as text, if it is not JSON.
     pub text: Option<String>,
     pub answer: Answer,
 }
 
-/// What the service does with a request.
+/// The service's reaction to a request.
 #[derive(Debug, Clone)]
 pub enum Answer {
     /// A whole answer.
@@ -43,6 +44,8 @@ pub enum Answer {
     Raw(Vec<u8>),
     /// Exactly these bytes, then nothing until the client gives up.
     Stall(Vec<u8>),
+    /// Nothing for so long, then exactly these bytes.
+    Late(Duration, Vec<u8>),
     /// These bytes, then one byte after the other, each after a while, until the client gives up.
     Drip(Vec<u8>),
 }
@@ -132,7 +135,7 @@ impl Request {
 }
 
 impl FakeUpstream {
-    /// A server on a port of its own that expects these exchanges, in this order.
+    /// A server on its own port that expects these exchanges, in this order.
     pub fn new(expected: impl IntoIterator<Item = Exchange>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a loopback port is free");
         let address = listener.local_addr().expect("a bound listener has an address");
@@ -155,17 +158,30 @@ impl FakeUpstream {
         format!("http://{}", self.address)
     }
 
-    /// The requests so far.
+    /// Returns the requests so far.
     pub fn requests(&self) -> Vec<Request> {
         self.state.lock().requests.clone()
     }
 
-    /// How many connections were opened so far.
+    /// Returns how many connections were opened so far.
     pub fn connections(&self) -> usize {
         self.state.lock().connections.len()
     }
 
-    /// What was not as expected: told once, then forgotten.
+    /// Waits until the client has closed its last connection. Returns how long that took.
+    pub fn wait_until_left(&self) -> Duration {
+        let start = Instant::now();
+        let last = self.state.lock().connections.last().map(TcpStream::try_clone);
+        let last = last.expect("there was a connection").expect("a socket can be cloned");
+        match last.peek(&mut [0]) {
+            Ok(0) => {}
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {}
+            other => panic!("the client is still there: {other:?}"),
+        }
+        start.elapsed()
+    }
+
+    /// What was not as expected: reported once, then forgotten.
     pub fn complaints(&self) -> Vec<String> {
         let mut inner = self.state.lock();
         let mut complaints = std::mem::take(&mut inner.complaints);
@@ -237,6 +253,12 @@ fn serve(stream: &TcpStream, state: &State) -> io::Result<()> {
                 writer.write_all(&bytes)?;
                 return stream.shutdown(Shutdown::Both);
             }
+            Answer::Late(time, bytes) => {
+                let inner = state.lock();
+                drop(state.stopped.wait_timeout_while(inner, time, |inner| !inner.stopping));
+                let mut writer = stream;
+                writer.write_all(&bytes)?;
+            }
             Answer::Drip(bytes) => {
                 let mut writer = stream;
                 writer.write_all(&bytes)?;
@@ -270,7 +292,7 @@ fn serve(stream: &TcpStream, state: &State) -> io::Result<()> {
     Ok(())
 }
 
-/// Compares the request with the next one expected and gives that one's answer.
+/// Compares the request with the next expected one and returns that one's response.
 fn take_answer(state: &State, request: Request) -> Answer {
     let mut inner = state.lock();
     let Some(exchange) = inner.expected.pop_front() else {
@@ -381,5 +403,5 @@ pub fn call_tool(
         trace_parent: None,
     };
     let accounts = Accounts { first, others: &[], renew: &|_| Ok(None) };
-    engine::call(upstream, call, accounts, arguments, &|| false)
+    engine::call(upstream, call, accounts, arguments, &Cancellation::default())
 }

@@ -83,7 +83,11 @@ fn every_time_is_an_instant() {
         ] {
             let mut arguments = arguments.clone();
             arguments[name] = json!(written);
-            refused(tool, arguments, &["neither a date nor a time", "2026-11-30T09:00:00Z"]);
+            refused(
+                tool,
+                arguments,
+                &["must be a date, or a time with its offset", "2026-11-30T08:00:00Z"],
+            );
         }
     }
     let body = json!({"read": true, "last_read_at": "2026-11-01T00:00:00Z"});
@@ -210,7 +214,7 @@ fn a_reason_is_enough() {
     refused(
         "update_issue",
         json!({"issue_number": 1, "state": "open", "state_reason": "completed"}),
-        &["completed means closed"],
+        &["does not go with `state` open: it means `state` closed"],
     );
 }
 
@@ -229,7 +233,7 @@ fn what_github_would_refuse_is_not_sent() {
     let pull = |more: Value| {
         let mut all = json!({"pull_number": 1});
         all.as_object_mut()
-            .expect("it is one")
+            .expect("it is an object")
             .extend(more.as_object().cloned().unwrap_or_default());
         all
     };
@@ -253,7 +257,7 @@ fn a_milestone_and_a_type_are_taken_away() {
     let update = |arguments: Value, body: Value| {
         let mut all = json!({"issue_number": 1});
         all.as_object_mut()
-            .expect("it is one")
+            .expect("it is an object")
             .extend(arguments.as_object().cloned().unwrap_or_default());
         sent("update_issue", all, "PATCH", "/repos/o/r/issues/1", Some(body));
     };
@@ -264,7 +268,11 @@ fn a_milestone_and_a_type_are_taken_away() {
     update(json!({"type": null, "title": null}), json!({"type": null}));
     update(json!({"type": "None"}), json!({"type": null}));
     update(json!({"type": "Bug"}), json!({"type": "Bug"}));
-    refused("update_issue", json!({"issue_number": 1, "milestone": "v1.0"}), &["list_milestones"]);
+    refused(
+        "update_issue",
+        json!({"issue_number": 1, "milestone": "v1.0"}),
+        &["must be an integer"],
+    );
     let body = Some(json!({"assignee": null}));
     let target = "/repos/o/r/secret-scanning/alerts/1";
     sent(

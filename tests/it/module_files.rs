@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::engine::{BY_DATA, HOOKS, file, module};
 
-/// What is wrong with a module file, as its findings say it.
+/// The errors in a module file, as its findings report them.
 fn findings(text: &str) -> Vec<String> {
     match manifest::parse("shop.json", text, &HOOKS) {
         Ok(_) => Vec::new(),
@@ -30,6 +30,78 @@ fn a_file_that_is_no_json_names_the_line() {
 }
 
 #[test]
+fn rules_that_cannot_be_right_are_found() {
+    let check = |rules: Value, expected: &str| {
+        let text = json!({"in": "query", "type": "string", "description": "D"});
+        let owner =
+            json!({"in": "path", "type": "string", "required": true, "description": "Whose."});
+        let mut tool = json!({
+            "params": {
+                "owner": owner, "a": text, "b": text, "c": text,
+                "state": {"in": "query", "type": "string", "enum": ["open", "closed"], "default": "open", "description": "D"},
+                "count": {"in": "query", "type": "integer", "maximum": 5, "description": "D"},
+            }
+        });
+        for (name, rule) in rules.as_object().expect("the rules are an object") {
+            tool[name] = rule.clone();
+        }
+        let found = findings(&file(&tool).to_string());
+        let found: Vec<_> =
+            found.iter().filter(|finding| !finding.contains("nothing cites")).collect();
+        match (expected, &found[..]) {
+            ("", []) => {}
+            (expected, [only]) if !expected.is_empty() && only.contains(expected) => {}
+            _ => panic!("{rules}: {found:?}, not {expected:?}"),
+        }
+    };
+    let writes =
+        |changes: Value| json!({"annotations": {"readOnlyHint": false}, "changes": changes});
+    check(json!({"one_of": [["a", "b"], ["c", "count=5"]]}), "");
+    check(json!({"any_of": [["a", "state=closed"]]}), "");
+    check(json!({"needs": {"state=closed": ["a"], "a": ["count=1", "b"]}}), "");
+    check(
+        json!({"at_most_one_of": [["a", "b"], ["a", "state=open"]], "implies": {"b": ["state=closed"]}}),
+        "",
+    );
+    check(json!({"one_of": ["a", "b"]}), "one_of: invalid type");
+    check(
+        json!({"one_of": [["a"]]}),
+        "one_of: must be a list of groups, each of two params or more",
+    );
+    check(json!({"any_of": [["a", "d"]]}), "any_of: `d` is not a param of this tool");
+    check(json!({"any_of": [["a", "owner"]]}), "`owner` is always there");
+    check(json!({"any_of": [["a", "state"]]}), "`state` is always there");
+    check(json!({"any_of": [["a", "a"]]}), "`a` is there twice");
+    check(json!({"needs": {"a": ["state=gone"]}}), "`gone` is not a value of `state`");
+    check(json!({"needs": {"count=6": ["a"]}}), "`6` is not a value of `count`");
+    check(json!({"needs": {"count=many": ["a"]}}), "`many` is not a value of `count`");
+    check(json!({"needs": {"a": []}}), "`a` names no other param");
+    check(json!({"needs": {"a": ["a"]}}), "`a` needs itself");
+    check(json!({"needs": {"a": "b"}}), "needs: invalid type");
+    check(
+        json!({"needs": {"a": ["b"]}, "at_most_one_of": [["c", "b", "a"]]}),
+        "`a` can never be given",
+    );
+    check(json!({"needs": {"a": ["b"]}, "one_of": [["a", "b"]]}), "`a` can never be given");
+    check(json!({"at_most_one_of": [["a", "a"]]}), "`a` is there twice");
+    check(json!({"at_most_one_of": [["a"]]}), "each of two params or more");
+    check(json!({"implies": {"a": ["b"]}}), "must imply a value of another param");
+    check(
+        json!({"implies": {"a": ["state=closed"]}, "at_most_one_of": [["state=closed", "a"]]}),
+        "`a` can never be given",
+    );
+    check(writes(json!(["a"])), "");
+    check(writes(json!([])), "changes: must be true, or a list");
+    check(writes(json!(true)), "changes: must be true, or a list");
+    check(writes(json!(["d"])), "`d` is not a param of this tool");
+    check(writes(json!(["owner"])), "`owner` is always there");
+    check(
+        json!({"annotations": {"readOnlyHint": true}, "changes": ["a"]}),
+        "`changes` is for a tool that changes something",
+    );
+}
+
+#[test]
 fn everything_wrong_with_a_tool_is_found() {
     let param = |param: &Value| {
         let mut whole = json!({"in": "query", "type": "string", "description": "D"});
@@ -42,7 +114,7 @@ fn everything_wrong_with_a_tool_is_found() {
     };
     let check = |tool: Value, expected: &str| {
         let found = findings(&file(&tool).to_string());
-        // The handler that the other cases do not cite is none of theirs.
+        // The handler that the other cases do not use.
         let found: Vec<_> =
             found.iter().filter(|finding| !finding.contains("nothing cites")).collect();
         assert_eq!(found.len(), 1, "{tool}: {found:?}");
@@ -71,6 +143,18 @@ fn everything_wrong_with_a_tool_is_found() {
     let reads = json!({"annotations": {"readOnlyHint": true}, "publishes": true});
     check(reads, "`publishes` is for a tool that changes something");
     check(json!({"extra": 1}), "tool list_things: unknown field `extra`");
+    check(param(&json!({"format": "email"})), "unknown variant `email`");
+    check(
+        param(&json!({"format": "date", "enum": ["2026-11-30"]})),
+        "`format` is only for strings",
+    );
+    check(param(&json!({"format": "date", "type": "integer"})), "`format` is only for strings");
+    check(
+        param(&json!({"format": "date", "default": "2026-02-30"})),
+        "does not fit the param's own",
+    );
+    check(param(&json!({"null_as": "none", "description": "Or none."})), "can be null");
+    check(param(&json!({"null_as": "none", "in": "local"})), "must say what `none` does");
     check(json!({"output": null}), "needs either `request` and `output`, or `handler`");
     check(json!({"handler": "by_hand"}), "needs either `request` and `output`, or `handler`");
     check(json!({"text": true}), "`text` is for handlers");
@@ -206,7 +290,7 @@ fn everything_wrong_with_a_tool_is_found() {
     check(param(&json!({"join": ","})), "`join` is only for an array in the query");
     check(param(&json!({"max_items": 1})), "`max_items` is only for arrays");
     check(param(&json!({"type": "integer", "max_length": 1})), "`max_length` is only for strings");
-    check(param(&json!({"nullable": true})), "`nullable` is only for what can be null");
+    check(param(&json!({"nullable": true})), "are only for what can be null");
     check(param(&json!({"slashes": true})), "`slashes` is only for a value in the path");
     check(
         json!({"params": {"account": {"in": "query", "type": "string", "description": "D"}}, "request": {"method": "GET", "path": "/x"}}),
@@ -527,7 +611,7 @@ fn a_folder_keeps_what_was_right_and_tells_everything_once() {
     check("first second", "EOF while parsing an object");
     write("c.json", &named("third"));
     check("first second third", "");
-    // Who takes the name of another is out, and stays what it was.
+    // A module that takes the name of another is rejected, and the other stays unchanged.
     write("c.json", &named("first"));
     check("first second third", "there is a module `first` already");
     fs::remove_file(folder.0.join("a.json")).unwrap();
@@ -557,7 +641,7 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        // What is left of it is in the build folder, and goes with that.
+        // The rest of it is in the build folder and is removed with it.
         let _ = fs::remove_dir_all(&self.0);
     }
 }

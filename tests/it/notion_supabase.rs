@@ -81,10 +81,10 @@ fn notion_is_not_asked_for_what_it_refuses_or_reads_otherwise() {
     for (arguments, part) in [
         (json!({"data_source_id": PAGE, "after": "start"}), "`after` needs `page_id`"),
         (json!({"title": "A", "after": OTHER}), "`after` needs `page_id`"),
-        (template("default"), "`template` can be `default` with `data_source_id` alone"),
+        (template("default"), "`template` default needs `data_source_id`"),
         (
             json!({"data_source_id": PAGE, "template": OTHER, "markdown": "x"}),
-            "`template` and `markdown`",
+            "only one of `markdown`, `template`",
         ),
         (json!({"title": "🎉".repeat(100_001)}), "`title` has 200002 characters"),
         (json!({"title": "A", "icon": "tada"}), "`icon` is neither an emoji"),
@@ -113,22 +113,22 @@ fn notion_is_not_asked_for_what_it_refuses_or_reads_otherwise() {
     refused(
         "notion_move_page",
         json!({"page_id": PAGE}),
-        "One of `to_page_id`, `to_data_source_id` is missing",
+        "give one of `to_page_id` or `to_data_source_id`",
     );
     let both = json!({"page_id": PAGE, "to_page_id": OTHER, "to_data_source_id": OTHER});
-    refused("notion_move_page", both, "exclude each other");
+    refused("notion_move_page", both, "only one of `to_page_id`, `to_data_source_id`");
     refused(
         "notion_add_comment",
         json!({"body": "x"}),
-        "One of `page_id`, `block_id`, `discussion_id`",
+        "give one of `page_id`, `block_id` or `discussion_id`",
     );
     let view = json!({"data_source_id": PAGE, "name": "V", "type": "table"});
-    refused("notion_create_view", view, "One of `database_id`, `page_id`, `dashboard_id`");
-    refused("notion_list_views", json!({}), "`database_id` or `data_source_id` is missing");
+    refused("notion_create_view", view, "give one of `database_id`, `page_id` or `dashboard_id`");
+    refused("notion_list_views", json!({}), "give one of `database_id` or `data_source_id`");
     let parts = json!({"mode": "multi_part", "filename": "a.bin"});
-    refused("notion_create_file_upload", parts, "`number_of_parts` is missing");
+    refused("notion_create_file_upload", parts, "needs `number_of_parts`");
     let single = json!({"mode": "single_part", "external_url": "https://x.example"});
-    refused("notion_create_file_upload", single, "is for the mode external_url");
+    refused("notion_create_file_upload", single, "`external_url` needs `mode` external_url");
     refused("notion_update_database", json!({"database_id": PAGE}), "nothing to change");
     refused("notion_update_data_source", json!({"data_source_id": PAGE}), "nothing to change");
     refused("notion_update_view", json!({"view_id": PAGE}), "nothing to change");

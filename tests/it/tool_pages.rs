@@ -1,10 +1,10 @@
-//! What the repository says of the tools to people: `docs/tools.md`, written from the module files, and the pages about
-//! connecting, which name every permission that a tool needs.
+//! Documentation of the tools: `docs/tools.md`, written from the module files, and the pages about connecting, which name every
+//! permission that a tool needs.
 
 use std::fmt::Write;
 use std::fs;
 
-use mcpist::engine::schema::{Kind, Range, Schema};
+use mcpist::engine::schema::{Format, Kind, Range, Schema};
 use mcpist::engine::{Condition, Module, Param, Presence, Publishes, Tool};
 use serde_json::Value;
 
@@ -89,6 +89,10 @@ fn write_tool(page: &mut String, module: &Module, tool: &Tool) {
     }
     facts.push(format!("[{}'s page]({})", module.title, tool.docs));
     write_line(page, &facts.join(" · "));
+    if !tool.rules.changes.is_empty() {
+        let names: Vec<_> = tool.rules.changes.iter().map(|name| format!("`{name}`")).collect();
+        write_line(page, &format!("\nChanges at least one of {}.", names.join(", ")));
+    }
     if !tool.params.is_empty() {
         page.push('\n');
     }
@@ -128,7 +132,7 @@ fn write_param(page: &mut String, param: &Param) {
         Presence::Optional => String::new(),
         Presence::Default(value) => format!("default `{value}`"),
     };
-    write_schema(page, 0, &param.name, &param.schema, &presence);
+    write_schema(page, 0, &param.name, &param.written(), &presence);
 }
 
 /// An argument or a member of one, with its own members below it.
@@ -137,6 +141,17 @@ fn write_schema(page: &mut String, depth: usize, name: &str, schema: &Schema, pr
     if !schema.choices.is_empty() {
         facts.push(choices(schema));
     }
+    facts.extend(schema.format.map(|format| match format {
+        Format::Date => "date".to_owned(),
+        Format::DateTime => "time with offset".to_owned(),
+        Format::Instant => "date, or time with offset".to_owned(),
+        Format::DateOrTime => "date or time".to_owned(),
+        Format::TimeZone => "IANA time zone".to_owned(),
+    }));
+    facts.extend(schema.longest.map(|longest| match schema.kind {
+        Kind::Array(_) => format!("at most {longest}"),
+        _ => format!("at most {longest} characters"),
+    }));
     facts.extend((!presence.is_empty()).then(|| presence.to_owned()));
     let description =
         schema.description.as_deref().map(|text| format!(": {}", plain(text))).unwrap_or_default();
@@ -196,7 +211,7 @@ fn bounds(range: &Range) -> String {
     }
 }
 
-/// A text as Markdown that shows it as it is: what is not a code keeps its angle brackets and stars.
+/// A text as Markdown that shows it unchanged: text outside code keeps its angle brackets and stars.
 fn plain(text: &str) -> String {
     let mut code = false;
     let mut escaped = String::with_capacity(text.len());
@@ -224,7 +239,7 @@ fn every_permission_is_on_the_page_about_connecting() {
     });
 }
 
-/// Whether the page names the permission by itself, not as the beginning or end of another.
+/// Returns whether the page names the permission itself, not as part of another name.
 fn names(page: &str, permission: &str) -> bool {
     let goes_on =
         |character: char| character.is_alphanumeric() || matches!(character, '_' | '-' | ':');

@@ -1,22 +1,13 @@
-//! Arguments as GitHub takes them, from what people write.
+//! Converts arguments that people write to the forms that GitHub accepts.
 
 use serde_json::{Map, Value};
 
 use super::text;
 use crate::error::Error;
-use crate::time::{Moment, Zone, day_of, instant_of};
+use crate::time::{Moment, Zone, day_of};
 
-/// A date or a time with its offset, in the one form that GitHub takes.
-pub(super) fn instant(time: &Value) -> Result<Value, Error> {
-    let text = time.as_str().unwrap_or_default();
-    instant_of(text).map(Value::from).ok_or_else(|| {
-        Error::invalid_params(format!("{time} is neither a date nor a time with its offset"))
-            .with_hint("Write 2026-11-30, 2026-11-30T09:00:00Z or 2026-11-30T18:00:00+09:00.")
-    })
-}
-
-/// The day that a milestone is due. GitHub keeps the day on which the moment falls in California, where noon in UTC is in
-/// the same day all year.
+/// Returns the due day of a milestone. GitHub keeps the day on which the moment falls in California, where noon UTC is on the
+/// same day all year.
 pub(super) fn due_day(day: &Value) -> Result<Value, Error> {
     let text = day.as_str().unwrap_or_default();
     day_of(text).map(|day| format!("{day}T12:00:00Z").into()).ok_or_else(|| {
@@ -24,7 +15,7 @@ pub(super) fn due_day(day: &Value) -> Result<Value, Error> {
     })
 }
 
-/// The day of a milestone's due date as GitHub gives it: midnight in California, which is 07:00 or 08:00 in UTC.
+/// Returns the day of a milestone's due date. GitHub returns midnight in California, which is 07:00 or 08:00 UTC.
 pub(super) fn day_due(time: &Value) -> Value {
     let moment = time.as_str().and_then(Moment::read);
     let day = moment.zip(Zone::named("America/Los_Angeles"));
@@ -33,28 +24,6 @@ pub(super) fn day_due(time: &Value) -> Value {
         |(moment, zone)| zone.date(moment.instant(&zone)).to_string().into(),
     )
 }
-
-/// The number of a milestone, or `none`, which takes the issue out of its milestone.
-pub(super) fn milestone(milestone: &Value) -> Result<Value, Error> {
-    let text = milestone.as_str().unwrap_or_default().trim();
-    match text.parse::<u64>() {
-        Ok(number) => Ok(number.into()),
-        Err(_) if text.eq_ignore_ascii_case(NONE) => Ok(Value::Null),
-        Err(_) => {
-            Err(Error::invalid_params(format!("{milestone} is not the number of a milestone"))
-                .with_hint("list_milestones shows the numbers; `none` takes the issue out."))
-        }
-    }
-}
-
-/// A name, or `none`, which takes away what was there.
-pub(super) fn name_or_none(name: &Value) -> Result<Value, Error> {
-    let is_none = name.as_str().is_some_and(|name| name.trim().eq_ignore_ascii_case(NONE));
-    Ok(if is_none { Value::Null } else { name.clone() })
-}
-
-/// The word for nothing, for clients that hold to a schema's types and so cannot send null.
-const NONE: &str = "none";
 
 /// A color in the six hex digits of GitHub, from how CSS writes it.
 pub(super) fn color(color: &Value) -> Result<Value, Error> {
@@ -71,7 +40,7 @@ pub(super) fn color(color: &Value) -> Result<Value, Error> {
     }
 }
 
-/// A head branch with its owner, as the list of pull requests is filtered: GitHub ignores a branch without one.
+/// Returns a head branch with its owner, for the filter of pull requests: GitHub ignores a branch without an owner.
 pub(super) fn head_with_owner(arguments: &mut Map<String, Value>) -> Result<(), Error> {
     let head = text(arguments, "head").trim().to_owned();
     if head.is_empty() {
@@ -80,128 +49,6 @@ pub(super) fn head_with_owner(arguments: &mut Map<String, Value>) -> Result<(), 
         let head = format!("{}:{head}", text(arguments, "owner"));
         arguments.insert("head".to_owned(), head.into());
     }
-    Ok(())
-}
-
-/// The state that the reason for it means: GitHub ignores a reason without a change of state.
-pub(super) fn state_of_reason(arguments: &mut Map<String, Value>) -> Result<(), Error> {
-    let state = match text(arguments, "state_reason") {
-        "" => return Ok(()),
-        "reopened" => "open",
-        _ => "closed",
-    };
-    implied(arguments, "state", state, "state_reason")
-}
-
-/// The state that the dismissal of a code scanning or Dependabot alert means.
-pub(super) fn dismissal(arguments: &mut Map<String, Value>) -> Result<(), Error> {
-    closing(arguments, "dismissed", "dismissed_reason", "dismissed_comment")?;
-    any_of(arguments, &["state", "assignees"], "There is nothing to change.")
-}
-
-/// The state that the resolution of a secret scanning alert means.
-pub(super) fn resolution(arguments: &mut Map<String, Value>) -> Result<(), Error> {
-    // A comment may also say why an alert is open again.
-    let comment = if text(arguments, "state") == "open" { "" } else { "resolution_comment" };
-    closing(arguments, "resolved", "resolution", comment)?;
-    any_of(arguments, &["state", "assignee"], "There is nothing to change.")
-}
-
-/// A verdict other than an approval says why.
-pub(super) fn verdict(arguments: &mut Map<String, Value>) -> Result<(), Error> {
-    let event = text(arguments, "event");
-    if matches!(event, "" | "APPROVE") || !text(arguments, "body").trim().is_empty() {
-        return Ok(());
-    }
-    Err(Error::invalid_params(format!("`event` {event} needs `body`."))
-        .with_hint("Say in `body` what the review comes to; only APPROVE needs no text."))
-}
-
-/// A comment on a diff is on a line, or on a whole file.
-pub(super) fn place_of_comment(arguments: &mut Map<String, Value>) -> Result<(), Error> {
-    let has = |name: &str| arguments.contains_key(name);
-    let refused = |what: &str, right: &str| Err(Error::invalid_params(what).with_hint(right));
-    match text(arguments, "subject_type") {
-        "file" => Ok(()),
-        _ if !has("line") => refused(
-            "A comment needs the `line` that it is on.",
-            "Give `line`, or `subject_type` file for a comment on the whole file.",
-        ),
-        _ if has("start_side") && !has("start_line") => refused(
-            "`start_side` needs `start_line`.",
-            "Give the first of several lines, or neither.",
-        ),
-        _ => Ok(()),
-    }
-}
-
-/// Somebody is asked for a review.
-pub(super) fn asks_somebody(arguments: &mut Map<String, Value>) -> Result<(), Error> {
-    any_of(arguments, &["reviewers", "team_reviewers"], "Nobody is asked.")
-}
-
-/// A sub-issue gets its place from one sibling.
-pub(super) fn place_among_siblings(arguments: &mut Map<String, Value>) -> Result<(), Error> {
-    if arguments.contains_key("after_id") && arguments.contains_key("before_id") {
-        return Err(Error::invalid_params("One sibling says the place.")
-            .with_hint("Give `after_id` or `before_id`, not both."));
-    }
-    any_of(arguments, &["after_id", "before_id"], "The place is missing.")
-}
-
-fn any_of(arguments: &Map<String, Value>, names: &[&str], what: &str) -> Result<(), Error> {
-    let says_something = |name: &&str| match arguments.get(*name) {
-        None => false,
-        // An empty list of assignees takes them all away.
-        Some(Value::Array(entries)) => !entries.is_empty() || *name == "assignees",
-        Some(_) => true,
-    };
-    if names.iter().any(says_something) {
-        return Ok(());
-    }
-    let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
-    Err(Error::invalid_params(what).with_hint(format!("Give {}.", names.join(" or "))))
-}
-
-/// An alert is closed with a reason, and only then has one.
-fn closing(
-    arguments: &mut Map<String, Value>,
-    closed: &str,
-    reason: &str,
-    comment: &str,
-) -> Result<(), Error> {
-    let has = |name: &str| arguments.get(name).is_some_and(|value| !value.is_null());
-    if has(reason) {
-        return implied(arguments, "state", closed, reason);
-    }
-    let needs_reason = if text(arguments, "state") == closed {
-        Some(format!("`state` {closed}"))
-    } else {
-        has(comment).then(|| format!("`{comment}`"))
-    };
-    match needs_reason {
-        Some(what) => Err(Error::invalid_params(format!("{what} needs `{reason}`."))
-            .with_hint(format!("Give `{reason}` too; it is enough for closing the alert."))),
-        None => Ok(()),
-    }
-}
-
-/// Sets the argument that another one implies, unless the caller says the contrary.
-fn implied(
-    arguments: &mut Map<String, Value>,
-    name: &str,
-    value: &str,
-    by: &str,
-) -> Result<(), Error> {
-    let given = text(arguments, name);
-    if !given.is_empty() && given != value {
-        let reason = text(arguments, by);
-        return Err(Error::invalid_params(format!(
-            "`{by}` {reason} does not go with `{name}` {given}."
-        ))
-        .with_hint(format!("Leave one of them out; {reason} means {value}.")));
-    }
-    arguments.insert(name.to_owned(), value.into());
     Ok(())
 }
 
@@ -236,20 +83,6 @@ mod tests {
     }
 
     #[test]
-    fn none_takes_away_what_was_there() {
-        for (written, sent) in
-            [("7", json!(7)), (" 12 ", json!(12)), ("none", Value::Null), ("None", Value::Null)]
-        {
-            assert_eq!(milestone(&json!(written)).ok(), Some(sent), "{written}");
-        }
-        for written in ["v1.0", "", "-1", "1.5"] {
-            assert!(milestone(&json!(written)).is_err(), "{written}");
-        }
-        assert_eq!(name_or_none(&json!("Bug")).ok(), Some(json!("Bug")));
-        assert_eq!(name_or_none(&json!("NONE")).ok(), Some(Value::Null));
-    }
-
-    #[test]
     fn a_color_is_six_hex_digits() {
         let check = |written: &str, sent: Option<&str>| {
             assert_eq!(color(&json!(written)).ok(), sent.map(Value::from), "{written}");
@@ -264,7 +97,7 @@ mod tests {
 
     #[track_caller]
     fn check(hook: ArgumentsHook, given: Value, expected: Option<Value>) {
-        let mut arguments = given.as_object().cloned().expect("it is one");
+        let mut arguments = given.as_object().cloned().expect("it is an object");
         let outcome = hook(&mut arguments);
         assert_eq!(outcome.ok().map(|()| Value::Object(arguments)), expected, "{given}");
     }
@@ -278,71 +111,5 @@ mod tests {
         check("feat/x", json!({"owner": "o", "head": "o:feat/x"}));
         check("fork:feature-x", json!({"owner": "o", "head": "fork:feature-x"}));
         check(" ", json!({"owner": "o"}));
-    }
-
-    #[test]
-    fn a_reason_means_its_state() {
-        check(state_of_reason, json!({"title": "T"}), Some(json!({"title": "T"})));
-        for reason in ["completed", "not_planned", "duplicate"] {
-            check(
-                state_of_reason,
-                json!({"state_reason": reason}),
-                Some(json!({"state_reason": reason, "state": "closed"})),
-            );
-        }
-        check(
-            state_of_reason,
-            json!({"state_reason": "reopened"}),
-            Some(json!({"state_reason": "reopened", "state": "open"})),
-        );
-        check(state_of_reason, json!({"state": "open", "state_reason": "completed"}), None);
-        check(state_of_reason, json!({"state": "closed", "state_reason": "reopened"}), None);
-    }
-
-    #[test]
-    fn a_verdict_and_a_comment_are_whole() {
-        let same = |hook, given: Value| check(hook, given.clone(), Some(given));
-        same(verdict, json!({}));
-        same(verdict, json!({"event": "APPROVE"}));
-        same(verdict, json!({"event": "COMMENT", "body": "Hm."}));
-        check(verdict, json!({"event": "COMMENT"}), None);
-        check(verdict, json!({"event": "REQUEST_CHANGES", "body": " "}), None);
-        same(place_of_comment, json!({"line": 3}));
-        same(place_of_comment, json!({"line": 3, "start_line": 1, "start_side": "LEFT"}));
-        same(place_of_comment, json!({"subject_type": "file"}));
-        check(place_of_comment, json!({}), None);
-        check(place_of_comment, json!({"subject_type": "line"}), None);
-        check(place_of_comment, json!({"line": 3, "start_side": "LEFT"}), None);
-        same(asks_somebody, json!({"reviewers": ["a"]}));
-        same(asks_somebody, json!({"team_reviewers": ["a"], "reviewers": []}));
-        check(asks_somebody, json!({}), None);
-        check(asks_somebody, json!({"reviewers": []}), None);
-        same(place_among_siblings, json!({"after_id": 1}));
-        check(place_among_siblings, json!({}), None);
-        check(place_among_siblings, json!({"after_id": 1, "before_id": 2}), None);
-    }
-
-    #[test]
-    fn an_alert_is_closed_with_its_reason() {
-        let closed = json!({"dismissed_reason": "not_used", "state": "dismissed"});
-        check(dismissal, json!({"dismissed_reason": "not_used"}), Some(closed.clone()));
-        check(dismissal, closed.clone(), Some(closed));
-        check(dismissal, json!({"state": "open"}), Some(json!({"state": "open"})));
-        check(dismissal, json!({"assignees": []}), Some(json!({"assignees": []})));
-        check(dismissal, json!({}), None);
-        check(resolution, json!({}), None);
-        check(dismissal, json!({"state": "dismissed"}), None);
-        check(dismissal, json!({"dismissed_comment": "Old."}), None);
-        check(dismissal, json!({"state": "open", "dismissed_reason": "not_used"}), None);
-        check(dismissal, json!({"state": "open", "dismissed_comment": "Old."}), None);
-        check(
-            resolution,
-            json!({"resolution": "revoked"}),
-            Some(json!({"resolution": "revoked", "state": "resolved"})),
-        );
-        check(resolution, json!({"state": "resolved"}), None);
-        check(resolution, json!({"resolution_comment": "Old."}), None);
-        let reopened = json!({"state": "open", "resolution_comment": "Still in use."});
-        check(resolution, reopened.clone(), Some(reopened));
     }
 }

@@ -1,10 +1,9 @@
-//! Projects themselves: making one, its status updates, and its fields with their options and iterations.
+//! Projects: creating them, their status updates, and their fields with options and iterations.
 
 use serde_json::{Map, Value, json};
 
 use super::projects::{field, iterations, lowercase, project};
 use super::{GRAPHQL, id, list, named, text};
-use crate::engine::request::nothing_to_change;
 use crate::engine::{Session, times};
 use crate::error::Error;
 
@@ -42,7 +41,7 @@ const OPTIONS: &str = "query($field: ID!) { node(id: $field) { ... on ProjectV2S
 const DELETE_FIELD: &str =
     "mutation($field: ID!) { deleteProjectV2Field(input: {fieldId: $field}) { clientMutationId } }";
 
-/// Makes a project of a user or an organization, and of a repository where one is named.
+/// Creates a project of a user or an organization, linked to a repository if one is named.
 pub(super) fn create_project(
     session: &Session<'_>,
     arguments: &Map<String, Value>,
@@ -58,7 +57,7 @@ pub(super) fn create_project(
     Ok(created["change"]["project"].clone())
 }
 
-/// Changes a project's texts and who sees it, closes it or opens it again.
+/// Changes a project's texts and visibility, closes it or reopens it.
 pub(super) fn update_project(
     session: &Session<'_>,
     arguments: &Map<String, Value>,
@@ -70,9 +69,6 @@ pub(super) fn update_project(
             change.insert(name.to_owned(), value.clone());
         }
     }
-    if change.is_empty() {
-        return Err(nothing_to_change(&CHANGED));
-    }
     let project = project(session, arguments, false)?;
     change.insert("project".to_owned(), id(&project)?.into());
     let changed = session.graphql(GRAPHQL, UPDATE, &change.into())?;
@@ -83,7 +79,7 @@ pub(super) fn update_project(
     }))
 }
 
-/// Reports how a project stands.
+/// Posts a status update of a project.
 pub(super) fn create_project_status_update(
     session: &Session<'_>,
     arguments: &Map<String, Value>,
@@ -156,16 +152,13 @@ pub(super) fn create_project_field(
     Ok(shown(&created["change"]["field"]))
 }
 
-/// Renames a field, or gives it other options or iterations.
+/// Renames a field, or changes its options or iterations.
 pub(super) fn update_project_field(
     session: &Session<'_>,
     arguments: &Map<String, Value>,
 ) -> Result<Value, Error> {
     let iterations = sent_iterations(arguments)?;
     let (name, options) = (arguments.get("new_name"), arguments.get("options"));
-    if name.is_none() && options.is_none() && iterations.is_none() {
-        return Err(nothing_to_change(&["new_name", "options", "iterations"]));
-    }
     let project = project(session, arguments, true)?;
     let field = field(&project["fields"]["nodes"], text(arguments, "field"))?;
     let refused = |what: &str, kind: &str| {
@@ -194,7 +187,7 @@ pub(super) fn update_project_field(
     Ok(shown(&changed["change"]["field"]))
 }
 
-/// Deletes a field with all values of it.
+/// Deletes a field with all its values.
 pub(super) fn delete_project_field(
     session: &Session<'_>,
     arguments: &Map<String, Value>,
@@ -205,7 +198,7 @@ pub(super) fn delete_project_field(
     Ok(json!({"message": format!("Field {} deleted.", field["name"])}))
 }
 
-/// A field as the result shows it.
+/// Returns a field in the form of the result.
 fn shown(field: &Value) -> Value {
     let mut shown = json!({"name": field["name"], "type": lowercase(&field["dataType"])});
     if let Some(options) = field.get("options") {
@@ -217,7 +210,7 @@ fn shown(field: &Value) -> Value {
     shown
 }
 
-/// The options as GitHub takes them: what is not said of one that was there stays as it was.
+/// Returns the options in GitHub's form. Properties of an existing option that are not given stay unchanged.
 fn sent_options(options: &Value, present: &Value) -> Value {
     let option = |option: &Value| {
         let before = named(present, "name", option["name"].as_str().unwrap_or_default());
@@ -234,7 +227,7 @@ fn sent_options(options: &Value, present: &Value) -> Value {
     list(Some(options)).map(option).collect()
 }
 
-/// The iterations as GitHub takes them; `None` where the arguments say nothing of them.
+/// Returns the iterations in GitHub's form; `None` if the arguments do not contain any.
 fn sent_iterations(arguments: &Map<String, Value>) -> Result<Option<Value>, Error> {
     const WEEKS: u64 = 14;
     let given: Vec<_> = list(arguments.get("iterations")).collect();
@@ -293,7 +286,7 @@ mod tests {
     #[test]
     fn iterations_say_when_they_begin_and_how_long_they_are() {
         let check = |arguments: Value, expected: Result<Option<Value>, &str>| {
-            let sent = sent_iterations(arguments.as_object().expect("it is one"));
+            let sent = sent_iterations(arguments.as_object().expect("it is an object"));
             let sent = sent.map_err(|error| error.message().to_owned());
             assert_eq!(sent, expected.map_err(str::to_owned), "{arguments}");
         };

@@ -1,4 +1,4 @@
-//! What Jira's module file cannot say as data.
+//! Parts of Jira's module that cannot be expressed as data.
 
 mod bulk;
 mod clone;
@@ -8,14 +8,13 @@ mod issues;
 mod params;
 mod refs;
 mod results;
-mod rules;
 mod versions;
 
 use serde_json::{Map, Value, json};
 
 use crate::engine::session::{list, text};
 use crate::engine::{Hooks, Session, Upload, multipart, times};
-use crate::error::{Code, Error};
+use crate::error::Error;
 use crate::modules::atlassian::adf;
 use crate::upstream::Method;
 
@@ -49,21 +48,12 @@ pub(super) const HOOKS: Hooks = Hooks {
     params: &[
         ("adf", params::adf),
         ("assignee", params::assignee),
-        ("date", times::date_hook),
-        ("date_or_none", params::date_or_none),
         ("duration", times::duration_hook),
-        ("instant", times::instant_hook),
         ("internal_comment", params::internal_comment),
         ("jira_time", params::jira_time),
         ("role_visibility", params::role_visibility),
     ],
-    arguments: &[
-        ("estimate", rules::estimate),
-        ("one_ranking", rules::one_ranking),
-        ("project_or_issue", rules::project_or_issue),
-        ("ranking_at_most", rules::ranking_at_most),
-        ("some_change", rules::some_change),
-    ],
+    arguments: &[],
     results: &[
         ("bulk_progress", results::bulk_progress),
         ("issue_keys", results::issue_keys),
@@ -90,7 +80,7 @@ pub(super) const HOOKS: Hooks = Hooks {
     explain: None,
 };
 
-/// Rewrites a comment from what it was, so that what Markdown cannot say stays; who may see it stays too.
+/// Rewrites a comment from its previous form, so that content that Markdown cannot express stays; its visibility stays too.
 fn update_comment(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
     let path = issue_path(arguments, &["comment", text(arguments, "comment_id")]);
     let before = session.get(&path, &[])?;
@@ -101,7 +91,7 @@ fn update_comment(session: &Session<'_>, arguments: &Map<String, Value>) -> Resu
     Ok(json!({"id": after["id"], "updated_at": after["updated"]}))
 }
 
-/// Changes a time log; its comment as [`update_comment`] does.
+/// Changes a time log; its comment is handled as in [`update_comment`].
 fn update_worklog(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
     let path = issue_path(arguments, &["worklog", text(arguments, "worklog_id")]);
     let mut body = json!({});
@@ -111,9 +101,6 @@ fn update_worklog(session: &Session<'_>, arguments: &Map<String, Value>) -> Resu
         }
     }
     let comment = arguments.get("comment").and_then(Value::as_str);
-    if comment.is_none() && body == json!({}) {
-        return Err(nothing_to_change("`time_spent`, `started_at` or `comment`"));
-    }
     let before = session.get(&path, &[])?;
     if let Some(comment) = comment {
         body["comment"] = adf::from_markdown(comment, present(&before["comment"]))?;
@@ -123,14 +110,14 @@ fn update_worklog(session: &Session<'_>, arguments: &Map<String, Value>) -> Resu
     Ok(json!({"id": after["id"], "time_spent": after["timeSpent"], "started_at": after["started"]}))
 }
 
-/// An update without `visibility` could open to everybody what was restricted.
+/// Keeps the visibility: an update without it could make restricted content public.
 fn keep_visibility(body: &mut Value, before: &Value) {
     if let Some(visibility) = present(&before["visibility"]) {
         body["visibility"] = visibility.clone();
     }
 }
 
-/// Lets someone watch an issue: the body is the bare account id, or none for the caller.
+/// Adds a watcher to an issue: the body is only the account id, or empty for the caller.
 fn add_watcher(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
     session.send(
         Method::Post,
@@ -141,7 +128,7 @@ fn add_watcher(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<
     Ok(json!({"message": "Watcher added."}))
 }
 
-/// The fields that can be changed, which Jira gives as an object by id.
+/// Returns the fields that can be changed; Jira returns them as an object by id.
 fn list_edit_fields(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
     let answer = session.get(&issue_path(arguments, &["editmeta"]), &[])?;
     let row = |(id, field): (&String, &Value)| {
@@ -166,7 +153,7 @@ fn add_attachment(session: &Session<'_>, arguments: &Map<String, Value>) -> Resu
             .with_hint("Give text as `content`, any other bytes as `content_base64`."));
         }
     };
-    // Jira finds the type by the name.
+    // Jira detects the type by the name.
     let content_type = "application/octet-stream";
     let form = multipart(
         &[],
@@ -185,16 +172,11 @@ fn add_attachment(session: &Session<'_>, arguments: &Map<String, Value>) -> Resu
     )
 }
 
-/// The path of the issue in `issue`, or of something below it.
+/// Returns the path of the issue in `issue`, or a path below it.
 fn issue_path<'a>(arguments: &'a Map<String, Value>, below: &[&'a str]) -> Vec<&'a str> {
     [&["rest", "api", "3", "issue", text(arguments, "issue")], below].concat()
 }
 
 fn present(value: &Value) -> Option<&Value> {
     Some(value).filter(|value| !value.is_null())
-}
-
-fn nothing_to_change(params: &str) -> Error {
-    Error::new(Code::InvalidParams, "There is nothing to change.")
-        .with_hint(format!("Give at least one of {params}."))
 }

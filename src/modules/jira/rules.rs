@@ -1,11 +1,12 @@
-//! What arguments say about each other.
+//! Rules between arguments.
 
 use serde_json::{Map, Value};
 
 use super::nothing_to_change;
 use crate::error::Error;
 
-/// A new estimate is given if, and only if, the estimate is to be `new`: Jira ignores it otherwise.
+/// Checks that `estimate: new` comes with a new estimate, and other values without one, which Jira would ignore. A new estimate
+/// alone implies `estimate: new`.
 pub fn estimate(arguments: &mut Map<String, Value>) -> Result<(), Error> {
     match (
         arguments.get("estimate").and_then(Value::as_str),
@@ -25,17 +26,17 @@ pub fn estimate(arguments: &mut Map<String, Value>) -> Result<(), Error> {
     }
 }
 
-/// People are listed for a project or for an issue.
+/// Checks that people are listed for a project or for an issue.
 pub fn project_or_issue(arguments: &mut Map<String, Value>) -> Result<(), Error> {
     exactly_one(arguments, ["project", "issue"])
 }
 
-/// Issues are ranked before or after another one.
+/// Issues are ranked before or after another issue.
 pub fn one_ranking(arguments: &mut Map<String, Value>) -> Result<(), Error> {
     exactly_one(arguments, ["before", "after"])
 }
 
-/// Issues can be ranked before or after another one.
+/// Issues can be ranked before or after another issue.
 pub fn ranking_at_most(arguments: &mut Map<String, Value>) -> Result<(), Error> {
     if ["before", "after"].iter().any(|name| arguments.contains_key(*name)) {
         exactly_one(arguments, ["before", "after"])
@@ -44,7 +45,7 @@ pub fn ranking_at_most(arguments: &mut Map<String, Value>) -> Result<(), Error> 
     }
 }
 
-/// An update changes something beside naming what it is about.
+/// Checks that an update changes something besides naming its target.
 pub fn some_change(arguments: &mut Map<String, Value>) -> Result<(), Error> {
     if arguments.len() > 1 { Ok(()) } else { Err(nothing_to_change("the other params")) }
 }

@@ -1,7 +1,7 @@
-//! What Notion's module file cannot say as data.
+//! Parts of Notion's module that cannot be expressed as data.
 //!
-//! Here stands what is cited, with the small hooks; `readable` makes text of Notion's objects, `writable` the other way
-//! round within `limits`, and `pages`, `rows`, `comments` and `uploads` hold the jobs of several requests.
+//! This file has the table of hooks and the small hooks. `readable` converts Notion's objects to text, `writable` does the
+//! reverse within `limits`, and `pages`, `rows`, `comments` and `uploads` have the tools that need several requests.
 
 mod comments;
 mod files;
@@ -95,7 +95,7 @@ pub(super) const HOOKS: Hooks = Hooks {
     explain: Some(lookup::explain),
 };
 
-/// Hides what says nothing: false, an empty list, an empty object.
+/// Hides values without information: false, an empty list, an empty object.
 fn if_any(value: &Value) -> Value {
     let empty = match value {
         Value::Bool(value) => !value,
@@ -127,7 +127,7 @@ fn limited(name: &str, value: &Value) -> Result<Value, Error> {
     limits::check(name, value).map(|()| value.clone())
 }
 
-/// Files of a comment, by the ids of their uploads.
+/// Returns files of a comment, by the ids of their uploads.
 fn attachments(ids: &Value) -> Result<Value, Error> {
     let file = |id| Ok(json!({"type": "file_upload", "file_upload_id": ids::plain_id(id)?}));
     list(ids).map(file).collect()
@@ -138,12 +138,12 @@ fn user_id(given: &Value) -> Result<Value, Error> {
     if given == "me" { Ok(given.clone()) } else { ids::plain_id(given) }
 }
 
-/// Where new blocks stand: first, or after one of their siblings.
+/// Returns the position of new blocks: first, or after a sibling.
 fn block_position(after: &Value) -> Result<Value, Error> {
     position(after, "start")
 }
 
-/// Where a new page stands among its parent's blocks.
+/// Returns the position of a new page among its parent's blocks.
 fn page_position(after: &Value) -> Result<Value, Error> {
     position(after, "page_start")
 }
@@ -155,22 +155,22 @@ fn position(after: &Value, start: &str) -> Result<Value, Error> {
     Ok(json!({"type": "after_block", "after_block": {"id": ids::block_id(after)?}}))
 }
 
-/// An empty object or list as the null that clears a setting: a null argument would stand for an absent one.
+/// Returns null for an empty object or list, which clears a setting: a null argument would count as absent.
 fn null_if_empty(value: &Value) -> Result<Value, Error> {
     limited("", &if_any(value))
 }
 
-/// The order of a search, which Notion knows only by the last edit.
+/// Returns the order of a search; Notion supports only the time of the last edit.
 fn last_edited_sort(direction: &Value) -> Result<Value, Error> {
     Ok(json!({"timestamp": "last_edited_time", "direction": direction}))
 }
 
-/// A search for one kind of object.
+/// Returns the filter for a search for one kind of object.
 fn object_filter(kind: &Value) -> Result<Value, Error> {
     Ok(json!({"property": "object", "value": kind}))
 }
 
-/// The parent of a database: a page, or the workspace itself.
+/// Returns the parent of a database: a page, or the workspace itself.
 fn page_parent(page: &Value) -> Result<Value, Error> {
     if page == "workspace" {
         return Ok(json!({"type": "workspace", "workspace": true}));
@@ -178,7 +178,7 @@ fn page_parent(page: &Value) -> Result<Value, Error> {
     Ok(json!({"type": "page_id", "page_id": ids::page_id(page)?}))
 }
 
-/// A template by its id, or the one that the data source has as its default.
+/// Returns a template by its id, or the data source's default template.
 fn template(id: &Value) -> Result<Value, Error> {
     if id == "default" {
         return Ok(json!({"type": "default"}));
@@ -186,7 +186,7 @@ fn template(id: &Value) -> Result<Value, Error> {
     Ok(json!({"type": "template_id", "template_id": ids::page_id(id)?}))
 }
 
-/// The argument of this name, where it is a text.
+/// Returns the argument with this name, if it is a text.
 fn argument<'a>(arguments: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
     arguments.get(name).and_then(Value::as_str)
 }

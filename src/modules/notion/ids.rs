@@ -13,7 +13,7 @@ const DIGITS: usize = 32;
 /// Digits between the dashes of a UUID (RFC 9562 §4).
 const GROUPS: [usize; 5] = [8, 4, 4, 4, 12];
 
-/// Most characters of a wrong value that an error repeats.
+/// The maximum length in characters of a wrong value in an error.
 const MAX_REPEATED: usize = 60;
 
 /// The id of a page, database or data source; in the address of a page shown over its database it stands as `p`.
@@ -25,7 +25,7 @@ pub fn page_id(given: &Value) -> Result<Value, Error> {
     id(given, &["p"])
 }
 
-/// The id of a block, which an address has behind its `#`; that of a page where there is none.
+/// Returns the id of a block, which is after the `#` in an address; without it, the page's id.
 ///
 /// # Errors
 ///
@@ -34,7 +34,7 @@ pub fn block_id(given: &Value) -> Result<Value, Error> {
     id(given, &["#", "p"])
 }
 
-/// The id of a view, which an address has as `v`.
+/// Returns the id of a view, which is in `v` in an address.
 ///
 /// # Errors
 ///

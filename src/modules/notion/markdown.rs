@@ -1,4 +1,4 @@
-//! Notion's Markdown of whole pages: its headings, its code, and the addresses of files that Notion keeps.
+//! Reads Notion's Markdown of whole pages: its headings, its code, and the addresses of files that Notion stores.
 //!
 //! Source: <https://developers.notion.com/guides/data-apis/enhanced-markdown>. Children are indented by tabs, and what stands
 //! in code is literal.
@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::error::{Code, Error};
 
-/// What tells the signed address of a file that Notion keeps from others: a parameter of its query.
+/// The query parameter by which the signed address of a file that Notion stores is recognized.
 const SIGNATURES: [&str; 2] = ["X-Amz-Signature=", "signature="];
 
 /// Hosts of those addresses.
@@ -100,7 +100,7 @@ fn map_addresses<'t>(
 
 /// A heading of a page.
 pub struct Heading<'a> {
-    /// Where its line begins, in bytes.
+    /// The beginning of its line, in bytes.
     start: usize,
     level: usize,
     /// Its Markdown, without the colour and the toggle behind it.
@@ -155,7 +155,7 @@ pub fn replaced(section: &str, text: &str) -> String {
     format!("{title}\n{below}").trim_end().to_owned()
 }
 
-/// The headings outside code, and outside what is indented: that belongs to a toggle or a column.
+/// Returns the headings outside code, and outside indented text, which belongs to a toggle or a column.
 fn headings(page: &str) -> Vec<Heading<'_>> {
     let heading = |(start, line): (usize, &'_ str)| {
         let text = line.trim_start_matches('#');

@@ -1,4 +1,4 @@
-//! Jobs on pages and blocks that need several requests.
+//! Tools for pages and blocks that need several requests.
 
 use serde_json::{Map, Value, json};
 
@@ -9,7 +9,7 @@ use crate::engine::request::nothing_to_change;
 use crate::error::Error;
 use crate::upstream::Method;
 
-/// Creates a page. Plain property values need the data source's types first.
+/// Creates a page. Plain property values need the data source's types, which are read first.
 pub fn create(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
     let data_source = argument(arguments, "data_source_id");
     let page = argument(arguments, "page_id");
@@ -132,7 +132,7 @@ pub fn get(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Valu
     Ok(result.into())
 }
 
-/// Copies a page: Notion takes any page as a template, whose text it copies by itself.
+/// Copies a page: Notion accepts any page as a template and copies its text.
 pub fn duplicate(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
     let id = argument(arguments, "page_id").unwrap_or_default();
     let page = session.get(&["v1", "pages", id], &[])?;
@@ -277,7 +277,7 @@ fn property_id(property: &Value) -> String {
     percent_encoding::percent_decode_str(id).decode_utf8_lossy().into_owned()
 }
 
-/// Reads one property whole. It may be named: Notion itself knows it by its id only.
+/// Reads one property completely. It may be given by name: Notion identifies it only by id.
 pub fn property(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
     let page_id = argument(arguments, "page_id").unwrap_or_default();
     let wanted = argument(arguments, "property").unwrap_or_default();
@@ -302,7 +302,7 @@ pub fn property(session: &Session<'_>, arguments: &Map<String, Value>) -> Result
     Ok(result)
 }
 
-/// A property item's value: of one, or of a list whose items hold one entry each (the runs of a text among them).
+/// Returns a property item's value: a single value, or a list whose items have one entry each (such as the runs of a text).
 fn item(answer: &Value) -> Value {
     let names = Names::default();
     let kind = answer["type"].as_str().unwrap_or_default();
@@ -321,7 +321,7 @@ fn item(answer: &Value) -> Value {
     let entries = list(&answer["results"]).map(|item| {
         let kind = item["type"].as_str().unwrap_or_default();
         let entry = &item[kind];
-        // Where a whole property has a list, its items have one entry.
+        // If a whole property is a list, its items have one entry each.
         let wrapped = matches!(kind, "title" | "rich_text" | "people" | "relation");
         if wrapped {
             readable::value(&json!({"type": kind, kind: [entry]}), &names)
@@ -389,8 +389,8 @@ pub fn append(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<V
     Ok(json!({"message": "Text added."}))
 }
 
-/// Changes a page's Markdown. Where the text names files that Notion keeps, as `read_page` shows them, they get their
-/// signatures again: Notion would take them for files of others, which nobody may read.
+/// Changes a page's Markdown. If the text names files that Notion stores, in the form that `read_page` shows, their signatures
+/// are restored: otherwise Notion would treat them as other people's files, which cannot be read.
 fn write(
     session: &Session<'_>,
     arguments: &Map<String, Value>,
@@ -422,7 +422,7 @@ fn change_texts(value: &mut Value, change: &mut dyn FnMut(&mut String)) {
     }
 }
 
-/// Changes one block. Its type names the member that holds its content.
+/// Changes one block. Its type is the name of the member with its content.
 pub fn update_block(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
     let path = ["v1", "blocks", argument(arguments, "block_id").unwrap_or_default()];
     let block = session.get(&path, &[])?;
@@ -477,14 +477,14 @@ fn told_block(block: &Value, kind: &str) -> Value {
     json!({"id": block["id"], "type": kind, "text": readable::block_text(block), "updated_at": block["last_edited_time"]})
 }
 
-/// What a write returns of the page.
+/// Returns the parts of a page that a write returns.
 fn told(page: &Value) -> Value {
     json!({"id": page["id"], "title": readable::title(page), "url": page["url"]})
 }
 
-/// The property values to send: `title` and `properties`; `None` where neither is given. Those that are not Notion's own
-/// objects take the form of their types, which `owner` tells: the data source or page that has them. What a page has
-/// already is left out.
+/// Returns the property values to send: `title` and `properties`; `None` if neither is given. Values that are not Notion's own
+/// objects are converted by their types, which are read from `owner`: the data source or page that has them. Values that the
+/// page already has are left out.
 fn properties(
     arguments: &Map<String, Value>,
     owner: impl FnOnce() -> Result<Value, Error>,
@@ -533,7 +533,7 @@ fn properties(
     Ok(Some(properties))
 }
 
-/// The property of this name, in whatever case it is written.
+/// Returns the property with this name, in any case.
 pub fn find<'a>(properties: &'a Value, name: &str) -> Option<(&'a str, &'a Value)> {
     let properties = properties.as_object()?;
     let same = |(known, _): &(&String, &Value)| known.to_lowercase() == name.to_lowercase();
@@ -543,7 +543,7 @@ pub fn find<'a>(properties: &'a Value, name: &str) -> Option<(&'a str, &'a Value
         .map(|(name, property)| (name.as_str(), property))
 }
 
-/// The error for a property that is not there.
+/// Returns the error for an unknown property.
 pub fn unknown(name: &str, properties: &Value) -> Error {
     let known: Vec<_> = properties
         .as_object()

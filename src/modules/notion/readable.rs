@@ -1,4 +1,4 @@
-//! Notion's objects as text, numbers and lists.
+//! Converts Notion's objects to text, numbers and lists.
 //!
 //! Source: the reference's pages on rich text, property values, data source properties and blocks
 //! (<https://developers.notion.com/reference/page-property-values> and its neighbours).
@@ -36,7 +36,7 @@ fn named(name: &str, id: &str) -> Value {
     if name.is_empty() { id.into() } else { format!("{name} ({id})").into() }
 }
 
-/// Rich text without its formatting.
+/// Returns rich text without its formatting.
 pub fn text(rich_text: &Value) -> Value {
     if rich_text.is_null() { Value::Null } else { plain(rich_text).into() }
 }
@@ -50,7 +50,7 @@ fn plain(rich_text: &Value) -> String {
     list(rich_text).filter_map(|part| part["plain_text"].as_str()).collect()
 }
 
-/// The title of a page (a property of the type `title`), or of a database or data source (a member of its own).
+/// Returns the title of a page (a property of the type `title`), or of a database or data source (its own member).
 pub fn title(object: &Value) -> Value {
     let of_property = |property: &&Value| property["type"] == "title";
     let properties = object["properties"].as_object();
@@ -60,13 +60,13 @@ pub fn title(object: &Value) -> Value {
     }
 }
 
-/// The id of a parent of any kind; null for the workspace.
+/// Returns the id of a parent of any kind; null for the workspace.
 pub fn parent_id(parent: &Value) -> Value {
     let kind = parent["type"].as_str().unwrap_or_default();
     parent.get(kind).filter(|id| id.is_string()).cloned().unwrap_or_default()
 }
 
-/// An icon or a cover: the emoji itself, a name, or the image's address.
+/// Returns an icon or a cover: the emoji itself, a name, or the image's address.
 pub fn image(image: &Value) -> Value {
     let kind = image["type"].as_str().unwrap_or_default();
     match kind {
@@ -76,7 +76,7 @@ pub fn image(image: &Value) -> Value {
     }
 }
 
-/// A page's property values by name, without the title; null when there are no others.
+/// Returns a page's property values by name, without the title; null if there are no others.
 pub fn properties(properties: &Value, names: &Names) -> Value {
     let others = properties
         .as_object()
@@ -91,8 +91,7 @@ pub fn properties(properties: &Value, names: &Names) -> Value {
 /// One property value, formula's result or rollup's: a text, number or boolean, or a list of them. People and pages have
 /// their ids behind their names.
 ///
-/// What Notion does not tell and types that are not known are shown as what they are, so that no value looks empty that is
-/// not.
+/// Values that Notion does not return and unknown types are shown by their type, so that no value looks empty that is not.
 pub fn value(property: &Value, names: &Names) -> Value {
     let kind = property["type"].as_str().unwrap_or_default();
     let value = &property[kind];
@@ -107,7 +106,7 @@ pub fn value(property: &Value, names: &Names) -> Value {
         "created_by" | "last_edited_by" => person(value, names),
         "relation" => {
             let pages = list(value).map(|page| names.named(&page["id"]));
-            // Notion names the first 25 here; get_page_property has them all.
+            // Notion returns only the first 25 here; get_page_property returns all of them.
             pages.chain((property["has_more"] == true).then(|| json!("…"))).collect()
         }
         "files" => list(value).map(file_text).collect(),
@@ -126,7 +125,7 @@ pub fn value(property: &Value, names: &Names) -> Value {
     }
 }
 
-/// The values of one property in a list of properties: lists in it become one with it.
+/// Returns the values of one property in a list of properties; lists are joined.
 fn entries(property: &Value, names: &Names) -> Vec<Value> {
     match value(property, names) {
         Value::Array(values) => values,
@@ -163,7 +162,7 @@ pub fn file_text(file: &Value) -> Value {
     }
 }
 
-/// A file's name and where to fetch it.
+/// Returns a file's name and its download address.
 pub fn file(file: &Value) -> Value {
     let kind = file["type"].as_str().unwrap_or_default();
     json!({"name": file["name"], "url": file[kind]["url"]})
@@ -181,7 +180,7 @@ fn place(place: &Value) -> Value {
     }
 }
 
-/// A property value for one cell of a table: the entries of a list are joined by commas.
+/// Returns a property value for one cell of a table: list entries are joined by commas.
 pub fn cell(property: &Value, names: &Names) -> Value {
     match value(property, names) {
         Value::Array(values) if values.is_empty() => Value::Null,
@@ -196,7 +195,7 @@ pub fn cell(property: &Value, names: &Names) -> Value {
     }
 }
 
-/// A data source's columns: name, type, and what the type needs to be understood.
+/// Returns a data source's columns: name, type, and details of the type.
 pub fn schema(properties: &Value) -> Value {
     let column = |(name, property): (&String, &Value)| json!({"name": name, "type": property["type"], "detail": detail(property), "id": property["id"]});
     properties.as_object().into_iter().flatten().map(column).collect()
@@ -228,7 +227,7 @@ fn detail(property: &Value) -> Value {
     }
 }
 
-/// What a block says, in one line of plain text.
+/// Returns the text of a block, in one line of plain text.
 pub fn block_text(block: &Value) -> Value {
     let kind = block["type"].as_str().unwrap_or_default();
     let content = &block[kind];
@@ -250,7 +249,7 @@ pub fn block_text(block: &Value) -> Value {
     }
 }
 
-/// A file's caption, else its name, else its address where that is not a long one of Notion's own.
+/// Returns a file's caption, else its name, else its address if it is not a long address of Notion's own.
 fn media(content: &Value) -> Value {
     let caption = plain(&content["caption"]);
     if !caption.is_empty() {
@@ -263,7 +262,7 @@ fn media(content: &Value) -> Value {
     }
 }
 
-/// What a block holds beside its text; null when that is nothing.
+/// Returns the other content of a block besides its text; null if there is none.
 pub fn block_content(block: &Value) -> Value {
     let kind = block["type"].as_str().unwrap_or_default();
     let told = |name: &str, value: &Value| match name {

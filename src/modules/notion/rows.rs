@@ -1,4 +1,4 @@
-//! Rows of data sources, by filters of one's own or those of a view.
+//! Rows of data sources, by the caller's filters or those of a view.
 
 use serde_json::{Map, Value, json};
 
@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::time::Moment;
 use crate::upstream::Method;
 
-/// Rows by a filter and an order that the arguments name. A plain filter needs its column's type first.
+/// Returns rows by the filter and the order in the arguments. A plain filter needs its column's type, which is read first.
 pub fn query(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
     let source = argument(arguments, "data_source_id").unwrap_or_default();
     for name in ["filter_value", "filter_condition"] {
@@ -40,7 +40,7 @@ pub fn query(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Va
     rows(session, source, filter, sorts, columns.as_deref(), arguments)
 }
 
-/// The rows of a view: Notion's own queries of views give ids alone, so that its filter and sorts are asked for again.
+/// Returns the rows of a view: Notion's own view queries return only ids, so the view's filter and sorts are used in a query.
 pub fn query_view(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
     let view =
         session.get(&["v1", "views", argument(arguments, "view_id").unwrap_or_default()], &[])?;
@@ -56,7 +56,7 @@ pub fn query_view(session: &Session<'_>, arguments: &Map<String, Value>) -> Resu
     rows(session, source, view_filter(&view), sorts, columns, arguments)
 }
 
-/// The views of a database or data source. Notion lists their ids alone, so that each is asked for.
+/// Returns the views of a database or data source. Notion lists only their ids, so each view is read.
 pub fn views(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
     let limit = arguments["limit"].to_string();
     if !["database_id", "data_source_id"].iter().any(|name| arguments.contains_key(*name)) {
@@ -161,7 +161,7 @@ fn paged(items: Value, answer: &Value) -> Value {
     result
 }
 
-/// A page as a row: its id, then its columns, the title first.
+/// Returns a page as a row: its id, then its columns, the title first.
 fn row(page: &Value, columns: Option<&[&str]>, names: &Names) -> Result<Value, Error> {
     let mut row = Map::new();
     row.insert("id".to_owned(), page["id"].clone());
@@ -193,7 +193,7 @@ fn row(page: &Value, columns: Option<&[&str]>, names: &Names) -> Result<Value, E
     Ok(row.into())
 }
 
-/// A plain filter in the form of its column's type.
+/// Returns a plain filter in the form of its column's type.
 fn filter(
     property: &str,
     arguments: &Map<String, Value>,
@@ -210,7 +210,7 @@ fn filter(
         .ok_or_else(|| pages::unknown(property, &source["properties"]))?;
     let kind = column["type"].as_str().unwrap_or_default();
     let condition = match kind {
-        // Notion does not tell what a formula results in: the value shows it.
+        // Notion does not return the type of a formula's result, so the value decides.
         "formula" => {
             let result = formula_result(given, value);
             json!({result: condition(name, result, given, value)?})
@@ -232,7 +232,7 @@ fn filter(
     Ok(json!({"property": name, kind: condition}))
 }
 
-/// One condition: `{"equals": 5}`.
+/// Returns one condition: `{"equals": 5}`.
 fn condition(
     name: &str,
     kind: &str,
@@ -371,7 +371,7 @@ fn is_timestamp(property: &str) -> bool {
     matches!(property, "created_time" | "last_edited_time")
 }
 
-/// What a view shows: its filter and those pinned to its bar, all of them.
+/// Returns the filters of a view: its own and those pinned to its bar, which must all match.
 fn view_filter(view: &Value) -> Option<Value> {
     let pinned = view["quick_filters"].as_object().into_iter().flatten();
     let pinned: Vec<_> = pinned
@@ -383,7 +383,7 @@ fn view_filter(view: &Value) -> Option<Value> {
         .collect();
     let own = &view["filter"];
     let mut all = match own["and"].as_array() {
-        // Notion allows two levels of nesting: the list that is there takes the pinned ones in.
+        // Notion allows two levels of nesting, so the pinned filters are added to the existing list.
         Some(filters) => filters.clone(),
         None => Some(own.clone()).filter(Value::is_object).into_iter().collect(),
     };

@@ -1,4 +1,4 @@
-//! Plain values as the objects that Notion takes.
+//! Converts plain values to Notion's objects.
 //!
 //! Source: the reference's pages on property values, data source properties and rich text
 //! (<https://developers.notion.com/reference/page-property-values> and its neighbours).
@@ -12,7 +12,7 @@ use crate::time::{Moment, Zone};
 /// Most characters of a file's name.
 const MAX_NAME: usize = 100;
 
-/// The property types that take values. An object with one of these members is Notion's own form already.
+/// The writable property types. An object with one of these members already has Notion's own form.
 const WRITABLE: [&str; 16] = [
     "title",
     "rich_text",
@@ -46,7 +46,7 @@ pub fn rich_text(place: &str, text: &str) -> Result<Value, Error> {
     Ok(runs.iter().map(|run| json!({"type": "text", "text": {"content": run}})).collect())
 }
 
-/// An icon: an emoji, an image's address, `file_upload:<id>`, `custom_emoji:<id>`, or `none`.
+/// Returns an icon: an emoji, an image's address, `file_upload:<id>`, `custom_emoji:<id>`, or `none`.
 pub fn icon(icon: &Value) -> Result<Value, Error> {
     let text = icon.as_str().unwrap_or_default().trim();
     if let Some(id) = text.strip_prefix("custom_emoji:") {
@@ -54,7 +54,7 @@ pub fn icon(icon: &Value) -> Result<Value, Error> {
     }
     match image(text) {
         Some(image) => Ok(image),
-        // Letters make no emoji: it is a name, which Notion would refuse with less help.
+        // Letters are not an emoji: this is a name, which Notion would reject with a less helpful error.
         None if text.is_empty() || text.chars().any(char::is_alphanumeric) => {
             Err(Error::invalid_params("`icon` is neither an emoji nor an address.")
                 .with_hint("Give an emoji, an image's https URL, `file_upload:<id>`, `custom_emoji:<id>` or `none`."))
@@ -83,7 +83,7 @@ fn kept(name: &str, image: Value) -> Result<Value, Error> {
     Ok(image)
 }
 
-/// A cover: an image's address, `file_upload:<id>`, or `none`.
+/// Returns a cover: an image's address, `file_upload:<id>`, or `none`.
 pub fn cover(cover: &Value) -> Result<Value, Error> {
     image(cover.as_str().unwrap_or_default().trim()).ok_or_else(|| {
         Error::invalid_params("`cover` is not a URL.")
@@ -101,7 +101,7 @@ fn image(text: &str) -> Option<Value> {
     text.starts_with("http").then(|| json!({"type": "external", "external": {"url": text}}))
 }
 
-/// Columns: a type's name stands for that type, a list of names for a select with these options; null removes the column.
+/// Returns columns: a type's name means that type, a list of names means a select with these options; null removes the column.
 pub fn schema(columns: &Value) -> Result<Value, Error> {
     let column = |(name, column): (&String, &Value)| {
         let column = match column {
@@ -125,19 +125,19 @@ pub fn schema(columns: &Value) -> Result<Value, Error> {
     columns.map(Value::from)
 }
 
-/// Whether a property value is Notion's own object already, which needs no type to be understood.
+/// Returns whether a property value already has Notion's own form, for which no type is needed.
 pub fn is_raw(value: &Value) -> bool {
     value
         .as_object()
         .is_some_and(|members| members.keys().any(|name| WRITABLE.contains(&name.as_str())))
 }
 
-/// A property's value in the form of its type.
+/// Returns a property's value in the form of its type.
 ///
 /// # Errors
 ///
-/// [`Code::InvalidParams`](crate::error::Code::InvalidParams) naming the property, for a value that the type cannot have
-/// and a type that Notion fills in itself.
+/// [`Code::InvalidParams`](crate::error::Code::InvalidParams) that names the property, for a value that the type does not allow
+/// and for a type that Notion fills in itself.
 pub fn property(name: &str, kind: &str, value: &Value) -> Result<Value, Error> {
     if !WRITABLE.contains(&kind) {
         return Err(Error::invalid_params(format!(
@@ -165,7 +165,7 @@ fn is_blank(kind: &str, value: &Value) -> bool {
     value.is_null() || blank && !matches!(kind, "title" | "rich_text")
 }
 
-/// What clears a property of this type.
+/// Returns the value that clears a property of this type.
 fn cleared(kind: &str) -> Value {
     match kind {
         "title" | "rich_text" | "multi_select" | "people" | "files" | "relation" => json!([]),
@@ -217,7 +217,7 @@ fn wanted(kind: &str) -> &'static str {
     }
 }
 
-/// The texts of a list, or of a list of one.
+/// Returns the texts of a list, or a list of a single text.
 fn entries(value: &Value) -> Option<Vec<Value>> {
     let entries = match value {
         Value::String(_) => vec![value.clone()],
@@ -227,13 +227,13 @@ fn entries(value: &Value) -> Option<Vec<Value>> {
     entries.iter().all(Value::is_string).then_some(entries)
 }
 
-/// A number, also out of a text.
+/// Returns a number, also from a text.
 pub fn number(value: &Value) -> Option<Value> {
     let decoded = value.as_str().and_then(|text| serde_json::from_str(text.trim()).ok());
     Some(decoded.unwrap_or_else(|| value.clone())).filter(Value::is_number)
 }
 
-/// True or false, also out of a text.
+/// Returns true or false, also from a text.
 pub fn boolean(value: &Value) -> Option<Value> {
     match value.as_str().map(str::trim) {
         Some("true") => Some(json!(true)),
@@ -626,7 +626,7 @@ mod tests {
             Some(json!({"files": [kept, added]})),
         );
         check(&files, json!([]), Some(json!({"files": []})));
-        // Of a relation with more entries than these nobody knows whether it is the same.
+        // If a relation has more entries than these, it is unknown whether it is the same.
         let more = json!({"type": "relation", "relation": [{"id": ID}], "has_more": true});
         check(&more, json!([ID]), Some(json!({"relation": [{"id": ID}]})));
     }

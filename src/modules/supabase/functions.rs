@@ -91,12 +91,12 @@ fn plain(path: &str) -> &str {
     path.trim().trim_start_matches("./")
 }
 
-/// The form of a deployment: its metadata and every file (RFC 7578).
+/// Returns the form of a deployment: its metadata and every file (RFC 7578).
 fn form(metadata: &Value, files: &[(&str, Vec<u8>)]) -> (String, Vec<u8>) {
     let quoted = |name: &str| name.replace('"', "%22");
     let contents: Vec<&[u8]> =
         files.iter().flat_map(|(path, bytes)| [path.as_bytes(), bytes]).collect();
-    // No content holds a digest of itself.
+    // No content can contain its own digest.
     let boundary = format!("mcpist-{}", digest(&contents.join(&b'\n')));
     let mut body = format!(
         "--{boundary}\r\nContent-Disposition: form-data; name=\"metadata\"\r\nContent-Type: application/json\r\n\r\n{metadata}\r\n"

@@ -98,18 +98,14 @@ pub fn upload_object(
     arguments: &Map<String, Value>,
 ) -> Result<Value, Error> {
     let given = |name: &str| arguments.get(name).and_then(Value::as_str);
-    let (bytes, kind) = match (given("text"), given("base64")) {
-        (Some(text), None) => (text.as_bytes().to_vec(), "text/plain;charset=UTF-8"),
-        (None, Some(encoded)) => {
+    let (bytes, kind) = match given("base64") {
+        None => (text(arguments, "text").as_bytes().to_vec(), "text/plain;charset=UTF-8"),
+        Some(encoded) => {
             let bytes = Base64::decode_to_vec(encoded.trim(), Some(b"\r\n")).map_err(|_| {
                 Error::invalid_params("`base64` is not valid base64.")
                     .with_hint("Encode the bytes by RFC 4648 §4, with padding.")
             })?;
             (bytes, "application/octet-stream")
-        }
-        _ => {
-            return Err(Error::invalid_params("The content must be one of `text` and `base64`.")
-                .with_hint("Give a text as `text`, other bytes as `base64`."));
         }
     };
     let headers = [("content-type", given("content_type").unwrap_or(kind)), ("x-upsert", "false")];
