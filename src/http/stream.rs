@@ -107,7 +107,7 @@ struct StreamState {
     pending: Vec<u8>,
     /// Whether the streams thread was notified of a change and has not handled it yet.
     is_announced: bool,
-    /// When the stream is finished, if nobody does it before.
+    /// When the stream is finished, if it is not finished before.
     until: Option<Instant>,
     on_close: Vec<Hook>,
     /// How many [`Hold`]s live.
