@@ -4,6 +4,7 @@ pub mod arguments;
 mod auth;
 pub mod call;
 pub mod content;
+mod cursor;
 pub(crate) mod hooks;
 pub mod module;
 mod multipart;
@@ -19,6 +20,7 @@ pub(crate) mod session;
 pub(crate) mod times;
 mod tools;
 mod versions;
+pub mod walk;
 
 pub use auth::{Auth, CredentialKind, Variable};
 pub use call::{Accounts, Connection, ToolCall, call};
