@@ -383,7 +383,15 @@ fn every_path_of_a_built_in_tool_stays_what_its_file_says() {
 }
 
 /// The URL that a tool asks for with these arguments.
-fn filled(tool: &Tool, template: &Template, given: Map<String, Value>) -> Result<String, Error> {
+fn filled(
+    tool: &Tool,
+    template: &Template,
+    mut given: Map<String, Value>,
+) -> Result<String, Error> {
+    // The position in a cursor comes after what binds it to its call.
+    if let Some(Value::String(cursor)) = given.get_mut("cursor") {
+        *cursor = cursor.split('.').next_back().unwrap_or_default().to_owned();
+    }
     let arguments = arguments::check(tool, given)?;
     let places = tool.params.iter().map(|param| (param.name.as_str(), &param.place));
     template.fill("https://api.example/base", places, &arguments).map(|built| built.url)
