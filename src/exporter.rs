@@ -1,7 +1,8 @@
-//! The thread that sends: batches by time and size, tries again as OTLP says, and gives up rather than holds on.
+//! The thread that sends telemetry: in batches by time and size, with the retries that OTLP defines. It drops records rather
+//! than hold up the server.
 //!
-//! Source: OTLP 1.x, "OTLP/HTTP Response" (429, 502, 503 and 504 are tried again, after `Retry-After` where it is given; every
-//! other failure is final) and "Partial Success".
+//! Source: OTLP 1.x, "OTLP/HTTP Response" (429, 502, 503 and 504 are retried, after `Retry-After` if it is given; every other
+//! failure is final) and "Partial Success".
 
 use std::io::{self, Write as _};
 use std::sync::PoisonError;
@@ -26,18 +27,18 @@ const KEPT: Duration = Duration::from_secs(60);
 /// The wait after the first failure; it doubles with every further one.
 const FIRST_BACKOFF: Duration = Duration::from_millis(500);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
-/// The longest wait that a collector may ask for.
+/// The maximum wait that a collector may ask for.
 const LONGEST_ASKED: Duration = Duration::from_secs(600);
-/// After a batch was written, that signal rests this many times as long: under load telemetry drops, before it takes the
-/// processor from the calls that it reports.
+/// After a batch, its signal pauses for this many times the duration of writing it: under load, telemetry is dropped before it
+/// takes processor time from the calls that it reports.
 const REST: u32 = 80;
-/// The longest answer of a collector that is read.
+/// The maximum size in bytes of a collector's response that is read.
 const MAX_ANSWER: u64 = 64 * 1024;
 
-/// Starts the telemetry of this process; a second start changes nothing.
+/// Starts the telemetry of this process. A second start has no effect.
 ///
 /// # Errors
-/// When its thread cannot be started.
+/// If its thread cannot be started.
 pub fn start(settings: TelemetrySettings, proxy: Option<ureq::Proxy>) -> io::Result<()> {
     let Some(telemetry) = telemetry::install(&settings) else { return Ok(()) };
     let exporter = Exporter::new(telemetry, settings, proxy);
@@ -48,7 +49,7 @@ pub fn start(settings: TelemetrySettings, proxy: Option<ureq::Proxy>) -> io::Res
     Ok(())
 }
 
-/// Sends the telemetry of a process.
+/// Sends the telemetry of one process.
 struct Exporter {
     telemetry: &'static Telemetry,
     resource: String,
@@ -56,15 +57,15 @@ struct Exporter {
     pipes: [Pipe; 3],
 }
 
-/// The way of one signal.
+/// The state of one signal.
 struct Pipe {
     signal: Signal,
     target: Option<Target>,
-    /// How long a record may wait for others; how often metrics are sent.
+    /// How long a record may wait for others, or how often metrics are sent.
     delay: Duration,
-    /// What could not be sent and is tried again.
+    /// A batch that could not be sent and will be retried.
     kept: Option<Batch>,
-    /// Nothing is sent before.
+    /// Nothing is sent before this time.
     not_before: Instant,
     backoff: Duration,
     failing: bool,
@@ -76,12 +77,12 @@ struct Batch {
     since: Instant,
 }
 
-/// What became of a batch.
+/// The outcome of sending a batch.
 enum Delivery {
     Sent,
-    /// It may be tried again, after this time if the collector named one.
+    /// It may be retried, after this time if the collector named one.
     Again(Option<Duration>, String),
-    /// It never will be taken.
+    /// The collector will never accept it.
     Refused(String),
 }
 
@@ -153,7 +154,7 @@ impl Exporter {
         }
     }
 
-    /// Waits until something is due; until when everything has to be sent, if the process ends.
+    /// Waits until something is due. Returns the time by which everything must be sent, if the process ends.
     fn wait(&self) -> Option<Instant> {
         let queues = &self.telemetry.queues;
         let mut waiting = lock(&queues.waiting);
@@ -178,7 +179,7 @@ impl Exporter {
         }
     }
 
-    /// Sends what is due of one signal.
+    /// Sends the due records of one signal.
     fn send_due(&mut self, place: usize) {
         let now = Instant::now();
         let is_due = self.pipes[place]
@@ -195,7 +196,7 @@ impl Exporter {
         self.pipes[place].settle(batch, outcome, rest);
     }
 
-    /// Sends everything of one signal that is left, and tries nothing twice.
+    /// Sends all remaining records of one signal, without retries.
     fn send_rest(&mut self, place: usize, deadline: Instant) {
         while let Some(batch) = self.next(place) {
             let deadline = deadline.min(Instant::now() + self.timeout(place));
@@ -215,7 +216,7 @@ impl Exporter {
         self.pipes[place].target.as_ref().map_or(Duration::ZERO, |target| target.timeout)
     }
 
-    /// The batch that was kept, or a new one.
+    /// Returns the batch that was kept, or a new one.
     fn next(&mut self, place: usize) -> Option<Batch> {
         let pipe = &mut self.pipes[place];
         if let Some(kept) = pipe.kept.take() {
@@ -288,7 +289,7 @@ impl Exporter {
 }
 
 impl Pipe {
-    /// When something is to be sent next; none while there is nothing.
+    /// Returns when the signal is next due; `None` if there is nothing to send.
     fn due(&self, waiting: &Waiting) -> Option<Instant> {
         self.target.as_ref()?;
         let due = match self.signal {
@@ -300,10 +301,10 @@ impl Pipe {
         Some(due?.max(self.not_before))
     }
 
-    /// Draws the consequences of what became of a batch; `rest` is the pause after a good end.
+    /// Handles the outcome of a batch; `rest` is the pause after a success.
     fn settle(&mut self, batch: Batch, outcome: Delivery, rest: Duration) {
         let (now, name) = (Instant::now(), self.signal.name());
-        // Metrics are not kept: the next ones say all that these said.
+        // Metrics are not kept, because the next ones include everything.
         let is_metrics = self.signal == Signal::Metrics;
         let normal = if is_metrics { self.delay } else { rest };
         match outcome {
@@ -328,14 +329,14 @@ impl Pipe {
                 }
             }
             Delivery::Refused(problem) => {
-                self.complain(&problem, "what it refuses is dropped");
+                self.complain(&problem, "rejected records are dropped");
                 dropped(self.signal, batch.records);
                 self.not_before = now + normal;
             }
         }
     }
 
-    /// Says once that sending fails, not with every try.
+    /// Logs once that sending fails, not at every attempt.
     fn complain(&mut self, problem: &str, consequence: &str) {
         if !std::mem::replace(&mut self.failing, true) {
             log::warn!(signal = self.signal.name(); "telemetry is not taken: {problem}; {consequence}");
@@ -343,13 +344,13 @@ impl Pipe {
     }
 }
 
-/// At the level that takes the least time: more would save little (benches/README.md).
+/// Compresses at the fastest level: more compression would save little (benches/README.md).
 fn gzipped(body: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 8), Compression::fast());
     encoder.write_all(body).and_then(|()| encoder.finish()).expect("a vector takes everything")
 }
 
-/// Counts what a collector took the rest without.
+/// Counts the records that a collector rejected in a partial success.
 fn note_partial_success(signal: Signal, answer: &[u8]) {
     let Ok(answer) = serde_json::from_slice::<Value>(answer) else { return };
     let member = match signal {

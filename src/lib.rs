@@ -1,6 +1,6 @@
 //! `MCPist`: one MCP endpoint for a person's or a small team's own services.
 //!
-//! `ARCHITECTURE.md` says how the rooms fit together and what always holds. They are listed from the top to the ground.
+//! `ARCHITECTURE.md` describes the modules ("rooms") and the invariants. The modules are listed from the top layer down.
 
 pub mod cli;
 pub mod config;
@@ -37,6 +37,7 @@ pub mod error;
 mod hex;
 pub mod json;
 mod names;
+pub mod number;
 pub mod os;
 mod parallel;
 pub mod random;

@@ -1,6 +1,6 @@
-//! Names that somebody has mistyped.
+//! Suggestions for mistyped names.
 
-/// The known name that the given one was probably meant to be.
+/// Returns the known name that the user most likely meant.
 pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let given = plain(name);
     known
@@ -10,19 +10,19 @@ pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> O
         .map(|(_, candidate)| candidate)
 }
 
-/// Whether `name` is `known` with one slip: a character too many, too few or another, two exchanged, or other case, `_` and
-/// `-`. It is stricter than [`nearest`], for places where names of other programs are usual.
+/// Returns whether `name` is `known` with one slip: a missing, extra or wrong character, two swapped neighbours, or different
+/// case, `_` and `-`. It is stricter than [`nearest`], for places where names of other programs are common.
 pub(crate) fn is_slip(name: &str, known: &str) -> bool {
     let (name, known) = (plain(name), plain(known));
     edits(&name, &known) <= 1 || is_exchange(&name, &known)
 }
 
-/// The name in lower case without `_` and `-`.
+/// Returns the name in lower case without `_` and `-`.
 pub(crate) fn plain(name: &str) -> String {
     name.to_lowercase().replace(['_', '-'], "")
 }
 
-/// Whether one is the other with two neighbours exchanged.
+/// Returns whether the texts differ only by two swapped neighbours.
 fn is_exchange(one: &str, other: &str) -> bool {
     let (one, other): (Vec<char>, Vec<char>) = (one.chars().collect(), other.chars().collect());
     let Some(first) = one.iter().zip(&other).position(|(a, b)| a != b) else { return false };
@@ -33,7 +33,7 @@ fn is_exchange(one: &str, other: &str) -> bool {
     exchanged == other
 }
 
-/// The Levenshtein distance: characters to insert, remove or replace.
+/// Returns the Levenshtein distance: the number of characters to insert, remove or replace.
 fn edits(one: &str, other: &str) -> usize {
     let other: Vec<char> = other.chars().take(64).collect();
     let mut row: Vec<usize> = (0..=other.len()).collect();

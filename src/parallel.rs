@@ -1,4 +1,4 @@
-//! Several calls of one request at once, each on a thread of its own.
+//! Runs several calls of one request at once, each on its own thread.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -11,14 +11,14 @@ use serde_json::Value;
 
 use crate::error::{Code, Error};
 
-/// The most calls that run at once: a service's own limits are reached soon enough.
+/// The maximum number of calls at once: the rate limits of services are soon reached.
 const AT_ONCE: usize = 4;
-/// How often it is checked whether the caller has gone.
+/// How often to check whether the caller has disconnected.
 const CANCEL_CHECK: Duration = Duration::from_millis(200);
-/// Stack of a thread, in bytes; a call may open a TLS connection.
+/// Stack size of a thread in bytes; a call may open a TLS connection.
 const STACK: usize = 512 * 1024;
 
-/// Calls that run side by side until [`run`] returns.
+/// Calls that run in parallel until [`run`] returns.
 pub struct Calls<'scope, 'env> {
     scope: &'scope Scope<'scope, 'env>,
     name: &'static str,
@@ -29,8 +29,8 @@ pub struct Calls<'scope, 'env> {
     running: usize,
 }
 
-/// Gives `work` the means to start calls and to wait for them; returns when all of them have ended. Their threads have this
-/// name. `cancelled` is called from this thread alone.
+/// Lets `work` start calls and wait for them. Returns when all calls have ended. The threads have this name. `cancelled` is
+/// called only from this thread.
 pub fn run<'env, T>(
     name: &'static str,
     cancelled: &'env dyn Fn() -> bool,
@@ -51,12 +51,12 @@ pub fn run<'env, T>(
 }
 
 impl<'scope> Calls<'scope, '_> {
-    /// Whether one more may run.
+    /// Returns whether another call can be started.
     pub fn has_room(&self) -> bool {
         self.running < AT_ONCE
     }
 
-    /// Starts a call, which learns whether to stop. [`Calls::next`] returns its number with what became of it.
+    /// Starts a call; its argument reports whether to stop. [`Calls::next`] returns its number and its outcome.
     pub fn start(
         &mut self,
         number: usize,
@@ -64,7 +64,7 @@ impl<'scope> Calls<'scope, '_> {
     ) {
         let (stop, sender) = (Arc::clone(&self.stop), self.sender.clone());
         let body = move || {
-            // A panic costs its call: the receiver would wait for ever for one that never reports.
+            // A panic fails only its own call. Without this report, the receiver would wait forever.
             let result = catch_unwind(AssertUnwindSafe(|| call(&|| stop.load(Ordering::Relaxed))));
             let result = result.unwrap_or_else(|_| {
                 Err(Error::internal("the call failed inside MCPist; this is a bug"))
@@ -81,7 +81,7 @@ impl<'scope> Calls<'scope, '_> {
         self.running += 1;
     }
 
-    /// Waits for the next call that ends; `None` if none runs.
+    /// Waits for the next call to end; `None` if no call is running.
     pub fn next(&mut self) -> Option<(usize, Result<Value, Error>)> {
         if self.running == 0 {
             return None;

@@ -1,21 +1,21 @@
-//! The type that every credential is held in.
+//! The type for all credentials.
 
 use std::fmt;
 
 use zeroize::Zeroizing;
 
-/// A credential: prints as `[redacted]` and is wiped from memory when dropped.
+/// A credential. It prints as `[redacted]` and is wiped from memory when it is dropped.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// Takes the credential over.
+    /// Takes ownership of the credential.
     #[must_use]
     pub fn new(text: String) -> Self {
         Self(Zeroizing::new(text))
     }
 
-    /// The credential itself, for the one header that it belongs in.
+    /// Returns the credential itself. Use it only to send, hash or redact the credential.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0

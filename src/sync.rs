@@ -1,15 +1,15 @@
-//! Locks that outlive a panic, and a bound on what runs at once.
+//! Locks that survive a panic, and a limit on parallel work.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Locks a mutex, also after a thread has panicked while it held it: a panic costs one request, not all that come after.
-/// Anyone who changes what is locked leaves it whole at every step.
+/// Locks a mutex, even if a thread panicked while it held the lock: a panic fails one request, not all later ones. Every change
+/// under a lock must keep the data consistent at each step.
 pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A bound on how many things run at once.
+/// A limit on the number of tasks that run at once.
 #[derive(Debug)]
 pub(crate) struct Slots {
     most: usize,
@@ -17,17 +17,17 @@ pub(crate) struct Slots {
     changed: Condvar,
 }
 
-/// One that runs. Its slot is free again when this is dropped, also when its thread panics.
+/// A running task's slot. It is released when this value is dropped, even by a panic.
 #[derive(Debug)]
 pub(crate) struct Slot(Arc<Slots>);
 
 impl Slots {
-    /// Slots for this many.
+    /// Creates this many slots.
     pub fn new(most: usize) -> Arc<Self> {
         Arc::new(Self { most, taken: Mutex::default(), changed: Condvar::new() })
     }
 
-    /// Takes a slot; `None` if none is free.
+    /// Takes a slot; `None` if no slot is free.
     pub fn take(self: &Arc<Self>) -> Option<Slot> {
         let mut taken = lock(&self.taken);
         if *taken >= self.most {
@@ -37,9 +37,9 @@ impl Slots {
         Some(Slot(Arc::clone(self)))
     }
 
-    /// Waits until every slot is free, at most this long.
+    /// Waits until every slot is free, at most for this time.
     pub fn wait_until_free(&self, most: Duration) {
-        // Whether they became free or the time ran out, the caller goes on.
+        // The caller continues in both cases: the slots are free, or the time is over.
         let _ = self.changed.wait_timeout_while(lock(&self.taken), most, |taken| *taken > 0);
     }
 }

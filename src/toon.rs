@@ -1,17 +1,19 @@
-//! Results in TOON (Token-Oriented Object Notation), which says what JSON says in fewer tokens.
+//! Writes results in TOON (Token-Oriented Object Notation), which is equivalent to JSON with fewer tokens.
 //!
-//! The format is that of the TOON specification 4.0 (<https://github.com/toon-format/spec>), with its default options: two
-//! spaces of indentation and the comma as delimiter. Sections named below are those of its SPEC.md.
+//! The format is the TOON specification 4.0 (<https://github.com/toon-format/spec>), with its default options: two spaces of
+//! indentation and the comma as delimiter. Section numbers below refer to its SPEC.md.
 
 use std::fmt::Write as _;
 
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Value};
 
-/// The TOON text of a JSON value: lines parted by `\n`, none at the end, and an empty text for an empty object (sections 5
-/// to 12). It decodes to a value equal to the given one, but for the order of keys inside a table, which is that of the
-/// table's first row.
+use crate::number::canonical;
+
+/// Returns the TOON text of a JSON value: lines separated by `\n` without a final one, and an empty text for an empty object
+/// (sections 5 to 12). It decodes to an equal value, except for the order of keys inside a table, which is that of the table's
+/// first row.
 ///
-/// Numbers are written in full from 1e-6 up to, but not including, 1e21, and with an exponent outside of that (section 2).
+/// Numbers keep every digit that they were written with ([`canonical`], section 2).
 #[must_use]
 pub fn encode(value: &Value) -> String {
     let mut encoder = Encoder { out: String::new() };
@@ -21,7 +23,7 @@ pub fn encode(value: &Value) -> String {
         Value::Array(items) if items.is_empty() => encoder.out.push_str("[]"),
         Value::Array(items) if encoder.try_table(0, items) => {}
         Value::Array(items) => encoder.inline_or_list(0, items),
-        // A decoder drops this character from the start of a text, as a byte-order mark (section 7.2 since 4.1.2).
+        // A decoder removes this character from the start of a text, as a byte-order mark (section 7.2 since 4.1.2).
         Value::String(text) if text.starts_with('\u{feff}') => encoder.quoted(text),
         primitive => {
             encoder.try_primitive(primitive);
@@ -30,17 +32,17 @@ pub fn encode(value: &Value) -> String {
     encoder.out
 }
 
-/// Writes into one text. Whether an array or object fits a compact form is found out by writing it in that form: the methods
-/// named `try_` leave nothing behind and answer false when it does not fit.
+/// Writes into one text. To find out whether an array or object fits a compact form, it is written in that form: methods named
+/// `try_` return false and restore the text if the value does not fit.
 ///
-/// It recurses as deep as the value nests, which is safe because `serde_json` refuses to parse anything nested deeper than
-/// 128, and a result is not nested deeper than what it was parsed from by more than a few levels.
+/// The recursion is as deep as the value. That is safe because `serde_json` rejects nesting deeper than 128, and a result is at
+/// most a few levels deeper than its source.
 struct Encoder {
     out: String,
 }
 
 impl Encoder {
-    /// Fields of an object (section 8), the first where the text now ends and each further one on a line of its own.
+    /// Writes the fields of an object (section 8): the first at the end of the text, each further one on its own line.
     fn fields(&mut self, depth: usize, fields: &Map<String, Value>) {
         for (index, (key, value)) in fields.iter().enumerate() {
             if index > 0 {
@@ -71,8 +73,8 @@ impl Encoder {
         }
     }
 
-    /// The two forms of an array that stand anywhere: primitives on the header's line (section 9.1), or a list of items below
-    /// it (sections 9.2 and 9.4).
+    /// Writes an array in one of the two forms that are allowed everywhere: primitives on the header's line (section 9.1), or a
+    /// list of items below it (sections 9.2 and 9.4).
     fn inline_or_list(&mut self, depth: usize, items: &[Value]) {
         self.header_length(items.len(), "]:");
         if self.attempt(|encoder| encoder.inline(items)) {
@@ -88,12 +90,12 @@ impl Encoder {
     fn inline(&mut self, items: &[Value]) -> bool {
         self.out.push(' ');
         let fits = items.iter().all(|item| self.cell(item));
-        self.out.pop(); // the comma behind the last cell, or the space where there is none
+        self.out.pop(); // the comma after the last cell, or the space if there are no cells
         fits
     }
 
-    /// What follows the hyphen of a list item. Here an array or object has no key, so it is never a table itself (sections 9.4
-    /// and 9.5), and an object's fields stand one level deeper than the hyphen (section 10).
+    /// Writes the value after a list item's hyphen. An array or object has no key here, so it is never a table itself (sections
+    /// 9.4 and 9.5), and an object's fields are one level deeper than the hyphen (section 10).
     fn list_item(&mut self, depth: usize, item: &Value) {
         if matches!(item, Value::Object(fields) if fields.is_empty()) {
             return;
@@ -108,7 +110,7 @@ impl Encoder {
         }
     }
 
-    /// `[2]{id,name}:` and one row for each object of an array (section 9.3).
+    /// Tries `[2]{id,name}:` and one row for each object of an array (section 9.3).
     fn try_table(&mut self, depth: usize, items: &[Value]) -> bool {
         self.attempt(|encoder| {
             encoder.header_length(items.len(), "]");
@@ -116,7 +118,7 @@ impl Encoder {
         })
     }
 
-    /// `[2:]{age,city}:` and one row for each entry of an object, if there are two or more (section 9.5).
+    /// Tries `[2:]{age,city}:` and one row for each entry of an object, if there are two or more (section 9.5).
     fn try_keyed_table(&mut self, depth: usize, entries: &Map<String, Value>) -> bool {
         entries.len() >= 2
             && self.attempt(|encoder| {
@@ -150,7 +152,7 @@ impl Encoder {
         })
     }
 
-    /// `{id,customer{name,country}}`: the keys of a table's first row, where an object is a group of columns.
+    /// Writes `{id,customer{name,country}}`: the keys of a table's first row; an object is a group of columns.
     fn column_names(&mut self, shape: &Map<String, Value>) -> bool {
         if shape.is_empty() {
             return false;
@@ -170,15 +172,15 @@ impl Encoder {
         true
     }
 
-    /// The primitives of a row, each with a comma behind it, in the order of the columns; false if the row has other keys than
-    /// `shape`, or an object where `shape` has a primitive or the other way round, or an array.
+    /// Writes the primitives of a row, each followed by a comma, in the order of the columns. Returns false if the row's keys
+    /// differ from those of `shape`, if it has an object where `shape` has a primitive or the reverse, or if it has an array.
     fn row(&mut self, shape: &Map<String, Value>, row: &Value) -> bool {
         let Value::Object(row) = row else {
             return false;
         };
         row.len() == shape.len()
             && shape.iter().zip(row).all(|((column, in_shape), (key, value))| {
-                // Rows mostly have their keys in the same order, and comparing is cheaper than looking up.
+                // Rows usually have their keys in the same order, and comparing is cheaper than looking up.
                 let value = if key == column { Some(value) } else { row.get(column) };
                 match (in_shape, value) {
                     (Value::Object(group), Some(value)) => self.row(group, value),
@@ -194,37 +196,18 @@ impl Encoder {
         fits
     }
 
-    /// A value without parts, or nothing and false for an array or object.
+    /// Writes a primitive. Returns false and writes nothing for an array or object.
     fn try_primitive(&mut self, value: &Value) -> bool {
         match value {
             Value::Null => self.out.push_str("null"),
             Value::Bool(true) => self.out.push_str("true"),
             Value::Bool(false) => self.out.push_str("false"),
-            Value::Number(number) => self.number(number),
+            Value::Number(number) => self.out.push_str(&canonical(number)),
             Value::String(text) if must_be_quoted(text) => self.quoted(text),
             Value::String(text) => self.out.push_str(text),
             Value::Array(_) | Value::Object(_) => return false,
         }
         true
-    }
-
-    fn number(&mut self, number: &Number) {
-        let Some(float) = number.as_f64().filter(|_| number.is_f64()) else {
-            return self.formatted(format_args!("{number}"));
-        };
-        let magnitude = float.abs();
-        if magnitude == 0.0 {
-            // Negative zero is zero too.
-            self.out.push('0');
-        } else if (1e-6..1e21).contains(&magnitude) {
-            self.formatted(format_args!("{float}"));
-        } else if magnitude < 1.0 {
-            self.formatted(format_args!("{float:e}"));
-        } else {
-            // Rust leaves out the plus sign of an exponent, and the specification asks for it.
-            let unsigned = format!("{float:e}");
-            self.out.push_str(&unsigned.replace('e', "e+"));
-        }
     }
 
     fn key(&mut self, key: &str) {
@@ -235,7 +218,7 @@ impl Encoder {
         }
     }
 
-    /// Text between quotes, escaped (section 7.1).
+    /// Writes text between quotes, escaped (section 7.1).
     fn quoted(&mut self, text: &str) {
         self.out.push('"');
         let mut rest = text;
@@ -270,7 +253,7 @@ impl Encoder {
         self.out.write_fmt(arguments).expect("a String takes any text");
     }
 
-    /// Takes back what `write` wrote if it answers that the value does not fit.
+    /// Removes what `write` wrote if it returns that the value does not fit.
     fn attempt(&mut self, write: impl FnOnce(&mut Self) -> bool) -> bool {
         let start = self.out.len();
         let fits = write(self);
@@ -281,7 +264,8 @@ impl Encoder {
     }
 }
 
-/// Section 7.2. The delimiter is a comma inside and outside of arrays, so one rule serves every place.
+/// Returns whether a text must be quoted (section 7.2). The delimiter is a comma inside and outside arrays, so one rule applies
+/// everywhere.
 fn must_be_quoted(text: &str) -> bool {
     text.is_empty()
         || text.starts_with([' ', '-', '#'])
@@ -293,7 +277,8 @@ fn must_be_quoted(text: &str) -> bool {
         })
 }
 
-/// What follows the number that the text begins with, if it does. A minus sign is not looked for, as it is quoted anyway.
+/// Returns the text after the number at the beginning; `None` if there is no number. A minus sign is not handled, because it is
+/// quoted anyway.
 fn after_number(text: &str) -> Option<&str> {
     let mut rest = after_digits(text.strip_prefix('+').unwrap_or(text))?;
     if let Some(fraction) = rest.strip_prefix('.') {
@@ -310,7 +295,7 @@ fn after_digits(text: &str) -> Option<&str> {
     (rest.len() < text.len()).then_some(rest)
 }
 
-/// Section 7.3.
+/// Returns whether a key needs no quotes (section 7.3).
 fn is_bare_key(key: &str) -> bool {
     key.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
         && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.'))
@@ -322,7 +307,7 @@ mod tests {
 
     use super::*;
 
-    /// Each pair is a JSON text and the TOON text that it must become.
+    /// Each pair is a JSON text and its TOON text.
     fn check(cases: &[(&str, &str)]) {
         for (input, expected) in cases {
             let value: Value = serde_json::from_str(input).expect(input);
@@ -367,7 +352,9 @@ mod tests {
             ("-1.5e300", "-1.5e+300"),
             ("5e-324", "5e-324"),
             ("0.3333333333333333", "0.3333333333333333"),
-            ("18446744073709551615", "18446744073709551615"),
+            ("18446744073709551616", "18446744073709551616"),
+            ("0.10000000000000000000000000001", "0.10000000000000000000000000001"),
+            ("1e400", "1e+400"),
             ("-9223372036854775808", "-9223372036854775808"),
         ]);
     }
@@ -506,7 +493,7 @@ mod tests {
                 r#"[{"x":{"a":1},"y":{"a":2}},3]"#,
                 "[2]:\n  - x:\n      a: 1\n    y:\n      a: 2\n  - 3",
             ),
-            // What the first field opens is indented from where that field stands, two levels below the hyphen.
+            // The content of the first field is indented from that field, two levels below the hyphen.
             (
                 r#"[{"a":[{"b":1},{"b":2}],"c":3}]"#,
                 "[1]:\n  - a[2]{b}:\n      1\n      2\n    c: 3",

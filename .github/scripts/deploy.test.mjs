@@ -114,7 +114,7 @@ test("an unhealthy deployment is cancelled, and the previous one is verified", a
     /Deployment new1 is ERROR: the health check failed\. Rolled back: a{40} serves/,
   );
   assert.ok(result.calls.includes("POST /v1/deployments/new1/cancel"));
-  assert.equal(redeployed(result), 1, "what still serves is not deployed again");
+  assert.equal(redeployed(result), 1, "a deployment that still serves is not repeated");
 });
 
 test("a deployment that never becomes healthy is abandoned", async (context) => {

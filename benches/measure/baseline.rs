@@ -1,4 +1,4 @@
-//! The least that a server on tiny_http does: four threads answer whatever comes with one fixed body.
+//! The minimal server on tiny_http: four threads answer every request with one fixed body.
 
 use std::io::{self, Write};
 use std::thread;

@@ -1,5 +1,5 @@
-//! What the scripts in `benches/` need besides the server and wrk: something to compare with, an upstream that costs little, and the
-//! measurements that wrk cannot make. Servers say their URL on standard error, figures go to standard output.
+//! Programs that the scripts in `benches/` need besides the server and wrk: a baseline, a cheap upstream, and measurements that
+//! wrk cannot make. Servers print their URL to standard error; figures go to standard output.
 
 mod baseline;
 mod collector;
@@ -18,7 +18,7 @@ use argh::FromArgs;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// What every part gives: nothing, or why there are no figures.
+/// The outcome of every part: nothing, or why there are no figures.
 type Outcome = Result<(), Box<dyn Error>>;
 
 /// Parts of the scripts in benches/.

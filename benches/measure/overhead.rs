@@ -1,4 +1,4 @@
-//! What the way through the server adds to a request: calls through it and requests straight to the service, alternately.
+//! The time that the server adds to a request: calls through it and requests directly to the service, alternately.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! What open event streams cost, and that they come and go.
+//! The cost of open event streams, and a check that they open and close.
 
 use std::error::Error;
 use std::fs;

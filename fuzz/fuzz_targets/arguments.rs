@@ -31,7 +31,7 @@ fuzz_target!(|input: (u16, &[u8])| {
         }
     };
     if tool.params.iter().all(|param| param.hook.is_none()) {
-        assert_eq!(check(tool, checked.clone()).expect("what was found right is right"), checked);
+        assert_eq!(check(tool, checked.clone()).expect("valid arguments stay valid"), checked);
     }
     if let Work::Request(template, _) = &tool.work {
         check_request(tool, template, &checked);

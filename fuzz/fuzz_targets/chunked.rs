@@ -5,7 +5,7 @@
 use libfuzzer_sys::fuzz_target;
 use mcpist::http::{Chunked, Limits, Refusal};
 
-/// What decoding came to: the body, the bytes used, and whether it is whole.
+/// The outcome of decoding: the body, the bytes used, and whether it is complete.
 type Decoded = Result<(Vec<u8>, usize, bool), Refusal>;
 
 fuzz_target!(|input: (u8, &[u8])| {
@@ -18,7 +18,7 @@ fuzz_target!(|input: (u8, &[u8])| {
     let Ok((body, used, is_done)) = whole else { return };
     assert!(body.len() <= limits.body_bytes);
     if is_done {
-        // What follows the body is not looked at.
+        // Bytes after the body are not read.
         assert_eq!(decode(&bytes[..used], 7, &limits), Ok((body.clone(), used, true)));
         let written = if body.is_empty() {
             Vec::new()

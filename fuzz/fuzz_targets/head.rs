@@ -5,7 +5,7 @@
 use libfuzzer_sys::fuzz_target;
 use mcpist::http::{Head, Limits, parse_head};
 
-/// Accepted heads up to this length are cut at every byte, longer ones at as many.
+/// Accepted heads up to this length are cut at every byte, longer ones at this many places.
 const CUTS: usize = 256;
 
 fuzz_target!(|bytes: &[u8]| {
@@ -20,11 +20,11 @@ fuzz_target!(|bytes: &[u8]| {
     }
     let written = write(&head);
     if written.len() >= limits.head_bytes || target_length(&head) > limits.target_bytes {
-        // A byte that is no UTF-8 is read as U+FFFD, which is longer; so is a path that was left out.
+        // A byte that is not UTF-8 becomes U+FFFD, which is longer; a path that was left out is longer too.
         return;
     }
     let (again, length) = parse_head(written.as_bytes(), &limits)
-        .expect("what was accepted is right")
+        .expect("an accepted head is valid")
         .expect("it is whole");
     assert_eq!(length, written.len());
     assert_eq!(format!("{again:?}"), format!("{head:?}"));

@@ -19,7 +19,7 @@ use mcpist::mcp::seal::Seal;
 use mcpist::mcp::subscriptions::Hub;
 use serde_json::{Value, json};
 
-/// The version that the session agrees on, if there is one.
+/// The version that the session negotiates, if there is a session.
 const VERSIONS: [Option<&str>; 4] =
     [None, Some("2024-11-05"), Some("2025-03-26"), Some("2025-11-25")];
 
@@ -47,15 +47,15 @@ fuzz_target!(|input: (u8, &[u8])| {
     channel.receive(Channel::read(bytes));
     check(&expected(bytes, version), &outlet.take());
     channel.close();
-    // What closing says (that a subscription ended) still has the form of a message.
+    // The message at the end of a subscription still has the form of a message.
     outlet.take();
 });
 
-/// What a body asks for.
+/// The requests in a body.
 #[derive(Debug)]
 enum Expected {
     Nothing,
-    /// One message for this id; null stands for none, where it could not be read.
+    /// One message for this id; null if the id could not be read.
     One(Value),
     /// A batch with a message for each of these ids, in this order.
     Batch(Vec<Value>),

@@ -23,7 +23,8 @@ fuzz_target!(|bytes: &[u8]| {
     }
 });
 
-/// Holds that the document is the same when its Markdown is read beside it, and that each of its sections is.
+/// Checks that the document stays the same when its Markdown is read with it as the previous document, and that each of its
+/// sections does.
 fn check_document(document: &Value) {
     let markdown = to_markdown(document);
     let read = from_markdown(&markdown, Some(document)).expect("its own Markdown can be read");

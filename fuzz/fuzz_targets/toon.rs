@@ -1,8 +1,8 @@
 //! The text of a value has sane lines, and no two values have the same.
 //!
-//! Two different values with one text would have to meet by chance, so values are also built from a small grammar of what
-//! is easily taken for something else, and the texts of all values of a run are remembered. That finding has no single
-//! input: it names both values.
+//! Two different values with the same text would be found only by chance. So values are also built from a small grammar of
+//! texts that are easily confused, and the texts of all values of a run are remembered. Such a finding has no single input: it
+//! names both values.
 
 #![no_main]
 
@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 
 /// Texts that are remembered.
 const REMEMBERED: usize = 300_000;
-/// Values with a longer text are not remembered: short ones meet sooner.
+/// Values with a longer text are not remembered: collisions are more likely among short ones.
 const LONGEST: usize = 80;
 
 /// The value of each text.
@@ -66,15 +66,13 @@ fn check_lines(text: &str) {
     }
 }
 
-/// The value as a text says it: whole floats are integers, zero has no sign, and keys have no order.
+/// The value as a text says it: numbers in their canonical form, and keys without an order.
 fn canonical(value: &Value) -> Value {
     match value {
-        Value::Number(number) => match number.as_f64() {
-            Some(float) if number.is_f64() && float.fract() == 0.0 && float.abs() < 9e15 => {
-                json!(float as i64)
-            }
-            _ => value.clone(),
-        },
+        Value::Number(number) => {
+            let text = mcpist::number::canonical(number);
+            Value::Number(text.parse().expect("the canonical form is a number"))
+        }
         Value::Array(items) => items.iter().map(canonical).collect(),
         Value::Object(fields) => {
             let mut fields: Map<_, _> =

@@ -1,4 +1,4 @@
-//! What a service answers and what a model reads of it: one line of JSON for the case of every tool, for
+//! The response of a service and the result for the model: one line of JSON for the case of every tool, for
 //! `scripts/measure-tokens.sh`.
 
 use std::error::Error;
@@ -53,7 +53,7 @@ struct Shown {
 }
 
 impl Shown {
-    /// What the service sends, its JSON without blanks, and what a model reads.
+    /// The service's response, its JSON without spaces, and the result for the model.
     fn texts(&self) -> Value {
         let body = |answer: &Value| answer.get("body").map(ToString::to_string).unwrap_or_default();
         let sent = self
@@ -63,8 +63,8 @@ impl Shown {
         json!({"sent": sent.collect::<String>(), "read": render(self.result.clone(), Format::Toon, None).content[0]["text"]})
     }
 
-    /// A list as a whole page shows it: a case has one or two records, so they are repeated, in the answer and in the result.
-    /// None for what is not a list, and for a handler's, which has no one place in the answer.
+    /// A list of the size of a whole page: a case has one or two records, so they are repeated, in the response and in the
+    /// result. `None` for other results, and for a handler's list, whose place in the response is unknown.
     fn page(mut self, items: &Value) -> Option<Self> {
         let path = items.as_str()?;
         let place =

@@ -1,4 +1,4 @@
-//! What happened: the events of the audit trail, and what keeps them.
+//! The audit trail: its events, and the trait that stores them.
 
 use serde::Serialize;
 
@@ -7,41 +7,42 @@ use crate::random::random_uuid;
 use crate::telemetry::trace;
 use crate::time::rfc3339_now;
 
-/// Most names of arguments that an event tells, and most characters of one: a model may make up any.
+/// The maximum number of argument names in an event, and the maximum length of a name in characters: a model can invent any
+/// name.
 pub const ARGUMENT_NAMES: (usize, usize) = (32, 64);
 
-/// Keeps events. Hosted mode has one.
+/// Stores events. Only hosted mode has one.
 pub trait AuditTrail: Send + Sync {
-    /// Takes an event at once; what cannot be kept is dropped and counted.
+    /// Takes an event without waiting. An event that cannot be stored is dropped and counted.
     fn record(&self, caller: &Caller, event: AuditEvent);
 }
 
-/// What happened. The names of arguments are reported, their values never.
+/// An event. It contains the names of arguments, never their values.
 #[derive(Debug, Clone, Serialize)]
 pub struct AuditEvent {
-    /// A UUID: an event that is sent twice is stored once.
+    /// A UUID, so that an event that is sent twice is stored once.
     pub id: String,
-    /// When, as RFC 3339.
+    /// The time of the event (RFC 3339).
     pub at: String,
-    /// What kind of thing.
+    /// The kind of event.
     pub action: &'static str,
     /// The module.
     pub module: String,
     /// The tool.
     pub tool: String,
-    /// The account, where one was named.
+    /// The account, if one was named.
     pub account: Option<String>,
-    /// `success`, `denied`, or the code of the error.
+    /// `success`, `denied`, or the error code.
     pub outcome: &'static str,
-    /// How long it took.
+    /// The duration of the call.
     pub duration_ms: u64,
-    /// The id that the request's log lines and spans have, too.
+    /// The request id that log lines and spans also have.
     pub request_id: Option<String>,
     /// The client program.
     pub client: Option<String>,
     /// The names of the arguments.
     pub argument_names: Vec<String>,
-    /// What older control planes refuse; `None` if this one may be such.
+    /// Fields that older control planes reject; `None` if the control plane may be such an older one.
     #[serde(flatten)]
     pub newer: Option<NewerFields>,
     /// The trace that the request belongs to: 32 hexadecimal digits.
@@ -49,7 +50,7 @@ pub struct AuditEvent {
     pub trace_id: Option<String>,
 }
 
-/// What an event has beside the fields of the first release.
+/// The fields that were added to an event after the first release.
 #[derive(Debug, Clone, Serialize)]
 pub struct NewerFields {
     /// The id of the API token or of the session.
@@ -63,7 +64,7 @@ pub struct NewerFields {
 }
 
 impl AuditEvent {
-    /// A call of a tool that happens now.
+    /// Returns an event for a tool call that happens now.
     #[must_use]
     pub fn call(module: &str, tool: &str, outcome: &'static str) -> Self {
         Self {

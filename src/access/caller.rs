@@ -6,14 +6,14 @@ use super::ResourceMetadata;
 use crate::error::Error;
 use crate::secret::Secret;
 
-/// The one who calls, once known.
+/// An authenticated caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
     user_id: Arc<str>,
     token: Option<Arc<Token>>,
 }
 
-/// What a caller of hosted mode proved itself with: the control plane wants to see it too.
+/// The credential that authenticated a caller in hosted mode; the control plane requires it too.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Token {
     /// A JWT of Supabase Auth.
@@ -23,52 +23,53 @@ pub enum Token {
 }
 
 impl Caller {
-    /// The person at this machine, in local mode.
+    /// Returns the person at this machine, in local mode.
     #[must_use]
     pub fn local() -> Self {
         Self { user_id: "local".into(), token: None }
     }
 
-    /// A user of hosted mode.
+    /// Returns a user of hosted mode.
     #[must_use]
     pub fn user(user_id: &str, token: Token) -> Self {
         Self { user_id: user_id.into(), token: Some(Arc::new(token)) }
     }
 
-    /// The user's id: part of every sealed token, so that none works for another user.
+    /// Returns the user's id. It is part of every sealed token, so a token works only for its user.
     #[must_use]
     pub fn user_id(&self) -> &str {
         &self.user_id
     }
 
-    /// What the caller proved itself with, in hosted mode.
+    /// Returns the token that authenticated the caller, in hosted mode.
     #[must_use]
     pub fn token(&self) -> Option<&Token> {
         self.token.as_deref()
     }
 }
 
-/// What a caller shows.
+/// The credentials in a request.
 #[derive(Debug, Clone, Copy)]
 pub struct Evidence<'a> {
-    /// The value of `Authorization`, if any.
+    /// The value of the `Authorization` header, if there is one.
     pub authorization: Option<&'a str>,
 }
 
-/// Reports who is calling. Local mode and hosted mode each have one.
+/// Finds out who is calling. Each mode has its own implementation.
 pub trait Authenticator: Send + Sync {
-    /// The caller behind a request.
+    /// Returns the caller who made a request.
     ///
     /// # Errors
     /// An error whose HTTP status is the answer to the whole request.
     fn authenticate(&self, evidence: Evidence<'_>) -> Result<Caller, Error>;
 
-    /// How a client gets a token: what is reported at the well-known address and beside a refusal. `None` if none is needed.
+    /// Returns the protected-resource metadata (RFC 9728), with which clients get a token. It is published at the well-known
+    /// address and named in 401 responses. `None` if no token is required.
     fn resource(&self) -> Option<&ResourceMetadata> {
         None
     }
 
-    /// Whether callers can be known now.
+    /// Checks that callers can be authenticated now.
     ///
     /// # Errors
     /// What is missing.

@@ -1,4 +1,4 @@
-//! Who has to agree before something that cannot be undone, costs money or reaches others, and where a person decides.
+//! Confirmation of actions that cannot be undone, cost money or reach others: who confirms them, and on which page.
 
 use std::str::FromStr;
 
@@ -7,19 +7,19 @@ use serde_json::Value;
 use super::Caller;
 use crate::error::{Code, Error};
 
-/// Who confirms, from the weakest to the strongest: a role may ask for a stronger one, never for a weaker one.
+/// Who confirms, from the weakest policy to the strongest. A role can ask for a stronger policy, never for a weaker one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ConfirmPolicy {
     /// No one.
     Off,
-    /// The client's user where the client has forms; else the model, by a code that it sends back.
+    /// The client's user, if the client supports forms; otherwise the model, by a code that it sends back.
     Code,
-    /// A person: by the client's form, or on a page.
+    /// A person, through the client's form or on a page.
     Human,
 }
 
 impl ConfirmPolicy {
-    /// The policies by name, as `MCPIST_CONFIRM` has them.
+    /// The policies by their names in `MCPIST_CONFIRM`.
     pub const ALL: [(&'static str, Self); 3] =
         [("human", Self::Human), ("code", Self::Code), ("off", Self::Off)];
 }
@@ -32,10 +32,10 @@ impl FromStr for ConfirmPolicy {
     }
 }
 
-/// What became of a question on a page.
+/// The state of a question on a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {
-    /// There is no such question (any more).
+    /// The question does not exist, or no longer exists.
     Unknown,
     /// No one has decided yet.
     Pending,
@@ -45,28 +45,29 @@ pub enum Decision {
     No,
 }
 
-/// A page where a person sees a whole deed and decides. Local mode and hosted mode each have one.
+/// A page where a person sees the whole action and decides. Each mode has its own page.
 pub trait ConfirmationPage: Send + Sync {
-    /// Asks about a deed; returns the link to the page. The same deed of the same caller keeps its link while it is open.
+    /// Asks about an action; returns the link to the page. `digest` identifies the action: while the question is open, the same
+    /// action of the same caller keeps its link.
     ///
     /// # Errors
-    /// When the page cannot be shown, the deed is too large, or too many questions are open.
+    /// If the page cannot be shown, the action is too large, or too many questions are open.
     fn ask(&self, caller: &Caller, digest: &str, deed: Value) -> Result<String, Error>;
 
-    /// What the caller's person decided about the deed with this digest (64 hexadecimal digits). A yes or a no is returned
+    /// Returns the caller's decision about the action with this digest (64 hexadecimal digits). A yes or a no is returned only
     /// once.
     ///
     /// # Errors
-    /// When it cannot be found out.
+    /// If the decision cannot be read.
     fn take(&self, caller: &Caller, digest: &str) -> Result<Decision, Error>;
 }
 
-/// The error where no person can be asked; `why` there is no page.
+/// Returns the error if no person can be asked; `why` gives the reason.
 #[must_use]
 pub fn nobody_can_decide(why: &str) -> Error {
     Error::new(
         Code::ConfirmationRequired,
         format!("a person must confirm this, and no person can be asked here: {why}"),
     )
-    .with_hint("Use a client that shows forms (elicitation). Who is asked is set by MCPIST_CONFIRM on the server: human, code or off.")
+    .with_hint("Use a client that shows forms (elicitation). MCPIST_CONFIRM on the server sets who confirms: human, code or off.")
 }

@@ -1,23 +1,22 @@
-//! With which credential a call is made (the specification's Token Broker).
+//! Credentials for calls to services, and the brokers that provide them.
 
 use super::Caller;
 use crate::error::{Code, Error};
 use crate::secret::Secret;
 
-/// Lends credentials. Local mode and hosted mode each have one.
+/// Provides credentials. Each mode has its own implementation.
 pub trait Broker: Send + Sync {
-    /// The names of the caller's accounts of a service, in a fixed order; none if the caller has connected none.
+    /// Returns the names of the caller's accounts of a service, in a fixed order; empty if the caller has connected no account.
     ///
     /// # Errors
-    /// When they cannot be known now.
+    /// If the accounts cannot be read now.
     fn accounts(&self, caller: &Caller, service: &str) -> Result<Vec<String>, Error>;
 
-    /// The caller's credential for an account of a service, or for the only one; `None` if the caller has connected none.
+    /// Returns the caller's credential for `account`, or for the only account; `None` if the caller has connected no account.
     ///
     /// # Errors
-    /// [`Code::AccountRequired`] where there are several and none is named,
-    /// [`Code::InvalidParams`] for one that does not exist, or when it cannot be known
-    /// now.
+    /// [`Code::AccountRequired`] if there are several accounts and none is named; [`Code::InvalidParams`] for an unknown
+    /// account; another error if the credential cannot be read now.
     fn credential(
         &self,
         caller: &Caller,
@@ -25,12 +24,12 @@ pub trait Broker: Send + Sync {
         account: Option<&str>,
     ) -> Result<Option<Credential>, Error>;
 
-    /// Whether every user connects services by themselves.
+    /// Returns whether every user connects services on their own.
     fn is_per_user(&self) -> bool {
         false
     }
 
-    /// Another credential in place of one that the service refused; `None` if there is no other.
+    /// Returns a new credential to replace one that the service rejected; `None` if there is no other.
     ///
     /// # Errors
     /// As [`Broker::credential`].
@@ -46,7 +45,7 @@ pub trait Broker: Send + Sync {
     }
 }
 
-/// The error where a caller has several `accounts` and `named` is none of them.
+/// Returns the error if a caller has several `accounts` and did not name one of them.
 pub(crate) fn account_required(service: &str, named: Option<&str>, accounts: Vec<String>) -> Error {
     let error = match named {
         None => Error::new(
@@ -65,17 +64,26 @@ pub(crate) fn account_required(service: &str, named: Option<&str>, accounts: Vec
     }
 }
 
-/// What one call proves itself with to a service.
+/// The credential of one call to a service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Credential {
     /// How the secret is written into the `Authorization` header.
     pub scheme: Scheme,
     /// The token, or `user:password` for [`Scheme::Basic`] (its base64 is made when it is sent).
     pub secret: Secret,
-    /// The name of the account that the credential belongs to, where it is known.
+    /// The name of the account that the credential belongs to, if known.
     pub account: Option<String>,
-    /// The service's address for this account, where each has its own (a Jira site, a GitHub Enterprise server).
+    /// The service's address for this account, if each account has its own (a Jira site, a GitHub Enterprise server).
     pub base_url: Option<String>,
+}
+
+impl Credential {
+    /// A token without an account, such as the public key of an app.
+    #[must_use]
+    pub fn bearer(token: &str) -> Self {
+        let secret = Secret::new(token.to_owned());
+        Self { scheme: Scheme::Bearer, secret, account: None, base_url: None }
+    }
 }
 
 /// An HTTP authentication scheme.

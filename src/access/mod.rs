@@ -1,5 +1,5 @@
-//! The three questions that every call asks, and the types that they speak of: who is calling ([`Authenticator`]), what
-//! may they use ([`Sieve`]), and with which credential ([`Broker`]). `local` and `hosted` have the answers.
+//! Access control: who is calling ([`Authenticator`]), which tools they may use ([`Sieve`]), and which credential a call uses
+//! ([`Broker`]). `local` and `hosted` implement these traits.
 
 pub mod audit;
 mod caller;

@@ -1,4 +1,4 @@
-//! What a caller may use (the specification's Tool Sieve).
+//! The tools that a caller may use.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -9,55 +9,55 @@ use crate::error::Error;
 /// The tools that exist for one caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Permissions {
-    /// The published names (`<module>_<tool>`) of the tools; `None`: every tool.
+    /// The published names (`<module>_<tool>`) of the tools; `None` means every tool.
     tools: Option<HashSet<Arc<str>>>,
-    /// Who has to confirm, where the caller's roles say so.
+    /// The confirmation policy that the caller's roles require, if any.
     confirm: Option<ConfirmPolicy>,
 }
 
 impl Permissions {
-    /// Every tool, those of module files that come later included.
+    /// Permits every tool, including the tools of module files that are added later.
     #[must_use]
     pub const fn everything() -> Self {
         Self { tools: None, confirm: None }
     }
 
-    /// These tools, by published name.
+    /// Permits these tools, by published name.
     #[must_use]
     pub const fn only(tools: HashSet<Arc<str>>) -> Self {
         Self { tools: Some(tools), confirm: None }
     }
 
-    /// The same for a caller whose roles say who has to confirm.
+    /// Adds the confirmation policy that the caller's roles require.
     #[must_use]
     pub fn confirmed_by(self, confirm: Option<ConfirmPolicy>) -> Self {
         Self { confirm, ..self }
     }
 
-    /// Who has to confirm what this caller does: what the server says, or what the caller's roles say where that is more.
+    /// Returns the confirmation policy for this caller: the server's policy, or that of the caller's roles if it is stricter.
     #[must_use]
     pub fn confirm(&self, server: ConfirmPolicy) -> ConfirmPolicy {
         self.confirm.map_or(server, |roles| roles.max(server))
     }
 
-    /// Whether every tool exists for the caller.
+    /// Returns whether the caller may use every tool.
     #[must_use]
     pub const fn allow_all(&self) -> bool {
         self.tools.is_none()
     }
 
-    /// Whether the tool exists for the caller.
+    /// Returns whether the caller may use the tool.
     #[must_use]
     pub fn allow(&self, published_name: &str) -> bool {
         self.tools.as_ref().is_none_or(|tools| tools.contains(published_name))
     }
 }
 
-/// Reports what a caller may use. Local mode and hosted mode each have one.
+/// Finds out which tools a caller may use. Each mode has its own implementation.
 pub trait Sieve: Send + Sync {
-    /// The caller's permissions now.
+    /// Returns the caller's permissions now.
     ///
     /// # Errors
-    /// When they cannot be known; nothing is permitted then.
+    /// If the permissions cannot be read; then nothing is permitted.
     fn permissions(&self, caller: &Caller) -> Result<Arc<Permissions>, Error>;
 }

@@ -1,4 +1,4 @@
-//! One call with all accounts of a caller: side by side, and their rows as one list.
+//! One tool call for all accounts of a caller, in parallel; their rows are merged into one list.
 
 use serde_json::{Map, Value, json};
 
@@ -10,16 +10,16 @@ use crate::parallel;
 use crate::telemetry::trace::Scope;
 use crate::time::{DAY, Moment};
 
-/// The member of the result that says how each account was read.
+/// The member of the result that reports how each account was read.
 pub(super) const ACCOUNTS: &str = "accounts";
 
 impl App {
-    /// Calls a tool with each of these accounts: `{"items": […, each with its account], "accounts": [how each was read]}`. An
-    /// account that fails does not lose the others.
+    /// Calls a tool with each of these accounts: `{"items": […, each with its account], "accounts": [how each was read]}`. If
+    /// one account fails, the results of the others are still returned.
     ///
     /// # Errors
-    /// [`Code::InvalidParams`] for a cursor, which belongs to one account; what went wrong where every account failed, or one
-    /// without which the whole would be wrong.
+    /// [`Code::InvalidParams`] for a cursor, which belongs to one account. If every account failed, or one without which the
+    /// result would be wrong, that account's error.
     pub(super) fn across(
         &self,
         call: ToolCall<'_>,
@@ -51,11 +51,12 @@ impl App {
     }
 }
 
-/// Adds the field to those that the caller asks for, if only some are. Returns whether it was missing.
+/// Adds the field to those that the caller selected. Returns whether it was missing; a caller who selected no fields gets all
+/// of them.
 fn add_field(arguments: &mut Object, field: &str) -> bool {
     let Some(fields) = arguments.get_mut("fields") else { return false };
     if let Value::String(text) = fields {
-        // As the arguments are read later: a list in a string, or a lone name.
+        // The same forms that are accepted later: an array as a JSON string, or a single name.
         *fields = serde_json::from_str(text)
             .ok()
             .filter(Value::is_array)
@@ -72,10 +73,10 @@ fn add_field(arguments: &mut Object, field: &str) -> bool {
     }
 }
 
-/// The work for one of several, which learns whether to stop.
+/// The work for one item; its second argument reports whether to stop.
 type Work<'a, T> = &'a (dyn Fn(&T, &dyn Fn() -> bool) -> Result<Value, Error> + Sync);
 
-/// Does the work for each, some at once; `cancelled` is called from this thread alone.
+/// Does the work for all items, several at a time. `cancelled` is called only from this thread.
 fn side_by_side<T: Sync>(
     all: &[T],
     work: Work<'_, T>,
@@ -101,7 +102,7 @@ fn side_by_side<T: Sync>(
     outcomes.into_iter().flatten().collect()
 }
 
-/// The error of a call that failed with every account.
+/// Returns the error of a call that failed with every account.
 fn nothing_read(outcomes: Vec<(&str, Result<Value, Error>)>) -> Error {
     let errors: Vec<_> = outcomes
         .into_iter()
@@ -109,7 +110,7 @@ fn nothing_read(outcomes: Vec<(&str, Result<Value, Error>)>) -> Error {
         .collect();
     match errors.first() {
         None => Error::new(Code::NotConnected, "no account is connected"),
-        // What is wrong with the arguments is wrong with every account.
+        // Invalid arguments are invalid for every account.
         Some((_, first)) if errors.iter().all(|(_, error)| error.message() == first.message()) => {
             first.clone()
         }
@@ -127,8 +128,8 @@ fn nothing_read(outcomes: Vec<(&str, Result<Value, Error>)>) -> Error {
     }
 }
 
-/// One list of the rows of all, each with its account. What stands beside the rows and is the same for all stays there; what
-/// is not goes to the account that it is about.
+/// Returns one list of all rows, each with its account. Other members that are equal for all accounts stay beside the list; the
+/// rest goes to the entry of its account.
 fn merged(
     outcomes: Vec<(&str, Result<Value, Error>)>,
     sort_by: Option<&str>,
@@ -180,7 +181,7 @@ fn merged(
     result
 }
 
-/// The rows of a result, and what stands beside them. A record is a row.
+/// Splits a result into its rows and its other members. A record counts as one row.
 fn parts(value: Value) -> (Vec<Value>, Object) {
     match value {
         Value::Object(mut members) if members.get("items").is_some_and(Value::is_array) => {
@@ -203,10 +204,10 @@ fn labelled(account: &str, row: Value) -> Object {
     labelled
 }
 
-/// By the moment in a field, whatever offset it is written with; a row without one goes last.
+/// Sorts by the time in a field, whatever its offset; rows without a time go last.
 fn sort(rows: &mut [Object], field: &str) {
     let moment = |row: &Object| row.get(field).and_then(Value::as_str).and_then(Moment::read);
-    // A day has no offset: it begins when it does for the events around it.
+    // A date has no offset, so it begins at midnight in the offset of the other rows.
     let offset_of = |row| match moment(row) {
         Some(Moment::Instant { offset, .. }) => Some(offset),
         _ => None,

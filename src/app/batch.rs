@@ -1,4 +1,4 @@
-//! The meta-tool `batch`: every line passes the same checks as a call by itself.
+//! The meta-tool `batch`: every line passes the same checks as a single call.
 
 use serde_json::{Map, Value, json};
 
@@ -18,12 +18,12 @@ use crate::telemetry::trace::Scope;
 type LineIndex = usize;
 
 impl App {
-    /// Runs `batch`. Where lines have to be confirmed, those that only read and depend on no line that writes run first: what
-    /// they return is resolved into the arguments that are asked about. No line that writes runs before the yes.
+    /// Runs `batch`. If lines need confirmation, the read-only lines that depend on no writing line run first, so that their
+    /// results can be filled into the arguments that the user confirms. No writing line runs before the confirmation.
     ///
     /// # Errors
-    /// Before anything is written: a plan that is wrong, a tool that does not exist for the caller, a line whose arguments
-    /// cannot be known before the question, a confirmation that is missing.
+    /// Before anything is written: an invalid plan, a tool that does not exist for the caller, a line whose arguments cannot be
+    /// known before the question, a missing confirmation.
     pub(super) fn run_batch(
         &self,
         call: &Call<'_>,
@@ -71,10 +71,10 @@ impl App {
             if !deed.0.is_empty() {
                 self.confirm(call, visible, &deed, code.as_deref())?;
             } else if code.is_some() || call.is_later_round() {
-                // The answer was to another question: whatever it is, nothing is written by it.
+                // The user answered a different question, so this answer must not cause any write.
                 return Err(Error::new(
                     Code::Conflict,
-                    "what was asked about is not the same any more",
+                    "the actions to confirm have changed since the question",
                 )
                 .with_hint("Nothing was written. Call again without `confirm`.")
                 .into());
@@ -85,14 +85,14 @@ impl App {
     }
 }
 
-/// What of a plan has to be confirmed, and what can be known before.
+/// The lines of a plan that need confirmation, and the lines whose results can be known before.
 struct Review<'a> {
     lines: &'a [Line],
     tools: &'a [(&'a Module, &'a Tool)],
 }
 
 impl<'a> Review<'a> {
-    /// The lines that have to be confirmed, or may have to be once their references are resolved.
+    /// Returns the lines that need confirmation, or may need it once their references are resolved.
     fn to_confirm(&self) -> Vec<LineIndex> {
         let has_to = |place: &LineIndex| {
             let (line, tool) = (&self.lines[*place], self.tools[*place].1);
@@ -103,7 +103,7 @@ impl<'a> Review<'a> {
         (0..self.lines.len()).filter(has_to).collect()
     }
 
-    /// The other modules whose results reach a line, by way of further lines too.
+    /// Returns the other modules whose results reach a line, directly or through other lines.
     fn sources(&self, place: LineIndex) -> Vec<&'a str> {
         let own = self.tools[place].0.name.as_str();
         let (mut sources, mut seen, mut open) = (Vec::new(), vec![place], vec![place]);
@@ -123,7 +123,7 @@ impl<'a> Review<'a> {
         sources
     }
 
-    /// The lines that only read and need no line that writes.
+    /// Returns the read-only lines that depend on no writing line.
     fn readable_first(&self) -> Vec<LineIndex> {
         let mut first: Vec<LineIndex> =
             (0..self.lines.len()).filter(|place| only_reads(self.tools[*place].1)).collect();
@@ -136,7 +136,7 @@ impl<'a> Review<'a> {
         }
     }
 
-    /// Refuses a line to confirm whose arguments would be known only after another line has written.
+    /// Rejects a line that needs confirmation and whose arguments would be known only after another line has written.
     fn refuse_unknowable(&self, asked: &[LineIndex], first: &[LineIndex]) -> Result<(), Error> {
         let unknowable = asked.iter().find_map(|place| {
             let used = self.lines[*place].uses.iter().find(|used| !first.contains(used))?;
@@ -145,14 +145,14 @@ impl<'a> Review<'a> {
         match unknowable {
             None => Ok(()),
             Some((line, used)) => Err(Error::invalid_params(format!(
-                "line {line:?} has to be confirmed with all its arguments, and uses the result of line {used:?}, which is known only after something was written"
+                "line {line:?} must be confirmed with all its arguments, and uses the result of line {used:?}, which is known only after something was written"
             ))
             .with_hint("Nothing has run. Make two batches: the second with the values that the first returned.")),
         }
     }
 
-    /// What has to be confirmed, with every reference resolved. A line that cannot run, because of its arguments or of a line
-    /// that it needs, is not asked about; its failure becomes known.
+    /// Returns the action to confirm, with every reference resolved. A line that cannot run, because of its arguments or of a
+    /// line that it needs, is left out of the question; its failure becomes its outcome.
     fn deed(&self, asked: &[LineIndex], known: &mut [Option<Outcome>]) -> Deed<'a> {
         let mut calls = Vec::new();
         for place in asked.iter().copied() {
@@ -189,7 +189,7 @@ fn only_reads(tool: &Tool) -> bool {
     tool.is_read_only() && !tool.may_need_confirmation()
 }
 
-/// The tools of the lines; all that do not exist are reported at once.
+/// Returns the tools of the lines. All unknown tools are reported at once.
 fn tools<'a>(
     plan: &Plan,
     visible: &Visible<'a>,
@@ -211,7 +211,7 @@ fn tools<'a>(
     }
 }
 
-/// What became of every line, then the results of those that were to give them.
+/// Reports the outcome of every line, then the results of the lines that return one.
 fn told(
     plan: &Plan,
     tools: &[(&Module, &Tool)],
@@ -249,7 +249,7 @@ fn told(
             ..render(json!({"lines": status, "results": results}), format, None)
         };
     }
-    // A block a result, so that a text or a document stays what it is.
+    // One content block for each result, so that a text or a document keeps its form.
     let mut content = render(json!({"lines": status}), format, None).content;
     for (line, tool, value) in results {
         for block in render(value.clone(), format, start_of(tool, &line.params)).content {

@@ -1,4 +1,4 @@
-//! One call of a tool: rate, account, credential, and the line that the log and the audit trail get about it.
+//! One call of a tool: rate limit, account, credential, and its entries in the log and the audit trail.
 
 use std::time::{Duration, Instant};
 
@@ -13,11 +13,11 @@ use crate::json::Object;
 use crate::mcp::context::Context;
 use crate::telemetry::{self, spans};
 
-/// How long a call may take in all, retries included.
+/// The maximum duration of a call, retries included.
 pub const CALL_TIME: Duration = Duration::from_secs(30);
 
 impl App {
-    /// The facts of a call, from the request that asks for it.
+    /// Returns the facts of a call, taken from its request.
     pub(super) fn tool_call<'a>(
         &self,
         context: &'a Context,
@@ -34,11 +34,11 @@ impl App {
         }
     }
 
-    /// Makes the call and logs it: names and times, never an argument's value or an answer. `account` among the arguments names
-    /// the account.
+    /// Makes the call and logs it: names and durations, never the value of an argument or a result. The argument `account`
+    /// names the account.
     ///
     /// # Errors
-    /// Why it failed, so that a model can act on it.
+    /// The reason of the failure, in a form that a model can act on.
     pub fn call(
         &self,
         call: ToolCall<'_>,
@@ -83,9 +83,9 @@ impl App {
         outcome
     }
 
-    /// Records in the audit trail that a caller asked for a tool that does not exist for them, or at all.
+    /// Records in the audit trail that a caller asked for a tool that does not exist, or not for this caller.
     pub(super) fn record_denied(&self, context: &Context, module: &str, tool: &str) {
-        /// A model may write anything as a name.
+        /// The name can be any text, because a model wrote it.
         const LONGEST: usize = 100;
         let Some(audit) = &self.parts.audit else { return };
         let short = |name: &str| name.chars().take(LONGEST).collect::<String>();
@@ -96,7 +96,7 @@ impl App {
         );
     }
 
-    /// Makes the call with the account that the arguments name, or with all of them.
+    /// Makes the call with the account that the arguments name, or with all accounts.
     fn with_account(
         &self,
         call: ToolCall<'_>,
@@ -117,7 +117,7 @@ impl App {
         };
         if account.as_deref() == Some(ALL_ACCOUNTS) {
             let accounts = self.parts.broker.accounts(call.caller, &call.module.name)?;
-            // An account may have this very name.
+            // An account may be called exactly that.
             if !accounts.iter().any(|account| account == ALL_ACCOUNTS) {
                 return match accounts.as_slice() {
                     [] | [_] => self.call_one(call, None, arguments, cancelled),
@@ -136,7 +136,7 @@ impl App {
         })
     }
 
-    /// The call with one account: the named one, or the only one.
+    /// Makes the call with one account: the named one, or the only one.
     pub(super) fn call_one(
         &self,
         call: ToolCall<'_>,
@@ -145,7 +145,7 @@ impl App {
         cancelled: &dyn Fn() -> bool,
     ) -> Result<Value, Error> {
         let ToolCall { caller, module, .. } = call;
-        // A service that asks no one who they are has nothing to connect.
+        // A service without authentication needs no connection.
         let asks = module.auth.is_some() || account.is_some();
         let credential = if asks { self.credential(caller, module, account)? } else { None };
         let first = self.connected(module, credential.as_ref())?;
@@ -154,7 +154,7 @@ impl App {
         engine::call(&self.parts.upstream, call, accounts, arguments, cancelled)
     }
 
-    /// The one call of a tool that asks all accounts by itself.
+    /// Makes the single call of a tool that reads all accounts on its own.
     pub(super) fn call_together(
         &self,
         call: ToolCall<'_>,
@@ -212,7 +212,7 @@ impl App {
         renewed
     }
 
-    /// The connection that a credential makes.
+    /// Returns the error that asks the user to connect the service.
     fn connected<'a>(
         &'a self,
         module: &'a Module,

@@ -1,7 +1,7 @@
-//! What services return, without what a person could not see: the one filter where results leave the product.
+//! Removes everything invisible from the results of services. All results leave the product through this one filter.
 //!
-//! A text that people see as harmless can hold instructions for a model in characters without a glyph (MCP, "Tools": servers
-//! must sanitize tool outputs).
+//! A text that looks harmless to people can contain instructions for a model, in characters without a glyph (MCP, "Tools":
+//! servers must sanitize tool outputs).
 
 use std::borrow::Cow;
 
@@ -11,15 +11,15 @@ use crate::error::Error;
 use crate::json::Object;
 use crate::mcp::handler::ToolResult;
 
-/// The `_meta` key of content that others wrote: data, never instructions.
+/// The `_meta` key of content that other people wrote: it is data, never instructions.
 pub const UNTRUSTED: &str = "app.mcpist/untrusted";
 
-/// What stands at the beginning of an HTML comment, which a page does not show.
+/// The beginning of an HTML comment, which a rendered page does not show.
 const COMMENT: (&str, &str) = ("<!--", "<!--[not shown on the page]");
 
-/// The text without characters that cannot be seen or that change the order of others: tag characters, bidirectional
-/// controls, zero-width and other format characters. Variation sequences, joiners inside of emoji, and joiners between letters
-/// of scripts that are written with them stay.
+/// Returns the text without characters that are invisible or that reorder other characters: tag characters, bidirectional
+/// controls, zero-width and other format characters. It keeps variation selectors, joiners inside emoji, and joiners between
+/// letters of scripts that use them.
 #[must_use]
 pub fn text(given: &str) -> Cow<'_, str> {
     if given.is_ascii() || !given.chars().any(is_suspect) {
@@ -37,7 +37,7 @@ pub fn text(given: &str) -> Cow<'_, str> {
     Cow::Owned(clean)
 }
 
-/// Cleans every text of a value, the names of members too.
+/// Cleans every text of a value, including the names of members.
 pub(super) fn value(value: &mut Value) {
     match value {
         Value::String(given) => in_place(given),
@@ -58,18 +58,18 @@ pub(super) fn object(members: &mut Object) {
     }
 }
 
-/// A result whose every text is clean.
+/// Returns the result with every text cleaned.
 pub(super) fn result(mut result: ToolResult) -> ToolResult {
     result.content.iter_mut().chain(&mut result.structured).for_each(value);
     result
 }
 
-/// An error whose every text is clean: it may repeat what a service said.
+/// Returns the error with every text cleaned: it may quote the service.
 pub(super) fn error(error: Error) -> Error {
     error.with_texts(&in_place)
 }
 
-/// The result of a service, marked for programs as what others wrote.
+/// Marks a service's result for programs as content that other people wrote.
 pub(super) fn untrusted(mut result: ToolResult) -> ToolResult {
     for block in &mut result.content {
         block["_meta"] = json!({UNTRUSTED: true});
@@ -77,7 +77,7 @@ pub(super) fn untrusted(mut result: ToolResult) -> ToolResult {
     result
 }
 
-/// Makes HTML comments of a Markdown text visible as such.
+/// Makes HTML comments in a Markdown text visible as comments.
 pub(super) fn mark_comments(markdown: &mut String) {
     if markdown.contains(COMMENT.0) {
         *markdown = markdown.replace(COMMENT.0, COMMENT.1);
@@ -90,8 +90,8 @@ fn in_place(given: &mut String) {
     }
 }
 
-/// Characters that Unicode lets a program ignore (`Default_Ignorable_Code_Point`), and interlinear annotations. Line and
-/// paragraph separators can be seen.
+/// Characters that programs may ignore (Unicode's `Default_Ignorable_Code_Point`), and interlinear annotations. Line and
+/// paragraph separators are visible.
 const fn is_suspect(character: char) -> bool {
     matches!(
         character as u32,
@@ -114,8 +114,8 @@ const fn is_suspect(character: char) -> bool {
     )
 }
 
-/// Whether a suspect character belongs to what is seen, by the character that stays before it and the one that follows. After
-/// each character stays one at most, so that nothing can be written in them.
+/// Returns whether an ignorable character is part of visible text, judged by the last character that was kept and the next one.
+/// At most one is kept after each character, so that they cannot encode a message.
 fn stays(character: char, before: Option<char>, after: Option<char>) -> bool {
     let Some(before) = before else { return false };
     match character as u32 {
@@ -126,7 +126,7 @@ fn stays(character: char, before: Option<char>, after: Option<char>) -> bool {
                 || (is_emoji(before) || before == '\u{fe0f}') && after.is_some_and(is_emoji)
         }
         0xfe0e..=0xfe0f => is_emoji(before) || matches!(before, '0'..='9' | '#' | '*'),
-        // Standardized variants of mathematical symbols and of Han characters, and ideographic ones.
+        // Standardized variants of mathematical symbols and Han characters, and ideographic variants.
         0xfe00..=0xfe0d => is_han(before) || matches!(before as u32, 0x2200..=0x2aff),
         0xe0100..=0xe01ef => is_han(before),
         _ => false,
@@ -148,8 +148,8 @@ const fn is_han(character: char) -> bool {
     )
 }
 
-/// Whether the character is of a script whose words are written with joiners: Arabic, Syriac, those of South and Southeast
-/// Asia, Mongolian.
+/// Returns whether the character belongs to a script that uses joiners within words: Arabic, Syriac, Mongolian, and the scripts
+/// of South and Southeast Asia.
 const fn is_joined_script(character: char) -> bool {
     matches!(
         character as u32,
@@ -171,7 +171,7 @@ mod tests {
             "ignore".chars().filter_map(|c| char::from_u32(0xe0000 + c as u32)).collect();
         check(&format!("a{tags}b"), "ab");
         check(&format!("🏴{tags}\u{e007f}"), "🏴");
-        // Each bidirectional control and zero-width character.
+        // Every bidirectional control and zero-width character.
         for hidden in "\u{61c}\u{200e}\u{200f}\u{202a}\u{202b}\u{202c}\u{202d}\u{202e}\u{2066}\u{2067}\u{2068}\u{2069}\
             \u{200b}\u{200c}\u{200d}\u{2060}\u{2064}\u{feff}\u{ad}\u{34f}\u{115f}\u{180e}\u{3164}\u{ffa0}\u{fff9}\u{1d173}\u{e0001}\u{e0fff}"
             .chars()
@@ -180,7 +180,7 @@ mod tests {
             check(&format!("{hidden}"), "");
             check(&format!("é{hidden}\n{hidden}"), "é\n");
         }
-        // Bits in variation selectors.
+        // Data that is encoded in variation selectors.
         check("a\u{fe0f}\u{fe00}\u{e0100}b", "ab");
         check("😀\u{fe0f}\u{fe0e}\u{e0110}\u{e0120}", "😀\u{fe0f}");
         check("葛\u{e0100}\u{e0101}", "葛\u{e0100}");

@@ -1,4 +1,4 @@
-//! Suggestions for the variables of resource templates and the arguments of prompts, out of the caller's own services.
+//! Suggests values for the variables of resource templates and the arguments of prompts, from the caller's own services.
 
 use std::time::{Duration, Instant};
 
@@ -14,14 +14,14 @@ use crate::json::Object;
 use crate::mcp::context::Context;
 use crate::mcp::handler::{Completion, Reference, Suggestions};
 
-/// How long suggestions may take: anyone who types waits for no more.
+/// The maximum time for suggestions: a user who is typing does not wait longer.
 const TIME: Duration = Duration::from_secs(5);
 
 impl App {
-    /// Suggests values. What cannot be known now is not an error here: there are no suggestions then.
+    /// Suggests values. If they cannot be read now, the list is empty; that is not an error.
     ///
     /// # Errors
-    /// [`Code::InvalidParams`](crate::error::Code::InvalidParams) for a prompt, a template or an argument that does not exist.
+    /// [`Code::InvalidParams`](crate::error::Code::InvalidParams) for an unknown prompt, template or argument.
     pub(super) fn suggestions(
         &self,
         context: &Context,
@@ -102,7 +102,7 @@ impl App {
     }
 }
 
-/// The module of the template that has this variable.
+/// Returns the module of the template that has this variable.
 fn template<'a>(visible: &Visible<'a>, uri: &str, variable: &str) -> Result<&'a Module, Error> {
     let template = uri.strip_suffix(ACCOUNT_QUERY).unwrap_or(uri);
     let known = visible.app.registry().modules().iter().find_map(|module| {
@@ -121,7 +121,7 @@ fn template<'a>(visible: &Visible<'a>, uri: &str, variable: &str) -> Result<&'a 
         .with_hint(format!("It has: {}.", names.join(", "))))
 }
 
-/// Whatever the case of letters: who types a name writes it small.
+/// Returns whether the text begins with the typed text, in any case, because users type names in lower case.
 fn begins_with(text: &str, beginning: &str) -> bool {
     text.to_lowercase().starts_with(&beginning.to_lowercase())
 }

@@ -1,5 +1,5 @@
-//! Confirmation before what cannot be undone, costs money or reaches others: by a person, or by a code that is sent back,
-//! as the policy says.
+//! Confirmation before actions that cannot be undone, cost money or reach others. The policy decides whether a person confirms,
+//! or a code that is sent back.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,49 +17,49 @@ use crate::mcp::handler::Interruption;
 use crate::mcp::seal::Purpose;
 use crate::random::random_id;
 
-/// How long a code is good for: as long as a person needs to read and answer.
+/// How long a code is valid: enough for a person to read and answer.
 pub const CODE_LIFETIME: Duration = Duration::from_secs(5 * 60);
 
-/// Who confirms, and where.
+/// The confirmation policy and its means.
 pub struct Confirmation {
-    /// Who; a role may ask for more.
+    /// Who confirms; a role can require a stricter policy.
     pub policy: ConfirmPolicy,
-    /// Where a person decides whose client has no form; `None` where there is no page.
+    /// The page for clients without forms; `None` if there is no page.
     pub page: Option<Arc<dyn ConfirmationPage>>,
-    /// How long a code is good for; [`CODE_LIFETIME`] as a rule.
+    /// How long a code is valid; normally [`CODE_LIFETIME`].
     pub code_lifetime: Duration,
 }
 
 impl Confirmation {
-    /// This policy without a page.
+    /// Returns this policy without a page.
     #[must_use]
     pub const fn without_page(policy: ConfirmPolicy) -> Self {
         Self { policy, page: None, code_lifetime: CODE_LIFETIME }
     }
 
-    /// Whether somebody may have to send a code back.
+    /// Returns whether some caller may have to send a code back.
     pub(super) fn has_codes(&self) -> bool {
         self.policy < ConfirmPolicy::Human
     }
 }
 
-/// What a code holds.
+/// The content of a code.
 #[derive(Serialize, Deserialize)]
 struct Sealed {
     user: String,
-    /// The deed's digest.
+    /// The digest of the action.
     deed: String,
-    /// A random id: the code is good once.
+    /// A random id, so that each code works only once.
     id: String,
 }
 
 impl App {
-    /// Returns only when the deed is confirmed. `code` is what the caller sent back, if anything.
+    /// Returns only when the action is confirmed. `code` is the code that the caller sent back, if any.
     ///
     /// # Errors
-    /// A question to the client (modern era), [`Code::PermissionDenied`] when the user says no,
-    /// [`Code::ConfirmationRequired`] with a code or with the link to a page, [`Code::InvalidParams`] for a code that is not
-    /// for this deed, was used, or is not what the policy asks for.
+    /// A question to the client (modern era), [`Code::PermissionDenied`] if the user declines, [`Code::ConfirmationRequired`]
+    /// with a code or with the link to a page, [`Code::InvalidParams`] for a code that belongs to another action, was already
+    /// used, or is not accepted by the policy.
     pub(super) fn confirm(
         &self,
         call: &Call<'_>,
@@ -107,7 +107,7 @@ impl App {
         let by_form = match decision {
             Decision::Yes => Some(true),
             Decision::No => Some(false),
-            // Asked on the page already, because the client has no form that works.
+            // The page has already asked, because the client has no working form.
             Decision::Pending => None,
             Decision::Unknown => ask_by_form(call, deed)?,
         };
@@ -152,8 +152,8 @@ impl App {
     }
 }
 
-/// The user's answer by a form of the client: yes or no. `None` where the client has none, cannot show all of the deed in
-/// it, or fails to ask: a JSON-RPC error, an answer of a wrong shape, no answer in time.
+/// Returns the user's answer in a form of the client. `None` if the client has no forms, cannot show the whole action in one,
+/// or fails to ask: a JSON-RPC error, an invalid answer, or no answer in time.
 fn ask_by_form(call: &Call<'_>, deed: &Deed<'_>) -> Result<Option<bool>, Interruption> {
     if !call.context().capabilities.elicitation_form || !deed.fits_a_form() {
         return Ok(None);
@@ -167,7 +167,7 @@ fn ask_by_form(call: &Call<'_>, deed: &Deed<'_>) -> Result<Option<bool>, Interru
         match call.ask_sealed("confirm", Question::Form { message: deed.question(), schema }) {
             Ok(answer) => answer,
             Err(Interruption::Failed(error)) if !call.cancelled() => {
-                // Its own words may repeat what it was asked.
+                // The client's message may quote the question.
                 log::info!(error = error.code().reply().name; "the client does not ask its user");
                 return Ok(None);
             }
@@ -177,7 +177,7 @@ fn ask_by_form(call: &Call<'_>, deed: &Deed<'_>) -> Result<Option<bool>, Interru
     Ok(answer.map(|answer| answer["action"] == "accept" && answer["content"]["confirm"] == true))
 }
 
-/// The error for a no.
+/// The error if the user declines.
 pub(super) fn refused() -> Error {
     Error::new(Code::PermissionDenied, "the user did not confirm")
         .with_hint("Do not try again unless the user asks for it.")

@@ -1,4 +1,4 @@
-//! What is about to be done, as it is shown to a person and bound to the answer.
+//! An action to confirm, as it is shown to a person and bound to the answer.
 
 use std::fmt::Write;
 
@@ -9,29 +9,29 @@ use crate::engine::{ACCOUNT, Module, Tool};
 use crate::hex::hex;
 use crate::json::Object;
 
-/// Most bytes of one argument that a question shows whole.
+/// The maximum size in bytes of an argument that a question shows in full.
 const SHOWN: usize = 4 * 1024;
 
-/// Most bytes of a question that a form can show.
+/// The maximum size in bytes of a question that a form can show.
 const LONGEST_QUESTION: usize = 16 * 1024;
 
-/// What is about to be done, in order.
+/// The calls to confirm, in order.
 pub(super) struct Deed<'a>(pub Vec<DeedCall<'a>>);
 
-/// One call that has to be confirmed.
+/// One call that needs confirmation.
 pub(super) struct DeedCall<'a> {
     /// Its id in a batch.
     pub line: Option<&'a str>,
     pub module: &'a Module,
     pub tool: &'a Tool,
-    /// The arguments with every reference resolved, the account among them.
+    /// The arguments with every reference resolved, including the account.
     pub arguments: Object,
     /// The other modules whose results are among the arguments.
     pub sources: Vec<&'a str>,
 }
 
 impl DeedCall<'_> {
-    /// Why it is asked about: a word for programs and one sentence part for people.
+    /// Returns why confirmation is needed: a code for programs, and part of a sentence for people.
     fn reasons(&self) -> Vec<(&'static str, String)> {
         let mut reasons = Vec::new();
         if self.tool.is_destructive() {
@@ -48,7 +48,7 @@ impl DeedCall<'_> {
 }
 
 impl Deed<'_> {
-    /// What a person is asked: every argument whole, or its beginning, length and SHA-256.
+    /// Returns the text of the question: every argument in full, or its beginning, length and SHA-256.
     pub(super) fn question(&self) -> String {
         let mut text = "Do this?".to_owned();
         for doing in &self.0 {
@@ -70,14 +70,14 @@ impl Deed<'_> {
         text
     }
 
-    /// Whether a form can show all of it.
+    /// Returns whether a form can show all of it.
     pub(super) fn fits_a_form(&self) -> bool {
         let is_short = |value: &Value| text_of(value).len() <= SHOWN;
         self.0.iter().all(|doing| doing.arguments.values().all(is_short))
             && self.question().len() <= LONGEST_QUESTION
     }
 
-    /// SHA-256 of the tools and of their exact arguments, in hexadecimal.
+    /// Returns the SHA-256 of the tools and their exact arguments, in hexadecimal.
     pub(super) fn digest(&self) -> String {
         let calls: Vec<_> = self
             .0
@@ -87,12 +87,12 @@ impl Deed<'_> {
             })
             .collect();
         let mut calls = Value::Array(calls);
-        // A model may write the same arguments in another order when it calls again.
+        // A model may write the same arguments in a different order when it calls again.
         calls.sort_all_objects();
         hex(&Hash::hash(calls.to_string().as_bytes()))
     }
 
-    /// The deed as a page shows it: `{"calls": [{"module", "tool", "account"?, "params", "description", "reasons", "line"?,
+    /// Returns the action for the page: `{"calls": [{"module", "tool", "account"?, "params", "description", "reasons", "line"?,
     /// "sources"?}]}`.
     pub(super) fn to_json(&self) -> Value {
         let calls = self.0.iter().map(|doing| {
@@ -125,14 +125,15 @@ fn text_of(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// An argument's name: bare where it looks like one, else in quotes.
+/// Returns an argument's name: bare if it is a plain name, otherwise in quotes.
 fn name_of(name: &str) -> String {
     let is_plain =
         !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     if is_plain { name.to_owned() } else { shown(&Value::from(name)) }
 }
 
-/// A value as JSON with everything invisible escaped; of a long one the beginning, with its length and SHA-256.
+/// Returns a value as JSON with everything invisible escaped. A long value is cut to its beginning, with its length and
+/// SHA-256.
 fn shown(value: &Value) -> String {
     let text = text_of(value);
     if text.len() <= SHOWN {
@@ -147,8 +148,8 @@ fn shown(value: &Value) -> String {
     )
 }
 
-/// The text with each character that cannot be seen, or that changes the order of others, as `\u{…}`. Within JSON strings
-/// line breaks and other control characters are escaped already.
+/// Returns the text with every character that is invisible, or that reorders others, as `\u{…}`. Line breaks and other control
+/// characters are already escaped within JSON strings.
 fn escaped(json: &str) -> String {
     let mut text = String::with_capacity(json.len());
     for character in json.chars() {
@@ -161,7 +162,8 @@ fn escaped(json: &str) -> String {
     text
 }
 
-/// Control and format characters (Unicode's Cc, Cf, Zl, Zp), variation selectors, and letters that have no glyph.
+/// Returns whether the character is invisible: a control or format character (Unicode's Cc, Cf, Zl, Zp), a variation selector,
+/// or a letter without a glyph.
 fn is_invisible(character: char) -> bool {
     character.is_control()
         || matches!(
@@ -227,7 +229,7 @@ mod tests {
             question.contains(&format!("é\"… [the beginning of 102400 bytes, SHA-256 {digest}]")),
             "{question}"
         );
-        // Five of them, each shown whole, are too much for a form.
+        // Five of them, each shown in full, do not fit in a form.
         let several: Object =
             (0..5).map(|number| (format!("p{number}"), json!("x".repeat(4000)))).collect();
         assert!(!asked("delete_file", several.into()).2);

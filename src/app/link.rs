@@ -1,12 +1,11 @@
-//! Links that a person has to open, to connect a service or to decide: they go to the user by the client, where the client
-//! can open links.
+//! Links that a person must open, to connect a service or to confirm an action. The client opens them if it can.
 
 use super::confirm::refused;
 use crate::error::{Code, Error};
 use crate::mcp::call::Call;
 use crate::mcp::handler::Interruption;
 
-/// A kind of link: the detail of an error that holds it, the key of the question, what the user is told.
+/// A kind of link: the error detail that holds it, the key of the question, and the text for the user.
 struct Kind {
     detail: &'static str,
     key: &'static str,
@@ -18,12 +17,12 @@ const KINDS: [Kind; 2] = [
     Kind {
         detail: "confirm_url",
         key: "confirm_page",
-        what: "Open the link to see all of it and to decide. Then the call has to be made again with exactly the same arguments.",
+        what: "Open the link to see all of it and to decide. Then make the call again with exactly the same arguments.",
     },
 ];
 
-/// Asks the client to open the link that `error` has, if it has one. Returns the error for a user who does not want to
-/// decide; else `None`, where the client cannot open links or was asked before: `error` itself has the link as text.
+/// Asks the client to open the link in `error`, if there is one. Returns an error if the user declined to confirm. Returns
+/// `None` if the client cannot open links or was already asked: `error` itself then shows the link as text.
 ///
 /// # Errors
 /// The question (modern era), or the error that makes a client of 2025-11-25 open the link and call again.
@@ -31,7 +30,7 @@ pub(super) fn ask_to_open(call: &Call<'_>, error: &Error) -> Result<Option<Error
     let link = |kind: &'static Kind| Some((kind, error.data()?.get(kind.detail)?.as_str()?));
     let Some((kind, url)) = KINDS.iter().find_map(link) else { return Ok(None) };
     let message = format!("{}. {}", error.message(), kind.what);
-    // An answer: the user has been there, and it is still not done.
+    // The user answered, so the link was open, and the action is still not done.
     let answer = call.ask_to_open(kind.key, message, url)?;
     let is_no = answer
         .is_some_and(|answer| matches!(answer["action"].as_str(), Some("decline" | "cancel")));

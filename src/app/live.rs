@@ -1,4 +1,4 @@
-//! The product while it runs.
+//! The running product.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -14,28 +14,28 @@ use crate::mcp::handler::{
     ToolResult,
 };
 
-/// The product while it runs: replaced as a whole when a file that it was made of changes.
+/// The running product. It is replaced as a whole when a file that it was made from changes.
 ///
-/// A request keeps the one that it began with, so that a module, its credential and its address always belong together.
+/// A request keeps the product that it began with, so that a module, its credential and its address always match.
 pub struct Live {
     about: About,
     app: RwLock<Arc<App>>,
 }
 
 impl Live {
-    /// Begins with this one.
+    /// Starts with this product.
     #[must_use]
     pub fn new(app: Arc<App>) -> Self {
         Self { about: crate::app::about(), app: RwLock::new(app) }
     }
 
-    /// The current product.
+    /// Returns the current product.
     #[must_use]
     pub fn app(&self) -> Arc<App> {
         Arc::clone(&self.app.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Uses this one for all later requests.
+    /// Uses this product for all later requests.
     pub fn replace(&self, app: Arc<App>) {
         *self.app.write().unwrap_or_else(PoisonError::into_inner) = app;
     }
@@ -47,7 +47,7 @@ impl Handler for Live {
     }
 
     fn capabilities(&self) -> Capabilities {
-        // No service tells us of changes, so no single resource can be subscribed to; the lists follow the permissions.
+        // No service reports changes, so single resources cannot be subscribed to; the lists follow the permissions.
         let told = Some(ListChanged(true));
         Capabilities {
             prompts: told,
@@ -92,7 +92,7 @@ impl Handler for Live {
 
     fn complete(&self, context: &Context, completion: &Completion) -> Result<Suggestions, Error> {
         let mut suggestions = self.app().suggestions(context, completion).map_err(clean::error)?;
-        // One that is something else without the hidden part would complete to what does not exist.
+        // A name that differs after cleaning would complete to a value that does not exist.
         suggestions.values.retain(|value| clean::text(value) == value.as_str());
         Ok(suggestions)
     }
@@ -110,7 +110,7 @@ impl Handler for Live {
 fn cleaned(interruption: Interruption) -> Interruption {
     match interruption {
         Interruption::Failed(error) => Interruption::Failed(clean::error(error)),
-        // Questions show what cannot be seen as escapes.
+        // Questions show invisible characters as escapes.
         question @ Interruption::InputRequired { .. } => question,
     }
 }

@@ -1,4 +1,5 @@
-//! The tools that stand for all others, so that a client's context stays small: `get_module_schema`, `call` and `batch`.
+//! The meta-tools, which replace all other tools so that a client's context stays small: `get_module_schema`, `call` and
+//! `batch`.
 
 use std::sync::Arc;
 
@@ -15,8 +16,8 @@ pub(super) const SCHEMA: &str = "get_module_schema";
 pub(super) const CALL: &str = "call";
 pub(super) const BATCH: &str = "batch";
 
-/// The definitions, for a caller who sees these modules, and may have several accounts of one of them.
-/// `has_codes`: whether the caller may have to send a code back to confirm a call.
+/// Returns the definitions for a caller who sees these modules. The caller may have several accounts of a module. `has_codes`:
+/// whether the caller may have to send back a code that confirms a call.
 pub(super) fn definitions(
     modules: &[String],
     several_accounts: bool,
@@ -125,13 +126,13 @@ pub(super) fn schema(visible: &Visible<'_>, arguments: &Object) -> Result<ToolRe
                 let tools: Vec<Value> = tools
                     .into_iter()
                     .map(|tool| {
-                        // The accounts stand beside the tools, but not every tool can read all of them at once.
+                        // The accounts are listed next to the tools, but not every tool can read all of them at once.
                         let mut published = tool.published(if tool.across_accounts.is_some() {
                             &accounts
                         } else {
                             &[]
                         });
-                        // Inside its module a tool goes by its short name: the prefix would cost tokens on every line.
+                        // Within its module, a tool has its short name: the prefix would cost tokens on every line.
                         published["name"] = json!(tool.name);
                         published
                     })
@@ -158,7 +159,7 @@ fn described(visible: &Visible<'_>, module: &Module, tools: Value) -> Value {
 pub(super) struct Called {
     pub module: String,
     pub tool: String,
-    /// The tool's own arguments, the account among them.
+    /// The tool's own arguments, including the account.
     pub params: Object,
     /// The code that confirms the call.
     pub confirm: Option<String>,
@@ -181,7 +182,7 @@ impl Called {
         let mut params = match arguments.shift_remove("params") {
             None | Some(Value::Null) => Object::new(),
             Some(Value::Object(params)) => params,
-            // Some models write an object as a string of JSON.
+            // Some models write an object as a JSON string.
             Some(Value::String(text)) => serde_json::from_str(&text).map_err(|error| {
                 Error::invalid_params(format!(
                     "params must be an object; as a string it is not the JSON of one: {error}"
@@ -215,7 +216,7 @@ fn names(arguments: &Object, name: &str) -> Result<Option<Vec<String>>, Error> {
     };
     match arguments.get(name) {
         None | Some(Value::Null) => Ok(None),
-        // Some models write a lone name, or an array as a string of JSON.
+        // Some models write a single name, or an array as a JSON string.
         Some(Value::String(text)) => {
             Ok(Some(serde_json::from_str(text).unwrap_or_else(|_| vec![text.clone()])))
         }

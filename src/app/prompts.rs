@@ -1,9 +1,9 @@
-//! The prompts: work across the services that people ask for again and again, told to a model.
+//! Prompts: common tasks that use several services, as instructions for the model.
 //!
-//! A prompt is a file: a JSON head, a line `---`, and the text. In the text `{{name}}` is an argument (`{{today}}` is always
-//! there), and `` `module.tool {"param": "…"}` `` is a call, which is written as the caller's view makes it. A line that
-//! cites a tool which does not exist for the caller, or an argument that was not given, is left out; so is a param of
-//! a call whose argument was not given.
+//! A prompt is a file: a JSON head, a line `---`, and the text. In the text, `{{name}}` is an argument (`{{today}}` always
+//! exists), and `` `module.tool {"param": "…"}` `` is a call, which is written in the form that the caller's view uses. A line
+//! is left out if it cites a tool that the caller may not use, or an argument that is missing. A param of a call is left out if
+//! its argument is missing.
 
 use std::fmt::Write;
 use std::sync::{Arc, LazyLock};
@@ -33,10 +33,10 @@ const FILES: &[&str] = &[
     include_str!("prompts/check_database.md"),
 ];
 
-/// The most characters of an argument, which may stand in many places of a text.
+/// The maximum length of an argument in characters. An argument can appear several times in a text.
 const LONGEST_ARGUMENT: usize = 2_000;
 
-/// What stands before the text where tools go through the meta-tools.
+/// Text before the prompt in views where tools are called through the meta-tools.
 const HOW_TO_CALL: &str = "Text in backticks that begins with {\"module\": holds the arguments of the tool `call`; get_module_schema shows what \
 else a tool takes. Make calls that do not wait for each other in one `batch`.\n\n";
 
@@ -58,7 +58,7 @@ struct Head {
     name: String,
     title: String,
     description: String,
-    /// The tools without which it does not exist, all of which only read; `a|b` needs one of them.
+    /// The tools that the prompt needs; it is hidden without them. All of them are read-only. `a|b` needs one of the two.
     needs: Vec<String>,
     #[serde(default)]
     arguments: Vec<Argument>,
@@ -88,7 +88,7 @@ impl Prompt {
         json!({"name": name, "title": title, "description": description, "arguments": arguments})
     }
 
-    /// The text for a caller.
+    /// Returns the text for a caller.
     fn write(
         &self,
         visible: &Visible<'_>,
@@ -106,7 +106,7 @@ impl Prompt {
     }
 }
 
-/// The prompts that exist for the caller.
+/// Returns the prompts that exist for the caller.
 fn prompts(visible: &Visible<'_>) -> impl Iterator<Item = &'static Prompt> {
     let permitted = |tool: &str| {
         let (module, name) = tool.split_once('.')?;
@@ -124,15 +124,15 @@ fn prompt(visible: &Visible<'_>, name: &str) -> Result<&'static Prompt, Error> {
     prompts(visible).find(|prompt| prompt.head.name == name).ok_or_else(unknown)
 }
 
-/// The definitions of the prompts that exist for the caller.
+/// Returns the definitions of the prompts that exist for the caller.
 pub(super) fn list(visible: &Visible<'_>) -> Vec<Arc<Item>> {
     prompts(visible).map(|prompt| Arc::new(Item::new(&prompt.definition()))).collect()
 }
 
-/// A prompt with its arguments filled in: a `GetPromptResult`.
+/// Returns a prompt with its arguments filled in, as a `GetPromptResult`.
 ///
 /// # Errors
-/// [`Code::InvalidParams`](crate::error::Code::InvalidParams) naming the prompt or the argument that is wrong.
+/// [`Code::InvalidParams`](crate::error::Code::InvalidParams) that names the invalid prompt or argument.
 pub(super) fn get(
     visible: &Visible<'_>,
     meta_tools: bool,
@@ -181,7 +181,7 @@ pub(super) fn get(
     ]))
 }
 
-/// What completes an argument, where anything does.
+/// Returns the completion for an argument; `None` if the argument has no completion.
 ///
 /// # Errors
 /// [`Code::InvalidParams`](crate::error::Code::InvalidParams) for a prompt or an argument that does not exist.
@@ -203,7 +203,7 @@ pub(super) fn completion<'a>(
     }))
 }
 
-/// A line with its arguments and calls; `None` if one of them is not there.
+/// Returns a line with its arguments and calls filled in; `None` if one of them is missing.
 fn write_line(
     line: &str,
     visible: &Visible<'_>,
@@ -244,7 +244,7 @@ fn write_line(
     Some(written)
 }
 
-/// A call, where it is one: the tool as `module.tool`, and its params.
+/// Parses a call: the tool as `module.tool`, and its params. `None` if the text is not a call.
 fn citation(text: &str) -> Option<(&str, Option<Object>)> {
     let (tool, params) =
         text.split_once(' ').map_or((text, None), |(tool, params)| (tool, Some(params)));
@@ -256,7 +256,7 @@ fn citation(text: &str) -> Option<(&str, Option<Object>)> {
     (is_name(module) && is_name(name) && params != Some(None)).then_some((tool, params.flatten()))
 }
 
-/// The value with what stands for `{{name}}` in its texts; `None` if that is not known.
+/// Returns the value with every `{{name}}` in its texts replaced; `None` if a name is unknown.
 pub(super) fn filled(value: &Value, known: &dyn Fn(&str) -> Option<String>) -> Option<Value> {
     match value {
         Value::String(text) => filled_text(text, known).map(Value::from),
@@ -269,7 +269,7 @@ pub(super) fn filled(value: &Value, known: &dyn Fn(&str) -> Option<String>) -> O
     }
 }
 
-/// The text with what stands for `{{name}}` in it; `None` if that is not known.
+/// Returns the text with every `{{name}}` replaced; `None` if a name is unknown.
 pub(super) fn filled_text(text: &str, known: &dyn Fn(&str) -> Option<String>) -> Option<String> {
     let mut written = String::new();
     let mut rest = text;
@@ -353,7 +353,7 @@ mod tests {
                         }
                     }
                 }
-                // A name beside a call is one of its params.
+                // A name next to a call must be one of its params.
                 let is_param = |name: &str| {
                     tools
                         .iter()

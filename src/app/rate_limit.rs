@@ -1,4 +1,4 @@
-//! How often one user may do something, so that one user's agent cannot use up what all share.
+//! Rate limits for each user, so that one user's agent cannot use up what all users share.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -7,24 +7,24 @@ use std::time::{Duration, Instant};
 use crate::error::{Code, Error};
 use crate::sync::lock;
 
-/// Users whose times are kept; beyond, those who are long past are forgotten first.
+/// The maximum number of users whose times are kept; beyond it, expired times are removed.
 const USERS: usize = 4_096;
 
-/// A rate for each user, by the generic cell rate algorithm (ITU-T I.371): one time a user says it all.
+/// A rate limit for each user, by the generic cell rate algorithm (ITU-T I.371): one timestamp for each user is enough.
 #[derive(Debug)]
 pub struct RateLimit {
     what: &'static str,
     per_minute: u32,
-    /// The time that one costs.
+    /// The time that one use costs.
     cost: Duration,
-    /// How far a user may be ahead: a fifth of a minute's worth at once.
+    /// How far ahead a user may be: a fifth of a minute's uses at once.
     ahead: Duration,
-    /// When each user's account would be even.
+    /// For each user, the time at which all uses so far are paid for.
     even: Mutex<HashMap<String, Instant>>,
 }
 
 impl RateLimit {
-    /// So many a minute of `what`, a fifth of them at once; `per_minute` is not zero.
+    /// Allows `per_minute` uses of `what` a minute, and a fifth of them at once. `per_minute` is not zero.
     #[must_use]
     pub fn new(what: &'static str, per_minute: u32) -> Self {
         let cost = Duration::from_secs(60) / per_minute.max(1);
@@ -37,11 +37,11 @@ impl RateLimit {
         }
     }
 
-    /// Counts one of a user.
+    /// Counts one use.
     ///
     /// # Errors
     ///
-    /// [`Code::RateLimited`] with the seconds until the next one.
+    /// [`Code::RateLimited`] with the seconds until the next use.
     pub fn count(&self, user: &str, now: Instant) -> Result<(), Error> {
         let mut even = lock(&self.even);
         if even.len() >= USERS && !even.contains_key(user) {

@@ -1,4 +1,4 @@
-//! The result of a tool as a model reads it: TOON, text or JSON, within the output budget.
+//! Renders the result of a tool for a model: TOON, text or JSON, within the output budget.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -15,31 +15,31 @@ use crate::mcp::context::View;
 use crate::mcp::handler::ToolResult;
 use crate::toon;
 
-/// The most bytes of a result: of English text some 15,000 tokens, which is what a client can take at once (DESIGN §8), and
-/// of other writing, with more bytes and more tokens for a character, about as many.
+/// The maximum size of a result in bytes. In English it is some 15,000 tokens, as much as clients accept at once; other scripts
+/// have more bytes and more tokens for each character, so the tokens are about the same.
 const BUDGET: usize = 60_000;
 
-/// The most bytes of what is not text that a resource gives.
+/// The maximum size in bytes of a resource that is not text.
 const MAX_BLOB: u64 = 1024 * 1024;
 
-/// How results are written.
+/// The format of results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// TOON for data, text as it is.
+    /// TOON for data; text as it is.
     Toon,
     /// JSON, with `structuredContent`.
     Json,
 }
 
 impl Format {
-    /// The format that a view asks for.
+    /// Returns the format that a view asks for.
     #[must_use]
     pub const fn of(view: &View) -> Self {
         if view.json { Self::Json } else { Self::Toon }
     }
 }
 
-/// From which character a tool's text or document begins with these arguments; `None` if it cannot be read in parts.
+/// Returns the character at which these arguments let a tool's text or document begin; `None` if it cannot be read in parts.
 #[must_use]
 pub fn start_of(tool: &Tool, arguments: &Object) -> Option<usize> {
     let offset = match arguments.get(OFFSET) {
@@ -49,9 +49,9 @@ pub fn start_of(tool: &Tool, arguments: &Object) -> Option<usize> {
     tool.reads_on.then_some(offset.unwrap_or_default())
 }
 
-/// Writes a result, cut to the budget: a list at a record, a text or a document at a line, each saying how to go on.
+/// Writes a result, cut to the budget: a list after a record, a text or a document after a line. Each says how to continue.
 ///
-/// `start` is the character that a text or a document begins with, where it can be read in parts.
+/// `start` is the character at which a text or a document begins, if it can be read in parts.
 #[must_use]
 pub fn render(value: Value, format: Format, start: Option<usize>) -> ToolResult {
     let write = |value: &Value| match format {
@@ -84,8 +84,8 @@ pub fn render(value: Value, format: Format, start: Option<usize>) -> ToolResult 
     ToolResult { structured, ..ToolResult::text(text) }
 }
 
-/// A result that is not text, `{"blob": base64, "mime_type": …, "size": bytes, …}`, without its bytes: no model reads them.
-/// Any other result as it is.
+/// Returns a binary result, `{"blob": base64, "mime_type": …, "size": bytes, …}`, without its bytes, because a model cannot
+/// read them. Returns any other result unchanged.
 #[must_use]
 pub(super) fn reported(mut value: Value) -> Value {
     if is_blob(&value)
@@ -97,8 +97,8 @@ pub(super) fn reported(mut value: Value) -> Value {
     value
 }
 
-/// Marks HTML comments in the texts of a record or a list. A text alone is a log, a diff or the like, and a document is marked
-/// when it is cut.
+/// Marks HTML comments in the texts of a record or a list. A text on its own is a log, a diff or similar, and a document is
+/// marked when it is cut.
 fn mark(value: &mut Value, is_code: bool) {
     let Some(members) = value.as_object_mut().filter(|_| !is_code) else { return };
     for (_, member) in members.iter_mut().filter(|(name, _)| *name != "document") {
@@ -106,7 +106,8 @@ fn mark(value: &mut Value, is_code: bool) {
     }
 }
 
-/// Whether a document is a file that is shown as it is, comments included: one whose name has another ending than Markdown's.
+/// Returns whether a document is a file that is shown unchanged, comments included: its name does not have a Markdown
+/// extension.
 fn is_code(value: &Value) -> bool {
     let name = ["path", "name", "filename"].into_iter().find_map(|name| value[name].as_str());
     let ending = name.and_then(|name| name.rsplit_once('.')).map(|(_, ending)| ending);
@@ -120,11 +121,11 @@ fn is_blob(value: &Value) -> bool {
     value["blob"].is_string() && value["mime_type"].is_string() && value["size"].is_u64()
 }
 
-/// A result as the content of a resource (MCP `ResourceContents`), cut to the budget. What is known about a document stands
-/// before it as front matter, in lines of TOON, unless the resource is said to be a plain text.
+/// Returns a result as the content of a resource (MCP `ResourceContents`), cut to the budget. Metadata of a document precedes
+/// it as front matter, in lines of TOON, unless the resource is declared as plain text.
 ///
 /// # Errors
-/// [`Code::InvalidParams`](crate::error::Code::InvalidParams) for bytes that are more than a client takes.
+/// [`Code::InvalidParams`](crate::error::Code::InvalidParams) for binary content that is larger than clients accept.
 pub(super) fn resource(uri: &str, said: MediaType, value: Value) -> Result<Value, Error> {
     if is_blob(&value) {
         let (mime_type, size) = (&value["mime_type"], value["size"].as_u64().unwrap_or_default());
@@ -165,8 +166,8 @@ fn content(said: MediaType, mut value: Value) -> (MediaType, String) {
     }
 }
 
-/// The value with each list inside of a row (labels, assignees) as one text: the cells of a table hold no lists, and without
-/// a table every row would repeat the names of its fields. Where a text would not show its parts, the list stays.
+/// Returns the value with each list inside a row (labels, assignees) joined into one text: table cells hold no lists, and
+/// without a table every row would repeat the names of its fields. A list stays if the text would not show its entries clearly.
 fn tabular(value: &Value) -> Cow<'_, Value> {
     let Some(rows) = value.get("items").and_then(Value::as_array) else {
         return Cow::Borrowed(value);
@@ -193,7 +194,7 @@ fn tabular(value: &Value) -> Cow<'_, Value> {
     Cow::Owned(flat)
 }
 
-/// An entry of a list as a part of a text; `None` if the parts would run into each other.
+/// Returns an entry of a list as part of a text; `None` if the entries would run into each other.
 fn part(entry: &Value) -> Option<String> {
     match entry {
         Value::Array(_) | Value::Object(_) => None,
@@ -202,7 +203,7 @@ fn part(entry: &Value) -> Option<String> {
     }
 }
 
-/// A document as a person would write it: what is known about it, a blank line, and its text as it is.
+/// Returns a document as a person would write it: its metadata, a blank line, and its text unchanged.
 fn render_document(
     mut value: Value,
     text: String,
@@ -210,7 +211,7 @@ fn render_document(
     start: Option<usize>,
     is_code: bool,
 ) -> ToolResult {
-    // Marked after the cut: where to read on is counted in the service's own characters.
+    // Comments are marked after the cut, because the position to continue at counts the service's own characters.
     let shown = |text, budget| {
         let mut text = cut_text(text, budget, start);
         if !is_code {
@@ -237,7 +238,8 @@ fn render_document(
     ToolResult::text(head + &text)
 }
 
-/// Keeps as many records as fit, found by halving; the last page's cursor goes, because it would skip the records that were cut.
+/// Keeps as many records as fit, found by binary search. The page's cursor is removed, because it would skip the records that
+/// were cut.
 fn cut_list(value: Value, write: &dyn Fn(&Value) -> String) -> Value {
     let Some(items) = value.get("items").and_then(Value::as_array) else { return value };
     let total = items.len();
@@ -246,7 +248,7 @@ fn cut_list(value: Value, write: &dyn Fn(&Value) -> String) -> Value {
         cut["items"].as_array_mut().expect("it was an array above").truncate(count);
         let members = cut.as_object_mut().expect("it has items");
         members.shift_remove("next_cursor");
-        // Read across accounts, each has a page and a cursor of its own.
+        // Across accounts, each account has its own page and cursor.
         let mut pages = 1;
         if let Some(Value::Array(accounts)) = members.get_mut(ACCOUNTS) {
             let cursors: Vec<_> =
@@ -270,7 +272,7 @@ fn cut_list(value: Value, write: &dyn Fn(&Value) -> String) -> Value {
     with(fits)
 }
 
-/// The text up to the budget, at the end of a line if there is one not far off, and how to go on.
+/// Returns the text up to the budget, cut at the end of a line if one is near, and says how to continue.
 fn cut_text(mut text: String, budget: usize, start: Option<usize>) -> String {
     if text.len() <= budget {
         return text;
@@ -326,7 +328,7 @@ mod tests {
             json!([{"n": 1, "ids": [7, null]}, {"n": 2, "ids": null}]),
             "items[2]{n,ids}:\n  1,\"7, null\"\n  2,null",
         );
-        // Where a comma is part of a name the list stays, in every row.
+        // If a name contains a comma, the list stays a list in every row.
         let names = json!([{"names": ["Lee, Ann", "Ben"]}, {"names": ["Eve"]}]);
         check(names, "items[2]:\n  - names[2]: \"Lee, Ann\",Ben\n  - names[1]: Eve");
         let objects = json!([{"parts": [{"a": 1}]}]);
@@ -372,7 +374,7 @@ mod tests {
         check(json!("<!-- x -->"), "<!-- x -->");
         let resource = content(MediaType::Markdown, json!({"document": "<!-- x -->"}));
         assert_eq!(resource, (MediaType::Markdown, marked.to_owned()));
-        // Where to read on does not count the marks.
+        // The position to continue at does not count the marks.
         let long = "<!-- x -->\n".repeat(10_000);
         let told = render(json!({"document": long}), Format::Toon, Some(0));
         let shown = text(&told).matches("<!--[").count() * 11;
@@ -410,7 +412,7 @@ mod tests {
         assert_eq!(text(&render(blob(2), Format::Toon, None)), note);
         let json = render(blob(2), Format::Json, None).structured.expect("it is data");
         assert_eq!((&json["blob"], &json["size"]), (&Value::Null, &json!(2)));
-        // A record that only has a member of this name is no such thing.
+        // A record that only has a member of this name is not a binary result.
         let record = json!({"blob": "a1b2", "size": 2});
         assert_eq!(text(&render(record, Format::Toon, None)), "blob: a1b2\nsize: 2");
 
@@ -473,7 +475,7 @@ mod tests {
             "{}",
             result["cut"]
         );
-        // Somebody else's member of this name is left as it is.
+        // A member of this name that the service itself returned is left as it is.
         let result = render(json!({"items": items, "accounts": ["a", 7]}), Format::Json, None)
             .structured
             .unwrap();
@@ -488,7 +490,7 @@ mod tests {
         assert!(text.contains("é line\n[cut: "), "{}", &text[text.len() - 200..]);
     }
 
-    /// Reads on as the results say until nothing is cut any more, and gives all parts together.
+    /// Continues reading as the results say until nothing is cut, and returns all parts joined.
     fn read_on(whole: &str, document: bool, format: Format) -> String {
         let (mut read, mut start) = (String::new(), 0);
         loop {
@@ -521,7 +523,7 @@ mod tests {
                 )),
                 "{note}"
             );
-            // A cut within a line ends it.
+            // A cut inside a line ends the line.
             read.extend(part.chars().take(next - start));
             start = next;
         }

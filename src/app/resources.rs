@@ -1,4 +1,4 @@
-//! The modules' resources: what the caller can read by URI, through the same checks as a call of the tool that reads it.
+//! The modules' resources: content that the caller can read by URI, with the same checks as a call of the tool that reads it.
 
 use std::sync::Arc;
 
@@ -12,18 +12,18 @@ use crate::error::{Code, Error};
 use crate::mcp::call::Call;
 use crate::mcp::handler::{Item, resource_not_found};
 
-/// What follows the template where there are accounts to choose from (RFC 6570 §3.2.8).
+/// Follows the template if there are accounts to choose from (RFC 6570 §3.2.8).
 pub(super) const ACCOUNT_QUERY: &str = "{?account}";
 
 impl<'a> Visible<'a> {
-    /// The resources of a module whose tools exist for the caller.
+    /// Returns the resources of a module whose tools exist for the caller.
     pub(super) fn resources_of(&self, module: &'a Module) -> impl Iterator<Item = &'a Resource> {
         module.resources.iter().filter(|resource| self.permits(module, &resource.tool))
     }
 }
 
-/// The resources, or their templates. What a service holds is not listed: that would ask every service whenever a client
-/// looks, for a list without an end. So `resources/list` has only what is there by a URI without variables.
+/// Returns the resources, or their templates. The content of a service is not listed: that would ask every service at each
+/// listing, for a list without an end. So `resources/list` has only resources whose URI has no variables.
 pub(super) fn list(visible: &Visible<'_>, templates: bool) -> Vec<Arc<Item>> {
     let mut items = Vec::new();
     for module in visible.app.registry().modules() {
@@ -65,8 +65,8 @@ impl App {
     /// Reads a resource.
     ///
     /// # Errors
-    /// [`Code::ResourceNotFound`] for a URI that is none of the caller's and for what the service does not have, and
-    /// whatever the tool fails with.
+    /// [`Code::ResourceNotFound`] for a URI that the caller cannot use and for content that the service does not have;
+    /// otherwise the tool's own error.
     pub(super) fn read<'a>(
         &self,
         call: &Call<'_>,

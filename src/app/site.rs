@@ -1,4 +1,4 @@
-//! What the product shows beside the protocol: the page for people, the version.
+//! What the product shows outside the protocol: a page for people, and the version.
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::mcp::context::View;
 use crate::mcp::version::Version;
 use crate::transport::Site;
 
-/// A client program, and what its user pastes where; `{url}` stands for the endpoint.
+/// A client program, and the text that its user pastes; `{url}` stands for the endpoint.
 pub struct Client {
     /// The program's name.
     pub name: &'static str,
@@ -24,7 +24,7 @@ pub struct Client {
     pub text: &'static str,
 }
 
-/// How to connect each client: the one list for the page and for what `serve` prints.
+/// How to connect each client: one list for the page and for the output of `serve`.
 pub const CLIENTS: &[Client] = &[
     Client {
         name: "Claude Code",
@@ -54,21 +54,21 @@ pub const CLIENTS: &[Client] = &[
     Client { name: "Anything else", place: "as a Streamable HTTP server", text: "{url}" },
 ];
 
-/// The product's site: the product and the address that clients reach it under.
+/// The product's site: the product, and the address at which clients reach it.
 pub struct ProductSite {
     product: Arc<Live>,
     url: String,
 }
 
 impl ProductSite {
-    /// The site of `product`, whose MCP endpoint clients reach at `url`.
+    /// Returns the site of `product`; clients reach its MCP endpoint at `url`.
     #[must_use]
     pub const fn new(product: Arc<Live>, url: String) -> Self {
         Self { product, url }
     }
 }
 
-/// What `/api/version` and `mcpist --version` tell.
+/// Returns the content of `/api/version` and `mcpist --version`.
 #[must_use]
 pub fn version(modules: &[(&Module, usize)]) -> Value {
     let modules: Vec<Value> = modules
@@ -134,8 +134,7 @@ impl Site for ProductSite {
 }
 
 impl App {
-    /// The modules that are shown to everybody, each with the number of its tools: in local mode those that the policy
-    /// permits.
+    /// Returns the modules that everyone may see, each with its number of tools: in local mode those that the policy permits.
     #[must_use]
     pub fn shown(&self) -> Vec<(&Module, usize)> {
         if self.parts.broker.is_per_user() {
@@ -149,7 +148,7 @@ impl App {
         visible.modules().map(|module| (module, visible.count(module))).collect()
     }
 
-    /// Whether a module can be used now, in words: never the credential itself.
+    /// Returns in words whether a module can be used now; never the credential itself.
     #[must_use]
     pub fn connection_state(&self, module: &Module, caller: &Caller) -> String {
         if self.parts.broker.is_per_user() {
@@ -160,7 +159,7 @@ impl App {
             let account = account.map(String::as_str);
             self.parts.broker.credential(caller, &module.name, account).unwrap_or_default()
         };
-        // Each account may have an address of its own, or none.
+        // Each account may have its own address, or no address.
         for account in accounts.iter().filter(|_| accounts.len() > 1) {
             if let Err(missing) = self.connection(module, credential(Some(account)).as_ref()) {
                 return format!("account {account} is not connected; set {missing}");

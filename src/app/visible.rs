@@ -1,4 +1,4 @@
-//! The tools that exist for a caller: what everything that leads to a tool goes through.
+//! The tools that exist for a caller. Every access to a tool goes through this type.
 
 use std::sync::Arc;
 
@@ -11,10 +11,10 @@ use crate::names::nearest;
 use crate::telemetry::spans;
 
 impl App {
-    /// Whether a module has anything for a caller: one without is as unknown as one that does not exist.
+    /// Returns whether a module has any tool for a caller. A module without one is reported as unknown.
     ///
     /// # Errors
-    /// Whatever keeps the caller's permissions from being known.
+    /// Any error that prevents reading the caller's permissions.
     pub fn has_module(&self, caller: &Caller, module: &str) -> Result<bool, Error> {
         let visible = self.visible(caller, &View::default())?;
         Ok(visible.modules().any(|known| known.name == module))
@@ -27,10 +27,10 @@ impl App {
         permissions
     }
 
-    /// What a caller sees through a view: the one way to a tool, so that no way shows more than another.
+    /// Returns what a caller sees through a view. This is the only way to a tool, so that no path shows more than another.
     ///
     /// # Errors
-    /// Whatever keeps the caller's permissions from being known.
+    /// Any error that prevents reading the caller's permissions.
     pub fn visible(&self, caller: &Caller, view: &View) -> Result<Visible<'_>, Error> {
         Ok(Visible {
             app: self,
@@ -62,35 +62,35 @@ impl<'a> Visible<'a> {
         self.module.as_deref().is_none_or(|name| name == module.name)
     }
 
-    /// Whether a tool that only reads exists for the caller; for that the module's tools need not be read.
+    /// Returns whether a read-only tool exists for the caller; the module's tools need not be read for that.
     pub(super) fn permits(&self, module: &Module, tool: &str) -> bool {
         self.shows(module) && self.permissions.allow(&format!("{}_{tool}", module.name))
     }
 
-    /// The tools of a module, in the order of its file.
+    /// Returns the tools of a module, in the order of its file.
     pub fn tools_of(&self, module: &'a Module) -> impl Iterator<Item = &'a Tool> {
         module.tools.iter().filter(|tool| self.includes(module, tool))
     }
 
-    /// How many tools of a module there are. They are read only where some may be hidden: to read them takes time.
+    /// Returns the number of tools of a module. They are read only if some may be hidden, because reading them takes time.
     #[must_use]
     pub fn count(&self, module: &'a Module) -> usize {
         let whole = self.permissions.allow_all() && !self.read_only;
         if whole { module.tools.count() } else { self.tools_of(module).count() }
     }
 
-    /// Whether there is anything of a module. Its tools are looked at only where some may be hidden: to read them takes time.
+    /// Returns whether a module has any tool. Its tools are read only if some may be hidden, because reading them takes time.
     fn has(&self, module: &'a Module) -> bool {
         let whole = self.permissions.allow_all() && !self.read_only;
         if whole { self.shows(module) } else { self.tools_of(module).next().is_some() }
     }
 
-    /// The modules that have something for the caller.
+    /// Returns the modules that have a tool for the caller.
     pub fn modules(&self) -> impl Iterator<Item = &'a Module> {
         self.app.registry().modules().iter().filter(|module| self.has(module))
     }
 
-    /// Who has to confirm what this caller does.
+    /// Returns the confirmation policy for this caller.
     pub(super) fn confirm_policy(&self) -> ConfirmPolicy {
         self.permissions.confirm(self.app.parts.confirmation.policy)
     }
@@ -99,10 +99,10 @@ impl<'a> Visible<'a> {
         self.app.accounts(module, &self.caller)
     }
 
-    /// The module of this name.
+    /// Returns the module with this name.
     ///
     /// # Errors
-    /// [`Code::NotFound`] with the names of those that exist.
+    /// [`Code::NotFound`] with the names of the existing modules.
     pub fn module(&self, name: &str) -> Result<&'a Module, Error> {
         self.modules().find(|module| module.name == name).ok_or_else(|| {
             let names: Vec<_> = self.modules().map(|module| module.name.as_str()).collect();
@@ -116,10 +116,10 @@ impl<'a> Visible<'a> {
         })
     }
 
-    /// A tool by module and name, with or without the module's prefix.
+    /// Returns a tool by module and name, with or without the module's prefix.
     ///
     /// # Errors
-    /// [`Code::NotFound`] with the nearest name.
+    /// [`Code::NotFound`] with the most similar name.
     pub fn tool(&self, module: &str, name: &str) -> Result<(&'a Module, &'a Tool), Error> {
         let module = self.module(module)?;
         self.tools_of(module)
@@ -142,14 +142,14 @@ impl<'a> Visible<'a> {
             })
     }
 
-    /// A tool as prompts cite it: `github.list_issues`.
+    /// Returns a tool in the form in which prompts cite it: `github.list_issues`.
     pub(super) fn cited(&self, citation: &str) -> Option<(&'a Module, &'a Tool)> {
         let (module, name) = citation.split_once('.')?;
         let module = self.app.registry().module(module)?;
         Some((module, self.tools_of(module).find(|tool| tool.name == name)?))
     }
 
-    /// A tool that is published by itself.
+    /// Returns a direct tool by its published name.
     pub(super) fn published(&self, name: &str) -> Option<(&'a Module, &'a Tool)> {
         self.modules().find_map(|module| {
             Some((module, self.tools_of(module).find(|tool| tool.published_name == name)?))

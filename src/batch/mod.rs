@@ -1,7 +1,7 @@
-//! Several calls in one: a graph of lines, where a line can use what an earlier one gave.
+//! Several calls in one: a graph of lines, in which a line can use the results of earlier lines.
 //!
-//! The plan is checked whole before anything runs; then independent lines run side by side. What a line may do is not
-//! decided here: anyone who runs a line asks the same questions as for a single call.
+//! The whole plan is checked before anything runs; then independent lines run in parallel. This module does not decide what a
+//! line may do: its caller makes the same checks for each line as for a single call.
 
 mod plan;
 mod reference;

@@ -8,29 +8,29 @@ use super::reference::lines_in;
 use crate::engine::ACCOUNT;
 use crate::error::Error;
 
-/// The most lines of one batch.
+/// The maximum number of lines in a batch.
 pub const MAX_LINES: usize = 20;
 
 /// One call of a batch.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Line {
-    /// What other lines refer to it by.
+    /// The id by which other lines refer to it.
     pub id: String,
     /// The module.
     pub module: String,
     /// The tool, with or without the module's prefix.
     pub tool: String,
-    /// The tool's arguments, the account among them; texts in them may hold references.
+    /// The tool's arguments, including the account; texts in them may contain references.
     pub params: Map<String, Value>,
-    /// Whether the result comes back.
+    /// Whether the result is returned.
     pub output: bool,
-    /// The places, in the plan, of the lines that must have succeeded before: those of `after` and of the references.
+    /// The positions of the lines that must succeed before this line: those in `after`, and those that its references name.
     pub needs: Vec<usize>,
-    /// Those among them whose results its parameters refer to.
+    /// The lines among them whose results its parameters use.
     pub uses: Vec<usize>,
 }
 
-/// A batch whose references and order are right.
+/// A batch with valid references and a valid order.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
     lines: Vec<Line>,
@@ -40,7 +40,7 @@ impl Plan {
     /// Reads `calls`: an array of objects, or the same as JSONL, one object a line.
     ///
     /// # Errors
-    /// [`crate::error::Code::InvalidParams`] with everything that is wrong with it.
+    /// [`crate::error::Code::InvalidParams`] with all errors.
     pub fn read(calls: &Value) -> Result<Self, Error> {
         let entries = entries(calls)?;
         if entries.is_empty() || entries.len() > MAX_LINES {
@@ -88,14 +88,14 @@ impl Plan {
         }
     }
 
-    /// The lines, in the order that they were given in.
+    /// Returns the lines in their given order.
     #[must_use]
     pub fn lines(&self) -> &[Line] {
         &self.lines
     }
 }
 
-/// A line whose needs are still names.
+/// A line whose dependencies are still names.
 struct Draft {
     line: Line,
     after: Vec<String>,
@@ -170,7 +170,7 @@ impl Draft {
 fn entries(calls: &Value) -> Result<Vec<Value>, Error> {
     match calls {
         Value::Array(entries) => Ok(entries.clone()),
-        // A whole array as text is what some models write for either form.
+        // Some models write the whole array as text, in either form.
         Value::String(text) if text.trim_start().starts_with('[') => {
             serde_json::from_str(text).map_err(|error| Error::invalid_params(format!("calls is not JSON array: {error}")))
         }
@@ -187,9 +187,9 @@ fn entries(calls: &Value) -> Result<Vec<Value>, Error> {
     }
 }
 
-/// A line that waits for itself, told by the way it does.
+/// Returns a line that waits for itself, with the chain of lines between.
 fn cycle(lines: &[Line]) -> Option<String> {
-    // Taking away what needs nothing that is left, until nothing more can be taken away, leaves what waits for itself.
+    // Repeatedly removes lines whose dependencies are all removed. Lines that remain wait for themselves.
     let mut left: Vec<usize> = (0..lines.len()).collect();
     loop {
         let before = left.len();

@@ -9,7 +9,7 @@ enum Step {
     Index(usize),
 }
 
-/// Where a value comes from: a line's id, and the steps into its result.
+/// The source of a value: a line's id, and the steps into its result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Reference {
     line: String,
@@ -17,7 +17,7 @@ pub(super) struct Reference {
 }
 
 impl Reference {
-    /// Reads what stands between `${` and `}`.
+    /// Reads the text between `${` and `}`.
     fn parse(text: &str) -> Result<Self, String> {
         let wrong =
             || format!("${{{text}}} is not a reference; one looks like ${{repos.items[0].name}}");
@@ -64,7 +64,7 @@ impl Reference {
     }
 }
 
-/// What stands where a step led nowhere, so that the next try can be right.
+/// Returns what exists at the place where a step failed, so that the caller can correct it.
 fn what_there_is(value: &Value) -> String {
     match value {
         Value::Object(members) => format!(
@@ -76,7 +76,7 @@ fn what_there_is(value: &Value) -> String {
     }
 }
 
-/// The parts of a text: what stands for itself, and references. `$${` stands for a plain `${`.
+/// Splits a text into literal parts and references. `$${` stands for a plain `${`.
 fn parts(text: &str) -> Result<Vec<Part<'_>>, String> {
     let mut parts = Vec::new();
     let mut rest = text;
@@ -105,7 +105,7 @@ enum Part<'a> {
     Reference(Reference),
 }
 
-/// The ids of the lines that a value refers to.
+/// Returns the ids of the lines that a value refers to.
 pub(super) fn lines_in(value: &Value, found: &mut Vec<String>) -> Result<(), String> {
     match value {
         Value::String(text) => {
@@ -124,8 +124,8 @@ pub(super) fn lines_in(value: &Value, found: &mut Vec<String>) -> Result<(), Str
     }
 }
 
-/// The value with its references replaced. A text that is nothing but one reference becomes the value that it leads to, of
-/// whatever type; within a longer text the value is written out.
+/// Returns the value with its references replaced. A text that is a single reference becomes the value itself, of any type; in
+/// a longer text the value is written as text.
 pub(super) fn resolve(
     value: &Value,
     result_of: &dyn Fn(&str) -> Option<Value>,

@@ -1,4 +1,4 @@
-//! Running a plan: what is free runs, at most four lines at once; what failed takes those that need it along.
+//! Runs a plan, at most four lines at once. When a line fails, the lines that need it do not run.
 
 use serde_json::{Map, Value};
 
@@ -7,24 +7,23 @@ use super::reference::resolve;
 use crate::error::Error;
 use crate::parallel;
 
-/// What became of a line.
+/// The outcome of a line.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
-    /// It gave a result.
+    /// It returned a result.
     Done(Value),
     /// It failed.
     Failed(Error),
-    /// It did not run, because this line, which it needs, did not succeed.
+    /// It did not run, because this line, which it depends on, did not succeed.
     Skipped(String),
 }
 
-/// Runs one line: gets it with its parameters resolved, and whether to stop.
+/// Runs one line. It gets the line with its parameters resolved, and a function that reports whether to stop.
 pub type RunLine<'a> =
     &'a (dyn Fn(&Line, Map<String, Value>, &dyn Fn() -> bool) -> Result<Value, Error> + Sync);
 
-/// Runs a whole plan and returns what became of its lines, in their order. `known` is what became of some of them already,
-/// by [`run_some`]; empty for nothing. `cancelled` and `progress` (lines done, lines in all) are called from this thread
-/// alone.
+/// Runs a whole plan and returns the outcomes of its lines, in their order. `known` holds outcomes from [`run_some`]; it is
+/// empty if there are none. `cancelled` and `progress` (lines done, total lines) are called only from this thread.
 #[must_use]
 pub fn run(
     plan: &Plan,
@@ -37,8 +36,8 @@ pub fn run(
     outcomes.into_iter().flatten().collect()
 }
 
-/// Runs the lines at the places that `chosen` takes, and none beside them; these must need no other line. Returns what became
-/// of them, `None` for the others.
+/// Runs only the lines whose positions `chosen` accepts; these must depend on no other line. Returns their outcomes, and `None`
+/// for all other lines.
 #[must_use]
 pub fn run_some(
     plan: &Plan,
@@ -126,10 +125,10 @@ fn skip_what_cannot_run(
     }
 }
 
-/// The parameters of a line with its references replaced by what became of other lines.
+/// Returns the parameters of a line, with its references replaced by the results of other lines.
 ///
 /// # Errors
-/// [`Code::InvalidParams`] naming the parameter whose reference leads nowhere.
+/// [`Code::InvalidParams`](crate::error::Code::InvalidParams) naming the parameter whose reference leads nowhere.
 pub fn resolved(
     lines: &[Line],
     line: &Line,
@@ -245,7 +244,7 @@ mod tests {
             .map(|number| json!({"id": format!("l{number}"), "module": "m", "tool": "t"}))
             .collect();
         let (now, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        // Four meet here before any goes on, which only works when four run at once.
+        // Each of the four waits for the others, so this passes only if four run at once.
         let barrier = std::sync::Barrier::new(4);
         let progress = Mutex::new(Vec::new());
         let run_line = |_: &Line, _: Map<String, Value>, _: &dyn Fn() -> bool| {

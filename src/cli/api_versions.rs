@@ -12,13 +12,14 @@ use crate::error::{Code, Error};
 use crate::telemetry::log::Output;
 use crate::upstream::{HeaderMap, Method, UpstreamAnswer, UpstreamRequest};
 
-/// How long one service may take to answer.
+/// The timeout for one service.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Most bytes of a version: what is longer is none, and must not get into a terminal or an issue.
+/// The maximum length of a version in bytes. A longer string is not a version, and must not be printed to a terminal or an
+/// issue.
 const MAX_VERSION: usize = 40;
 
-/// Most versions without an order that are reported.
+/// The maximum number of unordered versions that are reported.
 const MAX_SHOWN: usize = 3;
 
 pub(super) fn run(names: &[String], check: bool) -> Result<(), Stop> {
@@ -55,7 +56,7 @@ pub(super) fn run(names: &[String], check: bool) -> Result<(), Stop> {
 
 const NOTHING_NEWER: &str = "; nothing newer";
 
-/// What the service's versions, at least one, are to ours.
+/// Compares the service's versions, at least one, with ours.
 fn compared(ours: &str, offered: &[String]) -> String {
     let ordered = Version::parse(ours).and_then(|ours| {
         let offered = offered.iter().filter_map(|text| Some((Version::parse(text)?, text)));
@@ -67,19 +68,19 @@ fn compared(ours: &str, offered: &[String]) -> String {
     match ordered {
         Some((Ordering::Greater, newest)) => format!("; {newest} is newer"),
         Some((Ordering::Equal, _)) => NOTHING_NEWER.to_owned(),
-        // Of versions without an order it can only be said whether ours is one of them.
+        // For versions without an order, the only question is whether ours is among them.
         None if offered.iter().any(|text| text == ours) => NOTHING_NEWER.to_owned(),
         Some((Ordering::Less, other)) => format!("; {other} is the newest there is"),
         None => format!("; {} is what there is", offered[..offered.len().min(MAX_SHOWN)].join(",")),
     }
 }
 
-/// A version whose order is known.
+/// A version that can be ordered.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 enum Version {
     /// `2022-11-28`.
     Date([u64; 3]),
-    /// `3`, `v1.0`, `2.0.0`; zeros at the end say nothing.
+    /// `3`, `v1.0`, `2.0.0`; trailing zeros are ignored.
     Numbers(Vec<u64>),
 }
 
@@ -102,7 +103,7 @@ impl Version {
         Some(Self::Numbers(numbers))
     }
 
-    /// Whether one of the two is newer, or both are the same: a date and a number say nothing of each other.
+    /// Returns whether one of the two is newer, or both are equal; a date and a number cannot be compared.
     fn has_order_with(&self, other: &Self) -> bool {
         matches!(
             (self, other),
@@ -111,11 +112,11 @@ impl Version {
     }
 }
 
-/// The versions that the service names: one, or more.
+/// Returns the versions that the service names.
 fn offered(app: &App, module: &Module, versions: &Versions) -> Result<Vec<String>, Error> {
     let url = if versions.url.starts_with('/') {
         let base_url = app.base_url(module).ok_or_else(|| {
-            Error::new(Code::NotConnected, format!("{} has no address yet", module.title))
+            Error::new(Code::NotConnected, format!("{} has no address", module.title))
         })?;
         format!("{base_url}{}", versions.url)
     } else {
@@ -167,7 +168,7 @@ fn named_in(answer: &UpstreamAnswer, at: &VersionsAt) -> Vec<String> {
     texts.into_iter().filter(|text| is_version(text)).collect()
 }
 
-/// Whether it may be one: what a stranger writes goes into a terminal, and into an issue.
+/// Returns whether the text can be a version: it comes from a third party, and is printed to a terminal and to an issue.
 fn is_version(text: &str) -> bool {
     (1..=MAX_VERSION).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_+".contains(&byte))

@@ -47,7 +47,7 @@ pub(super) fn run(
     Ok(())
 }
 
-/// Asks the person at the terminal before what cannot be undone.
+/// Asks for confirmation at the terminal before an action that cannot be undone.
 fn ask(tool: &str) -> Result<(), Stop> {
     if !std::io::stdin().is_terminal() {
         return Err(Stop::WrongUsage(format!(

@@ -1,4 +1,4 @@
-//! `mcpist check`: is everything right, and what to do where it is not.
+//! `mcpist check`: checks the configuration and the services, and says what to do about each problem.
 
 use std::time::{Duration, Instant};
 
@@ -11,14 +11,14 @@ use crate::telemetry::TelemetrySettings;
 use crate::telemetry::log::Output;
 use crate::upstream::{HeaderMap, HeaderName, HeaderValue, Method, UpstreamRequest};
 
-/// How long one service may take to answer.
+/// The timeout for one service.
 const PATIENCE: Duration = Duration::from_secs(8);
 
-/// How far clocks may be apart: the half minute that tokens are given, less what the way takes.
+/// The maximum difference between clocks: the half minute that tokens allow, less the time of the request.
 const CLOCKS_APART: Duration = Duration::from_secs(25);
 
 pub(super) fn run() -> Result<(), Stop> {
-    // A wrong variable stops here, with all of them named.
+    // An invalid variable stops the check here, and all of them are named.
     let mut prepared = setup::Prepared::new(&Flags::default(), Output::Stderr)?;
     let parts = prepared.hosted()?;
     let setup::Product { config, app, warnings, .. } = prepared.product()?;
@@ -53,7 +53,7 @@ pub(super) fn run() -> Result<(), Stop> {
             module.name,
             app.connection_state(module, &Caller::local())
         ))?;
-        // One without an address is not connected, which the line before says.
+        // A module without an address is not connected; the line above reports that.
         let Some(base_url) = app.base_url(module) else { continue };
         told(&module.name, reach(&app, &module.title, base_url))?;
     }
@@ -62,7 +62,7 @@ pub(super) fn run() -> Result<(), Stop> {
 
 type Report<'a> = &'a mut dyn FnMut(&str, Result<String, String>) -> Result<(), Stop>;
 
-/// The control plane: the key set, each function with our key, the clock, and what is better set than not.
+/// Checks the control plane: the key set, each function with our key, the clock, and recommended settings.
 fn check_hosted(
     hosted: &HostedConfig,
     parts: &setup::HostedParts,
@@ -122,7 +122,7 @@ fn check_hosted(
     told("MCPIST_SECRET", if has_secret { Ok("it is set".to_owned()) } else { missing(sealed) })
 }
 
-/// Each address that telemetry goes to, with an export of nothing.
+/// Checks each telemetry address by sending an empty export.
 fn check_collector(app: &App, telemetry: &TelemetrySettings, told: Report<'_>) -> Result<(), Stop> {
     for target in [&telemetry.logs, &telemetry.metrics, &telemetry.traces].into_iter().flatten() {
         let json =
@@ -159,7 +159,7 @@ fn check_collector(app: &App, telemetry: &TelemetrySettings, told: Report<'_>) -
     Ok(())
 }
 
-/// Whether there is an answer; any will do. No credential is sent.
+/// Returns whether the address responds; any response counts. No credential is sent.
 fn reach(app: &App, service: &str, url: &str) -> Result<String, String> {
     let request = UpstreamRequest {
         service,

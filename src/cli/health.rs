@@ -1,11 +1,11 @@
-//! `mcpist health`: asks a server on this machine whether it is well; a scratch image has no curl.
+//! `mcpist health`: checks that the local server is healthy; an image made from scratch has no curl.
 
 use std::time::Duration;
 
 use super::{Stop, print};
 use crate::config::{Config, Flags, process_environment};
 
-/// How long the server may take.
+/// The server's time limit for its response.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 pub(super) fn run(port: Option<u16>) -> Result<(), Stop> {

@@ -1,4 +1,4 @@
-//! `mcpist import-openapi`: a module file out of an `OpenAPI` description.
+//! `mcpist import-openapi`: creates a module file from an `OpenAPI` description.
 
 use std::path::Path;
 
@@ -35,7 +35,7 @@ pub(super) fn run(
             if !is_snake_case(name) || name.len() > 40 || built_in.module(name).is_some() =>
         {
             return Err(Stop::WrongUsage(format!(
-                "--module {name:?} is not a valid module name: letters, digits and `_`, a letter first, at most 40, and none of those built in"
+                "--module {name:?} is not a valid module name: letters, digits and `_`, a letter first, at most 40 characters, and not the name of a built-in module"
             )));
         }
         Some(name) => name.to_owned(),
@@ -49,7 +49,8 @@ pub(super) fn run(
         eprintln!("note: {note}");
     }
     let text = format!("{module:#}");
-    // What comes out is right, or it is reported why: no one should look for our mistakes in a file of hundreds of tools.
+    // The generated file is checked, and errors are reported: users should not have to find our bugs in a file with hundreds of
+    // tools.
     check_text("the module file", &text, built_in).map_err(|findings| {
         let findings: Vec<_> = findings.iter().map(ToString::to_string).collect();
         failed(format!("it makes no right module file: {}", findings.join("; ")))

@@ -1,4 +1,4 @@
-//! The command line: one file a command. Data goes to stdout, everything else to stderr.
+//! The command line, one file for each command. Data goes to stdout, everything else to stderr.
 
 mod api_versions;
 mod call;
@@ -21,7 +21,7 @@ use argh::FromArgs;
 
 use crate::config::{Finding, Flags};
 
-/// Exit code of a command that was called wrongly.
+/// Exit code for wrong usage.
 const WRONG_USAGE: u8 = 2;
 
 /// One MCP endpoint for your own services: Notion, GitHub, Jira and any REST API.
@@ -200,7 +200,7 @@ struct ImportOpenapi {
     base_url: Option<String>,
 }
 
-/// Runs the command that `arguments` (without the program's name) ask for.
+/// Runs the command in `arguments` (without the program's name).
 #[must_use]
 pub fn run(arguments: &[String]) -> ExitCode {
     let mut arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
@@ -211,7 +211,7 @@ pub fn run(arguments: &[String]) -> ExitCode {
     {
         arguments.insert(0, "serve");
     }
-    // argh takes a lone dash for an option; behind `--` it is an argument like any other.
+    // argh treats a lone dash as an option; after `--` it is an ordinary argument.
     if let Some(dash) = arguments.iter().position(|argument| *argument == "-") {
         arguments.remove(dash);
         arguments.extend(["--", "-"]);
@@ -262,7 +262,7 @@ pub fn run(arguments: &[String]) -> ExitCode {
     })
 }
 
-/// Reports why a command did not end well, and gives its exit code.
+/// Reports why a command failed, and returns its exit code.
 fn ended(done: Result<(), Stop>) -> ExitCode {
     match done {
         Ok(()) | Err(Stop::ReaderGone) => ExitCode::SUCCESS,
@@ -282,22 +282,22 @@ fn ended(done: Result<(), Stop>) -> ExitCode {
             }
             ExitCode::FAILURE
         }
-        // The command has told everything already.
+        // The command has already reported everything.
         Err(Stop::Reported) => ExitCode::FAILURE,
     }
 }
 
-/// Why a command did not end well.
+/// Why a command failed.
 enum Stop {
-    /// It was called wrongly.
+    /// Wrong usage.
     WrongUsage(String),
     /// It failed.
     Failed(String),
     /// The configuration is wrong.
     Findings(Vec<Finding>),
-    /// It failed and has said so.
+    /// It failed and has already reported it.
     Reported,
-    /// Anyone who read its data has had enough of it, as `head` has.
+    /// The reader of its data has closed the pipe, as `head` does.
     ReaderGone,
 }
 

@@ -1,4 +1,4 @@
-//! `mcpist open`: the page where a person confirms, in a browser that becomes known to it.
+//! `mcpist open`: opens the confirmation page in a browser, which the page then trusts.
 
 use std::io::{IsTerminal, stdout};
 
@@ -34,7 +34,7 @@ pub(super) fn run(address: Option<&str>, port: Option<u16>) -> Result<(), Stop> 
     match &config.browser {
         Some(browser) => open_in_browser(browser, &entry)
             .map_err(|error| Stop::Failed(format!("{browser} cannot be started: {error}"))),
-        // The address lets in who has it: it goes to a person at a terminal, and into no file or pipe.
+        // The address grants access, so it is printed only to a person at a terminal, never to a file or a pipe.
         None if stdout().is_terminal() => print(&entry),
         None => Err(Stop::Failed(
             "there is no browser (BROWSER or a screen); run this in a terminal to see the address"
@@ -43,7 +43,7 @@ pub(super) fn run(address: Option<&str>, port: Option<u16>) -> Result<(), Stop> 
     }
 }
 
-/// Base and path of an address of the page on this machine.
+/// Splits an address of the page on this machine into base and path.
 fn place(address: &str) -> Option<(String, String)> {
     let uri: ureq::http::Uri = address.parse().ok()?;
     let authority = uri.authority()?.as_str();

@@ -20,7 +20,8 @@ use crate::transport::{Origins, Pages, Router};
 use crate::{exporter, mcp, telemetry};
 
 pub(super) fn run(flags: &Flags) -> Result<(), Stop> {
-    // Blocked before any thread starts, so that all of them inherit it and only `end_on_signals` sees the signals.
+    // The signals are blocked before any thread starts, so that all threads inherit it and only `end_on_signals` sees the
+    // signals.
     let signals = Signals::block()
         .map_err(|error| Stop::Failed(format!("signals cannot be blocked: {error}")))?;
 
@@ -82,7 +83,7 @@ pub(super) fn run(flags: &Flags) -> Result<(), Stop> {
     end_on_signals(signals, shutdown)?;
     sources.follow(product, hub)?;
     greet(&url, &app, entry.as_deref(), config.local_token.is_some());
-    // The product itself is replaced when a file changes: this one would stay beside it.
+    // The product itself is replaced when a file changes; a direct reference would keep the old one.
     drop(app);
     front_door.run(Arc::new(router))?;
     let ended = Instant::now();
@@ -94,7 +95,7 @@ pub(super) fn run(flags: &Flags) -> Result<(), Stop> {
     Ok(())
 }
 
-/// The address that a browser and clients on this machine can use: none is reached at "every address".
+/// Returns an address that a browser and clients on this machine can use: the unspecified address is not reachable.
 fn reachable(address: SocketAddr) -> SocketAddr {
     let loopback = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
@@ -117,8 +118,8 @@ fn cannot_listen(address: SocketAddr, error: &std::io::Error) -> Stop {
     Stop::Failed(format!("cannot listen on {address}: {error}.{hint}"))
 }
 
-/// What a person wants to know first: on stderr, so that stdout stays the log's. No one may be there to read it.
-/// `entry` is a one-time address, which belongs on a terminal alone.
+/// Prints what a person wants to know first. It goes to stderr, because stdout is for the log; stderr may be closed. `entry` is
+/// a one-time address, which must be printed only to a terminal.
 fn greet(url: &str, app: &App, entry: Option<&str>, wants_token: bool) {
     let page = url.trim_end_matches("mcp");
     let mut text = format!(
@@ -144,7 +145,7 @@ fn greet(url: &str, app: &App, entry: Option<&str>, wants_token: bool) {
     let _ = std::io::stderr().write_all(text.as_bytes());
 }
 
-/// The first signal drains, the second ends at once.
+/// The first signal starts the drain; the second ends the server at once.
 fn end_on_signals(signals: Signals, shutdown: Shutdown) -> Result<(), Stop> {
     std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
         if let Some(signal) = signals.wait() {

@@ -1,4 +1,4 @@
-//! From the environment to the product: what every command that needs the modules does first.
+//! From the environment to the product: the common start of every command that needs the modules.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -28,39 +28,39 @@ use crate::page::{KeySource, Page, PageKey, Questions};
 use crate::telemetry::log::{Output, start};
 use crate::upstream::{Upstream, UpstreamConfig};
 
-/// How often the policy file and the module files are looked at.
+/// How often the policy file and the module files are checked for changes.
 const FILE_CHECK: Duration = Duration::from_secs(2);
 
-/// The environment as it was read, before the product is made of it.
+/// The environment as it was read, before the product is made from it.
 pub(super) struct Prepared {
     pub config: Config,
-    /// What is wrong with it; told when the product is made, with what is wrong there.
+    /// Configuration errors; reported together with the errors of making the product.
     findings: Vec<Finding>,
     sources: Sources,
 }
 
-/// The product, and what it was made of.
+/// The product, and what it was made from.
 pub(super) struct Product {
     pub config: Config,
     pub app: Arc<App>,
     pub sources: Sources,
-    /// What is permitted and most likely not meant.
+    /// Settings that are permitted but most likely a mistake.
     pub warnings: Vec<Finding>,
 }
 
-/// What the product is made of, again when a file of it changes.
+/// The sources of the product. It is made again when one of their files changes.
 pub(super) struct Sources {
     built_in: Registry,
     folder: Option<Folder>,
     policy: Option<PathBuf>,
-    /// When the policy file that was read had been written.
+    /// The modification time of the policy file that was read.
     policy_written: Option<SystemTime>,
-    /// Hosted mode's answers to who may do what and with which credential; they know of no files.
+    /// Hosted mode's implementations of access control; they do not use files.
     hosted: Option<Answers>,
     upstream: Upstream,
     seal: Arc<Seal>,
     confirm: ConfirmPolicy,
-    /// Where a person decides.
+    /// The page where a person confirms.
     page: Option<Arc<dyn ConfirmationPage>>,
     rates: Option<Arc<Rates>>,
 }
@@ -71,30 +71,30 @@ struct Answers {
     audit: Arc<AuditSender>,
 }
 
-/// What hosted mode has beside the product.
+/// The parts that only hosted mode has.
 pub(super) struct HostedParts {
     pub plane: Arc<ControlPlane>,
     pub authenticator: Arc<dyn Authenticator>,
     pub audit: Arc<AuditSender>,
 }
 
-/// Makes the product of local mode, with its log on `output`.
+/// Creates the product of local mode, with its log on `output`.
 pub(super) fn local(output: Output) -> Result<Product, Stop> {
     Prepared::new(&Flags::default(), output)?.product()
 }
 
-/// What the person at this machine may use.
+/// Returns the tools that the person at this machine may use.
 pub(super) fn visible(app: &App) -> Result<Visible<'_>, Stop> {
     let view = View::default();
     app.visible(&Caller::local(), &view).map_err(|error| Stop::Failed(error.to_string()))
 }
 
-/// The module of this name.
+/// Returns the module with this name.
 pub(super) fn module<'a>(visible: &Visible<'a>, name: &str) -> Result<&'a Module, Stop> {
     visible.module(name).map_err(|error| Stop::WrongUsage(error.to_string()))
 }
 
-/// A tool by module and name.
+/// Returns a tool by module and name.
 pub(super) fn tool<'a>(
     visible: &Visible<'a>,
     module: &str,
@@ -110,7 +110,7 @@ pub(super) fn tool<'a>(
 }
 
 impl Prepared {
-    /// Reads the environment, with the log on `output` from now on.
+    /// Reads the environment, and starts the log on `output`.
     pub fn new(flags: &Flags, output: Output) -> Result<Self, Stop> {
         let (config, findings) = Config::read(flags, &process_environment);
         start(config.log_level, output);
@@ -130,8 +130,8 @@ impl Prepared {
         Ok(Self { config, findings, sources })
     }
 
-    /// Has the product be hosted mode's, if that is what is configured: the same modules and settings as in local mode, other
-    /// answers to the three questions.
+    /// Switches to hosted mode if it is configured: the same modules and settings as in local mode, with other implementations
+    /// of access control.
     pub fn hosted(&mut self) -> Result<Option<HostedParts>, Stop> {
         let Some(hosted) = self.config.hosted.as_ref().filter(|_| self.findings.is_empty()) else {
             return Ok(None);
@@ -162,18 +162,18 @@ impl Prepared {
         Ok(Some(HostedParts { plane, authenticator: Arc::new(authenticator), audit }))
     }
 
-    /// Local mode's page; `None` where no one is asked on a page.
+    /// Returns local mode's page; `None` if the policy does not use a page.
     pub fn page(&self) -> Option<Arc<Page>> {
         let asks = self.config.hosted.is_none() && self.config.confirm == ConfirmPolicy::Human;
         asks.then(|| Arc::new(Page::new(page_key(&self.config), Questions::default())))
     }
 
-    /// Lets people decide there.
+    /// Uses this page for confirmations.
     pub fn decide_on(&mut self, page: Arc<dyn ConfirmationPage>) {
         self.sources.page = Some(page);
     }
 
-    /// Makes the product.
+    /// Creates the product.
     pub fn product(self) -> Result<Product, Stop> {
         let Self { config, mut findings, mut sources } = self;
         match sources.app() {
@@ -187,7 +187,7 @@ impl Prepared {
                 }
                 Ok(Product { config, app: Arc::new(app), sources, warnings })
             }
-            // All at once: so that all errors can be fixed in one pass.
+            // All errors are reported at once, so that users can fix them in one pass.
             made => {
                 findings.extend(made.err().into_iter().flatten());
                 Err(Stop::Findings(findings))
@@ -197,10 +197,10 @@ impl Prepared {
 }
 
 impl Sources {
-    /// Makes the product of the files as they are.
+    /// Creates the product from the current files.
     fn app(&mut self) -> Result<App, Vec<Finding>> {
         let mut registry = self.built_in.clone();
-        // A broken file is reported and skipped: the other modules go on.
+        // An invalid file is reported and skipped; the other modules still work.
         for finding in
             self.folder.as_mut().map(|folder| folder.add_to(&mut registry)).unwrap_or_default()
         {
@@ -262,7 +262,7 @@ impl Sources {
             || self.folder.as_ref().is_some_and(Folder::changed)
     }
 
-    /// Has the product follow its files while it runs, and tells clients when their lists may have changed.
+    /// Reloads the product when its files change, and notifies clients when their lists may have changed.
     pub fn follow(mut self, product: Arc<Live>, hub: Arc<Hub>) -> Result<(), Stop> {
         if self.policy.is_none() && self.folder.is_none() {
             return Ok(());
@@ -277,12 +277,12 @@ impl Sources {
                     Ok(app) => {
                         log::info!("the module files and the policy are applied as they are now");
                         product.replace(Arc::new(app));
-                        // Prompts and resources are there by the tools that they need.
+                        // Prompts and resources exist only if the tools that they need exist.
                         for change in [Change::Tools, Change::Prompts, Change::Resources] {
                             hub.publish(&change);
                         }
                     }
-                    // All stays as it was: modules that no policy was made for are not to be used.
+                    // The old product stays: modules that the policy was not written for must not be used.
                     Err(findings) => {
                         for finding in findings {
                             log::error!(
@@ -306,7 +306,7 @@ fn seal(config: &Config) -> Arc<Seal> {
     )
 }
 
-/// The page key of the state folder, or one of this process where there is no such folder.
+/// Returns the page key of the state folder, or a key for this process if there is no such folder.
 pub(super) fn page_key(config: &Config) -> PageKey {
     let folder = config.state_directory.clone().map(StateFolder::new);
     PageKey::new(move || {
@@ -345,7 +345,7 @@ fn policy(path: &Path, registry: &Registry) -> Result<Permissions, Finding> {
         .iter()
         .flat_map(|module| module.tools.iter().map(|tool| subject(module, tool)))
         .collect();
-    // A misspelt denial would allow what it means to deny, so it stops the start.
+    // A misspelt `deny` entry would allow a tool that it should deny, so it prevents startup.
     match policy.unmatched(&subjects).as_slice() {
         [] => Ok(policy.permissions(&subjects)),
         unmatched => Err(finding(format!(

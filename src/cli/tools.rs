@@ -43,7 +43,7 @@ pub(super) fn run(module: Option<&str>, as_json: bool) -> Result<(), Stop> {
     Ok(())
 }
 
-/// Checks one module file as `MCPIST_MODULES_DIR` would take it.
+/// Checks one module file with the rules of `MCPIST_MODULES_DIR`.
 pub(super) fn check(file: &Path) -> Result<(), Stop> {
     match crate::modules::check(file) {
         Ok(module) => {

@@ -1,42 +1,42 @@
-//! Hosted mode's variables: where the control plane is, and who this server is.
+//! Hosted mode's variables: the address of the control plane, and this server's own address.
 
 use super::{Environment, Finding};
 use crate::access::ResourceMetadata;
 use crate::hosted::{Addresses, ExpectedToken};
 use crate::secret::Secret;
 
-/// The variable that asks for hosted mode.
+/// The variable that turns hosted mode on.
 const BROKER: &str = "TOKEN_BROKER_URL";
 
-/// What Supabase Auth puts into `aud` of every user's token.
+/// The value of `aud` in every user token of Supabase Auth.
 const SUPABASE_AUDIENCE: &str = "authenticated";
 
-/// The variable that says what tokens are for.
+/// The variable with the expected audience of tokens.
 const AUDIENCE: &str = "JWT_AUDIENCE";
 
-/// What `TOKEN_BROKER_KEY` has to be: the functions demand the same.
+/// The requirement for `TOKEN_BROKER_KEY`; the functions require the same.
 const KEY_ADVICE: &str = "create a publishable key that only this server uses (not the project's default), or make one of 32 characters or more: openssl rand -hex 32";
 
-/// The fewest characters of a key that is not Supabase's.
+/// The minimum length in characters of a key that is not one of Supabase's.
 const SHORTEST_KEY: usize = 32;
 
 /// Hosted mode.
 #[derive(Debug)]
 pub struct HostedConfig {
-    /// Where the control plane is.
+    /// The address of the control plane.
     pub addresses: Addresses,
     /// The project's publishable key.
     pub key: Secret,
-    /// What tokens must say.
+    /// The claims that tokens must have.
     pub expected: ExpectedToken,
     /// The server's own address, without a path; it is never taken from a request.
     pub public_url: Option<String>,
-    /// The console: its pages may call this server.
+    /// The console; its pages may call this server.
     pub console_url: Option<String>,
 }
 
 impl HostedConfig {
-    /// Reads the variables; `None` if nothing asks for hosted mode. What is wrong is a finding.
+    /// Reads the variables; `None` if hosted mode is not configured. Invalid values become findings.
     pub(super) fn read(environment: Environment<'_>, findings: &mut Vec<Finding>) -> Option<Self> {
         let broker = environment(BROKER)?;
         let example = "https://<project>.supabase.co/functions/v1/token-exchanger";
@@ -91,13 +91,13 @@ impl HostedConfig {
         })
     }
 
-    /// What clients learn about getting a token.
+    /// Returns the protected-resource metadata for clients.
     #[must_use]
     pub fn resource(&self) -> Option<ResourceMetadata> {
         self.public_url.clone().map(|origin| resource(origin, &self.expected.issuer))
     }
 
-    /// What is permitted and most likely not meant: tokens that were issued for something else than this server.
+    /// Returns settings that are permitted but most likely a mistake: tokens that were issued for another audience.
     #[must_use]
     pub fn warning(&self) -> Option<Finding> {
         let audience = &self.expected.audience;
@@ -119,7 +119,7 @@ fn resource(origin: String, issuer: &str) -> ResourceMetadata {
     ResourceMetadata::new(origin, issuer.to_owned())
 }
 
-/// What is wrong with a key for the functions; `None` if it can be right.
+/// Returns what is wrong with a key for the functions; `None` if it can be valid.
 fn problem_of_key(key: &str) -> Option<&'static str> {
     if key.is_empty() {
         Some("it is missing: hosted mode shows it to the functions")
@@ -128,7 +128,7 @@ fn problem_of_key(key: &str) -> Option<&'static str> {
     } else if key.starts_with("sb_secret_") {
         Some("it is a secret key, which this server must not hold")
     } else if key.starts_with("eyJ") {
-        Some("it is one of the project's legacy keys, which others also have")
+        Some("it is a legacy key of the project, which others also have")
     } else if !key.starts_with("sb_publishable_") && key.len() < SHORTEST_KEY {
         Some("it is shorter than 32 characters")
     } else {
@@ -136,7 +136,7 @@ fn problem_of_key(key: &str) -> Option<&'static str> {
     }
 }
 
-/// An `https` URL without a slash at the end; `http` for this machine alone, because tokens go there.
+/// Reads an `https` URL without a trailing slash. `http` is accepted only for this machine, because tokens are sent to it.
 fn url(text: &str, findings: &mut Vec<Finding>, name: &str, example: &str) -> Option<String> {
     let uri = text.parse::<ureq::http::Uri>().ok();
     let host = uri.as_ref().and_then(ureq::http::Uri::host).unwrap_or_default().to_owned();

@@ -21,34 +21,34 @@ use crate::http::Limits;
 use crate::secret::Secret;
 use crate::telemetry::TelemetrySettings;
 
-/// The port when nothing says another: 8080 is taken on many machines, 8088 seldom (specification §2.1).
+/// The default port: 8080 is in use on many machines, 8088 is rarely used.
 pub const DEFAULT_PORT: u16 = 8088;
 
-/// The least length of `MCPIST_SECRET` in bytes: what sessions and request state are sealed with must not be guessable.
+/// The minimum length of `MCPIST_SECRET` in bytes: the key that seals sessions and request state must not be guessable.
 const MIN_SECRET: usize = 32;
 
-/// The variable that bounds the answers of services in memory, and its value in bytes.
+/// The variable that limits the memory for answers of services, and its default in bytes.
 const ANSWERS: &str = "MCPIST_MAX_ANSWERS_BYTES";
 const DEFAULT_ANSWERS: u64 = 64 * 1024 * 1024;
 
-/// The variable with the token that local mode wants from clients.
+/// The variable with the token that local mode requires from clients.
 const LOCAL_TOKEN: &str = "MCPIST_LOCAL_TOKEN";
 
-/// The variable that bounds how many calls of tools a user may make in a minute, and its value in hosted mode (DESIGN §8).
+/// The variable that limits how many tool calls a user may make a minute, and its default in hosted mode.
 const TOOL_CALLS: &str = "MCPIST_TOOL_CALLS_PER_MINUTE";
 const DEFAULT_TOOL_CALLS: u32 = 300;
 
-/// What is wrong with one variable, flag or file, and what would be right.
+/// An error in one variable, flag or file, with a valid alternative.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
     /// The variable, flag or file.
     pub name: String,
-    /// What is wrong and an example of what would be right.
+    /// What is wrong, with an example of a valid value.
     pub message: String,
 }
 
 impl Finding {
-    /// A finding about `name`.
+    /// Returns a finding about `name`.
     pub fn new(name: impl Into<String>, message: impl Into<String>) -> Self {
         Self { name: name.into(), message: message.into() }
     }
@@ -60,23 +60,23 @@ impl fmt::Display for Finding {
     }
 }
 
-/// The environment, as a function from a name to its value; tests bring their own.
+/// The environment, as a function from a name to its value; tests use their own.
 pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-/// The environment of this process.
+/// Returns the environment of this process.
 #[must_use]
 pub fn process_environment(name: &str) -> Option<String> {
-    // An empty variable is how many platforms and shells say "unset".
+    // An empty variable counts as unset, because many platforms and shells write it that way.
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// The names in the environment of this process.
+/// Returns the names of the variables of this process.
 #[must_use]
 pub fn process_environment_names() -> Vec<String> {
     std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect()
 }
 
-/// What flags say; they win over the environment.
+/// The values of flags; they override the environment.
 #[derive(Debug, Clone, Default)]
 pub struct Flags {
     /// `--port`.
@@ -85,46 +85,46 @@ pub struct Flags {
     pub bind: Option<IpAddr>,
 }
 
-/// Everything that is set from outside, but what belongs to single modules ([`ModuleSettings`]).
+/// All settings, except those of single modules ([`ModuleSettings`]).
 #[derive(Debug)]
 pub struct Config {
-    /// Where the server listens.
+    /// The address that the server listens on.
     pub address: SocketAddr,
-    /// The front door's limits.
+    /// The HTTP server's limits.
     pub limits: Limits,
-    /// The least level of log lines.
+    /// The minimum level of log lines.
     pub log_level: LevelFilter,
-    /// A folder with module files of the user's.
+    /// A folder with the user's own module files.
     pub modules_directory: Option<PathBuf>,
     /// The policy file.
     pub policy: Option<PathBuf>,
-    /// Who confirms what cannot be undone, costs money or reaches others.
+    /// The confirmation policy for actions that cannot be undone, cost money or reach others.
     pub confirm: ConfirmPolicy,
-    /// The folder for what local mode keeps; `None` where there is no home.
+    /// The folder for local mode's state; `None` if there is no home directory.
     pub state_directory: Option<PathBuf>,
-    /// The program that opens a page for the person at this machine; `None` where there is no browser.
+    /// The program that opens a page for the person at this machine; `None` if there is no browser.
     pub browser: Option<String>,
-    /// What sealed tokens are made with; `None`: a key that lives as long as the process.
+    /// The key that seals tokens; `None` for a random key that lives as long as the process.
     pub seal_secret: Option<Secret>,
-    /// What clients of local mode have to show; `None`: whoever reaches the loopback address is served.
+    /// The token that clients of local mode must send; `None` if every client that can reach the loopback address is served.
     pub local_token: Option<Secret>,
-    /// Hosted mode, where it is asked for.
+    /// Hosted mode, if it is configured.
     pub hosted: Option<HostedConfig>,
-    /// How many calls of tools a user may make in a minute; `None`: as many as they like.
+    /// The maximum number of tool calls that a user may make a minute; `None` for no limit.
     pub tool_calls_per_minute: Option<u32>,
-    /// Most bytes of all answers of services at once.
+    /// The maximum total size in bytes of all service answers in memory.
     pub max_answers_bytes: u64,
     /// The proxy for calls to services.
     pub proxy: Option<ureq::Proxy>,
-    /// Where telemetry goes; `None`: nowhere.
+    /// Where telemetry is sent; `None` if it is off.
     pub telemetry: Option<TelemetrySettings>,
 }
 
-/// A limit that a variable sets: the one list that the configuration and the documentation are read from.
+/// A limit that a variable sets. The configuration and the documentation use this one list.
 pub struct LimitVariable {
     /// The variable.
     pub name: &'static str,
-    /// What it bounds, with its unit.
+    /// The meaning of the limit, with its unit.
     pub meaning: &'static str,
     set: fn(&mut Limits, u32),
     get: fn(&Limits) -> u64,
@@ -165,7 +165,7 @@ pub const LIMITS: &[LimitVariable] = &[
 ];
 
 impl LimitVariable {
-    /// The value when nothing sets it.
+    /// Returns the default value.
     #[must_use]
     pub fn default_value(&self) -> u64 {
         (self.get)(&Limits::default())
@@ -173,7 +173,7 @@ impl LimitVariable {
 }
 
 impl Config {
-    /// Reads flags and environment; what is wrong is a finding, and stands at its default.
+    /// Reads flags and environment. An invalid value becomes a finding, and its default is used.
     pub fn read(flags: &Flags, environment: Environment<'_>) -> (Self, Vec<Finding>) {
         let mut findings = Vec::new();
         let mut limits = Limits::default();
@@ -193,7 +193,7 @@ impl Config {
         let address = flags.bind.unwrap_or(IpAddr::V4(default));
         let local_token = local_token(environment, hosted.is_some(), &mut findings);
         if hosted.is_none() && local_token.is_none() && !address.is_loopback() {
-            let message = "without MCPIST_LOCAL_TOKEN local mode asks nobody who they are, so it listens on a loopback address alone, such as 127.0.0.1";
+            let message = "without MCPIST_LOCAL_TOKEN local mode does not authenticate clients, so it listens only on a loopback address, such as 127.0.0.1";
             findings.push(Finding::new(
                 "--bind",
                 format!("{address} can be reached by others; {message}"),
@@ -203,7 +203,7 @@ impl Config {
         if policy.is_some() && hosted.is_some() {
             findings.push(Finding::new(
                 "MCPIST_POLICY",
-                "hosted mode does not use it: what users may do is decided by their roles, in the console; unset it",
+                "hosted mode does not use it: the roles in the console decide what users may do; unset it",
             ));
         }
         let tool_calls_per_minute = number(environment, TOOL_CALLS, 1..=1_000_000, &mut findings)
@@ -265,7 +265,8 @@ impl Config {
     }
 }
 
-/// The token that local mode wants; one that is wrong counts as unset, so that it opens no other address.
+/// Returns the token that local mode requires. An invalid token counts as unset, so that the server does not listen beyond
+/// loopback.
 fn local_token(
     environment: Environment<'_>,
     is_hosted: bool,
@@ -286,13 +287,13 @@ fn local_token(
     None
 }
 
-/// The proxy that the usual variables name.
+/// Returns the proxy from the usual variables.
 fn proxy(environment: Environment<'_>, findings: &mut Vec<Finding>) -> Option<ureq::Proxy> {
     let names = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
     let (name, url) = names.into_iter().find_map(|name| Some((name, environment(name)?)))?;
     let proxy = ureq::Proxy::new(&url).ok();
     if proxy.is_none() {
-        // The URL itself is not repeated: it may hold a password.
+        // The URL itself is not repeated, because it may contain a password.
         findings.push(Finding::new(
             name,
             "it is not a proxy URL; one looks like http://proxy.example.com:3128",

@@ -1,4 +1,4 @@
-//! What is set for single modules: credentials and base URLs.
+//! Settings of single modules: credentials and base URLs.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -7,24 +7,24 @@ use crate::access::Credential;
 use crate::engine::{Auth, CredentialKind, Module, Variable};
 use crate::secret::Secret;
 
-/// What begins the name of an account behind a variable's own: `GITHUB_TOKEN__WORK`.
+/// Separates the name of a variable from the name of an account: `GITHUB_TOKEN__WORK`.
 const ACCOUNT: &str = "__";
 
-/// The account of the variables without such an ending.
+/// The account of variables that name no account.
 const DEFAULT_ACCOUNT: &str = "default";
 
-/// What is set for single modules.
+/// Settings of single modules.
 #[derive(Debug, Default)]
 pub struct ModuleSettings {
-    /// Credentials by module, one an account: `default` first, the others by name.
+    /// The credentials of each module's accounts: `default` first, the others by name.
     pub credentials: HashMap<String, Vec<Credential>>,
-    /// Base URLs by module, where one is set.
+    /// The base URLs of modules, if set.
     pub base_urls: HashMap<String, String>,
 }
 
 impl ModuleSettings {
-    /// Reads the variables that the modules' files name; what is wrong is a finding, and counts as unset. `names` are those
-    /// of all variables: their endings make accounts.
+    /// Reads the variables that the modules' files name. An invalid value becomes a finding and counts as unset. `names` lists
+    /// all variables: their endings define accounts.
     pub fn read(
         modules: &[Module],
         environment: Environment<'_>,
@@ -54,7 +54,7 @@ impl ModuleSettings {
         (settings, findings)
     }
 
-    /// The same without credentials, which are none of the environment's business in hosted mode.
+    /// Reads the settings without credentials, which the environment must not provide in hosted mode.
     pub fn addresses(modules: &[Module], environment: Environment<'_>) -> (Self, Vec<Finding>) {
         let (mut settings, mut findings) = (Self::default(), Vec::new());
         for module in modules {
@@ -68,7 +68,7 @@ impl ModuleSettings {
     }
 }
 
-/// The endings of a module's variables that name accounts, in order, each with the first variable that has it.
+/// Returns the endings of a module's variables that name accounts, in order, each with the first variable that has it.
 fn suffixes(
     module: &Module,
     auth: &Auth,
@@ -89,7 +89,7 @@ fn suffixes(
     suffixes
 }
 
-/// The credential of an account that the variables with this ending make; `variable` is one of them.
+/// Reads the credential of an account from the variables with this ending; `variable` is one of them.
 fn account(
     module: &Module,
     auth: &Auth,
@@ -104,7 +104,7 @@ fn account(
     if name.is_empty() || !in_capitals {
         return Err(Finding::new(
             variable,
-            "what follows `__` names an account in capitals, digits and `_`, as in GITHUB_TOKEN__WORK",
+            "after `__`, write the account's name in capitals, digits and `_`, as in GITHUB_TOKEN__WORK",
         ));
     }
     if name == DEFAULT_ACCOUNT {
@@ -128,7 +128,7 @@ fn account(
     })
 }
 
-/// The name and the value of the first of a variable's names that is set.
+/// Returns the name and the value of the first of a variable's names that is set.
 fn value(
     variable: &Variable,
     suffix: &str,
@@ -151,10 +151,11 @@ fn base_url(
     checked_base_url(&url).map(Some).map_err(|message| Finding::new(name, message))
 }
 
-/// A base URL without its trailing slash: paths of module files begin with one.
+/// Returns a base URL without its trailing slash: paths in module files begin with a slash.
 fn checked_base_url(url: &str) -> Result<String, String> {
     let example = "one looks like https://github.example.com/api/v3";
-    let uri: ureq::http::Uri = url.parse().map_err(|_| format!("{url:?} is no URL; {example}"))?;
+    let uri: ureq::http::Uri =
+        url.parse().map_err(|_| format!("{url:?} is not a URL; {example}"))?;
     if !matches!(uri.scheme_str(), Some("https" | "http")) || uri.host().is_none() {
         return Err(format!("{url:?} does not begin with https:// and a host; {example}"));
     }
@@ -166,8 +167,8 @@ fn checked_base_url(url: &str) -> Result<String, String> {
     Ok(url.trim_end_matches('/').to_owned())
 }
 
-/// The credential that a module's variables with this ending make: the first kind that is whole. One that is partly set is wrong only
-/// where none is whole.
+/// Reads the credential from a module's variables with this ending: the first complete kind. A partly set kind is an error only
+/// if no kind is complete.
 fn credential(
     auth: &Auth,
     suffix: &str,
@@ -199,7 +200,7 @@ fn whole(
     let mut parts = Vec::new();
     for (name, value) in values {
         if !value.bytes().all(|byte| (0x21..=0x7e).contains(&byte)) {
-            // Never the value itself: it is a credential with a stray character.
+            // The value itself is never shown: it is a credential with a stray character.
             return Err(Finding::new(
                 name,
                 "it has a space, a line break or a character outside ASCII, which no token has",
@@ -221,7 +222,7 @@ mod tests {
     use crate::access::Scheme;
     use crate::engine::Hooks;
 
-    /// Settings of two modules, of which the second falls back to the variables of the first.
+    /// Returns settings of two modules; the second falls back to the variables of the first.
     fn load(variables: &[(&str, &str)]) -> Result<ModuleSettings, Vec<Finding>> {
         let file = |name: &str, variable: &dyn Fn(&str) -> String| {
             let auth = serde_json::json!([
@@ -367,7 +368,7 @@ mod tests {
             "WIKI_API_URL__A",
             "does not begin with https",
         );
-        check(&[("WIKI_TOKEN__", "t")], "WIKI_TOKEN__", "names an account");
+        check(&[("WIKI_TOKEN__", "t")], "WIKI_TOKEN__", "the account's name");
         check(&[("WIKI_TOKEN__work", "t")], "WIKI_TOKEN__work", "in capitals");
         check(&[("WIKI_TOKEN__DEFAULT", "t")], "WIKI_TOKEN__DEFAULT", "leave `__DEFAULT` out");
     }

@@ -1,13 +1,13 @@
-//! Names of variables that are probably mistyped: a switch that nobody reads would fail open.
+//! Finds variable names that are probably mistyped: a setting that is silently ignored could leave the server open.
 
 use super::{Environment, Finding, LIMITS};
 use crate::engine::{Module, Variable};
 use crate::names::{is_slip, nearest};
 
-/// What the variables of this program begin with.
+/// The prefix of this program's variables.
 const OWN: &str = "MCPIST_";
 
-/// The variables of this program, besides the limits.
+/// This program's variables, except the limits.
 const OWN_NAMES: &[&str] = &[
     "MCPIST_CONFIRM",
     "MCPIST_LOCAL_TOKEN",
@@ -18,7 +18,7 @@ const OWN_NAMES: &[&str] = &[
     "MCPIST_SECRET",
     "MCPIST_STATE_DIR",
     "MCPIST_TOOL_CALLS_PER_MINUTE",
-    // Those of the build, the workflows and the tests: this program reads none of them.
+    // Variables of the build, the workflows and the tests, which this program does not read.
     "MCPIST_COMMIT",
     "MCPIST_TEST_ALONE",
     "MCPIST_URL",
@@ -38,7 +38,8 @@ const HOSTED_NAMES: &[&str] = &[
     "TOOL_SIEVE_URL",
 ];
 
-/// The variables of `names` that begin with `MCPIST_` and that neither this program nor a module knows: they stop the start.
+/// Returns the variables in `names` that begin with `MCPIST_` and that neither this program nor a module reads: they prevent
+/// startup.
 pub fn unknown(modules: &[Module], environment: Environment<'_>, names: &[String]) -> Vec<Finding> {
     let own = || OWN_NAMES.iter().copied().chain(LIMITS.iter().map(|limit| limit.name));
     let is_known = |name: &str| {
@@ -63,7 +64,7 @@ pub fn unknown(modules: &[Module], environment: Environment<'_>, names: &[String
     findings
 }
 
-/// The variables of `names` that are one slip away from another one of ours which is not set. They may belong to another
+/// Returns the variables in `names` that differ by one slip from one of ours that is not set. They may belong to another
 /// program, so they are only reported.
 pub fn near_misses(
     modules: &[Module],
@@ -89,7 +90,7 @@ pub fn near_misses(
     findings
 }
 
-/// The variables that the modules' files name.
+/// Returns the variables that the modules' files name.
 fn module_names(modules: &[Module]) -> impl Iterator<Item = &str> {
     modules.iter().flat_map(|module| {
         let ways = module.auth.iter().flat_map(|auth| &auth.ways);
@@ -98,12 +99,13 @@ fn module_names(modules: &[Module]) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The name without the ending that names an account.
+/// Returns the name without the ending that names an account.
 fn without_account(name: &str) -> &str {
     name.split_once("__").map_or(name, |(name, _)| name)
 }
 
-/// Whether Kubernetes made the variable, for a service whose name begins with `mcpist` ("Service", environment variables).
+/// Returns whether Kubernetes set the variable, for a service whose name begins with `mcpist` ("Service", environment
+/// variables).
 fn is_service_link(name: &str) -> bool {
     name.ends_with("_SERVICE_HOST")
         || name.contains("_SERVICE_PORT")
@@ -161,7 +163,7 @@ mod tests {
         for right in ["MCPIST_POLICY", "MCPIST_COMMIT", "MCPISTRY", "PATH"] {
             check(right, &[]);
         }
-        // What Kubernetes sets beside a service `mcpist`.
+        // The variables that Kubernetes sets for a service `mcpist`.
         for link in [
             "MCPIST_SERVICE_HOST",
             "MCPIST_SERVICE_PORT_HTTP",

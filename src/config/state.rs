@@ -1,4 +1,4 @@
-//! Where local mode keeps what outlives a process, and what opens a page for the person at this machine.
+//! Where local mode stores its state, and which program opens a page for the person at this machine.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +6,8 @@ use super::{Environment, Finding};
 
 const STATE: &str = "MCPIST_STATE_DIR";
 
-/// The folder for what local mode keeps: `MCPIST_STATE_DIR`, else the platform's place for it; `None` where there is no home.
+/// Returns the folder for local mode's state: `MCPIST_STATE_DIR`, or the platform's default; `None` if there is no home
+/// directory.
 pub(super) fn directory(
     environment: Environment<'_>,
     findings: &mut Vec<Finding>,
@@ -34,7 +35,7 @@ pub(super) fn directory(
         .map(|state| state.join("mcpist"))
 }
 
-/// The program that opens an address in a browser: `BROWSER`, else the platform's own where a screen is there.
+/// Returns the program that opens an address in a browser: `BROWSER`, or the platform's own if there is a screen.
 pub(super) fn browser(environment: Environment<'_>) -> Option<String> {
     if let Some(browser) = environment("BROWSER") {
         return Some(browser).filter(|browser| Path::new(browser).file_name().is_some());

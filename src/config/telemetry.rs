@@ -1,4 +1,4 @@
-//! Where telemetry goes, by the variables that OpenTelemetry defines ("Environment Variable Specification" and
+//! Where telemetry is sent, by the variables that OpenTelemetry defines ("Environment Variable Specification" and
 //! "OpenTelemetry Protocol Exporter").
 
 use std::time::Duration;
@@ -28,7 +28,7 @@ pub(super) fn read(
     let mut found = Vec::new();
     let settings = read_all(environment, &mut found);
     for finding in found {
-        // The signals mostly share their variables, and each reads them.
+        // The signals usually share their variables, and each signal reads them.
         if !findings.contains(&finding) {
             findings.push(finding);
         }
@@ -48,7 +48,8 @@ fn read_all(
     if logs.is_none() && metrics.is_none() && traces.is_none() {
         return None;
     }
-    // Both encodings share one port and path, so anyone who takes the binary one takes JSON; gRPC is another protocol.
+    // Both HTTP encodings share a port and a path, so a collector that accepts the binary encoding also accepts JSON; gRPC is a
+    // different protocol.
     if let Some(protocol) = environment("OTEL_EXPORTER_OTLP_PROTOCOL")
         .filter(|name| name != "http/json" && name != "http/protobuf")
     {
@@ -90,7 +91,7 @@ fn read_all(
     })
 }
 
-/// Where a signal goes. A variable of the signal's own wins over the one for all.
+/// Returns where a signal is sent. A variable for the signal overrides the one for all signals.
 fn target(
     environment: Environment<'_>,
     signal: Signal,
@@ -113,11 +114,11 @@ fn target(
     let name = variable("ENDPOINT");
     let endpoint = environment(&name)?;
     if !is_endpoint(&endpoint) {
-        // Not repeated: it may hold a password.
+        // The value is not repeated, because it may contain a password.
         findings.push(Finding::new(name, "it is not an http or https URL without a user and a query; one looks like https://otlp.example.com"));
         return None;
     }
-    // The endpoint for all is a base; a signal's own is used as it is.
+    // The common endpoint is a base URL; a signal's own endpoint is used as it is.
     let url = if name == "OTEL_EXPORTER_OTLP_ENDPOINT" {
         format!("{}/v1/{}", endpoint.trim_end_matches('/'), signal.name())
     } else {
@@ -159,7 +160,7 @@ fn is_endpoint(text: &str) -> bool {
         && !has_user
 }
 
-/// A list of `name=value` with percent-encoded values, as W3C Baggage writes it.
+/// Reads a list of `name=value` with percent-encoded values (W3C Baggage).
 fn pairs(
     environment: Environment<'_>,
     name: &str,
@@ -184,7 +185,7 @@ fn pairs(
     pairs
 }
 
-/// The finding never repeats the value, which may hold a credential.
+/// The finding never repeats the value, because it may contain a credential.
 fn malformed(name: &str, example: &str) -> Finding {
     Finding::new(
         name,

@@ -1,37 +1,32 @@
-//! The caller's arguments, checked against a tool's params and brought to their types.
+//! Checks the caller's arguments against a tool's params and converts them to their types.
 
 use std::fmt::Display;
 
 use serde_json::{Map, Number, Value};
 
-use super::request::nothing_to_change;
+use super::request::{ParamTarget, nothing_to_change};
 use super::rules::Given;
 use super::schema::{Format, Kind, Range, Schema, length};
 use super::{Param, Presence, Tool, notes};
 use crate::error::{Code, Error, shortened};
 use crate::names::nearest;
+use crate::number::{canonical, is_integer};
 
-/// Most characters of a wrong value that an error repeats.
+/// The maximum length in characters of a wrong value in an error.
 const MAX_REPEATED: usize = 40;
 
-/// Most characters of a wrong name that an error repeats: more than names have, also of what lies in what.
+/// The maximum length in characters of a wrong name in an error: longer than real names, including nested ones.
 const MAX_NAME: usize = 120;
 
-/// From here on floats no longer tell integers apart (2^53).
-const EXACT: f64 = 9_007_199_254_740_992.0;
-
-/// The arguments with the types that the tool's schema asks for, checked against its rules, defaults filled in, and param hooks
-/// applied.
+/// Returns the arguments in the types of the tool's schema, with defaults filled in and param hooks applied.
 ///
-/// A null stands for an absent argument, unless the param is nullable: then it is sent, whatever its type. So does a blank text
-/// for anything but a text. Models write values in another type than the one that is due; where only one value can be meant, it
-/// is taken, at every depth: JSON in a string is decoded, a number or a boolean is the text that it is written as, and a lone
-/// value is a list of one.
+/// A null counts as an absent argument, unless the param is nullable: then it is sent, whatever its type. Models write values
+/// in other types than the schema's. If only one value can be meant, it is accepted: JSON in a string is decoded, a number or a
+/// boolean becomes the text that was written, and a single value becomes a list with one entry.
 ///
 /// # Errors
 ///
-/// [`Code::InvalidParams`] naming every argument that is wrong, what it got, and what would be right, every rule that is broken,
-/// and a call that changes nothing.
+/// [`Code::InvalidParams`] that names every invalid argument, its value, and what would be right.
 pub fn check(tool: &Tool, mut given: Map<String, Value>) -> Result<Map<String, Value>, Error> {
     let mut problems = Problems::default();
     let mut arguments = Map::new();
@@ -55,6 +50,11 @@ pub fn check(tool: &Tool, mut given: Map<String, Value>) -> Result<Map<String, V
             }
         };
         if let Some(value) = value {
+            // What code of ours reads is no larger than it can count.
+            if param.place == ParamTarget::Local && is_huge(&value) {
+                problems.add(name, "is too large");
+                continue;
+            }
             if tool.annotations.read_only != Some(true) {
                 refuse_shortened(&value, name, &mut problems);
             }
@@ -113,7 +113,11 @@ fn meant(param: &Param, value: Value) -> Option<Value> {
     }
 }
 
-/// Refuses a text that we shortened: what its note stands for would be deleted where it is written.
+fn is_huge(value: &Value) -> bool {
+    value.as_number().is_some_and(|number| is_integer(number) && number.as_i64().is_none())
+}
+
+/// Rejects a text that we shortened: writing it would delete the part that its note stands for.
 fn refuse_shortened(value: &Value, place: &str, problems: &mut Problems) {
     match value {
         Value::String(text) => {
@@ -142,11 +146,15 @@ fn refuse_shortened(value: &Value, place: &str, problems: &mut Problems) {
 
 fn hooked(param: &Param, value: Value, problems: &mut Problems) -> Option<Value> {
     let Some(hook) = param.hook else { return Some(value) };
-    let sentence = |error: Error| error.to_string().trim_end_matches('.').to_owned();
+    let sentence = |error: Error| {
+        let sentence = error.to_string().trim_end_matches('.').to_owned();
+        let name = format!("`{}`", param.name);
+        if sentence.contains(&name) { sentence } else { format!("{name}: {sentence}") }
+    };
     hook(&value).map_err(|error| problems.0.push((vec![param.name.clone()], sentence(error)))).ok()
 }
 
-/// What is wrong: the arguments that it is about, and a sentence.
+/// The problems: each argument, and a sentence about it.
 #[derive(Default)]
 struct Problems(Vec<(Vec<String>, String)>);
 
@@ -173,18 +181,18 @@ impl Problems {
     }
 }
 
-/// The value in the schema's type, or a problem more.
+/// Returns the value in the schema's type, or adds a problem.
 fn coerce(schema: &Schema, value: Value, place: &str, problems: &mut Problems) -> Option<Value> {
     let value = decoded(&schema.kind, value);
     if !schema.accepts(&value) {
         let problem = match &value {
             Value::Number(number) if schema.kind == Kind::String && text_of(number).is_none() => {
                 format!(
-                    "must be a string, not {}: a number of this size loses digits, so put it in quotes",
+                    "must be a string, not {}: a number with an exponent can be written in several ways, so put it in quotes",
                     repeated(&value)
                 )
             }
-            // Of a long value the beginning says nothing.
+            // The beginning of a long value would not help.
             _ if schema.longest.is_some_and(|longest| length(&value) > longest) => {
                 format!("must be {}, and has {}", wanted(schema), length(&value))
             }
@@ -254,7 +262,7 @@ fn coerce_members(
     (problems.0.len() == before).then_some(checked)
 }
 
-/// The value in the type that is due, where it was written in another and only one value can be meant.
+/// Returns the value in the expected type, if it was written in another type and only one value can be meant.
 fn decoded(kind: &Kind, value: Value) -> Value {
     match (kind, value) {
         (Kind::String, Value::Bool(flag)) => flag.to_string().into(),
@@ -274,7 +282,7 @@ fn decoded(kind: &Kind, value: Value) -> Value {
     }
 }
 
-/// The value of this kind that a string holds as JSON.
+/// Returns the value of this kind that a string contains as JSON.
 fn unquoted(kind: &Kind, value: Value) -> Value {
     let Value::String(text) = value else { return value };
     match serde_json::from_str::<Value>(text.trim()) {
@@ -283,7 +291,7 @@ fn unquoted(kind: &Kind, value: Value) -> Value {
     }
 }
 
-/// The list that a string holds as JSON, or a list of the lone value if it can be an item.
+/// Returns the list that a string contains as JSON, or a list of the single value if it can be an item.
 fn listed(items: &Schema, value: Value) -> Value {
     let value = match value {
         Value::String(text) if text.trim().is_empty() => return Value::Array(Vec::new()),
@@ -294,7 +302,8 @@ fn listed(items: &Schema, value: Value) -> Value {
         Value::Array(values) => return Value::Array(values),
         value => value,
     };
-    // A string is what a model writes for a list of strings, whatever becomes of it; else the error reports the list.
+    // Models write a list of strings as a string, so the entries are converted whatever they are; otherwise the error reports
+    // the list.
     if items.kind == Kind::String && value.is_string()
         || items.accepts(&decoded(&items.kind, value.clone()))
     {
@@ -303,10 +312,10 @@ fn listed(items: &Schema, value: Value) -> Value {
     value
 }
 
-/// A number as it is written in JSON; `None` if the number that we have may not be the one that was written.
+/// A number as it is written in JSON; `None` for one with an exponent, which was hardly meant as that text (`77e1234`).
 fn text_of(number: &Number) -> Option<String> {
-    (!number.is_f64() || number.as_f64().is_some_and(|number| number.abs() < EXACT))
-        .then(|| number.to_string())
+    let text = number.as_str();
+    (!text.contains(['e', 'E'])).then(|| text.to_owned())
 }
 
 fn is_of(kind: &Kind, value: &Value) -> bool {
@@ -319,23 +328,18 @@ fn is_of(kind: &Kind, value: &Value) -> bool {
     }
 }
 
-/// A whole number without its `.0`, where an integer is due.
+/// Returns a whole number without its `.0`, if an integer is expected.
 fn whole_if_due(kind: &Kind, value: Value) -> Value {
-    match (kind, value.as_f64()) {
-        (Kind::Integer(_), Some(number)) if value.is_f64() => {
-            whole(number).map_or(value, Value::from)
+    match (kind, value) {
+        (Kind::Integer(_), Value::Number(number)) if is_integer(&number) => {
+            let digits = canonical(&number).parse();
+            Value::Number(digits.unwrap_or(number))
         }
-        _ => value,
+        (_, value) => value,
     }
 }
 
-/// The integer that a float is, as far as floats tell integers apart.
-fn whole(number: f64) -> Option<Number> {
-    #[expect(clippy::cast_possible_truncation, reason = "its size was looked at")]
-    (number.fract() == 0.0 && number.abs() <= EXACT).then(|| Number::from(number as i64))
-}
-
-/// What would be right, as the end of a sentence.
+/// Returns what would be right, as the end of a sentence.
 fn wanted(schema: &Schema) -> String {
     let range = |what: &str, range: &Range| match (&range.minimum, &range.maximum) {
         (Some(minimum), Some(maximum)) => format!("{what} from {minimum} to {maximum}"),
@@ -373,7 +377,7 @@ fn wanted(schema: &Schema) -> String {
     }
 }
 
-/// A wrong value, shortened.
+/// Returns a wrong value, shortened.
 fn repeated(value: &Value) -> String {
     shortened(value.to_string(), MAX_REPEATED)
 }
@@ -444,7 +448,7 @@ mod tests {
             .clone()
     }
 
-    /// The arguments that come out beside `owner` and the default `state`, or the error's message.
+    /// The expected result is the arguments besides `owner` and the default `state`, or the error's message.
     fn outcome(given: &Value) -> Result<Value, String> {
         let mut given = given.as_object().unwrap().clone();
         given.entry("owner").or_insert_with(|| json!("o"));
@@ -461,6 +465,7 @@ mod tests {
     fn right_arguments_come_out_in_their_types() {
         let check =
             |given: Value, expected: Value| assert_eq!(outcome(&given), Ok(expected), "{given}");
+        let decoded = |text: &str| serde_json::from_str::<Value>(text).unwrap();
         check(json!({}), json!({}));
         check(json!({"state": "closed"}), json!({"state": "closed"}));
         check(json!({"count": 5}), json!({"count": 5}));
@@ -468,7 +473,12 @@ mod tests {
         check(json!({"count": 5.0}), json!({"count": 5}));
         check(json!({"count": "5.0"}), json!({"count": 5}));
         check(json!({"share": 0.25}), json!({"share": 0.25}));
-        check(json!({"share": "-1e3"}), json!({"share": -1000.0}));
+        check(json!({"share": "-0.30"}), json!({"share": decoded("-0.30")}));
+        check(json!({"count": decoded("1e1")}), json!({"count": 10}));
+        check(
+            json!({"ids": "18446744073709551616"}),
+            json!({"ids": [decoded("18446744073709551616")]}),
+        );
         check(json!({"draft": "true"}), json!({"draft": true}));
         check(json!({"draft": " False"}), json!({"draft": false}));
         check(json!({"draft": null, "count": null}), json!({}));
@@ -540,8 +550,10 @@ mod tests {
         check("123", "123");
         check("-7", "-7");
         check("9007199254740993", "9007199254740993");
-        check("18446744073709551615", "18446744073709551615");
+        check("18446744073709551616", "18446744073709551616");
         check("1.5", "1.5");
+        check("1.50", "1.50");
+        check("0.1000000000000000000001", "0.1000000000000000000001");
         check("2.0", "2.0");
         check("true", "true");
         check("false", "false");
@@ -555,7 +567,7 @@ mod tests {
         check(json!({"owner": [5]}), "`owner` must be a string, not [5]");
         check(
             json!({"owner": 1e30}),
-            "`owner` must be a string, not 1e+30: a number of this size loses digits, so put it in quotes",
+            "`owner` must be a string, not 1e+30: a number with an exponent can be written in several ways, so put it in quotes",
         );
         check(json!({"state": true}), r#"`state` must be one of "open", "closed", not "true""#);
         check(json!({"owner": null}), "`owner` is missing: it must be a string");

@@ -1,15 +1,15 @@
-//! How a service knows its callers, and the environment variables that local mode takes the credential from.
+//! How a service authenticates its callers, and the environment variables with local mode's credential.
 
 use std::fmt;
 
 use crate::access::Scheme;
 
-/// How a service knows its callers.
+/// How a service authenticates its callers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Auth {
-    /// The kinds of credential that it takes; the first whose variables are all set is used. There is at least one.
+    /// The accepted kinds of credential; the first whose variables are all set is used. There is at least one.
     pub ways: Vec<CredentialKind>,
-    /// Whether the service answers without a credential too.
+    /// Whether the service also works without a credential.
     pub optional: bool,
 }
 
@@ -18,28 +18,28 @@ pub struct Auth {
 pub struct CredentialKind {
     /// The authentication scheme.
     pub scheme: Scheme,
-    /// The environment variables of local mode: the token, or user and password.
+    /// Local mode's environment variables: the token, or user and password.
     pub env: Vec<Variable>,
 }
 
-/// An environment variable, or those that stand in for it: the first that is set counts.
+/// An environment variable and its alternatives: the first that is set is used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Variable(pub(crate) Vec<String>);
 
 impl Variable {
-    /// The names, the one to recommend first.
+    /// Returns the names, the recommended one first.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(String::as_str)
     }
 
-    /// The name to recommend.
+    /// Returns the recommended name.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.0[0]
     }
 }
 
-/// What to set: `JIRA_EMAIL and JIRA_API_TOKEN`.
+/// Returns the variables to set: `JIRA_EMAIL and JIRA_API_TOKEN`.
 impl fmt::Display for CredentialKind {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<_> = self.env.iter().map(Variable::name).collect();
@@ -47,7 +47,7 @@ impl fmt::Display for CredentialKind {
     }
 }
 
-/// What to set: `either JIRA_EMAIL and JIRA_API_TOKEN, or JIRA_TOKEN`.
+/// Returns the variables to set: `either JIRA_EMAIL and JIRA_API_TOKEN, or JIRA_TOKEN`.
 impl fmt::Display for Auth {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.ways.as_slice() {

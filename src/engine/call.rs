@@ -17,19 +17,19 @@ use crate::upstream::{Upstream, redact};
 /// Only credentials of at least this many bytes are redacted: shorter ones could match ordinary text.
 const LONG_ENOUGH: usize = 12;
 
-/// An account of a service: where it is, and what proves it.
+/// An account of a service: its address and its credential.
 #[derive(Debug, Clone, Copy)]
 pub struct Connection<'a> {
-    /// What a call proves itself with.
+    /// The credential of a call.
     pub credential: Option<&'a Credential>,
-    /// Where the service is: the module's own address, the environment's or the credential's.
+    /// The service's address: from the module, the environment or the credential.
     pub base_url: &'a str,
 }
 
-/// Returns another credential for one that the service refused; `None` if there is no other.
+/// A function that returns a new credential for one that the service rejected; `None` if there is no other.
 pub type Renew<'a> = &'a dyn Fn(&Credential) -> Result<Option<Credential>, Error>;
 
-/// A call of a tool that was found permitted: what everything on its way to the service has to know.
+/// A permitted call of a tool, with everything that its way to the service needs.
 #[derive(Debug, Clone, Copy)]
 pub struct ToolCall<'a> {
     /// Who calls.
@@ -46,24 +46,24 @@ pub struct ToolCall<'a> {
     pub trace_parent: Option<&'a str>,
 }
 
-/// The accounts that a call is made with.
+/// The accounts of a call.
 #[derive(Clone, Copy)]
 pub struct Accounts<'a> {
     /// The account, or the first of several.
     pub first: Connection<'a>,
-    /// The caller's further accounts, for a tool that asks all of them together.
+    /// The caller's further accounts, for a tool that reads all of them at once.
     pub others: &'a [Connection<'a>],
-    /// Gets a newer credential when the service refuses one.
+    /// Gets a new credential if the service rejects one.
     pub renew: Renew<'a>,
 }
 
 /// Calls a tool. Returns its result before any formatting: `{"items": […], …, "next_cursor"?}` for a list, an object for a
-/// record, `{"document": …, …}` for a document, a string for a text, `{"message": …}` for a thing done. `cancelled` reports
+/// record, `{"document": …, …}` for a document, a string for a text, `{"message": …}` for an action. `cancelled` reports
 /// whether the caller has stopped waiting.
 ///
 /// # Errors
-/// [`Code::InvalidParams`] for arguments that do not fit, and those of
-/// [`Upstream::send`], [`failure`](crate::upstream::failure) and the tool's handler.
+/// [`Code::InvalidParams`] for invalid arguments, and the errors of [`Upstream::send`], [`failure`](crate::upstream::failure)
+/// and the tool's handler.
 pub fn call(
     upstream: &Upstream,
     call: ToolCall<'_>,
@@ -81,6 +81,10 @@ pub fn call(
             None => None,
         };
         let session = Session { upstream, call, accounts, renewed: OnceCell::new(), cancelled };
+        let explained = |error| match call.module.explain {
+            Some(explain) => explain(&session, &arguments, error),
+            None => error,
+        };
         let result = match &tool.work {
             Work::Handler(handler) => handler(&session, &arguments),
             Work::Request(template, output) => request(&session, template, output, &arguments)
@@ -88,7 +92,8 @@ pub fn call(
                     Some(hook) => hook(&session, &arguments, result),
                     None => Ok(result),
                 }),
-        };
+        }
+        .map_err(explained);
         let result = match session.renewed.get() {
             Some(newer) => redacted(result, &|text| redact(text, newer, LONG_ENOUGH)),
             None => result,
@@ -120,7 +125,7 @@ fn redacted(outcome: Result<Value, Error>, redact: &dyn Fn(&mut String)) -> Resu
     }
 }
 
-/// The one request of a tool that is data.
+/// Makes the one request of a tool that is data.
 fn request(
     session: &Session<'_>,
     template: &Template,
@@ -129,6 +134,10 @@ fn request(
 ) -> Result<Value, Error> {
     let ToolCall { module, tool, .. } = session.call;
     let service = &module.title;
+    let elsewhere =
+        tool.base_url.as_deref().map(|address| session.elsewhere(address, None)).transpose()?;
+    let elsewhere = elsewhere.as_ref().map(|elsewhere| session.at(elsewhere));
+    let session = elsewhere.as_ref().unwrap_or(session);
     let places = tool.params.iter().map(|param| (param.name.as_str(), &param.place));
     let request = template.fill(session.accounts.first.base_url, places, arguments)?;
     let body = request.body.as_deref().map(str::as_bytes);
@@ -139,11 +148,11 @@ fn request(
     output.result(service, template.pages.as_ref(), answer, arguments)
 }
 
-/// The error with the tool's own hint, where it has one for this reason.
+/// Returns the error with the tool's own hint for its reason, if there is one.
 fn hinted(tool: &Tool, error: Error) -> Error {
     let reason = error.data().and_then(|data| data.get(REASON)).and_then(Value::as_str);
     match reason.and_then(|reason| Some((reason, tool.hints.get(reason)?))) {
-        // It is not the service that is wrong, but what was asked for.
+        // The caller's request is wrong, not the service.
         Some((NOT_A_LIST, hint)) => Error::invalid_params("This is one thing, not a list.")
             .with_hint(hint)
             .with_data(REASON, NOT_A_LIST),
@@ -152,7 +161,7 @@ fn hinted(tool: &Tool, error: Error) -> Error {
     }
 }
 
-/// The error, saying what the credential has to be allowed where that is what it lacks.
+/// Adds the required permissions to an error about a lack of permission.
 fn naming_permissions(tool: &Tool, error: Error) -> Error {
     let is_about_plan =
         error.data().is_some_and(|data| data.get(REASON).is_some_and(|reason| reason == PLAN));

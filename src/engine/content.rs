@@ -1,8 +1,8 @@
-//! From the bytes of an answer to its text, and what is done where they are not one.
+//! Decodes the bytes of a response to text, and handles bytes that are not text.
 //!
-//! A byte order mark decides first, then the charset that the answer names, then the bytes themselves (WHATWG Encoding
-//! §6). Nothing is replaced: bytes that are not text in that charset stay bytes. What is only read, a log above all, may
-//! have a few that are replaced.
+//! A byte order mark decides first, then the charset in the response, then the bytes themselves (WHATWG Encoding §6). Bytes
+//! that are not valid in that charset stay bytes; nothing is replaced. Only content that is never written back, such as a log,
+//! may have a few bytes replaced.
 
 use ct_codecs::{Base64, Encoder};
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::error::{Code, Error};
 use crate::upstream::{HeaderMap, UpstreamAnswer};
 
-/// The first bytes of the file formats that people keep beside texts, with their media types.
+/// The first bytes of common file formats, with their media types.
 const SIGNATURES: [(&[u8], &str); 8] = [
     (b"\x89PNG\r\n\x1a\n", "image/png"),
     (b"\xff\xd8\xff", "image/jpeg"),
@@ -23,22 +23,22 @@ const SIGNATURES: [(&[u8], &str); 8] = [
     (b"\x7fELF", "application/x-executable"),
 ];
 
-/// The media type of bytes of which nothing is known.
+/// The media type of unknown bytes.
 const BYTES: &str = "application/octet-stream";
 
-/// What an answer's body is.
+/// The content of a response's body.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Content {
     /// A text.
     Text {
-        /// As it was written, with its byte order mark where it is UTF-8 and has one.
+        /// The text as it was written; a UTF-8 text keeps its byte order mark.
         text: String,
-        /// The charset's name where it is not UTF-8: written back, the text is in another one.
+        /// The charset's name if it is not UTF-8: writing the text back would change its charset.
         charset: Option<&'static str>,
     },
-    /// Anything else.
+    /// Anything that is not text.
     Bytes {
-        /// As they came.
+        /// The bytes as they were received.
         bytes: Vec<u8>,
         /// Their media type.
         media_type: String,
@@ -46,19 +46,19 @@ pub enum Content {
 }
 
 impl Content {
-    /// The content of an answer.
+    /// Returns the content of a response.
     #[must_use]
     pub fn of(answer: UpstreamAnswer) -> Self {
         let (media_type, charset) = content_type(&answer.headers);
         Self::read(answer.body, &media_type, charset.as_deref())
     }
 
-    /// The content of bytes. `media_type` is empty and `charset` `None` where no one names them.
+    /// Returns the content of bytes. `media_type` is empty and `charset` is `None` if they are unknown.
     #[must_use]
     pub fn read(bytes: Vec<u8>, media_type: &str, charset: Option<&str>) -> Self {
         let mark = Encoding::for_bom(&bytes);
         let named = charset.and_then(|label| Encoding::for_label(label.as_bytes()));
-        // Servers say UTF-8 of everything, also of what is not.
+        // Servers declare UTF-8 for everything, including bytes that are not UTF-8.
         let named = named.filter(|encoding| *encoding != UTF_8);
         let marked = mark.map(|(encoding, _)| encoding);
         let Some(encoding) = marked.or(named).or_else(|| undeclared(&bytes, media_type)) else {
@@ -83,7 +83,7 @@ impl Content {
         Self::Bytes { media_type: media_type.to_owned(), bytes }
     }
 
-    /// The content for somebody who only reads it: bytes that are UTF-8 but for a few of them are a text, too.
+    /// Returns the content for reading only: bytes with a few errors in their UTF-8 also count as text.
     #[must_use]
     pub fn or_mostly_text(self) -> Self {
         let Self::Bytes { bytes, media_type } = self else { return self };
@@ -97,7 +97,7 @@ impl Content {
         Self::Bytes { bytes, media_type }
     }
 
-    /// The content as a tool's result: a string, or for bytes `{"blob": base64, "mime_type": …, "size": bytes}`.
+    /// Returns the content as a tool's result: a string, or for bytes `{"blob": base64, "mime_type": …, "size": bytes}`.
     #[must_use]
     pub fn into_result(self) -> Value {
         match self {
@@ -110,11 +110,11 @@ impl Content {
         }
     }
 
-    /// The text.
+    /// Returns the text.
     ///
     /// # Errors
     ///
-    /// [`Code::InvalidParams`] naming what the service sent instead.
+    /// [`Code::InvalidParams`] that names what the service sent instead.
     pub fn into_text(self, service: &str) -> Result<String, Error> {
         match self {
             Self::Text { text, .. } => Ok(text),
@@ -126,17 +126,17 @@ impl Content {
     }
 }
 
-/// The JSON of an answer, whatever its charset; null for an empty body.
+/// Returns the JSON of a response, whatever its charset; null for an empty body.
 ///
 /// # Errors
 ///
-/// [`Code::UpstreamUnavailable`] for a body that is not whole JSON.
+/// [`Code::UpstreamUnavailable`] for a body that is not complete JSON.
 pub fn json(service: &str, answer: &UpstreamAnswer) -> Result<Value, Error> {
     let body = answer.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&answer.body);
     if body.trim_ascii().is_empty() {
         return Ok(Value::Null);
     }
-    // JSON is UTF-8 (RFC 8259 §8.1): another charset counts where the service names it, not where bytes look like it.
+    // JSON is UTF-8 (RFC 8259 §8.1): another charset counts only if the service declares it, not if the bytes look like it.
     let named = || {
         let (_, charset) = content_type(&answer.headers);
         let declared = charset.and_then(|label| Encoding::for_label(label.as_bytes()));
@@ -152,7 +152,7 @@ pub fn json(service: &str, answer: &UpstreamAnswer) -> Result<Value, Error> {
     })
 }
 
-/// The media type of an answer, in lower case and without parameters, and the charset that it names (RFC 9110 §8.3.1).
+/// Returns the media type of a response, in lower case and without parameters, and its charset (RFC 9110 §8.3.1).
 #[must_use]
 pub fn content_type(headers: &HeaderMap) -> (String, Option<String>) {
     let value = headers.get("content-type").and_then(|value| value.to_str().ok());
@@ -166,7 +166,7 @@ pub fn content_type(headers: &HeaderMap) -> (String, Option<String>) {
     (media_type.trim().to_ascii_lowercase(), charset)
 }
 
-/// The encoding of bytes of which no one says it, or says UTF-8; `None` where they are not text.
+/// Returns the encoding of bytes without a declared charset, or with UTF-8 declared; `None` if they are not text.
 fn undeclared(bytes: &[u8], media_type: &str) -> Option<&'static Encoding> {
     let top_level = media_type.split('/').next().unwrap_or_default();
     if matches!(top_level, "image" | "audio" | "video" | "font") && !is_text(media_type) {
@@ -176,14 +176,14 @@ fn undeclared(bytes: &[u8], media_type: &str) -> Option<&'static Encoding> {
     if let Some(encoding) = has_nul.then(|| utf_16(bytes)).flatten() {
         return Some(encoding);
     }
-    // A log may hold anything: it is a text because it is said to be one.
+    // A log may contain any bytes; it counts as text if it is declared as text.
     if std::str::from_utf8(bytes).is_ok() && (!has_nul || top_level == "text") {
         return Some(UTF_8);
     }
     looks_like_windows_1252(bytes).then_some(WINDOWS_1252)
 }
 
-/// Whether a media type is that of a text, of whatever kind.
+/// Returns whether a media type is any kind of text.
 fn is_text(media_type: &str) -> bool {
     let (kind, subtype) = media_type.split_once('/').unwrap_or_default();
     kind == "text"
@@ -191,7 +191,7 @@ fn is_text(media_type: &str) -> bool {
         || ["+json", "+xml", "+yaml"].iter().any(|suffix| subtype.ends_with(suffix))
 }
 
-/// UTF-16 without a byte order mark: every second byte of its ASCII characters is 0, and no other byte is.
+/// Detects UTF-16 without a byte order mark: every second byte of its ASCII characters is 0, and no other byte is.
 fn utf_16(bytes: &[u8]) -> Option<&'static Encoding> {
     let (units, rest) = bytes.as_chunks::<2>();
     let zeros = |place: usize| units.iter().filter(|unit| unit[place] == 0).count();
@@ -203,8 +203,8 @@ fn utf_16(bytes: &[u8]) -> Option<&'static Encoding> {
     rest.is_empty().then_some(encoding)
 }
 
-/// Whether bytes are those of a text in the charset that old Western files are in: no control characters but those of
-/// lines and tabs, and of the places that Latin-1 leaves to controls only quotes, dashes and the euro.
+/// Returns whether bytes are text in Windows-1252, the charset of old Western files: no control characters except line breaks
+/// and tabs, and in Latin-1's range of control characters only quotes, dashes and the euro sign.
 fn looks_like_windows_1252(bytes: &[u8]) -> bool {
     bytes.iter().all(|byte| match byte {
         b'\t' | b'\n' | b'\r' | 0x0c | 0x1b => true,
@@ -214,7 +214,7 @@ fn looks_like_windows_1252(bytes: &[u8]) -> bool {
     }) && signature(bytes) == BYTES
 }
 
-/// The media type that bytes begin like.
+/// Returns the media type whose first bytes match.
 fn signature(bytes: &[u8]) -> &'static str {
     if bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WEBP") {
         return "image/webp";
@@ -267,7 +267,7 @@ mod tests {
         check("text/plain; charset=utf-16be", b"\0h\0i", "hi", Some("UTF-16BE"));
         check("", b"\xff\xfeh\0\xe9\0", "hé", Some("UTF-16LE"));
         check("application/octet-stream", b"\xfe\xff\0h\0\xe9", "hé", Some("UTF-16BE"));
-        // A mark tells more than a header that says the same of everything.
+        // A byte order mark is more reliable than a header that is the same for every file.
         check(
             "application/vnd.github.raw+json; charset=utf-8",
             b"\xff\xfeh\0i\0",
@@ -303,7 +303,7 @@ mod tests {
         check("application/octet-stream", b"a\0b", "application/octet-stream");
         check("application/vnd.ms-excel", b"\xd0\xcf\x11\xe0", "application/vnd.ms-excel");
         check("", b"RIFF\0\0\0\0WEBPVP8 ", "image/webp");
-        // Shift_JIS that no one declares would be nonsense in any other charset.
+        // Undeclared Shift_JIS would be nonsense in any other charset.
         check("text/plain", b"\x93\xfa\x96\x7b\x82\xcc", "application/octet-stream");
         check("text/plain; charset=shift_jis", b"\xff\xff", "application/octet-stream");
         check("application/vnd.github.raw+json", b"a\0b", "application/octet-stream");

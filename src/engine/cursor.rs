@@ -91,7 +91,7 @@ impl Binding {
     }
 }
 
-/// FNV-1a of 32 bits, which is the same in every build: it finds mistakes and keeps nobody out.
+/// FNV-1a of 32 bits, which is the same in every build: it finds mistakes and is no protection.
 fn checksum(bytes: &[u8]) -> u32 {
     bytes.iter().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
 }

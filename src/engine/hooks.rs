@@ -1,43 +1,53 @@
-//! What a module's code offers to its file by name.
+//! The functions that a module's code offers to its file, by name.
 
 use serde_json::{Map, Value};
 
 use super::session::Session;
 use crate::error::Error;
 
-/// Changes a value of the answer; gets null where the path leads nowhere.
+/// Changes a value of the response; gets null if the path does not exist.
 pub type FieldHook = fn(&Value) -> Value;
 
-/// Changes an argument before it is sent; its error names the argument and what is wrong with it.
+/// Changes an argument before it is sent. Its error names the argument and says what is wrong.
 pub type ParamHook = fn(&Value) -> Result<Value, Error>;
 
-/// Changes the checked arguments together before the request is made from them, or refuses them: for what one of them says
-/// about another.
+/// Changes or rejects the checked arguments before the request is made; for rules between arguments.
 pub type ArgumentsHook = fn(&mut Map<String, Value>) -> Result<(), Error>;
 
-/// Changes the result of a tool's one request, with further requests where it needs them; gets the checked arguments, too.
+/// Changes the result of a tool's single request, with further requests if needed. It also gets the checked arguments.
 pub type ResultHook = fn(&Session<'_>, &Map<String, Value>, Value) -> Result<Value, Error>;
 
-/// Does what one request cannot: gets the checked arguments with their defaults, gives the tool's result.
+/// Handles a call that one request cannot: gets the checked arguments with their defaults, returns the tool's result.
 pub type Handler = fn(&Session<'_>, &Map<String, Value>) -> Result<Value, Error>;
 
-/// A module's hooks under the names that its file cites.
+/// Says more about the failure of a tool than the service does, by asking it again: what an id is the id of, say.
+pub type Explain = fn(&Session<'_>, &Map<String, Value>, Error) -> Error;
+
+/// A module's hooks by the names in its file.
 #[derive(Debug, Clone, Copy)]
 pub struct Hooks {
-    /// For fields and texts of outputs.
+    /// For fields and texts in outputs.
     pub fields: &'static [(&'static str, FieldHook)],
     /// For params.
     pub params: &'static [(&'static str, ParamHook)],
     /// For all arguments of a tool.
     pub arguments: &'static [(&'static str, ArgumentsHook)],
-    /// For results of a request.
+    /// For the result of a request.
     pub results: &'static [(&'static str, ResultHook)],
-    /// In place of request and output.
+    /// Instead of request and output.
     pub handlers: &'static [(&'static str, Handler)],
+    /// For failures of any tool; `None` where the service says enough.
+    pub explain: Option<Explain>,
 }
 
 impl Hooks {
-    /// For a module that is data alone.
-    pub const NONE: Self =
-        Self { fields: &[], params: &[], arguments: &[], results: &[], handlers: &[] };
+    /// For a module without hooks.
+    pub const NONE: Self = Self {
+        fields: &[],
+        params: &[],
+        arguments: &[],
+        results: &[],
+        handlers: &[],
+        explain: None,
+    };
 }

@@ -1,4 +1,4 @@
-//! Turns a call of a tool into requests to its service. Tools are data: `manifest` makes them of module files.
+//! Turns a tool call into requests to its service. Tools are data: `manifest` reads them from module files.
 
 pub mod arguments;
 mod auth;
@@ -9,6 +9,7 @@ pub(crate) mod hooks;
 pub mod module;
 mod multipart;
 pub mod notes;
+pub(crate) mod origin;
 pub mod output;
 pub mod pagination;
 pub mod projection;
@@ -24,7 +25,7 @@ pub mod walk;
 
 pub use auth::{Auth, CredentialKind, Variable};
 pub use call::{Accounts, Connection, ToolCall, call};
-pub use hooks::{ArgumentsHook, FieldHook, Handler, Hooks, ParamHook, ResultHook};
+pub use hooks::{ArgumentsHook, Explain, FieldHook, Handler, Hooks, ParamHook, ResultHook};
 pub use module::{
     ACCOUNT, ALL_ACCOUNTS, AcrossAccounts, Annotations, Condition, MAX_TOOL_NAME, Module, OFFSET,
     Param, Presence, Publishes, Tool, Work,

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::auth::{Auth, Variable};
-use super::hooks::{ArgumentsHook, Handler, ParamHook, ResultHook};
+use super::hooks::{ArgumentsHook, Explain, Handler, ParamHook, ResultHook};
 use super::output::Output;
 use super::request::{ParamTarget, Template};
 use super::resource::{Completion, Resource};
@@ -16,16 +16,16 @@ use super::tools::Tools;
 use super::versions::Versions;
 use crate::upstream::HeaderMap;
 
-/// The argument that names one of several accounts: the application's own, no tool has it.
+/// The argument that names one of several accounts. It belongs to the application; no tool may define it.
 pub const ACCOUNT: &str = "account";
 
-/// The account that means all of them, for tools that can read across accounts.
+/// The account name that means all accounts, for tools that can read across accounts.
 pub const ALL_ACCOUNTS: &str = "all";
 
-/// The argument that says where to read a long text or document on: the engine's own.
+/// The argument with the position to continue a long text or document. It belongs to the engine.
 pub const OFFSET: &str = "offset";
 
-/// Most characters of a published tool name.
+/// The maximum length in characters of a published tool name.
 pub const MAX_TOOL_NAME: usize = 60;
 
 /// A service and its tools.
@@ -35,50 +35,56 @@ pub struct Module {
     pub name: String,
     /// The service's own name.
     pub title: String,
-    /// One line about it.
+    /// A description in one line.
     pub description: String,
-    /// Where the service is, without a slash at the end.
+    /// The service's address, without a trailing slash.
     pub base_url: String,
-    /// The environment variable that gives another address.
+    /// Further origins that its tools may send requests to, without the credential; a `*` stands for one label of the host.
+    pub origins: Vec<String>,
+    /// The environment variable for another address.
     pub base_url_env: Option<Variable>,
-    /// Whether the service has no address until somebody gives it one: `base_url` is an example then.
+    /// Whether the user must set the service's address: `base_url` is then an example.
     pub base_url_required: bool,
-    /// The version of the service's API that the tools were written for.
+    /// The API version that the tools were written for.
     pub api_version: Option<String>,
-    /// How the service knows its callers; `None` if it asks no one.
+    /// How the service authenticates its callers; `None` if it needs no authentication.
     pub auth: Option<Auth>,
-    /// Sent with every request.
+    /// Headers of every request.
     pub headers: HeaderMap,
-    /// Where the service says, to anybody, which versions of its API there are; `None` if it does not.
+    /// Where the service publishes its API versions; `None` if it does not.
     pub versions: Option<Versions>,
-    /// The vendor's page that reports changes.
+    /// The vendor's changelog page.
     pub changelog: Option<String>,
     /// The tools, in the file's order.
     pub tools: Tools,
-    /// What URIs read, by one of the tools.
+    /// The resources: URIs that one of the tools reads.
     pub resources: Vec<Resource>,
-    /// What completes a variable of a resource or an argument of a prompt, by its name.
+    /// Completions for variables of resources and arguments of prompts, by name.
     pub completions: BTreeMap<String, Completion>,
+    /// What says more about a failure than the service does.
+    pub explain: Option<Explain>,
 }
 
-/// Something that a model can have done.
+/// A tool: an action that a model can request.
 #[derive(Debug, Clone)]
 pub struct Tool {
-    /// Its name, without the module's.
+    /// Its name, without the module's name.
     pub name: String,
     /// The name that clients see: `<module>_<name>`.
     pub published_name: String,
-    /// For a model: what it does, when to use it, what comes back.
+    /// For the model: what it does, when to use it, what it returns.
     pub description: String,
-    /// The vendor's page about it.
+    /// The vendor's documentation page.
     pub docs: String,
-    /// What the vendor wants the credential to be allowed, in the vendor's own words; `None` if nothing is named.
+    /// The permissions that the credential needs, in the vendor's own words; `None` if there are none.
     pub permissions: Vec<String>,
-    /// What a client may assume.
+    /// Hints for clients.
     pub annotations: Annotations,
-    /// When its effect is public, or reaches people outside.
+    /// Where it sends its request instead of the module's own address, without the credential.
+    pub base_url: Option<String>,
+    /// When its effect is public, or reaches other people.
     pub publishes: Publishes,
-    /// What it takes, the engine's own arguments last.
+    /// Its params, the engine's own last.
     pub params: Vec<Param>,
     /// What its arguments say about each other.
     pub rules: Rules,
@@ -86,42 +92,42 @@ pub struct Tool {
     pub before: Option<ArgumentsHook>,
     /// What it does.
     pub work: Work,
-    /// What changes the result of its request.
+    /// The hook for the result of its request.
     pub after: Option<ResultHook>,
-    /// What helps where an error has this [`REASON`](crate::error::REASON), a sentence each.
+    /// Hints for errors by [`REASON`](crate::error::REASON), a sentence each.
     pub hints: BTreeMap<String, String>,
-    /// Whether it gives a text or a document that can be read on from an [`OFFSET`].
+    /// Whether its text or document can be continued from an [`OFFSET`].
     pub reads_on: bool,
-    /// How it reads all accounts of a caller at once, where it can.
+    /// How it reads all accounts of a caller at once; `None` if it cannot.
     pub across_accounts: Option<AcrossAccounts>,
 }
 
-/// How a tool that only reads is called with all accounts at once.
+/// How a read-only tool is called with all accounts at once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AcrossAccounts {
-    /// Once with each; the rows become one list.
+    /// One call for each account; the rows become one list.
     Rows {
-        /// The field with a date or a time that the list is in the order of; without it the accounts follow each other.
+        /// The field with a date or a time that sorts the list; without it, the rows are grouped by account.
         sort_by: Option<String>,
     },
-    /// Once, by a handler that asks every account.
+    /// One call, with a handler that reads every account.
     Together,
 }
 
-/// Hints of MCP's `ToolAnnotations`; those absent are not published.
+/// Hints of MCP's `ToolAnnotations`; absent ones are not published.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Annotations {
     /// It changes nothing.
     pub read_only: Option<bool>,
     /// It may remove or overwrite.
     pub destructive: Option<bool>,
-    /// Doing it twice is as good as once.
+    /// Doing it twice has the same effect as once.
     pub idempotent: Option<bool>,
-    /// It deals with a world beyond this server.
+    /// It interacts with systems outside this server.
     pub open_world: Option<bool>,
 }
 
-/// When a tool's effect is public, or reaches people outside.
+/// When a tool's effect is public, or reaches other people.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub enum Publishes {
     /// Never.
@@ -129,21 +135,22 @@ pub enum Publishes {
     Never,
     /// Always.
     Always,
-    /// When one of these arguments is such a value.
+    /// If one of these arguments has such a value.
     When(Vec<(String, Condition)>),
 }
 
-/// A value of an argument with which a tool publishes.
+/// An argument value with which a tool publishes.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Condition {
-    /// Any but null and what is empty.
+    /// Any value except null and empty ones.
     Given,
     /// One of these.
     OneOf(Vec<Value>),
 }
 
 impl Condition {
-    /// A value of another type than the listed ones counts: the engine may still read it as one of them.
+    /// Returns whether the value publishes. A value whose type is not in the list counts too: the engine may still convert it
+    /// to one of them.
     fn holds(&self, value: &Value) -> bool {
         match self {
             Self::Given => match value {
@@ -161,18 +168,18 @@ impl Condition {
     }
 }
 
-/// One argument of a tool.
+/// A param of a tool.
 #[derive(Debug, Clone)]
 pub struct Param {
     /// Its name.
     pub name: String,
-    /// Where its value goes.
+    /// Where its value is placed.
     pub place: ParamTarget,
-    /// What it must be.
+    /// Its schema.
     pub schema: Schema,
-    /// Whether it must be there.
+    /// Whether it is required.
     pub presence: Presence,
-    /// Whether null is sent, because it clears the value at the service; elsewhere null stands for an absent argument.
+    /// Whether null is sent, because it clears the value at the service; otherwise null counts as an absent argument.
     pub nullable: bool,
     /// The text that stands for null, for callers that cannot write null.
     pub null_as: Option<String>,
@@ -180,34 +187,35 @@ pub struct Param {
     pub hook: Option<ParamHook>,
 }
 
-/// Whether an argument must be there, and what stands in for it.
+/// Whether an argument is required, and its default.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Presence {
     /// The call fails without it.
     Required,
-    /// Left out without it.
+    /// It is left out.
     Optional,
-    /// This is sent without it.
+    /// This value is sent instead.
     Default(Value),
 }
 
 /// What a tool does.
 #[derive(Debug, Clone)]
 pub enum Work {
-    /// One request, and the answer projected.
+    /// One request, whose response is projected.
     Request(Box<Template>, Output),
-    /// A hook.
+    /// A handler hook.
     Handler(Handler),
 }
 
 impl Module {
-    /// The scheme of its resources' URIs: its name, with `-` for what no scheme may have (RFC 3986 §3.1).
+    /// Returns the scheme of its resources' URIs: its name, with `-` for characters that a scheme must not contain (RFC 3986
+    /// §3.1).
     #[must_use]
     pub fn scheme(&self) -> String {
         scheme(&self.name)
     }
 
-    /// The tool of this name, with or without the module's prefix.
+    /// Returns the tool with this name, with or without the module's prefix.
     #[must_use]
     pub fn tool(&self, name: &str) -> Option<&Tool> {
         let by_name = self.tools.iter().find(|tool| tool.name == name);
@@ -220,25 +228,25 @@ pub(crate) fn scheme(module: &str) -> String {
 }
 
 impl Tool {
-    /// Whether a call with these arguments runs only after confirmation.
+    /// Returns whether a call with these arguments needs confirmation.
     #[must_use]
     pub fn needs_confirmation(&self, arguments: &Map<String, Value>) -> bool {
         self.is_destructive() || self.publishes_with(arguments)
     }
 
-    /// Whether some calls of it run only after confirmation.
+    /// Returns whether some calls need confirmation.
     #[must_use]
     pub fn may_need_confirmation(&self) -> bool {
         self.is_destructive() || self.publishes != Publishes::Never
     }
 
-    /// Whether the effect of a call with these arguments is public, or reaches people outside.
+    /// Returns whether the effect of a call with these arguments is public, or reaches other people.
     #[must_use]
     pub fn publishes_with(&self, arguments: &Map<String, Value>) -> bool {
         match &self.publishes {
             Publishes::Never => false,
             Publishes::Always => true,
-            // A name that is not a param is refused later, or is another word for one.
+            // An unknown name is rejected later, or is a synonym of a param.
             Publishes::When(_)
                 if arguments.keys().any(|name| {
                     name != ACCOUNT && !self.params.iter().any(|param| param.name == *name)
@@ -260,20 +268,21 @@ impl Tool {
         }
     }
 
-    /// Whether it may remove or overwrite something.
+    /// Returns whether it may remove or overwrite something.
     #[must_use]
     pub fn is_destructive(&self) -> bool {
         self.annotations.destructive == Some(true)
     }
 
-    /// Whether it changes nothing: what `?readonly=true` and read-only roles go by. A tool that does not say so may change things.
+    /// Returns whether it is read-only; `?readonly=true` and read-only roles use this. A tool without the hint counts as
+    /// writing.
     #[must_use]
     pub fn is_read_only(&self) -> bool {
         self.annotations.read_only == Some(true)
     }
 
-    /// The tool as clients see it (MCP `Tool`), with the members in a fixed order. Who has several `accounts` of the
-    /// service has to name one in every call.
+    /// Returns the tool as clients see it (MCP `Tool`), with the members in a fixed order. A caller with several `accounts` of
+    /// the service must name one in every call.
     #[must_use]
     pub fn published(&self, accounts: &[String]) -> Value {
         let all = (self.across_accounts.is_some()

@@ -9,7 +9,7 @@ pub struct Upload<'a> {
     pub field: &'a str,
     /// The file's own name.
     pub file_name: &'a str,
-    /// What it is, as `type/subtype`.
+    /// Its media type.
     pub content_type: &'a str,
     /// Its bytes.
     pub bytes: &'a [u8],
@@ -24,11 +24,11 @@ pub struct Multipart {
     pub body: Vec<u8>,
 }
 
-/// A form of text fields and one file.
+/// Returns a form with text fields and one file.
 ///
 /// # Errors
 ///
-/// [`Code::InvalidParams`](crate::error::Code::InvalidParams) for a content type that is none.
+/// [`Code::InvalidParams`](crate::error::Code::InvalidParams) for an invalid content type.
 pub fn multipart(fields: &[(&str, &str)], file: Upload<'_>) -> Result<Multipart, Error> {
     let token = |part: &str| {
         !part.is_empty()
@@ -64,16 +64,16 @@ pub fn multipart(fields: &[(&str, &str)], file: Upload<'_>) -> Result<Multipart,
     Ok(Multipart { content_type: format!("multipart/form-data; boundary={boundary}"), body })
 }
 
-/// A name in quotes, as browsers write it (WHATWG HTML, "multipart form data").
+/// Returns a name in quotes, as browsers write it (WHATWG HTML, "multipart form data").
 fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "%22").replace('\r', "%0D").replace('\n', "%0A"))
 }
 
-/// What parts the parts: the same for the same content, and longer until the content has it nowhere.
+/// Returns the boundary: the same for the same content, and longer until it does not occur in the content.
 fn boundary(fields: &[(&str, &str)], bytes: &[u8]) -> String {
     let mut boundary = "mcpist-part".to_owned();
     let contents = || fields.iter().map(|(_, value)| value.as_bytes()).chain([bytes]);
-    // RFC 2046 §5.1.1 allows 70 characters. Text that has every one of them was made for this and harms only itself.
+    // RFC 2046 §5.1.1 allows 70 characters. Content that contains all of them was made on purpose and breaks only itself.
     while boundary.len() < 70
         && contents()
             .any(|content| content.windows(boundary.len()).any(|part| part == boundary.as_bytes()))

@@ -1,12 +1,12 @@
-//! The notes in a text that was shortened for its reader. Written back with its note, a text would delete what the note stands
-//! for.
+//! Notes in a shortened text. If the text were written back with its note, the omitted part would be deleted.
 
 use super::OFFSET;
 
 const CUT: &str = "[cut: ";
 const LEFT_OUT: [&str; 2] = ["[… ", " lines left out …]"];
 
-/// The note under a text whose rest can be read: it begins with character `start`, and `shown` of `total` came before the rest.
+/// Returns the note under a text whose rest can be read: it begins with character `start`, and `shown` of `total` characters
+/// are before the rest.
 #[must_use]
 pub fn cut_before_rest(start: usize, shown: usize, total: usize) -> String {
     format!(
@@ -14,7 +14,7 @@ pub fn cut_before_rest(start: usize, shown: usize, total: usize) -> String {
     )
 }
 
-/// The note under a text whose rest cannot be read.
+/// Returns the note under a text whose rest cannot be read.
 #[must_use]
 pub fn cut(shown: usize, total: usize) -> String {
     format!(
@@ -22,14 +22,14 @@ pub fn cut(shown: usize, total: usize) -> String {
     )
 }
 
-/// The note in the place of lines between the first and the last ones.
+/// Returns the note in place of the lines between the first and the last ones.
 #[must_use]
 pub fn left_out(lines: usize) -> String {
     let [begin, end] = LEFT_OUT;
     format!("{begin}{lines}{end}")
 }
 
-/// The note in a text that was shortened, if it was.
+/// Returns the note in a shortened text; `None` if there is no note.
 #[must_use]
 pub fn note_of(text: &str) -> Option<&str> {
     let is_cut = |line: &str| {

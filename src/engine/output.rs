@@ -1,4 +1,4 @@
-//! From a service's answer to the tool's result.
+//! Converts a service's response to the tool's result.
 
 use serde_json::{Map, Value, json};
 
@@ -10,60 +10,59 @@ use super::projection::{Field, Path, record, row};
 use crate::error::{Code, Error, NOT_A_LIST, REASON};
 use crate::upstream::{UpstreamAnswer, failure_words};
 
-/// What a tool makes of its answer.
+/// What a tool returns of its response.
 #[derive(Debug, Clone)]
 pub enum Output {
     /// A list of rows: `{"items": […], …summary, "next_cursor"?}`.
     List {
-        /// Where the list is.
+        /// The path of the list.
         items: Path,
         /// The columns.
         fields: Vec<Field>,
-        /// What stands beside the items.
+        /// The other members besides the items.
         summary: Vec<Field>,
     },
     /// One object.
     Record {
-        /// Where it is.
+        /// The path of the object.
         item: Path,
         /// Its members.
         fields: Vec<Field>,
     },
     /// A text.
     Text {
-        /// Where it is; the empty path is the body as it came.
+        /// The path of the text; the empty path is the unchanged body.
         text: Path,
-        /// What changes it.
+        /// The hook that changes it.
         hook: Option<FieldHook>,
     },
-    /// A Markdown document with what is known about it: `{"document": …, …fields}`.
+    /// A Markdown document with its metadata: `{"document": …, …fields}`.
     Document {
-        /// Where its text is; the empty path is the whole answer, for a hook that writes the text.
+        /// The path of the text; the empty path is the whole response, for a hook that writes the text.
         document: Path,
-        /// What changes it.
+        /// The hook that changes it.
         hook: Option<FieldHook>,
-        /// What is known about it.
+        /// Its metadata.
         fields: Vec<Field>,
     },
-    /// `{"message": …}`, whatever came back.
+    /// `{"message": …}`, whatever the response is.
     Done(String),
 }
 
 impl Output {
-    /// Whether it is a list with a column of this name.
+    /// Returns whether it is a list with a column of this name.
     pub(crate) fn has_column(&self, name: &str) -> bool {
         matches!(self, Self::List { fields, .. } if fields.iter().any(|field| field.name == name))
     }
 
-    /// The tool's result.
+    /// Returns the tool's result.
     ///
-    /// `pages` is how the next page is found, for a paged list. `arguments` are the checked ones: `cursor`, `fields`, `head`
-    /// and `tail` are read from them.
+    /// `pages` finds the next page of a paged list. `arguments` are the checked ones: `cursor`, `fields`, `head` and `tail` are
+    /// read from them.
     ///
     /// # Errors
     ///
-    /// [`Code::UpstreamUnavailable`] for an answer that has not the form it should have, [`Code::NotFound`] for a
-    /// record that is null.
+    /// [`Code::UpstreamUnavailable`] for a response of the wrong form, [`Code::NotFound`] for a record that is null.
     pub fn result(
         &self,
         service: &str,
@@ -101,7 +100,7 @@ impl Output {
             Self::Record { item, fields } => {
                 let body = content::json(service, &answer)?;
                 match item.locate(&body) {
-                    // A success without a body has nothing to tell but that.
+                    // A success without a body has no other information.
                     Some(Value::Null) if answer.body.is_empty() => Ok(json!({})),
                     Some(Value::Null) => {
                         Err(Error::new(Code::NotFound, format!("{service} did not find this."))
@@ -142,11 +141,11 @@ impl Output {
     }
 }
 
-/// A text or a document without its first characters.
+/// Returns a text or a document without its first characters.
 ///
 /// # Errors
 ///
-/// [`Code::InvalidParams`] where it has no more than those.
+/// [`Code::InvalidParams`] if it is not longer than that.
 pub(super) fn from_offset(mut result: Value, offset: u64) -> Result<Value, Error> {
     let text = match &mut result {
         Value::String(text) => Some(text),
@@ -177,7 +176,7 @@ fn hooked_text(value: Value, hook: Option<FieldHook>) -> String {
     }
 }
 
-/// The error that a GraphQL answer holds although its status is a success (GraphQL §7.1.2; the types are GitHub's).
+/// Returns the error in a GraphQL response, although its status is a success (GraphQL §7.1.2; the types are GitHub's).
 pub(super) fn graphql_errors(service: &str, answer: &Value) -> Result<(), Error> {
     let Some(first) = answer.get("errors").and_then(|errors| errors.get(0)) else { return Ok(()) };
     let words: String =
@@ -205,7 +204,7 @@ pub(super) fn graphql_errors(service: &str, answer: &Value) -> Result<(), Error>
 fn items_at<'a>(service: &str, path: &Path, body: &'a Value) -> Result<&'a [Value], Error> {
     match path.locate(body) {
         Some(Value::Array(items)) => Ok(items),
-        // An empty body, or a null on the way: there is no list because there is nothing to list.
+        // An empty body, or a null on the path, means an empty list.
         Some(Value::Null) => Ok(&[]),
         Some(Value::Object(_)) => Err(unexpected(service, body).with_data(REASON, NOT_A_LIST)),
         _ => Err(unexpected(service, body)),
@@ -213,7 +212,7 @@ fn items_at<'a>(service: &str, path: &Path, body: &'a Value) -> Result<&'a [Valu
 }
 
 fn unexpected(service: &str, body: &Value) -> Error {
-    // Some services tell what is wrong with a status that says that all is right.
+    // Some services report errors with a success status.
     if let Some(words) = body.get("error").and_then(|_| failure_words(body.to_string().as_bytes()))
     {
         return Error::new(
@@ -228,7 +227,7 @@ fn unexpected(service: &str, body: &Value) -> Error {
     .with_hint("The service may have changed: look for a newer version of MCPist.")
 }
 
-/// The first and last lines of a text, with a line between them that counts those left out.
+/// Returns the first and last lines of a text; a line between them counts the omitted ones.
 pub(crate) fn excerpt(text: String, head: Option<usize>, tail: Option<usize>) -> String {
     if head.is_none() && tail.is_none() {
         return text;

@@ -1,7 +1,7 @@
-//! Pages: from a service's hint at the next one to an opaque cursor and back.
+//! Pages: converts a service's link to the next page to an opaque cursor and back.
 //!
-//! A cursor holds only a query, a token or a number. Host and path of the next request come from the module file, so
-//! neither a model nor a service can send the credential anywhere else with one.
+//! A cursor contains only a query, a token or a number. Host and path of the next request come from the module file, so no
+//! model or service can use a cursor to send the credential anywhere else.
 
 use ct_codecs::{Base64UrlSafeNoPadding, Decoder, Encoder};
 use serde_json::Value;
@@ -10,29 +10,29 @@ use super::projection::Path;
 use crate::error::Error;
 use crate::upstream::HeaderMap;
 
-/// Longest query or token that a cursor may hold, in bytes.
+/// The maximum size in bytes of a query or token in a cursor.
 const MAX_CURSOR: usize = 4 * 1024;
 
-/// What a cursor with a token begins with. No query has a `#`, so none of the kinds can be taken for another.
+/// The prefix of a cursor with a token. A query has no `#`, so the kinds cannot be confused.
 const TOKEN: &str = "token#";
 
-/// What a cursor with the number of items to leave out begins with.
+/// The prefix of a cursor with the number of items to skip.
 const START: &str = "start#";
 
-/// How a tool's list comes in pages.
+/// How a tool's list is split into pages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pages {
-    /// How the next page is found.
+    /// How to find the next page.
     pub next: Next,
-    /// Where an answer says that its page is the last, whatever else it says.
+    /// The path of the flag for the last page; `None` if there is none.
     pub last: Option<Path>,
-    /// How the size of a page is asked for, where it can be.
+    /// How to ask for a page size, if that is possible.
     pub limit: Option<Limit>,
-    /// Where limit and position go.
+    /// Where limit and position are sent.
     pub place: PagePlace,
 }
 
-/// How the next page is found.
+/// How to find the next page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Next {
     /// By the `Link` header's `rel="next"` (RFC 8288 §3).
@@ -41,59 +41,59 @@ pub enum Next {
     Link(Path),
     /// By a token in the body.
     Token {
-        /// Where it is.
+        /// The path of the token.
         token: Path,
-        /// The upstream's name for it in the next request.
+        /// The service's name for it in the next request.
         name: String,
     },
-    /// By the number of items to leave out.
+    /// By the number of items to skip.
     Offset {
-        /// The upstream's name for it.
+        /// The service's name for it.
         name: String,
-        /// Where the number of all items is.
+        /// The path of the total number of items.
         total: Option<Path>,
     },
 }
 
-/// How the size of a page is asked for.
+/// How to ask for a page size.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limit {
-    /// The upstream's name for it.
+    /// The service's name for it.
     pub name: String,
-    /// Most items of a page.
+    /// The maximum page size.
     pub max: Option<u32>,
-    /// Items of a page when the caller does not say.
+    /// The default page size.
     pub default: Option<u32>,
 }
 
-/// Where limit and position go.
+/// Where limit and position are sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PagePlace {
-    /// Into the query.
+    /// In the query.
     Query,
-    /// Into the JSON body.
+    /// In the JSON body.
     Body,
 }
 
-/// What a cursor holds.
+/// The content of a cursor.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Position {
     /// The whole query of the next request.
     Query(String),
-    /// The value that goes under the position's name.
+    /// The value of the position.
     Value(Value),
 }
 
-/// What the next cursor is made from.
+/// The parts of a response that the next cursor is made from.
 #[derive(Debug, Clone, Copy)]
 pub struct Page<'a> {
-    /// The answer's headers.
+    /// The response's headers.
     pub headers: &'a HeaderMap,
-    /// The answer's JSON.
+    /// The response's JSON.
     pub body: &'a Value,
-    /// How many items it holds.
+    /// The number of its items.
     pub items: usize,
-    /// The cursor that led to it; none for the first page.
+    /// The cursor of this page; `None` for the first page.
     pub cursor: Option<&'a str>,
 }
 
@@ -107,7 +107,7 @@ impl Pages {
 }
 
 impl Next {
-    /// The upstream's name for the position; `None` if the position is the whole query.
+    /// Returns the service's name for the position; `None` if the position is the whole query.
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         match self {
@@ -116,7 +116,7 @@ impl Next {
         }
     }
 
-    /// The cursor of the page after this one, if there is one.
+    /// Returns the cursor of the next page, if there is one.
     fn cursor(&self, page: Page<'_>) -> Option<String> {
         let text = match self {
             Self::LinkHeader => {
@@ -140,7 +140,7 @@ impl Next {
         Base64UrlSafeNoPadding::encode_to_string(text).ok()
     }
 
-    /// What a cursor of this kind holds.
+    /// Returns the content of a cursor of this kind.
     ///
     /// # Errors
     ///
@@ -169,7 +169,7 @@ fn decoded(cursor: &str) -> Option<String> {
     String::from_utf8(Base64UrlSafeNoPadding::decode_to_vec(cursor, None).ok()?).ok()
 }
 
-/// The number that an offset's cursor holds.
+/// Returns the number in an offset cursor.
 fn start_of(cursor: &str) -> Option<u64> {
     decoded(cursor)?
         .strip_prefix(START)
@@ -182,13 +182,13 @@ fn is_token(token: &str) -> bool {
     !token.is_empty() && token.len() <= MAX_CURSOR && !token.chars().any(char::is_control)
 }
 
-/// The query of a link, absolute or not: all that is taken from it; `None` if it has none that can be sent.
+/// Returns the query of a link, absolute or relative; `None` if it has none that can be sent.
 pub(crate) fn query_of_link(link: &str) -> Option<&str> {
     let (_, query) = link.split('#').next()?.split_once('?')?;
     is_query(query).then_some(query)
 }
 
-/// Whether it is `name=value` pairs in the characters of a query (RFC 3986 §3.4).
+/// Returns whether it consists of `name=value` pairs in the characters of a query (RFC 3986 §3.4).
 fn is_query(query: &str) -> bool {
     let allowed =
         |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/?%[]|".contains(&byte);
@@ -199,7 +199,7 @@ fn is_query(query: &str) -> bool {
             .all(|pair| pair.split_once('=').is_some_and(|(name, _)| !name.is_empty()))
 }
 
-/// The target of the first link whose relations include `next`.
+/// Returns the target of the first link whose relations include `next`.
 fn next_target(header: &str) -> Option<&str> {
     let mut rest = header;
     loop {
@@ -227,7 +227,7 @@ fn has_next(mut params: &str) -> bool {
     false
 }
 
-/// The text before the first separator outside quotes, and the text after it.
+/// Returns the text before and after the first separator outside quotes.
 fn split_unquoted(text: &str, separator: char) -> (&str, &str) {
     let (mut quoted, mut escaped) = (false, false);
     for (at, character) in text.char_indices() {

@@ -1,11 +1,10 @@
-//! From a service's JSON to the few fields that a tool returns.
+//! Reduces a service's JSON to the few fields that a tool returns.
 
 use serde_json::{Map, Value};
 
 use super::FieldHook;
 
-/// Where a value lies in an answer: names joined by `.`, where `[]` after a name goes through a list and `\.` is a dot of
-/// the name itself.
+/// The path of a value in a response: names joined by `.`; `[]` after a name goes through a list, and `\.` is a dot in a name.
 ///
 /// The empty path is the value itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,16 +21,16 @@ enum Step {
 pub struct Field {
     /// Its name in the result.
     pub name: String,
-    /// Where its value comes from.
+    /// The path of its value.
     pub path: Path,
-    /// What changes the value.
+    /// The hook that changes the value.
     pub hook: Option<FieldHook>,
-    /// The boolean argument that asks for it; `None` where it is always there.
+    /// The boolean argument that requests it; `None` if it is always included.
     pub when: Option<String>,
 }
 
 impl Field {
-    /// Whether the arguments ask for it.
+    /// Returns whether the arguments request it.
     #[must_use]
     pub fn is_wanted(&self, arguments: &Map<String, Value>) -> bool {
         self.when.as_ref().is_none_or(|name| arguments.get(name) == Some(&Value::Bool(true)))
@@ -39,16 +38,16 @@ impl Field {
 }
 
 impl Path {
-    /// The path that a module file gives, or what is wrong with it.
+    /// Reads a path from a module file.
     ///
     /// # Errors
     ///
-    /// The sentence for the finding.
+    /// What is wrong with it, as the sentence for a finding.
     pub fn parse(text: &str) -> Result<Self, String> {
         if text.is_empty() {
             return Ok(Self(Vec::new()));
         }
-        // A control character stands for the escaped dot meanwhile: no member of an answer that we read has one.
+        // The escaped dot is temporarily a control character, which no member name of a response contains.
         let unescaped = text.replace("\\.", "\0");
         let mut steps = Vec::new();
         for part in unescaped.split('.') {
@@ -66,13 +65,13 @@ impl Path {
         Ok(Self(steps))
     }
 
-    /// The value at the path; null where it leads nowhere. Lists in lists become one list.
+    /// Returns the value at the path; null if the path does not exist. Lists in lists become one list.
     #[must_use]
     pub fn find(&self, value: &Value) -> Value {
         find(&self.0, value)
     }
 
-    /// The value at a path without lists; `None` if a member is missing, null at or below a null.
+    /// Returns the value at a path without lists; `None` if a member is missing, null if it or an ancestor is null.
     pub(super) fn locate<'a>(&self, value: &'a Value) -> Option<&'a Value> {
         self.0.iter().try_fold(value, |value, step| match (step, value) {
             (_, Value::Null) => Some(value),
@@ -81,7 +80,7 @@ impl Path {
         })
     }
 
-    /// Whether it goes through a list.
+    /// Returns whether the path goes through a list.
     pub(crate) fn has_lists(&self) -> bool {
         self.0.contains(&Step::Each)
     }
@@ -100,7 +99,7 @@ fn find(steps: &[Step], value: &Value) -> Value {
             }
             let inner = items.iter().flat_map(|item| match find(rest, item) {
                 Value::Array(values) => values,
-                // An item without the inner list adds nothing to the one list that all become.
+                // An item without the inner list adds nothing to the joined list.
                 _ => Vec::new(),
             });
             inner.collect()
@@ -108,7 +107,7 @@ fn find(steps: &[Step], value: &Value) -> Value {
     }
 }
 
-/// One row of a list: the fields wanted, nulls included, so that every row has the same ones.
+/// Returns a row of a list: the selected fields, including nulls, so that every row has the same fields.
 #[must_use]
 pub fn row<'a>(fields: impl Iterator<Item = &'a Field>, value: &Value) -> Map<String, Value> {
     let value_of = |field: &Field| {
@@ -118,7 +117,7 @@ pub fn row<'a>(fields: impl Iterator<Item = &'a Field>, value: &Value) -> Map<St
     fields.map(|field| (field.name.clone(), value_of(field))).collect()
 }
 
-/// A record: the fields that are wanted and have a value.
+/// Returns a record: the selected fields that have a value.
 #[must_use]
 pub fn record(
     fields: &[Field],

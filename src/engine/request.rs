@@ -1,4 +1,4 @@
-//! From checked arguments to the one request that a tool makes.
+//! Converts checked arguments to a tool's single request.
 
 use std::sync::Arc;
 
@@ -9,13 +9,13 @@ use super::pagination::{Pages, Position};
 use crate::error::Error;
 use crate::upstream::{HeaderMap, Method};
 
-/// Everything but the unreserved characters (RFC 3986 §2.3).
+/// All characters except the unreserved ones (RFC 3986 §2.3).
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// Longest URL that is sent, in bytes: more than services read, and less than our client can write.
+/// The maximum length of a URL in bytes: more than services accept, and less than our client can write.
 const MAX_URL: usize = 32 * 1024;
 
-/// What every request of a tool has in common.
+/// The parts that all requests of a tool share.
 #[derive(Debug, Clone)]
 pub struct Template {
     /// The method.
@@ -24,27 +24,27 @@ pub struct Template {
     pub path: Vec<Piece>,
     /// The headers, the module's and the tool's own.
     pub headers: Arc<HeaderMap>,
-    /// Pairs in front of every query.
+    /// Fixed pairs at the beginning of every query.
     pub query: Vec<(String, String)>,
-    /// The body's members and where the arguments go.
+    /// The fixed members of the body, and where the arguments are placed.
     pub body: Body,
-    /// How the answer comes in pages; `None` if it comes whole.
+    /// How the response is split into pages; `None` if it is not.
     pub pages: Option<Pages>,
 }
 
 /// A piece of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Piece {
-    /// As it stands in the module file.
+    /// Fixed text from the module file.
     Text(String),
-    /// The value of the argument that goes in here by this name.
+    /// The value of the argument with this name.
     Value(String),
 }
 
-/// What the body is made of.
+/// The content of the body.
 #[derive(Debug, Clone)]
 pub enum Body {
-    /// Nothing is sent.
+    /// No body.
     None,
     /// An object of fixed members, with the arguments added.
     Json(Map<String, Value>),
@@ -52,28 +52,28 @@ pub enum Body {
     Graphql(String),
 }
 
-/// Where an argument goes.
+/// Where an argument is placed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ParamTarget {
-    /// Into the path.
+    /// In the path.
     Path {
         /// The name between the braces.
         name: String,
-        /// Whether its slashes part segments instead of being encoded.
+        /// Whether its slashes separate segments instead of being encoded.
         slashes: bool,
         /// Whether it may be empty.
         may_be_empty: bool,
     },
-    /// Into the query.
+    /// In the query.
     Query {
         /// The key.
         name: String,
-        /// What joins a list into one value; without it the key repeats.
+        /// The separator that joins a list into one value; without it, the key is repeated.
         join: Option<String>,
     },
-    /// Into the body, under these names from the outside in.
+    /// In the body, at these nested names.
     Body(Vec<String>),
-    /// Among the variables of the GraphQL document.
+    /// In the variables of the GraphQL document.
     Variable(String),
     /// Nowhere: for handlers and the engine.
     Local,
@@ -89,13 +89,13 @@ pub struct Built {
 }
 
 impl Template {
-    /// Fills the arguments in, in the order of `places`. A cursor that holds a query replaces the query but for the fixed pairs that it lacks, any other is
-    /// filled in as what it holds.
+    /// Fills in the arguments, in the order of `places`. A cursor with a query replaces the query, except for fixed pairs that it
+    /// lacks; any other cursor fills in its value.
     ///
     /// # Errors
     ///
-    /// [`Code::InvalidParams`](crate::error::Code::InvalidParams) for a value that no path can carry and a cursor that
-    /// is not ours.
+    /// [`Code::InvalidParams`](crate::error::Code::InvalidParams) for a value that is not valid in a path, a cursor that is not
+    /// ours, and a PATCH that changes nothing.
     pub fn fill<'a>(
         &self,
         base_url: &str,
@@ -172,7 +172,7 @@ impl Template {
 }
 
 impl Template {
-    /// The query of a next link, with the fixed pairs that it lacks: some services leave out what asks for parts of an answer.
+    /// Returns the query of a next link, with the fixed pairs that it lacks: some services leave them out.
     fn with_fixed(&self, mut next: String) -> String {
         let known: Vec<String> =
             form_urlencoded::parse(next.as_bytes()).map(|(name, _)| name.into_owned()).collect();
@@ -190,20 +190,20 @@ impl Template {
     }
 }
 
-/// The error for a change without anything to change; `names` are the arguments that change something.
+/// Returns the error for a change without any changes; `names` are the arguments that change something.
 pub(crate) fn nothing_to_change(names: &[&str]) -> Error {
     let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
     Error::invalid_params("There is nothing to change.")
         .with_hint(format!("Give at least one of {}.", names.join(", ")))
 }
 
-/// The whole URL of a path and a query, both encoded.
+/// Returns the URL of a path and a query, both encoded.
 pub(super) fn url(base_url: &str, path: &str, query: &str) -> String {
     let base_url = base_url.trim_end_matches('/');
     if query.is_empty() { format!("{base_url}{path}") } else { format!("{base_url}{path}?{query}") }
 }
 
-/// The URL, unless it is longer than any is. `argument` is what makes it long.
+/// Returns the URL, unless it is too long. `argument` is the one that makes it long.
 pub(super) fn bounded(url: String, argument: &str) -> Result<String, Error> {
     if url.len() <= MAX_URL {
         return Ok(url);
@@ -214,14 +214,14 @@ pub(super) fn bounded(url: String, argument: &str) -> Result<String, Error> {
     Err(Error::invalid_params(message).with_hint("Shorten it."))
 }
 
-/// A path of segments, each encoded.
+/// Returns a path of segments, each encoded.
 pub(super) fn path(segments: &[&str]) -> Result<String, Error> {
     segments
         .iter()
         .try_fold(String::new(), |path, segment| Ok(path + "/" + &encode("path", segment, false)?))
 }
 
-/// A query, form-encoded (WHATWG URL §5.2) but with `%20` for a space, which every server reads.
+/// Returns a query, form-encoded (WHATWG URL §5.2) but with `%20` for a space, which every server accepts.
 pub(super) fn query<'a, T: AsRef<str> + 'a>(
     pairs: impl IntoIterator<Item = &'a (&'a str, T)>,
 ) -> String {
@@ -232,7 +232,7 @@ pub(super) fn query<'a, T: AsRef<str> + 'a>(
     query.finish().replace('+', "%20")
 }
 
-/// A path value, percent-encoded.
+/// Returns a path value, percent-encoded.
 pub(crate) fn encode(argument: &str, value: &str, slashes: bool) -> Result<String, Error> {
     let refuse = |what: &str, right: &str| {
         Err(Error::invalid_params(format!("`{argument}` {what}.")).with_hint(right))
@@ -280,7 +280,7 @@ fn push_pairs<'a>(
     }
 }
 
-/// A scalar as it stands in a path or a query.
+/// Returns a scalar in the form for a path or a query.
 fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

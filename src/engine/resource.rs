@@ -1,4 +1,4 @@
-//! Resources: what a URI reads, by one of the module's tools (MCP, "Resources"), and what completes its variables.
+//! Resources: URIs that one of the module's tools reads (MCP, "Resources"), and completions of their variables.
 
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
@@ -6,26 +6,26 @@ use serde_json::{Map, Value};
 
 use super::ACCOUNT;
 
-/// A resource or, with variables in its URI, a family of them.
+/// A resource, or a resource template if its URI has variables.
 #[derive(Debug, Clone)]
 pub struct Resource {
-    /// The URI, or the template of one (RFC 6570 level 1, and `{+name}` at the end).
+    /// The URI or the URI template (RFC 6570 level 1, and `{+name}` at the end).
     pub uri: String,
-    /// What stands between the slashes after `://`.
+    /// The parts between the slashes after `://`.
     pub segments: Vec<Segment>,
     /// Its name.
     pub name: String,
-    /// Its name for people.
+    /// Its title for people.
     pub title: Option<String>,
-    /// For a model: what it holds.
+    /// For the model: its content.
     pub description: String,
     /// Its media type.
     pub mime_type: MediaType,
-    /// The name of the tool that reads it, one of its module's that only read.
+    /// The name of the read-only tool of the module that reads it.
     pub tool: String,
 }
 
-/// What a resource is made of.
+/// The kind of a resource's content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum MediaType {
     /// A document.
@@ -43,59 +43,59 @@ pub enum MediaType {
 /// A part of a URI between slashes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Segment {
-    /// As it stands in the module file.
+    /// Fixed text from the module file.
     Text(String),
-    /// `{name}`: one part of any text.
+    /// `{name}`: one part with any text.
     Variable {
         /// The name between the braces.
         name: String,
-        /// The tool's param that gets it.
+        /// The tool's param that gets its value.
         param: String,
     },
-    /// `{+name}`: everything that is left, with its slashes.
+    /// `{+name}`: the whole rest, including slashes.
     Rest {
         /// The name between the braces.
         name: String,
-        /// The tool's param that gets it.
+        /// The tool's param that gets its value.
         param: String,
     },
 }
 
-/// A read-only tool that knows the values of a variable.
+/// A read-only tool that lists the values of a variable.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Completion {
     /// The tool's name.
     pub tool: String,
-    /// Its arguments; in texts `{{name}}` is another variable, `{{value}}` what is typed so far.
+    /// Its arguments; in texts, `{{name}}` is another variable, and `{{value}}` is the typed text.
     #[serde(default)]
     pub params: Map<String, Value>,
     /// The field of its items that holds the values.
     pub field: String,
-    /// What stands before the value in the field, with `{{name}}` as in `params`.
+    /// The text before the value in the field, with `{{name}}` as in `params`.
     pub after: Option<String>,
-    /// What stands behind the value in the field.
+    /// The text after the value in the field.
     pub until: Option<String>,
 }
 
-/// A URI that a client wants to read, taken apart.
+/// A parsed URI that a client wants to read.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ResourceUri<'a> {
-    /// What stands before `://`.
+    /// The scheme.
     pub scheme: &'a str,
-    /// The account that `?account=` names.
+    /// The account in `?account=`.
     pub account: Option<String>,
     segments: Vec<&'a str>,
 }
 
 impl Resource {
-    /// Whether it stands for many.
+    /// Returns whether it is a template.
     #[must_use]
     pub fn is_template(&self) -> bool {
         self.variables().next().is_some()
     }
 
-    /// The names of its variables.
+    /// Returns the names of its variables.
     pub fn variables(&self) -> impl Iterator<Item = &str> {
         self.segments.iter().filter_map(|segment| match segment {
             Segment::Text(_) => None,
@@ -103,7 +103,7 @@ impl Resource {
         })
     }
 
-    /// The params of the tool that its variables are for.
+    /// Returns the params of the tool that its variables set.
     pub fn params(&self) -> impl Iterator<Item = &str> {
         self.segments.iter().filter_map(|segment| match segment {
             Segment::Text(_) => None,
@@ -111,7 +111,7 @@ impl Resource {
         })
     }
 
-    /// The tool's arguments that a URI of this resource holds; none when it is no URI of this resource.
+    /// Returns the tool's arguments in a URI of this resource; `None` if the URI does not match.
     #[must_use]
     pub fn arguments(&self, uri: &ResourceUri<'_>) -> Option<Map<String, Value>> {
         let mut arguments = Map::new();
@@ -136,7 +136,7 @@ impl Resource {
         left.is_empty().then_some(arguments)
     }
 
-    /// How literal it is: where a URI fits two resources, the lesser one is meant.
+    /// Returns how literal it is: if a URI matches two resources, the lower number wins.
     #[must_use]
     pub fn rank(&self) -> Vec<u8> {
         let openness = |segment: &Segment| match segment {
@@ -149,7 +149,7 @@ impl Resource {
 }
 
 impl<'a> ResourceUri<'a> {
-    /// Takes a URI apart; none when it is no URI of a resource: it has a fragment, or a query of other things than an account.
+    /// Parses a URI; `None` if it cannot be a resource's: it has a fragment, or a query other than an account.
     #[must_use]
     pub fn parse(uri: &'a str) -> Option<Self> {
         let (scheme, rest) = uri.split_once("://").filter(|_| !uri.contains('#'))?;
@@ -175,7 +175,7 @@ mod tests {
     use super::*;
     use crate::engine::{Hooks, Module};
 
-    /// A module whose tools take `a` and `b`, with these resources.
+    /// Returns a module whose tools take `a` and `b`, with these resources.
     fn module(resources: &Value) -> Result<Module, Vec<String>> {
         let param = json!({"in": "query", "type": "string", "required": true, "description": "D"});
         let tool = |name: &str, params: Value| {
@@ -236,7 +236,7 @@ mod tests {
             "my-shop://order/7/part/a/b%3Fc",
             Some(("my-shop://order/{a}/part/{+b}", json!({"a": "7", "b": "a/b?c"}))),
         );
-        // What a path may hold is the tool's to say.
+        // The tool checks which paths are valid.
         check(
             "my-shop://order/7/part/../%2e%2e",
             Some(("my-shop://order/{a}/part/{+b}", json!({"a": "7", "b": "../.."}))),

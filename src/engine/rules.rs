@@ -127,9 +127,12 @@ impl Rules {
     }
 }
 
+/// Terms, each with those that it needs.
+type Needs = Vec<(Term, Vec<Term>)>;
+
 impl Rules {
     /// The terms that need each other alone, and all other needs.
-    fn pairs(&self) -> (Vec<(&Term, &Term)>, Vec<(Term, Vec<Term>)>) {
+    fn pairs(&self) -> (Vec<(&Term, &Term)>, Needs) {
         let needs = |one: &Term, two: &Term| {
             self.needs.iter().any(|(term, needed)| term == one && needed[..] == [two.clone()])
         };
@@ -251,7 +254,8 @@ fn listed<T: AsRef<Term>>(terms: &[T], word: &str) -> String {
     for term in terms.iter().map(AsRef::as_ref) {
         match (texts.last_mut(), &term.value) {
             (Some((last, text)), Some(value)) if last.param == term.param => {
-                *text += &format!("/{}", as_text(value));
+                text.push('/');
+                text.push_str(&as_text(value));
             }
             _ => texts.push((term, term.to_string())),
         }

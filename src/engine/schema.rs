@@ -1,19 +1,20 @@
-//! The JSON Schema of arguments: only what every client understands (no references, alternatives or lists of types).
+//! The JSON Schema of arguments: only features that every client supports (no references, alternatives or lists of types).
 
 use serde_json::{Map, Number, Value, json};
 
+use crate::number::{is_written_as_integer, same};
 use crate::time::{Moment, Zone, instant_of};
 
-/// What a value must be.
+/// The schema of a value.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Schema {
-    /// The type, with what only this type has.
+    /// The type, with its own rules.
     pub kind: Kind,
-    /// For the reader.
+    /// The description.
     pub description: Option<String>,
-    /// The only values allowed; empty when all of the type are.
+    /// The allowed values; empty if all values of the type are allowed.
     pub choices: Vec<Value>,
-    /// The most characters of a string or entries of a list; `None` without a limit.
+    /// The maximum length of a string in characters, or of a list in entries; `None` for no limit.
     pub longest: Option<usize>,
     /// What a string must be written as; `None` for any string.
     pub format: Option<Format>,
@@ -47,26 +48,26 @@ pub enum Kind {
     Boolean,
     /// A list of values of one schema.
     Array(Box<Schema>),
-    /// Members by name; any at all when no property is given.
+    /// An object with members by name; any members if no property is given.
     Object {
-        /// The members known, in the file's order.
+        /// The known members, in the file's order.
         properties: Vec<(String, Schema)>,
-        /// Those that must be there.
+        /// The required members.
         required: Vec<String>,
     },
 }
 
-/// Bounds of a number, both included.
+/// Bounds of a number, both inclusive.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Range {
-    /// The smallest allowed.
+    /// The minimum.
     pub minimum: Option<Number>,
-    /// The largest allowed.
+    /// The maximum.
     pub maximum: Option<Number>,
 }
 
 impl Schema {
-    /// A schema of this type with a description and no further rule.
+    /// Returns a schema of this type with a description and no further rule.
     #[must_use]
     pub fn new(kind: Kind, description: &str) -> Self {
         Self {
@@ -84,15 +85,15 @@ impl Schema {
         self.kind == Kind::String && self.format.is_none() && self.accepts(text)
     }
 
-    /// Whether the value is right as it stands, nested values aside.
+    /// Returns whether the value is valid, except nested values.
     #[must_use]
     pub fn accepts(&self, value: &Value) -> bool {
         self.kind.accepts(value)
-            && (self.choices.is_empty() || self.choices.contains(value))
+            && (self.choices.is_empty() || self.choices.iter().any(|choice| same(choice, value)))
             && self.longest.is_none_or(|longest| length(value) <= longest)
     }
 
-    /// As JSON Schema, with the members in a fixed order.
+    /// Returns it as JSON Schema, with the members in a fixed order.
     #[must_use]
     pub fn published(&self, default: Option<&Value>) -> Value {
         let mut schema = Map::new();
@@ -201,7 +202,9 @@ pub fn length(value: &Value) -> usize {
 
 impl Range {
     fn accepts(&self, value: &Value) -> bool {
-        let number = value.as_f64().unwrap_or(f64::NAN);
+        // A number beyond all floats is as infinity here: less or more than every bound.
+        let number =
+            value.as_number().and_then(|number| number.as_str().parse().ok()).unwrap_or(f64::NAN);
         let bound = |bound: &Option<Number>| bound.as_ref().and_then(Number::as_f64);
         bound(&self.minimum).is_none_or(|minimum| number >= minimum)
             && bound(&self.maximum).is_none_or(|maximum| number <= maximum)
@@ -213,14 +216,16 @@ impl Kind {
         match self {
             Self::String => value.is_string(),
             Self::Boolean => value.is_boolean(),
-            Self::Integer(range) => (value.is_i64() || value.is_u64()) && range.accepts(value),
+            Self::Integer(range) => {
+                value.as_number().is_some_and(is_written_as_integer) && range.accepts(value)
+            }
             Self::Number(range) => value.is_number() && range.accepts(value),
             Self::Array(_) => value.is_array(),
             Self::Object { .. } => value.is_object(),
         }
     }
 
-    /// The type's name in JSON Schema.
+    /// Returns the type's name in JSON Schema.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
@@ -234,7 +239,7 @@ impl Kind {
     }
 }
 
-/// The input schema of a tool: each argument's name, schema, default, and whether it must be there.
+/// Returns the input schema of a tool: each argument's name, schema, default, and whether it is required.
 #[must_use]
 pub fn input<'a>(
     arguments: impl Iterator<Item = (&'a str, &'a Schema, Option<&'a Value>, bool)>,

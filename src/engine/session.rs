@@ -1,11 +1,12 @@
-//! One call's way to its service: what the hooks of a module may use.
+//! A call's access to its service, for the hooks of a module.
 
 use std::cell::OnceCell;
 
 use serde_json::{Map, Value, json};
 
-use super::call::{Accounts, ToolCall};
+use super::call::{Accounts, Connection, ToolCall};
 use super::content::{self, Content};
+use super::origin::is_listed;
 use super::{output, request};
 use crate::access::Credential;
 use crate::error::Error;
@@ -14,21 +15,27 @@ use crate::upstream::{
     is_missing_scope,
 };
 
-/// One call's way to its service: the module's address and headers, the call's credential, deadline and cancellation.
+/// A call's access to its service: the module's address and headers, the call's credential, deadline and cancellation.
 ///
-/// Paths are given as segments (`&["repos", owner, repo]`), each of which is percent-encoded; an empty one and a dot
-/// segment are refused. A value that keeps its slashes goes in as `value.split('/')`.
+/// Paths are given as segments (`&["repos", owner, repo]`), each of which is percent-encoded; empty segments and dot segments
+/// are rejected. To keep the slashes of a value, pass `value.split('/')`.
 pub struct Session<'a> {
     pub(super) upstream: &'a Upstream,
     pub(super) call: ToolCall<'a>,
     pub(super) accounts: Accounts<'a>,
-    /// What stands in for the credential since the service refused it.
+    /// The replacement for the credential after the service rejected it.
     pub(super) renewed: OnceCell<Credential>,
     pub(super) cancelled: &'a dyn Fn() -> bool,
 }
 
+/// An address beside the service's own, and what a request proves itself with there.
+pub struct Elsewhere {
+    base_url: String,
+    credential: Option<Credential>,
+}
+
 impl Session<'_> {
-    /// The ways to each account that the call is about: this one, and the others where it is about all.
+    /// Returns the sessions for each account of the call: this one, and the others if the call is about all accounts.
     pub fn accounts(&self) -> impl Iterator<Item = Self> {
         let Self { upstream, call, accounts, cancelled, .. } = *self;
         let all = std::iter::once(accounts.first).chain(accounts.others.iter().copied());
@@ -41,18 +48,80 @@ impl Session<'_> {
         })
     }
 
-    /// The name of the account, where it is known.
+    /// Returns the name of the account, if known.
     #[must_use]
     pub fn account(&self) -> Option<&str> {
         self.accounts.first.credential.and_then(|credential| credential.account.as_deref())
+    }
+
+    /// The way to an address below one of the origins that the module file lists, with a token of that origin's own or none:
+    /// the account's credential never goes there. Where the operator has given the service another address, requests go
+    /// below that one, as all do.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::Internal`](crate::error::Code::Internal) for an address that the file does not list.
+    pub fn elsewhere(&self, address: &str, token: Option<&str>) -> Result<Elsewhere, Error> {
+        let module = self.call.module;
+        if !is_listed(&module.origins, address) {
+            return Err(Error::internal(format!("{} lists no origin of {address}", module.name)));
+        }
+        let own = self.accounts.first.base_url.trim_end_matches('/');
+        let base_url = if own == module.base_url {
+            address.to_owned()
+        } else {
+            let path = address.splitn(4, '/').nth(3).map(|path| format!("/{path}"));
+            format!("{own}{}", path.unwrap_or_default())
+        };
+        Ok(Elsewhere { base_url, credential: token.map(Credential::bearer) })
+    }
+
+    /// This call's way there.
+    pub(crate) fn at<'b>(&'b self, elsewhere: &'b Elsewhere) -> Session<'b> {
+        let Elsewhere { base_url, credential } = elsewhere;
+        Session {
+            upstream: self.upstream,
+            call: ToolCall { trace_parent: None, ..self.call },
+            accounts: Accounts {
+                first: Connection { credential: credential.as_ref(), base_url },
+                others: &[],
+                renew: &|_| Ok(None),
+            },
+            renewed: OnceCell::new(),
+            cancelled: self.cancelled,
+        }
+    }
+
+    /// Sends a request with these headers over the module's own, and returns the whole answer.
+    ///
+    /// # Errors
+    ///
+    /// The errors of [`Session::get`], and [`Code::InvalidParams`](crate::error::Code::InvalidParams) for an invalid header.
+    pub fn request(
+        &self,
+        method: Method,
+        path: &[&str],
+        query: &[(&str, &str)],
+        headers: &[(&str, &str)],
+        body: Option<&[u8]>,
+    ) -> Result<UpstreamAnswer, Error> {
+        let url = self.url(path, query)?;
+        let mut all = self.call.module.headers.clone();
+        for (name, value) in headers {
+            let header = name.parse::<HeaderName>().ok().zip(HeaderValue::from_str(value).ok());
+            let (name, value) = header
+                .ok_or_else(|| Error::invalid_params(format!("The header `{name}` is none.")))?;
+            all.insert(name, value);
+        }
+        self.exchange(method, &url, &all, body)
     }
 
     /// Reads JSON; null for an empty body.
     ///
     /// # Errors
     ///
-    /// Those of [`failure`] and [`Upstream::send`], and [`Code::InvalidParams`](crate::error::Code::InvalidParams) for
-    /// a path that is none.
+    /// The errors of [`failure`] and [`Upstream::send`], and [`Code::InvalidParams`](crate::error::Code::InvalidParams) for an
+    /// invalid path.
     pub fn get(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Value, Error> {
         self.send(Method::Get, path, query, None)
     }
@@ -80,7 +149,7 @@ impl Session<'_> {
         Content::of(answer).or_mostly_text().into_text(&self.call.module.title)
     }
 
-    /// Reads an answer in the representation that `accept` names (RFC 9110 §12.5.1).
+    /// Reads a response in the representation that `accept` names (RFC 9110 §12.5.1).
     ///
     /// # Errors
     ///
@@ -96,7 +165,7 @@ impl Session<'_> {
         self.exchange(Method::Get, &self.url(path, query)?, &headers, None)
     }
 
-    /// Sends a request with or without a JSON body and reads the JSON that comes back; null for an empty body.
+    /// Sends a request with or without a JSON body and returns the JSON response; null for an empty body.
     ///
     /// # Errors
     ///
@@ -119,15 +188,15 @@ impl Session<'_> {
         content::json(&self.call.module.title, &answer)
     }
 
-    /// Sends bytes of any content type, such as a [`multipart`](crate::engine::multipart()) form, and reads the JSON that comes
-    /// back; null for an empty body.
+    /// Sends bytes of any content type, such as a [`multipart`](crate::engine::multipart()) form, and returns the JSON
+    /// response; null for an empty body.
     ///
-    /// Beside the content type the module's own headers are sent, as with every request.
+    /// As in every request, the module's own headers are sent too.
     ///
     /// # Errors
     ///
-    /// As [`Session::get`], and [`Code::InvalidParams`](crate::error::Code::InvalidParams) for a content type that fits no
-    /// header.
+    /// The errors of [`Session::get`], and [`Code::InvalidParams`](crate::error::Code::InvalidParams) for a content type that
+    /// is not a valid header value.
     pub fn send_bytes(
         &self,
         method: Method,
@@ -145,11 +214,11 @@ impl Session<'_> {
         content::json(&self.call.module.title, &answer)
     }
 
-    /// Asks a GraphQL endpoint. Returns the answer's `data`.
+    /// Sends a request to a GraphQL endpoint. Returns the response's `data`.
     ///
     /// # Errors
     ///
-    /// As [`Session::get`], and the answer's own `errors`.
+    /// The errors of [`Session::get`], and the response's own `errors`.
     pub fn graphql(
         &self,
         path: &[&str],
@@ -175,7 +244,7 @@ impl Session<'_> {
         )
     }
 
-    /// A request whose answer is a success.
+    /// Sends a request and checks that the response is a success.
     pub(super) fn exchange(
         &self,
         method: Method,
@@ -198,7 +267,7 @@ impl Session<'_> {
         };
         let credential = self.renewed.get().or(self.accounts.first.credential);
         let answer = send(credential)?;
-        // Refused is not done: this one request can be made again with a newer credential, once in a call.
+        // A rejected request was not carried out: this one request can be repeated with a new credential, once in a call.
         let (credential, answer) = match self.newer(&answer)? {
             Some(newer) => (Some(newer), send(Some(newer))?),
             None => (credential, answer),
@@ -224,17 +293,17 @@ impl Session<'_> {
     }
 }
 
-/// An argument that the input schema makes sure is a text; empty where it is left out.
+/// Returns an argument that the input schema guarantees to be a text; empty if it is absent.
 pub(crate) fn text<'a>(arguments: &'a Map<String, Value>, name: &str) -> &'a str {
     arguments.get(name).and_then(Value::as_str).unwrap_or_default()
 }
 
-/// A list's entries; none if there is no list.
+/// Returns a list's entries; empty if there is no list.
 pub(crate) fn list(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().into_iter().flatten()
 }
 
-/// The headers with the content type of a JSON body.
+/// Returns the headers with the content type of a JSON body.
 pub(crate) fn json_headers(headers: &HeaderMap) -> HeaderMap {
     let mut headers = headers.clone();
     headers.insert(

@@ -1,11 +1,11 @@
-//! Dates, times and time zones as arguments: what is wrong with them, and what would be right.
+//! Dates, times and time zones as arguments: errors say what is wrong and what would be right.
 
 use serde_json::Value;
 
 use crate::error::Error;
 use crate::time::{Date, Moment, Zone, duration_of};
 
-/// The date, or the time with or without an offset, that an argument names.
+/// Returns the date, or the time with or without an offset, in an argument.
 ///
 /// # Errors
 ///
@@ -17,7 +17,7 @@ pub fn moment(name: &str, text: &str) -> Result<Moment, Error> {
     })
 }
 
-/// The date that an argument names.
+/// Returns the date in an argument.
 ///
 /// # Errors
 ///
@@ -31,11 +31,11 @@ pub fn day(name: &str, text: &str) -> Result<Date, Error> {
     })
 }
 
-/// The time zone of an IANA name or a Windows name.
+/// Returns the time zone of an IANA name or a Windows name.
 ///
 /// # Errors
 ///
-/// As [`moment`], with the zone that may be meant.
+/// As [`moment`], with the zone that the user most likely meant.
 pub fn zone(name: &str) -> Result<Zone, Error> {
     Zone::named(name).ok_or_else(|| {
         let hint = match Zone::named_after(name).next() {

@@ -1,7 +1,7 @@
-//! The tools of a module, which are read when somebody first asks for one.
+//! The tools of a module, which are read when one of them is first needed.
 //!
-//! Reading hundreds of tools would be most of the time that the server takes to start, and a third of its memory, for tools
-//! that most users never call.
+//! Reading hundreds of tools would take most of the server's startup time and a third of its memory, for tools that most users
+//! never call.
 
 use std::fmt;
 use std::ops::Deref;
@@ -11,7 +11,7 @@ use super::module::Tool;
 
 type Read = Box<dyn FnOnce() -> Vec<Tool> + Send>;
 
-/// The tools of a module, in the file's order; those of a built-in module are read at the first look.
+/// The tools of a module, in the file's order; those of a built-in module are read at the first access.
 #[derive(Clone)]
 pub struct Tools {
     count: usize,
@@ -19,19 +19,19 @@ pub struct Tools {
 }
 
 impl Tools {
-    /// Tools that were read already.
+    /// Wraps tools that are read already.
     pub(crate) fn ready(tools: Vec<Tool>) -> Self {
         let ready = Self::later(tools.len(), || tools);
         LazyLock::force(&ready.tools);
         ready
     }
 
-    /// As many tools, to be read when somebody asks for one.
+    /// Promises this many tools, which are read at the first access.
     pub(crate) fn later(count: usize, read: impl FnOnce() -> Vec<Tool> + Send + 'static) -> Self {
         Self { count, tools: Arc::new(LazyLock::new(Box::new(read))) }
     }
 
-    /// How many there are; known without reading them.
+    /// Returns their number, without reading them.
     #[must_use]
     pub const fn count(&self) -> usize {
         self.count

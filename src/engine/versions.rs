@@ -1,21 +1,21 @@
-//! Where a service says which versions of its API there are.
+//! Where a service publishes the versions of its API.
 
 use super::projection::Path;
 use crate::upstream::HeaderName;
 
-/// A GET without a credential whose answer names the versions of an API.
+/// A GET request without a credential whose response names the versions of an API.
 #[derive(Debug, Clone)]
 pub struct Versions {
-    /// Where: a whole URL, or a path below the service's address.
+    /// The address: a complete URL, or a path below the service's address.
     pub url: String,
-    /// Where in the answer.
+    /// The place in the response.
     pub at: VersionsAt,
 }
 
-/// Where an answer names versions.
+/// Where a response names versions.
 #[derive(Debug, Clone)]
 pub enum VersionsAt {
-    /// In its JSON: one text, or a list of them.
+    /// In its JSON: a text, or a list of texts.
     Body(Path),
     /// In a header.
     Header(HeaderName),

@@ -1,4 +1,4 @@
-//! The audit trail of hosted mode: who called what, sent to the control plane in batches that delay no call.
+//! The audit trail of hosted mode: who called which tool, sent to the control plane in batches that delay no call.
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
@@ -15,25 +15,25 @@ use crate::error::Code;
 use crate::sync::lock;
 use crate::telemetry::{Signal, dropped};
 
-/// Most events that wait; more are dropped and counted (DESIGN §8).
+/// The maximum number of waiting events; more are dropped and counted.
 const QUEUE: usize = 2_048;
 
-/// Most events of one user that wait: nobody can fill the queue alone.
+/// The maximum number of waiting events of one user, so that one user cannot fill the queue.
 const QUEUE_PER_USER: usize = QUEUE / 8;
 
-/// Most events of one request to the control plane.
+/// The maximum number of events in one request to the control plane.
 const BATCH: usize = 200;
 
-/// How long events gather before they are sent.
+/// How long events are collected before they are sent.
 const GATHER: Duration = Duration::from_secs(2);
 
-/// How long after a failure it is tried again.
+/// The wait before a retry.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// How long the last events may take at shutdown.
+/// How long sending the last events may take at shutdown.
 const FLUSH: Duration = Duration::from_secs(2);
 
-/// The trail: takes events at once, sends them from a thread of its own.
+/// The audit trail: takes events without waiting, and sends them from its own thread.
 #[derive(Debug)]
 pub struct AuditSender {
     sieve: Arc<ToolSieve>,
@@ -43,7 +43,7 @@ pub struct AuditSender {
 }
 
 impl AuditTrail for AuditSender {
-    /// Takes an event; drops it when too many wait.
+    /// Takes an event; drops it if too many are waiting.
     fn record(&self, caller: &Caller, event: AuditEvent) {
         let newer = self.sieve.token_id(caller).map(|token_id| NewerFields {
             token_id,
@@ -59,7 +59,7 @@ impl AuditTrail for AuditSender {
             return;
         }
         queue.events.push_back((caller.clone(), event));
-        // One more wakes the sender only when a batch is full: it looks by itself otherwise.
+        // The sender wakes on its own; it is woken early only when a batch is full.
         if queue.events.len() == 1 || queue.events.len() == BATCH {
             self.changed.notify_all();
         }
@@ -69,9 +69,9 @@ impl AuditTrail for AuditSender {
 #[derive(Debug, Default)]
 struct Queue {
     events: VecDeque<(Caller, AuditEvent)>,
-    /// How many are being sent.
+    /// The number of events that are being sent.
     sending: usize,
-    /// When the server stops: what is left is sent, and then no more.
+    /// The shutdown deadline: everything left is sent until then.
     closing: Option<Instant>,
     done: bool,
 }
@@ -89,7 +89,7 @@ impl AuditSender {
     ///
     /// # Errors
     ///
-    /// When there can be no thread.
+    /// If the thread cannot be started.
     pub fn start(plane: Arc<ControlPlane>, sieve: Arc<ToolSieve>) -> io::Result<Arc<Self>> {
         let audit = Arc::new(Self {
             sieve,
@@ -104,13 +104,13 @@ impl AuditSender {
         Ok(audit)
     }
 
-    /// How many events were dropped.
+    /// Returns the number of dropped events.
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
     }
 
-    /// Sends what waits and ends the thread; returns when that is done, or after two seconds.
+    /// Sends the waiting events and ends the thread. Returns when that is done, or after two seconds.
     pub fn close(&self) {
         let mut queue = lock(&self.queue);
         queue.closing = Some(Instant::now() + FLUSH);
@@ -121,7 +121,7 @@ impl AuditSender {
         self.drop_events(left);
     }
 
-    /// Waits while this holds, at most this long.
+    /// Waits while the condition holds, at most for this time.
     fn wait_while<'a>(
         &self,
         queue: MutexGuard<'a, Queue>,
@@ -150,7 +150,7 @@ impl AuditSender {
         self.changed.notify_all();
     }
 
-    /// The events that are to be sent now, waiting for them; none when the trail is closed and empty.
+    /// Waits for events to send and returns them; empty when the trail is closed and empty.
     fn next(&self) -> Option<Vec<(Caller, AuditEvent)>> {
         let mut queue = lock(&self.queue);
         while queue.events.is_empty() && queue.closing.is_none() {
@@ -167,7 +167,7 @@ impl AuditSender {
         Some(queue.events.drain(..).collect())
     }
 
-    /// Sends the events of each user with that user's newest token. Returns those that should be tried again.
+    /// Sends the events of each user with that user's newest token. Returns the events to retry.
     fn send(
         &self,
         plane: &ControlPlane,
@@ -190,7 +190,7 @@ impl AuditSender {
                     Err(error) if error.code() == Code::ControlPlaneUnavailable => {
                         unsent.extend(batch.iter().map(|event| (caller.clone(), event.clone())));
                     }
-                    // A token that is not good any more will not be so again.
+                    // A rejected token will not become valid again.
                     Ok(_) | Err(_) => self.drop_events(batch.len()),
                 }
             }
@@ -198,7 +198,7 @@ impl AuditSender {
         unsent
     }
 
-    /// Puts events back before those that came meanwhile, and waits a little: at most the newest are dropped.
+    /// Puts events back before newer ones and waits a little. If the queue is full, the newest events are dropped.
     fn put_back(&self, events: Vec<(Caller, AuditEvent)>) {
         let mut queue = lock(&self.queue);
         queue.sending = 0;
@@ -206,7 +206,7 @@ impl AuditSender {
             return;
         }
         if queue.closing.is_some() {
-            // There is no time for another try.
+            // There is no time for another attempt.
             drop(queue);
             self.drop_events(events.len());
             return;

@@ -1,4 +1,4 @@
-//! Hosted mode: anyone who shows a token that Supabase Auth signed, or an API token that the control plane knows.
+//! Hosted mode's authentication: a token that Supabase Auth signed, or an API token that the control plane knows.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -15,27 +15,27 @@ use crate::error::{Code, Error};
 use crate::secret::Secret;
 use crate::sync::lock;
 
-/// How long a key set is good for.
+/// How long a key set is used.
 const KEYS_LIFETIME: Duration = Duration::from_secs(10 * 60);
 
-/// The least time between two fetches that are made because a key is missing, or because the last one failed.
+/// The minimum time between two fetches because of a missing key or a failed fetch.
 const KEYS_PAUSE: Duration = Duration::from_secs(60);
 
-/// Most tokens whose verification is remembered.
+/// The maximum number of tokens whose verification is cached.
 const VERIFIED: usize = 4_096;
 
-/// What begins an API token, and how many base62 characters follow at most.
+/// The prefix of an API token, and the maximum number of base62 characters after it.
 const API_TOKEN: (&str, usize) = ("mcpist_", 64);
 
-/// What hosted mode's authenticator is made of.
+/// The parts of hosted mode's authenticator.
 pub struct TokenAuthenticatorParts {
-    /// Where the keys come from.
+    /// The source of the keys.
     pub plane: Arc<ControlPlane>,
-    /// Who knows API tokens.
+    /// Checks API tokens.
     pub sieve: Arc<ToolSieve>,
-    /// What tokens must say.
+    /// The claims that tokens must have.
     pub expected: ExpectedToken,
-    /// How a client gets a token, where the server's address is known.
+    /// The metadata with which clients get a token, if the server's address is known.
     pub resource: Option<ResourceMetadata>,
 }
 
@@ -51,11 +51,11 @@ struct FetchedKeys {
     keys: Arc<Keys>,
     /// When the next fetch is due.
     due: Instant,
-    /// When the last one was tried.
+    /// When the last fetch was attempted.
     tried: Instant,
 }
 
-/// A token whose signature was checked: that is paid once.
+/// A token whose signature was verified, so that it is verified only once.
 struct Verified {
     caller: Caller,
     key: String,
@@ -63,7 +63,7 @@ struct Verified {
     expires: u64,
 }
 
-/// The claims beside those of RFC 7519 that Supabase Auth makes.
+/// The claims of Supabase Auth beyond those of RFC 7519.
 #[derive(Deserialize)]
 struct Claims {
     #[serde(default)]
@@ -73,18 +73,18 @@ struct Claims {
 }
 
 impl TokenAuthenticator {
-    /// An authenticator that has asked for nothing yet.
+    /// Creates an authenticator; it fetches nothing yet.
     #[must_use]
     pub fn new(parts: TokenAuthenticatorParts) -> Self {
         Self { parts, keys: Cache::new(1), verified: Mutex::default() }
     }
 
-    /// The key set; one that has the key `wanted`, if it can be had.
+    /// Returns the key set, fetched again if it lacks the key `wanted` and a fetch is allowed.
     fn keys(&self, wanted: Option<&str>) -> Result<Arc<Keys>, Error> {
         let now = Instant::now();
         let freshness = |fetched: &FetchedKeys| {
             let lacks = wanted.is_some_and(|id| !fetched.keys.contains(id));
-            // A stranger can make up key ids: that must not make us ask more often.
+            // A stranger can invent key ids; that must not cause more fetches.
             match (now < fetched.due, lacks && now >= fetched.tried + KEYS_PAUSE) {
                 (true, false) => Freshness::Fresh,
                 (_, true) => Freshness::Gone,

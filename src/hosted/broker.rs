@@ -1,4 +1,4 @@
-//! Hosted mode's broker: credentials that the control plane lends, kept until shortly before they expire.
+//! Hosted mode's broker: credentials from the control plane, cached until shortly before they expire.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -17,13 +17,13 @@ use crate::secret::Secret;
 use crate::telemetry::token_refreshed;
 use crate::time::timestamp;
 
-/// Most credentials that are kept.
+/// The maximum number of cached credentials.
 const CREDENTIALS: usize = 8_192;
 
-/// How long before its end a credential is not used any more: a call takes up to half a minute.
+/// A credential is not used for this long before it expires: a call takes up to half a minute.
 const MARGIN: Duration = Duration::from_secs(60);
 
-/// How long a credential without an end is kept.
+/// How long a credential without an expiry is cached.
 const LONGEST: Duration = Duration::from_secs(10 * 60);
 
 /// Hosted mode's broker.
@@ -45,11 +45,12 @@ struct Key {
 struct Lent {
     credential: Credential,
     until: Instant,
-    /// The version of the permissions that it was lent under: anyone who disconnects an account or loses a role gets others.
+    /// The version of the permissions that it was issued under: a user who disconnects an account or loses a role gets a new
+    /// credential.
     version: String,
 }
 
-/// The answer of `token-exchanger`.
+/// The response of `token-exchanger`.
 #[derive(Deserialize)]
 struct Said {
     access_token: String,
@@ -60,13 +61,14 @@ struct Said {
 }
 
 impl TokenExchanger {
-    /// A broker that has nothing yet.
+    /// Creates a broker with an empty cache.
     #[must_use]
     pub fn new(plane: Arc<ControlPlane>, sieve: Arc<ToolSieve>) -> Self {
         Self { plane, sieve, lent: Cache::new(CREDENTIALS) }
     }
 
-    /// The credential at hand, or one that the control plane lends now; `rejected` is one that the service refused.
+    /// Returns the cached credential, or one that the control plane issues now. `rejected` is a credential that the service
+    /// rejected.
     fn lend(
         &self,
         caller: &Caller,
@@ -91,7 +93,7 @@ impl TokenExchanger {
         };
         let lent = self.lent.get(&key, freshness, |old| {
             let fetched = self.fetch(caller, service, account, rejected, version);
-            // What was never lent before is fetched, not refreshed.
+            // A credential without a predecessor is fetched, not refreshed.
             let renewed = match &fetched {
                 Ok(_) => (old.is_some() || rejected.is_some()).then_some(true),
                 Err(error) => {
@@ -158,7 +160,7 @@ impl TokenExchanger {
         })
     }
 
-    /// Our error for that of `token-exchanger`.
+    /// Converts an error of `token-exchanger`.
     fn refused(
         &self,
         caller: &Caller,
@@ -184,18 +186,18 @@ impl TokenExchanger {
             .map(str::to_owned)
             .collect();
         match error["code"].as_str().unwrap_or_default() {
-            // It is connected, but not the account that was named.
+            // The service is connected, but not the named account.
             "not_connected" if account.is_some() && !accounts.is_empty() => {
                 account_required(service, account, accounts)
             }
             "not_connected" => connect(Code::NotConnected, format!("{service} is not connected")),
             "reconnect_required" => {
-                connect(Code::ReconnectRequired, format!("{service} has to be connected again"))
+                connect(Code::ReconnectRequired, format!("{service} must be connected again"))
             }
             "account_required" => account_required(service, None, accounts),
             "user_disabled" => invalid_token(),
             "not_permitted" => {
-                // It was permitted a moment ago, by what we knew.
+                // According to the cached permissions, it was permitted a moment ago.
                 self.sieve.forget(caller);
                 Error::new(Code::PermissionDenied, format!("{service} is not permitted any more"))
                     .with_hint("Ask an admin for a role that has it.")
@@ -210,7 +212,7 @@ impl TokenExchanger {
     }
 }
 
-/// How long until an RFC 3339 time; none for what is no such time.
+/// Returns the time until an RFC 3339 time; `None` if the text is not valid.
 fn left(text: &str) -> Option<Duration> {
     Some(timestamp(text)?.duration_since(SystemTime::now()).unwrap_or_default())
 }
@@ -232,7 +234,7 @@ impl Broker for TokenExchanger {
             None if accounts.len() > 1 => {
                 return Err(account_required(service, None, accounts.to_vec()));
             }
-            // An account that was connected a moment ago is not among them yet: the control plane knows.
+            // An account that was connected a moment ago may be missing here; the control plane knows it.
             Some(account)
                 if accounts.len() > 1 && !accounts.iter().any(|known| known == account) =>
             {
@@ -256,7 +258,7 @@ impl Broker for TokenExchanger {
     ) -> Result<Option<Credential>, Error> {
         let renewed = self.lend(caller, service, account, Some(rejected))?;
         if renewed.secret == rejected.secret {
-            // The control plane has tried it: the service refused this one call.
+            // The control plane has tested the credential; the service rejected only this call.
             return Err(Error::new(
                 Code::PermissionDenied,
                 format!("{service} refuses this call, although the stored credential is valid"),

@@ -1,4 +1,4 @@
-//! A bounded map of values that are fetched when they are missing or old, one fetch at a time for each key.
+//! A bounded cache. A missing or old value is fetched, with one fetch at a time for each key.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -8,18 +8,18 @@ use std::time::Instant;
 use crate::error::Error;
 use crate::sync::lock;
 
-/// What a value that is at hand is good for.
+/// How a cached value may be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Freshness {
-    /// It is the answer.
+    /// It is used as it is.
     Fresh,
-    /// One caller should fetch another; anyone who comes meanwhile takes this one.
+    /// It is used, and one caller fetches a new one.
     Stale,
-    /// It must not be used any more; everybody waits for another.
+    /// It must not be used; all callers wait for a new one.
     Gone,
 }
 
-/// The map. What is fetched goes to every caller that waits for it, a failure too.
+/// The cache. Every waiting caller gets the outcome of a fetch, including a failure.
 #[derive(Debug)]
 pub(crate) struct Cache<K, V> {
     kept: Mutex<Kept<K, V>>,
@@ -29,7 +29,7 @@ pub(crate) struct Cache<K, V> {
 #[derive(Debug)]
 struct Kept<K, V> {
     entries: HashMap<K, Entry<V>>,
-    /// The fetches under way. A key has an entry only once a fetch has succeeded: what strangers make up evicts nothing.
+    /// The fetches in progress. A key gets an entry only after a successful fetch, so strangers' keys evict nothing.
     flights: HashMap<K, Arc<Flight<V>>>,
 }
 
@@ -39,7 +39,7 @@ struct Entry<V> {
     used: Instant,
 }
 
-/// A fetch under way.
+/// A fetch in progress.
 #[derive(Debug)]
 struct Flight<V> {
     outcome: Mutex<Option<Result<V, Error>>>,
@@ -47,17 +47,17 @@ struct Flight<V> {
 }
 
 impl<K: Hash + Eq + Clone, V: Clone> Cache<K, V> {
-    /// An empty map that keeps at most `capacity` values: those used last.
+    /// Returns an empty cache that keeps at most `capacity` values: the most recently used.
     pub fn new(capacity: usize) -> Self {
         let kept = Kept { entries: HashMap::new(), flights: HashMap::new() };
         Self { kept: Mutex::new(kept), capacity }
     }
 
-    /// The value of a key: the one at hand as far as `freshness` lets it, else the one that `fetch` gives, which gets
-    /// the old one.
+    /// Returns the value of a key: the cached one if `freshness` permits it, otherwise the one that `fetch` returns. `fetch`
+    /// gets the old value.
     ///
     /// # Errors
-    /// That of `fetch`.
+    /// The error of `fetch`.
     pub fn get(
         &self,
         key: &K,
@@ -99,12 +99,12 @@ impl<K: Hash + Eq + Clone, V: Clone> Cache<K, V> {
         landing.outcome.clone()
     }
 
-    /// The value at hand, if any.
+    /// Returns the cached value, if any.
     pub fn peek(&self, key: &K) -> Option<V> {
         lock(&self.kept).entries.get(key).map(|entry| entry.value.clone())
     }
 
-    /// Forgets the value of a key.
+    /// Removes the value of a key.
     pub fn forget(&self, key: &K) {
         lock(&self.kept).entries.remove(key);
     }
@@ -138,7 +138,7 @@ impl<V: Clone> Flight<V> {
     }
 }
 
-/// Ends a flight however its fetch ends, a panic included: no one may wait for ever.
+/// Ends the fetch in every case, including a panic, so that no caller waits forever.
 struct Landing<'a, K: Hash + Eq + Clone, V: Clone> {
     cache: &'a Cache<K, V>,
     key: &'a K,
@@ -236,7 +236,7 @@ mod tests {
         }
         assert_eq!((cache.peek(&1), cache.peek(&2)), (Some(1), Some(2)));
         assert!(lock(&cache.kept).flights.is_empty());
-        // A refresh that fails leaves the old value to whoever may still use it.
+        // A failed refresh leaves the old value for callers that may still use it.
         cache.get(&1, gone, |_| Err(Error::new(Code::Timeout, "late"))).unwrap_err();
         assert_eq!(cache.peek(&1), Some(1));
         cache.get(&3, gone, |_| Ok(3)).unwrap();

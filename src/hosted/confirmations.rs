@@ -1,4 +1,4 @@
-//! Hosted mode's page to decide on: the console's, by way of the function `confirmations`.
+//! Hosted mode's confirmation page: the console's page, through the function `confirmations`.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::access::{Caller, ConfirmationPage, Decision};
 use crate::error::{Code, Error};
 use crate::upstream::UpstreamAnswer;
 
-/// Hosted mode's page. The control plane keeps the deed for ten minutes and gives a decision away once, to any replica.
+/// Hosted mode's page. The control plane keeps the action for ten minutes and returns a decision only once, to any replica.
 #[derive(Debug)]
 pub struct ConsoleConfirmations {
     plane: Arc<ControlPlane>,
@@ -19,7 +19,7 @@ pub struct ConsoleConfirmations {
 }
 
 impl ConsoleConfirmations {
-    /// The page of the console at this address.
+    /// Uses the page of the console at this address.
     #[must_use]
     pub const fn new(plane: Arc<ControlPlane>, sieve: Arc<ToolSieve>, console_url: String) -> Self {
         Self { plane, sieve, console_url }
@@ -69,7 +69,7 @@ impl ConfirmationPage for ConsoleConfirmations {
     }
 }
 
-/// What may stand in a link: the characters of a UUID.
+/// Returns whether the text may be part of a link: it has only the characters of a UUID.
 fn is_id(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
 }

@@ -11,13 +11,13 @@ use crate::upstream::{
     HeaderMap, HeaderName, HeaderValue, Method, Upstream, UpstreamAnswer, UpstreamRequest,
 };
 
-/// How it is called in messages.
+/// Its name in messages.
 const NAME: &str = "The control plane";
 
-/// How long a client is asked to wait when the control plane gave no time.
+/// The retry time for clients if the control plane names none.
 const RETRY_AFTER_S: u64 = 5;
 
-/// Where its parts are.
+/// The addresses of its parts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Addresses {
     /// The key set.
@@ -32,7 +32,7 @@ pub struct Addresses {
     pub confirmations: String,
 }
 
-/// A client of the control plane, with connections of its own: a service that is slow does not slow it down.
+/// A client of the control plane with its own connections, so that a slow service does not slow it down.
 #[derive(Debug)]
 pub struct ControlPlane {
     upstream: Upstream,
@@ -40,7 +40,7 @@ pub struct ControlPlane {
     headers: HeaderMap,
 }
 
-/// A part of the control plane that is asked by a user.
+/// A function of the control plane that is called with a user's token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Function {
     /// `tool-sieve`.
@@ -54,7 +54,7 @@ pub enum Function {
 }
 
 impl Function {
-    /// How long it may take. The broker may have to ask a service for a new token.
+    /// Returns the timeout. The broker may have to ask a service for a new token.
     const fn time(self) -> Duration {
         match self {
             Self::Broker => Duration::from_secs(20),
@@ -64,11 +64,11 @@ impl Function {
 }
 
 impl ControlPlane {
-    /// A client that shows `key`, the project's publishable key, with every request.
+    /// Creates a client that sends `key`, the project's publishable key, with every request.
     ///
     /// # Errors
     ///
-    /// When the key fits no header.
+    /// If the key is not a valid header value.
     pub fn new(upstream: Upstream, addresses: Addresses, key: &str) -> Result<Self, Error> {
         let key = HeaderValue::from_str(key)
             .map_err(|_| Error::internal("the key of the control plane fits no header"))?;
@@ -76,7 +76,7 @@ impl ControlPlane {
         Ok(Self { upstream, addresses, headers })
     }
 
-    /// The key set as it is published.
+    /// Returns the published key set.
     ///
     /// # Errors
     ///
@@ -92,12 +92,12 @@ impl ControlPlane {
         if answer.status == 200 { Ok(answer.body) } else { Err(unavailable(&answer)) }
     }
 
-    /// Whether a function is there and takes our key, and how far its clock is from ours. It is asked without a token, which it
-    /// refuses.
+    /// Checks that a function exists and accepts our key, and returns how far its clock differs from ours. It is called without
+    /// a token, so it must reject the request.
     ///
     /// # Errors
     ///
-    /// What is wrong, and what to do.
+    /// What is wrong, and what to do about it.
     pub fn probe(&self, function: Function) -> Result<Option<Duration>, Error> {
         let ask = |headers: &HeaderMap| {
             self.send(Method::Post, self.address(function), headers, Some(b"{}"), function.time())
@@ -128,14 +128,14 @@ impl ControlPlane {
         }
     }
 
-    /// Asks a function as the user of `token`. `version` is what the asker has already, sent as `If-None-Match`.
+    /// Calls a function with a user's `token`. `version` is the version that the caller already has, sent as `If-None-Match`.
     ///
-    /// An answer with a status below 500 is the function's own and comes back as it is, but for 401: see the errors.
+    /// A response with a status below 500 is returned as it is, except for 401: see the errors.
     ///
     /// # Errors
     ///
-    /// [`Code::InvalidToken`] when the token is refused, [`Code::ControlPlaneUnavailable`] for everything that is a fault of
-    /// the control plane.
+    /// [`Code::InvalidToken`] if the token is rejected, [`Code::ControlPlaneUnavailable`] for every failure of the control
+    /// plane.
     pub fn ask(
         &self,
         function: Function,
@@ -175,7 +175,7 @@ impl ControlPlane {
         )?;
         match answer.status {
             401 => Err(invalid_token()),
-            // 429: too many for the platform, unless the function itself says that it is too many of this user's.
+            // 429: the platform's rate limit, unless the function reports this user's own limit.
             429 | 500..
                 if !matches!(
                     said(&answer)["error"]["code"].as_str(),
@@ -188,7 +188,7 @@ impl ControlPlane {
         }
     }
 
-    /// Where a function is.
+    /// Returns the address of a function.
     #[must_use]
     pub fn address(&self, function: Function) -> &str {
         match function {
@@ -218,7 +218,7 @@ impl ControlPlane {
         };
         let deadline = Instant::now() + time;
         let send = || self.upstream.send(&request, deadline, &|| false);
-        // What is asked here can be asked twice, POST or not: a connection that was just being closed costs nothing but this.
+        // All requests here can be sent twice, including POST, so a retry after a closing connection is safe.
         let broke =
             |error: &Error| error.code() == Code::UpstreamUnavailable && !method.is_idempotent();
         send().or_else(|error| if broke(&error) { send() } else { Err(error) }).map_err(|error| {
@@ -229,17 +229,17 @@ impl ControlPlane {
     }
 }
 
-/// The JSON of an answer; null for what is none.
+/// Returns the body as JSON, or `null` if it is not valid JSON.
 pub(crate) fn said(answer: &UpstreamAnswer) -> Value {
     serde_json::from_slice(&answer.body).unwrap_or_default()
 }
 
-/// The error for an answer that makes no sense.
+/// Returns the error for an invalid response.
 pub(crate) fn garbled(what: &str) -> Error {
-    down(&format!("{NAME} answers with something that is no {what}"), None)
+    down(&format!("{NAME} returned an invalid {what}"), None)
 }
 
-/// The error for a token that is not, or no longer, good.
+/// Returns the error for a token that is not valid, or no longer valid.
 pub(crate) fn invalid_token() -> Error {
     Error::new(Code::InvalidToken, "the token is not valid, or not valid any more")
         .with_hint("Sign in again.")

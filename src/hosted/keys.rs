@@ -1,4 +1,4 @@
-//! The keys that users' tokens are signed with: a JSON Web Key Set (RFC 7517).
+//! The keys that sign users' tokens: a JSON Web Key Set (RFC 7517).
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -11,13 +11,13 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
-/// How far clocks may differ.
+/// The maximum difference between clocks.
 const LEEWAY: Duration = Duration::from_secs(30);
 
-/// Most bytes of a token; those of Supabase Auth have some 1,000.
+/// The maximum size of a token in bytes; those of Supabase Auth have some 1,000.
 pub const MAX_TOKEN: usize = 8 * 1024;
 
-/// A public key. It alone says by which algorithm: what a token claims of itself decides nothing (RFC 8725 §3.1).
+/// A public key. The key determines the algorithm; the token's own header does not (RFC 8725 §3.1).
 enum Key {
     Es256(ES256PublicKey),
     Rs256(Box<RS256PublicKey>),
@@ -27,7 +27,7 @@ enum Key {
 /// Keys by their ids.
 pub struct Keys(HashMap<String, Key>);
 
-/// What a token must say of itself.
+/// The claims that a token must have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExpectedToken {
     /// `iss`.
@@ -36,19 +36,19 @@ pub struct ExpectedToken {
     pub audience: String,
 }
 
-/// Why a token is refused.
+/// Why a token is rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
-    /// It is not a token, or none that is signed by a key.
+    /// It is not a token, or not one that is signed with a key.
     Malformed,
     /// It names a key that is not in the set.
     UnknownKey,
-    /// Its signature, time, issuer or audience is wrong.
+    /// Its signature, time, issuer or audience is not valid.
     Invalid,
 }
 
-/// The header of a token (RFC 7515 §4.1). Serde refuses a member that stands twice; keys that the token brings along
-/// (`jwk`, `jku`, `x5u`, `x5c`) are not even read.
+/// The header of a token (RFC 7515 §4.1). Serde rejects duplicate members; keys inside the token (`jwk`, `jku`, `x5u`, `x5c`)
+/// are not read.
 #[derive(Deserialize)]
 struct Header {
     alg: String,
@@ -58,12 +58,12 @@ struct Header {
 }
 
 impl Keys {
-    /// Reads a set. Keys that are not for `ES256`, `RS256` or `EdDSA` signatures are left out, as RFC 7517 §5 wants it; so are those
-    /// without an id, and those whose id another key has too.
+    /// Reads a key set. Ignored are keys that are not for `ES256`, `RS256` or `EdDSA` signatures, as RFC 7517 §5 requires, keys
+    /// without an id, and keys with a duplicate id.
     ///
     /// # Errors
     ///
-    /// What is wrong, when it is not a set or no key of it can be used.
+    /// What is wrong, if the text is not a key set or has no usable key.
     pub fn parse(text: &[u8]) -> Result<Self, String> {
         #[derive(Deserialize)]
         struct Set<'a> {
@@ -83,7 +83,7 @@ impl Keys {
             else {
                 continue;
             };
-            // Which of two is meant cannot be known.
+            // Of two keys with one id, the right one cannot be known.
             keys.entry(kid).and_modify(|other| *other = None).or_insert(Some(key));
         }
         let keys: HashMap<_, _> =
@@ -95,12 +95,12 @@ impl Keys {
         }
     }
 
-    /// Whether there is a key with this id.
+    /// Returns whether the set has a key with this id.
     pub fn contains(&self, id: &str) -> bool {
         self.0.contains_key(id)
     }
 
-    /// The id of the key that a token says it is signed with.
+    /// Returns the id of the key that the token names.
     ///
     /// # Errors
     ///
@@ -109,11 +109,11 @@ impl Keys {
         header(token).map(|header| header.kid)
     }
 
-    /// The claims of a token that is signed by one of the keys, is of this time and says what is expected.
+    /// Returns the claims of a token, after checking its signature, its time and the expected claims.
     ///
     /// # Errors
     ///
-    /// Why it is refused.
+    /// Why the token is rejected.
     pub fn verify<C: DeserializeOwned>(
         &self,
         token: &str,
@@ -136,7 +136,7 @@ impl Keys {
             Key::Rs256(key) => key.verify_token(token, options),
             Key::EdDsa(key) => key.verify_token(token, options),
         };
-        // A token without an end would outlive every change of mind.
+        // A token without an expiry could never be revoked.
         claims
             .ok()
             .filter(|claims: &JWTClaims<C>| claims.expires_at.is_some())
@@ -186,7 +186,7 @@ mod tests {
 
     use super::*;
 
-    /// The set as Supabase Auth publishes it.
+    /// Returns the key set as Supabase Auth publishes it.
     fn published(jwk: &str) -> Value {
         let mut jwk: Value = serde_json::from_str(jwk).unwrap();
         jwk["ext"] = json!(true);

@@ -1,4 +1,4 @@
-//! Hosted mode: its answers to the three questions of `access`, from the control plane, and the audit trail.
+//! Hosted mode: its implementation of the traits of `access`, with the control plane, and the audit trail.
 
 mod audit;
 mod authenticator;
@@ -17,7 +17,7 @@ pub use control_plane::{Addresses, ControlPlane, Function};
 pub use keys::ExpectedToken;
 pub use sieve::{Granted, ToolSieve};
 
-/// Ids are UUIDs: nothing else becomes part of a key or a log line.
+/// Ids are UUIDs; other text must not become part of a key or a log line.
 fn is_uuid(text: &str) -> bool {
     text.len() == 36 && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
 }

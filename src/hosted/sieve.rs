@@ -1,4 +1,4 @@
-//! Hosted mode's sieve: what the control plane says, remembered for a minute.
+//! Hosted mode's permissions: from the control plane, cached for a minute.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
@@ -15,51 +15,52 @@ use crate::access::{Caller, ConfirmPolicy, Permissions, Sieve, Token};
 use crate::error::{Code, Error};
 use crate::sync::lock;
 
-/// Most tokens whose permissions are remembered.
+/// The maximum number of tokens whose permissions are cached.
 const TOKENS: usize = 4_096;
 
-/// The longest that permissions are good for, whatever the control plane says.
+/// The maximum time that permissions are valid, whatever the control plane says.
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// How much longer they are good for while the control plane cannot be asked.
+/// The extra time that they are used while the control plane is unavailable.
 const GRACE: Duration = Duration::from_secs(5 * 60);
 
-/// How long until it is asked again after it could not be.
+/// The wait after a failed request.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// Most different names of tools that are kept once for all users.
+/// The maximum number of tool names that are stored once for all users.
 const NAMES: usize = 20_000;
 
-/// What may be used with one token, and what its user has connected.
+/// The permissions of one token, and its user's connected accounts.
 #[derive(Debug)]
 pub struct Granted {
     /// The user.
     pub user_id: String,
-    /// Changes with everything below.
+    /// Changes whenever a field below changes.
     pub version: String,
-    /// The id of the API token or of Auth's session; `None` if the control plane does not say it yet.
+    /// The id of the API token or of the Auth session; `None` if the control plane does not send it yet.
     token_id: Option<String>,
     permissions: Arc<Permissions>,
     accounts: HashMap<String, Vec<String>>,
 }
 
 impl Granted {
-    /// The user's accounts of a module's service.
+    /// Returns the user's accounts of a module's service.
     #[must_use]
     pub fn accounts(&self, module: &str) -> &[String] {
         self.accounts.get(module).map_or(&[], Vec::as_slice)
     }
 }
 
-/// SHA-256 of a token: each has limits of its own, so that nothing known of one is used for another, not even of the same user.
+/// SHA-256 of a token. Each token has its own limits, so permissions are never shared between tokens, not even those of one
+/// user.
 pub(super) type TokenHash = [u8; 32];
 
 #[derive(Debug, Clone)]
 struct Known {
     granted: Arc<Granted>,
-    /// When the control plane said so.
+    /// When the control plane sent it.
     said: Instant,
-    /// When it is asked again.
+    /// When it is requested again.
     due: Instant,
 }
 
@@ -68,11 +69,11 @@ struct Known {
 pub struct ToolSieve {
     plane: Arc<ControlPlane>,
     known: Cache<TokenHash, Known>,
-    /// Every tool's name once: a thousand users share them.
+    /// Every tool name, stored once: a thousand users share them.
     names: Mutex<HashSet<Arc<str>>>,
 }
 
-/// The answer of `tool-sieve`; what it has beside this is the console's.
+/// The response of `tool-sieve`; its other members are for the console.
 #[derive(Deserialize)]
 struct Said {
     user_id: String,
@@ -81,7 +82,7 @@ struct Said {
     token_id: Option<String>,
     #[serde(default = "a_minute")]
     ttl_s: u64,
-    /// Who the user's roles say has to confirm.
+    /// The confirmation policy that the user's roles require.
     #[serde(default)]
     confirm: Option<String>,
     modules: HashMap<String, SaidModule>,
@@ -99,13 +100,13 @@ const fn a_minute() -> u64 {
 }
 
 impl ToolSieve {
-    /// A sieve that knows nothing yet.
+    /// Creates a sieve with an empty cache.
     #[must_use]
     pub fn new(plane: Arc<ControlPlane>) -> Self {
         Self { plane, known: Cache::new(TOKENS), names: Mutex::default() }
     }
 
-    /// The user behind an API token.
+    /// Returns the user of an API token.
     ///
     /// # Errors
     ///
@@ -115,7 +116,7 @@ impl ToolSieve {
         Ok(Caller::user(&granted.user_id, token))
     }
 
-    /// What a caller was granted.
+    /// Returns the permissions of a caller.
     ///
     /// # Errors
     ///
@@ -125,14 +126,14 @@ impl ToolSieve {
         self.granted_to(token)
     }
 
-    /// Has the control plane asked again at the next look: something showed that what is known is old.
+    /// Marks the cached permissions as old, so that the next access requests them again.
     pub fn forget(&self, caller: &Caller) {
         if let Some(token) = caller.token() {
             self.known.forget(&hash(token));
         }
     }
 
-    /// The id of a caller's token, as far as it is known without asking.
+    /// Returns the id of a caller's token, if it is cached.
     pub fn token_id(&self, caller: &Caller) -> Option<String> {
         self.known.peek(&hash(caller.token()?))?.granted.token_id.clone()
     }
@@ -143,7 +144,7 @@ impl ToolSieve {
         let freshness = |known: &Known| match (now < known.due, now < known.said + LONGEST + GRACE)
         {
             (true, _) => Freshness::Fresh,
-            // No one but the one who asks waits, as long as there is the grace.
+            // During the grace time, only the caller that makes the request waits.
             (false, true) if known.due > known.said + LONGEST => Freshness::Stale,
             (false, _) => Freshness::Gone,
         };
@@ -204,7 +205,7 @@ impl ToolSieve {
             .flat_map(|(module, said)| said.tools.iter().map(move |tool| (module, tool)));
         let permissions =
             Permissions::only(tools.map(|(module, tool)| name(module, tool)).collect());
-        // A word that is not known asks for the most.
+        // An unknown policy counts as the strictest one.
         let confirm = said.confirm.map(|word| word.parse().unwrap_or(ConfirmPolicy::Human));
         let permissions = Arc::new(permissions.confirmed_by(confirm));
         let accounts = said.modules.into_iter().filter(|(_, said)| !said.accounts.is_empty());
@@ -214,7 +215,7 @@ impl ToolSieve {
     }
 }
 
-/// SHA-256 of a token.
+/// Returns the SHA-256 of a token.
 pub(super) fn hash(token: &Token) -> TokenHash {
     let (Token::Jwt(token) | Token::Api(token)) = token;
     Hash::hash(token.expose().as_bytes())

@@ -1,18 +1,19 @@
-//! The chunked coding of a request body (RFC 9112, 7.1), strictly: lines end in CR LF, sizes are bare hexadecimal digits.
+//! Decodes the chunked coding of a request body (RFC 9112, 7.1) strictly: lines end in CR LF, sizes are bare hexadecimal
+//! digits.
 
 use super::limits::Limits;
 use super::response::Refusal;
 
-/// Digits of a chunk's size; more than any body has, and too few to overflow.
+/// The maximum number of digits in a chunk's size: more than any body needs, and too few to overflow.
 const SIZE_DIGITS: u32 = 12;
-/// Bytes of all chunk extensions of a body. They mean nothing here, so their only use would be to make us work.
+/// The maximum total size in bytes of a body's chunk extensions. They have no meaning here, so long ones would only cost time.
 const EXTENSION_BYTES: usize = 4 * 1024;
 
 /// Decodes a chunked body piece by piece.
 #[derive(Debug, Default)]
 pub struct Chunked {
     state: ChunkState,
-    /// The size of the chunk, while it is read; what is left of it, in its data.
+    /// While the size is read, the size so far; then the remaining bytes of the chunk.
     size: u64,
     extension_bytes: usize,
     trailer_bytes: usize,
@@ -45,11 +46,11 @@ enum ChunkState {
 }
 
 impl Chunked {
-    /// Takes what has arrived, appends the body's bytes to `body`, and says how many bytes of `input` were used: all of them
+    /// Takes received bytes, appends the body's bytes to `body`, and returns how many bytes of `input` were used: all of them
     /// unless the body ended. Extensions and trailers are read and dropped.
     ///
     /// # Errors
-    /// A [`Refusal`] when the framing is not exactly that of RFC 9112, or something is over `limits`.
+    /// A [`Refusal`] if the framing violates RFC 9112, or exceeds `limits`.
     pub fn decode(
         &mut self,
         input: &[u8],
@@ -75,13 +76,13 @@ impl Chunked {
         Ok(used)
     }
 
-    /// Whether the whole body has been decoded.
+    /// Returns whether the whole body has been decoded.
     #[must_use]
     pub fn is_done(&self) -> bool {
         self.state == ChunkState::Done
     }
 
-    /// One byte of framing.
+    /// Handles one byte of framing.
     fn step(
         &mut self,
         byte: u8,
@@ -149,7 +150,7 @@ fn hex_digit(byte: u8) -> Result<u32, Refusal> {
         .ok_or_else(|| bad("a chunk does not begin with its size in hexadecimal digits and CR LF"))
 }
 
-/// The refusal of a body over the limit.
+/// Returns the refusal of a body that exceeds the limit.
 pub(super) fn too_large(limits: &Limits) -> Refusal {
     Refusal::new(413, format!("the body is over {} bytes", limits.body_bytes))
 }

@@ -1,4 +1,4 @@
-//! One connection: its requests one after the other, each read whole, handled and answered.
+//! One connection: its requests one after the other, each read completely, handled and answered.
 
 use std::io::{ErrorKind, Write};
 use std::net::Shutdown;
@@ -16,8 +16,8 @@ use super::response::{Refusal, Response};
 use super::{Answer, Request, Service};
 use crate::telemetry::spans::{self, Served};
 
-/// How long, and for how many bytes, a client may go on sending after its last answer before the connection is closed:
-/// closing over unread bytes resets it, and the reset can overtake the answer.
+/// How long, and for how many bytes, a client may continue to send after its last response before the connection is closed.
+/// Closing with unread bytes resets the connection, and the reset can overtake the response.
 const LINGER_TIME: Duration = Duration::from_secs(1);
 const LINGER_BYTES: usize = 256 * 1024;
 
@@ -33,7 +33,7 @@ pub(super) fn serve(connected: Arc<Connected>, service: &dyn Service) {
         Connection { connected, input: Input::new(), out: Vec::new(), common: Vec::new() };
     loop {
         match connection.read_request(service) {
-            // What the body takes is given back when its request has been answered.
+            // The body's memory is released after the response.
             Ok((head, body, _memory)) => match connection.answer(head, body, service) {
                 After::GoOn => {}
                 After::End => break,
@@ -46,7 +46,7 @@ pub(super) fn serve(connected: Arc<Connected>, service: &dyn Service) {
             }
         }
     }
-    // Requests that came together with the last one stay without an answer.
+    // Requests that arrived together with the last one get no response.
     if !connection.input.bytes().is_empty() {
         connection.linger();
     }
@@ -55,15 +55,15 @@ pub(super) fn serve(connected: Arc<Connected>, service: &dyn Service) {
 struct Connection {
     connected: Arc<Connected>,
     input: Input,
-    /// The answer on its way to the socket.
+    /// A response being written to the socket.
     out: Vec<u8>,
-    /// What every answer to the request at hand carries.
+    /// The headers of every response to the current request.
     common: Vec<(&'static str, String)>,
 }
 
 /// Why there is no request.
 enum End {
-    /// The client has gone, or may go without a word.
+    /// The client has disconnected, or the connection may be closed without a response.
     Quiet,
     Refused(Refusal),
 }
@@ -74,7 +74,7 @@ impl From<Refusal> for End {
     }
 }
 
-/// What comes after an answer.
+/// What happens after a response.
 enum After {
     GoOn,
     End,
@@ -104,7 +104,8 @@ impl Connection {
         let mut seen = 0;
         loop {
             let bytes = self.input.bytes();
-            // Looking only when a line has ended or the limit is reached keeps a client that sends byte by byte cheap.
+            // The head is parsed only when a line has ended or the limit is reached; so a client that sends byte by byte costs
+            // little.
             let is_due =
                 seen == 0 || bytes[seen..].contains(&b'\n') || bytes.len() >= limits.head_bytes;
             if is_due {
@@ -122,7 +123,7 @@ impl Connection {
         }
     }
 
-    /// Waits for the first byte of a request, which may never come.
+    /// Waits for the first byte of a request, which may never arrive.
     fn wait_for_request(&mut self) -> Result<(), End> {
         if !self.connected.begin_idle() {
             return Err(End::Quiet);
@@ -143,7 +144,7 @@ impl Connection {
             let arrived = self.input.bytes();
             let taken = arrived.len().min(length - body.len());
             memory.grow_to(body.len() + taken, self.connected.limits())?;
-            // The vector grows with what arrives: an announcement alone takes no memory.
+            // The vector grows with the received bytes: a large Content-Length alone uses no memory.
             body.extend_from_slice(&arrived[..taken]);
             self.input.consume(taken);
             if body.len() == length {
@@ -189,7 +190,7 @@ impl Connection {
         };
         let look = || (service.route(&request.path), request.headers.get("traceparent"));
         let mut served = Served::begin(request.method.as_str(), look);
-        // A panic costs its request: nothing that the handler could have left half-changed is used after it.
+        // A panic fails only its own request: nothing that the handler left incomplete is used afterwards.
         let answer = catch_unwind(AssertUnwindSafe(|| service.handle(&request, &mut exchange)));
         served.answered(match &answer {
             Ok(Answer::Whole(response)) => response.status(),
@@ -217,7 +218,7 @@ impl Connection {
                 }
                 Ok(None) | Err(_) => false,
             },
-            // Without its end, the client sees that the stream was cut.
+            // The end is missing, so the client sees that the stream was cut.
             Ok(Answer::Whole(_)) | Err(_) if exchange.events_begun() => {
                 log::error!(
                     "{} {} failed after its event stream began",
@@ -237,18 +238,18 @@ impl Connection {
         if goes_on { After::GoOn } else { After::End }
     }
 
-    /// Answers what is not a request to pass on.
+    /// Responds to input that is not a valid request.
     fn refuse(&mut self, refusal: &Refusal) {
         log::debug!("{}: {} {}", self.connected.peer, refusal.status, refusal.message);
         spans::refused(refusal.status);
         let response = Response::from(refusal).with_headers(&self.common);
         let body = response.print_head(&mut self.out, Some("close"));
         self.out.extend_from_slice(&body);
-        // A client that has gone needs no answer.
+        // A client that has disconnected needs no response.
         let _ = (&self.connected.socket).write_all(&self.out);
     }
 
-    /// Ends the connection so that the answer arrives though the client has sent, or still sends, what is not read.
+    /// Closes the connection in a way that the response arrives even though the client has sent, or still sends, unread bytes.
     fn linger(&mut self) {
         let socket = &self.connected.socket;
         let _ = socket.shutdown(Shutdown::Write);
@@ -264,7 +265,7 @@ impl Connection {
     }
 }
 
-/// Waits for more of a request of which something has arrived.
+/// Waits for more of a request whose beginning has arrived.
 fn await_more(
     input: &mut Input,
     connected: &Connected,

@@ -1,5 +1,5 @@
-//! Server-sent events: how one looks on the wire
-//! (<https://html.spec.whatwg.org/multipage/server-sent-events.html>, "Interpreting an event stream").
+//! Server-sent events: their form on the wire (<https://html.spec.whatwg.org/multipage/server-sent-events.html>, "Interpreting
+//! an event stream").
 
 use std::io::Write;
 
@@ -11,19 +11,19 @@ pub struct Event<'e> {
 }
 
 impl<'e> Event<'e> {
-    /// An event without a name, which clients take for a `message`.
+    /// Returns an event without a name, which clients treat as a `message`.
     #[must_use]
     pub fn data(data: &'e str) -> Event<'e> {
         Event { name: None, data }
     }
 
-    /// An event with a name.
+    /// Returns an event with a name.
     #[must_use]
     pub fn named(name: &'static str, data: &'e str) -> Event<'e> {
         Event { name: Some(name), data }
     }
 
-    /// The event as text. A line break in the data begins another `data` line; the client joins them again.
+    /// Returns the event as text. Each line break in the data begins another `data` line; the client joins them again.
     fn text(&self) -> String {
         let mut text = String::with_capacity(self.data.len() + 32);
         if let Some(name) = self.name {
@@ -32,7 +32,7 @@ impl<'e> Event<'e> {
             text.push('\n');
         }
         let mut rest = self.data;
-        // Looking for one character is many times quicker than for either of two, and data is usually one line.
+        // Searching for one character is much faster than searching for two, and data is usually one line.
         let is_one_line = !rest.contains('\n') && !rest.contains('\r');
         while !is_one_line && let Some(end) = rest.find(['\r', '\n']) {
             text.push_str("data: ");
@@ -61,7 +61,7 @@ impl EventFraming {
         self.push(out, event.text().as_bytes());
     }
 
-    /// A comment, which clients ignore and proxies take for life.
+    /// Appends a comment, which clients ignore and which shows proxies that the stream is alive.
     pub(super) fn push_comment(self, out: &mut Vec<u8>) {
         self.push(out, b":\n\n");
     }

@@ -14,12 +14,12 @@ use crate::os::{Source, Wait, poll};
 /// The connection of a request while its handler runs.
 pub struct Exchange<'c> {
     connected: &'c Connected,
-    /// Reused from answer to answer; empty between two writes.
+    /// Reused for each response; empty between two writes.
     out: &'c mut Vec<u8>,
     wants_keep_alive: bool,
     is_http_1_0: bool,
     is_head: bool,
-    /// What every answer carries.
+    /// The headers of every response.
     common: &'c [(&'static str, String)],
     state: ResponseState,
 }
@@ -27,11 +27,11 @@ pub struct Exchange<'c> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum ResponseState {
     Unanswered,
-    /// An event stream's head has been written; the connection goes on after it or not.
+    /// The head of an event stream has been written. Whether the connection continues afterwards depends on the framing.
     Streaming {
         keep_alive: bool,
     },
-    /// A write failed: the connection is of no more use.
+    /// A write failed: the connection cannot be used any more.
     Broken,
 }
 
@@ -53,8 +53,8 @@ impl<'c> Exchange<'c> {
         }
     }
 
-    /// Whether the client has closed its connection, which is how it cancels a request whose answer is a stream. Looks
-    /// without waiting. A client that has sent another request after this one counts as there.
+    /// Returns whether the client has closed its connection, which cancels a request whose response is a stream. Does not wait.
+    /// A client that has already sent another request counts as connected.
     #[must_use]
     pub fn client_gone(&self) -> bool {
         if self.state == ResponseState::Broken {
@@ -62,25 +62,25 @@ impl<'c> Exchange<'c> {
         }
         let socket = Source::new(&self.connected.socket, Wait::Read);
         let Some(ready) = poll(&[socket], Some(Duration::ZERO)) else { return false };
-        // Where it is readable, this does not wait: a byte, or the end.
+        // The socket is readable, so this does not block: it returns a byte or the end.
         ready[0].broken
             || (ready[0].read && !matches!(self.connected.socket.peek(&mut [0]), Ok(1..)))
     }
 
-    /// Begins an event stream: status 200, the headers of one, and `headers`, of which those that cannot be sent are left out
-    /// as in [`Response::with_header`].
+    /// Begins an event stream: status 200, the headers of an event stream, and `headers`; invalid ones are left out as in
+    /// [`Response::with_header`].
     ///
     /// # Errors
-    /// When the client has gone or takes nothing, or the stream has begun before.
+    /// If the client has disconnected or does not read, or if the stream has already begun.
     pub fn begin_events(&mut self, headers: &[(&str, &str)]) -> io::Result<()> {
         let keep_alive = self.keep_alive() && !self.is_http_1_0;
         self.write_events_head(headers, keep_alive)
     }
 
-    /// Sends an event of a stream that has begun, and waits until the socket has taken it.
+    /// Sends an event of a stream that has begun, and waits until the socket has accepted it.
     ///
     /// # Errors
-    /// When the client has gone or takes nothing, or no stream has begun.
+    /// If the client has disconnected or does not read, or if no stream has begun.
     pub fn send_event(&mut self, event: Event<'_>) -> io::Result<()> {
         self.part(|framing, out| framing.push_event(out, &event))
     }
@@ -93,13 +93,13 @@ impl<'c> Exchange<'c> {
         self.part(EventFraming::push_comment)
     }
 
-    /// Whether the answer is an event stream that has begun.
+    /// Returns whether the response is an event stream that has begun.
     #[must_use]
     pub fn events_begun(&self) -> bool {
         self.state != ResponseState::Unanswered
     }
 
-    /// Sends a whole answer; whether the connection goes on.
+    /// Sends a whole response. Returns whether the connection continues.
     pub(super) fn send_whole(&mut self, response: Response) -> bool {
         let keep_alive = self.keep_alive();
         let connection = match (keep_alive, self.is_http_1_0) {
@@ -109,7 +109,7 @@ impl<'c> Exchange<'c> {
         };
         let body = response.with_headers(self.common).print_head(self.out, connection);
         let body: &[u8] = if self.is_head { &[] } else { &body };
-        // A small answer is one write, so one packet; a big one is not copied.
+        // A small response is one write, so one packet; a large one is not copied.
         let written = if body.len() <= KEPT_BYTES {
             self.out.extend_from_slice(body);
             self.flush()
@@ -119,14 +119,14 @@ impl<'c> Exchange<'c> {
         written.is_ok() && keep_alive
     }
 
-    /// Ends an event stream; whether the connection goes on.
+    /// Ends an event stream. Returns whether the connection continues.
     pub(super) fn end_events(&mut self) -> bool {
         let ended = self.part(EventFraming::push_end);
         ended.is_ok() && self.state == (ResponseState::Streaming { keep_alive: true })
     }
 
-    /// Begins the event stream of a connection that ends with it, unless the handler has begun one. Says how it is framed;
-    /// nothing when its events are not wanted, in answer to HEAD.
+    /// Begins an event stream that ends with its connection, unless the handler has begun one. Returns its framing; `None` for
+    /// HEAD, whose response has no events.
     pub(super) fn begin_parked(&mut self) -> io::Result<Option<EventFraming>> {
         if self.state == ResponseState::Unanswered {
             self.write_events_head(&[], false)?;
@@ -149,7 +149,7 @@ impl<'c> Exchange<'c> {
         if self.state != ResponseState::Unanswered {
             return Err(io::Error::other("the event stream has begun already"));
         }
-        // The last keeps a proxy (nginx) from holding events back.
+        // The last header prevents a proxy (nginx) from buffering events.
         let usual = [
             ("Content-Type", "text/event-stream"),
             ("Cache-Control", "no-store"),

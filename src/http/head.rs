@@ -1,5 +1,5 @@
-//! The head of a request: from bytes to types, by RFC 9112 and RFC 9110, strictly. Where a lenient reading could differ from
-//! that of a proxy in front (request smuggling), the request is refused.
+//! The head of a request: parsed strictly by RFC 9112 and RFC 9110. If a lenient parser could read it differently from a proxy
+//! in front (request smuggling), the request is rejected.
 
 use std::str::FromStr;
 
@@ -11,25 +11,25 @@ use super::response::{Refusal, is_token_byte};
 /// A request's head.
 #[derive(Debug)]
 pub struct Head {
-    /// The method; one that HTTP does not define is [`Method::NonStandard`].
+    /// The method; a method that HTTP does not define is [`Method::NonStandard`].
     pub method: Method,
     /// The target's path as sent, beginning with a slash, not decoded.
     pub path: String,
-    /// The target's query as sent, without its question mark; empty when there is none.
+    /// The target's query as sent, without its question mark; empty if there is no query.
     pub query: String,
-    /// The header lines. `Host` is the target's authority where the target has one (RFC 9112, 3.2.2).
+    /// The header lines. `Host` is the target's authority if the target has one (RFC 9112, 3.2.2).
     pub headers: Headers,
-    /// How the end of the body is marked.
+    /// How the end of the body is determined.
     pub framing: Framing,
-    /// Whether the client wants to go on with this connection after the answer.
+    /// Whether the client wants to keep the connection open after the response.
     pub keep_alive: bool,
     /// Whether the client waits for `100 Continue` before it sends the body.
     pub expects_continue: bool,
-    /// Whether the client speaks HTTP/1.0, and so does not know chunks.
+    /// Whether the client speaks HTTP/1.0, and so does not support chunks.
     pub is_http_1_0: bool,
 }
 
-/// How the end of a request body is marked.
+/// How the end of a request body is determined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {
     /// There is no body.
@@ -42,16 +42,16 @@ pub enum Framing {
 
 /// The header lines of a request, in the order sent.
 ///
-/// Field values may hold bytes beyond ASCII, which RFC 9110 (5.5) has a recipient treat as opaque: those that are UTF-8 are
-/// given as they are, each other one as U+FFFD, which equals no value that means anything. Control characters do not get here.
+/// Field values may contain bytes beyond ASCII, which RFC 9110 (5.5) treats as opaque: valid UTF-8 is kept, and every other
+/// byte becomes U+FFFD, which equals no meaningful value. Control characters are rejected earlier.
 #[derive(Clone, Debug, Default)]
 pub struct Headers {
-    /// All names and values, one after the other: one allocation instead of two for each line.
+    /// All names and values in one text: one allocation instead of two for each line.
     text: String,
     fields: Vec<Field>,
 }
 
-/// Where a field lies in the text: its name begins where the value before it ended.
+/// The position of a field in the text: its name begins where the previous value ended.
 #[derive(Clone, Copy, Debug)]
 struct Field {
     name_end: usize,
@@ -59,20 +59,20 @@ struct Field {
 }
 
 impl Headers {
-    /// The value of the first header of that name, in any case.
+    /// Returns the value of the first header with this name, in any case.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
         self.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     }
 
-    /// The values of every header of that name, in any case.
+    /// Returns the values of every header with this name, in any case.
     pub fn get_all<'h>(&'h self, name: &'h str) -> impl Iterator<Item = &'h str> + 'h {
         self.iter()
             .filter(move |(known, _)| known.eq_ignore_ascii_case(name))
             .map(|(_, value)| value)
     }
 
-    /// Every header's name, as sent, and value.
+    /// Returns every header's name, as sent, and value.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         let mut start = 0;
         self.fields.iter().map(move |field| {
@@ -100,12 +100,12 @@ impl<'h> FromIterator<(&'h str, &'h str)> for Headers {
     }
 }
 
-/// Parses the head at the beginning of `bytes` and says how many bytes it took; nothing when its end has not arrived yet.
+/// Parses the head at the beginning of `bytes`. Returns it with its length in bytes; `None` if its end has not arrived yet.
 ///
 /// # Errors
-/// A [`Refusal`] for a head that is malformed, ambiguous or over `limits`, as soon as that is certain.
+/// A [`Refusal`] for a head that is malformed, ambiguous or exceeds `limits`, as soon as that is certain.
 pub fn parse_head(bytes: &[u8], limits: &Limits) -> Result<Option<(Head, usize)>, Refusal> {
-    // RFC 9112, 2.2: an empty line before the request line is to be ignored; some clients end a body with one.
+    // RFC 9112, 2.2: an empty line before the request line must be ignored; some clients end a body with one.
     let skipped = if bytes.starts_with(b"\r\n") { 2 } else { 0 };
     let bytes = &bytes[skipped..];
     let Some(extent) = find_end(bytes, limits)? else {
@@ -165,7 +165,7 @@ pub fn parse_head(bytes: &[u8], limits: &Limits) -> Result<Option<(Head, usize)>
     Ok(Some((head, skipped + extent.length)))
 }
 
-/// The `Origin` line of a head that is refused, or of the part of it that has arrived: a page can then read why.
+/// Returns the `Origin` line of a rejected or incomplete head, so that a web page can read the error.
 pub(super) fn origin_of_refused(bytes: &[u8]) -> Headers {
     const NAME: &[u8] = b"origin:";
     let lines = bytes.split(|byte| *byte == b'\n').skip(1);
@@ -177,14 +177,13 @@ pub(super) fn origin_of_refused(bytes: &[u8]) -> Headers {
     value.map(|value| ("Origin", value)).into_iter().collect()
 }
 
-/// How far a head reaches.
+/// The length of a head.
 struct Extent {
     length: usize,
     header_lines: usize,
 }
 
-/// Finds the empty line. Every line has to end in CR LF: a lone LF is what some parsers take as a line's end and others
-/// do not.
+/// Finds the empty line. Every line must end in CR LF: some parsers accept a lone LF as a line end, and others do not.
 fn find_end(bytes: &[u8], limits: &Limits) -> Result<Option<Extent>, Refusal> {
     match bytes {
         [] | [b'\r'] => return Ok(None),
@@ -217,14 +216,14 @@ fn find_end(bytes: &[u8], limits: &Limits) -> Result<Option<Extent>, Refusal> {
         }
         lines += 1;
     }
-    // The method and the version are short: a request line this long is so by its target.
+    // The method and the version are short, so only the target can make a request line this long.
     if line_start == 0 && bytes.len() > limits.target_bytes.saturating_add(64) {
         return Err(target_too_long(limits));
     }
     if bytes.len() >= limits.head_bytes { Err(too_large()) } else { Ok(None) }
 }
 
-/// A request target, in parts.
+/// The parts of a request target.
 struct Target<'t> {
     authority: Option<&'t str>,
     path: &'t str,
@@ -262,7 +261,7 @@ impl Target<'_> {
     }
 }
 
-/// What the headers say about the message itself.
+/// The headers that describe the message itself.
 #[derive(Default)]
 struct Special {
     hosts: usize,
@@ -276,7 +275,7 @@ struct Special {
 
 impl Special {
     fn note(&mut self, name: &str, value: &str) -> Result<(), Refusal> {
-        // The length tells most other headers apart before their letters are compared.
+        // Comparing lengths excludes most other headers before their letters are compared.
         match name.len() {
             4 if name.eq_ignore_ascii_case("host") => {
                 self.hosts += 1;
@@ -304,11 +303,11 @@ impl Special {
                 if value.is_empty() || !value.bytes().all(|byte| byte.is_ascii_digit()) {
                     return Err(bad("Content-Length is not a decimal number of bytes"));
                 }
-                // Digits alone fail to parse only by being too many.
+                // Digits alone fail to parse only if there are too many.
                 self.length = Some(value.parse().unwrap_or(u64::MAX));
             }
             17 if name.eq_ignore_ascii_case("transfer-encoding") => {
-                // An empty value counts as a coding, so that it is refused instead of overlooked.
+                // An empty value counts as a coding, so that it is rejected and not overlooked.
                 self.codings
                     .extend(value.split(',').map(|coding| coding.trim().to_ascii_lowercase()));
             }
@@ -317,7 +316,7 @@ impl Special {
         Ok(())
     }
 
-    /// RFC 9112, 6.1 and 6.3.
+    /// Returns how the end of the body is determined (RFC 9112, 6.1 and 6.3).
     fn framing(&self, method: &Method, is_http_1_0: bool) -> Result<Framing, Refusal> {
         let Some((last, before)) = self.codings.split_last() else {
             return match (self.length, method) {
@@ -346,12 +345,12 @@ impl Special {
     }
 }
 
-/// The members of a comma-separated list.
+/// Returns the members of a comma-separated list.
 fn list(value: &str) -> impl Iterator<Item = &str> {
     value.split(',').map(str::trim)
 }
 
-/// Whether the text can be a host with or without a port: by its characters, not by its meaning.
+/// Returns whether the text can be a host with an optional port; only its characters are checked.
 fn is_host(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=:[]".contains(&byte))
 }
@@ -377,7 +376,7 @@ fn refusal_of(error: httparse::Error, bytes: &[u8]) -> Refusal {
     }
 }
 
-/// Whether the request line is right but for its version, which is `HTTP/digit.digit`.
+/// Returns whether the request line is valid except for its version, which is `HTTP/digit.digit`.
 fn names_another_version(bytes: &[u8]) -> bool {
     let line = bytes.split(|byte| *byte == b'\r').next().unwrap_or_default();
     let mut parts = line.split(|byte| *byte == b' ').skip(2);

@@ -1,12 +1,12 @@
-//! What has arrived on a connection and is not used yet.
+//! Received bytes of a connection that are not used yet.
 
 use std::io::{self, ErrorKind, Read};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-/// Holds a usual request whole, with a token and some kilobytes of JSON, so that it takes one read.
+/// Holds a typical request with a token and some kilobytes of JSON, so that it takes one read.
 const USUAL_BYTES: usize = 8 * 1024;
-/// A bigger buffer is given back between requests.
+/// A larger buffer is released between requests.
 pub(super) const KEPT_BYTES: usize = 16 * 1024;
 
 /// The read side of a connection: a buffer before the socket.
@@ -14,7 +14,7 @@ pub(super) struct Input {
     buffer: Vec<u8>,
     start: usize,
     end: usize,
-    /// The read timeout that the socket has now, to save the call that sets it.
+    /// The socket's current read timeout, to save the call that sets it.
     timeout: Option<Duration>,
 }
 
@@ -23,12 +23,12 @@ impl Input {
         Input { buffer: vec![0; USUAL_BYTES], start: 0, end: 0, timeout: None }
     }
 
-    /// What has arrived and is not used yet.
+    /// Returns the received bytes that are not used yet.
     pub(super) fn bytes(&self) -> &[u8] {
         &self.buffer[self.start..self.end]
     }
 
-    /// Takes the first `count` bytes away.
+    /// Removes the first `count` bytes.
     pub(super) fn consume(&mut self, count: usize) {
         self.start += count;
         if self.start == self.end {
@@ -40,7 +40,7 @@ impl Input {
         }
     }
 
-    /// Waits for more until the deadline and says how many bytes came; 0 is the end.
+    /// Waits for more bytes until the deadline. Returns their number; 0 at the end.
     ///
     /// # Errors
     /// [`ErrorKind::TimedOut`] at the deadline, and the socket's own errors.
@@ -56,7 +56,7 @@ impl Input {
         self.fill_within(socket, left)
     }
 
-    /// As [`Input::fill_until`], with a time instead of a deadline.
+    /// Like [`Input::fill_until`], with a time instead of a deadline.
     pub(super) fn fill_within(
         &mut self,
         mut socket: &TcpStream,
@@ -74,7 +74,7 @@ impl Input {
                     return Ok(count);
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                // What a read timeout gives differs between systems.
+                // The error of a read timeout differs between systems.
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     return Err(ErrorKind::TimedOut.into());
                 }

@@ -1,10 +1,10 @@
-//! What a client may take of the server: sizes, counts and times.
+//! Limits on what a client may use: sizes, counts and times.
 
 use std::time::Duration;
 
 use crate::os::{open_files, raise_open_files};
 
-/// The bounds of the front door. [`Limits::default`] gives the values named at each field.
+/// The limits of the HTTP server. [`Limits::default`] has the values in the description of each field.
 #[derive(Clone, Debug)]
 pub struct Limits {
     /// Connections open at once; 512. Over it: 503 with `Retry-After`, closed. [`Server::bind`](crate::http::Server::bind)
@@ -26,13 +26,13 @@ pub struct Limits {
     pub all_bodies_bytes: usize,
     /// Time for a whole body, from the end of its head; 30 s. Over it: 408.
     pub body_time: Duration,
-    /// How long a connection may wait for a request; 75 s. Over it: closed without a word.
+    /// How long a connection may wait for a request; 75 s. Over it: closed without a response.
     pub idle_time: Duration,
-    /// How long a client may take no byte of an answer; 30 s. Over it: closed.
+    /// How long a client may read nothing of a response; 30 s. Over it: closed.
     pub write_stall: Duration,
     /// Silence on a parked event stream after which a comment keeps it open; 15 s.
     pub event_comment_every: Duration,
-    /// How long requests in flight may go on after the shutdown began; 8 s. Over it: cut.
+    /// How long requests in flight may continue after the shutdown began; 8 s. Over it: cut.
     pub drain_time: Duration,
 }
 
@@ -56,13 +56,13 @@ impl Default for Limits {
     }
 }
 
-/// Descriptors that one connection may need: its socket and one towards an upstream.
+/// File descriptors that a connection may need: its socket and one to a service.
 const DESCRIPTORS_PER_CONNECTION: usize = 2;
-/// Descriptors for everything that is not a connection: standard streams, listener, wakers, telemetry, files.
+/// File descriptors for everything except connections: standard streams, listener, wakers, telemetry, files.
 const DESCRIPTORS_RESERVED: usize = 32;
 
-/// How many connections the process can hold, at most `wanted`. The soft descriptor limit is raised to the hard one when
-/// it is too low; when that is still too low, the log says so.
+/// Returns how many connections the process can have, at most `wanted`. If the soft limit of file descriptors is too low, it is
+/// raised to the hard limit; if that is still too low, a warning is logged.
 pub(super) fn within_descriptors(wanted: usize) -> usize {
     let needed =
         wanted.saturating_mul(DESCRIPTORS_PER_CONNECTION).saturating_add(DESCRIPTORS_RESERVED);

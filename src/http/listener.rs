@@ -1,4 +1,4 @@
-//! The server: accepts connections under the caps, one thread each, and drains them at the end.
+//! The server: accepts connections up to the caps, one thread each, and drains them at the end.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -16,30 +16,30 @@ use crate::telemetry::spans;
 
 /// A handler's stack. Debug frames are several times as large.
 const STACK_BYTES: usize = if cfg!(debug_assertions) { 1024 * 1024 } else { 256 * 1024 };
-/// The wait after an accept that failed for want of descriptors or memory.
+/// The wait after an accept that failed for lack of file descriptors or memory.
 const BACK_OFF: Duration = Duration::from_millis(20);
-/// A condition that lasts is logged once in this time.
+/// A lasting condition is logged once in this time.
 const LOG_EVERY: Duration = Duration::from_secs(5);
-/// Bytes of a refused connection that are read, so that closing it does not reset it.
+/// The maximum number of bytes that are read from a refused connection, so that closing it does not reset it.
 const REFUSED_BYTES: usize = 16 * 1024;
 
-/// An HTTP server that listens; [`Server::run`] serves.
+/// A listening HTTP server; [`Server::run`] serves.
 pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
     registry: Arc<Registry>,
     /// Readable when the shutdown has begun.
     shutdown: Waker,
-    /// Readable when the streams thread has something to do.
+    /// Readable when the streams thread has work to do.
     streams_woken: Waker,
 }
 
 impl Server {
-    /// Listens on `address`; port 0 takes a free one. Raises the process's descriptor limit when `limits` need it, and lowers
-    /// [`Limits::connections`] to what the process can hold.
+    /// Listens on `address`; port 0 selects a free one. Raises the process's limit of file descriptors if `limits` need it, and
+    /// lowers [`Limits::connections`] to what the process supports.
     ///
     /// # Errors
-    /// When the address cannot be listened on, or there are no descriptors.
+    /// If the address is not available, or there are no file descriptors.
     pub fn bind(address: SocketAddr, mut limits: Limits) -> io::Result<Server> {
         limits.connections = within_descriptors(limits.connections);
         let listener = TcpListener::bind(address)?;
@@ -53,23 +53,22 @@ impl Server {
         Ok(Server { listener, address, registry, shutdown, streams_woken })
     }
 
-    /// The address listened on, with its real port.
+    /// Returns the address of the listener, with its real port.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// What ends the server, from any thread.
+    /// Returns the handle that ends the server, from any thread.
     #[must_use]
     pub fn handle(&self) -> Shutdown {
         Shutdown::new(Arc::clone(&self.registry))
     }
 
-    /// Serves until [`Shutdown::begin`] and the drain after it. Handlers of connections that the drain had to cut may still
-    /// run when it returns.
+    /// Serves until [`Shutdown::begin`], then drains. Handlers whose connections were cut may still run when it returns.
     ///
     /// # Errors
-    /// When the thread for event streams cannot be started.
+    /// If the thread for event streams cannot be started.
     pub fn run(self, service: Arc<dyn Service>) -> io::Result<()> {
         let registry = self.registry;
         let (shared, woken) = (Arc::clone(&registry), self.streams_woken);
@@ -88,7 +87,7 @@ impl Server {
     }
 }
 
-/// What the accept loop works with. Dropping it closes the port.
+/// The state of the accept loop. Dropping it closes the port.
 struct Door<'r> {
     listener: TcpListener,
     shutdown: Waker,
@@ -97,7 +96,7 @@ struct Door<'r> {
 }
 
 impl Door<'_> {
-    /// Accepts connections; nothing that a client or the system does ends this.
+    /// Accepts connections; no error of a client or the system ends this.
     fn accept_until_shutdown(self) {
         let mut failures = Seldom::default();
         let mut refusals = Seldom::default();
@@ -107,14 +106,15 @@ impl Door<'_> {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     self.wait(true, None);
                 }
-                // The client has gone between its arrival and this.
+                // The client disconnected before it was accepted.
                 Err(error)
                     if matches!(
                         error.kind(),
                         ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset
                     ) => {}
                 Err(error) => {
-                    // Descriptors or memory are used up. The connection stays in the queue, so an immediate retry would fail again.
+                    // File descriptors or memory are used up. The connection stays in the queue, so an immediate retry would
+                    // fail again.
                     failures.log(|| log::error!("no connection can be accepted for now: {error}"));
                     self.wait(false, Some(BACK_OFF));
                 }
@@ -122,17 +122,17 @@ impl Door<'_> {
         }
     }
 
-    /// Waits for the shutdown, the time, and a connection if wanted.
+    /// Waits for the shutdown, the time, and, if wanted, a connection.
     fn wait(&self, for_connections: bool, time: Option<Duration>) {
         let shutdown = Source::new(&self.shutdown, Wait::Read);
         let listener = Source::new(&self.listener, Wait::Read);
         let count = if for_connections { 2 } else { 1 };
-        // Whatever ended the wait, the loop looks again.
+        // In every case, the loop checks again.
         let _ = poll(&[shutdown, listener][..count], time);
     }
 
     fn admit(&self, socket: TcpStream, peer: SocketAddr, refusals: &mut Seldom) {
-        // On some systems the socket takes this over from the listener.
+        // On some systems, the socket inherits this from the listener.
         if socket.set_nonblocking(false).is_err() {
             return;
         }
@@ -162,8 +162,8 @@ impl Door<'_> {
     }
 }
 
-/// Answers 503 without waiting for the client. What has arrived is read, because closing over unread bytes resets the
-/// connection, and the reset can overtake the answer.
+/// Responds with 503 without waiting for the client. Received bytes are read, because closing with unread bytes resets the
+/// connection, and the reset can overtake the response.
 fn refuse(mut socket: &TcpStream, why: &'static str) {
     spans::refused(503);
     let mut answer = Vec::new();
@@ -172,13 +172,13 @@ fn refuse(mut socket: &TcpStream, why: &'static str) {
     if socket.set_nonblocking(true).is_err() {
         return;
     }
-    // Each of these fails only when the client has gone.
+    // Each of these fails only if the client has disconnected.
     let _ = socket.write(&answer);
     let _ = socket.shutdown(std::net::Shutdown::Write);
     let _ = socket.read(&mut [0; REFUSED_BYTES]);
 }
 
-/// Ends what is open: idle connections at once, streams and requests in flight within the drain time, the rest by a cut.
+/// Ends what is open: idle connections at once, streams and requests in flight within the drain time, then cuts the rest.
 fn drain(registry: &Registry) {
     let deadline = Instant::now() + registry.limits.drain_time;
     registry.all().iter().for_each(|connected| connected.close_if_idle());
@@ -202,7 +202,7 @@ pub(crate) fn spawn(
     thread::Builder::new().name(name.into()).stack_size(STACK_BYTES).spawn(work)
 }
 
-/// Logs what may happen a thousand times a second once in a while.
+/// Logs events that may happen a thousand times a second, but only once in a while.
 #[derive(Default)]
 struct Seldom {
     last: Option<Instant>,

@@ -1,4 +1,5 @@
-//! What all request bodies together may take of the memory: without this bound every connection could hold its largest body at once.
+//! Limits the memory of all request bodies together: without the limit, every connection could hold a maximum-size body at
+//! once.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -6,25 +7,25 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::limits::Limits;
 use super::response::Refusal;
 
-/// The bytes that all bodies take now.
+/// The bytes that all bodies use now.
 #[derive(Clone, Default)]
 pub(super) struct BodyMemory(Arc<AtomicUsize>);
 
-/// One body's part of them; given back when it is dropped.
+/// One body's share; released when it is dropped.
 pub(super) struct Held {
     memory: BodyMemory,
     bytes: usize,
 }
 
 impl BodyMemory {
-    /// A part for a body of which nothing has arrived yet.
+    /// Returns a share for a body before any data has arrived.
     pub(super) fn hold(&self) -> Held {
         Held { memory: self.clone(), bytes: 0 }
     }
 }
 
 impl Held {
-    /// Grows the part to `bytes`, or refuses the request when all bodies together would take too much.
+    /// Grows the share to `bytes`, or rejects the request if all bodies together would exceed the limit.
     pub(super) fn grow_to(&mut self, bytes: usize, limits: &Limits) -> Result<(), Refusal> {
         let more = bytes.saturating_sub(self.bytes);
         let before = self.memory.0.fetch_add(more, Ordering::Relaxed);

@@ -1,15 +1,15 @@
-//! The front door: HTTP/1.1 over blocking sockets, a thread for each active connection, bounded in every direction.
+//! The HTTP server: HTTP/1.1 over blocking sockets, a thread for each active connection, limited in every respect.
 //!
-//! tiny_http gives the messages (methods, headers, and answers through `Response::raw_print`). Its server is not used: it
-//! leaves connections of a burst unanswered, has no bound on a request head and no read timeout, and ends at the descriptor
-//! limit. A request comes in like this:
+//! tiny_http provides the message types (methods, headers, and responses through `Response::raw_print`). Its server is not
+//! used: it leaves connections of a burst unanswered, has no limit on a request head and no read timeout, and ends when file
+//! descriptors run out. A request is handled like this:
 //!
 //! - `listener` accepts under the caps of `registry` and starts a thread with `connection`;
 //! - `connection` reads a whole request through `input`, `head` and `body`, and hands it to the [`Service`];
 //! - the service returns an [`Answer`], or writes events itself through its [`Exchange`];
 //! - a long event stream leaves its thread for the one of `streams`, and its owner keeps a [`Stream`].
 //!
-//! What is not a proper request, or over a limit, gets a [`Refusal`] and never reaches the service.
+//! Input that is not a valid request, or exceeds a limit, gets a [`Refusal`] and never reaches the service.
 
 mod body;
 mod connection;
@@ -39,36 +39,36 @@ pub use response::{Refusal, Response};
 pub use stream::Stream;
 pub use tiny_http::Method;
 
-/// A request, read whole.
+/// A request, read completely.
 #[derive(Debug)]
 pub struct Request {
-    /// The method; one that HTTP does not define is [`Method::NonStandard`].
+    /// The method; a method that HTTP does not define is [`Method::NonStandard`].
     pub method: Method,
     /// The target's path as sent, beginning with a slash, not decoded.
     pub path: String,
-    /// The target's query as sent, without its question mark; empty when there is none.
+    /// The target's query as sent, without its question mark; empty if there is no query.
     pub query: String,
     /// The header lines.
     pub headers: Headers,
     /// The body, without its framing.
     pub body: Vec<u8>,
-    /// The client's end of the connection: a proxy's, behind one.
+    /// The client's end of the connection, or that of a proxy in front.
     pub peer: SocketAddr,
 }
 
-/// What answers requests. It is called from many threads at once.
+/// Responds to requests. It is called from many threads at once.
 pub trait Service: Send + Sync + 'static {
-    /// Answers one request. A panic costs this request: it is answered with 500, or its event stream is cut.
+    /// Responds to a request. A panic fails only this request: the response is 500, or its event stream is cut.
     fn handle(&self, request: &Request, exchange: &mut Exchange<'_>) -> Answer;
 
-    /// Headers that every answer to a request carries, also the front door's own refusal of it. `path` is empty if the request
-    /// line cannot be read; `headers` then has what can.
+    /// Returns the headers of every response to a request, including the server's own refusal. `path` is empty if the request
+    /// line is invalid; `headers` then contains the headers that could be read.
     fn common_headers(&self, path: &str, headers: &Headers) -> Vec<(&'static str, String)> {
         let _ = (path, headers);
         Vec::new()
     }
 
-    /// The pattern that a path fits, as telemetry names it (`/mcp/{module}`); empty for one that leads nowhere.
+    /// Returns the pattern of a path for telemetry (`/mcp/{module}`); empty for an unknown path.
     fn route(&self, path: &str) -> &'static str {
         let _ = path;
         ""
@@ -79,10 +79,11 @@ pub trait Service: Send + Sync + 'static {
 pub enum Answer {
     /// At once.
     Whole(Response),
-    /// By the event stream that the handler has written through its [`Exchange`]. It is ended here, and the connection goes on.
+    /// With the event stream that the handler has written through its [`Exchange`]. The stream is ended here, and the
+    /// connection continues.
     Streamed,
-    /// By an event stream that stays open after the handler. It is begun here unless the handler has begun it, then leaves
-    /// this thread, and the function gets its handle. The connection ends with the stream. In answer to HEAD there is no
-    /// stream, and the function is not called.
+    /// With an event stream that stays open after the handler. It is begun here unless the handler has begun it; then it leaves
+    /// this thread, and the function gets its handle. The connection ends with the stream. For HEAD there is no stream, and the
+    /// function is not called.
     Parked(Box<dyn FnOnce(Stream) + Send>),
 }

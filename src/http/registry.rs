@@ -1,4 +1,4 @@
-//! Which connections are open: the caps, the drain and the gauge all come from this one table.
+//! The table of open connections: the caps, the drain and the gauge all use it.
 
 use std::collections::HashMap;
 use std::io::Write;
@@ -19,18 +19,18 @@ const SERVING: u8 = 0;
 const DRAINING: u8 = 1;
 const CUT: u8 = 2;
 
-/// What the accept loop, the connections, the streams thread and the shutdown handle share.
+/// State shared by the accept loop, the connections, the streams thread and the shutdown handle.
 pub(super) struct Registry {
     pub(super) limits: Limits,
     pub(super) streams: Arc<Streams>,
     pub(super) bodies: BodyMemory,
     table: Mutex<Table>,
-    /// Signalled when the last connection has gone, and when the drain is to end early.
+    /// Signalled when the last connection has closed, and when the drain must end early.
     drained: Condvar,
     phase: AtomicU8,
     /// Ends the accept loop's wait.
     waker: Waker,
-    /// Nothing once the shutdown began.
+    /// `None` after the shutdown has begun.
     hooks: Mutex<Option<Vec<Hook>>>,
 }
 
@@ -41,19 +41,19 @@ struct Table {
     per_address: HashMap<IpAddr, usize>,
 }
 
-/// Why a connection is not taken.
+/// Why a connection is refused.
 pub(super) enum Full {
     InAll,
     ForAddress,
 }
 
-/// An open connection and its place under the caps, which it returns when it is dropped.
+/// An open connection. It holds one place under the caps until it is dropped.
 pub(super) struct Connected {
     pub(super) socket: TcpStream,
-    /// The client, with an IPv4 address even where the socket is an IPv6 one.
+    /// The client's address; an IPv4-mapped IPv6 address is stored as IPv4.
     pub(super) peer: SocketAddr,
     id: u64,
-    /// Whether it waits for a request, so that a drain may close it.
+    /// Whether the connection waits for a request; a drain closes such connections.
     idle: AtomicBool,
     registry: Arc<Registry>,
 }
@@ -72,7 +72,7 @@ impl Registry {
         }
     }
 
-    /// Gives the connection a place. Returns the socket if there is none.
+    /// Registers the connection. Returns the socket and the reason if a cap is reached.
     pub(super) fn admit(
         self: &Arc<Registry>,
         socket: TcpStream,
@@ -107,17 +107,17 @@ impl Registry {
         self.phase.load(Ordering::SeqCst) != SERVING
     }
 
-    /// How many connections are open.
+    /// Returns the number of open connections.
     pub(super) fn connections(&self) -> usize {
         lock(&self.table).open.len()
     }
 
-    /// Every open connection. They are collected first: dropping one takes the table's lock.
+    /// Returns every open connection. They are collected first, because dropping one takes the table's lock.
     pub(super) fn all(&self) -> Vec<Arc<Connected>> {
         lock(&self.table).open.values().filter_map(Weak::upgrade).collect()
     }
 
-    /// Waits until every connection has gone; false when the deadline or a second [`Shutdown::begin`] came first.
+    /// Waits until every connection is closed. Returns false if the deadline or a second [`Shutdown::begin`] comes first.
     pub(super) fn wait_until_drained(&self, deadline: Instant) -> bool {
         let mut table = lock(&self.table);
         loop {
@@ -133,7 +133,7 @@ impl Registry {
         }
     }
 
-    /// The hooks that wait for the shutdown; those that come later are run when they come.
+    /// Takes the hooks that run at shutdown. Hooks that are added later run at once.
     pub(super) fn take_hooks(&self) -> Vec<Hook> {
         lock(&self.hooks).take().unwrap_or_default()
     }
@@ -148,10 +148,10 @@ impl Connected {
         &self.registry.limits
     }
 
-    /// Notes that the connection waits for a request; false when it must not, because the server drains.
+    /// Marks the connection as waiting for a request. Returns false if the server is draining, so the connection must close
+    /// instead.
     ///
-    /// The drain first says that it drains and then looks for idle ones, this says idle and then looks for the drain: in
-    /// every order one of the two notices the other.
+    /// Both sides publish their flag before they read the other's, so at least one always sees the other.
     pub(super) fn begin_idle(&self) -> bool {
         self.idle.store(true, Ordering::SeqCst);
         !self.registry.is_draining()
@@ -161,14 +161,14 @@ impl Connected {
         self.idle.store(false, Ordering::SeqCst);
     }
 
-    /// Ends the wait for a request, if there is one.
+    /// Ends the wait for a request, if the connection is waiting.
     pub(super) fn close_if_idle(&self) {
         if self.idle.load(Ordering::SeqCst) {
             let _ = self.socket.shutdown(std::net::Shutdown::Read);
         }
     }
 
-    /// Ends everything that the connection does with its socket.
+    /// Closes both directions of the socket at once.
     pub(super) fn cut(&self) {
         let _ = self.socket.shutdown(std::net::Shutdown::Both);
     }
@@ -201,8 +201,9 @@ impl Shutdown {
         Shutdown { registry }
     }
 
-    /// Begins the drain: no new connections, idle ones are closed, requests in flight may end within
-    /// [`Limits::drain_time`](crate::http::Limits::drain_time), event streams are finished. A second call ends the drain at once.
+    /// Begins the drain: new connections are refused, idle ones are closed, requests in flight may end within
+    /// [`Limits::drain_time`](crate::http::Limits::drain_time), and event streams are finished. A second call ends the drain at
+    /// once.
     pub fn begin(&self) {
         let began = self.registry.phase.compare_exchange(
             SERVING,
@@ -213,21 +214,21 @@ impl Shutdown {
         if began.is_ok() {
             let _ = (&self.registry.waker).write(&[1]);
         } else {
-            // Under the lock, so that it does not fall between the drain's look at the phase and its wait.
+            // The lock keeps this from happening between the drain's check of the phase and its wait.
             let _table = lock(&self.registry.table);
             self.registry.phase.store(CUT, Ordering::SeqCst);
             self.registry.drained.notify_all();
         }
     }
 
-    /// Whether the drain has begun.
+    /// Returns whether the drain has begun.
     #[must_use]
     pub fn has_begun(&self) -> bool {
         self.registry.is_draining()
     }
 
-    /// Has `hook` run by the server's thread when the drain begins, before parked streams are finished: the place for their
-    /// owners to send a last event. It runs at once when the drain has begun already.
+    /// Registers `hook`, which the server's thread runs when the drain begins, before parked streams are finished, so that
+    /// their owners can send a last event. If the drain has already begun, `hook` runs at once.
     pub fn on_begin(&self, hook: Box<dyn FnOnce() + Send>) {
         let mut hooks = lock(&self.registry.hooks);
         if let Some(hooks) = hooks.as_mut() {
@@ -238,7 +239,7 @@ impl Shutdown {
         }
     }
 
-    /// How many connections are open, parked event streams included.
+    /// Returns the number of open connections, parked event streams included.
     #[must_use]
     pub fn connections(&self) -> usize {
         self.registry.connections()
@@ -251,7 +252,7 @@ mod tests {
 
     use super::*;
 
-    /// A registry with these caps, and a source of sockets for it.
+    /// Returns a registry with these caps, and a source of sockets for it.
     fn registry(
         connections: usize,
         connections_per_address: usize,
@@ -268,7 +269,7 @@ mod tests {
     }
 
     fn peer(ip: &str) -> SocketAddr {
-        SocketAddr::new(ip.parse().expect("the test's address is one"), 4000)
+        SocketAddr::new(ip.parse().expect("the test's address is valid"), 4000)
     }
 
     #[test]

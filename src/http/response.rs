@@ -1,11 +1,12 @@
-//! Answers: what a handler returns, and how a head is put on the wire.
+//! Responses: what a handler returns, and how a head is written.
 
 use std::borrow::Cow;
 use std::io;
 
 use tiny_http::{HTTPVersion, Header, StatusCode};
 
-/// A whole answer: status, headers and body. `Date`, `Server`, `Content-Length` and `Connection` are added when it is sent.
+/// A complete response: status, headers and body. `Date`, `Server`, `Content-Length` and `Connection` are added when it is
+/// sent.
 #[derive(Clone, Debug)]
 pub struct Response {
     status: u16,
@@ -14,25 +15,25 @@ pub struct Response {
 }
 
 impl Response {
-    /// An answer without a body.
+    /// Returns a response without a body.
     #[must_use]
     pub fn empty(status: u16) -> Response {
         Response { status, headers: Vec::new(), body: Cow::Borrowed(&[]) }
     }
 
-    /// An answer whose body is JSON text as it stands.
+    /// Returns a response with this JSON text as its body.
     #[must_use]
     pub fn json(status: u16, body: impl Into<Cow<'static, [u8]>>) -> Response {
         Response::typed(status, "application/json", body.into())
     }
 
-    /// An answer of plain text.
+    /// Returns a response with plain text.
     #[must_use]
     pub fn text(status: u16, body: &str) -> Response {
         Response::typed(status, "text/plain; charset=utf-8", body.as_bytes().to_vec().into())
     }
 
-    /// An answer that is a page.
+    /// Returns a response with an HTML page.
     #[must_use]
     pub fn html(status: u16, body: impl Into<Cow<'static, [u8]>>) -> Response {
         Response::typed(status, "text/html; charset=utf-8", body.into())
@@ -44,27 +45,28 @@ impl Response {
         response
     }
 
-    /// Adds a header. One that cannot stand in a head (a line break in the value, say) or that belongs to the connection
-    /// (`Connection`, `Content-Length`, `Transfer-Encoding`, `Trailer`, `Upgrade`) is left out, and the log says so.
+    /// Adds a header. A header that is not valid (with a line break in its value, for example) or that belongs to the
+    /// connection (`Connection`, `Content-Length`, `Transfer-Encoding`, `Trailer`, `Upgrade`) is left out and logged as an
+    /// error.
     #[must_use]
     pub fn with_header(mut self, name: &str, value: &str) -> Response {
         self.headers.extend(writable_header(name, value));
         self
     }
 
-    /// Adds several headers, each as [`Response::with_header`] does.
+    /// Adds several headers, like [`Response::with_header`].
     #[must_use]
     pub(super) fn with_headers(self, headers: &[(&'static str, String)]) -> Response {
         headers.iter().fold(self, |response, (name, value)| response.with_header(name, value))
     }
 
-    /// The status code.
+    /// Returns the status code.
     #[must_use]
     pub fn status(&self) -> u16 {
         self.status
     }
 
-    /// The body's bytes.
+    /// Returns the body's bytes.
     #[must_use]
     pub fn body(&self) -> &[u8] {
         &self.body
@@ -77,7 +79,7 @@ impl Response {
         connection: Option<&str>,
     ) -> Cow<'static, [u8]> {
         let length = match self.status {
-            // RFC 9110, 8.6: no Content-Length in 1xx and 204; in 304 it would have to be that of the 200.
+            // RFC 9110, 8.6: 1xx and 204 must not have a Content-Length; in 304 it would be that of the 200.
             100..=199 | 204 | 304 => Length::Unsaid,
             _ => Length::Known(self.body.len()),
         };
@@ -86,13 +88,13 @@ impl Response {
     }
 }
 
-/// A request that the front door does not pass on, and why. It becomes the answer
-/// `{"error": {"code": "…", "message": "…"}}`, after which the connection is closed.
+/// A request that the server rejects, and why. It becomes the response `{"error": {"code": "…", "message": "…"}}`, after which
+/// the connection is closed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// The status code.
+    /// Returns the status code.
     pub status: u16,
-    /// What was wrong and what would be right.
+    /// What is wrong and what would be right.
     pub message: Cow<'static, str>,
 }
 
@@ -101,7 +103,7 @@ impl Refusal {
         Refusal { status, message: message.into() }
     }
 
-    /// The status as a word for programs.
+    /// Returns an error code for programs, by status.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self.status {
@@ -133,11 +135,11 @@ impl From<&Refusal> for Response {
 pub(super) enum Length {
     Known(usize),
     Chunked,
-    /// Not at all: there is none, or the connection's end is the body's.
+    /// Not marked: there is no body, or the body ends when the connection ends.
     Unsaid,
 }
 
-/// Appends a head to `out`: tiny_http prints it, here it gets what tiny_http leaves to its own server.
+/// Appends a head to `out`. tiny_http writes most of it; this adds the headers that only tiny_http's own server would write.
 pub(super) fn print_head(
     out: &mut Vec<u8>,
     status: u16,
@@ -155,7 +157,7 @@ pub(super) fn print_head(
         .with_chunked_threshold(usize::MAX)
         .raw_print(&mut *out, HTTPVersion(1, 1), &[], true, None)
         .expect("writing to memory does not fail");
-    // The framing header is the last that raw_print writes, so what differs from its view is a matter of the end.
+    // `raw_print` writes the framing header last, so corrections are made only at the end.
     if matches!(length, Length::Unsaid) {
         let unsaid = b"Content-Length: 0\r\n\r\n";
         debug_assert!(out.ends_with(unsaid));
@@ -171,7 +173,7 @@ pub(super) fn print_head(
     out.extend_from_slice(b"\r\n");
 }
 
-/// The header as tiny_http's type, or nothing when it must not or cannot be sent.
+/// Converts a header to tiny_http's type; `None` if it must not or cannot be sent.
 pub(super) fn writable_header(name: &str, value: &str) -> Option<Header> {
     const OURS: [&str; 5] =
         ["connection", "content-length", "transfer-encoding", "trailer", "upgrade"];
@@ -180,13 +182,13 @@ pub(super) fn writable_header(name: &str, value: &str) -> Option<Header> {
     if !name_is_right || !value_is_right || OURS.iter().any(|ours| name.eq_ignore_ascii_case(ours))
     {
         // The value may be a secret.
-        log::error!("the answer's header {name:?} cannot be sent and is left out");
+        log::error!("the response header {name:?} is invalid or reserved and is left out");
         return None;
     }
     Header::from_bytes(name, value).ok()
 }
 
-/// Whether the byte may stand in a token (RFC 9110, 5.6.2): a method or a header's name.
+/// Returns whether the byte is allowed in a token (RFC 9110, 5.6.2), such as a method or a header name.
 pub(super) fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }

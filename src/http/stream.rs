@@ -9,13 +9,13 @@ use super::registry::Connected;
 use super::streams::Streams;
 use crate::sync::lock;
 
-/// Bytes that may wait for a client which does not take them; a stream over it is closed.
+/// The maximum number of bytes that wait for a slow client; a stream with more is closed.
 const QUEUE_BYTES: usize = 256 * 1024;
 
 type Hook = Box<dyn FnOnce() + Send>;
 
-/// A handle to a parked event stream. Clones are handles to the same stream; the stream stays open, with comments, when
-/// they are all dropped, until its client goes or the server drains.
+/// A handle to a parked event stream. Clones are handles to the same stream. If all are dropped, the stream stays open, with
+/// comments, until its client disconnects or the server drains.
 #[derive(Clone)]
 pub struct Stream {
     line: Arc<Line>,
@@ -26,8 +26,8 @@ impl Stream {
         Stream { line }
     }
 
-    /// Sends an event; false when the stream is finished or closed, or is closed now because over 256 KiB wait for its client
-    /// already. Never blocks: what the socket does not take at once is queued.
+    /// Sends an event. Returns false if the stream is finished or closed, or if it is closed now because more than 256 KiB
+    /// already wait for its client. Never blocks: bytes that the socket does not accept at once are queued.
     pub fn send(&self, event: Event<'_>) -> bool {
         self.line.change(|framing, state| {
             if state.pending.len() > QUEUE_BYTES {
@@ -38,13 +38,13 @@ impl Stream {
         })
     }
 
-    /// Ends the stream after what is queued and `last`. Nothing happens when it has ended already.
+    /// Ends the stream after the queued bytes and `last`. Has no effect if the stream has already ended.
     pub fn finish(&self, last: Option<Event<'_>>) {
         self.line.finish(last);
     }
 
-    /// Has `hook` run once, when the stream has ended in whatever way: by the streams thread, which it must not keep, or by
-    /// this call when the stream is closed already.
+    /// Registers `hook`, which runs once, when the stream has ended for any reason: on the streams thread, which it must not
+    /// block, or within this call if the stream is already closed.
     pub fn on_close(&self, hook: Box<dyn FnOnce() + Send>) {
         let mut state = lock(&self.line.state);
         if state.phase == Phase::Closed {
@@ -55,14 +55,14 @@ impl Stream {
         }
     }
 
-    /// Whether the stream takes no more events.
+    /// Returns whether the stream accepts no more events.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         lock(&self.line.state).phase != Phase::Open
     }
 }
 
-/// What the owner of a stream and the streams thread share of it.
+/// The state that the owner of a stream and the streams thread share.
 pub(super) struct Line {
     id: u64,
     framing: EventFraming,
@@ -72,11 +72,11 @@ pub(super) struct Line {
 
 struct StreamState {
     phase: Phase,
-    /// The socket, until the stream is closed: a handle that is kept longer does not keep the connection.
+    /// The socket, until the stream is closed: a handle that is kept longer does not keep the connection open.
     connected: Option<Arc<Connected>>,
-    /// What the socket has not taken yet.
+    /// Bytes that the socket has not accepted yet.
     pending: Vec<u8>,
-    /// Whether the streams thread has been told of a change and has not looked yet.
+    /// Whether the streams thread was notified of a change and has not handled it yet.
     is_announced: bool,
     on_close: Vec<Hook>,
 }
@@ -84,17 +84,17 @@ struct StreamState {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
     Open,
-    /// Closes when what is pending has been written.
+    /// The stream closes when the pending bytes are written.
     Finishing,
     Closed,
 }
 
-/// How far the writing of what is pending came.
+/// The progress of writing pending bytes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Written {
-    /// To its end.
+    /// All bytes were written.
     All,
-    /// So many bytes, then the socket took no more.
+    /// This many bytes were written, then the socket was full.
     Some(usize),
     /// The stream is over: finished, closed or broken.
     Over,
@@ -136,10 +136,10 @@ impl Line {
         self.change(|framing, state| framing.push_comment(&mut state.pending));
     }
 
-    /// Changes an open stream; whether it is open after that.
+    /// Changes an open stream. Returns whether it is open afterwards.
     ///
-    /// When nothing waited before, the socket gets what is new at once: a burst of events then waits in the system's buffer
-    /// and not in ours, and saves the way through the streams thread. What remains is left to that thread.
+    /// If nothing was pending, new bytes go to the socket at once: a burst of events then waits in the system's buffer and not
+    /// in ours, without the streams thread. The remaining bytes are left to that thread.
     fn change(&self, change: impl FnOnce(EventFraming, &mut StreamState)) -> bool {
         let mut state = lock(&self.state);
         if state.phase != Phase::Open {
@@ -155,14 +155,14 @@ impl Line {
         state.phase == Phase::Open
     }
 
-    /// Writes what is pending, for the streams thread.
+    /// Writes pending bytes, for the streams thread.
     pub(super) fn write(&self) -> Written {
         let mut state = lock(&self.state);
         state.is_announced = false;
         state.write()
     }
 
-    /// Closes the stream for its owner and runs what waits for that.
+    /// Closes the stream for its owner and runs the registered hooks.
     pub(super) fn close(&self) {
         let hooks = {
             let mut state = lock(&self.state);

@@ -1,4 +1,4 @@
-//! The thread that holds every parked event stream, so that a quiet one costs a socket and some hundred bytes instead of a
+//! The thread that holds every parked event stream, so that a quiet stream costs a socket and some hundred bytes instead of a
 //! thread.
 
 use std::collections::HashMap;
@@ -13,10 +13,10 @@ use super::stream::{Line, Stream, Written};
 use crate::os::{Ready, Source, Wait, Waker, poll};
 use crate::sync::lock;
 
-/// Bytes that a client may send on a stream, where it has nothing to say; a stream over it is closed.
+/// The maximum number of bytes that a client may send on a stream, where nothing is expected; a stream with more is closed.
 const IGNORED_BYTES: usize = 64 * 1024;
 
-/// The way to the streams thread.
+/// The connection to the streams thread.
 pub(super) struct Streams {
     inbox: Mutex<Inbox>,
     waker: Waker,
@@ -28,7 +28,7 @@ struct Inbox {
     arrived: Vec<Parked>,
     changed: Vec<u64>,
     order: Order,
-    /// Whether the thread has been woken and has not looked yet: one byte wakes it for any number of changes.
+    /// Whether the thread was woken and has not handled it yet: one byte wakes it for any number of changes.
     is_woken: bool,
 }
 
@@ -36,30 +36,30 @@ struct Inbox {
 enum Order {
     #[default]
     Serve,
-    /// Finish every stream, also those to come.
+    /// Finish every stream, also future ones.
     Finish,
     /// Drop every stream and end the thread.
     End,
 }
 
-/// A stream as its thread holds it.
+/// A stream within the streams thread.
 struct Parked {
     connected: Arc<Connected>,
     line: Arc<Line>,
-    /// When the socket last took something, or began to take nothing.
+    /// When the socket last accepted bytes, or stopped accepting them.
     since: Instant,
-    /// Whether the socket has to take something before more can be written.
+    /// Whether the socket must become writable before more can be written.
     is_stalled: bool,
     ignored_bytes: usize,
 }
 
 impl Streams {
-    /// `waker` is the other end of what [`serve`] waits on.
+    /// `waker` is the other end of the pair that [`serve`] waits for.
     pub(super) fn new(waker: Waker) -> Streams {
         Streams { inbox: Mutex::default(), waker }
     }
 
-    /// Hands a connection, whose event stream has begun, to the streams thread.
+    /// Passes a connection whose event stream has begun to the streams thread.
     pub(super) fn park(
         self: &Arc<Streams>,
         connected: Arc<Connected>,
@@ -89,12 +89,12 @@ impl Streams {
         Ok(Stream::new(line))
     }
 
-    /// Says that a stream has something to write or has been closed by its owner.
+    /// Notifies the thread that a stream has bytes to write or was closed by its owner.
     pub(super) fn announce(&self, id: u64) {
         self.post(|inbox| inbox.changed.push(id));
     }
 
-    /// Finishes every stream, also those to come.
+    /// Finishes every stream, also future ones.
     pub(super) fn finish(&self) {
         self.post(|inbox| inbox.order = Order::Finish);
     }
@@ -114,7 +114,7 @@ impl Streams {
         result
     }
 
-    /// What has been posted since the last look.
+    /// Returns the changes since the last call.
     fn take(&self) -> (Vec<Parked>, Vec<u64>, Order) {
         let mut inbox = lock(&self.inbox);
         inbox.is_woken = false;
@@ -126,7 +126,7 @@ impl Streams {
 pub(super) fn serve(streams: &Streams, mut woken: Waker, limits: &Limits) {
     let mut parked: HashMap<u64, Parked> = HashMap::new();
     loop {
-        // The byte goes before the look, so that what is posted after the look leaves another one.
+        // The byte is read before the changes, so that a later change leaves another byte.
         while woken.read(&mut [0; 64]).is_ok_and(|bytes| bytes > 0) {}
         let (arrived, changed, order) = streams.take();
         for new in arrived {
@@ -154,7 +154,7 @@ pub(super) fn serve(streams: &Streams, mut woken: Waker, limits: &Limits) {
         }
         let next_due = parked.values().map(|stream| stream.due(limits)).min();
         for (id, ready) in wait(&woken, &parked, next_due) {
-            // Reading tells the end from a byte.
+            // Only reading distinguishes the end from a byte.
             let may_have_ended = ready.read || ready.broken;
             if may_have_ended && !parked.get_mut(&id).is_some_and(Parked::ignore_input) {
                 close(&mut parked, id);
@@ -169,7 +169,7 @@ pub(super) fn serve(streams: &Streams, mut woken: Waker, limits: &Limits) {
     }
 }
 
-/// Waits for a wake-up, a socket, or the time; says which streams' sockets have something.
+/// Waits for a wake-up, a socket, or the time. Returns the streams whose sockets have events.
 fn wait(woken: &Waker, parked: &HashMap<u64, Parked>, until: Option<Instant>) -> Vec<(u64, Ready)> {
     let mut sources = Vec::with_capacity(parked.len() + 1);
     sources.push(Source::new(woken, Wait::Read));
@@ -196,25 +196,25 @@ fn write(parked: &mut HashMap<u64, Parked>, id: u64) {
 
 fn close(parked: &mut HashMap<u64, Parked>, id: u64) {
     if let Some(Parked { connected, line, .. }) = parked.remove(&id) {
-        // First, so that the client does not wait for the owner.
+        // This is first, so that the client does not wait for the owner.
         drop(connected);
         line.close();
     }
 }
 
 impl Parked {
-    /// When to write a comment, or to give the client up.
+    /// Returns when to write a comment, or to give up on the client.
     fn due(&self, limits: &Limits) -> Instant {
         self.since + if self.is_stalled { limits.write_stall } else { limits.event_comment_every }
     }
 
-    /// Notes that the socket has taken something, or has just begun to take nothing.
+    /// Records that the socket has accepted bytes, or has just stopped accepting them.
     fn note(&mut self, is_stalled: bool) {
         self.since = Instant::now();
         self.is_stalled = is_stalled;
     }
 
-    /// Drops what the client has sent; false when it has gone or sends too much.
+    /// Drops what the client has sent. Returns false if it has disconnected or sends too much.
     fn ignore_input(&mut self) -> bool {
         let mut buffer = [0; 4096];
         while self.ignored_bytes <= IGNORED_BYTES {

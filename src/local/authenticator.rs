@@ -1,5 +1,5 @@
-//! Local mode: anyone who reaches the loopback address is the person at this machine, or anyone who shows the token of
-//! `MCPIST_LOCAL_TOKEN`.
+//! Local mode's authentication: every client that reaches the loopback address is the person at this machine; with
+//! `MCPIST_LOCAL_TOKEN`, every client that sends the token.
 
 use hmac_sha256::Hash;
 
@@ -7,7 +7,7 @@ use crate::access::{Authenticator, Caller, Evidence};
 use crate::error::{Code, Error};
 use crate::secret::Secret;
 
-/// Local mode's authenticator. The listener's address, `Host` and `Origin` are its proof (`transport::origin`), so it asks for nothing.
+/// Authentication by the listener's address, `Host` and `Origin` (`transport::origin`), so clients need no token.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct LocalAuthenticator;
 
@@ -17,15 +17,15 @@ impl Authenticator for LocalAuthenticator {
     }
 }
 
-/// Local mode's authenticator where a token is set: it may listen on other addresses than loopback.
+/// Authentication by a token; then the server may listen on addresses other than loopback.
 #[derive(Debug, Clone)]
 pub struct LocalTokenAuthenticator {
-    /// SHA-256 of the token: what is compared has the same length for every guess.
+    /// SHA-256 of the token, so that the comparison always has the same length.
     digest: [u8; 32],
 }
 
 impl LocalTokenAuthenticator {
-    /// An authenticator for those who show `token`.
+    /// Creates an authenticator that accepts `token`.
     #[must_use]
     pub fn new(token: &Secret) -> Self {
         Self { digest: Hash::hash(token.expose().as_bytes()) }
@@ -42,7 +42,7 @@ impl Authenticator for LocalTokenAuthenticator {
         if !scheme.eq_ignore_ascii_case("bearer") {
             return Err(missing());
         }
-        // Every byte is looked at, so that the time says nothing about where the first difference is.
+        // Compares every byte, so that the time does not reveal the position of the first difference.
         let shown = Hash::hash(token.trim().as_bytes());
         let difference =
             shown.iter().zip(&self.digest).fold(0, |difference, (a, b)| difference | (a ^ b));

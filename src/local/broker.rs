@@ -1,4 +1,4 @@
-//! Local mode's broker: credentials from the environment, read once at the start.
+//! Local mode's broker: credentials from the environment, read once at startup.
 
 use std::collections::HashMap;
 
@@ -10,7 +10,7 @@ use crate::error::Error;
 pub struct EnvironmentBroker(HashMap<String, Vec<Credential>>);
 
 impl EnvironmentBroker {
-    /// A broker with the credentials of each service's accounts, by module name.
+    /// Creates a broker with the credentials of each service's accounts, by module name.
     #[must_use]
     pub const fn new(credentials: HashMap<String, Vec<Credential>>) -> Self {
         Self(credentials)

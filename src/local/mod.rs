@@ -1,5 +1,4 @@
-//! Local mode's answers to the three questions of `access`: the person at this machine, the policy file, environment
-//! variables.
+//! Local mode's implementation of the traits of `access`: the person at this machine, the policy file, environment variables.
 
 mod authenticator;
 mod broker;

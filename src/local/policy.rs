@@ -8,12 +8,12 @@ use crate::access::Permissions;
 
 /// A policy file (`MCPIST_POLICY`): `{"allow": ["github"], "deny": ["github_delete_*"], "read_only": false}`.
 ///
-/// An entry is a module (`github`), a tool by its published name (`github_get_me`), or the beginning of one (`github_delete_*`).
-/// Without `allow` everything is allowed; `deny` wins over `allow`.
+/// An entry is a module (`github`), a tool's published name (`github_get_me`), or a prefix (`github_delete_*`). Without
+/// `allow`, everything is allowed; `deny` overrides `allow`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Policy {
-    // `null` is refused: it is no list, and would allow everything.
+    // `null` is rejected: it is not a list, and would allow everything.
     #[serde(default, deserialize_with = "list")]
     allow: Option<Vec<String>>,
     #[serde(default)]
@@ -22,14 +22,14 @@ pub struct Policy {
     read_only: bool,
 }
 
-/// A tool as a policy sees it.
+/// A tool as the policy sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subject {
     /// The module's name.
     pub module: String,
     /// The tool's published name.
     pub tool: String,
-    /// Whether it only reads.
+    /// Whether it is read-only.
     pub read_only: bool,
 }
 
@@ -37,21 +37,21 @@ impl Policy {
     /// Reads a policy.
     ///
     /// # Errors
-    /// What is wrong with the text, with its line and an example.
+    /// What is wrong, with its line and an example.
     pub fn parse(text: &str) -> Result<Self, String> {
         let wrong = |problem: String| {
             format!(
                 "{problem}; a policy looks like {{\"allow\": [\"github\"], \"deny\": [\"github_delete_*\"], \"read_only\": false}}"
             )
         };
-        // serde would take a list for the members in their order, so that `[]` would allow everything.
+        // serde would accept an array as the members in their order, so `[]` would allow everything.
         if !text.trim_start().starts_with('{') {
             return Err(wrong("it is not a JSON object".to_owned()));
         }
         serde_json::from_str(text).map_err(|error| wrong(error.to_string()))
     }
 
-    /// The entries that match none of `subjects`, which are most likely misspelt.
+    /// Returns the entries that match no subject; they are most likely misspelt.
     #[must_use]
     pub fn unmatched(&self, subjects: &[Subject]) -> Vec<&str> {
         let entries = self.allow.iter().flatten().chain(&self.deny);
@@ -61,7 +61,7 @@ impl Policy {
             .collect()
     }
 
-    /// The permissions that follow for `subjects`.
+    /// Returns the permissions for `subjects`.
     #[must_use]
     pub fn permissions(&self, subjects: &[Subject]) -> Permissions {
         let named = |entries: &[String], subject: &Subject| {

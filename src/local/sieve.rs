@@ -1,4 +1,4 @@
-//! Local mode's sieve: everything, or what the policy file says.
+//! Local mode's permissions: everything, or what the policy file allows.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::error::Error;
 pub struct PolicySieve(Arc<Permissions>);
 
 impl PolicySieve {
-    /// A sieve with these permissions for its one user.
+    /// Creates a sieve with these permissions for its one user.
     #[must_use]
     pub fn new(permissions: Permissions) -> Self {
         Self(Arc::new(permissions))

@@ -1,4 +1,4 @@
-//! The state folder: what local mode keeps beyond a process, for this account alone.
+//! The state folder: what local mode stores between processes, readable only by this account.
 
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -13,17 +13,17 @@ use crate::secret::Secret;
 pub struct StateFolder(PathBuf);
 
 impl StateFolder {
-    /// The folder at this path, which is made when something is first kept.
+    /// Uses the folder at this path; it is created when something is first stored.
     #[must_use]
     pub const fn new(path: PathBuf) -> Self {
         Self(path)
     }
 
-    /// The page key: 64 hexadecimal digits in the file `page-key`, made when it is first asked for. One that others could
-    /// read, or that is not a key, is replaced.
+    /// Returns the page key: 64 hexadecimal digits in the file `page-key`, created at the first request. A key that is invalid
+    /// or readable by other accounts is replaced.
     ///
     /// # Errors
-    /// When folder or file cannot be made or read.
+    /// If the folder or the file cannot be created or read.
     pub fn page_key(&self) -> io::Result<Secret> {
         make_private_folder(&self.0)?;
         let path = self.0.join("page-key");
@@ -42,7 +42,7 @@ impl StateFolder {
             Err(error) => return Err(error),
         }
         let (temporary, key) = self.written()?;
-        // Of two processes that start at once, one is first, and the other takes its key.
+        // If two processes start at once, the second uses the key of the first.
         let linked = fs::hard_link(&temporary, &path);
         fs::remove_file(&temporary)?;
         match linked {
@@ -53,7 +53,7 @@ impl StateFolder {
         }
     }
 
-    /// A new key in a file of its own.
+    /// Writes a new key to its own file.
     fn written(&self) -> io::Result<(PathBuf, Secret)> {
         let key = Secret::new(format!("{}{}", random_id(), random_id()));
         let path = self.0.join(format!(".page-key-{}", random_id()));
@@ -62,7 +62,7 @@ impl StateFolder {
     }
 }
 
-/// The key in a file; `None` where others may have read it, or it is not a key.
+/// Reads the key from a file; `None` if other accounts may have read it, or if it is not valid.
 fn read_key(path: &Path) -> io::Result<Option<Secret>> {
     let is_private = is_private(path)?;
     let text = fs::read_to_string(path)?;

@@ -1,4 +1,4 @@
-//! From a module's `auth` as written to how its service knows its callers.
+//! Reads a module's `auth`.
 
 use serde_json::Value;
 
@@ -8,7 +8,7 @@ use super::read::Reader;
 use crate::access::Scheme;
 use crate::engine::{Auth, CredentialKind, Variable};
 
-/// A module's `auth`, one object or a list of alternatives; none when its shape is wrong.
+/// Reads a module's `auth`, an object or a list of alternatives; `None` if its form is invalid.
 pub fn read(reader: &mut Reader<'_>, value: Value) -> Option<Auth> {
     let place = FILE.member("auth");
     let alternatives = match value {
@@ -42,13 +42,13 @@ fn way(reader: &mut Reader<'_>, place: Location<'_>, raw: &raw::Auth) -> Option<
     Some(CredentialKind { scheme, env })
 }
 
-/// A variable with those that stand in for it, as written: `CONFLUENCE_EMAIL|JIRA_EMAIL`.
+/// Reads a variable with its alternatives, as written: `CONFLUENCE_EMAIL|JIRA_EMAIL`.
 pub fn variable(reader: &mut Reader<'_>, place: Location<'_>, text: &str) -> Option<Variable> {
     let names: Vec<String> = text.split('|').map(str::to_owned).collect();
     let is_name = |name: &String| {
         name.starts_with(|c: char| c.is_ascii_uppercase())
             && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
-            // Two of them begin the name of an account.
+            // Two underscores separate the name of an account.
             && !name.contains("__")
     };
     if names.iter().all(is_name) {

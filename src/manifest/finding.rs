@@ -1,25 +1,25 @@
-//! What is wrong in a module file, and where.
+//! Errors in a module file, with their positions.
 
 use std::fmt;
 
 use super::location::Location;
 
-/// Something wrong in a module file.
+/// An error in a module file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
     /// The file.
     pub file: String,
-    /// Where in the text, when it is known.
+    /// The position in the text, if known.
     pub position: Option<Position>,
-    /// The tool and the param, in words; empty for the file as a whole.
+    /// The tool and the param, in words; empty for the whole file.
     pub place: String,
     /// What is wrong, and what would be right.
     pub problem: String,
-    /// The names that lead to the place from the outside in.
+    /// The names on the path to the place, outermost first.
     pub(super) path: Vec<String>,
 }
 
-/// A place in a text.
+/// A position in a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
     /// The line, counted from 1.
@@ -29,7 +29,7 @@ pub struct Position {
 }
 
 impl Finding {
-    /// A finding whose position is not known yet.
+    /// Returns a finding whose position is not known yet.
     pub(crate) fn new(file: &str, place: Location<'_>, problem: impl Into<String>) -> Self {
         Self {
             file: file.to_owned(),
@@ -40,7 +40,7 @@ impl Finding {
         }
     }
 
-    /// What a JSON reader says about the whole text.
+    /// Returns the finding for a JSON syntax error.
     pub(super) fn of_json(file: &str, error: &serde_json::Error) -> Self {
         let position = Position { line: error.line(), column: error.column() };
         let problem = error.to_string();
@@ -55,7 +55,7 @@ impl Finding {
     }
 }
 
-/// `FILE:LINE:COLUMN: place: problem`, without what is not known.
+/// Writes `FILE:LINE:COLUMN: place: problem`, without the unknown parts.
 impl fmt::Display for Finding {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.file)?;

@@ -1,12 +1,12 @@
-//! From places to positions in the text, and the members that a text gives twice.
+//! Finds the positions of places in the text, and duplicate members.
 //!
-//! `serde_json` keeps neither: a second member of a name silently takes the place of the first.
+//! `serde_json` reports neither: a second member with the same name silently replaces the first.
 
 use std::collections::HashSet;
 
 use super::finding::{Finding, Position};
 
-/// The findings with their positions in a text that is JSON: that of the place, or of what is there of the way to it.
+/// Returns the findings with their positions in a valid JSON text: the place itself, or the deepest existing part of its path.
 pub fn located(text: &str, mut findings: Vec<Finding>) -> Vec<Finding> {
     let mut offsets = vec![0; findings.len()];
     let paths: Vec<_> = findings
@@ -27,7 +27,7 @@ pub fn located(text: &str, mut findings: Vec<Finding>) -> Vec<Finding> {
     findings
 }
 
-/// The names that an object of a text that is JSON has twice, each with the second's position; no more than `most`.
+/// Returns duplicate member names in a valid JSON text, each with the position of the second; at most `most` of them.
 pub fn repeated(text: &str, most: usize) -> Vec<(String, Position)> {
     let mut repeated = Vec::new();
     let mut twice = |name: String, offset| {
@@ -46,18 +46,18 @@ fn position(text: &str, offset: usize) -> Position {
     Position { line, column }
 }
 
-/// One pass over a text that is JSON, so that nothing has to be checked; as deep as `serde_json` lets a text be.
+/// Walks a valid JSON text once, so nothing needs to be checked; the depth is limited by `serde_json`.
 struct Walk<'a> {
     text: &'a str,
     at: usize,
-    /// Gets a path's number and where it leads, the farthest last.
+    /// Receives a path's number and the position to which it leads; the deepest position comes last.
     found: &'a mut dyn FnMut(usize, usize),
-    /// Gets a name that its object had before, and where it is.
+    /// Receives the name of a duplicate member, and its position.
     twice: &'a mut dyn FnMut(String, usize),
 }
 
 impl Walk<'_> {
-    /// Goes over a value, at which the rest of these numbered paths begin.
+    /// Walks a value; `paths` are the remaining parts of numbered paths.
     fn value(&mut self, paths: &[(usize, &[String])]) {
         match self.peek() {
             b'{' => self.members(paths),
@@ -107,7 +107,7 @@ impl Walk<'_> {
         self.at += 1;
     }
 
-    /// The paths that go on at the entry of this name.
+    /// Returns the paths that continue at the entry with this name.
     fn inner<'p>(
         &mut self,
         paths: &[(usize, &'p [String])],
@@ -126,7 +126,7 @@ impl Walk<'_> {
         inner
     }
 
-    /// A string as it is written, with its quotes.
+    /// Reads a string in its written form, with its quotes.
     fn string(&mut self) -> &str {
         let start = self.at;
         let bytes = self.text.as_bytes();
@@ -144,7 +144,7 @@ impl Walk<'_> {
         }
     }
 
-    /// The next byte that is not a white space.
+    /// Returns the next byte that is not white space.
     fn peek(&mut self) -> u8 {
         let bytes = self.text.as_bytes();
         while bytes[self.at].is_ascii_whitespace() {

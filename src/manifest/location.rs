@@ -2,8 +2,7 @@
 
 use std::fmt;
 
-/// A place in a module file while it is read. Each knows the one around it, so that a right file pays nothing for the names of its
-/// places.
+/// A place in a module file while it is read. Each place refers to its parent, so that names are built only for findings.
 #[derive(Debug, Clone, Copy)]
 pub struct Location<'a> {
     around: Option<&'a Location<'a>>,
@@ -12,33 +11,33 @@ pub struct Location<'a> {
 
 #[derive(Debug, Clone, Copy)]
 enum Step<'a> {
-    /// The file as a whole.
+    /// Returns the place of the whole file.
     File,
-    /// A member by the format's name for it.
+    /// A member by its name in the format.
     Member(&'static str),
-    /// A member of which only the position counts: the problem itself names it.
+    /// A member of which only the position is needed: the message names it.
     Detail(&'a str),
-    /// An entry of a list of the file: what it is, the list's name, its number, its name where it has one.
+    /// An entry of a list in the file: its kind, the list's name, its index, and its name if it has one.
     Numbered(&'static str, &'static str, usize, Option<&'a str>),
-    /// An entry of an object of the file: what it is, the object's name, its own name.
+    /// An entry of an object in the file: its kind, the object's name, and its own name.
     Entry(&'static str, &'static str, &'a str),
 }
 
-/// The file as a whole.
+/// Returns the place of the whole file.
 pub static FILE: Location<'static> = Location { around: None, step: Step::File };
 
 impl<'a> Location<'a> {
-    /// The member of this name.
+    /// Returns the member with this name.
     pub fn member(&'a self, name: &'static str) -> Self {
         self.inside(Step::Member(name))
     }
 
-    /// The member that a problem is about and names itself.
+    /// Returns the member whose name is already in the message.
     pub fn detail(&'a self, name: &'a str) -> Self {
         self.inside(Step::Detail(name))
     }
 
-    /// An entry of the list `list`, counted from 0: `what` is the word for it.
+    /// Returns an entry of the list `list`, counted from 0; `what` is its kind.
     pub fn numbered(
         &'a self,
         what: &'static str,
@@ -49,7 +48,7 @@ impl<'a> Location<'a> {
         self.inside(Step::Numbered(what, list, at, name))
     }
 
-    /// An entry of the member `object`: `what` is the word for it.
+    /// Returns an entry of the member `object`; `what` is its kind.
     pub fn entry(&'a self, what: &'static str, object: &'static str, name: &'a str) -> Self {
         self.inside(Step::Entry(what, object, name))
     }
@@ -58,7 +57,7 @@ impl<'a> Location<'a> {
         Self { around: Some(self), step }
     }
 
-    /// The names that lead to it from the outside in; a list's entries go by their number.
+    /// Returns the names on the path to it, outermost first; list entries are named by their index.
     pub fn path(&self) -> Vec<String> {
         let mut path = self.around.map_or_else(Vec::new, Location::path);
         match self.step {
@@ -71,7 +70,7 @@ impl<'a> Location<'a> {
     }
 }
 
-/// As a person calls it: `tool list_issues, param owner`.
+/// Returns the place in words: `tool list_issues, param owner`.
 impl fmt::Display for Location<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(around) = self.around {

@@ -1,9 +1,10 @@
-//! Module files: from JSON to a [`Module`] that cannot be wrong, or to everything that is wrong with it.
+//! Module files: reads JSON to a [`Module`] that is always valid, or to a list of all findings.
 
 mod auth;
 mod finding;
 mod locate;
 mod location;
+mod origin;
 mod own;
 mod packed;
 mod paging;
@@ -24,18 +25,18 @@ pub(crate) use work::fits_path;
 
 use crate::engine::{Hooks, Module};
 
-/// Reads a module file. `file` is its name in findings, `hooks` what it may cite.
+/// Reads a module file. `file` is its name in findings, `hooks` are the hooks that it may name.
 ///
 /// # Errors
-/// Everything that is wrong with it.
+/// All findings.
 pub fn parse(file: &str, text: &str, hooks: &Hooks) -> Result<Module, Vec<Finding>> {
     read::module(file, text, hooks)
 }
 
-/// A built-in module; its tools are read when they are first asked for, and a test holds that they can be.
+/// Reads a built-in module; its tools are read when they are first needed, and a test checks that they are valid.
 ///
 /// # Errors
-/// Everything that is wrong with the file but for its tools.
+/// All findings, except those in its tools.
 pub fn built_in(
     file: &'static str,
     packed: Packed,
@@ -44,10 +45,10 @@ pub fn built_in(
     read::packed(file, packed, hooks)
 }
 
-/// Reads the text of a module file of the user's own: one without hooks, where no object has a name twice.
+/// Reads the text of a user's own module file: without hooks, and without duplicate members.
 ///
 /// # Errors
-/// Everything that is wrong with it.
+/// All findings.
 pub fn parse_own(file: &str, text: &str) -> Result<Module, Vec<Finding>> {
     own::read(file, text)
 }

@@ -1,4 +1,4 @@
-//! Module files of the user's own: read without hooks, and with what JSON itself lets pass.
+//! Reads the user's own module files: they have no hooks, and get checks that JSON parsing alone does not make.
 
 use super::finding::Finding;
 use super::location::FILE;
@@ -6,14 +6,14 @@ use super::read::MAX_FINDINGS;
 use super::{locate, parse};
 use crate::engine::{Hooks, Module};
 
-/// The module that the text of such a file describes.
+/// Reads the text of a module file that the user wrote. `file` is its name in findings.
 ///
 /// # Errors
 ///
-/// Everything that is wrong with it.
+/// All findings, in the order of their positions.
 pub fn read(file: &str, text: &str) -> Result<Module, Vec<Finding>> {
     let module = parse(file, text, &Hooks::NONE);
-    // Only what is JSON, and no deeper than `serde_json` reads it into values, can be walked.
+    // Only valid JSON that is not nested deeper than `serde_json` allows can be walked.
     if serde_json::from_str::<serde_json::Value>(text).is_err() {
         return module;
     }

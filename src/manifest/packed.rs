@@ -12,12 +12,12 @@ pub struct Packed {
     pub head: &'static str,
     /// The list of tools, as deflated JSON.
     pub tools: &'static [u8],
-    /// How many tools there are.
+    /// The number of tools.
     pub count: usize,
 }
 
 impl Packed {
-    /// The tools as the file writes them.
+    /// Returns the tools in the form of the file.
     pub(super) fn tools(&self) -> Vec<Value> {
         let mut json = Vec::new();
         DeflateDecoder::new(self.tools).read_to_end(&mut json).expect("build.rs packed it");

@@ -1,4 +1,4 @@
-//! From a pagination as written to how lists come in pages.
+//! Reads a pagination.
 
 use serde_json::Value;
 
@@ -8,7 +8,7 @@ use super::read::Reader;
 use crate::engine::pagination::{Limit, Next, PagePlace, Pages};
 use crate::engine::projection::Path;
 
-/// A module's or a tool's pagination, for a list whose page is asked for in the query; none when its shape is wrong.
+/// Reads the pagination of a module or a tool, for a list whose page is in the query; `None` if its form is invalid.
 pub fn read(reader: &mut Reader<'_>, place: Location<'_>, value: Value) -> Option<Pages> {
     let raw: raw::Pagination = reader.part(place, value)?;
     let (max, default) = (raw.max_limit, raw.default_limit);
@@ -55,7 +55,7 @@ fn next(reader: &mut Reader<'_>, place: Location<'_>, raw: raw::Pagination) -> O
     }
 }
 
-/// How a tool's list comes in pages: by its request's own pagination, or else the module's.
+/// Returns how a tool's list is split into pages: by its request's own pagination, or else the module's.
 pub fn of_request(
     reader: &mut Reader<'_>,
     place: Location<'_>,

@@ -1,4 +1,4 @@
-//! From a tool's params as written to its checked arguments.
+//! Reads the params of a tool.
 
 use serde_json::{Map, Number, Value, json};
 
@@ -10,7 +10,7 @@ use crate::engine::request::{Body, ParamTarget, Template};
 use crate::engine::schema::{Format, Kind, Range, Schema};
 use crate::engine::{Param, Presence};
 
-/// One param; none when something is wrong with it.
+/// Reads a param; `None` if it has an error.
 pub fn read(
     reader: &mut Reader<'_>,
     tool: Location<'_>,
@@ -19,12 +19,7 @@ pub fn read(
 ) -> Option<Param> {
     let place = tool.entry("param", "params", name);
     let before = reader.findings();
-    if !crate::manifest::read::is_snake_case(name) {
-        reader.add(place, "the name must be snake_case: letters, digits and `_`, a letter first");
-    }
-    if name == crate::engine::ACCOUNT {
-        reader.add(place, "this name is for the account that a call is made with: choose another");
-    }
+    check_name(reader, place, name);
     let raw: raw::Param = reader.part(place, value.clone())?;
     let hook = raw.hook.as_deref().and_then(|hook| reader.param_hook(place, hook));
     let upstream_name = raw.upstream_name.clone().unwrap_or_else(|| name.to_owned());
@@ -128,6 +123,15 @@ fn has_format(schema: &Schema, value: &Value) -> bool {
     schema.format.zip(value.as_str()).is_none_or(|(format, text)| format.read(text).is_ok())
 }
 
+fn check_name(reader: &mut Reader<'_>, place: Location<'_>, name: &str) {
+    if !crate::manifest::read::is_snake_case(name) {
+        reader.add(place, "the name must be snake_case: letters, digits and `_`, a letter first");
+    }
+    if name == crate::engine::ACCOUNT {
+        reader.add(place, "this name is for the account that a call is made with: choose another");
+    }
+}
+
 /// Why a value of this type cannot go there; `None` if it can.
 fn misplaced(at: In, kind: Type, is_always_there: bool, has_hook: bool) -> Option<&'static str> {
     let is_scalar = !matches!(kind, Type::Array | Type::Object);
@@ -145,12 +149,12 @@ fn misplaced(at: In, kind: Type, is_always_there: bool, has_hook: bool) -> Optio
     }
 }
 
-/// The place in a body that a dotted name means.
+/// Returns the place in a body for a dotted name.
 fn body_place(name: &str) -> ParamTarget {
     ParamTarget::Body(name.split('.').map(str::to_owned).collect())
 }
 
-/// A schema, or none with the findings that say why.
+/// Reads a schema; `None`, with findings, if it is invalid.
 fn schema(reader: &mut Reader<'_>, place: Location<'_>, raw: raw::Schema) -> Option<Schema> {
     let is_number = matches!(raw.kind, Type::Integer | Type::Number);
     if (raw.minimum.is_some() || raw.maximum.is_some()) && !is_number {
@@ -223,21 +227,21 @@ fn object(
     Some(Kind::Object { properties: read, required })
 }
 
-/// What the engine itself adds to a tool's params.
+/// The params that the engine adds to a tool.
 #[derive(Debug, Clone, Default)]
 pub struct EngineParams {
-    /// The pages of a paged list.
+    /// For the pages of a paged list.
     pub pages: Option<Pages>,
     /// The names of a list's fields.
     pub fields: Vec<String>,
-    /// Whether the output is a text, of which lines can be asked for.
+    /// Whether the output is a text whose lines can be selected.
     pub text: bool,
-    /// Whether a long output can be read on from any place.
+    /// Whether a long output can be continued from a position.
     pub reads_on: bool,
 }
 
 impl EngineParams {
-    /// The params, in the order in which they are published.
+    /// Returns the params, in the order in which they are published.
     pub fn params(self) -> Vec<Param> {
         let local = |name: &str, schema| Param {
             name: name.to_owned(),
@@ -297,7 +301,7 @@ impl EngineParams {
     }
 }
 
-/// Checks each param's place, the engine's own last, against the rest of the request.
+/// Checks each param's place against the rest of the request; the engine's own params come last.
 pub fn check_places(
     reader: &mut Reader<'_>,
     tool: Location<'_>,

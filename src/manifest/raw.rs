@@ -1,6 +1,6 @@
-//! A module file as it is written: the shape only, nothing checked against anything else.
+//! A module file as it is written: only the form, without further checks.
 //!
-//! Parts that hold several things to be wrong about stay JSON here and are read one by one, so that each has its finding.
+//! Parts with several possible errors stay JSON here and are read one by one, so that each error has its own finding.
 
 use std::collections::BTreeMap;
 
@@ -17,6 +17,8 @@ pub struct Module {
     pub title: String,
     pub description: String,
     pub base_url: String,
+    #[serde(default)]
+    pub origins: Vec<String>,
     pub base_url_env: Option<String>,
     #[serde(default)]
     pub base_url_required: bool,
@@ -106,10 +108,11 @@ pub struct Tool {
     #[serde(default)]
     pub permissions: Vec<String>,
     pub annotations: Option<Value>,
+    pub base_url: Option<String>,
     pub publishes: Option<Value>,
     pub request: Option<Value>,
     pub handler: Option<String>,
-    /// Whether the handler gives a text or a document.
+    /// Whether the handler returns a text or a document.
     #[serde(default)]
     pub text: bool,
     pub across_accounts: Option<Value>,

@@ -1,4 +1,4 @@
-//! From a module file as written to a module that cannot be wrong, or to everything that is wrong with it.
+//! Reads a module file to a module that is always valid, or to all findings.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::take;
@@ -11,7 +11,7 @@ use ureq::http::Uri;
 use super::location::{FILE, Location};
 use super::params::{self, EngineParams};
 use super::work::{self, Common};
-use super::{Finding, Packed, auth, locate, paging, raw, resources, rules, versions};
+use super::{Finding, Packed, auth, locate, origin, paging, raw, resources, rules, versions};
 use crate::engine::hooks::{ArgumentsHook, ResultHook};
 use crate::engine::module::scheme;
 use crate::engine::output::Output;
@@ -25,10 +25,10 @@ use crate::engine::{
 use crate::error::{NOT_A_LIST, TOO_LARGE};
 use crate::upstream::{HeaderMap, HeaderName, HeaderValue};
 
-/// Most findings of a file that are reported: somebody fixes them, and a log keeps them.
+/// The maximum number of reported findings of a file: a person fixes them, and a log stores them.
 pub const MAX_FINDINGS: usize = 100;
 
-/// Collects what is wrong and which hooks are cited while a file is read.
+/// Collects findings and used hooks while a file is read.
 pub struct Reader<'a> {
     file: &'a str,
     hooks: &'a Hooks,
@@ -49,7 +49,7 @@ pub fn module(file: &str, text: &str, hooks: &Hooks) -> Result<Module, Vec<Findi
     let (mut module, common) = reader.head(raw);
     let before = reader.findings();
     module.tools = Tools::ready(reader.tools(&common, written));
-    // A tool that is wrong is not there: what cites it would be told as wrong, too.
+    // An invalid tool is left out, so places that name it would also be reported.
     if reader.findings() == before {
         resources::check(&mut reader, &module, &uris);
     }
@@ -57,7 +57,7 @@ pub fn module(file: &str, text: &str, hooks: &Hooks) -> Result<Module, Vec<Findi
     if reader.found.is_empty() { Ok(module) } else { Err(locate::located(text, reader.found)) }
 }
 
-/// Reads a packed file, all but its tools.
+/// Reads a packed file, except its tools.
 pub fn packed(
     file: &'static str,
     packed: Packed,
@@ -74,7 +74,7 @@ fn raw_module(file: &str, text: &str) -> Result<raw::Module, Vec<Finding>> {
     serde_json::from_str(text).map_err(|error| vec![Finding::of_json(file, &error)])
 }
 
-/// Whether it is a name of letters, digits and `_` that starts with a letter.
+/// Returns whether it is a name of letters, digits and `_` that starts with a letter.
 pub fn is_snake_case(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_lowercase())
         && name
@@ -87,7 +87,7 @@ impl<'a> Reader<'a> {
         Self { file, hooks, found: Vec::new(), cited: BTreeSet::new() }
     }
 
-    /// Notes something wrong.
+    /// Adds a finding.
     pub fn add(&mut self, place: Location<'_>, problem: impl Into<String>) {
         if self.found.len() < MAX_FINDINGS {
             self.found.push(Finding::new(self.file, place, problem));
@@ -96,12 +96,12 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// How much is wrong so far.
+    /// Returns the number of findings so far.
     pub fn findings(&self) -> usize {
         self.found.len()
     }
 
-    /// A part of the file in its shape, or none and a finding.
+    /// Reads a part of the file in its form; `None` and a finding if it is invalid.
     pub fn part<T: DeserializeOwned>(&mut self, place: Location<'_>, value: Value) -> Option<T> {
         serde_json::from_value(value).map_err(|error| self.add(place, error.to_string())).ok()
     }
@@ -120,17 +120,17 @@ impl<'a> Reader<'a> {
         self.hook(place, "param", self.hooks.params, name)
     }
 
-    /// The hook for all arguments that is cited.
+    /// Returns the named hook for all arguments.
     pub fn arguments_hook(&mut self, place: Location<'_>, name: &str) -> Option<ArgumentsHook> {
         self.hook(place, "arguments", self.hooks.arguments, name)
     }
 
-    /// The hook for a result that is cited.
+    /// Returns the named hook for a result.
     pub fn result_hook(&mut self, place: Location<'_>, name: &str) -> Option<ResultHook> {
         self.hook(place, "result", self.hooks.results, name)
     }
 
-    /// The field hook that is cited.
+    /// Returns the named field hook.
     pub fn field_hook(&mut self, place: Location<'_>, name: &str) -> Option<FieldHook> {
         self.hook(place, "field", self.hooks.fields, name)
     }
@@ -150,7 +150,7 @@ impl<'a> Reader<'a> {
         hook
     }
 
-    /// The module without its tools, and what their requests have in common.
+    /// Reads the module without its tools, and the parts that their requests share.
     fn head(&mut self, raw: raw::Module) -> (Module, Common) {
         if !is_snake_case(&raw.module) {
             self.add(
@@ -172,6 +172,7 @@ impl<'a> Reader<'a> {
                 "must be an http or https URL with a host, without query and slash at the end",
             );
         }
+        let origins = origin::read(self, FILE.member("origins"), raw.origins);
         let headers = self.headers(FILE.member("headers"), &HeaderMap::new(), &raw.headers);
         let auth = raw.auth.and_then(|auth| auth::read(self, auth));
         let base_url_env = raw
@@ -191,6 +192,7 @@ impl<'a> Reader<'a> {
         let completions = resources::completions(self, raw.completions);
         let common = Common {
             module: raw.module.clone(),
+            origins: origins.clone(),
             headers: Arc::new(headers.clone()),
             json_headers: Arc::new(json_headers(&headers)),
             pages,
@@ -200,6 +202,7 @@ impl<'a> Reader<'a> {
             title: raw.title,
             description: raw.description,
             base_url: raw.base_url,
+            origins,
             base_url_env,
             base_url_required: raw.base_url_required,
             api_version: raw.api_version,
@@ -210,6 +213,7 @@ impl<'a> Reader<'a> {
             tools: Tools::ready(Vec::new()),
             resources,
             completions,
+            explain: self.hooks.explain,
         };
         (module, common)
     }
@@ -229,7 +233,7 @@ impl<'a> Reader<'a> {
         tools
     }
 
-    /// The headers `under` with those of the file over them.
+    /// Returns the headers `under`, overridden by those of the file.
     pub fn headers(
         &mut self,
         place: Location<'_>,
@@ -256,27 +260,11 @@ impl<'a> Reader<'a> {
     }
 
     fn tool(&mut self, place: Location<'_>, common: &Common, value: Value) -> Option<Tool> {
-        let raw: raw::Tool = self.part(place, value)?;
+        let mut raw: raw::Tool = self.part(place, value)?;
         let published_name = format!("{}_{}", common.module, raw.name);
-        if !is_snake_case(&raw.name) {
-            self.add(
-                place.detail("name"),
-                "the name must be snake_case: letters, digits and `_`, a letter first",
-            );
-        }
-        if published_name.len() > MAX_TOOL_NAME {
-            self.add(
-                place.detail("name"),
-                format!("`{published_name}` is longer than {MAX_TOOL_NAME} characters"),
-            );
-        }
-        if raw.description.trim().is_empty() {
-            self.add(place.detail("description"), "`description` is empty");
-        }
-        if !is_page(&raw.docs) {
-            self.add(place.detail("docs"), "`docs` must be the URL of the vendor's page");
-        }
-        let annotations = self.annotations(place, raw.annotations);
+        self.check_texts(place, &raw, &published_name);
+        origin::check_base_url(self, place, &raw, &common.origins);
+        let annotations = self.annotations(place, raw.annotations.take());
         let params: Vec<Param> = raw
             .params
             .iter()
@@ -285,26 +273,13 @@ impl<'a> Reader<'a> {
         if raw.handler.is_some() && (raw.before.is_some() || raw.after.is_some()) {
             self.add(place, "`before` and `after` are for a request: a handler does it itself");
         }
-        let before = raw.before.and_then(|hook| self.arguments_hook(place.member("before"), &hook));
-        let after = raw.after.and_then(|hook| self.result_hook(place.member("after"), &hook));
+        let before =
+            raw.before.take().and_then(|hook| self.arguments_hook(place.member("before"), &hook));
+        let after =
+            raw.after.take().and_then(|hook| self.result_hook(place.member("after"), &hook));
         self.check_hints(place, &raw.hints);
-        let publishes = self.publishes(place, raw.publishes, annotations, &params);
-        let written = raw::Rules {
-            one_of: self.optional(place.member("one_of"), raw.one_of),
-            any_of: self.optional(place.member("any_of"), raw.any_of),
-            needs: self.optional(place.member("needs"), raw.needs),
-            at_most_one_of: self.optional(place.member("at_most_one_of"), raw.at_most_one_of),
-            implies: self.optional(place.member("implies"), raw.implies),
-            changes: raw.changes.and_then(|changes| {
-                if annotations.read_only == Some(true) {
-                    self.add(
-                        place.detail("changes"),
-                        "`changes` is for a tool that changes something",
-                    );
-                }
-                self.part(place.member("changes"), changes)
-            }),
-        };
+        let publishes = self.publishes(place, raw.publishes.take(), annotations, &params);
+        let written = self.written_rules(place, &mut raw, annotations);
         // A param that is wrong is not there: what names it would be reported, too.
         let mut rules = if params.len() == raw.params.len() {
             rules::read(self, place, written, &params)
@@ -375,6 +350,7 @@ impl<'a> Reader<'a> {
             docs: raw.docs,
             permissions: raw.permissions,
             annotations,
+            base_url: raw.base_url,
             publishes,
             reads_on: own.iter().any(|param| param.name == OFFSET),
             params: params.into_iter().chain(own).collect(),
@@ -385,6 +361,54 @@ impl<'a> Reader<'a> {
             hints: raw.hints,
             across_accounts,
         })
+    }
+
+    /// The rules between a tool's params, as written.
+    fn written_rules(
+        &mut self,
+        place: Location<'_>,
+        raw: &mut raw::Tool,
+        annotations: Annotations,
+    ) -> raw::Rules {
+        raw::Rules {
+            one_of: self.optional(place.member("one_of"), raw.one_of.take()),
+            any_of: self.optional(place.member("any_of"), raw.any_of.take()),
+            needs: self.optional(place.member("needs"), raw.needs.take()),
+            at_most_one_of: self
+                .optional(place.member("at_most_one_of"), raw.at_most_one_of.take()),
+            implies: self.optional(place.member("implies"), raw.implies.take()),
+            changes: raw.changes.take().and_then(|changes| {
+                if annotations.read_only == Some(true) {
+                    self.add(
+                        place.detail("changes"),
+                        "`changes` is for a tool that changes something",
+                    );
+                }
+                self.part(place.member("changes"), changes)
+            }),
+        }
+    }
+
+    /// Checks a tool's names and texts.
+    fn check_texts(&mut self, place: Location<'_>, raw: &raw::Tool, published_name: &str) {
+        if !is_snake_case(&raw.name) {
+            self.add(
+                place.detail("name"),
+                "the name must be snake_case: letters, digits and `_`, a letter first",
+            );
+        }
+        if published_name.len() > MAX_TOOL_NAME {
+            self.add(
+                place.detail("name"),
+                format!("`{published_name}` is longer than {MAX_TOOL_NAME} characters"),
+            );
+        }
+        if raw.description.trim().is_empty() {
+            self.add(place.detail("description"), "`description` is empty");
+        }
+        if !is_page(&raw.docs) {
+            self.add(place.detail("docs"), "`docs` must be the URL of the vendor's page");
+        }
     }
 
     fn check_hints(&mut self, place: Location<'_>, hints: &BTreeMap<String, String>) {
@@ -427,7 +451,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// What the engine adds to a tool's params.
+    /// Returns the params that the engine adds to a tool.
     fn own(
         &mut self,
         place: Location<'_>,
@@ -499,13 +523,13 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Whether it is the URL of a page for people.
+/// Returns whether it is the URL of a page for people.
 fn is_page(url: &str) -> bool {
     (url.starts_with("https://") || url.starts_with("http://"))
         && !url.contains(char::is_whitespace)
 }
 
-/// Whether requests can be made below it.
+/// Returns whether requests can be made below this URL.
 pub fn is_base_url(url: &str) -> bool {
     let Some(rest) = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")) else {
         return false;
@@ -515,7 +539,7 @@ pub fn is_base_url(url: &str) -> bool {
         && !rest.contains(['?', '#', '@'])
         && url.parse::<Uri>().is_ok()
 }
-/// When a tool publishes: `true`, or an object of params, each with the values that publish or `"given"`.
+/// Reads when a tool publishes: `true`, or an object of params, each with the values that publish or `"given"`.
 fn publishes(value: &Value, params: &[Param]) -> Result<Publishes, String> {
     const RIGHT: &str = "`publishes` must be true, or an object of params: `{\"public\": [true]}` lists the values that publish, `{\"attendees\": \"given\"}` is any that is not empty";
     let conditions = match value {

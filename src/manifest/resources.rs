@@ -1,4 +1,4 @@
-//! From a module's resources and completions as written to what its tools can read.
+//! Reads a module's resources and completions.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::engine::resource::{Completion, MediaType, Resource, Segment};
 use crate::engine::schema::Kind;
 use crate::engine::{Module, Presence, Tool, Work};
 
-/// A module's resources, each right in itself.
+/// Reads a module's resources, each checked on its own.
 pub fn read(reader: &mut Reader<'_>, scheme: &str, written: Vec<Value>) -> Vec<Resource> {
     let mut resources: Vec<Resource> = Vec::new();
     for (at, value) in written.into_iter().enumerate() {
@@ -23,7 +23,7 @@ pub fn read(reader: &mut Reader<'_>, scheme: &str, written: Vec<Value>) -> Vec<R
         else {
             continue;
         };
-        // What is literal in them decides which of two is meant: these do not differ.
+        // The fixed parts decide between two matching resources; these two have the same ones.
         if let Some(other) = resources.iter().find(|other| shape(other) == shape(&resource)) {
             reader.add(place, format!("fits the same URIs as `{}`", other.uri));
         }
@@ -32,7 +32,7 @@ pub fn read(reader: &mut Reader<'_>, scheme: &str, written: Vec<Value>) -> Vec<R
     resources
 }
 
-/// A module's completions, each right in itself.
+/// Reads a module's completions, each checked on its own.
 pub fn completions(
     reader: &mut Reader<'_>,
     written: Map<String, Value>,
@@ -48,7 +48,7 @@ pub fn completions(
         .collect()
 }
 
-/// Checks that the module's tools can give its resources and completions. `uris` are those of all resources that are written.
+/// Checks that the module's tools can provide its resources and completions. `uris` are the URIs of all resources in the file.
 pub fn check(reader: &mut Reader<'_>, module: &Module, uris: &[Option<String>]) {
     for resource in &module.resources {
         let at =
@@ -107,7 +107,7 @@ pub fn check(reader: &mut Reader<'_>, module: &Module, uris: &[Option<String>]) 
     }
 }
 
-/// The URI without the names of its variables.
+/// Returns the URI without the names of its variables.
 fn shape(resource: &Resource) -> Vec<&str> {
     let segments = resource.segments.iter();
     segments
@@ -200,7 +200,7 @@ fn read_only<'a>(
     tool
 }
 
-/// Checks that what is given is the tool's, and that it is enough.
+/// Checks that the given params belong to the tool and are sufficient.
 fn check_params(reader: &mut Reader<'_>, place: Location<'_>, tool: &Tool, given: &[&str]) {
     for name in given.iter().filter(|name| !tool.params.iter().any(|param| param.name == **name)) {
         reader.add(place, format!("the tool has no param `{name}`"));

@@ -1,4 +1,4 @@
-//! From a module's `versions` as written to where its service says which versions of its API there are.
+//! Reads a module's `versions`: where its service publishes the versions of its API.
 
 use serde_json::Value;
 use ureq::http::Uri;
@@ -9,7 +9,7 @@ use super::read::Reader;
 use crate::engine::projection::Path;
 use crate::engine::{Versions, VersionsAt};
 
-/// `None` if it is wrong.
+/// Reads `versions`; `None` if it is invalid.
 pub fn read(reader: &mut Reader<'_>, value: Value) -> Option<Versions> {
     let place = FILE.member("versions");
     let raw::Versions { url, path, header } = reader.part(place, value)?;

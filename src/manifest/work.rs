@@ -1,4 +1,4 @@
-//! From a tool's request and output as written to what the engine fills and projects.
+//! Reads a tool's request and output.
 
 use std::sync::Arc;
 
@@ -16,21 +16,23 @@ use crate::engine::schema::Kind;
 use crate::engine::session::json_headers;
 use crate::upstream::{HeaderMap, Method};
 
-/// What the requests of a module have in common.
+/// The parts that all requests of a module share.
 pub struct Common {
     /// The module's name.
     pub module: String,
+    /// The origins beside its own.
+    pub origins: Vec<String>,
     /// The headers.
     pub headers: Arc<HeaderMap>,
-    /// The same for a request with a JSON body.
+    /// The headers for a request with a JSON body.
     pub json_headers: Arc<HeaderMap>,
-    /// How lists come in pages.
+    /// How lists are split into pages.
     pub pages: Option<Pages>,
 }
 
-/// A tool's request; none when its shape is wrong.
+/// Reads a tool's request; `None` if its form is invalid.
 ///
-/// `written` are all the tool's params, `params` those that could be read.
+/// `written` are all params of the tool, `params` the valid ones.
 pub fn template(
     reader: &mut Reader<'_>,
     tool: Location<'_>,
@@ -83,7 +85,7 @@ pub fn template(
         reader.add(place.detail("method"), "`page_in: query` needs a GET");
     }
     let headers = match (raw.headers.is_empty(), matches!(body, Body::None)) {
-        // Most tools add nothing, and there are hundreds.
+        // Most tools add no headers, and there are hundreds of tools.
         (true, true) => Arc::clone(&module.headers),
         (true, false) => Arc::clone(&module.json_headers),
         (false, true) => {
@@ -98,12 +100,12 @@ pub fn template(
     Some(Template { method: raw.method, path, headers, query, body, pages })
 }
 
-/// Whether a path may have it as it stands (RFC 3986 §3.3).
+/// Returns whether a character is allowed in a path without encoding (RFC 3986 §3.3).
 pub fn fits_path(c: char) -> bool {
     c.is_ascii_alphanumeric() || "-._~!$&'()*+,;=:@/%".contains(c)
 }
 
-/// The pieces of a path, each of whose placeholders is a param and the other way round.
+/// Reads the pieces of a path. Each placeholder must be a param, and each path param a placeholder.
 fn path(
     reader: &mut Reader<'_>,
     place: Location<'_>,
@@ -159,7 +161,7 @@ fn path(
     pieces
 }
 
-/// A tool's output; none when its shape is wrong.
+/// Reads a tool's output; `None` if its form is invalid.
 pub fn output(
     reader: &mut Reader<'_>,
     tool: Location<'_>,
@@ -297,7 +299,7 @@ fn any_path(reader: &mut Reader<'_>, place: Location<'_>, text: &str) -> Option<
     Path::parse(text).map_err(|problem| reader.add(place, problem)).ok()
 }
 
-/// The path of the one list or record that the answer holds.
+/// Reads the path of the list or record in the response.
 fn list_path(reader: &mut Reader<'_>, place: Location<'_>, text: &str) -> Option<Path> {
     let path = any_path(reader, place, text)?;
     if path.has_lists() {

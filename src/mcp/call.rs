@@ -1,4 +1,4 @@
-//! A request while it runs: progress and log messages to its client, questions to its client, and whether it still wants an answer.
+//! A running request: progress and log messages to its client, questions to its client, and cancellation.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -20,42 +20,43 @@ use crate::random::random_id;
 /// How long a client may take to answer the questions of a multi round-trip request.
 const STATE_LIFETIME: Duration = Duration::from_secs(10 * 60);
 
-/// The other end of a running request; one implementation per transport.
+/// The client's side of a running request; each transport has one implementation.
 pub trait Peer {
-    /// Sends a notification that belongs to the running request. What cannot be delivered is dropped: the client is gone then.
+    /// Sends a notification that belongs to the running request. If it cannot be delivered, it is dropped, because the client
+    /// has disconnected.
     fn notify(&self, json: &str);
 
-    /// Sends a request of ours and waits for the client's answer (legacy era only).
+    /// Sends a request to the client and waits for its answer (legacy era only).
     ///
     /// # Errors
-    /// [`crate::error::Code::Cancelled`] when the client is gone, [`crate::error::Code::Timeout`] when it does not answer, [`crate::error::Code::Internal`] with its
-    /// own message when it refuses.
+    /// [`crate::error::Code::Cancelled`] if the client has disconnected, [`crate::error::Code::Timeout`] if it does not answer,
+    /// [`crate::error::Code::Internal`] with the client's message if it refuses.
     fn request(&self, method: &str, params: &Object) -> Result<Value, Error>;
 
-    /// Whether the client is gone, or has asked to stop.
+    /// Returns whether the client has disconnected or cancelled the request.
     fn cancelled(&self) -> bool;
 
-    /// The id of the legacy session that the request belongs to; empty in the modern era, which has none.
+    /// Returns the id of the request's legacy session; empty in the modern era, which has no sessions.
     fn scope(&self) -> &str;
 }
 
-/// A request while it runs.
+/// A running request.
 pub struct Call<'a> {
     context: &'a Context,
     request: &'a Request,
     peer: &'a dyn Peer,
     seal: &'a Seal,
     answers: Answers,
-    /// The answers that the handler has asked for so far, in this run.
+    /// The keys of the answers that the handler has requested in this run.
     used: RefCell<BTreeMap<String, Value>>,
 }
 
 impl<'a> Call<'a> {
-    /// Opens the call: reads the answers that a modern client sends along.
+    /// Starts the call: reads the answers that a modern client includes.
     ///
     /// # Errors
-    /// [`crate::error::Code::InvalidParams`] for answers of a wrong shape, and for a `requestState` that is forged, expired, of another
-    /// caller or of another request.
+    /// [`crate::error::Code::InvalidParams`] for answers of the wrong form, and for a `requestState` that is forged, expired,
+    /// or belongs to another caller or another request.
     pub(super) fn open(
         context: &'a Context,
         request: &'a Request,
@@ -70,25 +71,25 @@ impl<'a> Call<'a> {
         Ok(Self { context, request, peer, seal, answers, used: RefCell::default() })
     }
 
-    /// Who calls, and how.
+    /// Returns the context: the caller, the version and so on.
     #[must_use]
     pub const fn context(&self) -> &Context {
         self.context
     }
 
-    /// The W3C trace context that the client sent in `_meta`, if any.
+    /// Returns the W3C trace context that the client sent in `_meta`, if any.
     #[must_use]
     pub fn trace_parent(&self) -> Option<&str> {
         self.request.meta()?.get("traceparent")?.as_str()
     }
 
-    /// Whether the client has gone or asked to stop: long work asks between its steps.
+    /// Returns whether the client has disconnected or cancelled the request; long operations check this between their steps.
     #[must_use]
     pub fn cancelled(&self) -> bool {
         self.peer.cancelled()
     }
 
-    /// Tells how far the work is, if the client asked for it. `progress` must grow from call to call.
+    /// Reports progress, if the client asked for it. `progress` must grow from call to call.
     pub fn progress(&self, progress: f64, total: Option<f64>, message: Option<&str>) {
         let Some(token @ (Value::String(_) | Value::Number(_))) =
             self.request.meta().and_then(|meta| meta.get("progressToken"))
@@ -108,7 +109,7 @@ impl<'a> Call<'a> {
         self.peer.notify(&notification_text("notifications/progress", &params));
     }
 
-    /// Sends a log message, if the client wants messages of this level.
+    /// Sends a log message, if the client requested messages of this level.
     pub fn log(&self, level: Level, logger: &str, data: &Value) {
         if self.context.log_level.is_some_and(|least| level >= least) {
             let params = Object::from_iter([
@@ -120,7 +121,7 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// Asks the client one question and gives back its answer, whose shape fits the question.
+    /// Asks the client one question and returns its answer, whose form matches the question.
     ///
     /// # Errors
     /// See [`Call::ask_all`].
@@ -128,8 +129,9 @@ impl<'a> Call<'a> {
         self.ask_all(vec![(key.to_owned(), question)]).map(|mut answers| answers.remove(0))
     }
 
-    /// As [`Call::ask`], but an answer counts only beside the request state of this very question, so that a client cannot
-    /// answer what it was never asked, and an answer of a wrong shape is `None`: the client cannot ask this.
+    /// Like [`Call::ask`], but an answer is accepted only with the request state of this very question, so that a client cannot
+    /// answer a question that was not asked. An answer of the wrong form is returned as `None`, because the client then does
+    /// not support the question.
     ///
     /// # Errors
     /// See [`Call::ask_all`].
@@ -148,8 +150,8 @@ impl<'a> Call<'a> {
         Err(Interruption::InputRequired { questions: vec![(key.to_owned(), question)], state })
     }
 
-    /// Asks the client's user to open a link, in the way of the client's version. Returns the answer; `None` where the client
-    /// cannot open links, or answers in a wrong shape.
+    /// Asks the client's user to open a link, in the form of the client's version. Returns the answer; `None` if the client
+    /// cannot open links, or if its answer has the wrong form.
     ///
     /// # Errors
     /// The question (2026-07-28), or the error that makes a client of 2025-11-25 open the link and call again.
@@ -176,16 +178,16 @@ impl<'a> Call<'a> {
             .into())
     }
 
-    /// Whether this request brings the state of an earlier round.
+    /// Returns whether this request includes the state of an earlier round.
     #[must_use]
     pub fn is_later_round(&self) -> bool {
         self.answers.state_id.is_some()
     }
 
-    /// Uses the request state up: the same state is no answer to anything again.
+    /// Uses up the request state: it cannot be used as an answer again.
     ///
     /// # Errors
-    /// [`Code::InvalidParams`] when it was used before.
+    /// [`Code::InvalidParams`] if it was already used.
     pub fn spend_state(&self) -> Result<(), Error> {
         match &self.answers.state_id {
             Some(id) => {
@@ -199,14 +201,14 @@ impl<'a> Call<'a> {
         digest(&Value::Object(question.params(self.context.version)).to_string())
     }
 
-    /// Asks the client several questions at once and gives back the answers in the same order.
+    /// Asks the client several questions at once and returns the answers in the same order.
     ///
-    /// In the modern era the handler runs again from its start when the answers have come: what it does before asking
-    /// has to be repeatable.
+    /// In the modern era, the handler runs again from its start when the answers have arrived, so everything that it does
+    /// before asking must be repeatable.
     ///
     /// # Errors
-    /// [`Interruption::InputRequired`] when answers are missing (modern era), [`crate::error::Code::MissingClientCapability`] when the
-    /// client cannot be asked, and what [`Peer::request`] gives in the legacy era.
+    /// [`Interruption::InputRequired`] if answers are missing (modern era), [`crate::error::Code::MissingClientCapability`] if
+    /// the client does not support the question, and the errors of [`Peer::request`] in the legacy era.
     pub fn ask_all(&self, questions: Vec<(String, Question)>) -> Result<Vec<Value>, Interruption> {
         for (_, question) in &questions {
             question.check(self.context.capabilities)?;
@@ -220,7 +222,7 @@ impl<'a> Call<'a> {
                 self.answers.get(key).filter(|answer| question.fits(answer)).cloned()
             })
             .collect();
-        // Only what was asked for goes into the state: other keys are the client's own affair.
+        // Only requested answers are part of the state; the client may use other keys for itself.
         let given = questions
             .iter()
             .zip(&answered)
@@ -251,7 +253,7 @@ impl<'a> Call<'a> {
         .into())
     }
 
-    /// `requestState`: the answers of all rounds so far, sealed for this caller and this very request.
+    /// Returns `requestState`: the answers of all rounds so far, sealed for this caller and this very request.
     fn request_state(&self, asked: BTreeMap<String, String>) -> Result<String, Error> {
         let answers = self.used.borrow().clone();
         let state = RequestState {
@@ -272,29 +274,29 @@ impl<'a> Call<'a> {
     }
 }
 
-/// The answers that a modern client has given, in this round and in earlier ones.
+/// The answers of a modern client, in this round and in earlier ones.
 #[derive(Default)]
 struct Answers {
     digest: String,
-    /// The id of the request state that they came with, which was found valid.
+    /// The id of their request state, which was valid.
     state_id: Option<String>,
-    /// The sealed questions that were asked in the last round: the digest of each by its key.
+    /// The sealed questions of the last round: the digest of each by its key.
     asked: BTreeMap<String, String>,
     all: BTreeMap<String, Value>,
 }
 
-/// What `requestState` holds.
+/// The content of `requestState`.
 #[derive(Serialize, Deserialize)]
 struct RequestState {
     /// Digest of the method and of the parameters without the answers.
     request: String,
-    /// Whose request it is.
+    /// The caller.
     user: String,
-    /// A random id: what is asked with a seal is answered once.
+    /// A random id, because a sealed question can be answered only once.
     id: String,
     /// The answers of earlier rounds.
     answers: BTreeMap<String, Value>,
-    /// As [`Answers::asked`].
+    /// Like [`Answers::asked`].
     asked: BTreeMap<String, String>,
 }
 
@@ -339,10 +341,10 @@ impl Answers {
     }
 }
 
-/// The error for what is good once and was used before.
+/// The error for a one-time token that was already used.
 ///
 /// # Errors
-/// Unless this was its first use.
+/// The error, unless this was its first use.
 pub(crate) fn spent(outcome: Use, used: &str) -> Result<(), Error> {
     match outcome {
         Use::First => Ok(()),
@@ -354,13 +356,13 @@ pub(crate) fn spent(outcome: Use, used: &str) -> Result<(), Error> {
     }
 }
 
-/// SHA-256 of the method and of every parameter but the answers and the per-request metadata.
+/// Returns the SHA-256 of the method and of every parameter, except the answers and the per-request metadata.
 fn request_digest(request: &Request) -> String {
     let mut salient = request.params.clone();
     for name in ["_meta", "inputResponses", "requestState"] {
         salient.remove(name);
     }
-    // Clients may write the same parameters in another order when they call again.
+    // Clients may write the same parameters in a different order when they call again.
     salient.sort_keys();
     let text = format!("{}\n{}", request.method, Value::Object(salient));
     digest(&text)

@@ -1,7 +1,7 @@
-//! One connection that carries messages both ways: stdio, the 2024-11-05 HTTP+SSE transport, memory in tests.
+//! A connection that carries messages in both directions: stdio, the 2024-11-05 HTTP+SSE transport, or memory in tests.
 //!
-//! Unlike Streamable HTTP it knows its session by itself, and all messages share it, so that a transport is only two
-//! things: lines in, [`Channel::receive`]; lines out, an [`Outlet`].
+//! Unlike Streamable HTTP, it has one session for all its messages. So a transport has only two parts: incoming lines,
+//! [`Channel::receive`]; outgoing lines, an [`Outlet`].
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -23,24 +23,24 @@ use crate::json::Object;
 use crate::random::random_id;
 use crate::sync::lock;
 
-/// How long a client may take to answer a question of ours: a person may be thinking.
+/// How long a client may take to answer a question: a person may need time to think.
 pub(crate) const ANSWER_TIME: Duration = Duration::from_secs(5 * 60);
-/// How often a waiting request looks whether it was cancelled.
+/// How often a waiting request checks for cancellation.
 const CANCEL_CHECK: Duration = Duration::from_millis(200);
 
-/// Where a channel's messages go.
+/// The destination of a channel's messages.
 pub trait Outlet: Send + Sync {
-    /// Sends one message; false when the other side is gone.
+    /// Sends one message. Returns false if the client has disconnected.
     fn send(&self, json: &str) -> bool;
 }
 
-/// One connection that carries messages both ways.
+/// A connection that carries messages in both directions.
 pub struct Channel {
     server: Arc<Server>,
     outlet: Arc<dyn Outlet>,
     caller: Caller,
     view: View,
-    /// Distinguishes this channel's requests from those of others, also before a session has begun.
+    /// Identifies this channel's requests, also before a session has begun.
     scope: String,
     session: Mutex<Option<Session>>,
     listening: Mutex<HashMap<Id, Ticket>>,
@@ -61,10 +61,10 @@ impl Channel {
         }
     }
 
-    /// Whether a message can be served on the spot: everything but requests, which may take long, and which a transport
-    /// serves on a thread of their own. `initialize` is quick, and what follows it depends on it.
+    /// Returns whether a message can be handled immediately: everything except requests, which may take long, and which a
+    /// transport handles on a separate thread. `initialize` is quick, and later messages depend on it.
     ///
-    /// A request that is not quick counts as running from here on, so that a cancellation right behind it finds it.
+    /// A request that is not quick counts as running from here on, so that an immediate cancellation finds it.
     #[must_use]
     pub fn is_quick(&self, body: &Result<Body, Malformed>) -> bool {
         match body {
@@ -90,7 +90,7 @@ impl Channel {
         parse(bytes)
     }
 
-    /// Refuses the requests of what [`Channel::read`] gave, because too many run: each under its id.
+    /// Rejects the requests of a body from [`Channel::read`], because too many are running: each under its id.
     pub fn refuse(&self, body: Result<Body, Malformed>) {
         let error = Error::new(Code::Busy, "too many requests of this client run at once")
             .with_hint("Send it again when some have been answered.");
@@ -102,7 +102,7 @@ impl Channel {
         for entry in entries {
             match entry {
                 Ok(Message::Request(request)) => {
-                    // What was counted as running when it was read runs no more.
+                    // Requests that counted as running when they were read are removed.
                     drop(self.server.sessions.run(&self.scope, &request.id));
                     self.outlet.send(&error_text(Some(&request.id), &error));
                 }
@@ -114,7 +114,7 @@ impl Channel {
         }
     }
 
-    /// Serves what [`Channel::read`] gave; answers go to the outlet.
+    /// Handles a body from [`Channel::read`]; answers go to the outlet.
     pub fn receive(&self, body: Result<Body, Malformed>) {
         let answers: Vec<String> = match body {
             Err(malformed) => vec![text(refusal(malformed.id.as_ref(), &malformed.error))],
@@ -129,7 +129,7 @@ impl Channel {
         }
     }
 
-    /// The answers to a batch, as one text; none if nothing is to be answered.
+    /// Returns the answers to a batch, as one text; empty if there are no answers.
     fn serve_batch(&self, entries: Vec<Result<Message, Malformed>>) -> Vec<String> {
         let answers: Vec<String> = entries
             .into_iter()
@@ -141,7 +141,7 @@ impl Channel {
         if answers.is_empty() { answers } else { vec![format!("[{}]", answers.join(","))] }
     }
 
-    /// Ends what the channel holds open, because its client has gone.
+    /// Ends everything that the channel holds open, because its client has disconnected.
     pub fn close(&self) {
         for (_, ticket) in lock(&self.listening).drain() {
             self.server.hub.unsubscribe(ticket);
@@ -175,7 +175,7 @@ impl Channel {
         }
     }
 
-    /// The answer to a request; none when it opened a stream, or was cancelled.
+    /// Returns the answer to a request; `None` if it opened a stream, or was cancelled.
     fn answer(&self, request: &Request) -> Option<String> {
         let era = match Era::of(request, None) {
             Ok(era) => era,
@@ -204,7 +204,7 @@ impl Channel {
         let running = self.server.sessions.run(&self.scope, &request.id);
         let peer = ChannelPeer { channel: self, running: &running };
         match self.server.answer(request, &context, &peer) {
-            // 2026-07-28, "Cancellation": nothing more is sent for a request that was cancelled.
+            // 2026-07-28, "Cancellation": nothing more must be sent for a cancelled request.
             _ if running.cancelled() => None,
             answer @ Answer::Response { .. } => Some(text(answer)),
             Answer::Listen(filter) => {
@@ -228,7 +228,7 @@ impl Channel {
             Some(session) => {
                 Ok(session.context(self.caller.clone(), self.view.clone(), &self.server.sessions))
             }
-            // The one request that a client may send before (2025-11-25, "Initialization").
+            // The only request that a client may send before `initialize` (2025-11-25, "Initialization").
             None if request.method == "ping" => {
                 let nobody = Session::new(
                     Version::NEWEST_LEGACY,
@@ -290,7 +290,7 @@ impl Peer for ChannelPeer<'_> {
     }
 }
 
-/// Sends a request of ours and waits for its answer: what every transport of the legacy era does.
+/// Sends a request to the client and waits for its answer; used by every transport of the legacy era.
 ///
 /// # Errors
 /// As [`Peer::request`].

@@ -1,4 +1,4 @@
-//! What is known of a request before its method runs: who calls, in which version, with which capabilities, through which door.
+//! The context of a request: the caller, the version, the capabilities and the view.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -15,36 +15,36 @@ pub const META_VERSION: &str = "io.modelcontextprotocol/protocolVersion";
 pub const META_CAPABILITIES: &str = "io.modelcontextprotocol/clientCapabilities";
 /// `_meta` key of the client's name and version.
 pub const META_CLIENT: &str = "io.modelcontextprotocol/clientInfo";
-/// `_meta` key of the least log level that the client wants for this request.
+/// `_meta` key of the minimum log level that the client requests.
 pub const META_LOG_LEVEL: &str = "io.modelcontextprotocol/logLevel";
 /// `_meta` key that ties a notification to its `subscriptions/listen` request.
 pub const META_SUBSCRIPTION: &str = "io.modelcontextprotocol/subscriptionId";
-/// `_meta` key under which a server names itself in its results.
+/// `_meta` key with the server's name in its results.
 pub const META_SERVER: &str = "io.modelcontextprotocol/serverInfo";
 
-/// What is known of a request before its method runs.
+/// The context of a request.
 #[derive(Debug, Clone)]
 pub struct Context {
-    /// The version that the request is served in.
+    /// The version for this request.
     pub version: Version,
-    /// What the client can do for us.
+    /// The client's capabilities.
     pub capabilities: ClientCapabilities,
-    /// The client program, as it names itself; for logs only.
+    /// The client program's own name; for logs only.
     pub client: Option<ClientInfo>,
-    /// Who calls.
+    /// The caller.
     pub caller: Caller,
     /// Which tools are published, and how.
     pub view: View,
-    /// The least level of log messages that the client wants; `None`: it wants none.
+    /// The minimum level of log messages for the client; `None` if it does not want any.
     pub log_level: Option<Level>,
 }
 
 impl Context {
-    /// The context of a modern request, out of its `_meta`.
+    /// Returns the context of a modern request, from its `_meta`.
     ///
     /// # Errors
-    /// [`Code::InvalidParams`] for a missing or wrong required field, [`Code::UnsupportedProtocolVersion`] for a version
-    /// that is not spoken without a handshake.
+    /// [`Code::InvalidParams`] for a missing or invalid required field, [`Code::UnsupportedProtocolVersion`] for a version that
+    /// is not supported without a handshake.
     pub fn modern(request: &Request, caller: Caller, view: View) -> Result<Self, Error> {
         let missing = |key: &str| {
             Error::invalid_params(format!("params._meta[\"{key}\"] is missing")).with_hint(format!(
@@ -75,7 +75,7 @@ impl Context {
     }
 }
 
-/// The error for a version that is not one of ours, with those that are.
+/// Returns the error for an unsupported version, with the supported ones.
 #[must_use]
 pub fn unsupported_version(requested: &str) -> Error {
     let supported: Vec<_> = Version::ALL.into_iter().map(Version::as_str).collect();
@@ -90,7 +90,7 @@ pub fn unsupported_version(requested: &str) -> Error {
     error.with_data("supported", supported).with_data("requested", requested)
 }
 
-/// What a client can do for a server.
+/// The client's capabilities.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClientCapabilities {
     /// It can show a form to its user.
@@ -109,7 +109,7 @@ impl ClientCapabilities {
     pub fn parse(object: &Object) -> Self {
         let elicitation = object.get("elicitation").and_then(Value::as_object);
         Self {
-            // An empty object means forms: it is what the capability was before it had modes.
+            // An empty object means forms: the capability had no modes originally.
             elicitation_form: elicitation
                 .is_some_and(|modes| modes.is_empty() || modes.contains_key("form")),
             elicitation_url: elicitation.is_some_and(|modes| modes.contains_key("url")),
@@ -119,7 +119,7 @@ impl ClientCapabilities {
     }
 }
 
-/// The client program, as it names itself.
+/// The client program's own description.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClientInfo {
     /// Its name, at most 100 characters.
@@ -129,7 +129,7 @@ pub struct ClientInfo {
 }
 
 impl ClientInfo {
-    /// Reads an `Implementation` object; `None` when it has no name.
+    /// Reads an `Implementation` object; `None` if it has no name.
     #[must_use]
     pub fn parse(value: &Value) -> Option<Self> {
         let field = |name: &str| {
@@ -142,25 +142,25 @@ impl ClientInfo {
     }
 }
 
-/// Which tools one endpoint publishes, and how: the path and query of `POST /mcp/<module>?…`.
+/// The tools that an endpoint publishes, and their form: the path and query of `POST /mcp/<module>?…`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct View {
     /// Only this module's tools, published directly.
     pub module: Option<String>,
-    /// `?tools=direct`: every tool is published by itself instead of the meta-tools.
+    /// `?tools=direct`: every tool is published itself, instead of the meta-tools.
     pub direct: bool,
-    /// `?readonly=true`: tools that write do not exist.
+    /// `?readonly=true`: writing tools do not exist.
     pub read_only: bool,
-    /// `?pin=a,b`: these tools are published beside the meta-tools.
+    /// `?pin=a,b`: these tools are published in addition to the meta-tools.
     pub pinned: Vec<String>,
     /// `?format=json`: results are JSON with `structuredContent` instead of TOON.
     pub json: bool,
-    /// Names in the query that mean nothing here, made of visible ASCII: they are reported, and change nothing.
+    /// Unknown query parameters, made of visible ASCII: they are reported, and have no effect.
     pub unknown: Vec<String>,
 }
 
 impl View {
-    /// What a model is told about names in the query that mean nothing.
+    /// Returns the message for the model about unknown query parameters.
     #[must_use]
     pub fn remark(&self) -> Option<String> {
         let names: Vec<_> = self.unknown.iter().map(|name| format!("?{name}")).collect();
@@ -173,7 +173,7 @@ impl View {
     }
 }
 
-/// How severe a log message is (RFC 5424 §6.2.1).
+/// The severity of a log message (RFC 5424 §6.2.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[expect(missing_docs, reason = "the names are RFC 5424's")]
 pub enum Level {
@@ -202,7 +202,7 @@ impl Level {
     /// Reads a level.
     ///
     /// # Errors
-    /// [`Code::InvalidParams`] listing the levels.
+    /// [`Code::InvalidParams`] with the list of levels.
     pub fn parse(value: &Value) -> Result<Self, Error> {
         value
             .as_str()
@@ -215,7 +215,7 @@ impl Level {
             })
     }
 
-    /// The level's name on the wire.
+    /// Returns the level's name in the protocol.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         Self::ALL[self as usize].0

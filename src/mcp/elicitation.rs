@@ -1,8 +1,8 @@
 //! Questions to the client: forms and links for its user, its model, its root folders.
 //!
-//! A handler asks in the same way in both eras ([`crate::mcp::call::Call::ask`]): in the legacy era the question is a request
-//! of ours that waits for its answer, in the modern one the call ends with the questions and is made again with the
-//! answers (multi round-trip requests).
+//! A handler asks in the same way in both eras ([`crate::mcp::call::Call::ask`]). In the legacy era, the question is a request
+//! from the server that waits for its answer. In the modern era, the call ends with the questions, and the client makes it
+//! again with the answers (multi round-trip requests).
 
 use serde_json::{Value, json};
 
@@ -35,7 +35,7 @@ pub enum Question {
 }
 
 impl Question {
-    /// The method of the question.
+    /// Returns the JSON-RPC method of the question.
     #[must_use]
     pub const fn method(&self) -> &'static str {
         match self {
@@ -45,7 +45,7 @@ impl Question {
         }
     }
 
-    /// The parameters of the question, in the form of a version.
+    /// Returns the parameters of the question, in the form that `version` defines.
     #[must_use]
     pub fn params(&self, version: Version) -> Object {
         let params = match self {
@@ -69,10 +69,10 @@ impl Question {
         }
     }
 
-    /// Whether a client with these capabilities can be asked.
+    /// Checks that a client with these capabilities can be asked.
     ///
     /// # Errors
-    /// [`Code::MissingClientCapability`] with `requiredCapabilities`, as 2026-07-28 wants it.
+    /// [`Code::MissingClientCapability`] with `requiredCapabilities`, as 2026-07-28 requires.
     pub fn check(&self, capabilities: ClientCapabilities) -> Result<(), Error> {
         let (declared, name, required) = match self {
             Self::Form { .. } => (
@@ -99,7 +99,7 @@ impl Question {
         .with_data("requiredCapabilities", required))
     }
 
-    /// Whether `answer` has the shape of an answer to this question; the content of a form is checked against its schema.
+    /// Returns whether `answer` is a valid answer to this question; the content of a form is checked against its schema.
     #[must_use]
     pub fn fits(&self, answer: &Value) -> bool {
         match self {
@@ -122,7 +122,7 @@ impl Question {
     }
 }
 
-/// The content of a form against its schema: required fields are there, every known field has its type.
+/// Checks the content of a form against its schema: required fields must exist, and every known field must have its type.
 fn form_fits(schema: &Value, content: &Value) -> bool {
     let Some(content) = content.as_object() else { return false };
     let required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);

@@ -1,4 +1,4 @@
-//! Which era of the protocol a message belongs to: decided here for every transport.
+//! The era of a message: decided here for every transport.
 
 use super::context::{META_VERSION, unsupported_version};
 use super::message::Request;
@@ -8,7 +8,7 @@ use crate::error::{Code, Error};
 /// How a request is served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Era {
-    /// By itself: it says everything about itself in `_meta` (2026-07-28).
+    /// Without a session: `_meta` contains all required information (2026-07-28).
     Modern,
     /// As the handshake that begins a session.
     Handshake,
@@ -17,15 +17,15 @@ pub enum Era {
 }
 
 impl Era {
-    /// The era of a request. `header` is the value of `MCP-Protocol-Version`; stdio and HTTP+SSE have none.
+    /// Returns the era of a request. `header` is the value of `MCP-Protocol-Version`; `None` for stdio and HTTP+SSE.
     ///
     /// # Errors
-    /// [`Code::UnsupportedProtocolVersion`] for a header that names no version.
+    /// [`Code::UnsupportedProtocolVersion`] for a header without a supported version.
     pub fn of(request: &Request, header: Option<&str>) -> Result<Self, Error> {
         if request.meta().is_some_and(|meta| meta.contains_key(META_VERSION)) {
             return Ok(Self::Modern);
         }
-        // Without `_meta` it is the legacy handshake, whatever the header says: the version is agreed on in its parameters.
+        // Without `_meta`, it is the legacy handshake, whatever the header says: its parameters negotiate the version.
         if request.method == "initialize" {
             return Ok(Self::Handshake);
         }
@@ -34,18 +34,18 @@ impl Era {
     }
 }
 
-/// The version that the header `MCP-Protocol-Version` names, if it is there.
+/// Returns the version in the header `MCP-Protocol-Version`, if there is one.
 ///
 /// # Errors
-/// [`Code::UnsupportedProtocolVersion`] if it names no version.
+/// [`Code::UnsupportedProtocolVersion`] if it is not a supported version.
 pub fn check_header(header: Option<&str>) -> Result<Option<Version>, Error> {
     header.map(|name| Version::parse(name).ok_or_else(|| unsupported_version(name))).transpose()
 }
 
-/// Whether a session may send batches; `version` is `None` before its handshake.
+/// Checks that a session may send batches; `version` is `None` before its handshake.
 ///
 /// # Errors
-/// [`Code::InvalidRequest`] in every version but 2025-03-26.
+/// [`Code::InvalidRequest`] in every version except 2025-03-26.
 pub fn check_batch(version: Option<Version>) -> Result<(), Error> {
     match version {
         Some(Version::V2025_03_26) => Ok(()),

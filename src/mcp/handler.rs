@@ -1,4 +1,4 @@
-//! What an application offers through the protocol: the trait that the server calls, and the things it returns.
+//! The trait that an application implements, and its result types.
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -13,24 +13,24 @@ use super::elicitation::Question;
 use crate::error::Error;
 use crate::json::Object;
 
-/// An application behind the protocol. Only what [`Capabilities`] declares is ever called.
+/// An application. Only methods that [`Capabilities`] declares are called.
 pub trait Handler: Send + Sync {
-    /// Name, version and instructions.
+    /// Returns name, version and instructions.
     fn about(&self) -> &About;
 
-    /// What is offered; the same for every caller.
+    /// Returns the capabilities; they are the same for every caller.
     fn capabilities(&self) -> Capabilities;
 
-    /// The tools that exist for this caller and view, always in the same order.
+    /// Returns the tools that exist for this caller and view, always in the same order.
     ///
     /// # Errors
-    /// Whatever keeps the permissions from being known.
+    /// Any error that prevents reading the permissions.
     fn tools(&self, context: &Context) -> Result<Vec<Arc<Item>>, Error>;
 
     /// Runs a tool. A failure of the tool itself is a [`ToolResult::failure`]; an error is for the protocol (unknown tool).
     ///
     /// # Errors
-    /// [`Interruption`], when the call cannot go on or needs input first.
+    /// [`Interruption`], if the call cannot continue or needs input first.
     fn call_tool(
         &self,
         call: &Call<'_>,
@@ -38,25 +38,25 @@ pub trait Handler: Send + Sync {
         arguments: Object,
     ) -> Result<ToolResult, Interruption>;
 
-    /// The parameters of a tool that clients mirror into `Mcp-Param-…` headers; most tools have none.
+    /// Returns the parameters of a tool that clients mirror into `Mcp-Param-…` headers; most tools have none.
     fn mirrored_parameters(&self, context: &Context, tool: &str) -> Vec<MirroredParameter> {
         let _ = (context, tool);
         Vec::new()
     }
 
-    /// The prompts that exist for this caller.
+    /// Returns the prompts that exist for this caller.
     ///
     /// # Errors
-    /// Whatever keeps the permissions from being known.
+    /// Any error that prevents reading the permissions.
     fn prompts(&self, context: &Context) -> Result<Vec<Arc<Item>>, Error> {
         let _ = context;
         Ok(Vec::new())
     }
 
-    /// A prompt with its arguments filled in: a `GetPromptResult`.
+    /// Returns a prompt with its arguments filled in, as a `GetPromptResult`.
     ///
     /// # Errors
-    /// [`Interruption`], when the prompt does not exist, lacks an argument or needs input first.
+    /// [`Interruption`], if the prompt does not exist, lacks an argument or needs input first.
     fn get_prompt(
         &self,
         call: &Call<'_>,
@@ -67,44 +67,44 @@ pub trait Handler: Send + Sync {
         Err(Error::invalid_params(format!("unknown prompt {name:?}")).into())
     }
 
-    /// The resources that exist for this caller.
+    /// Returns the resources that exist for this caller.
     ///
     /// # Errors
-    /// Whatever keeps the permissions from being known.
+    /// Any error that prevents reading the permissions.
     fn resources(&self, context: &Context) -> Result<Vec<Arc<Item>>, Error> {
         let _ = context;
         Ok(Vec::new())
     }
 
-    /// The resource templates that exist for this caller.
+    /// Returns the resource templates that exist for this caller.
     ///
     /// # Errors
-    /// Whatever keeps the permissions from being known.
+    /// Any error that prevents reading the permissions.
     fn resource_templates(&self, context: &Context) -> Result<Vec<Arc<Item>>, Error> {
         let _ = context;
         Ok(Vec::new())
     }
 
-    /// The contents of a resource: the array `contents` of a `ReadResourceResult`.
+    /// Returns the contents of a resource: the array `contents` of a `ReadResourceResult`.
     ///
     /// # Errors
-    /// [`Interruption`]; [`crate::error::Code::ResourceNotFound`] for a URI that has nothing behind it.
+    /// [`Interruption`]; [`crate::error::Code::ResourceNotFound`] for an unknown URI.
     fn read_resource(&self, call: &Call<'_>, uri: &str) -> Result<Vec<Value>, Interruption> {
         let _ = call;
         Err(resource_not_found(uri).into())
     }
 
-    /// Suggestions for an argument of a prompt or resource template.
+    /// Returns suggestions for an argument of a prompt or resource template.
     ///
     /// # Errors
-    /// [`crate::error::Code::InvalidParams`] for a reference that does not exist.
+    /// [`crate::error::Code::InvalidParams`] for an unknown reference.
     fn complete(&self, context: &Context, completion: &Completion) -> Result<Suggestions, Error> {
         let _ = (context, completion);
         Ok(Suggestions::default())
     }
 }
 
-/// The error for a URI that has nothing behind it.
+/// Returns the error for an unknown URI.
 #[must_use]
 pub fn resource_not_found(uri: &str) -> Error {
     Error::new(crate::error::Code::ResourceNotFound, "resource not found")
@@ -112,21 +112,21 @@ pub fn resource_not_found(uri: &str) -> Error {
         .with_data("uri", uri)
 }
 
-/// Who the server is.
+/// The server's description.
 #[derive(Debug, Clone, Serialize)]
 pub struct About {
     /// The program's name.
     pub name: String,
-    /// Its name for people.
+    /// Its title for people.
     pub title: String,
     /// Its version.
     pub version: String,
-    /// How a model should use it.
+    /// Instructions for the model.
     #[serde(skip)]
     pub instructions: Option<String>,
 }
 
-/// What a server offers.
+/// The server's capabilities.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Capabilities {
     /// Prompts, and whether changes of their list are reported.
@@ -146,7 +146,7 @@ pub struct Capabilities {
 pub struct ListChanged(pub bool);
 
 impl Capabilities {
-    /// The `ServerCapabilities` object. Tools are always there, and changes of their list are always told.
+    /// Returns the `ServerCapabilities` object. Tools are always included, and changes of their list are always reported.
     #[must_use]
     pub fn to_json(self) -> Value {
         let mut object = Object::new();
@@ -170,7 +170,7 @@ impl Capabilities {
     }
 }
 
-/// An entry of a list (tool, prompt, resource, template): its definition, ready to be copied into an answer.
+/// An entry of a list (tool, prompt, resource, template): its definition as text, ready for responses.
 #[derive(Debug, Clone)]
 pub struct Item {
     key: String,
@@ -178,10 +178,11 @@ pub struct Item {
 }
 
 impl Item {
-    /// Takes a definition with its key: the `uri` of a resource, the `uriTemplate` of a template, else the `name`.
+    /// Creates an entry from a definition; its key is the `uri` of a resource, the `uriTemplate` of a template, else the
+    /// `name`.
     ///
     /// # Panics
-    /// When the definition has none of them; definitions are our own or checked before.
+    /// If the definition has none of them; definitions are our own or were checked before.
     #[must_use]
     pub fn new(definition: &Value) -> Self {
         let key = ["uri", "uriTemplate", "name"]
@@ -195,13 +196,13 @@ impl Item {
         }
     }
 
-    /// What tells the entry from the others of its list.
+    /// Returns the key that identifies the entry in its list.
     #[must_use]
     pub fn key(&self) -> &str {
         &self.key
     }
 
-    /// The definition as JSON text.
+    /// Returns the definition as JSON text.
     #[must_use]
     pub fn json(&self) -> &str {
         self.definition.get()
@@ -213,20 +214,20 @@ impl Item {
 pub struct MirroredParameter {
     /// The part of the header's name after `Mcp-Param-`.
     pub header: String,
-    /// The names that lead to the value in the arguments.
+    /// The path of the value in the arguments.
     pub path: Vec<String>,
 }
 
-/// What `completion/complete` asks for.
+/// The parameters of `completion/complete`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Completion {
     /// The prompt or template whose argument is being typed.
     pub reference: Reference,
     /// The argument's name.
     pub argument: String,
-    /// What is typed so far.
+    /// The typed text.
     pub value: String,
-    /// The arguments that are known already.
+    /// The known values of other arguments.
     pub known: Object,
 }
 
@@ -244,35 +245,35 @@ pub enum Reference {
 pub struct Suggestions {
     /// The values, the best first.
     pub values: Vec<String>,
-    /// Whether there are others, no one knows how many.
+    /// Whether there are more; their number is unknown.
     pub more: bool,
 }
 
 /// A `CallToolResult`.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ToolResult {
-    /// Content blocks, as the protocol has them.
+    /// Content blocks in the protocol's form.
     pub content: Vec<Value>,
-    /// The same as data, where the tool has any.
+    /// The same as data, if the tool has data.
     pub structured: Option<Value>,
     /// Whether the tool failed.
     pub is_error: bool,
 }
 
 impl ToolResult {
-    /// One block of text.
+    /// Returns one block of text.
     #[must_use]
     pub fn text(text: impl Into<String>) -> Self {
         Self { content: vec![json!({"type": "text", "text": text.into()})], ..Self::default() }
     }
 
-    /// Content blocks of any type.
+    /// Returns content blocks of any type.
     #[must_use]
     pub fn blocks(content: Vec<Value>) -> Self {
         Self { content, ..Self::default() }
     }
 
-    /// A failed call, told so that a model can act on it: code, message and hint, a line each.
+    /// Returns a failed call in a form that a model can act on: code, message and hint, a line each.
     #[must_use]
     pub fn failure(error: &Error) -> Self {
         let mut text = format!("code: {}\nmessage: {}", error.code().reply().name, error.message());
@@ -287,16 +288,16 @@ impl ToolResult {
     }
 }
 
-/// Why a handler stopped before its result.
+/// Why a handler ended without a result.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Interruption {
     /// The call failed.
     Failed(Error),
-    /// The client has to answer these questions and call again (modern era only).
+    /// The client must answer these questions and call again (modern era only).
     InputRequired {
-        /// The questions that have no answer yet, each under its key.
+        /// The unanswered questions, each under its key.
         questions: Vec<(String, Question)>,
-        /// `requestState`, to come back with the answers.
+        /// `requestState`, which the client returns with the answers.
         state: String,
     },
 }

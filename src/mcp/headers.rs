@@ -1,7 +1,7 @@
-//! The headers of Streamable HTTP that mirror a modern request's body, checked against it.
+//! Checks the headers of Streamable HTTP that mirror a modern request's body.
 //!
-//! Source: 2026-07-28, "Request Metadata": anyone who reads the body must refuse a request whose headers say otherwise, so
-//! that nothing between client and server can be led by a header that the server does not act on.
+//! Source: 2026-07-28, "Request Metadata": a server that reads the body must reject a request whose headers differ from it, so
+//! that intermediaries cannot be misled by headers that the server ignores.
 
 use std::borrow::Cow;
 
@@ -14,16 +14,16 @@ use super::message::Request;
 use super::server::mirrored_parameter;
 use crate::error::{Code, Error};
 
-/// Looks a header up by its name, in any case.
+/// Looks up a header by name, in any case.
 pub trait Lookup {
-    /// The header's value.
+    /// Returns the header's value.
     fn get(&self, name: &str) -> Option<&str>;
 }
 
 /// Checks `MCP-Protocol-Version`, `Mcp-Method` and `Mcp-Name` against the body.
 ///
 /// # Errors
-/// [`Code::HeaderMismatch`] naming the header.
+/// [`Code::HeaderMismatch`] that names the header.
 pub fn check_standard(headers: &dyn Lookup, request: &Request) -> Result<(), Error> {
     let version = request.meta().and_then(|meta| meta.get(META_VERSION)).and_then(Value::as_str);
     if let Some(version) = version {
@@ -43,7 +43,7 @@ pub fn check_standard(headers: &dyn Lookup, request: &Request) -> Result<(), Err
 /// Checks the `Mcp-Param-…` headers of a tool call against its arguments.
 ///
 /// # Errors
-/// [`Code::HeaderMismatch`] naming the header.
+/// [`Code::HeaderMismatch`] that names the header.
 pub fn check_parameters(
     headers: &dyn Lookup,
     request: &Request,
@@ -93,7 +93,7 @@ fn mismatch(message: String) -> Error {
     )
 }
 
-/// Decodes `=?base64?…?=` ("Value Encoding"); other values stand for themselves.
+/// Decodes `=?base64?…?=` ("Value Encoding"); other values are literal.
 fn decode<'a>(name: &str, value: &'a str) -> Result<Cow<'a, str>, Error> {
     let Some(encoded) = value.strip_prefix("=?base64?").and_then(|rest| rest.strip_suffix("?="))
     else {

@@ -1,4 +1,4 @@
-//! JSON-RPC 2.0 messages: bytes become types that cannot be wrong, and results become text.
+//! JSON-RPC 2.0 messages: parses bytes to types that are always valid, and writes results as text.
 //!
 //! Source: JSON-RPC 2.0; MCP "Base Protocol", "Messages" of every revision.
 
@@ -21,7 +21,7 @@ pub enum Id {
 }
 
 impl Id {
-    /// Takes a JSON value that is a string or an integer.
+    /// Accepts a JSON value that is a string or an integer.
     #[must_use]
     pub fn from_value(value: Value) -> Option<Self> {
         match value {
@@ -55,28 +55,28 @@ impl From<u64> for Id {
     }
 }
 
-/// A call that wants an answer.
+/// A request.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Request {
-    /// Echoed in the answer.
+    /// Repeated in the response.
     pub id: Id,
     /// The method's name.
     pub method: String,
-    /// The parameters; empty when the message has none.
+    /// The parameters; empty if the message has none.
     pub params: Object,
 }
 
 impl Request {
-    /// `params._meta`, where the per-request fields of the protocol live.
+    /// Returns `params._meta`, which contains the per-request fields of the protocol.
     #[must_use]
     pub fn meta(&self) -> Option<&Object> {
         self.params.get("_meta").and_then(Value::as_object)
     }
 
-    /// A required parameter that is a string.
+    /// Returns a required string parameter.
     ///
     /// # Errors
-    /// [`crate::error::Code::InvalidParams`] naming the parameter when it is missing or of another type.
+    /// [`crate::error::Code::InvalidParams`] that names the parameter if it is missing or has another type.
     pub fn text(&self, name: &str) -> Result<&str, Error> {
         match self.params.get(name) {
             Some(Value::String(text)) => Ok(text),
@@ -88,10 +88,10 @@ impl Request {
         }
     }
 
-    /// An optional parameter that is an object.
+    /// Returns an optional object parameter.
     ///
     /// # Errors
-    /// [`crate::error::Code::InvalidParams`] naming the parameter when it is of another type.
+    /// [`crate::error::Code::InvalidParams`] that names the parameter if it has another type.
     pub fn object(&self, name: &str) -> Result<Object, Error> {
         match self.params.get(name) {
             None => Ok(Object::new()),
@@ -101,19 +101,19 @@ impl Request {
     }
 }
 
-/// A message that wants no answer.
+/// A notification.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Notification {
     /// The method's name.
     pub method: String,
-    /// The parameters; empty when the message has none.
+    /// The parameters; empty if the message has none.
     pub params: Object,
 }
 
-/// A client's answer to a request of ours (legacy era only).
+/// A client's answer to a request from the server (legacy era only).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Response {
-    /// The id that our request had.
+    /// The id of the server's request.
     pub id: Id,
     /// The result, or the message of the error.
     pub outcome: Result<Value, String>,
@@ -122,39 +122,39 @@ pub struct Response {
 /// One message from a client.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Message {
-    /// A call that wants an answer.
+    /// A request.
     Request(Request),
-    /// A message that wants no answer.
+    /// A notification.
     Notification(Notification),
-    /// An answer to a request of ours.
+    /// An answer to a request from the server.
     Response(Response),
 }
 
-/// What one body or line holds.
+/// The content of a body or a line.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Body {
-    /// One message, as every version has it.
+    /// One message, in the form of every version.
     One(Message),
-    /// A batch, as 2025-03-26 has it; each entry stands for itself.
+    /// A batch, in the form of 2025-03-26; each entry is handled separately.
     Batch(Vec<Result<Message, Malformed>>),
 }
 
-/// A message that cannot be understood, with its id where one could be read.
+/// An invalid message, with its id if it could be read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Malformed {
-    /// The id to answer under.
+    /// The id for the response.
     pub id: Option<Id>,
     /// What is wrong with it.
     pub error: Error,
 }
 
-/// The most entries that one batch may have: each may be a tool call, so this bounds the work of one body.
+/// The maximum number of entries in a batch: each may be a tool call, so this limits the work of one body.
 pub const MAX_BATCH: usize = 50;
 
 /// Reads one body: UTF-8 JSON, at most 128 levels deep (`serde_json`'s own bound).
 ///
 /// # Errors
-/// [`Malformed`] with `-32700` for what is not JSON, `-32600` or `-32602` for what is not a message.
+/// [`Malformed`] with `-32700` for text that is not JSON, `-32600` or `-32602` for JSON that is not a valid message.
 pub fn parse(bytes: &[u8]) -> Result<Body, Malformed> {
     let value: Value = serde_json::from_slice(bytes).map_err(|error| Malformed {
         id: None,
@@ -195,7 +195,8 @@ fn message(value: Value) -> Result<Message, Malformed> {
         Some(Value::String(method)) => {
             let params = match members.remove("params") {
                 None | Some(Value::Null) => Object::new(),
-                // An optional member that is null is absent, in both eras: many clients write what they have not set.
+                // In both eras, an optional member that is null counts as absent: many clients write members that they have not
+                // set.
                 Some(Value::Object(mut params)) => {
                     params.retain(|_, value| !value.is_null());
                     params
@@ -246,12 +247,12 @@ fn malformed(id: Option<Id>, what: &str) -> Malformed {
     Malformed { id, error: Error::new(crate::error::Code::InvalidRequest, what) }
 }
 
-/// "`params.name` must be a string, not a number".
+/// Returns an error such as "`params.name` must be a string, not a number".
 pub(crate) fn wrong_type(place: &str, wanted: &str, got: &Value) -> Error {
     Error::invalid_params(format!("{place} must be {wanted}, not {}", type_name(got)))
 }
 
-/// The type of a JSON value with its article, for messages.
+/// Returns the type of a JSON value with its article, for messages.
 pub(crate) const fn type_name(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
@@ -263,15 +264,15 @@ pub(crate) const fn type_name(value: &Value) -> &'static str {
     }
 }
 
-/// The members of a result object, in order, as JSON text: what is prepared is copied, not built again.
+/// The members of a result object, in order, as JSON text: prepared text is copied, not built again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Members(String);
 
 impl Members {
-    /// No members.
+    /// Returns an object without members.
     #[must_use]
     pub fn new() -> Self {
-        // Most results fit; a list reserves what it needs.
+        // Most results fit; a list reserves the space that it needs.
         let mut text = String::with_capacity(512);
         text.push('{');
         Self(text)
@@ -286,7 +287,7 @@ impl Members {
         self
     }
 
-    /// Adds a member whose value is JSON text already.
+    /// Adds a member whose value is already JSON text.
     #[must_use]
     pub fn with_json(mut self, name: &str, json: &str) -> Self {
         self.begin(name, json.len());
@@ -304,7 +305,7 @@ impl Members {
         })
     }
 
-    /// Adds the members of another result behind these.
+    /// Appends the members of another result.
     #[must_use]
     pub fn append(mut self, other: &Self) -> Self {
         let others = &other.0[1..];
@@ -315,7 +316,7 @@ impl Members {
         self
     }
 
-    /// The object's text.
+    /// Returns the object's text.
     #[must_use]
     pub fn into_object(mut self) -> String {
         self.0.push('}');
@@ -343,7 +344,7 @@ impl Default for Members {
     }
 }
 
-/// Lets `serde_json` write into a text.
+/// Lets `serde_json` write to a text.
 struct Text<'a>(&'a mut String);
 
 impl io::Write for Text<'_> {
@@ -357,7 +358,7 @@ impl io::Write for Text<'_> {
     }
 }
 
-/// The text of a response with a result.
+/// Returns the text of a response with a result.
 #[must_use]
 pub fn result_text(id: &Id, result: Members) -> String {
     Members::new()
@@ -367,20 +368,20 @@ pub fn result_text(id: &Id, result: Members) -> String {
         .into_object()
 }
 
-/// The text of a response with an error; without an id where none could be read.
+/// Returns the text of a response with an error; without an id if none could be read.
 #[must_use]
 pub fn error_text(id: Option<&Id>, error: &Error) -> String {
     error_text_with_code(id, error, error.code().reply().json_rpc)
 }
 
-/// As [`error_text`], with the code of an older revision.
+/// Like [`error_text`], with the code of an older revision.
 pub(crate) fn error_text_with_code(id: Option<&Id>, error: &Error, code: i64) -> String {
     let mut body = Members::new().with("code", &code).with("message", &error.to_string());
     if let Some(data) = error.data() {
         body = body.with("data", data);
     }
     let envelope = Members::new().with_json("jsonrpc", "\"2.0\"");
-    // JSON-RPC would have null for an id that could not be read; MCP's schema knows no null and leaves it out.
+    // JSON-RPC uses null for an id that could not be read; MCP's schema does not allow null and omits it.
     let envelope = match id {
         Some(id) => envelope.with("id", id),
         None => envelope,
@@ -388,7 +389,7 @@ pub(crate) fn error_text_with_code(id: Option<&Id>, error: &Error, code: i64) ->
     envelope.with_json("error", &body.into_object()).into_object()
 }
 
-/// The text of a notification.
+/// Returns the text of a notification.
 #[must_use]
 pub fn notification_text(method: &str, params: &Object) -> String {
     Members::new()
@@ -398,7 +399,7 @@ pub fn notification_text(method: &str, params: &Object) -> String {
         .into_object()
 }
 
-/// The text of a request of ours.
+/// Returns the text of a request from the server.
 #[must_use]
 pub fn request_text(id: &Id, method: &str, params: &Object) -> String {
     Members::new()

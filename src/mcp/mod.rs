@@ -1,8 +1,8 @@
-//! The Model Context Protocol without any input or output of its own.
+//! The Model Context Protocol, without any input or output of its own.
 //!
-//! A transport (`transport`, or memory in tests) brings [`message::Request`]s to a [`Server`] and carries its
-//! [`Answer`]s; an application is a [`handler::Handler`]. Both eras of the protocol live here side by side
-//! ([`version::Version::is_modern`]): what differs between them is decided in this module and nowhere else.
+//! A transport (`transport`, or memory in tests) passes [`message::Request`]s to a [`Server`] and carries its [`Answer`]s; an
+//! application is a [`handler::Handler`]. Both eras of the protocol are implemented here ([`version::Version::is_modern`]):
+//! only this module decides how they differ.
 
 pub mod call;
 pub mod channel;

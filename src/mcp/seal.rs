@@ -1,7 +1,7 @@
-//! Sealed tokens: state that passes through a client and comes back unchanged, or not at all.
+//! Sealed tokens: state that a client keeps and returns unchanged; changed tokens are rejected.
 //!
-//! A sealed token is a JWT with HMAC-SHA-256 whose audience is its purpose. Anyone who holds the key (every replica) can
-//! open it, no one else can make one; what is inside is readable, so it never holds a secret.
+//! A sealed token is a JWT with HMAC-SHA-256 whose audience is its purpose. Only holders of the key (every replica) can open or
+//! create one. Its content is readable, so it never contains a secret.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -16,14 +16,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::sync::lock;
 
-/// What a token is for; a token of one purpose never opens as another.
+/// The purpose of a token; a token never opens for another purpose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
     /// The id of a legacy session.
     Session,
     /// `requestState` of a multi round-trip request.
     RequestState,
-    /// A code that confirms what cannot be undone.
+    /// A code that confirms an action.
     Confirmation,
 }
 
@@ -37,39 +37,40 @@ impl Purpose {
     }
 }
 
-/// The longest token that opens, in bytes; it travels in headers and bodies.
+/// The maximum size in bytes of a token that is opened; it is sent in headers and bodies.
 pub const MAX_TOKEN: usize = 64 * 1024;
 
-/// Most ids of used tokens that are remembered; when there are more, no further token is used until some are over their time.
+/// The maximum number of used token ids that are remembered. When it is reached, no further token is accepted until some
+/// expire.
 const MAX_USED: usize = 65_536;
 
 /// Seals and opens tokens with one key.
 pub struct Seal {
     key: HS256Key,
-    /// The ids of tokens that are good once and were used, each until its token is over its time.
+    /// The ids of used one-time tokens, each until its token expires.
     used: Mutex<HashMap<String, Instant>>,
 }
 
-/// What came of the use of a token that is good once.
+/// The outcome of using a one-time token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Use {
-    /// It was good, and is no more.
+    /// It was valid, and is now used up.
     First,
-    /// It was used before.
+    /// It was already used.
     Again,
-    /// So many were used that this one cannot be remembered.
+    /// Too many tokens were used, so this one cannot be remembered.
     Full,
 }
 
 impl Seal {
-    /// A key out of a configured secret, the same on every replica.
+    /// Returns a key from a configured secret; it is the same on every replica.
     #[must_use]
     pub fn from_secret(secret: &[u8]) -> Self {
-        // The digest gives every secret, however long, the key size that HMAC-SHA-256 wants.
+        // The digest gives every secret the key size that HMAC-SHA-256 requires.
         Self::with(HS256Key::from_bytes(&hmac_sha256::Hash::hash(secret)))
     }
 
-    /// A random key: tokens live as long as this process.
+    /// Returns a random key: tokens are valid as long as this process runs.
     #[must_use]
     pub fn random() -> Self {
         Self::with(HS256Key::generate())
@@ -79,9 +80,9 @@ impl Seal {
         Self { key, used: Mutex::default() }
     }
 
-    /// Uses a token that is good once: `id` is a random one inside of it, and `lifetime` is the token's.
+    /// Uses a one-time token: `id` is its random id, and `lifetime` is the token's.
     ///
-    /// What was used is known to this process alone: another replica takes the same token once more.
+    /// Only this process knows the used tokens: another replica accepts the same token once more.
     pub fn spend(&self, id: &str, lifetime: Duration) -> Use {
         let (mut used, now) = (lock(&self.used), Instant::now());
         if used.len() >= MAX_USED {
@@ -100,7 +101,7 @@ impl Seal {
     /// Seals `content` for `lifetime`.
     ///
     /// # Panics
-    /// Never for types of this crate: their JSON is always possible.
+    /// Never for types of this crate: they can always be written as JSON.
     pub fn seal<T: Serialize + for<'de> Deserialize<'de>>(
         &self,
         purpose: Purpose,
@@ -113,7 +114,7 @@ impl Seal {
         self.key.authenticate(claims).expect("types of the protocol always have a JSON form")
     }
 
-    /// Opens a token; `None` when it is forged, of another purpose, or over its time.
+    /// Opens a token; `None` if it is forged, has another purpose, or has expired.
     #[must_use]
     pub fn open<T: Serialize + for<'de> Deserialize<'de>>(
         &self,
@@ -136,7 +137,7 @@ impl fmt::Debug for Seal {
     }
 }
 
-/// SHA-256 of a text, in base64: what a token holds of something that is too long for it.
+/// Returns the SHA-256 of a text, in base64; a token contains it in place of a long text.
 ///
 /// # Panics
 /// Never: 32 bytes have a base64 form.
@@ -204,7 +205,7 @@ mod tests {
             let mut bytes = token.clone().into_bytes();
             bytes[position] = if bytes[position] == b'A' { b'B' } else { b'A' };
             let changed = String::from_utf8(bytes).expect("a token is ASCII");
-            // The last character of a base64 part has bits that carry nothing; such a change may leave the bytes equal.
+            // The last character of a base64 part has unused bits, so changing it may not change the bytes.
             if let Some(content) = seal.open::<Content>(Purpose::Session, &changed) {
                 assert_eq!(content.word, "hello", "position {position}");
             }

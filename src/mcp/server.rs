@@ -1,4 +1,4 @@
-//! From a request to its answer: the one list of methods, and what each era adds to a result.
+//! Handles requests: the one list of methods, and what each era adds to a result.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,30 +22,30 @@ use crate::json::Object;
 use crate::telemetry::spans::{Message, Operation};
 use crate::telemetry::trace;
 
-/// How many entries of a list one page holds: many, because some clients show the first page and no other.
+/// The page size of lists: large, because some clients show only the first page.
 const PAGE: usize = 1_000;
 
-/// How long a client may keep a list (2026-07-28, "Caching"): as long as permissions are cached, and changes are reported besides.
+/// How long a client may cache a list (2026-07-28, "Caching"): as long as permissions are cached; changes are reported too.
 const LIST_TTL: Duration = Duration::from_secs(60);
-/// How long a client may keep what the server is.
+/// How long a client may cache the server's description.
 const DISCOVER_TTL: Duration = Duration::from_secs(3_600);
 
-/// An application with the protocol around it. Has no transport: those bring requests and carry answers.
+/// An application with the protocol. It has no transport: transports bring requests and carry answers.
 pub struct Server {
     handler: Arc<dyn Handler>,
-    /// `_meta` of every modern result, which names the server: always the same, so written once.
+    /// `_meta` of every modern result, which names the server; it is constant, so it is written once.
     identity: String,
     /// Seals session ids and request state.
     pub seal: Arc<Seal>,
-    /// Who listens for changes.
+    /// The listeners for changes.
     pub hub: Arc<Hub>,
-    /// What is remembered of legacy sessions.
+    /// The memory of legacy sessions.
     pub sessions: Sessions,
-    /// How long a client of the legacy era may take to answer a question of ours.
+    /// How long a client of the legacy era may take to answer a question.
     pub(crate) answer_time: Duration,
 }
 
-/// What a method has to say.
+/// The outcome of a method.
 enum MethodResult {
     /// The members of a result.
     Complete(Members),
@@ -56,7 +56,7 @@ enum MethodResult {
 /// The answer to a request.
 #[derive(Debug)]
 pub enum Answer {
-    /// A response: its text, and the HTTP status where the transport has one.
+    /// A response: its text, and the HTTP status if the transport has one.
     Response {
         /// HTTP status.
         status: u16,
@@ -67,7 +67,7 @@ pub enum Answer {
     Listen(Filter),
 }
 
-/// A method of the protocol: the one list that everything about methods is read from.
+/// A method of the protocol. All facts about methods are read from this one list.
 struct Method {
     name: &'static str,
     since: Version,
@@ -101,7 +101,7 @@ fn logging(handler: &dyn Handler) -> bool {
     handler.capabilities().logging
 }
 
-// `initialize` is not here: it makes a session, which is the transport's to keep (`Server::initialize`).
+// `initialize` is not here: it creates a session, which the transport keeps (`Server::initialize`).
 #[rustfmt::skip]
 const METHODS: &[Method] = &[
     Method { name: "server/discover", since: MODERN, until: MODERN, mirrored: None, offered: always, run: Server::discover },
@@ -120,13 +120,13 @@ const METHODS: &[Method] = &[
     Method { name: "logging/setLevel", since: FIRST, until: LAST_LEGACY, mirrored: None, offered: logging, run: Server::set_level },
 ];
 
-/// The parameter of `method` that the header `Mcp-Name` mirrors.
+/// Returns the parameter of `method` that the header `Mcp-Name` mirrors.
 pub(crate) fn mirrored_parameter(method: &str) -> Option<&'static str> {
     METHODS.iter().find(|known| known.name == method).and_then(|known| known.mirrored)
 }
 
 impl Server {
-    /// A server around an application, sealing with `seal`.
+    /// Returns a server for an application; `seal` seals its tokens.
     #[must_use]
     pub fn new(handler: Arc<dyn Handler>, seal: impl Into<Arc<Seal>>, hub: Arc<Hub>) -> Self {
         let identity = json!({META_SERVER: handler.about()}).to_string();
@@ -140,19 +140,19 @@ impl Server {
         }
     }
 
-    /// The same, with another time for a client to answer a question of ours.
+    /// Sets how long a client may take to answer a question.
     #[must_use]
     pub fn with_answer_time(self, answer_time: Duration) -> Self {
         Self { answer_time, ..self }
     }
 
-    /// The application.
+    /// Returns the application.
     #[must_use]
     pub fn handler(&self) -> &dyn Handler {
         &*self.handler
     }
 
-    /// Answers a request other than `initialize`.
+    /// Handles a request other than `initialize`.
     pub fn answer(&self, request: &Request, context: &Context, peer: &dyn Peer) -> Answer {
         let method = self.methods(context.version).find(|method| method.name == request.method);
         let mut operation = Operation::begin(|| {
@@ -175,7 +175,7 @@ impl Server {
         }
     }
 
-    /// The methods that exist here in a version.
+    /// Returns the methods that exist in a version.
     fn methods(&self, version: Version) -> impl Iterator<Item = &'static Method> {
         METHODS.iter().filter(move |method| {
             (method.since..=method.until).contains(&version) && (method.offered)(&*self.handler)
@@ -194,10 +194,10 @@ impl Server {
         .with_hint(format!("The version has: {}.", names.join(", ")))
     }
 
-    /// Answers `initialize`: the version is agreed on, a session begins.
+    /// Handles `initialize`: negotiates the version and begins a session.
     ///
     /// # Errors
-    /// [`Code::InvalidParams`] naming the parameter that is missing or wrong.
+    /// [`Code::InvalidParams`] that names the missing or invalid parameter.
     pub fn initialize(
         &self,
         request: &Request,
@@ -223,7 +223,7 @@ impl Server {
         Ok((session, result_text(&request.id, members)))
     }
 
-    /// How a model should use the server, by this address.
+    /// Returns the instructions for the model at this address.
     fn instructions(&self, view: &View) -> Option<String> {
         let instructions = self.handler.about().instructions.clone();
         let Some(remark) = view.remark() else { return instructions };
@@ -237,9 +237,10 @@ impl Server {
         })
     }
 
-    /// Takes a notification of a client in.
+    /// Handles a notification of a client.
     pub fn notice(&self, scope: &str, notification: &Notification) {
-        // `notifications/initialized` and `…/roots/list_changed` change nothing here; unknown ones are ignored, as JSON-RPC says.
+        // `notifications/initialized` and `…/roots/list_changed` have no effect here; unknown ones are ignored, as JSON-RPC
+        // requires.
         if notification.method == "notifications/cancelled"
             && let Some(id) = notification.params.get("requestId").cloned().and_then(Id::from_value)
         {
@@ -380,7 +381,7 @@ impl Server {
     ) -> Result<MethodResult, Interruption> {
         let call = Call::open(context, request, peer, &self.seal)?;
         let contents = self.handler.read_resource(&call, request.text("uri")?)?;
-        // What a resource holds may change with every read, and belongs to its reader.
+        // The content of a resource may change with every read, and belongs to its reader.
         Ok(MethodResult::Complete(cached(
             context,
             Members::new().with("contents", &contents),
@@ -458,14 +459,14 @@ impl Server {
     }
 }
 
-/// The answer for a request that failed, in the form of its era.
+/// Returns the response to a failed request, in the form of its era.
 fn refuse(request: &Request, context: &Context, error: &Error) -> Answer {
     let reply = error.code().reply();
     let (status, code) = match error.code() {
-        // Older revisions had a code of their own for this one.
+        // Older revisions have a separate code for this error.
         Code::ResourceNotFound if !context.version.is_modern() => (200, -32002),
-        // 2026-07-28 gives these an HTTP status; every other error is an answer like any other, and legacy clients take an
-        // HTTP error for a broken transport.
+        // 2026-07-28 defines an HTTP status for these. Every other error is an ordinary response, because legacy clients treat
+        // an HTTP error as a broken transport.
         Code::MethodNotFound | Code::MissingClientCapability | Code::UnsupportedProtocolVersion
             if context.version.is_modern() =>
         {
@@ -476,13 +477,13 @@ fn refuse(request: &Request, context: &Context, error: &Error) -> Answer {
     Answer::Response { status, json: error_text_with_code(Some(&request.id), error, code) }
 }
 
-/// The response for a message that never became a request.
+/// Returns the response to a message that is not a valid request.
 #[must_use]
 pub fn refusal(id: Option<&Id>, error: &Error) -> Answer {
     Answer::Response { status: error.code().reply().status, json: error_text(id, error) }
 }
 
-/// A request as its span tells it.
+/// Returns a request in the form for its span.
 fn told<'a>(
     request: &'a Request,
     method: Option<&'static str>,
@@ -502,7 +503,7 @@ fn told<'a>(
     }
 }
 
-/// Adds the caching hints that the modern era wants.
+/// Adds the caching hints that the modern era requires.
 fn cached(context: &Context, members: Members, ttl: Duration, scope: &str) -> Members {
     if !context.version.is_modern() {
         return members;
@@ -512,7 +513,8 @@ fn cached(context: &Context, members: Members, ttl: Duration, scope: &str) -> Me
         .with("cacheScope", &scope)
 }
 
-/// One page of a list. The cursor is the key of the last entry of the page before: it stays right when entries come or go.
+/// Returns one page of a list. The cursor is the key of the last entry on the previous page, so it stays valid when entries are
+/// added or removed.
 fn page(
     context: &Context,
     request: &Request,
@@ -617,7 +619,7 @@ mod tests {
             let answer: Value = serde_json::from_str(&members.into_object()).unwrap();
             assert_eq!(answer["tools"][0]["name"], format!("t{seen}"));
             seen += answer["tools"].as_array().unwrap().len();
-            // What goes meanwhile, elsewhere in the list, moves nothing.
+            // Removing other entries meanwhile does not move the page.
             items.pop();
             match answer.get("nextCursor") {
                 Some(cursor) => params.insert("cursor".to_owned(), cursor.clone()),

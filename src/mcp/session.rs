@@ -1,4 +1,4 @@
-//! The legacy era's session: what `initialize` agreed on, and the little that a server remembers beyond it.
+//! The legacy era's session: the result of `initialize`, and the little that a server remembers beyond it.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,16 +17,17 @@ use crate::access::Caller;
 use crate::random::random_id;
 use crate::sync::lock;
 
-/// How long a session id is good for; afterwards the client gets 404 and starts a new session by itself.
+/// How long a session id is valid; afterwards, the client gets 404 and starts a new session on its own.
 const SESSION_LIFETIME: Duration = Duration::from_secs(30 * 24 * 3600);
 
-/// How many sessions the server remembers something about; beyond it the memory of some is forgotten, never a session.
+/// The maximum number of sessions that the server remembers something about. Beyond it, the memory of some is dropped, but the
+/// sessions stay valid.
 const MAX_REMEMBERED: usize = 4_096;
 
-/// What `initialize` agreed on. Over HTTP it is inside the session id, sealed, so that every replica knows it.
+/// The result of `initialize`. Over HTTP, it is sealed in the session id, so that every replica knows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {
-    /// Distinguishes sessions.
+    /// Identifies the session.
     pub id: String,
     version: String,
     capabilities: ClientCapabilities,
@@ -35,7 +36,7 @@ pub struct Session {
 }
 
 impl Session {
-    /// A new session.
+    /// Creates a session.
     #[must_use]
     pub fn new(
         version: Version,
@@ -52,26 +53,26 @@ impl Session {
         }
     }
 
-    /// The session id as the client gets it.
+    /// Returns the session id for the client.
     #[must_use]
     pub fn seal(&self, seal: &Seal) -> String {
         seal.seal(Purpose::Session, self.clone(), SESSION_LIFETIME)
     }
 
-    /// Opens a session id; `None` when it is forged, over its time, or another caller's.
+    /// Opens a session id; `None` if it is forged, has expired, or belongs to another caller.
     #[must_use]
     pub fn open(seal: &Seal, token: &str, caller: &Caller) -> Option<Self> {
         seal.open::<Self>(Purpose::Session, token)
             .filter(|session| session.user == caller.user_id())
     }
 
-    /// The version that was agreed on.
+    /// Returns the negotiated version.
     #[must_use]
     pub fn version(&self) -> Version {
         Version::negotiate(&self.version)
     }
 
-    /// The context of a request of this session.
+    /// Returns the context of a request in this session.
     #[must_use]
     pub fn context(&self, caller: Caller, view: View, sessions: &Sessions) -> Context {
         Context {
@@ -85,15 +86,15 @@ impl Session {
     }
 }
 
-/// What is remembered of a session in this process.
+/// What this process remembers of a session.
 #[derive(Default)]
 struct Memory {
     ended: bool,
     log_level: Option<Level>,
     watched: HashSet<String>,
-    /// Requests of the client that run now.
+    /// The client's running requests.
     running: HashMap<Id, Arc<AtomicBool>>,
-    /// Requests of ours that wait for the client.
+    /// Requests from the server that wait for the client.
     waiting: HashMap<Id, SyncSender<Result<Value, String>>>,
 }
 
@@ -103,8 +104,8 @@ impl Memory {
     }
 }
 
-/// What is remembered of sessions in this process. Nothing here is needed for a session to go on elsewhere: another
-/// replica logs at the usual level, and sends no updates for resources that it was not asked to watch.
+/// What this process remembers of sessions. A session can continue without it on another replica, which logs at the default
+/// level and sends no updates for resources that it was not asked to watch.
 #[derive(Default)]
 pub struct Sessions(Mutex<HashMap<String, Memory>>);
 
@@ -125,7 +126,7 @@ impl Sessions {
         change(sessions.entry(session.to_owned()).or_default())
     }
 
-    /// Ends a session: its id is no longer good here.
+    /// Ends a session: its id is no longer valid in this process.
     pub fn end(&self, session: &str) {
         self.with(session, |memory| {
             for stop in memory.running.values() {
@@ -135,7 +136,7 @@ impl Sessions {
         });
     }
 
-    /// Forgets a session whose connection is gone: no one can ask for it again.
+    /// Forgets a session whose connection is closed: no client can use it again.
     pub fn forget(&self, session: &str) {
         if let Some(memory) = self.lock().remove(session) {
             for stop in memory.running.values() {
@@ -144,13 +145,13 @@ impl Sessions {
         }
     }
 
-    /// Whether the session was ended here.
+    /// Returns whether the session was ended here.
     #[must_use]
     pub fn has_ended(&self, session: &str) -> bool {
         self.lock().get(session).is_some_and(|memory| memory.ended)
     }
 
-    /// Sets the least level of log messages.
+    /// Sets the minimum level of log messages.
     pub fn set_log_level(&self, session: &str, level: Level) {
         self.with(session, |memory| memory.log_level = Some(level));
     }
@@ -159,7 +160,7 @@ impl Sessions {
         self.lock().get(session).and_then(|memory| memory.log_level).unwrap_or(Level::Info)
     }
 
-    /// Remembers that the session watches a resource, or no longer does.
+    /// Remembers that the session watches a resource, or no longer watches it.
     pub fn watch(&self, session: &str, uri: &str, watched: bool) {
         self.with(session, |memory| {
             if watched {
@@ -170,7 +171,7 @@ impl Sessions {
         });
     }
 
-    /// The resources that the session watches.
+    /// Returns the resources that the session watches.
     #[must_use]
     pub fn watched(&self, session: &str) -> Vec<String> {
         self.lock()
@@ -179,19 +180,19 @@ impl Sessions {
             .unwrap_or_default()
     }
 
-    /// Notes that a request of the client is about to run, and gives what stops it.
+    /// Registers a request of the client before it runs, and returns the flag that stops it.
     pub(super) fn begin(&self, session: &str, request: &Id) -> Arc<AtomicBool> {
         self.with(session, |memory| Arc::clone(memory.running.entry(request.clone()).or_default()))
     }
 
-    /// Notes that a request of the client runs; the guard takes the note away.
+    /// Registers a running request of the client; dropping the guard removes it.
     #[must_use]
     pub fn run(&self, session: &str, request: &Id) -> Running<'_> {
         let stop = self.begin(session, request);
         Running { sessions: self, session: session.to_owned(), request: request.clone(), stop }
     }
 
-    /// The client no longer wants the answer to a request (`notifications/cancelled`).
+    /// Handles `notifications/cancelled`: the client no longer wants the response.
     pub fn cancel(&self, session: &str, request: &Id) {
         if let Some(stop) = self.lock().get(session).and_then(|memory| memory.running.get(request))
         {
@@ -199,33 +200,33 @@ impl Sessions {
         }
     }
 
-    /// Opens a place for the client's answer to a request of ours.
+    /// Registers a request from the server that waits for the client's answer.
     #[must_use]
     pub fn wait(&self, session: &str) -> (Id, Receiver<Result<Value, String>>) {
-        // Unguessable, so that nothing but the client that was asked can answer.
+        // The id cannot be guessed, so that only the client that was asked can answer.
         let id = Id::from(random_id().as_str());
         let (sender, receiver) = sync_channel(1);
         self.with(session, |memory| memory.waiting.insert(id.clone(), sender));
         (id, receiver)
     }
 
-    /// Closes the place again.
+    /// Removes a waiting request.
     pub fn stop_waiting(&self, session: &str, id: &Id) {
         self.with(session, |memory| memory.waiting.remove(id));
     }
 
-    /// Hands the client's answer to anyone who waits for it; answers that no one waits for are dropped.
+    /// Passes the client's answer to the waiting request; other answers are dropped.
     pub fn deliver(&self, session: &str, response: Response) {
         let waiting =
             self.lock().get_mut(session).and_then(|memory| memory.waiting.remove(&response.id));
         if let Some(sender) = waiting {
-            // The receiver may have given up meanwhile.
+            // The receiver may have stopped waiting.
             let _ = sender.send(response.outcome);
         }
     }
 }
 
-/// A request of the client that runs.
+/// A running request of the client.
 pub struct Running<'a> {
     sessions: &'a Sessions,
     session: String,
@@ -234,7 +235,7 @@ pub struct Running<'a> {
 }
 
 impl Running<'_> {
-    /// Whether the client no longer wants the answer.
+    /// Returns whether the client has cancelled it.
     #[must_use]
     pub fn cancelled(&self) -> bool {
         self.stop.load(Ordering::Relaxed)

@@ -1,4 +1,4 @@
-//! Changes that clients want to hear of: who listens, to what, and how they are reported.
+//! Subscriptions to changes: the listeners, their filters, and the notifications.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
@@ -13,19 +13,19 @@ use crate::error::Error;
 use crate::json::Object;
 use crate::sync::lock;
 
-/// The most resources that one client may watch: each is compared at every change.
+/// The maximum number of resources that one client may watch: each is compared at every change.
 const MAX_RESOURCES: usize = 1_000;
 
-/// Something changed.
+/// A change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
-    /// The list of tools.
+    /// Of the list of tools.
     Tools,
-    /// The list of prompts.
+    /// Of the list of prompts.
     Prompts,
-    /// The list of resources.
+    /// Of the list of resources.
     Resources,
-    /// One resource, by URI.
+    /// Of one resource, by URI.
     Resource(String),
 }
 
@@ -43,7 +43,7 @@ impl Change {
     }
 }
 
-/// What one listener wants to hear of.
+/// The changes that a listener subscribes to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {
     tools: bool,
@@ -53,10 +53,10 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// Reads the `notifications` parameter of `subscriptions/listen`, and keeps what the server offers.
+    /// Reads the `notifications` parameter of `subscriptions/listen`, limited to what the server offers.
     ///
     /// # Errors
-    /// [`crate::error::Code::InvalidParams`] naming the member that is of a wrong type.
+    /// [`crate::error::Code::InvalidParams`] that names the member with the wrong type.
     pub fn read(params: &Object, offered: Capabilities) -> Result<Self, Error> {
         let wanted = match params.get("notifications") {
             Some(Value::Object(wanted)) => wanted,
@@ -105,7 +105,7 @@ impl Filter {
         })
     }
 
-    /// Every list, as a legacy client hears of them unasked.
+    /// Returns every list: a legacy client gets these notifications without a subscription.
     #[must_use]
     pub fn all_lists() -> Self {
         Self { tools: true, prompts: true, resources: true, uris: HashSet::new() }
@@ -140,22 +140,22 @@ impl Filter {
     }
 }
 
-/// Where a listener's messages go; one implementation per transport. Must never block.
+/// The destination of a listener's messages; each transport has one implementation. It must never block.
 pub trait Sink: Send {
-    /// Sends one message; false when the listener is gone.
+    /// Sends one message. Returns false if the listener has disconnected.
     fn send(&self, json: &str) -> bool;
 
     /// Ends the stream after this last message.
     fn finish(&self, last: Option<&str>);
 }
 
-/// A place in the [`Hub`], for [`Hub::unsubscribe`].
+/// The key of a listener in the [`Hub`], for [`Hub::unsubscribe`].
 pub type Ticket = u64;
 
 enum Kind {
-    /// A `subscriptions/listen` request; its id tags every message.
+    /// A `subscriptions/listen` request; its id is part of every message.
     Modern(Id),
-    /// The stream of a legacy session, of which there is one at a time.
+    /// The stream of a legacy session, which has at most one.
     Legacy(String),
 }
 
@@ -176,7 +176,7 @@ fn end_stream(listeners: &mut HashMap<Ticket, Listener>, session: &str) {
     });
 }
 
-/// Everyone who listens.
+/// All listeners.
 #[derive(Default)]
 pub struct Hub {
     listeners: Mutex<HashMap<Ticket, Listener>>,
@@ -184,8 +184,8 @@ pub struct Hub {
 }
 
 impl Hub {
-    /// Adds a `subscriptions/listen` stream and acknowledges it: nothing comes before the acknowledgement, and no change
-    /// after it is missed.
+    /// Adds a `subscriptions/listen` stream and acknowledges it: the acknowledgement is the first message, and no later change
+    /// is missed.
     pub fn listen(&self, id: Id, filter: Filter, sink: Box<dyn Sink>) -> Ticket {
         let acknowledged = Object::from_iter([
             ("_meta".to_owned(), json!({META_SUBSCRIPTION: id})),
@@ -198,8 +198,8 @@ impl Hub {
         ticket
     }
 
-    /// Adds the stream of a legacy session; an earlier one of the same session ends, because a message may go to one
-    /// stream only (2025-11-25, "Multiple Connections").
+    /// Adds the stream of a legacy session. An earlier stream of the session ends, because a message may be sent on only one
+    /// stream (2025-11-25, "Multiple Connections").
     pub fn attach(&self, session: &str, filter: Filter, sink: Box<dyn Sink>) -> Ticket {
         let mut listeners = lock(&self.listeners);
         end_stream(&mut listeners, session);
@@ -208,12 +208,12 @@ impl Hub {
         ticket
     }
 
-    /// Ends the stream of a legacy session that is over.
+    /// Ends the stream of an ended legacy session.
     pub fn detach(&self, session: &str) {
         end_stream(&mut lock(&self.listeners), session);
     }
 
-    /// Adds or takes away one resource for a legacy session's stream.
+    /// Adds or removes one resource for a legacy session's stream.
     pub fn watch(&self, session: &str, uri: &str, watched: bool) {
         for listener in lock(&self.listeners).values_mut() {
             if matches!(&listener.kind, Kind::Legacy(other) if other == session) {
@@ -226,12 +226,12 @@ impl Hub {
         }
     }
 
-    /// Takes a listener away, because its client has gone.
+    /// Removes a listener whose client has disconnected.
     pub fn unsubscribe(&self, ticket: Ticket) {
         lock(&self.listeners).remove(&ticket);
     }
 
-    /// Reports a change to everyone who wants to hear of it.
+    /// Reports a change to every listener that subscribed to it.
     pub fn publish(&self, change: &Change) {
         let (method, params) = change.notification();
         lock(&self.listeners).retain(|_, listener| {
@@ -246,7 +246,7 @@ impl Hub {
         });
     }
 
-    /// Ends every stream gracefully: a modern one gets the answer to its request.
+    /// Ends every stream gracefully: a modern stream gets the response to its request.
     pub fn close(&self) {
         for (_, listener) in lock(&self.listeners).drain() {
             match &listener.kind {
@@ -263,13 +263,13 @@ impl Hub {
         }
     }
 
-    /// How many listen.
+    /// Returns the number of listeners.
     #[must_use]
     pub fn len(&self) -> usize {
         lock(&self.listeners).len()
     }
 
-    /// Whether no one listens.
+    /// Returns whether there are no listeners.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0

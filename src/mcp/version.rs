@@ -13,12 +13,12 @@ pub enum Version {
     V2025_06_18,
     /// 2025-11-25: URL elicitation; the last with a handshake.
     V2025_11_25,
-    /// 2026-07-28: stateless, every request says all.
+    /// 2026-07-28: stateless; every request contains all information.
     V2026_07_28,
 }
 
 impl Version {
-    /// Every version spoken here, newest first.
+    /// Every supported version, newest first.
     pub const ALL: [Self; 5] = [
         Self::V2026_07_28,
         Self::V2025_11_25,
@@ -27,10 +27,10 @@ impl Version {
         Self::V2024_11_05,
     ];
 
-    /// The newest version that is agreed on by `initialize`.
+    /// The newest version that `initialize` can negotiate.
     pub const NEWEST_LEGACY: Self = Self::V2025_11_25;
 
-    /// The version as the wire has it.
+    /// Returns the version in the protocol's form.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -42,19 +42,20 @@ impl Version {
         }
     }
 
-    /// Reads the wire's form; `None` for a version that is not spoken here.
+    /// Reads the protocol's form; `None` for an unsupported version.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|version| version.as_str() == text)
     }
 
-    /// Whether every request carries its own version and capabilities (2026-07-28, "Terminology").
+    /// Returns whether every request carries its own version and capabilities (2026-07-28, "Terminology").
     #[must_use]
     pub fn is_modern(self) -> bool {
         self >= Self::V2026_07_28
     }
 
-    /// What `initialize` agrees on: the requested version where it is a legacy one of ours, else our newest legacy one.
+    /// Returns the version that `initialize` negotiates: the requested one if it is a supported legacy version, otherwise the
+    /// newest legacy version.
     #[must_use]
     pub fn negotiate(requested: &str) -> Self {
         Self::parse(requested).filter(|version| !version.is_modern()).unwrap_or(Self::NEWEST_LEGACY)

@@ -1,4 +1,4 @@
-//! The folder with module files of the user's own, which may change while the server runs.
+//! The folder with the user's own module files, which may change while the server runs.
 
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -10,22 +10,22 @@ use super::registry::Registry;
 use crate::engine::Module;
 use crate::manifest::{self, FILE, Finding};
 
-/// Most bytes of a file: the largest that is built in has a fortieth of it.
+/// The maximum size of a file in bytes: 40 times the largest built-in file.
 const MAX_FILE: u64 = 4 * 1024 * 1024;
 
-/// A folder of module files (`*.json`), and what is known of them.
+/// A folder of module files (`*.json`), and their known state.
 #[derive(Debug)]
 pub struct Folder {
     path: PathBuf,
-    /// What the folder looked like when it was read.
+    /// The state of the folder when it was read.
     seen: Option<Vec<Stamp>>,
-    /// The last version of each file that was right, so that one being edited takes no tool away.
+    /// The last valid version of each file, so that a file that is being edited removes no tool.
     right: HashMap<PathBuf, Module>,
-    /// What was wrong when the folder was read, so that nothing is reported twice.
+    /// The findings of the last read, so that none is reported twice.
     told: Vec<Finding>,
 }
 
-/// What tells a version of a file from the one before.
+/// Identifies a version of a file.
 #[derive(Debug, PartialEq, Eq)]
 struct Stamp {
     path: PathBuf,
@@ -35,25 +35,25 @@ struct Stamp {
 }
 
 impl Folder {
-    /// The folder, not read yet.
+    /// Creates the folder, not read yet.
     #[must_use]
     pub fn new(path: PathBuf) -> Self {
         Self { path, seen: None, right: HashMap::new(), told: Vec::new() }
     }
 
-    /// Whether a file came, went or changed since the folder was read.
+    /// Returns whether a file was added, removed or changed since the folder was read.
     #[must_use]
     pub fn changed(&self) -> bool {
         stamps(&self.path).ok() != self.seen
     }
 
-    /// Adds the modules of the folder to a registry, in the order of the files' names. Gives what is wrong and was not before.
+    /// Adds the modules of the folder to a registry, in the order of the files' names. Returns the new findings.
     ///
-    /// A file that is wrong is left out, or stands as it was when it was last right. Such files cite no hooks.
+    /// An invalid file is left out, or keeps its last valid version. Such files have no hooks.
     #[must_use]
     pub fn add_to(&mut self, registry: &mut Registry) -> Vec<Finding> {
         let mut findings = Vec::new();
-        // Taken before the files are read: what changes meanwhile is seen the next time.
+        // Taken before the files are read, so that a change in the meantime is noticed the next time.
         match stamps(&self.path) {
             Ok(stamps) => {
                 self.right.retain(|path, _| stamps.iter().any(|stamp| stamp.path == *path));
@@ -95,7 +95,7 @@ impl Folder {
             Err(wrong) => {
                 findings.extend(wrong);
                 if let Some(last) = self.right.get(&stamp.path) {
-                    // What keeps it out is reported above already.
+                    // The reason for leaving it out is already reported above.
                     let _ = registry.take("", last.clone());
                 }
             }
@@ -103,21 +103,21 @@ impl Folder {
     }
 }
 
-/// A module file alone, as it would be beside the built-in modules.
+/// Returns a single module file, checked as if it were next to the built-in modules.
 ///
 /// # Errors
 ///
-/// Everything that is wrong with it.
+/// All findings.
 pub fn check(path: &Path) -> Result<Module, Vec<Finding>> {
     let text = text_of(path).map_err(|finding| vec![finding])?;
     check_text(&path.display().to_string(), &text, Registry::built_in()?)
 }
 
-/// The text of a module file beside the modules of `registry`.
+/// Reads the text of a module file, checked against the modules of `registry`.
 ///
 /// # Errors
 ///
-/// Everything that is wrong with it.
+/// All findings.
 pub fn check_text(file: &str, text: &str, mut registry: Registry) -> Result<Module, Vec<Finding>> {
     let module = manifest::parse_own(file, text)?;
     add(file, text, module, &mut registry)
@@ -126,7 +126,7 @@ pub fn check_text(file: &str, text: &str, mut registry: Registry) -> Result<Modu
 fn read(stamp: &Stamp) -> Result<(String, Module), Vec<Finding>> {
     let file = stamp.path.display().to_string();
     if !stamp.is_file {
-        // A pipe would keep its reader waiting.
+        // Reading a pipe would block.
         return Err(vec![Finding::new(&file, FILE, "is not a file")]);
     }
     let text = text_of(&stamp.path).map_err(|finding| vec![finding])?;
@@ -144,7 +144,7 @@ fn add(
     taken.map(|()| module).map_err(|findings| manifest::located(text, findings))
 }
 
-/// The text of a module file.
+/// Returns the text of a module file.
 ///
 /// # Errors
 ///
@@ -162,7 +162,7 @@ fn text_of(path: &Path) -> Result<String, Finding> {
     String::from_utf8(bytes).map_err(|_| wrong("is not UTF-8 text".to_owned()))
 }
 
-/// The folder's module files in the order of their names.
+/// Returns the folder's module files in the order of their names.
 fn stamps(folder: &Path) -> std::io::Result<Vec<Stamp>> {
     let mut stamps = Vec::new();
     for entry in fs::read_dir(folder)? {
@@ -170,7 +170,7 @@ fn stamps(folder: &Path) -> std::io::Result<Vec<Stamp>> {
         if path.extension().is_none_or(|extension| extension != "json") {
             continue;
         }
-        // One that is gone by now, or leads nowhere, is reported when it is read.
+        // A file that is gone by now, or a broken link, is reported when it is read.
         let metadata = fs::metadata(&path).ok();
         stamps.push(Stamp {
             modified: metadata.as_ref().and_then(|metadata| metadata.modified().ok()),

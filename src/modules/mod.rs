@@ -1,4 +1,4 @@
-//! The services that are built in, a folder each, and the module files of the user's own.
+//! The built-in services, with a folder each, and the user's own module files.
 
 pub mod atlassian;
 mod folder;

@@ -1,11 +1,11 @@
-//! All modules: those built in, and those that the folder of the user's own adds.
+//! All modules: the built-in ones, and those from the user's own folder.
 
 use super::{confluence, github, google_calendar, jira, microsoft_todo, notion, supabase};
 use crate::engine::{Hooks, Module, Tool};
 use crate::manifest::{self, FILE, Finding, Packed};
 
-/// The list of all that is built in: the modules' names, which are also those of their folders and of the Rust modules with
-/// their hooks.
+/// The list of all built-in modules: their names, which are also those of their folders and of the Rust modules with their
+/// hooks.
 macro_rules! built_in {
     ($($module:ident),+ $(,)?) => {
         const BUILT_IN: &[(&str, Packed, &Hooks)] = &[$((
@@ -14,7 +14,7 @@ macro_rules! built_in {
             &$module::HOOKS,
         )),+];
 
-        /// The same files as they are written.
+        /// The same files as text.
         #[cfg(test)]
         const WRITTEN: &[(&str, &str, &Hooks)] = &[$((
             concat!(stringify!($module), "/module.json"),
@@ -33,11 +33,11 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// The modules that are built in.
+    /// Returns the built-in modules.
     ///
     /// # Errors
     ///
-    /// Everything that is wrong with their files; a test holds that nothing is.
+    /// All findings in their files; a test checks that there are none.
     pub fn built_in() -> Result<Self, Vec<Finding>> {
         let mut modules = Vec::new();
         let mut findings = Vec::new();
@@ -50,22 +50,22 @@ impl Registry {
         if findings.is_empty() { Ok(Self { modules }) } else { Err(findings) }
     }
 
-    /// Every module, the built-in ones first.
+    /// Returns every module, the built-in ones first.
     #[must_use]
     pub fn modules(&self) -> &[Module] {
         &self.modules
     }
 
-    /// The module of this name.
+    /// Returns the module with this name.
     #[must_use]
     pub fn module(&self, name: &str) -> Option<&Module> {
         self.modules.iter().find(|module| module.name == name)
     }
 
-    /// The tool that is published by this name.
+    /// Returns the tool with this published name.
     #[must_use]
     pub fn published(&self, name: &str) -> Option<(&Module, &Tool)> {
-        // By the prefix first: the tools of the other modules need not be read.
+        // The prefix is checked first: the tools of the other modules need not be read.
         let may_have_it = |module: &&Module| {
             name.strip_prefix(module.name.as_str()).is_some_and(|rest| rest.starts_with('_'))
         };
@@ -77,7 +77,7 @@ impl Registry {
         tools.into_iter().find(|(_, tool)| tool.published_name == name)
     }
 
-    /// Takes a module whose names no one has yet.
+    /// Adds a module whose name is not in use yet.
     pub(super) fn take(&mut self, file: &str, module: Module) -> Result<(), Vec<Finding>> {
         let mut clashes = Vec::new();
         if self.module(&module.name).is_some() {

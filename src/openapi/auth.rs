@@ -1,11 +1,11 @@
-//! How the service knows its callers.
+//! How the service authenticates callers.
 
 use serde_json::{Value, json};
 
 use super::Operation;
 use super::schema::Schemas;
 
-/// The module's `auth`; `None` if the service asks no one, or in ways that no module can answer.
+/// Returns the module's `auth`; `None` if the service needs no authentication, or uses a scheme that modules do not support.
 pub fn of(
     root: &Value,
     operations: &[&Operation<'_>],

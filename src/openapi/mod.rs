@@ -1,4 +1,4 @@
-//! From an `OpenAPI` description (3.0 or 3.1, JSON) to a module file: a start that runs at once, for its user to cut down.
+//! Converts an `OpenAPI` description (3.0 or 3.1, JSON) to a module file that works at once and that its user can shorten.
 //!
 //! Source: <https://spec.openapis.org/oas/v3.1.1.html>.
 
@@ -17,26 +17,26 @@ use serde_json::{Map, Value, json};
 
 use crate::manifest::is_base_url;
 
-/// Most characters of a module's name that is made from a title.
+/// The maximum length in characters of a module name that is made from a title.
 const MAX_MODULE_NAME: usize = 30;
 
 /// The methods whose operations become tools.
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
-/// A description of an API.
+/// An API description.
 pub struct Description(Value);
 
-/// One operation of it.
+/// One of its operations.
 pub struct Operation<'a> {
-    /// Its `operationId`, or one made of method and path.
+    /// Its `operationId`, or an id made from method and path.
     pub id: String,
     /// The method, in capitals.
     pub method: String,
     /// The path, with its parameters in braces.
     pub path: &'a str,
-    /// What it does, in a sentence.
+    /// Its summary, in one sentence.
     pub summary: String,
-    /// The path item around it, for parameters that its operations share.
+    /// The path item that contains it, for parameters that its operations share.
     item: &'a Value,
     described: &'a Value,
 }
@@ -46,7 +46,7 @@ impl Description {
     ///
     /// # Errors
     ///
-    /// Why it is none.
+    /// Why it is not a valid description.
     pub fn parse(text: &str) -> Result<Self, String> {
         let yaml = "YAML is not read: write it as JSON first, for example with: yq -o=json . openapi.yaml > openapi.json";
         let root: Value = serde_json::from_str(text)
@@ -61,7 +61,7 @@ impl Description {
         }
     }
 
-    /// Its operations, in the order of the text.
+    /// Returns its operations, in the order of the text.
     #[must_use]
     pub fn operations(&self) -> Vec<Operation<'_>> {
         let schemas = Schemas(&self.0);
@@ -96,17 +96,17 @@ impl Description {
         operations
     }
 
-    /// The name of a module that nothing else names.
+    /// Returns a module name from the title.
     #[must_use]
     pub fn module_name(&self) -> String {
         text::cut(&text::snake(self.0["info"]["title"].as_str().unwrap_or("api")), MAX_MODULE_NAME)
     }
 
-    /// The module file with these operations as its tools, and notes on what it leaves out.
+    /// Returns the module file with these operations as its tools, and notes about what is left out.
     ///
     /// # Errors
     ///
-    /// What is missing for any file.
+    /// Why no module file can be made.
     pub fn module(
         &self,
         operations: &[&Operation<'_>],
@@ -159,7 +159,7 @@ impl Description {
         Ok((module.into(), notes))
     }
 
-    /// Where the service is, and whether that is only an example.
+    /// Returns the service's address, and whether it is only an example.
     fn base_url(&self, given: Option<&str>) -> Result<(String, bool), String> {
         let server = &self.0["servers"][0];
         let mut url = given.or(server["url"].as_str()).unwrap_or_default().to_owned();
@@ -186,7 +186,7 @@ impl Description {
     }
 }
 
-/// The published hints that a method stands for (RFC 9110 §9.2): what a file says of more is its writer's to add.
+/// Returns the published hints that a method implies (RFC 9110 §9.2); the author of the file adds any other.
 fn annotations(method: &str) -> Value {
     match method {
         "GET" => json!({"readOnlyHint": true, "openWorldHint": true}),

@@ -1,36 +1,36 @@
-//! What of an answer a tool returns.
+//! The part of a response that a tool returns.
 
 use serde_json::{Map, Value, json};
 
 use super::schema::{Schema, Schemas};
 use super::text;
 
-/// Most fields of a record or a row, and how many of them may come from parts of it.
+/// The maximum number of fields of a record or a row, and how many of them may come from nested objects.
 const MAX_FIELDS: usize = 24;
 const MAX_INNER_FIELDS: usize = 8;
-/// Names of the member that holds a list.
+/// Names of the member that contains a list.
 const LISTS: [&str; 10] = [
     "items", "results", "values", "data", "value", "records", "entries", "nodes", "list", "content",
 ];
-/// Names that tell what a part of an answer is, the most telling first.
+/// Names of members that identify an object, the best first.
 const TELLING: [&str; 10] =
     ["name", "displayName", "display_name", "title", "key", "login", "email", "value", "id", "url"];
 
-/// An answer as its description has it.
+/// A response as its description defines it.
 pub struct Answer<'a> {
     /// The tool's `output`.
     pub output: Value,
-    /// The answer's schema, where it holds a list of rows.
+    /// The schema of the response, if it contains a list of rows.
     pub list: Option<Schema<'a>>,
-    /// Whether it comes with links to other pages.
+    /// Whether it has links to other pages.
     pub has_link_header: bool,
 }
 
-/// The answer of an operation that succeeds.
+/// Returns the response of a successful operation.
 ///
 /// # Errors
 ///
-/// Why it is nothing to give back.
+/// Why it cannot be returned.
 pub fn of<'a>(
     schemas: Schemas<'a>,
     responses: &'a Value,
@@ -76,7 +76,7 @@ pub fn of<'a>(
     };
     let fields = fields(schemas, schema, matches!(place, Rows::List(_)));
     if fields.is_empty() {
-        // Nothing is known of its parts: the whole is better than nothing.
+        // Nothing is known about its members, so the whole value is returned.
         return Ok(Answer { output: json!({"text": ""}), list: None, has_link_header });
     }
     let mut output = Map::new();
@@ -88,7 +88,7 @@ pub fn of<'a>(
     Ok(Answer { output: output.into(), list, has_link_header })
 }
 
-/// What is reported about JSON content, of whichever kind.
+/// Returns the schema of any JSON content type.
 pub fn json_content(content: &Value) -> Option<&Value> {
     let is_json = |kind: &str| {
         let kind = kind.split(';').next().unwrap_or_default().trim();
@@ -99,11 +99,11 @@ pub fn json_content(content: &Value) -> Option<&Value> {
 
 enum Rows<'a> {
     List(Schema<'a>),
-    /// None for the whole answer.
+    /// `None` for the whole response.
     Record(Option<Schema<'a>>),
 }
 
-/// Where the list is, and what its entries are; `None` if the answer is about one thing.
+/// Returns where the list is, and the schema of its entries; `None` if the response is a single object.
 fn list<'a>(schemas: Schemas<'a>, root: &Schema<'a>) -> Option<(String, Schema<'a>)> {
     let entries = |schema: &Schema<'a>| {
         schema.items.filter(|_| schema.kind == Some("array")).map(|items| schemas.schema(items))
@@ -126,7 +126,7 @@ fn list<'a>(schemas: Schemas<'a>, root: &Schema<'a>) -> Option<(String, Schema<'
     lists.into_iter().nth(at)
 }
 
-/// The record, below `data` where that is all there is beside links and the like.
+/// Returns the record; it is below `data` if the response has only `data`, links and similar members.
 fn record<'a>(schemas: Schemas<'a>, root: &Schema<'a>) -> (String, Rows<'a>) {
     let whole = (String::new(), Rows::Record(None));
     let Some(data) = schemas
@@ -144,8 +144,8 @@ fn record<'a>(schemas: Schemas<'a>, root: &Schema<'a>) -> (String, Rows<'a>) {
     }
 }
 
-/// The fields of a record or a row: what has no parts, and of the parts what tells most. A record has parts as a whole that
-/// nothing is known about.
+/// Returns the fields of a record or a row: values without members, and of nested objects the best identifying member. A record
+/// also includes nested objects without known members, whole.
 fn fields<'a>(schemas: Schemas<'a>, schema: &Schema<'a>, is_row: bool) -> Map<String, Value> {
     let mut fields = Map::new();
     if schema.is_scalar() {
@@ -165,7 +165,7 @@ fn fields<'a>(schemas: Schemas<'a>, schema: &Schema<'a>, is_row: bool) -> Map<St
         let items = property.items.map(|items| schemas.schema(items));
         let field = text::snake(name);
         let mut add = |field: String, path: String| {
-            // A record with a field of this name would be shown as a text.
+            // A record with a field of this name would be shown as text.
             let field = if field == "document" { "document_value".to_owned() } else { field };
             fields.entry(field).or_insert(path.into());
         };
@@ -198,7 +198,7 @@ fn telling<'a>(schemas: Schemas<'a>, schema: &Schema<'a>) -> impl Iterator<Item 
         .filter(move |name| schemas.at(schema, &[name]).is_some_and(|schema| schema.is_scalar()))
 }
 
-/// A name as a path has it; `None` if no path can.
+/// Returns a name in the form of a path; `None` if a path cannot express it.
 fn escaped(name: &str) -> Option<String> {
     (!name.is_empty() && !name.contains(['[', ']', '\\'])).then(|| name.replace('.', "\\."))
 }

@@ -1,11 +1,11 @@
-//! How a list comes in pages, where that is plain from names that many services share.
+//! How a list is split into pages, if names that many services share show it clearly.
 
 use serde_json::{Map, Value};
 
 use super::params::One;
 use super::schema::{Schema, Schemas};
 
-/// Names of the size of a page.
+/// Names for the size of a page.
 const LIMITS: [&str; 14] = [
     "limit",
     "per_page",
@@ -22,7 +22,7 @@ const LIMITS: [&str; 14] = [
     "$top",
     "page_limit",
 ];
-/// Names of the place where the next page begins, as the service calls it.
+/// Names for the position at which the next page begins, as the service defines it.
 const TOKENS: [&str; 12] = [
     "cursor",
     "next_cursor",
@@ -37,7 +37,7 @@ const TOKENS: [&str; 12] = [
     "continuationToken",
     "$skiptoken",
 ];
-/// Where answers have that place.
+/// Members of responses that contain this position.
 const TOKEN_PATHS: [&str; 15] = [
     "next_cursor",
     "nextCursor",
@@ -55,7 +55,7 @@ const TOKEN_PATHS: [&str; 15] = [
     "paging.next.after",
     "response_metadata.next_cursor",
 ];
-/// Where answers have the next page's address.
+/// Members of responses that contain the next page's address.
 const LINK_PATHS: [&str; 8] = [
     r"@odata\.nextLink",
     "_links.next",
@@ -66,20 +66,20 @@ const LINK_PATHS: [&str; 8] = [
     "pagination.next",
     "paging.next",
 ];
-/// Names of the number of items before the page.
+/// Names for the number of items before the page.
 const STARTS: [&str; 6] = ["startAt", "start_at", "offset", "start", "skip", "$skip"];
 const TOTALS: [&str; 5] = ["total", "totalCount", "total_count", "totalSize", "total_size"];
 const LASTS: [&str; 3] = ["isLast", "is_last", "isLastPage"];
 
 /// A tool's pagination.
 pub struct Pages {
-    /// As the file has it.
+    /// In the form of the module file.
     pub written: Map<String, Value>,
-    /// Where it is asked for: `query` or `body`.
+    /// Where it is sent: `query` or `body`.
     pub place: &'static str,
 }
 
-/// The pagination of a list whose answers have this schema. `query` and `body` are what can be sent.
+/// Returns the pagination of a list whose responses have this schema. `query` and `body` are the possible parameters.
 pub fn of<'a>(
     schemas: Schemas<'a>,
     answer: &Schema<'a>,
@@ -143,7 +143,7 @@ pub fn of<'a>(
 }
 
 impl Pages {
-    /// Whether the engine sends the argument of this name by itself.
+    /// Returns whether the engine itself sends the argument with this name.
     pub fn sends(&self, name: &str) -> bool {
         let by_link = matches!(self.written["kind"].as_str(), Some("next_link" | "link_header"));
         ["limit_as", "token_as", "start_as"]
@@ -154,6 +154,6 @@ impl Pages {
 }
 
 fn steps(path: &str) -> Vec<&str> {
-    // The one name with a dot in it.
+    // The only name with a dot in it.
     if path == LINK_PATHS[0] { vec!["@odata.nextLink"] } else { path.split('.').collect() }
 }

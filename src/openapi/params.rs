@@ -1,4 +1,4 @@
-//! From an operation's parameters and the members of its JSON body to a tool's params.
+//! Converts an operation's parameters and the members of its JSON body to a tool's params.
 
 use serde_json::{Map, Value};
 
@@ -7,36 +7,36 @@ use super::schema::{Schema, Schemas};
 use super::{Operation, text};
 use crate::upstream::{HeaderName, HeaderValue};
 
-/// Most members of objects within a tool's params that are spelt out.
+/// The maximum number of object members that a tool's params describe.
 const MAX_MEMBERS: usize = 60;
 
-/// What can be sent with an operation.
+/// The parameters of an operation.
 pub struct Sent<'a> {
-    /// By name, in the path.
+    /// In the path, by name.
     pub path: Vec<(&'a str, One<'a>)>,
     /// In the query.
     pub query: Vec<(&'a str, One<'a>)>,
     /// In the JSON body.
     pub body: Vec<(&'a str, One<'a>)>,
-    /// Headers whose one value is known.
+    /// Headers with a single possible value.
     pub headers: Map<String, Value>,
 }
 
-/// One thing that can be sent.
+/// One parameter.
 pub struct One<'a> {
-    /// What its value is.
+    /// Its description.
     pub schema: Schema<'a>,
     required: bool,
     description: Option<&'a str>,
-    /// What stands between the entries of a list in the query; `None` if its name repeats.
+    /// The separator between list entries in the query; `None` if the name is repeated.
     join: Option<&'static str>,
 }
 
-/// What can be sent with an operation.
+/// Returns the parameters of an operation.
 ///
 /// # Errors
 ///
-/// Why it cannot be called.
+/// Why the operation cannot be called.
 pub fn sent<'a>(
     schemas: Schemas<'a>,
     operation: &Operation<'a>,
@@ -69,7 +69,7 @@ pub fn sent<'a>(
             "path" => sent.path.push((name, One::new(parameter, schema, true))),
             "query" if schema.kind == Some("object") => leave_out("the object in the query"),
             "query" => sent.query.push((name, One::new(parameter, schema, required))),
-            // Those are what other parts of a description say (OpenAPI 3.1.1 §4.8.12.1).
+            // Other parts of the description define these (OpenAPI 3.1.1 §4.8.12.1).
             "header"
                 if ["accept", "content-type", "authorization"]
                     .contains(&name.to_ascii_lowercase().as_str()) => {}
@@ -133,13 +133,13 @@ impl<'a> One<'a> {
         Self { schema, required, description: parameter["description"].as_str(), join }
     }
 
-    /// A path's place that nothing describes.
+    /// Returns a placeholder in the path without a description.
     pub fn unknown() -> Self {
         Self { schema: Schema::default(), required: true, description: None, join: None }
     }
 }
 
-/// The params of a tool, but what the engine sends by itself. `reserved` are the engine's own names here.
+/// Returns the params of a tool, except those that the engine itself sends. `reserved` are the engine's own names.
 pub fn written<'a>(
     schemas: Schemas<'a>,
     sent: &Sent<'a>,
@@ -162,7 +162,7 @@ pub fn written<'a>(
         }
         let mut param = Map::new();
         param.insert("in".to_owned(), place.into());
-        // Between a path's braces its name is written as a param's.
+        // In a path, the name between braces must be that of the param.
         let sent_as = if place == "path" { text::snake(name) } else { name.to_owned() };
         if own != sent_as {
             param.insert("as".to_owned(), sent_as.into());
@@ -192,7 +192,7 @@ fn is_header(name: &str, value: &str) -> bool {
     name.parse::<HeaderName>().is_ok() && value.parse::<HeaderValue>().is_ok()
 }
 
-/// A name as words, for what nothing else describes.
+/// Returns a name as words, for a parameter without a description.
 fn words(name: &str) -> String {
     let mut words = text::snake(name).replace('_', " ");
     words[..1].make_ascii_uppercase();

@@ -1,44 +1,45 @@
-//! What of a JSON Schema a module file can say: references followed, `allOf` merged, alternatives made one.
+//! The part of a JSON Schema that a module file can express: references are followed, `allOf` is merged, alternatives are
+//! combined.
 
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
 
 use super::text;
 
-/// Most references in a row, and most schemas within each other that are merged into one.
+/// The maximum number of references in a row, and of nested schemas that are merged.
 const MAX_DEPTH: usize = 8;
-/// How deep objects of a param are spelt out.
+/// How many levels of a param's objects are described.
 const MAX_NESTING: usize = 3;
 
-/// A description, for what its schemas refer to.
+/// A description, for the references in its schemas.
 #[derive(Clone, Copy)]
 pub struct Schemas<'a>(pub &'a Value);
 
-/// A schema with everything that is said about the value in one place.
+/// A schema with all statements about the value merged.
 #[derive(Default)]
 pub struct Schema<'a> {
-    /// The type's name; `None` if any will do.
+    /// The type's name; `None` if any type is allowed.
     pub kind: Option<&'a str>,
     /// What the value is.
     pub description: Option<&'a str>,
-    /// The only values.
+    /// The allowed values.
     pub choices: Vec<&'a Value>,
-    /// The members with each of their schemas: several where alternatives have the same name.
+    /// The members with their schemas: several schemas if alternatives have the same name.
     pub properties: Vec<(&'a str, Vec<&'a Value>)>,
-    /// The members that must be there.
+    /// The required members.
     pub required: Vec<&'a str>,
     /// The entries' schema.
     pub items: Option<&'a Value>,
     minimum: Option<&'a Value>,
     maximum: Option<&'a Value>,
-    /// Whether it is only in answers.
+    /// Whether it appears only in responses.
     pub read_only: bool,
-    /// Whether no one should use it any more.
+    /// Whether it is deprecated.
     pub deprecated: bool,
 }
 
 impl<'a> Schemas<'a> {
-    /// What the value refers to, or the value itself; null where a reference leads nowhere.
+    /// Returns the target of a reference, or the value itself; null for a broken reference.
     pub fn resolved(self, mut value: &'a Value) -> &'a Value {
         for _ in 0..MAX_DEPTH {
             let Some(reference) = value["$ref"].as_str() else { return value };
@@ -50,12 +51,12 @@ impl<'a> Schemas<'a> {
         &Value::Null
     }
 
-    /// The schema that a value is of.
+    /// Returns the schema of a value.
     pub fn schema(self, value: &'a Value) -> Schema<'a> {
         self.one_of(&[value])
     }
 
-    /// The schema of a value that is of one of these.
+    /// Merges several schemas into one.
     pub fn one_of(self, values: &[&'a Value]) -> Schema<'a> {
         let mut schema = Schema::default();
         self.add_alternatives(&mut schema, values, 0);
@@ -112,7 +113,7 @@ impl<'a> Schemas<'a> {
         }
     }
 
-    /// Adds what values of all alternatives that fit the first one's type may have.
+    /// Adds the values of all alternatives that fit the first one's type.
     fn add_alternatives(self, schema: &mut Schema<'a>, values: &[&'a Value], depth: usize) {
         if let [only] = values {
             return self.add(schema, only, depth);
@@ -144,7 +145,7 @@ impl<'a> Schemas<'a> {
         }
     }
 
-    /// The schema as a param has it, without its description; `left` bounds the members that are spelt out in all.
+    /// Returns the schema in the form of a param, without its description; `left` limits the total number of described members.
     pub fn param(self, schema: &Schema<'a>, left: &mut usize) -> Map<String, Value> {
         self.written(schema, "required_properties", 0, left)
     }
@@ -223,7 +224,7 @@ impl<'a> Schemas<'a> {
         written.into()
     }
 
-    /// The schema of what a dotted path leads to.
+    /// Returns the schema at a dotted path.
     pub fn at(self, schema: &Schema<'a>, path: &[&str]) -> Option<Schema<'a>> {
         let (first, rest) = path.split_first()?;
         let (_, schemas) = schema.properties.iter().find(|(name, _)| name == first)?;
@@ -233,12 +234,12 @@ impl<'a> Schemas<'a> {
 }
 
 impl Schema<'_> {
-    /// Whether values have no parts.
+    /// Returns whether values have no members or entries.
     pub fn is_scalar(&self) -> bool {
         matches!(self.kind, Some("string" | "integer" | "number" | "boolean"))
     }
 
-    /// The largest value, where it is given.
+    /// Returns the maximum value, if given.
     pub fn most(&self) -> Option<u32> {
         self.maximum
             .and_then(Value::as_u64)

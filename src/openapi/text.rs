@@ -2,10 +2,10 @@
 
 use std::collections::HashSet;
 
-/// Most characters of a description.
+/// The maximum length of a description in characters.
 const MAX_SENTENCE: usize = 200;
 
-/// A name in `snake_case`: `getIssueURL` and `get-issue/url` are both `get_issue_url`.
+/// Converts a name to `snake_case`: `getIssueURL` and `get-issue/url` both become `get_issue_url`.
 pub fn snake(name: &str) -> String {
     let letters: Vec<char> = name.chars().collect();
     let mut snake = String::new();
@@ -33,12 +33,12 @@ pub fn snake(name: &str) -> String {
     }
 }
 
-/// What a module's environment variables begin with.
+/// Returns the prefix of a module's environment variables.
 pub fn variable(module: &str) -> String {
     snake(module).to_ascii_uppercase()
 }
 
-/// The beginning of a name, cut between two of its words where it can be.
+/// Returns the beginning of a name, cut between two words if possible.
 pub fn cut(name: &str, most: usize) -> String {
     if name.len() <= most {
         return name.to_owned();
@@ -47,7 +47,7 @@ pub fn cut(name: &str, most: usize) -> String {
     name[..whole].trim_end_matches('_').to_owned()
 }
 
-/// The name, or the name with a number, that no one has yet; `most` bounds a name of ASCII.
+/// Returns the name, with a number if the name is taken; `most` limits the length of an ASCII name.
 pub fn unique(taken: &mut HashSet<String>, name: &str, most: usize) -> String {
     let mut found = if name.len() > most { cut(name, most) } else { name.to_owned() };
     let mut number = 2;
@@ -64,7 +64,7 @@ pub fn unique(taken: &mut HashSet<String>, name: &str, most: usize) -> String {
     found
 }
 
-/// The first sentence of a text without its marks; none of an empty one.
+/// Returns the first sentence of a text without markup; `None` if the text is empty.
 pub fn sentence(text: &str) -> Option<String> {
     let plain = plain(text);
     let end = plain.find(". ").unwrap_or(plain.len());
@@ -80,7 +80,7 @@ pub fn sentence(text: &str) -> Option<String> {
     }
 }
 
-/// A text of Markdown or HTML in one line: tags, emphasis and the addresses of links are left out.
+/// Converts Markdown or HTML to one line of text, without tags, emphasis and link addresses.
 fn plain(text: &str) -> String {
     let mut plain = String::new();
     let mut rest = text;
@@ -105,7 +105,7 @@ fn plain(text: &str) -> String {
     plain.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Whether it is the address of a page.
+/// Returns whether it is the address of a page.
 pub fn is_url(text: &str) -> bool {
     text.starts_with("https://") || text.starts_with("http://")
 }

@@ -1,4 +1,4 @@
-//! From an operation to a tool.
+//! Converts an operation to a tool.
 
 use std::collections::HashSet;
 
@@ -10,21 +10,21 @@ use super::{Operation, annotations, output, pages, text};
 use crate::engine::{ACCOUNT, MAX_TOOL_NAME, OFFSET};
 use crate::manifest::fits_path;
 
-/// What all tools of a module have in common.
+/// Values that all tools of a module share.
 pub struct Importer<'a> {
     pub schemas: Schemas<'a>,
     /// The module's name.
     pub module: &'a str,
-    /// The page about operations that name none.
+    /// The documentation page for operations that name no page.
     pub docs: &'a str,
 }
 
 impl Importer<'_> {
-    /// The tool that an operation makes.
+    /// Returns the tool for an operation.
     ///
     /// # Errors
     ///
-    /// Why it makes none.
+    /// Why the operation cannot be a tool.
     pub fn tool(
         &self,
         operation: &Operation<'_>,
@@ -86,7 +86,7 @@ impl Importer<'_> {
     }
 }
 
-/// The path with the params' own names in its places, and what of a query it brings.
+/// Returns the path with the params' own names in its placeholders, and the fixed part of its query.
 fn path<'a>(written: &'a str, sent: &mut Sent<'a>) -> Result<(String, Map<String, Value>), String> {
     let (written, query) = written.split_once('?').unwrap_or((written, ""));
     let query = form_urlencoded::parse(query.as_bytes())

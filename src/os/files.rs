@@ -1,8 +1,8 @@
-//! How many files and sockets the process may have open.
+//! The limit of open files and sockets.
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-/// The soft and the hard limit of open files; `None` if the system does not say.
+/// Returns the soft and the hard limit of open files; `None` if the system does not report them.
 #[must_use]
 pub fn open_files() -> Option<(usize, usize)> {
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).ok()?;

@@ -1,4 +1,4 @@
-//! What differs between operating systems: the only room with `cfg(unix)` or `cfg(windows)` and with the system's own names.
+//! Differences between operating systems: the only module with `cfg(unix)` or `cfg(windows)` and with the system's own names.
 
 mod files;
 mod poll;

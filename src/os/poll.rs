@@ -1,32 +1,32 @@
-//! Waits for several sockets at once, by poll(2).
+//! Waits for several sockets at once, with poll(2).
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout};
 
-/// A socket that is waited for.
+/// A socket to wait for.
 #[derive(Debug, Clone, Copy)]
 pub struct Source<'a> {
     descriptor: BorrowedFd<'a>,
     wait: Wait,
 }
 
-/// What a socket is waited for.
+/// The events to wait for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wait {
-    /// Bytes, a connection, or the end.
+    /// Data, a connection, or the end.
     Read,
-    /// The same, or room for bytes to write.
+    /// The same, or space for data to write.
     ReadOrWrite,
 }
 
-/// What a socket is ready for.
+/// The events that happened.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Ready {
-    /// There are bytes or a connection, or the other side has ended.
+    /// There is data or a connection, or the peer has closed.
     pub read: bool,
-    /// There is room for bytes to write.
+    /// There is space for data to write.
     pub write: bool,
     /// The connection is broken or closed.
     pub broken: bool,
@@ -40,15 +40,15 @@ impl<'a> Source<'a> {
 }
 
 impl Ready {
-    /// Whether there is anything.
+    /// Returns whether any event happened.
     #[must_use]
     pub fn any(self) -> bool {
         self != Self::default()
     }
 }
 
-/// Waits until a source is ready or the time is over; without a time it waits as long as it takes. Returns what each source is
-/// ready for, in their order. `None` if the wait was interrupted: look again.
+/// Waits until a source is ready or the time is over; without a time, it waits without a limit. Returns the events of each
+/// source, in their order. `None` if a signal interrupted the wait: call it again.
 #[must_use]
 pub fn poll(sources: &[Source<'_>], time: Option<Duration>) -> Option<Vec<Ready>> {
     let mut descriptors: Vec<_> = sources
@@ -64,10 +64,10 @@ pub fn poll(sources: &[Source<'_>], time: Option<Duration>) -> Option<Vec<Ready>
     let time = match time {
         None => PollTimeout::NONE,
         Some(Duration::ZERO) => PollTimeout::ZERO,
-        // Rounded up, so that the wait does not end before the time.
+        // Rounded up, so that the wait does not end early.
         Some(time) => PollTimeout::try_from(time.as_millis() + 1).unwrap_or(PollTimeout::MAX),
     };
-    // The only error in reach is a signal.
+    // Only a signal can cause an error here.
     nix::poll::poll(&mut descriptors, time).ok()?;
     let ready = |descriptor: &PollFd<'_>| {
         let flags = descriptor.revents().unwrap_or(PollFlags::POLLERR);

@@ -1,13 +1,13 @@
-//! The signals that ask the process to end.
+//! The signals that ask the process to stop.
 
 use std::io;
 
 use nix::sys::signal::{self, SigSet};
 
-/// SIGTERM and SIGINT, which no thread of the process gets any more.
+/// SIGTERM and SIGINT, blocked in all threads of the process.
 pub struct Signals(SigSet);
 
-/// A signal that came.
+/// A received signal.
 #[derive(Debug, Clone, Copy)]
 pub struct Signal(signal::Signal);
 
@@ -15,7 +15,7 @@ impl Signals {
     /// Blocks the signals. Must be called before any thread starts, so that all threads inherit it.
     ///
     /// # Errors
-    /// When the system refuses.
+    /// If the system call fails.
     pub fn block() -> io::Result<Self> {
         let signals = SigSet::from_iter([signal::Signal::SIGTERM, signal::Signal::SIGINT]);
         signals.thread_block()?;
@@ -30,13 +30,13 @@ impl Signals {
 }
 
 impl Signal {
-    /// Its name, such as `SIGTERM`.
+    /// Returns its name, such as `SIGTERM`.
     #[must_use]
     pub fn name(self) -> &'static str {
         self.0.as_str()
     }
 
-    /// The exit code with which a shell reports a program that the signal ended.
+    /// Returns the exit code with which a shell reports a program that the signal ended.
     #[must_use]
     pub const fn exit_code(self) -> i32 {
         128 + self.0 as i32

@@ -1,4 +1,4 @@
-//! Sockets, beyond what the standard library offers.
+//! Socket functions that the standard library does not have.
 
 use std::io;
 use std::net::TcpListener;
@@ -9,10 +9,10 @@ use nix::sys::socket::Backlog;
 /// One end of a pair that ends a wait in [`poll`](super::poll()).
 pub type Waker = UnixStream;
 
-/// A pair to end a wait: the end to wait on, and the end to write a byte to. Neither ever blocks.
+/// Returns a pair to end a wait: the end to wait for, and the end to write a byte to. Neither ever blocks.
 ///
 /// # Errors
-/// When there are no descriptors.
+/// If no file descriptors are left.
 pub fn waker() -> io::Result<(Waker, Waker)> {
     let (waiting, waking) = UnixStream::pair()?;
     waiting.set_nonblocking(true)?;
@@ -20,14 +20,14 @@ pub fn waker() -> io::Result<(Waker, Waker)> {
     Ok((waiting, waking))
 }
 
-/// Lengthens the queue of connections that were not accepted yet to what the system allows.
+/// Extends the queue of connections that are not accepted yet to the system's limit.
 ///
-/// The standard library asks for 128. Beyond it a burst's handshakes are dropped and tried again a second later. A second
-/// `listen` on the same socket lengthens the queue.
+/// The standard library asks for 128. Beyond that, the handshakes of a burst are dropped and retried a second later. A second
+/// `listen` on the same socket extends the queue.
 ///
 /// # Errors
-/// When the system refuses.
+/// If the system call fails.
 pub fn lengthen_backlog(listener: &TcpListener) -> io::Result<()> {
-    // Linux calls the longest -1 (`MAXCONN` is 128 with musl); systems that do not know -1 have their limit in `MAXCONN`.
+    // On Linux, -1 means the maximum (`MAXCONN` is 128 with musl); other systems have their maximum in `MAXCONN`.
     Ok(nix::sys::socket::listen(listener, Backlog::new(-1).unwrap_or(Backlog::MAXCONN))?)
 }

@@ -3,10 +3,10 @@
 use std::io;
 use std::process::{Command, Stdio};
 
-/// Starts `program` with an address. It is not waited for, and neither reads nor writes where the server does.
+/// Starts `program` with an address, without waiting for it. It gets no access to the server's standard streams.
 ///
 /// # Errors
-/// When the program cannot be started.
+/// If the program cannot be started.
 pub fn open_in_browser(program: &str, address: &str) -> io::Result<()> {
     let mut child = Command::new(program)
         .arg(address)
@@ -14,7 +14,7 @@ pub fn open_in_browser(program: &str, address: &str) -> io::Result<()> {
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()?;
-    // Its end is collected, or it would stay as a zombie.
+    // Its exit is collected, because it would otherwise remain as a zombie.
     std::thread::Builder::new().name("browser".to_owned()).spawn(move || child.wait())?;
     Ok(())
 }

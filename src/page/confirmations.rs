@@ -1,4 +1,4 @@
-//! Local mode's answer to where a person decides: the page of this server.
+//! Local mode's confirmation page, served by this process.
 
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
@@ -13,32 +13,32 @@ use crate::http::{self, Limits};
 use crate::sync::lock;
 use crate::transport::{Origins, PageService};
 
-/// Local mode's page, and how the person gets there.
+/// Local mode's page, and how the person opens it.
 pub struct LocalConfirmations {
     page: Arc<Page>,
     served: Mutex<Served>,
-    /// What opens a new question by itself.
+    /// The program that opens a new question without being asked.
     browser: Option<String>,
 }
 
 #[derive(Default)]
 struct Served {
-    /// Where the page is; none until it is served.
+    /// The page's address; `None` until it is served.
     address: Option<String>,
     /// Whether a one-time address was printed on a terminal.
     is_printed: bool,
 }
 
 impl LocalConfirmations {
-    /// The page, on a free loopback port of its own which is opened when a person is first needed, unless a server has it
+    /// Creates the page, on its own free loopback port that is opened when a person is first needed, unless a server serves it
     /// ([`Self::served_at`]). `browser` opens each new question.
     #[must_use]
     pub fn new(page: Arc<Page>, browser: Option<String>) -> Self {
         Self { page, served: Mutex::default(), browser }
     }
 
-    /// The page is part of the server at `address` (`http://127.0.0.1:8088`). `is_printed`: whether the person got a
-    /// one-time address on a terminal.
+    /// Declares that the server at `address` (`http://127.0.0.1:8088`) serves the page. `is_printed`: whether a one-time
+    /// address was printed on a terminal.
     pub fn served_at(&self, address: String, is_printed: bool) {
         *lock(&self.served) = Served { address: Some(address), is_printed };
     }
@@ -68,7 +68,7 @@ impl LocalConfirmations {
 
 impl ConfirmationPage for LocalConfirmations {
     fn ask(&self, caller: &Caller, digest: &str, deed: Value) -> Result<String, Error> {
-        // Without a terminal, a browser and a key that `mcpist open` can read no browser can become known.
+        // Without a terminal, a browser, or a key that `mcpist open` can read, no browser can get access.
         let is_printed = lock(&self.served).is_printed;
         if self.browser.is_none() && !is_printed && !self.page.key().is_kept() {
             return Err(nobody_can_decide("there is no state folder, no terminal and no browser"));

@@ -1,4 +1,4 @@
-//! The page key: what a browser has to have to see and decide anything.
+//! The page key, which gives a browser access to the page.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, OnceLock};
@@ -11,44 +11,45 @@ use crate::random::random_id;
 use crate::secret::Secret;
 use crate::sync::lock;
 
-/// How long a one-time address is good for.
+/// How long a one-time address is valid.
 pub const ENTRY_LIFETIME: Duration = Duration::from_secs(10 * 60);
 
-/// Most one-time addresses whose use is remembered; when there are more, no further one is taken until some are over.
+/// The maximum number of used one-time addresses that are remembered. When it is reached, no further address is accepted until
+/// some expire.
 const MAX_USED: usize = 1_024;
 
-/// Where the key is from.
+/// The source of the key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeySource {
     /// A file that other processes of the same account can read.
     Kept(Secret),
-    /// This process alone has it.
+    /// Only this process has it.
     MemoryOnly(Secret),
 }
 
 impl KeySource {
-    /// A new key that this process alone has.
+    /// Returns a new key that only this process has.
     #[must_use]
     pub fn memory_only() -> Self {
         Self::MemoryOnly(Secret::new(format!("{}{}", random_id(), random_id())))
     }
 }
 
-/// The page key. A browser gets a cookie made from it by a one-time address, never the key.
+/// The page key. A one-time address gives a browser a cookie that is made from it, never the key itself.
 pub struct PageKey {
     load: Box<dyn Fn() -> KeySource + Send + Sync>,
     source: OnceLock<KeySource>,
-    /// The one-time addresses that were used, each until it is over its time.
+    /// The used one-time addresses, each until it expires.
     used: Mutex<HashMap<String, Instant>>,
 }
 
 impl PageKey {
-    /// A key that is read, or made, when it is first needed.
+    /// A key that is read or created at the first use.
     pub fn new(load: impl Fn() -> KeySource + Send + Sync + 'static) -> Self {
         Self { load: Box::new(load), source: OnceLock::new(), used: Mutex::default() }
     }
 
-    /// Whether another process of the same account can make one-time addresses, too.
+    /// Returns whether other processes of the same account can also make one-time addresses.
     #[must_use]
     pub fn is_kept(&self) -> bool {
         matches!(self.source(), KeySource::Kept(_))
@@ -58,23 +59,23 @@ impl PageKey {
         self.source.get_or_init(|| (self.load)())
     }
 
-    /// HMAC-SHA-256 of a text, in hexadecimal.
+    /// Returns the HMAC-SHA-256 of a text, in hexadecimal.
     fn mac(&self, text: &str) -> String {
         let (KeySource::Kept(key) | KeySource::MemoryOnly(key)) = self.source();
         hex(&HMAC::mac(text.as_bytes(), key.expose().as_bytes()))
     }
 
-    /// What the cookie of a known browser holds.
+    /// Returns the cookie value of a known browser.
     pub(super) fn cookie(&self) -> String {
         self.mac("cookie")
     }
 
-    /// Whether a cookie is that of a known browser.
+    /// Returns whether a cookie is valid.
     pub(super) fn knows(&self, cookie: &str) -> bool {
         is_same(cookie, &self.cookie())
     }
 
-    /// A one-time address: by it a browser becomes known. `base` is the page's own address, `to` the path that it then goes to.
+    /// Returns a one-time address, which makes a browser known. `base` is the page's own address, `to` the path to continue at.
     #[must_use]
     pub fn entry(&self, base: &str, to: &str, lifetime: Duration) -> String {
         let until = (SystemTime::now() + lifetime).duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -83,7 +84,7 @@ impl PageKey {
         format!("{base}/local/enter?ticket={ticket}-{mac}&to={to}")
     }
 
-    /// Uses the ticket of a one-time address; whether it was good.
+    /// Uses the ticket of a one-time address. Returns whether it was valid.
     pub(super) fn enter(&self, ticket: &str) -> bool {
         let Some((ticket, mac)) = ticket.rsplit_once('-') else { return false };
         if !is_same(mac, &self.mac(&format!("entry {ticket}"))) {
@@ -99,7 +100,7 @@ impl PageKey {
     }
 }
 
-/// Compares in a time that does not depend on where the texts differ.
+/// Compares in a time that does not depend on the position of a difference.
 fn is_same(given: &str, right: &str) -> bool {
     given.len() == right.len()
         && given.bytes().zip(right.bytes()).fold(0, |apart, (a, b)| apart | (a ^ b)) == 0

@@ -1,8 +1,8 @@
-//! Local mode's page: where the person at this machine sees a whole deed and decides.
+//! Local mode's page: the person at this machine sees the whole action and confirms or declines it.
 //!
-//! The page itself is one static file that shows nothing. What it shows it asks for with a cookie that only a browser has
-//! which came in by a one-time address ([`PageKey`]); `serve` prints one on a terminal, and `mcpist open` makes one. Links
-//! in tool results lead to the page and permit nothing.
+//! The page itself is one static file without data. It loads its data with a cookie that only a browser gets which opened a
+//! one-time address ([`PageKey`]); `serve` prints such an address on a terminal, and `mcpist open` creates one. Links in tool
+//! results lead to the page and give no access.
 
 mod browser;
 mod confirmations;

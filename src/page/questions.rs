@@ -1,4 +1,4 @@
-//! The questions that wait for the person at this machine, and what was decided.
+//! The open questions for the person at this machine, and the decisions.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -10,21 +10,21 @@ use crate::error::{Code, Error};
 use crate::random::random_id;
 use crate::sync::lock;
 
-/// Most questions of one user that wait at once.
+/// The maximum number of open questions of one user.
 const MAX_OPEN: usize = 8;
 
-/// Most bytes of one deed as JSON.
+/// The maximum size in bytes of one action as JSON.
 const MAX_DEED: usize = 4 * 1024 * 1024;
 
-/// Most questions that are remembered, decided ones included.
+/// The maximum number of stored questions, including decided ones.
 const MAX_KEPT: usize = 64;
 
-/// How long questions and decisions are good for.
+/// How long questions and decisions are valid.
 #[derive(Debug, Clone, Copy)]
 pub struct Lifetimes {
-    /// A question without an answer.
+    /// A question that is not decided.
     pub question: Duration,
-    /// A decision that no one has used.
+    /// A decision that was not used yet.
     pub decision: Duration,
 }
 
@@ -34,7 +34,7 @@ impl Default for Lifetimes {
     }
 }
 
-/// The questions that wait, and the decisions that were not used yet.
+/// The open questions, and the decisions that were not used yet.
 #[derive(Default)]
 pub struct Questions {
     lifetimes: Lifetimes,
@@ -45,20 +45,20 @@ struct Question {
     id: String,
     user: String,
     digest: String,
-    /// Null once it is decided.
+    /// Null after the decision.
     deed: Value,
     until: Instant,
     decision: Option<bool>,
 }
 
 impl Questions {
-    /// No questions yet.
+    /// Creates an empty list of questions.
     #[must_use]
     pub fn new(lifetimes: Lifetimes) -> Self {
         Self { lifetimes, kept: Mutex::default() }
     }
 
-    /// Asks; returns the question's id, and whether it is a new one.
+    /// Asks a question. Returns its id, and whether it is new.
     pub(super) fn ask(
         &self,
         user: &str,
@@ -86,7 +86,7 @@ impl Questions {
         Ok((id, true))
     }
 
-    /// What was decided; a yes or a no once.
+    /// Returns the decision; a yes or a no is returned only once.
     pub(super) fn take(&self, user: &str, digest: &str) -> Decision {
         let mut kept = self.current();
         let is_it = |known: &Question| known.user == user && known.digest == digest;
@@ -113,7 +113,7 @@ impl Questions {
         Ok(())
     }
 
-    /// A question that no one has decided, and how long it waits on.
+    /// Returns an open question, and how long it stays open.
     pub(super) fn open(&self, id: &str) -> Result<(Value, Duration), Error> {
         let kept = self.current();
         let question = kept.iter().find(|known| known.id == id && known.decision.is_none());
@@ -121,7 +121,7 @@ impl Questions {
         Ok((question.deed.clone(), question.until.saturating_duration_since(Instant::now())))
     }
 
-    /// The ids of the questions that no one has decided.
+    /// Returns the ids of the open questions.
     pub(super) fn open_ids(&self) -> Vec<String> {
         let kept = self.current();
         kept.iter().filter(|known| known.decision.is_none()).map(|known| known.id.clone()).collect()
@@ -136,7 +136,7 @@ impl Questions {
 
 fn gone() -> Error {
     Error::new(Code::NotFound, "there is no such question, or it has expired")
-        .with_hint("The tool has to be called again for a new one.")
+        .with_hint("Call the tool again to get a new question.")
 }
 
 #[cfg(test)]

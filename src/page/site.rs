@@ -1,4 +1,4 @@
-//! The page's paths: the page itself, which shows nothing, and the JSON that only a known browser gets.
+//! The page's paths: the page itself, which has no data, and the JSON for known browsers.
 
 use serde_json::{Value, json};
 
@@ -20,13 +20,13 @@ pub struct Page {
 }
 
 impl Page {
-    /// The page for those who have this key.
+    /// Creates the page with this key.
     #[must_use]
     pub const fn new(key: PageKey, questions: Questions) -> Self {
         Self { key, questions }
     }
 
-    /// The page key.
+    /// Returns the page key.
     #[must_use]
     pub const fn key(&self) -> &PageKey {
         &self.key
@@ -44,7 +44,7 @@ impl Page {
             (_, _, None) if is_read && (path == "/confirm" || path.starts_with("/confirm/")) => {
                 Ok(page(include_str!("page.html").to_owned()))
             }
-            // HEAD must not use the address up.
+            // HEAD must not use up the address.
             (Method::Get, "/local/enter", _) => self.enter(&request.query),
             (_, "/local/confirmations", _) if is_read => {
                 self.require_known(request)?;
@@ -65,7 +65,7 @@ impl Page {
         }
     }
 
-    /// Makes a browser known that shows a ticket which was not used yet.
+    /// Makes a browser known if it shows an unused ticket.
     fn enter(&self, query: &str) -> Result<Response, Error> {
         let member = |name: &str| {
             form_urlencoded::parse(query.as_bytes())
@@ -108,13 +108,13 @@ impl Pages for Page {
     }
 }
 
-/// Whether a path leads to the page: no other host, no other place.
+/// Returns whether a target is a path of the page: no other host, no other path.
 fn is_own_path(to: &str) -> bool {
     to.starts_with("/confirm")
         && to.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-'))
 }
 
-/// A request that changes something has to come from the page itself: the same scheme, host and port.
+/// Checks that a request that changes something comes from the page itself: the same scheme, host and port.
 fn require_own_origin(request: &Request) -> Result<(), Error> {
     let origin = request.headers.get("origin").unwrap_or_default();
     let own = request.headers.get("host").map(|host| format!("http://{host}"));
@@ -142,7 +142,7 @@ fn decision(request: &Request) -> Result<bool, Error> {
     })
 }
 
-/// The calls with their arguments as texts: in a browser a large number would lose digits.
+/// Returns the calls with their arguments as text: a browser would lose digits of large numbers.
 fn calls(deed: &Value) -> Value {
     let calls = deed["calls"].as_array().into_iter().flatten();
     calls

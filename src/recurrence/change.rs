@@ -1,20 +1,20 @@
-//! Splitting a series, and moving it.
+//! Splits a series, and moves it to another start.
 
 use super::rule::{Frequency, Rule};
 use super::{Clock, Places, Recurrence, Start};
 use crate::time::{DAY, Date};
 
-/// How many occurrences of a changed series are compared with what they must be: decades of most rules.
+/// How many occurrences of a changed series are checked: decades for most rules.
 const COMPARED: usize = 250;
 
 impl Recurrence {
-    /// The series before a place, and the series from it on; `None` for a part without occurrences.
+    /// Returns the series before a position, and the series from there on; `None` for a part without occurrences.
     ///
-    /// The second part begins at its rule's first occurrence from there on, so that an interval goes on as it did.
+    /// The second part begins at its rule's first occurrence from there on, so that the interval continues.
     ///
     /// # Errors
     ///
-    /// Says why this series cannot be split: two rules that would need two starts.
+    /// Says why this series cannot be split: two rules need two different starts.
     pub fn split(&self, at: i64) -> Result<(Option<Self>, Option<Self>), String> {
         let (before, after) = (self.before(at), self.after(at));
         let kept = self.occurrences().take_while(|place| *place < at);
@@ -30,11 +30,11 @@ impl Recurrence {
         Ok((before.filter(is_used), after.filter(is_used)))
     }
 
-    /// The series with its occurrences as much earlier or later as its start, on the clocks, added and excluded ones too.
+    /// Returns the series with its start and all occurrences, added and excluded ones too, moved by the same clock time.
     ///
     /// # Errors
     ///
-    /// Says that no rule describes the occurrences then: the day after the last Friday of a month has no number.
+    /// Says that no rule describes the moved occurrences: for example, the day after the last Friday of a month.
     pub fn moved(&self, start: Start) -> Result<Self, String> {
         let by = start.local - self.start.local;
         let to = |place: i64| start.clock.place(self.local_of(place) + by);
@@ -66,7 +66,7 @@ impl Recurrence {
         })
     }
 
-    /// The end of a moved rule. A whole day for times, and the day of a time for days.
+    /// Returns the end of a moved rule: a whole day for series with times, and the day of a time for series of days.
     fn last_of(&self, rule: &Rule, until: i64, start: Start, by: i64) -> i64 {
         let local = match (self.start.clock, start.clock) {
             // The last day has its time of day in the new series.
@@ -80,7 +80,7 @@ impl Recurrence {
         start.clock.place(local)
     }
 
-    /// What comes before a place; `None` if nothing does.
+    /// Returns the part before a position; `None` if it is empty.
     fn before(&self, at: i64) -> Option<Self> {
         let added: Vec<i64> = self.added.iter().copied().filter(|place| *place < at).collect();
         let clock = self.start.clock;
@@ -115,7 +115,7 @@ impl Recurrence {
         })
     }
 
-    /// What comes from a place on; `None` if nothing does.
+    /// Returns the part from a position on; `None` if it is empty.
     fn after(&self, at: i64) -> Option<Self> {
         let rest = |rule: &Rule, mut places: Places<'_>| {
             let mut before = 0;
@@ -151,14 +151,15 @@ impl Recurrence {
         })
     }
 
-    /// One occurrence, which needs no rule.
+    /// Returns a series with one occurrence, which needs no rule.
     fn without_rules(&self, place: i64) -> Self {
         let start = Start { local: self.local_of(place), ..self.start };
         let (rules, excluded_rules) = (Vec::new(), Vec::new());
         Self { start, rules, excluded_rules, added: Vec::new(), excluded: Vec::new() }
     }
 
-    /// What the rules say that the clock shows at a place: not what it does show where clocks were set forward over that time.
+    /// Returns the clock time that the rules give for a position. The clock itself shows another time if it was set forward
+    /// over that time.
     fn local_of(&self, place: i64) -> i64 {
         let local = self.start.clock.local(place);
         let at_start = local.div_euclid(DAY) * DAY + self.start.local.rem_euclid(DAY);
@@ -167,7 +168,7 @@ impl Recurrence {
 }
 
 impl Rule {
-    /// The rule for occurrences that are as much later as the new start; `None` if there cannot be one.
+    /// Returns the rule for occurrences that are moved like the start; `None` if there is no such rule.
     fn moved(&self, old: i64, start: Start) -> Option<Self> {
         let days = start.local.div_euclid(DAY) - old.div_euclid(DAY);
         let seconds = start.local.rem_euclid(DAY) - old.rem_euclid(DAY);
@@ -190,7 +191,7 @@ impl Rule {
         let weekday = |day: i64| (day + days).rem_euclid(7);
         rule.weekdays =
             self.weekdays.iter().map(|(number, day)| (*number, weekday(*day))).collect();
-        // Where weeks begin matters only to what counts them.
+        // The start of the week matters only to rules that count weeks.
         if self.frequency == Frequency::Weekly && (self.interval != 1 || !self.positions.is_empty())
         {
             rule.week_start = weekday(self.week_start);
@@ -200,7 +201,7 @@ impl Rule {
             rule.months = vec![month];
         }
         rule.month_days = match self.month_days[..] {
-            // It may have gone over to another month.
+            // The day may now be in another month.
             [only] if only > 0 => vec![day],
             _ => counted(&self.month_days, days, 31)?,
         };
@@ -209,7 +210,7 @@ impl Rule {
     }
 }
 
-/// The numbers of days, all as much later; `None` if one of them comes before the first or after the last then.
+/// Returns the day numbers, all moved by the same number; `None` if one of them is then before the first or after the last day.
 fn counted(days: &[i64], by: i64, most: i64) -> Option<Vec<i64>> {
     let day = |day: &i64| {
         let range = if *day > 0 { 1..=most } else { -most..=-1 };

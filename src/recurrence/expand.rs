@@ -1,19 +1,19 @@
-//! The occurrences of a rule, one period of its frequency after the other.
+//! Expands a rule into its occurrences, one period of its frequency at a time.
 
 use std::collections::VecDeque;
 
 use super::rule::{Frequency, Rule};
 use crate::time::{DAY, Date, days_in_month, is_leap_year};
 
-/// Most periods that are looked through for one rule: more than there are days until the year 9999.
+/// The maximum number of periods that are examined for a rule: more than there are days until the year 9999.
 const MAX_PERIODS: u32 = 5_000_000;
 
-/// The first time that cannot be written as a date any more.
+/// The first time that cannot be written as a date.
 const END: i64 = 2_932_897 * DAY;
 
 impl Rule {
-    /// What the clocks show at each occurrence from the start on, in order, as if the rule had no end. A start that does not
-    /// fit the rule is not one of them.
+    /// Returns the clock times of the occurrences from the start on, in order, as if the rule had no end. A start that does not
+    /// fit the rule is not included.
     pub(super) fn expand(&self, start: i64) -> impl Iterator<Item = i64> + '_ {
         Expansion { rule: self, start, period: 0, left: MAX_PERIODS, ready: VecDeque::new() }
     }
@@ -22,7 +22,7 @@ impl Rule {
 struct Expansion<'a> {
     rule: &'a Rule,
     start: i64,
-    /// The number of the next period, with 0 for the one that the start is in.
+    /// The number of the next period; 0 is the period of the start.
     period: i64,
     left: u32,
     ready: VecDeque<i64>,
@@ -44,7 +44,7 @@ impl Iterator for Expansion<'_> {
 }
 
 impl Expansion<'_> {
-    /// All candidates of the next period in order; `None` when time is over.
+    /// Returns all candidates of the next period in order; `None` after the last date.
     fn advance(&mut self) -> Option<Vec<i64>> {
         let rule = self.rule;
         let (first_day, number) = (self.start.div_euclid(DAY), self.period * rule.interval);
@@ -80,7 +80,7 @@ impl Expansion<'_> {
         Some(days.flat_map(|day| times.iter().map(move |time| day * DAY + time)).collect())
     }
 
-    /// The candidates of the next period that is a part of a day.
+    /// Returns the candidates of the next period, if periods are shorter than a day.
     fn within_days(&mut self) -> Option<Vec<i64>> {
         let rule = self.rule;
         let length = match rule.frequency {
@@ -96,7 +96,7 @@ impl Expansion<'_> {
         }
         let (day, time) = (begin.div_euclid(DAY), begin.rem_euclid(DAY));
         if !self.has_day(day) {
-            // On to the first period of the next day.
+            // Moves to the first period of the next day.
             self.period = ((day + 1) * DAY - first + step - 1).div_euclid(step);
             return Some(Vec::new());
         }
@@ -127,7 +127,7 @@ impl Expansion<'_> {
         Some(times.collect())
     }
 
-    /// The times of each day, in order.
+    /// Returns the times of each day, in order.
     fn times(&self) -> Vec<i64> {
         let start = self.start.rem_euclid(DAY);
         let hours = listed(&self.rule.hours, start / 3_600);
@@ -142,7 +142,7 @@ impl Expansion<'_> {
         times
     }
 
-    /// Whether the rule's parts allow a day. Those that it lacks are taken from the start (RFC 5545 §3.3.10).
+    /// Returns whether the rule's parts allow a day. Missing parts are taken from the start (RFC 5545 §3.3.10).
     fn has_day(&self, days: i64) -> bool {
         let rule = self.rule;
         let date = Date::from_days(days);
@@ -198,7 +198,7 @@ impl Expansion<'_> {
             })
     }
 
-    /// Whether a day is this one of its weekday in the month, or in the year where the rule is yearly and names no months.
+    /// Returns whether a day is the n-th of its weekday in the month, or in the year if the rule is yearly and names no months.
     fn is_numbered(&self, date: Date, number: i64) -> bool {
         let (year, month, day) = date.parts();
         let (at, count) = if self.rule.frequency == Frequency::Yearly && self.rule.months.is_empty()
@@ -211,7 +211,7 @@ impl Expansion<'_> {
         number == at / 7 + 1 || number == -((count - 1 - at) / 7 + 1)
     }
 
-    /// The candidates of a period at the rule's positions.
+    /// Returns the candidates of a period at the rule's positions.
     fn selected(&self, mut candidates: Vec<i64>) -> Vec<i64> {
         if self.rule.positions.is_empty() {
             return candidates;
@@ -226,7 +226,7 @@ impl Expansion<'_> {
     }
 }
 
-/// The numbers in order, or the start's where there are none.
+/// Returns the numbers in order, or the start's number if there are none.
 fn listed(numbers: &[i64], of_start: i64) -> Vec<i64> {
     if numbers.is_empty() {
         return vec![of_start];
@@ -237,8 +237,8 @@ fn listed(numbers: &[i64], of_start: i64) -> Vec<i64> {
     numbers
 }
 
-/// The number of a day's week, and that of the weeks in the year which the week belongs to: week 1 is the first with four days
-/// in the year.
+/// Returns the number of a day's week, and the number of weeks in that week's year: week 1 is the first with four days in the
+/// year.
 fn week_of(days: i64, week_start: i64) -> (i64, i64) {
     let first_week = |year: i64| {
         let first = Date::of(year, 1, 1).map_or(0, Date::days);

@@ -1,10 +1,10 @@
-//! The lines of a series, and the times in them.
+//! Reads and writes the lines of a series and their times.
 
 use super::Clock;
 use super::rule::Rule;
 use crate::time::{DAY, Date, Moment, Zone, time_of_day};
 
-/// What one line says.
+/// The content of a line.
 pub(super) enum ContentLine {
     Rule(Rule),
     ExcludedRule(Rule),
@@ -37,7 +37,7 @@ impl ContentLine {
     }
 }
 
-/// The places of the times in a line: `;TZID=Europe/Berlin:20261214T090000,20261221T090000`.
+/// Returns the positions of the times in a line: `;TZID=Europe/Berlin:20261214T090000,20261221T090000`.
 fn places<'a>(
     parameters: impl Iterator<Item = &'a str>,
     value: &str,
@@ -70,7 +70,7 @@ fn places<'a>(
     value.split(',').map(place).collect()
 }
 
-/// The times as a line; `None` if there are none.
+/// Returns the times as a line; `None` if there are none.
 pub(super) fn times(name: &str, places: &[i64], clock: Clock) -> Option<String> {
     if places.is_empty() {
         return None;
@@ -91,7 +91,7 @@ pub(super) fn times(name: &str, places: &[i64], clock: Clock) -> Option<String> 
     Some(format!("{name}{head}:{}", written.collect::<Vec<_>>().join(",")))
 }
 
-/// The place as it stands in `UNTIL`: a date, or a time in UTC.
+/// Returns the position in the form of `UNTIL`: a date, or a time in UTC.
 pub(super) fn compact(clock: Clock, place: i64) -> String {
     match clock {
         Clock::Days => short(clock.moment(place)),
@@ -99,8 +99,8 @@ pub(super) fn compact(clock: Clock, place: i64) -> String {
     }
 }
 
-/// The place of the last occurrence that `UNTIL` allows. Its kind should be the start's; where it is not, a date is its
-/// whole day on the clocks of the series, and a time is its day.
+/// Returns the position of the last occurrence that `UNTIL` allows. `UNTIL` should be of the start's kind. If it is not, a date
+/// means its whole day on the clocks of the series, and a time means its day.
 pub(super) fn place_of_end(text: &str, clock: Clock) -> Option<i64> {
     let moment = moment(text)?;
     Some(match (clock, moment) {

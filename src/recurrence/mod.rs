@@ -1,9 +1,9 @@
-//! Series of events as RFC 5545 describes them: a start, rules by which it recurs, and single times added and excluded.
+//! Recurring events as RFC 5545 describes them: a start, recurrence rules, and single times that are added or excluded.
 //!
 //! A series is read from its lines (`RRULE:…`, `EXDATE:…`), expanded into its occurrences, split in two at one of them, and
 //! moved to another start.
 //!
-//! The *place* of an occurrence is a number: seconds since 1970-01-01 UTC, and for series of whole days seconds since
+//! The *position* of an occurrence is a number: seconds since 1970-01-01 UTC, and for series of whole days seconds since
 //! 1970-01-01 on the calendar.
 
 use self::lines::ContentLine;
@@ -15,7 +15,7 @@ mod expand;
 mod lines;
 mod rule;
 
-/// By what the occurrences of a series are told.
+/// The clock of a series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Clock {
     /// Whole days.
@@ -24,12 +24,12 @@ pub enum Clock {
     Zone(Zone),
 }
 
-/// Where a series begins.
+/// The start of a series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Start {
-    /// What the clock shows: seconds since 1970-01-01 there, for days their midnight.
+    /// The clock time: seconds since 1970-01-01 on that clock; midnight for days.
     pub local: i64,
-    /// Whose clock it is.
+    /// The clock.
     pub clock: Clock,
 }
 
@@ -39,17 +39,17 @@ pub struct Recurrence {
     start: Start,
     rules: Vec<Rule>,
     excluded_rules: Vec<Rule>,
-    /// Places that are added, in order.
+    /// Added positions, in order.
     added: Vec<i64>,
-    /// Places that are excluded, in order.
+    /// Excluded positions, in order.
     excluded: Vec<i64>,
 }
 
-/// Places in order.
+/// Positions in order.
 type Places<'a> = Box<dyn Iterator<Item = i64> + 'a>;
 
 impl Clock {
-    /// The place of what the clock shows.
+    /// Returns the position of a clock time.
     #[must_use]
     pub fn place(self, local: i64) -> i64 {
         match self {
@@ -58,7 +58,7 @@ impl Clock {
         }
     }
 
-    /// What the clock shows at a place.
+    /// Returns the clock time at a position.
     #[must_use]
     pub fn local(self, place: i64) -> i64 {
         match self {
@@ -67,7 +67,7 @@ impl Clock {
         }
     }
 
-    /// The moment at a place.
+    /// Returns the moment at a position.
     #[must_use]
     pub fn moment(self, place: i64) -> Moment {
         match self {
@@ -78,7 +78,7 @@ impl Clock {
 }
 
 impl Start {
-    /// The place of the first occurrence.
+    /// Returns the position of the first occurrence.
     #[must_use]
     pub fn place(self) -> i64 {
         self.clock.place(self.local)
@@ -86,11 +86,11 @@ impl Start {
 }
 
 impl Recurrence {
-    /// Reads the lines of a series that begins there.
+    /// Reads the lines of a series with this start.
     ///
     /// # Errors
     ///
-    /// A sentence that names the line and what is wrong with it.
+    /// A sentence that names the invalid line and says what is wrong with it.
     pub fn parse<'a>(
         start: Start,
         lines: impl IntoIterator<Item = &'a str>,
@@ -114,7 +114,7 @@ impl Recurrence {
         Ok(series)
     }
 
-    /// The lines of the series, without its start.
+    /// Returns the lines of the series, without its start.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
         let clock = self.start.clock;
@@ -127,21 +127,22 @@ impl Recurrence {
         rules.chain(excluded).chain(times).collect()
     }
 
-    /// Where it begins.
+    /// Returns its start.
     #[must_use]
     pub const fn start(&self) -> Start {
         self.start
     }
 
-    /// Whether it has more than its start by any rule or added time.
+    /// Returns whether it has a rule or an added time.
     #[must_use]
     pub fn recurs(&self) -> bool {
         !(self.rules.is_empty() && self.added.is_empty())
     }
 
-    /// The places of its occurrences, in order; a series without an end has no last one.
+    /// Returns the positions of its occurrences, in order; a series without an end has no last one.
     ///
-    /// The start is one of them whether or not it fits the rule, and the first that `COUNT` counts, unless it is excluded.
+    /// Unless it is excluded, the start is an occurrence even if it does not fit the rule, and it is the first that `COUNT`
+    /// counts.
     pub fn occurrences(&self) -> impl Iterator<Item = i64> + '_ {
         let start: Places<'_> = Box::new(std::iter::once(self.start.place()));
         let added: Places<'_> = Box::new(self.added.iter().copied());
@@ -167,20 +168,21 @@ impl Recurrence {
         })
     }
 
-    /// Whether a rule ends before the start, which is all that is left of it then.
+    /// Returns whether a rule ends before the start; then only the start is left of it.
     #[must_use]
     pub fn ends_before_start(&self) -> bool {
         let start = self.start.place();
         self.rules.iter().any(|rule| rule.until.is_some_and(|until| until < start))
     }
 
-    /// Excludes the occurrences at these places.
+    /// Excludes the occurrences at these positions.
     pub fn exclude(&mut self, places: impl IntoIterator<Item = i64>) {
         self.excluded.extend(places);
         self.sort();
     }
 
-    /// The places of a rule's occurrences up to its `COUNT` or `UNTIL`; the start is the first, whether or not it fits.
+    /// Returns the positions of a rule's occurrences up to its `COUNT` or `UNTIL`. The start is the first, even if it does not
+    /// fit.
     fn places<'a>(&'a self, rule: &'a Rule) -> impl Iterator<Item = i64> + 'a {
         let first = self.start.place();
         let count = rule.count.and_then(|count| usize::try_from(count).ok()).unwrap_or(usize::MAX);
@@ -188,7 +190,7 @@ impl Recurrence {
         std::iter::once(first).chain(rest).take(count)
     }
 
-    /// The places that fit a rule up to its `COUNT` or `UNTIL`.
+    /// Returns the positions that fit a rule, up to its `COUNT` or `UNTIL`.
     fn fitting<'a>(&'a self, rule: &'a Rule) -> impl Iterator<Item = i64> + 'a {
         let Start { local, clock } = self.start;
         let count = rule.count.and_then(|count| usize::try_from(count).ok()).unwrap_or(usize::MAX);

@@ -17,21 +17,21 @@ pub(super) enum Frequency {
     Yearly,
 }
 
-/// A rule. An empty list stands for a part that it does not have.
+/// A rule. An empty list means that the rule does not have the part.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Rule {
     pub frequency: Frequency,
     pub interval: i64,
     pub count: Option<u64>,
-    /// The place of the last occurrence that there may be.
+    /// The position of the last occurrence that the rule allows.
     pub until: Option<i64>,
-    /// The weekday on which weeks begin, with 0 for Sunday.
+    /// The first day of the week; 0 is Sunday.
     pub week_start: i64,
     pub months: Vec<i64>,
     pub weeks: Vec<i64>,
     pub year_days: Vec<i64>,
     pub month_days: Vec<i64>,
-    /// Weekdays, each with its number in the month or the year; 0 for all of them.
+    /// Weekdays, each with its number in the month or the year; 0 means every one.
     pub weekdays: Vec<(i64, i64)>,
     pub hours: Vec<i64>,
     pub minutes: Vec<i64>,
@@ -52,11 +52,11 @@ const FREQUENCIES: [(&str, Frequency); 7] = [
 const WEEKDAYS: [&str; 7] = ["SU", "MO", "TU", "WE", "TH", "FR", "SA"];
 
 impl Rule {
-    /// Reads the rule of a series that is told by this clock.
+    /// Reads a rule for a series with this clock.
     ///
     /// # Errors
     ///
-    /// The part that is wrong, and what would be right.
+    /// The invalid part, and what would be right.
     pub fn parse(text: &str, clock: Clock) -> Result<Self, String> {
         let mut rule = Self {
             frequency: Frequency::Yearly,
@@ -142,7 +142,7 @@ impl Rule {
         Ok(())
     }
 
-    /// The parts that exclude each other (RFC 5545 §3.3.10).
+    /// Checks for parts that exclude each other (RFC 5545 §3.3.10).
     fn check(self) -> Result<Self, String> {
         let numbered = self.weekdays.iter().any(|(number, _)| *number != 0);
         let by_month_or_year = matches!(self.frequency, Frequency::Monthly | Frequency::Yearly);
@@ -175,7 +175,7 @@ impl Rule {
         !self.weekdays.is_empty() || lists.iter().any(|list| !list.is_empty())
     }
 
-    /// The rule as text, its end last.
+    /// Returns the rule as text; `UNTIL` or `COUNT` is last.
     pub fn text(&self, clock: Clock) -> String {
         let frequency = FREQUENCIES.iter().find(|(_, frequency)| *frequency == self.frequency);
         let mut text = format!("FREQ={}", frequency.map_or("", |(name, _)| name));

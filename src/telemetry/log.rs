@@ -1,4 +1,4 @@
-//! The log: readable on a terminal, one JSON object a line elsewhere (specification §5.1).
+//! The log: readable text on a terminal, one JSON object per line elsewhere.
 //!
 //! Code logs through the `log` facade; fields of a line are its key-values, as in
 //! `log::info!(module = "github", duration_ms = 12; "Tool executed")`.
@@ -17,19 +17,19 @@ use crate::time::rfc3339_now;
 /// Where the log goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Output {
-    /// The server's: a platform's log drain reads it there.
+    /// The server's log, where a platform's log drain reads it.
     Stdout,
-    /// Every other command's: stdout is for its data.
+    /// The log of every other command: stdout is for its data.
     Stderr,
 }
 
-/// Starts the log at `level`. Call once, before threads.
+/// Starts the log at `level`. Call it once, before threads start.
 pub fn start(level: LevelFilter, output: Output) {
     let (readable, target) = match output {
         Output::Stdout => (io::stdout().is_terminal(), Target::Stdout),
         Output::Stderr => (io::stderr().is_terminal(), Target::Stderr),
     };
-    // Libraries speak up only when something is wrong; their debugging would show request lines and headers.
+    // Libraries log only warnings and errors; their debug output would contain request lines and headers.
     let mut builder = Builder::new();
     builder
         .filter_level(level.min(LevelFilter::Warn))
@@ -42,18 +42,18 @@ pub fn start(level: LevelFilter, output: Output) {
     }
     let logger = Logger(builder.build());
     let most = logger.0.filter();
-    // A second start (in tests) changes nothing.
+    // A second start (in tests) has no effect.
     if log::set_boxed_logger(Box::new(logger)).is_ok() {
         log::set_max_level(most);
         std::panic::set_hook(Box::new(|panic| {
-            // Where, but not what: the message of a panic may quote what it failed on.
+            // Only the location is logged: the message of a panic may quote its input.
             let place = panic.location().map(ToString::to_string).unwrap_or_default();
             log::error!(place; "a panic ended one request; this is a bug of MCPist");
         }));
     }
 }
 
-/// Every line is written here, and goes to the collector as well where there is one.
+/// Writes each line to the output, and sends it to the collector if there is one.
 struct Logger(env_logger::Logger);
 
 impl Log for Logger {
@@ -83,7 +83,7 @@ fn json_line(record: &Record<'_>, timestamp: &str) -> Json {
     line.insert("level".to_owned(), Json::from(record.level().as_str().to_ascii_lowercase()));
     line.insert("message".to_owned(), Json::from(record.args().to_string()));
     line.extend(fields(record));
-    // The names that Grafana and others look for; ids as W3C Trace Context writes them.
+    // The names that Grafana and other tools expect; ids in the form of W3C Trace Context.
     if let Some(place) = trace::place() {
         line.insert("trace_id".to_owned(), format!("{:032x}", place.trace_id).into());
         line.insert("span_id".to_owned(), format!("{:016x}", place.span_id).into());
@@ -96,7 +96,7 @@ fn json_line(record: &Record<'_>, timestamp: &str) -> Json {
 
 fn write_readable(formatter: &mut Formatter, record: &Record<'_>) -> io::Result<()> {
     let timestamp = rfc3339_now();
-    // Of the timestamp a person at the terminal needs the time of day.
+    // On a terminal, the time of day is enough.
     let time = timestamp.get(11..19).unwrap_or(&timestamp);
     write!(formatter, "{time} {:5} {}", record.level(), record.args())?;
     for (name, value) in fields(record) {
@@ -108,7 +108,7 @@ fn write_readable(formatter: &mut Formatter, record: &Record<'_>) -> io::Result<
     writeln!(formatter)
 }
 
-/// The key-values of a line.
+/// Collects the key-values of a line.
 pub(super) fn fields(record: &Record<'_>) -> Map<String, Json> {
     struct Collector(Map<String, Json>);
     impl<'kvs> VisitSource<'kvs> for Collector {
@@ -127,7 +127,7 @@ pub(super) fn fields(record: &Record<'_>) -> Map<String, Json> {
         }
     }
     let mut collector = Collector(Map::new());
-    // The collector never fails.
+    // The collecting visitor never fails.
     let _ = record.key_values().visit(&mut collector);
     collector.0
 }

@@ -1,8 +1,8 @@
-//! Metrics: cumulative counters and histograms (OpenTelemetry, "Metrics Data Model"), held where they are measured and
-//! written whenever they are sent. Names are those of the specification, §5.2.
+//! Metrics: cumulative counters and histograms (OpenTelemetry, "Metrics Data Model"), stored where they are measured and
+//! written at each export.
 //!
-//! Everything that tells series apart comes from a list of ours (routes, statuses, modules and their tools, error codes),
-//! never from a request: their number is bounded by what MCPist is, and once more by [`SERIES`].
+//! All attribute values come from fixed lists (routes, statuses, modules and their tools, error codes), never from a request.
+//! So the number of series is limited by MCPist itself, and also by [`SERIES`].
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -14,20 +14,20 @@ use super::otlp::{Aggregate, MetricsWriter, Point};
 use super::trace::{SpanContext, Value, now};
 use crate::sync::lock;
 
-/// Upper bounds of the histograms' buckets in milliseconds; 5 s is where an alert looks (specification §5.4).
+/// Upper bounds of the histograms' buckets in milliseconds; 5 s is the threshold of the alerts.
 pub(super) const BOUNDS: [f64; 14] = [
     1.0, 2.5, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1_000.0, 2_500.0, 5_000.0, 10_000.0,
     30_000.0,
 ];
 
-/// The most series of one table: more are counted as dropped.
+/// The maximum number of series in one table; any more are counted as dropped.
 const SERIES: usize = 2_000;
 
-/// Everything that is measured since the start.
+/// All measurements since the start.
 pub struct Metrics {
-    /// When counting began, in nanoseconds since 1970.
+    /// The start of counting, in nanoseconds since 1970.
     since: u64,
-    // Few series with short keys: comparing them takes less than hashing one.
+    // There are few series with short keys, so comparing them is faster than hashing.
     requests: Mutex<BTreeMap<(&'static str, &'static str, u16), Histogram>>,
     tools: Mutex<BTreeMap<String, Tool>>,
     refreshes: Mutex<BTreeMap<(String, bool), u64>>,
@@ -35,7 +35,7 @@ pub struct Metrics {
     connections: OnceLock<Box<dyn Fn() -> usize + Send + Sync>>,
 }
 
-/// What is counted of one tool.
+/// The measurements of one tool.
 struct Tool {
     module: String,
     name: String,
@@ -43,17 +43,17 @@ struct Tool {
     errors: Vec<(&'static str, u64)>,
 }
 
-/// A distribution of milliseconds.
+/// A histogram of durations in milliseconds.
 #[derive(Default)]
 pub(super) struct Histogram {
     pub(super) count: u64,
     pub(super) sum: f64,
     pub(super) buckets: [u64; BOUNDS.len() + 1],
-    /// Of each bucket the last measurement since they were sent that belongs to a recorded trace.
+    /// For each bucket, the last measurement since the last export that belongs to a recorded trace.
     pub(super) exemplars: [Option<Exemplar>; BOUNDS.len() + 1],
 }
 
-/// One measurement, as an example that leads to its trace.
+/// One measurement, as an example that links to its trace.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Exemplar {
     pub(super) value: f64,
@@ -62,7 +62,7 @@ pub(super) struct Exemplar {
 }
 
 impl Histogram {
-    /// A copy, with the exemplars: the next ones begin anew.
+    /// Returns a copy with its exemplars, and removes the exemplars here.
     fn taken(&mut self) -> Self {
         Self { exemplars: std::mem::take(&mut self.exemplars), ..*self }
     }
@@ -90,7 +90,7 @@ impl Metrics {
         }
     }
 
-    /// A request over HTTP that was answered.
+    /// Counts an HTTP request and its response.
     pub(crate) fn request(
         &self,
         method: &'static str,
@@ -104,7 +104,7 @@ impl Metrics {
         });
     }
 
-    /// A tool that was called, with the error's code where it failed.
+    /// Counts a tool call, with the error code if it failed.
     pub(crate) fn tool(
         &self,
         module: &str,
@@ -130,17 +130,17 @@ impl Metrics {
         });
     }
 
-    /// A credential that was refreshed, or could not be.
+    /// Counts a credential refresh, or a failed one.
     pub(crate) fn token_refresh(&self, module: &str, success: bool) {
         self.record(&self.refreshes, (module.to_owned(), success), || 0, |count| *count += 1);
     }
 
-    /// Records that will never be sent.
+    /// Counts records that will never be sent.
     pub(crate) fn dropped(&self, signal: Signal, count: u64) {
         self.dropped[signal as usize].fetch_add(count, Ordering::Relaxed);
     }
 
-    /// Has the number of open connections asked for whenever metrics are sent.
+    /// Registers a function that returns the number of open connections; it is called at each export.
     pub(crate) fn watch_connections(&self, count: Box<dyn Fn() -> usize + Send + Sync>) {
         // Set once, by the one server of the process.
         let _ = self.connections.set(count);
@@ -162,7 +162,7 @@ impl Metrics {
         }
     }
 
-    /// Writes everything, and begins the exemplars anew. The tables are copied first, so that no call waits for the writing.
+    /// Writes everything and removes the exemplars. The tables are copied first, so that no call waits for the writing.
     pub(crate) fn write(&self, resource: &str) -> Vec<u8> {
         let mut out = MetricsWriter::new(resource, self.since, now());
         self.write_requests(&mut out);

@@ -1,8 +1,8 @@
-//! What the server reports about itself: the log, and to an OpenTelemetry collector logs, metrics and traces.
+//! Telemetry: the log, and logs, metrics and traces for an OpenTelemetry collector.
 //!
-//! There is one telemetry a process, as there is one log. Until `exporter::start` is called, and where no endpoint is set, it is
-//! not there: measuring is then one look at an empty cell. What is measured is put into bounded queues and tables and
-//! sent by a thread of its own, so that nothing here ever waits for a collector.
+//! Telemetry is process-wide, like the log. Until `exporter::start` is called, and if no endpoint is set, it is off: each
+//! measurement then costs only a check of an empty cell. Measurements go into bounded queues and tables, and a separate thread
+//! sends them, so that nothing here waits for a collector.
 
 pub mod log;
 mod metrics;
@@ -23,12 +23,12 @@ use self::metrics::Metrics;
 use self::queues::Queues;
 use self::trace::{Attributes, SpanContext, SpanData, Value, place};
 
-/// How long sending what is left may take at the end.
+/// How long sending the rest may take at the end.
 const FLUSH: Duration = Duration::from_secs(2);
-/// How long it may take though others took long before.
+/// The minimum time for sending, even if others used up the time before.
 const LEAST_FLUSH: Duration = Duration::from_millis(500);
 
-/// What is sent or kept as records.
+/// The kinds of records that are sent or counted as dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Signal {
     /// Log lines.
@@ -37,14 +37,14 @@ pub enum Signal {
     Metrics,
     /// Spans.
     Traces,
-    /// Audit events, which have their own way to the control plane.
+    /// Audit events, which are sent to the control plane instead.
     Audit,
 }
 
 impl Signal {
     const ALL: [Self; 4] = [Self::Logs, Self::Metrics, Self::Traces, Self::Audit];
 
-    /// Its name in variables, paths and attributes.
+    /// Returns its name in variables, paths and attributes.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -56,7 +56,7 @@ impl Signal {
     }
 }
 
-/// A line of the log, as it is sent.
+/// A log line in the form in which it is sent.
 pub(crate) struct LogRecord {
     /// Nanoseconds since 1970.
     time: u64,
@@ -68,11 +68,11 @@ pub(crate) struct LogRecord {
 
 /// The telemetry of this process.
 pub(crate) struct Telemetry {
-    /// None: logs are not sent.
+    /// `None` if logs are not sent.
     logs: bool,
-    /// None: nothing is measured.
+    /// `None` if metrics are off.
     pub(crate) metrics: Option<Metrics>,
-    /// None: nothing is traced.
+    /// `None` if traces are off.
     sampler: Option<Sampler>,
     pub(crate) queues: Queues,
 }
@@ -80,11 +80,11 @@ pub(crate) struct Telemetry {
 static TELEMETRY: OnceLock<Telemetry> = OnceLock::new();
 
 thread_local! {
-    /// Whether this is the thread that sends: what it logs is not sent, or one failure to send would lead to the next.
+    /// Whether this is the exporter's thread. Its log lines are not sent, because each failure to send would cause another one.
     static SENDS: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Makes the telemetry of this process, for the exporter that calls this; `None` if there is one already.
+/// Creates the telemetry of this process, for the exporter; `None` if it already exists.
 pub(crate) fn install(settings: &TelemetrySettings) -> Option<&'static Telemetry> {
     let telemetry = Telemetry {
         logs: settings.logs.is_some(),
@@ -95,35 +95,35 @@ pub(crate) fn install(settings: &TelemetrySettings) -> Option<&'static Telemetry
     TELEMETRY.set(telemetry).ok().and_then(|()| TELEMETRY.get())
 }
 
-/// Marks the thread that sends: what it logs is not sent.
+/// Marks the exporter's thread: its log lines are not sent.
 pub(crate) fn this_thread_sends() {
     SENDS.set(true);
 }
 
-/// Sends what is left and ends the telemetry, within two seconds of `since`, when the end began, or a little later where
-/// others have used them up.
+/// Sends the rest and ends telemetry within two seconds of `since`, the beginning of the shutdown, or a little later if other
+/// work has used up that time.
 pub fn shutdown(since: Instant) {
     if let Some(telemetry) = TELEMETRY.get() {
         telemetry.queues.stop(FLUSH.saturating_sub(since.elapsed()).max(LEAST_FLUSH));
     }
 }
 
-/// Has the number of open connections asked for whenever metrics are sent.
+/// Registers a function that returns the number of open connections; it is called at each export.
 pub fn watch_connections(count: impl Fn() -> usize + Send + Sync + 'static) {
     if let Some(metrics) = metrics() {
         metrics.watch_connections(Box::new(count));
     }
 }
 
-/// Counts a call of a tool, with the error's code where it failed.
+/// Counts a tool call, with the error code if it failed.
 pub fn tool_called(module: &str, tool: &str, duration: Duration, error: Option<&'static str>) {
     if let Some(metrics) = metrics() {
         metrics.tool(module, tool, milliseconds(duration), error, place());
     }
 }
 
-/// Counts a credential of a module that was asked for again, because the one before expired or was refused, and one that the
-/// service does not renew.
+/// Counts a module's credential that was requested again because it had expired or was rejected, or that the service does not
+/// renew.
 pub fn token_refreshed(module: &str, success: bool) {
     if let Some(metrics) = metrics() {
         metrics.token_refresh(module, success);
@@ -145,7 +145,7 @@ fn sampler() -> Option<Sampler> {
     TELEMETRY.get()?.sampler
 }
 
-/// Whether spans that end soon will find room.
+/// Returns whether the queue has space for spans that end soon.
 fn has_room_for_spans() -> bool {
     TELEMETRY.get().is_none_or(|telemetry| telemetry.queues.has_room_for_spans())
 }
@@ -184,7 +184,7 @@ fn queue_log(record: &::log::Record<'_>) {
     }
 }
 
-/// A field of a line as an attribute.
+/// Returns a field of a line as an attribute.
 fn attribute(value: serde_json::Value) -> Value {
     match value {
         serde_json::Value::Bool(flag) => Value::Flag(flag),

@@ -10,7 +10,7 @@ use super::trace::{Attributes, SpanData, Value};
 const SCOPE: &str =
     concat!(r#""scope":{"name":"mcpist","version":""#, env!("CARGO_PKG_VERSION"), r#""}"#);
 
-/// The resource that everything is about, as a JSON object.
+/// Returns the resource of all records, as a JSON object.
 pub(crate) fn resource(attributes: &[(String, String)]) -> String {
     let mut out = Json::default();
     out.raw(r#"{"attributes":["#);
@@ -26,7 +26,7 @@ pub(crate) fn resource(attributes: &[(String, String)]) -> String {
     String::from_utf8(out.0).expect("JSON is text")
 }
 
-/// An `ExportTraceServiceRequest`.
+/// Returns an `ExportTraceServiceRequest`.
 pub(crate) fn traces(resource: &str, spans: &[SpanData]) -> Vec<u8> {
     let mut out = Json::begin("resourceSpans", "scopeSpans", "spans", resource);
     for (position, span) in spans.iter().enumerate() {
@@ -36,7 +36,7 @@ pub(crate) fn traces(resource: &str, spans: &[SpanData]) -> Vec<u8> {
     out.end()
 }
 
-/// An `ExportLogsServiceRequest`.
+/// Returns an `ExportLogsServiceRequest`.
 pub(crate) fn logs(resource: &str, records: &[LogRecord]) -> Vec<u8> {
     let mut out = Json::begin("resourceLogs", "scopeLogs", "logRecords", resource);
     for (position, record) in records.iter().enumerate() {
@@ -46,7 +46,7 @@ pub(crate) fn logs(resource: &str, records: &[LogRecord]) -> Vec<u8> {
     out.end()
 }
 
-/// What a metric's points are (OTLP's `data`).
+/// The points of a metric (OTLP's `data`).
 #[derive(Clone, Copy)]
 pub(super) enum Aggregate {
     Counter,
@@ -78,7 +78,7 @@ impl MetricsWriter {
         }
     }
 
-    /// No metric has a unit: a backend would add it to a name that ends with it already.
+    /// Metrics have no unit: a backend would append it to names that already end with it.
     pub(crate) fn metric(
         &mut self,
         name: &str,
@@ -127,7 +127,7 @@ impl MetricsWriter {
     }
 }
 
-/// JSON text as it grows.
+/// A JSON text under construction.
 #[derive(Default)]
 struct Json(Vec<u8>);
 
@@ -183,7 +183,7 @@ impl Json {
         self.raw("}}");
     }
 
-    /// What JSON has no number for is a string in Protobuf's JSON.
+    /// Writes a number. In Protobuf's JSON, values that are not JSON numbers are strings.
     fn real(&mut self, number: f64) {
         match number {
             number if number.is_finite() => self.format(format_args!("{number}")),
@@ -207,7 +207,7 @@ impl Json {
         if let Some(parent) = span.parent {
             self.format(format_args!(r#","parentSpanId":"{parent:016x}""#));
         }
-        // Sampled, and whether it is known that the parent is remote, and that it is.
+        // Flags: sampled, has-is-remote, is-remote.
         let flags = if span.parent_is_remote { 0x301 } else { 0x101 };
         self.raw(r#","name":"#);
         self.text(&span.name);
@@ -229,7 +229,7 @@ impl Json {
 
     fn log_record(&mut self, record: &LogRecord) {
         let LogRecord { time, level, body, attributes, place } = record;
-        // The data model's severity numbers for the levels of the facade.
+        // The data model's severity number of a log level.
         let (severity, name) = match level {
             log::Level::Trace => (1, "TRACE"),
             log::Level::Debug => (5, "DEBUG"),

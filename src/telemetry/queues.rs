@@ -1,4 +1,4 @@
-//! What waits to be sent: bounded, so that nothing waits for a collector.
+//! Queues of records to send. They are bounded and never block, so that nothing waits for a collector.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,18 +9,18 @@ use super::LogRecord;
 use super::trace::SpanData;
 use crate::sync::lock;
 
-/// The most records of a signal that wait; more are dropped.
+/// The maximum number of waiting records of a signal; more are dropped.
 const QUEUE: usize = 2_048;
-/// The most records that travel together; so many do not wait for more.
+/// The maximum batch size; a full batch is sent at once.
 const BATCH: usize = 512;
 
-/// What waits to be sent.
+/// The waiting records.
 #[derive(Default)]
 pub(crate) struct Queues {
     pub(crate) waiting: Mutex<Waiting>,
-    /// Whether spans were refused since the last batch left.
+    /// Whether spans were dropped since the last batch.
     pub(crate) spans_are_full: AtomicBool,
-    /// Signalled when the exporter has something to do.
+    /// Signalled when the exporter has work to do.
     pub(crate) wake: Condvar,
     /// Signalled when the exporter has ended.
     pub(crate) ended: Condvar,
@@ -30,14 +30,14 @@ pub(crate) struct Queues {
 pub(crate) struct Waiting {
     pub(crate) logs: Queue<LogRecord>,
     pub(crate) spans: Queue<SpanData>,
-    /// Until when everything has to be sent; none while the process goes on.
+    /// The time by which everything must be sent; `None` while the process runs.
     pub(crate) stop: Option<Instant>,
     pub(crate) ended: bool,
 }
 
 pub(crate) struct Queue<T> {
     records: VecDeque<T>,
-    /// When the first one of them came.
+    /// When the oldest record arrived.
     since: Option<Instant>,
 }
 
@@ -48,7 +48,7 @@ impl<T> Default for Queue<T> {
 }
 
 impl<T> Queue<T> {
-    /// Takes records that belong together in, or none of them. Whether the exporter has to look.
+    /// Adds records that belong together, all or none. Returns whether the exporter must wake up.
     fn push(&mut self, records: impl ExactSizeIterator<Item = T>) -> Result<bool, u64> {
         let (before, added) = (self.records.len(), records.len());
         if before + added > QUEUE {
@@ -66,7 +66,7 @@ impl<T> Queue<T> {
         taken
     }
 
-    /// When the next batch is due.
+    /// Returns when the next batch is due.
     pub(crate) fn due(&self, delay: Duration) -> Option<Instant> {
         let since = self.since?;
         Some(if self.records.len() >= BATCH { since } else { since + delay })
@@ -74,13 +74,13 @@ impl<T> Queue<T> {
 }
 
 impl Queues {
-    /// Takes a log record in; whether there was room.
+    /// Adds a log record. Returns whether there was space.
     pub(crate) fn push_log(&self, record: LogRecord) -> bool {
         let pushed = lock(&self.waiting).logs.push(std::iter::once(record));
         self.tell(pushed) == 0
     }
 
-    /// Takes the spans of a trace in; how many there was no room for.
+    /// Adds the spans of a trace. Returns how many did not fit.
     pub(crate) fn push_spans(&self, spans: Vec<SpanData>) -> u64 {
         let mut waiting = lock(&self.waiting);
         let pushed = waiting.spans.push(spans.into_iter());
@@ -107,12 +107,12 @@ impl Queues {
         }
     }
 
-    /// Asks for everything to be sent, and waits at most this long.
+    /// Asks the exporter to send everything, and waits at most for this time.
     pub(crate) fn stop(&self, most: Duration) {
         let mut waiting = lock(&self.waiting);
         waiting.stop = Some(Instant::now() + most);
         self.wake.notify_one();
-        // Whether it has ended or the time ran out, the answer is the same: so does the process.
+        // The process ends in both cases: the exporter has finished, or the time is over.
         let _ = self.ended.wait_timeout_while(waiting, most, |waiting| !waiting.ended);
     }
 }

@@ -1,4 +1,4 @@
-//! Where telemetry goes, and how.
+//! Telemetry settings.
 
 use std::time::Duration;
 
@@ -7,36 +7,36 @@ use ureq::http::HeaderName;
 use super::Sampler;
 use crate::secret::Secret;
 
-/// Where telemetry goes, and how.
+/// Telemetry settings.
 #[derive(Debug)]
 pub struct TelemetrySettings {
-    /// Where logs go; `None`: nowhere.
+    /// Where logs are sent; `None` if they are off.
     pub logs: Option<Target>,
-    /// Where metrics go.
+    /// Where metrics are sent; `None` if they are off.
     pub metrics: Option<Target>,
-    /// Where spans go.
+    /// Where spans are sent; `None` if they are off.
     pub traces: Option<Target>,
-    /// What describes this service beside what it knows of itself: `service.name` and what the operator adds.
+    /// Resource attributes beyond the built-in ones: `service.name`, and those that the operator adds.
     pub resource: Vec<(String, String)>,
-    /// Which requests are traced.
+    /// The sampler, which decides which requests are traced.
     pub sampler: Sampler,
-    /// How long a log record may wait for others to travel with.
+    /// How long a log record may wait for a batch.
     pub log_delay: Duration,
-    /// How long a span may wait for others to travel with.
+    /// How long a span may wait for a batch.
     pub span_delay: Duration,
-    /// How often metrics are sent.
+    /// The interval between metric exports.
     pub metric_interval: Duration,
 }
 
-/// Where one signal goes.
+/// Where a signal is sent.
 #[derive(Debug)]
 pub struct Target {
-    /// The whole URL.
+    /// The complete URL.
     pub url: String,
-    /// What every request carries: names and values that fit a header.
+    /// Headers of every request: valid names and values.
     pub headers: Vec<(HeaderName, Secret)>,
     /// Whether bodies are compressed.
     pub gzip: bool,
-    /// How long one request may take.
+    /// The timeout of one request.
     pub timeout: Duration,
 }

@@ -1,7 +1,7 @@
-//! The spans of MCPist with their attributes: OpenTelemetry's semantic conventions for HTTP, MCP and tools.
+//! MCPist's spans and their attributes: OpenTelemetry's semantic conventions for HTTP, MCP and tools.
 //!
-//! No argument, no body, no query and no path that a client made up is ever an attribute; names come from lists of ours, or
-//! are checked for being short and plain.
+//! Arguments, bodies, queries and client-supplied paths are never attributes. Names come from fixed lists, or must be short and
+//! plain.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -13,10 +13,10 @@ use super::trace::{Claim, Kind, Remote, Root, Span, place};
 use super::{TELEMETRY, metrics, milliseconds, sampler};
 use crate::error::{Code, Error};
 
-/// What platforms ask every few seconds is counted, but not traced.
+/// Paths that platforms request every few seconds are counted, but not traced.
 const PROBES: [&str; 2] = ["/health", "/ready"];
 
-/// The methods that are reported by their name ("HTTP attributes", `http.request.method`).
+/// The methods that are reported by name ("HTTP attributes", `http.request.method`).
 const METHODS: [&str; 9] =
     ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH", "CONNECT"];
 
@@ -24,23 +24,23 @@ fn known_method(method: &str) -> &'static str {
     METHODS.into_iter().find(|known| *known == method).unwrap_or("_OTHER")
 }
 
-/// A request over HTTP while it is served; ended, counted and told when this is dropped.
+/// An HTTP request while it is served. It is ended, counted and logged when this value is dropped.
 pub struct Served {
     root: Root,
-    /// None: nothing is measured.
+    /// `None` if nothing is measured.
     measured: Option<Measured>,
 }
 
 struct Measured {
     began: Instant,
     method: &'static str,
-    /// Empty where the path leads nowhere.
+    /// Empty if the path is unknown.
     route: &'static str,
     status: u16,
 }
 
 impl Served {
-    /// Begins a request. `look` gives the pattern that its path fits, or nothing, and its header `traceparent`.
+    /// Begins a request. `look` returns the route pattern of its path, if there is one, and its `traceparent` header.
     pub fn begin<'a>(method: &str, look: impl FnOnce() -> (&'static str, Option<&'a str>)) -> Self {
         if TELEMETRY.get().is_none() {
             return Self { root: Root::begin(None, None), measured: None };
@@ -54,7 +54,7 @@ impl Served {
         }
     }
 
-    /// Notes the answer's status; without one it counts as 500.
+    /// Sets the response status; without one, the request counts as 500.
     pub fn answered(&mut self, status: u16) {
         if let Some(measured) = &mut self.measured {
             measured.status = status;
@@ -89,34 +89,34 @@ impl Drop for Served {
     }
 }
 
-/// Counts an answer to what never became a request.
+/// Counts a response to input that was not a valid request.
 pub fn refused(status: u16) {
     if let Some(metrics) = metrics() {
         metrics.request("_OTHER", "", status, 0.0, None);
     }
 }
 
-/// A message of the protocol, as far as its span tells it.
+/// The parts of a protocol message that its span reports.
 pub struct Message<'a> {
-    /// The method; none for one that does not exist.
+    /// The method; `None` for an unknown method.
     pub method: Option<&'static str>,
     /// The id of its request.
     pub id: &'a dyn fmt::Display,
-    /// What it asks for: a tool or a prompt.
+    /// The name of the requested tool or prompt.
     pub target: Option<&'a str>,
     /// The protocol's version.
     pub version: &'static str,
-    /// The legacy session; empty without one.
+    /// The legacy session; empty if there is none.
     pub session: &'a str,
-    /// The client's span, as `_meta` names it.
+    /// The client's span, from `_meta`.
     pub traceparent: Option<&'a str>,
 }
 
-/// A message of the protocol while it is answered.
+/// A protocol message while it is handled.
 pub struct Operation(Claim);
 
 impl Operation {
-    /// Begins a message; `describe` is called where it is traced.
+    /// Begins a message; `describe` is called only if it is traced.
     pub fn begin<'a>(describe: impl FnOnce() -> Message<'a>) -> Self {
         let Some(sampler) = sampler() else { return Self(Claim::of_message(None, None)) };
         let message = describe();
@@ -148,7 +148,7 @@ impl Operation {
         Self(claim)
     }
 
-    /// Notes that the message is answered with an error.
+    /// Records that the response is an error.
     pub fn fail(&mut self, json_rpc: i64) {
         self.0.edit(|span| {
             span.set("rpc.response.status_code", json_rpc.to_string());
@@ -157,19 +157,19 @@ impl Operation {
     }
 }
 
-/// Whether a client's word is a name rather than a text.
+/// Returns whether a client's text is short and plain enough to be a name.
 fn is_plain(text: &str) -> bool {
     text.len() <= 64
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-./".contains(&byte))
 }
 
-/// What the caller may use is asked for.
+/// Begins the span of a permission request.
 #[must_use]
 pub fn permission_check() -> Span {
     Span::start("permission check", Kind::Client)
 }
 
-/// A credential for a module's service is asked for.
+/// Begins the span of a credential request for a module's service.
 #[must_use]
 pub fn token_fetch(module: &str) -> Span {
     let mut span = Span::start("token fetch", Kind::Client);
@@ -177,7 +177,7 @@ pub fn token_fetch(module: &str) -> Span {
     span
 }
 
-/// A tool runs, by itself or as a line of a batch.
+/// Begins the span of a tool call, on its own or as a line of a batch.
 #[must_use]
 pub fn tool(module: &str, published_name: &str) -> Span {
     let mut span = Span::start("", Kind::Internal);
@@ -190,7 +190,8 @@ pub fn tool(module: &str, published_name: &str) -> Span {
     span
 }
 
-/// A request to somebody else: one try, on one connection. Its path holds arguments, so that it is reported by its host alone.
+/// Begins the span of an outgoing request: one attempt on one connection. The span has only the host, because the path contains
+/// arguments.
 #[must_use]
 pub fn request_to(method: &str, uri: &Uri) -> Span {
     let method = known_method(method);
@@ -207,7 +208,7 @@ pub fn request_to(method: &str, uri: &Uri) -> Span {
 }
 
 impl Span {
-    /// Notes the status that came back.
+    /// Records the response status.
     pub fn answered(&mut self, status: u16) {
         self.edit(|span| {
             span.set("http.response.status_code", status);
@@ -217,14 +218,14 @@ impl Span {
         });
     }
 
-    /// Notes how the work ended where it failed.
+    /// Records a failure of the work.
     pub fn ended<T>(&mut self, outcome: &Result<T, Error>) {
         if let Err(error) = outcome {
             self.failed(error.code());
         }
     }
 
-    /// Notes the error that it failed with.
+    /// Records the error that the work failed with.
     pub fn failed(&mut self, code: Code) {
         self.edit(|span| span.fail(code.reply().name));
     }

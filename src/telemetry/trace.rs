@@ -1,8 +1,8 @@
-//! Traces: what one request did, as spans with parents (W3C Trace Context; OpenTelemetry, "Tracing API" and "SDK").
+//! Traces: the work of one request as nested spans (W3C Trace Context; OpenTelemetry, "Tracing API" and "SDK").
 //!
-//! A thread knows the request that it works for by its [`Scope`]. The spans of a request gather in its trace and leave
-//! together when it ends: until then the trace can still find its place below the client's, whose word may come late (in
-//! the body), and the queue's lock is taken once a request.
+//! A thread knows its request through its [`Scope`]. The spans of a request are collected in its trace and sent together when
+//! it ends. Until then, the trace can still be attached to the client's span, which may arrive late (in the body), and the
+//! queue is locked only once a request.
 
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -14,24 +14,24 @@ use rand::random;
 
 use crate::sync::lock;
 
-/// The most spans of one trace that are kept: a batch of calls that each walk through pages may make more.
+/// The maximum number of spans in one trace; a batch of calls that each read many pages may create more.
 const SPANS: usize = 256;
-/// Room for the attributes of a request, so that they take one allocation.
+/// Reserved space for the attributes of a request, so that they take one allocation.
 const ROOT_ATTRIBUTES: usize = 12;
 
-/// A span of another program, as `traceparent` names it.
+/// A span of another program, from `traceparent`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Remote {
     /// The trace.
     pub trace_id: u128,
     /// The span.
     pub span_id: u64,
-    /// Whether that program records the trace.
+    /// Whether the other program records the trace.
     pub sampled: bool,
 }
 
 impl Remote {
-    /// Reads the `traceparent` header (W3C Trace Context §3.2); none for one that is wrong, which is to be ignored.
+    /// Reads the `traceparent` header (W3C Trace Context §3.2). `None` for an invalid header, which must be ignored.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let bytes = text.as_bytes();
@@ -55,16 +55,16 @@ impl Remote {
     }
 }
 
-/// Says which traces are recorded.
+/// Decides which traces are recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sampler {
     parent_based: bool,
-    /// The least randomness of a trace that is recorded.
+    /// The minimum randomness of a recorded trace.
     threshold: u64,
 }
 
 impl Sampler {
-    /// Records this share of traces, from 0 to 1; with `parent_based`, of those that a client began, the ones that it records.
+    /// Records this share of traces, from 0 to 1. With `parent_based`, the client's decision applies to traces that it began.
     #[must_use]
     pub fn new(parent_based: bool, ratio: f64) -> Self {
         #[expect(
@@ -76,7 +76,8 @@ impl Sampler {
         Self { parent_based, threshold }
     }
 
-    /// "Consistent probability sampling": the last 56 bits of a trace id are its randomness, anyone who looks at it.
+    /// Returns whether a trace is recorded. "Consistent probability sampling": the last 56 bits of a trace id are its
+    /// randomness, so that all programs decide alike.
     fn records(self, trace_id: u128, parent: Option<Remote>) -> bool {
         match parent {
             Some(parent) if self.parent_based => parent.sampled,
@@ -85,14 +86,14 @@ impl Sampler {
     }
 }
 
-/// What a span stands for (OTLP's numbers).
+/// The kind of a span (OTLP's numbers).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// Work inside.
+    /// Internal work.
     Internal = 1,
-    /// A request that is answered here.
+    /// A request that this server handles.
     Server = 2,
-    /// A request to somebody else.
+    /// A request to another server.
     Client = 3,
 }
 
@@ -127,23 +128,23 @@ impl From<u16> for Value {
     }
 }
 
-/// Attributes by their names.
+/// Attributes by name.
 pub type Attributes = Vec<(Cow<'static, str>, Value)>;
 
-/// A span, as it is sent once it has ended.
+/// A span, in the form in which it is sent after its end.
 #[derive(Debug, Clone)]
 pub struct SpanData {
     pub(super) trace_id: u128,
     pub(super) id: u64,
     pub(super) parent: Option<u64>,
-    /// Whether the parent is another program's.
+    /// Whether the parent belongs to another program.
     pub(super) parent_is_remote: bool,
-    /// A span that is not a parent, but belongs to the same work.
+    /// A related span that is not the parent.
     pub(super) link: Option<Remote>,
-    /// Empty until it is known.
+    /// Empty until the name is known.
     pub(super) name: Cow<'static, str>,
     pub(super) kind: Kind,
-    /// Nanoseconds since 1970, as is the end.
+    /// Nanoseconds since 1970, like the end.
     pub(super) start: u64,
     pub(super) end: u64,
     pub(super) attributes: Attributes,
@@ -174,7 +175,7 @@ impl SpanData {
         self.attributes.push((Cow::Borrowed(name), value.into()));
     }
 
-    /// Notes what kind of failure the span ended with; the first one stays.
+    /// Sets the kind of failure; the first one stays.
     pub fn fail(&mut self, error_type: impl Into<Value>) {
         if !self.failed {
             self.failed = true;
@@ -186,25 +187,25 @@ impl SpanData {
 /// The request that a thread works for.
 #[derive(Clone, Default)]
 pub struct Scope {
-    /// Distinguishes the log lines of one request from those of others; 0 outside of requests.
+    /// Identifies the request in log lines; 0 outside requests.
     request_id: u64,
-    /// The span that is open.
+    /// The open span.
     span: u64,
     trace: Option<Arc<Mutex<Trace>>>,
 }
 
-/// The spans of a request that have ended, and its own.
+/// The ended spans of a request, and its own span.
 struct Trace {
     id: u128,
-    /// Whether the queue had room when the request began: if not, no span is made that would only be dropped.
+    /// Whether the queue had space when the request began. If not, no spans are made, because they would only be dropped.
     has_room: bool,
     sampled: bool,
-    /// The span of the request itself, until it has ended.
+    /// The span of the request itself, until it ends.
     root: Option<SpanData>,
-    /// Whether the request's own span stands for a message of the protocol already.
+    /// Whether the request's own span already stands for a protocol message.
     claimed: bool,
     ended: Vec<SpanData>,
-    /// Spans that there was no room for; a request that is not recorded for that counts as one.
+    /// Dropped spans; a request that is not recorded for lack of space counts as one.
     lost: u64,
 }
 
@@ -212,49 +213,49 @@ thread_local! {
     static CURRENT: RefCell<Scope> = RefCell::default();
 }
 
-/// The trace that is in use here, if there is one.
+/// Returns the trace that is recorded here, if there is one.
 fn trace() -> Option<Arc<Mutex<Trace>>> {
     CURRENT.with_borrow(|scope| scope.trace.clone())
 }
 
-/// What ties a log record or a measurement to the request that it belongs to.
+/// Links a log record or a measurement to its request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SpanContext {
     /// The trace.
     pub trace_id: u128,
-    /// The span that is open.
+    /// The open span.
     pub span_id: u64,
     /// Whether the trace is recorded.
     pub sampled: bool,
 }
 
-/// Where this thread is; none outside of traced requests.
+/// Returns where this thread is; `None` outside traced requests.
 pub fn place() -> Option<SpanContext> {
-    // A thread that ends may still log when this is gone.
+    // A thread that is ending may still log after this is gone.
     let scope = CURRENT.try_with(|scope| scope.borrow().clone()).ok()?;
     let trace = lock(scope.trace.as_ref()?);
     Some(SpanContext { trace_id: trace.id, span_id: scope.span, sampled: trace.sampled })
 }
 
-/// The id of the request that this thread works for: 16 hexadecimal digits, the same in all its log lines and in the audit.
+/// Returns the id of this thread's request: 16 hexadecimal digits, the same in all its log lines and in the audit trail.
 pub fn request_id() -> Option<String> {
     let id = CURRENT.try_with(|scope| scope.borrow().request_id).unwrap_or_default();
     (id != 0).then(|| format!("{id:016x}"))
 }
 
-/// The id of the trace that this thread works for: 32 hexadecimal digits; `None` outside of traced requests.
+/// Returns the id of this thread's trace: 32 hexadecimal digits; `None` outside traced requests.
 pub fn trace_id() -> Option<String> {
     place().map(|place| format!("{:032x}", place.trace_id))
 }
 
-/// The `traceparent` header for a request that this thread sends; none outside of traced requests.
+/// Returns the `traceparent` header for a request that this thread sends; `None` outside traced requests.
 pub fn traceparent() -> Option<String> {
     let SpanContext { trace_id, span_id, sampled } = place()?;
     Some(format!("00-{trace_id:032x}-{span_id:016x}-{:02x}", u8::from(sampled)))
 }
 
 impl Scope {
-    /// The scope of this thread, to [`Scope::enter`] on one that works for the same request.
+    /// Returns this thread's scope, for [`Scope::enter`] on another thread that works for the same request.
     pub fn current() -> Self {
         CURRENT.with_borrow(Self::clone)
     }
@@ -265,10 +266,10 @@ impl Scope {
     }
 }
 
-/// A thread's place in a [`Scope`]; dropping it leads back to the one before.
+/// A thread's place in a [`Scope`]; dropping it restores the previous scope.
 pub struct Entered {
     previous: Scope,
-    /// What is entered by a thread is left by it.
+    /// The same thread must enter and leave.
     stays: PhantomData<*const ()>,
 }
 
@@ -278,15 +279,15 @@ impl Drop for Entered {
     }
 }
 
-/// A request, from its beginning until this is dropped.
+/// A request, from its beginning until this value is dropped.
 pub struct Root {
     scope: Scope,
-    /// Leads back to the scope before.
+    /// Restores the previous scope.
     _entered: Entered,
 }
 
 impl Root {
-    /// Begins a request, below a client's span if it names one. Without a sampler it has an id, but no trace.
+    /// Begins a request, as a child of the client's span if there is one. Without a sampler, it has an id but no trace.
     pub fn begin(parent: Option<Remote>, sampler: Option<Sampler>) -> Self {
         let id = random_span_id();
         let trace = sampler.map(|sampler| {
@@ -310,12 +311,12 @@ impl Root {
         Self { _entered: scope.enter(), scope }
     }
 
-    /// Changes the request's own span, if it is recorded.
+    /// Changes the request's own span, if the request is recorded.
     pub fn edit(&self, edit: impl FnOnce(&mut SpanData)) {
         edit_root(self.scope.trace.as_deref(), edit);
     }
 
-    /// Ends the request: its spans and how many were lost; none when it is not recorded.
+    /// Ends the request. Returns its spans and the number of dropped ones; empty and 0 if the request is not recorded.
     fn end(&mut self) -> (Vec<SpanData>, u64) {
         let Some(trace) = self.scope.trace.take() else { return (Vec::new(), 0) };
         let mut trace = lock(&trace);
@@ -323,7 +324,7 @@ impl Root {
         else {
             return (Vec::new(), 0);
         };
-        // What still holds the scope belongs to a request that is over.
+        // Other holders of the scope belong to a request that has ended.
         if !std::mem::take(&mut trace.sampled) {
             return (Vec::new(), std::mem::take(&mut trace.lost));
         }
@@ -352,13 +353,13 @@ fn edit_root(trace: Option<&Mutex<Trace>>, edit: impl FnOnce(&mut SpanData)) {
     }
 }
 
-/// Notes a failure of the request that this thread works for.
+/// Records a failure of this thread's request.
 pub fn fail_request(error_type: &'static str) {
     edit_root(trace().as_deref(), |root| root.fail(error_type));
 }
 
 impl Trace {
-    /// Puts the trace below a client's span. One that had another parent keeps it as a link.
+    /// Attaches the trace to the client's span. If it already has another parent, the span becomes a link.
     fn join(&mut self, parent: Option<Remote>, sampler: Sampler) {
         if let (Some(parent), Some(root)) = (parent, &mut self.root) {
             if let Some(before) = root.parent.replace(parent.span_id) {
@@ -374,21 +375,21 @@ impl Trace {
     }
 }
 
-/// What a message of the protocol is in the trace of its request.
+/// The place of a protocol message in the trace of its request.
 pub enum Claim {
-    /// The request's own span stands for it.
+    /// It uses the request's own span.
     Request,
-    /// It has a span below the request's, which stands for another message.
+    /// It has its own span below the request's, which stands for another message.
     Below(Span),
-    /// It has a request of its own: its transport knows none.
+    /// It has its own request, because its transport has none.
     Own(Root),
     /// Nothing is recorded.
     Untraced,
 }
 
 impl Claim {
-    /// Gives a message its span. `parent` is the client's span by the message itself; it wins over the transport's, unless
-    /// that is a nearer one of the same trace.
+    /// Begins the span of a message. `parent` is the client's span from the message itself. It overrides the transport's,
+    /// unless the transport's is a closer span of the same trace.
     pub fn of_message(parent: Option<Remote>, sampler: Option<Sampler>) -> Self {
         let Scope { request_id, trace, .. } = Scope::current();
         if request_id == 0 {
@@ -410,7 +411,7 @@ impl Claim {
         Self::Request
     }
 
-    /// Changes the span, if it is recorded.
+    /// Changes the span, if the message is recorded.
     pub fn edit(&mut self, edit: impl FnOnce(&mut SpanData)) {
         match self {
             Self::Request => edit_root(trace().as_deref(), edit),
@@ -421,20 +422,20 @@ impl Claim {
     }
 }
 
-/// A part of a request, from its beginning until this is dropped; nothing where the request is not recorded.
+/// A part of a request, from its beginning until this value is dropped; empty if the request is not recorded.
 pub struct Span(Option<Open>);
 
 struct Open {
     data: SpanData,
     trace: Arc<Mutex<Trace>>,
-    /// The span that is open again when this one has ended.
+    /// The span that is open again after this one.
     before: u64,
-    /// It ends on the thread that it began on.
+    /// It must end on the thread on which it began.
     stays: PhantomData<*const ()>,
 }
 
 impl Span {
-    /// Begins a part of the request that this thread works for; what is begun until it ends is below it.
+    /// Begins a part of this thread's request; parts that begin before its end are its children.
     pub fn start(name: impl Into<Cow<'static, str>>, kind: Kind) -> Self {
         let Some(trace) = trace().filter(|trace| lock(trace).sampled) else { return Self(None) };
         let before = CURRENT.with_borrow(|scope| scope.span);
@@ -443,7 +444,7 @@ impl Span {
         Self(Some(Open { data, trace, before, stays: PhantomData }))
     }
 
-    /// Changes the span, if it is recorded: what costs something is done in here.
+    /// Changes the span, if it is recorded. Do expensive work inside the closure.
     pub fn edit(&mut self, edit: impl FnOnce(&mut SpanData)) {
         if let Some(open) = &mut self.0 {
             edit(&mut open.data);
@@ -465,13 +466,13 @@ impl Drop for Span {
     }
 }
 
-/// Nanoseconds since 1970, as OTLP counts time.
+/// Returns nanoseconds since 1970, the time of OTLP.
 pub(super) fn now() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// Ids are random and not zero, which means "none".
+/// Ids are random and never zero, because zero means "no id".
 fn random_span_id() -> u64 {
     random::<u64>().max(1)
 }
@@ -645,7 +646,7 @@ mod tests {
             lock(&trace).has_room = false;
             lock(&trace).join(parent, always().unwrap());
             drop(Span::start("x", Kind::Client));
-            assert!(!place().unwrap().sampled, "nothing refers to a trace that nobody has");
+            assert!(!place().unwrap().sampled, "nothing refers to a trace that is not recorded");
             let (spans, counted) = root.end();
             assert_eq!((spans.len(), counted), (0, lost), "{parent:?}");
         }

@@ -2,24 +2,24 @@
 
 use std::fmt;
 
-/// Days from 1970-01-01 to the last date that can be written, 9999-12-31.
+/// Days from 1970-01-01 to the last valid date, 9999-12-31.
 const LAST: i64 = 2_932_896;
 
-/// Days from 1970-01-01 to the first date that can be written, 0000-01-01.
+/// Days from 1970-01-01 to the first valid date, 0000-01-01.
 const FIRST: i64 = -719_528;
 
-/// A day of the Gregorian calendar that exists, in the years 0000 to 9999, so that it can be written as `YYYY-MM-DD`.
+/// A valid day of the Gregorian calendar in the years 0000 to 9999, so that it can be written as `YYYY-MM-DD`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Date(i64);
 
 impl Date {
-    /// The date that many days after 1970-01-01; the first or the last that can be written where it is beyond.
+    /// Returns the date this many days after 1970-01-01, limited to the first and the last valid date.
     #[must_use]
     pub fn from_days(days: i64) -> Self {
         Self(days.clamp(FIRST, LAST))
     }
 
-    /// The date of a year, a month (1 to 12) and a day; `None` if that month has no such day.
+    /// Returns the date of a year, a month (1 to 12) and a day; `None` if the month does not have this day.
     ///
     /// Counts in 400-year eras that begin on 1 March, so that the leap day is the last of its year (Howard Hinnant,
     /// "chrono-Compatible Low-Level Date Algorithms", `days_from_civil`).
@@ -36,20 +36,20 @@ impl Date {
         exists.then_some(Self(days))
     }
 
-    /// Reads `YYYY-MM-DD`; `None` for anything else and for days that no month has.
+    /// Reads `YYYY-MM-DD`; `None` for any other text and for days that do not exist.
     #[must_use]
     pub fn read(text: &str) -> Option<Self> {
         let [year, month, day] = numbers(text)?;
         Self::of(year, month, day)
     }
 
-    /// Days since 1970-01-01.
+    /// Returns days since 1970-01-01.
     #[must_use]
     pub const fn days(self) -> i64 {
         self.0
     }
 
-    /// Year, month (1 to 12) and day (`civil_from_days`).
+    /// Returns the year, the month (1 to 12) and the day (`civil_from_days`).
     #[must_use]
     pub fn parts(self) -> (i64, i64, i64) {
         let days = self.0 + 719_468;
@@ -63,14 +63,14 @@ impl Date {
         (era * 400 + year_of_era + i64::from(month <= 2), month, day)
     }
 
-    /// The weekday, with 0 for Sunday.
+    /// Returns the weekday; 0 is Sunday.
     #[must_use]
     pub const fn weekday(self) -> i64 {
         // 1970-01-01 was a Thursday.
         (self.0 + 4).rem_euclid(7)
     }
 
-    /// The date that many days later; `None` if it cannot be written.
+    /// Returns the date this many days later; `None` if it is not in the valid range.
     #[must_use]
     pub fn plus(self, days: i64) -> Option<Self> {
         let later = self.0.checked_add(days)?;
@@ -85,7 +85,7 @@ impl fmt::Display for Date {
     }
 }
 
-/// The three numbers of a text in the form `YYYY-MM-DD`, whether or not there is such a day.
+/// Returns the three numbers of a text in the form `YYYY-MM-DD`, even if the date does not exist.
 pub(super) fn numbers(text: &str) -> Option<[i64; 3]> {
     let form = text.len() == "1970-01-01".len()
         && text.bytes().enumerate().all(|(at, byte)| match at {
@@ -98,13 +98,13 @@ pub(super) fn numbers(text: &str) -> Option<[i64; 3]> {
     Some([text[..4].parse().ok()?, text[5..7].parse().ok()?, text[8..].parse().ok()?])
 }
 
-/// Whether a year has a 29 February.
+/// Returns whether a year has a 29 February.
 #[must_use]
 pub const fn is_leap_year(year: i64) -> bool {
     year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
 }
 
-/// The days of a month (1 to 12); 0 for a month that does not exist.
+/// Returns the number of days in a month (1 to 12); 0 for a month that does not exist.
 #[must_use]
 pub const fn days_in_month(year: i64, month: i64) -> i64 {
     match month {

@@ -1,6 +1,6 @@
-//! Lengths of time.
+//! Durations.
 
-/// The units, the largest first: our letter, and how people write them.
+/// The units, largest first: our letter, and the words that people use.
 const UNITS: [(char, &[&str]); 4] = [
     ('w', &["w", "wk", "wks", "week", "weeks"]),
     ('d', &["d", "day", "days"]),
@@ -8,10 +8,10 @@ const UNITS: [(char, &[&str]); 4] = [
     ('m', &["m", "min", "mins", "minute", "minutes"]),
 ];
 
-/// A length of time in the form `1w 2d 3h 20m`, from that form, from words (`3 hours 20 minutes`) or from ISO 8601 (`PT3H20M`).
+/// Returns a duration in the form `1w 2d 3h 20m`. Accepts that form, words (`3 hours 20 minutes`) and ISO 8601 (`PT3H20M`).
 ///
-/// Each unit comes once, the larger one first, because that is how they add up for whoever has days of eight hours. `None` for
-/// everything else: a number without a unit, a unit twice, nothing, or parts of a minute.
+/// Each unit must come once, larger units first; units are never converted, because some teams count eight hours as a day.
+/// `None` for anything else: a number without a unit, a repeated unit, an empty text, or fractions of a minute.
 #[must_use]
 pub fn duration_of(text: &str) -> Option<String> {
     let text = text.trim().to_lowercase();

@@ -1,4 +1,4 @@
-//! Dates, times, offsets and time zones: read, checked and written in one place for everything that has to do with them.
+//! Dates, times, offsets and time zones: one place that reads, checks and writes them for all other code.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -13,20 +13,21 @@ mod moment;
 mod rules;
 mod zone;
 
-/// The time now, in seconds since 1970-01-01 UTC.
+/// Returns the current time, in seconds since 1970-01-01 UTC.
 #[must_use]
 pub fn now() -> i64 {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since_epoch.as_secs()).unwrap_or(i64::MAX)
 }
 
-/// The time now, as RFC 3339 in UTC with milliseconds: `2026-11-22T10:30:00.123Z`.
+/// Returns the current time, as RFC 3339 in UTC with milliseconds: `2026-11-22T10:30:00.123Z`.
 #[must_use]
 pub fn rfc3339_now() -> String {
     rfc3339(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
 }
 
-/// A time in the preferred date format of RFC 9110 §5.6.7, `Sun, 06 Nov 1994 08:49:37 GMT`; the two obsolete ones are not read.
+/// Reads a time in the preferred date format of RFC 9110 §5.6.7, `Sun, 06 Nov 1994 08:49:37 GMT`; the two obsolete formats are
+/// not accepted.
 #[must_use]
 pub fn http_date(text: &str) -> Option<SystemTime> {
     const MONTHS: [&str; 12] =
@@ -40,7 +41,7 @@ pub fn http_date(text: &str) -> Option<SystemTime> {
     system_time(date.days() * DAY + time_of_day(time).ok()?)
 }
 
-/// A time in UTC as RFC 3339 (`Z`), or as Atlassian writes it, without seconds: `2026-11-22T10:30Z`; fractions are cut off.
+/// Reads a time in UTC as RFC 3339 (`Z`), or in Atlassian's form without seconds: `2026-11-22T10:30Z`. Fractions are dropped.
 #[must_use]
 pub fn timestamp(text: &str) -> Option<SystemTime> {
     match Moment::read(text)? {
@@ -49,8 +50,8 @@ pub fn timestamp(text: &str) -> Option<SystemTime> {
     }
 }
 
-/// A date, or a time with its offset, as RFC 3339 in UTC without fractions: `2026-11-30T08:00:00Z`. A date is its midnight in
-/// UTC; `None` for a time without an offset, and for everything else.
+/// Returns a date, or a time with its offset, as RFC 3339 in UTC without fractions: `2026-11-30T08:00:00Z`. A date means its
+/// midnight in UTC. `None` for a time without an offset, and for any other text.
 #[must_use]
 pub fn instant_of(text: &str) -> Option<String> {
     let seconds = match Moment::read(text)? {
@@ -58,12 +59,12 @@ pub fn instant_of(text: &str) -> Option<String> {
         Moment::Instant { seconds, .. } => seconds,
         Moment::Local(_) => return None,
     };
-    // The offset may lead out of the years that have four digits.
+    // The offset may move the time out of the years with four digits.
     Date::from_days(0).plus(seconds.div_euclid(DAY))?;
     Some(Moment::utc(seconds).to_string())
 }
 
-/// The day of a date or of a time, as its own clock shows it, whatever its offset.
+/// Returns the day of a date or a time, in its own offset.
 #[must_use]
 pub fn day_of(text: &str) -> Option<Date> {
     let local = match Moment::read(text)? {
@@ -78,7 +79,7 @@ fn system_time(seconds: i64) -> Option<SystemTime> {
     Some(UNIX_EPOCH + Duration::from_secs(u64::try_from(seconds).ok()?))
 }
 
-/// A time since 1970 as RFC 3339 in UTC with milliseconds.
+/// Returns a time since 1970 as RFC 3339 in UTC with milliseconds.
 fn rfc3339(since_epoch: Duration) -> String {
     let seconds = i64::try_from(since_epoch.as_secs()).unwrap_or(i64::MAX);
     let written = Moment::utc(seconds).to_string();

@@ -1,4 +1,4 @@
-//! Moments as people, models and services write them (RFC 3339, and what is usual beside it).
+//! Moments as people, models and services write them (RFC 3339, and other common forms).
 
 use std::fmt;
 
@@ -8,21 +8,21 @@ use super::zone::Zone;
 /// Seconds of a day.
 pub const DAY: i64 = 86_400;
 
-/// The offsets that are in use on Earth, in seconds east of UTC.
+/// The range of offsets in use on Earth, in seconds east of UTC.
 const OFFSETS: std::ops::RangeInclusive<i64> = -12 * 3_600..=14 * 3_600;
 
-/// What a text may mean by a time.
+/// The possible meanings of a text as a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Moment {
     /// A whole day.
     Day(Date),
-    /// A time on the clocks of some zone, as seconds since 1970-01-01 there.
+    /// A time on the clocks of an unnamed zone, as seconds since 1970-01-01 there.
     Local(i64),
     /// A point in time.
     Instant {
         /// Seconds since 1970-01-01 UTC.
         seconds: i64,
-        /// Seconds east of UTC, as it was written.
+        /// Seconds east of UTC, as in the text.
         offset: i64,
     },
 }
@@ -30,18 +30,18 @@ pub enum Moment {
 /// Why a text is not a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wrong {
-    /// It does not have the form of one.
+    /// It does not have the form of a moment.
     Form,
-    /// No month has this day.
+    /// The day does not exist.
     Day,
-    /// No clock shows this time of day.
+    /// The time of day does not exist.
     Time,
-    /// No place has this offset.
+    /// The offset is not in use anywhere.
     Offset,
 }
 
 impl Wrong {
-    /// The end of a sentence that begins with the text.
+    /// Returns the end of a sentence that begins with the text.
     #[must_use]
     pub const fn reason(self) -> &'static str {
         match self {
@@ -54,7 +54,7 @@ impl Wrong {
 }
 
 impl Moment {
-    /// As [`Moment::check`], without the reason.
+    /// Like [`Moment::check`], without the reason.
     #[must_use]
     pub fn read(text: &str) -> Option<Self> {
         Self::check(text).ok()
@@ -62,8 +62,8 @@ impl Moment {
 
     /// Reads a date, or a date and a time with or without an offset.
     ///
-    /// Beside RFC 3339 it takes what other programs write and what has one meaning: a blank or `t` for `T`, `z` for `Z`, no
-    /// seconds, an offset without colon or minutes, blanks around it. A fraction of a second is dropped.
+    /// Besides RFC 3339, it accepts other unambiguous forms that programs write: a space or `t` for `T`, `z` for `Z`, no
+    /// seconds, an offset without a colon or minutes, surrounding spaces. Fractions of a second are dropped.
     ///
     /// # Errors
     ///
@@ -87,14 +87,14 @@ impl Moment {
         })
     }
 
-    /// Whether it is a whole day.
+    /// Returns whether it is a whole day.
     #[must_use]
     pub const fn is_day(self) -> bool {
         matches!(self, Self::Day(_))
     }
 
-    /// Seconds since 1970-01-01 UTC, where days and local times are those of the zone: the first of two such times, and
-    /// where clocks are set forward over it, the time after.
+    /// Returns seconds since 1970-01-01 UTC; days and local times are those of the zone. If the clocks show a time twice, the
+    /// first is meant; if they skip it, the time after the gap.
     #[must_use]
     pub fn instant(self, zone: &Zone) -> i64 {
         match self {
@@ -104,7 +104,7 @@ impl Moment {
         }
     }
 
-    /// What the zone's clocks show at this moment, as seconds since 1970-01-01 there.
+    /// Returns the clock time of the zone at this moment, as seconds since 1970-01-01 there.
     #[must_use]
     pub fn local(self, zone: &Zone) -> i64 {
         match self {
@@ -114,7 +114,7 @@ impl Moment {
         }
     }
 
-    /// The same kind of moment, seconds later; a day moves by whole days.
+    /// Returns a moment of the same kind, seconds later; a day moves by whole days.
     #[must_use]
     pub fn later(self, by: i64) -> Self {
         match self {
@@ -124,7 +124,7 @@ impl Moment {
         }
     }
 
-    /// Seconds from the other moment to this one; `None` if they are of different kinds.
+    /// Returns the seconds from the other moment to this one; `None` if they are of different kinds.
     #[must_use]
     pub fn since(self, other: Self) -> Option<i64> {
         match (self, other) {
@@ -137,7 +137,7 @@ impl Moment {
         }
     }
 
-    /// A point in time in UTC.
+    /// Returns a point in time in UTC.
     #[must_use]
     pub const fn utc(seconds: i64) -> Self {
         Self::Instant { seconds, offset: 0 }
@@ -169,11 +169,11 @@ fn write_clock(formatter: &mut fmt::Formatter<'_>, seconds: i64) -> fmt::Result 
     write!(formatter, "{date}T{:02}:{:02}:{:02}", time / 3_600, time / 60 % 60, time % 60)
 }
 
-/// Seconds of a time of day written `HH:MM` or `HH:MM:SS`, with or without a fraction, which is dropped.
+/// Returns the seconds of a time of day, `HH:MM` or `HH:MM:SS`; a fraction is dropped.
 ///
 /// # Errors
 ///
-/// [`Wrong::Form`], or [`Wrong::Time`] for a time that no clock shows (`24:00`, `09:60`).
+/// [`Wrong::Form`], or [`Wrong::Time`] for a time of day that does not exist (`24:00`, `09:60`).
 pub fn time_of_day(text: &str) -> Result<i64, Wrong> {
     let (whole, fraction) = match text.split_once(['.', ',']) {
         Some((whole, fraction)) => (whole, Some(fraction)),
@@ -198,7 +198,7 @@ pub fn time_of_day(text: &str) -> Result<i64, Wrong> {
     Ok(if parts.len() == 2 { seconds * 60 } else { seconds })
 }
 
-/// Seconds east of UTC of `Z`, `+01:00`, `+0100` or `+01`.
+/// Returns the seconds east of UTC of `Z`, `+01:00`, `+0100` or `+01`.
 fn offset(text: &str) -> Result<i64, Wrong> {
     if matches!(text, "Z" | "z") {
         return Ok(0);

@@ -1,9 +1,9 @@
-//! When a zone's clocks are set from now on, as POSIX writes it: `CET-1CEST,M3.5.0,M10.5.0/3` (RFC 9636 §3.3.1).
+//! When a zone's clocks change in the future, in the form of POSIX: `CET-1CEST,M3.5.0,M10.5.0/3` (RFC 9636 §3.3.1).
 
 use super::date::{Date, days_in_month, is_leap_year};
 use super::moment::DAY;
 
-/// A zone's offset, or its two offsets with what sets the clocks from one to the other.
+/// A zone's offset, or its two offsets with the rules for changing between them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rules {
     standard: i64,
@@ -18,11 +18,11 @@ struct Summer {
     ends: Switch,
 }
 
-/// A moment of every year.
+/// A yearly moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Switch {
     day: Day,
-    /// Seconds after that day's midnight: it may be on another day.
+    /// Seconds after that day's midnight; it may be on another day.
     seconds: i64,
 }
 
@@ -32,12 +32,12 @@ enum Day {
     Weekday { month: i64, week: i64, weekday: i64 },
     /// `Jn`: a day of the year from 1, where 29 February is not counted.
     Julian(i64),
-    /// `n`: a day of the year from 0, where it is.
+    /// `n`: a day of the year from 0, where 29 February is counted.
     ZeroBased(i64),
 }
 
 impl Rules {
-    /// Reads the rules; `None` if the text has another form.
+    /// Reads the rules; `None` if the text has a different form.
     pub fn parse(text: &str) -> Option<Self> {
         let rest = after_name(text)?;
         let (standard, rest) = offset(rest)?;
@@ -53,7 +53,7 @@ impl Rules {
         Some(Self { standard, summer })
     }
 
-    /// Seconds east of UTC at a point in time.
+    /// Returns seconds east of UTC at a point in time.
     pub fn offset_at(&self, instant: i64) -> i64 {
         let Some(summer) = self.summer else { return self.standard };
         let days = instant.saturating_add(self.standard).div_euclid(DAY);
@@ -87,7 +87,7 @@ impl Switch {
         Some(Self { day, seconds })
     }
 
-    /// When it is on the clocks, in seconds since 1970-01-01 there.
+    /// Returns its clock time, in seconds since 1970-01-01 there.
     fn in_year(self, year: i64) -> i64 {
         let first_of = |month| Date::of(year, month, 1).map_or(0, Date::days);
         let day = match self.day {
@@ -104,7 +104,7 @@ impl Switch {
     }
 }
 
-/// What follows an abbreviation: letters, or anything within `<` and `>`.
+/// Returns the text after an abbreviation: letters, or anything within `<` and `>`.
 fn after_name(text: &str) -> Option<&str> {
     if let Some(quoted) = text.strip_prefix('<') {
         quoted.split_once('>').map(|(_, rest)| rest)
@@ -114,12 +114,12 @@ fn after_name(text: &str) -> Option<&str> {
     }
 }
 
-/// An offset, in seconds east of UTC (POSIX counts to the west), and what follows it.
+/// Reads an offset, in seconds east of UTC (POSIX counts to the west). Returns it with the rest of the text.
 fn offset(text: &str) -> Option<(i64, &str)> {
     seconds(text).map(|(seconds, rest)| (-seconds, rest))
 }
 
-/// Hours with minutes and seconds if there are any, and what follows them.
+/// Reads hours, with optional minutes and seconds. Returns them with the rest of the text.
 fn seconds(text: &str) -> Option<(i64, &str)> {
     let (sign, text) = match text.strip_prefix('-') {
         Some(rest) => (-1, rest),
@@ -157,7 +157,7 @@ mod tests {
         check("<-02>2<-01>,M3.5.0/-1,M10.5.0/0", "2026-03-29T00:59:59Z", -2.0);
         check("<-02>2<-01>,M3.5.0/-1,M10.5.0/0", "2026-03-29T01:00:00Z", -1.0);
         check("<+1030>-10:30<+11>-11,M10.1.0,M4.1.0", "2026-01-01", 11.0);
-        // All the year, by both ways to count its days.
+        // The whole year, in both ways to count its days.
         check("XXX3EDT4,0/0,J365/23", "2026-01-01T12:00:00Z", -4.0);
         check("AAA0BBB,J60,J61", "2024-03-01T12:00:00Z", 1.0);
         check("AAA0BBB,59,61", "2024-02-29T12:00:00Z", 1.0);

@@ -1,4 +1,4 @@
-//! Time zones, by the IANA time zone database in compiled form (`TZif`, RFC 9636), which `build.rs` packs.
+//! Time zones from the IANA time zone database in compiled form (`TZif`, RFC 9636), which `build.rs` packs.
 
 use std::fmt;
 use std::io::Read as _;
@@ -13,39 +13,39 @@ use super::rules::Rules;
 /// The release of the database, such as `2026f`.
 pub const RELEASE: &str = env!("MCPIST_TIME_ZONES");
 
-/// The database, compressed: it is needed by few calls.
+/// The database, compressed because few calls need it.
 static PACKED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/time_zones"));
 
 /// A time zone of the IANA database.
 #[derive(Clone, Copy)]
 pub struct Zone {
     name: &'static str,
-    /// Where its data is in the database: the same for all names of a zone.
+    /// The position of its data in the database: the same for all names of a zone.
     place: &'static str,
-    /// The times at which clocks were set, 8 bytes each.
+    /// The times at which the clocks changed, 8 bytes each.
     times: &'static [u8],
-    /// For each of these times, the number of the offset that begins.
+    /// For each of these times, the index of the offset that begins.
     kinds: &'static [u8],
-    /// The offsets with more about them, 6 bytes each.
+    /// The offsets and their properties, 6 bytes each.
     offsets: &'static [u8],
-    /// What holds after the last of these times.
+    /// The rules after the last of these times.
     rules: Option<Rules>,
 }
 
-/// The points in time at which the clocks of a zone show a time.
+/// The points in time at which the clocks of a zone show a clock time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Resolved {
-    /// There is one.
+    /// Exactly one.
     Once(i64),
-    /// Clocks were set back over it: there are two.
+    /// The clocks were set back over it: two.
     Twice(i64, i64),
-    /// Clocks were set forward over it, so they never show it: that much before the gap, and that much after it.
+    /// The clocks were set forward over it and never show it: that much before the gap, and that much after it.
     Never(i64, i64),
 }
 
 impl Zone {
-    /// The zone of an IANA name (`Europe/Berlin`, an older name such as `Asia/Calcutta` too) or of a Windows name (`Tokyo
-    /// Standard Time`), in any case; `None` if there is no such zone.
+    /// Returns the zone of an IANA name (`Europe/Berlin`, also an older name such as `Asia/Calcutta`) or of a Windows name
+    /// (`Tokyo Standard Time`), in any case; `None` if the zone does not exist.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         let name = name.trim();
@@ -63,16 +63,16 @@ impl Zone {
         Self::named("UTC").expect("the database has UTC")
     }
 
-    /// The IANA name, written as the database writes it.
+    /// Returns the IANA name, spelt as in the database.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         self.name
     }
 
-    /// The name that Windows has for the zone (Unicode CLDR, `windowsZones`), if it has one.
+    /// Returns the Windows name of the zone (Unicode CLDR, `windowsZones`), if it has one.
     #[must_use]
     pub fn windows_name(&self) -> Option<&'static str> {
-        // CLDR knows one of the names that a zone has had.
+        // CLDR lists only one of the names of a zone.
         let same = || database().names().filter(|(_, place)| *place == self.place);
         let names = std::iter::once(self.name).chain(same().map(|(name, _)| name));
         names.into_iter().find_map(|name| {
@@ -81,13 +81,13 @@ impl Zone {
         })
     }
 
-    /// Whether this is the zone that Windows' name stands for first: `Europe/Berlin`, not `Europe/Zurich`.
+    /// Returns whether this is the main zone of its Windows name: `Europe/Berlin`, not `Europe/Zurich`.
     #[must_use]
     pub fn is_first_of_windows_name(&self) -> bool {
         database().windows().any(|(_, zones)| zones.split(' ').next() == Some(self.name))
     }
 
-    /// The names of zones that end in a word: `Europe/Berlin` for `berlin`.
+    /// Returns the names of zones that end in a word: `Europe/Berlin` for `berlin`.
     pub fn named_after(word: &str) -> impl Iterator<Item = &'static str> {
         let word = word.trim().replace(' ', "_");
         database().names().map(|(name, _)| name).filter(move |name| {
@@ -95,10 +95,10 @@ impl Zone {
         })
     }
 
-    /// Seconds east of UTC at a point in time, given in seconds since 1970-01-01 UTC.
+    /// Returns seconds east of UTC at a point in time, given in seconds since 1970-01-01 UTC.
     #[must_use]
     pub fn offset_at(&self, instant: i64) -> i64 {
-        // The number of times up to the instant: they are in order.
+        // The number of times up to the instant; the times are sorted.
         let count = self.kinds.len();
         let (mut from, mut to) = (0, count);
         while from < to {
@@ -116,10 +116,10 @@ impl Zone {
         }
     }
 
-    /// When the zone's clocks show this, in seconds since 1970-01-01 there.
+    /// Returns when the zone's clocks show a clock time, in seconds since 1970-01-01 there.
     #[must_use]
     pub fn resolve(&self, local: i64) -> Resolved {
-        // No zone sets its clocks twice within a day, or by more than a day.
+        // No zone changes its clocks twice within a day, or by more than a day.
         let (before, after) =
             (self.offset_at(local.saturating_sub(DAY)), self.offset_at(local.saturating_add(DAY)));
         let shown = |offset: i64| self.offset_at(local.saturating_sub(offset)) == offset;
@@ -134,7 +134,7 @@ impl Zone {
         }
     }
 
-    /// The point in time at which the zone's clocks show this: the first of two, and the time after a gap (RFC 5545 §3.3.5).
+    /// Returns the point in time of a clock time: the first of two, or the time after a gap (RFC 5545 §3.3.5).
     #[must_use]
     pub fn instant_of(&self, local: i64) -> i64 {
         match self.resolve(local) {
@@ -144,13 +144,13 @@ impl Zone {
         }
     }
 
-    /// A point in time with the zone's offset.
+    /// Returns a point in time with the zone's offset.
     #[must_use]
     pub fn moment(&self, instant: i64) -> Moment {
         Moment::Instant { seconds: instant, offset: self.offset_at(instant) }
     }
 
-    /// The date that the zone's calendars show at a point in time.
+    /// Returns the date in the zone at a point in time.
     #[must_use]
     pub fn date(&self, instant: i64) -> Date {
         Date::from_days((instant + self.offset_at(instant)).div_euclid(DAY))
@@ -209,7 +209,7 @@ impl fmt::Debug for Zone {
 /// Bytes of the header of each part of a `TZif` file.
 const HEADER: usize = 44;
 
-/// What a header counts: indicators of UTC and of standard time, leap seconds, times, offsets, bytes of abbreviations.
+/// Returns the counts in a header: UTC and standard-time indicators, leap seconds, times, offsets, bytes of abbreviations.
 fn counts(part: &[u8]) -> Option<[usize; 6]> {
     let header = part.get(..HEADER).filter(|header| header.starts_with(b"TZif"))?;
     let mut counts = [0; 6];
@@ -219,11 +219,11 @@ fn counts(part: &[u8]) -> Option<[usize; 6]> {
     Some(counts)
 }
 
-/// The unpacked database: a line for each name, a line for each name of Windows, and the data of the zones.
+/// The unpacked database: a line for each name, a line for each Windows name, and the data of the zones.
 struct Database {
     /// `name<TAB>start<TAB>end` of the zone's data.
     names: &'static str,
-    /// `Windows name<TAB>IANA names`, the most important first.
+    /// `Windows name<TAB>IANA names`, the main one first.
     windows: &'static str,
     data: &'static [u8],
 }
@@ -246,17 +246,17 @@ fn database() -> &'static Database {
 }
 
 impl Database {
-    /// The names with the places of their data.
+    /// Returns the names with the positions of their data.
     fn names(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
         self.names.lines().filter_map(|line| line.split_once('\t'))
     }
 
-    /// The names of Windows with those of their zones.
+    /// Returns the Windows names with their zones.
     fn windows(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
         self.windows.lines().filter_map(|line| line.split_once('\t'))
     }
 
-    /// The zone of an IANA name.
+    /// Returns the zone of an IANA name.
     fn zone(&self, name: &str) -> Option<Zone> {
         let (name, place) = self.names().find(|(known, _)| known.eq_ignore_ascii_case(name))?;
         Zone::parse(name, place, self.data(place)?)
@@ -298,20 +298,20 @@ mod tests {
         check("Australia/Sydney", "2026-01-01T00:00:00Z", "2026-01-01T11:00:00+11:00");
         check("Australia/Sydney", "2026-07-01T00:00:00Z", "2026-07-01T10:00:00+10:00");
         check("America/Nuuk", "2026-03-29T01:00:00Z", "2026-03-29T00:00:00-01:00");
-        // Far ahead, by the rules in force.
+        // In the far future, the current rules apply.
         check("Europe/Berlin", "2199-07-01T12:00:00Z", "2199-07-01T14:00:00+02:00");
         // Half an hour of summer time.
         check("Australia/Lord_Howe", "2026-01-01T00:00:00Z", "2026-01-01T11:00:00+11:00");
         check("Australia/Lord_Howe", "2026-07-01T00:00:00Z", "2026-07-01T10:30:00+10:30");
         check("Pacific/Chatham", "2026-01-01T00:00:00Z", "2026-01-01T13:45:00+13:45");
-        // What was in force then: no summer time in Sao Paulo since 2019, other weeks in New York until 2006.
+        // The rules of that time apply: no summer time in Sao Paulo since 2019, other weeks in New York until 2006.
         check("America/Sao_Paulo", "2018-12-01T12:00:00Z", "2018-12-01T10:00:00-02:00");
         check("America/Sao_Paulo", "2026-12-01T12:00:00Z", "2026-12-01T09:00:00-03:00");
         check("America/New_York", "2006-03-20T12:00:00Z", "2006-03-20T07:00:00-05:00");
-        // Morocco's clocks are set back for Ramadan.
+        // Morocco sets its clocks back for Ramadan.
         check("Africa/Casablanca", "2026-03-01T12:00:00Z", "2026-03-01T12:00:00Z");
         check("Africa/Casablanca", "2026-05-01T12:00:00Z", "2026-05-01T13:00:00+01:00");
-        // Samoa left out a day.
+        // Samoa skipped a day.
         check("Pacific/Apia", "2011-12-30T09:59:59Z", "2011-12-29T23:59:59-10:00");
         check("Pacific/Apia", "2011-12-30T10:00:00Z", "2011-12-31T00:00:00+14:00");
     }

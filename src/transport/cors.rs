@@ -5,7 +5,7 @@ use tiny_http::Method;
 use super::origin::Origins;
 use crate::http::{Headers, Response};
 
-/// What a page may read of an answer beside the headers that every page may.
+/// Response headers that pages may read, in addition to those that are always readable.
 const EXPOSED: &str = "Mcp-Session-Id, MCP-Protocol-Version, WWW-Authenticate, Retry-After, Allow";
 
 /// What a page may send, besides what its preflight names: clients of both eras send these.
@@ -22,7 +22,7 @@ const ALLOWED: [&str; 7] = [
 /// How long a browser may keep the answer to a preflight, in seconds: the most that any browser keeps one.
 const PREFLIGHT_SECONDS: &str = "7200";
 
-/// The headers of every answer to a request with these headers. `is_public`: of a path that needs no token.
+/// Returns the headers of every answer to a request with these headers. `is_public`: of a path that needs no token.
 pub(super) fn headers(
     origins: &Origins,
     is_public: bool,
@@ -31,7 +31,7 @@ pub(super) fn headers(
     if is_public && origins.any_may_read() {
         return vec![("Access-Control-Allow-Origin", "*".to_owned())];
     }
-    // Also without an origin: a cache must not give that answer to a page.
+    // Sent even without an `Origin`, so that a cache does not give that response to a page.
     let mut all = vec![("Vary", "Origin".to_owned())];
     if let Some(origin) = headers.get("origin").filter(|origin| origins.admit(origin)) {
         all.push(("Access-Control-Allow-Origin", origin.to_owned()));
@@ -40,7 +40,7 @@ pub(super) fn headers(
     all
 }
 
-/// The answer to `OPTIONS`. A preflight comes without a token, so that none can be asked for.
+/// Returns the response to `OPTIONS`. A preflight request has no token, so none can be required.
 pub(super) fn options(methods: &str, headers: &Headers) -> Response {
     let response = Response::empty(204).with_header("Allow", methods);
     if headers.get("access-control-request-method").is_none() {

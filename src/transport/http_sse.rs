@@ -1,6 +1,7 @@
-//! HTTP+SSE, the transport of 2024-11-05: one event stream a client, and a path that its messages are posted to.
+//! HTTP+SSE, the transport of 2024-11-05: one event stream for each client, and a path to which its messages are posted.
 //!
-//! A client's stream and its messages must reach the same replica; that is the transport's nature, and why it was replaced.
+//! A client's stream and its messages must reach the same replica. This is inherent in the transport, and the reason why it was
+//! replaced.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -15,7 +16,7 @@ use crate::mcp::context::View;
 use crate::random::random_id;
 use crate::sync::{Slots, lock};
 
-/// The most messages of one client that run at once; each has a thread.
+/// The maximum number of messages of one client that run at once; each has a thread.
 const MAX_RUNNING: usize = 32;
 
 /// A client with an open stream.
@@ -25,7 +26,7 @@ struct Client {
     running: Arc<Slots>,
 }
 
-/// The clients that are connected by HTTP+SSE, by the session id in their path for messages.
+/// The clients connected by HTTP+SSE, by the session id in the path for their messages.
 pub struct Legacy {
     server: Arc<mcp::Server>,
     clients: Arc<Mutex<HashMap<String, Arc<Client>>>>,
@@ -48,14 +49,14 @@ impl Legacy {
         }
         let (server, clients, id) =
             (Arc::clone(&self.server), Arc::clone(&self.clients), random_id());
-        // Relative to the stream's address, so that it holds behind a proxy that adds a prefix.
+        // Relative to the stream's address, so that it works behind a proxy that adds a prefix.
         let up = if request.path.ends_with('/') { "../" } else { "" };
         Ok(Answer::Parked(Box::new(move |stream| {
             let channel =
                 Channel::new(server, Arc::new(StreamOutlet(stream.clone())), caller.clone(), view);
             let client =
                 Arc::new(Client { owner: caller, channel, running: Slots::new(MAX_RUNNING) });
-            // The place is there before the client can know of it.
+            // The client is registered before it can know its path.
             lock(&clients).insert(id.clone(), Arc::clone(&client));
             stream.send(Event::named("endpoint", &format!("{up}messages?session={id}")));
             stream.on_close(Box::new(move || {
@@ -78,7 +79,7 @@ impl Legacy {
                     .with_hint("Open one with GET /sse; its first event names the path.")
             })?;
         let body = Channel::read(&request.body);
-        // What is quick needs no place: it may be the answer that those who have one wait for.
+        // Quick messages need no slot: they may be answers that running requests wait for.
         if client.channel.is_quick(&body) {
             client.channel.receive(body);
         } else if let Some(slot) = client.running.take() {

@@ -1,4 +1,4 @@
-//! What carries the protocol: Streamable HTTP, HTTP+SSE of 2024-11-05, and standard input and output.
+//! The transports: Streamable HTTP, HTTP+SSE of 2024-11-05, and standard input and output.
 
 mod cors;
 mod http_sse;

@@ -1,18 +1,20 @@
-//! `Host` and `Origin`: a page of a foreign site, or a name that was made to point here, gets nothing (DNS rebinding).
+//! Checks `Host` and `Origin`: web pages of other sites, and names that were made to point here, get nothing (DNS rebinding).
 
 use std::net::IpAddr;
 
 use crate::error::{Code, Error};
 use crate::mcp::headers::Lookup;
 
-/// Which names this server answers to, and which sites' pages may call it.
+/// The names of this server, and the sites whose pages may call it.
 #[derive(Debug, Clone)]
 pub struct Origins {
-    /// Names that `Host` may have, without a port; `None`: any, because a load balancer stands before us and chose us by name.
+    /// Names that `Host` may have, without a port; `None` for any name, because a load balancer has already selected this
+    /// server by name.
     hosts: Option<Vec<String>>,
-    /// Whether any address and any name without a dot is right, too: only a name with dots can be made to point here.
+    /// Whether every IP address and every name without a dot is also allowed: strangers can make only names with dots point
+    /// here.
     by_address: bool,
-    /// Origins that are allowed besides loopback ones, as `https://name[:port]`.
+    /// Allowed origins besides loopback ones, as `https://name[:port]`.
     sites: Vec<String>,
     loopback: bool,
 }
@@ -20,8 +22,8 @@ pub struct Origins {
 const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 
 impl Origins {
-    /// Local mode: loopback names, and the address that the server listens on; where that is no loopback address, every name
-    /// that no stranger can make point here.
+    /// Local mode: loopback names and the address that the server listens on. If that is not a loopback address, also every
+    /// name that no stranger can make point here.
     #[must_use]
     pub fn local(address: IpAddr) -> Self {
         let is_loopback = address.is_loopback();
@@ -30,7 +32,7 @@ impl Origins {
             IpAddr::V4(address) => address.to_string(),
             IpAddr::V6(address) => format!("[{address}]"),
         });
-        // In a container the address that clients use is another one than the address that is listened on.
+        // In a container, clients use a different address from the one that the server listens on.
         Self { hosts: Some(hosts), by_address: !is_loopback, sites: Vec::new(), loopback: true }
     }
 
@@ -56,7 +58,7 @@ impl Origins {
         }
     }
 
-    /// Checks `Host` alone, for what every page may ask for.
+    /// Checks only `Host`, for resources that every page may request.
     ///
     /// # Errors
     /// As [`Origins::check`].
@@ -74,7 +76,7 @@ impl Origins {
         Ok(())
     }
 
-    /// Whether pages of this origin may call the server and read its answers.
+    /// Returns whether pages of this origin may call the server and read its responses.
     pub(super) fn admit(&self, origin: &str) -> bool {
         let is_loopback =
             origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://")).is_some_and(
@@ -84,7 +86,8 @@ impl Origins {
         is_known || self.loopback && is_loopback
     }
 
-    /// Whether every page may read what needs no token: not in local mode, so that no page learns that the server is there.
+    /// Returns whether every page may read what needs no token. Not in local mode, so that no page learns that the server
+    /// exists.
     pub(super) const fn any_may_read(&self) -> bool {
         !self.loopback
     }
@@ -98,7 +101,7 @@ fn foreign(name: &str, value: &str, right: &str) -> Error {
     .with_hint(right.to_owned())
 }
 
-/// Whether a host is an IP address, or a name that only the local network resolves: no domain of a stranger.
+/// Returns whether a host is an IP address, or a name that only the local network resolves; not a domain of a stranger.
 fn cannot_be_rebound(host: &str) -> bool {
     let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
     let is_label = !host.is_empty()
@@ -107,7 +110,7 @@ fn cannot_be_rebound(host: &str) -> bool {
     address.parse::<IpAddr>().is_ok() || is_label
 }
 
-/// `name:8088` without its port; brackets of an IPv6 address stay.
+/// Returns `name:8088` without its port; brackets of an IPv6 address stay.
 fn without_port(host: &str) -> &str {
     match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,

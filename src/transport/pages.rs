@@ -1,4 +1,4 @@
-//! Pages for people: how one is sent, and local mode's own paths.
+//! Pages for people: how they are sent, and local mode's own paths.
 
 use std::sync::Arc;
 
@@ -9,25 +9,25 @@ use super::origin::Origins;
 use super::router::refusal;
 use crate::http::{Answer, Exchange, Request, Response, Service};
 
-/// What answers under `/confirm` and `/local/` in local mode.
+/// Serves `/confirm` and `/local/` in local mode.
 pub trait Pages: Send + Sync {
     /// Answers a request whose `Host` is one of this server's.
     fn handle(&self, request: &Request) -> Response;
 }
 
-/// Whether a path is one of [`Pages`].
+/// Returns whether a path belongs to [`Pages`].
 pub(super) fn is_page(path: &str) -> bool {
     path == "/confirm" || path.starts_with("/confirm/") || path.starts_with("/local/")
 }
 
-/// The pages on a port of their own, without the MCP endpoint.
+/// The pages on their own port, without the MCP endpoint.
 pub struct PageService {
     pages: Arc<dyn Pages>,
     origins: Origins,
 }
 
 impl PageService {
-    /// These pages, for requests that `origins` lets in.
+    /// Serves these pages for requests that `origins` accepts.
     #[must_use]
     pub const fn new(pages: Arc<dyn Pages>, origins: Origins) -> Self {
         Self { pages, origins }
@@ -47,7 +47,7 @@ impl Service for PageService {
     }
 }
 
-/// The pattern of a page's path, as telemetry names it.
+/// Returns the pattern of a page's path for telemetry.
 pub(super) fn pattern(path: &str) -> &'static str {
     match path.split('/').nth(1) {
         Some("confirm") => "/confirm/{id}",
@@ -56,7 +56,7 @@ pub(super) fn pattern(path: &str) -> &'static str {
     }
 }
 
-/// A page that carries its own style and script, and loads nothing: these two alone are let in, by their digests.
+/// Returns a page with its own style and script that loads nothing else: the policy allows only these two, by their digests.
 #[must_use]
 pub fn page(html: String) -> Response {
     let (style, script) = (digests(&html, "style"), digests(&html, "script"));
@@ -69,7 +69,7 @@ pub fn page(html: String) -> Response {
         .with_header("Referrer-Policy", "no-referrer")
 }
 
-/// The digests of the elements of this name (CSP Level 3 §2.3.1); `'none'` where there are none.
+/// Returns the digests of the elements with this name (CSP Level 3 §2.3.1); `'none'` if there are none.
 fn digests(html: &str, element: &str) -> String {
     let (open, close) = (format!("<{element}>"), format!("</{element}>"));
     let contents = html.split(&open).skip(1).filter_map(|rest| rest.split(&close).next());

@@ -1,4 +1,4 @@
-//! Which path leads where.
+//! Routes paths.
 
 use std::sync::Arc;
 
@@ -17,28 +17,28 @@ use crate::mcp;
 use crate::mcp::context::View;
 use crate::names::{is_slip, nearest, plain};
 
-/// What an application shows beside the protocol.
+/// What an application serves outside the protocol.
 pub trait Site: Send + Sync {
-    /// Whether `/mcp/<module>` exists for a caller.
+    /// Returns whether `/mcp/<module>` exists for a caller.
     ///
     /// # Errors
-    /// Whatever keeps the caller's permissions from being known.
+    /// Any error that prevents reading the caller's permissions.
     fn has_module(&self, caller: &Caller, module: &str) -> Result<bool, Error>;
 
-    /// Whether a caller may come in: what they may use has to be known before the protocol begins.
+    /// Checks that a caller may connect: their permissions must be known before the protocol begins.
     ///
     /// # Errors
     /// An error whose HTTP status is the answer to the whole request.
     fn admit(&self, caller: &Caller) -> Result<(), Error>;
 
-    /// The page for people at `/`.
+    /// Returns the page for people at `/`.
     fn page(&self) -> String;
 
-    /// What `/api/version` tells.
+    /// Returns the content of `/api/version`.
     fn version(&self) -> Value;
 }
 
-/// Routes requests to the protocol and the pages; the [`Service`] behind the front door.
+/// Routes requests to the protocol and the pages; the [`Service`] of the HTTP server.
 pub struct Router {
     streamable: Streamable,
     legacy: Legacy,
@@ -49,7 +49,7 @@ pub struct Router {
     pages: Option<Arc<dyn Pages>>,
 }
 
-/// Where a path leads.
+/// The target of a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Endpoint<'a> {
     Page,
@@ -66,7 +66,7 @@ enum Endpoint<'a> {
 impl<'a> Endpoint<'a> {
     fn find(path: &'a str) -> Option<Self> {
         match path.strip_prefix(WELL_KNOWN) {
-            // The server as a whole is its MCP endpoint.
+            // The server as a whole has the metadata of its MCP endpoint.
             Some("" | "/") => Some(Self::ResourceMetadata("/mcp")),
             // RFC 9728 §3.1: the resource's path is added.
             Some(resource) => {
@@ -80,7 +80,7 @@ impl<'a> Endpoint<'a> {
     }
 
     fn beside_metadata(path: &'a str) -> Option<Self> {
-        // A slash at the end means the same place.
+        // A trailing slash is ignored.
         let shorter = path.strip_suffix('/').filter(|shorter| !matches!(*shorter, "" | "/"));
         Some(match shorter.unwrap_or(path) {
             "/" => Self::Page,
@@ -94,7 +94,8 @@ impl<'a> Endpoint<'a> {
         })
     }
 
-    /// The path that clients know a place by that needs a token: the place was found at `path`. `None` for public places.
+    /// Returns the path by which clients know a resource that needs a token; `path` is the requested one. `None` for public
+    /// paths.
     fn resource(self, path: &'a str) -> Option<&'a str> {
         let is_name = |name: &str| {
             name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
@@ -102,7 +103,7 @@ impl<'a> Endpoint<'a> {
         match self {
             Self::Mcp(Some(module)) if !is_name(module) => Some("/mcp"),
             Self::Mcp(_) | Self::LegacyStream => Some(path),
-            // Clients get this address from /sse, and compare the resource with the address that they were given.
+            // Clients get this address from /sse, and compare the resource with their own address.
             Self::LegacyMessages => Some("/sse"),
             Self::Page | Self::Health | Self::Ready | Self::Version | Self::ResourceMetadata(_) => {
                 None
@@ -110,12 +111,12 @@ impl<'a> Endpoint<'a> {
         }
     }
 
-    /// Whether every page and client may ask for it.
+    /// Returns whether every page and client may request it.
     fn is_public(self) -> bool {
         self.resource("").is_none()
     }
 
-    /// The path's pattern, as telemetry names it.
+    /// Returns the path's pattern for telemetry.
     const fn pattern(self) -> &'static str {
         match self {
             Self::Page => "/",
@@ -143,7 +144,7 @@ impl<'a> Endpoint<'a> {
 }
 
 impl Router {
-    /// A router to `server`, for those whom `authenticator` knows.
+    /// Returns a router to `server`, for callers that `authenticator` accepts.
     #[must_use]
     pub fn new(
         server: Arc<mcp::Server>,
@@ -161,7 +162,7 @@ impl Router {
         }
     }
 
-    /// The same with local mode's pages.
+    /// Adds local mode's pages.
     #[must_use]
     pub fn with_pages(self, pages: Option<Arc<dyn Pages>>) -> Self {
         Self { pages, ..self }
@@ -229,7 +230,7 @@ impl Router {
         Ok(caller)
     }
 
-    /// Local mode's pages, if the path is one of them.
+    /// Returns local mode's pages, if the path is one of them.
     fn pages_at(&self, path: &str) -> Option<&Arc<dyn Pages>> {
         self.pages.as_ref().filter(|_| pages::is_page(path))
     }
@@ -245,7 +246,7 @@ impl Router {
                 let challenge = resource.challenge(error, place.unwrap_or("/mcp"));
                 response.with_header("WWW-Authenticate", &challenge)
             }
-            // RFC 9110 §15.5.2: a 401 always says how.
+            // RFC 9110 §15.5.2: a 401 response must have `WWW-Authenticate`.
             (Code::Unauthenticated | Code::InvalidToken, None) => {
                 response.with_header("WWW-Authenticate", "Bearer")
             }
@@ -261,7 +262,7 @@ impl Service for Router {
     }
 
     fn common_headers(&self, path: &str, headers: &Headers) -> Vec<(&'static str, String)> {
-        // A page of another origin has no business with local mode's own pages.
+        // Pages of other origins must not use local mode's own pages.
         if self.pages_at(path).is_some() {
             return Vec::new();
         }
@@ -274,7 +275,7 @@ impl Service for Router {
     }
 }
 
-/// The answer for a request that never reached the protocol.
+/// Returns the response to a request that never reached the protocol.
 #[must_use]
 pub fn refusal(error: &Error) -> Response {
     let reply = error.code().reply();
@@ -301,17 +302,17 @@ fn no_such_path(path: &str) -> Error {
         .with_hint("The MCP endpoint is /mcp; the page at / shows how to connect.")
 }
 
-/// The names that the query of the MCP endpoint may have.
+/// The query parameters of the MCP endpoint.
 const QUERY_NAMES: [&str; 4] = ["tools", "readonly", "format", "pin"];
 
-/// The most unknown names of a query that are reported, and the most characters of one.
+/// The maximum number of unknown query parameters in a report, and the maximum length of each in characters.
 const REPORTED: (usize, usize) = (5, 40);
 
 /// Reads the query of the MCP endpoint. Names are compared without case, `_` and `-`.
 ///
 /// # Errors
-/// [`Code::InvalidParams`] for a wrong value, for two values that contradict each other, and for a name that is probably one
-/// of ours mistyped. Other unknown names are in [`View::unknown`].
+/// [`Code::InvalidParams`] for an invalid value, for two values that contradict each other, and for a name that is probably a
+/// typo of a known one. Other unknown names are in [`View::unknown`].
 fn view(module: Option<&str>, query: &str) -> Result<View, Error> {
     let mut view =
         View { module: module.map(str::to_owned), direct: module.is_some(), ..View::default() };
@@ -360,9 +361,9 @@ fn view(module: Option<&str>, query: &str) -> Result<View, Error> {
     Ok(view)
 }
 
-/// Whether an unknown name was probably meant to be a known one: it is one slip away, or one continues the other.
+/// Returns whether an unknown name was probably meant to be a known one: they differ by one slip, or one continues the other.
 fn is_near(name: &str, known: &str) -> bool {
-    /// Shorter beginnings are too common.
+    /// Shorter prefixes are too common.
     const SHORTEST: usize = 4;
     let continues = name.starts_with(known) || known.starts_with(name) && name.len() >= SHORTEST;
     continues

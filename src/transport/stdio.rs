@@ -1,6 +1,6 @@
-//! The stdio transport: one message a line on stdin, one a line on stdout.
+//! The stdio transport: one message per line on stdin and on stdout.
 //!
-//! Source: "stdio" of every revision. Requests run side by side, so that a slow one can be cancelled by a later line.
+//! Source: "stdio" of every revision. Requests run in parallel, so that a later line can cancel a slow one.
 
 use std::io::{self, BufRead, Read, Write};
 use std::sync::{Arc, Mutex};
@@ -14,17 +14,17 @@ use crate::mcp::context::View;
 use crate::mcp::message::error_text;
 use crate::sync::{Slots, lock};
 
-/// The longest line; as the largest body over HTTP.
+/// The maximum length of a line, the same as that of an HTTP body.
 const MAX_LINE: u64 = 4 * 1024 * 1024;
-/// The most requests that run at once; further lines wait in the pipe.
+/// The maximum number of requests at once; further lines wait in the pipe.
 const MAX_RUNNING: usize = 32;
-/// How long running requests may go on after the client has closed stdin.
+/// How long running requests may continue after the client has closed stdin.
 const DRAIN: Duration = Duration::from_secs(8);
 
 /// Serves one client until `input` ends.
 ///
 /// # Errors
-/// When reading fails; what cannot be written ends the service quietly, because the client is gone then.
+/// If reading fails. If writing fails, the service ends without an error, because the client is gone.
 pub fn run(
     server: &Arc<Server>,
     mut input: impl BufRead,
@@ -61,7 +61,7 @@ pub fn run(
             channel.receive(body);
             continue;
         }
-        // The reader waits for no place: it has to read the answers that what runs may wait for.
+        // The reader never waits for a slot: it must read the answers that running requests may wait for.
         let Some(slot) = running.take() else {
             channel.refuse(body);
             continue;
@@ -77,7 +77,7 @@ pub fn run(
     Ok(())
 }
 
-/// Reads to the end of a line that is too long, a buffer at a time.
+/// Reads to the end of a line that is too long, one buffer at a time.
 fn skip_line(input: &mut impl BufRead) -> io::Result<()> {
     loop {
         let buffer = input.fill_buf()?;
@@ -92,7 +92,7 @@ fn skip_line(input: &mut impl BufRead) -> io::Result<()> {
     }
 }
 
-/// Stdout, a whole line at a time.
+/// Writes stdout, a whole line at a time.
 struct Lines(Mutex<Box<dyn Write + Send>>);
 
 impl Outlet for Lines {

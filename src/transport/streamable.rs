@@ -1,7 +1,7 @@
 //! Streamable HTTP: the MCP endpoint, for both eras of the protocol.
 //!
-//! Source: "Streamable HTTP" of 2026-07-28 (stateless, checked headers) and of 2025-11-25 (sessions), and 2025-03-26
-//! (batches). A request's era shows in its body: modern ones carry their version in `_meta`.
+//! Source: "Streamable HTTP" of 2026-07-28 (stateless, checked headers) and of 2025-11-25 (sessions), and 2025-03-26 (batches).
+//! The body shows the era of a request: modern requests have their version in `_meta`.
 
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
@@ -28,7 +28,7 @@ pub struct Streamable {
     server: Arc<mcp::Server>,
 }
 
-/// What the client takes as an answer.
+/// The response types that the client accepts.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Accepted {
     json: bool,
@@ -55,7 +55,7 @@ impl Streamable {
         served.unwrap_or_else(|error| Answer::Whole(refusal(&error)))
     }
 
-    /// The stream of a legacy session, for what the server says unasked.
+    /// Opens the stream of a legacy session, for messages that the server sends on its own.
     fn open_stream(&self, request: &Request, caller: &Caller) -> Result<Answer, Error> {
         if !Accepted::of(&request.headers)?.events {
             return Err(not_acceptable("text/event-stream"));
@@ -110,7 +110,7 @@ impl Streamable {
                     self.take(&session, other);
                     Answer::Whole(Response::empty(202))
                 }
-                // The modern era has no session, and no notification that would change anything here.
+                // The modern era has no session, and no notification that would have an effect here.
                 Err(error)
                     if error.code() == Code::SessionRequired
                         && matches!(other, Message::Notification(_)) =>
@@ -158,7 +158,7 @@ impl Streamable {
         }
     }
 
-    /// `initialize`: a session begins.
+    /// Handles `initialize`, which begins a session.
     fn handshake(
         &self,
         request: &message::Request,
@@ -221,7 +221,7 @@ impl Streamable {
         }
     }
 
-    /// A batch of 2025-03-26: entries are served in order, their answers come back together.
+    /// Handles a batch of 2025-03-26: entries are served in order, and their responses are sent together.
     fn batch(
         &self,
         session: &Session,
@@ -269,7 +269,7 @@ impl Streamable {
         delivery.answer(200, &format!("[{}]", answers.join(",")))
     }
 
-    /// Takes in what wants no answer.
+    /// Handles messages that need no response.
     fn take(&self, session: &Session, message: Message) {
         match message {
             Message::Notification(notification) => self.server.notice(&session.id, &notification),
@@ -278,7 +278,7 @@ impl Streamable {
         }
     }
 
-    /// The legacy session that a request belongs to.
+    /// Returns the legacy session of a request.
     fn session(&self, headers: &Headers, caller: &Caller) -> Result<Session, Error> {
         check_header(headers.get("mcp-protocol-version"))?;
         let token = headers.get("mcp-session-id").ok_or_else(|| {
@@ -296,7 +296,7 @@ impl Streamable {
 }
 
 impl Accepted {
-    /// Reads `Accept`; without one, everything is accepted.
+    /// Reads `Accept`; without it, everything is accepted.
     pub(super) fn of(headers: &Headers) -> Result<Self, Error> {
         let lines: Vec<&str> = headers.get_all("accept").collect();
         if lines.is_empty() {
@@ -327,12 +327,12 @@ impl Accepted {
     }
 }
 
-/// A media type, or a range of them, without its parameters.
+/// Returns a media type or range without its parameters.
 fn media_type(value: &str) -> &str {
     value.split(';').next().unwrap_or_default().trim()
 }
 
-/// Whether a range of `Accept` has the weight 0, which means "not this" (RFC 9110 §12.4.2).
+/// Returns whether a range in `Accept` has the weight 0, which means "not this" (RFC 9110 §12.4.2).
 fn is_refused(range: &str) -> bool {
     let weight = range.split(';').skip(1).find_map(|parameter| parameter.trim().strip_prefix("q="));
     weight.is_some_and(|weight| weight.trim().parse() == Ok(0.0))
@@ -343,7 +343,7 @@ pub(super) fn not_acceptable(right: &str) -> Error {
         .with_hint(format!("Send Accept: {right}."))
 }
 
-/// How an answer reaches the client: as one JSON body, or as the last event of a stream that has begun.
+/// How a response reaches the client: as one JSON body, or as the last event of a stream.
 struct Delivery<'a, 'b> {
     accepted: Accepted,
     exchange: &'a mut Exchange<'b>,
@@ -371,7 +371,7 @@ impl Delivery<'_, '_> {
                     .fold(response, |response, (name, value)| response.with_header(name, value)),
             );
         }
-        // A failed write means that the client has gone; the connection sees the same and closes.
+        // A failed write means that the client has disconnected; the connection notices it too and closes.
         if begun || self.exchange.begin_events(headers).is_ok() {
             let _ = self.exchange.send_event(Event::data(json));
         }
@@ -379,11 +379,11 @@ impl Delivery<'_, '_> {
     }
 }
 
-/// The client of a request that runs.
+/// The client of a running request.
 struct HttpPeer<'s, 'a, 'b> {
     server: &'s mcp::Server,
     delivery: RefCell<Delivery<'a, 'b>>,
-    /// The session and the note that the request runs; the modern era has neither.
+    /// The session and the mark of the running request; the modern era has neither.
     legacy: Option<(&'s Session, &'s Running<'s>)>,
     gone: Cell<bool>,
 }

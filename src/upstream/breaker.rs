@@ -1,9 +1,10 @@
-//! A circuit breaker: an origin that keeps failing is not called for a while, so that callers learn it at once and the service can recover.
+//! A circuit breaker: an origin that keeps failing is not called for a while, so that callers get the error at once and the
+//! service can recover.
 //!
-//! What counts is what says something about the service as a whole: that it cannot be reached, that its gateway says so (502,
-//! 503, 504), that connections break, that no answer comes in good time. A 500 is the fault of one endpoint, or of what one
-//! call asked for. And only what no caller can bring about stops all of them: a host that cannot be reached. The rest, which
-//! may be due to what one caller asks for and how often, stops that caller alone.
+//! Only failures of the service as a whole count: it cannot be reached, its gateway reports it (502, 503, 504), connections
+//! break, or responses are too late. A 500 is the fault of one endpoint or one request. Only a failure that no caller can cause
+//! stops all callers: a host that cannot be reached. Any other failure may depend on what a caller requests and how often, so
+//! it stops only that caller.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -15,20 +16,20 @@ use ureq::http::Uri;
 use crate::access::Credential;
 use crate::sync::lock;
 
-/// Failures in a row after which an origin is left alone.
+/// The number of consecutive failures that open the breaker.
 const FAILURES: u32 = 5;
 
-/// How long an origin is left alone.
+/// How long the breaker stays open.
 const PAUSE: Duration = Duration::from_secs(10);
 
-/// Most entries that are remembered. Redirects name origins too, so others choose how many there are.
+/// The maximum number of entries. Redirects name origins too, so other parties influence the number.
 const ENTRIES: usize = 1_024;
 
-/// One breaker for each origin (RFC 6454 §4) that requests go to, and one for each caller of it.
+/// One breaker for each origin (RFC 6454 §4), and one for each caller of it.
 #[derive(Debug, Default)]
 pub struct Breaker {
     failing: Mutex<HashMap<Key, Failing>>,
-    /// Credentials are distinguished by a hash with a key of its own, so that none is kept here.
+    /// Credentials are identified by a keyed hash, so that none is stored here.
     hasher: RandomState,
 }
 
@@ -39,36 +40,36 @@ struct Key {
     caller: Option<u64>,
 }
 
-/// Who asks whom.
+/// The scope of a breaker.
 #[derive(Debug, Clone)]
 pub struct Route {
-    /// For all callers.
+    /// All callers.
     all: Key,
-    /// For this one.
+    /// One caller.
     own: Key,
 }
 
-/// How a request ended.
+/// The outcome of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Attempt {
-    /// With an answer, or with a fault that is not the service's.
+    /// A response, or a failure that is not the service's.
     Answered,
-    /// With an answer by which the service fails, with a connection that broke, or with no answer in good time.
+    /// A response that reports failure of the service, a broken connection, or no response in time.
     Failed,
-    /// Without a connection.
+    /// No connection.
     Unreached,
 }
 
-/// Whose last requests failed.
+/// A caller or origin whose last requests failed.
 #[derive(Debug, Clone, Copy)]
 struct Failing {
     failures: u32,
-    /// When the next request may go out; none while there were too few failures.
+    /// When the next request may be sent; `None` if there were too few failures.
     open_until: Option<Instant>,
 }
 
 impl Breaker {
-    /// The way of a caller's requests to the origin of a URL.
+    /// Returns the route of a caller's requests to the origin of a URL.
     pub fn route(&self, uri: &Uri, credential: Option<&Credential>) -> Route {
         let origin = origin(uri);
         let caller = self.hasher.hash_one(credential.map(|credential| credential.secret.expose()));
@@ -78,9 +79,10 @@ impl Breaker {
         }
     }
 
-    /// Lets a request through, or tells how long it is until the next one may try.
+    /// Lets a request through, or returns the time until the next one may try.
     ///
-    /// The one that is let through after a pause begins the next pause: until its outcome is noted, no other follows.
+    /// The request that is let through after a pause begins the next pause: no other request follows until its outcome is
+    /// known.
     pub fn admit(&self, route: &Route, now: Instant) -> Result<(), Duration> {
         let mut failing = lock(&self.failing);
         if let Some(left) = left(&failing, route, now) {
@@ -96,12 +98,12 @@ impl Breaker {
         Ok(())
     }
 
-    /// Whether requests are refused now.
+    /// Returns whether requests are rejected now.
     pub fn refuses(&self, route: &Route, now: Instant) -> bool {
         left(&lock(&self.failing), route, now).is_some()
     }
 
-    /// Notes how a request that was let through ended.
+    /// Records the outcome of a request that was let through.
     pub fn note(&self, route: &Route, outcome: Attempt, now: Instant) {
         let mut failing = lock(&self.failing);
         match outcome {
@@ -118,7 +120,7 @@ impl Breaker {
     }
 }
 
-/// How long the route is still closed, if it is.
+/// Returns how long the route stays closed, if it is closed.
 fn left(failing: &HashMap<Key, Failing>, route: &Route, now: Instant) -> Option<Duration> {
     let of = |key: &Key| {
         failing.get(key)?.open_until?.checked_duration_since(now).filter(|left| !left.is_zero())
@@ -159,7 +161,7 @@ mod tests {
         breaker.route(&url.parse().unwrap(), Some(&credential))
     }
 
-    /// A breaker that has noted so often how requests of `ana` to `https://a.example` ended.
+    /// Returns a breaker that has recorded this many outcomes of requests of `ana` to `https://a.example`.
     fn after(failures: u32, outcome: Attempt, now: Instant) -> (Breaker, Route) {
         let breaker = Breaker::default();
         let ana = route(&breaker, "https://a.example/x", "ana");

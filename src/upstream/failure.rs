@@ -1,14 +1,14 @@
-//! From a service's failed answer to our error.
+//! Converts a service's error response to an `Error`.
 
 use super::retry::{self, whole_seconds};
 use super::{UpstreamAnswer, base64, vendor};
 use crate::access::Credential;
 use crate::error::{Code, Error, PLAN, REASON, TOO_LARGE};
 
-/// The error for an answer that is not a success.
+/// Returns the error for a response that is not a success.
 ///
-/// `service` is the title to name, `credential` what the request was sent with: it is never part of the error, even
-/// where the service repeats it. Reads the error bodies of RFC 9457 and of the services that MCPist has modules for.
+/// `service` is the title for messages. `credential` is the credential of the request: it is never part of the error, even if
+/// the service repeats it. Reads the error bodies of RFC 9457 and of the services that MCPist has modules for.
 #[must_use]
 pub fn failure(service: &str, credential: Option<&Credential>, answer: &UpstreamAnswer) -> Error {
     let status = answer.status;
@@ -37,10 +37,11 @@ pub fn failure(service: &str, credential: Option<&Credential>, answer: &Upstream
         403 | 451 => Error::new(Code::PermissionDenied, said("does not permit this"))
             .with_hint(format!("Use an account or a credential of {service} that may do this.")),
         404 | 410 => Error::new(Code::NotFound, said("did not find this")).with_hint(match credential {
-            Some(_) => "Check the names and ids. What the account may not see is not found either.".to_owned(),
+            Some(_) => "Check the names and ids. Objects that the account may not see are not found either.".to_owned(),
             None => format!("Check the names and ids. Private things are found only once {service} is connected."),
         }),
-        // 405 too: GitHub gives it for a pull request that cannot be merged as it stands, 412 and 423 for the like.
+        // This includes 405: GitHub returns it for a pull request that cannot be merged in its current state; 412 and 423 are
+        // similar.
         405 | 409 | 412 | 423 => {
             Error::new(Code::Conflict, said("cannot do this as things stand")).with_hint("Look at its present state, then call again.")
         }
@@ -54,7 +55,7 @@ pub fn failure(service: &str, credential: Option<&Credential>, answer: &Upstream
     }
 }
 
-/// [`Code::RateLimited`] with the seconds to wait, where the answer tells them.
+/// Returns a [`Code::RateLimited`] with the seconds to wait, if the response contains them.
 pub(super) fn rate_limited(service: &str, answer: &UpstreamAnswer) -> Error {
     let error =
         Error::new(Code::RateLimited, format!("{service} wants fewer calls ({}).", answer.status));
@@ -72,7 +73,7 @@ fn with_retry_after(error: Error, answer: &UpstreamAnswer) -> Error {
     }
 }
 
-/// Whether a service refused with 401 what a valid credential lacks a scope for: that credential is not to be renewed.
+/// Returns whether a 401 means that a valid credential lacks a scope: such a credential must not be renewed.
 #[must_use]
 pub fn is_missing_scope(answer: &UpstreamAnswer) -> bool {
     let challenge = answer.headers.get("www-authenticate").and_then(|value| value.to_str().ok());
@@ -81,14 +82,14 @@ pub fn is_missing_scope(answer: &UpstreamAnswer) -> bool {
             || vendor::is_missing_scope(&answer.body))
 }
 
-/// Whether a 403 means "too many" (GitHub, "Rate limits for the REST API"; Google, "Handle API errors").
+/// Returns whether a 403 means "too many requests" (GitHub, "Rate limits for the REST API"; Google, "Handle API errors").
 fn is_rate_limit(answer: &UpstreamAnswer) -> bool {
     answer.headers.get("x-ratelimit-remaining").is_some_and(|value| value.as_bytes() == b"0")
         || answer.headers.contains_key("retry-after")
         || vendor::is_rate_limit(&answer.body)
 }
 
-/// The text without the credential, should a service repeat what it was sent.
+/// Returns the text without the credential, in case a service repeats it.
 fn redacted(text: &str, credential: Option<&Credential>) -> String {
     let mut text = text.to_owned();
     if let Some(credential) = credential {
@@ -97,8 +98,8 @@ fn redacted(text: &str, credential: Option<&Credential>) -> String {
     text
 }
 
-/// Takes a credential out of a text, as a whole, in its base64 and its password alone, where they have at least so many bytes:
-/// shorter ones may be words of their own.
+/// Removes a credential from a text: the whole credential, its base64, and its password alone. Parts that are shorter than the
+/// minimum are kept, because they may be ordinary words.
 pub fn redact(text: &mut String, credential: &Credential, at_least: usize) {
     let secret = credential.secret.expose();
     let password = secret.split_once(':').map_or("", |(_, password)| password);

@@ -1,16 +1,17 @@
-//! What all answers of services together may take of the memory: without this bound every call could hold its largest answer at once.
+//! Limits the memory of all service responses together: without the limit, every call could hold a maximum-size response at
+//! once.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The bytes that all answers take now, and how many they may.
+/// The bytes that all responses use now, and their limit.
 #[derive(Debug, Clone)]
 pub(super) struct AnswerMemory {
     taken: Arc<AtomicU64>,
     most: u64,
 }
 
-/// One answer's part of them; given back when the answer and its copies are dropped.
+/// One response's share; released when the response and its copies are dropped.
 #[derive(Debug, Clone, Default)]
 pub struct AnswerShare(Option<Arc<Part>>);
 
@@ -25,13 +26,13 @@ impl AnswerMemory {
         Self { taken: Arc::default(), most }
     }
 
-    /// A part for an answer of which nothing has arrived yet.
+    /// Returns a share for a response before any data has arrived.
     pub(super) fn hold(&self) -> AnswerShare {
         let taken = Arc::clone(&self.taken);
         AnswerShare(Some(Arc::new(Part { taken, bytes: AtomicU64::new(0) })))
     }
 
-    /// Adds bytes that have arrived to a part; returns whether there is room for them.
+    /// Adds received bytes to a share; returns whether there is space for them.
     pub(super) fn grow(&self, held: &AnswerShare, bytes: usize) -> bool {
         let bytes = bytes as u64;
         if let AnswerShare(Some(part)) = held {

@@ -1,4 +1,5 @@
-//! The only HTTP client: one pool of connections, with deadlines, retries and redirects that keep the credential at home.
+//! The only HTTP client: one connection pool, with deadlines, retries, and redirects that never send the credential to another
+//! host.
 
 mod breaker;
 mod failure;
@@ -32,24 +33,24 @@ use crate::access::{Credential, Scheme};
 use crate::error::{Code, Error, REASON, TOO_LARGE};
 use crate::telemetry::{spans, trace};
 
-/// Most times that one request is tried.
+/// The maximum number of attempts for one request.
 const TRIES: u32 = 3;
 
-/// Most redirects that one read follows.
+/// The maximum number of redirects for one read.
 const REDIRECTS: u32 = 3;
 
-/// Limits of the client; the defaults are the documented ones.
+/// The client's limits; the defaults are documented.
 #[derive(Debug, Clone)]
 pub struct UpstreamConfig {
-    /// Longest time to resolve a name, and again to open the connection.
+    /// The timeout for resolving a name, and again for opening the connection.
     pub connect_timeout: Duration,
-    /// Largest answer in bytes, after decompression.
+    /// The maximum size of a response in bytes, after decompression.
     pub max_answer: u64,
-    /// Most bytes of all answers at once.
+    /// The maximum total size in bytes of all responses in memory.
     pub max_answers: u64,
-    /// Wait before the second try; it doubles before each further one, and chance takes up to half of it away.
+    /// The wait before the second attempt; it doubles for each further one, and is reduced by a random part of up to half.
     pub first_backoff: Duration,
-    /// The proxy that every request goes through.
+    /// The proxy for every request.
     pub proxy: Option<ureq::Proxy>,
 }
 
@@ -86,13 +87,13 @@ pub enum Method {
 }
 
 impl Method {
-    /// Whether doing it twice is as good as once (RFC 9110 §9.2.2).
+    /// Returns whether sending it twice has the same effect as once (RFC 9110 §9.2.2).
     #[must_use]
     pub const fn is_idempotent(self) -> bool {
         !matches!(self, Self::Post | Self::Patch)
     }
 
-    /// Whether a request without a body still has to say so (RFC 9110 §8.6).
+    /// Returns whether a request without a body still needs a Content-Length (RFC 9110 §8.6).
     const fn expects_body(self) -> bool {
         matches!(self, Self::Post | Self::Put | Self::Patch)
     }
@@ -117,23 +118,23 @@ impl Method {
 /// One request to a service.
 #[derive(Debug, Clone, Copy)]
 pub struct UpstreamRequest<'a> {
-    /// The service's title, for error messages.
+    /// The service's name, for error messages.
     pub service: &'a str,
     /// The method.
     pub method: Method,
-    /// The whole `http` or `https` URL; its host is the only one that the credential is sent to.
+    /// The complete `http` or `https` URL; the credential is sent only to its host.
     pub url: &'a str,
-    /// The headers, with the body's `content-type`; the credential's and the trace's are added.
+    /// The headers, including the body's `content-type`; those of the credential and the trace are added.
     pub headers: &'a HeaderMap,
     /// The body.
     pub body: Option<&'a [u8]>,
-    /// What the request proves itself with.
+    /// The credential.
     pub credential: Option<&'a Credential>,
     /// The `traceparent` header (W3C Trace Context §3.2).
     pub trace_parent: Option<&'a str>,
 }
 
-/// What a service answered, whatever its status.
+/// A service's response, whatever its status.
 #[derive(Debug, Clone)]
 pub struct UpstreamAnswer {
     /// The status.
@@ -142,11 +143,11 @@ pub struct UpstreamAnswer {
     pub headers: HeaderMap,
     /// The body, decompressed.
     pub body: Vec<u8>,
-    /// The body's part of the memory that all answers share.
+    /// The body's share of the memory limit for all responses.
     pub held: AnswerShare,
 }
 
-/// The client: made once; its clones share connections and what is known of services.
+/// The client. Its clones share connections and the known state of services.
 #[derive(Debug, Clone)]
 pub struct Upstream {
     agent: Agent,
@@ -157,13 +158,13 @@ pub struct Upstream {
     first_backoff: Duration,
 }
 
-/// How many bytes of an answer are read before they are counted.
+/// How many bytes of a response are read before they are counted.
 const PIECE: u64 = 64 * 1024;
 
-/// A try that brought no answer.
+/// An attempt without a response.
 struct Failed {
     error: Error,
-    /// What was wrong with the connection, where another one may do better.
+    /// A problem of the connection; another connection may work.
     connection: Option<Attempt>,
 }
 
@@ -174,7 +175,7 @@ impl From<Error> for Failed {
 }
 
 impl Upstream {
-    /// A client with an empty pool.
+    /// Creates a client with an empty pool.
     #[must_use]
     pub fn new(config: UpstreamConfig) -> Self {
         let agent = Agent::config_builder()
@@ -191,7 +192,7 @@ impl Upstream {
             .max_response_header_size(32 * 1024)
             .max_idle_connections(32)
             .max_idle_connections_per_host(16)
-            // Shorter than servers keep theirs: a write on a connection that is just being closed cannot be repeated.
+            // Shorter than servers keep theirs: a write on a connection that is being closed cannot be repeated.
             .max_idle_age(Duration::from_secs(30))
             .build();
         let agent =
@@ -201,20 +202,20 @@ impl Upstream {
         Self { agent, breaker: Arc::default(), connect_timeout, max_answer, memory, first_backoff }
     }
 
-    /// Sends a request and reads the whole answer.
+    /// Sends a request and reads the whole response.
     ///
-    /// Idempotent requests are tried again when the connection fails or the answer is 502, 503 or 504; every request is
-    /// when the answer says that nothing was done (429, or 503 with `Retry-After`). A wait that would pass the deadline
-    /// is not begun: the answer or error at hand is the result. `cancelled` is asked before each try and while waiting.
-    /// An origin that could not be reached several times in a row is left alone for some seconds, in which every request to
-    /// it fails at once; one that answered 502, 503 or 504, or not in good time, is left alone by the same credential.
+    /// Idempotent requests are retried if the connection fails or the status is 502, 503 or 504. Every request is retried if
+    /// the response says that nothing was done (429, or 503 with `Retry-After`). A wait beyond the deadline is not started: the
+    /// current response or error is returned. `cancelled` is called before each attempt and while waiting. If an origin could
+    /// not be reached several times in a row, every request to it fails at once for some seconds. If an origin returned 502,
+    /// 503 or 504, or did not respond in time, this affects only requests with the same credential.
     ///
     /// # Errors
     ///
-    /// [`Code::Timeout`] at the deadline, [`Code::Cancelled`], [`Code::UpstreamUnavailable`] without a usable answer
-    /// (with `retry_after_s` where the service is left alone),
-    /// [`Code::ReconnectRequired`] for a credential that fits no header, [`Code::NotFound`] when a write is redirected,
-    /// [`Code::Internal`] for a URL that is none. A status is never an error here: see [`failure()`].
+    /// [`Code::Timeout`] at the deadline, [`Code::Cancelled`], [`Code::UpstreamUnavailable`] without a usable response (with
+    /// `retry_after_s` while the breaker is open), [`Code::ReconnectRequired`] for a credential that is not a valid header
+    /// value, [`Code::NotFound`] if a write is redirected, [`Code::Internal`] for an invalid URL. A status is never an error
+    /// here: see [`failure()`].
     pub fn send(
         &self,
         request: &UpstreamRequest<'_>,
@@ -235,7 +236,7 @@ impl Upstream {
                     .then(|| retry::jittered(backoff)),
             };
             match pause {
-                // Were it left alone from now on, the outcome at hand would tell more than the next one.
+                // If the breaker opened now, the current outcome would say more than the next attempt.
                 Some(pause) if tries_left > 0 && self.may_repeat(&route, pause, deadline) => {
                     retry::wait(pause, request.service, cancelled)?;
                     backoff *= 2;
@@ -246,8 +247,7 @@ impl Upstream {
         unreachable!("the last try always returns")
     }
 
-    /// Sends a request once, without redirects, retries or circuit breaker, for callers with rules of
-    /// its own for that.
+    /// Sends a request once, without redirects, retries or circuit breaker, for callers with their own rules for these.
     ///
     /// # Errors
     ///
@@ -270,15 +270,15 @@ impl Upstream {
         pause < deadline.saturating_duration_since(now) && !self.breaker.refuses(route, now)
     }
 
-    /// One try: the request, and the reads that its redirects lead to.
+    /// Makes one attempt: the request, and the reads that its redirects lead to.
     fn follow(
         &self,
         request: &UpstreamRequest<'_>,
         mut uri: Uri,
         deadline: Instant,
     ) -> Result<UpstreamAnswer, Failed> {
-        // Once a redirect has left the service, nothing brings the credential back in: who sends us round the corner
-        // would otherwise pick what we ask with it.
+        // After a redirect to another host, the credential is never sent again: otherwise the redirecting host could choose
+        // which URL gets the credential.
         let mut at_home = true;
         for redirects_left in (0..=REDIRECTS).rev() {
             let answer = self.guarded(request, &uri, at_home, deadline)?;
@@ -302,7 +302,7 @@ impl Upstream {
         .into())
     }
 
-    /// One request, unless its origin is left alone.
+    /// Sends one request, unless the breaker is open.
     fn guarded(
         &self,
         request: &UpstreamRequest<'_>,
@@ -321,8 +321,8 @@ impl Upstream {
             .admit(&route, Instant::now())
             .map_err(|left| left_alone(request.service, left))?;
         let mut span = spans::request_to(request.method.on_the_wire().as_str(), uri);
-        // The service is below our span where there is one, else below the caller's. That was parsed at our own edge; one
-        // that is not a header is nothing to fail a call for.
+        // The parent is our span if there is one, else the caller's. The caller's header was checked when it arrived; an
+        // invalid header must not fail a call.
         let own = trace::traceparent();
         if at_home
             && let Some(Ok(value)) =
@@ -338,7 +338,7 @@ impl Upstream {
         let ended = match &outcome {
             Ok(answer) if matches!(answer.status, 502..=504) => Attempt::Failed,
             Err(Failed { connection: Some(outcome), .. }) => *outcome,
-            // Less time than a connection may take says nothing about the service.
+            // A time shorter than a connection needs says nothing about the service.
             Err(failed) if failed.error.code() == Code::Timeout && left >= self.connect_timeout => {
                 Attempt::Failed
             }
@@ -348,7 +348,7 @@ impl Upstream {
         outcome
     }
 
-    /// One request on one connection.
+    /// Sends one request on one connection.
     fn exchange(
         &self,
         request: &UpstreamRequest<'_>,
@@ -389,7 +389,7 @@ impl Upstream {
         Ok(UpstreamAnswer { status: parts.status.as_u16(), headers: parts.headers, body, held })
     }
 
-    /// Our words for the library's error: none of its own, which may quote the URL.
+    /// Describes the library's error in our own words, because its message may quote the URL.
     fn explain(&self, request: &UpstreamRequest<'_>, error: ureq::Error) -> Failed {
         use ureq::{Error as Cause, Timeout};
         let service = request.service;
@@ -412,7 +412,7 @@ impl Upstream {
                 | io::ErrorKind::NetworkUnreachable
                 | io::ErrorKind::NetworkDown
                 | io::ErrorKind::AddrNotAvailable) => unreached(&kind.to_string()),
-                // What breaks once there is a connection may be due to what was asked.
+                // A connection that breaks later may be caused by the request itself.
                 io::ErrorKind::UnexpectedEof => connection(
                     Attempt::Failed,
                     "the connection ended before the answer did".to_owned(),
@@ -457,7 +457,7 @@ fn headers_at_home(request: &UpstreamRequest<'_>) -> Result<HeaderMap, Error> {
     Ok(headers)
 }
 
-/// Another host gets what it needs to answer, and nothing that was meant for the service.
+/// Returns the headers for another host: only those that it needs, and nothing that was meant for the service.
 fn headers_elsewhere(request: &UpstreamRequest<'_>) -> HeaderMap {
     let mut headers = HeaderMap::new();
     if let Some(accept) = request.headers.get(ACCEPT) {
@@ -466,7 +466,7 @@ fn headers_elsewhere(request: &UpstreamRequest<'_>) -> HeaderMap {
     headers
 }
 
-/// The `Authorization` header's value.
+/// Returns the value of the `Authorization` header.
 fn authorization(credential: &Credential) -> Zeroizing<String> {
     let secret = credential.secret.expose();
     Zeroizing::new(match credential.scheme {

@@ -1,4 +1,4 @@
-//! Where a redirect leads, and whether to go there.
+//! Where a redirect leads, and whether to follow it.
 
 use ureq::http::Uri;
 use ureq::http::header::LOCATION;
@@ -7,19 +7,19 @@ use ureq::http::uri::Scheme;
 use super::UpstreamAnswer;
 use crate::error::{Code, Error};
 
-/// An absolute `http` or `https` URL.
+/// Reads an absolute `http` or `https` URL; `None` for any other text.
 pub fn parse(url: &str) -> Option<Uri> {
     let uri: Uri = url.parse().ok()?;
     let known = uri.scheme() == Some(&Scheme::HTTP) || uri.scheme() == Some(&Scheme::HTTPS);
     (known && uri.host().is_some_and(|host| !host.is_empty())).then_some(uri)
 }
 
-/// Whether a status sends the client elsewhere (RFC 9110 §15.4).
+/// Returns whether a status is a redirect (RFC 9110 §15.4).
 pub const fn is_one(status: u16) -> bool {
     matches!(status, 301 | 302 | 303 | 307 | 308)
 }
 
-/// Whether both have the same scheme, host and port (RFC 6454 §5).
+/// Returns whether both have the same scheme, host and port (RFC 6454 §5).
 pub fn same_origin(one: &Uri, other: &Uri) -> bool {
     let port = |uri: &Uri| {
         uri.port_u16().unwrap_or(if uri.scheme() == Some(&Scheme::HTTPS) { 443 } else { 80 })
@@ -28,11 +28,11 @@ pub fn same_origin(one: &Uri, other: &Uri) -> bool {
     one.scheme() == other.scheme() && host(one) == host(other) && port(one) == port(other)
 }
 
-/// The absolute URL that an answer redirects to.
+/// Returns the absolute URL that a response redirects to.
 ///
 /// # Errors
 ///
-/// [`Code::UpstreamUnavailable`] when there is none, or when it gives up `https`.
+/// [`Code::UpstreamUnavailable`] if there is no URL, or if the redirect goes from `https` to `http`.
 pub fn target(service: &str, from: &Uri, answer: &UpstreamAnswer) -> Result<Uri, Error> {
     let refuse =
         |what: &str| Error::new(Code::UpstreamUnavailable, format!("{service} redirects {what}."));
@@ -46,7 +46,7 @@ pub fn target(service: &str, from: &Uri, answer: &UpstreamAnswer) -> Result<Uri,
     Ok(to)
 }
 
-/// The error for a redirected write: what it would do elsewhere was never asked for.
+/// Returns the error for a redirected write: no caller asked for its effect at another address.
 pub fn of_a_write(service: &str, status: u16) -> Error {
     Error::new(
         Code::NotFound,
@@ -55,7 +55,7 @@ pub fn of_a_write(service: &str, status: u16) -> Error {
     .with_hint("It was renamed or moved: look it up and call again with its present name.")
 }
 
-/// A reference resolved against the URL that it stands in (RFC 3986 §5.2, dot segments left to the server).
+/// Resolves a reference against the URL of its page (RFC 3986 §5.2; the server handles dot segments).
 fn resolve(from: &Uri, reference: &str) -> Option<Uri> {
     let reference = reference.split('#').next().filter(|reference| !reference.is_empty())?;
     let scheme = from.scheme_str()?;

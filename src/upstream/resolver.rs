@@ -1,7 +1,7 @@
-//! Addresses of hosts, kept for a while.
+//! Caches addresses of hosts.
 //!
-//! ureq resolves the host of every request, in a thread of its own, before it looks for a connection that is open already;
-//! and musl keeps no answers, so in the static binary every call would wait for a question to the name server.
+//! ureq resolves the host of every request, in a separate thread, before it looks for an open connection. musl does not cache
+//! results, so in the static binary every call would wait for the name server.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -16,15 +16,15 @@ use ureq::unversioned::transport::NextTimeout;
 
 use crate::sync::lock;
 
-/// How long an answer is kept: as short as the records of services that move their traffic by DNS.
+/// How long a result is cached: as short as the DNS records of services that move their traffic by DNS.
 const KEPT: Duration = Duration::from_secs(30);
-/// The most hosts that are kept; there are as many as modules, and a redirect's now and then.
+/// The maximum number of cached hosts: as many as there are modules, plus some redirects.
 const MAX_HOSTS: usize = 256;
 
 /// A host and a port.
 type Host = (String, u16);
 
-/// Resolves a host once in a while.
+/// Resolves a host and caches the result.
 #[derive(Default)]
 pub(super) struct KeepingResolver {
     system: DefaultResolver,

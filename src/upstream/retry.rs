@@ -1,4 +1,4 @@
-//! When to try again, and how long to wait before.
+//! When to retry, and how long to wait before.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -10,10 +10,10 @@ use super::{Method, UpstreamAnswer, vendor};
 use crate::error::{Code, Error};
 use crate::time::{http_date, timestamp};
 
-/// Longest sleep between two looks at whether the caller is still there.
+/// The maximum time between two checks whether the caller is still there.
 const PATIENCE: Duration = Duration::from_millis(50);
 
-/// How long to wait before the next try, if this answer deserves one.
+/// Returns the wait before the next attempt; `None` if this response must not be retried.
 pub fn pause_after(method: Method, answer: &UpstreamAnswer, backoff: Duration) -> Option<Duration> {
     let asked = asked_wait(&answer.headers);
     let again = match answer.status {
@@ -27,20 +27,20 @@ pub fn pause_after(method: Method, answer: &UpstreamAnswer, backoff: Duration) -
     again.then(|| asked.map_or(backoff, |asked| asked.max(backoff)))
 }
 
-/// Between half of it and all of it, so that callers who failed together do not come back together.
+/// Returns a random time between half and all of it, so that callers that failed together do not return together.
 pub fn jittered(backoff: Duration) -> Duration {
-    // Every RandomState has keys of its own, so an empty hash is a random number without a generator to carry.
+    // Every RandomState has its own keys, so an empty hash is a random number without a random number generator.
     let random = RandomState::new().build_hasher().finish();
     let share =
         f64::from(u32::try_from(random >> 32).expect("32 bits remain")) / f64::from(u32::MAX);
     backoff.mul_f64(0.5 + share / 2.0)
 }
 
-/// Sleeps, looking up now and then.
+/// Sleeps, and checks regularly for cancellation.
 ///
 /// # Errors
 ///
-/// [`Code::Cancelled`] when the caller goes away meanwhile.
+/// [`Code::Cancelled`] if the caller disconnects meanwhile.
 pub fn wait(
     pause: Duration,
     service: &str,
@@ -59,18 +59,18 @@ pub fn wait(
     }
 }
 
-/// The error of a call that no one waits for any more.
+/// Returns the error of a call whose caller no longer waits.
 pub fn cancelled(service: &str) -> Error {
     Error::new(Code::Cancelled, format!("The call to {service} was cancelled."))
 }
 
-/// A wait as the whole seconds after which it is over.
+/// Returns a wait in whole seconds, rounded up.
 pub const fn whole_seconds(wait: Duration) -> u64 {
     wait.as_secs().saturating_add(if wait.subsec_nanos() > 0 { 1 } else { 0 })
 }
 
-/// How long the service asks to be left alone: `Retry-After` (RFC 9110 §10.2.3), or the reset of a used-up rate limit
-/// (`x-ratelimit-reset`, in seconds since 1970 as GitHub gives it, as a date as Atlassian does, or from now as others do).
+/// Returns how long the service asks to wait: `Retry-After` (RFC 9110 §10.2.3), or the reset of an exhausted rate limit
+/// (`x-ratelimit-reset`: seconds since 1970 at GitHub, a date at Atlassian, seconds from now at others).
 pub fn asked_wait(headers: &HeaderMap) -> Option<Duration> {
     let text = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
     if let Some(value) = text(RETRY_AFTER.as_str()) {
@@ -85,7 +85,7 @@ pub fn asked_wait(headers: &HeaderMap) -> Option<Duration> {
     }
     let reset = text("x-ratelimit-reset")?;
     let Ok(reset) = reset.parse::<u64>() else { return Some(until(timestamp(reset)?)) };
-    // A billion seconds from now is 31 years away, since 1970 it is 2001: no value can mean both.
+    // A billion seconds from now is in 31 years; a billion since 1970 was in 2001. So no value can mean both.
     let reset = Duration::from_secs(reset);
     if reset.as_secs() > 1_000_000_000 {
         UNIX_EPOCH.checked_add(reset).map(until)

@@ -1,17 +1,17 @@
-//! What services say in the bodies of their failed answers.
+//! Reads the bodies of services' error responses.
 
 use serde_json::Value;
 
-/// Most characters of a service's own words that an error repeats.
+/// The maximum length in characters of a service's message in an error.
 const MAX_MESSAGE: usize = 500;
 
-/// The reasons by which Google says in a 403 that the caller is too fast ("Handle API errors", Google Calendar API).
+/// Google's reasons in a 403 that mean "too many requests" ("Handle API errors", Google Calendar API).
 const TOO_FAST: [&str; 2] = ["rateLimitExceeded", "userRateLimitExceeded"];
 
-/// The reason by which Google says that a quota is used up, for longer than a call can wait.
+/// Google's reason for an exhausted quota, for longer than a call can wait.
 const USED_UP: &str = "quotaExceeded";
 
-/// Whether a 403 means that there were too many calls.
+/// Returns whether a 403 means that there were too many calls.
 pub fn is_rate_limit(body: &[u8]) -> bool {
     let words = message(body).unwrap_or_default().to_lowercase();
     words.contains("rate limit")
@@ -20,7 +20,7 @@ pub fn is_rate_limit(body: &[u8]) -> bool {
         || is_too_fast(body)
 }
 
-/// Whether what was asked for, or sent, is too large (GitHub, "Troubleshooting the REST API").
+/// Returns whether the request or its result is too large (GitHub, "Troubleshooting the REST API").
 pub fn is_too_large(body: &[u8]) -> bool {
     let body: Value = serde_json::from_slice(body).unwrap_or_default();
     body["errors"]
@@ -28,8 +28,8 @@ pub fn is_too_large(body: &[u8]) -> bool {
         .is_some_and(|errors| errors.iter().any(|error| error["code"] == "too_large"))
 }
 
-/// Whether a 401 means that the credential is valid and lacks a scope (RFC 6750 §3.1 has 403 for it; Atlassian answers with
-/// 401 and "Unauthorized; scope does not match").
+/// Returns whether a 401 means that a valid credential lacks a scope (RFC 6750 §3.1 uses 403; Atlassian returns 401 with
+/// "Unauthorized; scope does not match").
 pub fn is_missing_scope(body: &[u8]) -> bool {
     let words = message(body).unwrap_or_default().to_lowercase();
     [
@@ -43,7 +43,7 @@ pub fn is_missing_scope(body: &[u8]) -> bool {
     .any(|known| words.contains(known))
 }
 
-/// Whether a 403 means that nothing was done and that the same call may go through a moment later.
+/// Returns whether a 403 means that nothing was done and that the same call may succeed a moment later.
 pub fn is_too_fast(body: &[u8]) -> bool {
     has_reason(body, |reason| TOO_FAST.contains(&reason))
 }
@@ -54,7 +54,7 @@ fn has_reason(body: &[u8], wanted: impl Fn(&str) -> bool) -> bool {
     errors.into_iter().flatten().filter_map(|error| error["reason"].as_str()).any(wanted)
 }
 
-/// The service's own words, on one line and bounded.
+/// Returns the service's own message, in one line and limited in length.
 pub fn message(body: &[u8]) -> Option<String> {
     let body: Value = serde_json::from_slice(body).ok()?;
     let mut parts = Vec::new();
@@ -69,7 +69,7 @@ pub fn message(body: &[u8]) -> Option<String> {
     }
     push_text(&mut parts, inner);
     if parts.is_empty() {
-        // Graph leaves the message empty where the code says it all.
+        // Graph leaves the message empty if the code is sufficient.
         push_text(&mut parts, &inner["code"]);
         push_text(&mut parts, &body["code"]);
     }
@@ -95,14 +95,14 @@ fn push_text(parts: &mut Vec<String>, value: &Value) {
     }
 }
 
-/// A list of strings or objects (GitHub, Google, Atlassian), or an object from field to complaint (Jira).
+/// Reads a list of strings or objects (GitHub, Google, Atlassian), or an object from field to message (Jira).
 fn push_details(parts: &mut Vec<String>, details: &Value) {
     match details {
         Value::Array(details) => {
             for detail in details {
                 let text = |name: &&str| detail[*name].as_str().filter(|text| !text.is_empty());
                 let words = match detail {
-                    // A title stands for its code.
+                    // A title replaces its code.
                     Value::Object(_) if detail["title"].is_string() => {
                         ["title", "detail"].iter().filter_map(text).collect::<Vec<_>>().join(": ")
                     }
@@ -199,7 +199,7 @@ mod tests {
             "no code; invalid_request",
         );
         check(r#"{"title":"Bad\r\nRequest","detail":"two  words"}"#, "two words; Bad Request");
-        // Notion, Jira and Confluence in their older and newer form, Google, Graph, Supabase.
+        // Notion, Jira and Confluence in their older and newer forms, Google, Graph, Supabase.
         check(
             r#"{"object":"error","status":404,"code":"object_not_found","message":"Could not find page","request_id":"1"}"#,
             "Could not find page",

@@ -321,7 +321,7 @@ fn a_resource_is_read_with_the_account_that_its_uri_names() {
     );
 }
 
-/// The product with these accounts of Google Calendar, each at a service of its own.
+/// The product with these accounts of Google Calendar, each with its own service.
 fn calendars(services: &[(&str, &FakeUpstream)]) -> Arc<App> {
     let credentials = services
         .iter()
@@ -387,7 +387,7 @@ fn all_accounts_are_read_as_one_list_in_the_order_of_time() {
     });
     assert_eq!(result.to_string(), expected.to_string());
 
-    // The next page is one account's.
+    // The next page belongs to one account.
     let error = call_calendar(
         &app,
         "search_events",
@@ -518,7 +518,7 @@ fn all_is_an_account_only_where_it_can_be() {
     assert_eq!(listed["modules"][0]["accounts"], json!(["home", "work"]));
     assert_eq!((&account(0)["enum"], account(1)), (&json!(["home", "work", "all"]), Value::Null));
 
-    // Who has one account has all with it.
+    // With a single account, `all` means that account.
     let one = FakeUpstream::new([answered(
         "home",
         "GET",

@@ -22,18 +22,19 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("modules", &["manifest", "engine", "upstream", "recurrence", "toon", "error", "hex", "time"]),
     ("openapi", &["manifest", "engine", "upstream"]),
     ("manifest", &["engine", "upstream", "access", "error"]),
-    ("engine", &["upstream", "access", "error", "json", "names", "time"]),
+    ("engine", &["upstream", "access", "error", "json", "names", "number", "time"]),
     ("exporter", &["upstream", "telemetry", "random", "sync"]),
     ("upstream", &["access", "telemetry", "error", "sync", "time"]),
     ("access", &["telemetry", "error", "random", "secret", "time"]),
     ("recurrence", &["time"]),
     ("telemetry", &["error", "secret", "sync", "time"]),
-    ("toon", &[]),
+    ("toon", &["number"]),
     ("parallel", &["error"]),
     ("error", &[]),
     ("hex", &[]),
     ("json", &[]),
     ("names", &[]),
+    ("number", &[]),
     ("os", &[]),
     ("random", &[]),
     ("secret", &[]),
@@ -41,7 +42,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("time", &[]),
 ];
 
-/// What only some places may contain. A place is a room or a file, as the path below `src` begins.
+/// Words that only some places may contain. A place is a room or a file, given as the beginning of its path below `src`.
 struct Rule {
     /// Any of these words.
     words: &'static [&'static str],
@@ -93,12 +94,12 @@ const RULES: &[Rule] = &[
     Rule {
         words: &["is_modern", "Version::V20"],
         places: &["mcp/"],
-        why: "what differs between the two eras of the protocol is decided in `mcp` alone",
+        why: "only `mcp` decides how the two eras of the protocol differ",
     },
     Rule {
         words: &["cfg(unix)", "cfg(windows)", "std::os::", "nix::"],
         places: &["os/"],
-        why: "what differs between operating systems is in one small room",
+        why: "differences between operating systems are in one small room",
     },
     Rule {
         words: &["unsafe ", "async fn", "tokio"],
@@ -288,4 +289,135 @@ fn imports_are_in_one_order() {
         }
     }
     report(&problems);
+}
+
+/// Words that comments must not use, each with the plain form (CONTRIBUTING.md, "English"). Words in backticks and quotes are
+/// names or examples, and are not checked.
+const BANNED: &[(&str, &str)] = &[
+    ("told", "write `reports`, `returns` or `says`"),
+    ("tells", "write `reports`, `returns` or `says`"),
+    ("none where", "write `None` with `if`"),
+    ("none when", "write `None` with `if`"),
+    ("none if", "write `None` with `if`"),
+    ("whoever", "name the person: a user, a caller, a client"),
+    ("nobody", "name the person: no user, no caller"),
+    ("somebody", "name the person: a user, a caller"),
+    ("is none of", "write `is not one of`"),
+    ("is no valid", "write `is not a valid`"),
+    ("that is none", "write `that is not valid`"),
+    ("that are none", "write `that are not valid`"),
+    ("has to be", "write `must be`"),
+    ("have to be", "write `must be`"),
+    ("may not be undone", "write `cannot be undone`"),
+    ("mend", "write `fix`"),
+    ("mends", "write `fixes`"),
+    ("thrice", "write `three times`"),
+    ("in vain", "write that it fails again"),
+    ("so many", "write the number: `this many`, `at most`"),
+    ("of now", "write `current`"),
+    ("of then", "write `of that version` or `previous`"),
+    ("it is looked", "use the active voice: `checks`"),
+    ("what is wrong is", "name the subject: `an invalid value is`"),
+    ("what is wrong stops", "name the subject: `an invalid value stops`"),
+];
+
+/// The folders with Rust sources.
+const RUST: &[&str] = &[
+    "src",
+    "tests/it",
+    "tests/conformance",
+    "benches",
+    "examples",
+    "fuzz/fuzz_targets",
+    "scripts",
+];
+
+#[test]
+fn comments_are_in_plain_english() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = vec![root.join("build.rs")];
+    for folder in RUST {
+        collect_all(&root.join(folder), &mut files);
+    }
+    files.sort();
+    let mut problems = Vec::new();
+    for file in &files {
+        let text = fs::read_to_string(file).expect("a source is text");
+        let place = file.strip_prefix(root).expect("it is below the root").display();
+        for (at, comment) in comments(&text) {
+            let plain = without_quotes(&comment).to_lowercase();
+            for (phrase, right) in BANNED {
+                if has_phrase(&plain, phrase) {
+                    problems.push(format!("{place}:{at}: `{phrase}`: {right}"));
+                }
+            }
+            if comment.starts_with("None ") || comment.starts_with("Has the ") {
+                problems.push(format!("{place}:{at}: begin with \"`None` if …\" or with a verb"));
+            }
+        }
+    }
+    assert!(files.len() > 200, "only {} files were found", files.len());
+    report(&problems);
+}
+
+/// Every Rust file below a folder, unit tests included.
+fn collect_all(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() && path.file_name().is_some_and(|name| name != "node_modules") {
+            collect_all(&path, files);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+}
+
+/// The comments that have lines of their own, each block as one text with the number of its first line.
+fn comments(text: &str) -> Vec<(usize, String)> {
+    let mut comments: Vec<(usize, String)> = Vec::new();
+    let mut goes_on = false;
+    for (at, line) in text.lines().enumerate() {
+        let Some(comment) = line.trim_start().strip_prefix("//") else {
+            goes_on = false;
+            continue;
+        };
+        let comment = comment.trim_start_matches(['/', '!']).trim();
+        match comments.last_mut() {
+            Some((_, block)) if goes_on && !comment.is_empty() => {
+                block.push(' ');
+                block.push_str(comment);
+            }
+            _ => comments.push((at + 1, comment.to_owned())),
+        }
+        goes_on = !comment.is_empty();
+    }
+    comments
+}
+
+/// The text without what is in backticks or double quotes.
+fn without_quotes(text: &str) -> String {
+    let outside = |text: &str, mark| text.split(mark).step_by(2).collect::<Vec<_>>().join(" ");
+    outside(&outside(text, '`'), '"')
+}
+
+/// If the text has the phrase as whole words.
+fn has_phrase(text: &str, phrase: &str) -> bool {
+    let in_words = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
+    text.match_indices(phrase).any(|(at, _)| {
+        !text[..at].ends_with(in_words) && !text[at + phrase.len()..].starts_with(in_words)
+    })
+}
+
+#[test]
+fn a_banned_phrase_is_found_as_whole_words_across_lines() {
+    let found = |text: &str, phrase: &str| {
+        comments(text).iter().any(|(_, comment)| has_phrase(&without_quotes(comment), phrase))
+    };
+    assert!(found(
+        "    /// Returns the name; none\n    /// where there is no name.\n",
+        "none where"
+    ));
+    assert!(!found("/// A comment.\nfn mend() {}\n", "mend"));
+    assert!(!found("/// Recommended, and `mend` is a name.\n", "mend"));
+    assert!(!found("/// None.\n///\n/// Where it is.\n", "none. where"));
 }

@@ -1,4 +1,4 @@
-//! What authors of module files are given: the reference and the examples hold what they say.
+//! Documentation for authors of module files: the reference and the examples are correct.
 
 use std::fs;
 

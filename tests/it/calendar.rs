@@ -1,4 +1,4 @@
-//! What the tools of Google Calendar do beside the way that their cases show: series, clocks, guests, what cannot be read.
+//! Google Calendar tools beyond their cases: series, clocks, guests, and calendars that cannot be read.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -207,7 +207,7 @@ fn what_follows_is_deleted_with_added_and_moved_events() {
 #[test]
 fn from_the_first_event_on_is_the_whole_series() {
     let rules = json!(["RRULE:FREQ=WEEKLY;BYDAY=MO"]);
-    // The first that is left: the one before it was deleted.
+    // The first that remains: the one before it was deleted.
     for (day, exceptions_of_series) in
         [("2026-11-30", vec![]), ("2026-12-07", vec![deleted("s1_1", "2026-11-30T09:00:00+01:00")])]
     {
@@ -279,7 +279,7 @@ fn a_moved_event_moves_its_series_from_where_it_should_be() {
         ],
         Ok(json!({"id": "s2"})),
     );
-    // Ten o'clock on Monday is an hour later than the series, whatever the event itself did; it is as long as the event.
+    // Ten o'clock on Monday is an hour later than the series, whatever change the event itself had; the length is the event's.
     check(
         "update_event",
         &json!({"event_id": "s1_3", "scope": "all", "start": "2026-12-14T10:00"}),
@@ -404,7 +404,7 @@ fn each_end_is_told_in_its_own_zone() {
         let mut all = json!({"event_id": "f"});
         all.as_object_mut()
             .expect("it is an object")
-            .extend(arguments.as_object().cloned().expect("it is one, too"));
+            .extend(arguments.as_object().cloned().expect("it is an object"));
         check(
             "update_event",
             &all,
@@ -652,7 +652,7 @@ fn a_calendar_that_cannot_be_read_does_not_lose_the_others() {
         [calendar("a", 404, not_found.clone()), calendar("b", 404, not_found)],
         Err("Not Found"),
     );
-    // What is wrong with the credential is wrong with all.
+    // An invalid credential fails for all calendars.
     check(
         "list_events",
         &arguments(&["a", "b"]),

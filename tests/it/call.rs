@@ -47,7 +47,7 @@ fn a_call_gives_the_fields_of_the_service_s_answer_as_toon() {
     ] {
         assert!(text.lines().any(|known| known == line), "{line} is not in:\n{text}");
     }
-    assert!(!text.contains("5430905"), "what no field names stays away:\n{text}");
+    assert!(!text.contains("5430905"), "values that no field names are left out:\n{text}");
 }
 
 #[test]
@@ -213,7 +213,7 @@ fn a_legacy_client_cancels_its_call_by_a_notification() {
         let cancelled = json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": "slow"}});
         assert_eq!(product.send(&session.post(&cancelled)).status, 202);
     };
-    // Another session's request of the same id is none of its business.
+    // A request with the same id in another session must not be affected.
     cancel(&product.session("2025-11-25"));
     cancel(&session);
     let answer = json_of(&client.reply());
@@ -265,7 +265,7 @@ fn who_lacks_a_permission_learns_which_one_the_tool_needs() {
     );
     check(json!([]), 403, forbidden);
     let missing = "code: not_found\nmessage: Shop did not find this (404): No\n\
-        hint: Check the names and ids. What the account may not see is not found either.";
+        hint: Check the names and ids. Objects that the account may not see are not found either.";
     check(json!(["things:read"]), 404, missing);
 }
 

@@ -85,7 +85,7 @@ fn every_kind_of_output_is_clean_in_both_formats() {
             upstream.expect(answer(kind));
             let call = json!({"module": "kinds", "tool": kind, "params": {}});
             check(&what, &product.call(&format!("/mcp?format={format}"), "call", call), true);
-            // A line of a batch, whose error is told beside the others.
+            // A line of a batch, whose error is reported beside the others.
             upstream.expect(answer(kind));
             let line =
                 json!({"id": "a", "module": "kinds", "tool": kind, "params": {}, "output": true});

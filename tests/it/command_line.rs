@@ -21,7 +21,7 @@ use crate::wire::Client;
 /// No one listens there: the port needs privileges, and its service (RFC 1078) is long gone.
 pub const NOBODY: &str = "http://127.0.0.1:1";
 
-/// What a command left behind.
+/// The outcome of a command.
 #[derive(Debug)]
 pub struct Ran {
     pub code: i32,
@@ -606,7 +606,7 @@ fn a_second_signal_ends_the_server_at_once() {
     let start = Instant::now();
     server.signal(Signal::SIGTERM);
     server.signal(Signal::SIGINT);
-    // As a shell reports whichever of the two came last.
+    // In the form in which a shell reports the later one of the two.
     let code = server.ended().code;
     assert!([128 + 2, 128 + 15].contains(&code), "{code}");
     assert!(start.elapsed().as_secs() < 4, "the end took {:?}", start.elapsed());

@@ -1,4 +1,4 @@
-//! Confirmation: nothing that has to be confirmed is done before its yes, exactly it is done, and once.
+//! Confirmation: an action that needs it runs only after the yes, exactly as confirmed, and only once.
 
 use std::io::Read;
 use std::net::{SocketAddr, TcpStream};
@@ -16,12 +16,12 @@ use crate::product::{Events, MODERN, Post, Product, Session, Settings, json_of, 
 use crate::stdio::Server;
 use crate::wire::{Client, PATIENCE, Reply};
 
-/// How a client answers a question of ours.
+/// How a client answers a question from the server.
 #[derive(Clone)]
 enum Says {
     /// An answer to the question.
     Answer(Value),
-    /// A JSON-RPC error; in the modern era, which has none for this, an answer without a shape.
+    /// A JSON-RPC error; in the modern era, which has no error for this, an answer of the wrong form.
     Error,
     /// Nothing.
     Nothing,
@@ -57,7 +57,7 @@ fn outcome(mut answer: Value) -> Value {
     if answer["result"].is_object() { answer["result"].take() } else { answer }
 }
 
-/// Rounds of the modern era, by whatever transport.
+/// Rounds of the modern era, over any transport.
 fn rounds(
     mut params: Value,
     says: &Says,
@@ -139,7 +139,7 @@ impl Caller for LegacyHttp<'_> {
     }
 }
 
-/// The JSON-RPC answer of a legacy client to a request of ours.
+/// The JSON-RPC answer of a legacy client to a request from the server.
 fn answer_to(message: &Value, says: &Says) -> Option<Value> {
     let id = &message["id"];
     match says {
@@ -301,13 +301,13 @@ fn removed(id: u32) -> Exchange {
     Exchange::new("DELETE", &format!("/notes/{id}"), Answer::new(204, &[], ""))
 }
 
-/// What happens: by a client, against a service, with a browser that can be let in.
+/// The setting: a client, a service, and a browser that can get access.
 type Scenario<'a> = dyn Fn(&mut dyn Caller, &FakeUpstream, &dyn Fn(&mut Browser)) + 'a;
 
 /// Runs `scenario` with a client of each era over each transport. The service is asked for nothing but what the scenario
 /// expects of it.
 fn everywhere(name: &str, capabilities: &Value, policy: Option<&str>, scenario: &Scenario<'_>) {
-    let confirm = policy.map(|policy| policy.parse::<ConfirmPolicy>().expect("it is one"));
+    let confirm = policy.map(|policy| policy.parse::<ConfirmPolicy>().expect("it is a policy"));
     for is_modern in [true, false] {
         let upstream = FakeUpstream::new([]);
         let board = serde_json::from_str(BOARD).expect("it is JSON");
@@ -476,7 +476,7 @@ fn a_client_that_opens_links_is_asked_to_open_the_page() {
     everywhere("url", &json!({"elicitation": {"url": {}}}), None, &|client, upstream, enter| {
         let open = Says::Answer(json!({"action": "accept"}));
         let (result, questions) = client.call("call", &removal(1), &open);
-        // 2025-11-25 tells it by an error, 2026-07-28 asks and then gives the link as text.
+        // 2025-11-25 reports it as an error; 2026-07-28 asks, and then returns the link as text.
         let elicitation = if let Some(question) = questions.first() {
             linked(&result);
             question.clone()
@@ -548,7 +548,7 @@ fn a_model_cannot_confirm_by_itself_where_a_person_has_to() {
     assert_eq!(answer["result"]["resultType"], "input_required", "{answer}");
 }
 
-/// The code in a result that asks for one.
+/// The code in a result that asks for a code.
 fn code_in(result: &Value) -> String {
     let text = text(result);
     assert!(text.starts_with("code: confirmation_required"), "{text}");
@@ -764,7 +764,7 @@ fn a_batch_confirmed_by_form_or_code_binds_what_is_done() {
         added(upstream, "log");
         let (done, questions) = client.call("batch", &calls, &accept(true));
         assert!(done["isError"].is_null() && questions.len() == 1, "{done}");
-        // What was asked about is gone when the answer comes: nothing is written.
+        // The action no longer exists when the answer arrives: nothing is written.
         if client.is_modern() {
             listed(upstream, 7);
             upstream.expect(Exchange::new("GET", "/notes", Answer::new(200, &[], "[]")));
@@ -817,7 +817,7 @@ fn a_line_to_confirm_that_needs_what_another_writes_is_refused_before_anything_r
             let (refused, questions) =
                 client.call("batch", &json!({"calls": calls}), &accept(true));
             let told = text(&refused);
-            assert!(told.contains(&format!("line \"{line}\" has to be confirmed")), "{told}");
+            assert!(told.contains(&format!("line \"{line}\" must be confirmed")), "{told}");
             assert!(told.contains("Make two batches") && questions.is_empty(), "{told}");
         });
     };
@@ -931,7 +931,7 @@ fn what_publishes_is_asked_about_when_it_does() {
         );
         assert_eq!(text(&post(&params)), "id: 2", "{params}");
     }
-    // What is wrong is refused before anybody is asked.
+    // An invalid call is rejected before a person is asked.
     let wrong = text(&post(&json!({"text": "x", "public": true, "colour": "red"})));
     assert!(wrong.starts_with("code: invalid_params") && wrong.contains("colour"), "{wrong}");
 }

@@ -21,14 +21,14 @@ pub const KEY: &str = "sb_publishable_test";
 pub const ALICE: &str = "00000000-0000-4000-8000-00000000000a";
 pub const BOB: &str = "00000000-0000-4000-8000-00000000000b";
 
-/// Who issues tokens, and for whom.
+/// The issuer and the audience of tokens.
 pub const ISSUER: &str = "https://auth.example.com/auth/v1";
 pub const AUDIENCE: &str = "https://mcp.example.com/mcp";
 
 /// Longer than the server waits for anything.
 const LATE: std::time::Duration = std::time::Duration::from_secs(30);
 
-/// What a part does instead of its work.
+/// A fault of a part, in place of its normal work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     Status(u16),
@@ -36,7 +36,7 @@ pub enum Fault {
     Garbage,
     /// The beginning of it, and no more.
     Half,
-    /// It, but so late that no one waits so long.
+    /// The normal response, but later than any client waits.
     Late,
 }
 
@@ -48,23 +48,23 @@ pub struct FakePlane {
 
 #[derive(Default)]
 pub struct State {
-    /// What stands in the key set.
+    /// The content of the key set.
     pub keys: Vec<Value>,
     /// The modules of each user, as `tool-sieve` answers them.
     pub granted: HashMap<String, Value>,
     /// API tokens and their users.
     pub api_tokens: HashMap<String, String>,
-    /// What `token-exchanger` answers for a service: status and body.
+    /// The response of `token-exchanger` for a service: status and body.
     pub credentials: HashMap<String, (u16, Value)>,
     /// The modules of single tokens, where they have limits of their own.
     pub limits: HashMap<String, Value>,
     /// Tokens whose session has ended.
     pub ended: HashSet<String>,
-    /// Whether the functions are older: they know no ids of tokens.
+    /// Whether the functions are older and return no ids of tokens.
     pub is_older: bool,
     /// Whether the functions accept any key.
     pub takes_any_key: bool,
-    /// What each user's roles demand for confirmation.
+    /// The confirmation policy that each user's roles require.
     pub confirm: HashMap<String, &'static str>,
     /// The deeds that `confirmations` holds: user, digest, deed, decision.
     pub deeds: Vec<Deed>,
@@ -76,7 +76,7 @@ pub struct State {
     pub requests: Vec<(&'static str, Value)>,
 }
 
-/// A deed that waits for a decision, or for somebody to take it.
+/// An action that waits for a decision, or whose decision was not read yet.
 #[derive(Debug, Clone)]
 pub struct Deed {
     pub user: String,
@@ -85,7 +85,7 @@ pub struct Deed {
     pub decision: &'static str,
 }
 
-/// The claims of Supabase Auth beside the standard ones.
+/// The claims of Supabase Auth besides the standard ones.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Custom {
     pub role: String,
@@ -118,7 +118,7 @@ impl FakePlane {
         self.state.lock().unwrap()
     }
 
-    /// Where a part is.
+    /// Returns the address of a part.
     pub fn url(&self, part: &str) -> String {
         format!("http://{}/{part}", self.running.address)
     }
@@ -135,7 +135,7 @@ impl FakePlane {
         modules[module] = json!({"status": "stable", "tools": tools, "accounts": accounts, "connected": !accounts.is_empty()});
     }
 
-    /// What `token-exchanger` gives for a service.
+    /// Returns the response of `token-exchanger` for a service.
     pub fn lend(&self, service: &str, token: &str) {
         let lent = json!({"access_token": token, "token_type": "bearer", "expires_at": "2099-01-01T00:00:00.000Z", "account": "default", "shared": false});
         self.state().credentials.insert(service.to_owned(), (200, lent));
@@ -294,7 +294,7 @@ pub fn token(user: &str) -> String {
     key().sign(claims(user)).unwrap()
 }
 
-/// So many seconds from now; a negative number is before.
+/// This number of seconds from now; a negative number is in the past.
 pub fn seconds_from_now(seconds: i64) -> UnixTimeStamp {
     let now = jwt_simple::prelude::Clock::now_since_epoch();
     if seconds < 0 {

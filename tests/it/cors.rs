@@ -93,7 +93,7 @@ fn a_page_of_another_origin_can_call_and_read_nothing_but_what_is_public() {
         (&product.running, &preflight, 403, None),
         (&product.running, &list.clone().to("/nothing"), 403, None),
         (&product.running, &get("/sse"), 403, None),
-        // That the server is there is not for every page to know.
+        // Pages of other sites must not learn that the server exists.
         (&product.running, &get("/health"), 200, None),
         (&product.running, &get("/api/version"), 200, None),
         (&hosted.running, &list, 403, None),

@@ -1,5 +1,5 @@
-//! What one can do with each service, and which tools do it: `tests/coverage.json` maps the jobs that the best other server of
-//! a service has (or that none has) to our tools, and `docs/coverage.md` is written from it.
+//! The jobs that users have with each service, and the tools for them: `tests/coverage.json` maps the jobs of the best other
+//! server for a service (or of no server) to our tools, and `docs/coverage.md` is written from it.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -10,18 +10,18 @@ use serde_json::{Map, Value};
 
 use crate::modules::{check_written, registry, repository};
 
-/// A job of a service: the tools that do it, or why none does.
+/// A job of a service: the tools that do it, or why there is no tool.
 struct Job<'a> {
     area: &'a str,
     name: &'a str,
     tools: Result<Vec<&'a str>, &'a str>,
 }
 
-/// What `tests/coverage.json` says of a module.
+/// A module's entry in `tests/coverage.json`.
 struct Coverage<'a> {
     /// The server of another project that has most tools for the service.
     other: &'a str,
-    /// How many those are.
+    /// The number of those.
     their_tools: &'a str,
     jobs: Vec<Job<'a>>,
     /// Tools for which no job asks.

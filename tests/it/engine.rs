@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use mcpist::access::Credential;
 use mcpist::engine::{Connection, Hooks, Module, Session, Upload, multipart};
 use mcpist::error::{Code, Error};
 use mcpist::manifest;
@@ -117,7 +118,8 @@ fn pages_follow_each_other_by_cursor() {
     assert_eq!(second, json!({"items": [{"id": 3}]}));
 }
 
-/// What follows a page: the pagination, the page's body, the arguments again with the cursor, the request for the next.
+/// Runs the calls for a page and the next one: the pagination, the page's body, the arguments again with the cursor, the
+/// request for the next page.
 #[test]
 fn every_kind_of_page_is_followed_by_the_next() {
     let check = |pagination: Value, page_in: &str, requests: [(&str, Value); 2], more: Value| {
@@ -400,11 +402,61 @@ fn a_tool_is_published_with_what_the_engine_adds() {
     assert_eq!(published.to_string(), expected.to_string());
 }
 
+/// A module whose second tool has an address of its own.
+fn with_docs() -> Module {
+    let mut file = file(&BY_DATA);
+    file["origins"] = json!(["https://docs.example", "https://*.shops.example"]);
+    file["auth"] = json!({"kind": "bearer", "env": ["SHOP_TOKEN"]});
+    let tool = &mut file["tools"][0];
+    tool["base_url"] = json!("https://docs.example/api");
+    tool["request"] = json!({"method": "GET", "path": "/things/{owner}"});
+    manifest::parse("shop.json", &file.to_string(), &Hooks::NONE).expect("the file is right")
+}
+
+#[test]
+fn a_tool_may_have_an_address_of_its_own_where_no_credential_goes() {
+    let module = with_docs();
+    assert_eq!(module.tools[0].base_url.as_deref(), Some("https://docs.example/api"));
+    let exchange = Exchange::new("GET", "/api/things/o", Answer::new(200, &[], "[]"))
+        .with_header("authorization", "");
+    let fake = FakeUpstream::new([exchange]);
+    let credential = Credential::bearer("a-token-that-must-not-leave");
+    // The operator's own address of the service is the way to its other addresses, too.
+    let connection = Connection { credential: Some(&credential), base_url: &fake.url() };
+    let arguments = json!({"owner": "o"}).as_object().unwrap().clone();
+    let upstream = Upstream::new(UpstreamConfig::default());
+    let result = call_tool(&upstream, (&module, &module.tools[0]), connection, arguments);
+    assert_eq!(result.expect("the service answers"), json!({"items": []}));
+}
+
+#[test]
+fn an_address_of_its_own_must_be_listed() {
+    let check = |origins: Value, base_url: &str, part: &str| {
+        let mut file = file(&BY_DATA);
+        file["origins"] = origins;
+        file["tools"][0]["base_url"] = base_url.into();
+        let found = manifest::parse("shop.json", &file.to_string(), &Hooks::NONE).expect_err(part);
+        let told: Vec<_> = found.iter().map(ToString::to_string).collect();
+        assert!(told.join("\n").contains(part), "{told:?}");
+    };
+    let listed = json!(["https://docs.example"]);
+    check(listed.clone(), "https://evil.example/api", "`base_url` must lie below");
+    check(listed.clone(), "http://docs.example", "`base_url` must lie below");
+    check(listed.clone(), "https://docs.example?x=", "`base_url` must lie below");
+    check(listed, "https://docs.example.evil.example", "`base_url` must lie below");
+    check(json!(["docs.example"]), "https://docs.example", "must be an https URL of a host alone");
+    check(
+        json!(["https://*.example"]),
+        "https://docs.example",
+        "must be an https URL of a host alone",
+    );
+}
+
 #[test]
 fn a_tools_hooks_see_all_arguments_and_the_result() {
     fn before(arguments: &mut Map<String, Value>) -> Result<(), Error> {
         if arguments["owner"] == "nobody" {
-            return Err(Error::invalid_params("Nobody has no things."));
+            return Err(Error::invalid_params("This owner has no things."));
         }
         let color = format!("{} of {}", arguments["color"], arguments["owner"]).replace('"', "");
         arguments.insert("color".to_owned(), color.into());
@@ -431,7 +483,7 @@ fn a_tools_hooks_see_all_arguments_and_the_result() {
     let result = call(&module, &fake.url(), &json!({"owner": "o", "color": "red"}));
     assert_eq!(result, Ok(json!({"items": [], "names": ["a"], "color": "red of o"})));
     let refused = call(&module, &fake.url(), &json!({"owner": "nobody", "color": "red"}));
-    assert_eq!(refused.expect_err("it is refused").message(), "Nobody has no things.");
+    assert_eq!(refused.expect_err("it is refused").message(), "This owner has no things.");
     assert_eq!(fake.complaints(), Vec::<String>::new());
 }
 

@@ -10,7 +10,7 @@ use crate::product::{
 
 const LEGACY: [&str; 4] = ["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"];
 
-/// What the product offers, in every era.
+/// The features of the product, in every era.
 fn capabilities() -> Value {
     json!({
         "completions": {}, "prompts": {"listChanged": true}, "resources": {"subscribe": false, "listChanged": true},

@@ -27,14 +27,14 @@ pub struct Exchange {
     pub target: String,
     /// Headers that the request must have with these values; an empty value means that it must not have them.
     pub headers: Vec<(String, String)>,
-    /// The JSON body; none means that there must be none, unless there is a text.
+    /// The JSON body; `None` means that there must be no body, unless there is a text.
     pub body: Option<Value>,
-    /// The body as it is, where it is no JSON.
+    /// The body as text, if it is not JSON.
     pub text: Option<String>,
     pub answer: Answer,
 }
 
-/// What the service does with a request.
+/// The service's reaction to a request.
 #[derive(Debug, Clone)]
 pub enum Answer {
     /// A whole answer.
@@ -132,7 +132,7 @@ impl Request {
 }
 
 impl FakeUpstream {
-    /// A server on a port of its own that expects these exchanges, in this order.
+    /// A server on its own port that expects these exchanges, in this order.
     pub fn new(expected: impl IntoIterator<Item = Exchange>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a loopback port is free");
         let address = listener.local_addr().expect("a bound listener has an address");
@@ -155,17 +155,17 @@ impl FakeUpstream {
         format!("http://{}", self.address)
     }
 
-    /// The requests so far.
+    /// Returns the requests so far.
     pub fn requests(&self) -> Vec<Request> {
         self.state.lock().requests.clone()
     }
 
-    /// How many connections were opened so far.
+    /// Returns how many connections were opened so far.
     pub fn connections(&self) -> usize {
         self.state.lock().connections.len()
     }
 
-    /// What was not as expected: told once, then forgotten.
+    /// Returns the differences from the expected requests; each is returned only once.
     pub fn complaints(&self) -> Vec<String> {
         let mut inner = self.state.lock();
         let mut complaints = std::mem::take(&mut inner.complaints);
@@ -270,7 +270,7 @@ fn serve(stream: &TcpStream, state: &State) -> io::Result<()> {
     Ok(())
 }
 
-/// Compares the request with the next one expected and gives that one's answer.
+/// Compares the request with the next expected one and returns that one's response.
 fn take_answer(state: &State, request: Request) -> Answer {
     let mut inner = state.lock();
     let Some(exchange) = inner.expected.pop_front() else {

@@ -25,7 +25,7 @@ fn telling_server(limits: Limits) -> Running {
     })
 }
 
-/// Sends a request and says what the server told.
+/// Sends a request and returns what the server received.
 fn told(client: &mut Client, request: &str) -> String {
     client.send(request);
     let reply = client.reply();
@@ -112,7 +112,11 @@ fn the_connection_ends_after_an_answer_when_the_client_wants_that() {
     }
     let mut client = server.connect();
     client.send("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
-    assert_eq!(client.reply().header("connection"), Some("keep-alive"), "HTTP/1.0 has to be told");
+    assert_eq!(
+        client.reply().header("connection"),
+        Some("keep-alive"),
+        "HTTP/1.0 needs the header"
+    );
 }
 
 #[test]

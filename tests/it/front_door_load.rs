@@ -50,7 +50,7 @@ fn a_flood_is_refused_and_leaves_nothing_behind() {
         clients.push(client);
     }
     for client in &mut clients[..50] {
-        assert_eq!(client.get("/").status, 200, "what was open before the flood goes on");
+        assert_eq!(client.get("/").status, 200, "a connection from before the flood stays open");
     }
     drop(clients);
     let start = Instant::now();

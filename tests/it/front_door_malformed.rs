@@ -1,5 +1,5 @@
-//! What is not a proper request is refused with the right status, a reason, and the connection's end, and never reaches the
-//! service: a request that two readers could understand differently is how requests are smuggled past a proxy.
+//! An invalid request is rejected with the right status and a reason, its connection is closed, and it never reaches the
+//! service: requests that two parsers could read differently are used to smuggle requests past a proxy.
 
 use mcpist::http::{Answer, Chunked, Limits, Refusal, Response, parse_head};
 

@@ -143,7 +143,7 @@ fn a_parked_stream_carries_events_in_order_to_its_end() {
         stream.finish(Some(Event::named("last", "end")));
         assert!(stream.is_closed() && !stream.send(Event::data("late")));
         stream.finish(Some(Event::data("later")));
-        closing.recv_timeout(PATIENCE).expect("the end is told");
+        closing.recv_timeout(PATIENCE).expect("the end is reported");
         stream
     });
     let mut received = String::new();
@@ -228,7 +228,7 @@ fn a_client_that_leaves_its_stream_is_noticed() {
         let (client, stream) = park(&server, &streams);
         let closing = closing(&stream);
         leave(client);
-        closing.recv_timeout(PATIENCE).expect("the close is told");
+        closing.recv_timeout(PATIENCE).expect("the close is reported");
         assert!(stream.is_closed() && !stream.send(Event::data("late")));
     }
 }
@@ -244,7 +244,7 @@ fn a_client_may_not_send_on_and_on_over_its_stream() {
     let noise = std::thread::spawn(move || {
         while std::io::Write::write_all(&mut client.socket, &[b'x'; 1024]).is_ok() {}
     });
-    closing.recv_timeout(PATIENCE).expect("the close is told");
+    closing.recv_timeout(PATIENCE).expect("the close is reported");
     noise.join().expect("the noise ends with the connection");
 }
 
@@ -346,7 +346,7 @@ fn a_drain_ends_streams_with_what_their_owners_say_last() {
         assert!(client.is_ended());
     }
     for closing in &closing {
-        closing.recv_timeout(PATIENCE).expect("the close is told");
+        closing.recv_timeout(PATIENCE).expect("the close is reported");
     }
     let (late, hook) = channel();
     server.shutdown.on_begin(Box::new(move || late.send(()).expect("the test waits")));
@@ -379,6 +379,6 @@ fn a_stream_whose_client_takes_nothing_does_not_outlast_the_drain() {
     let closing = closing(&stream);
     assert!(stream.send(Event::data(&"x".repeat(16 << 20))));
     server.shutdown.begin();
-    closing.recv_timeout(PATIENCE).expect("the cut is told");
+    closing.recv_timeout(PATIENCE).expect("the cut is reported");
     assert!(server.join() < Duration::from_secs(5));
 }

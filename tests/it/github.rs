@@ -1,4 +1,4 @@
-//! What GitHub's jobs of several requests do beside the way that their cases show.
+//! GitHub tools with several requests, beyond their cases.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -120,7 +120,7 @@ fn blame_is_that_of_a_commit() {
         let mut arguments = json!({"path": "a", "ref": "main"});
         arguments
             .as_object_mut()
-            .expect("it is one")
+            .expect("it is an object")
             .extend(lines.as_object().cloned().unwrap_or_default());
         arguments
     };
@@ -158,7 +158,7 @@ fn an_unprotected_branch_gets_its_first_protection() {
         [get(404, json!({"message": "Branch not protected"})), put],
         &Ok(saved),
     );
-    // What cannot be read is not overwritten.
+    // A file that cannot be read is not overwritten.
     check(
         "update_branch_protection",
         arguments,
@@ -205,7 +205,7 @@ fn deployments_are_listed_though_their_state_is_not_told() {
         );
         assert_eq!(result.get("unread").is_some(), unread, "{result}");
     }
-    // Where no one wants the state, no one is asked for it.
+    // The state is requested only if a caller wants it.
     let few = call("list_deployments", json!({"fields": ["id"]}), [list(&rows)])
         .expect("they are listed");
     assert_eq!(few["items"], json!([{"id": 1}]));
@@ -279,7 +279,7 @@ fn a_fields_kind_decides_what_it_may_be_given() {
     let refused = |arguments: Value, part: &str| {
         let mut all = json!({"owner": "o", "project_number": 5});
         all.as_object_mut()
-            .expect("it is one")
+            .expect("it is an object")
             .extend(arguments.as_object().cloned().unwrap_or_default());
         let error = call("create_project_field", all, []).expect_err("it is refused");
         assert!(error.to_string().contains(part), "{arguments}: {error}");

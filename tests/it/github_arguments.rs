@@ -233,7 +233,7 @@ fn what_github_would_refuse_is_not_sent() {
     let pull = |more: Value| {
         let mut all = json!({"pull_number": 1});
         all.as_object_mut()
-            .expect("it is one")
+            .expect("it is an object")
             .extend(more.as_object().cloned().unwrap_or_default());
         all
     };
@@ -257,7 +257,7 @@ fn a_milestone_and_a_type_are_taken_away() {
     let update = |arguments: Value, body: Value| {
         let mut all = json!({"issue_number": 1});
         all.as_object_mut()
-            .expect("it is one")
+            .expect("it is an object")
             .extend(arguments.as_object().cloned().unwrap_or_default());
         sent("update_issue", all, "PATCH", "/repos/o/r/issues/1", Some(body));
     };

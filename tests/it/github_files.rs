@@ -1,4 +1,4 @@
-//! What GitHub's files are: text in any charset, bytes, folders, links, and all that is too large.
+//! The kinds of files on GitHub: text in any charset, bytes, folders, links, and files that are too large.
 
 use ct_codecs::{Base64, Encoder};
 use serde_json::{Value, json};
@@ -16,11 +16,11 @@ fn asked(accept: &str, content_type: &str, body: impl Into<Vec<u8>>) -> Exchange
     Exchange::new("GET", TARGET, answer).with_header("accept", accept)
 }
 
-/// What GitHub says of a path.
+/// GitHub's description of a path.
 fn described(members: Value) -> Exchange {
     let mut said = json!({"type": "file", "name": "b", "path": "a/b", "sha": "5e1c309dae7f45e0f39b1bf3ac3cd9db12e7d689", "url": "https://api.github.com/x"});
     said.as_object_mut()
-        .expect("it is one")
+        .expect("it is an object")
         .extend(members.as_object().cloned().unwrap_or_default());
     asked(OBJECT, "application/vnd.github.object+json; charset=utf-8", said.to_string())
 }
@@ -37,7 +37,7 @@ fn file(bytes: &[u8]) -> Exchange {
 fn read(exchanges: impl IntoIterator<Item = Exchange>, arguments: Value) -> Result<Value, String> {
     let mut all = json!({"path": "a/b"});
     all.as_object_mut()
-        .expect("it is one")
+        .expect("it is an object")
         .extend(arguments.as_object().cloned().unwrap_or_default());
     call("get_file_contents", all, exchanges).map_err(|error| error.to_string())
 }
@@ -49,7 +49,7 @@ fn a_file_comes_with_what_is_needed_to_change_it() {
         let mut whole = json!({"path": "a/b", "sha": sha, "size": bytes.len()});
         whole
             .as_object_mut()
-            .expect("it is one")
+            .expect("it is an object")
             .extend(expected.as_object().cloned().unwrap_or_default());
         assert_eq!(read([file(bytes)], arguments), Ok(whole), "{bytes:?}");
     };

@@ -1,4 +1,5 @@
-//! Hosted mode: who is calling, what they may use, with which credential; and what becomes of it when the control plane fails.
+//! Hosted mode: who is calling, which tools they may use, and with which credential; and the behaviour when the control plane
+//! fails.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -299,10 +300,7 @@ fn a_token_that_is_not_exactly_right_is_refused_before_anything_is_asked() {
         ("no role", forged(|_, claims| drop(claims.as_object_mut().unwrap().remove("role")))),
         ("an anonymous user", resigned(|claims| claims.custom.is_anonymous = true)),
         ("no user", resigned(|claims| claims.subject = None)),
-        (
-            "a user id that is none",
-            resigned(|claims| claims.subject = Some("alice\nbob".to_owned())),
-        ),
+        ("an invalid user id", resigned(|claims| claims.subject = Some("alice\nbob".to_owned()))),
         ("another user's claims under the signature", {
             let other = token(BOB);
             format!("{}.{signature}", other.rsplit_once('.').unwrap().0)
@@ -359,7 +357,7 @@ fn a_request_without_a_token_is_told_where_to_get_one() {
     let server = Hosted::start(&plane, None);
     let origin = "https://mcp.example.com";
     let metadata = |path: &str| {
-        // What the request says of the server's name decides nothing; nor does the page that it comes from.
+        // The host name in the request decides nothing; nor does the page that it comes from.
         let reply = server.send(
             &Post::new("")
                 .but("GET")
@@ -514,7 +512,7 @@ fn what_was_lent_ends_with_the_permissions_it_was_lent_under() {
     };
     upstream.expect(Exchange::new("GET", "/door", Answer::new(200, &[], r#"{"open": true}"#)));
     open(&token(ALICE));
-    // Bob is somebody else: what Alice connected is nothing to him.
+    // Bob is a different user: Alice's connections are not available to him.
     plane.grant(BOB, "vault", &["open_door"], &[]);
     plane.state().credentials.clear();
     let text = told(open(&token(BOB)));
@@ -767,14 +765,14 @@ fn a_control_plane_that_does_not_answer_holds_nobody_for_long() {
     std::thread::scope(|scope| {
         let waiting: Vec<_> = (0..8).map(|_| scope.spawn(|| server.status(&bob))).collect();
         for _ in 0..20 {
-            assert_eq!(server.status(&alice), 200, "who is known does not wait");
+            assert_eq!(server.status(&alice), 200, "a known user does not wait");
         }
         assert!(begun.elapsed() < Duration::from_secs(4));
         for waiting in waiting {
             assert_eq!(waiting.join().unwrap(), 503);
         }
     });
-    // Five seconds, and what a busy machine adds: all eight waited for one and the same answer.
+    // Five seconds, plus the delay of a busy machine: all eight waited for the same response.
     assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
     plane.state().faults.clear();
     assert_eq!(server.status(&bob), 200);
@@ -803,7 +801,7 @@ fn what_is_known_serves_on_while_the_control_plane_is_down() {
     }
     assert_eq!(server.status(&known), 200);
     assert_eq!(server.call(&known, "/mcp", "call", list_notes())["isError"], Value::Null);
-    assert_eq!(server.status(&token(BOB)), 503, "who is not known yet is not let in");
+    assert_eq!(server.status(&token(BOB)), 503, "an unknown user is rejected");
 }
 
 #[test]
@@ -1003,7 +1001,7 @@ fn a_client_of_2025_11_25_is_told_to_open_the_link_by_the_error_for_it() {
         elicitation["elicitationId"].is_string() && elicitation["message"].is_string(),
         "{answer}"
     );
-    // Who cannot open links gets it as text.
+    // A client that cannot open links gets the link as text.
     for (capabilities, version) in
         [(json!({"elicitation": {}}), "2025-11-25"), (json!({}), "2025-06-18")]
     {
@@ -1039,7 +1037,7 @@ fn who_is_too_fast_is_told_by_the_tool_and_then_by_http() {
     assert_eq!(
         server.call(&bob, "/mcp", "call", list_notes())["isError"],
         Value::Null,
-        "somebody else is not held up"
+        "another user is not delayed"
     );
 }
 
@@ -1083,7 +1081,7 @@ fn a_thousand_users_fit_in_64_mib() {
         .split("http://")
         .nth(1)
         .and_then(|rest| rest.split('/').next())
-        .expect("it tells its address");
+        .expect("it prints its address");
     let mut client = crate::wire::Client::connect(address.parse().unwrap());
     let status = |pid: u32| std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     for number in 0..USERS {
@@ -1097,7 +1095,7 @@ fn a_thousand_users_fit_in_64_mib() {
     child.kill().unwrap();
     child.wait().unwrap();
     assert_eq!(plane.asked("tool-sieve"), USERS);
-    let resident = resident.expect("Linux tells it");
+    let resident = resident.expect("Linux reports it");
     assert!(resident < 64 * 1024, "{resident} KiB are resident");
     eprintln!("{resident} KiB resident with {USERS} users");
 }

@@ -1,6 +1,6 @@
 //! Arguments that try to be more than a value: another path, another query, another header, another host.
 //!
-//! What leaves the server is exactly the value in its place, or nothing leaves and the error names the argument.
+//! Either exactly the given value is sent in its place, or nothing is sent and the error names the argument.
 
 use std::fs;
 use std::path::Path;
@@ -64,7 +64,7 @@ fn call(product: &Product, tool: &str, params: Value) -> Value {
     product.call("/mcp", "call", json!({"module": "hostile", "tool": tool, "params": params}))
 }
 
-/// A request with the credential, and with none but our own headers.
+/// A request with the credential, and only with our own headers.
 fn expected(method: &str, target: &str, answer: &str) -> Exchange {
     Exchange::new(method, target, Answer::new(200, &[], answer))
         .with_header("authorization", &format!("Bearer {CANARY}"))
@@ -301,7 +301,7 @@ fn names_and_choices_are_those_that_exist() {
     }
 }
 
-/// What a path must not be led out of its place by.
+/// Values that must not lead a path out of its place.
 const LEADING_OUT: &[&str] = &[
     "..",
     "../x",
@@ -493,7 +493,7 @@ fn first_segment(request: &Request) -> String {
     request.target.split(['/', '?']).nth(1).unwrap_or_default().to_owned()
 }
 
-/// What a tool asks its service for, which answers what it does in the tool's case, whatever it is asked for.
+/// The requests of a tool to its service, which responds as in the tool's case, whatever the request is.
 fn requests(
     upstream: &Upstream,
     module: &Module,

@@ -18,7 +18,7 @@ use crate::upstream::zipped_zeros;
 /// Longer than any call here takes, on a busy machine too.
 const SOON: Duration = Duration::from_secs(10);
 
-/// A module whose tools read one thing, in every way that there is.
+/// A module whose tools read one object, in every possible form.
 fn module() -> Value {
     let tool = |name: &str, path: &str, output: Value| {
         json!({
@@ -91,7 +91,7 @@ fn read(tool: &str, answer: Answer) -> Exchange {
     }
 }
 
-/// What the service answers, each time that it is asked, and what then comes back.
+/// The service's response to every request, and the expected result.
 fn check(what: &str, tool: &str, answer: Answer, times: usize, says: &str) {
     let (upstream, product) = start(None);
     for _ in 0..times {
@@ -187,7 +187,7 @@ fn an_answer_that_is_no_json_or_another_is_told() {
     check("no UTF-8", "text", latin, 1, "café");
     let bytes = Answer::new(200, &[], &b"a\0\xff\x01\xfe"[..]);
     check("no text", "text", bytes, 1, "mime_type: application/octet-stream");
-    // What it says it is does not matter where it is what it should be.
+    // The declared type does not matter if the content is correct.
     for content_type in
         ["text/html", "image/png", "application/json; charset=utf-16", "nonsense", ""]
     {
@@ -223,10 +223,10 @@ fn an_answer_that_is_broken_http_is_told() {
         with_lines(&format!("link: {}\r\n", r#"</x?a=1>; rel="next", "#.repeat(50_000)), "[]"),
         3,
     );
-    check("a length that is none", with_lines("content-length: -1\r\n", "{}"), 1);
+    check("an invalid length", with_lines("content-length: -1\r\n", "{}"), 1);
     check("two lengths", with_lines("content-length: 2\r\ncontent-length: 9\r\n", "{}       "), 1);
     check(
-        "a chunk that is none",
+        "an invalid chunk",
         with_lines("transfer-encoding: chunked\r\n", "zz\r\n{}\r\n0\r\n\r\n"),
         1,
     );
@@ -295,7 +295,7 @@ fn a_service_that_takes_its_time_is_given_up() {
     }
 }
 
-/// Where a hostile answer would like to see the credential go; `{port}` is of a listener that records who comes.
+/// Addresses to which a hostile response tries to send the credential; `{port}` is that of a listener that records requests.
 const ELSEWHERE: &[&str] = &[
     "http://127.0.0.1:{port}/steal?a=1",
     "//127.0.0.1:{port}/steal?a=1",
@@ -395,7 +395,7 @@ fn a_redirect_elsewhere_never_brings_the_credential_along() {
                     .with_header("authorization", ""),
             );
             assert_eq!(call(&product, "thing", json!({}))["isError"], true, "{status} {to}");
-            // What writes is sent nowhere else.
+            // A write is not redirected.
             upstream.expect(read("write", redirect(status, &address(to, &upstream, &elsewhere))));
             assert!(
                 text_of(&call(&product, "write", json!({}))).starts_with("code: not_found"),
@@ -463,7 +463,7 @@ fn a_service_that_repeats_the_credential_finds_no_way_out() {
 /// Watches the log as the server writes it: all of our own lines, warnings of the libraries'.
 struct Watch;
 
-/// How many lines there were, and those with the credential.
+/// The number of lines, and the lines with the credential.
 static LINES: AtomicUsize = AtomicUsize::new(0);
 static LEAKS: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
@@ -480,7 +480,7 @@ impl Watch {
     /// Fails if no line came, or one with the credential.
     fn assert_silent() {
         assert!(LINES.load(Ordering::Relaxed) > 0, "nothing is logged");
-        let leaks = LEAKS.lock().expect("nobody panics with the lock");
+        let leaks = LEAKS.lock().expect("no thread panics with the lock");
         assert!(leaks.is_empty(), "{leaks:?}");
     }
 }
@@ -508,7 +508,7 @@ impl log::Log for Watch {
         record.key_values().visit(&mut line).expect("the collector takes every pair");
         LINES.fetch_add(1, Ordering::Relaxed);
         if line.0.contains(CANARY) {
-            LEAKS.lock().expect("nobody panics with the lock").push(line.0);
+            LEAKS.lock().expect("no thread panics with the lock").push(line.0);
         }
     }
 

@@ -130,7 +130,7 @@ fn a_session_without_a_stream_is_unknown() {
 #[test]
 fn the_path_for_messages_is_relative_to_the_stream() {
     let product = Product::start(&Settings::default());
-    // A proxy may have taken a prefix away: what the client resolves has it again.
+    // A proxy may have removed a prefix: the address that the client resolves has it again.
     for (stream, reference) in [("/sse", "messages"), ("/sse/", "../messages")] {
         let mut events = Events::open(product.client(), &Post::new("").but("GET").to(stream));
         let endpoint = events.next().expect("the stream begins with its path").data;

@@ -33,6 +33,8 @@ mod legacy_sse;
 mod markdown;
 mod module_files;
 mod modules;
+mod notion_supabase;
+mod numbers;
 mod openapi;
 mod product;
 mod prompts;

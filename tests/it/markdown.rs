@@ -120,7 +120,7 @@ fn cases(file: &str) -> Option<Vec<Value>> {
     Some(text.lines().map(|line| serde_json::from_str(line).expect("a line is JSON")).collect())
 }
 
-/// Holds that every text is read as the other parser reads it, and that there are at least so many.
+/// Checks that both parsers read every text alike, and that there are at least this many texts.
 fn check_reading(file: &str, least: usize) {
     let Some(cases) = cases(file) else { return };
     let plain = cases.iter().filter(|case| case["html"] == false).count();
@@ -200,7 +200,7 @@ fn documents_of_the_schema_come_back_unchanged_edited_and_appended() {
     assert!(cases.len() >= 400 && edits >= 400, "{} documents, {edits} edits", cases.len());
 }
 
-/// Where two values differ first, and how; `None` where they are equal.
+/// Returns where two values first differ, and how; `None` if they are equal.
 fn difference(read: &Value, expected: &Value) -> Option<String> {
     if read == expected {
         return None;
@@ -233,7 +233,7 @@ fn words(document: &Value) -> Vec<String> {
         .collect()
 }
 
-/// Whether a word stands in a text that can be edited, and not in a placeholder's label.
+/// Returns whether a word is in text that can be edited, and not in a placeholder's label.
 fn is_editable(markdown: &str, word: &str) -> bool {
     let mut places = markdown.match_indices(word);
     let (Some((at, _)), None) = (places.next(), places.next()) else { return false };

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::engine::{BY_DATA, HOOKS, file, module};
 
-/// What is wrong with a module file, as its findings say it.
+/// The errors in a module file, as its findings report them.
 fn findings(text: &str) -> Vec<String> {
     match manifest::parse("shop.json", text, &HOOKS) {
         Ok(_) => Vec::new(),
@@ -114,7 +114,7 @@ fn everything_wrong_with_a_tool_is_found() {
     };
     let check = |tool: Value, expected: &str| {
         let found = findings(&file(&tool).to_string());
-        // The handler that the other cases do not cite is none of theirs.
+        // The handler that the other cases do not use.
         let found: Vec<_> =
             found.iter().filter(|finding| !finding.contains("nothing cites")).collect();
         assert_eq!(found.len(), 1, "{tool}: {found:?}");
@@ -511,7 +511,7 @@ fn a_hostile_file_is_refused_in_words() {
     check(&with("tools", json!({})), "invalid type: map, expected a sequence");
     check(
         &with("tools", json!([null, {"name": 5}, [], {}])),
-        "tool 2: invalid type: integer `5`, expected a string",
+        "tool 2: invalid type: number, expected a string",
     );
     check(&with("headers", json!({"accept": ["a"]})), "expected a string");
     check(
@@ -526,7 +526,10 @@ fn a_hostile_file_is_refused_in_words() {
         file.to_string()
     };
     check(&tool(json!({"params": []})), "invalid type: sequence, expected a map");
-    check(&tool(json!({"params": {"p": 1}})), "param p: invalid type: integer `1`");
+    check(
+        &tool(json!({"params": {"p": 1}})),
+        "param p: invalid type: number, expected struct Param",
+    );
     check(
         &tool(json!({"params": {"": {"in": "query", "type": "string", "description": "D"}}})),
         "param : the name must be snake_case",
@@ -608,7 +611,7 @@ fn a_folder_keeps_what_was_right_and_tells_everything_once() {
     check("first second", "EOF while parsing an object");
     write("c.json", &named("third"));
     check("first second third", "");
-    // Who takes the name of another is out, and stays what it was.
+    // A module that takes the name of another is rejected, and the other stays unchanged.
     write("c.json", &named("first"));
     check("first second third", "there is a module `first` already");
     fs::remove_file(folder.0.join("a.json")).unwrap();
@@ -638,7 +641,7 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        // What is left of it is in the build folder, and goes with that.
+        // The rest of it is in the build folder and is removed with it.
         let _ = fs::remove_dir_all(&self.0);
     }
 }

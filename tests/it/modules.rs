@@ -232,10 +232,11 @@ fn every_tool_keeps_the_promises_to_clients() {
                 template.method != Method::Get || hints.read_only == Some(true),
                 "a GET must be read-only",
             );
-            // Some services take back what can be given again (a star, a link) by DELETE; what is called delete is gone.
+            // With some services, DELETE undoes an effect that can be repeated (a star, a link); a tool called `delete` removes
+            // for good.
             promise(
                 !tool.name.starts_with("delete_") || hints.destructive == Some(true),
-                "what deletes must be destructive",
+                "a tool that deletes must be destructive",
             );
         }
         let published = tool.published(&[]);
@@ -252,7 +253,7 @@ fn every_tool_keeps_the_promises_to_clients() {
     });
 }
 
-/// What some client would not understand in a schema, at any depth.
+/// Returns features of a schema that some client would not understand, at any depth.
 fn unsafe_parts(schema: &Value, place: &str, found: &mut Vec<String>) {
     const KNOWN: [&str; 12] = [
         "type",

@@ -127,7 +127,11 @@ fn operations_are_listed_and_chosen_by_their_ids() {
     };
     check(&[&file, "--operations", "listBook"], 2, "Did you mean listBooks?");
     check(&[&file, "--operations", ","], 2, "--operations names none");
-    check(&[&file, "--operations", "all", "--module", "github"], 2, "none of those built in");
+    check(
+        &[&file, "--operations", "all", "--module", "github"],
+        2,
+        "not the name of a built-in module",
+    );
     check(&[&file, "--operations", "all", "--module", "Books"], 2, "letters, digits");
     check(&[&file, "--operations", "all", "--base-url", "library"], 1, "give it with --base-url");
     check(&[&file, "--operations", "getCover,many"], 1, "none of these operations can be a tool: ");

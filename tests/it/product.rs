@@ -1,4 +1,4 @@
-//! The whole product on a port of its own, and what clients of both eras send to it.
+//! The whole product on its own port, and the requests of clients of both eras.
 
 use std::collections::HashMap;
 use std::io::Write;
@@ -32,23 +32,23 @@ pub const MODERN: &str = "2026-07-28";
 /// The credential for GitHub and Notion: anyone who sees it where it does not belong has found a leak.
 pub const CANARY: &str = "canary-3f9c0b7e";
 
-/// The folder with the tests' own modules: `notes` needs no credential, `vault` does and has none.
+/// The folder with the tests' own modules: `notes` needs no credential; `vault` needs one and has none.
 pub const OWN_MODULES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/own_modules");
 
-/// What is not as usual about a product.
+/// The settings of a product that differ from the defaults.
 #[derive(Default)]
 pub struct Settings<'a> {
-    /// Where every service is.
+    /// The fake server for all services.
     pub upstream: Option<&'a FakeUpstream>,
     /// The policy file's text.
     pub policy: Option<&'a str>,
-    /// What sessions are sealed with.
+    /// The secret that seals sessions.
     pub secret: Option<&'a str>,
     /// One module more, with the canary as its credential.
     pub module: Option<&'a Value>,
     /// How long a call may take.
     pub call_time: Option<Duration>,
-    /// Who confirms; a person as a rule.
+    /// The confirmation policy; `human` by default.
     pub confirm: Option<ConfirmPolicy>,
     /// How long a code is good for.
     pub code_lifetime: Option<Duration>,
@@ -56,7 +56,7 @@ pub struct Settings<'a> {
     pub lifetimes: Option<Lifetimes>,
     /// How long a legacy client may take to answer.
     pub answer_time: Option<Duration>,
-    /// Whether there is no page to decide on.
+    /// Whether there is no confirmation page.
     pub without_page: bool,
 }
 
@@ -148,7 +148,7 @@ impl Product {
         self.running.connect()
     }
 
-    /// Sends one request on a connection of its own.
+    /// Sends one request on its own connection.
     pub fn send(&self, post: &Post) -> Reply {
         post.send(&mut self.client())
     }
@@ -185,7 +185,7 @@ impl Product {
             .collect()
     }
 
-    /// Waits until exactly so many listen for changes.
+    /// Waits until exactly this many clients listen for changes.
     pub fn wait_for_listeners(&self, count: usize) {
         let deadline = Instant::now() + PATIENCE;
         while self.hub.len() != count {
@@ -400,7 +400,7 @@ impl Events {
         Self { client, arrived: String::new() }
     }
 
-    /// The next event; none when the server has ended the stream.
+    /// Returns the next event; `None` if the server has ended the stream.
     pub fn next(&mut self) -> Option<Event> {
         loop {
             while let Some(end) = self.arrived.find("\n\n") {
@@ -438,7 +438,7 @@ pub fn mcpist(arguments: &[&str]) -> Command {
     command
 }
 
-/// Waits until the service has been asked so often.
+/// Waits until the service has received this many requests.
 pub fn wait_for_requests(upstream: &FakeUpstream, count: usize) {
     let deadline = Instant::now() + PATIENCE;
     while upstream.requests().len() != count {

@@ -68,7 +68,7 @@ fn a_prompt_cites_its_calls_as_the_view_makes_them() {
     let meta = text(&product, "/mcp", "review_pull_request", arguments());
     let call = json!({"module": "github", "tool": "get_pull_request", "params": {"owner": "o\"x", "repo": "r", "pull_number": "7"}});
     assert!(meta.contains(&format!("`{call}`")) && meta.contains("get_module_schema"), "{meta}");
-    // What was not given leaves no trace.
+    // An argument that is missing leaves no trace.
     assert!(!meta.contains("{{") && !meta.contains("above all"), "{meta}");
     for path in ["/mcp/github", "/mcp?tools=direct"] {
         let direct = text(&product, path, "review_pull_request", arguments());

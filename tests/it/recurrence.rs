@@ -119,7 +119,7 @@ fn lines_are_written_as_the_standard_wants_them() {
             "EXDATE;TZID=Europe/Berlin:20261214T090000,20261221T090000",
         ]),
     );
-    // The second half past two has no other name than its time in UTC.
+    // The second half past two can be named only by its time in UTC.
     check(
         berlin,
         &["RDATE:20261025T003000Z,20261025T013000Z"],

@@ -114,14 +114,14 @@ fn a_resource_is_read_by_its_tool() {
     );
     let page = r##"{"id": "p", "markdown": "# Plan\n\n- a: b\n"}"##;
     check(
-        "notion://page/p",
-        get("/v1/pages/p/markdown", page),
+        "notion://page/195de9221179449fab8075a27c979105",
+        get("/v1/pages/195de9221179449fab8075a27c979105/markdown", page),
         "text/markdown",
         "---\nid: p\n---\n\n# Plan\n\n- a: b\n",
     );
 }
 
-/// What is not text is a blob as a resource, and a note in every way to a tool.
+/// Binary content is a blob as a resource, and a note in every tool result.
 #[test]
 fn bytes_are_a_blob_as_a_resource_and_never_a_text() {
     const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR";
@@ -156,7 +156,7 @@ fn bytes_are_a_blob_as_a_resource_and_never_a_text() {
     }
 }
 
-/// The code and message of a refused `resources/read` in both eras; what is asked for stands as `…`.
+/// Returns the code and message of a rejected `resources/read` in both eras; the requested URI is replaced by `…`.
 fn refused(product: &Product, path: &str, uri: &str) -> [(i64, String); 2] {
     let session = product.session("2025-11-25");
     let posts = [
@@ -241,16 +241,16 @@ fn what_the_service_does_not_have_is_not_found() {
     let subscribed = json_of(
         &product.send(&product.session("2025-11-25").request("resources/subscribe", subscribe)),
     );
-    assert_eq!(subscribed["error"]["code"], -32601, "no service tells of changes");
+    assert_eq!(subscribed["error"]["code"], -32601, "no service reports changes");
     let [(modern, error), (legacy, _)] = refused(&product, "/mcp", "notes://note/9");
     assert_eq!((modern, legacy), (-32602, -32002), "{error}");
     assert!(error.contains(r#""uri":"…""#), "{error}");
-    // A service that needs a credential and has none.
+    // A service that needs a credential but has none.
     let (code, error) = &refused(&product, "/mcp", "supabase://projects")[0];
     assert!(*code == -32603 && error.contains("SUPABASE_ACCESS_TOKEN"), "{error}");
 }
 
-/// What `completion/complete` gives.
+/// Returns the result of `completion/complete`.
 fn complete(product: &Product, reference: &Value, name: &str, value: &str, known: Value) -> Value {
     let params = json!({"ref": reference, "argument": {"name": name, "value": value}, "context": {"arguments": known}});
     product.result("/mcp", "completion/complete", params)["completion"].take()

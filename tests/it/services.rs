@@ -1,4 +1,4 @@
-//! Every place that a built-in service needs: what a new one still misses is listed.
+//! Every place that a built-in service needs: the missing ones of a new service are listed.
 
 use std::fs;
 use std::path::Path;
@@ -9,9 +9,9 @@ use mcpist::modules::Registry;
 struct Mention {
     /// The file below the repository; `{module}` is the service's name.
     file: &'static str,
-    /// What the file must contain; empty: that it exists is enough.
+    /// The text that the file must contain; empty if the file only has to exist.
     contains: &'static str,
-    /// What to add.
+    /// The instruction.
     add: &'static str,
 }
 
@@ -24,7 +24,7 @@ const PLACES: &[Mention] = &[
     Mention { file: "tests/modules/{module}", contains: "", add: "a case for every tool" },
     Mention { file: "tests/coverage.json", contains: "\"{module}", add: "its jobs and their tools" },
     Mention { file: "docs/connect/{module}.md", contains: "", add: "how to connect it" },
-    Mention { file: "docs/operations.md", contains: "{module}", add: "what an operator has to know" },
+    Mention { file: "docs/operations.md", contains: "{module}", add: "what an operator must know" },
     Mention { file: "supabase/functions/_shared/providers.ts", contains: "{module}", add: "its OAuth endpoints" },
     Mention { file: "supabase/functions/token-exchanger/probe.ts", contains: "{module}", add: "a harmless request that tests a credential" },
     Mention { file: "supabase/catalogue.sql", contains: "{module}", add: "its tools (node supabase/catalogue.mjs)" },

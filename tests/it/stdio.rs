@@ -76,7 +76,7 @@ impl Server {
         answer
     }
 
-    /// Closes the server's input; what it still says, after which it must have ended well.
+    /// Closes the server's input. Returns its remaining output, after which it must have ended without an error.
     fn end(&mut self) -> Vec<Value> {
         drop(self.input.take());
         let last: Vec<_> = std::iter::from_fn(|| self.next()).collect();
@@ -301,7 +301,11 @@ fn standard_output_holds_messages_alone_however_much_is_logged() {
     let missing = ("MCPIST_MODULES_DIR", "/nowhere/at/all");
     let mut server = Server::start(&["--direct"], &[("MCPIST_LOG", "trace"), missing]);
     server.initialize("2025-11-25");
-    assert_eq!(server.end(), [Value::Null; 0], "the folder that does not exist is told elsewhere");
+    assert_eq!(
+        server.end(),
+        [Value::Null; 0],
+        "the folder that does not exist is reported elsewhere"
+    );
     let mut server = Server::start(
         &["--direct"],
         &[("MCPIST_LOG", "trace"), ("NOTES_API_URL", &upstream.url())],

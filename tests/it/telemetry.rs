@@ -1,4 +1,4 @@
-//! What the server tells a collector, and that calls do not notice how the collector is.
+//! The data that the server sends to a collector; calls must not be affected by the state of the collector.
 
 use std::io::Write;
 use std::process::Stdio;
@@ -15,7 +15,7 @@ use crate::product::{CANARY, MODERN, Post, json_of, mcpist, modern, request, wit
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const HEADER: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-/// What is in arguments and answers: anyone who sees it in telemetry has found a leak.
+/// A marker in arguments and answers: finding it in telemetry means a leak.
 const PRIVATE: &str = "private-5a17d2";
 
 /// A server that sends to a collector, soon rather than in large batches.
@@ -376,7 +376,7 @@ fn hosted_mode_tells_what_it_asks_the_control_plane_and_counts_credentials_that_
     assert_eq!(
         (refreshes("success"), refreshes("failure")),
         (1, 1),
-        "the first one was no refresh"
+        "the first request was not a refresh"
     );
     let spans = collector.spans();
     let parent_of = |span: &Span| {
@@ -510,9 +510,9 @@ fn what_a_collector_refuses_is_dropped_and_counted_and_its_complaint_is_not_sent
     let stdout = server.stop().stdout;
     assert_eq!(collector.spans().len(), 2, "the first two are gone");
     assert_eq!(collector.metrics().count("mcpist_dropped_total", &[("signal", "traces")]), 2);
-    assert!(stdout.contains("what it refuses is dropped"), "{stdout}");
+    assert!(stdout.contains("rejected records are dropped"), "{stdout}");
     assert!(
-        !collector.came().iter().any(|came| came.body.contains("what it refuses is dropped")),
+        !collector.came().iter().any(|came| came.body.contains("rejected records are dropped")),
         "or one failure would lead to the next"
     );
 }

@@ -1,4 +1,4 @@
-//! What the tools of Microsoft To Do do beside the way that their cases show: zones, recurrences, many tasks at once.
+//! Microsoft To Do tools beyond their cases: zones, recurrences, many tasks at once.
 
 use serde_json::{Value, json};
 
@@ -45,7 +45,7 @@ fn a_reminder_is_meant_in_the_zone_of_the_mailbox() {
         [mailbox("Europe/Zurich"), created("2026-12-01T08:30:00", "W. Europe Standard Time")],
         Ok(json!({"id": "t"})),
     );
-    // Without the permission to read it, and with a zone that nobody knows.
+    // Without the permission to read it, and with an unknown zone.
     for answer in [exchange("GET", ZONE, 403, &json!({})), mailbox("Customized Time Zone")] {
         check(
             "create_task",
@@ -137,7 +137,7 @@ fn arguments_that_do_not_fit_are_refused_before_anything_is_sent() {
         let mut all = json!({"list_id": "l", "title": "T"});
         all.as_object_mut()
             .expect("it is an object")
-            .extend(arguments.as_object().cloned().expect("it is one"));
+            .extend(arguments.as_object().cloned().expect("it is an object"));
         check("create_task", &all, [], Err(part));
         all["task_id"] = "t".into();
         check("update_task", &all, [], Err(part));
@@ -201,7 +201,7 @@ fn tasks_that_cannot_be_completed_do_not_keep_the_others() {
             json!({"items": [row("b"), row("c")], "failed": [{"id": "a", "reason": "Microsoft To Do did not find this (404)."}]}),
         ),
     );
-    // What would refuse the rest as well ends it.
+    // An error that would affect the other tasks too ends the call.
     check(
         "complete_tasks",
         &arguments(&["a", "b"]),

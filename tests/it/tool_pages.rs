@@ -1,5 +1,5 @@
-//! What the repository says of the tools to people: `docs/tools.md`, written from the module files, and the pages about
-//! connecting, which name every permission that a tool needs.
+//! Documentation of the tools: `docs/tools.md`, written from the module files, and the pages about connecting, which name every
+//! permission that a tool needs.
 
 use std::fmt::Write;
 use std::fs;
@@ -211,7 +211,7 @@ fn bounds(range: &Range) -> String {
     }
 }
 
-/// A text as Markdown that shows it as it is: what is not a code keeps its angle brackets and stars.
+/// A text as Markdown that shows it unchanged: text outside code keeps its angle brackets and stars.
 fn plain(text: &str) -> String {
     let mut code = false;
     let mut escaped = String::with_capacity(text.len());
@@ -239,7 +239,7 @@ fn every_permission_is_on_the_page_about_connecting() {
     });
 }
 
-/// Whether the page names the permission by itself, not as the beginning or end of another.
+/// Returns whether the page names the permission itself, not as part of another name.
 fn names(page: &str, permission: &str) -> bool {
     let goes_on =
         |character: char| character.is_alphanumeric() || matches!(character, '_' | '-' | ':');

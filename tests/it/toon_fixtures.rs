@@ -1,4 +1,4 @@
-//! The encoder against the TOON project's own fixtures. They are no part of this repository: `TOON_FIXTURES` names the
+//! The encoder, tested with the TOON project's own fixtures. They are not part of this repository: `TOON_FIXTURES` names the
 //! folder `tests/fixtures` of a checkout of <https://github.com/toon-format/spec> or of the npm package `@toon-format/spec`.
 
 use std::{env, fs, path::Path};

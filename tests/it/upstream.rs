@@ -89,7 +89,7 @@ fn send_until(
     outcome
 }
 
-/// Reads as somebody who has no credential.
+/// Reads without a credential.
 fn send_without_credential(client: &Upstream, url: &str) -> Result<UpstreamAnswer, Error> {
     let headers = HeaderMap::new();
     let request = UpstreamRequest {
@@ -467,7 +467,7 @@ fn a_service_that_keeps_failing_is_left_alone() {
         );
         assert_eq!(error.hint(), Some("The next try is in 10 s: call again then."));
 
-        // Another service is none of its business, and who comes with another credential may fare better.
+        // Another service is not affected, and a caller with another credential may succeed.
         let other = FakeUpstream::new([get("/", ok())]);
         assert_eq!(
             code(send_until(&client, Method::Get, &other.url(), None, soon(), &|| false)),

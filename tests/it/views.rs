@@ -102,7 +102,7 @@ fn a_module_describes_its_tools() {
 
 /// Whatever hides `hidden` of the module `notes`, every way to it answers as it does for a tool that never was.
 fn check_hidden(product: &Product, query: &str, hidden: &str) {
-    // As far from every other name as the hidden one, so that no suggestion tells them apart.
+    // As far from every other name as the hidden one, so that suggestions do not distinguish them.
     let unknown = hidden.replace("note", "xxxx");
     let published = |tool: &str| format!("notes_{tool}");
     let answer = |path: &str, tool: &str, arguments: Value| {

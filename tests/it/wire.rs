@@ -50,7 +50,7 @@ impl Running {
         Client::connect(self.address)
     }
 
-    /// Waits until the server has exactly so many connections open.
+    /// Waits until the server has exactly this many open connections.
     pub fn wait_for_connections(&self, count: usize) {
         let deadline = Instant::now() + PATIENCE;
         while self.shutdown.connections() != count {
@@ -222,8 +222,8 @@ impl Client {
     }
 }
 
-/// Runs `body` in a process of its own, for a test of what belongs to the process: the test with this `name` is started
-/// again, told so by its environment.
+/// Runs `body` in a separate process, for a test of process-wide state: the test with this `name` is started again, with an
+/// environment variable that says so.
 pub fn alone(name: &str, body: impl FnOnce()) {
     const ALONE: &str = "MCPIST_TEST_ALONE";
     if std::env::var_os(ALONE).is_some() {

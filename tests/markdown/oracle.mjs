@@ -1,7 +1,7 @@
-// What an independent parser (micromark with its extensions for GFM, and for emphasis beside Chinese, Japanese and Korean
-// letters) reads in a Markdown text: its leaf blocks in order, each with its text and marks, in the words of tests/it/markdown.rs.
+// How an independent parser (micromark with its extensions for GFM, and for emphasis beside Chinese, Japanese and Korean
+// letters) reads a Markdown text: its leaf blocks in order, each with its text and marks, in the terms of tests/it/markdown.rs.
 //
-// Where an Atlassian document has no place for what Markdown says, the difference is stated here, once, in `Reader`.
+// If an Atlassian document cannot express something in Markdown, the difference is described here, once, in `Reader`.
 
 import { fromMarkdown } from "mdast-util-from-markdown";
 import { gfmFromMarkdown } from "mdast-util-gfm";
@@ -70,7 +70,7 @@ class Reader {
       case "paragraph":
         return this.leaf("paragraph", path, this.runs(node.children));
       case "heading":
-        // Items and quotes have no headings: strong text in place of one.
+        // Items and quotes have no headings: strong text replaces a heading.
         return nested
           ? this.leaf("paragraph", path, this.runs(node.children, ["strong"]))
           : this.leaf(`heading ${node.depth}`, path, this.runs(node.children));
@@ -84,18 +84,19 @@ class Reader {
         if (nested) this.refused ??= "a rule in a list item or quote";
         return this.leaf("rule", path, []);
       case "blockquote":
-        // Neither hold quotes: what stands in one stays.
+        // Neither may contain quotes: the content of a quote stays.
         return this.blocks(node.children, nested ? path : [...path, "quote"]);
       case "list":
         return this.list(node, path);
       case "table":
         if (nested) this.refused ??= "a table in a list item or quote";
         return node.children.forEach((row, at) => {
-          for (const cell of row.children) {
+          // GFM: "empty cells are inserted" where a row has fewer than the header; the parser leaves them out.
+          for (const column of node.children[0].children.keys()) {
             this.leaf(
               at === 0 ? "header" : "cell",
               [...path, `row ${at}`],
-              this.runs(cell.children),
+              this.runs(row.children[column]?.children ?? []),
             );
           }
         });

@@ -1,3 +1,3 @@
-//! What Jira and Confluence share.
+//! Code that Jira and Confluence share.
 
 pub mod adf;

@@ -1,4 +1,4 @@
-//! Pages, blog posts and comments that are read, changed and written back.
+//! Reads, changes and writes back pages, blog posts and comments.
 
 use serde_json::{Map, Value, json};
 
@@ -48,7 +48,7 @@ pub fn publish_draft(
         Err(error) => return Err(error),
     };
     let document = draft.document()?;
-    // What was never published begins with version 1.
+    // A page that was never published begins with version 1.
     let number = match &published {
         Some(published) => {
             let same_title = published.answer["title"] == draft.answer["title"];
@@ -70,7 +70,7 @@ pub fn publish_draft(
     Ok(draft.put(&written)?.summary())
 }
 
-/// Whether a page or a blog post is given, as the collection that it is in, and its id.
+/// Returns the collection and the id of the given page or blog post.
 pub fn kind_of(arguments: &Map<String, Value>) -> Result<(&'static str, &str), Error> {
     match (text(arguments, "page_id"), text(arguments, "blog_post_id")) {
         (page, "") if !page.is_empty() => Ok(("pages", page)),
@@ -93,7 +93,7 @@ pub fn replace_page_text(
     })
 }
 
-/// The text with the passage replaced, which must be there once, or at least once if all are meant.
+/// Returns the text with the passage replaced. The passage must occur once, or at least once if all occurrences are meant.
 fn replaced(markdown: &str, old: &str, new: &str, all: bool) -> Result<String, Error> {
     let count = if old.is_empty() { 0 } else { markdown.matches(old).count() };
     match count {
@@ -108,7 +108,7 @@ fn replaced(markdown: &str, old: &str, new: &str, all: bool) -> Result<String, E
     }
 }
 
-/// Replaces what stands under a heading.
+/// Replaces the content of a section.
 pub fn update_page_section(
     session: &Session<'_>,
     arguments: &Map<String, Value>,
@@ -118,7 +118,7 @@ pub fn update_page_section(
     })
 }
 
-/// Adds to a page without touching what is there.
+/// Adds to a page without changing its existing content.
 pub fn append_to_page(
     session: &Session<'_>,
     arguments: &Map<String, Value>,
@@ -148,7 +148,7 @@ fn change_text(
     content.write(&document, arguments)
 }
 
-/// Takes a page out of the trash, which Confluence sees as an update of its status.
+/// Restores a page from the trash, which Confluence treats as an update of its status.
 pub fn restore_page(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
     let content = ContentRef { session, collection: "pages", id: text(arguments, "page_id") }
         .read(&[("status", "trashed")])?;
@@ -207,7 +207,7 @@ pub fn update_comment(
     Ok(comment.put(&body)?.summary())
 }
 
-/// Resolves an inline comment or opens it again.
+/// Resolves or reopens an inline comment.
 pub fn resolve_inline_comment(
     session: &Session<'_>,
     arguments: &Map<String, Value>,
@@ -221,7 +221,7 @@ pub fn resolve_inline_comment(
     Ok(json!({"id": written.answer["id"], "resolution": written.answer["resolutionStatus"]}))
 }
 
-/// Where a page, blog post or comment is.
+/// The address of a page, blog post or comment.
 #[derive(Clone, Copy)]
 struct ContentRef<'a> {
     session: &'a Session<'a>,
@@ -237,7 +237,7 @@ impl<'a> ContentRef<'a> {
     }
 }
 
-/// A page, blog post or comment as it was read.
+/// A page, blog post or comment in the form in which it was read.
 struct Content<'a> {
     place: ContentRef<'a>,
     answer: Value,
@@ -252,14 +252,15 @@ impl Content<'_> {
         self.answer["version"]["number"].as_u64().ok_or_else(unexpected)
     }
 
-    /// Title and text as the lines that a comparison goes by.
+    /// Returns title and text as lines for a comparison.
     fn lines(&self) -> Result<Vec<String>, Error> {
         let title = self.answer["title"].as_str().unwrap_or_default();
         let text = format!("title: {title}\n\n{}", adf::to_markdown(&self.document()?));
         Ok(text.lines().map(str::to_owned).collect())
     }
 
-    /// Writes a page or blog post back with its text, and what `arguments` have of a title, parent, note and version.
+    /// Writes a page or blog post back with its text, and with the title, parent, note and version in `arguments`, if they are
+    /// there.
     fn write(&self, document: &Value, arguments: &Map<String, Value>) -> Result<Value, Error> {
         let present = self.version()?;
         if let Some(read) = arguments.get("version").and_then(Value::as_u64)
@@ -268,7 +269,7 @@ impl Content<'_> {
             return Err(conflict(format!("It is at version {present} by now, not {read}.")));
         }
         let draft = arguments.get("draft") == Some(&Value::Bool(true));
-        // A draft is not a version of its own: Confluence wants the number 1 for it.
+        // A draft has no version of its own: Confluence requires the number 1 for it.
         let (status, version) = if draft { ("draft", 1) } else { ("current", present + 1) };
         let title = arguments.get("title").unwrap_or(&self.answer["title"]);
         let mut written = json!({
@@ -283,7 +284,7 @@ impl Content<'_> {
         Ok(self.put(&written)?.summary())
     }
 
-    /// Sends the new state; somebody else's change since the reading is a conflict.
+    /// Sends the new state; a change by another user since the reading is a conflict.
     fn put(&self, body: &Value) -> Result<Self, Error> {
         let ContentRef { session, collection, id } = self.place;
         let answer = session.send(Method::Put, &v2(&[collection, id]), &[], Some(body));
@@ -294,7 +295,7 @@ impl Content<'_> {
         }
     }
 
-    /// What every tool here returns of it.
+    /// Returns the result of every tool here.
     fn summary(&self) -> Value {
         let answer = &self.answer;
         record([
@@ -308,7 +309,7 @@ impl Content<'_> {
     }
 }
 
-/// A document as a body for writing.
+/// Returns a document as a body for writing.
 pub fn body(document: &Value) -> Value {
     json!({"representation": "atlas_doc_format", "value": document.to_string()})
 }

@@ -1,11 +1,11 @@
-//! Two texts compared line by line.
+//! Compares two texts line by line.
 
 use std::fmt::Write;
 
 /// Unchanged lines shown around a change.
 const CONTEXT: usize = 3;
 
-/// Most pairs of lines that are compared; beyond it a changed passage is shown as taken out and put in as a whole.
+/// The maximum number of line pairs that are compared. Beyond it, a changed passage is shown as removed and added as a whole.
 const MAX_PAIRS: usize = 4_000_000;
 
 /// A line of the comparison.
@@ -16,7 +16,7 @@ enum DiffLine<'a> {
     New(&'a str),
 }
 
-/// The hunks of a unified diff, as `diff -U3` writes them; empty where the texts are the same.
+/// Returns the hunks of a unified diff, in the format of `diff -U3`; empty if the texts are equal.
 pub fn unified(old: &[String], new: &[String]) -> String {
     let lines = compare(old, new);
     let changed: Vec<usize> =
@@ -33,7 +33,7 @@ pub fn unified(old: &[String], new: &[String]) -> String {
     for (start, end) in hunks {
         let (old_before, new_before) = counts(&lines[..start]);
         let (old_count, new_count) = counts(&lines[start..end]);
-        // A range of no lines is named by the line before it.
+        // An empty range is named by the line before it.
         let first = |before: usize, count: usize| before + usize::from(count > 0);
         let (old_first, new_first) = (first(old_before, old_count), first(new_before, new_count));
         writeln!(text, "@@ -{old_first},{old_count} +{new_first},{new_count} @@")
@@ -50,14 +50,14 @@ pub fn unified(old: &[String], new: &[String]) -> String {
     text
 }
 
-/// How many lines of the old and of the new text these are.
+/// Returns the numbers of lines in the old and the new text.
 fn counts(lines: &[DiffLine<'_>]) -> (usize, usize) {
     let new = lines.iter().filter(|line| matches!(line, DiffLine::New(_))).count();
     let old = lines.iter().filter(|line| matches!(line, DiffLine::Old(_))).count();
     (lines.len() - new, lines.len() - old)
 }
 
-/// All lines of both texts in order, those in common once.
+/// Returns all lines of both texts in order, common lines once.
 fn compare<'a>(old: &'a [String], new: &'a [String]) -> Vec<DiffLine<'a>> {
     let head = old.iter().zip(new).take_while(|(old, new)| old == new).count();
     let tail = old[head..]
@@ -78,10 +78,10 @@ fn compare<'a>(old: &'a [String], new: &'a [String]) -> Vec<DiffLine<'a>> {
     lines
 }
 
-/// The comparison with the most lines in common, by the table of the longest common subsequence.
+/// Compares with the longest common subsequence, so that the result has the most common lines.
 fn longest_common<'a>(old: &'a [String], new: &'a [String]) -> Vec<DiffLine<'a>> {
     let width = new.len() + 1;
-    // table[i * width + j]: how many lines old[i..] and new[j..] have in common.
+    // `table[i * width + j]`: how many lines `old[i..]` and `new[j..]` have in common.
     let mut table = vec![0_u32; (old.len() + 1) * width];
     for i in (0..old.len()).rev() {
         for j in (0..new.len()).rev() {
@@ -131,7 +131,7 @@ mod tests {
         check("a b c", "a x c", "@@ -1,3 +1,3 @@\n a\n-b\n+x\n c\n");
         check("1 2 3 4 5", "1 2 3 4 x 5", "@@ -2,4 +2,5 @@\n 2\n 3\n 4\n+x\n 5\n");
         check("a b c d", "b d e", "@@ -1,4 +1,3 @@\n-a\n b\n-c\n d\n+e\n");
-        // Seven lines between two changes part the hunks, six join them.
+        // Seven lines between two changes separate the hunks, six join them.
         check(
             "a 1 2 3 4 5 6 7 b",
             "x 1 2 3 4 5 6 7 y",

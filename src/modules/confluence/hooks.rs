@@ -1,4 +1,4 @@
-//! What Confluence's module file cannot say as data.
+//! Parts of Confluence's module that cannot be expressed as data.
 
 use serde_json::{Map, Value, json};
 
@@ -66,6 +66,7 @@ pub(super) const HOOKS: Hooks = Hooks {
         ("upload_attachment", upload::upload_attachment),
         ("watch_content", watch_content),
     ],
+    explain: None,
 };
 
 /// Adds labels: the body is a list, which a module file has no form for.
@@ -94,7 +95,7 @@ fn remove_restriction(
     change_restriction(session, arguments, Method::Delete, "Restriction removed.")
 }
 
-/// Users and groups have endpoints of their own.
+/// Users and groups have separate endpoints.
 fn change_restriction(
     session: &Session<'_>,
     arguments: &Map<String, Value>,
@@ -140,7 +141,7 @@ fn get_views(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Va
     Ok(json!({"views": count("views")?, "viewers": count("viewers")?}))
 }
 
-/// Lists the ancestors: Confluence gives their ids and types alone, so the titles are read after it.
+/// Lists the ancestors: Confluence returns only their ids and types, so their titles are read separately.
 fn list_ancestors(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
     let answer = session.get(
         &v2(&[text(arguments, "kind"), text(arguments, "id"), "ancestors"]),
@@ -167,7 +168,7 @@ fn list_ancestors(session: &Session<'_>, arguments: &Map<String, Value>) -> Resu
         }
         match session.get(&v2(&[&format!("{kind}s"), id]), &[]) {
             Ok(ancestor) => Ok(ancestor["title"].clone()),
-            // What the account may not see still stands in the way that was asked for.
+            // Pages that the account may not see still stay in the path.
             Err(error) if matches!(error.code(), Code::NotFound | Code::PermissionDenied) => {
                 Ok(Value::Null)
             }
@@ -179,7 +180,7 @@ fn list_ancestors(session: &Session<'_>, arguments: &Map<String, Value>) -> Resu
     Ok(json!({"items": ancestors.iter().map(row).collect::<Result<Vec<_>, Error>>()?}))
 }
 
-/// Watching and no longer watching are two methods of one address.
+/// Starts or stops watching: these are two methods of one address.
 fn watch_content(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
     let watch = arguments.get("watch") != Some(&Value::Bool(false));
     let method = if watch { Method::Post } else { Method::Delete };
@@ -192,23 +193,24 @@ fn watch_content(session: &Session<'_>, arguments: &Map<String, Value>) -> Resul
     Ok(json!({"watching": watch}))
 }
 
-/// A path of the REST API v1.
+/// Returns a path of the REST API v1.
 fn v1<'a>(segments: &[&'a str]) -> Vec<&'a str> {
     [&["wiki", "rest", "api"], segments].concat()
 }
 
-/// A path of the REST API v2.
+/// Returns a path of the REST API v2.
 fn v2<'a>(segments: &[&'a str]) -> Vec<&'a str> {
     [&["wiki", "api", "v2"], segments].concat()
 }
 
-/// A result of the members that have a value.
+/// Returns a result with the members that have a value.
 fn record<const N: usize>(members: [(&str, Value); N]) -> Value {
     let members = members.into_iter().filter(|(_, value)| !value.is_null());
     members.map(|(name, value)| (name.to_owned(), value)).collect::<Map<_, _>>().into()
 }
 
-/// The document in a body's `value`, which is JSON in a string; none for anything else. An empty body is an empty document.
+/// Returns the document in a body's `value`, which is JSON in a string; `None` for any other value. An empty body is an empty
+/// document.
 fn document(value: &Value) -> Option<Value> {
     match value.as_str()?.trim() {
         "" => Some(json!({"type": "doc", "version": 1, "content": []})),
@@ -216,33 +218,33 @@ fn document(value: &Value) -> Option<Value> {
     }
 }
 
-/// A body's `value` as Markdown.
+/// Returns a body's `value` as Markdown.
 fn markdown(value: &Value) -> Value {
     document(value).map(|document| adf::to_markdown(&document)).into()
 }
 
-/// The headings of a body's `value`, each as a line of Markdown.
+/// Returns the headings of a body's `value`, each as a line of Markdown.
 fn headings(value: &Value) -> Value {
     document(value).map(|document| adf::headings(&document)).into()
 }
 
-/// A title or excerpt without the marks that search puts around the words it found, on one line.
+/// Returns a title or excerpt in one line, without the marks that search puts around the matched words.
 fn plain_match(excerpt: &Value) -> Value {
     let plain = |text: &str| text.replace("@@@hl@@@", "").replace("@@@endhl@@@", "");
     excerpt.as_str().map(|text| plain(text).split_whitespace().collect::<Vec<_>>().join(" ")).into()
 }
 
-/// The older API gives some ids as numbers; everywhere else they are texts.
+/// Returns an id as text: the older API returns some ids as numbers; they are strings everywhere else.
 fn as_text(id: &Value) -> Value {
     id.as_u64().map_or_else(|| id.clone(), |id| id.to_string().into())
 }
 
-/// The address for people, from an answer's `_links`.
+/// Returns the web address from a response's `_links`.
 fn web_url(links: &Value) -> Value {
     joined(links, "webui")
 }
 
-/// The address of an attachment's bytes, from its `_links`.
+/// Returns the download address of an attachment, from its `_links`.
 fn download_url(links: &Value) -> Value {
     joined(links, "download")
 }
@@ -252,13 +254,13 @@ fn joined(links: &Value, name: &str) -> Value {
     links[name].as_str().map(|path| format!("{base}{path}")).into()
 }
 
-/// Markdown as a body for writing.
+/// Returns Markdown as a body for writing.
 fn body(markdown: &Value) -> Result<Value, Error> {
     adf::from_markdown(markdown.as_str().unwrap_or_default(), None)
         .map(|document| content::body(&document))
 }
 
-/// Ids as the numbered references that archiving wants.
+/// Returns ids as the numbered references that archiving requires.
 fn page_references(ids: &Value) -> Result<Value, Error> {
     let reference = |id: &Value| {
         let number = id.as_str().and_then(|id| id.parse::<u64>().ok());
@@ -271,18 +273,18 @@ fn page_references(ids: &Value) -> Result<Value, Error> {
     ids.as_array().into_iter().flatten().map(reference).collect()
 }
 
-/// A text as a space's description.
+/// Returns a text as a space's description.
 fn plain_description(description: &Value) -> Result<Value, Error> {
     Ok(json!({"plain": {"value": description, "representation": "plain"}}))
 }
 
-/// A name as the CQL that finds its users.
+/// Returns the CQL that finds users by name.
 fn user_query(name: &Value) -> Result<Value, Error> {
     let name = name.as_str().unwrap_or_default().replace('\\', "\\\\").replace('"', "\\\"");
     Ok(format!("user.fullname ~ \"{name}\"").into())
 }
 
-/// The error for an answer without what belongs there.
+/// Returns the error for a response without the expected content.
 fn unexpected() -> Error {
     Error::new(
         Code::UpstreamUnavailable,

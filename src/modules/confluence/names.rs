@@ -1,5 +1,5 @@
-//! Names and addresses that an answer of Confluence lacks: it names people and groups by their ids, and gives paths without
-//! the site.
+//! Adds names and addresses that Confluence's responses lack: it names people and groups by id, and returns paths without the
+//! site.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -11,16 +11,16 @@ use crate::engine::session::list;
 use crate::error::{Code, Error};
 use crate::upstream::Method;
 
-/// People that one request names.
+/// The maximum number of people in one request.
 const BULK: usize = 250;
 
-/// Groups are named by one request each.
+/// Each group takes one request.
 const MAX_GROUPS: usize = 20;
 
-/// Columns that hold account ids until they are replaced by names. The ids stand beside them in columns of their own.
+/// Columns that contain account ids until they are replaced by names. Separate columns keep the ids.
 const PEOPLE: [&str; 4] = ["author", "assigned_to", "created_by", "completed_by"];
 
-/// A record, or the rows of a list, with the names of the people in it.
+/// Returns a record, or the rows of a list, with the names of the people in it.
 pub fn people(
     session: &Session<'_>,
     _: &Map<String, Value>,
@@ -39,7 +39,7 @@ pub fn people(
     Ok(result)
 }
 
-/// The rows of a list with the names of people, and whole addresses in place of paths.
+/// Returns the rows of a list with the names of people, and with whole addresses in place of paths.
 pub fn people_and_urls(
     session: &Session<'_>,
     arguments: &Map<String, Value>,
@@ -48,14 +48,14 @@ pub fn people_and_urls(
     urls(session, arguments, people(session, arguments, result)?)
 }
 
-/// The rows of a list with whole addresses in place of paths: `base_url` of the summary goes into each.
+/// Returns the rows of a list with whole addresses in place of paths: `base_url` of the summary is put before each.
 pub fn urls(_: &Session<'_>, _: &Map<String, Value>, mut result: Value) -> Result<Value, Error> {
     let base = result.as_object_mut().and_then(|members| members.shift_remove("base_url"));
     let base = base.as_ref().and_then(Value::as_str).unwrap_or_default();
     for row in rows(&mut result) {
         for column in ["url", "download_url"] {
             if let Some(Value::String(path)) = row.get_mut(column) {
-                // Without the site a path leads nowhere.
+                // A path without the site is useless.
                 if !path.starts_with("https://") {
                     *path = [base, path.as_str()].concat();
                 }
@@ -65,7 +65,7 @@ pub fn urls(_: &Session<'_>, _: &Map<String, Value>, mut result: Value) -> Resul
     Ok(result)
 }
 
-/// The rows of a list with the addresses of those that are pages; the answer has no others.
+/// Returns the rows of a list with the addresses of pages; the response has no others.
 pub fn page_urls(
     _: &Session<'_>,
     _: &Map<String, Value>,
@@ -82,7 +82,7 @@ pub fn page_urls(
     Ok(result)
 }
 
-/// The permissions of a space with the names of those who have them.
+/// Returns the permissions of a space with the names of their holders.
 pub fn principals(
     session: &Session<'_>,
     _: &Map<String, Value>,
@@ -116,7 +116,7 @@ pub fn principals(
     Ok(result)
 }
 
-/// A list's rows, or the record itself.
+/// Returns a list's rows, or the record itself.
 fn rows(result: &mut Value) -> Box<dyn Iterator<Item = &mut Value> + '_> {
     if result.get("items").is_some_and(Value::is_array) {
         Box::new(result["items"].as_array_mut().into_iter().flatten())
@@ -133,8 +133,8 @@ fn replace(row: &mut Value, column: &str, names: &HashMap<String, String>) {
     }
 }
 
-/// The names of people by their account ids; none for those that the account may not see. Ids alone are better than no answer,
-/// so a credential that may not ask for names gets none.
+/// Returns the names of people by account id, without people whom the account may not see. A credential without the permission
+/// to read names gets no names: ids alone are better than an error.
 fn names_of(
     session: &Session<'_>,
     ids: &BTreeSet<String>,
@@ -157,7 +157,7 @@ fn names_of(
     Ok(names)
 }
 
-/// Whether the credential lacks a permission, or what it asks for is gone.
+/// Returns whether the credential lacks a permission, or the object no longer exists.
 fn is_lack(error: &Error) -> bool {
     matches!(error.code(), Code::PermissionDenied | Code::ReconnectRequired | Code::NotFound)
 }

@@ -1,4 +1,4 @@
-//! Content properties: values that apps and Confluence itself keep with a page, such as how wide it is shown.
+//! Content properties: values that apps and Confluence store with a page, such as its width.
 
 use serde_json::{Map, Value, json};
 
@@ -7,17 +7,17 @@ use crate::engine::Session;
 use crate::error::{Code, Error};
 use crate::upstream::Method;
 
-/// The property of a page's width as it is published, and as it is edited.
+/// The properties for the width of a published page and of its draft.
 pub const APPEARANCE: [&str; 2] = ["content-appearance-published", "content-appearance-draft"];
 
-/// How wide a page is shown, from its properties; null where it is not set.
+/// Returns the width of a page, from its properties; null if it is not set.
 pub fn page_width(properties: &Value) -> Value {
     let mut properties = properties.as_array().into_iter().flatten();
     let width = properties.find(|property| property["key"] == APPEARANCE[0]);
     width.map_or(Value::Null, |width| width["value"].clone())
 }
 
-/// Sets how wide a page is shown, where it is read and where it is edited.
+/// Sets the width of a page, for reading and for editing.
 pub fn set_page_width(
     session: &Session<'_>,
     arguments: &Map<String, Value>,
@@ -29,13 +29,13 @@ pub fn set_page_width(
     Ok(json!({"width": arguments["width"]}))
 }
 
-/// Creates a property, or gives it another value.
+/// Creates a property, or changes its value.
 pub fn set_content_property(
     session: &Session<'_>,
     arguments: &Map<String, Value>,
 ) -> Result<Value, Error> {
     let of = [text(arguments, "kind"), text(arguments, "id")];
-    // A text that is not JSON is meant as a text.
+    // A text that is not JSON counts as a string.
     let written = text(arguments, "value");
     let value = serde_json::from_str(written).unwrap_or_else(|_| json!(written));
     let property = set(session, of, text(arguments, "key"), &value)?;
@@ -70,7 +70,7 @@ fn find(session: &Session<'_>, of: [&str; 2], key: &str) -> Result<Option<Value>
     Ok(found.into_iter().find(|property| property["key"] == key).cloned())
 }
 
-/// Changing a property wants its id and its next version; a new one has neither.
+/// Writes a property. Changing one requires its id and its next version; a new one has neither.
 fn set(session: &Session<'_>, of: [&str; 2], key: &str, value: &Value) -> Result<Value, Error> {
     let path = [&of[..], &["properties"]].concat();
     let mut body = json!({"key": key, "value": value});

@@ -1,4 +1,4 @@
-//! Content states: the status that a page shows beside its title, such as "In progress".
+//! Content states: the status next to a page's title, such as "In progress".
 
 use serde_json::{Map, Value, json};
 
@@ -17,7 +17,7 @@ pub fn list_content_states(
     Ok(json!({"items": states}))
 }
 
-/// Gives a page a state, or takes it away. Each publishes a new version, or changes the draft.
+/// Sets or removes the state of a page. Each change publishes a new version, or changes the draft.
 pub fn set_content_state(
     session: &Session<'_>,
     arguments: &Map<String, Value>,

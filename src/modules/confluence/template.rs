@@ -1,4 +1,4 @@
-//! Pages made from templates, which come in Confluence's storage format (XHTML with elements of its own).
+//! Creates pages from templates, which are in Confluence's storage format (XHTML with extra elements).
 
 use serde_json::{Map, Value, json};
 
@@ -39,9 +39,9 @@ pub fn create_page_from_template(
     Ok(record(fields))
 }
 
-/// The body without the declarations of its variables, and each `<at:var at:name="…"/>` replaced by its text.
+/// Returns the body without the declarations of its variables, and with each `<at:var at:name="…"/>` replaced by its text.
 ///
-/// A value for a variable that the template does not have is refused: it would be lost.
+/// A value for an unknown variable is rejected, because it would be lost.
 fn filled(storage: &str, variables: &Map<String, Value>) -> Result<String, Error> {
     let mut known: Vec<&str> = Vec::new();
     let mut page = String::with_capacity(storage.len());
@@ -76,7 +76,7 @@ fn filled(storage: &str, variables: &Map<String, Value>) -> Result<String, Error
     Err(Error::invalid_params(format!("The template has no variable `{unknown}`.")).with_hint(hint))
 }
 
-/// What follows the mark; nothing where it is missing.
+/// Returns the text after the mark; empty if the mark is missing.
 fn after<'a>(text: &'a str, mark: &str) -> &'a str {
     text.split_once(mark).map_or("", |(_, rest)| rest)
 }
@@ -86,7 +86,7 @@ fn variable_name(attributes: &str) -> Option<&str> {
     value.split_once('"').map(|(name, _)| name)
 }
 
-/// A value as XHTML text.
+/// Returns a value as XHTML text.
 fn escaped(value: &Value) -> String {
     let text = match value {
         Value::Null => String::new(),

@@ -1,4 +1,4 @@
-//! Files sent as attachments.
+//! Uploads attachments.
 
 use ct_codecs::{Base64, Decoder};
 use serde_json::{Map, Value};
@@ -8,14 +8,14 @@ use crate::engine::{Session, Upload, multipart};
 use crate::error::Error;
 use crate::upstream::Method;
 
-/// Attaches a file, or adds a version to the attachment of its name.
+/// Attaches a file, or adds a version to the attachment with the same name.
 pub fn upload_attachment(
     session: &Session<'_>,
     arguments: &Map<String, Value>,
 ) -> Result<Value, Error> {
     let (bytes, content_type) = bytes(arguments)?;
     let content_type = arguments.get("media_type").and_then(Value::as_str).unwrap_or(content_type);
-    // Without `minorEdit` everybody who watches the page gets a mail.
+    // Without `minorEdit`, everyone who watches the page gets an email.
     let mut fields = vec![("minorEdit", "true")];
     fields.extend(
         arguments.get("comment").and_then(Value::as_str).map(|comment| ("comment", comment)),
@@ -43,7 +43,7 @@ pub fn upload_attachment(
     Ok(record(fields))
 }
 
-/// The file's bytes, and what they are as far as one can tell.
+/// Returns the file's bytes and its most likely content type.
 fn bytes(arguments: &Map<String, Value>) -> Result<(Vec<u8>, &'static str), Error> {
     let given = |name: &str| arguments.get(name).and_then(Value::as_str);
     match (given("text"), given("base64")) {

@@ -1,4 +1,4 @@
-//! Arguments as GitHub takes them, from what people write.
+//! Converts arguments that people write to the forms that GitHub accepts.
 
 use serde_json::{Map, Value};
 
@@ -6,8 +6,8 @@ use super::text;
 use crate::error::Error;
 use crate::time::{Moment, Zone, day_of};
 
-/// The day that a milestone is due. GitHub keeps the day on which the moment falls in California, where noon in UTC is in
-/// the same day all year.
+/// Returns the due day of a milestone. GitHub keeps the day on which the moment falls in California, where noon UTC is on the
+/// same day all year.
 pub(super) fn due_day(day: &Value) -> Result<Value, Error> {
     let text = day.as_str().unwrap_or_default();
     day_of(text).map(|day| format!("{day}T12:00:00Z").into()).ok_or_else(|| {
@@ -15,7 +15,7 @@ pub(super) fn due_day(day: &Value) -> Result<Value, Error> {
     })
 }
 
-/// The day of a milestone's due date as GitHub gives it: midnight in California, which is 07:00 or 08:00 in UTC.
+/// Returns the day of a milestone's due date. GitHub returns midnight in California, which is 07:00 or 08:00 UTC.
 pub(super) fn day_due(time: &Value) -> Value {
     let moment = time.as_str().and_then(Moment::read);
     let day = moment.zip(Zone::named("America/Los_Angeles"));
@@ -40,7 +40,7 @@ pub(super) fn color(color: &Value) -> Result<Value, Error> {
     }
 }
 
-/// A head branch with its owner, as the list of pull requests is filtered: GitHub ignores a branch without one.
+/// Returns a head branch with its owner, for the filter of pull requests: GitHub ignores a branch without an owner.
 pub(super) fn head_with_owner(arguments: &mut Map<String, Value>) -> Result<(), Error> {
     let head = text(arguments, "head").trim().to_owned();
     if head.is_empty() {
@@ -97,7 +97,7 @@ mod tests {
 
     #[track_caller]
     fn check(hook: ArgumentsHook, given: Value, expected: Option<Value>) {
-        let mut arguments = given.as_object().cloned().expect("it is one");
+        let mut arguments = given.as_object().cloned().expect("it is an object");
         let outcome = hook(&mut arguments);
         assert_eq!(outcome.ok().map(|()| Value::Object(arguments)), expected, "{given}");
     }

@@ -1,4 +1,4 @@
-//! Who last changed each line of a file.
+//! Finds out who last changed each line of a file.
 
 use serde_json::{Map, Value, json};
 
@@ -6,13 +6,13 @@ use super::text;
 use crate::engine::Session;
 use crate::error::{Code, Error};
 
-/// A ref is a commit, or an annotated tag, which is an object of its own that points at one.
+/// A ref is a commit, or an annotated tag, which is a separate object that points to a commit.
 const DOCUMENT: &str = "query($owner: String!, $repo: String!, $ref: String!, $path: String!) { \
     repository(owner: $owner, name: $repo) { object(expression: $ref) { ...lines ... on Tag { target { ...lines } } } } } \
     fragment lines on Commit { blame(path: $path) { ranges { startingLine endingLine \
     commit { oid messageHeadline authoredDate author { name user { login } } } } } }";
 
-/// Returns the ranges of lines that a commit left as they are, in the file's order.
+/// Returns the ranges of lines that a commit left unchanged, in the file's order.
 pub fn get_blame(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
     let argument = |name| text(arguments, name);
     let variables = json!({"owner": argument("owner"), "repo": argument("repo"), "ref": argument("ref"), "path": argument("path")});

@@ -1,4 +1,4 @@
-//! Comments that are hidden: GraphQL knows them by ids of its own, people by the number in their address.
+//! Hides and shows comments: GraphQL identifies them by its own ids, users by the number in their address.
 
 use serde_json::{Map, Value, json};
 
@@ -47,7 +47,7 @@ fn change(
     Ok(result)
 }
 
-/// The id of the comment in GraphQL.
+/// Returns the comment's id in GraphQL.
 fn node_id(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<String, Error> {
     let comment = Repository::of(session, arguments).get(&path(arguments)?)?;
     let missing =
@@ -55,7 +55,7 @@ fn node_id(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Stri
     comment["node_id"].as_str().map(str::to_owned).ok_or_else(missing)
 }
 
-/// Where the comment is below its repository: a review lies below its pull request.
+/// Returns the comment's path below its repository: a review is below its pull request.
 fn path(arguments: &Map<String, Value>) -> Result<String, Error> {
     let (target, id) = (text(arguments, "target"), &arguments["id"]);
     match (target, arguments.get("pull_number")) {
@@ -73,7 +73,7 @@ mod tests {
     #[test]
     fn a_comment_has_its_place() {
         let check = |arguments: Value, expected: Option<&str>| {
-            let found = path(arguments.as_object().expect("it is one"));
+            let found = path(arguments.as_object().expect("it is an object"));
             assert_eq!(found.ok().as_deref(), expected, "{arguments}");
         };
         check(json!({"target": "issues/comments", "id": 7}), Some("issues/comments/7"));

@@ -1,6 +1,7 @@
-//! Copilot as somebody to work on an issue or to review a pull request.
+//! Copilot as an assignee of issues and a reviewer of pull requests.
 //!
-//! GitHub takes both requests and does nothing where Copilot is not enabled: whether it was asked shows in the answer.
+//! GitHub accepts both requests and does nothing if Copilot is not enabled. Only the response shows whether Copilot was
+//! assigned.
 
 use serde_json::{Map, Value};
 
@@ -8,7 +9,7 @@ use super::list;
 use crate::engine::Session;
 use crate::error::{Code, Error};
 
-/// Fails unless Copilot is among those who are assigned now.
+/// Fails unless Copilot is now an assignee.
 pub(super) fn copilot_is_assigned(
     _: &Session<'_>,
     _: &Map<String, Value>,
@@ -18,11 +19,11 @@ pub(super) fn copilot_is_assigned(
         return Ok(result);
     }
     Err(Error::new(Code::Conflict, "GitHub has not assigned Copilot.").with_hint(
-        "Copilot's coding agent has to be part of the account's plan and enabled for the repository.",
+        "Copilot's coding agent must be part of the account's plan and enabled for the repository.",
     ))
 }
 
-/// Fails unless Copilot is among those who are asked for a review now.
+/// Fails unless Copilot is now a requested reviewer.
 pub(super) fn copilot_is_asked(
     _: &Session<'_>,
     _: &Map<String, Value>,
@@ -32,11 +33,11 @@ pub(super) fn copilot_is_asked(
         return Ok(result);
     }
     Err(Error::new(Code::Conflict, "GitHub has not asked Copilot for a review.").with_hint(
-        "Copilot's code review has to be part of the account's plan and enabled for the repository.",
+        "Copilot's code review must be part of the account's plan and enabled for the repository.",
     ))
 }
 
-/// Whether one of the logins is Copilot's: `Copilot`, `copilot-swe-agent`, `copilot-pull-request-reviewer[bot]`.
+/// Returns whether one of the logins is Copilot's: `Copilot`, `copilot-swe-agent`, `copilot-pull-request-reviewer[bot]`.
 fn names_copilot(logins: &Value) -> bool {
     list(Some(logins))
         .filter_map(Value::as_str)

@@ -1,4 +1,4 @@
-//! Deployments: how each stands, and those that wait for somebody's approval.
+//! Deployments: the state of each, and deployments that wait for approval.
 
 use serde_json::{Map, Value, json};
 
@@ -10,10 +10,10 @@ use crate::upstream::Method;
 const STATES: &str = "query($ids: [ID!]!) { nodes(ids: $ids) { ... on Deployment { id state \
      latestStatus { state environmentUrl } statuses { totalCount } } } }";
 
-/// The columns that the REST API does not have; its rows have the deployment's GraphQL id there until it is looked up.
+/// The columns that the REST API does not have. Until they are looked up, the rows contain the deployment's GraphQL id there.
 const LOOKED_UP: [&str; 3] = ["state", "environment_url", "statuses"];
 
-/// Adds to each deployment of a list how it stands. The list is given without that where GitHub does not tell it, as on
+/// Adds its state to each deployment of a list. The list is returned without states if GitHub does not provide them, as on
 /// Enterprise Server and without a token.
 pub(super) fn latest_states(
     session: &Session<'_>,
@@ -52,7 +52,7 @@ fn looked_up(deployment: &Value, name: &str) -> Value {
             Some(url) => url.into(),
         },
         "statuses" => deployment["statuses"]["totalCount"].clone(),
-        // What waits for an approval has no status yet.
+        // A deployment that waits for approval has no status yet.
         _ => [&status["state"], &deployment["state"]]
             .into_iter()
             .find_map(Value::as_str)
@@ -61,7 +61,7 @@ fn looked_up(deployment: &Value, name: &str) -> Value {
     }
 }
 
-/// Approves or rejects deployments of a run that wait for it: GitHub wants the ids of environments, people name them.
+/// Approves or rejects waiting deployments of a run: GitHub requires ids of environments, people use names.
 pub(super) fn review_pending_deployments(
     session: &Session<'_>,
     arguments: &Map<String, Value>,
@@ -81,7 +81,7 @@ pub(super) fn review_pending_deployments(
     Ok(json!({"environments": reviewed, "state": arguments["state"]}))
 }
 
-/// The environments that are meant: those that are named, or the only one that waits.
+/// Returns the selected environments: the named ones, or the only one that waits.
 fn chosen<'a>(waiting: &'a Value, wanted: Option<&Value>) -> Result<Vec<&'a Value>, Error> {
     let all: Vec<_> = list(Some(waiting)).collect();
     if all.is_empty() {

@@ -1,4 +1,4 @@
-//! Discussions: what is written is filed by ids, people go by names and numbers.
+//! Discussions: GitHub uses ids for writing, people use names and numbers.
 
 use serde_json::{Map, Value, json};
 
@@ -19,7 +19,7 @@ const DISCUSSION: &str = "query($owner: String!, $repo: String!, $number: Int!) 
 const COMMENT: &str = "mutation($discussion: ID!, $body: String!, $reply_to: ID) { \
      addDiscussionComment(input: {discussionId: $discussion, body: $body, replyToId: $reply_to}) { comment { id url } } }";
 
-/// Starts a discussion in the category of that name.
+/// Starts a discussion in the category with this name.
 pub(super) fn create_discussion(
     session: &Session<'_>,
     arguments: &Map<String, Value>,

@@ -1,4 +1,4 @@
-//! Why a workflow run failed: the ends of its failed jobs' logs.
+//! Why a workflow run failed: the ends of the logs of its failed jobs.
 
 use serde_json::{Map, Value};
 
@@ -7,16 +7,16 @@ use super::{Repository, has_failed, list};
 use crate::engine::Session;
 use crate::error::{Code, Error};
 
-/// How many failed jobs are shown with their log.
+/// The maximum number of failed jobs that are shown with their log.
 const MAX_LOGS: usize = 10;
 
-/// How much the logs take together, in bytes; a result has room for a little more.
+/// The maximum total size of the logs in bytes; a result has space for a little more.
 const MAX_TEXT: usize = 50_000;
 
-/// How many pages of a hundred jobs are looked at; one matrix has at most 256 jobs.
+/// The maximum number of pages of a hundred jobs each; one matrix has at most 256 jobs.
 const MAX_PAGES: u64 = 10;
 
-/// Returns one text: for each failed job of the run's latest attempt its name, its failed steps and its log's last lines.
+/// Returns one text: for each failed job of the run's latest attempt, its name, its failed steps and its log's last lines.
 pub fn get_failed_job_logs(
     session: &Session<'_>,
     arguments: &Map<String, Value>,
@@ -41,7 +41,7 @@ pub fn get_failed_job_logs(
             .get_text(&repository.segments(&format!("actions/jobs/{}/logs", job["id"])), &[]);
         let shown = match log {
             Ok(log) => end(&log, number("tail"), each),
-            // GitHub keeps logs for a time only, and one may be larger than an answer can be; the others still tell something.
+            // GitHub deletes logs after some time, and a log may be too large to download; the other logs are still useful.
             Err(error)
                 if matches!(
                     error.code(),
@@ -60,7 +60,7 @@ pub fn get_failed_job_logs(
     Ok(sections.join("\n").into())
 }
 
-/// All jobs of the run's latest attempt.
+/// Returns all jobs of the run's latest attempt.
 fn jobs(repository: &Repository<'_>, run: u64) -> Result<Vec<Value>, Error> {
     let mut jobs = Vec::new();
     for page in 1..=MAX_PAGES {
@@ -86,7 +86,7 @@ fn heading(job: &Value) -> String {
     format!("## {} (job {}{failed})\n", job["name"].as_str().unwrap_or_default(), job["id"])
 }
 
-/// The last lines, of at most so many bytes, without the time that GitHub puts before each.
+/// Returns the last lines, up to a maximum number of bytes, without the time that GitHub puts before each.
 fn end(log: &str, count: u64, bytes: usize) -> String {
     let lines: Vec<_> = log.trim_start_matches('\u{feff}').lines().map(without_time).collect();
     let count = usize::try_from(count).unwrap_or(usize::MAX);
@@ -96,7 +96,7 @@ fn end(log: &str, count: u64, bytes: usize) -> String {
     if cut == 0 { end } else { format!("[…]{}", &end[cut..]) }
 }
 
-/// `2026-01-31T12:00:00.0000000Z text` without its time.
+/// Removes the time from `2026-01-31T12:00:00.0000000Z text`.
 fn without_time(line: &str) -> &str {
     match line.split_once(' ') {
         Some((time, text))

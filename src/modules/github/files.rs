@@ -1,4 +1,4 @@
-//! Files: their text with what is needed to change them, and several of them in one commit.
+//! Files: their text with the data that a change needs, and commits of several files.
 
 use ct_codecs::{Base64, Decoder, Encoder};
 use serde_json::{Map, Value, json};
@@ -10,13 +10,13 @@ use crate::engine::{Session, request};
 use crate::error::Error;
 use crate::upstream::{Method, UpstreamAnswer};
 
-/// Returns what a file, a folder, a link or a submodule is, in one form, with the content of files up to 1 MB.
+/// The media type that describes a file, a folder, a link or a submodule in one form, with the content of files up to 1 MB.
 const OBJECT: &str = "application/vnd.github.object+json";
 
-/// Returns the bytes of a file up to 100 MB.
+/// The media type for the bytes of a file up to 100 MB.
 const RAW: &str = "application/vnd.github.raw+json";
 
-/// Reads a file: its text as a document with path, SHA, size and number of lines; what is not text as bytes.
+/// Reads a file: text as a document with path, SHA, size and number of lines; other content as bytes.
 pub(super) fn get_file_contents(
     session: &Session<'_>,
     arguments: &Map<String, Value>,
@@ -34,7 +34,7 @@ pub(super) fn get_file_contents(
         None => (Content::of(answer), Value::Null),
         Some(file) => match bytes_of(&file, path)? {
             Some(bytes) => (Content::read(bytes, "", None), file),
-            // More than 1 MB is not part of the description.
+            // A file above 1 MB is not included in the description.
             None => (Content::of(session.answer(&segments, &query, RAW)?), file),
         },
     };
@@ -55,18 +55,18 @@ pub(super) fn get_file_contents(
             result
         }
     };
-    result.as_object_mut().expect("it is one").retain(|_, value| !value.is_null());
+    result.as_object_mut().expect("it is an object").retain(|_, value| !value.is_null());
     Ok(result)
 }
 
-/// What GitHub says about the path; `None` where it sent the file itself.
+/// Returns GitHub's description of the path; `None` if it sent the file itself.
 fn described(answer: &UpstreamAnswer) -> Option<Value> {
     let (media_type, _) = crate::engine::content::content_type(&answer.headers);
     if media_type.contains("raw") {
         return None;
     }
     let said: Value = serde_json::from_slice(&answer.body).ok()?;
-    // Without the media type above, a folder is the list of what is in it.
+    // Without the media type above, a folder is the list of its entries.
     let is_entry = |entry: &Value| {
         entry["type"].is_string() && entry["path"].is_string() && entry["url"].is_string()
     };
@@ -78,7 +78,7 @@ fn described(answer: &UpstreamAnswer) -> Option<Value> {
     }
 }
 
-/// The bytes of a file, or `None` where GitHub leaves them out, as it does for their size.
+/// Returns the bytes of a file; `None` if GitHub omits them because of their size.
 fn bytes_of(file: &Value, path: &str) -> Result<Option<Vec<u8>>, Error> {
     let refused = |what: String, hint: &str| Err(Error::invalid_params(what).with_hint(hint));
     match file["type"].as_str().unwrap_or_default() {
@@ -106,7 +106,7 @@ fn bytes_of(file: &Value, path: &str) -> Result<Option<Vec<u8>>, Error> {
     }
 }
 
-/// Creates a branch: GitHub wants the commit's SHA, people name a branch or tag.
+/// Creates a branch: GitHub requires the commit's SHA, people name a branch or tag.
 pub(super) fn create_branch(
     session: &Session<'_>,
     arguments: &Map<String, Value>,
@@ -120,7 +120,7 @@ pub(super) fn create_branch(
     Ok(json!({"branch": branch, "sha": sha(&created["object"])?}))
 }
 
-/// Commits several files at once, by the steps of GitHub's Git database: head, its tree, new tree, commit, new head.
+/// Commits several files at once, through GitHub's Git database: head, its tree, new tree, commit, new head.
 pub(super) fn push_files(
     session: &Session<'_>,
     arguments: &Map<String, Value>,
@@ -142,7 +142,7 @@ pub(super) fn push_files(
     let commit =
         json!({"message": text(arguments, "message"), "tree": sha(&tree)?, "parents": [head]});
     let commit = repository.send(Method::Post, "git/commits", &commit)?;
-    // Without force, GitHub refuses when somebody else's commit came in between.
+    // Without force, GitHub rejects this if another commit was made in between.
     let moved = json!({"sha": sha(&commit)?, "force": false});
     repository.send(Method::Patch, &format!("git/refs/heads/{branch}"), &moved)?;
     Ok(
@@ -150,7 +150,7 @@ pub(super) fn push_files(
     )
 }
 
-/// The entries of a new tree: `files` with their text, and `delete` as entries without an object.
+/// Returns the entries of a new tree: `files` with their text, and `delete` as entries without an object.
 fn tree_entries(arguments: &Map<String, Value>) -> Vec<Value> {
     let entry = |path: &Value| json!({"path": path, "mode": "100644", "type": "blob"});
     let written = list(arguments.get("files")).map(|file| {
@@ -166,7 +166,7 @@ fn tree_entries(arguments: &Map<String, Value>) -> Vec<Value> {
     written.chain(deleted).collect()
 }
 
-/// A file's text as GitHub wants its bytes: base64 (RFC 4648 §4).
+/// Returns a file's text in base64 (RFC 4648 §4), which GitHub requires.
 pub(super) fn text_to_base64(text: &Value) -> Result<Value, Error> {
     let encoded = Base64::encode_to_string(text.as_str().unwrap_or_default());
     encoded.map(Value::from).map_err(|_| Error::invalid_params("The file is too large."))
@@ -189,7 +189,7 @@ mod tests {
             {"path": "a", "mode": "100644", "type": "blob", "content": "x"},
             {"path": "b", "mode": "100644", "type": "blob", "sha": null},
         ]);
-        assert_eq!(json!(tree_entries(arguments.as_object().expect("it is one"))), entries);
+        assert_eq!(json!(tree_entries(arguments.as_object().expect("it is an object"))), entries);
         assert!(tree_entries(&Map::new()).is_empty());
     }
 }

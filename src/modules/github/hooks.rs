@@ -1,7 +1,7 @@
-//! What GitHub's module file cannot say as data.
+//! Parts of GitHub's module that cannot be expressed as data.
 //!
-//! Here stands what is cited, with the small hooks; the other files hold the jobs of several requests, and the hooks of a
-//! topic of their own.
+//! This file has the table of hooks and the small hooks. The other files have the tools that need several requests, and hooks
+//! by topic.
 
 mod arguments;
 mod blame;
@@ -110,9 +110,10 @@ pub(super) const HOOKS: Hooks = Hooks {
         ("update_project_field", project_fields::update_project_field),
         ("update_project_item", projects::update_project_item),
     ],
+    explain: None,
 };
 
-/// The repository that a handler works on, with paths below its own: `git/trees`.
+/// The repository that a handler works on; its requests use paths below the repository: `git/trees`.
 struct Repository<'a> {
     session: &'a Session<'a>,
     owner: &'a str,
@@ -137,7 +138,7 @@ impl<'a> Repository<'a> {
     }
 }
 
-/// The SHA of a Git object in an answer.
+/// Returns the SHA of a Git object in a response.
 fn sha(object: &Value) -> Result<&str, Error> {
     let missing = || {
         Error::new(Code::UpstreamUnavailable, "GitHub's answer names no commit where one belongs.")
@@ -148,7 +149,7 @@ fn sha(object: &Value) -> Result<&str, Error> {
 /// The path of the GraphQL endpoint.
 const GRAPHQL: &[&str] = &["graphql"];
 
-/// The id of a GraphQL node, without which nothing can be done to it.
+/// Returns the id of a GraphQL node, which every change of it needs.
 fn id(node: &Value) -> Result<&str, Error> {
     let missing = || {
         Error::new(Code::NotFound, "GitHub did not find this.")
@@ -157,7 +158,7 @@ fn id(node: &Value) -> Result<&str, Error> {
     node["id"].as_str().ok_or_else(missing)
 }
 
-/// The member of a list that people call so, whatever the case; one that is written exactly so comes first.
+/// Returns the list member with this name, in any case; an exact match comes first.
 fn named<'a>(items: &'a Value, member: &str, wanted: &str) -> Option<&'a Value> {
     let exact = list(Some(items)).find(|item| item[member] == wanted);
     let plain = |name: &str| name.trim().to_lowercase();
@@ -167,7 +168,7 @@ fn named<'a>(items: &'a Value, member: &str, wanted: &str) -> Option<&'a Value> 
     })
 }
 
-/// The names in a list, for an error.
+/// Returns the names in a list, for an error.
 fn names(items: &Value, member: &str) -> String {
     let names: Vec<_> = list(Some(items))
         .filter_map(|item| item[member].as_str())
@@ -180,7 +181,7 @@ fn list(value: Option<&Value>) -> impl Iterator<Item = &Value> {
     value.and_then(Value::as_array).into_iter().flatten()
 }
 
-/// The files of a commit without their patches, which have a tool of their own.
+/// Returns the files of a commit without their patches, which have a separate tool.
 fn changed_files(files: &Value) -> Value {
     let brief = |file: &Value| {
         let mut brief = json!({
@@ -195,23 +196,23 @@ fn changed_files(files: &Value) -> Value {
     list(Some(files)).map(brief).collect()
 }
 
-/// The patches of a commit's files; `None` where a file has none, because it is binary or too large.
+/// Returns the patches of a commit's files; null for a file that is binary or too large.
 fn patches(files: &Value) -> Value {
     let patch = |file: &Value| json!({"path": file["filename"], "patch": file["patch"]});
     list(Some(files)).map(patch).collect()
 }
 
-/// Whether a job or a step ended badly by itself, not by being cancelled.
+/// Returns whether a job or a step failed on its own; being cancelled does not count.
 fn has_failed(job: &Value) -> bool {
     matches!(job["conclusion"].as_str(), Some("failure" | "timed_out"))
 }
 
-/// The names in a gist's map of files.
+/// Returns the names in a gist's map of files.
 fn file_names(files: &Value) -> Value {
     files.as_object().into_iter().flat_map(Map::keys).map(String::as_str).collect()
 }
 
-/// A gist's map of files as a list with their text; `truncated` where GitHub sends only the beginning.
+/// Returns a gist's map of files as a list with their text; `truncated` if GitHub sends only the beginning.
 fn gist_files(files: &Value) -> Value {
     let file = |(name, file): (&String, &Value)| {
         json!({
@@ -222,29 +223,29 @@ fn gist_files(files: &Value) -> Value {
     files.as_object().into_iter().flatten().map(file).collect()
 }
 
-/// A commit message's title.
+/// Returns a commit message's title.
 fn first_line(message: &Value) -> Value {
     message.as_str().map(|message| message.lines().next().unwrap_or_default()).into()
 }
 
-/// Whether the answer has the member at all: an issue with a `pull_request` is one.
+/// Returns whether the response has the member: an issue with a `pull_request` is a pull request.
 fn is_present(value: &Value) -> Value {
     (!value.is_null()).into()
 }
 
-/// The cursor of the next page, from a GraphQL `PageInfo`; null on the last page.
+/// Returns the cursor of the next page, from a GraphQL `PageInfo`; null on the last page.
 fn next_cursor(page: &Value) -> Value {
     if page["hasNextPage"] == true { page["endCursor"].clone() } else { Value::Null }
 }
 
-/// The number of the issue, pull request or discussion that an API address ends with; null for anything else.
+/// Returns the number of the issue, pull request or discussion at the end of an API address; null for any other address.
 fn number_of_url(url: &Value) -> Value {
     let mut parts = url.as_str().unwrap_or_default().rsplit('/');
     let number = parts.next().and_then(|number| number.parse::<u64>().ok());
     number.filter(|_| matches!(parts.next(), Some("issues" | "pulls" | "discussions"))).into()
 }
 
-/// A list of files with their text as GitHub's map by name.
+/// Returns a list of files with their text as GitHub's map by name.
 fn files_by_name(files: &Value) -> Result<Value, Error> {
     let mut by_name = Map::new();
     for file in list(Some(files)) {

@@ -1,19 +1,19 @@
-//! Steps of jobs, and what checks report.
+//! Steps of jobs, and reports of checks.
 
 use serde_json::Value;
 
 use super::{has_failed, list};
 use crate::time::{Moment, Zone};
 
-/// The most characters of a check's summary that a row shows.
+/// The maximum length in characters of a check's summary in a row.
 const MAX_SUMMARY: usize = 400;
 
-/// The names of a job's steps that made it fail.
+/// Returns the names of a job's failed steps.
 pub(super) fn failed_steps(steps: &Value) -> Value {
     list(Some(steps)).filter(|step| has_failed(step)).map(|step| step["name"].clone()).collect()
 }
 
-/// A job's steps, each with how it ended and how long it took: `cargo test: failure 34 s`.
+/// Returns a job's steps, each with its result and duration: `cargo test: failure 34 s`.
 pub(super) fn steps(steps: &Value) -> Value {
     let step = |step: &Value| {
         let ended = step["conclusion"].as_str().or(step["status"].as_str()).unwrap_or("unknown");
@@ -31,7 +31,7 @@ fn seconds(from: &Value, to: &Value) -> Option<i64> {
     Some(moment(to)? - moment(from)?)
 }
 
-/// The beginning of a check's summary.
+/// Returns the beginning of a check's summary.
 pub(super) fn beginning(summary: &Value) -> Value {
     summary.as_str().map(|text| crate::error::shortened(text.to_owned(), MAX_SUMMARY)).into()
 }

@@ -1,4 +1,4 @@
-//! The pages for people behind the addresses of GitHub's API, which need a token and show JSON.
+//! Converts addresses of GitHub's API to web pages: the API needs a token and shows JSON.
 
 use std::fmt::Write as _;
 
@@ -6,11 +6,11 @@ use serde_json::{Map, Value, json};
 
 use super::list;
 
-/// What an address of the API names below a site: `https://github.com`, and the parts of the path after `repos`.
+/// Splits an API address into its site, `https://github.com`, and the parts of the path after `repos`.
 fn taken_apart(address: &str) -> Option<(String, Vec<&str>)> {
     let (scheme, rest) = address.split_once("://")?;
     let (host, path) = rest.split_once('/')?;
-    // Enterprise Server has the API below a path of its site, all others at a host of its own.
+    // Enterprise Server has the API at a path of its site; the other sites have it at a separate host.
     let (host, path) = match path.strip_prefix("api/v3/") {
         Some(path) => (host, path),
         None => (host.strip_prefix("api.")?, path),
@@ -19,7 +19,7 @@ fn taken_apart(address: &str) -> Option<(String, Vec<&str>)> {
     (parts.len() >= 2).then(|| (format!("{scheme}://{host}"), parts))
 }
 
-/// The page of an API address; `None` where nothing in the address says which page it is.
+/// Returns the web page of an API address; `None` if the page cannot be derived from the address.
 fn page(address: &str) -> Option<String> {
     let (site, parts) = taken_apart(address)?;
     let (owner, repo) = (parts[0], parts[1]);
@@ -32,7 +32,7 @@ fn page(address: &str) -> Option<String> {
         }
         ["commits", sha] => format!("/commit/{sha}"),
         ["discussions", number] => format!("/discussions/{number}"),
-        // The address has the release's id, its page the tag.
+        // The address has the release's id, but its page needs the tag.
         ["releases", _] => "/releases".to_owned(),
         _ => return None,
     };
@@ -43,13 +43,13 @@ fn is_number(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// The `owner/name` of a repository's API address, which a search gives in place of the repository.
+/// Returns the `owner/name` from a repository's API address, which a search returns in place of the repository.
 pub(super) fn repository_of_url(address: &Value) -> Value {
     let parts = address.as_str().and_then(taken_apart).map(|(_, parts)| parts);
     parts.map(|parts| format!("{}/{}", parts[0], parts[1])).into()
 }
 
-/// The page that a notification is about; that of its repository where the notification names none.
+/// Returns the page of a notification; the repository's page if the notification names none.
 pub(super) fn notification_url(notification: &Value) -> Value {
     let (subject, repository) = (&notification["subject"], &notification["repository"]["html_url"]);
     if let Some(page) = subject["url"].as_str().and_then(page) {
@@ -67,7 +67,7 @@ pub(super) fn notification_url(notification: &Value) -> Value {
     format!("{repository}{below}").into()
 }
 
-/// The page of an artifact, from which a browser downloads it.
+/// Returns the page of an artifact, from which a browser downloads it.
 pub(super) fn artifact_url(artifact: &Value) -> Value {
     let address = artifact["archive_download_url"].as_str().or(artifact["url"].as_str());
     let found = address.and_then(taken_apart).zip(artifact["workflow_run"]["id"].as_u64());
@@ -81,8 +81,8 @@ pub(super) fn artifact_url(artifact: &Value) -> Value {
         .into()
 }
 
-/// The page of the place where a secret was found: the lines of a file at its commit, or what was written. The API's address
-/// where neither GitHub nor the address says which page that is.
+/// Returns the page where a secret was found: the lines of a file at its commit, or a text. Returns the API's address if the
+/// page cannot be derived.
 pub(super) fn location_url(details: &Value) -> Value {
     if let Some(page) = details["html_url"].as_str().or(details["page_url"].as_str()) {
         return page.into();
@@ -97,7 +97,7 @@ pub(super) fn location_url(details: &Value) -> Value {
     page.or_else(|| addresses.first().map(|address| (*address).to_owned())).into()
 }
 
-/// The lines of a file at a commit.
+/// Returns the page with lines of a file at a commit.
 fn file_page(address: &str, details: &Value) -> Option<String> {
     let (site, parts) = taken_apart(address)?;
     let (path, commit) = (details["path"].as_str()?, details["commit_sha"].as_str()?);
@@ -112,7 +112,7 @@ fn file_page(address: &str, details: &Value) -> Option<String> {
     Some(page)
 }
 
-/// The files of a release.
+/// Returns the files of a release.
 pub(super) fn assets(assets: &Value) -> Value {
     const KEPT: [&str; 6] = ["id", "name", "size", "content_type", "download_count", "digest"];
     let asset = |asset: &Value| {
@@ -124,13 +124,13 @@ pub(super) fn assets(assets: &Value) -> Value {
     list(Some(assets)).map(asset).collect()
 }
 
-/// Who may approve deployments into an environment: logins, and slugs of teams.
+/// Returns who may approve deployments to an environment: logins, and slugs of teams.
 pub(super) fn environment_reviewers(rules: &Value) -> Value {
     let reviewers = list(Some(rules)).flat_map(|rule| list(rule.get("reviewers"))).cloned();
     self::reviewers(&reviewers.collect())
 }
 
-/// The logins of people and the slugs of teams among reviewers.
+/// Returns the logins of people and the slugs of teams among reviewers.
 pub(super) fn reviewers(reviewers: &Value) -> Value {
     let name = |reviewer: &Value| {
         let reviewer = &reviewer["reviewer"];
@@ -139,17 +139,17 @@ pub(super) fn reviewers(reviewers: &Value) -> Value {
     list(Some(reviewers)).filter_map(name).collect()
 }
 
-/// The minutes that a deployment into an environment waits.
+/// Returns the wait in minutes before a deployment to an environment.
 pub(super) fn wait_minutes(rules: &Value) -> Value {
     list(Some(rules)).find_map(|rule| rule.get("wait_timer").cloned()).into()
 }
 
-/// Whether who starts a deployment may not approve it.
+/// Returns whether the person who starts a deployment may not approve it.
 pub(super) fn prevents_self_review(rules: &Value) -> Value {
     list(Some(rules)).find_map(|rule| rule.get("prevent_self_review").cloned()).into()
 }
 
-/// From which branches an environment is deployed.
+/// Returns the branches that may be deployed to an environment.
 pub(super) fn branch_policy(policy: &Value) -> Value {
     let of = |name: &str| policy[name] == true;
     match (policy.is_object(), of("protected_branches"), of("custom_branch_policies")) {
@@ -161,7 +161,7 @@ pub(super) fn branch_policy(policy: &Value) -> Value {
     .into()
 }
 
-/// The comments below a discussion's comment.
+/// Returns the replies to a discussion's comment.
 pub(super) fn replies(replies: &Value) -> Value {
     let reply = |reply: &Value| json!({"id": reply["id"], "author": reply["author"]["login"], "body": reply["body"], "created_at": reply["createdAt"]});
     list(Some(replies)).map(reply).collect()
@@ -273,7 +273,7 @@ mod tests {
             let mut details = json!({"path": "/a/b.txt", "start_line": 1, "end_line": 3, "commit_sha": "abc", "blob_url": format!("{api}/git/blobs/def"), "commit_url": format!("{api}/git/commits/abc")});
             details
                 .as_object_mut()
-                .expect("it is one")
+                .expect("it is an object")
                 .extend(more.as_object().cloned().unwrap_or_default());
             details
         };

@@ -1,4 +1,4 @@
-//! Projects themselves: making one, its status updates, and its fields with their options and iterations.
+//! Projects: creating them, their status updates, and their fields with options and iterations.
 
 use serde_json::{Map, Value, json};
 
@@ -41,7 +41,7 @@ const OPTIONS: &str = "query($field: ID!) { node(id: $field) { ... on ProjectV2S
 const DELETE_FIELD: &str =
     "mutation($field: ID!) { deleteProjectV2Field(input: {fieldId: $field}) { clientMutationId } }";
 
-/// Makes a project of a user or an organization, and of a repository where one is named.
+/// Creates a project of a user or an organization, linked to a repository if one is named.
 pub(super) fn create_project(
     session: &Session<'_>,
     arguments: &Map<String, Value>,
@@ -57,7 +57,7 @@ pub(super) fn create_project(
     Ok(created["change"]["project"].clone())
 }
 
-/// Changes a project's texts and who sees it, closes it or opens it again.
+/// Changes a project's texts and visibility, closes it or reopens it.
 pub(super) fn update_project(
     session: &Session<'_>,
     arguments: &Map<String, Value>,
@@ -79,7 +79,7 @@ pub(super) fn update_project(
     }))
 }
 
-/// Reports how a project stands.
+/// Posts a status update of a project.
 pub(super) fn create_project_status_update(
     session: &Session<'_>,
     arguments: &Map<String, Value>,
@@ -152,7 +152,7 @@ pub(super) fn create_project_field(
     Ok(shown(&created["change"]["field"]))
 }
 
-/// Renames a field, or gives it other options or iterations.
+/// Renames a field, or changes its options or iterations.
 pub(super) fn update_project_field(
     session: &Session<'_>,
     arguments: &Map<String, Value>,
@@ -187,7 +187,7 @@ pub(super) fn update_project_field(
     Ok(shown(&changed["change"]["field"]))
 }
 
-/// Deletes a field with all values of it.
+/// Deletes a field with all its values.
 pub(super) fn delete_project_field(
     session: &Session<'_>,
     arguments: &Map<String, Value>,
@@ -198,7 +198,7 @@ pub(super) fn delete_project_field(
     Ok(json!({"message": format!("Field {} deleted.", field["name"])}))
 }
 
-/// A field as the result shows it.
+/// Returns a field in the form of the result.
 fn shown(field: &Value) -> Value {
     let mut shown = json!({"name": field["name"], "type": lowercase(&field["dataType"])});
     if let Some(options) = field.get("options") {
@@ -210,7 +210,7 @@ fn shown(field: &Value) -> Value {
     shown
 }
 
-/// The options as GitHub takes them: what is not said of one that was there stays as it was.
+/// Returns the options in GitHub's form. Properties of an existing option that are not given stay unchanged.
 fn sent_options(options: &Value, present: &Value) -> Value {
     let option = |option: &Value| {
         let before = named(present, "name", option["name"].as_str().unwrap_or_default());
@@ -227,7 +227,7 @@ fn sent_options(options: &Value, present: &Value) -> Value {
     list(Some(options)).map(option).collect()
 }
 
-/// The iterations as GitHub takes them; `None` where the arguments say nothing of them.
+/// Returns the iterations in GitHub's form; `None` if the arguments do not contain any.
 fn sent_iterations(arguments: &Map<String, Value>) -> Result<Option<Value>, Error> {
     const WEEKS: u64 = 14;
     let given: Vec<_> = list(arguments.get("iterations")).collect();
@@ -286,7 +286,7 @@ mod tests {
     #[test]
     fn iterations_say_when_they_begin_and_how_long_they_are() {
         let check = |arguments: Value, expected: Result<Option<Value>, &str>| {
-            let sent = sent_iterations(arguments.as_object().expect("it is one"));
+            let sent = sent_iterations(arguments.as_object().expect("it is an object"));
             let sent = sent.map_err(|error| error.message().to_owned());
             assert_eq!(sent, expected.map_err(str::to_owned), "{arguments}");
         };

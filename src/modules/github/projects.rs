@@ -1,4 +1,4 @@
-//! Projects: people know them by owner and number, their items by repository and number, fields and options by name.
+//! Projects: people identify them by owner and number, their items by repository and number, fields and options by name.
 
 use serde_json::{Map, Number, Value, json};
 
@@ -43,7 +43,7 @@ const UNARCHIVE: &str = "mutation($project: ID!, $item: ID!) { \
 const DELETE: &str = "mutation($project: ID!, $item: ID!) { \
      deleteProjectV2Item(input: {projectId: $project, itemId: $item}) { deletedItemId } }";
 
-/// Puts an issue, a pull request or a new draft on a project.
+/// Adds an issue, a pull request or a new draft to a project.
 pub(super) fn add_project_item(
     session: &Session<'_>,
     arguments: &Map<String, Value>,
@@ -105,7 +105,7 @@ pub(super) fn update_project_item(
     Ok(json!({"id": item, "field": field["name"], "value": name}))
 }
 
-/// Archives an item, or brings it back.
+/// Archives an item, or restores it.
 pub(super) fn archive_project_item(
     session: &Session<'_>,
     arguments: &Map<String, Value>,
@@ -120,7 +120,7 @@ pub(super) fn archive_project_item(
     Ok(json!({"id": changed["id"], "archived": changed["isArchived"]}))
 }
 
-/// Takes an item off a project.
+/// Removes an item from a project.
 pub(super) fn delete_project_item(
     session: &Session<'_>,
     arguments: &Map<String, Value>,
@@ -132,7 +132,7 @@ pub(super) fn delete_project_item(
     Ok(json!({"message": "Item deleted from the project."}))
 }
 
-/// The project that the arguments name, with its fields where they are needed.
+/// Returns the project that the arguments name, with its fields if they are needed.
 pub(super) fn project(
     session: &Session<'_>,
     arguments: &Map<String, Value>,
@@ -142,7 +142,7 @@ pub(super) fn project(
     Ok(session.graphql(GRAPHQL, PROJECT, &asked)?["repositoryOwner"]["projectV2"].take())
 }
 
-/// An issue or pull request, as people know it.
+/// An issue or pull request, identified by repository and number.
 struct Content<'a> {
     owner: &'a str,
     repo: &'a str,
@@ -178,7 +178,7 @@ impl<'a> Content<'a> {
     }
 }
 
-/// An item of a project, by its own id or by what it stands for.
+/// An item of a project, by its own id or by its issue or pull request.
 enum Item<'a> {
     Id(&'a str),
     Content(Content<'a>),
@@ -212,7 +212,7 @@ impl<'a> Item<'a> {
     }
 }
 
-/// The field of this name.
+/// Returns the field with this name.
 pub(super) fn field<'a>(fields: &'a Value, wanted: &str) -> Result<&'a Value, Error> {
     let unknown = || {
         Error::invalid_params(format!("This project has no field `{wanted}`."))
@@ -221,7 +221,7 @@ pub(super) fn field<'a>(fields: &'a Value, wanted: &str) -> Result<&'a Value, Er
     named(fields, "name", wanted).ok_or_else(unknown)
 }
 
-/// A value in the form of its field's type (GraphQL `ProjectV2FieldValue`), and as the result shows it.
+/// Returns a value in the form of its field's type (GraphQL `ProjectV2FieldValue`), and in the form of the result.
 fn field_value(field: &Value, value: &str) -> Result<(Value, Value), Error> {
     let name = field["name"].as_str().unwrap_or_default();
     let wrong = |wanted: &str| {
@@ -265,12 +265,12 @@ fn field_value(field: &Value, value: &str) -> Result<(Value, Value), Error> {
     }
 }
 
-/// A word of GraphQL's enumerations as the REST API writes it: `OPEN` is `open`.
+/// Converts a GraphQL enum value to the REST API's form: `OPEN` becomes `open`.
 pub(super) fn lowercase(word: &Value) -> Value {
     word.as_str().map(str::to_lowercase).into()
 }
 
-/// The iterations of a field, the current and coming ones first; null for a field that has none.
+/// Returns the iterations of a field, the current and future ones first; null for a field without iterations.
 pub(super) fn iterations(configuration: &Value) -> Value {
     let part = |name: &str, completed: bool| {
         let iteration = move |iteration: &Value| {
@@ -284,15 +284,15 @@ pub(super) fn iterations(configuration: &Value) -> Value {
     if configuration.is_null() { Value::Null } else { all().collect() }
 }
 
-/// Whether what an item stands for is open; null for a draft. GraphQL has one name for each kind of state.
+/// Returns whether the content of an item is open; null for a draft. GraphQL has a different name for each kind of state.
 pub(super) fn item_state(content: &Value) -> Value {
     let states = ["issueState", "pullRequestState"].map(|name| lowercase(&content[name]));
     states.into_iter().find(|state| !state.is_null()).into()
 }
 
-/// An item's values by the names of their fields, without its title.
+/// Returns an item's values by the names of their fields, without its title.
 pub(super) fn project_values(values: &Value) -> Value {
-    // A value of a kind that the document does not ask for is an empty object.
+    // A value of a kind that the query does not request is an empty object.
     let named = list(Some(values)).filter(|value| value["field"]["dataType"] != "TITLE");
     let named = named.filter_map(|value| {
         Some((value["field"]["name"].as_str()?.to_owned(), content_of(value).clone()))
@@ -356,7 +356,7 @@ mod tests {
     #[test]
     fn an_item_is_named_in_one_way() {
         let named = |arguments: Value| {
-            let arguments = arguments.as_object().expect("it is one");
+            let arguments = arguments.as_object().expect("it is an object");
             Item::of(arguments).map(|item| match item {
                 Item::Id(id) => id.to_owned(),
                 Item::Content(content) => {

@@ -1,6 +1,7 @@
-//! Changing a branch's protection.
+//! Changes a branch's protection.
 //!
-//! GitHub only takes the whole of it, in another shape than it gives it: what is there is read, changed and sent back.
+//! GitHub only accepts the complete protection, in a different form than it returns: the protection is read, changed and sent
+//! back.
 
 use serde_json::{Map, Value, json};
 
@@ -9,7 +10,7 @@ use crate::engine::Session;
 use crate::error::{Code, Error};
 use crate::upstream::Method;
 
-/// Switches by the argument's name and the member's.
+/// Switches, by the names of the argument and of the member.
 const SWITCHES: [(&str, &str); 6] = [
     ("enforce_admins", "enforce_admins"),
     ("linear_history", "required_linear_history"),
@@ -19,10 +20,10 @@ const SWITCHES: [(&str, &str); 6] = [
     ("locked", "lock_branch"),
 ];
 
-/// Switches that no argument changes.
+/// Switches without an argument.
 const KEPT: [&str; 2] = ["block_creations", "allow_fork_syncing"];
 
-/// What is demanded of a pull request, by the argument's name and the member's.
+/// Requirements for a pull request, by the names of the argument and of the member.
 const REVIEWS: [(&str, &str); 4] = [
     ("approvals", "required_approving_review_count"),
     ("dismiss_stale_reviews", "dismiss_stale_reviews"),
@@ -30,7 +31,7 @@ const REVIEWS: [(&str, &str); 4] = [
     ("last_push_approval", "require_last_push_approval"),
 ];
 
-/// Protects a branch or changes its protection; what no argument names stays as it is.
+/// Protects a branch or changes its protection; settings without an argument stay unchanged.
 pub fn update_branch_protection(
     session: &Session<'_>,
     arguments: &Map<String, Value>,
@@ -52,7 +53,7 @@ pub fn update_branch_protection(
     Ok(json!({"message": "Protection saved. get_branch_protection shows all of it."}))
 }
 
-/// The protection to send: what is `present`, in the shape of a request, with the arguments in it.
+/// Returns the protection to send: `present`, converted to the form of a request, with the arguments applied.
 fn changed(present: &Value, arguments: &Map<String, Value>) -> Result<Value, Error> {
     let mut body = json!({
         "required_status_checks": checks(&present["required_status_checks"], arguments),
@@ -67,17 +68,17 @@ fn changed(present: &Value, arguments: &Map<String, Value>) -> Result<Value, Err
     Ok(body)
 }
 
-/// The checks that must pass. One that was there stays bound to the app that it was bound to.
+/// Returns the required checks. An existing check stays bound to its app.
 fn checks(present: &Value, arguments: &Map<String, Value>) -> Value {
     let kept = |check: &Value| {
-        // No app means any; sent without one, the check would be bound to the app that reported it last.
+        // -1 means any app; without an app, the check would be bound to the app that reported it last.
         let app = check["app_id"].as_i64().unwrap_or(-1);
         json!({"context": check["context"], "app_id": app})
     };
     let unbound = |name: &Value| json!({"context": name});
     let before: Vec<_> = match present.get("checks") {
         Some(checks) => list(Some(checks)).map(kept).collect(),
-        // Servers that know of no apps here give the names alone.
+        // Older servers do not support apps here and return only names.
         None => list(present.get("contexts")).map(unbound).collect(),
     };
     let known = |name: &Value| before.iter().find(|check| check["context"] == *name).cloned();
@@ -96,7 +97,7 @@ fn checks(present: &Value, arguments: &Map<String, Value>) -> Value {
     }
 }
 
-/// What a pull request needs, or null where none is needed.
+/// Returns the requirements for a pull request; null if there are none.
 fn reviews(present: &Value, arguments: &Map<String, Value>) -> Result<Value, Error> {
     let given = REVIEWS.iter().find(|(argument, _)| arguments.contains_key(*argument));
     match (arguments.get("pull_request").and_then(Value::as_bool), given) {
@@ -110,7 +111,7 @@ fn reviews(present: &Value, arguments: &Map<String, Value>) -> Result<Value, Err
         (None, None) if present.is_null() => return Ok(Value::Null),
         _ => {}
     }
-    // Said each time: without it, GitHub decides how many approvals there are to be.
+    // Always sent, because GitHub would otherwise choose the number of approvals.
     let mut reviews = json!({"required_approving_review_count": 0});
     for (argument, member) in REVIEWS {
         if let Some(value) = arguments.get(argument).or_else(|| present.get(member)) {
@@ -125,7 +126,7 @@ fn reviews(present: &Value, arguments: &Map<String, Value>) -> Result<Value, Err
     Ok(reviews)
 }
 
-/// Users, teams and apps by the names that GitHub wants; null stays null.
+/// Returns users, teams and apps by the names that GitHub requires; null stays null.
 fn people(present: &Value) -> Value {
     if present.is_null() {
         return Value::Null;
@@ -251,7 +252,7 @@ mod tests {
     #[test]
     fn no_pull_request_needs_no_approvals() {
         let arguments = json!({"pull_request": false, "approvals": 1});
-        let error = changed(&Value::Null, arguments.as_object().expect("it is one"))
+        let error = changed(&Value::Null, arguments.as_object().expect("it is an object"))
             .expect_err("they contradict each other");
         assert!(error.message().contains("`approvals`"), "{error}");
     }

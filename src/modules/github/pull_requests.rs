@@ -1,4 +1,4 @@
-//! Pull requests: the draft state, merging by itself, and the threads on a diff.
+//! Pull requests: drafts, auto-merge, and review threads.
 
 use serde_json::{Map, Value, json};
 
@@ -25,7 +25,7 @@ const DISABLE_AUTO_MERGE: &str = "mutation($pull_request: ID!) { \
 
 const MERGING: &str = "fragment merging on PullRequest { number title state merged autoMergeRequest { mergeMethod enabledBy { login } } url }";
 
-/// Has a pull request merged as soon as all that its branch demands is there.
+/// Enables auto-merge: the pull request is merged when all requirements of its branch are met.
 pub(super) fn enable_auto_merge(
     session: &Session<'_>,
     arguments: &Map<String, Value>,
@@ -42,7 +42,7 @@ pub(super) fn enable_auto_merge(
     auto_merge(session, ENABLE_AUTO_MERGE, &change)
 }
 
-/// Takes that back.
+/// Disables auto-merge.
 pub(super) fn disable_auto_merge(
     session: &Session<'_>,
     arguments: &Map<String, Value>,
@@ -61,7 +61,7 @@ fn auto_merge(session: &Session<'_>, mutation: &str, change: &Value) -> Result<V
     }))
 }
 
-/// Makes a pull request a draft.
+/// Converts a pull request to a draft.
 pub(super) fn convert_to_draft(
     session: &Session<'_>,
     arguments: &Map<String, Value>,
@@ -69,7 +69,7 @@ pub(super) fn convert_to_draft(
     change(session, arguments, TO_DRAFT)
 }
 
-/// Ends a pull request's draft state.
+/// Marks a draft as ready for review.
 pub(super) fn mark_ready(
     session: &Session<'_>,
     arguments: &Map<String, Value>,
@@ -96,18 +96,18 @@ fn pull_request_id(session: &Session<'_>, arguments: &Map<String, Value>) -> Res
     id(&found["repository"]["pullRequest"]).map(str::to_owned)
 }
 
-/// The comments of a thread.
+/// Returns the comments of a thread.
 pub(super) fn thread_comments(comments: &Value) -> Value {
     let comment = |comment: &Value| json!({"author": comment["author"]["login"], "body": comment["body"], "created_at": comment["createdAt"]});
     list(Some(comments)).map(comment).collect()
 }
 
-/// The number of a thread's first comment, which the REST API replies by. GraphQL writes it as a text.
+/// Returns the number of a thread's first comment, which the REST API needs for replies. GraphQL returns it as a string.
 pub(super) fn first_comment_id(comments: &Value) -> Value {
     comments[0]["fullDatabaseId"].as_str().and_then(|id| id.parse::<u64>().ok()).into()
 }
 
-/// The last lines of the hunk that a comment is on: those that it is about.
+/// Returns the last lines of the diff hunk of a comment, which the comment refers to.
 pub(super) fn last_lines(hunk: &Value) -> Value {
     const SHOWN: usize = 4;
     let lines: Vec<_> = hunk.as_str().unwrap_or_default().lines().collect();

@@ -1,20 +1,21 @@
-//! Searches: GitHub searches issues with pull requests, and people with organizations, as one; each tool keeps to its own.
+//! Searches: GitHub searches issues together with pull requests, and people together with organizations. Each tool returns only
+//! its own kind.
 
 use serde_json::Value;
 
 use crate::error::Error;
 
-/// What a search tool finds among what GitHub searches as one.
+/// The kind of results of a search tool.
 struct Kind {
-    /// The qualifier that keeps a search to it.
+    /// The qualifier that limits a search to the kind.
     qualifier: &'static str,
-    /// The keys of qualifiers that choose a kind.
+    /// The keys of qualifiers that select a kind.
     keys: &'static [&'static str],
-    /// The values that mean this kind.
+    /// The values that select this kind.
     own: &'static [&'static str],
-    /// The values that mean the other kind.
+    /// The values that select the other kind.
     other: &'static [&'static str],
-    /// What the tool finds, for an error.
+    /// The name of the kind, for an error.
     finds: &'static str,
     /// The tool that finds the other kind.
     other_tool: &'static str,
@@ -47,17 +48,17 @@ const ORGANIZATIONS: Kind = Kind {
     other_tool: "search_users",
 };
 
-/// A query that finds issues alone.
+/// Limits a query to issues.
 pub(super) fn issue_query(query: &Value) -> Result<Value, Error> {
     ISSUES.only(query)
 }
 
-/// A query that finds pull requests alone.
+/// Limits a query to pull requests.
 pub(super) fn pull_request_query(query: &Value) -> Result<Value, Error> {
     PULL_REQUESTS.only(query)
 }
 
-/// A query that finds organizations alone.
+/// Limits a query to organizations.
 pub(super) fn organization_query(query: &Value) -> Result<Value, Error> {
     ORGANIZATIONS.only(query)
 }
@@ -87,14 +88,14 @@ impl Kind {
         }
         Ok(match (query.is_empty(), has_or, is_said) {
             (true, ..) => self.qualifier.into(),
-            // AND binds before OR: without brackets the qualifier would belong to the last alternative alone.
+            // AND has a higher precedence than OR: without brackets, the qualifier would apply only to the last alternative.
             (_, true, _) => format!("({query}) {}", self.qualifier).into(),
             (_, false, true) => query.into(),
             (_, false, false) => format!("{query} {}", self.qualifier).into(),
         })
     }
 
-    /// The value of a qualifier that chooses a kind, in lower case.
+    /// Returns the value of a qualifier that selects a kind, in lower case.
     fn value_of(&self, word: &str) -> Option<String> {
         let (key, value) = word.split_once(':')?;
         let is_key = self.keys.iter().any(|known| known.eq_ignore_ascii_case(key));
@@ -102,7 +103,7 @@ impl Kind {
     }
 }
 
-/// The words of a query, without the brackets around them; what is in quotes is part of one word.
+/// Returns the words of a query, without the brackets around them; text in quotes is part of one word.
 fn words(query: &str) -> Vec<String> {
     let (mut words, mut word, mut quoted) = (Vec::new(), String::new(), false);
     for character in query.chars() {

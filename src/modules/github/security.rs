@@ -1,16 +1,16 @@
-//! Alerts and advisories: what lies deeper in GitHub's answers than a path leads.
+//! Alerts and advisories: values that are too deep in GitHub's responses for a path.
 
 use serde_json::{Value, json};
 
 use super::list;
 
-/// How bad a code scanning rule is: the level of a security rule, else how the tool ranks its finding.
+/// Returns the severity of a code scanning rule: the level of a security rule, otherwise the tool's own ranking.
 pub(super) fn rule_severity(rule: &Value) -> Value {
     let level = &rule["security_severity_level"];
     if level.is_null() { rule["severity"].clone() } else { level.clone() }
 }
 
-/// The packages that an advisory is about, each with the versions that have the flaw and the first that has not.
+/// Returns the packages of an advisory, each with the affected versions and the first fixed version.
 pub(super) fn affected_packages(vulnerabilities: &Value) -> Value {
     let package = |vulnerability: &Value| {
         json!({

@@ -1,19 +1,19 @@
-//! The timeline of an issue or pull request: some fifty kinds of events, each with its own members, as rows of one table.
+//! The timeline of an issue or pull request: some fifty kinds of events with different members, as rows of one table.
 
 use serde_json::Value;
 
 use super::first_line;
 
-/// The most characters of a comment that a row shows; the whole has a list of its own.
+/// The maximum length in characters of a comment in a row; another tool returns the whole comment.
 const MAX_TEXT: usize = 300;
 
-/// Who did it.
+/// Returns the actor.
 pub(super) fn event_actor(event: &Value) -> Value {
     let names = [&event["actor"]["login"], &event["user"]["login"], &event["author"]["name"]];
     names.into_iter().find(|name| name.is_string()).cloned().into()
 }
 
-/// When it was done.
+/// Returns the time of the event.
 pub(super) fn event_time(event: &Value) -> Value {
     let commit = &event["committer"]["date"];
     let comment = &event["comments"][0]["created_at"];
@@ -21,7 +21,7 @@ pub(super) fn event_time(event: &Value) -> Value {
     times.into_iter().find(|time| time.is_string()).cloned().into()
 }
 
-/// The page about it.
+/// Returns the page of the event.
 pub(super) fn event_url(event: &Value) -> Value {
     let source = &event["source"]["issue"]["html_url"];
     let others = ["sub_issue", "parent_issue", "blocked_by", "blocking"];
@@ -30,7 +30,7 @@ pub(super) fn event_url(event: &Value) -> Value {
     pages.into_iter().chain(others).find(|page| page.is_string()).cloned().into()
 }
 
-/// What it was about, in a few words: a label, a person, another issue, the beginning of a comment.
+/// Returns the object of the event in a few words: a label, a person, another issue, the beginning of a comment.
 pub(super) fn event_detail(event: &Value) -> Value {
     let text = |value: &Value| value.as_str().map(str::to_owned);
     let detail = match event["event"].as_str().unwrap_or_default() {
@@ -74,7 +74,7 @@ pub(super) fn event_detail(event: &Value) -> Value {
     detail.filter(|detail| !detail.is_empty()).into()
 }
 
-/// Another issue or pull request: `o/r#7 Title (open)`.
+/// Describes another issue or pull request: `o/r#7 Title (open)`.
 fn reference(issue: &Value) -> String {
     let repository = issue["repository"]["full_name"].as_str().map(str::to_owned);
     let repository = repository.or_else(|| {

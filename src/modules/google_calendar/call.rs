@@ -1,4 +1,4 @@
-//! Where a handler works: a calendar, the arguments, and the way to Google Calendar.
+//! The context of a handler: a calendar, the arguments, and access to Google Calendar.
 
 use std::cell::OnceCell;
 
@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::time::{Moment, Zone};
 use crate::upstream::Method;
 
-/// A calendar, and what is asked for in it.
+/// A calendar and the arguments of the call.
 pub(super) struct CalendarCall<'a> {
     pub session: &'a Session<'a>,
     pub arguments: &'a Map<String, Value>,
@@ -27,12 +27,12 @@ impl<'a> CalendarCall<'a> {
         Self { session, arguments, calendar, zone: OnceCell::new() }
     }
 
-    /// An event of the calendar.
+    /// Returns the path of an event of the calendar.
     pub fn get(&self, id: &str) -> Result<Value, Error> {
         self.session.get(&["calendars", self.calendar, "events", id], &[])
     }
 
-    /// A change below `/calendars/{id}/events`; guests hear of it as the arguments want.
+    /// Sends a change below `/calendars/{id}/events`; guests are notified as the arguments say.
     pub fn send(
         &self,
         method: Method,
@@ -52,7 +52,7 @@ impl<'a> CalendarCall<'a> {
         self.session.send(method, &path, &query, body)
     }
 
-    /// The calendar's own time zone.
+    /// Returns the calendar's own time zone.
     pub fn time_zone(&self) -> Result<Zone, Error> {
         if let Some(zone) = self.zone.get() {
             return Ok(*zone);
@@ -62,22 +62,22 @@ impl<'a> CalendarCall<'a> {
         Ok(*self.zone.get_or_init(|| zone))
     }
 
-    /// An argument that is a text.
+    /// Returns an argument that is a text.
     pub fn argument(&self, name: &str) -> Option<&'a str> {
         self.arguments.get(name).and_then(Value::as_str)
     }
 
-    /// The zone that an argument names.
+    /// Returns the time zone in an argument.
     pub fn zone_argument(&self, name: &str) -> Result<Option<Zone>, Error> {
         self.argument(name).map(zone).transpose()
     }
 
-    /// The moment that an argument names.
+    /// Returns the moment in an argument.
     pub fn moment(&self, name: &str) -> Result<Option<Moment>, Error> {
         self.argument(name).map(|text| moment(name, text)).transpose()
     }
 
-    /// An argument's time: told in this zone, else in the calendar's if it needs one.
+    /// Returns the time in an argument: in this zone, or in the calendar's zone if it needs one.
     pub fn time(&self, name: &str, moment: Moment, zone: Option<Zone>) -> Result<Time, Error> {
         let zone = match (moment, zone) {
             (Moment::Local(_), None) => Some(self.time_zone()?),

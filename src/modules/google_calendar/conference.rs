@@ -1,4 +1,4 @@
-//! The conference of an event: a Meet link, or one of another provider.
+//! The video conference of an event: a Meet link, or a conference of another provider.
 
 use hmac_sha256::Hash;
 use serde_json::{Map, Value, json};
@@ -7,7 +7,7 @@ use super::list;
 use crate::engine::session::text;
 use crate::error::Error;
 
-/// Where people meet by video, whoever provides it.
+/// Returns the address of the video conference, from any provider.
 pub(super) fn video_url(event: &Value) -> Value {
     let entry = list(&event["conferenceData"]["entryPoints"])
         .find(|entry| entry["entryPointType"] == "video")
@@ -15,7 +15,7 @@ pub(super) fn video_url(event: &Value) -> Value {
     event.get("hangoutLink").or(entry).cloned().into()
 }
 
-/// A conference with all the ways into it, in short.
+/// Returns a conference with all its entry points, in short form.
 pub(super) fn conference(data: &Value) -> Value {
     let code = |entry: &Value| {
         ["pin", "passcode", "accessCode", "meetingCode", "password"]
@@ -46,7 +46,7 @@ pub(super) fn conference(data: &Value) -> Value {
     if brief.is_empty() { Value::Null } else { brief.into() }
 }
 
-/// What the arguments `meet` and `conference` make of the event's conference; `None` if it stays as it is.
+/// Returns the change of an event's conference by the arguments `meet` and `conference`; `None` if it stays unchanged.
 pub(super) fn wanted(
     arguments: &Map<String, Value>,
     event: &Value,
@@ -72,15 +72,16 @@ pub(super) fn wanted(
     }
 }
 
-/// The conference for a series that another one goes on as: a Meet link of its own, because one that events share shows people
-/// who are not meant (<https://developers.google.com/workspace/calendar/api/v3/reference/events>, `conferenceData`).
+/// Returns the conference of the new series after a split. It gets a new Meet link, because a link that events share shows
+/// people who are not invited (<https://developers.google.com/workspace/calendar/api/v3/reference/events>, `conferenceData`). A
+/// conference of another provider is kept.
 pub(super) fn for_next_series(series: &Value) -> Option<Value> {
     let data = series.get("conferenceData")?;
     let is_meet = data["conferenceSolution"]["key"]["type"] == "hangoutsMeet" || is_pending(data);
     Some(if is_meet { new_meet(&series["id"]) } else { data.clone() })
 }
 
-/// A request for a Meet link. Google makes one conference for an id, so a call that is tried again gets the same one.
+/// Returns a request for a Meet link. Google creates one conference for each request id, so a retried call gets the same one.
 fn new_meet(of: &Value) -> Value {
     let digest = Hash::hash(of.to_string().as_bytes());
     let id = digest.iter().take(8).fold(0_u64, |id, byte| id << 8 | u64::from(*byte));
@@ -102,7 +103,7 @@ fn has_conference(event: &Value) -> bool {
     has_meet(event) || list(&event["conferenceData"]["entryPoints"]).next().is_some()
 }
 
-/// A conference of another provider.
+/// Returns a conference of another provider.
 fn other(conference: &Value) -> Result<Value, Error> {
     let Some(given) = conference.as_object() else { return Ok(Value::Null) };
     let url = text(given, "url");

@@ -1,4 +1,4 @@
-//! Creating, changing, deleting and answering events.
+//! Creates, changes, deletes and answers events.
 
 use serde_json::{Map, Value, json};
 
@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::recurrence::{Recurrence, Start};
 use crate::upstream::Method;
 
-/// Which events of a series are meant.
+/// The events of a series that a call applies to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Scope {
     This,
@@ -35,14 +35,14 @@ pub(super) fn create(
     Ok(brief(&created))
 }
 
-/// The times that the arguments give a new event.
+/// Returns the times of a new event, from the arguments.
 pub(super) fn times_of_new(place: &CalendarCall<'_>, recurs: bool) -> Result<Times, Error> {
     let zone = place.zone_argument("time_zone")?;
     let start =
         place.moment("start")?.ok_or_else(|| Error::invalid_params("`start` is missing."))?;
     let mut start = place.time("start", start, zone)?;
     if recurs && !start.is_day() && start.zone().is_none() {
-        // Google Calendar expands a series in the zone of its start.
+        // Google Calendar expands a series in the time zone of its start.
         start = start.or_in(place.time_zone()?);
     }
     let end_zone = place.zone_argument("end_time_zone")?.or(start.zone());
@@ -50,7 +50,7 @@ pub(super) fn times_of_new(place: &CalendarCall<'_>, recurs: bool) -> Result<Tim
     Times::new(start, end, end_zone)
 }
 
-/// The lines of a series that begins there, as RFC 5545 writes them.
+/// Returns the lines of a series with this start, as in RFC 5545.
 pub(super) fn checked_rules(
     place: &CalendarCall<'_>,
     start: Time,
@@ -73,7 +73,7 @@ pub(super) fn checked_rules(
     Ok(series.lines().into())
 }
 
-/// Where a series would begin with this time; without a zone of its own, in the calendar's.
+/// Returns the start of a series at this time; without its own zone, in the calendar's.
 pub(super) fn series_start(place: &CalendarCall<'_>, start: Time) -> Result<Start, Error> {
     let zone = match start.zone() {
         None if !start.is_day() => place.time_zone()?,
@@ -132,14 +132,14 @@ fn update_one(place: &CalendarCall<'_>, event: &Value) -> Result<Value, Error> {
         changes.extend(lines.map(|lines| ("recurrence".to_owned(), lines)));
     }
     if changes.is_empty() {
-        // What is asked for is there already: a Meet link, or none.
+        // The requested state exists already: a Meet link, or no conference.
         return Ok(event.clone());
     }
     let id = event["id"].as_str().unwrap_or_else(|| text(place.arguments, "event_id"));
     place.send(Method::Patch, &[id], Some(&changes.into()))
 }
 
-/// The new times in a change: a start that nobody named stays as it is.
+/// Sets the new times of a changed event: a start that is not given stays unchanged.
 fn set_times(changes: &mut Map<String, Value>, place: &CalendarCall<'_>, times: Times) {
     if place.arguments.contains_key("start") {
         changes.insert("start".to_owned(), times.start.replacing_json());
@@ -197,7 +197,7 @@ pub(super) fn respond(
     if let Some(comment) = arguments.get("comment") {
         own["comment"] = comment.clone();
     }
-    // Where guests are left out, the list is no list to write back: this says that it is the answer alone.
+    // If guests are omitted, the list must not be written back: this says that only the response is sent.
     let body = if event["attendeesOmitted"] == true {
         json!({"attendees": [own], "attendeesOmitted": true})
     } else {
@@ -217,8 +217,8 @@ impl Scope {
     }
 }
 
-/// An event's properties that the arguments name, as Google Calendar wants them; its times and its recurrence are not among
-/// them. `before` is the event as it stands.
+/// Returns an event's properties from the arguments, in Google Calendar's form, without its times and recurrence. `before` is
+/// the current event.
 pub(super) fn members(
     place: &CalendarCall<'_>,
     before: &Value,
@@ -264,11 +264,12 @@ pub(super) fn members(
     Ok(members)
 }
 
-/// Most reminders and files of an event (<https://developers.google.com/workspace/calendar/api/v3/reference/events>).
+/// The maximum number of reminders and of files of an event
+/// (<https://developers.google.com/workspace/calendar/api/v3/reference/events>).
 const MAX_REMINDERS: usize = 5;
 const MAX_FILES: usize = 25;
 
-/// Files by their addresses. Those that were there before stay as they are.
+/// Returns files by their addresses. Existing files stay unchanged.
 fn attachments(files: &Value, before: &Value) -> Result<Value, Error> {
     let mut attached = Vec::new();
     for file in list(files) {
@@ -320,7 +321,7 @@ fn no_occurrence() -> Error {
     )
 }
 
-/// A created or changed event in short.
+/// Returns a created or changed event in short form.
 pub(super) fn brief(event: &Value) -> Value {
     let kind = event.get("eventType").filter(|kind| *kind != "default").cloned();
     let mut brief = json!({
@@ -334,7 +335,7 @@ pub(super) fn brief(event: &Value) -> Value {
     brief
 }
 
-/// The last day of an event of whole days, whose end is the day after it.
+/// Returns the last day of an all-day event; Google's end is the day after it.
 pub(super) fn last_day(event: &Value) -> Value {
     let end = event["end"]["date"].as_str().and_then(crate::time::Date::read);
     end.and_then(|end| end.plus(-1)).map(|day| day.to_string()).into()

@@ -1,4 +1,5 @@
-//! What Google Calendar's module file cannot say as data: reading several calendars at once, and looking for free time.
+//! Parts of Google Calendar's module that cannot be expressed as data: reading several calendars at once, and finding free
+//! time.
 
 use serde_json::{Map, Value, json};
 
@@ -60,19 +61,20 @@ pub(super) const HOOKS: Hooks = Hooks {
     ..Hooks::NONE
 };
 
-/// Most characters of a text that a row shows.
+/// The maximum length in characters of a text in a row.
 const MAX_SHOWN: usize = 200;
 
-/// Most events that one call reads.
+/// The maximum number of events that one call reads.
 const MAX_READ: usize = 5_000;
 
-/// Longest stretch that a call looks through for free time; Google refuses much longer ones.
+/// The longest period that a call searches for free time; Google rejects much longer ones.
 const MAX_SEARCHED: i64 = 60 * DAY;
 
-/// Free time begins at a quarter of an hour.
+/// Free time begins at a multiple of 15 minutes.
 const QUARTER: i64 = 900;
 
-/// The events of several calendars in one list, by their start. A calendar that cannot be read does not lose the others.
+/// Returns the events of several calendars in one list, sorted by start. If a calendar cannot be read, the others are still
+/// returned.
 fn list_events(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
     let (zone_name, zone) = zone_of(session, arguments)?;
     let (from, to) = stretch(arguments, &zone)?;
@@ -138,7 +140,7 @@ fn list_events(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<
     Ok(result)
 }
 
-/// A calendar's events page by page until there are enough, and whether these are all.
+/// Reads a calendar's events page by page until there are enough. Returns also whether these are all.
 fn read_events(
     session: &Session<'_>,
     calendar: &str,
@@ -159,7 +161,7 @@ fn read_events(
     Ok((events, is_whole && end == End::Last))
 }
 
-/// Whether an error is about more than the one calendar that was asked for.
+/// Returns whether an error affects more than the one calendar.
 fn concerns_all(error: &Error) -> bool {
     matches!(
         error.code(),
@@ -180,7 +182,7 @@ fn get_current_time(session: &Session<'_>, arguments: &Map<String, Value>) -> Re
     )
 }
 
-/// The first stretches in working hours in which no one is busy.
+/// Returns the first periods in working hours in which everyone is free.
 fn suggest_time(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
     let (zone_name, zone) = zone_of(session, arguments)?;
     let (from, to) = stretch(arguments, &zone)?;
@@ -206,10 +208,10 @@ fn suggest_time(session: &Session<'_>, arguments: &Map<String, Value>) -> Result
     Ok(json!({"items": rows.collect::<Vec<_>>(), "time_zone": zone_name}))
 }
 
-/// When the calendars are busy, in every account that the call is about.
+/// Returns when the calendars are busy, in every account of the call.
 ///
-/// The primary calendar is another one in each account; any other is the same one, which one of them must be able to read. A
-/// calendar that cannot be read would look free all day, so it is an error, and so is an account that fails.
+/// Each account has its own primary calendar. Any other calendar is shared, and at least one account must be able to read it. A
+/// calendar that cannot be read would look free, so it is an error, and so is a failed account.
 fn taken(
     session: &Session<'_>,
     calendars: &[&str],
@@ -260,7 +262,7 @@ fn taken(
     }
 }
 
-/// The error of one account, named where there are several.
+/// Returns the error of one account, with its name if there are several.
 fn of_account(all: &Session<'_>, one: &Session<'_>, error: Error) -> Error {
     match one.account() {
         Some(account) if all.accounts().count() > 1 => {
@@ -272,7 +274,7 @@ fn of_account(all: &Session<'_>, one: &Session<'_>, error: Error) -> Error {
     }
 }
 
-/// When somebody works.
+/// A person's working hours.
 struct WorkingHours {
     begin: i64,
     end: i64,
@@ -299,7 +301,7 @@ impl WorkingHours {
         Ok(Self { begin, end, weekends: arguments.get("weekends") == Some(&Value::Bool(true)) })
     }
 
-    /// The stretches of work from one point in time to another.
+    /// Returns the working hours from one point in time to another.
     fn between(&self, from: i64, to: i64, zone: &Zone) -> Vec<(i64, i64)> {
         let days = (zone.date(from).days()..=zone.date(to).days())
             .filter(|day| self.weekends || !matches!(Date::from_days(*day).weekday(), 0 | 6));
@@ -313,7 +315,7 @@ impl WorkingHours {
     }
 }
 
-/// What is left of the stretches when everything taken is cut out, where it is long enough; starts are at a quarter.
+/// Returns the periods without the busy times, if they are long enough; starts are rounded up to a quarter of an hour.
 fn free_times(
     mut taken: Vec<(i64, i64)>,
     stretches: &[(i64, i64)],
@@ -337,7 +339,7 @@ fn free_times(
     free
 }
 
-/// The zone that the arguments name, else the user's own setting.
+/// Returns the zone in the arguments, otherwise the user's own setting.
 fn zone_of(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<(String, Zone), Error> {
     let zone = if let Some(name) = arguments.get("time_zone").and_then(Value::as_str) {
         zone(name)?
@@ -348,7 +350,7 @@ fn zone_of(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<(Str
     Ok((zone.name().to_owned(), zone))
 }
 
-/// The points in time that `from` and `to` mean: now and a week later when absent; a day as `to` is included.
+/// Returns the points in time of `from` and `to`; the defaults are now and a week later. If `to` is a day, it is included.
 fn stretch(arguments: &Map<String, Value>, zone: &Zone) -> Result<(i64, i64), Error> {
     let moment = |name| {
         arguments.get(name).and_then(Value::as_str).map(|text| moment(name, text)).transpose()
@@ -391,7 +393,7 @@ fn strings<'a>(arguments: &'a Map<String, Value>, name: &str) -> impl Iterator<I
     arguments.get(name).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
 }
 
-/// The people of an event, without what is the same for nearly all.
+/// Returns the people of an event, without values that nearly all of them share.
 fn attendees(people: &Value) -> Value {
     let person = |person: &Value| {
         let mut brief = json!({"email": person["email"], "response": person["responseStatus"]});
@@ -410,7 +412,7 @@ fn attendees(people: &Value) -> Value {
     people.as_array().map(|people| people.iter().map(person).collect::<Vec<_>>()).into()
 }
 
-/// Google's map of calendars as a list, each with its busy times, or why they cannot be read.
+/// Returns Google's map of calendars as a list, each with its busy times or the reason why it cannot be read.
 fn busy(calendars: &Value) -> Value {
     let calendar =
         |(id, calendar): (&String, &Value)| match calendar["errors"][0]["reason"].as_str() {
@@ -420,13 +422,13 @@ fn busy(calendars: &Value) -> Value {
     calendars.as_object().into_iter().flatten().map(calendar).collect()
 }
 
-/// A palette as ids with their background.
+/// Returns a palette as ids with their background colors.
 fn colors(palette: &Value) -> Value {
     let background = |(id, color): (&String, &Value)| (id.clone(), color["background"].clone());
     palette.as_object().into_iter().flatten().map(background).collect::<Map<_, _>>().into()
 }
 
-/// Reminders as `popup 10` for ten minutes before.
+/// Returns reminders: `popup 10` means ten minutes before.
 fn default_reminders(reminders: &Value) -> Value {
     let reminder = |reminder: &Value| {
         format!("{} {}", reminder["method"].as_str().unwrap_or_default(), reminder["minutes"])
@@ -434,7 +436,7 @@ fn default_reminders(reminders: &Value) -> Value {
     reminders.as_array().map(|all| all.iter().map(reminder).collect::<Vec<_>>()).into()
 }
 
-/// An event's own reminders; null where the calendar's apply.
+/// Returns an event's own reminders; null if it uses the calendar's.
 fn reminders(reminders: &Value) -> Value {
     if reminders["useDefault"] == true {
         Value::Null
@@ -443,12 +445,12 @@ fn reminders(reminders: &Value) -> Value {
     }
 }
 
-/// How many people an event has.
+/// Returns the number of people of an event.
 fn count(people: &Value) -> Value {
     people.as_array().map(Vec::len).into()
 }
 
-/// The rooms and other resources among the guests.
+/// Returns the rooms and other resources among the guests.
 fn rooms(people: &Value) -> Value {
     let rooms: Vec<_> = list(people)
         .filter(|person| person["resource"] == true)
@@ -457,40 +459,40 @@ fn rooms(people: &Value) -> Value {
     if rooms.is_empty() { Value::Null } else { rooms.into() }
 }
 
-/// Whether an event leaves its time free.
+/// Returns whether an event leaves its time free.
 fn free(transparency: &Value) -> Value {
     (transparency == "transparent").into()
 }
 
-/// The files of an event.
+/// Returns the files of an event.
 fn attachments(files: &Value) -> Value {
     let file = |file: &Value| json!({"title": file["title"], "url": file["fileUrl"]});
     files.as_array().map(|files| files.iter().map(file).collect::<Vec<_>>()).into()
 }
 
-/// The beginning of a text.
+/// Returns the beginning of a text.
 fn cut(text: &Value) -> Value {
     text.as_str().map(|text| shortened(text.to_owned(), MAX_SHOWN)).into()
 }
 
-/// The zone in which an event ends, where it is not the one in which it begins.
+/// Returns the zone of an event's end, if it differs from that of its start.
 fn end_time_zone(event: &Value) -> Value {
     let (start, end) = (&event["start"]["timeZone"], &event["end"]["timeZone"]);
     if start == end { Value::Null } else { end.clone() }
 }
 
-/// What the user answered to an invitation.
+/// Returns the user's response to an invitation.
 fn response(people: &Value) -> Value {
     let own = people.as_array().into_iter().flatten().find(|person| person["self"] == true);
     own.map(|person| person["responseStatus"].clone()).into()
 }
 
-/// The name that the user gave a calendar, else its own.
+/// Returns the user's own name of a calendar, otherwise its title.
 fn title(calendar: &Value) -> Value {
     calendar.get("summaryOverride").unwrap_or(&calendar["summary"]).clone()
 }
 
-/// The date or the time of a start or an end.
+/// Returns the date or the time of a start or an end.
 fn when(time: &Value) -> Value {
     time.get("dateTime").or_else(|| time.get("date")).cloned().unwrap_or_default()
 }

@@ -1,5 +1,5 @@
-//! Events of a special kind: out of office, focus time, working location
-//! (<https://developers.google.com/workspace/calendar/api/guides/calendar-status>). They exist in the primary calendar alone.
+//! Events of special types: out of office, focus time, working location
+//! (<https://developers.google.com/workspace/calendar/api/guides/calendar-status>). They exist only in the primary calendar.
 
 use serde_json::{Map, Value, json};
 
@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::time::{DAY, Moment};
 use crate::upstream::Method;
 
-/// What to do with invitations to the same time: our word, and Google Calendar's.
+/// What to do with conflicting invitations: our word, and Google Calendar's.
 const DECLINE: [(&str, &str); 3] = [
     ("none", "declineNone"),
     ("new", "declineOnlyNewConflictingInvitations"),
@@ -83,7 +83,7 @@ pub(super) fn set_working_location(
     create(&place, event, times)
 }
 
-/// Where somebody works: `home`, or the place's name.
+/// Returns a working location: `home`, or the place's name.
 pub(super) fn working_location(properties: &Value) -> Value {
     match properties["type"].as_str() {
         Some("homeOffice") => "home".into(),
@@ -92,7 +92,7 @@ pub(super) fn working_location(properties: &Value) -> Value {
     }
 }
 
-/// Which invitations to the time of an event are declined.
+/// Returns which conflicting invitations are declined.
 pub(super) fn decline(event: &Value) -> Value {
     let mode = ["outOfOfficeProperties", "focusTimeProperties"]
         .into_iter()
@@ -115,7 +115,7 @@ fn create(place: &CalendarCall<'_>, mut event: Value, times: Times) -> Result<Va
     place.send(Method::Post, &[], Some(&event)).map(|created| brief(&created))
 }
 
-/// The times of what has no whole days: dates are from midnight, and to the end of the last.
+/// Returns the times of an event that cannot be all-day: dates begin at midnight, and the end is the end of the last day.
 fn times_of_blocked(place: &CalendarCall<'_>) -> Result<Times, Error> {
     let recurs = !recurrence(place.arguments).is_empty();
     let (start, end) = (place.moment("start")?, place.moment("end")?);
@@ -148,7 +148,7 @@ fn title<'a>(arguments: &'a Map<String, Value>, default: &'a str) -> &'a str {
     arguments.get("title").and_then(Value::as_str).unwrap_or(default)
 }
 
-/// What becomes of invitations to the same time.
+/// Returns what happens to conflicting invitations.
 fn declining(arguments: &Map<String, Value>) -> Result<Value, Error> {
     let word = text(arguments, "decline");
     let mode = DECLINE

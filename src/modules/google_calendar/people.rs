@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 use super::list;
 use crate::error::Error;
 
-/// The guests that the addresses name, each once. Those who were there before keep their answers.
+/// Returns the guests with these addresses, without duplicates. Existing guests keep their response status.
 ///
-/// An address is `ana@example.com` or `Ana Bell <ana@example.com>`; several in one text are parted by `,` or `;`.
+/// An address is `ana@example.com` or `Ana Bell <ana@example.com>`; several in one text are separated by `,` or `;`.
 pub(super) fn guests<'a>(
     addresses: impl Iterator<Item = &'a str>,
     before: &Value,
@@ -30,7 +30,8 @@ pub(super) fn guests<'a>(
     Ok(guests)
 }
 
-/// Google Calendar leaves guests out of large events: a list of ours would take away those whom we do not see.
+/// Checks that no guests are omitted. Google Calendar omits guests of large events: sending our list would remove the guests
+/// that it does not contain.
 pub(super) fn refuse_omitted(event: &Value, what: &str) -> Result<(), Error> {
     if event["attendeesOmitted"] != true {
         return Ok(());
@@ -45,7 +46,7 @@ fn is_of(guest: &Value, email: &str) -> bool {
     guest["email"].as_str().is_some_and(|known| known.eq_ignore_ascii_case(email))
 }
 
-/// The addresses of a text. A name in quotes may have the characters that part them.
+/// Returns the addresses in a text. A name in quotes may contain separators.
 fn parts(text: &str) -> impl Iterator<Item = &str> {
     let mut quoted = false;
     text.split(move |letter| {
@@ -56,7 +57,7 @@ fn parts(text: &str) -> impl Iterator<Item = &str> {
     .filter(|part| !part.is_empty())
 }
 
-/// The name and the address of `Ana Bell <ana@example.com>`, `mailto:ana@example.com` or `ana@example.com`.
+/// Returns the name and the address of `Ana Bell <ana@example.com>`, `mailto:ana@example.com` or `ana@example.com`.
 fn parse(text: &str) -> Option<(Option<&str>, &str)> {
     let (name, address) = match text.strip_suffix('>').and_then(|text| text.rsplit_once('<')) {
         Some((name, address)) => (name.trim().trim_matches('"').trim(), address.trim()),

@@ -1,4 +1,4 @@
-//! Changing and deleting a series as a whole, or from one of its events on.
+//! Changes and deletes a series as a whole, or from one of its events on.
 
 use serde_json::{Map, Value, json};
 
@@ -11,7 +11,7 @@ use crate::error::{Code, Error};
 use crate::recurrence::{Recurrence, Start};
 use crate::upstream::Method;
 
-/// What a new part of a series takes over from the series.
+/// The properties that the new part of a series takes from the old series.
 const TAKEN_OVER: [&str; 20] = [
     "summary",
     "description",
@@ -35,7 +35,7 @@ const TAKEN_OVER: [&str; 20] = [
     "workingLocationProperties",
 ];
 
-/// What one event of a series may have of its own.
+/// The properties that a single event of a series can override.
 const OWN: [&str; 9] = [
     "summary",
     "description",
@@ -48,7 +48,7 @@ const OWN: [&str; 9] = [
     "attachments",
 ];
 
-/// Most events that were changed by themselves and are taken along: each takes two requests.
+/// The maximum number of individually changed events that are copied: each takes two requests.
 const MAX_CHANGED: usize = 40;
 
 /// A series with its rules.
@@ -58,10 +58,10 @@ pub(super) struct Series<'a> {
     recurrence: Recurrence,
 }
 
-/// An event of a series that was changed or deleted by itself.
+/// An event of a series that was individually changed or deleted.
 struct Exception {
     event: Value,
-    /// Where it would be by the rules.
+    /// Its original position by the rules.
     place: i64,
 }
 
@@ -71,7 +71,7 @@ impl Exception {
     }
 }
 
-/// Changes a series by one of its events: all of it, or this event and those that follow.
+/// Changes a series through one of its events: all of it, or this event and the following ones.
 pub(super) fn update(
     place: &CalendarCall<'_>,
     event: &Value,
@@ -99,12 +99,12 @@ pub(super) fn update(
         .with_hint("Change the series in parts, from its later events to its earlier ones."));
     }
 
-    // The new series is complete before anything of the old one goes.
+    // The new series is complete before anything of the old one is removed.
     let next = NextSeries::of(place, event, &old, split.rest, times)?;
     let created = place.send(Method::Post, &[], Some(&next.body.clone().into()))?;
     let id = created["id"].as_str().unwrap_or_default();
     let undone = |error: Error| {
-        // Otherwise every event would be there twice; the error of the change is the one to report either way.
+        // Otherwise, every event would exist twice. The error of the change is reported even if this fails.
         let _ = place.send(Method::Delete, &[id], None);
         error
     };
@@ -127,7 +127,7 @@ pub(super) fn update(
     Ok(created)
 }
 
-/// Deletes one event of a series and those that follow.
+/// Deletes one event of a series and the following ones.
 pub(super) fn delete_following(
     place: &CalendarCall<'_>,
     event: &Value,
@@ -148,7 +148,7 @@ pub(super) fn delete_following(
     remove(place, &changed)
 }
 
-/// Changes a whole series as one of its events asks: as much earlier or later, and as long.
+/// Changes a whole series by the change of one of its events: moved by the same time, with the same length.
 fn all(
     place: &CalendarCall<'_>,
     event: &Value,
@@ -199,7 +199,7 @@ impl<'a> Series<'a> {
         Ok(Self { event, times, recurrence })
     }
 
-    /// The rules when the series begins there; `None` if they stay the same.
+    /// Returns the rules for a new start of the series; `None` if they stay the same.
     pub fn moved_lines(&self, start: Start) -> Result<Option<Value>, Error> {
         let moved = self.moved(&self.recurrence, start)?;
         let (old, new) = (self.recurrence.lines(), moved.lines());
@@ -213,7 +213,7 @@ impl<'a> Series<'a> {
         })
     }
 
-    /// Where a series begins when one of its events moves: as much earlier or later on the clocks, from this start.
+    /// Returns the start of a series when one of its events moves: this start, moved by the same clock time.
     fn moved_start(
         &self,
         place: &CalendarCall<'_>,
@@ -229,7 +229,7 @@ impl<'a> Series<'a> {
         Ok(Start { local: from.local + new.local - original, clock: new.clock })
     }
 
-    /// The times of a series that begins there, as long as its event is to be, else as before.
+    /// Returns the times of a series with this start, as long as the changed event, otherwise as before.
     fn times_from(&self, start: Start, times: Option<Times>) -> Result<Times, Error> {
         let old = times.unwrap_or(self.times);
         let start = Time::of_start(start)?;
@@ -242,7 +242,7 @@ impl<'a> Series<'a> {
         }
     }
 
-    /// The series before a place and from it on; `None` if nothing is left before it.
+    /// Returns the series before a position, and from it on; `None` if nothing is left before it.
     fn split(&self, at: i64, exceptions: &[Exception]) -> Result<Option<Split>, Error> {
         let mut without_deleted = self.recurrence.clone();
         let deleted = exceptions.iter().filter(|one| one.is_deleted()).map(|one| one.place);
@@ -261,7 +261,7 @@ impl<'a> Series<'a> {
         }
     }
 
-    /// The events that were changed or deleted by themselves.
+    /// Returns the events that were individually changed or deleted.
     fn exceptions(&self, place: &CalendarCall<'_>) -> Result<Vec<Exception>, Error> {
         let Some(uid) = self.event["iCalUID"].as_str() else { return Ok(Vec::new()) };
         let mut exceptions = Vec::new();
@@ -290,13 +290,14 @@ fn unending() -> Error {
     .with_hint("Try again later.")
 }
 
-/// The series that goes on from one of the events of another.
+/// The series that continues from one of the events of another series.
 struct NextSeries<'a> {
     old: &'a Series<'a>,
     body: Map<String, Value>,
-    /// Where the events of the rest would be if it did not move, and how it moves; `None` if it has rules of its own.
+    /// The positions of the remaining events if they did not move, and how they move; `None` if the new series has its own
+    /// rules.
     moves: Option<(Start, Start)>,
-    /// Where the event is that its times were asked for.
+    /// The position of the event whose times were changed.
     retimed: Option<i64>,
 }
 
@@ -341,7 +342,7 @@ impl<'a> NextSeries<'a> {
         Ok(Self { old, body, moves: (!own_rules).then_some((from, start)), retimed })
     }
 
-    /// Gives the events of the new series what those of the old one had of their own.
+    /// Copies the individual changes of the old series' events to the new series.
     fn take_along(
         &self,
         place: &CalendarCall<'_>,
@@ -373,7 +374,7 @@ impl<'a> NextSeries<'a> {
         Ok(())
     }
 
-    /// What an event has of its own, as far as the arguments do not name it.
+    /// Returns the properties that an event overrides, without those that the arguments set.
     fn own(
         &self,
         exception: &Exception,
@@ -399,7 +400,7 @@ impl<'a> NextSeries<'a> {
     }
 }
 
-/// Deletes events of a series that are beyond its end now; Google Calendar may have done it.
+/// Deletes events of a series beyond its new end; Google Calendar may have deleted them already.
 fn remove(place: &CalendarCall<'_>, exceptions: &[&Exception]) -> Result<(), Error> {
     for exception in exceptions {
         let id = exception.event["id"].as_str().unwrap_or_default();
@@ -418,7 +419,7 @@ fn remove(place: &CalendarCall<'_>, exceptions: &[&Exception]) -> Result<(), Err
     Ok(())
 }
 
-/// Whether a request that failed may have been carried out.
+/// Returns whether a failed request may have taken effect.
 fn may_be_done(error: &Error) -> bool {
     matches!(error.code(), Code::UpstreamUnavailable | Code::Timeout | Code::Cancelled)
 }

@@ -1,4 +1,4 @@
-//! Who may see and change a calendar.
+//! Sharing a calendar: who may see and change it.
 
 use serde_json::{Map, Value, json};
 
@@ -7,7 +7,7 @@ use crate::engine::Session;
 use crate::error::Error;
 use crate::upstream::Method;
 
-/// Shares a calendar with a person, a group, a domain or everybody; who has access already gets this role instead.
+/// Shares a calendar with a person, a group, a domain or everyone. If they have access already, their role changes.
 pub(super) fn share(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
     let (kind, who) = (text(arguments, "kind"), text(arguments, "who").trim());
     let is_email = who.split_once('@').is_some_and(|(name, domain)| {
@@ -47,7 +47,7 @@ pub(super) fn share(session: &Session<'_>, arguments: &Map<String, Value>) -> Re
     )
 }
 
-/// Whom a rule is about.
+/// Returns the person or group that a rule applies to.
 pub(super) fn grantee(scope: &Value) -> Value {
     if scope["type"] == "default" { "everybody".into() } else { scope["value"].clone() }
 }

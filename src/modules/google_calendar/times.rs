@@ -1,4 +1,4 @@
-//! The start and the end of an event, as arguments name them and as Google Calendar has them.
+//! The start and the end of an event, in arguments and in Google Calendar's form.
 
 use serde_json::{Value, json};
 
@@ -12,20 +12,20 @@ const HOUR: i64 = 3_600;
 /// A start or an end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Time {
-    /// A whole day; as an end, the day after the last.
+    /// A whole day; an end is the day after the last day.
     Day(Date),
     /// A point in time.
     At {
         /// Seconds since 1970-01-01 UTC.
         seconds: i64,
-        /// How it is written: with an offset, or as the zone's clocks show it.
+        /// The form in which it is written: with an offset, or as the zone's clock time.
         written: Moment,
-        /// The zone that it is told in.
+        /// The zone in which it is written.
         zone: Option<Zone>,
     },
 }
 
-/// When an event is.
+/// The time of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Times {
     pub start: Time,
@@ -33,7 +33,7 @@ pub(super) struct Times {
 }
 
 impl Time {
-    /// The moment that an argument names, told in this zone where it names no offset.
+    /// Reads the moment in an argument; without an offset, it is in this zone.
     pub fn of(name: &str, moment: Moment, zone: Option<Zone>) -> Result<Self, Error> {
         match (moment, zone) {
             (Moment::Day(day), _) => Ok(Self::Day(day)),
@@ -53,11 +53,12 @@ impl Time {
         }
     }
 
-    /// The time that a zone's clocks show: the first if they show it twice, which is then written with its offset.
+    /// Returns the point in time of a zone's clock time: the first if the clocks show it twice; it is then written with its
+    /// offset.
     ///
     /// # Errors
     ///
-    /// If they never show it, the nearest times before and after.
+    /// If the clocks never show it, the error names the nearest times before and after.
     fn on_clock(local: i64, zone: Zone) -> Result<Self, (Moment, Moment)> {
         let at = |seconds, written| Self::At { seconds, written, zone: Some(zone) };
         match zone.resolve(local) {
@@ -67,7 +68,7 @@ impl Time {
         }
     }
 
-    /// The start or the end of an event as it stands.
+    /// Returns the current start or end of an event.
     fn read(time: &Value) -> Option<Self> {
         let moment = Moment::read(super::when(time).as_str()?)?;
         let zone = time["timeZone"].as_str().and_then(Zone::named);
@@ -78,7 +79,7 @@ impl Time {
         Some(Self::At { seconds, written: moment, zone })
     }
 
-    /// When an event of a series was to begin before anybody moved it.
+    /// Returns the original start of an event of a series, before it was moved.
     pub fn original(event: &Value) -> Result<Self, Error> {
         Self::read(&event["originalStartTime"]).ok_or_else(|| {
             Error::new(
@@ -88,7 +89,7 @@ impl Time {
         })
     }
 
-    /// Its place among the occurrences of a series.
+    /// Returns its position among the occurrences of a series.
     pub const fn place(self) -> i64 {
         match self {
             Self::Day(day) => day.days() * DAY,
@@ -96,7 +97,7 @@ impl Time {
         }
     }
 
-    /// Where a series would begin with it: in its own zone, else in this one.
+    /// Returns the start of a series at this time: in its own zone, otherwise in this one.
     pub fn start(self, zone: Zone) -> Start {
         match self {
             Self::Day(day) => Start { local: day.days() * DAY, clock: Clock::Days },
@@ -107,7 +108,7 @@ impl Time {
         }
     }
 
-    /// The time at which a series begins.
+    /// Returns the time at which a series begins.
     pub fn of_start(start: Start) -> Result<Self, Error> {
         match start.clock {
             Clock::Days => Ok(Self::Day(Date::from_days(start.local.div_euclid(DAY)))),
@@ -129,7 +130,7 @@ impl Time {
         }
     }
 
-    /// The same time, told in this zone where it has none of its own.
+    /// Returns the same time, in this zone if it has no zone of its own.
     pub fn or_in(self, zone: Zone) -> Self {
         match self {
             Self::At { seconds, written, zone: None } => {
@@ -143,7 +144,8 @@ impl Time {
         matches!(self, Self::Day(_))
     }
 
-    /// Seconds later, told in this zone; a day moves by whole days. Written in the same way as far as clocks show it once.
+    /// Returns the time this many seconds later, in this zone; a day moves by whole days. The form stays the same unless the
+    /// clocks show the new time twice.
     fn later(self, by: i64, zone: Option<Zone>) -> Self {
         match self {
             Self::Day(day) => Self::Day(Date::from_days(day.days() + by.div_euclid(DAY))),
@@ -165,7 +167,7 @@ impl Time {
         }
     }
 
-    /// As Google Calendar wants it.
+    /// Returns it in Google Calendar's form.
     pub fn json(self) -> Value {
         match self {
             Self::Day(day) => json!({"date": day.to_string()}),
@@ -179,7 +181,7 @@ impl Time {
         }
     }
 
-    /// As [`Time::json`], and what it was before is taken away: a change keeps what it does not name.
+    /// Like [`Time::json`], with its previous form set to null, because a change keeps members that it does not contain.
     pub fn replacing_json(self) -> Value {
         let mut time = self.json();
         time[if self.is_day() { "dateTime" } else { "date" }] = Value::Null;
@@ -188,7 +190,7 @@ impl Time {
 }
 
 impl Times {
-    /// Those of an event as it stands.
+    /// Returns the current times of an event.
     pub fn of(event: &Value) -> Result<Self, Error> {
         let times = Time::read(&event["start"]).zip(Time::read(&event["end"]));
         times.map(|(start, end)| Self { start, end }).ok_or_else(|| {
@@ -196,7 +198,8 @@ impl Times {
         })
     }
 
-    /// A start with an end, which is an hour later, or one day, if none is given. A day that ends on itself is one whole day.
+    /// Returns a start with an end; without a given end, it is an hour or one day later. A day that ends on itself is one whole
+    /// day.
     pub fn new(start: Time, end: Option<Time>, zone: Option<Zone>) -> Result<Self, Error> {
         let default = Self::lasting(start, if start.is_day() { DAY } else { HOUR }, zone);
         let Some(end) = end else { return Ok(default) };
@@ -211,12 +214,12 @@ impl Times {
         }
     }
 
-    /// A start with an end so many seconds later, told in this zone.
+    /// Returns a start with an end this many seconds later, in this zone.
     pub fn lasting(start: Time, length: i64, zone: Option<Zone>) -> Self {
         Self { start, end: start.later(length, zone) }
     }
 
-    /// How long it is in seconds.
+    /// Returns the length in seconds.
     pub fn length(self) -> i64 {
         match (self.start, self.end) {
             (Time::Day(start), Time::Day(end)) => (end.days() - start.days()) * DAY,
@@ -225,8 +228,8 @@ impl Times {
         }
     }
 
-    /// Those that the arguments ask for, if they do. With only a new start the event stays as long as it is; each end is told
-    /// in the zone that it has.
+    /// Returns the times that the arguments request, if any. With only a new start, the event keeps its length; each end keeps
+    /// its zone.
     pub fn changed(place: &CalendarCall<'_>, event: &Value) -> Result<Option<Self>, Error> {
         let (zone, end_zone) =
             (place.zone_argument("time_zone")?, place.zone_argument("end_time_zone")?);
@@ -285,7 +288,7 @@ mod tests {
         let around = "Give 2026-03-29T01:30:00+01:00 or 2026-03-29T03:30:00+02:00.";
         check("2026-03-29T02:30", "Europe/Berlin", Err(around));
         check("2026-03-29T02:30", "UTC", Ok("2026-03-29T02:30:00"));
-        // The first of two is written so that it cannot be the second.
+        // The first of two is written in a form that excludes the second.
         check("2026-10-25T02:30", "Europe/Berlin", Ok("2026-10-25T02:30:00+02:00"));
         check("2026-10-25T02:30+01:00", "Europe/Berlin", Ok("2026-10-25T02:30:00+01:00"));
         let around = "Give 2026-10-04T01:45:00+10:30 or 2026-10-04T02:45:00+11:00.";
@@ -302,7 +305,7 @@ mod tests {
         };
         check("2026-11-30T09:00", HOUR, "Europe/Berlin", "2026-11-30T10:00:00");
         check("2026-11-30T09:00Z", HOUR, "Europe/Berlin", "2026-11-30T11:00:00+01:00");
-        // Into and over the hour that is left out, and that comes twice.
+        // Into and over the skipped hour, and into and over the repeated hour.
         check("2026-03-29T01:30", HOUR, "Europe/Berlin", "2026-03-29T03:30:00");
         check("2026-03-28T22:00", 8 * HOUR, "Europe/Berlin", "2026-03-29T07:00:00");
         check("2026-10-25T01:30", HOUR, "Europe/Berlin", "2026-10-25T02:30:00+02:00");

@@ -1,4 +1,4 @@
-//! Changes of up to 1,000 issues at once, which Jira makes in the background.
+//! Changes up to 1,000 issues at once; Jira makes the change in the background.
 
 use serde_json::{Map, Value, json};
 
@@ -11,13 +11,13 @@ use crate::upstream::Method;
 
 const BULK: [&str; 5] = ["rest", "api", "3", "bulk", "issues"];
 
-/// Issues that are asked about in one address, which would be too long otherwise.
+/// The number of issues in one address, which would otherwise be too long.
 const ASKED: usize = 100;
 
-/// Pages of fields or transitions that are read.
+/// The maximum number of pages of fields or transitions.
 const MAX_PAGES: usize = 20;
 
-/// Moves issues: Jira wants the destination as the key of a mapping, and says what is to be made of fields and statuses.
+/// Moves issues: Jira requires the destination as the key of a mapping, and rules for fields and statuses.
 pub fn move_issues(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
     let destination = ["project", "issue_type_id", "parent"].map(|name| text(arguments, name));
     let destination =
@@ -45,7 +45,7 @@ pub fn update_issues(
     submit(session, "fields", &body)
 }
 
-/// Applies a transition to many issues, each by the workflow that it has.
+/// Applies a transition to many issues, each in its own workflow.
 pub fn transition_issues(
     session: &Session<'_>,
     arguments: &Map<String, Value>,
@@ -105,7 +105,7 @@ fn submit(session: &Session<'_>, what: &str, body: &Value) -> Result<Value, Erro
     Ok(json!({"task_id": answer["taskId"]}))
 }
 
-/// Bulk transitions in the form that those of one issue have.
+/// Returns bulk transitions in the form of single-issue transitions.
 fn renamed(transitions: &Value) -> Value {
     let one = |transition: &Value| {
         let id = &transition["transitionId"];
@@ -115,7 +115,7 @@ fn renamed(transitions: &Value) -> Value {
     list(transitions).map(one).collect()
 }
 
-/// All rows of a list that is paged by `startingAfter`.
+/// Returns all rows of a list that is paged by `startingAfter`.
 fn pages(
     session: &Session<'_>,
     what: &str,
@@ -136,14 +136,14 @@ fn pages(
     Ok(found)
 }
 
-/// A bulk edit that is put together.
+/// A bulk edit that is being built.
 struct Edit<'a> {
     session: &'a Session<'a>,
     arguments: &'a Map<String, Value>,
-    /// The fields that all issues have, with their options; read when a name needs an id.
+    /// The fields that all issues share, with their options; read when a name needs an id.
     fields: Option<Vec<Value>>,
     inputs: Map<String, Value>,
-    /// The ids of the fields that change.
+    /// The ids of the changed fields.
     ids: Vec<String>,
 }
 
@@ -214,7 +214,7 @@ impl<'a> Edit<'a> {
         self.ids.push(id.to_owned());
     }
 
-    /// What is done with a list, and with which values.
+    /// Returns the action for a list, and its values.
     fn change(&self, name: &str) -> Option<(&'static str, Vec<&'a str>)> {
         [
             ("ADD", format!("add_{name}")),
@@ -225,7 +225,7 @@ impl<'a> Edit<'a> {
         .find_map(|(option, argument)| {
             let values = self.arguments.get(&argument)?.as_array()?;
             let values: Vec<_> = values.iter().filter_map(Value::as_str).collect();
-            // To replace by nothing is to remove all.
+            // Replacing with nothing means removing all.
             let option = if values.is_empty() { "REMOVE_ALL" } else { option };
             (option != "REMOVE_ALL" || argument == name).then_some((option, values))
         })
@@ -238,25 +238,25 @@ impl<'a> Edit<'a> {
         self.set("labels", "labelsFields", field);
     }
 
-    /// Components or versions, which are given by their names or ids.
+    /// Returns components or versions, given by their names or ids.
     fn several(&mut self, field: &str, kind: &str, name: &str, member: &str) -> Result<(), Error> {
         let Some((option, values)) = self.change(name) else { return Ok(()) };
         let mut ids = Vec::new();
         for value in values {
             let id = self.id_of(field, value)?;
-            // Versions have their ids as texts there, components as numbers.
+            // Here, versions have string ids and components have numeric ids.
             let number = id.parse::<u64>().ok().filter(|_| member == "componentId");
             ids.push(json!({member: number.map_or_else(|| json!(id), |number| json!(number))}));
         }
         let list = if field == "components" { "components" } else { "versions" };
         let entry = json!({"fieldId": field, "bulkEditMultiSelectFieldOption": option, list: ids});
-        // There may be several fields of versions, but only one of components.
+        // There may be several version fields, but only one component field.
         let value = if field == "components" { entry } else { json!([entry]) };
         self.set(field, kind, value);
         Ok(())
     }
 
-    /// The id of an option of a field; digits are one already.
+    /// Returns the id of an option of a field; digits are already an id.
     fn id_of(&mut self, field: &str, name: &str) -> Result<String, Error> {
         if !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit()) {
             return Ok(name.to_owned());
@@ -286,7 +286,7 @@ impl<'a> Edit<'a> {
     }
 }
 
-/// An option's name, which has another member's name in every field (`priority`, `name`, `value`).
+/// Returns an option's name, whose member differs between fields (`priority`, `name`, `value`).
 fn option_name(option: &Value) -> &str {
     let members = option.as_object().into_iter().flatten();
     let is_name = |name: &str| !matches!(name, "id" | "description" | "color" | "iconUrl" | "self");
@@ -296,7 +296,7 @@ fn option_name(option: &Value) -> &str {
         .unwrap_or_default()
 }
 
-/// A day as bulk edit takes it: `30-11-2026`.
+/// Returns a day in the form of bulk edits: `30-11-2026`.
 fn numeric(date: &str) -> String {
     date.rsplit('-').collect::<Vec<_>>().join("-")
 }

@@ -1,4 +1,4 @@
-//! Copies of issues: Jira has no request for it, so a copy is made field by field.
+//! Copies issues field by field, because Jira has no request for it.
 
 use serde_json::{Map, Value, json};
 
@@ -11,13 +11,13 @@ use crate::upstream::Method;
 
 const API: [&str; 3] = ["rest", "api", "3"];
 
-/// Subtasks that one request creates, and that a copy has at most.
+/// The maximum number of subtasks in one request, and of a copy.
 const MAX_SUBTASKS: usize = 50;
 
-/// So often the copy is tried again without the fields that Jira refuses.
+/// The number of retries without the fields that Jira rejected.
 const MAX_TRIES: usize = 5;
 
-/// The fields without which an issue would be another one; the rest is left out if Jira refuses it without naming it.
+/// Fields that a copy must have; other fields are left out if Jira rejects the copy without naming a field.
 const ESSENTIAL: [&str; 9] = [
     "project",
     "issuetype",
@@ -30,8 +30,8 @@ const ESSENTIAL: [&str; 9] = [
     "duedate",
 ];
 
-/// Copies an issue with its fields, and as wanted its subtasks, links and attachments. What cannot be copied is listed: the copy
-/// exists already, so it is no error.
+/// Copies an issue with its fields, and on request its subtasks, links and attachments. Parts that cannot be copied are listed
+/// in the result; they are not an error, because the copy exists already.
 pub fn clone_issue(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
     let wants = |what: &str| arguments.get(what) != Some(&Value::Bool(false));
     let source = session.get(&issue_path(arguments, &[]), &[("fields", "*all")])?;
@@ -61,7 +61,7 @@ pub fn clone_issue(session: &Session<'_>, arguments: &Map<String, Value>) -> Res
     Ok(result)
 }
 
-/// Creates the copy, without the fields that Jira refuses.
+/// Creates the copy, without the fields that Jira rejects.
 fn create(
     session: &Session<'_>,
     mut fields: Map<String, Value>,
@@ -94,11 +94,11 @@ fn create(
     session.send(Method::Post, &path, &[], Some(&json!({"fields": fields})))
 }
 
-/// Where the copy goes.
+/// The destination of the copy.
 struct Target<'a> {
     session: &'a Session<'a>,
     project: Value,
-    /// The types that issues can have there.
+    /// The issue types of the destination.
     kinds: Vec<Value>,
     kind: Value,
 }
@@ -130,7 +130,8 @@ impl<'a> Target<'a> {
         Ok(Self { session, project, kinds, kind })
     }
 
-    /// An issue's fields for creating another one of this type here; what there is no field for is left out with its name.
+    /// Returns an issue's fields for creating an issue of this type. Fields that do not exist there are left out, and their
+    /// names are returned.
     fn fields(
         &self,
         source: &Value,
@@ -170,7 +171,7 @@ impl<'a> Target<'a> {
     }
 }
 
-/// A thing of a list by its id, or by its name without case.
+/// Returns an entry of a list by its id, or by its name in any case.
 fn named<'a>(things: &'a [Value], wanted: &str) -> Option<&'a Value> {
     let is_named = |thing: &&Value| {
         thing["name"].as_str().is_some_and(|name| name.to_lowercase() == wanted.to_lowercase())
@@ -187,13 +188,13 @@ fn is_empty(value: &Value) -> bool {
     }
 }
 
-/// A field's value as creating takes it.
+/// A field's value in the form for creation.
 #[derive(Debug, PartialEq)]
 enum Written {
     Value(Value),
-    /// Without what does not exist where the copy goes.
+    /// Without values that do not exist at the destination.
     Part(Value, Vec<String>),
-    /// What Jira sets itself.
+    /// Fields that Jira sets itself.
     Nothing,
 }
 
@@ -204,7 +205,7 @@ fn written(field: &Value, value: &Value) -> Written {
         return Written::Nothing;
     }
     if super::refs::is_sprints(value) {
-        // A field of sprints takes the number of one that is not over.
+        // A sprint field takes the number of a sprint that has not ended.
         let open = list(value).filter(|sprint| sprint["state"] != "closed").last();
         return open.map_or(Written::Nothing, |sprint| Written::Value(sprint["id"].clone()));
     }
@@ -237,7 +238,7 @@ fn written(field: &Value, value: &Value) -> Written {
     }
 }
 
-/// A value as a reference to it: people, options and the like by their ids. `None` if it is not one of those that are allowed.
+/// Returns a reference to a value: people, options and similar values by id. `None` if the value is not allowed.
 fn reference(value: &Value, allowed: Option<&Vec<Value>>) -> Option<Value> {
     let Some(members) = value.as_object() else { return Some(value.clone()) };
     if let Some(account) = members.get("accountId") {
@@ -276,12 +277,12 @@ fn name_of(value: &Value) -> String {
         .map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// A copy that exists and gets what belongs to it.
+/// A copy that exists and gets further parts.
 struct Copy<'a> {
     session: &'a Session<'a>,
     source: &'a Value,
     key: Value,
-    /// What could not be copied, and why.
+    /// The parts that could not be copied, and why.
     left_out: Vec<String>,
 }
 
@@ -342,13 +343,13 @@ impl Copy<'_> {
         Ok(list(&answer["issues"]).map(|issue| issue["key"].clone()).collect())
     }
 
-    /// Copies the links to other issues and the web links, and links the copy with its source. Returns how many there are.
+    /// Copies the links to other issues and the web links, and links the copy with its source. Returns the number of links.
     fn links(&mut self) -> usize {
         let mut count = 0;
         let source = self.source;
         let mut links: Vec<Value> = list(&source["fields"]["issuelinks"])
             .map(|link| {
-                // As in link_issues: what is inward reads "blocks" what is outward.
+                // As in link_issues: the inward issue "blocks" the outward issue.
                 let (inward, outward) = match link.get("outwardIssue") {
                     Some(other) => (&self.key, &other["key"]),
                     None => (&link["inwardIssue"]["key"], &self.key),
@@ -370,7 +371,7 @@ impl Copy<'_> {
         count + self.web_links()
     }
 
-    /// The link by which Jira's own copies know what they were made of, where the site has its type.
+    /// Returns the link type that Jira's own clones use, if the site has it.
     fn cloners(&mut self) -> Option<Value> {
         let types = match self.session.get(&[&API[..], &["issueLinkType"]].concat(), &[]) {
             Ok(types) => types,
@@ -413,7 +414,7 @@ impl Copy<'_> {
         count
     }
 
-    /// Copies the attachments. Returns how many there are.
+    /// Copies the attachments. Returns their number.
     fn attachments(&mut self) -> usize {
         let mut count = 0;
         for file in list(&self.source["fields"]["attachment"]) {

@@ -1,7 +1,7 @@
-//! What an issue's Development panel shows.
+//! The content of an issue's Development panel.
 //!
-//! Atlassian does not describe these addresses. They are the panel's own, so they may change without notice: whatever
-//! is missing from their answers is left out here.
+//! Atlassian does not document these addresses. They belong to the panel and may change without notice, so missing members are
+//! simply left out.
 
 use serde_json::{Map, Value, json};
 
@@ -9,15 +9,15 @@ use super::{issue_path, list};
 use crate::engine::Session;
 use crate::error::Error;
 
-/// Kinds of data that have details to ask for.
+/// Kinds of data that have details.
 const KINDS: [&str; 3] = ["pullrequest", "branch", "repository"];
 
-/// The branches, commits and pull requests of an issue.
+/// Returns the branches, commits and pull requests of an issue.
 pub fn get_development(
     session: &Session<'_>,
     arguments: &Map<String, Value>,
 ) -> Result<Value, Error> {
-    // These addresses know issues only by their number.
+    // These addresses accept only an issue's numeric id.
     let issue = session.get(&issue_path(arguments, &[]), &[("fields", "summary")])?;
     let id = issue["id"].as_str().unwrap_or_default();
     let summary =
@@ -48,7 +48,7 @@ struct Found {
 }
 
 impl Found {
-    /// Takes what was asked for; a detail has other kinds too, which come again when they are asked for.
+    /// Keeps the requested kind; a detail also contains other kinds, which are requested separately.
     fn add(&mut self, kind: &str, detail: &Value) {
         match kind {
             "pullrequest" => {
@@ -78,7 +78,7 @@ fn pull_request(request: &Value) -> Value {
     })
 }
 
-/// Who reviews, and what they decided.
+/// Returns the reviewers and their decisions.
 fn reviewer(reviewer: &Value) -> String {
     let name = reviewer["name"].as_str().unwrap_or_default();
     let state = match (reviewer["approvalStatus"].as_str(), reviewer["approved"].as_bool()) {
@@ -89,7 +89,7 @@ fn reviewer(reviewer: &Value) -> String {
     format!("{name}: {state}")
 }
 
-/// How many builds there are, and how they ended.
+/// Returns the number of builds and their results.
 fn builds(overall: &Value) -> Value {
     json!({
         "count": overall["count"], "successful": overall["successfulBuildCount"], "failed": overall["failedBuildCount"],
@@ -97,7 +97,7 @@ fn builds(overall: &Value) -> Value {
     })
 }
 
-/// How many deployments there are, and the state of the foremost environments.
+/// Returns the number of deployments, and the state of the main environments.
 fn deployments(overall: &Value) -> Value {
     let environment = |environment: &Value| json!({"environment": environment["title"], "state": environment["status"]});
     json!({

@@ -1,4 +1,4 @@
-//! Values of Jira's answers in the forms that people read.
+//! Converts values in Jira's responses to readable forms.
 
 use serde_json::{Map, Value, json};
 
@@ -6,14 +6,14 @@ use super::list;
 use crate::modules::atlassian::adf;
 use crate::time::Moment;
 
-/// A document in the Atlassian Document Format as Markdown; a text stays as it is.
+/// Returns a document in the Atlassian Document Format as Markdown; a text stays unchanged.
 pub fn markdown(document: &Value) -> Value {
     if document.is_object() { adf::to_markdown(document).into() } else { document.clone() }
 }
 
-/// The address for people of the issue or project whose `self` and `key` these are.
+/// Returns the web address of the issue or project with this `self` and `key`.
 ///
-/// Null where `self` is an address of the API gateway, which says nothing of the site.
+/// Null if `self` is an address of the API gateway, which does not contain the site.
 pub fn browse_url(thing: &Value) -> Value {
     let site =
         thing["self"].as_str().and_then(|url| url.split_once("/rest/")).map(|(site, _)| site);
@@ -21,7 +21,7 @@ pub fn browse_url(thing: &Value) -> Value {
     site.zip(thing["key"].as_str()).map(|(site, key)| format!("{site}/browse/{key}")).into()
 }
 
-/// The changes of one entry of a changelog: `status: To Do → Done`.
+/// Returns the changes in one changelog entry: `status: To Do → Done`.
 pub fn changes(items: &Value) -> Value {
     let side =
         |text: &Value| text.as_str().filter(|text| !text.is_empty()).unwrap_or("∅").to_owned();
@@ -32,7 +32,7 @@ pub fn changes(items: &Value) -> Value {
     list(items).map(change).collect()
 }
 
-/// One issue's entries of a changelog for several.
+/// Returns one issue's entries from a changelog of several issues.
 pub fn history(entries: &Value) -> Value {
     let entry = |entry: &Value| {
         json!({
@@ -43,22 +43,22 @@ pub fn history(entries: &Value) -> Value {
     list(entries).map(entry).collect()
 }
 
-/// A time that is given as seconds or milliseconds since 1970, in ISO 8601; texts stay.
+/// Returns a time given as seconds or milliseconds since 1970 in ISO 8601; strings stay unchanged.
 pub fn epoch_time(time: &Value) -> Value {
-    // So many seconds are in the year 5138.
+    // As seconds, this would be in the year 5138.
     const MILLISECONDS: i64 = 100_000_000_000;
     let Some(number) = time.as_i64() else { return time.clone() };
     let seconds = if number.abs() >= MILLISECONDS { number / 1_000 } else { number };
     Moment::utc(seconds).to_string().into()
 }
 
-/// The choices of a field by the words that setting it takes.
+/// Returns the choices of a field, in the words for setting it.
 pub fn choices(allowed: &Value) -> Value {
     if !allowed.is_array() {
         return Value::Null;
     }
     let word = |choice: &Value| {
-        // Service desks give a label for people and a value that is the id; elsewhere `value` is the word.
+        // Service desks return a label for people and a `value` that is the id; elsewhere `value` is the word.
         match (choice.get("label"), choice.get("value")) {
             (Some(label), Some(value)) => json!(format!("{} = {}", plain(value), plain(label))),
             _ => simplified(choice),
@@ -67,7 +67,7 @@ pub fn choices(allowed: &Value) -> Value {
     list(allowed).map(word).collect()
 }
 
-/// A board's columns with their limits and their statuses, of which the board gives the ids alone.
+/// Returns a board's columns with their limits and statuses; the board has only the ids of statuses.
 pub fn columns(columns: &Value) -> Value {
     let column = |column: &Value| {
         let statuses = super::refs::statuses(&column["statuses"]);
@@ -82,7 +82,7 @@ pub fn columns(columns: &Value) -> Value {
     list(columns).map(column).collect()
 }
 
-/// The custom fields that have a value, by name and id.
+/// Returns the custom fields that have a value, by name and id.
 pub fn custom_fields(issue: &Value) -> Value {
     let mut found = Map::new();
     for (id, value) in issue["fields"]
@@ -93,7 +93,7 @@ pub fn custom_fields(issue: &Value) -> Value {
     {
         let name = issue["names"][id].as_str().unwrap_or_default();
         let value = simplified(value);
-        // A rank is a key to sort by that means nothing to people.
+        // A rank is a sort key without meaning for people.
         if !is_empty(&value) && name != "Rank" {
             found.insert(format!("{name} ({id})"), value);
         }
@@ -101,7 +101,7 @@ pub fn custom_fields(issue: &Value) -> Value {
     if found.is_empty() { Value::Null } else { found.into() }
 }
 
-/// The fields of a search's row that have no column of their own.
+/// Returns the fields of a search's row that have no column.
 pub fn extra_fields(fields: &Value) -> Value {
     const COLUMNS: [&str; 10] = [
         "summary",
@@ -124,7 +124,7 @@ pub fn extra_fields(fields: &Value) -> Value {
     if extra.is_empty() { Value::Null } else { extra.into() }
 }
 
-/// An issue's links: what it is to which issue, and the id to remove the link by.
+/// Returns an issue's links: the relation, the other issue, and the id for removing the link.
 pub fn issue_links(links: &Value) -> Value {
     let link = |link: &Value| {
         let (relation, other) = match link.get("outwardIssue") {
@@ -139,26 +139,26 @@ pub fn issue_links(links: &Value) -> Value {
     list(links).map(link).collect()
 }
 
-/// The answers of a request's form by their questions.
+/// Returns the answers of a request's form by question.
 pub fn request_answers(values: &Value) -> Value {
     let answers =
         list(values).map(|answer| (plain(&answer["label"]), simplified(&answer["value"])));
     answers.filter(|(_, value)| !is_empty(value)).collect::<Map<_, _>>().into()
 }
 
-/// The fields that a transition requires, as `id (name)`.
+/// Returns the fields that a transition requires, as `id (name)`.
 pub fn required_fields(fields: &Value) -> Value {
     let required =
         fields.as_object().into_iter().flatten().filter(|(_, field)| field["required"] == true);
     required.map(|(id, field)| format!("{id} ({})", plain(&field["name"]))).collect()
 }
 
-/// A suggestion without the tags around the letters that were asked for.
+/// Returns a suggestion without the tags around the matched letters.
 pub fn without_tags(name: &Value) -> Value {
     name.as_str().map(|name| name.replace("<b>", "").replace("</b>", "")).into()
 }
 
-/// A field's value without what only machines need: people and options by their names, documents as Markdown.
+/// Returns a field's value without technical members: people and options by name, documents as Markdown.
 fn simplified(value: &Value) -> Value {
     match value {
         Value::Array(values) => values.iter().map(simplified).collect(),

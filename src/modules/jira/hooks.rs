@@ -1,4 +1,4 @@
-//! What Jira's module file cannot say as data.
+//! Parts of Jira's module that cannot be expressed as data.
 
 mod bulk;
 mod clone;
@@ -77,9 +77,10 @@ pub(super) const HOOKS: Hooks = Hooks {
         ("update_version", versions::update_version),
         ("update_worklog", update_worklog),
     ],
+    explain: None,
 };
 
-/// Rewrites a comment from what it was, so that what Markdown cannot say stays; who may see it stays too.
+/// Rewrites a comment from its previous form, so that content that Markdown cannot express stays; its visibility stays too.
 fn update_comment(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
     let path = issue_path(arguments, &["comment", text(arguments, "comment_id")]);
     let before = session.get(&path, &[])?;
@@ -90,7 +91,7 @@ fn update_comment(session: &Session<'_>, arguments: &Map<String, Value>) -> Resu
     Ok(json!({"id": after["id"], "updated_at": after["updated"]}))
 }
 
-/// Changes a time log; its comment as [`update_comment`] does.
+/// Changes a time log; its comment is handled as in [`update_comment`].
 fn update_worklog(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
     let path = issue_path(arguments, &["worklog", text(arguments, "worklog_id")]);
     let mut body = json!({});
@@ -109,14 +110,14 @@ fn update_worklog(session: &Session<'_>, arguments: &Map<String, Value>) -> Resu
     Ok(json!({"id": after["id"], "time_spent": after["timeSpent"], "started_at": after["started"]}))
 }
 
-/// An update without `visibility` could open to everybody what was restricted.
+/// Keeps the visibility: an update without it could make restricted content public.
 fn keep_visibility(body: &mut Value, before: &Value) {
     if let Some(visibility) = present(&before["visibility"]) {
         body["visibility"] = visibility.clone();
     }
 }
 
-/// Lets someone watch an issue: the body is the bare account id, or none for the caller.
+/// Adds a watcher to an issue: the body is only the account id, or empty for the caller.
 fn add_watcher(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
     session.send(
         Method::Post,
@@ -127,7 +128,7 @@ fn add_watcher(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<
     Ok(json!({"message": "Watcher added."}))
 }
 
-/// The fields that can be changed, which Jira gives as an object by id.
+/// Returns the fields that can be changed; Jira returns them as an object by id.
 fn list_edit_fields(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
     let answer = session.get(&issue_path(arguments, &["editmeta"]), &[])?;
     let row = |(id, field): (&String, &Value)| {
@@ -152,7 +153,7 @@ fn add_attachment(session: &Session<'_>, arguments: &Map<String, Value>) -> Resu
             .with_hint("Give text as `content`, any other bytes as `content_base64`."));
         }
     };
-    // Jira finds the type by the name.
+    // Jira detects the type by the name.
     let content_type = "application/octet-stream";
     let form = multipart(
         &[],
@@ -171,7 +172,7 @@ fn add_attachment(session: &Session<'_>, arguments: &Map<String, Value>) -> Resu
     )
 }
 
-/// The path of the issue in `issue`, or of something below it.
+/// Returns the path of the issue in `issue`, or a path below it.
 fn issue_path<'a>(arguments: &'a Map<String, Value>, below: &[&'a str]) -> Vec<&'a str> {
     [&["rest", "api", "3", "issue", text(arguments, "issue")], below].concat()
 }

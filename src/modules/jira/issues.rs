@@ -1,4 +1,4 @@
-//! Writing issues: fields in the forms that Jira takes, in one place for all tools that write them.
+//! Writes issues: converts fields to Jira's forms, in one place for all tools that write issues.
 
 use serde_json::{Map, Value, json};
 
@@ -16,7 +16,7 @@ pub fn create_issue(session: &Session<'_>, arguments: &Map<String, Value>) -> Re
     Ok(brief(&session.send(Method::Post, ISSUE, &[], Some(&body))?))
 }
 
-/// Creates several issues in one request; those that were refused are reported by their place in the list.
+/// Creates several issues in one request; rejected issues are reported by their position in the list.
 pub fn create_issues(
     session: &Session<'_>,
     arguments: &Map<String, Value>,
@@ -44,7 +44,7 @@ fn brief(issue: &Value) -> Value {
     json!({"key": issue["key"], "id": issue["id"], "url": crate::modules::jira::fields::browse_url(issue)})
 }
 
-/// Which issue of the list was refused, counted from 0, and why.
+/// Returns which issue of the list was rejected, counted from 0, and why.
 pub fn refusal(error: &Value) -> Value {
     let told = &error["elementErrors"];
     let by_field = told["errors"].as_object().into_iter().flatten();
@@ -58,7 +58,7 @@ pub fn refusal(error: &Value) -> Value {
     json!({"index": error["failedElementNumber"], "error": why.join("; ")})
 }
 
-/// Changes the fields given. Rich text is rewritten from what it was, so that what Markdown cannot say stays.
+/// Changes the given fields. Rich text is rewritten from its previous form, so that content that Markdown cannot express stays.
 pub fn update_issue(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
     let path = issue_path(arguments, &[]);
     let rich = rich_texts(arguments);
@@ -84,7 +84,7 @@ pub fn update_issue(session: &Session<'_>, arguments: &Map<String, Value>) -> Re
     Ok(json!({"message": "Issue updated."}))
 }
 
-/// The ids of the fields that are given as Markdown.
+/// Returns the ids of the fields that are given as Markdown.
 fn rich_texts(arguments: &Map<String, Value>) -> Vec<&str> {
     let others = arguments.get("other_fields").and_then(Value::as_object).into_iter().flatten();
     let others =
@@ -96,7 +96,7 @@ fn markdown_of(value: &Value) -> Option<&str> {
     value.as_object().filter(|members| members.len() == 1)?.get("markdown")?.as_str()
 }
 
-/// An issue's fields as Jira takes them. `before` are the fields as they were, for rich text; null for a new issue.
+/// Returns an issue's fields in Jira's form. `before` are the current fields, for rich text; null for a new issue.
 fn fields(arguments: &Map<String, Value>, before: &Value) -> Result<Map<String, Value>, Error> {
     let mut fields = other_fields(arguments, before)?;
     for (argument, value) in arguments {
@@ -123,7 +123,7 @@ fn fields(arguments: &Map<String, Value>, before: &Value) -> Result<Map<String, 
     Ok(fields)
 }
 
-/// The fields that have no param of their own, with Markdown turned into documents.
+/// Returns the fields without a param, with Markdown converted to documents.
 fn other_fields(
     arguments: &Map<String, Value>,
     before: &Value,
@@ -141,7 +141,7 @@ fn rich_text(markdown: &str, before: &Value) -> Result<Value, Error> {
     adf::from_markdown(markdown, present(before))
 }
 
-/// Digits are an id, anything else is the word that people use.
+/// Digits are an id, anything else is a name.
 fn by_id_or(word: &str, value: &Value) -> Value {
     let is_id = value
         .as_str()
@@ -149,7 +149,7 @@ fn by_id_or(word: &str, value: &Value) -> Value {
     json!({if is_id { "id" } else { word }: value})
 }
 
-/// Null, which clears a field, for `none`.
+/// Returns null, which clears a field, for `none`.
 fn unless_none(value: &Value, written: impl Fn(&Value) -> Value) -> Value {
     if value.is_null() || value == "none" { Value::Null } else { written(value) }
 }
@@ -158,7 +158,7 @@ fn named(names: &Value) -> Value {
     list(names).map(|name| json!({"name": name})).collect()
 }
 
-/// Applies a transition that is named by its id, its name or the status it leads to.
+/// Applies a transition, given by its id, its name or the status that it leads to.
 pub fn transition_issue(
     session: &Session<'_>,
     arguments: &Map<String, Value>,
@@ -182,7 +182,7 @@ pub fn transition_issue(
     Ok(json!({"transition": transition["name"], "status": transition["to"]["name"]}))
 }
 
-/// The transition of an id, else of a name, else the only one to a status.
+/// Returns the transition with this id, else with this name, else the only one to this status.
 pub fn transition<'a>(transitions: &'a Value, wanted: &str) -> Result<&'a Value, Error> {
     let is = |value: &Value| {
         value.as_str().is_some_and(|name| name.to_lowercase() == wanted.to_lowercase())
@@ -194,12 +194,15 @@ pub fn transition<'a>(transitions: &'a Value, wanted: &str) -> Result<&'a Value,
     by_id.or_else(by_name).or(to_status).ok_or_else(|| {
         let open: Vec<_> =
             list(transitions).filter_map(|transition| transition["name"].as_str()).collect();
-        Error::new(Code::InvalidParams, format!("The issue has no one transition `{wanted}` now."))
-            .with_hint(format!("Use one of these: {}.", open.join(", ")))
+        Error::new(
+            Code::InvalidParams,
+            format!("The issue does not have exactly one transition `{wanted}` now."),
+        )
+        .with_hint(format!("Use one of these: {}.", open.join(", ")))
     })
 }
 
-/// Raises a customer request; rich text only where there is any, for then all of it must be documents.
+/// Creates a customer request. Documents are used only if there is rich text, because then all of it must be documents.
 pub fn create_request(
     session: &Session<'_>,
     arguments: &Map<String, Value>,
@@ -234,7 +237,7 @@ mod tests {
     #[test]
     fn fields_take_jiras_forms() {
         let check = |given: Value, expected: Value| {
-            let fields = fields(given.as_object().expect("it is one"), &Value::Null)
+            let fields = fields(given.as_object().expect("it is an object"), &Value::Null)
                 .expect("they are right");
             assert_eq!(Value::from(fields), expected, "{given}");
         };
@@ -272,7 +275,7 @@ mod tests {
         let others = json!({"customfield_1": {"markdown": "M"}, "customfield_2": {"markdown": "M", "x": 1}, "customfield_3": "M"});
         let given = json!({"description": "D", "other_fields": others});
         assert_eq!(
-            rich_texts(given.as_object().expect("it is one")),
+            rich_texts(given.as_object().expect("it is an object")),
             ["description", "customfield_1"]
         );
     }

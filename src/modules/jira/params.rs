@@ -1,16 +1,16 @@
-//! Arguments in the forms that Jira takes.
+//! Converts arguments to the forms that Jira accepts.
 
 use ct_codecs::{Base64, Decoder};
 use serde_json::{Value, json};
 
 use crate::error::Error;
 
-/// Markdown as a new document in the Atlassian Document Format.
+/// Returns Markdown as a new document in the Atlassian Document Format.
 pub fn adf(markdown: &Value) -> Result<Value, Error> {
     crate::modules::atlassian::adf::from_markdown(markdown.as_str().unwrap_or_default(), None)
 }
 
-/// `none` and `auto` as Jira writes them; anything else is an account id.
+/// Returns `none` and `auto` in Jira's form; any other text is an account id.
 pub fn assignee(assignee: &Value) -> Result<Value, Error> {
     Ok(match assignee.as_str() {
         Some("none") => Value::Null,
@@ -19,7 +19,7 @@ pub fn assignee(assignee: &Value) -> Result<Value, Error> {
     })
 }
 
-/// The property by which a service desk knows comments that customers do not see.
+/// Returns the property with which a service desk marks comments that customers do not see.
 pub fn internal_comment(internal: &Value) -> Result<Value, Error> {
     Ok(json!([{"key": "sd.public.comment", "value": {"internal": internal}}]))
 }
@@ -35,7 +35,7 @@ pub fn jira_time(time: &Value) -> Result<Value, Error> {
     Ok(format!("{}.000+0000", text.trim_end_matches('Z')).into())
 }
 
-/// The bytes of a file in base64 (RFC 4648 §4), with or without line breaks.
+/// Returns the bytes of a file in base64 (RFC 4648 §4), with or without line breaks.
 pub fn bytes_of(encoded: &str) -> Result<Vec<u8>, Error> {
     Base64::decode_to_vec(encoded, Some(b"\r\n ")).map_err(|_| {
         Error::invalid_params("`content_base64` is not valid base64.")

@@ -1,10 +1,10 @@
-//! What an answer refers to, with the ids that the next call takes.
+//! Returns the objects that a response refers to, with the ids for the next call.
 
 use serde_json::{Map, Value};
 
 use crate::engine::session::list;
 
-/// Attachments with the ids that reading and deleting take.
+/// Returns attachments with the ids for reading and deleting.
 pub fn attachments(attachments: &Value) -> Value {
     let row = |file: &Value| {
         brief([("id", &file["id"]), ("filename", &file["filename"]), ("size", &file["size"])])
@@ -12,7 +12,7 @@ pub fn attachments(attachments: &Value) -> Value {
     rows(attachments, row)
 }
 
-/// An issue by its key and summary; null where there is none.
+/// Returns an issue by its key and summary; null if there is no issue.
 pub fn issue(issue: &Value) -> Value {
     if issue["key"].is_string() {
         brief([("key", &issue["key"]), ("summary", &issue["fields"]["summary"])])
@@ -21,7 +21,7 @@ pub fn issue(issue: &Value) -> Value {
     }
 }
 
-/// Subtasks by key, summary and status.
+/// Returns subtasks by key, summary and status.
 pub fn subtasks(subtasks: &Value) -> Value {
     let row = |task: &Value| {
         let fields = &task["fields"];
@@ -34,7 +34,7 @@ pub fn subtasks(subtasks: &Value) -> Value {
     rows(subtasks, row)
 }
 
-/// The sprints that an issue is or was in, from all of its fields: the field has another id on every site.
+/// Returns the current and past sprints of an issue, from all of its fields: the field's id differs on every site.
 pub fn sprints(fields: &Value) -> Value {
     let found = fields.as_object().into_iter().flatten().find(|(_, value)| is_sprints(value));
     let row = |sprint: &Value| {
@@ -43,18 +43,18 @@ pub fn sprints(fields: &Value) -> Value {
     found.map_or(Value::Null, |(_, sprints)| rows(sprints, row))
 }
 
-/// Whether a field's value is a list of sprints.
+/// Returns whether a field's value is a list of sprints.
 pub fn is_sprints(value: &Value) -> bool {
     let is_sprint = |sprint: &Value| sprint.get("boardId").is_some() && sprint["state"].is_string();
     list(value).next().is_some() && list(value).all(is_sprint)
 }
 
-/// Statuses with their ids and categories.
+/// Returns statuses with their ids and categories.
 pub fn statuses(statuses: &Value) -> Value {
     rows(statuses, status)
 }
 
-/// A status with its id and category.
+/// Returns a status with its id and category.
 pub fn status(status: &Value) -> Value {
     brief([
         ("id", &status["id"]),
@@ -63,7 +63,7 @@ pub fn status(status: &Value) -> Value {
     ])
 }
 
-/// Issue types with the ids that creating and moving take.
+/// Returns issue types with the ids for creating and moving.
 pub fn issue_types(types: &Value) -> Value {
     let row = |kind: &Value| {
         brief([
@@ -76,12 +76,12 @@ pub fn issue_types(types: &Value) -> Value {
     rows(types, row)
 }
 
-/// Things with an id and a name.
+/// Returns objects with an id and a name.
 pub fn named(things: &Value) -> Value {
     rows(things, |thing| brief([("id", &thing["id"]), ("name", &thing["name"])]))
 }
 
-/// The versions of a project that are not released, the last ten of them.
+/// Returns the last ten unreleased versions of a project.
 pub fn open_versions(versions: &Value) -> Value {
     const SHOWN: usize = 10;
     if !versions.is_array() {
@@ -100,7 +100,7 @@ pub fn open_versions(versions: &Value) -> Value {
     last.iter().map(row).collect()
 }
 
-/// The finished rounds of an SLA.
+/// Returns the completed cycles of an SLA.
 pub fn completed_cycles(cycles: &Value) -> Value {
     let row = |cycle: &Value| {
         brief([
@@ -113,7 +113,7 @@ pub fn completed_cycles(cycles: &Value) -> Value {
     rows(cycles, row)
 }
 
-/// Who decides on an approval, and what they decided.
+/// Returns the approvers and their decisions.
 pub fn approvers(approvers: &Value) -> Value {
     let row = |entry: &Value| {
         let approver = &entry["approver"];
@@ -130,7 +130,7 @@ fn rows(values: &Value, row: impl Fn(&Value) -> Value) -> Value {
     if values.is_array() { list(values).map(row).collect() } else { Value::Null }
 }
 
-/// The members that have a value.
+/// Returns the members that have a value.
 fn brief<const N: usize>(members: [(&str, &Value); N]) -> Value {
     let members = members.into_iter().filter(|(_, value)| !value.is_null());
     members.map(|(name, value)| (name.to_owned(), value.clone())).collect::<Map<_, _>>().into()

@@ -1,4 +1,4 @@
-//! Results that a second request completes: keys and names for the ids that Jira gives.
+//! Completes results with a second request: keys and names for ids.
 
 use std::collections::HashMap;
 
@@ -9,10 +9,10 @@ use crate::engine::session::list;
 use crate::error::{Code, Error};
 use crate::upstream::Method;
 
-/// Issues that one request for their keys can name.
+/// The maximum number of issues in one request for keys.
 const BULK: usize = 100;
 
-/// A changelog's rows with the keys of their issues.
+/// Returns a changelog's rows with the keys of their issues.
 pub fn issue_keys(
     session: &Session<'_>,
     _: &Map<String, Value>,
@@ -29,7 +29,7 @@ pub fn issue_keys(
     Ok(result)
 }
 
-/// The progress of a bulk operation with keys for the ids of its issues, and the reasons of those that failed by issue.
+/// Returns the progress of a bulk operation with keys for the ids of its issues, and the reasons of failures by issue.
 pub fn bulk_progress(
     session: &Session<'_>,
     _: &Map<String, Value>,
@@ -55,7 +55,7 @@ pub fn bulk_progress(
     Ok(result)
 }
 
-/// A board's columns with the names of their statuses.
+/// Returns a board's columns with the names of their statuses.
 pub fn status_names(
     session: &Session<'_>,
     _: &Map<String, Value>,
@@ -66,7 +66,7 @@ pub fn status_names(
     }
     let all = match session.get(&["rest", "api", "3", "status"], &[]) {
         Ok(all) => all,
-        // The ids alone are better than nothing.
+        // Ids alone are better than an error.
         Err(error) if matches!(error.code(), Code::PermissionDenied | Code::NotFound) => {
             return Ok(result);
         }
@@ -82,7 +82,7 @@ pub fn status_names(
     Ok(result)
 }
 
-/// The keys of issues by their ids. Issues that were deleted or that the account may not see are left out.
+/// Returns the keys of issues by id. Issues that were deleted or that the account may not see are left out.
 fn keys_of(session: &Session<'_>, ids: &[String]) -> Result<HashMap<String, String>, Error> {
     let mut keys = HashMap::new();
     for ids in ids.chunks(BULK) {
@@ -96,7 +96,7 @@ fn keys_of(session: &Session<'_>, ids: &[String]) -> Result<HashMap<String, Stri
     Ok(keys)
 }
 
-/// An id, which some answers have as a number.
+/// Returns an id, which some responses have as a number.
 fn plain(id: &Value) -> String {
     id.as_str().map_or_else(|| id.to_string(), str::to_owned)
 }

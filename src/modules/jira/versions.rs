@@ -1,4 +1,4 @@
-//! Versions (releases) that change.
+//! Changes versions (releases).
 
 use serde_json::{Map, Value, json};
 
@@ -7,7 +7,7 @@ use crate::engine::Session;
 use crate::error::Error;
 use crate::upstream::Method;
 
-/// Changes a version; what takes its open issues is given by its id, where Jira wants the address that only Jira knows.
+/// Changes a version. The version that takes over its open issues is given by id; Jira requires its address.
 pub fn update_version(
     session: &Session<'_>,
     arguments: &Map<String, Value>,
@@ -27,7 +27,7 @@ pub fn update_version(
     }
     let taker = text(arguments, "move_unfixed_to");
     if !taker.is_empty() {
-        // An address of a version ends in its id.
+        // The address of a version ends with its id.
         let id = taker.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
         let taker = session.get(&["rest", "api", "3", "version", id], &[])?;
         body.insert("moveUnfixedIssuesTo".to_owned(), taker["self"].clone());

@@ -1,4 +1,4 @@
-//! Days, moments and zones between Microsoft Graph's form and ours.
+//! Converts days, moments and zones between Microsoft Graph's form and ours.
 
 use serde_json::{Value, json};
 
@@ -8,12 +8,12 @@ use crate::engine::times::zone;
 use crate::error::{Code, Error};
 use crate::time::{DAY, Date, Moment, Resolved, Zone};
 
-/// How far after midnight UTC the time of a day may be, in seconds: midnight in Hawaii.
+/// The latest time after midnight UTC that still means a day, in seconds: midnight in Hawaii.
 const LATEST_MIDNIGHT: i64 = 10 * 3_600;
 
-/// The zone that dates and times without an offset are told in.
+/// The zone of dates and times without an offset.
 pub struct Clock {
-    /// The name that Microsoft Graph is given.
+    /// The name for Microsoft Graph.
     name: &'static str,
     zone: Zone,
 }
@@ -24,12 +24,12 @@ impl Clock {
         Self { name: "UTC", zone: Zone::utc() }
     }
 
-    /// The zone of an argument.
+    /// Returns the zone in an argument.
     pub fn named(name: &str) -> Result<Self, Error> {
         zone(name).map(Self::of)
     }
 
-    /// The zone of the user's mailbox; UTC where the credential may not read it.
+    /// Returns the zone of the user's mailbox; UTC if the credential may not read it.
     pub fn of_mailbox(session: &Session<'_>) -> Result<Self, Error> {
         match session.get(&["me", "mailboxSettings", "timeZone"], &[]) {
             Ok(setting) => {
@@ -42,7 +42,7 @@ impl Clock {
         }
     }
 
-    /// Microsoft Graph takes the names of Windows, and of IANA's those that stand for one of Windows
+    /// Microsoft Graph accepts Windows names, and IANA names that correspond to a Windows name
     /// (<https://learn.microsoft.com/graph/api/resources/datetimetimezone>).
     fn of(zone: Zone) -> Self {
         let iana = zone.is_first_of_windows_name() || zone.windows_name().is_none();
@@ -54,16 +54,16 @@ impl Clock {
         self.name
     }
 
-    /// A day in Graph's form: its midnight.
+    /// Returns a day in Graph's form: its midnight.
     pub fn midnight(&self, day: Date) -> Value {
         json!({"dateTime": format!("{day}T00:00:00"), "timeZone": self.name})
     }
 
-    /// A moment in Graph's form; one that has an offset or comes twice, in UTC.
+    /// Returns a moment in Graph's form; in UTC if it has an offset, or if the clocks show it twice.
     ///
     /// # Errors
     ///
-    /// If it is a day, or the zone's clocks never show it.
+    /// If it is a day, or if the zone's clocks never show it.
     pub fn moment(&self, name: &str, moment: Moment) -> Result<Value, Error> {
         let utc = |seconds: i64| {
             let time = Moment::utc(seconds).to_string();
@@ -94,11 +94,11 @@ impl Clock {
     }
 }
 
-/// The day that a date of a task means.
+/// Returns the day of a task's date.
 ///
-/// To Do keeps a date as midnight of the zone that it was set in and gives it in UTC, without that zone. A time up to ten
-/// o'clock is the midnight of a place to the west, a later one that of a place to the east, on the next day there: so it is
-/// right from UTC-10 to UTC+13:45. Only in Niue and American Samoa (UTC-11) and on the Line Islands (UTC+14) another day is meant.
+/// To Do stores a date as midnight in the zone in which it was set, and returns it in UTC without that zone. A time up to ten
+/// o'clock is midnight at a place to the west, a later one midnight at a place to the east, on the next day there. This is
+/// correct from UTC-10 to UTC+13:45, and wrong only in Niue and American Samoa (UTC-11) and on the Line Islands (UTC+14).
 pub fn date(value: &Value) -> Value {
     let Some(text) = value["dateTime"].as_str() else { return Value::Null };
     match Moment::read(text) {
@@ -113,7 +113,7 @@ pub fn date(value: &Value) -> Value {
     }
 }
 
-/// A moment in whole seconds: `2026-11-30T08:00:00Z`, or with its zone's name behind it.
+/// Returns a moment in whole seconds: `2026-11-30T08:00:00Z`, or followed by its zone's name.
 pub fn time(value: &Value) -> Value {
     if let Some(text) = value.as_str() {
         return Moment::read(text)
@@ -128,18 +128,18 @@ pub fn time(value: &Value) -> Value {
     }
 }
 
-/// When a task reminds, if it does: the time stays when the reminder is switched off.
+/// Returns the time of a task's reminder if it is on: Graph keeps the time when the reminder is switched off.
 pub fn reminder(task: &Value) -> Value {
     if task["isReminderOn"] == true { time(&task["reminderDateTime"]) } else { Value::Null }
 }
 
-/// Whether Graph means no date by it: year 1 stands where there is none.
+/// Returns whether Graph's date means "no date": its year is 1.
 pub fn is_none(date: &Value) -> bool {
     let text = date["dateTime"].as_str().or(date.as_str());
     text.is_some_and(|text| text.starts_with("0001-"))
 }
 
-/// An argument's text, if there is any: an empty one clears.
+/// Returns an argument's text, if there is any: an empty text clears the value.
 pub fn given<'a>(arguments: &'a serde_json::Map<String, Value>, name: &str) -> Option<&'a str> {
     Some(text(arguments, name)).filter(|text| !text.is_empty())
 }

@@ -1,4 +1,4 @@
-//! What Microsoft To Do's module file cannot say as data.
+//! Parts of Microsoft To Do's module that cannot be expressed as data.
 
 use ct_codecs::{Base64, Decoder, Encoder};
 use serde_json::{Map, Value, json};
@@ -45,13 +45,13 @@ pub(super) const HOOKS: Hooks = Hooks {
     ..Hooks::NONE
 };
 
-/// Largest file that one request may attach, in bytes (<https://learn.microsoft.com/graph/todo-attachments>).
+/// The maximum size in bytes of a file attached in one request (<https://learn.microsoft.com/graph/todo-attachments>).
 const MAX_FILE: usize = 3 * 1024 * 1024;
 
-/// Most characters of a text that a row shows.
+/// The maximum length in characters of a text in a row.
 const MAX_SHOWN: usize = 200;
 
-/// Most items that one call reads.
+/// The maximum number of items that one call reads.
 const MAX_READ: usize = 5_000;
 
 fn create_attachment(
@@ -96,7 +96,7 @@ fn create_attachment(
     )
 }
 
-/// Every item of a collection.
+/// Returns every item of a collection.
 fn read_all(session: &Session<'_>, path: &[&str]) -> Result<Vec<Value>, Error> {
     let (items, whole) = read_pages(session, path, &[], MAX_READ)?;
     if whole {
@@ -106,7 +106,7 @@ fn read_all(session: &Session<'_>, path: &[&str]) -> Result<Vec<Value>, Error> {
     }
 }
 
-/// The items of a collection page by page until there are enough, and whether these are all.
+/// Reads the items of a collection page by page until there are enough. Returns also whether these are all.
 fn read_pages(
     session: &Session<'_>,
     path: &[&str],
@@ -129,12 +129,12 @@ fn read_pages(
     Ok((items, is_whole && end == End::Last))
 }
 
-/// The path of the task that the arguments name.
+/// Returns the path of the task in the arguments.
 fn task_path(arguments: &Map<String, Value>) -> [&str; 6] {
     ["me", "todo", "lists", text(arguments, "list_id"), "tasks", text(arguments, "task_id")]
 }
 
-/// These members of an object, as far as they have a value.
+/// Returns these members of an object, if they have a value.
 fn members(value: &Value, names: &[&str]) -> Value {
     let member = |name: &&str| {
         value
@@ -145,7 +145,7 @@ fn members(value: &Value, names: &[&str]) -> Value {
     names.iter().filter_map(member).collect::<Map<_, _>>().into()
 }
 
-/// The token in the link that asks for later changes.
+/// Returns the token in the link for later changes.
 fn delta_token(link: &Value) -> Value {
     let query = link.as_str().and_then(|link| link.split_once('?')).map_or("", |(_, query)| query);
     let token = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "$deltatoken");
@@ -157,7 +157,7 @@ fn checklist(items: &Value) -> Value {
     items.as_array().map(|items| items.iter().map(brief).collect::<Vec<_>>()).into()
 }
 
-/// How many steps of a task are done: `1 of 3`.
+/// Returns how many steps of a task are done: `1 of 3`.
 fn progress(items: &Value) -> Value {
     let Some(items) = items.as_array().filter(|items| !items.is_empty()) else {
         return Value::Null;
@@ -166,7 +166,7 @@ fn progress(items: &Value) -> Value {
     format!("{done} of {}", items.len()).into()
 }
 
-/// The beginning of a text.
+/// Returns the beginning of a text.
 fn cut(text: &Value) -> Value {
     let text = text.as_str().map(str::trim).filter(|text| !text.is_empty());
     text.map(|text| shortened(text.to_owned(), MAX_SHOWN)).into()
@@ -177,13 +177,13 @@ fn links(resources: &Value) -> Value {
     resources.as_array().map(|links| links.iter().map(brief).collect::<Vec<_>>()).into()
 }
 
-/// The text that base64 holds, if it is one.
+/// Returns the text in base64 data, if it is text.
 fn text_content(base64: &Value) -> Value {
     let bytes = base64.as_str().and_then(|base64| Base64::decode_to_vec(base64, None).ok());
     bytes.and_then(|bytes| String::from_utf8(bytes).ok()).filter(|text| !text.contains('\0')).into()
 }
 
-/// The base64 of what is not a text.
+/// Returns the base64 of data that is not text.
 fn binary_content(base64: &Value) -> Value {
     if text_content(base64).is_null() { base64.clone() } else { Value::Null }
 }

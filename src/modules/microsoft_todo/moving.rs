@@ -1,4 +1,4 @@
-//! Moving tasks to another list, and completing many at once.
+//! Moves tasks to another list, and completes many at once.
 
 use serde_json::{Map, Value, json};
 
@@ -11,7 +11,7 @@ use crate::error::{Code, Error};
 use crate::time::Date;
 use crate::upstream::Method;
 
-/// Marks tasks of a list as completed, one after the other; what fails does not keep the others.
+/// Marks tasks of a list as completed, one by one; a failure does not stop the others.
 pub fn complete_tasks(
     session: &Session<'_>,
     arguments: &Map<String, Value>,
@@ -27,7 +27,7 @@ pub fn complete_tasks(
     })
 }
 
-/// Moves tasks of a list to another one; what fails does not keep the others.
+/// Moves tasks of a list to another one; a failure does not stop the others.
 pub fn move_tasks(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
     let (from, to) = (text(arguments, "list_id"), text(arguments, "to_list_id"));
     each(arguments, |id| {
@@ -36,7 +36,8 @@ pub fn move_tasks(session: &Session<'_>, arguments: &Map<String, Value>) -> Resu
     })
 }
 
-/// The rows of the tasks that the arguments name, and the reasons of those that failed. Fails where nothing more would come.
+/// Returns the rows of the tasks in the arguments, and the reasons of failures. Stops if every further request would fail too;
+/// fails if no task succeeded.
 fn each(
     arguments: &Map<String, Value>,
     mut act: impl FnMut(&str) -> Result<Value, Error>,
@@ -75,7 +76,7 @@ fn each(
     }
 }
 
-/// Whether the next request would fail as well.
+/// Returns whether the next request would fail as well.
 fn ends_all(error: &Error) -> bool {
     matches!(
         error.code(),
@@ -87,16 +88,16 @@ fn ends_all(error: &Error) -> bool {
     )
 }
 
-/// Most tasks of one call: each takes a request or more.
+/// The maximum number of tasks in one call: each takes at least one request.
 const MAX_TASKS: usize = 20;
 
-/// Copies a task with all that belongs to it to another list, then deletes it: Microsoft Graph has no move.
+/// Copies a task with all its parts to another list, then deletes it: Microsoft Graph cannot move tasks.
 pub fn move_task(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
     let (from, to) = (text(arguments, "list_id"), text(arguments, "to_list_id"));
     move_one(session, from, text(arguments, "task_id"), to)
 }
 
-/// Moves a task, as [`move_task`].
+/// Moves a task like [`move_task`].
 fn move_one(session: &Session<'_>, from: &str, id: &str, to: &str) -> Result<Value, Error> {
     if from == to {
         return Err(Error::invalid_params("`to_list_id` is the list that the task is in.")
@@ -152,7 +153,7 @@ fn move_one(session: &Session<'_>, from: &str, id: &str, to: &str) -> Result<Val
         if let Err(error) =
             session.send(Method::Post, &[&new_path[..], &[kind]].concat(), &[], Some(part))
         {
-            // Half a copy helps nobody; if it cannot go either, the error of the copying is still the one to tell.
+            // An incomplete copy is useless. If it cannot be deleted, the error of the copying is still the one to report.
             let _ = session.send(Method::Delete, &new_path, &[], None);
             return Err(error);
         }
@@ -169,7 +170,7 @@ fn move_one(session: &Session<'_>, from: &str, id: &str, to: &str) -> Result<Val
     Ok(moved)
 }
 
-/// A file of a task, ready to be attached to another.
+/// Returns a file of a task, ready to be attached to another task.
 fn attachment(session: &Session<'_>, path: &[&str], file: &Value) -> Result<Value, Error> {
     let (id, name) =
         (file["id"].as_str().unwrap_or_default(), file["name"].as_str().unwrap_or_default());

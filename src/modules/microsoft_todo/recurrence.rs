@@ -11,7 +11,7 @@ use crate::time::Date;
 const WEEKDAYS: [&str; 7] =
     ["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"];
 
-/// The members of a pattern of each type, beside its type and its interval.
+/// The members of each type of pattern, besides its type and interval.
 const PATTERNS: [(&str, &[&str]); 6] = [
     ("daily", &[]),
     ("weekly", &["daysOfWeek", "firstDayOfWeek"]),
@@ -21,7 +21,7 @@ const PATTERNS: [(&str, &[&str]); 6] = [
     ("relativeYearly", &["daysOfWeek", "index", "month"]),
 ];
 
-/// The recurrence that the flat arguments describe: null to end it, none to leave it as it is. It counts from `due`.
+/// Returns the recurrence in the flat arguments: null to remove it, `None` to leave it unchanged. It counts from `due`.
 pub fn of(
     arguments: &Map<String, Value>,
     due: Option<Date>,
@@ -82,7 +82,7 @@ pub fn of(
     Ok(Some(json!({"pattern": pattern(kind, &all), "range": range(arguments, first, clock)?})))
 }
 
-/// From when, and how long.
+/// Returns the start and the end.
 fn range(arguments: &Map<String, Value>, first: Date, clock: &Clock) -> Result<Value, Error> {
     let until = arguments.get("repeat_until").and_then(Value::as_str);
     let mut range = json!({"type": "noEnd", "startDate": first.to_string()});
@@ -114,7 +114,7 @@ fn range(arguments: &Map<String, Value>, first: Date, clock: &Clock) -> Result<V
     Ok(range)
 }
 
-/// The members that a pattern of this type has.
+/// Returns the members of a pattern of this type.
 fn pattern(kind: &str, all: &Value) -> Value {
     let members =
         PATTERNS.iter().find(|(known, _)| *known == kind).map_or(&[][..], |(_, members)| members);
@@ -125,8 +125,8 @@ fn pattern(kind: &str, all: &Value) -> Value {
     pattern.into()
 }
 
-/// A recurrence as it was read, to be written to another task: Graph gives each pattern and range the members of all types, with
-/// year 1 and zeros where they mean nothing, and takes none of that. `None` if there is no recurrence.
+/// Returns a recurrence that was read in the form for writing. Graph returns each pattern and range with the members of all
+/// types, with year 1 and zeros for unused ones, and does not accept these. `None` if there is no recurrence.
 pub fn rebuilt(recurrence: &Value, due: Option<Date>) -> Option<Value> {
     let (read, range) = (&recurrence["pattern"], &recurrence["range"]);
     let pattern = pattern(read["type"].as_str()?, read);
@@ -150,7 +150,7 @@ pub fn rebuilt(recurrence: &Value, due: Option<Date>) -> Option<Value> {
     Some(json!({"pattern": pattern, "range": rebuilt}))
 }
 
-/// A recurrence in words: `every 2 weeks on monday, thursday from 2026-11-30 until 2026-12-31`.
+/// Returns a recurrence in words: `every 2 weeks on monday, thursday from 2026-11-30 until 2026-12-31`.
 pub fn words(value: &Value) -> Value {
     let (pattern, range) = (&value["pattern"], &value["range"]);
     let Some(kind) = pattern["type"].as_str() else { return Value::Null };
@@ -202,7 +202,7 @@ mod tests {
             let built = built(&arguments).expect("the arguments are good").expect("it recurs");
             assert_eq!(built, json!({"pattern": pattern, "range": range}), "{arguments}");
             assert_eq!(words(&built), said);
-            // As Graph gives it: every member of every type.
+            // In the form that Graph returns: every member of every type.
             let mut read = built.clone();
             for (name, value) in [
                 ("month", json!(0)),

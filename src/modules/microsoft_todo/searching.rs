@@ -1,4 +1,4 @@
-//! Searching tasks over lists: Microsoft Graph searches none.
+//! Searches tasks in lists, because Microsoft Graph has no search for them.
 
 use serde_json::{Map, Value, json};
 
@@ -9,7 +9,7 @@ use crate::engine::times::day;
 use crate::error::Error;
 use crate::time::Date;
 
-/// Reads the tasks of one list or of all, and keeps those that meet every condition.
+/// Reads the tasks of one list or of all lists, and keeps those that meet every condition.
 pub fn search_tasks(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
     let wanted = Conditions::of(arguments)?;
     let lists = match arguments.get("list_id").and_then(Value::as_str) {
@@ -41,7 +41,7 @@ pub fn search_tasks(session: &Session<'_>, arguments: &Map<String, Value>) -> Re
             break;
         }
     }
-    // Those without a due date come last, each in the order of its list.
+    // Tasks without a due date come last; otherwise the order is that of the lists.
     found.sort_by_key(|task| {
         task["due_date"].as_str().map_or_else(|| "9999".to_owned(), str::to_owned)
     });
@@ -55,7 +55,7 @@ pub fn search_tasks(session: &Session<'_>, arguments: &Map<String, Value>) -> Re
     Ok(json!({"items": found, "incomplete_results": incomplete}))
 }
 
-/// What a task must be like to be found, its status aside.
+/// The conditions on a task, except its status.
 struct Conditions {
     words: Option<String>,
     importance: Option<Value>,

@@ -1,4 +1,4 @@
-//! Creating and changing a task, between Microsoft Graph's nested form and flat arguments.
+//! Creates and changes tasks, between Microsoft Graph's nested form and flat arguments.
 
 use serde_json::{Map, Value, json};
 
@@ -12,7 +12,7 @@ use crate::upstream::Method;
 
 pub fn create(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
     let mut body = task_of(arguments, None, || clock_of(session, arguments))?;
-    // Nothing can be cleared yet.
+    // A new task has nothing to clear.
     body.retain(|_, value| !value.is_null());
     let path = ["me", "todo", "lists", text(arguments, "list_id"), "tasks"];
     let created = session.send(Method::Post, &path, &[], Some(&body.into()))?;
@@ -22,7 +22,7 @@ pub fn create(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<V
 pub fn update(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
     let path = task_path(arguments);
     let repeats = given(arguments, "repeat").is_some_and(|repeat| repeat != "none");
-    // A recurrence counts from the day on which the task is due; where that stays, it has to be read.
+    // A recurrence counts from the due day of the task; if that day is not in the arguments, it must be read.
     let due = if repeats && !arguments.contains_key("due_date") {
         let task = session.get(&path, &[])?;
         date(&task["dueDateTime"]).as_str().and_then(Date::read)
@@ -34,7 +34,8 @@ pub fn update(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<V
     Ok(brief(&updated))
 }
 
-/// The zone of the arguments. Without one that of the mailbox, if a time of day depends on it: a day is the same in every zone.
+/// Returns the zone of the arguments; without one, the mailbox's zone if a time of day depends on it: a day is the same in
+/// every zone.
 fn clock_of(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Clock, Error> {
     let reminder = given(arguments, "reminder_at").and_then(Moment::read);
     match given(arguments, "time_zone") {
@@ -44,8 +45,8 @@ fn clock_of(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Clo
     }
 }
 
-/// A task as Microsoft Graph wants it, of the arguments that are there; null for what they clear. `due` is when it is due
-/// already.
+/// Returns a task in Microsoft Graph's form, from the arguments that are present; null for cleared ones. `due` is the current
+/// due date.
 fn task_of(
     arguments: &Map<String, Value>,
     due: Option<Date>,
@@ -91,7 +92,7 @@ fn task_of(
     Ok(task)
 }
 
-/// What a created or changed task is told of.
+/// Returns the description of a created or changed task.
 pub fn brief(task: &Value) -> Value {
     let mut brief = json!({
         "id": task["id"], "title": task["title"], "status": task["status"], "due_date": date(&task["dueDateTime"]),

@@ -1,8 +1,14 @@
-//! What Notion's module file cannot say as data.
+//! Parts of Notion's module that cannot be expressed as data.
 //!
-//! Here stands what is cited, with the small hooks; `readable` makes text of Notion's objects, `writable` the other way
-//! round, and `pages`, `rows` and `uploads` hold the jobs of several requests.
+//! This file has the table of hooks and the small hooks. `readable` converts Notion's objects to text, `writable` does the
+//! reverse within `limits`, and `pages`, `rows`, `comments` and `uploads` have the tools that need several requests.
 
+mod comments;
+mod ids;
+mod inline;
+mod limits;
+mod lookup;
+mod markdown;
 mod pages;
 mod readable;
 mod rows;
@@ -20,49 +26,74 @@ pub(super) const HOOKS: Hooks = Hooks {
     fields: &[
         ("block_content", readable::block_content),
         ("block_text", readable::block_text),
+        ("comment_files", comments::files),
         ("if_any", if_any),
         ("image", readable::image),
         ("markdown", readable::markdown),
         ("parent_id", readable::parent_id),
-        ("properties", readable::properties),
         ("schema", readable::schema),
         ("text", readable::text),
         ("title", readable::title),
+        ("without_signatures", markdown::without_signatures),
     ],
     params: &[
         ("attachments", attachments),
-        ("block_id", block_id),
+        ("block_id", ids::block_id),
         ("block_position", block_position),
+        ("children", |value| limited("children", value)),
+        ("configuration", |value| limited("configuration", value)),
         ("cover", writable::cover),
+        ("filter", |value| limited("filter", value)),
         ("icon", writable::icon),
+        ("id", ids::plain_id),
         ("last_edited_sort", last_edited_sort),
+        ("kept_cover", writable::kept_cover),
+        ("kept_icon", writable::kept_icon),
         ("null_if_empty", null_if_empty),
         ("object_filter", object_filter),
-        ("page_id", page_id),
+        ("page_id", ids::page_id),
         ("page_parent", page_parent),
         ("page_position", page_position),
         ("property_schema", writable::schema),
-        ("rich_text", rich_text),
+        ("rich_text", |text| writable::rich_text("", text.as_str().unwrap_or_default())),
+        ("sorts", |value| limited("sorts", value)),
         ("template", template),
-        ("view_id", view_id),
+        ("user_id", user_id),
+        ("view_id", ids::view_id),
     ],
+    arguments: &[
+        ("comment_place", |arguments| {
+            only_one(arguments, &["page_id", "block_id", "discussion_id"])
+        }),
+        ("target", |arguments| only_one(arguments, &["to_page_id", "to_data_source_id"])),
+        ("upload_mode", uploads::mode),
+        ("view_place", |arguments| {
+            only_one(arguments, &["database_id", "page_id", "dashboard_id"])
+        }),
+    ],
+    results: &[("with_sources", rows::with_sources)],
     handlers: &[
+        ("append_to_page", pages::append),
         ("create_page", pages::create),
         ("duplicate_page", pages::duplicate),
+        ("edit_page", pages::edit),
+        ("get_page", pages::get),
         ("get_page_property", pages::property),
+        ("list_page_comments", comments::of_page),
         ("list_views", rows::views),
         ("query_data_source", rows::query),
         ("query_view", rows::query_view),
+        ("replace_page", pages::replace),
         ("send_file_upload", uploads::send),
         ("update_block", pages::update_block),
         ("update_page", pages::update),
         ("update_page_section", pages::update_section),
         ("upload_file", uploads::upload),
     ],
-    ..Hooks::NONE
+    explain: Some(lookup::explain),
 };
 
-/// Hides what says nothing: false, an empty list, an empty object.
+/// Hides values without information: false, an empty list, an empty object.
 fn if_any(value: &Value) -> Value {
     let empty = match value {
         Value::Bool(value) => !value,
@@ -73,17 +104,44 @@ fn if_any(value: &Value) -> Value {
     if empty { Value::Null } else { value.clone() }
 }
 
-/// Files of a comment, by the ids of their uploads.
-fn attachments(ids: &Value) -> Result<Value, Error> {
-    Ok(list(ids).map(|id| json!({"type": "file_upload", "file_upload_id": id})).collect())
+/// Refuses arguments of which not exactly one of these is given.
+fn only_one(arguments: &mut Map<String, Value>, names: &[&str]) -> Result<(), Error> {
+    let given: Vec<_> = names.iter().filter(|name| arguments.contains_key(**name)).collect();
+    if given.len() == 1 {
+        return Ok(());
+    }
+    let quoted: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+    let all = quoted.join(", ");
+    let problem = if given.is_empty() {
+        format!("One of {all} is missing.")
+    } else {
+        format!("{all} exclude each other.")
+    };
+    Err(Error::invalid_params(problem).with_hint("Give exactly one of them."))
 }
 
-/// Where new blocks stand: first, or after one of their siblings.
+/// An argument of Notion's own form, within its limits.
+fn limited(name: &str, value: &Value) -> Result<Value, Error> {
+    limits::check(name, value).map(|()| value.clone())
+}
+
+/// Returns files of a comment, by the ids of their uploads.
+fn attachments(ids: &Value) -> Result<Value, Error> {
+    let file = |id| Ok(json!({"type": "file_upload", "file_upload_id": ids::plain_id(id)?}));
+    list(ids).map(file).collect()
+}
+
+/// A person or bot, or `me`.
+fn user_id(given: &Value) -> Result<Value, Error> {
+    if given == "me" { Ok(given.clone()) } else { ids::plain_id(given) }
+}
+
+/// Returns the position of new blocks: first, or after a sibling.
 fn block_position(after: &Value) -> Result<Value, Error> {
     position(after, "start")
 }
 
-/// Where a new page stands among its parent's blocks.
+/// Returns the position of a new page among its parent's blocks.
 fn page_position(after: &Value) -> Result<Value, Error> {
     position(after, "page_start")
 }
@@ -92,94 +150,41 @@ fn position(after: &Value, start: &str) -> Result<Value, Error> {
     if after == "start" {
         return Ok(json!({"type": start}));
     }
-    Ok(json!({"type": "after_block", "after_block": {"id": block_id(after)?}}))
+    Ok(json!({"type": "after_block", "after_block": {"id": ids::block_id(after)?}}))
 }
 
-/// The order of a search, which Notion knows only by the last edit.
+/// Returns null for an empty object or list, which clears a setting: a null argument would count as absent.
+fn null_if_empty(value: &Value) -> Result<Value, Error> {
+    limited("", &if_any(value))
+}
+
+/// Returns the order of a search; Notion supports only the time of the last edit.
 fn last_edited_sort(direction: &Value) -> Result<Value, Error> {
     Ok(json!({"timestamp": "last_edited_time", "direction": direction}))
 }
 
-/// An empty object or list as the null that clears a setting: a null argument would stand for an absent one.
-fn null_if_empty(value: &Value) -> Result<Value, Error> {
-    Ok(if_any(value))
-}
-
-/// A search for one kind of object.
+/// Returns the filter for a search for one kind of object.
 fn object_filter(kind: &Value) -> Result<Value, Error> {
     Ok(json!({"property": "object", "value": kind}))
 }
 
-/// The parent of a database: a page, or the workspace itself.
+/// Returns the parent of a database: a page, or the workspace itself.
 fn page_parent(page: &Value) -> Result<Value, Error> {
     if page == "workspace" {
         return Ok(json!({"type": "workspace", "workspace": true}));
     }
-    Ok(json!({"type": "page_id", "page_id": page_id(page)?}))
+    Ok(json!({"type": "page_id", "page_id": ids::page_id(page)?}))
 }
 
-fn rich_text(text: &Value) -> Result<Value, Error> {
-    Ok(writable::rich_text(text.as_str().unwrap_or_default()))
-}
-
-/// A template by its id, or the one that the data source has as its default.
+/// Returns a template by its id, or the data source's default template.
 fn template(id: &Value) -> Result<Value, Error> {
     if id == "default" {
         return Ok(json!({"type": "default"}));
     }
-    Ok(json!({"type": "template_id", "template_id": page_id(id)?}))
+    Ok(json!({"type": "template_id", "template_id": ids::page_id(id)?}))
 }
 
-/// The id of a page or database, also out of its address; in that of a page shown over its database it stands as `p`.
-fn page_id(given: &Value) -> Result<Value, Error> {
-    Ok(id(given, &["p"]))
-}
-
-/// The id of a block, which an address has behind its `#`; that of a page where there is none.
-fn block_id(given: &Value) -> Result<Value, Error> {
-    Ok(id(given, &["#", "p"]))
-}
-
-/// The id of a view, which an address has as `v`.
-fn view_id(given: &Value) -> Result<Value, Error> {
-    Ok(id(given, &["v"]))
-}
-
-/// The id at the first of these places of an address, else at the end of its path; what is not an address stays as it is.
-fn id(given: &Value, places: &[&str]) -> Value {
-    let text = given.as_str().unwrap_or_default();
-    let Some((_, address)) = text.split_once("://") else { return given.clone() };
-    let (address, fragment) = address.split_once('#').unwrap_or((address, ""));
-    let (path, query) = address.split_once('?').unwrap_or((address, ""));
-    let at = |place: &&str| match *place {
-        "#" => trailing_id(fragment),
-        name => {
-            let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
-            pairs.filter(|(key, _)| *key == name).find_map(|(_, value)| trailing_id(value))
-        }
-    };
-    let segment = path.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
-    // What holds no id goes on as it came: Notion says what is wrong with it.
-    places
-        .iter()
-        .find_map(at)
-        .or_else(|| trailing_id(segment))
-        .map_or_else(|| given.clone(), Value::from)
-}
-
-/// The 32 hexadecimal digits that a text ends with, dashes between them left out.
-fn trailing_id(text: &str) -> Option<String> {
-    let digits: Vec<char> = text
-        .chars()
-        .rev()
-        .filter(|c| *c != '-')
-        .take_while(char::is_ascii_hexdigit)
-        .take(32)
-        .collect();
-    (digits.len() == 32).then(|| digits.into_iter().rev().collect())
-}
-
-/// The argument of this name, where it is a text.
+/// Returns the argument with this name, if it is a text.
 fn argument<'a>(arguments: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
     arguments.get(name).and_then(Value::as_str)
 }
@@ -196,25 +201,6 @@ mod tests {
     }
 
     #[test]
-    fn an_id_is_found_in_an_address() {
-        let address = |rest: &str| json!(format!("https://www.notion.so/acme/{rest}"));
-        check(page_id, json!(ID), json!(ID));
-        check(
-            page_id,
-            json!("195de922-1179-449f-ab80-75a27c979105"),
-            json!("195de922-1179-449f-ab80-75a27c979105"),
-        );
-        check(page_id, address(&format!("Road-map-{ID}")), json!(ID));
-        check(page_id, address(&format!("Facade-{ID}?pvs=4#0{}", &ID[1..])), json!(ID));
-        check(page_id, address(&format!("0{}?v=1{}&p={ID}&pm=s", &ID[1..], &ID[1..])), json!(ID));
-        check(page_id, json!("collection://195de922-1179-449f-ab80-75a27c979105"), json!(ID));
-        check(block_id, address(&format!("Road-map-0{}#{ID}", &ID[1..])), json!(ID));
-        check(block_id, address(&format!("Road-map-{ID}")), json!(ID));
-        check(view_id, address(&format!("0{}?v={ID}", &ID[1..])), json!(ID));
-        check(page_id, address("Road-map"), address("Road-map"));
-    }
-
-    #[test]
     fn what_says_nothing_is_hidden() {
         for value in [json!(false), json!([]), json!({}), Value::Null] {
             assert_eq!(if_any(&value), Value::Null, "{value}");
@@ -226,17 +212,19 @@ mod tests {
 
     #[test]
     fn words_stand_for_notions_objects() {
-        check(attachments, json!(["a"]), json!([{"type": "file_upload", "file_upload_id": "a"}]));
+        check(attachments, json!([ID]), json!([{"type": "file_upload", "file_upload_id": ID}]));
         check(block_position, json!("start"), json!({"type": "start"}));
         check(
             block_position,
-            json!("b"),
-            json!({"type": "after_block", "after_block": {"id": "b"}}),
+            json!(format!(" {ID}")),
+            json!({"type": "after_block", "after_block": {"id": ID}}),
         );
         check(page_position, json!("start"), json!({"type": "page_start"}));
         check(page_parent, json!("workspace"), json!({"type": "workspace", "workspace": true}));
-        check(page_parent, json!("p"), json!({"type": "page_id", "page_id": "p"}));
+        check(page_parent, json!(ID), json!({"type": "page_id", "page_id": ID}));
         check(template, json!("default"), json!({"type": "default"}));
-        check(template, json!("t"), json!({"type": "template_id", "template_id": "t"}));
+        check(template, json!(ID), json!({"type": "template_id", "template_id": ID}));
+        check(user_id, json!("me"), json!("me"));
+        assert!(user_id(&json!("Ada")).is_err());
     }
 }

@@ -1,53 +1,56 @@
-//! Notion's objects as text, numbers and lists.
+//! Converts Notion's objects to text, numbers and lists.
 //!
 //! Source: the reference's pages on rich text, property values, data source properties and blocks
 //! (<https://developers.notion.com/reference/page-property-values> and its neighbours).
 
+use std::collections::HashMap;
+
 use serde_json::{Map, Value, json};
 
-use super::list;
+use super::{inline, list};
 
-/// Rich text without its formatting.
+/// The titles of pages and the names of users that are known, by their ids.
+#[derive(Debug, Default)]
+pub struct Names(HashMap<String, String>);
+
+impl Names {
+    /// Adds one.
+    pub fn insert(&mut self, id: &str, name: &str) {
+        self.0.insert(id.to_owned(), name.to_owned());
+    }
+
+    /// Whether the id's name is known.
+    pub fn has(&self, id: &str) -> bool {
+        self.0.contains_key(id)
+    }
+
+    /// `Ada (<id>)`: what is written back takes the id out of it. The id alone without a name.
+    pub fn named(&self, id: &Value) -> Value {
+        let name = id.as_str().and_then(|id| Some((self.0.get(id)?, id)));
+        name.map_or_else(|| id.clone(), |(name, id)| named(name, id))
+    }
+}
+
+fn named(name: &str, id: &str) -> Value {
+    let name = name.trim();
+    if name.is_empty() { id.into() } else { format!("{name} ({id})").into() }
+}
+
+/// Returns rich text without its formatting.
 pub fn text(rich_text: &Value) -> Value {
     if rich_text.is_null() { Value::Null } else { plain(rich_text).into() }
 }
 
-/// Rich text as Markdown within a line.
+/// Rich text as Notion's Markdown within a line: written back unchanged, it is the same text.
 pub fn markdown(rich_text: &Value) -> Value {
-    if rich_text.is_null() {
-        Value::Null
-    } else {
-        list(rich_text).map(span).collect::<String>().into()
-    }
+    if rich_text.is_null() { Value::Null } else { inline::markdown(list(rich_text)).into() }
 }
 
 fn plain(rich_text: &Value) -> String {
     list(rich_text).filter_map(|part| part["plain_text"].as_str()).collect()
 }
 
-/// One run of equal formatting. Marks stand at the words themselves: Markdown knows none beside a blank.
-fn span(part: &Value) -> String {
-    let text = part["plain_text"].as_str().unwrap_or_default();
-    let words = text.trim();
-    if words.is_empty() {
-        return text.to_owned();
-    }
-    let mut marked = words.to_owned();
-    if part["type"] == "equation" {
-        marked = format!("${marked}$");
-    }
-    for (name, mark) in [("code", "`"), ("bold", "**"), ("italic", "*"), ("strikethrough", "~~")] {
-        if part["annotations"][name] == true {
-            marked = format!("{mark}{marked}{mark}");
-        }
-    }
-    if let Some(link) = part["href"].as_str().filter(|link| *link != words) {
-        marked = format!("[{marked}]({link})");
-    }
-    text.replacen(words, &marked, 1)
-}
-
-/// The title of a page (a property of the type `title`), or of a database or data source (a member of its own).
+/// Returns the title of a page (a property of the type `title`), or of a database or data source (its own member).
 pub fn title(object: &Value) -> Value {
     let of_property = |property: &&Value| property["type"] == "title";
     let properties = object["properties"].as_object();
@@ -57,13 +60,13 @@ pub fn title(object: &Value) -> Value {
     }
 }
 
-/// The id of a parent of any kind; null for the workspace.
+/// Returns the id of a parent of any kind; null for the workspace.
 pub fn parent_id(parent: &Value) -> Value {
     let kind = parent["type"].as_str().unwrap_or_default();
     parent.get(kind).filter(|id| id.is_string()).cloned().unwrap_or_default()
 }
 
-/// An icon or a cover: the emoji itself, a name, or the image's address.
+/// Returns an icon or a cover: the emoji itself, a name, or the image's address.
 pub fn image(image: &Value) -> Value {
     let kind = image["type"].as_str().unwrap_or_default();
     match kind {
@@ -73,94 +76,113 @@ pub fn image(image: &Value) -> Value {
     }
 }
 
-/// A page's property values by name, without the title; null when there are no others.
-pub fn properties(properties: &Value) -> Value {
+/// Returns a page's property values by name, without the title; null if there are no others.
+pub fn properties(properties: &Value, names: &Names) -> Value {
     let others = properties
         .as_object()
         .into_iter()
         .flatten()
         .filter(|(_, property)| property["type"] != "title");
     let values: Map<_, _> =
-        others.map(|(name, property)| (name.clone(), value(property))).collect();
+        others.map(|(name, property)| (name.clone(), value(property, names))).collect();
     if values.is_empty() { Value::Null } else { values.into() }
 }
 
-/// One property value, formula's result or rollup's: a text, number or boolean, or a list of them.
-pub fn value(property: &Value) -> Value {
+/// One property value, formula's result or rollup's: a text, number or boolean, or a list of them. People and pages have
+/// their ids behind their names.
+///
+/// Values that Notion does not return and unknown types are shown by their type, so that no value looks empty that is not.
+pub fn value(property: &Value, names: &Names) -> Value {
     let kind = property["type"].as_str().unwrap_or_default();
     let value = &property[kind];
     match kind {
         "title" | "rich_text" => text(value),
         "number" | "checkbox" | "url" | "email" | "phone_number" | "created_time"
-        | "last_edited_time" | "string" | "boolean" => value.clone(),
+        | "last_edited_time" | "last_visited_time" | "string" | "boolean" => value.clone(),
         "select" | "status" => value["name"].clone(),
         "multi_select" => list(value).map(|option| option["name"].clone()).collect(),
         "date" => date(value),
-        "people" => list(value).map(person).collect(),
-        "created_by" | "last_edited_by" => person(value),
+        "people" => list(value).map(|user| person(user, names)).collect(),
+        "created_by" | "last_edited_by" => person(value, names),
         "relation" => {
-            let ids = list(value).map(|page| page["id"].clone());
-            // Notion names the first 25 here; get_page_property has them all.
-            ids.chain((property["has_more"] == true).then(|| json!("…"))).collect()
+            let pages = list(value).map(|page| names.named(&page["id"]));
+            // Notion returns only the first 25 here; get_page_property returns all of them.
+            pages.chain((property["has_more"] == true).then(|| json!("…"))).collect()
         }
-        "files" => list(value).map(file_name).collect(),
-        "formula" | "rollup" => self::value(value),
-        "array" => list(value).flat_map(entries).collect(),
-        "unique_id" => match value["prefix"].as_str() {
+        "files" => list(value).map(file_text).collect(),
+        "formula" | "rollup" => self::value(value, names),
+        "array" => list(value).flat_map(|property| entries(property, names)).collect(),
+        "unique_id" => match value["prefix"].as_str().filter(|prefix| !prefix.is_empty()) {
             Some(prefix) => format!("{prefix}-{}", value["number"]).into(),
             None => value["number"].clone(),
         },
         "verification" => value["state"].clone(),
         "place" => place(value),
-        _ => Value::Null,
+        // A button has no value.
+        "button" | "" => Value::Null,
+        _ if value.as_object().is_some_and(Map::is_empty) => format!("({kind})").into(),
+        _ => value.clone(),
     }
 }
 
-/// The values of one property in a list of properties: lists in it become one with it.
-fn entries(property: &Value) -> Vec<Value> {
-    match value(property) {
+/// Returns the values of one property in a list of properties; lists are joined.
+fn entries(property: &Value, names: &Names) -> Vec<Value> {
+    match value(property, names) {
         Value::Array(values) => values,
         Value::Null => Vec::new(),
         value => vec![value],
     }
 }
 
-/// `start`, or `start/end` as an interval of ISO 8601.
+/// `start`, or `start/end` as an interval of ISO 8601. The zone of local times stands behind them, as in RFC 9557.
 fn date(date: &Value) -> Value {
+    let zone = date["time_zone"].as_str().map(|zone| format!("[{zone}]")).unwrap_or_default();
     match (date["start"].as_str(), date["end"].as_str()) {
-        (Some(start), Some(end)) => format!("{start}/{end}").into(),
-        (start, _) => start.into(),
+        (Some(start), Some(end)) => format!("{start}{zone}/{end}{zone}").into(),
+        (Some(start), None) => format!("{start}{zone}").into(),
+        (None, _) => Value::Null,
     }
 }
 
-/// A person's, bot's or group's name; the id where Notion does not tell the name.
-fn person(person: &Value) -> Value {
-    if person["name"].is_string() { person["name"].clone() } else { person["id"].clone() }
+/// A person's, bot's or group's name with the id; the id alone where Notion does not tell the name.
+fn person(person: &Value, names: &Names) -> Value {
+    match (person["name"].as_str(), person["id"].as_str()) {
+        (Some(name), Some(id)) => named(name, id),
+        _ => names.named(&person["id"]),
+    }
 }
 
-/// An external file's address, or the name of one that Notion keeps: its address is long and expires.
-fn file_name(file: &Value) -> Value {
-    if file["type"] == "external" { file["external"]["url"].clone() } else { file["name"].clone() }
+/// An external file's name and address, or the name of one that Notion keeps: its address is long and expires.
+pub fn file_text(file: &Value) -> Value {
+    let url = file["external"]["url"].as_str();
+    match (url, file["name"].as_str().filter(|name| !name.is_empty())) {
+        (Some(url), Some(name)) if name != url => format!("{name} ({url})").into(),
+        (Some(url), _) => url.into(),
+        (None, _) => file["name"].clone(),
+    }
 }
 
-/// A file's name and where to fetch it.
+/// Returns a file's name and its download address.
 pub fn file(file: &Value) -> Value {
     let kind = file["type"].as_str().unwrap_or_default();
     json!({"name": file["name"], "url": file[kind]["url"]})
 }
 
 fn place(place: &Value) -> Value {
-    let named = ["name", "address"].into_iter().find_map(|member| place[member].as_str());
-    match (named, place["lat"].as_f64(), place["lon"].as_f64()) {
-        (Some(name), ..) => name.into(),
-        (None, Some(lat), Some(lon)) => format!("{lat}, {lon}").into(),
-        _ => Value::Null,
+    let name = |member: &str| place[member].as_str().filter(|name| !name.is_empty());
+    match (name("name"), name("address")) {
+        (Some(name), Some(address)) if name != address => format!("{name}, {address}").into(),
+        (Some(name), _) | (None, Some(name)) => name.into(),
+        (None, None) if place["lat"].is_number() && place["lon"].is_number() => {
+            format!("{}, {}", place["lat"], place["lon"]).into()
+        }
+        (None, None) => Value::Null,
     }
 }
 
-/// A property value for one cell of a table: the entries of a list are joined by commas.
-pub fn cell(property: &Value) -> Value {
-    match value(property) {
+/// Returns a property value for one cell of a table: list entries are joined by commas.
+pub fn cell(property: &Value, names: &Names) -> Value {
+    match value(property, names) {
         Value::Array(values) if values.is_empty() => Value::Null,
         Value::Array(values) => {
             let words = values
@@ -168,11 +190,12 @@ pub fn cell(property: &Value) -> Value {
                 .map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
             words.collect::<Vec<_>>().join(", ").into()
         }
+        value @ Value::Object(_) => value.to_string().into(),
         value => value,
     }
 }
 
-/// A data source's columns: name, type, and what the type needs to be understood.
+/// Returns a data source's columns: name, type, and details of the type.
 pub fn schema(properties: &Value) -> Value {
     let column = |(name, property): (&String, &Value)| json!({"name": name, "type": property["type"], "detail": detail(property), "id": property["id"]});
     properties.as_object().into_iter().flatten().map(column).collect()
@@ -204,7 +227,7 @@ fn detail(property: &Value) -> Value {
     }
 }
 
-/// What a block says, in one line of plain text.
+/// Returns the text of a block, in one line of plain text.
 pub fn block_text(block: &Value) -> Value {
     let kind = block["type"].as_str().unwrap_or_default();
     let content = &block[kind];
@@ -226,7 +249,7 @@ pub fn block_text(block: &Value) -> Value {
     }
 }
 
-/// A file's caption, else its name, else its address where that is not a long one of Notion's own.
+/// Returns a file's caption, else its name, else its address if it is not a long address of Notion's own.
 fn media(content: &Value) -> Value {
     let caption = plain(&content["caption"]);
     if !caption.is_empty() {
@@ -239,7 +262,7 @@ fn media(content: &Value) -> Value {
     }
 }
 
-/// What a block holds beside its text; null when that is nothing.
+/// Returns the other content of a block besides its text; null if there is none.
 pub fn block_content(block: &Value) -> Value {
     let kind = block["type"].as_str().unwrap_or_default();
     let told = |name: &str, value: &Value| match name {
@@ -265,36 +288,10 @@ mod tests {
     }
 
     #[test]
-    fn formatting_becomes_markdown_at_the_words() {
-        let check = |part: Value, expected: &str| {
-            let mut whole = run("a b ");
-            whole
-                .as_object_mut()
-                .expect("it is one")
-                .extend(part.as_object().expect("it is one").clone());
-            assert_eq!(markdown(&json!([whole])), json!(expected), "{part}");
-        };
-        check(json!({}), "a b ");
-        check(json!({"annotations": {"bold": true}}), "**a b** ");
-        check(json!({"annotations": {"code": true, "italic": true}}), "*`a b`* ");
-        check(
-            json!({"annotations": {"strikethrough": true}, "href": "https://x.example"}),
-            "[~~a b~~](https://x.example) ",
-        );
-        check(
-            json!({"plain_text": "https://x.example", "href": "https://x.example"}),
-            "https://x.example",
-        );
-        check(json!({"type": "equation", "plain_text": "e=mc^2"}), "$e=mc^2$");
-        check(json!({"plain_text": " ", "annotations": {"bold": true}}), " ");
-        assert_eq!(markdown(&json!([run("a"), run("b")])), json!("ab"));
-        assert_eq!(markdown(&Value::Null), Value::Null);
-    }
-
-    #[test]
     fn every_type_of_property_has_a_plain_value() {
         let check = |kind: &str, content: Value, expected: Value| {
-            assert_eq!(value(&json!({"id": "x", "type": kind, kind: content})), expected, "{kind}");
+            let property = json!({"id": "x", "type": kind, kind: content});
+            assert_eq!(value(&property, &Names::default()), expected, "{kind}");
         };
         check("title", json!([run("Buy "), run("milk")]), json!("Buy milk"));
         check("rich_text", json!([]), json!(""));
@@ -314,16 +311,22 @@ mod tests {
         check(
             "people",
             json!([{"id": "u1", "name": "Ada"}, {"object": "user", "id": "u2"}]),
-            json!(["Ada", "u2"]),
+            json!(["Ada (u1)", "u2"]),
         );
-        check("created_by", json!({"id": "u1", "name": "Ada"}), json!("Ada"));
+        check("created_by", json!({"id": "u1", "name": "Ada"}), json!("Ada (u1)"));
+        check("last_edited_by", json!({"object": "user", "id": "u1"}), json!("u1"));
+        check(
+            "date",
+            json!({"start": "2026-01-31T09:00:00", "end": "2026-01-31T10:00:00", "time_zone": "Europe/Berlin"}),
+            json!("2026-01-31T09:00:00[Europe/Berlin]/2026-01-31T10:00:00[Europe/Berlin]"),
+        );
         check("created_time", json!("2026-01-31T08:00:00.000Z"), json!("2026-01-31T08:00:00.000Z"));
         check("relation", json!([{"id": "p1"}]), json!(["p1"]));
         let files = json!([
             {"name": "a.pdf", "type": "file", "file": {"url": "https://files.example/a?signature=1"}},
             {"name": "b", "type": "external", "external": {"url": "https://x.example/b"}},
         ]);
-        check("files", files, json!(["a.pdf", "https://x.example/b"]));
+        check("files", files, json!(["a.pdf", "b (https://x.example/b)"]));
         check("formula", json!({"type": "boolean", "boolean": true}), json!(true));
         check(
             "formula",
@@ -341,10 +344,34 @@ mod tests {
         check("verification", json!({"state": "verified"}), json!("verified"));
         check("place", json!({"lat": 52.5, "lon": 13.4, "name": null}), json!("52.5, 13.4"));
         check("place", json!({"lat": 52.5, "lon": 13.4, "name": "Berlin"}), json!("Berlin"));
+        check(
+            "place",
+            json!({"lat": 52.5, "lon": 13.4, "name": "Office", "address": "Torstr. 1, Berlin"}),
+            json!("Office, Torstr. 1, Berlin"),
+        );
         check("button", json!({}), Value::Null);
+        check(
+            "rollup",
+            json!({"type": "incomplete", "incomplete": {}, "function": "sum"}),
+            json!("(incomplete)"),
+        );
+        check(
+            "rollup",
+            json!({"type": "unsupported", "unsupported": {}, "function": "sum"}),
+            json!("(unsupported)"),
+        );
+        check("rollup", json!({"type": "number", "number": null, "function": "sum"}), Value::Null);
+        check("hologram", json!({"depth": 3}), json!({"depth": 3}));
+        check("hologram", json!({}), json!("(hologram)"));
+        check("hologram", Value::Null, Value::Null);
+        check("unique_id", json!({"prefix": "", "number": 12}), json!(12));
         let more = json!({"type": "relation", "relation": [{"id": "p1"}], "has_more": true});
-        assert_eq!((value(&more), cell(&more)), (json!(["p1", "…"]), json!("p1, …")));
-        assert_eq!(cell(&json!({"type": "people", "people": []})), Value::Null);
+        let mut names = Names::default();
+        names.insert("p1", "Plan");
+        assert_eq!(value(&more, &names), json!(["Plan (p1)", "…"]));
+        assert_eq!(cell(&more, &Names::default()), json!("p1, …"));
+        assert_eq!(cell(&json!({"type": "people", "people": []}), &names), Value::Null);
+        assert_eq!(cell(&json!({"type": "new", "new": {"a": 1}}), &names), json!("{\"a\":1}"));
     }
 
     #[test]

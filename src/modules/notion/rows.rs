@@ -1,15 +1,24 @@
-//! Rows of data sources, by filters of one's own or those of a view.
+//! Rows of data sources, by the caller's filters or those of a view.
 
 use serde_json::{Map, Value, json};
 
-use super::{argument, list, pages, readable, writable};
+use super::readable::Names;
+use super::{argument, ids, limits, list, lookup, pages, readable, writable};
 use crate::engine::Session;
 use crate::error::Error;
+use crate::time::Moment;
 use crate::upstream::Method;
 
-/// Rows by a filter and an order that the arguments name. A plain filter needs its column's type first.
+/// Returns rows by the filter and the order in the arguments. A plain filter needs its column's type, which is read first.
 pub fn query(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
     let source = argument(arguments, "data_source_id").unwrap_or_default();
+    for name in ["filter_value", "filter_condition"] {
+        // Alone they filter nothing: every row would look like an answer.
+        if argument(arguments, name).is_some() && argument(arguments, "filter_property").is_none() {
+            return Err(Error::invalid_params(format!("`{name}` needs `filter_property`."))
+                .with_hint("Name the column, or give Notion's own `filter` alone."));
+        }
+    }
     let filter = match (argument(arguments, "filter_property"), arguments.get("filter")) {
         (Some(_), Some(_)) => return Err(either("filter_property", "filter")),
         (Some(property), None) => {
@@ -31,7 +40,7 @@ pub fn query(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Va
     rows(session, source, filter, sorts, columns.as_deref(), arguments)
 }
 
-/// The rows of a view: Notion's own queries of views give ids alone, so that its filter and sorts are asked for again.
+/// Returns the rows of a view: Notion's own view queries return only ids, so the view's filter and sorts are used in a query.
 pub fn query_view(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
     let view =
         session.get(&["v1", "views", argument(arguments, "view_id").unwrap_or_default()], &[])?;
@@ -47,9 +56,13 @@ pub fn query_view(session: &Session<'_>, arguments: &Map<String, Value>) -> Resu
     rows(session, source, view_filter(&view), sorts, columns, arguments)
 }
 
-/// The views of a database or data source. Notion lists their ids alone, so that each is asked for.
+/// Returns the views of a database or data source. Notion lists only their ids, so each view is read.
 pub fn views(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
     let limit = arguments["limit"].to_string();
+    if !["database_id", "data_source_id"].iter().any(|name| arguments.contains_key(*name)) {
+        return Err(Error::invalid_params("`database_id` or `data_source_id` is missing.")
+            .with_hint("Give one of them; search and get_database name data sources."));
+    }
     let given = ["database_id", "data_source_id"]
         .map(|name| argument(arguments, name).map(|id| (name, id)));
     let cursor = argument(arguments, "cursor").map(|cursor| ("start_cursor", cursor));
@@ -76,6 +89,11 @@ fn rows(
     arguments: &Map<String, Value>,
 ) -> Result<Value, Error> {
     let mut body = Map::new();
+    for (name, value) in [("filter", &filter), ("sorts", &sorts)] {
+        if let Some(value) = value {
+            limits::check(name, value)?;
+        }
+    }
     let cursor = arguments.get("cursor").cloned();
     let limit = arguments.get("limit").cloned();
     for (name, value) in
@@ -91,9 +109,48 @@ fn rows(
         &[],
         Some(&body.into()),
     )?;
-    let items =
-        list(&answer["results"]).map(|page| row(page, columns)).collect::<Result<Value, _>>()?;
-    Ok(paged(items, &answer))
+    let pages: Vec<_> = list(&answer["results"]).filter(|page| page["object"] == "page").collect();
+    let shown = |page: &Value| match columns {
+        None => page["properties"].clone(),
+        Some(columns) => {
+            let shown =
+                columns.iter().filter_map(|column| pages::find(&page["properties"], column));
+            shown.map(|(name, property)| (name.to_owned(), property.clone())).collect()
+        }
+    };
+    let all: Value = pages
+        .iter()
+        .enumerate()
+        .flat_map(|(at, page)| {
+            let properties = shown(page);
+            let properties = properties.as_object().cloned().unwrap_or_default();
+            properties.into_iter().map(move |(name, property)| (format!("{at} {name}"), property))
+        })
+        .collect();
+    let names =
+        lookup::Lookup::new(session).users_of(&all).related(&all, lookup::limit(arguments)).names;
+    let items = list(&answer["results"]).map(|page| row(page, columns, &names));
+    Ok(paged(items.collect::<Result<Value, _>>()?, &answer))
+}
+
+/// Adds to the hits of a search the titles of the data sources that they are rows of, the first few of them.
+pub fn with_sources(
+    session: &Session<'_>,
+    _: &Map<String, Value>,
+    mut result: Value,
+) -> Result<Value, Error> {
+    let source = |hit: &Value| {
+        let is_row = hit["parent_type"] == "data_source_id";
+        is_row.then(|| hit["parent_id"].as_str().map(str::to_owned)).flatten()
+    };
+    let sources: Vec<_> = list(&result["items"]).filter_map(source).collect();
+    let names = lookup::Lookup::new(session).sources(sources.iter().map(String::as_str)).names;
+    for hit in result["items"].as_array_mut().into_iter().flatten() {
+        if let Some(id) = source(hit) {
+            hit["parent_id"] = names.named(&id.into());
+        }
+    }
+    Ok(result)
 }
 
 fn paged(items: Value, answer: &Value) -> Value {
@@ -104,8 +161,8 @@ fn paged(items: Value, answer: &Value) -> Value {
     result
 }
 
-/// A page as a row: its id, then its columns, the title first.
-fn row(page: &Value, columns: Option<&[&str]>) -> Result<Value, Error> {
+/// Returns a page as a row: its id, then its columns, the title first.
+fn row(page: &Value, columns: Option<&[&str]>, names: &Names) -> Result<Value, Error> {
     let mut row = Map::new();
     row.insert("id".to_owned(), page["id"].clone());
     let properties = &page["properties"];
@@ -117,7 +174,7 @@ fn row(page: &Value, columns: Option<&[&str]>) -> Result<Value, Error> {
     let mut put = |name: &str, property: &Value| {
         // A column called `id` would hide the page's own.
         let name = if name == "id" { "id (column)" } else { name };
-        row.insert(name.to_owned(), readable::cell(property));
+        row.insert(name.to_owned(), readable::cell(property, names));
     };
     if let Some(columns) = columns {
         for column in columns {
@@ -136,7 +193,7 @@ fn row(page: &Value, columns: Option<&[&str]>) -> Result<Value, Error> {
     Ok(row.into())
 }
 
-/// A plain filter in the form of its column's type.
+/// Returns a plain filter in the form of its column's type.
 fn filter(
     property: &str,
     arguments: &Map<String, Value>,
@@ -153,7 +210,7 @@ fn filter(
         .ok_or_else(|| pages::unknown(property, &source["properties"]))?;
     let kind = column["type"].as_str().unwrap_or_default();
     let condition = match kind {
-        // Notion does not tell what a formula results in: the value shows it.
+        // Notion does not return the type of a formula's result, so the value decides.
         "formula" => {
             let result = formula_result(given, value);
             json!({result: condition(name, result, given, value)?})
@@ -162,55 +219,148 @@ fn filter(
             return Err(Error::invalid_params(format!("`{name}` is a rollup: its filter needs more than a condition."))
                 .with_hint("Give Notion's own `filter`, e.g. {\"property\": \"…\", \"rollup\": {\"number\": {\"greater_than\": 1}}}."));
         }
-        "verification" => json!({"status": value}),
+        "verification" => match value {
+            Some("verified" | "expired" | "none") => json!({"status": value}),
+            _ => {
+                return Err(Error::invalid_params(format!(
+                    "`filter_value` must be verified, expired or none: `{name}` is of the type verification."
+                )));
+            }
+        },
         _ => condition(name, kind, given, value)?,
     };
     Ok(json!({"property": name, kind: condition}))
 }
 
-/// One condition: `{"equals": 5}`.
+/// Returns one condition: `{"equals": 5}`.
 fn condition(
     name: &str,
     kind: &str,
     given: Option<&str>,
     value: Option<&str>,
 ) -> Result<Value, Error> {
-    let holds_list =
-        matches!(kind, "multi_select" | "people" | "relation" | "created_by" | "last_edited_by");
-    let condition = given.unwrap_or(if holds_list { "contains" } else { "equals" });
+    let allowed = conditions(kind);
+    let condition =
+        given.unwrap_or(if allowed.contains(&"equals") { "equals" } else { "contains" });
+    if !allowed.contains(&condition) {
+        return Err(Error::invalid_params(format!(
+            "`filter_condition` cannot be {condition}: `{name}` is of the type {kind}."
+        ))
+        .with_hint(format!("It can be {}.", allowed.join(", "))));
+    }
     let value = match condition {
         "is_empty" | "is_not_empty" => json!(true),
-        "this_week" | "past_week" | "past_month" | "past_year" | "next_week" | "next_month"
-        | "next_year" => json!({}),
+        _ if PERIODS.contains(&condition) => json!({}),
         _ => {
             let Some(text) = value else {
                 return Err(Error::invalid_params("`filter_value` is missing.")
                     .with_hint("Give it, or the condition is_empty or is_not_empty."));
             };
-            let value = match kind {
-                "number" | "unique_id" => writable::number(&text.into()),
-                "checkbox" => writable::boolean(&text.into()),
-                "relation" => Some(crate::modules::notion::id(&text.into(), &["p"])),
-                _ => Some(text.into()),
-            };
-            value.ok_or_else(|| {
-                let wanted = if kind == "checkbox" { "true or false" } else { "a number" };
-                Error::invalid_params(format!(
-                    "`filter_value` must be {wanted}: `{name}` is of the type {kind}."
-                ))
-            })?
+            match kind {
+                "relation" => ids::page_id(&text.into())?,
+                "people" | "created_by" | "last_edited_by" => super::user_id(&text.into())?,
+                _ => plain(kind, text).ok_or_else(|| {
+                    let wanted = match kind {
+                        "checkbox" => "true or false",
+                        "number" | "unique_id" => "a number",
+                        _ => "a date such as 2026-01-31, or today, tomorrow, yesterday, one_week_ago, one_week_from_now, one_month_ago, one_month_from_now",
+                    };
+                    Error::invalid_params(format!(
+                        "`filter_value` must be {wanted}: `{name}` is of the type {kind}."
+                    ))
+                })?,
+            }
         }
     };
     Ok(json!({condition: value}))
 }
 
+/// The value of a condition, where it is none for this type of column nothing.
+fn plain(kind: &str, text: &str) -> Option<Value> {
+    match kind {
+        "number" => writable::number(&text.into()),
+        // `TASK-12` is how it is shown.
+        "unique_id" => writable::number(&text.rsplit('-').next().unwrap_or_default().into()),
+        "checkbox" => writable::boolean(&text.into()),
+        "date" | "created_time" | "last_edited_time" if RELATIVE_DAYS.contains(&text) => {
+            Some(text.into())
+        }
+        "date" | "created_time" | "last_edited_time" => {
+            Moment::read(text).map(|time| time.to_string().into())
+        }
+        _ => Some(text.into()),
+    }
+}
+
+/// Days that Notion counts from today.
+const RELATIVE_DAYS: [&str; 7] = [
+    "today",
+    "tomorrow",
+    "yesterday",
+    "one_week_ago",
+    "one_week_from_now",
+    "one_month_ago",
+    "one_month_from_now",
+];
+
+/// Conditions that need no value.
+const PERIODS: [&str; 7] =
+    ["this_week", "past_week", "past_month", "past_year", "next_week", "next_month", "next_year"];
+
+/// The conditions that a column of this type can have (`propertyFilter` in Notion's API description).
+fn conditions(kind: &str) -> &'static [&'static str] {
+    match kind {
+        "title" | "rich_text" | "url" | "email" | "phone_number" | "string" => &[
+            "equals",
+            "does_not_equal",
+            "contains",
+            "does_not_contain",
+            "starts_with",
+            "ends_with",
+            "is_empty",
+            "is_not_empty",
+        ],
+        "number" | "unique_id" => &[
+            "equals",
+            "does_not_equal",
+            "greater_than",
+            "less_than",
+            "greater_than_or_equal_to",
+            "less_than_or_equal_to",
+            "is_empty",
+            "is_not_empty",
+        ],
+        "checkbox" => &["equals", "does_not_equal"],
+        "select" | "status" => &["equals", "does_not_equal", "is_empty", "is_not_empty"],
+        "multi_select" | "people" | "relation" | "created_by" | "last_edited_by" => {
+            &["contains", "does_not_contain", "is_empty", "is_not_empty"]
+        }
+        "date" | "created_time" | "last_edited_time" => &[
+            "equals",
+            "before",
+            "after",
+            "on_or_before",
+            "on_or_after",
+            "this_week",
+            "past_week",
+            "past_month",
+            "past_year",
+            "next_week",
+            "next_month",
+            "next_year",
+            "is_empty",
+            "is_not_empty",
+        ],
+        _ => &["is_empty", "is_not_empty"],
+    }
+}
+
 fn formula_result(condition: Option<&str>, value: Option<&str>) -> &'static str {
     let text = Value::from(value.unwrap_or_default());
     match condition {
-        Some(
-            "before" | "after" | "on_or_before" | "on_or_after" | "this_week" | "past_week"
-            | "past_month" | "past_year" | "next_week" | "next_month" | "next_year",
-        ) => "date",
+        Some("before" | "after" | "on_or_before" | "on_or_after") => "date",
+        Some(condition) if PERIODS.contains(&condition) => "date",
+        Some("contains" | "does_not_contain" | "starts_with" | "ends_with") => "string",
         _ if writable::boolean(&text).is_some() => "checkbox",
         _ if writable::number(&text).is_some() => "number",
         _ => "string",
@@ -221,7 +371,7 @@ fn is_timestamp(property: &str) -> bool {
     matches!(property, "created_time" | "last_edited_time")
 }
 
-/// What a view shows: its filter and those pinned to its bar, all of them.
+/// Returns the filters of a view: its own and those pinned to its bar, which must all match.
 fn view_filter(view: &Value) -> Option<Value> {
     let pinned = view["quick_filters"].as_object().into_iter().flatten();
     let pinned: Vec<_> = pinned
@@ -233,7 +383,7 @@ fn view_filter(view: &Value) -> Option<Value> {
         .collect();
     let own = &view["filter"];
     let mut all = match own["and"].as_array() {
-        // Notion allows two levels of nesting: the list that is there takes the pinned ones in.
+        // Notion allows two levels of nesting, so the pinned filters are added to the existing list.
         Some(filters) => filters.clone(),
         None => Some(own.clone()).filter(Value::is_object).into_iter().collect(),
     };
@@ -287,9 +437,14 @@ mod tests {
         check("status", "", "Done", json!({"equals": "Done"}));
         check("multi_select", "", "a", json!({"contains": "a"}));
         check("people", "is_empty", "", json!({"is_empty": true}));
+        check("people", "", "me", json!({"contains": "me"}));
+        check("people", "", &format!("Ada ({id})"), json!({"contains": id}));
+        check("date", "before", "today", json!({"before": "today"}));
         check("date", "past_week", "", json!({"past_week": {}}));
         check("unique_id", "", "7", json!({"equals": 7}));
+        check("unique_id", "", "TASK-7", json!({"equals": 7}));
         check("formula", "", "true", json!({"checkbox": {"equals": true}}));
+        check("formula", "contains", "5", json!({"string": {"contains": "5"}}));
         check("formula", "less_than", "3", json!({"number": {"less_than": 3}}));
         check("formula", "after", "2026-01-31", json!({"date": {"after": "2026-01-31"}}));
         check("formula", "", "x", json!({"string": {"equals": "x"}}));
@@ -308,6 +463,18 @@ mod tests {
         refused("status", "", "`filter_value` is missing");
         refused("rollup", "1", "`filter`");
         refused("nobody", "1", "`checkbox`");
+        refused("date", "soon", "2026-01-31");
+        refused("date", "2026-02-30", "2026-01-31");
+        refused("relation", "Road map", "195de922");
+        refused("verification", "maybe", "verified, expired or none");
+        let conditioned = |property: &str, condition: &str, part: &str| {
+            let error = made(property, condition, "5").expect_err("it is a bad one");
+            assert!(error.to_string().contains(part), "{property} {condition}: {error}");
+        };
+        conditioned("number", "contains", "greater_than");
+        conditioned("checkbox", "is_empty", "does_not_equal");
+        conditioned("status", "starts_with", "is_not_empty");
+        conditioned("title", "before", "ends_with");
     }
 
     #[test]
@@ -341,7 +508,7 @@ mod tests {
         }});
         let check = |columns: Option<&[&str]>, expected: &str| {
             assert_eq!(
-                row(&page, columns).expect("the columns are there").to_string(),
+                row(&page, columns, &Names::default()).expect("the columns are there").to_string(),
                 expected,
                 "{columns:?}"
             );
@@ -349,11 +516,14 @@ mod tests {
         check(None, r#"{"id":"p1","Name":"A","Cost":5,"id (column)":"T-1"}"#);
         check(Some(&["cost"]), r#"{"id":"p1","Cost":5}"#);
         assert!(
-            row(&page, Some(&["Price"])).expect_err("there is none").to_string().contains("`Cost`")
+            row(&page, Some(&["Price"]), &Names::default())
+                .expect_err("there is none")
+                .to_string()
+                .contains("`Cost`")
         );
         let source = json!({"object": "data_source", "id": "d1", "title": [{"plain_text": "Wiki"}], "properties": {}});
         assert_eq!(
-            row(&source, Some(&["Cost"])).expect("it has none"),
+            row(&source, Some(&["Cost"]), &Names::default()).expect("it has none"),
             json!({"id": "d1", "title": "Wiki"})
         );
     }

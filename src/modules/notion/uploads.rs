@@ -1,4 +1,4 @@
-//! Files: their bytes go to Notion as a form.
+//! Uploads files: their bytes are sent to Notion as a form.
 
 use ct_codecs::{Base64, Decoder};
 use serde_json::{Map, Value, json};
@@ -8,7 +8,7 @@ use crate::engine::{Session, Upload, multipart};
 use crate::error::{Code, Error};
 use crate::upstream::Method;
 
-/// Uploads a file whole: Notion first gives it an id, then takes the bytes.
+/// Uploads a file completely: Notion first returns an id, then accepts the bytes.
 pub fn upload(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
     let bytes = bytes(arguments)?;
     let mut body = json!({"mode": "single_part", "filename": arguments["filename"]});
@@ -19,14 +19,39 @@ pub fn upload(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<V
     send_bytes(session, &file, None, &bytes)
 }
 
-/// Sends the bytes of an upload that was created before, or one part of them.
+/// Sends the bytes of an existing upload, or one part of them.
 pub fn send(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
     let bytes = bytes(arguments)?;
     let id = argument(arguments, "file_upload_id").unwrap_or_default();
-    // It knows the name and type, which the form must repeat.
+    // The upload has the name and type, which the form must repeat.
     let file = session.get(&["v1", "file_uploads", id], &[])?;
     let part = arguments.get("part_number").map(Value::to_string);
     send_bytes(session, &file, part.as_deref(), &bytes)
+}
+
+/// Refuses an upload whose way of sending the bytes needs what is missing, or has no use for what is given.
+pub fn mode(arguments: &mut Map<String, Value>) -> Result<(), Error> {
+    let mode = argument(arguments, "mode").unwrap_or_default();
+    let needs: &[&str] = match mode {
+        "external_url" => &["external_url", "filename"],
+        "multi_part" => &["number_of_parts", "filename"],
+        _ => &[],
+    };
+    if let Some(missing) = needs.iter().find(|name| !arguments.contains_key(**name)) {
+        return Err(Error::invalid_params(format!(
+            "`{missing}` is missing: the mode {mode} needs it."
+        ))
+        .with_hint("Give it, or choose another `mode`."));
+    }
+    for (name, of) in [("external_url", "external_url"), ("number_of_parts", "multi_part")] {
+        if arguments.contains_key(name) && mode != of {
+            return Err(Error::invalid_params(format!(
+                "`{name}` is for the mode {of}, not for {mode}."
+            ))
+            .with_hint("Leave it out, or choose another `mode`."));
+        }
+    }
+    Ok(())
 }
 
 fn send_bytes(
@@ -40,7 +65,7 @@ fn send_bytes(
     })?;
     let name = file["filename"].as_str().unwrap_or("file");
     let kind = file["content_type"].as_str().unwrap_or("application/octet-stream");
-    // Parameters such as a charset are for readers, not for the form.
+    // Parameters such as a charset are not allowed in the form.
     let kind = kind.split(';').next().unwrap_or_default().trim_end();
     let fields: Vec<_> = part.map(|part| ("part_number", part)).into_iter().collect();
     let form =
@@ -69,7 +94,7 @@ fn send_bytes(
     Ok(result.into())
 }
 
-/// The bytes that the arguments hold in one of two ways.
+/// Returns the bytes in the arguments, given in one of two forms.
 fn bytes(arguments: &Map<String, Value>) -> Result<Vec<u8>, Error> {
     match (argument(arguments, "text"), argument(arguments, "base64")) {
         (Some(text), None) => Ok(text.as_bytes().to_vec()),

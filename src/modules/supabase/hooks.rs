@@ -1,29 +1,54 @@
-//! What Supabase's module file cannot say as data.
+//! Parts of Supabase's module that cannot be expressed as data.
+//!
+//! Here stands what is cited, with SQL and the small hooks; `functions`, `logs` and `settings` hold the rest.
+
+mod functions;
+mod logs;
+mod settings;
 
 use hmac_sha256::Hash;
 use serde_json::{Map, Value, json};
 
 use crate::engine::session::text;
-use crate::engine::times::moment;
 use crate::engine::{Hooks, Session};
-use crate::error::{Code, Error};
-use crate::time::{DAY, Moment, now};
+use crate::error::{Error, shortened};
+use crate::hex::hex;
+use crate::time::{Moment, Zone};
 use crate::toon;
 use crate::upstream::Method;
 
 /// The hooks that Supabase's `module.json` cites.
 pub(super) const HOOKS: Hooks = Hooks {
-    fields: &[("api_url", api_url), ("public_key", public_key)],
-    params: &[("joined_parameter", joined_parameter), ("single_parameter", single_parameter)],
+    fields: &[
+        ("api_url", api_url),
+        ("doc_text", doc_text),
+        ("epoch_ms", epoch_ms),
+        ("epoch_s", epoch_s),
+        ("public_key", public_key),
+    ],
+    params: &[
+        ("as_text", as_text),
+        ("joined_parameter", joined_parameter),
+        ("project_ref", project_ref),
+        ("region", settings::region),
+        ("single_parameter", single_parameter),
+        ("unix_time", unix_time),
+    ],
+    arguments: &[("issuer", settings::issuer)],
     handlers: &[
         ("delete_secrets", delete_secrets),
-        ("deploy_function", deploy_function),
+        ("deploy_function", functions::deploy),
         ("execute_sql", execute_sql),
         ("get_cost", get_cost),
-        ("get_logs", get_logs),
+        ("get_function_code", functions::code),
+        ("get_logs", logs::get),
+        ("invoke_function", functions::invoke),
+        ("list_auth_providers", settings::providers),
         ("list_storage_objects", list_storage_objects),
         ("query_sql", query_sql),
+        ("rotate_api_key", settings::rotate_key),
         ("set_secrets", set_secrets),
+        ("update_auth_provider", settings::update_provider),
     ],
     ..Hooks::NONE
 };
@@ -38,7 +63,7 @@ const BRANCH_AN_HOUR: f64 = 0.01344;
 const OBJECTS: &str = "select name, (metadata->>'size')::bigint as size, metadata->>'mimetype' as content_type, updated_at \
      from storage.objects where bucket_id = $1 and starts_with(name, $2) and name > $3 order by name limit $4::int";
 
-/// Runs SQL as a database user who may only read.
+/// Runs SQL as a read-only database user.
 fn query_sql(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
     let rows = session.send(
         Method::Post,
@@ -76,33 +101,8 @@ fn list_storage_objects(
     Ok(json!({"items": rows}))
 }
 
-/// The newest lines of a log. The SQL keeps to what every log has, so that it does not depend on a dialect.
-fn get_logs(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
-    let (from, to) = stretch(arguments, now())?;
-    let sql = log_query(arguments)?;
-    let query = [("sql", sql.as_str()), ("iso_timestamp_start", &from), ("iso_timestamp_end", &to)];
-    let path =
-        ["v1", "projects", text(arguments, "project_ref"), "analytics", "endpoints", "logs.all"];
-    let answer = session.get(&path, &query)?;
-    if !answer["error"].is_null() {
-        let reason = answer["error"]["message"]
-            .as_str()
-            .or_else(|| answer["error"].as_str())
-            .unwrap_or("no reason given");
-        let reason: String = reason.chars().filter(|c| !c.is_control()).take(300).collect();
-        return Err(Error::new(
-            Code::UpstreamUnavailable,
-            format!("Supabase cannot read the log: {reason}"),
-        )
-        .with_hint("Ask for less time, or try again later."));
-    }
-    let line = |line: &Value| json!({"time": microseconds(&line["timestamp"]), "message": line["event_message"]});
-    Ok(
-        json!({"items": answer["result"].as_array().into_iter().flatten().map(line).collect::<Vec<_>>()}),
-    )
-}
-
-/// What one more project or branch costs; Supabase has no endpoint for it, only the plan and the projects it depends on.
+/// Returns the cost of another project or branch. Supabase has no endpoint for it, so it is computed from the plan and the
+/// projects.
 fn get_cost(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
     let slug = text(arguments, "organization");
     let organization = session.get(&["v1", "organizations", slug], &[])?;
@@ -118,45 +118,11 @@ fn get_cost(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Val
             && !matches!(project["status"].as_str(), Some("INACTIVE" | "REMOVED"))
     };
     let running = projects.as_array().into_iter().flatten().filter(runs).count();
-    // A paid plan holds credits for one project; the free plan pays for none.
+    // A paid plan includes credits for one project; the free plan includes none.
     let amount = if plan == "free" || running == 0 { 0.0 } else { PROJECT_A_MONTH };
     Ok(
         json!({"plan": plan, "running_projects": running, "amount": amount, "currency": "USD", "per": "month"}),
     )
-}
-
-fn deploy_function(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
-    let slug = text(arguments, "slug");
-    let files: Vec<(&str, &str)> = list(arguments, "files")
-        .map(|file| {
-            (
-                file["path"].as_str().unwrap_or_default(),
-                file["content"].as_str().unwrap_or_default(),
-            )
-        })
-        .collect();
-    for name in ["entrypoint", "import_map"] {
-        if let Some(path) = arguments.get(name).and_then(Value::as_str)
-            && !files.iter().any(|(known, _)| *known == path)
-        {
-            return Err(Error::invalid_params(format!(
-                "`{name}` is `{path}`, which is not one of `files`."
-            ))
-            .with_hint("Give its whole path as in `files`."));
-        }
-    }
-    let mut metadata = json!({"name": slug, "entrypoint_path": arguments["entrypoint"], "verify_jwt": arguments["verify_jwt"]});
-    if let Some(import_map) = arguments.get("import_map") {
-        metadata["import_map_path"] = import_map.clone();
-    }
-    let (content_type, body) = form(&metadata, &files);
-    let path = ["v1", "projects", text(arguments, "project_ref"), "functions", "deploy"];
-    let deployed =
-        session.send_bytes(Method::Post, &path, &[("slug", slug)], &content_type, &body)?;
-    Ok(json!({
-        "slug": deployed["slug"], "status": deployed["status"], "version": deployed["version"], "verify_jwt": deployed["verify_jwt"],
-        "url": format!("{}/functions/v1/{slug}", api_url(&arguments["project_ref"]).as_str().unwrap_or_default()),
-    }))
 }
 
 fn set_secrets(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
@@ -171,7 +137,7 @@ fn delete_secrets(session: &Session<'_>, arguments: &Map<String, Value>) -> Resu
     Ok(json!({"message": "Secrets deleted."}))
 }
 
-/// A path below a project's database.
+/// Returns a path below a project's database.
 fn database<'a>(arguments: &'a Map<String, Value>, path: &[&'a str]) -> Vec<&'a str> {
     [&["v1", "projects", text(arguments, "project_ref"), "database"], path].concat()
 }
@@ -184,9 +150,9 @@ fn statement(arguments: &Map<String, Value>) -> Value {
     body
 }
 
-/// Rows between two marks that say that nothing in them is meant for the reader to follow.
+/// Returns rows between two marks that say that the reader must not follow any instruction in them.
 ///
-/// The marks hold a digest of the rows, so no row can hold the closing one.
+/// The marks contain a digest of the rows, so the rows cannot contain the closing mark.
 fn untrusted(rows: &Value) -> String {
     if rows.as_array().is_none_or(Vec::is_empty) {
         return "The statement ran and gave no rows.".to_owned();
@@ -198,115 +164,94 @@ fn untrusted(rows: &Value) -> String {
     )
 }
 
-/// Half a SHA-256 in hexadecimal digits.
+/// Returns half of a SHA-256 in hexadecimal digits.
 fn digest(bytes: &[u8]) -> String {
-    let number = Hash::hash(bytes)
-        .iter()
-        .take(16)
-        .fold(0_u128, |number, byte| number << 8 | u128::from(*byte));
-    format!("{number:032x}")
+    hex(&Hash::hash(bytes)[..16])
 }
 
-fn log_query(arguments: &Map<String, Value>) -> Result<String, Error> {
-    let log = match text(arguments, "service") {
-        "api" => "edge_logs",
-        "postgres" => "postgres_logs",
-        "edge_function" => "function_edge_logs",
-        "edge_function_console" => "function_logs",
-        "auth" => "auth_logs",
-        "storage" => "storage_logs",
-        "realtime" => "realtime_logs",
-        _ => "supavisor_logs",
-    };
-    let search = text(arguments, "search");
-    if search.contains(['\'', '\\']) {
-        return Err(Error::invalid_params("`search` must be without quotes and backslashes.")
-            .with_hint("Search for a part that has none."));
-    }
-    let condition = if search.is_empty() {
-        String::new()
-    } else {
-        format!(" where event_message like '%{search}%'")
-    };
-    let limit = arguments.get("limit").cloned().unwrap_or_else(|| 100.into());
-    Ok(format!(
-        "select id, timestamp, event_message from {log}{condition} order by timestamp desc limit {limit}"
-    ))
-}
-
-/// The times from and to which a log is read: the last hour when the arguments say nothing.
-fn stretch(arguments: &Map<String, Value>, now: i64) -> Result<(String, String), Error> {
-    let time = |name: &str| {
-        let Some(text) = arguments.get(name).and_then(Value::as_str) else { return Ok(None) };
-        match moment(name, text)? {
-            Moment::Instant { seconds, .. } => Ok(Some(seconds)),
-            _ => Err(Error::invalid_params(format!(
-                "`{name}` must be a time with an offset, not `{text}`."
-            ))
-            .with_hint("For example 2026-11-30T09:00:00Z.")),
-        }
-    };
-    let to = time("to")?.unwrap_or(now);
-    let from = time("from")?.unwrap_or(to - 3600);
-    // The longest stretch that Supabase gives at once is a day.
-    if from < to && to - from <= DAY {
-        return Ok((utc(from), utc(to)));
-    }
-    Err(Error::invalid_params("`to` must be after `from`, and at most 24 hours.")
-        .with_hint("Read longer times piece by piece."))
-}
-
+/// Seconds since 1970-01-01 as RFC 3339 in UTC.
 fn utc(seconds: i64) -> String {
     Moment::utc(seconds).to_string()
 }
 
-/// A log's time, which comes as microseconds since 1970.
-fn microseconds(time: &Value) -> Value {
-    time.as_i64().map_or_else(|| time.clone(), |time| utc(time.div_euclid(1_000_000)).into())
-}
-
-/// The form of a deployment: its metadata and every file (RFC 7578).
-fn form(metadata: &Value, files: &[(&str, &str)]) -> (String, Vec<u8>) {
-    let quoted = |name: &str| name.replace('"', "%22").replace('\r', "%0D").replace('\n', "%0A");
-    let contents: Vec<&str> = files.iter().flat_map(|(path, content)| [*path, *content]).collect();
-    // No content holds a digest of itself.
-    let boundary = format!("mcpist-{}", digest(contents.join("\n").as_bytes()));
-    let mut body = format!(
-        "--{boundary}\r\nContent-Disposition: form-data; name=\"metadata\"\r\nContent-Type: application/json\r\n\r\n{metadata}\r\n"
-    );
-    for (path, content) in files {
-        let path = quoted(path);
-        body += &[
-            "--",
-            &boundary,
-            "\r\nContent-Disposition: form-data; name=\"file\"; filename=\"",
-            &path,
-            "\"\r\n",
-        ]
-        .concat();
-        body += &["Content-Type: application/octet-stream\r\n\r\n", content, "\r\n"].concat();
-    }
-    body += &["--", &boundary, "--\r\n"].concat();
-    (format!("multipart/form-data; boundary={boundary}"), body.into_bytes())
-}
-
-fn list<'a>(arguments: &'a Map<String, Value>, name: &str) -> impl Iterator<Item = &'a Value> {
-    arguments.get(name).and_then(Value::as_array).into_iter().flatten()
-}
-
-/// Where a project's own APIs are.
+/// Returns the address of a project's own APIs.
 fn api_url(project_ref: &Value) -> Value {
     project_ref.as_str().map(|project| format!("https://{project}.supabase.co")).into()
 }
 
-/// A key that browsers may have; null for one that must stay secret.
+/// A time that comes as milliseconds since 1970.
+fn epoch_ms(time: &Value) -> Value {
+    time.as_i64().map_or_else(|| time.clone(), |time| utc(time.div_euclid(1_000)).into())
+}
+
+/// A time that comes as seconds since 1970.
+fn epoch_s(time: &Value) -> Value {
+    time.as_i64().map_or_else(|| time.clone(), |time| utc(time).into())
+}
+
+/// A point in time that the caller gives, as seconds since 1970.
+fn unix_time(time: &Value) -> Result<Value, Error> {
+    Ok(time.as_str().and_then(seconds).into())
+}
+
+/// Seconds since 1970 of a time with an offset, or of one without, which is UTC.
+fn seconds(text: &str) -> Option<i64> {
+    Moment::read(text).map(|time| time.instant(&Zone::utc()))
+}
+
+/// A number where Supabase wants its text.
+fn as_text(value: &Value) -> Result<Value, Error> {
+    Ok(value.to_string().into())
+}
+
+/// The ref of a project, also out of an address of its dashboard or API.
+fn project_ref(given: &Value) -> Result<Value, Error> {
+    let text = given.as_str().unwrap_or_default();
+    let is_ref =
+        |part: &&str| part.len() == 20 && part.bytes().all(|byte| byte.is_ascii_lowercase());
+    let mut refs = text.split(|c: char| !c.is_ascii_alphanumeric()).filter(is_ref);
+    if let (Some(found), None) = (refs.next(), refs.next()) {
+        Ok(found.into())
+    } else {
+        let shown = shortened(text.to_owned(), 60);
+        Err(Error::invalid_params(format!("`{shown}` is no project ref: that has 20 small letters."))
+            .with_hint("list_projects gives it, such as abcdefghijklmnopqrst; a project's address has it, too."))
+    }
+}
+
+/// Most characters of a page of the documentation in a list of hits.
+const MAX_DOC: usize = 3_000;
+
+/// What a hit in the documentation says: the sections that match, or the page's beginning.
+fn doc_text(hit: &Value) -> Value {
+    let sections: Vec<_> = hit["subsections"]["nodes"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|section| {
+            let member = |name: &str| section[name].as_str().unwrap_or_default();
+            format!("## {}\n{}", member("title"), member("content").trim())
+        })
+        .collect();
+    let whole = if sections.is_empty() {
+        hit["content"].as_str().unwrap_or_default().to_owned()
+    } else {
+        sections.join("\n\n")
+    };
+    match whole.char_indices().nth(MAX_DOC) {
+        Some((end, _)) => format!("{}\n[… more at the url]", whole[..end].trim_end()).into(),
+        None => whole.into(),
+    }
+}
+
+/// Returns a key that browsers may have; null for a key that must stay secret.
 fn public_key(key: &Value) -> Value {
     let is_public =
         key["type"] == "publishable" || key["type"] == "legacy" && key["name"] == "anon";
     if is_public { key["api_key"].clone() } else { Value::Null }
 }
 
-/// A list of names as the one text parameter of a statement.
+/// Returns a list of names as the single text parameter of a statement.
 fn joined_parameter(names: &Value) -> Result<Value, Error> {
     let names: Vec<&str> =
         names.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
@@ -320,10 +265,6 @@ fn single_parameter(value: &Value) -> Result<Value, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn object(value: &Value) -> &Map<String, Value> {
-        value.as_object().expect("it is an object")
-    }
 
     #[test]
     fn rows_come_between_marks_that_they_cannot_hold() {
@@ -350,56 +291,52 @@ mod tests {
     }
 
     #[test]
-    fn a_log_is_read_for_an_hour_and_at_most_a_day() {
-        let now = 1_795_341_600;
-        let check = |arguments: Value, expected: Option<(&str, &str)>| {
-            let times = stretch(object(&arguments), now).ok();
-            assert_eq!(
-                times,
-                expected.map(|(from, to)| (from.to_owned(), to.to_owned())),
-                "{arguments}"
-            );
+    fn times_come_and_go_in_one_form() {
+        assert_eq!(epoch_ms(&json!(1_767_225_600_999_i64)), "2026-01-01T00:00:00Z");
+        assert_eq!(epoch_s(&json!(1_767_225_600)), "2026-01-01T00:00:00Z");
+        assert_eq!(epoch_ms(&Value::Null), Value::Null);
+        let check = |text: &str, expected: Option<i64>| {
+            let time = unix_time(&json!(text)).ok().and_then(|time| time.as_i64());
+            assert_eq!(time, expected, "{text}");
         };
-        check(json!({}), Some(("2026-11-22T09:00:00Z", "2026-11-22T10:00:00Z")));
-        check(
-            json!({"from": "2026-11-21T10:00:00Z"}),
-            Some(("2026-11-21T10:00:00Z", "2026-11-22T10:00:00Z")),
-        );
-        check(
-            json!({"to": "2026-11-01T00:30:00Z"}),
-            Some(("2026-10-31T23:30:00Z", "2026-11-01T00:30:00Z")),
-        );
-        check(json!({"from": "2026-11-21T09:59:59Z"}), None);
-        check(json!({"from": "2026-11-22T10:00:00Z"}), None);
-        check(
-            json!({"from": "2026-11-22T09:00:00+01:00"}),
-            Some(("2026-11-22T08:00:00Z", "2026-11-22T10:00:00Z")),
-        );
-        for wrong in ["2026-11-22T09:00:00", "2026-11-22", "2026-02-30T09:00:00Z", "an hour ago"] {
-            check(json!({"from": wrong}), None);
+        check("2026-01-01T00:00:00Z", Some(1_767_225_600));
+        check("2026-01-01T09:00:00+09:00", Some(1_767_225_600));
+        check("2026-01-01T00:00:00.5Z", Some(1_767_225_600));
+        check("2026-01-01", Some(1_767_225_600));
+        check("yesterday", None);
+    }
+
+    #[test]
+    fn a_ref_is_found_however_it_is_pasted() {
+        let expected = "abcdefghijklmnopqrst";
+        for text in [
+            expected.to_owned(),
+            format!(" {expected}\n"),
+            format!("https://supabase.com/dashboard/project/{expected}/editor"),
+            format!("https://{expected}.supabase.co"),
+            format!("{expected}.supabase.co/rest/v1"),
+            format!("postgresql://postgres@db.{expected}.supabase.co:5432/postgres"),
+        ] {
+            assert_eq!(project_ref(&json!(text)).ok(), Some(json!(expected)), "{text}");
+        }
+        let two = format!("{expected} bcdefghijklmnopqrstu");
+        for text in ["", "my project", "abcdefghijklmnopqrs", "Abcdefghijklmnopqrst", &two] {
+            let error = project_ref(&json!(text)).expect_err(text);
+            assert!(error.to_string().contains("list_projects"), "{error}");
         }
     }
 
     #[test]
-    fn a_search_cannot_leave_its_quotes() {
-        let check = |search: &str, right: bool| {
-            let arguments = json!({"service": "auth", "search": search});
-            assert_eq!(log_query(object(&arguments)).is_ok(), right, "{search}");
-        };
-        check("time out", true);
-        check("' or 1 = 1", false);
-        check("\\", false);
-        let all = log_query(object(&json!({"service": "pooler", "limit": 5})))
-            .expect("the arguments are good");
-        assert_eq!(
-            all,
-            "select id, timestamp, event_message from supavisor_logs order by timestamp desc limit 5"
+    fn a_hit_says_what_matches() {
+        let whole = json!({"title": "RLS", "content": "x".repeat(MAX_DOC + 1)});
+        let text = doc_text(&whole);
+        assert!(
+            text.as_str().is_some_and(
+                |text| text.ends_with("[… more at the url]") && text.len() < MAX_DOC + 40
+            )
         );
-    }
-
-    #[test]
-    fn times_of_a_log_are_microseconds() {
-        assert_eq!(microseconds(&json!(1_767_225_600_999_999_i64)), "2026-01-01T00:00:00Z");
-        assert_eq!(microseconds(&json!("2026-01-01T00:00:00")), "2026-01-01T00:00:00");
+        let sections = json!({"content": "all", "subsections": {"nodes": [{"title": "A", "content": "a "}, {"title": "B", "content": "b"}]}});
+        assert_eq!(doc_text(&sections), "## A\na\n\n## B\nb");
+        assert_eq!(doc_text(&json!({"content": null})), "");
     }
 }

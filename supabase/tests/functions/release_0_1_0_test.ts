@@ -1,5 +1,6 @@
-// That server, functions and console of 0.1.0 go on working while this control plane is rolled out: what they sent then, recorded, gets
-// an answer in which they find what they looked for. (That this version's server works with the functions of then: tests/server.mjs.)
+// The server, functions and console of 0.1.0 keep working while this control plane is rolled out: their recorded requests get
+// answers with everything that they read. (tests/server.mjs checks that this version's server works with the functions of
+// 0.1.0.)
 import assert from "node:assert/strict";
 import { admin, post, request, sha256, sql, stack, User } from "./stack.ts";
 
@@ -24,7 +25,7 @@ function fill<T>(value: T, known: Record<string, string>): T {
   );
 }
 
-/** Holds that everything of then is in an answer of now, of the same type; texts like `{name}` are learned. */
+/** Checks that every member of the recorded answer is in the current one, with the same type; texts like `{name}` are learned. */
 function has(now: unknown, then: unknown, known: Record<string, string>, where: string): void {
   const name = typeof then === "string" ? /^\{(\w+)\}$/.exec(then)?.[1] : undefined;
   if (name) {

@@ -1,4 +1,4 @@
-//! Addresses: which of them a document may link to, and where bare ones stand in a text.
+//! Addresses: which ones a document may link to, and where a text contains bare ones.
 
 use std::ops::Range;
 
@@ -47,19 +47,19 @@ const SAFE_SCHEMES: [&str; 41] = [
     "xmpp",
 ];
 
-/// Whether a document may link to an address: it has no scheme, or one that runs no code and that Atlassian's editor takes.
-/// Everything else that looks like a link stays text, such as `std::string` between angle brackets.
+/// Returns whether a document may link to an address: it is relative, or its scheme runs no code and is accepted by Atlassian's
+/// editor. Any other text that looks like a link stays text, such as `std::string` between angle brackets.
 pub(super) fn is_safe(address: &str) -> bool {
     scheme(address).is_none_or(|scheme| SAFE_SCHEMES.contains(&scheme.as_str()))
 }
 
-/// Whether an address is of the web, which is what an inline card shows.
+/// Returns whether an address is a web address, which an inline card can show.
 pub(super) fn is_web(address: &str) -> bool {
     matches!(scheme(address).as_deref(), Some("http" | "https"))
 }
 
-/// The scheme of an address (RFC 3986 §3.1) in lower case, or `None` if it is relative. White space and control characters
-/// do not count, because browsers ignore them there.
+/// Returns the scheme of an address (RFC 3986 §3.1) in lower case; `None` if it is relative. White space and control characters
+/// are skipped, because browsers ignore them there.
 fn scheme(address: &str) -> Option<String> {
     let (scheme, _) = address.split_once(':')?;
     let scheme: String =
@@ -71,7 +71,7 @@ fn scheme(address: &str) -> Option<String> {
     valid.then(|| scheme.to_ascii_lowercase())
 }
 
-/// The address that a bare one links to.
+/// Returns the address that a bare address links to.
 pub(super) fn href(bare: &str) -> String {
     let begins = |prefix: &str| {
         bare.get(..prefix.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(prefix))
@@ -86,14 +86,14 @@ pub(super) fn href(bare: &str) -> String {
     }
 }
 
-/// Where in a bare address the mark stands without which it would not be one.
+/// Returns the position of the character that makes a bare address an address.
 pub(super) fn breaking_mark(bare: &str) -> usize {
     let href = href(bare);
     let email = href.starts_with("mailto:") || href.starts_with("xmpp:");
     bare.find(if email { &['@'][..] } else { &[':', '.'][..] }).unwrap_or_default()
 }
 
-/// Where in a text an email address stands, and its length.
+/// Returns the position and length of an email address in a text.
 pub(super) fn next_email(text: &str) -> Option<(usize, usize)> {
     let mut from = 0;
     while let Some(at) = text[from..].find('@') {
@@ -110,32 +110,32 @@ pub(super) fn next_email(text: &str) -> Option<(usize, usize)> {
     None
 }
 
-/// Whether a whole text is one bare address.
+/// Returns whether a whole text is one bare address.
 pub(super) fn is_bare(text: &str) -> bool {
     BareAddresses::within(text, 0..text.len()).length_at(0) == Some(text.len())
 }
 
-/// Finds bare addresses in a text, as GFM does ("Autolinks (extension)", and where that is silent `micromark` and
-/// `cmark-gfm`): `http://`, `https://`, `www.`, email addresses, and those behind `mailto:` and `xmpp:`.
+/// Finds bare addresses in a text, as GFM does ("Autolinks (extension)"; for cases that it does not define, like `micromark`
+/// and `cmark-gfm`): `http://`, `https://`, `www.`, email addresses, and those after `mailto:` and `xmpp:`.
 ///
-/// Asked for ascending positions, it takes time linear in the text.
+/// For ascending positions, the total time is linear in the text.
 pub(super) struct BareAddresses<'t> {
     text: &'t str,
-    /// Where the text begins that is looked at.
+    /// The beginning of the examined text.
     start: usize,
-    /// Where an address that begins before it ends at the latest.
+    /// The last possible end of an address that begins before it.
     end: usize,
-    /// Where the punctuation before `end` begins.
+    /// The beginning of the punctuation before `end`.
     trail: usize,
 }
 
 impl<'t> BareAddresses<'t> {
-    /// Looks for addresses in a range of a text, beyond which none begins or goes on.
+    /// Searches a range of a text; no address begins or ends outside it.
     pub(super) fn within(text: &'t str, range: Range<usize>) -> Self {
         Self { text: &text[..range.end], start: range.start, end: 0, trail: 0 }
     }
 
-    /// The length of the address that begins at a position, or `None` if none does.
+    /// Returns the length of the address that begins at a position; `None` if there is no address.
     pub(super) fn length_at(&mut self, at: usize) -> Option<usize> {
         let before = self.text[self.start..at].chars().next_back();
         let rest = &self.text[at..];
@@ -177,7 +177,7 @@ impl<'t> BareAddresses<'t> {
         Some(self.path_end(path) - at)
     }
 
-    /// Finds the white space, `<` or bracket that no address goes beyond, and the punctuation before it, which belongs to the
+    /// Finds the white space, `<` or bracket that ends every address, and the punctuation before it, which belongs to the
     /// sentence and not to the address.
     fn find_end(&mut self, at: usize) {
         if at < self.end {
@@ -206,7 +206,7 @@ impl<'t> BareAddresses<'t> {
         while let Some(last) = trail.chars().next_back() {
             let shorter = &trail[..trail.len() - last.len_utf8()];
             trail = match last {
-                // A character reference is one mark of punctuation.
+                // A character reference counts as one punctuation mark.
                 ';' => shorter
                     .trim_end_matches(|letter: char| letter.is_ascii_alphabetic())
                     .strip_suffix('&')
@@ -219,7 +219,7 @@ impl<'t> BareAddresses<'t> {
         self.trail = at + trail.len();
     }
 
-    /// Where a domain ends, or `None` if it is not one: it is empty, or has an underscore in its last two parts.
+    /// Returns the end of a domain; `None` if it is not valid: it is empty, or has an underscore in its last two parts.
     fn domain_end(&self, from: usize) -> Option<usize> {
         let (mut last, mut before_last) = (false, false);
         let mut end = from;
@@ -238,8 +238,8 @@ impl<'t> BareAddresses<'t> {
         (!empty && !last && !before_last).then_some(end)
     }
 
-    /// Where the path ends that begins at a position: at the punctuation that ends the sentence. A closing parenthesis
-    /// belongs to the path if it was opened in it.
+    /// Returns the end of the path that begins at a position: before the punctuation that ends the sentence. A closing
+    /// parenthesis belongs to the path if it was opened in it.
     fn path_end(&self, from: usize) -> usize {
         let mut end = from.max(self.trail);
         let path = &self.text[from..end];
@@ -253,7 +253,7 @@ impl<'t> BareAddresses<'t> {
     }
 }
 
-/// The length of the email address that a text begins with.
+/// Returns the length of the email address at the beginning of a text.
 fn email(text: &str) -> Option<usize> {
     let bytes = text.as_bytes();
     let local = bytes.iter().take_while(|byte| is_local_part(**byte)).count();
@@ -278,12 +278,13 @@ fn is_local_part(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.' | b'_')
 }
 
-/// Everything but punctuation, symbols and control characters. Marks (accents) are letters here.
+/// Returns whether the character may be part of a domain: everything except punctuation, symbols and control characters. Marks
+/// (accents) count as letters here.
 fn is_domain_letter(letter: char) -> bool {
     letter.is_alphanumeric() || (!letter.is_ascii() && is_mark(letter))
 }
 
-/// The marks of scripts whose words have them: Indic and Thai vowels, combining accents.
+/// Returns whether the character is a combining mark within words: Indic and Thai vowels, combining accents.
 fn is_mark(letter: char) -> bool {
     matches!(letter, '\u{300}'..='\u{36f}' | '\u{900}'..='\u{e4f}' | '\u{3099}' | '\u{309a}')
 }

@@ -1,4 +1,4 @@
-//! Which nodes and marks Markdown can say, and how the others are shown.
+//! Which nodes and marks Markdown can express, and how the others are shown.
 
 use serde_json::{Map, Value};
 
@@ -7,7 +7,7 @@ use super::address;
 /// How a block is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
-    /// As Markdown of its own.
+    /// As its own Markdown syntax.
     Said,
     /// As a pair of placeholders around its content.
     Container,
@@ -15,22 +15,22 @@ pub(super) enum Form {
     Leaf,
 }
 
-/// The type of a node or mark; empty when it has none.
+/// Returns the type of a node or mark; empty if it has none.
 pub(super) fn kind(node: &Value) -> &str {
     node["type"].as_str().unwrap_or_default()
 }
 
-/// The content of a node; nothing when it has none.
+/// Returns the content of a node; empty if it has none.
 pub(super) fn content(node: &Value) -> &[Value] {
     node["content"].as_array().map_or(&[], Vec::as_slice)
 }
 
-/// The marks of a node; nothing when it has none.
+/// Returns the marks of a node; empty if it has none.
 pub(super) fn marks(node: &Value) -> &[Value] {
     node["marks"].as_array().map_or(&[], Vec::as_slice)
 }
 
-/// The node without its content.
+/// Returns the node without its content.
 pub(super) fn shell(node: &Map<String, Value>) -> Map<String, Value> {
     node.iter()
         .filter(|(key, _)| *key != "content")
@@ -38,7 +38,7 @@ pub(super) fn shell(node: &Map<String, Value>) -> Map<String, Value> {
         .collect()
 }
 
-/// How a block is shown, by its own shape; the writer falls back on a leaf where that does not read back.
+/// Returns how a block is shown, judged by its own structure; the writer uses a leaf if that cannot be read back.
 pub(super) fn form(node: &Value) -> Form {
     let children = content(node);
     let said = is_well_formed(node)
@@ -59,7 +59,7 @@ pub(super) fn form(node: &Value) -> Form {
         };
     match kind(node) {
         _ if said => Form::Said,
-        // Media have no text to edit; with a caption, which has, they are a container.
+        // Media have no editable text; with a caption, which has text, they are a container.
         "codeBlock" => Form::Leaf,
         _ if !is_well_formed(node) || children.iter().all(|child| kind(child) == "media") => {
             Form::Leaf
@@ -68,7 +68,7 @@ pub(super) fn form(node: &Value) -> Form {
     }
 }
 
-/// Whether the content of a node is inline: text and what stands in a line of text.
+/// Returns whether the content of a node is inline: text, and nodes within a line of text.
 pub(super) fn is_inline(node: &Value) -> bool {
     match kind(node) {
         "paragraph" | "heading" | "taskItem" | "decisionItem" | "caption" => true,
@@ -90,7 +90,7 @@ pub(super) fn is_inline(node: &Value) -> bool {
     }
 }
 
-/// The number of an ordered list's first item, if Markdown can say it (`CommonMark` has at most nine digits).
+/// Returns the number of an ordered list's first item, if Markdown can express it (`CommonMark` allows at most nine digits).
 pub(super) fn order(list: &Value) -> Option<u64> {
     match &list["attrs"]["order"] {
         Value::Null => Some(1),
@@ -98,7 +98,7 @@ pub(super) fn order(list: &Value) -> Option<u64> {
     }
 }
 
-/// Whether a node is text whose marks are a list of marks, and nothing unheard-of besides.
+/// Returns whether a node is text with a valid list of marks, and no unknown members.
 pub(super) fn is_text(node: &Value) -> bool {
     let known = |map: &Map<String, Value>| {
         map.keys().all(|key| matches!(key.as_str(), "type" | "text" | "marks"))
@@ -111,7 +111,7 @@ pub(super) fn is_text(node: &Value) -> bool {
         })
 }
 
-/// Whether a node is a card for nothing but an address that fits between angle brackets (`CommonMark` 6.5).
+/// Returns whether a node is a card with only an address that fits between angle brackets (`CommonMark` 6.5).
 pub(super) fn is_card(node: &Value) -> bool {
     let fits = |url: &str| {
         address::is_web(url)
@@ -125,7 +125,8 @@ pub(super) fn is_card(node: &Value) -> bool {
         && marks(node).is_empty()
 }
 
-/// The mark as Markdown says it, without the attributes that it has no place for; none if it cannot say it at all.
+/// Returns the mark as Markdown expresses it, without the attributes that Markdown cannot show; `None` if Markdown cannot
+/// express the mark.
 pub(super) fn said_mark(mark: &Value) -> Option<Value> {
     let attributes = mark.get("attrs");
     match kind(mark) {
@@ -137,7 +138,7 @@ pub(super) fn said_mark(mark: &Value) -> Option<Value> {
     }
 }
 
-/// The link mark for an address; `None` for an empty one, which ADF does not know, and for one that is [not
+/// Returns the link mark for an address; `None` for an empty address, which ADF does not allow, and for one that is [not
 /// safe](address::is_safe).
 pub(super) fn link(href: &str, title: Option<&str>) -> Option<Value> {
     let attributes = match title.filter(|title| !title.is_empty()) {
@@ -148,7 +149,7 @@ pub(super) fn link(href: &str, title: Option<&str>) -> Option<Value> {
         .then(|| serde_json::json!({"type": "link", "attrs": attributes}))
 }
 
-/// The one paragraph of a cell that Markdown can say, or none.
+/// Returns the only paragraph of a cell that Markdown can express; `None` for other cells.
 pub(super) fn cell_paragraph(cell: &Value) -> Option<&Value> {
     match content(cell) {
         [paragraph] if kind(paragraph) == "paragraph" && form(paragraph) == Form::Said => {
@@ -174,7 +175,7 @@ fn are_items(children: &[Value]) -> bool {
         && children.iter().all(|child| kind(child) == "listItem" && is_well_formed(child))
 }
 
-/// Tasks are a flat list in which a list belongs to the task before it.
+/// Tasks form a flat list, in which a nested list belongs to the task before it.
 fn are_tasks(children: &[Value]) -> bool {
     children.first().is_some_and(|first| kind(first) == "taskItem")
         && children.iter().all(|child| match kind(child) {
@@ -187,7 +188,7 @@ fn are_tasks(children: &[Value]) -> bool {
         })
 }
 
-/// Whether every row has as many cells as the first, none spanning others, and every cell is one paragraph.
+/// Returns whether every row has as many cells as the first, no cell spans others, and every cell is one paragraph.
 fn is_grid(rows: &[Value]) -> bool {
     let columns = rows.first().map_or(0, |row| content(row).len());
     columns > 0

@@ -1,4 +1,4 @@
-//! A changed line of text put together with the previous one, so that what Markdown does not show of its nodes and marks stays.
+//! Merges a changed line of text with the previous one, to keep what Markdown does not show of its nodes and marks.
 
 use std::rc::Rc;
 
@@ -7,13 +7,13 @@ use serde_json::Value;
 use super::form::{is_text, kind, marks, said_mark};
 use super::said::{self, Part};
 
-/// The new inline content, each word and node of it that the old content has, too, as it was there: with the attributes of its
-/// links, its marks in their order, and its text in the same nodes.
+/// Returns the new inline content. Each word and node that also exists in the old content is restored: the attributes of its
+/// links, the order of its marks, and the division of its text into nodes.
 pub(super) fn align(old: &[Value], new: Vec<Value>) -> Vec<Value> {
     let wanted = said::inline(&new);
     let (old_units, new_units) = (units(old), units(&new));
     let partners = partners(&old_units, &new_units);
-    // For each new unit the old one that the next one to stay is.
+    // For each new unit, the next old unit that stayed.
     let mut ends = vec![old_units.len(); partners.len() + 1];
     for at in (0..partners.len()).rev() {
         ends[at] = partners[at].unwrap_or(ends[at + 1]);
@@ -28,7 +28,7 @@ pub(super) fn align(old: &[Value], new: Vec<Value>) -> Vec<Value> {
             }
             continue;
         }
-        // What it takes the place of: a node of which Markdown says the same, else a link to the same address.
+        // The old node that it replaces: one with the same Markdown, otherwise a link to the same address.
         let gone = &old_units[passed..ends[at].min(passed + CANDIDATES)];
         let place = gone.iter().find(|gone| !gone.text.is_empty() && gone.said == unit.said);
         for (node, text) in &unit.parts {
@@ -40,22 +40,23 @@ pub(super) fn align(old: &[Value], new: Vec<Value>) -> Vec<Value> {
             }
         }
     }
-    // White space between two words has the emphasis that both have, so a neighbour can change what is said of it.
+    // White space between two words has the emphasis that both have, so a neighbour can change its Markdown.
     if said::inline(&aligned.nodes) == wanted { aligned.nodes } else { new }
 }
 
-/// So many words behind the last one that stayed are searched for the one whose place a new one takes.
+/// The maximum number of words after the last kept one that are searched for the word that a new one replaces.
 const CANDIDATES: usize = 64;
 
-/// Most pairs of units that are compared; in a line with more, what lies between its first and its last change is new.
+/// The maximum number of pairs of units that are compared. In a longer line, everything between its first and its last change
+/// counts as new.
 const MAX_PAIRS: usize = 1_000_000;
 
 /// A word, a character between words, or a node.
 struct Unit<'a> {
     text: String,
-    /// The nodes that it is of, each with its text; a word can go over several.
+    /// The nodes that contain it, each with its text; a word can span several nodes.
     parts: Vec<(usize, &'a str)>,
-    /// What Markdown says of its marks, or of the whole node.
+    /// The Markdown of its marks, or of the whole node.
     said: Rc<Value>,
 }
 
@@ -106,7 +107,7 @@ fn is_of_word(letter: char) -> bool {
     letter.is_alphanumeric() && !super::scan::is_cjk(letter)
 }
 
-/// A text in words and single characters.
+/// Splits a text into words and single characters.
 fn words(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = text;
     std::iter::from_fn(move || {
@@ -122,7 +123,7 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// For each new unit the old one that stayed, by the longest common subsequence.
+/// Returns for each new unit the old unit that stayed, by the longest common subsequence.
 fn partners(old: &[Unit<'_>], new: &[Unit<'_>]) -> Vec<Option<usize>> {
     let alike = |(old, new): &(&Unit<'_>, &Unit<'_>)| old.is_like(new);
     let head = old.iter().zip(new).take_while(alike).count();
@@ -134,7 +135,7 @@ fn partners(old: &[Unit<'_>], new: &[Unit<'_>]) -> Vec<Option<usize>> {
         partners.resize(head + columns, None);
     } else {
         let width = columns + 1;
-        // lengths[i * width + j]: how many units old_rest[i..] and new_rest[j..] have in common.
+        // `lengths[i * width + j]`: how many units `old_rest[i..]` and `new_rest[j..]` have in common.
         let mut lengths = vec![0_u32; (rows + 1) * width];
         for i in (0..rows).rev() {
             for j in (0..columns).rev() {
@@ -162,7 +163,7 @@ fn partners(old: &[Unit<'_>], new: &[Unit<'_>]) -> Vec<Option<usize>> {
     partners
 }
 
-/// A text with the links of the nodes whose place it takes, as far as it links to the same addresses.
+/// Returns a text with the links of the nodes that it replaces, if they link to the same addresses.
 fn with_links_of(node: &Value, old: &[Value], gone: &[Unit<'_>]) -> Value {
     let mut node = node.clone();
     for mark in node.get_mut("marks").and_then(Value::as_array_mut).into_iter().flatten() {
@@ -179,17 +180,16 @@ fn with_links_of(node: &Value, old: &[Value], gone: &[Unit<'_>]) -> Value {
     node
 }
 
-/// Content that is put together unit by unit.
+/// Content that is built unit by unit.
 #[derive(Default)]
 struct Aligned {
     nodes: Vec<Value>,
-    /// For each node the old one that it is, and what Markdown says of its marks.
+    /// For each node, its old node and the Markdown of its marks.
     origins: Vec<(Option<usize>, Rc<Value>)>,
 }
 
 impl Aligned {
-    /// Adds a text as a part of `node`, which is the old node of that place if there was one; the whole node if there is no
-    /// text.
+    /// Adds a text as a part of `node`, the old node at that place, if there was one; adds the whole node if there is no text.
     fn push(&mut self, said: &Rc<Value>, text: &str, node: &Value, place: Option<usize>) {
         let mut added = node.clone();
         if !text.is_empty() {
@@ -200,7 +200,7 @@ impl Aligned {
                 let same_node = place.is_some() && *last_place == place;
                 let is_new = place.is_none() || last_place.is_none();
                 if same_node || (is_new && last_said == said) {
-                    // What is new becomes a part of the old node beside it.
+                    // New text becomes a part of the old node next to it.
                     let kept = if last_place.is_some() { *last_place } else { place };
                     self.join(added, kept);
                     return;
@@ -211,7 +211,7 @@ impl Aligned {
         self.origins.push((place, Rc::clone(said)));
     }
 
-    /// Puts a text behind the last one; both are parts of the old node of that place.
+    /// Appends a text to the last one; both are parts of the old node at that place.
     fn join(&mut self, added: Value, place: Option<usize>) {
         let (Some(last), Some((last_place, said))) = (self.nodes.pop(), self.origins.pop()) else {
             return;
@@ -219,7 +219,7 @@ impl Aligned {
         let text = [&last, &added].map(|node| node["text"].as_str().unwrap_or_default()).concat();
         let mut joined = if last_place == place { last } else { added };
         joined["text"] = text.into();
-        // White space at the begin of a node, of which Markdown says something else, is of the same node.
+        // White space at the beginning of a node belongs to that node, even if its Markdown differs.
         if last_place != place
             && place.is_some()
             && self.origins.last().is_some_and(|(before, _)| *before == place)

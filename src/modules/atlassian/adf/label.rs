@@ -1,11 +1,11 @@
-//! The label of a placeholder: what a reader should know of the node behind it.
+//! The label of a placeholder, which describes the node to a reader.
 
 use serde_json::Value;
 
 use super::form::{content, kind};
 use crate::time::{DAY, Date};
 
-/// One line without the characters that delimit a placeholder; empty when there is nothing to tell.
+/// Returns one line without the characters that delimit a placeholder; empty if there is nothing to show.
 pub(super) fn of(node: &Value) -> String {
     let attributes = &node["attrs"];
     let text = match kind(node) {
@@ -44,12 +44,12 @@ pub(super) fn of(node: &Value) -> String {
     parts.join(" ").trim().to_owned()
 }
 
-/// The label of a node whose content is shown by itself.
+/// Returns the label of a node whose content is shown separately.
 pub(super) fn of_shell(node: &Value) -> String {
     of(&serde_json::json!({"type": node["type"], "attrs": node["attrs"]}))
 }
 
-/// All text below a node, blocks parted by spaces; a node without text gives its label.
+/// Returns all text below a node, with spaces between blocks; a node without text returns its label.
 pub(super) fn full_text(node: &Value) -> String {
     let mut text = node["text"].as_str().unwrap_or_default().to_owned();
     for child in content(node) {
@@ -74,7 +74,7 @@ fn first(attributes: &Value, names: &[&str]) -> String {
         .to_owned()
 }
 
-/// How many columns and rows a cell spans, where it is more than one.
+/// Returns how many columns and rows a cell spans, if more than one.
 fn spans(attributes: &Value) -> String {
     let spans = ["colspan", "rowspan"].into_iter().filter_map(|name| {
         number(attributes, name).filter(|count| count != "1").map(|count| format!("{name} {count}"))
@@ -92,7 +92,7 @@ fn one_line(text: &str) -> String {
     text.replace(['⟦', '⟧'], "").split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// The day of a time in milliseconds since 1970.
+/// Returns the day of a time in milliseconds since 1970.
 fn iso_date(milliseconds: &str) -> Option<String> {
     let days = milliseconds.parse::<i64>().ok()?.div_euclid(1_000 * DAY);
     Date::from_days(0).plus(days).map(|date| date.to_string())

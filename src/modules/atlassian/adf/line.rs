@@ -1,4 +1,4 @@
-//! Inline content as Markdown.
+//! Writes inline content as Markdown.
 
 use serde_json::Value;
 
@@ -6,7 +6,7 @@ use super::form::{cell_paragraph, content, is_text, kind, marks};
 use super::registry::Registry;
 use super::{address, label, read, said};
 
-/// Where a line of text stands, which decides what in it would be taken for something else.
+/// The place of a line of text, which decides which characters have a special meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Position {
     Paragraph,
@@ -14,8 +14,8 @@ pub(super) enum Position {
     Cell,
 }
 
-/// The Markdown of inline content: of the ways to write it, the more readable one that reads back as the same; none if there
-/// is no such way.
+/// Returns the Markdown of inline content: of the forms that read back as the same content, the most readable one; `None` if
+/// there is no such form.
 pub(super) fn write(nodes: &[Value], place: Position, registry: &Registry<'_>) -> Option<String> {
     let nodes = said::inline(nodes);
     if nodes.is_empty() {
@@ -28,12 +28,12 @@ pub(super) fn write(nodes: &[Value], place: Position, registry: &Registry<'_>) -
     })
 }
 
-/// The ways to write a line, the more readable first.
+/// The forms of a line, the most readable first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Style {
-    /// Escapes what usually needs it, and writes a link to the address that it shows as that address.
+    /// Escapes what usually needs it, and writes a link whose text is its address as a bare address.
     Bare,
-    /// The same, but writes every link out: what follows a bare address might be taken for a part of it.
+    /// The same, but writes every link in full: the text after a bare address might be read as part of it.
     Plain,
     /// Escapes all punctuation, and writes placeholders in place of delimiters.
     Guarded,
@@ -60,7 +60,7 @@ struct Line<'r, 'a> {
     place: Position,
     style: Style,
     text: String,
-    /// Marks that are open, outermost first.
+    /// The open marks, outermost first.
     open: Vec<Value>,
 }
 
@@ -69,7 +69,7 @@ impl Line<'_, '_> {
         for (index, node) in nodes.iter().enumerate() {
             let code =
                 self.style != Style::Guarded && marks(node).iter().any(|mark| kind(mark) == "code");
-            // A code span is written with its text and not opened like the other marks.
+            // A code span is written together with its text and not opened like the other marks.
             let wanted: Vec<&Value> =
                 marks(node).iter().filter(|mark| !(code && kind(mark) == "code")).collect();
             self.close_all_but(&wanted);
@@ -104,7 +104,7 @@ impl Line<'_, '_> {
         }
     }
 
-    /// Opens marks, those first that the following nodes keep for longest.
+    /// Opens marks; those that the following nodes keep longest come first.
     fn open(&mut self, wanted: &[&Value], rest: &[Value]) {
         let mut missing: Vec<&Value> =
             wanted.iter().copied().filter(|mark| !self.open.contains(mark)).collect();
@@ -147,7 +147,7 @@ impl Line<'_, '_> {
         }
     }
 
-    /// A link to the address that it shows can be written bare.
+    /// A link whose text is its address can be written bare.
     fn try_bare_link(&mut self, node: &Value, wanted: &[&Value]) -> bool {
         let [.., link] = wanted else { return false };
         let text = node["text"].as_str().unwrap_or_default();
@@ -157,7 +157,7 @@ impl Line<'_, '_> {
             && link["attrs"].as_object().is_some_and(|attributes| attributes.len() == 1)
             && address::is_bare(text)
             && link["attrs"]["href"].as_str() == Some(&address::href(text))
-            // In a cell it would need an escape.
+            // In a cell, this would need an escape.
             && !(self.place == Position::Cell && text.contains('|'))
             && marks(node).iter().all(|mark| kind(mark) != "code");
         if fits {
@@ -179,7 +179,8 @@ impl Line<'_, '_> {
         self.text.push_str(if backslash { "\\\n" } else { "<br>" });
     }
 
-    /// A code span (`CommonMark` 6.1): a longer fence than any inside, and a space where it would touch a backtick or be taken off.
+    /// Writes a code span (`CommonMark` 6.1): the fence is longer than any inside, and a space is added where it would touch a
+    /// backtick or be stripped.
     fn code(&mut self, text: &str) {
         let longest = text.split(|letter| letter != '`').map(str::len).max().unwrap_or_default();
         let fence = "`".repeat(longest + 1);
@@ -234,7 +235,7 @@ impl Line<'_, '_> {
             match letter {
                 '⟦' => self.text.push_str("&#x27E6;"),
                 ' ' if line_start || (last && at >= edge) => self.text.push_str("&#32;"),
-                // What reading takes for a line's end, or would not keep.
+                // Characters that the reader treats as a line end, or does not keep.
                 letter if (letter.is_control() && letter != '\0') || letter == '\u{feff}' => {
                     self.text.push_str(&["&#", &u32::from(letter).to_string(), ";"].concat());
                 }
@@ -257,7 +258,7 @@ impl Line<'_, '_> {
             && (alone || rest.starts_with('>') || rest.starts_with("+ ") || rest == "+")
     }
 
-    /// Whether the line so far is a number, so that a dot or parenthesis would begin an ordered list.
+    /// Returns whether the line so far is a number, so that a dot or parenthesis would begin an ordered list.
     fn ends_number(&self, after: Option<char>) -> bool {
         const LONGEST: usize = 9;
         let digits = self.text.bytes().rev().take(LONGEST).take_while(u8::is_ascii_digit).count();
@@ -269,12 +270,12 @@ impl Line<'_, '_> {
     }
 }
 
-/// The text of a placeholder.
+/// Returns the text of a placeholder.
 pub(super) fn placeholder(id: &str, label: &str) -> String {
     if label.is_empty() { format!("⟦{id}⟧") } else { format!("⟦{id}: {label}⟧") }
 }
 
-/// A link's destination (`CommonMark` 6.3), between angle brackets where it would end early otherwise.
+/// Returns a link's destination (`CommonMark` 6.3), between angle brackets if it would otherwise end early.
 fn destination(href: &str) -> String {
     let plain = href.chars().all(|letter| {
         !letter.is_whitespace()

@@ -1,4 +1,4 @@
-//! A new document put together with the previous one, so that what Markdown does not show comes back.
+//! Merges a new document with the previous one, to restore what Markdown cannot show.
 
 use std::cmp::Reverse;
 use std::collections::{HashMap, VecDeque};
@@ -8,12 +8,13 @@ use serde_json::Value;
 use super::form::{Form, content, form, is_inline, kind, order};
 use super::{inline, said};
 
-/// The new blocks, each replaced by the old one of which Markdown says the same, or completed from the old one whose place it took.
+/// Returns the new blocks. A block with the same Markdown as an old one becomes the old one; a changed block is completed from
+/// the old block that it replaces.
 pub(super) fn align(old: &[Value], new: Vec<Value>) -> Vec<Value> {
     matched(old, new, said::block, completed)
 }
 
-/// So many old nodes are considered for one place, which keeps the time linear.
+/// The maximum number of old nodes that are compared for one place, which keeps the time linear.
 const CANDIDATES: usize = 8;
 
 fn matched(
@@ -29,7 +30,7 @@ fn matched(
     let mut cursor = 0;
     let mut result = Vec::with_capacity(new.len());
     for ((node, key), partner) in new.into_iter().zip(&new_keys).zip(partners) {
-        // Those nodes that are gone from this place; the most alike of them is the one that was edited.
+        // Old nodes that are missing at this place; the most similar one is taken as the one that was edited.
         let gone = (cursor..old.len()).take_while(|index| !used[*index]);
         let alike = gone.filter(|index| kind(&old[*index]) == kind(&node)).take(CANDIDATES);
         match partner
@@ -50,8 +51,8 @@ fn matched(
     result
 }
 
-/// For each new key the index of the old one that is equal: those at both ends first, then in order, also over other nodes, so
-/// that what was moved is found.
+/// Returns for each new key the index of an equal old key: first at both ends, then in order. Other nodes may lie between, so
+/// moved nodes are found too.
 fn equals(old: &[String], new: &[String], used: &mut [bool]) -> Vec<Option<usize>> {
     let head = old.iter().zip(new).take_while(|(old, new)| old == new).count();
     let tail = old[head..]
@@ -77,14 +78,14 @@ fn equals(old: &[String], new: &[String], used: &mut [bool]) -> Vec<Option<usize
     new.iter().enumerate().map(|(index, key)| partner(index, key)).collect()
 }
 
-/// How much of two texts is the same at their begin and end.
+/// Returns the number of bytes that two texts share at their beginning and end.
 fn likeness(a: &str, b: &str) -> usize {
     let head = a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count();
     let tail = a.bytes().rev().zip(b.bytes().rev()).take_while(|(a, b)| a == b).count();
     head + tail
 }
 
-/// A changed block with what is not shown of the old one.
+/// Returns a changed block with the parts of the old block that Markdown does not show.
 fn completed(old: &Value, mut new: Value) -> Value {
     match (form(old), form(&new)) {
         (Form::Said, Form::Said) => match kind(&new) {
@@ -111,7 +112,7 @@ fn completed(old: &Value, mut new: Value) -> Value {
                 overlaid(old, &new, children)
             }
         },
-        // The placeholder says which node it is; only its content can be another one.
+        // The placeholder names the node, so only its content can change.
         (Form::Container, Form::Container) => {
             let children = take_content(&mut new);
             new["content"] = if is_inline(old) {
@@ -164,7 +165,7 @@ fn take_content(node: &mut Value) -> Vec<Value> {
     }
 }
 
-/// The old node with other content, and with the one attribute of its type that Markdown shows taken from the new one.
+/// Returns the old node with other content. The one attribute of its type that Markdown shows comes from the new node.
 fn overlaid(old: &Value, new: &Value, children: Vec<Value>) -> Value {
     let mut node =
         old.as_object().map(crate::modules::atlassian::adf::form::shell).unwrap_or_default();
@@ -187,8 +188,8 @@ fn overlaid(old: &Value, new: &Value, children: Vec<Value>) -> Value {
     node.into()
 }
 
-/// Gives the rows of a table the kinds and widths of cells that the old one has, the first row those of the first and the others
-/// those of the last, so that a new row looks like its neighbours.
+/// Gives the new rows of a table the cell types and widths of the old table, so that a new row looks like its neighbours. The
+/// first row takes those of the first old row, the others those of the last.
 fn like_neighbours(old: &[Value], rows: &mut [Value]) {
     for (index, row) in rows.iter_mut().enumerate() {
         let pattern = if index == 0 { old.first() } else { old.get(1..).and_then(<[Value]>::last) };

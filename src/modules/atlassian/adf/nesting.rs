@@ -1,4 +1,4 @@
-//! What Markdown nests freely, in the form that the ADF schema has for it.
+//! Converts nesting that Markdown allows to the nesting that the ADF schema allows.
 
 use hmac_sha256::Hash;
 use serde_json::{Map, Value, json};
@@ -8,7 +8,7 @@ use super::registry;
 use super::said::push_text;
 use crate::error::Error;
 
-/// The ids that ADF wants on tasks: made from the text, so that the same text gives the same document.
+/// The ids that ADF requires on tasks: derived from the text, so that the same text gives the same document.
 #[derive(Debug)]
 pub(super) struct LocalIds<'m> {
     markdown: &'m str,
@@ -31,7 +31,7 @@ impl<'m> LocalIds<'m> {
     }
 }
 
-/// A code block.
+/// Returns a code block.
 pub(super) fn code_block(language: &str, text: &str) -> Value {
     let mut block = Map::new();
     block.insert("type".to_owned(), "codeBlock".into());
@@ -44,17 +44,17 @@ pub(super) fn code_block(language: &str, text: &str) -> Value {
     block.into()
 }
 
-/// The blocks, or an empty paragraph where ADF wants at least one.
+/// Returns the blocks, or an empty paragraph if ADF requires at least one.
 pub(super) fn or_empty(blocks: Vec<Value>) -> Vec<Value> {
     if blocks.is_empty() { vec![json!({"type": "paragraph", "content": []})] } else { blocks }
 }
 
-/// A block as a list item can hold it.
+/// Returns a block in a form that a list item can contain.
 pub(super) fn in_item(block: Value) -> Result<Vec<Value>, Error> {
     inside(block, "list item")
 }
 
-/// A block as a quote can hold it.
+/// Returns a block in a form that a quote can contain.
 pub(super) fn in_quote(block: Value) -> Result<Vec<Value>, Error> {
     if kind(&block) == "taskList" {
         Err(no_place("a task list", "quote"))
@@ -93,7 +93,7 @@ fn no_place(what: &str, place: &str) -> Error {
         .with_hint(format!("Put it before or after the {place}"))
 }
 
-/// A list item; a task with its tasks below comes as several nodes.
+/// Returns a list item; a task with subtasks becomes several nodes.
 pub(super) fn item(
     task: Option<bool>,
     blocks: Vec<Value>,
@@ -117,7 +117,7 @@ pub(super) fn item(
     Ok(nodes)
 }
 
-/// The lists that a Markdown list makes: tasks and other items do not mix in ADF.
+/// Returns the lists for a Markdown list: tasks and other items cannot be mixed in ADF.
 pub(super) fn lists(first: Option<u64>, items: Vec<Value>, ids: &mut LocalIds<'_>) -> Vec<Value> {
     let mut lists: Vec<Value> = Vec::new();
     let mut number = first;
@@ -145,7 +145,7 @@ pub(super) fn lists(first: Option<u64>, items: Vec<Value>, ids: &mut LocalIds<'_
     lists
 }
 
-/// A container with the content that stands between its placeholders.
+/// Returns a container with the content between its placeholders.
 pub(super) fn container(node: &Value, blocks: Vec<Value>) -> Result<Value, Error> {
     let mut container = node.as_object().map(shell).unwrap_or_default();
     let content = if !is_inline(node) {
@@ -159,7 +159,7 @@ pub(super) fn container(node: &Value, blocks: Vec<Value>) -> Result<Value, Error
     Ok(container.into())
 }
 
-/// The text of several paragraphs, as lines of one.
+/// Returns the text of several paragraphs as lines of one paragraph.
 fn flat(paragraphs: &[Value]) -> Vec<Value> {
     let mut nodes = Vec::new();
     for (index, paragraph) in paragraphs.iter().enumerate() {

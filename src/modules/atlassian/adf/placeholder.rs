@@ -1,4 +1,4 @@
-//! Placeholders in a Markdown text, found before it is parsed, so that no character of theirs is taken for Markdown.
+//! Finds placeholders in a Markdown text before it is parsed, so that their characters are not parsed as Markdown.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -6,30 +6,30 @@ use std::ops::Range;
 use super::registry::{Entry, Registry};
 use super::scan::{Found, scan};
 
-/// What a placeholder says.
+/// The content of a placeholder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Placeholder<'m> {
     /// An empty paragraph.
     Empty,
-    /// A node, or the begin of a container or mark; the digits are empty for a mark that Markdown can say.
+    /// A node, or the beginning of a container or mark; the digits are empty for a mark that Markdown can express.
     Open { name: &'m str, digits: &'m str },
     /// The end of a container or mark.
     Close { name: &'m str },
-    /// A character of the text that would be taken for a [token](Prepared).
+    /// A character of the text that would be read as a [token](Prepared).
     Character,
     /// A bare address.
     Address,
-    /// Nothing, where the parser is to see a letter.
+    /// Nothing; the parser only has to see a letter here.
     Joint,
 }
 
-/// A Markdown text in which every placeholder, and what else the parser must not look into, is a token: its number between two
-/// characters of the private use area, which Markdown takes for letters.
+/// A Markdown text in which every placeholder, and all other text that the parser must not read, is a token: its number between
+/// two private-use characters, which Markdown treats as letters.
 #[derive(Debug)]
 pub(super) struct Prepared<'m> {
-    /// What is to be parsed.
+    /// The text to parse.
     pub(super) text: String,
-    /// Where in it the definitions of links stand that no link uses.
+    /// The positions of link definitions that no link uses.
     pub(super) definitions: Vec<Range<usize>>,
     tokens: Vec<Token<'m>>,
 }
@@ -54,8 +54,8 @@ pub(super) const BEGIN: char = '\u{E000}';
 pub(super) const END: char = '\u{E001}';
 
 impl<'m> Prepared<'m> {
-    /// Finds the placeholders. One that is a block and alone on its line gets an empty line on both sides, which Markdown needs
-    /// and writers forget.
+    /// Finds the placeholders. A block placeholder that is alone on its line gets an empty line on both sides, because Markdown
+    /// needs them and writers forget them.
     pub(super) fn of(markdown: &'m str, registry: &Registry<'_>) -> Self {
         let text = String::with_capacity(markdown.len());
         let mut prepared = Self { text, definitions: Vec::new(), tokens: Vec::new() };
@@ -79,7 +79,7 @@ impl<'m> Prepared<'m> {
         prepared
     }
 
-    /// Makes tokens of what else is to be found before the text is parsed.
+    /// Replaces the other special text with tokens before the text is parsed.
     fn find_more(&mut self) {
         let found = scan(&self.text);
         if found.is_empty() {
@@ -88,7 +88,7 @@ impl<'m> Prepared<'m> {
         let text = std::mem::take(&mut self.text);
         let mut done = 0;
         for (range, found) in found {
-            // Two stretches of text that overlap would be a fault of the parser's ranges.
+            // Overlapping ranges would be a bug in the parser.
             if range.start < done {
                 continue;
             }
@@ -110,7 +110,7 @@ impl<'m> Prepared<'m> {
         self.text.push_str(&text[done..]);
     }
 
-    /// A text as it was before, for where nothing is a placeholder.
+    /// Returns the original text, for places where placeholders are not allowed.
     pub(super) fn restored(&self, text: &str) -> String {
         let mut restored = String::with_capacity(text.len());
         let mut rest = text;
@@ -123,14 +123,14 @@ impl<'m> Prepared<'m> {
         restored + rest
     }
 
-    /// A text in its parts.
+    /// Splits a text into its parts.
     pub(super) fn pieces<'t>(&'t self, text: &'t str) -> Vec<Piece<'t, 'm>> {
         let mut pieces = Vec::new();
         let mut rest = text;
         while let Some((before, token, after)) = self.next(rest) {
             pieces.push(Piece::Text(before));
             pieces.push(match token.placeholder {
-                // What was written is the character itself, as `restored` has it.
+                // The original text was the character itself, so `restored` returns it.
                 Placeholder::Character | Placeholder::Joint => Piece::Text(&token.source),
                 Placeholder::Address => Piece::Address(&token.source),
                 placeholder => Piece::Token(placeholder),
@@ -141,7 +141,7 @@ impl<'m> Prepared<'m> {
         pieces
     }
 
-    /// The placeholder that a text consists of, apart from white space around it.
+    /// Returns the placeholder that a text consists of, ignoring surrounding white space.
     pub(super) fn only(&self, text: &str) -> Option<Placeholder<'m>> {
         let (before, token, after) = self.next(text)?;
         let alone = before.trim().is_empty() && after.trim().is_empty();
@@ -192,9 +192,9 @@ impl<'m> Prepared<'m> {
     }
 }
 
-/// The placeholder that a text begins with, after its `⟦`, and the length of what was read.
+/// Reads the placeholder at the beginning of a text, after its `⟦`. Returns it with its length.
 fn parse(text: &str) -> Option<(Placeholder<'_>, usize)> {
-    // A line that is full of `⟦` would be searched once for each of them, were it not for the next one that ends the search.
+    // The search ends at the next `⟦`; otherwise a line full of them would be searched once for each.
     let length = text.find(['⟧', '⟦', '\n']).filter(|end| text[*end..].starts_with('⟧'))?;
     let inside = &text[..length];
     let is_name = |name: &str| {

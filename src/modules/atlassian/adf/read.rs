@@ -1,4 +1,4 @@
-//! Blocks read from Markdown.
+//! Reads blocks from Markdown.
 
 use std::borrow::Cow;
 use std::iter::{Cloned, Peekable};
@@ -16,13 +16,13 @@ use super::said::push_text;
 use super::{MAX_DEPTH, address, nesting};
 use crate::error::Error;
 
-/// The Markdown that is read: `CommonMark` with what GFM adds to it.
+/// The supported Markdown: `CommonMark` with the extensions of GFM.
 pub(super) const OPTIONS: Options = Options::ENABLE_TABLES
     .union(Options::ENABLE_STRIKETHROUGH)
     .union(Options::ENABLE_TASKLISTS)
     .union(Options::ENABLE_FOOTNOTES);
 
-/// The blocks of a Markdown text that stands `depth` levels below the document.
+/// Returns the blocks of a Markdown text that is `depth` levels below the document.
 pub(super) fn blocks(
     markdown: &str,
     registry: &Registry<'_>,
@@ -54,9 +54,9 @@ pub(super) fn blocks(
     reader.pop().map(|document| document.blocks)
 }
 
-/// A text with `\n` alone at the ends of lines, without a byte order mark at its begin, and without control characters, which
-/// Confluence's storage (XML 1.0) cannot hold: white space in place of those that are white space, U+FFFD in place of the
-/// others, as `CommonMark` has it for U+0000.
+/// Returns a text with only `\n` as line ends, without a byte order mark at its beginning, and without control characters,
+/// which Confluence's storage format (XML 1.0) does not allow. Those that are white space become spaces, and the others become
+/// U+FFFD, as `CommonMark` does for U+0000.
 fn normalized(markdown: &str) -> Cow<'_, str> {
     let markdown = markdown.strip_prefix('\u{feff}').unwrap_or(markdown);
     let odd = |letter: char| {
@@ -80,19 +80,19 @@ struct Reader<'r, 'm, 'a> {
     registry: &'r Registry<'a>,
     depth: usize,
     frames: Vec<Frame<'a>>,
-    /// The marks that text has now.
+    /// The current marks of text.
     marks: Vec<Value>,
     open: Vec<Open>,
     runs: Runs,
-    /// Inside an address between angle brackets, whose text is the address once more.
+    /// Inside an address between angle brackets, whose text repeats the address.
     shown: bool,
-    /// Where the last inline ended.
+    /// The end of the last inline.
     inline_end: usize,
-    /// Where the last cell of a table ended.
+    /// The end of the last table cell.
     cell_end: usize,
     /// Whether a footnote's label was read and its text begins.
     footnote: bool,
-    /// The definitions of links that no link uses and that did not come yet.
+    /// The link definitions that no link uses and that are not written yet.
     definitions: Peekable<Cloned<slice::Iter<'r, Range<usize>>>>,
     ids: nesting::LocalIds<'m>,
     /// The language and the lines of an open code block.
@@ -101,15 +101,15 @@ struct Reader<'r, 'm, 'a> {
     html: Option<String>,
 }
 
-/// A delimiter, link or image that is open.
+/// An open delimiter, link or image.
 struct Open {
-    /// Whether it added a mark: one inside another of the same kind does not.
+    /// Whether it added a mark: a delimiter inside another of the same kind does not.
     marked: bool,
-    /// How much text there was before it.
+    /// The length of the text before it.
     runs: usize,
     /// The address of a link or an image.
     href: String,
-    /// Whether it stays as it is written, because its address is not one to link to.
+    /// Whether it stays as it is written, because its address is not allowed.
     verbatim: bool,
 }
 
@@ -158,14 +158,14 @@ impl<'a> Reader<'_, '_, 'a> {
             // Extensions that are not enabled.
             Event::InlineMath(_) | Event::DisplayMath(_) => {}
         }
-        // What starts has its whole range, which ends behind its text.
+        // A start event has the whole range, which ends after the text.
         if !starts {
             self.inline_end = end;
         }
         Ok(())
     }
 
-    /// Adds the definitions that stand before a place, each as a paragraph of what is written, where there can be one.
+    /// Adds the definitions before a position, each as a paragraph with its source, if a paragraph is allowed there.
     fn add_definitions(&mut self, place: usize) -> Result<(), Error> {
         loop {
             let holds_blocks = !matches!(
@@ -229,14 +229,14 @@ impl<'a> Reader<'_, '_, 'a> {
                 self.runs.made(" ", Vec::new());
                 self.footnote = true;
             }
-            // The text of a footnote goes on behind its label.
+            // The text of a footnote follows its label.
             Tag::Paragraph if std::mem::take(&mut self.footnote) => {}
             Tag::Paragraph | Tag::Heading { .. } => return self.flush(),
             Tag::HtmlBlock => {
                 self.flush()?;
                 self.html = Some(String::new());
             }
-            // A cell is read at its end; the others are extensions that are not enabled.
+            // Cells are handled at their end; the other events belong to extensions that are not enabled.
             _ => {}
         }
         Ok(())
@@ -312,7 +312,7 @@ impl<'a> Reader<'_, '_, 'a> {
         Ok(())
     }
 
-    /// Adds what a row has beyond its last column to its last cell: it is no part of a table, and would be lost.
+    /// Adds the text after a row's last column to its last cell: it is not part of the table, and would be lost.
     fn add_beyond_last_cell(&mut self, row: Range<usize>) {
         let rest = self.prepared.text.get(self.cell_end..row.end).unwrap_or_default();
         let rest = rest.trim().trim_start_matches('|').trim_end_matches('|').trim();
@@ -337,13 +337,13 @@ impl<'a> Reader<'_, '_, 'a> {
         }
     }
 
-    /// Adds a part of the source as it is written.
+    /// Adds a part of the source unchanged.
     fn source(&mut self, range: Range<usize>) {
         let text = self.prepared.text[range.clone()].replace('\n', " ");
         self.runs.literal(&text, self.sorted_marks(), range);
     }
 
-    /// HTML is text, but for the line break, which a cell has no other way to say.
+    /// HTML is text, except for the line break, which has no other form in a cell.
     fn inline_html(&mut self, html: &str, range: Range<usize>) {
         let text = html.replace("<br/>", "<br>").replace("<br />", "<br>").replace('\n', " ");
         for (index, part) in text.split("<br>").enumerate() {
@@ -356,7 +356,7 @@ impl<'a> Reader<'_, '_, 'a> {
         }
     }
 
-    /// Begins a link or an image, which is a link to it: its description is its text.
+    /// Begins a link, or an image, which becomes a link with its description as text.
     fn link(&mut self, href: &str, title: &str, range: Range<usize>) {
         let href = self.prepared.restored(href);
         let link = link(&href, Some(&self.prepared.restored(title)));
@@ -372,7 +372,7 @@ impl<'a> Reader<'_, '_, 'a> {
         }
     }
 
-    /// The length of what a link or an image begins with.
+    /// Returns the length of the opening of a link or an image.
     fn bracket(&self, range: &Range<usize>) -> usize {
         if self.prepared.text[range.start..].starts_with('!') { 2 } else { 1 }
     }
@@ -383,7 +383,7 @@ impl<'a> Reader<'_, '_, 'a> {
             let end = self.inline_end.clamp(range.start, range.end);
             self.source(end..range.end);
         } else if open.runs == self.runs.len() && open.marked {
-            // A link without text would not be there.
+            // A link without text would disappear.
             let href = open.href.clone();
             self.runs.made(&href, self.sorted_marks());
         }
@@ -394,7 +394,7 @@ impl<'a> Reader<'_, '_, 'a> {
         let Some(Open { marked, runs, href, verbatim }) = self.open.last() else { return };
         let has_text = *runs < self.runs.len();
         let href = href.clone();
-        // Inside a link, and text has one link: the address follows the description.
+        // Inside a link, text can have only one link, so the address follows the description.
         let hidden = !marked && !verbatim && !href.is_empty();
         if !hidden || !has_text {
             self.end_link(range);
@@ -434,14 +434,14 @@ impl<'a> Reader<'_, '_, 'a> {
         }
     }
 
-    /// In one order, so that text under the same delimiters is one node however they nest.
+    /// Marks have one fixed order, so that text under the same delimiters is one node, whatever their nesting.
     fn sorted_marks(&self) -> Vec<Value> {
         let mut marks = self.marks.clone();
         marks.sort_by(|a, b| kind(a).cmp(kind(b)));
         marks
     }
 
-    /// The line of text of a heading or cell.
+    /// Returns the line of text of a heading or cell.
     fn line(&mut self) -> Result<Vec<Value>, Error> {
         match std::mem::take(&mut self.runs).finish(self.prepared, self.registry)? {
             Line::Inline(content) => Ok(content),
@@ -451,7 +451,7 @@ impl<'a> Reader<'_, '_, 'a> {
         }
     }
 
-    /// Ends a paragraph, if one is open; in a tight list none is announced.
+    /// Ends a paragraph, if one is open; in a tight list, the parser sends no event for it.
     fn flush(&mut self) -> Result<(), Error> {
         if self.runs.is_empty() {
             return Ok(());
@@ -486,7 +486,7 @@ impl<'a> Reader<'_, '_, 'a> {
         Ok(())
     }
 
-    /// Ends what the parser ends, which is an error where a container was opened inside.
+    /// Ends a block when the parser does. It is an error if a container was opened inside it.
     fn pop(&mut self) -> Result<Frame<'a>, Error> {
         match self.frames.pop() {
             Some(Frame { kind: FrameKind::Container(node), .. }) => {
@@ -501,7 +501,7 @@ impl<'a> Reader<'_, '_, 'a> {
         }
     }
 
-    /// Adds a block that Markdown made, in the form that ADF has for it at this place.
+    /// Adds a block from Markdown, in the form that ADF requires at this place.
     fn add(&mut self, node: Value) -> Result<(), Error> {
         let blocks = match self.frames.last().map(|frame| &frame.kind) {
             Some(FrameKind::Item { .. }) => nesting::in_item(node)?,

@@ -1,4 +1,4 @@
-//! What stands behind the placeholders of a document.
+//! The nodes and marks that a document's placeholders stand for.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -9,10 +9,10 @@ use super::form::{content, is_card, is_inline, is_text, kind, marks, said_mark};
 use crate::error::Error;
 use crate::hex::hex;
 
-/// What a placeholder stands for.
+/// The target of a placeholder.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Entry<'a> {
-    /// A whole node that stands in a line of text.
+    /// A whole inline node.
     Inline(&'a Value),
     /// A whole block.
     Block(&'a Value),
@@ -24,10 +24,10 @@ pub(super) enum Entry<'a> {
 
 /// Every node and mark of a document by name and digest.
 ///
-/// Building it recurses as deep as the document nests, which is at most half of the 128 levels that `serde_json` parses.
+/// The recursion is as deep as the document nests: at most half of the 128 levels that `serde_json` parses.
 #[derive(Debug, Default)]
 pub(super) struct Registry<'a> {
-    /// By name and the whole digest, so that those sharing a prefix are neighbours.
+    /// Sorted by name and whole digest, so that entries with a common prefix are neighbours.
     entries: BTreeMap<(String, String), Entry<'a>>,
     containers: HashSet<String>,
     links: HashMap<String, &'a Value>,
@@ -35,7 +35,7 @@ pub(super) struct Registry<'a> {
 }
 
 impl<'a> Registry<'a> {
-    /// The registry of a document.
+    /// Returns the registry of a document.
     pub(super) fn of(document: &'a Value) -> Self {
         let mut registry = Self::default();
         for node in content(document) {
@@ -44,22 +44,22 @@ impl<'a> Registry<'a> {
         registry
     }
 
-    /// The placeholder's name and digits for a whole node.
+    /// Returns the placeholder's name and digits for a whole node.
     pub(super) fn node_id(&self, node: &Value) -> String {
         self.id(name(node), &short_hex(node_digest(node)))
     }
 
-    /// The placeholder's name and digits for a node without its content.
+    /// Returns the placeholder's name and digits for a node without its content.
     pub(super) fn shell_id(&self, node: &Value) -> String {
         self.id(name(node), &short_hex(shell_digest(node)))
     }
 
-    /// The placeholder's name and digits for a mark.
+    /// Returns the placeholder's name and digits for a mark.
     pub(super) fn mark_id(&self, mark: &Value) -> String {
         self.id(name(mark), &short_hex(digest(mark)))
     }
 
-    /// What a placeholder stands for.
+    /// Returns the target of a placeholder.
     pub(super) fn find(&self, name: &str, prefix: &str) -> Result<&Entry<'a>, Error> {
         let from = (name.to_owned(), prefix.to_owned());
         let mut found = self
@@ -79,17 +79,17 @@ impl<'a> Registry<'a> {
         }
     }
 
-    /// Whether the document holds a container of that name.
+    /// Returns whether the document has a container with this name.
     pub(super) fn has_container(&self, name: &str) -> bool {
         self.containers.contains(name)
     }
 
-    /// The link as the document has it, with what Markdown does not show.
+    /// Returns the document's link to an address, with the attributes that Markdown does not show.
     pub(super) fn link(&self, said: Value) -> Value {
         self.links.get(&said.to_string()).map_or(said, |link| (*link).clone())
     }
 
-    /// The inline card of an address as the document has it, with what Markdown does not show.
+    /// Returns the document's inline card of an address, with the attributes that Markdown does not show.
     pub(super) fn card(&self, url: &str) -> Value {
         let new = || serde_json::json!({"type": "inlineCard", "attrs": {"url": url}});
         self.cards.get(url).map_or_else(new, |card| (*card).clone())
@@ -112,7 +112,7 @@ impl<'a> Registry<'a> {
         format!("{} {}", key.0, &digest[..SHORTEST.max(before).max(after)])
     }
 
-    /// Adds a node and what is below it, and answers its digest.
+    /// Adds a node and its content, and returns its digest.
     fn add(&mut self, node: &'a Value, inline: bool) -> [u8; 32] {
         for mark in marks(node) {
             let said = said_mark(mark);
@@ -144,7 +144,7 @@ impl<'a> Registry<'a> {
     }
 }
 
-/// The type's name as a placeholder can carry it.
+/// Returns the type's name in the form for a placeholder.
 pub(super) fn name(node: &Value) -> String {
     let name: String = kind(node).chars().filter(char::is_ascii_alphanumeric).collect();
     if name.starts_with(|letter: char| letter.is_ascii_alphabetic()) {
@@ -159,7 +159,7 @@ fn node_digest(node: &Value) -> [u8; 32] {
     whole_digest(shell_digest(node), node, &children)
 }
 
-/// Of a node whose content is digested already, so that a document is digested once and not once a level.
+/// Returns the digest of a node whose content is already digested, so that no level is digested twice.
 fn whole_digest(shell: [u8; 32], node: &Value, children: &[[u8; 32]]) -> [u8; 32] {
     let mut hash = Hash::new();
     hash.update(b"node");
@@ -210,7 +210,7 @@ fn update_fields<'v>(hash: &mut Hash, fields: impl Iterator<Item = (&'v String, 
     }
 }
 
-/// The first 16 bytes, which are more than enough to tell the nodes of one document apart.
+/// Returns the first 16 bytes, which are enough to distinguish the nodes of one document.
 pub(super) fn short_hex(digest: [u8; 32]) -> String {
     hex(&digest[..16])
 }

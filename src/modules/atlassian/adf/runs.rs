@@ -1,4 +1,4 @@
-//! Inline content read from Markdown: the parser's text becomes nodes, and placeholders what they stand for.
+//! Inline content read from Markdown: text from the parser becomes nodes, and placeholders are resolved.
 
 use std::ops::Range;
 
@@ -12,7 +12,7 @@ use super::registry::{Entry, Registry};
 use super::said::{EMPHASES, push_text};
 use crate::error::Error;
 
-/// What the parser gave of a line of text so far.
+/// The inline content that the parser has returned so far.
 #[derive(Debug, Default)]
 pub(super) struct Runs {
     runs: Vec<Run>,
@@ -29,14 +29,14 @@ pub(super) enum Line<'a> {
 
 #[derive(Debug)]
 enum Run {
-    /// Text that stands in the source as it is, up to `end`, so that placeholders are looked for in it.
+    /// Text that is unchanged in the source, up to `end`; placeholders are resolved in it.
     Literal {
         text: String,
         marks: Vec<Value>,
         end: usize,
         escaped: bool,
     },
-    /// Text in which nothing is looked for: made by an escape or an entity, or inside a code span.
+    /// Text without placeholders: from an escape, an entity or a code span.
     Made {
         text: String,
         marks: Vec<Value>,
@@ -45,12 +45,12 @@ enum Run {
 }
 
 impl Runs {
-    /// Whether there is nothing yet.
+    /// Returns whether it is empty.
     pub(super) fn is_empty(&self) -> bool {
         self.runs.is_empty()
     }
 
-    /// How many runs there are.
+    /// Returns the number of runs.
     pub(super) fn len(&self) -> usize {
         self.runs.len()
     }
@@ -67,12 +67,12 @@ impl Runs {
             self.made(text, marks);
             return;
         }
-        // Its first character is one that was escaped.
+        // The first character was escaped.
         let escaped = source[..range.start].ends_with('\\');
         self.add(text, marks, range, escaped);
     }
 
-    /// Adds text of the source in which placeholders are looked for.
+    /// Adds text of the source in which placeholders are resolved.
     pub(super) fn literal(&mut self, text: &str, marks: Vec<Value>, range: Range<usize>) {
         self.add(text, marks, range, false);
     }
@@ -89,7 +89,7 @@ impl Runs {
         self.runs.push(Run::Literal { text: text.to_owned(), marks, end: range.end, escaped });
     }
 
-    /// Adds text that does not stand in the source.
+    /// Adds text that is not in the source.
     pub(super) fn made(&mut self, text: &str, marks: Vec<Value>) {
         self.runs.push(Run::Made { text: text.to_owned(), marks });
     }
@@ -105,7 +105,7 @@ impl Runs {
         self.runs.push(Run::Node(node));
     }
 
-    /// What the line is, with the placeholders resolved.
+    /// Returns the content of the line, with the placeholders resolved.
     pub(super) fn finish<'a>(
         self,
         prepared: &Prepared<'_>,
@@ -148,7 +148,7 @@ struct Reader<'r, 'm, 'a> {
     prepared: &'r Prepared<'m>,
     registry: &'r Registry<'a>,
     nodes: Vec<Value>,
-    /// Marks that placeholders have put on what follows.
+    /// Marks from placeholders that apply to the following content.
     open: Vec<(String, Value)>,
 }
 
@@ -165,8 +165,8 @@ impl Reader<'_, '_, '_> {
         Ok(())
     }
 
-    /// Text in which email addresses are links, where they begin behind `from`. Those that emphasis stands around are found
-    /// only here (`_me@example.com_`).
+    /// Adds a text with its email addresses as links, from the position `from`. Addresses surrounded by emphasis are found only
+    /// here (`_me@example.com_`).
     fn with_emails(&mut self, text: &str, from: usize, marks: &[Value]) {
         let mut done = 0;
         while let Some((at, length)) = address::next_email(&text[done..]) {
@@ -231,7 +231,7 @@ impl Reader<'_, '_, '_> {
 
     fn push(&mut self, text: &str, mut marks: Vec<Value>) {
         for (_, mark) in &self.open {
-            // Text has one link, but may have several comments.
+            // A text node can have only one link, but several comments.
             if !marks
                 .iter()
                 .any(|other| other == mark || (kind(other) == "link" && kind(mark) == "link"))
@@ -246,7 +246,7 @@ impl Reader<'_, '_, '_> {
     }
 }
 
-/// The error for an end without a begin.
+/// Returns the error for an end without a beginning.
 pub(super) fn closes_nothing(name: &str) -> Error {
     Error::invalid_params(format!("The placeholder ⟦/{name}⟧ has nothing to close")).with_hint(
         format!("Put it behind its ⟦{name} …⟧, in the same list item, quote or paragraph"),

@@ -1,4 +1,4 @@
-//! What Markdown says of a node: two nodes of which it says the same are the same to a reader.
+//! The Markdown view of a node: two nodes with the same view look the same to a reader.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use super::form::{
     said_mark, shell,
 };
 
-/// What Markdown says of a block; all of it where a placeholder stands for it.
+/// Returns the Markdown view of a block; the whole block if it is shown as a placeholder.
 pub(super) fn block(node: &Value) -> Value {
     match form(node) {
         Form::Leaf => node.clone(),
@@ -35,12 +35,12 @@ pub(super) fn block(node: &Value) -> Value {
     }
 }
 
-/// What Markdown says of several blocks.
+/// Returns the Markdown view of several blocks.
 pub(super) fn blocks(nodes: &[Value]) -> Vec<Value> {
     nodes.iter().map(block).collect()
 }
 
-/// What Markdown says of a part of a list or table that it can say: an item, task, row or cell.
+/// Returns the Markdown view of a part of a list or table: an item, task, row or cell.
 pub(super) fn part(node: &Value) -> Value {
     match kind(node) {
         // An item without content and one with an empty paragraph are both an empty line.
@@ -57,8 +57,8 @@ pub(super) fn part(node: &Value) -> Value {
     }
 }
 
-/// What Markdown says of inline content, as nodes of ADF: the marks reduced to what it has a place for and in one order, no
-/// emphasis on white space at its edges or on code, and text of the same marks in one node.
+/// Returns the Markdown view of inline content, as ADF nodes: the marks reduced to what Markdown shows and in a fixed order, no
+/// emphasis on white space at the edges or on code, and text with the same marks in one node.
 pub(super) fn inline(nodes: &[Value]) -> Vec<Value> {
     let mut said: Vec<Value> = Vec::new();
     for piece in pieces(nodes) {
@@ -70,20 +70,20 @@ pub(super) fn inline(nodes: &[Value]) -> Vec<Value> {
     said
 }
 
-/// A part of inline content, with what Markdown says of it.
+/// A part of inline content, with its Markdown view.
 pub(super) struct Piece<'a> {
-    /// The place of the node that it comes from.
+    /// The index of the node that it comes from.
     pub(super) node: usize,
     pub(super) part: Part<'a>,
 }
 
-/// Text, or a node that stands in a line of text.
+/// Text, or an inline node.
 pub(super) enum Part<'a> {
     Text { text: &'a str, marks: Vec<Value> },
     Node(Value),
 }
 
-/// What Markdown says of inline content, piece by piece.
+/// Returns the Markdown view of inline content, piece by piece.
 pub(super) fn pieces(nodes: &[Value]) -> Vec<Piece<'_>> {
     let mut pieces: Vec<Piece> = Vec::new();
     for (index, node) in nodes.iter().enumerate() {
@@ -107,7 +107,7 @@ pub(super) fn pieces(nodes: &[Value]) -> Vec<Piece<'_>> {
     pieces
 }
 
-/// Appends text with its marks, to the last node where that has the same.
+/// Appends text with its marks; to the last node if that has the same marks.
 pub(super) fn push_text(nodes: &mut Vec<Value>, text: &str, marks: &[Value]) {
     if text.is_empty() {
         return;
@@ -127,14 +127,14 @@ pub(super) fn push_text(nodes: &mut Vec<Value>, text: &str, marks: &[Value]) {
     });
 }
 
-/// The marks that show nothing on white space, and that ADF does not allow on code.
+/// The marks that are invisible on white space, and that ADF does not allow on code.
 pub(super) const EMPHASES: [&str; 3] = ["strong", "em", "strike"];
 
 fn parts(node: &Value) -> Vec<Value> {
     content(node).iter().map(part).collect()
 }
 
-/// The text in up to three parts, so that the white space at its edges can have other marks than the rest.
+/// Returns the text in up to three parts, so that the white space at its edges can have other marks than the rest.
 fn text_parts(node: &Value) -> impl Iterator<Item = Part<'_>> {
     let text = node["text"].as_str().unwrap_or_default();
     let mut marks: Vec<Value> =
@@ -153,7 +153,7 @@ fn text_parts(node: &Value) -> impl Iterator<Item = Part<'_>> {
         .map(move |text| Part::Text { text, marks: marks.clone() })
 }
 
-/// Takes the emphasis off white space that follows something without it.
+/// Removes the emphasis from white space before content without that emphasis.
 fn trim_emphasis<'p, 'a: 'p>(emphasis: &str, pieces: impl Iterator<Item = &'p mut Piece<'a>>) {
     let mut inside = false;
     for piece in pieces {

@@ -1,4 +1,4 @@
-//! What has to be found in a text before it is parsed as Markdown, because the parser would take it for something else.
+//! Finds special text before the Markdown is parsed, because the parser would misread it.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
@@ -9,26 +9,26 @@ use super::address::BareAddresses;
 use super::placeholder::{BEGIN, END};
 use super::read::OPTIONS;
 
-/// What was found.
+/// The kind of a finding.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Found {
-    /// A bare address, as GFM has it.
+    /// A bare address, as in GFM.
     Address(String),
-    /// A place at which two characters are to be parsed as if a letter stood between them.
+    /// A position at which two characters are parsed as if a letter were between them.
     Joint,
-    /// Where the definition of a link begins that no link uses.
+    /// The beginning of a link definition that no link uses.
     DefinitionStart,
-    /// Where it ends.
+    /// Its end.
     DefinitionEnd,
 }
 
-/// Everything of a text that is to be found, with its range, in order.
+/// Returns all findings in a text with their ranges, in order:
 ///
-/// * Bare addresses in text, so that no character of theirs is taken for emphasis or an entity.
-/// * Emphasis beside Chinese, Japanese and Korean letters. `CommonMark` wants white space or punctuation outside a delimiter
-///   that has punctuation inside; these languages have none there (`これは**「重要」**です`). The rule is that of
-///   <https://github.com/tats-u/markdown-cjk-friendly>, but for a bracket that faces the wrong way.
-/// * Definitions of links that no link uses: they would not be shown, and `[TODO]: clean` is text to its author.
+/// * Bare addresses in text, so that their characters are not parsed as emphasis or entities.
+/// * Emphasis next to Chinese, Japanese and Korean letters. `CommonMark` requires white space or punctuation outside a
+///   delimiter with punctuation inside; these languages have none there (`これは**「重要」**です`). The rule is that of
+///   <https://github.com/tats-u/markdown-cjk-friendly>, except for a bracket that faces the wrong way.
+/// * Link definitions that no link uses: they would not be shown, and `[TODO]: clean` is text to its author.
 pub(super) fn scan(text: &str) -> Vec<(Range<usize>, Found)> {
     if !may_have_any(text) {
         return Vec::new();
@@ -55,13 +55,13 @@ fn may_have_any(text: &str) -> bool {
         || (text.contains(['*', '~']) && text.contains(is_cjk))
 }
 
-/// A stretch of text whose inlines are parsed together: a paragraph, a heading, a table's cell.
+/// A range of text whose inlines are parsed together: a paragraph, a heading, a table cell.
 struct Leaf {
     range: Range<usize>,
     cell: bool,
-    /// Whether it is the definition of a link.
+    /// Whether it is a link definition.
     definition: bool,
-    /// Stretches without text: addresses between angle brackets, and HTML.
+    /// Ranges without text: addresses between angle brackets, and HTML.
     tags: Vec<Range<usize>>,
     links: Vec<Link>,
 }
@@ -69,25 +69,25 @@ struct Leaf {
 /// A link or an image.
 struct Link {
     start: usize,
-    /// Where its text ends.
+    /// The end of its text.
     text_end: usize,
     end: usize,
 }
 
-/// Where the parser finds text. Blocks do not depend on what stands in their lines, so they are right already.
+/// The positions where the parser finds text. Blocks do not depend on their inline content, so they are already correct.
 #[derive(Default)]
 struct Leaves {
     leaves: Vec<Leaf>,
-    /// The leaf that goes on.
+    /// The current leaf.
     leaf: Option<Leaf>,
-    /// Its links that are open.
+    /// Its open links.
     open: Vec<usize>,
-    /// Whether the next leaf is a cell.
+    /// Whether the next leaf is a table cell.
     cell: bool,
     in_code: bool,
     /// The labels of the definitions that links use.
     used: HashSet<String>,
-    /// Where blocks stand that are not containers, in order.
+    /// The ranges of blocks that are not containers, in order.
     covered: Vec<Range<usize>>,
 }
 
@@ -132,7 +132,7 @@ impl Leaves {
     }
 
     fn inline(&mut self, event: &Event<'_>, range: Range<usize>, text: &str) {
-        // A backslash that escapes the first character is of no event.
+        // No event contains the backslash that escapes the first character.
         let escape = usize::from(text[..range.start].ends_with('\\'));
         let start = range.start - escape;
         let leaf = self.leaf.get_or_insert_with(|| Leaf::new(start..range.end, self.cell));
@@ -146,7 +146,7 @@ impl Leaves {
                 let text_end = range.start + bracket;
                 leaf.links.push(Link { start: range.start, text_end, end: range.end });
             }
-            // What starts has its whole range, which ends behind its text.
+            // A start event has the whole range, which ends after the text.
             Event::Start(_) => {}
             _ => {
                 let closes = matches!(event, Event::End(TagEnd::Link | TagEnd::Image));
@@ -168,8 +168,8 @@ impl Leaves {
         }
     }
 
-    /// Adds the definitions of links that no link uses, and those whose label another one has: what begins with a bracket
-    /// where there is no block.
+    /// Adds the link definitions that no link uses, and those with a duplicate label: text that begins with a bracket outside
+    /// all blocks.
     fn add_unused(&mut self, text: &str, used: &HashSet<usize>) {
         let mut covered = std::mem::take(&mut self.covered);
         covered.sort_by_key(|range| range.start);
@@ -184,7 +184,7 @@ impl Leaves {
                 let content = line.trim_end();
                 let first =
                     content.find(|letter: char| !is_marker(letter)).unwrap_or(content.len());
-                // What stands in the line of a block is of that block, as the label of a footnote is.
+                // The text on a block's line belongs to that block, such as the label of a footnote.
                 let line_start = text[..at].rfind('\n').map_or(0, |end| end + 1);
                 let is_whole = text[line_start..at].chars().all(is_marker)
                     && (line.ends_with('\n') || is_last);
@@ -216,15 +216,15 @@ impl Leaf {
     }
 }
 
-/// What can stand before a block in its line: the markers of lists and quotes.
+/// Returns whether the character can precede a block on its line: the markers of lists and quotes.
 fn is_marker(letter: char) -> bool {
     letter.is_whitespace()
         || letter.is_ascii_digit()
         || matches!(letter, '>' | '-' | '+' | '*' | '.' | ')')
 }
 
-/// Whether a block begins that holds no other blocks. A paragraph's range has the definitions before it, as that of a heading
-/// that is underlined has, so that these are where their text is.
+/// Returns whether a block without inner blocks begins. The range of a paragraph or of an underlined heading includes the
+/// definitions before it, so its position is where its text begins.
 fn is_leaf_block(event: &Event<'_>, text: &str) -> bool {
     match event {
         Event::Start(Tag::Heading { .. }) => text.trim_start().starts_with('#'),
@@ -260,12 +260,12 @@ fn is_inline(event: &Event<'_>) -> bool {
     }
 }
 
-/// Goes through a leaf as the parser of inlines does: from left to right, what begins first first.
+/// Examines a leaf in the order of the inline parser: from left to right; the construct that begins first wins.
 struct Scanner<'t> {
     text: &'t str,
     leaf: Leaf,
     addresses: BareAddresses<'t>,
-    /// For each run of backticks where the next one of its length begins and ends.
+    /// For each run of backticks, the range of the next run with its length.
     code_ends: HashMap<usize, Vec<usize>>,
 }
 
@@ -291,7 +291,7 @@ impl<'t> Scanner<'t> {
         let mut links = std::mem::take(&mut self.leaf.links).into_iter().peekable();
         let mut open: Vec<Link> = Vec::new();
         let mut at = self.leaf.range.start;
-        // What stands before, as the parser will see it: a letter in place of what was found.
+        // The preceding character, as the parser will see it: a letter in place of a finding.
         let mut before = ' ';
         while at < end {
             while open.last().is_some_and(|link| link.text_end < at) {
@@ -361,8 +361,8 @@ impl<'t> Scanner<'t> {
         }
     }
 
-    /// The length of the address that begins at a place. Above what could be the second line of a table it ends at a bar, which
-    /// would decide whether there is a table.
+    /// Returns the length of the address at a position. Above a line that could be the second line of a table, it ends at a
+    /// bar, which would decide whether there is a table.
     fn address_length(&mut self, at: usize) -> Option<usize> {
         let length = self.addresses.length_at(at)?;
         let bar = self.text[at..at + length].find('|').filter(|_| !self.leaf.cell);
@@ -378,7 +378,7 @@ impl<'t> Scanner<'t> {
         Some(bar.filter(below).unwrap_or(length))
     }
 
-    /// The length of the code span that a run of backticks begins; of the run if it begins none.
+    /// Returns the length of the code span that a run of backticks begins; the length of the run if there is no code span.
     fn code_length(&mut self, at: usize, run: usize) -> usize {
         let Some(ends) = self.code_ends.get_mut(&run) else { return run };
         while ends.pop_if(|end| *end <= at + run).is_some() {}
@@ -390,8 +390,8 @@ fn run_length(text: &str, letter: char) -> usize {
     text.len() - text.trim_start_matches(letter).len()
 }
 
-/// Whether a letter is to be seen before and behind a run of delimiters between two characters, so that it can close and open
-/// emphasis although one of them is punctuation.
+/// Returns whether a letter is needed before and after a run of delimiters between two characters, so that it can close and
+/// open emphasis although one of them is punctuation.
 fn joints(before: char, after: char) -> (bool, bool) {
     let beside =
         (is_cjk(before) || is_cjk(after)) && !before.is_whitespace() && !after.is_whitespace();
@@ -401,13 +401,13 @@ fn joints(before: char, after: char) -> (bool, bool) {
     (closes, opens)
 }
 
-/// What begins something, so that no emphasis ends behind it.
+/// Opening characters: no emphasis ends after them.
 const BEGINNING: &str = "([{<（［｛「『【〈《〔｟〖〘“‘";
 
-/// What ends something, so that no emphasis begins before it.
+/// Closing characters: no emphasis begins before them.
 const ENDING: &str = ")]}>）］｝」』】〉》〕｠〗〙”’、。，．";
 
-/// Letters and punctuation of Chinese, Japanese and Korean.
+/// Returns whether the character is a Chinese, Japanese or Korean letter or punctuation mark.
 pub(super) fn is_cjk(letter: char) -> bool {
     matches!(letter,
         '\u{1100}'..='\u{11ff}' | '\u{2e80}'..='\u{303f}' | '\u{3040}'..='\u{a4cf}' | '\u{a960}'..='\u{a97f}'

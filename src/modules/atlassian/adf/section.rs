@@ -1,4 +1,4 @@
-//! The sections of a document: its headings, and what stands under one of them.
+//! The sections of a document: its headings and their content.
 
 use serde_json::{Value, json};
 
@@ -7,23 +7,23 @@ use super::registry::Registry;
 use super::{label, merge, read, said, write};
 use crate::error::Error;
 
-/// All headings of a document in order, each as a line: its level as `#` signs, and its text. Those in layouts, panels and the
-/// like count, too.
+/// Returns all headings of a document in order, each as a line: its level as `#` signs, and its text. Headings in layouts,
+/// panels and similar nodes are included.
 #[must_use]
 pub fn headings(document: &Value) -> Vec<String> {
     all(document).iter().map(Heading::line).collect()
 }
 
-/// The Markdown of a section: a heading and what stands under it, up to the next one of the same or a higher level or to the
-/// end of what holds it. Its placeholders are those of the whole document.
+/// Returns the Markdown of a section: a heading and its content, up to the next heading of the same or a higher level or the
+/// end of the surrounding node. Its placeholders are those of the whole document.
 ///
-/// The heading is named by its text, with its `#` signs where the same text stands at several levels, or by its Markdown as
+/// The heading is given by its text, with its `#` signs if the same text exists at several levels, or by its Markdown as
 /// [`to_markdown`](super::to_markdown) writes it.
 ///
 /// # Errors
 ///
-/// [`Code::InvalidParams`](crate::error::Code::InvalidParams) for a heading that does not exist, naming those that do, and for
-/// one that stands there more than once.
+/// [`Code::InvalidParams`](crate::error::Code::InvalidParams) for an unknown heading, with the existing ones, and for a heading
+/// that exists more than once.
 pub fn section(document: &Value, heading: &str) -> Result<String, Error> {
     let registry = Registry::of(document);
     let found = find(document, &registry, heading)?;
@@ -31,15 +31,15 @@ pub fn section(document: &Value, heading: &str) -> Result<String, Error> {
     Ok(write::blocks(&siblings[found.index..found.end()], &registry))
 }
 
-/// The document with what stands under a heading replaced by a Markdown text. The section and its heading are those of
+/// Returns the document with the content of a heading replaced by a Markdown text. The section and its heading are those of
 /// [`section`].
 ///
-/// The heading stays; a text that begins with the same heading once more does not double it. Placeholders may be of the whole
-/// document.
+/// The heading stays; if the text begins with the same heading, it is not repeated. Placeholders of the whole document are
+/// allowed.
 ///
 /// # Errors
 ///
-/// Those of [`section`], and what [`from_markdown`](super::from_markdown) refuses.
+/// The errors of [`section`] and of [`from_markdown`](super::from_markdown).
 pub fn replace_section(document: &Value, heading: &str, markdown: &str) -> Result<Value, Error> {
     let registry = Registry::of(document);
     let mut blocks = read::blocks(markdown, &registry, 0)?;
@@ -64,10 +64,10 @@ pub fn replace_section(document: &Value, heading: &str, markdown: &str) -> Resul
     Ok(document)
 }
 
-/// A heading and where it stands.
+/// A heading and its position.
 struct Heading<'a> {
     parent: &'a Value,
-    /// The way to the parent.
+    /// The path to the parent.
     path: Vec<usize>,
     index: usize,
     level: u64,
@@ -84,7 +84,7 @@ impl Heading<'_> {
         format!("{} {}", "#".repeat(level), self.name)
     }
 
-    /// Where its section ends among its siblings.
+    /// Returns the end of its section among its siblings.
     fn end(&self) -> usize {
         let start = self.index + 1;
         let below = &content(self.parent)[start..];
@@ -97,7 +97,7 @@ fn level(node: &Value) -> Option<u64> {
     node["attrs"]["level"].as_u64().filter(|_| kind(node) == "heading")
 }
 
-/// The text of a heading without its marks, in one line.
+/// Returns the text of a heading without its marks, in one line.
 fn name(heading: &Value) -> String {
     let words = |node: &Value| match kind(node) {
         "hardBreak" => " ".to_owned(),
@@ -151,7 +151,7 @@ fn find<'a>(
     }
 }
 
-/// The headings whose Markdown a text is, with or without its `#` signs.
+/// Returns the headings whose Markdown is this text, with or without `#` signs.
 fn by_markdown(all: &[Heading<'_>], registry: &Registry<'_>, wanted: &str) -> Vec<usize> {
     let Ok(blocks) = read::blocks(wanted, registry, 0) else { return Vec::new() };
     let [block] = blocks.as_slice() else { return Vec::new() };

@@ -1,4 +1,4 @@
-//! Blocks as Markdown.
+//! Writes blocks as Markdown.
 
 use serde_json::Value;
 
@@ -7,12 +7,12 @@ use super::line::{self, Position};
 use super::registry::Registry;
 use super::{MAX_DEPTH, label, read, said};
 
-/// The Markdown of a document.
+/// Returns the Markdown of a document.
 pub(super) fn document(document: &Value) -> String {
     blocks(content(document), &Registry::of(document))
 }
 
-/// The Markdown of some blocks of the document that the registry is of.
+/// Returns the Markdown of some blocks of the registry's document.
 pub(super) fn blocks(blocks: &[Value], registry: &Registry<'_>) -> String {
     Writer { registry }.checked_blocks(blocks, 0)
 }
@@ -22,7 +22,7 @@ struct Writer<'r, 'a> {
 }
 
 impl Writer<'_, '_> {
-    /// Blocks that each read back as what they were, one way or another, for `depth` levels below the document.
+    /// Writes blocks so that each reads back as the same block, `depth` levels below the document.
     fn checked_blocks(&self, nodes: &[Value], depth: usize) -> String {
         joined(nodes, |node, second| Some(self.checked_block(node, second, depth)))
             .unwrap_or_default()
@@ -48,7 +48,7 @@ impl Writer<'_, '_> {
         said.unwrap_or_else(|| self.leaf(node))
     }
 
-    /// A block, or nothing if there is no way to write it.
+    /// Writes a block; `None` if it cannot be written.
     fn block(&self, node: &Value, second: bool) -> Option<String> {
         match form(node) {
             Form::Leaf => Some(self.leaf(node)),
@@ -127,7 +127,7 @@ impl Writer<'_, '_> {
         Some(items.join("\n"))
     }
 
-    /// What stands in a list item; a list is put right under the text before it where that does not take it for text.
+    /// Writes the content of a list item. A list follows the text directly, unless it would then be read as text.
     fn item(&self, blocks: &[Value]) -> Option<String> {
         if let [] | [_] = blocks
             && blocks
@@ -142,7 +142,7 @@ impl Writer<'_, '_> {
             let before = index.checked_sub(1).map(|before| &blocks[before]);
             second = before.is_some_and(is_list) && is_list(block) && !second;
             let written = self.block(block, second)?;
-            // Below a line that is a tag and nothing else, HTML would go on.
+            // After a line with only a tag, HTML would continue.
             let text_before =
                 before.is_some_and(|before| kind(before) == "paragraph") && !text.ends_with('>');
             let close = text_before && is_list(block) && order(block) == Some(1);
@@ -181,8 +181,8 @@ impl Writer<'_, '_> {
     }
 }
 
-/// Blocks parted by empty lines. Of lists that follow each other, every second one uses other markers, because Markdown
-/// would take them for one list.
+/// Writes blocks with empty lines between. Adjacent lists alternate their markers, because Markdown would join them into one
+/// list.
 fn joined(
     nodes: &[Value],
     mut write: impl FnMut(&Value, bool) -> Option<String>,
@@ -200,7 +200,7 @@ fn is_list(node: &Value) -> bool {
     matches!(kind(node), "bulletList" | "orderedList" | "taskList") && form(node) == Form::Said
 }
 
-/// A fenced block (`CommonMark` 4.5), its fence longer than any inside.
+/// Writes a fenced block (`CommonMark` 4.5); its fence is longer than any inside.
 fn code_block(node: &Value) -> String {
     let text: String = content(node).iter().filter_map(|child| child["text"].as_str()).collect();
     let language = node["attrs"]["language"].as_str().unwrap_or_default();
@@ -213,12 +213,12 @@ fn code_block(node: &Value) -> String {
     }
 }
 
-/// The levels of nesting below a node, itself included.
+/// Returns the levels of nesting in a node, itself included.
 fn levels(node: &Value) -> usize {
     1 + content(node).iter().map(levels).max().unwrap_or_default()
 }
 
-/// A list item. A tab inside keeps its width only if the item begins at a multiple of four columns.
+/// Writes a list item. A tab inside keeps its width only if the item begins at a multiple of four columns.
 fn indented(text: &str, marker: &str, width: usize) -> String {
     let (marker, width) = if text.contains('\t') && width < 4 && !marker.contains('[') {
         (format!("{marker:4}"), 4)

@@ -5,7 +5,7 @@ use crate::modules::atlassian::adf::{
     from_markdown, headings, replace_section, section, to_markdown,
 };
 
-/// Holds that replacing some words of the Markdown changes the document at that place, and nowhere else.
+/// Checks that replacing some words of the Markdown changes the document at that place, and nowhere else.
 fn check(previous: &Value, [from, to]: [&str; 2], pointer: &str, expected: &Value) {
     let markdown = to_markdown(previous);
     assert!(markdown.contains(from), "{from} is not in\n{markdown}");
@@ -23,7 +23,7 @@ fn panel(content: &Value) -> Value {
     json!({"type": "panel", "attrs": {"panelType": "info", "localId": "p"}, "content": content})
 }
 
-/// The placeholder that a Markdown text begins with.
+/// Returns the placeholder at the beginning of a Markdown text.
 fn placeholder(markdown: &str) -> &str {
     &markdown[..markdown.find('⟧').unwrap() + '⟧'.len_utf8()]
 }
@@ -256,7 +256,7 @@ fn a_section_is_replaced_up_to_the_next_heading_of_its_level() {
     }
 }
 
-/// A line in which much is not shown: attributes of breaks, cards and links, an order of marks, white space with emphasis, and
+/// Returns a line with many hidden attributes: of breaks, cards and links, an order of marks, white space with emphasis, and
 /// text in several nodes.
 fn hidden() -> Value {
     let link = |id: &str| json!({"type": "link", "attrs": {"href": "https://x.y", "id": id}});
@@ -278,7 +278,7 @@ fn hidden() -> Value {
 fn an_edited_line_keeps_the_attributes_of_all_that_stays_in_it() {
     let media = json!({"type": "media", "attrs": {"id": "f", "type": "file", "collection": ""}});
     let attributes = json!({"localId": "l", "state": "TODO"});
-    // Each holds the line at the place of the first null.
+    // Each case replaces the first null with the line.
     let holders = [
         json!({"type": "paragraph", "attrs": {"localId": "p"}, "content": null}),
         json!({"type": "heading", "attrs": {"level": 2, "localId": "h"}, "content": null}),
@@ -313,7 +313,7 @@ fn an_edited_line_keeps_the_attributes_of_all_that_stays_in_it() {
             let read = from_markdown(&markdown.replacen(from, to, 1), Some(&previous)).unwrap();
             assert_eq!(read, with(&line), "{from} to {to} in\n{markdown}");
         }
-        // A link in front of two that look the same takes the place of neither.
+        // A link in front of two identical links replaces neither.
         let read = from_markdown(
             &markdown.replacen("one ", "[same](https://x.y) one ", 1),
             Some(&previous),
@@ -324,7 +324,7 @@ fn an_edited_line_keeps_the_attributes_of_all_that_stays_in_it() {
     }
 }
 
-/// A page whose section alone would have shorter placeholders than the whole page.
+/// Returns a page on which a section alone would have shorter placeholders than the whole page.
 fn page_with_many_mentions() -> Value {
     let mentions = |from: u64, to: u64| {
         (from..to)
@@ -408,7 +408,7 @@ fn a_heading_has_one_name_wherever_it_is_named() {
         for name in given {
             let found = section(&page, &name).unwrap_or_else(|error| panic!("{name}: {error}"));
             assert_eq!(found, markdown, "{name}");
-            // The heading once more at the begin of the new text does not double it.
+            // The heading is not repeated if the new text begins with it.
             for text in
                 ["new".to_owned(), format!("{first}\n\nnew"), format!("{}\n\nnew", names[at])]
             {

@@ -1,4 +1,4 @@
-//! Documents made from a number, with every node and mark of the schema in legal and odd places.
+//! Generates documents from a number, with every node and mark of the schema in valid and unusual places.
 
 use serde_json::{Value, json};
 
@@ -73,7 +73,7 @@ pub(super) const MARKS: [&str; 19] = [
     "localized",
 ];
 
-/// Words that are something else in Markdown, or look like it.
+/// Words that have a special meaning in Markdown, or look like it.
 pub(super) const WORDS: [&str; 60] = [
     "word",
     "two words",
@@ -139,7 +139,7 @@ pub(super) const WORDS: [&str; 60] = [
 
 pub(super) struct Generator {
     state: u64,
-    /// Nothing but what Markdown can say.
+    /// Only content that Markdown can express.
     pub(super) plain: bool,
 }
 
@@ -148,7 +148,7 @@ impl Generator {
         Self { state: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(1), plain: false }
     }
 
-    /// A number below a bound (`SplitMix64`).
+    /// Returns a number below a bound (`SplitMix64`).
     pub(super) fn below(&mut self, bound: usize) -> usize {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.state;
@@ -172,7 +172,7 @@ impl Generator {
 
     pub(super) fn words(&mut self) -> String {
         let words = (0..=self.below(4)).map(|_| WORDS[self.below(WORDS.len())]);
-        // Markdown has no way to say a control character in code.
+        // Markdown cannot express a control character in code.
         let words = words.collect::<Vec<_>>();
         words
             .into_iter()
@@ -345,7 +345,7 @@ impl Generator {
         }
     }
 
-    /// What stands in a list item or quote: by the schema, and sometimes anything.
+    /// Returns the content of a list item or quote: usually valid, sometimes any.
     fn item(&mut self, depth: usize) -> Vec<Value> {
         if !self.plain && self.chance(4) {
             let count = self.below(3);

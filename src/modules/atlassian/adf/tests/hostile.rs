@@ -5,14 +5,14 @@ use serde_json::{Value, json};
 use super::{document, marked, paragraph, text};
 use crate::modules::atlassian::adf::{MAX_DEPTH, from_markdown, to_markdown};
 
-/// Holds that a text of 8 times the length does not take 64 times as long to read, where that is long enough to be measured.
+/// Checks that a text of 8 times the length does not take 64 times as long to read, if the time is long enough to be measured.
 fn check_linear(name: &str, run: impl Fn(usize)) {
     let time = |size: usize| {
         let start = Instant::now();
         run(size);
         start.elapsed()
     };
-    // On a busy machine one run may stand still in its middle; five in a row do not.
+    // On a busy machine, one run may be interrupted; five in a row are not.
     let mut runs = (0..5).map(|_| (time(500), time(4_000)));
     let is_linear = runs.any(|(short, long)| long < (short * 8 * 3).max(Duration::from_secs(2)));
     assert!(is_linear, "{name} took more than 24 times as long, five times");
@@ -20,7 +20,7 @@ fn check_linear(name: &str, run: impl Fn(usize)) {
 
 type Text = fn(usize) -> String;
 
-/// A text so many times, each with its number in place of the 0.
+/// Returns a text repeated this many times, each with its number in place of the 0.
 fn numbered(size: usize, text: &str) -> String {
     (0..size).map(|number| text.replace('0', &number.to_string())).collect()
 }
@@ -48,7 +48,7 @@ fn hostile_markdown_takes_linear_time() {
         ("pairs of placeholders", |size| "⟦strong⟧a⟦/strong⟧".repeat(size)),
         ("private use", |size| "\u{e000}".repeat(size)),
         ("addresses", |size| "https://".repeat(size)),
-        ("addresses that are none", |size| "http://a_b.".repeat(size)),
+        ("invalid addresses", |size| "http://a_b.".repeat(size)),
         ("addresses with backticks", |size| "https://x/`".repeat(size)),
         ("dots", |size| format!("www.a{}b", ".".repeat(size))),
         ("mail", |size| "a@".repeat(size)),

@@ -5,7 +5,7 @@ use crate::modules::atlassian::adf::{from_markdown, to_markdown};
 
 const TEXTS: u64 = 2_000;
 
-/// A Markdown text of all that is special in it, with numbered words between.
+/// Returns a Markdown text with all special characters, with numbered words between.
 fn markdown(generator: &mut Generator) -> (String, usize) {
     let mut text = String::new();
     let count = 1 + generator.below(8);
@@ -70,7 +70,7 @@ fn reading_never_loses_a_word() {
 
 #[test]
 fn reading_never_loses_a_character_that_markdown_gives_no_meaning() {
-    // What is left out: marks of Markdown, the letters of entities, and the numbers of lists.
+    // Left out are: Markdown marks, the letters of entities, and the numbers of lists.
     let plain: Vec<char> = "äé日本語。、「」ßñ½€∑😀abc👩‍👩‍👧xyz".chars().collect();
     for seed in 0..TEXTS {
         let mut generator = Generator::new(seed);
@@ -109,7 +109,7 @@ fn reading_never_invents_a_link() {
             let written = ["", "http://", "mailto:"].into_iter().any(|prefix| {
                 href.strip_prefix(prefix).is_some_and(|address| markdown.contains(address))
             });
-            // An escape or an entity in a destination is not as it is written.
+            // An escape or an entity in a destination does not stay as it is written.
             let unescaped = markdown.contains('\\') || markdown.contains('&');
             let safe = !href.starts_with("std:");
             assert!(safe && (written || unescaped), "seed {seed}: {href} of {markdown:?}");
@@ -117,7 +117,7 @@ fn reading_never_invents_a_link() {
     }
 }
 
-/// Takes the links and cards out of a document.
+/// Removes the links and cards from a document.
 fn without_links(value: &mut Value) {
     match value {
         Value::Array(values) => {

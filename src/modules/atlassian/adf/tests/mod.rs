@@ -7,7 +7,7 @@ mod pairs;
 
 use serde_json::{Value, json};
 
-/// A document of some blocks.
+/// Returns a document with these blocks.
 fn document(blocks: impl Into<Value>) -> Value {
     json!({"type": "doc", "version": 1, "content": blocks.into()})
 }

@@ -3,14 +3,14 @@ use serde_json::{Value, json};
 use super::{document, marked, paragraph, text};
 use crate::modules::atlassian::adf::{from_markdown, to_markdown};
 
-/// Holds that the blocks are written as that Markdown, and that it is read as those blocks without knowing them.
+/// Checks that the blocks are written as that Markdown, and that it is read as those blocks without a previous document.
 fn check(blocks: Value, markdown: &str) {
     let document = document(blocks);
     assert_eq!(to_markdown(&document), markdown);
     assert_eq!(from_markdown(markdown, None).unwrap(), document, "{markdown}");
 }
 
-/// Holds that a Markdown text is read as those blocks.
+/// Checks that a Markdown text is read as those blocks.
 fn check_read(markdown: &str, blocks: &Value) {
     assert_eq!(from_markdown(markdown, None).unwrap()["content"], *blocks, "{markdown}");
 }
@@ -248,7 +248,7 @@ fn what_models_write_is_read() {
     }
 }
 
-/// Holds that a line of Markdown is read as a paragraph of this inline content.
+/// Checks that a line of Markdown is read as a paragraph with this inline content.
 fn check_line(markdown: &str, inline: Value) {
     check_read(markdown, &json!([paragraph(inline)]));
 }
@@ -281,7 +281,7 @@ fn a_bare_address_is_a_link_whatever_stands_in_it() {
         check_read(&format!("## {address}"), &json!([heading]));
         let quote = json!({"type": "blockquote", "content": [paragraph(json!([linked(address)]))]});
         check_read(&format!(">{address}"), &json!([quote]));
-        // In code it is code, in a link's text it is text, and as a destination it is one.
+        // In code it is code, in a link's text it is text, and as a destination it is an address.
         if !address.contains('`') {
             check_line(
                 &format!("`{address}`"),
@@ -372,7 +372,7 @@ fn what_looks_like_a_link_but_runs_code_or_is_none_stays_text() {
     for address in ["/wiki/x", "#part", "docs/a.md", "../b"] {
         check_line(&format!("[a]({address})"), json!([marked("a", [link(address)])]));
     }
-    // The same way back: an address that is not safe is a placeholder, and is kept.
+    // In the other direction, an address that is not safe is a placeholder, and is kept.
     for node in [
         marked("x", [link("javascript:alert")]),
         json!({"type": "inlineCard", "attrs": {"url": "std::string"}}),
@@ -416,7 +416,7 @@ fn addresses_footnotes_and_definitions_are_kept() {
     ] {
         check_read(markdown, &json!(blocks));
     }
-    // A definition that is used gives its address; the one after an unused one, too.
+    // A used definition gives its address, even after an unused one.
     check_read(
         "[a]\n\n[b]: /unused\n[a]: /used",
         &json!([paragraph([marked("a", [link("/used")])]), paragraph([text("[b]: /unused")])]),
@@ -432,7 +432,7 @@ fn addresses_footnotes_and_definitions_are_kept() {
     let bullets =
         |inline: Value| json!([{"type": "bulletList", "content": [item([paragraph(inline)])]}]);
     check_read("- [a][]\n\n[a]: /b", &bullets(json!([marked("a", [link("/b")])])));
-    // Cells beyond the last column are no part of a GFM table.
+    // Cells beyond the last column are not part of a GFM table.
     let cell =
         |kind: &str, words: &str| json!({"type": kind, "content": [paragraph([text(words)])]});
     check_read(
@@ -459,7 +459,7 @@ fn a_text_is_normalized_once() {
     ] {
         assert_eq!(from_markdown(markdown, None), from_markdown(same, None), "{markdown:?}");
     }
-    // In a document they are kept, in the text of an edited block, too.
+    // In a document they are kept, even in the text of an edited block.
     let previous = document([paragraph([text("a\u{7}\u{feff}\rb c")])]);
     let markdown = to_markdown(&previous);
     assert_eq!(
