@@ -47,6 +47,7 @@ mod todo;
 mod tool_pages;
 mod toon_fixtures;
 mod upstream;
+mod vendors;
 mod views;
 mod wire;
 mod wrong_input;
