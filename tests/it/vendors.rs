@@ -17,8 +17,9 @@ use crate::modules::{registry, repository, updating};
 type Arguments = Map<String, Value>;
 
 /// Texts that the hooks of some param take.
-const TEXTS: [&str; 8] = [
+const TEXTS: [&str; 9] = [
     "x",
+    "https://example.com/x.png",
     "1",
     "2026-11-30",
     "0b5d7a3e-1c2f-4e6a-9d8b-3f4a5b6c7d8e",
@@ -98,8 +99,11 @@ fn calls(module: &Module, tool: &Tool, template: &Template) -> Vec<Arguments> {
         complete(tool, &mut arguments, keep, &sample);
         arguments
     };
+    // What the engine adds and reads itself is not sent.
     let own = |param: &&Param| {
-        !matches!(param.name.as_str(), "cursor" | "fields" | "head" | "tail" | "offset")
+        param.name != "cursor"
+            && !(param.place == ParamTarget::Local
+                && matches!(param.name.as_str(), "fields" | "head" | "tail" | "offset"))
     };
     let params = || tool.params.iter().filter(own);
     let base: Arguments = params()
@@ -219,8 +223,11 @@ fn complete(tool: &Tool, arguments: &mut Arguments, keep: &str, sample: &dyn Fn(
         }
         for (term, needed) in &tool.rules.needs {
             for needed in needed {
-                if holds(arguments, term) && !holds(arguments, needed) {
-                    arguments.insert(needed.param.clone(), value(needed));
+                let is_other = needed.value.is_some() && arguments.contains_key(&needed.param);
+                match holds(arguments, term) && !holds(arguments, needed) {
+                    true if is_other && term.param != keep => drop(arguments.remove(&term.param)),
+                    true => drop(arguments.insert(needed.param.clone(), value(needed))),
+                    false => {}
                 }
             }
         }
@@ -296,7 +303,9 @@ fn of_query(schema: &Value, name: &str, value: &str, add: &mut dyn FnMut(String)
         }
         _ => Value::from(text),
     };
-    if schema["type"] == "array" {
+    if schema["type"] == "object" {
+        // Some of Atlassian's descriptions call a list of texts an object.
+    } else if schema["type"] == "array" {
         for part in value.split(',') {
             conforms(&schema["items"], &typed(&schema["items"], part), &place, add);
         }
