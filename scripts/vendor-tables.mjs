@@ -53,13 +53,15 @@ function operations(description, prefix) {
     : Object.entries(description.paths).flatMap(([path, item]) =>
         Object.entries(item)
           .filter(([method]) => ["get", "put", "post", "delete", "patch"].includes(method))
-          .map(([method, operation]) => openApiOperation(description, prefix, path, item, method, operation)),
+          .map(([method, operation]) =>
+            openApiOperation(description, prefix, path, item, method, operation),
+          ),
       );
 }
 
 function openApiOperation(description, prefix, path, item, method, operation) {
-  const parameters = [...(item.parameters ?? []), ...(operation.parameters ?? [])].map((parameter) =>
-    resolved(description, parameter),
+  const parameters = [...(item.parameters ?? []), ...(operation.parameters ?? [])].map(
+    (parameter) => resolved(description, parameter),
   );
   const content = resolved(description, operation.requestBody)?.content ?? {};
   const json = Object.entries(content).find(([type]) => type.includes("json"))?.[1];
@@ -79,7 +81,11 @@ function discoveryOperations(description, resources) {
       const document = { components: { schemas } };
       const query = Object.entries({ ...description.parameters, ...method.parameters })
         .filter(([, parameter]) => parameter.location === "query")
-        .map(([name, parameter]) => ({ name, required: parameter.required, schema: discoverySchema(parameter) }));
+        .map(([name, parameter]) => ({
+          name,
+          required: parameter.required,
+          schema: discoverySchema(parameter),
+        }));
       return {
         method: method.httpMethod,
         path: `/${method.path}`,
@@ -178,7 +184,10 @@ function paths(tool) {
     if (param.in === "path" && param.enum) {
       const place = `{${param.as ?? name}}`;
       found = found.flatMap(({ path, when }) =>
-        param.enum.map((value) => ({ path: path.replace(place, value), when: { ...when, [name]: value } })),
+        param.enum.map((value) => ({
+          path: path.replace(place, value),
+          when: { ...when, [name]: value },
+        })),
       );
     }
   }
@@ -241,8 +250,12 @@ for (const [module, sources] of Object.entries(MODULES)) {
       return { when, query, body: sent(tool, operation.body) };
     });
   }
-  const lines = Object.entries(tables).map(([name, table]) => `  ${JSON.stringify(name)}: ${JSON.stringify(table)}`);
+  const lines = Object.entries(tables).map(
+    ([name, table]) => `  ${JSON.stringify(name)}: ${JSON.stringify(table)}`,
+  );
   writeFileSync(`tests/vendors/${module}.json`, `{\n${lines.join(",\n")}\n}\n`);
   const unknown = Object.entries(tables).filter(([, table]) => table.some((one) => one.unknown));
-  console.log(`${module}: ${lines.length} tools; not described: ${unknown.map(([name]) => name).join(", ") || "none"}`);
+  console.log(
+    `${module}: ${lines.length} tools; not described: ${unknown.map(([name]) => name).join(", ") || "none"}`,
+  );
 }
