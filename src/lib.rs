@@ -33,6 +33,7 @@ pub mod recurrence;
 pub mod telemetry;
 pub mod toon;
 
+pub mod cancellation;
 pub mod error;
 mod hex;
 pub mod json;

@@ -1,11 +1,8 @@
 //! Runs several calls of one request at once, each on its own thread.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, Scope};
-use std::time::Duration;
 
 use serde_json::Value;
 
@@ -13,17 +10,13 @@ use crate::error::{Code, Error};
 
 /// The maximum number of calls at once: the rate limits of services are soon reached.
 const AT_ONCE: usize = 4;
-/// How often to check whether the caller has disconnected.
-const CANCEL_CHECK: Duration = Duration::from_millis(200);
-/// Stack size of a thread in bytes; a call may open a TLS connection.
+/// Stack of a thread, in bytes; a call may open a TLS connection.
 const STACK: usize = 512 * 1024;
 
 /// Calls that run in parallel until [`run`] returns.
 pub struct Calls<'scope, 'env> {
     scope: &'scope Scope<'scope, 'env>,
     name: &'static str,
-    cancelled: &'env dyn Fn() -> bool,
-    stop: Arc<AtomicBool>,
     sender: Sender<(usize, Result<Value, Error>)>,
     receiver: Receiver<(usize, Result<Value, Error>)>,
     running: usize,
@@ -33,21 +26,10 @@ pub struct Calls<'scope, 'env> {
 /// called only from this thread.
 pub fn run<'env, T>(
     name: &'static str,
-    cancelled: &'env dyn Fn() -> bool,
     work: impl for<'scope> FnOnce(&mut Calls<'scope, 'env>) -> T,
 ) -> T {
     let (sender, receiver) = channel();
-    thread::scope(|scope| {
-        work(&mut Calls {
-            scope,
-            name,
-            cancelled,
-            stop: Arc::default(),
-            sender,
-            receiver,
-            running: 0,
-        })
-    })
+    thread::scope(|scope| work(&mut Calls { scope, name, sender, receiver, running: 0 }))
 }
 
 impl<'scope> Calls<'scope, '_> {
@@ -60,12 +42,12 @@ impl<'scope> Calls<'scope, '_> {
     pub fn start(
         &mut self,
         number: usize,
-        call: impl FnOnce(&dyn Fn() -> bool) -> Result<Value, Error> + Send + 'scope,
+        call: impl FnOnce() -> Result<Value, Error> + Send + 'scope,
     ) {
-        let (stop, sender) = (Arc::clone(&self.stop), self.sender.clone());
+        let sender = self.sender.clone();
         let body = move || {
-            // A panic fails only its own call. Without this report, the receiver would wait forever.
-            let result = catch_unwind(AssertUnwindSafe(|| call(&|| stop.load(Ordering::Relaxed))));
+            // A panic costs its call: the receiver would wait for ever for one that never reports.
+            let result = catch_unwind(AssertUnwindSafe(call));
             let result = result.unwrap_or_else(|_| {
                 Err(Error::internal("the call failed inside MCPist; this is a bug"))
             });
@@ -86,19 +68,8 @@ impl<'scope> Calls<'scope, '_> {
         if self.running == 0 {
             return None;
         }
-        loop {
-            match self.receiver.recv_timeout(CANCEL_CHECK) {
-                Ok(ended) => {
-                    self.running -= 1;
-                    return Some(ended);
-                }
-                Err(RecvTimeoutError::Timeout) => {
-                    if (self.cancelled)() {
-                        self.stop.store(true, Ordering::Relaxed);
-                    }
-                }
-                Err(RecvTimeoutError::Disconnected) => return None,
-            }
-        }
+        let ended = self.receiver.recv().ok();
+        self.running -= 1;
+        ended
     }
 }

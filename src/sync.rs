@@ -37,10 +37,10 @@ impl Slots {
         Some(Slot(Arc::clone(self)))
     }
 
-    /// Waits until every slot is free, at most for this time.
-    pub fn wait_until_free(&self, most: Duration) {
-        // The caller continues in both cases: the slots are free, or the time is over.
-        let _ = self.changed.wait_timeout_while(lock(&self.taken), most, |taken| *taken > 0);
+    /// Waits until every slot is free; returns false if they are not after this time.
+    pub fn wait_until_free(&self, most: Duration) -> bool {
+        let waited = self.changed.wait_timeout_while(lock(&self.taken), most, |taken| *taken > 0);
+        waited.is_ok_and(|(_, waited)| !waited.timed_out())
     }
 }
 

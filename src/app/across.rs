@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::App;
+use crate::cancellation::Cancellation;
 use crate::engine::{AcrossAccounts, ToolCall};
 use crate::error::{Code, Error};
 use crate::json::Object;
@@ -26,7 +27,7 @@ impl App {
         how: &AcrossAccounts,
         accounts: &[String],
         mut arguments: Object,
-        cancelled: &dyn Fn() -> bool,
+        cancelled: &Cancellation,
     ) -> Result<Value, Error> {
         let sort_by = match how {
             AcrossAccounts::Together => {
@@ -39,10 +40,9 @@ impl App {
                 .with_hint("Go on with each account by itself: its name as `account`, and its own next_cursor."));
         }
         let added = sort_by.filter(|field| add_field(&mut arguments, field));
-        let read = |account: &String, cancelled: &dyn Fn() -> bool| {
-            self.call_one(call, Some(account), arguments.clone(), cancelled)
-        };
-        let outcomes = side_by_side(accounts, &read, cancelled);
+        let read =
+            |account: &String| self.call_one(call, Some(account), arguments.clone(), cancelled);
+        let outcomes = side_by_side(accounts, &read);
         let outcomes: Vec<_> = accounts.iter().map(String::as_str).zip(outcomes).collect();
         if outcomes.iter().all(|(_, outcome)| outcome.is_err()) {
             return Err(nothing_read(outcomes));
@@ -73,26 +73,22 @@ fn add_field(arguments: &mut Object, field: &str) -> bool {
     }
 }
 
-/// The work for one item; its second argument reports whether to stop.
-type Work<'a, T> = &'a (dyn Fn(&T, &dyn Fn() -> bool) -> Result<Value, Error> + Sync);
+/// The work for one of several.
+type Work<'a, T> = &'a (dyn Fn(&T) -> Result<Value, Error> + Sync);
 
-/// Does the work for all items, several at a time. `cancelled` is called only from this thread.
-fn side_by_side<T: Sync>(
-    all: &[T],
-    work: Work<'_, T>,
-    cancelled: &dyn Fn() -> bool,
-) -> Vec<Result<Value, Error>> {
+/// Does the work for each, some at once.
+fn side_by_side<T: Sync>(all: &[T], work: Work<'_, T>) -> Vec<Result<Value, Error>> {
     let request = Scope::current();
     let mut outcomes: Vec<_> = all.iter().map(|_| None).collect();
     let (request, mut waiting) = (&request, all.iter().enumerate());
-    parallel::run("account", cancelled, |calls| {
+    parallel::run("account", |calls| {
         loop {
             while calls.has_room()
                 && let Some((at, one)) = waiting.next()
             {
-                calls.start(at, move |stop| {
+                calls.start(at, move || {
                     let _entered = request.enter();
-                    work(one, stop)
+                    work(one)
                 });
             }
             let Some((at, outcome)) = calls.next() else { break };
@@ -307,16 +303,20 @@ mod tests {
     #[test]
     fn all_are_asked_and_a_caller_who_leaves_ends_it() {
         let all: Vec<u64> = (0..10).collect();
-        let outcomes = side_by_side(&all, &|number, _| Ok(json!(number)), &|| false);
+        let outcomes = side_by_side(&all, &|number| Ok(json!(number)));
         assert_eq!(outcomes, all.iter().map(|number| Ok(json!(number))).collect::<Vec<_>>());
 
-        let wait = |_: &u64, cancelled: &dyn Fn() -> bool| {
-            while !cancelled() {
+        let cancelled = Cancellation::default();
+        let wait = |number: &u64| {
+            if *number == 1 {
+                cancelled.cancel();
+            }
+            while !cancelled.is_cancelled() {
                 std::thread::yield_now();
             }
             Err(Error::new(Code::Cancelled, "left"))
         };
-        let outcomes = side_by_side(&all, &wait, &|| true);
+        let outcomes = side_by_side(&all, &wait);
         assert!(
             outcomes.iter().all(|outcome| outcome
                 .as_ref()

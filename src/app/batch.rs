@@ -1,10 +1,12 @@
 //! The meta-tool `batch`: every line passes the same checks as a single call.
 
+use std::sync::Mutex;
+
 use serde_json::{Map, Value, json};
 
 use super::deed::{Deed, DeedCall};
 use super::render::{Format, render, reported, start_of};
-use super::{App, Visible, check_arguments, clean, meta_tools};
+use super::{App, Called, Visible, check_arguments, clean, meta_tools};
 use crate::access::ConfirmPolicy;
 use crate::batch::{Line, Outcome, Plan, resolved, run, run_some};
 use crate::engine::{Module, Tool};
@@ -12,6 +14,7 @@ use crate::error::{Code, Error};
 use crate::json::Object;
 use crate::mcp::call::Call;
 use crate::mcp::handler::{Interruption, ToolResult};
+use crate::sync::lock;
 use crate::telemetry::trace::Scope;
 
 /// A line's place in the plan.
@@ -41,17 +44,20 @@ impl App {
         let context = call.context();
         let trace_parent = call.trace_parent();
         let scope = Scope::current();
-        let run_line =
-            |line: &Line, arguments: Map<String, Value>, cancelled: &dyn Fn() -> bool| {
-                let _entered = scope.enter();
-                let place =
-                    plan.lines().iter().position(|known| known.id == line.id).unwrap_or_default();
-                let call = self.tool_call(context, trace_parent, tools[place]);
-                self.call(call, arguments, cancelled)
-            };
+        // The lines' results are needed until the whole result has been written.
+        let held = Mutex::new(Vec::new());
+        let cancelled = call.cancellation();
+        let run_line = |line: &Line, arguments: Map<String, Value>| {
+            let _entered = scope.enter();
+            let place =
+                plan.lines().iter().position(|known| known.id == line.id).unwrap_or_default();
+            let call = self.tool_call(context, trace_parent, tools[place]);
+            let Called { value, held: share } = self.call(call, arguments, cancelled)?;
+            lock(&held).push(share);
+            Ok(value)
+        };
         #[expect(clippy::cast_precision_loss, reason = "a batch has at most twenty lines")]
         let progress = |done: usize, of: usize| call.progress(done as f64, Some(of as f64), None);
-        let cancelled = || call.cancelled();
 
         let review = Review { lines: plan.lines(), tools: &tools };
         let asked = match visible.confirm_policy() {
@@ -63,7 +69,7 @@ impl App {
             let first = review.readable_first();
             review.refuse_unknowable(&asked, &first)?;
             let is_first = |place: LineIndex| first.contains(&place);
-            known = run_some(&plan, &is_first, &run_line, &cancelled, &progress);
+            known = run_some(&plan, &is_first, &run_line, &progress);
             if call.cancelled() {
                 return Err(Error::new(Code::Cancelled, "the client went away").into());
             }
@@ -80,7 +86,7 @@ impl App {
                 .into());
             }
         }
-        let outcomes = run(&plan, known, &run_line, &cancelled, &progress);
+        let outcomes = run(&plan, known, &run_line, &progress);
         Ok(clean::untrusted(told(&plan, &tools, &outcomes, Format::of(&context.view))))
     }
 }

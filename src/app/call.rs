@@ -7,14 +7,25 @@ use serde_json::Value;
 use super::App;
 use crate::access::audit::ARGUMENT_NAMES;
 use crate::access::{AuditEvent, Caller, Credential};
+use crate::cancellation::Cancellation;
 use crate::engine::{self, ACCOUNT, ALL_ACCOUNTS, Accounts, Connection, Module, Tool, ToolCall};
 use crate::error::{Code, Error};
-use crate::json::Object;
+use crate::json::{Object, memory_of};
 use crate::mcp::context::Context;
 use crate::telemetry::{self, spans};
+use crate::upstream::AnswerShare;
 
 /// The maximum duration of a call, retries included.
 pub const CALL_TIME: Duration = Duration::from_secs(30);
+
+/// What a call gave.
+#[derive(Debug)]
+pub struct Called {
+    /// The result.
+    pub value: Value,
+    /// The result's part of the memory that all answers share, to be kept as long as the result.
+    pub held: AnswerShare,
+}
 
 impl App {
     /// Returns the facts of a call, taken from its request.
@@ -43,7 +54,23 @@ impl App {
         &self,
         call: ToolCall<'_>,
         arguments: Object,
-        cancelled: &dyn Fn() -> bool,
+        cancelled: &Cancellation,
+    ) -> Result<Called, Error> {
+        let only_reads = call.tool.is_read_only();
+        let value = self.logged(call, arguments, cancelled)?;
+        let held = self.parts.upstream.share();
+        // Once as a value, once as the text that is made of it. What was done is never refused.
+        match held.grow(memory_of(&value).saturating_mul(2)) {
+            Err(error) if only_reads => Err(error),
+            _ => Ok(Called { value, held }),
+        }
+    }
+
+    fn logged(
+        &self,
+        call: ToolCall<'_>,
+        arguments: Object,
+        cancelled: &Cancellation,
     ) -> Result<Value, Error> {
         let started = Instant::now();
         let (module, tool) = (call.module.name.as_str(), call.tool.name.as_str());
@@ -101,7 +128,7 @@ impl App {
         &self,
         call: ToolCall<'_>,
         mut arguments: Object,
-        cancelled: &dyn Fn() -> bool,
+        cancelled: &Cancellation,
     ) -> Result<Value, Error> {
         let account = match arguments.shift_remove(ACCOUNT) {
             None | Some(Value::Null) => None,
@@ -142,7 +169,7 @@ impl App {
         call: ToolCall<'_>,
         account: Option<&str>,
         arguments: Object,
-        cancelled: &dyn Fn() -> bool,
+        cancelled: &Cancellation,
     ) -> Result<Value, Error> {
         let ToolCall { caller, module, .. } = call;
         // A service without authentication needs no connection.
@@ -160,7 +187,7 @@ impl App {
         call: ToolCall<'_>,
         accounts: &[String],
         arguments: Object,
-        cancelled: &dyn Fn() -> bool,
+        cancelled: &Cancellation,
     ) -> Result<Value, Error> {
         let credentials =
             accounts.iter().map(|account| self.credential(call.caller, call.module, Some(account)));

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::prompts::{self, filled, filled_text};
 use super::resources::ACCOUNT_QUERY;
 use super::{App, Visible};
+use crate::cancellation::Cancellation;
 use crate::engine::resource::Completion as Source;
 use crate::engine::{ACCOUNT, Module, Tool, ToolCall};
 use crate::error::Error;
@@ -78,7 +79,7 @@ impl App {
             deadline: Instant::now() + TIME,
             ..self.tool_call(context, None, (module, tool))
         };
-        let result = self.call(call, arguments, &|| false).ok()?;
+        let result = self.call(call, arguments, &Cancellation::default()).ok()?.value;
         let mut values: Vec<String> = Vec::new();
         for item in result["items"].as_array()? {
             let text = match &item[&source.field] {

@@ -18,21 +18,19 @@ pub enum Outcome {
     Skipped(String),
 }
 
-/// Runs one line. It gets the line with its parameters resolved, and a function that reports whether to stop.
-pub type RunLine<'a> =
-    &'a (dyn Fn(&Line, Map<String, Value>, &dyn Fn() -> bool) -> Result<Value, Error> + Sync);
+/// Runs one line, with its parameters resolved.
+pub type RunLine<'a> = &'a (dyn Fn(&Line, Map<String, Value>) -> Result<Value, Error> + Sync);
 
-/// Runs a whole plan and returns the outcomes of its lines, in their order. `known` holds outcomes from [`run_some`]; it is
-/// empty if there are none. `cancelled` and `progress` (lines done, total lines) are called only from this thread.
+/// Runs a whole plan and returns what became of its lines, in their order. `known` is what became of some of them already,
+/// by [`run_some`]; empty for nothing. `progress` (lines done, lines in all) is called from this thread alone.
 #[must_use]
 pub fn run(
     plan: &Plan,
     known: Vec<Option<Outcome>>,
     run_line: RunLine<'_>,
-    cancelled: &dyn Fn() -> bool,
     progress: &dyn Fn(usize, usize),
 ) -> Vec<Outcome> {
-    let outcomes = run_until(plan, known, &|_| true, run_line, cancelled, progress);
+    let outcomes = run_until(plan, known, &|_| true, run_line, progress);
     outcomes.into_iter().flatten().collect()
 }
 
@@ -43,10 +41,9 @@ pub fn run_some(
     plan: &Plan,
     chosen: &dyn Fn(usize) -> bool,
     run_line: RunLine<'_>,
-    cancelled: &dyn Fn() -> bool,
     progress: &dyn Fn(usize, usize),
 ) -> Vec<Option<Outcome>> {
-    run_until(plan, Vec::new(), chosen, run_line, cancelled, progress)
+    run_until(plan, Vec::new(), chosen, run_line, progress)
 }
 
 fn run_until(
@@ -54,7 +51,6 @@ fn run_until(
     mut outcomes: Vec<Option<Outcome>>,
     chosen: &dyn Fn(usize) -> bool,
     run_line: RunLine<'_>,
-    cancelled: &dyn Fn() -> bool,
     progress: &dyn Fn(usize, usize),
 ) -> Vec<Option<Outcome>> {
     let lines = plan.lines();
@@ -63,7 +59,7 @@ fn run_until(
     if reported == 0 {
         progress(0, lines.len());
     }
-    parallel::run("batch", cancelled, |calls| {
+    parallel::run("batch", |calls| {
         let mut started = vec![false; lines.len()];
         loop {
             skip_what_cannot_run(lines, &mut outcomes, &started, chosen);
@@ -79,7 +75,7 @@ fn run_until(
                     started[place] = true;
                     match resolved(lines, line, &outcomes) {
                         Ok(params) => {
-                            calls.start(place, move |stop| run_line(line, params, stop));
+                            calls.start(place, move || run_line(line, params));
                         }
                         Err(error) => outcomes[place] = Some(Outcome::Failed(error)),
                     }
@@ -157,7 +153,6 @@ pub fn resolved(
 mod tests {
     use std::sync::Mutex;
     use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::thread;
 
     use serde_json::json;
 
@@ -169,7 +164,7 @@ mod tests {
     }
 
     /// Returns the parameters as the result; a tool named `fail` fails, one named `panic` panics.
-    fn echo(line: &Line, params: Map<String, Value>, _: &dyn Fn() -> bool) -> Result<Value, Error> {
+    fn echo(line: &Line, params: Map<String, Value>) -> Result<Value, Error> {
         assert_ne!(line.tool, "panic", "a line that panics");
         if line.tool == "fail" {
             Err(Error::invalid_params("no"))
@@ -185,7 +180,7 @@ mod tests {
             {"id": "a", "module": "m", "tool": "t", "params": {"n": 1}},
             {"id": "b", "module": "m", "tool": "t", "params": {"n": "${a.n}"}}
         ]));
-        let outcomes = run(&plan, Vec::new(), &echo, &|| false, &|_, _| {});
+        let outcomes = run(&plan, Vec::new(), &echo, &|_, _| {});
         assert_eq!(outcomes[0], Outcome::Done(json!({"sum": "1 and 1"})));
     }
 
@@ -199,7 +194,7 @@ mod tests {
             {"id": "e", "module": "m", "tool": "t", "params": {"x": "${d.gone}"}},
             {"id": "f", "module": "m", "tool": "panic"}
         ]));
-        let outcomes = run(&plan, Vec::new(), &echo, &|| false, &|_, _| {});
+        let outcomes = run(&plan, Vec::new(), &echo, &|_, _| {});
         assert!(matches!(&outcomes[0], Outcome::Failed(_)));
         assert_eq!(outcomes[1], Outcome::Skipped("a".to_owned()));
         assert_eq!(outcomes[2], Outcome::Skipped("b".to_owned()));
@@ -220,18 +215,18 @@ mod tests {
             {"id": "f", "module": "m", "tool": "fail"}
         ]));
         let (ran, told) = (Mutex::new(Vec::new()), Mutex::new(Vec::new()));
-        let run_line = |line: &Line, params: Map<String, Value>, stop: &dyn Fn() -> bool| {
+        let run_line = |line: &Line, params: Map<String, Value>| {
             ran.lock().unwrap().push(line.id.clone());
-            echo(line, params, stop)
+            echo(line, params)
         };
         let progress = |done, _| told.lock().unwrap().push(done);
-        let first = run_some(&plan, &|place| place == 1, &run_line, &|| false, &progress);
+        let first = run_some(&plan, &|place| place == 1, &run_line, &progress);
         assert_eq!(first, [None, Some(Outcome::Done(json!({"n": 7}))), None]);
         assert_eq!(
             Value::Object(resolved(plan.lines(), &plan.lines()[0], &first).unwrap()),
             json!({"x": 7})
         );
-        let outcomes = run(&plan, first, &run_line, &|| false, &progress);
+        let outcomes = run(&plan, first, &run_line, &progress);
         assert_eq!(outcomes[0], Outcome::Done(json!({"x": 7})));
         ran.lock().unwrap().sort();
         assert_eq!(*ran.lock().unwrap(), ["f", "r", "w"]);
@@ -247,34 +242,16 @@ mod tests {
         // Each of the four waits for the others, so this passes only if four run at once.
         let barrier = std::sync::Barrier::new(4);
         let progress = Mutex::new(Vec::new());
-        let run_line = |_: &Line, _: Map<String, Value>, _: &dyn Fn() -> bool| {
+        let run_line = |_: &Line, _: Map<String, Value>| {
             most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
             barrier.wait();
             now.fetch_sub(1, Ordering::SeqCst);
             Ok(Value::Null)
         };
-        let outcomes = run(&plan(json!(lines)), Vec::new(), &run_line, &|| false, &|done, of| {
+        let outcomes = run(&plan(json!(lines)), Vec::new(), &run_line, &|done, of| {
             progress.lock().unwrap().push((done, of));
         });
         assert_eq!((outcomes.len(), most.load(Ordering::SeqCst)), (12, 4));
         assert_eq!(progress.lock().unwrap().last(), Some(&(12, 12)));
-    }
-
-    #[test]
-    fn a_caller_who_goes_stops_the_lines() {
-        let run_line = |_: &Line, _: Map<String, Value>, cancelled: &dyn Fn() -> bool| {
-            while !cancelled() {
-                thread::yield_now();
-            }
-            Err(Error::new(Code::Cancelled, "stopped"))
-        };
-        let outcomes = run(
-            &plan(json!([{"module": "m", "tool": "t"}])),
-            Vec::new(),
-            &run_line,
-            &|| true,
-            &|_, _| {},
-        );
-        assert!(matches!(&outcomes[0], Outcome::Failed(error) if error.code() == Code::Cancelled));
     }
 }

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::{Stop, print, setup};
 use crate::app::App;
+use crate::cancellation::Cancellation;
 use crate::engine::{Module, Versions, VersionsAt};
 use crate::error::{Code, Error};
 use crate::telemetry::log::Output;
@@ -131,7 +132,8 @@ fn offered(app: &App, module: &Module, versions: &Versions) -> Result<Vec<String
         credential: None,
         trace_parent: None,
     };
-    let answer = app.parts().upstream.send(&request, Instant::now() + PATIENCE, &|| false)?;
+    let answer =
+        app.parts().upstream.send(&request, Instant::now() + PATIENCE, &Cancellation::default())?;
     let named = if (200..300).contains(&answer.status) {
         named_in(&answer, &versions.at)
     } else {

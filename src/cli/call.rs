@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::{Stop, print, setup};
 use crate::access::{Caller, ConfirmPolicy};
 use crate::app::{Format, clean_text, render, start_of};
+use crate::cancellation::Cancellation;
 use crate::engine::ToolCall;
 use crate::json::Object;
 use crate::telemetry::log::Output;
@@ -36,11 +37,11 @@ pub(super) fn run(
         deadline: Instant::now() + app.parts().call_time,
         trace_parent: None,
     };
-    let value = app.call(call, arguments, &|| false).map_err(|error| {
+    let done = app.call(call, arguments, &Cancellation::default()).map_err(|error| {
         let told = format!("{}: {error}", error.code().reply().name);
         Stop::Failed(clean_text(&told).into_owned())
     })?;
-    let result = render(value, if as_json { Format::Json } else { Format::Toon }, start);
+    let result = render(done.value, if as_json { Format::Json } else { Format::Toon }, start);
     for block in &result.content {
         print(clean_text(block["text"].as_str().unwrap_or_default()))?;
     }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::{Stop, print, setup};
 use crate::access::Caller;
 use crate::app::App;
+use crate::cancellation::Cancellation;
 use crate::config::{Flags, HostedConfig};
 use crate::hosted::Function;
 use crate::telemetry::TelemetrySettings;
@@ -141,19 +142,22 @@ fn check_collector(app: &App, telemetry: &TelemetrySettings, told: Report<'_>) -
             trace_parent: None,
         };
         let url = &target.url;
-        let outcome =
-            match app.parts().upstream.send(&request, Instant::now() + PATIENCE, &|| false) {
-                Ok(answer) if (200..300).contains(&answer.status) => Ok(format!("{url} takes it")),
-                Ok(answer) if matches!(answer.status, 401 | 403) => Err(format!(
-                    "{url} refuses the credential ({}); see OTEL_EXPORTER_OTLP_HEADERS",
-                    answer.status
-                )),
-                Ok(answer) => Err(format!(
-                    "{url} answers with {}; see OTEL_EXPORTER_OTLP_ENDPOINT",
-                    answer.status
-                )),
-                Err(error) => Err(format!("{url} cannot be reached: {error}")),
-            };
+        let outcome = match app.parts().upstream.send(
+            &request,
+            Instant::now() + PATIENCE,
+            &Cancellation::default(),
+        ) {
+            Ok(answer) if (200..300).contains(&answer.status) => Ok(format!("{url} takes it")),
+            Ok(answer) if matches!(answer.status, 401 | 403) => Err(format!(
+                "{url} refuses the credential ({}); see OTEL_EXPORTER_OTLP_HEADERS",
+                answer.status
+            )),
+            Ok(answer) => Err(format!(
+                "{url} answers with {}; see OTEL_EXPORTER_OTLP_ENDPOINT",
+                answer.status
+            )),
+            Err(error) => Err(format!("{url} cannot be reached: {error}")),
+        };
         told("telemetry", outcome)?;
     }
     Ok(())
@@ -170,7 +174,7 @@ fn reach(app: &App, service: &str, url: &str) -> Result<String, String> {
         credential: None,
         trace_parent: None,
     };
-    match app.parts().upstream.send(&request, Instant::now() + PATIENCE, &|| false) {
+    match app.parts().upstream.send(&request, Instant::now() + PATIENCE, &Cancellation::default()) {
         Ok(answer) => Ok(format!("{url} answers (HTTP {})", answer.status)),
         Err(error) => Err(format!("{url} cannot be reached: {error}")),
     }

@@ -48,7 +48,8 @@ pub(super) fn run(flags: &Flags) -> Result<(), Stop> {
             "MCPIST_SECRET is not set: sessions of older clients end with this process, and no other instance knows them"
         );
     }
-    let front_door = Server::bind(config.address, config.limits)
+    let limits = config.limits;
+    let front_door = Server::bind(config.address, limits.http)
         .map_err(|error| cannot_listen(config.address, &error))?;
     let reachable = reachable(front_door.address());
     let page_address = format!("http://{reachable}");
@@ -63,8 +64,9 @@ pub(super) fn run(flags: &Flags) -> Result<(), Stop> {
     let hub = Arc::new(Hub::default());
     let product = Arc::new(Live::new(Arc::clone(&app)));
     let handler = Arc::clone(&product) as Arc<dyn mcp::handler::Handler>;
-    let server =
-        Arc::new(mcp::Server::new(handler, Arc::clone(&app.parts().seal), Arc::clone(&hub)));
+    let server = mcp::Server::new(handler, Arc::clone(&app.parts().seal), Arc::clone(&hub));
+    let server = Arc::new(server.with_user_limits(limits.users));
+    let ending = Arc::clone(&server);
     let site = Arc::new(ProductSite::new(Arc::clone(&product), url.clone()));
     let origins = match &config.hosted {
         Some(hosted) => {
@@ -73,13 +75,16 @@ pub(super) fn run(flags: &Flags) -> Result<(), Stop> {
         None => Origins::local(config.address.ip()),
     };
     let pages = page.map(|page| page as Arc<dyn Pages>);
-    let router = Router::new(server, authenticator, origins, site).with_pages(pages);
+    let router = Router::new(server, authenticator, origins, site)
+        .with_failures_per_second(limits.failures_per_second)
+        .with_pages(pages);
 
     let shutdown = front_door.handle();
     let connections = shutdown.clone();
     telemetry::watch_connections(move || connections.connections());
     let closing = Arc::clone(&hub);
     shutdown.on_begin(Box::new(move || closing.close()));
+    shutdown.on_end(Box::new(move || ending.end()));
     end_on_signals(signals, shutdown)?;
     sources.follow(product, hub)?;
     greet(&url, &app, entry.as_deref(), config.local_token.is_some());

@@ -1,6 +1,6 @@
 //! One call of a tool, from the caller's arguments to the result.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::time::Instant;
 
 use serde_json::Value;
@@ -10,6 +10,7 @@ use super::output::{self, Output};
 use super::request::{Body, Template};
 use super::{Module, OFFSET, Session, Tool, Work, arguments, content};
 use crate::access::{Caller, Credential};
+use crate::cancellation::Cancellation;
 use crate::error::{Code, Error, NOT_A_LIST, PLAN, REASON, change_texts};
 use crate::json::Object;
 use crate::upstream::{Upstream, redact};
@@ -69,7 +70,7 @@ pub fn call(
     call: ToolCall<'_>,
     accounts: Accounts<'_>,
     arguments: Object,
-    cancelled: &dyn Fn() -> bool,
+    cancelled: &Cancellation,
 ) -> Result<Value, Error> {
     let tool = call.tool;
     let outcome = arguments::check(tool, arguments).and_then(|mut arguments| {
@@ -80,7 +81,14 @@ pub fn call(
             Some(binding) => binding.open(&mut arguments)?,
             None => None,
         };
-        let session = Session { upstream, call, accounts, renewed: OnceCell::new(), cancelled };
+        let session = Session {
+            upstream,
+            call,
+            accounts,
+            renewed: OnceCell::new(),
+            held: RefCell::default(),
+            cancelled,
+        };
         let explained = |error| match call.module.explain {
             Some(explain) => explain(&session, &arguments, error),
             None => error,

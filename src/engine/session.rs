@@ -1,6 +1,6 @@
 //! A call's access to its service, for the hooks of a module.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 
 use serde_json::{Map, Value, json};
 
@@ -9,10 +9,11 @@ use super::content::{self, Content};
 use super::origin::is_listed;
 use super::{output, request};
 use crate::access::Credential;
+use crate::cancellation::Cancellation;
 use crate::error::Error;
 use crate::upstream::{
-    HeaderMap, HeaderName, HeaderValue, Method, Upstream, UpstreamAnswer, UpstreamRequest, failure,
-    is_missing_scope,
+    AnswerShare, HeaderMap, HeaderName, HeaderValue, Method, Upstream, UpstreamAnswer,
+    UpstreamRequest, failure, is_missing_scope,
 };
 
 /// A call's access to its service: the module's address and headers, the call's credential, deadline and cancellation.
@@ -25,7 +26,9 @@ pub struct Session<'a> {
     pub(super) accounts: Accounts<'a>,
     /// The replacement for the credential after the service rejected it.
     pub(super) renewed: OnceCell<Credential>,
-    pub(super) cancelled: &'a dyn Fn() -> bool,
+    /// The part of the memory that the last answer takes, and what is made of it.
+    pub(super) held: RefCell<AnswerShare>,
+    pub(super) cancelled: &'a Cancellation,
 }
 
 /// An address beside the service's own, and what a request proves itself with there.
@@ -44,6 +47,7 @@ impl Session<'_> {
             call,
             accounts: Accounts { first, others: &[], renew: accounts.renew },
             renewed: OnceCell::new(),
+            held: RefCell::default(),
             cancelled,
         })
     }
@@ -89,6 +93,7 @@ impl Session<'_> {
             },
             renewed: OnceCell::new(),
             cancelled: self.cancelled,
+            held: RefCell::default(),
         }
     }
 
@@ -273,6 +278,7 @@ impl Session<'_> {
             None => (credential, answer),
         };
         if (200..300).contains(&answer.status) {
+            self.held.replace(answer.held.clone());
             Ok(answer)
         } else {
             Err(failure(service, credential, &answer))

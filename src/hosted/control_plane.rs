@@ -5,6 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 use serde_json::Value;
 
 use crate::access::Token;
+use crate::cancellation::Cancellation;
 use crate::error::{Code, Error};
 use crate::time::http_date;
 use crate::upstream::{
@@ -217,8 +218,8 @@ impl ControlPlane {
             trace_parent: None,
         };
         let deadline = Instant::now() + time;
-        let send = || self.upstream.send(&request, deadline, &|| false);
-        // All requests here can be sent twice, including POST, so a retry after a closing connection is safe.
+        let send = || self.upstream.send(&request, deadline, &Cancellation::default());
+        // What is asked here can be asked twice, POST or not: a connection that was just being closed costs nothing but this.
         let broke =
             |error: &Error| error.code() == Code::UpstreamUnavailable && !method.is_idempotent();
         send().or_else(|error| if broke(&error) { send() } else { Err(error) }).map_err(|error| {

@@ -1,20 +1,20 @@
 //! What a handler may do with the connection of its request.
 
 use std::io::{self, Write};
-use std::time::Duration;
+use std::sync::Arc;
 
 use tiny_http::Method;
 
 use super::event::{Event, EventFraming};
+use super::head::Head;
 use super::input::KEPT_BYTES;
 use super::registry::Connected;
 use super::response::{Length, Response, print_head, writable_header};
-use crate::os::{Source, Wait, poll};
 
 /// The connection of a request while its handler runs.
 pub struct Exchange<'c> {
-    connected: &'c Connected,
-    /// Reused for each response; empty between two writes.
+    connected: &'c Arc<Connected>,
+    /// Reused from answer to answer; empty between two writes.
     out: &'c mut Vec<u8>,
     wants_keep_alive: bool,
     is_http_1_0: bool,
@@ -22,6 +22,24 @@ pub struct Exchange<'c> {
     /// The headers of every response.
     common: &'c [(&'static str, String)],
     state: ResponseState,
+}
+
+/// How a client wants its answer.
+#[derive(Clone, Copy)]
+pub(super) struct Manner {
+    pub(super) wants_keep_alive: bool,
+    pub(super) is_http_1_0: bool,
+    pub(super) is_head: bool,
+}
+
+impl Manner {
+    pub(super) fn of(head: &Head) -> Manner {
+        Manner {
+            wants_keep_alive: head.keep_alive,
+            is_http_1_0: head.is_http_1_0,
+            is_head: head.method == Method::Head,
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -37,34 +55,28 @@ enum ResponseState {
 
 impl<'c> Exchange<'c> {
     pub(super) fn new(
-        connected: &'c Connected,
+        connected: &'c Arc<Connected>,
         out: &'c mut Vec<u8>,
-        head: &crate::http::head::Head,
+        manner: Manner,
         common: &'c [(&'static str, String)],
     ) -> Exchange<'c> {
+        let Manner { wants_keep_alive, is_http_1_0, is_head } = manner;
         Exchange {
             connected,
             out,
-            wants_keep_alive: head.keep_alive,
-            is_http_1_0: head.is_http_1_0,
-            is_head: head.method == Method::Head,
+            wants_keep_alive,
+            is_http_1_0,
+            is_head,
             common,
             state: ResponseState::Unanswered,
         }
     }
 
-    /// Returns whether the client has closed its connection, which cancels a request whose response is a stream. Does not wait.
-    /// A client that has already sent another request counts as connected.
-    #[must_use]
-    pub fn client_gone(&self) -> bool {
-        if self.state == ResponseState::Broken {
-            return true;
-        }
-        let socket = Source::new(&self.connected.socket, Wait::Read);
-        let Some(ready) = poll(&[socket], Some(Duration::ZERO)) else { return false };
-        // The socket is readable, so this does not block: it returns a byte or the end.
-        ready[0].broken
-            || (ready[0].read && !matches!(self.connected.socket.peek(&mut [0]), Ok(1..)))
+    /// Returns what reports whether the client has closed its connection, which is how it cancels a request whose answer is a
+    /// stream. It looks without waiting. A client that has sent another request after this one counts as there.
+    pub fn watch_client(&self) -> impl Fn() -> bool + Send + Sync + 'static {
+        let connected = Arc::downgrade(self.connected);
+        move || connected.upgrade().is_none_or(|connected| connected.client_gone())
     }
 
     /// Begins an event stream: status 200, the headers of an event stream, and `headers`; invalid ones are left out as in

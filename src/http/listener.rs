@@ -7,7 +7,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::limits::{Limits, within_descriptors};
-use super::registry::{Full, Registry, Shutdown};
+use super::registry::{Registry, Shutdown};
 use super::response::{Refusal, Response};
 use super::streams::{self, Streams};
 use super::{Service, connection};
@@ -20,7 +20,9 @@ const STACK_BYTES: usize = if cfg!(debug_assertions) { 1024 * 1024 } else { 256 
 const BACK_OFF: Duration = Duration::from_millis(20);
 /// A lasting condition is logged once in this time.
 const LOG_EVERY: Duration = Duration::from_secs(5);
-/// The maximum number of bytes that are read from a refused connection, so that closing it does not reset it.
+/// How long requests that are cancelled at the end of the drain may take to be answered.
+const ANSWER_TIME: Duration = Duration::from_secs(1);
+/// Bytes of a refused connection that are read, so that closing it does not reset it.
 const REFUSED_BYTES: usize = 16 * 1024;
 
 /// A listening HTTP server; [`Server::run`] serves.
@@ -151,10 +153,7 @@ impl Door<'_> {
                 }
             }
             Err((socket, full)) => {
-                let why = match full {
-                    Full::InAll => "the server has as many connections open as it can hold",
-                    Full::ForAddress => "this address has as many connections open as one may have",
-                };
+                let why = full.why();
                 refusals.log(|| log::warn!("a connection from {peer} is refused: {why}"));
                 refuse(&socket, why);
             }
@@ -186,7 +185,11 @@ fn drain(registry: &Registry) {
         hook();
     }
     registry.streams.finish();
-    if !registry.wait_until_drained(deadline) {
+    if registry.wait_until_drained(deadline) {
+        return;
+    }
+    registry.take_last_hooks().into_iter().for_each(|hook| hook());
+    if !registry.wait_until_drained(Instant::now() + ANSWER_TIME) {
         let left = registry.all();
         log::warn!("{} connections did not end in time and are cut", left.len());
         for connected in &left {

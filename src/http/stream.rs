@@ -3,6 +3,7 @@
 use std::io::{ErrorKind, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use super::event::{Event, EventFraming};
 use super::registry::Connected;
@@ -43,8 +44,13 @@ impl Stream {
         self.line.finish(last);
     }
 
-    /// Registers `hook`, which runs once, when the stream has ended for any reason: on the streams thread, which it must not
-    /// block, or within this call if the stream is already closed.
+    /// Ends the stream at this time, unless it has ended before.
+    pub fn finish_at(&self, time: Instant) {
+        self.line.finish_at(time);
+    }
+
+    /// Has `hook` run once, when the stream has ended in whatever way: by the streams thread, which it must not keep, or by
+    /// this call when the stream is closed already.
     pub fn on_close(&self, hook: Box<dyn FnOnce() + Send>) {
         let mut state = lock(&self.line.state);
         if state.phase == Phase::Closed {
@@ -55,14 +61,37 @@ impl Stream {
         }
     }
 
-    /// Returns whether the stream accepts no more events.
+    /// Keeps the stream open while the server drains, as long as the guard lives: an answer is still to come.
+    #[must_use]
+    pub fn hold(&self) -> Hold {
+        lock(&self.line.state).holds += 1;
+        Hold(Arc::clone(&self.line))
+    }
+
+    /// Whether the stream takes no more events.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         lock(&self.line.state).phase != Phase::Open
     }
 }
 
-/// The state that the owner of a stream and the streams thread share.
+/// Keeps a stream open: see [`Stream::hold`].
+pub struct Hold(Arc<Line>);
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        let is_due = {
+            let mut state = lock(&self.0.state);
+            state.holds -= 1;
+            state.holds == 0 && state.is_draining
+        };
+        if is_due {
+            self.0.finish(None);
+        }
+    }
+}
+
+/// What the owner of a stream and the streams thread share of it.
 pub(super) struct Line {
     id: u64,
     framing: EventFraming,
@@ -78,7 +107,13 @@ struct StreamState {
     pending: Vec<u8>,
     /// Whether the streams thread was notified of a change and has not handled it yet.
     is_announced: bool,
+    /// When the stream is finished, if it is not finished before.
+    until: Option<Instant>,
     on_close: Vec<Hook>,
+    /// How many [`Hold`]s live.
+    holds: usize,
+    /// Whether the stream is to be finished when no one holds it.
+    is_draining: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -113,7 +148,10 @@ impl Line {
             connected,
             pending: Vec::new(),
             is_announced: false,
+            until: None,
             on_close: Vec::new(),
+            holds: 0,
+            is_draining: false,
         };
         Line { id, framing, streams, state: Mutex::new(state) }
     }
@@ -130,6 +168,30 @@ impl Line {
             framing.push_end(&mut state.pending);
             state.phase = Phase::Finishing;
         });
+    }
+
+    /// Finishes the stream, as soon as no one holds it.
+    pub(super) fn drain(&self) {
+        let is_held = {
+            let mut state = lock(&self.state);
+            state.is_draining = true;
+            state.holds > 0
+        };
+        if !is_held {
+            self.finish(None);
+        }
+    }
+
+    /// Leaves the end to the streams thread.
+    fn finish_at(&self, time: Instant) {
+        lock(&self.state).until = Some(time);
+        self.streams.announce(self.id);
+    }
+
+    /// When the stream is to be finished, if a time was given and it is still open.
+    pub(super) fn until(&self) -> Option<Instant> {
+        let state = lock(&self.state);
+        state.until.filter(|_| state.phase == Phase::Open)
     }
 
     pub(super) fn comment(&self) {

@@ -10,9 +10,12 @@ use serde_json::{Value, json};
 use super::context::{Context, Level};
 use super::elicitation::Question;
 use super::handler::Interruption;
-use super::message::{Request, notification_text, wrong_type};
+use super::message::{Id, Request, notification_text, wrong_type};
 use super::seal::{MAX_TOKEN, Purpose, Seal, Use, digest};
+use super::server::Server;
 use super::version::Version;
+use crate::access::OpenQuestions;
+use crate::cancellation::Cancellation;
 use crate::error::{Code, Error};
 use crate::json::Object;
 use crate::random::random_id;
@@ -33,8 +36,8 @@ pub trait Peer {
     /// [`crate::error::Code::Internal`] with the client's message if it refuses.
     fn request(&self, method: &str, params: &Object) -> Result<Value, Error>;
 
-    /// Returns whether the client has disconnected or cancelled the request.
-    fn cancelled(&self) -> bool;
+    /// What is cancelled when the client is gone, has asked to stop, or the server ends.
+    fn cancellation(&self) -> &Cancellation;
 
     /// Returns the id of the request's legacy session; empty in the modern era, which has no sessions.
     fn scope(&self) -> &str;
@@ -46,6 +49,7 @@ pub struct Call<'a> {
     request: &'a Request,
     peer: &'a dyn Peer,
     seal: &'a Seal,
+    questions: &'a OpenQuestions,
     answers: Answers,
     /// The keys of the answers that the handler has requested in this run.
     used: RefCell<BTreeMap<String, Value>>,
@@ -61,14 +65,17 @@ impl<'a> Call<'a> {
         context: &'a Context,
         request: &'a Request,
         peer: &'a dyn Peer,
-        seal: &'a Seal,
+        server: &'a Server,
     ) -> Result<Self, Error> {
+        let (seal, questions) = (&server.seal, &server.quotas.questions);
         let answers = if context.version.is_modern() {
             Answers::read(context, request, seal)?
         } else {
             Answers::default()
         };
-        Ok(Self { context, request, peer, seal, answers, used: RefCell::default() })
+        // The client is back: whether it answered or not, nothing waits for it.
+        questions.close(context.caller.user_id(), &answers.digest);
+        Ok(Self { context, request, peer, seal, questions, answers, used: RefCell::default() })
     }
 
     /// Returns the context: the caller, the version and so on.
@@ -86,18 +93,22 @@ impl<'a> Call<'a> {
     /// Returns whether the client has disconnected or cancelled the request; long operations check this between their steps.
     #[must_use]
     pub fn cancelled(&self) -> bool {
-        self.peer.cancelled()
+        self.cancellation().is_cancelled()
+    }
+
+    /// What ends the work for this call.
+    #[must_use]
+    pub fn cancellation(&self) -> &Cancellation {
+        self.peer.cancellation()
     }
 
     /// Reports progress, if the client asked for it. `progress` must grow from call to call.
     pub fn progress(&self, progress: f64, total: Option<f64>, message: Option<&str>) {
-        let Some(token @ (Value::String(_) | Value::Number(_))) =
-            self.request.meta().and_then(|meta| meta.get("progressToken"))
-        else {
-            return;
-        };
+        let token = self.request.meta().and_then(|meta| meta.get("progressToken"));
+        // A token of another type would come back in another spelling, which its client does not know.
+        let Some(token) = token.cloned().and_then(Id::from_value) else { return };
         let mut params = Object::from_iter([
-            ("progressToken".to_owned(), token.clone()),
+            ("progressToken".to_owned(), json!(token)),
             ("progress".to_owned(), json!(progress)),
         ]);
         if let Some(total) = total {
@@ -173,7 +184,8 @@ impl<'a> Call<'a> {
         }
         let elicitation = question.params(self.context.version);
         let message = elicitation.get("message").and_then(Value::as_str).unwrap_or_default();
-        Err(Error::new(Code::UrlElicitationRequired, message)
+        // With the link, for a client that declares more than it does and shows the error as it is.
+        Err(Error::new(Code::UrlElicitationRequired, format!("{message} {url}"))
             .with_data("elicitations", json!([elicitation]))
             .into())
     }
@@ -270,6 +282,8 @@ impl<'a> Call<'a> {
             ))
             .with_hint("Answer more briefly."));
         }
+        let user = self.context.caller.user_id();
+        self.questions.open(user, &self.answers.digest, STATE_LIFETIME)?;
         Ok(token)
     }
 }
@@ -319,16 +333,8 @@ impl Answers {
             .map_or_else(Default::default, |state| (Some(state.id), state.answers, state.asked));
         match request.params.get("inputResponses") {
             None => {}
+            // One of a wrong shape is no error of the call: it shows that the client cannot ask this question.
             Some(Value::Object(responses)) => {
-                if let Some((key, response)) =
-                    responses.iter().find(|(_, response)| !response.is_object())
-                {
-                    return Err(wrong_type(
-                        &format!("params.inputResponses.{key}"),
-                        "an object",
-                        response,
-                    ));
-                }
                 all.extend(responses.iter().map(|(key, response)| (key.clone(), response.clone())));
             }
             Some(other) => return Err(wrong_type("params.inputResponses", "an object", other)),

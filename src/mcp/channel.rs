@@ -4,6 +4,8 @@
 //! [`Channel::receive`]; outgoing lines, an [`Outlet`].
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::RecvTimeoutError;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -17,7 +19,8 @@ use super::session::{Running, Session};
 use super::subscriptions::{Filter, Sink, Ticket};
 use super::version::Version;
 use super::{Answer, Server, refusal};
-use crate::access::Caller;
+use crate::access::{Caller, Place};
+use crate::cancellation::Cancellation;
 use crate::error::{Code, Error};
 use crate::json::Object;
 use crate::random::random_id;
@@ -43,7 +46,9 @@ pub struct Channel {
     /// Identifies this channel's requests, also before a session has begun.
     scope: String,
     session: Mutex<Option<Session>>,
-    listening: Mutex<HashMap<Id, Ticket>>,
+    listening: Mutex<HashMap<Id, (Ticket, Place)>>,
+    /// Whether the client has gone: nothing runs for it any more.
+    closed: AtomicBool,
 }
 
 impl Channel {
@@ -58,11 +63,27 @@ impl Channel {
             scope: random_id(),
             session: Mutex::default(),
             listening: Mutex::default(),
+            closed: AtomicBool::new(false),
         }
     }
 
-    /// Returns whether a message can be handled immediately: everything except requests, which may take long, and which a
-    /// transport handles on a separate thread. `initialize` is quick, and later messages depend on it.
+    /// Whether the client has gone: [`Channel::close`] was called, or a message could not be sent.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::SeqCst)
+    }
+
+    /// Sends a message. If that fails, no other can be sent, so what runs for the client is cancelled.
+    fn send(&self, json: &str) -> bool {
+        let sent = self.outlet.send(json);
+        if !sent {
+            self.close();
+        }
+        sent
+    }
+
+    /// Whether a message can be served on the spot: everything but requests, which may take long, and which a transport
+    /// serves on a thread of their own. `initialize` is quick, and what follows it depends on it.
     ///
     /// A request that is not quick counts as running from here on, so that an immediate cancellation finds it.
     #[must_use]
@@ -90,10 +111,17 @@ impl Channel {
         parse(bytes)
     }
 
-    /// Rejects the requests of a body from [`Channel::read`], because too many are running: each under its id.
-    pub fn refuse(&self, body: Result<Body, Malformed>) {
-        let error = Error::new(Code::Busy, "too many requests of this client run at once")
-            .with_hint("Send it again when some have been answered.");
+    /// Takes a place for what [`Channel::read`] gave and is not quick; it is given back when the place is dropped. Does not
+    /// wait: the thread that reads has to read the answers that what runs may wait for.
+    ///
+    /// # Errors
+    /// [`Code::UserBusy`] if the user has as many requests open as one may have.
+    pub fn place(&self) -> Result<Place, Error> {
+        self.server.quotas.requests.take_at_once(self.caller.user_id())
+    }
+
+    /// Refuses the requests of what [`Channel::read`] gave with `error`: each under its id.
+    pub fn refuse(&self, body: Result<Body, Malformed>, error: &Error) {
         let entries = match body {
             Ok(Body::One(message)) => vec![Ok(message)],
             Ok(Body::Batch(entries)) => entries,
@@ -104,11 +132,11 @@ impl Channel {
                 Ok(Message::Request(request)) => {
                     // Requests that counted as running when they were read are removed.
                     drop(self.server.sessions.run(&self.scope, &request.id));
-                    self.outlet.send(&error_text(Some(&request.id), &error));
+                    self.send(&error_text(Some(&request.id), error));
                 }
                 Ok(other) => drop(self.serve(other)),
                 Err(malformed) => {
-                    self.outlet.send(&text(refusal(malformed.id.as_ref(), &malformed.error)));
+                    self.send(&text(refusal(malformed.id.as_ref(), &malformed.error)));
                 }
             }
         }
@@ -116,6 +144,9 @@ impl Channel {
 
     /// Handles a body from [`Channel::read`]; answers go to the outlet.
     pub fn receive(&self, body: Result<Body, Malformed>) {
+        if self.is_closed() {
+            return;
+        }
         let answers: Vec<String> = match body {
             Err(malformed) => vec![text(refusal(malformed.id.as_ref(), &malformed.error))],
             Ok(Body::One(message)) => self.serve(message).into_iter().collect(),
@@ -125,7 +156,7 @@ impl Channel {
             },
         };
         for answer in answers {
-            self.outlet.send(&answer);
+            self.send(&answer);
         }
     }
 
@@ -143,11 +174,17 @@ impl Channel {
 
     /// Ends everything that the channel holds open, because its client has disconnected.
     pub fn close(&self) {
-        for (_, ticket) in lock(&self.listening).drain() {
+        self.closed.store(true, Ordering::SeqCst);
+        for (_, (ticket, _)) in lock(&self.listening).drain() {
             self.server.hub.unsubscribe(ticket);
         }
         self.server.hub.detach(&self.scope);
         self.server.sessions.forget(&self.scope);
+    }
+
+    /// Ends the wait for answers of the client, because it says no more; what runs for it goes on.
+    pub fn hear_no_more(&self) {
+        self.server.sessions.stop_waiting_for_all(&self.scope);
     }
 
     fn session_version(&self) -> Option<Version> {
@@ -162,7 +199,8 @@ impl Channel {
                 let cancelled =
                     notification.params.get("requestId").cloned().and_then(Id::from_value);
                 if notification.method == "notifications/cancelled"
-                    && let Some(ticket) = cancelled.and_then(|id| lock(&self.listening).remove(&id))
+                    && let Some((ticket, _)) =
+                        cancelled.and_then(|id| lock(&self.listening).remove(&id))
                 {
                     self.server.hub.unsubscribe(ticket);
                 }
@@ -204,17 +242,23 @@ impl Channel {
         let running = self.server.sessions.run(&self.scope, &request.id);
         let peer = ChannelPeer { channel: self, running: &running };
         match self.server.answer(request, &context, &peer) {
-            // 2026-07-28, "Cancellation": nothing more must be sent for a cancelled request.
-            _ if running.cancelled() => None,
+            // 2026-07-28, "Cancellation": nothing more is sent for a request that was cancelled.
+            _ if running.is_unwanted() => None,
             answer @ Answer::Response { .. } => Some(text(answer)),
             Answer::Listen(filter) => {
+                let place = match self.server.quotas.streams.take(self.caller.user_id()) {
+                    Ok(place) => place,
+                    Err(error) => return Some(error_text(Some(&request.id), &error)),
+                };
                 let mut listening = lock(&self.listening);
                 let ticket = self.server.hub.listen(
                     request.id.clone(),
                     filter,
                     Box::new(Listening(Arc::clone(&self.outlet))),
                 );
-                listening.insert(request.id.clone(), ticket);
+                if let Some((earlier, _)) = listening.insert(request.id.clone(), (ticket, place)) {
+                    self.server.hub.unsubscribe(earlier);
+                }
                 None
             }
         }
@@ -265,24 +309,24 @@ struct ChannelPeer<'a> {
 
 impl Peer for ChannelPeer<'_> {
     fn notify(&self, json: &str) {
-        if !self.running.cancelled() {
-            self.channel.outlet.send(json);
+        if !self.running.is_unwanted() {
+            self.channel.send(json);
         }
     }
 
     fn request(&self, method: &str, params: &Object) -> Result<Value, Error> {
         ask(
             &self.channel.server,
-            &self.channel.scope,
+            (&self.channel.caller, &self.channel.scope),
             method,
             params,
-            &|json| self.channel.outlet.send(json),
-            &|| self.running.cancelled(),
+            &|json| self.channel.send(json),
+            self.running.cancellation(),
         )
     }
 
-    fn cancelled(&self) -> bool {
-        self.running.cancelled()
+    fn cancellation(&self) -> &Cancellation {
+        self.running.cancellation()
     }
 
     fn scope(&self) -> &str {
@@ -296,12 +340,15 @@ impl Peer for ChannelPeer<'_> {
 /// As [`Peer::request`].
 pub(crate) fn ask(
     server: &Server,
-    scope: &str,
+    (caller, scope): (&Caller, &str),
     method: &str,
     params: &Object,
     send: &dyn Fn(&str) -> bool,
-    cancelled: &dyn Fn() -> bool,
+    cancelled: &Cancellation,
 ) -> Result<Value, Error> {
+    let question = random_id();
+    let _asking =
+        server.quotas.questions.asking(caller.user_id(), &question, server.answer_time)?;
     let (id, receiver) = server.sessions.wait(scope);
     let gone = || Error::new(Code::Cancelled, "the client went away before it answered");
     let outcome = if send(&request_text(&id, method, params)) {
@@ -312,7 +359,8 @@ pub(crate) fn ask(
                 Ok(Err(message)) => {
                     break Err(Error::internal(format!("the client refused {method}: {message}")));
                 }
-                Err(_) if cancelled() => break Err(gone()),
+                Err(RecvTimeoutError::Disconnected) => break Err(gone()),
+                Err(_) if cancelled.is_cancelled() => break Err(gone()),
                 Err(_) if Instant::now() >= deadline => {
                     break Err(Error::new(
                         Code::Timeout,

@@ -108,11 +108,14 @@ impl ClientCapabilities {
     #[must_use]
     pub fn parse(object: &Object) -> Self {
         let elicitation = object.get("elicitation").and_then(Value::as_object);
+        let has = |mode: &str| {
+            elicitation.is_some_and(|modes| modes.get(mode).is_some_and(|mode| !mode.is_null()))
+        };
         Self {
-            // An empty object means forms: the capability had no modes originally.
-            elicitation_form: elicitation
-                .is_some_and(|modes| modes.is_empty() || modes.contains_key("form")),
-            elicitation_url: elicitation.is_some_and(|modes| modes.contains_key("url")),
+            // An empty object means forms: it is what the capability was before it had modes.
+            elicitation_form: has("form")
+                || elicitation.is_some_and(|modes| modes.values().all(Value::is_null)),
+            elicitation_url: has("url"),
             sampling: object.get("sampling").is_some_and(Value::is_object),
             roots: object.get("roots").is_some_and(Value::is_object),
         }
@@ -236,6 +239,8 @@ mod tests {
     fn an_empty_elicitation_capability_means_forms() {
         assert!(capabilities(&json!({"elicitation": {}})).elicitation_form);
         assert!(!capabilities(&json!({"elicitation": {}})).elicitation_url);
+        assert!(capabilities(&json!({"elicitation": {"form": null}})).elicitation_form);
+        assert!(!capabilities(&json!({"elicitation": {"url": null}})).elicitation_url);
         let url_only = capabilities(&json!({"elicitation": {"url": {}}}));
         assert!(url_only.elicitation_url && !url_only.elicitation_form);
         assert_eq!(

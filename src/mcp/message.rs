@@ -2,9 +2,11 @@
 //!
 //! Source: JSON-RPC 2.0; MCP "Base Protocol", "Messages" of every revision.
 
+use std::borrow::Cow;
 use std::{fmt, io};
 
 use serde::Serialize;
+use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::{Number, Value};
 
 use crate::error::Error;
@@ -113,8 +115,8 @@ pub struct Notification {
 /// A client's answer to a request from the server (legacy era only).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Response {
-    /// The id of the server's request.
-    pub id: Id,
+    /// The id that our request had; `None` if it names none, so that no request waits for it.
+    pub id: Option<Id>,
     /// The result, or the message of the error.
     pub outcome: Result<Value, String>,
 }
@@ -130,7 +132,15 @@ pub enum Message {
     Response(Response),
 }
 
-/// The content of a body or a line.
+impl Message {
+    /// Whether the client waits for an answer.
+    #[must_use]
+    pub const fn is_answered(&self) -> bool {
+        matches!(self, Self::Request(_))
+    }
+}
+
+/// What one body or line holds.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Body {
     /// One message, in the form of every version.
@@ -148,7 +158,17 @@ pub struct Malformed {
     pub error: Error,
 }
 
-/// The maximum number of entries in a batch: each may be a tool call, so this limits the work of one body.
+impl Malformed {
+    /// A message of which only the beginning is there, because it is too long.
+    #[must_use]
+    pub fn too_long(beginning: &[u8]) -> Self {
+        let error = Error::new(crate::error::Code::InvalidRequest, "the line is longer than 4 MiB")
+            .with_hint("Send a smaller message.");
+        Self { id: readable_id(beginning), error }
+    }
+}
+
+/// The most entries that one batch may have: each may be a tool call, so this bounds the work of one body.
 pub const MAX_BATCH: usize = 50;
 
 /// Reads one body: UTF-8 JSON, at most 128 levels deep (`serde_json`'s own bound).
@@ -156,8 +176,10 @@ pub const MAX_BATCH: usize = 50;
 /// # Errors
 /// [`Malformed`] with `-32700` for text that is not JSON, `-32600` or `-32602` for JSON that is not a valid message.
 pub fn parse(bytes: &[u8]) -> Result<Body, Malformed> {
+    // RFC 8259 §8.1: a reader may ignore a byte order mark.
+    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
     let value: Value = serde_json::from_slice(bytes).map_err(|error| Malformed {
-        id: None,
+        id: readable_id(bytes),
         error: Error::new(crate::error::Code::ParseError, format!("the body is not JSON: {error}"))
             .with_hint("Send one JSON-RPC 2.0 message as UTF-8 JSON."),
     })?;
@@ -177,10 +199,50 @@ pub fn parse(bytes: &[u8]) -> Result<Body, Malformed> {
     }
 }
 
+/// The id of a request that is not JSON as a whole, if it can be read: a text that was cut within a character, say, or a
+/// message that ends too early.
+fn readable_id(bytes: &[u8]) -> Option<Id> {
+    #[derive(Default)]
+    struct Envelope {
+        id: Option<Id>,
+        is_response: bool,
+    }
+    impl<'de> Visitor<'de> for &mut Envelope {
+        type Value = ();
+
+        fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+            formatter.write_str("a message")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
+            while let Some(name) = members.next_key::<Cow<'_, str>>()? {
+                match &*name {
+                    "id" => self.id = Id::from_value(members.next_value()?),
+                    name => {
+                        self.is_response |= matches!(name, "result" | "error");
+                        // Does not look into texts, so that it gets over what is wrong in them.
+                        members.next_value::<IgnoredAny>()?;
+                    }
+                }
+            }
+            Ok(())
+        }
+    }
+    let mut envelope = Envelope::default();
+    // It fails where the message is wrong; what was read before counts.
+    let _ = serde_json::Deserializer::from_slice(bytes).deserialize_map(&mut envelope);
+    envelope.id.filter(|_| !envelope.is_response)
+}
+
 fn message(value: Value) -> Result<Message, Malformed> {
     let Value::Object(mut members) = value else {
         return Err(malformed(None, "a message must be a JSON object"));
     };
+    if !members.contains_key("method")
+        && (members.contains_key("result") || members.contains_key("error"))
+    {
+        return response(&mut members).map(Message::Response);
+    }
     let id = match members.remove("id") {
         None => None,
         Some(value) => match Id::from_value(value) {
@@ -217,30 +279,30 @@ fn message(value: Value) -> Result<Message, Malformed> {
             })
         }
         Some(_) => Err(malformed(id, "method must be a string")),
-        None => response(id, &mut members),
+        None => Err(malformed(
+            id,
+            "a message needs either method (request, notification), or result or error (response)",
+        )),
     }
 }
 
-fn response(id: Option<Id>, members: &mut Object) -> Result<Message, Malformed> {
-    let error = members.remove("error").filter(|error| !error.is_null());
-    let outcome = match (members.remove("result"), error) {
-        (Some(result), None) => Ok(result),
+/// Reads a response. One without an id that could be ours is a response to no request; it is not answered.
+fn response(members: &mut Object) -> Result<Response, Malformed> {
+    let mut present = |name| members.remove(name).filter(|value| !value.is_null());
+    let id = present("id").and_then(Id::from_value);
+    let outcome = match (present("result"), present("error")) {
+        (result, None) => Ok(result.unwrap_or_default()),
+        // The id, if there is one, is ours: an error under it would look like a request's.
+        (Some(_), Some(_)) => {
+            return Err(malformed(None, "a response has result or error, not both"));
+        }
         (None, Some(error)) => Err(error
             .get("message")
             .and_then(Value::as_str)
             .unwrap_or("the client gave no message")
             .to_owned()),
-        _ => {
-            return Err(malformed(
-                id,
-                "a message needs either method (request, notification), or result or error (response)",
-            ));
-        }
     };
-    match id {
-        Some(id) => Ok(Message::Response(Response { id, outcome })),
-        None => Err(malformed(None, "a response needs the id of its request")),
-    }
+    Ok(Response { id, outcome })
 }
 
 fn malformed(id: Option<Id>, what: &str) -> Malformed {
@@ -457,7 +519,23 @@ mod tests {
             Some(Id::from(1)),
             "either method",
         );
-        check(br#"{"jsonrpc":"2.0","result":{}}"#, Code::InvalidRequest, None, "needs the id");
+        // Under its id, if that can be read.
+        for (text, id) in [
+            (r#"{"jsonrpc":"2.0","id":7,"method":"a","params":{"x":"\ud83d"}}"#, Some(7)),
+            (r#"{"params":{"x":["\udc00\ud83d"]},"method":"a","jsonrpc":"2.0","id":7}"#, Some(7)),
+            (r#"{"jsonrpc":"2.0","id":7,"method":"a","params":{"x":"cut"#, Some(7)),
+            (r#"{"jsonrpc":"2.0","id":7,"method":"a"} trailing"#, Some(7)),
+            (r#"{"id":7,"method":"a","params":{"\ud83d":1}}"#, Some(7)),
+            (r#"{"id":1.5,"params":"\ud83d"}"#, None),
+            (r#"{"id":"a\ud83d","method":"a"}"#, None),
+            (r#"{"method":"a","params":{"id":7,"x":"\ud83d"}}"#, None),
+            // Ours, of a response.
+            (r#"{"jsonrpc":"2.0","id":7,"result":{"x":"\ud83d"}}"#, None),
+            (r#"{"jsonrpc":"2.0","id":7,"error":{"message":"cut"#, None),
+        ] {
+            check(text.as_bytes(), Code::ParseError, id.map(Id::from), "not JSON");
+        }
+        check(b"{\"id\":7,\"method\":\"a\xff\"}", Code::ParseError, Some(Id::from(7)), "not JSON");
         check(
             br#"{"jsonrpc":"2.0","id":1,"method":"a","params":[1]}"#,
             Code::InvalidParams,
@@ -480,6 +558,38 @@ mod tests {
         };
         assert!(matches!(&entries[0], Ok(Message::Request(request)) if request.method == "ping"));
         assert!(matches!(&entries[1], Err(malformed) if malformed.id.is_none()));
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_ignored_once() {
+        let ping = r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
+        let marked = format!("\u{feff}{ping}");
+        assert_eq!(parse(marked.as_bytes()), parse(ping.as_bytes()));
+        assert!(parse(format!("\u{feff}{marked}").as_bytes()).is_err());
+    }
+
+    #[test]
+    fn a_response_needs_no_id_and_what_is_null_is_absent() {
+        let failed = |message: &str| Err(message.to_owned());
+        let done = |value: Value| Ok(value);
+        for (text, id, outcome) in [
+            (r#"{"jsonrpc":"2.0","id":"a","result":{}}"#, Some("a"), done(serde_json::json!({}))),
+            (r#"{"jsonrpc":"2.0","id":"a","result":null}"#, Some("a"), done(Value::Null)),
+            (r#"{"jsonrpc":"2.0","id":"a","result":1,"error":null}"#, Some("a"), done(1.into())),
+            (r#"{"jsonrpc":"2.0","id":"a","error":{"message":"m"}}"#, Some("a"), failed("m")),
+            (r#"{"id":"a","result":null,"error":{"message":"m"}}"#, Some("a"), failed("m")),
+            (r#"{"id":"a","error":5}"#, Some("a"), failed("the client gave no message")),
+            (r#"{"jsonrpc":"2.0","error":{"message":"m"}}"#, None, failed("m")),
+            (r#"{"jsonrpc":"2.0","id":null,"error":{"message":"m"}}"#, None, failed("m")),
+            (r#"{"jsonrpc":"2.0","id":1.5,"result":{}}"#, None, done(serde_json::json!({}))),
+        ] {
+            let response = Response { id: id.map(Id::from), outcome };
+            assert_eq!(
+                parse(text.as_bytes()),
+                Ok(Body::One(Message::Response(response))),
+                "{text}"
+            );
+        }
     }
 
     #[test]

@@ -17,6 +17,8 @@ use super::seal::Seal;
 use super::session::{Session, Sessions};
 use super::subscriptions::{Filter, Hub};
 use super::version::Version;
+use crate::access::{Quotas, UserLimits};
+use crate::cancellation::Cancellation;
 use crate::error::{Code, Error};
 use crate::json::Object;
 use crate::telemetry::spans::{Message, Operation};
@@ -41,7 +43,9 @@ pub struct Server {
     pub hub: Arc<Hub>,
     /// The memory of legacy sessions.
     pub sessions: Sessions,
-    /// How long a client of the legacy era may take to answer a question.
+    /// What each user has open.
+    pub quotas: Quotas,
+    /// How long a client of the legacy era may take to answer a question of ours.
     pub(crate) answer_time: Duration,
 }
 
@@ -136,11 +140,18 @@ impl Server {
             seal: seal.into(),
             hub,
             sessions: Sessions::default(),
+            quotas: Quotas::default(),
             answer_time: ANSWER_TIME,
         }
     }
 
-    /// Sets how long a client may take to answer a question.
+    /// The same, with other limits for each user.
+    #[must_use]
+    pub fn with_user_limits(self, limits: UserLimits) -> Self {
+        Self { quotas: Quotas::new(limits), ..self }
+    }
+
+    /// The same, with another time for a client to answer a question of ours.
     #[must_use]
     pub fn with_answer_time(self, answer_time: Duration) -> Self {
         Self { answer_time, ..self }
@@ -152,7 +163,18 @@ impl Server {
         &*self.handler
     }
 
-    /// Handles a request other than `initialize`.
+    /// Cancels every request that runs or comes, on every transport: the server ends. Each is still answered.
+    pub fn end(&self) {
+        self.sessions.ending().cancel();
+    }
+
+    /// What is cancelled when the server ends.
+    #[must_use]
+    pub fn ending(&self) -> &Cancellation {
+        self.sessions.ending()
+    }
+
+    /// Answers a request other than `initialize`.
     pub fn answer(&self, request: &Request, context: &Context, peer: &dyn Peer) -> Answer {
         let method = self.methods(context.version).find(|method| method.name == request.method);
         let mut operation = Operation::begin(|| {
@@ -346,7 +368,7 @@ impl Server {
         peer: &dyn Peer,
     ) -> Result<MethodResult, Interruption> {
         let (name, arguments) = (request.text("name")?, request.object("arguments")?);
-        let call = Call::open(context, request, peer, &self.seal)?;
+        let call = Call::open(context, request, peer, self)?;
         let ToolResult { content, structured, is_error } =
             self.handler.call_tool(&call, name, arguments)?;
         let mut members = Members::new().with("content", &content);
@@ -367,7 +389,7 @@ impl Server {
         peer: &dyn Peer,
     ) -> Result<MethodResult, Interruption> {
         let (name, arguments) = (request.text("name")?, request.object("arguments")?);
-        let call = Call::open(context, request, peer, &self.seal)?;
+        let call = Call::open(context, request, peer, self)?;
         Ok(MethodResult::Complete(
             Members::new().with_all(&self.handler.get_prompt(&call, name, arguments)?),
         ))
@@ -379,7 +401,7 @@ impl Server {
         request: &Request,
         peer: &dyn Peer,
     ) -> Result<MethodResult, Interruption> {
-        let call = Call::open(context, request, peer, &self.seal)?;
+        let call = Call::open(context, request, peer, self)?;
         let contents = self.handler.read_resource(&call, request.text("uri")?)?;
         // The content of a resource may change with every read, and belongs to its reader.
         Ok(MethodResult::Complete(cached(

@@ -1,9 +1,8 @@
 //! The legacy era's session: the result of `initialize`, and the little that a server remembers beyond it.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -14,6 +13,7 @@ use super::message::{Id, Response};
 use super::seal::{Purpose, Seal};
 use super::version::Version;
 use crate::access::Caller;
+use crate::cancellation::Cancellation;
 use crate::random::random_id;
 use crate::sync::lock;
 
@@ -92,9 +92,9 @@ struct Memory {
     ended: bool,
     log_level: Option<Level>,
     watched: HashSet<String>,
-    /// The client's running requests.
-    running: HashMap<Id, Arc<AtomicBool>>,
-    /// Requests from the server that wait for the client.
+    /// Requests of the client that run now.
+    running: HashMap<Id, Cancellation>,
+    /// Requests of ours that wait for the client.
     waiting: HashMap<Id, SyncSender<Result<Value, String>>>,
 }
 
@@ -107,11 +107,20 @@ impl Memory {
 /// What this process remembers of sessions. A session can continue without it on another replica, which logs at the default
 /// level and sends no updates for resources that it was not asked to watch.
 #[derive(Default)]
-pub struct Sessions(Mutex<HashMap<String, Memory>>);
+pub struct Sessions {
+    all: Mutex<HashMap<String, Memory>>,
+    /// Cancelled when the server ends: every request is cancelled with it.
+    ending: Cancellation,
+}
 
 impl Sessions {
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Memory>> {
-        lock(&self.0)
+        lock(&self.all)
+    }
+
+    /// What is cancelled when the server ends.
+    pub(super) const fn ending(&self) -> &Cancellation {
+        &self.ending
     }
 
     fn with<T>(&self, session: &str, change: impl FnOnce(&mut Memory) -> T) -> T {
@@ -129,9 +138,7 @@ impl Sessions {
     /// Ends a session: its id is no longer valid in this process.
     pub fn end(&self, session: &str) {
         self.with(session, |memory| {
-            for stop in memory.running.values() {
-                stop.store(true, Ordering::Relaxed);
-            }
+            memory.running.values().for_each(Cancellation::cancel);
             *memory = Memory { ended: true, ..Memory::default() };
         });
     }
@@ -139,9 +146,7 @@ impl Sessions {
     /// Forgets a session whose connection is closed: no client can use it again.
     pub fn forget(&self, session: &str) {
         if let Some(memory) = self.lock().remove(session) {
-            for stop in memory.running.values() {
-                stop.store(true, Ordering::Relaxed);
-            }
+            memory.running.values().for_each(Cancellation::cancel);
         }
     }
 
@@ -180,23 +185,33 @@ impl Sessions {
             .unwrap_or_default()
     }
 
-    /// Registers a request of the client before it runs, and returns the flag that stops it.
-    pub(super) fn begin(&self, session: &str, request: &Id) -> Arc<AtomicBool> {
-        self.with(session, |memory| Arc::clone(memory.running.entry(request.clone()).or_default()))
+    /// Notes that a request of the client is about to run. Returns what cancels it.
+    pub(super) fn begin(&self, session: &str, request: &Id) -> Cancellation {
+        let ending = self.ending.clone();
+        let new = || Cancellation::watching(move || ending.is_cancelled());
+        self.with(session, |memory| {
+            memory.running.entry(request.clone()).or_insert_with(new).clone()
+        })
     }
 
     /// Registers a running request of the client; dropping the guard removes it.
     #[must_use]
     pub fn run(&self, session: &str, request: &Id) -> Running<'_> {
-        let stop = self.begin(session, request);
-        Running { sessions: self, session: session.to_owned(), request: request.clone(), stop }
+        let cancellation = self.begin(session, request);
+        Running {
+            sessions: self,
+            session: session.to_owned(),
+            request: request.clone(),
+            cancellation,
+        }
     }
 
     /// Handles `notifications/cancelled`: the client no longer wants the response.
     pub fn cancel(&self, session: &str, request: &Id) {
-        if let Some(stop) = self.lock().get(session).and_then(|memory| memory.running.get(request))
+        if let Some(running) =
+            self.lock().get(session).and_then(|memory| memory.running.get(request))
         {
-            stop.store(true, Ordering::Relaxed);
+            running.cancel();
         }
     }
 
@@ -215,10 +230,15 @@ impl Sessions {
         self.with(session, |memory| memory.waiting.remove(id));
     }
 
-    /// Passes the client's answer to the waiting request; other answers are dropped.
+    /// Closes every place of a session: its client cannot answer any more.
+    pub(super) fn stop_waiting_for_all(&self, session: &str) {
+        self.with(session, |memory| memory.waiting.clear());
+    }
+
+    /// Hands the client's answer to anyone who waits for it; answers that no one waits for are dropped.
     pub fn deliver(&self, session: &str, response: Response) {
-        let waiting =
-            self.lock().get_mut(session).and_then(|memory| memory.waiting.remove(&response.id));
+        let Some(id) = response.id else { return };
+        let waiting = self.lock().get_mut(session).and_then(|memory| memory.waiting.remove(&id));
         if let Some(sender) = waiting {
             // The receiver may have stopped waiting.
             let _ = sender.send(response.outcome);
@@ -231,14 +251,20 @@ pub struct Running<'a> {
     sessions: &'a Sessions,
     session: String,
     request: Id,
-    stop: Arc<AtomicBool>,
+    cancellation: Cancellation,
 }
 
 impl Running<'_> {
     /// Returns whether the client has cancelled it.
     #[must_use]
-    pub fn cancelled(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
+    pub const fn cancellation(&self) -> &Cancellation {
+        &self.cancellation
+    }
+
+    /// Whether the client no longer wants the answer. A request that the server's end cancels is answered.
+    #[must_use]
+    pub fn is_unwanted(&self) -> bool {
+        self.cancellation.is_cancelled() && !self.sessions.ending.is_cancelled()
     }
 }
 
@@ -285,14 +311,14 @@ mod tests {
         let sessions = Sessions::default();
         let running = sessions.run("s", &Id::from(1));
         sessions.end("s");
-        assert!(running.cancelled() && sessions.has_ended("s") && !sessions.has_ended("t"));
+        assert!(running.is_unwanted() && sessions.has_ended("s") && !sessions.has_ended("t"));
     }
 
     #[test]
     fn an_answer_reaches_only_the_session_that_was_asked() {
         let sessions = Sessions::default();
         let (id, receiver) = sessions.wait("s");
-        let answer = |outcome| Response { id: id.clone(), outcome };
+        let answer = |outcome| Response { id: Some(id.clone()), outcome };
         sessions.deliver("t", answer(Ok(Value::Null)));
         assert!(receiver.try_recv().is_err());
         sessions.deliver("s", answer(Ok(Value::Bool(true))));

@@ -10,4 +10,4 @@ mod streamable;
 
 pub use origin::Origins;
 pub use pages::{PageService, Pages, page};
-pub use router::{Router, Site, refusal};
+pub use router::{FAILURES_PER_SECOND, Router, Site, refusal};

@@ -3,78 +3,92 @@
 //! Source: "stdio" of every revision. Requests run in parallel, so that a later line can cancel a slow one.
 
 use std::io::{self, BufRead, Read, Write};
+use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::access::Caller;
-use crate::error::{Code, Error};
 use crate::mcp::Server;
 use crate::mcp::channel::{Channel, Outlet};
 use crate::mcp::context::View;
-use crate::mcp::message::error_text;
+use crate::mcp::message::Malformed;
 use crate::sync::{Slots, lock};
 
 /// The maximum length of a line, the same as that of an HTTP body.
 const MAX_LINE: u64 = 4 * 1024 * 1024;
-/// The maximum number of requests at once; further lines wait in the pipe.
-const MAX_RUNNING: usize = 32;
-/// How long running requests may continue after the client has closed stdin.
-const DRAIN: Duration = Duration::from_secs(8);
+/// How long requests that are cancelled at the end of the drain may take to be answered.
+const ANSWER_TIME: Duration = Duration::from_secs(1);
 
-/// Serves one client until `input` ends.
+/// Serves one client until `input` ends or `output` breaks. Requests that run then have the time `drain`; after it they are
+/// cancelled, and answered so. The thread that reads `input` is left behind if only `output` has ended.
 ///
 /// # Errors
 /// If reading fails. If writing fails, the service ends without an error, because the client is gone.
 pub fn run(
     server: &Arc<Server>,
-    mut input: impl BufRead,
+    input: impl BufRead + Send + 'static,
     output: impl Write + Send + 'static,
     view: View,
+    drain: Duration,
 ) -> io::Result<()> {
-    let outlet = Arc::new(Lines(Mutex::new(Box::new(output))));
-    let channel = Arc::new(Channel::new(
-        Arc::clone(server),
-        Arc::clone(&outlet) as Arc<dyn Outlet>,
-        Caller::local(),
-        view,
-    ));
-    let running = Slots::new(MAX_RUNNING);
+    let (ended, end) = channel();
+    let outlet = Lines { output: Mutex::new(Box::new(output)), broken: ended.clone() };
+    let channel =
+        Arc::new(Channel::new(Arc::clone(server), Arc::new(outlet), Caller::local(), view));
+    // The places of the user bound how many run; this waits for them at the end.
+    let running = Slots::new(usize::MAX);
+    let (reading, counting) = (Arc::clone(&channel), Arc::clone(&running));
+    std::thread::Builder::new().name("stdin".to_owned()).spawn(move || {
+        // The receiver is gone if the output broke first.
+        let _ = ended.send(read(&reading, &counting, input));
+    })?;
+    // Both senders live at least as long as the channel.
+    let outcome = end.recv().unwrap_or(Ok(()));
+    channel.hear_no_more();
+    if !running.wait_until_free(drain) {
+        server.end();
+        running.wait_until_free(ANSWER_TIME);
+    }
+    channel.close();
+    outcome
+}
+
+/// Reads lines until the input ends, and serves them.
+fn read(channel: &Arc<Channel>, running: &Arc<Slots>, mut input: impl BufRead) -> io::Result<()> {
     let mut line = Vec::new();
     loop {
         line.clear();
         if input.by_ref().take(MAX_LINE).read_until(b'\n', &mut line)? == 0 {
-            break;
+            return Ok(());
         }
-        if line.len() as u64 == MAX_LINE && !line.ends_with(b"\n") {
+        let body = if line.len() as u64 == MAX_LINE && !line.ends_with(b"\n") {
             skip_line(&mut input)?;
-            let error = Error::new(Code::InvalidRequest, "the line is longer than 4 MiB")
-                .with_hint("Send a smaller message.");
-            outlet.send(&error_text(None, &error));
-            continue;
-        }
-        let text = line.trim_ascii();
-        if text.is_empty() {
-            continue;
-        }
-        let body = Channel::read(text);
+            Err(Malformed::too_long(&line))
+        } else {
+            let text = line.trim_ascii();
+            if text.is_empty() {
+                continue;
+            }
+            Channel::read(text)
+        };
         if channel.is_quick(&body) {
             channel.receive(body);
             continue;
         }
-        // The reader never waits for a slot: it must read the answers that running requests may wait for.
-        let Some(slot) = running.take() else {
-            channel.refuse(body);
-            continue;
+        // The reader waits for no place: it has to read the answers that what runs may wait for.
+        let place = match channel.place() {
+            Ok(place) => place,
+            Err(error) => {
+                channel.refuse(body, &error);
+                continue;
+            }
         };
-        let serving = Arc::clone(&channel);
+        let (serving, slot) = (Arc::clone(channel), running.take());
         std::thread::Builder::new().name("message".to_owned()).spawn(move || {
             serving.receive(body);
-            drop(slot);
+            drop((place, slot));
         })?;
     }
-    running.wait_until_free(DRAIN);
-    channel.close();
-    Ok(())
 }
 
 /// Reads to the end of a line that is too long, one buffer at a time.
@@ -92,15 +106,24 @@ fn skip_line(input: &mut impl BufRead) -> io::Result<()> {
     }
 }
 
-/// Writes stdout, a whole line at a time.
-struct Lines(Mutex<Box<dyn Write + Send>>);
+/// Stdout, a whole line at a time.
+struct Lines {
+    output: Mutex<Box<dyn Write + Send>>,
+    /// Ends the service when nothing can be written.
+    broken: Sender<io::Result<()>>,
+}
 
 impl Outlet for Lines {
     fn send(&self, json: &str) -> bool {
         let mut line = String::with_capacity(json.len() + 1);
         line.push_str(json);
         line.push('\n');
-        let mut output = lock(&self.0);
-        output.write_all(line.as_bytes()).and_then(|()| output.flush()).is_ok()
+        let mut output = lock(&self.output);
+        let sent = output.write_all(line.as_bytes()).and_then(|()| output.flush()).is_ok();
+        if !sent {
+            // The receiver is gone if the service has ended already.
+            let _ = self.broken.send(Ok(()));
+        }
+        sent
     }
 }

@@ -3,14 +3,16 @@
 //! Source: "Streamable HTTP" of 2026-07-28 (stateless, checked headers) and of 2025-11-25 (sessions), and 2025-03-26 (batches).
 //! The body shows the era of a request: modern requests have their version in `_meta`.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::sync::Arc;
+use std::time::{Instant, SystemTime};
 
 use serde_json::Value;
 use tiny_http::Method;
 
 use super::router::refusal;
-use crate::access::Caller;
+use crate::access::{Caller, Place};
+use crate::cancellation::Cancellation;
 use crate::error::{Code, Error};
 use crate::http::{Answer, Event, Exchange, Headers, Request, Response, Stream};
 use crate::json::Object;
@@ -48,21 +50,22 @@ impl Streamable {
         view: View,
     ) -> Answer {
         let served = match request.method {
-            Method::Get => self.open_stream(request, &caller),
             Method::Delete => self.end_session(request, &caller),
             _ => self.post(request, exchange, caller, view),
         };
         served.unwrap_or_else(|error| Answer::Whole(refusal(&error)))
     }
 
-    /// Opens the stream of a legacy session, for messages that the server sends on its own.
-    fn open_stream(&self, request: &Request, caller: &Caller) -> Result<Answer, Error> {
+    /// The stream of a legacy session, for what the server says unasked.
+    pub(super) fn open_stream(&self, request: &Request, caller: Caller) -> Result<Answer, Error> {
+        let place = self.server.quotas.streams.take(caller.user_id())?;
         if !Accepted::of(&request.headers)?.events {
             return Err(not_acceptable("text/event-stream"));
         }
-        let session = self.session(&request.headers, caller)?;
+        let session = self.session(&request.headers, &caller)?;
         let server = Arc::clone(&self.server);
         Ok(Answer::Parked(Box::new(move |stream| {
+            end_with_token(&stream, &caller);
             let ticket = server.hub.attach(
                 &session.id,
                 Filter::all_lists(),
@@ -71,7 +74,10 @@ impl Streamable {
             for uri in server.sessions.watched(&session.id) {
                 server.hub.watch(&session.id, &uri, true);
             }
-            stream.on_close(Box::new(move || server.hub.unsubscribe(ticket)));
+            stream.on_close(Box::new(move || {
+                server.hub.unsubscribe(ticket);
+                drop(place);
+            }));
         })))
     }
 
@@ -89,7 +95,6 @@ impl Streamable {
         caller: Caller,
         view: View,
     ) -> Result<Answer, Error> {
-        let accepted = Accepted::of(&request.headers)?;
         if let Some(content_type) = request.headers.get("content-type")
             && !media_type(content_type).eq_ignore_ascii_case("application/json")
         {
@@ -99,11 +104,29 @@ impl Streamable {
             )
             .with_hint("Send application/json."));
         }
+        let body = parse(&request.body);
+        let is_answered = match &body {
+            Ok(Body::One(message)) => message.is_answered(),
+            Ok(Body::Batch(entries)) => {
+                entries.iter().any(|entry| entry.as_ref().map_or(true, Message::is_answered))
+            }
+            Err(_) => true,
+        };
+        // An answer without a body is acceptable to everyone.
+        let accepted = if is_answered {
+            Accepted::of(&request.headers)?
+        } else {
+            Accepted { json: true, events: false }
+        };
         let delivery = Delivery { accepted, exchange };
-        Ok(match parse(&request.body) {
+        Ok(match body {
             Err(Malformed { id, error }) => delivery.whole(mcp::refusal(id.as_ref(), &error)),
             Ok(Body::One(Message::Request(call))) => {
                 self.request(&request.headers, &call, delivery, caller, view)
+            }
+            // No request waits for it, in whatever session.
+            Ok(Body::One(Message::Response(message::Response { id: None, .. }))) => {
+                Answer::Whole(Response::empty(202))
             }
             Ok(Body::One(other)) => match self.session(&request.headers, &caller) {
                 Ok(session) => {
@@ -123,8 +146,11 @@ impl Streamable {
                 let session = self
                     .session(&request.headers, &caller)
                     .and_then(|session| check_batch(Some(session.version())).map(|()| session));
+                let session = session.and_then(|session| Ok((session, self.place(&caller)?)));
                 match session {
-                    Ok(session) => self.batch(&session, entries, delivery, &caller, &view),
+                    Ok((session, _place)) => {
+                        self.batch(&session, entries, delivery, &caller, &view)
+                    }
                     Err(error) => delivery.whole(mcp::refusal(None, &error)),
                 }
             }
@@ -139,6 +165,10 @@ impl Streamable {
         caller: Caller,
         view: View,
     ) -> Answer {
+        let _place = match self.place(&caller) {
+            Ok(place) => place,
+            Err(error) => return delivery.whole(mcp::refusal(Some(&request.id), &error)),
+        };
         match Era::of(request, headers.get("mcp-protocol-version")) {
             Err(error) => return delivery.whole(mcp::refusal(Some(&request.id), &error)),
             Ok(Era::Modern) => return self.modern(headers, request, delivery, caller, view),
@@ -151,14 +181,20 @@ impl Streamable {
         };
         let context = session.context(caller, view, &self.server.sessions);
         let running = self.server.sessions.run(&session.id, &request.id);
-        let peer = HttpPeer::new(&self.server, delivery, Some((&session, &running)));
-        match self.server.answer(request, &context, &peer) {
-            mcp::Answer::Response { status, json } => peer.into_delivery().answer(status, &json),
-            mcp::Answer::Listen(_) => unreachable!("the legacy era has no subscriptions/listen"),
-        }
+        let legacy = Some((&session, &running));
+        let peer = HttpPeer::new(&self.server, &context.caller, delivery, legacy);
+        let answer = self.server.answer(request, &context, &peer);
+        let delivery = peer.into_delivery();
+        // Also that of a cancelled request, which says so: a POST must be answered.
+        delivery.whole(answer)
     }
 
-    /// Handles `initialize`, which begins a session.
+    /// One of the requests that the caller may have running. Answers and notifications need none: what runs may wait for them.
+    fn place(&self, caller: &Caller) -> Result<Place, Error> {
+        self.server.quotas.requests.take(caller.user_id())
+    }
+
+    /// `initialize`: a session begins.
     fn handshake(
         &self,
         request: &message::Request,
@@ -204,18 +240,30 @@ impl Streamable {
             Err(error) => return delivery.whole(mcp::refusal(Some(&request.id), &error)),
         };
         let accepted = delivery.accepted;
-        let peer = HttpPeer::new(&self.server, delivery, None);
+        let peer = HttpPeer::new(&self.server, &context.caller, delivery, None);
         match self.server.answer(request, &context, &peer) {
             mcp::Answer::Response { status, json } => peer.into_delivery().answer(status, &json),
             mcp::Answer::Listen(_) if !accepted.events => {
                 Answer::Whole(refusal(&not_acceptable("text/event-stream")))
             }
             mcp::Answer::Listen(filter) => {
+                let caller = context.caller.clone();
+                let place = match self.server.quotas.streams.take(caller.user_id()) {
+                    Ok(place) => place,
+                    Err(error) => {
+                        let refusal = mcp::refusal(Some(&request.id), &error);
+                        return peer.into_delivery().whole(refusal);
+                    }
+                };
                 let (server, id) = (Arc::clone(&self.server), request.id.clone());
                 Answer::Parked(Box::new(move |stream| {
+                    end_with_token(&stream, &caller);
                     let ticket =
                         server.hub.listen(id, filter, Box::new(StreamSink(stream.clone())));
-                    stream.on_close(Box::new(move || server.hub.unsubscribe(ticket)));
+                    stream.on_close(Box::new(move || {
+                        server.hub.unsubscribe(ticket);
+                        drop(place);
+                    }));
                 }))
             }
         }
@@ -252,7 +300,8 @@ impl Streamable {
                     let context =
                         session.context(caller.clone(), view.clone(), &self.server.sessions);
                     let running = self.server.sessions.run(&session.id, &request.id);
-                    let peer = HttpPeer::new(&self.server, delivery, Some((session, &running)));
+                    let legacy = Some((session, &running));
+                    let peer = HttpPeer::new(&self.server, caller, delivery, legacy);
                     let answer = self.server.answer(&request, &context, &peer);
                     delivery = peer.into_delivery();
                     Some(answer)
@@ -302,23 +351,23 @@ impl Accepted {
         if lines.is_empty() {
             return Ok(Self { json: true, events: true });
         }
-        let ranges: Vec<&str> = lines
+        let ranges: Vec<(&str, bool)> = lines
             .iter()
             .flat_map(|line| line.split(','))
-            .filter(|range| !is_refused(range))
-            .map(media_type)
+            .map(|range| (media_type(range), !is_refused(range)))
             .collect();
-        let accepts = |kind: &str, group: &str| {
-            ranges.iter().any(|range| {
-                *range == "*/*"
-                    || range.eq_ignore_ascii_case(kind)
-                    || range.strip_suffix("/*").is_some_and(|wild| wild.eq_ignore_ascii_case(group))
-            })
+        // The most specific range that fits decides (RFC 9110 §12.5.1); of two equal ones, the one that accepts.
+        let accepts = |kind: &str| {
+            let group = kind.split('/').next().unwrap_or_default();
+            let of = |range: &str| {
+                let mut same = ranges.iter().filter(|(known, _)| known.eq_ignore_ascii_case(range));
+                let first = same.next().map(|(_, accepted)| *accepted);
+                first.map(|first| first || same.any(|(_, accepted)| *accepted))
+            };
+            of(kind).or_else(|| of(&format!("{group}/*"))).or_else(|| of("*/*")).unwrap_or(false)
         };
-        let accepted = Self {
-            json: accepts("application/json", "application"),
-            events: accepts("text/event-stream", "text"),
-        };
+        let accepted =
+            Self { json: accepts("application/json"), events: accepts("text/event-stream") };
         if accepted.json || accepted.events {
             Ok(accepted)
         } else {
@@ -334,8 +383,11 @@ fn media_type(value: &str) -> &str {
 
 /// Returns whether a range in `Accept` has the weight 0, which means "not this" (RFC 9110 §12.4.2).
 fn is_refused(range: &str) -> bool {
-    let weight = range.split(';').skip(1).find_map(|parameter| parameter.trim().strip_prefix("q="));
-    weight.is_some_and(|weight| weight.trim().parse() == Ok(0.0))
+    range.split(';').skip(1).any(|parameter| {
+        parameter.split_once('=').is_some_and(|(name, weight)| {
+            name.trim().eq_ignore_ascii_case("q") && weight.trim().parse() == Ok(0.0)
+        })
+    })
 }
 
 pub(super) fn not_acceptable(right: &str) -> Error {
@@ -353,12 +405,16 @@ impl Delivery<'_, '_> {
     fn whole(self, answer: mcp::Answer) -> Answer {
         match answer {
             mcp::Answer::Response { status, json } => self.answer(status, &json),
-            mcp::Answer::Listen(_) => unreachable!("refusals are responses"),
+            mcp::Answer::Listen(_) => {
+                unreachable!("refusals and answers of the legacy era are responses")
+            }
         }
     }
 
     fn answer(self, status: u16, json: &str) -> Answer {
-        self.answer_with(status, json, &[])
+        // The other refusals with this status come before the body.
+        let headers: &[_] = if status == 429 { &[("Retry-After", "1")] } else { &[] };
+        self.answer_with(status, json, headers)
     }
 
     fn answer_with(self, status: u16, json: &str, headers: &[(&str, &str)]) -> Answer {
@@ -382,19 +438,28 @@ impl Delivery<'_, '_> {
 /// The client of a running request.
 struct HttpPeer<'s, 'a, 'b> {
     server: &'s mcp::Server,
+    caller: &'s Caller,
     delivery: RefCell<Delivery<'a, 'b>>,
     /// The session and the mark of the running request; the modern era has neither.
     legacy: Option<(&'s Session, &'s Running<'s>)>,
-    gone: Cell<bool>,
+    cancellation: Cancellation,
 }
 
 impl<'s, 'a, 'b> HttpPeer<'s, 'a, 'b> {
-    const fn new(
+    fn new(
         server: &'s mcp::Server,
+        caller: &'s Caller,
         delivery: Delivery<'a, 'b>,
         legacy: Option<(&'s Session, &'s Running<'s>)>,
     ) -> Self {
-        Self { server, delivery: RefCell::new(delivery), legacy, gone: Cell::new(false) }
+        // 2025-11-25: "Disconnection SHOULD NOT be interpreted as the client cancelling its request."
+        let cancellation = if let Some((_, running)) = legacy {
+            running.cancellation().clone()
+        } else {
+            let (ending, gone) = (server.ending().clone(), delivery.exchange.watch_client());
+            Cancellation::watching(move || ending.is_cancelled() || gone())
+        };
+        Self { server, caller, delivery: RefCell::new(delivery), legacy, cancellation }
     }
 
     fn into_delivery(self) -> Delivery<'a, 'b> {
@@ -403,13 +468,16 @@ impl<'s, 'a, 'b> HttpPeer<'s, 'a, 'b> {
 
     fn send(&self, json: &str) -> bool {
         let mut delivery = self.delivery.borrow_mut();
-        if !delivery.accepted.events || self.gone.get() {
+        if !delivery.accepted.events {
             return false;
         }
         let sent = (delivery.exchange.events_begun()
             || delivery.exchange.begin_events(&[]).is_ok())
             && delivery.exchange.send_event(Event::data(json)).is_ok();
-        self.gone.set(!sent);
+        // In the modern era a broken connection is how a client cancels.
+        if !sent && self.legacy.is_none() {
+            self.cancellation.cancel();
+        }
         sent
     }
 }
@@ -420,21 +488,24 @@ impl Peer for HttpPeer<'_, '_, '_> {
     }
 
     fn request(&self, method: &str, params: &Object) -> Result<Value, Error> {
-        ask(self.server, self.scope(), method, params, &|json| self.send(json), &|| {
-            self.cancelled()
-        })
+        let (asked, send) = ((self.caller, self.scope()), |json: &str| self.send(json));
+        ask(self.server, asked, method, params, &send, &self.cancellation)
     }
 
-    fn cancelled(&self) -> bool {
-        match self.legacy {
-            // 2025-11-25: "Disconnection SHOULD NOT be interpreted as the client cancelling its request."
-            Some((_, running)) => running.cancelled(),
-            None => self.gone.get() || self.delivery.borrow().exchange.client_gone(),
-        }
+    fn cancellation(&self) -> &Cancellation {
+        &self.cancellation
     }
 
     fn scope(&self) -> &str {
         self.legacy.map_or("", |(session, _)| &session.id)
+    }
+}
+
+/// Ends a stream with the token that opened it: the client opens another one with its next token.
+pub(super) fn end_with_token(stream: &Stream, caller: &Caller) {
+    if let Some(expires) = caller.expires() {
+        let left = expires.duration_since(SystemTime::now()).unwrap_or_default();
+        stream.finish_at(Instant::now() + left);
     }
 }
 

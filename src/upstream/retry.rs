@@ -7,6 +7,7 @@ use ureq::http::HeaderMap;
 use ureq::http::header::RETRY_AFTER;
 
 use super::{Method, UpstreamAnswer, vendor};
+use crate::cancellation::Cancellation;
 use crate::error::{Code, Error};
 use crate::time::{http_date, timestamp};
 
@@ -44,11 +45,11 @@ pub fn jittered(backoff: Duration) -> Duration {
 pub fn wait(
     pause: Duration,
     service: &str,
-    cancelled_by_caller: &dyn Fn() -> bool,
+    cancelled_by_caller: &Cancellation,
 ) -> Result<(), Error> {
     let until = Instant::now() + pause;
     loop {
-        if cancelled_by_caller() {
+        if cancelled_by_caller.is_cancelled() {
             return Err(cancelled(service));
         }
         let left = until.saturating_duration_since(Instant::now());

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use mcpist::access::{Caller, ConfirmPolicy, Credential, Permissions, Scheme};
 use mcpist::app::{App, CALL_TIME, Confirmation, Live, Parts};
+use mcpist::cancellation::Cancellation;
 use mcpist::engine::{Module, Tool, ToolCall};
 use mcpist::error::{Code, Error};
 use mcpist::json::Object;
@@ -76,7 +77,8 @@ fn app(base_url: &str, accounts: &[&str]) -> Arc<App> {
 }
 
 /// A client that only waits for its answer.
-struct Client;
+#[derive(Default)]
+struct Client(Cancellation);
 
 impl Peer for Client {
     fn notify(&self, _: &str) {}
@@ -85,8 +87,8 @@ impl Peer for Client {
         Err(Error::internal("nothing is asked here"))
     }
 
-    fn cancelled(&self) -> bool {
-        false
+    fn cancellation(&self) -> &Cancellation {
+        &self.0
     }
 
     fn scope(&self) -> &'static str {
@@ -113,7 +115,7 @@ fn ask_about(module: &str, app: &Arc<App>, direct: bool, method: &str, params: V
     };
     let params = params.as_object().cloned().unwrap_or_default();
     let request = Request { id: Id::Number(1.into()), method: method.to_owned(), params };
-    match server.answer(&request, &context, &Client) {
+    match server.answer(&request, &context, &Client::default()) {
         Answer::Response { json, .. } => {
             serde_json::from_str::<Value>(&json).expect("an answer is JSON")["result"].take()
         }
@@ -344,7 +346,7 @@ fn call(app: &App, (module, tool): (&Module, &Tool), arguments: Object) -> Resul
         deadline: Instant::now() + CALL_TIME,
         trace_parent: None,
     };
-    app.call(call, arguments, &|| false)
+    app.call(call, arguments, &Cancellation::default()).map(|called| called.value)
 }
 
 /// A call of a tool of Google Calendar.

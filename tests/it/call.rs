@@ -1,12 +1,15 @@
 //! Calls of tools, from the client to the service and back: results, failures, credentials, cancellation.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::fake_upstream::{Answer, Exchange, FakeUpstream};
 use crate::product::{
-    CANARY, Product, Session, Settings, json_of, modern, request, text_of, wait_for_requests,
-    with_meta,
+    CANARY, Events, MODERN, Post, Product, Session, Settings, json_of, modern, request, text_of,
+    wait_for_requests, with_meta,
 };
+use crate::stdio::Server;
 
 fn at(upstream: &FakeUpstream) -> Product {
     Product::start(&Settings { upstream: Some(upstream), ..Settings::default() })
@@ -218,6 +221,104 @@ fn a_legacy_client_cancels_its_call_by_a_notification() {
     cancel(&session);
     let answer = json_of(&client.reply());
     assert!(text_of(&answer["result"]).starts_with("code: cancelled\n"), "{answer}");
+}
+
+fn cancellation() -> Value {
+    json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 7}})
+}
+
+#[test]
+fn a_cancelled_call_leaves_the_service_within_a_second_on_every_transport() {
+    type Way = fn(&FakeUpstream, &Value);
+    let ways: [(&str, Way); 4] = [
+        ("2026-07-28 over HTTP", |upstream, params| {
+            let product = at(upstream);
+            let mut client = product.client();
+            modern("tools/call", params.clone()).write(&mut client);
+            wait_for_requests(upstream, 1);
+            drop(client);
+            assert!(upstream.wait_until_left() < Duration::from_secs(1));
+            product.running.wait_for_connections(0);
+        }),
+        ("2025-11-25 over HTTP", |upstream, params| {
+            let product = at(upstream);
+            let session = product.session("2025-11-25");
+            let mut client = product.client();
+            session.post(&request(7, "tools/call", params.clone())).write(&mut client);
+            wait_for_requests(upstream, 1);
+            assert_eq!(product.send(&session.post(&cancellation())).status, 202);
+            assert!(upstream.wait_until_left() < Duration::from_secs(1));
+            let answer = json_of(&client.reply());
+            assert!(text_of(&answer["result"]).contains("cancelled"), "{answer}");
+        }),
+        ("2024-11-05 over HTTP+SSE", |upstream, params| {
+            let product = at(upstream);
+            let mut events = Events::open(product.client(), &Post::new("").but("GET").to("/sse"));
+            let messages = format!("/{}", events.next().expect("it names the path").data);
+            let post = |body: &Value| {
+                let reply = product.send(&Post::new(body.to_string()).to(&messages));
+                assert_eq!(reply.status, 202, "{reply:?}");
+            };
+            post(&request(0, "initialize", json!({"protocolVersion": "2024-11-05"})));
+            assert_eq!(events.message()["id"], 0);
+            post(&request(7, "tools/call", params.clone()));
+            wait_for_requests(upstream, 1);
+            post(&cancellation());
+            assert!(upstream.wait_until_left() < Duration::from_secs(1));
+            post(&request(8, "ping", json!({})));
+            assert_eq!(events.message()["id"], 8, "a cancelled request is not answered");
+        }),
+        ("stdio", |upstream, params| {
+            let mut server = Server::start(&[], &[("NOTES_API_URL", &upstream.url())]);
+            server.send(request(7, "tools/call", with_meta(params.clone())).to_string());
+            wait_for_requests(upstream, 1);
+            server.send(cancellation().to_string());
+            assert!(upstream.wait_until_left() < Duration::from_secs(1));
+            assert_eq!(server.ask(8, "server/discover", with_meta(json!({})))["id"], 8);
+        }),
+    ];
+    let line = json!({"module": "notes", "tool": "get_note", "params": {"id": 1}});
+    let calls = [
+        json!({"name": "call", "arguments": line}),
+        json!({"name": "batch", "arguments": {"calls": [line]}}),
+    ];
+    for (name, way) in ways {
+        for params in &calls {
+            let upstream = FakeUpstream::new([Exchange::new("GET", "/notes/1", Answer::SILENCE)]);
+            println!("{name}: {params}");
+            way(&upstream, params);
+        }
+    }
+}
+
+#[test]
+fn progress_comes_under_a_token_that_is_a_string_or_an_integer_as_it_came() {
+    let product = Product::start(&Settings::default());
+    let line = json!({"module": "notes", "tool": "get_note", "params": {"id": "x"}});
+    let check = |token: &str, told: Option<&str>| {
+        let params = json!({"name": "batch", "arguments": {"calls": [line]}});
+        let mut params = with_meta(params);
+        params["_meta"]["progressToken"] = json!("TOKEN");
+        let body = request(1, "tools/call", params).to_string().replace("\"TOKEN\"", token);
+        let post = Post::new(body)
+            .with("MCP-Protocol-Version", MODERN)
+            .with("Mcp-Method", "tools/call")
+            .with("Mcp-Name", "batch")
+            .with("Accept", "text/event-stream");
+        let mut events = Events::open(product.client(), &post);
+        let first = events.next().expect("the stream has a message").data;
+        let expected = told.map(|token| format!("{{\"progressToken\":{token},"));
+        match expected {
+            Some(expected) => assert!(first.contains(&expected), "{token}: {first}"),
+            None => assert!(!first.contains("progressToken"), "{token}: {first}"),
+        }
+    };
+    for token in ["\"a\"", "\"\"", "\"1.0\"", "7", "0", "-7", "18446744073709551615"] {
+        check(token, Some(token));
+    }
+    for token in ["1.0", "1e3", "-0.0", "18446744073709551616", "null", "true", "[1]", "{}"] {
+        check(token, None);
+    }
 }
 
 #[test]

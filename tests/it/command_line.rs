@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -14,7 +14,8 @@ use serde_json::{Value, json};
 use crate::control_plane::{FakePlane, Fault};
 use crate::fake_upstream::{Answer, Exchange, FakeUpstream};
 use crate::product::{
-    CANARY, Events, Post, initialize, json_of, mcpist, modern, request, text_of, wait_for_requests,
+    CANARY, Events, Post, Session, initialize, json_of, mcpist, modern, request, text_of,
+    wait_for_requests, with_meta,
 };
 use crate::wire::Client;
 
@@ -594,6 +595,60 @@ fn a_signal_ends_the_server_well_and_soon_even_with_an_open_stream() {
         assert!(start.elapsed().as_secs() < 4, "the end took {:?}", start.elapsed());
         assert!(ended.stdout.contains(&format!("\"signal\":\"{}\"", signal.as_str())), "{ended:?}");
     }
+}
+
+#[test]
+fn what_outlasts_the_drain_is_cancelled_and_answered_over_http() {
+    let slow = || Exchange::new("GET", "/notes", Answer::SILENCE);
+    let upstream = FakeUpstream::new([slow(), slow(), slow()]);
+    let variables = [("NOTES_API_URL", &*upstream.url()), ("MCPIST_DRAIN_SECONDS", "1")];
+    let server = Serving::start(&variables);
+    let list = json!({"name": "notes_list_notes"});
+    let mut stateless = server.client();
+    modern("tools/call", list.clone()).to("/mcp/notes").write(&mut stateless);
+    let begun = initialize("2025-11-25").send(&mut server.client());
+    let session = begun.header("mcp-session-id").expect("a session has an id").to_owned();
+    let session = Session { id: session, version: "2025-11-25".to_owned() };
+    let mut legacy = server.client();
+    session.request("tools/call", list.clone()).to("/mcp/notes").write(&mut legacy);
+    let (mut events, post) = http_sse(&server, "?tools=direct");
+    post(&request(7, "tools/call", with_meta(list)));
+    wait_for_requests(&upstream, 3);
+    server.signal(Signal::SIGTERM);
+    for answer in [json_of(&stateless.reply()), json_of(&legacy.reply()), events.message()] {
+        assert!(text_of(&answer["result"]).starts_with("code: cancelled\n"), "{answer}");
+    }
+    assert_eq!(events.next(), None);
+    assert_eq!(server.ended().code, 0);
+}
+
+#[test]
+fn an_answer_that_comes_within_the_drain_still_reaches_the_old_stream() {
+    let notes = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]".to_vec();
+    let late = Answer::Late(Duration::from_millis(500), notes);
+    let upstream = FakeUpstream::new([Exchange::new("GET", "/notes", late)]);
+    let server = Serving::start(&[("NOTES_API_URL", &upstream.url())]);
+    let (mut events, post) = http_sse(&server, "?tools=direct");
+    post(&request(7, "tools/call", with_meta(json!({"name": "notes_list_notes"}))));
+    wait_for_requests(&upstream, 1);
+    server.signal(Signal::SIGTERM);
+    let answer = events.message();
+    assert_eq!((&answer["id"], &answer["result"]["isError"]), (&json!(7), &Value::Null));
+    assert_eq!(events.next(), None);
+    assert_eq!(server.ended().code, 0);
+}
+
+/// The stream of HTTP+SSE, and what posts a message to it.
+fn http_sse(server: &Serving, query: &str) -> (Events, impl Fn(&Value) + use<>) {
+    let open = Post::new("").but("GET").to(&format!("/sse{query}"));
+    let mut events = Events::open(server.client(), &open);
+    let path = format!("/{}", events.next().expect("it names the path").data);
+    let address = server.address;
+    let post = move |body: &Value| {
+        let reply = Post::new(body.to_string()).to(&path).send(&mut Client::connect(address));
+        assert_eq!(reply.status, 202, "{reply:?}");
+    };
+    (events, post)
 }
 
 #[test]

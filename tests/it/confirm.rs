@@ -31,6 +31,10 @@ fn accept(yes: bool) -> Says {
     Says::Answer(json!({"action": "accept", "content": {"confirm": yes}}))
 }
 
+fn action(action: &str) -> Says {
+    Says::Answer(json!({"action": action}))
+}
+
 /// A client of one era over one transport.
 trait Caller {
     /// Calls a tool; answers each question with `says`. Gives the result, or `{"error": …}`, and the questions.
@@ -383,7 +387,7 @@ fn a_client_that_fails_to_ask_gets_the_page_and_the_call_is_made_again() {
         let wrong_shapes = [
             json!({"action": "accept"}),
             json!({"action": "accept", "content": {"confirm": "yes"}}),
-            json!({"action": "perhaps"}),
+            json!("yes"),
         ];
         for (id, says) in (1..).zip(wrong_shapes.into_iter().map(Says::Answer).chain([Says::Error]))
         {
@@ -583,6 +587,33 @@ fn a_code_is_good_once_for_exactly_its_arguments() {
         let mut wrong = removal(1);
         wrong["confirm"] = json!(true);
         assert!(text(&call(wrong)).contains("confirm must be a string"));
+    });
+}
+
+#[test]
+fn a_client_that_fails_to_ask_gets_a_code_and_a_no_is_a_no() {
+    everywhere("code-fails", &json!({"elicitation": {}}), Some("code"), &|client, upstream, _| {
+        let wrong_shapes = [
+            json!({"action": "accept", "content": {}}),
+            json!({"action": "perhaps"}),
+            json!({"action": null}),
+            json!(0),
+            json!([{"action": "accept"}]),
+            Value::Null,
+        ];
+        let wrong_shapes = wrong_shapes.into_iter().map(Says::Answer);
+        for (id, says) in (1..).zip(wrong_shapes.chain([Says::Error])) {
+            let (asked, questions) = client.call("call", &removal(id), &says);
+            assert_eq!(questions.len(), 1, "{asked}");
+            upstream.expect(removed(id));
+            let confirmed = with_code(removal(id), &code_in(&asked));
+            let (done, questions) = client.call("call", &confirmed, &says);
+            assert_eq!((text(&done).as_str(), questions.len()), ("message: Removed.", 0));
+        }
+        for no in [accept(false), action("decline"), action("cancel")] {
+            let (refused, _) = client.call("call", &removal(1), &no);
+            assert!(text(&refused).starts_with("code: permission_denied"), "{refused}");
+        }
     });
 }
 

@@ -301,10 +301,52 @@ fn the_stream_of_a_session_ends_with_it() {
 
 #[test]
 fn accept_is_read_as_http_has_it() {
+    const JSON: Option<&str> = Some("application/json");
+    const EVENTS: Option<&str> = Some("text/event-stream");
     let product = Product::start(&Settings::default());
-    let list = || modern("tools/list", json!({}));
-    let two_lines = list().with("Accept", "text/html\r\nAccept: application/json");
-    assert_eq!(product.send(&two_lines).status, 200);
-    let events_alone = list().with("Accept", "application/json;q=0, text/event-stream");
-    assert_eq!(product.send(&events_alone).header("content-type"), Some("text/event-stream"));
+    for (accept, answer) in [
+        ("text/html\r\nAccept: application/json", JSON),
+        ("application/json;q=0, text/event-stream", EVENTS),
+        ("APPLICATION/JSON;Q=0, TEXT/*", EVENTS),
+        ("application/json; Q=0.0 , */*", EVENTS),
+        ("application/json;q = 0, */*;q=0.1", EVENTS),
+        ("*/*;q=0, text/event-stream", EVENTS),
+        ("application/*;q=0, application/json", JSON),
+        ("application/*, application/json;q=0", None),
+        ("text/*, */*;q=0", EVENTS),
+        ("text/event-stream;q=0, application/json;charset=utf-8;q=0.5", JSON),
+        ("application/json;q=0, application/json", JSON),
+        ("*/*;q=0", None),
+        ("text/*;q=0, text/html, application/xml", None),
+        ("application/json;quality=0", JSON),
+    ] {
+        let mut client = product.client();
+        modern("tools/list", json!({})).with("Accept", accept).write(&mut client);
+        let head = client.reply_head();
+        let kind = head.header("content-type").filter(|_| head.status == 200);
+        assert_eq!(kind, answer, "{accept}: {head:?}");
+        assert_eq!(head.status, if answer.is_some() { 200 } else { 406 }, "{accept}");
+    }
+}
+
+#[test]
+fn what_gets_no_body_can_be_accepted_by_everyone() {
+    let product = Product::start(&Settings::default());
+    let session = product.session("2025-03-26");
+    let notification = json!({"jsonrpc": "2.0", "method": "notifications/initialized"});
+    let response = json!({"jsonrpc": "2.0", "id": "x", "result": {}});
+    let nobodys = json!({"jsonrpc": "2.0", "id": null, "error": {"code": 1, "message": "m"}});
+    for body in
+        [&notification, &response, &nobodys, &json!([notification, response]), &json!([nobodys])]
+    {
+        let reply = product.send(&session.post(body).with("Accept", "text/html"));
+        assert_eq!((reply.status, reply.body.as_str()), (202, ""), "{body}: {reply:?}");
+    }
+    for body in [&notification, &nobodys] {
+        let reply = product.send(&Post::new(body.to_string()).with("Accept", "text/html"));
+        assert_eq!((reply.status, reply.body.as_str()), (202, ""), "{body}: {reply:?}");
+    }
+    let ended = session.post(&json!(null)).but("DELETE").with("Accept", "text/html");
+    assert_eq!(product.send(&ended).status, 204);
+    assert_eq!(product.send(&session.post(&notification).with("Accept", "text/html")).status, 404);
 }

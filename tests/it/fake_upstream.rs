@@ -8,6 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use mcpist::access::Caller;
+use mcpist::cancellation::Cancellation;
 use mcpist::engine::{self, Accounts, Connection, Module, Tool, ToolCall};
 use mcpist::error::Error;
 use mcpist::json::Object;
@@ -43,6 +44,8 @@ pub enum Answer {
     Raw(Vec<u8>),
     /// Exactly these bytes, then nothing until the client gives up.
     Stall(Vec<u8>),
+    /// Nothing for so long, then exactly these bytes.
+    Late(Duration, Vec<u8>),
     /// These bytes, then one byte after the other, each after a while, until the client gives up.
     Drip(Vec<u8>),
 }
@@ -165,7 +168,20 @@ impl FakeUpstream {
         self.state.lock().connections.len()
     }
 
-    /// Returns the differences from the expected requests; each is returned only once.
+    /// Waits until the client has closed its last connection. Returns how long that took.
+    pub fn wait_until_left(&self) -> Duration {
+        let start = Instant::now();
+        let last = self.state.lock().connections.last().map(TcpStream::try_clone);
+        let last = last.expect("there was a connection").expect("a socket can be cloned");
+        match last.peek(&mut [0]) {
+            Ok(0) => {}
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {}
+            other => panic!("the client is still there: {other:?}"),
+        }
+        start.elapsed()
+    }
+
+    /// What was not as expected: reported once, then forgotten.
     pub fn complaints(&self) -> Vec<String> {
         let mut inner = self.state.lock();
         let mut complaints = std::mem::take(&mut inner.complaints);
@@ -236,6 +252,12 @@ fn serve(stream: &TcpStream, state: &State) -> io::Result<()> {
                 let mut writer = stream;
                 writer.write_all(&bytes)?;
                 return stream.shutdown(Shutdown::Both);
+            }
+            Answer::Late(time, bytes) => {
+                let inner = state.lock();
+                drop(state.stopped.wait_timeout_while(inner, time, |inner| !inner.stopping));
+                let mut writer = stream;
+                writer.write_all(&bytes)?;
             }
             Answer::Drip(bytes) => {
                 let mut writer = stream;
@@ -381,5 +403,5 @@ pub fn call_tool(
         trace_parent: None,
     };
     let accounts = Accounts { first, others: &[], renew: &|_| Ok(None) };
-    engine::call(upstream, call, accounts, arguments, &|| false)
+    engine::call(upstream, call, accounts, arguments, &Cancellation::default())
 }

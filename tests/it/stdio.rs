@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -186,11 +186,9 @@ fn lines_that_are_no_message_are_answered_and_the_next_ones_served() {
     let mut check = |line: &[u8], code: i64, says: &str| {
         server.send(line);
         let answer = server.next().expect("the server goes on");
-        assert_eq!(
-            (&answer["error"]["code"], &answer["id"]),
-            (&json!(code), &Value::Null),
-            "{answer}"
-        );
+        // Under its id, where the beginning has it.
+        let id = if line.starts_with(b"{") && code == -32700 { json!(1) } else { Value::Null };
+        assert_eq!((&answer["error"]["code"], &answer["id"]), (&json!(code), &id), "{answer}");
         assert!(
             answer["error"]["message"].as_str().is_some_and(|message| message.contains(says)),
             "{answer}"
@@ -198,15 +196,32 @@ fn lines_that_are_no_message_are_answered_and_the_next_ones_served() {
     };
     check(b"garbage", -32700, "not JSON");
     check(b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"\xff\"}", -32700, "not JSON");
+    check(
+        br#"{"jsonrpc":"2.0","id":1,"method":"ping","params":{"x":"\ud83d"}}"#,
+        -32700,
+        "not JSON",
+    );
+    check(br#"{"jsonrpc":"2.0","id":1,"method":"ping","#, -32700, "not JSON");
     check(b"\0", -32700, "not JSON");
     check(&b"[".repeat(10_000), -32700, "recursion limit");
     check(b"[]", -32600, "empty batch");
     check(br#"{"jsonrpc":"2.0","id":null,"method":"ping"}"#, -32600, "id must be");
     check(&vec![b'x'; 4 * 1024 * 1024 + 1], -32600, "4 MiB");
     check(&vec![b' '; 9 * 1024 * 1024], -32600, "4 MiB");
-    for blank in ["", "   ", "\r"] {
-        server.send(blank);
+    // Neither blank lines nor responses that no request waits for are answered.
+    for silent in [
+        "",
+        "   ",
+        "\r",
+        r#"{"jsonrpc":"2.0","id":null,"error":{"code":1,"message":"m"}}"#,
+        r#"{"jsonrpc":"2.0","error":{"code":1,"message":"m"}}"#,
+        r#"{"jsonrpc":"2.0","id":"unknown","result":{}}"#,
+        r#"{"id":"unknown","error":{}}"#,
+    ] {
+        server.send(silent);
     }
+    server.send("\u{feff}{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"ping\"}");
+    assert_eq!(server.next().expect("the server goes on")["id"], 2);
     server.send("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}\r");
     assert_eq!(server.next().expect("the server goes on")["id"], 1);
     assert_eq!(server.end(), [Value::Null; 0]);
@@ -237,8 +252,64 @@ fn requests_that_run_at_the_end_of_input_are_still_answered() {
 }
 
 #[test]
-fn a_full_house_still_hears_the_answers_that_it_waits_for() {
+fn requests_that_outlast_the_drain_are_cancelled_and_answered() {
+    let upstream = FakeUpstream::new([Exchange::new("GET", "/notes/1", Answer::SILENCE)]);
+    let variables = [("NOTES_API_URL", &*upstream.url()), ("MCPIST_DRAIN_SECONDS", "1")];
+    let mut server = Server::start(&["--direct"], &variables);
+    server.initialize("2025-11-25");
+    let params = json!({"name": "notes_get_note", "arguments": {"id": 1}});
+    server.send(request("slow", "tools/call", params).to_string());
+    wait_for_requests(&upstream, 1);
+    let start = Instant::now();
+    let last = server.end();
+    assert_eq!((last.len(), &last[0]["id"]), (1, &json!("slow")), "{last:?}");
+    assert!(text_of(&last[0]["result"]).starts_with("code: cancelled\n"), "{last:?}");
+    assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
+}
+
+#[test]
+fn a_question_that_no_one_can_answer_any_more_ends_with_the_input() {
     let mut server = Server::start(&["--direct"], &[("NOTES_API_URL", NOBODY)]);
+    let params = json!({"protocolVersion": "2025-11-25", "capabilities": {"elicitation": {}}});
+    assert_eq!(server.ask(0, "initialize", params)["id"], 0);
+    let remove = json!({"name": "notes_remove_note", "arguments": {"id": 1}});
+    assert_eq!(server.ask(1, "tools/call", remove)["method"], "elicitation/create");
+    let start = Instant::now();
+    let last = server.end();
+    assert_eq!((last.len(), &last[0]["id"]), (1, &json!(1)), "{last:?}");
+    assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
+}
+
+#[test]
+fn a_client_that_reads_no_more_ends_what_runs_for_it() {
+    let get = |answer| Exchange::new("GET", "/notes/1", answer);
+    let upstream = FakeUpstream::new([get(Answer::SILENCE)]);
+    let mut command = mcpist(&["stdio", "--direct"]);
+    command
+        .env("NOTES_API_URL", upstream.url())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
+    let mut child = command.spawn().expect("the binary starts");
+    // It stays open: the end of the output alone ends the server.
+    let mut input = child.stdin.take().expect("it is piped");
+    let call = json!({"name": "notes_get_note", "arguments": {"id": 1}});
+    let call = request(1, "tools/call", with_meta(call));
+    input.write_all(format!("{call}\n").as_bytes()).expect("the server reads");
+    wait_for_requests(&upstream, 1);
+    drop(child.stdout.take());
+    let ping = request(2, "server/discover", with_meta(json!({})));
+    input.write_all(format!("{ping}\n").as_bytes()).expect("the server reads");
+    let start = Instant::now();
+    assert!(child.wait().expect("it was started").success());
+    assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
+    assert!(upstream.wait_until_left() < Duration::from_secs(1));
+}
+
+#[test]
+fn a_full_house_still_hears_the_answers_that_it_waits_for() {
+    let questions = ("MCPIST_MAX_QUESTIONS_PER_USER", "40");
+    let mut server = Server::start(&["--direct"], &[("NOTES_API_URL", NOBODY), questions]);
     let params = json!({"protocolVersion": "2025-11-25", "capabilities": {"elicitation": {}}, "clientInfo": {"name": "test", "version": "1"}});
     assert_eq!(server.ask(0, "initialize", params)["id"], 0);
     let call = |id: usize| {
@@ -255,7 +326,7 @@ fn a_full_house_still_hears_the_answers_that_it_waits_for() {
     server.send(call(132));
     let busy = server.next().expect("it is answered");
     assert_eq!(busy["id"], 132, "{busy}");
-    assert!(busy["error"]["message"].as_str().unwrap().contains("too many requests"), "{busy}");
+    assert!(busy["error"]["message"].as_str().unwrap().contains("may have (32)"), "{busy}");
     assert_eq!(server.ask(2, "ping", json!({}))["id"], 2);
     for id in questions {
         server

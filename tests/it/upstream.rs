@@ -1,9 +1,9 @@
 //! The HTTP client against a service that misbehaves.
 
-use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use mcpist::access::{Credential, Scheme};
+use mcpist::cancellation::Cancellation;
 use mcpist::error::{Code, Error};
 use mcpist::secret::Secret;
 use mcpist::upstream::{
@@ -13,6 +13,7 @@ use mcpist::upstream::{
 use serde_json::{Value, json};
 
 use crate::fake_upstream::{Answer, Exchange, FakeUpstream};
+use crate::product::wait_for_requests;
 
 const SECRET: &str = "a-token-that-must-not-leak";
 
@@ -55,7 +56,7 @@ fn soon() -> Instant {
 
 /// Sends one request with the secret as its credential.
 fn send(method: Method, url: &str, body: Option<&str>) -> Result<UpstreamAnswer, Error> {
-    send_until(&client(), method, url, body, soon(), &|| false)
+    send_until(&client(), method, url, body, soon(), &Cancellation::default())
 }
 
 fn send_until(
@@ -64,7 +65,7 @@ fn send_until(
     url: &str,
     body: Option<&str>,
     deadline: Instant,
-    cancelled: &dyn Fn() -> bool,
+    cancelled: &Cancellation,
 ) -> Result<UpstreamAnswer, Error> {
     let mut headers = HeaderMap::new();
     headers.insert(HeaderName::from_static("accept"), HeaderValue::from_static("application/json"));
@@ -101,7 +102,7 @@ fn send_without_credential(client: &Upstream, url: &str) -> Result<UpstreamAnswe
         credential: None,
         trace_parent: None,
     };
-    client.send(&request, soon(), &|| false)
+    client.send(&request, soon(), &Cancellation::default())
 }
 
 fn get(target: &str, answer: Answer) -> Exchange {
@@ -184,7 +185,7 @@ fn a_basic_credential_is_encoded_when_it_is_sent() {
         credential: Some(&credential),
         trace_parent: None,
     };
-    assert_eq!(code(client().send(&request, soon(), &|| false)), Ok(200));
+    assert_eq!(code(client().send(&request, soon(), &Cancellation::default())), Ok(200));
 }
 
 #[test]
@@ -201,7 +202,7 @@ fn a_credential_that_fits_no_header_is_refused_unsent() {
         credential: Some(&credential),
         trace_parent: None,
     };
-    let error = client().send(&request, soon(), &|| false).unwrap_err();
+    let error = client().send(&request, soon(), &Cancellation::default()).unwrap_err();
     assert_eq!(error.code(), Code::ReconnectRequired);
     assert!(!format!("{error:?}").contains(SECRET));
 }
@@ -212,7 +213,14 @@ fn connections_are_reused() {
     let client = client();
     for _ in 0..5 {
         assert_eq!(
-            code(send_until(&client, Method::Get, &fake.url(), None, soon(), &|| false)),
+            code(send_until(
+                &client,
+                Method::Get,
+                &fake.url(),
+                None,
+                soon(),
+                &Cancellation::default()
+            )),
             Ok(200)
         );
     }
@@ -269,25 +277,61 @@ fn a_wait_past_the_deadline_is_not_begun() {
     assert!(check(&[("retry-after", "Fri, 31 Dec 2999 23:59:59 GMT")]).is_some());
 }
 
+/// Leaves a request after the service has got it, and waits for its end. Returns the service.
+fn leave(name: &str, answer: Answer) -> FakeUpstream {
+    let fake = FakeUpstream::new([get("/", answer)]);
+    let (client, url, cancelled) = (client(), fake.url(), Cancellation::default());
+    std::thread::scope(|scope| {
+        let call = || send_until(&client, Method::Get, &url, None, soon(), &cancelled);
+        let call = scope.spawn(call);
+        wait_for_requests(&fake, 1);
+        let start = Instant::now();
+        cancelled.cancel();
+        let outcome = call.join().expect("the client does not panic");
+        assert_eq!(code(outcome), Err(Code::Cancelled), "{name}");
+        assert!(start.elapsed() < Duration::from_secs(1), "{name}: {:?}", start.elapsed());
+    });
+    fake
+}
+
 #[test]
-fn a_caller_who_leaves_ends_the_waiting() {
-    let fake = FakeUpstream::new([get("/", Answer::new(429, &[("retry-after", "9")], ""))]);
-    let asked = Cell::new(0);
-    let left = || {
-        asked.set(asked.get() + 1);
-        asked.get() > 1
-    };
-    let started = Instant::now();
-    let outcome = send_until(&client(), Method::Get, &fake.url(), None, soon(), &left);
-    assert_eq!(code(outcome), Err(Code::Cancelled));
-    assert!(started.elapsed() < Duration::from_secs(5));
+fn a_caller_who_leaves_ends_the_waiting_for_the_next_try() {
+    leave("a pause", Answer::new(429, &[("retry-after", "9")], ""));
 }
 
 #[test]
 fn a_caller_who_has_left_sends_nothing() {
     let fake = FakeUpstream::new([]);
-    let outcome = send_until(&client(), Method::Get, &fake.url(), None, soon(), &|| true);
+    let left = Cancellation::default();
+    left.cancel();
+    let outcome = send_until(&client(), Method::Get, &fake.url(), None, soon(), &left);
     assert_eq!(code(outcome), Err(Code::Cancelled));
+}
+
+#[test]
+fn a_caller_who_leaves_ends_the_exchange_with_the_service() {
+    let slow = |name: &str, answer: Answer| {
+        let time = leave(name, answer).wait_until_left();
+        assert!(time < Duration::from_secs(1), "{name}: the connection stays");
+    };
+    let head = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n{".to_vec();
+    slow("no answer", Answer::SILENCE);
+    slow("half a head", Answer::Stall(b"HTTP/1.1 200 OK\r\nContent-".to_vec()));
+    slow("half a body", Answer::Stall(head.clone()));
+    slow("a body that drips", Answer::Drip(head));
+}
+
+#[test]
+fn an_answer_that_takes_long_is_read_whole() {
+    // Longer than the wait between two looks at the caller.
+    let fake = FakeUpstream::new([get(
+        "/",
+        Answer::Late(
+            Duration::from_millis(500),
+            b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}".to_vec(),
+        ),
+    )]);
+    assert_eq!(code(send(Method::Get, &fake.url(), None)), Ok(200));
 }
 
 #[test]
@@ -296,7 +340,8 @@ fn the_deadline_ends_a_silent_or_slow_answer() {
         let fake = FakeUpstream::new([Exchange::new(name, "/", answer)]);
         let (started, deadline) = (Instant::now(), Instant::now() + Duration::from_millis(100));
         let error =
-            send_until(&client(), method, &fake.url(), None, deadline, &|| false).unwrap_err();
+            send_until(&client(), method, &fake.url(), None, deadline, &Cancellation::default())
+                .unwrap_err();
         assert_eq!(error.code(), Code::Timeout, "{error}");
         assert_eq!(error.hint().unwrap().contains("unknown"), unknown, "{error}");
         assert!(started.elapsed() < Duration::from_secs(5));
@@ -312,8 +357,15 @@ fn the_deadline_ends_a_silent_or_slow_answer() {
     check(Method::Get, "GET", Answer::Stall(b"HTTP/1.1 200 OK\r\ncontent-le".to_vec()), false);
 
     let fake = FakeUpstream::new([]);
-    let error = send_until(&client(), Method::Get, &fake.url(), None, Instant::now(), &|| false)
-        .unwrap_err();
+    let error = send_until(
+        &client(),
+        Method::Get,
+        &fake.url(),
+        None,
+        Instant::now(),
+        &Cancellation::default(),
+    )
+    .unwrap_err();
     assert_eq!(error.code(), Code::Timeout);
 }
 
@@ -456,7 +508,9 @@ fn a_service_that_keeps_failing_is_left_alone() {
     let check = |answer: Answer, expected: Result<u16, Code>| {
         let fake = FakeUpstream::new((0..5).map(|_| Exchange::new("POST", "/", answer.clone())));
         let client = client();
-        let post = || send_until(&client, Method::Post, &fake.url(), None, soon(), &|| false);
+        let post = || {
+            send_until(&client, Method::Post, &fake.url(), None, soon(), &Cancellation::default())
+        };
         for _ in 0..5 {
             assert_eq!(code(post()), expected);
         }
@@ -470,7 +524,14 @@ fn a_service_that_keeps_failing_is_left_alone() {
         // Another service is not affected, and a caller with another credential may succeed.
         let other = FakeUpstream::new([get("/", ok())]);
         assert_eq!(
-            code(send_until(&client, Method::Get, &other.url(), None, soon(), &|| false)),
+            code(send_until(
+                &client,
+                Method::Get,
+                &other.url(),
+                None,
+                soon(),
+                &Cancellation::default()
+            )),
             Ok(200)
         );
         fake.expect(Exchange::new("GET", "/", ok()).with_header("authorization", ""));
@@ -489,7 +550,8 @@ fn a_host_that_cannot_be_reached_is_left_alone_by_everyone() {
         .unwrap();
     let (url, client) = (format!("http://{gone}/"), client());
     for _ in 0..5 {
-        let error = send_until(&client, Method::Post, &url, None, soon(), &|| false).unwrap_err();
+        let error = send_until(&client, Method::Post, &url, None, soon(), &Cancellation::default())
+            .unwrap_err();
         assert_eq!(error.data(), None, "{error}");
     }
     let error = send_without_credential(&client, &url).unwrap_err();
@@ -508,7 +570,7 @@ fn one_broken_endpoint_does_not_shut_off_its_service() {
             &format!("{}{path}", fake.url()),
             None,
             soon(),
-            &|| false,
+            &Cancellation::default(),
         ))
     };
     for _ in 0..8 {
@@ -523,15 +585,29 @@ fn who_leaves_a_service_no_time_learns_nothing_about_it() {
     let client = client();
     for _ in 0..6 {
         let deadline = Instant::now() + Duration::from_millis(30);
-        let error =
-            send_until(&client, Method::Post, &fake.url(), None, deadline, &|| false).unwrap_err();
+        let error = send_until(
+            &client,
+            Method::Post,
+            &fake.url(),
+            None,
+            deadline,
+            &Cancellation::default(),
+        )
+        .unwrap_err();
         assert_eq!(error.code(), Code::Timeout, "{error}");
     }
     // On a busy machine the time may have been over before the request was sent.
     fake.complaints();
     fake.expect(Exchange::new("POST", "/", ok()));
     assert_eq!(
-        code(send_until(&client, Method::Post, &fake.url(), None, soon(), &|| false)),
+        code(send_until(
+            &client,
+            Method::Post,
+            &fake.url(),
+            None,
+            soon(),
+            &Cancellation::default()
+        )),
         Ok(200)
     );
 }
@@ -542,8 +618,15 @@ fn a_service_that_is_too_slow_again_and_again_is_left_alone() {
     let connect_timeout = Duration::from_millis(50);
     let client = Upstream::new(UpstreamConfig { connect_timeout, ..UpstreamConfig::default() });
     let post = |time| {
-        send_until(&client, Method::Post, &fake.url(), None, Instant::now() + time, &|| false)
-            .unwrap_err()
+        send_until(
+            &client,
+            Method::Post,
+            &fake.url(),
+            None,
+            Instant::now() + time,
+            &Cancellation::default(),
+        )
+        .unwrap_err()
     };
     for _ in 0..5 {
         assert_eq!(post(Duration::from_millis(60)).code(), Code::Timeout);
@@ -555,7 +638,8 @@ fn a_service_that_is_too_slow_again_and_again_is_left_alone() {
 fn the_failure_that_opens_the_breaker_is_told_as_it_is() {
     let fake = FakeUpstream::new((0..5).map(|_| get("/", status(503))));
     let client = client();
-    let read = || send_until(&client, Method::Get, &fake.url(), None, soon(), &|| false);
+    let read =
+        || send_until(&client, Method::Get, &fake.url(), None, soon(), &Cancellation::default());
     assert_eq!(code(read()), Ok(503));
     assert_eq!(code(read()), Ok(503));
     assert_eq!(code(read()), Err(Code::UpstreamUnavailable));
@@ -612,7 +696,11 @@ fn answers_that_are_held_at_once_have_one_budget() {
             credential: None,
             trace_parent: None,
         };
-        client.clone().send(&request, Instant::now() + Duration::from_secs(10), &|| false)
+        client.clone().send(
+            &request,
+            Instant::now() + Duration::from_secs(10),
+            &Cancellation::default(),
+        )
     };
     let first = ask().expect("there is room");
     assert_eq!(ask().unwrap_err().code(), Code::Busy);

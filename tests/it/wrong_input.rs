@@ -70,7 +70,8 @@ fn a_body_that_is_no_message_is_refused() {
     check(b"nul", -32700, "not JSON");
     check(b"\0", -32700, "not JSON");
     check(b"{} {}", -32700, "not JSON");
-    check("\u{feff}{}".as_bytes(), -32700, "not JSON");
+    check("\u{feff}{}".as_bytes(), -32600, "jsonrpc");
+    check("\u{feff}\u{feff}{}".as_bytes(), -32700, "not JSON");
     check(&b"[".repeat(10_000), -32700, "recursion limit");
     check(deep_object(10_000).as_bytes(), -32700, "recursion limit");
     check(br#"{"jsonrpc":"2.0","id":1,"method":"ping","params":{"a":1e}}"#, -32700, "not JSON");
@@ -96,7 +97,6 @@ fn a_body_that_is_no_message_is_refused() {
     check(br#"{"jsonrpc":"2.0","id":1}"#, -32600, "method");
     check(br#"{"jsonrpc":"2.0","id":1,"method":5}"#, -32600, "method must be a string");
     check(br#"{"jsonrpc":"2.0","id":1,"result":{},"error":{}}"#, -32600, "result or error");
-    check(br#"{"jsonrpc":"2.0","result":{}}"#, -32600, "id");
     for params in ["[1]", "\"text\"", "5"] {
         check(
             format!(r#"{{"jsonrpc":"2.0","id":1,"method":"ping","params":{params}}}"#).as_bytes(),
@@ -343,13 +343,6 @@ fn a_modern_request_with_wrong_parameters_is_refused() {
         200,
         -32602,
         "params.inputResponses must be an object",
-    );
-    check(
-        "tools/call",
-        json!({"name": "call", "inputResponses": {"a": 1}}),
-        200,
-        -32602,
-        "params.inputResponses.a",
     );
     check("tools/list", json!({"cursor": "forged"}), 200, -32602, "params.cursor");
     check("tools/list", json!({"cursor": 5}), 200, -32602, "params.cursor must be a string");
