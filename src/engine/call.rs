@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use serde_json::Value;
 
+use super::cursor::Binding;
 use super::output::{self, Output};
 use super::request::{Body, Template};
 use super::{Module, OFFSET, Session, Tool, Work, arguments, content};
@@ -72,7 +73,14 @@ pub fn call(
     cancelled: &Cancellation,
 ) -> Result<Value, Error> {
     let tool = call.tool;
-    let outcome = arguments::check(tool, arguments).and_then(|arguments| {
+    let outcome = arguments::check(tool, arguments).and_then(|mut arguments| {
+        let account =
+            accounts.first.credential.and_then(|credential| credential.account.as_deref());
+        let binding = Binding::of(call, account, &arguments);
+        let position = match &binding {
+            Some(binding) => binding.open(&mut arguments)?,
+            None => None,
+        };
         let session = Session {
             upstream,
             call,
@@ -99,7 +107,11 @@ pub fn call(
             None => result,
         }?;
         let offset = arguments.get(OFFSET).filter(|_| tool.reads_on).and_then(Value::as_u64);
-        output::from_offset(result, offset.unwrap_or_default())
+        let mut result = output::from_offset(result, offset.unwrap_or_default())?;
+        if let Some(binding) = binding {
+            binding.bind(&mut result, position.as_deref());
+        }
+        Ok(result)
     });
     let credentials = || {
         let connections = accounts.others.iter().chain([&accounts.first]);
@@ -141,7 +153,7 @@ fn request(
     if matches!(template.body, Body::Graphql(_)) {
         output::graphql_errors(service, &content::json(service, &answer)?)?;
     }
-    output.result(service, template.pages.as_ref().map(|pages| &pages.next), answer, arguments)
+    output.result(service, template.pages.as_ref(), answer, arguments)
 }
 
 /// Returns the error with the tool's own hint for its reason, if there is one.

@@ -4,6 +4,7 @@ pub mod arguments;
 mod auth;
 pub mod call;
 pub mod content;
+mod cursor;
 pub(crate) mod hooks;
 pub mod module;
 mod multipart;
@@ -21,6 +22,7 @@ mod signature;
 pub(crate) mod times;
 mod tools;
 mod versions;
+pub mod walk;
 
 pub use auth::{Auth, CredentialKind, Variable};
 pub use call::{Accounts, Connection, ToolCall, call};

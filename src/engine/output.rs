@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::content::{self, Content};
 use super::hooks::FieldHook;
 use super::notes;
-use super::pagination::{Next, Page};
+use super::pagination::{Page, Pages};
 use super::projection::{Field, Path, record, row};
 use crate::error::{Code, Error, NOT_A_LIST, REASON};
 use crate::upstream::{UpstreamAnswer, failure_words};
@@ -57,7 +57,7 @@ impl Output {
 
     /// Returns the tool's result.
     ///
-    /// `next` finds the next page of a paged list. `arguments` are the checked ones: `cursor`, `fields`, `head` and `tail` are
+    /// `pages` finds the next page of a paged list. `arguments` are the checked ones: `cursor`, `fields`, `head` and `tail` are
     /// read from them.
     ///
     /// # Errors
@@ -66,7 +66,7 @@ impl Output {
     pub fn result(
         &self,
         service: &str,
-        next: Option<&Next>,
+        pages: Option<&Pages>,
         answer: UpstreamAnswer,
         arguments: &Map<String, Value>,
     ) -> Result<Value, Error> {
@@ -92,7 +92,7 @@ impl Output {
                 let cursor = arguments.get("cursor").and_then(Value::as_str);
                 let page =
                     Page { headers: &answer.headers, body: &body, items: items.len(), cursor };
-                if let Some(cursor) = next.and_then(|next| next.cursor(page)) {
+                if let Some(cursor) = pages.and_then(|pages| pages.cursor(page)) {
                     result.insert("next_cursor".to_owned(), cursor.into());
                 }
                 Ok(result.into())

@@ -24,6 +24,8 @@ const START: &str = "start#";
 pub struct Pages {
     /// How to find the next page.
     pub next: Next,
+    /// The path of the flag for the last page; `None` if there is none.
+    pub last: Option<Path>,
     /// How to ask for a page size, if that is possible.
     pub limit: Option<Limit>,
     /// Where limit and position are sent.
@@ -50,8 +52,6 @@ pub enum Next {
         name: String,
         /// The path of the total number of items.
         total: Option<Path>,
-        /// The path of the flag for the last page.
-        last: Option<Path>,
     },
 }
 
@@ -97,6 +97,15 @@ pub struct Page<'a> {
     pub cursor: Option<&'a str>,
 }
 
+impl Pages {
+    /// The cursor of the page after this one, if there is one.
+    #[must_use]
+    pub fn cursor(&self, page: Page<'_>) -> Option<String> {
+        let is_last = self.last.as_ref().is_some_and(|last| last.find(page.body) == true);
+        if is_last { None } else { self.next.cursor(page) }
+    }
+}
+
 impl Next {
     /// Returns the service's name for the position; `None` if the position is the whole query.
     #[must_use]
@@ -108,8 +117,7 @@ impl Next {
     }
 
     /// Returns the cursor of the next page, if there is one.
-    #[must_use]
-    pub fn cursor(&self, page: Page<'_>) -> Option<String> {
+    fn cursor(&self, page: Page<'_>) -> Option<String> {
         let text = match self {
             Self::LinkHeader => {
                 let mut links =
@@ -121,14 +129,11 @@ impl Next {
                 "{TOKEN}{}",
                 token.find(page.body).as_str().filter(|token| is_token(token))?
             ),
-            Self::Offset { total, last, .. } => {
-                let at = |path: &Option<Path>| path.as_ref().map(|path| path.find(page.body));
+            Self::Offset { total, .. } => {
+                let total = total.as_ref().and_then(|total| total.find(page.body).as_u64());
                 let start =
                     page.cursor.map_or(Some(0), start_of)?.saturating_add(page.items as u64);
-                let over = at(last) == Some(Value::Bool(true))
-                    || at(total)
-                        .and_then(|total| total.as_u64())
-                        .is_some_and(|total| start >= total);
+                let over = total.is_some_and(|total| start >= total);
                 (page.items > 0 && !over).then(|| format!("{START}{start}"))?
             }
         };
@@ -177,8 +182,8 @@ fn is_token(token: &str) -> bool {
     !token.is_empty() && token.len() <= MAX_CURSOR && !token.chars().any(char::is_control)
 }
 
-/// Returns the query of a link, absolute or relative; the rest of the link is ignored.
-fn query_of_link(link: &str) -> Option<&str> {
+/// Returns the query of a link, absolute or relative; `None` if it has none that can be sent.
+pub(crate) fn query_of_link(link: &str) -> Option<&str> {
     let (_, query) = link.split('#').next()?.split_once('?')?;
     is_query(query).then_some(query)
 }
@@ -255,15 +260,17 @@ mod tests {
     }
 
     fn offset() -> Next {
-        Next::Offset {
-            name: "startAt".to_owned(),
-            total: Some(path("total")),
-            last: Some(path("isLast")),
-        }
+        Next::Offset { name: "startAt".to_owned(), total: Some(path("total")) }
     }
 
     fn next(next: &Next, body: &Value, items: usize, cursor: Option<&str>) -> Option<Position> {
-        let cursor = next.cursor(Page { headers: &HeaderMap::new(), body, items, cursor })?;
+        let pages = Pages {
+            next: next.clone(),
+            last: Some(path("isLast")),
+            limit: None,
+            place: PagePlace::Query,
+        };
+        let cursor = pages.cursor(Page { headers: &HeaderMap::new(), body, items, cursor })?;
         Some(next.position(&cursor).expect("a cursor of ours is read back"))
     }
 
@@ -355,6 +362,7 @@ mod tests {
         check(json!({"@odata.nextLink": "?a=1\r\nHost: x"}), None);
         check(json!({"@odata.nextLink": null}), None);
         check(json!({"@odata": {"nextLink": "?a=1"}}), None);
+        check(json!({"@odata.nextLink": "?a=1", "isLast": true}), None);
         check(json!({}), None);
     }
 
@@ -372,6 +380,8 @@ mod tests {
             Some("CiAKGjBpNDd2Nmp2Zml2cXRwYjBpOXA=="),
         );
         check(json!({"next": "a&b=c?d/../e ü"}), Some("a&b=c?d/../e ü"));
+        check(json!({"next": "a", "isLast": false}), Some("a"));
+        check(json!({"next": "a", "isLast": true}), None);
         check(json!({"next": "a\r\nb"}), None);
         check(json!({"next": "x".repeat(MAX_CURSOR + 1)}), None);
         check(json!({"next": ""}), None);

@@ -89,8 +89,8 @@ pub struct Built {
 }
 
 impl Template {
-    /// Fills in the arguments, in the order of `places`. A cursor with a query replaces the whole query; any other cursor fills
-    /// in its value.
+    /// Fills in the arguments, in the order of `places`. A cursor with a query replaces the query, except for fixed pairs that it
+    /// lacks; any other cursor fills in its value.
     ///
     /// # Errors
     ///
@@ -156,7 +156,7 @@ impl Template {
             })
             .collect();
         let query = match position {
-            Some(Position::Query(query)) => query,
+            Some(Position::Query(query)) => self.with_fixed(query),
             _ => query(&pairs),
         };
         let body = match &self.body {
@@ -168,6 +168,25 @@ impl Template {
             }
         };
         Ok(Built { url: bounded(url(base_url, &path, &query), longest.0)?, body })
+    }
+}
+
+impl Template {
+    /// Returns the query of a next link, with the fixed pairs that it lacks: some services leave them out.
+    fn with_fixed(&self, mut next: String) -> String {
+        let known: Vec<String> =
+            form_urlencoded::parse(next.as_bytes()).map(|(name, _)| name.into_owned()).collect();
+        let lacks = |(name, _): &&(String, String)| !known.contains(name);
+        let missing: Vec<(&str, &str)> = self
+            .query
+            .iter()
+            .filter(lacks)
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
+        if !missing.is_empty() {
+            next = format!("{next}&{}", query(&missing));
+        }
+        next
     }
 }
 
@@ -340,7 +359,7 @@ mod tests {
     }
 
     fn paged(template: Template, next: Next, place: PagePlace) -> Template {
-        Template { pages: Some(Pages { next, limit: None, place }), ..template }
+        Template { pages: Some(Pages { next, last: None, limit: None, place }), ..template }
     }
 
     fn fill(
@@ -379,19 +398,23 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_replaces_the_whole_query_and_nothing_else() {
+    fn a_cursor_replaces_the_query_but_for_fixed_pairs_that_it_lacks() {
         let places = [path_place(), query_place("one", None)];
         let cursor = "cGFnZT0y"; // page=2
         let template = paged(template(Body::None), Next::LinkHeader, PagePlace::Query);
         let built =
             fill(&template, &places, &json!({"number": 7, "one": "x", "cursor": cursor})).unwrap();
-        assert_eq!(built.url, "https://api.example.com/v1/r/7/x?page=2");
+        // The fixed pair is one that the link lacks.
+        assert_eq!(built.url, "https://api.example.com/v1/r/7/x?page=2&fixed=1%202");
+        let cursor = "JTY2aXhlZD0yJnBhZ2U9Mg"; // %66ixed=2&page=2
+        let built = fill(&template, &places, &json!({"number": 7, "cursor": cursor})).unwrap();
+        assert_eq!(built.url, "https://api.example.com/v1/r/7/x?%66ixed=2&page=2");
     }
 
     #[test]
     fn a_token_or_a_number_goes_where_the_next_page_is_asked_for() {
         let token = || Next::Token { token: Path::parse("next").unwrap(), name: "t".to_owned() };
-        let offset = || Next::Offset { name: "t".to_owned(), total: None, last: None };
+        let offset = || Next::Offset { name: "t".to_owned(), total: None };
         let check = |next: Next, cursor: &str, query: &str, body: &str| {
             let arguments = json!({"number": 7, "one": "x", "cursor": cursor});
             let in_query = [

@@ -131,6 +131,18 @@ impl Session<'_> {
         self.send(Method::Get, path, query, None)
     }
 
+    /// Reads JSON with a query as it is written, such as that of a link to the next page; null for an empty body.
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::get`].
+    pub fn get_raw(&self, path: &[&str], query: &str) -> Result<Value, Error> {
+        let url = request::url(self.accounts.first.base_url, &request::path(path)?, query);
+        let url = request::bounded(url, "query")?;
+        let answer = self.exchange(Method::Get, &url, &self.call.module.headers, None)?;
+        content::json(&self.call.module.title, &answer)
+    }
+
     /// Reads a text: a log, a diff, a file.
     ///
     /// # Errors

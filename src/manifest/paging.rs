@@ -25,29 +25,30 @@ pub fn read(reader: &mut Reader<'_>, place: Location<'_>, value: Value) -> Optio
         reader.add(place, "`max_limit` and `default_limit` need `limit_as`: the service's name for the size of a page");
     }
     let limit = raw.limit_as.clone().map(|name| Limit { name, max, default });
-    Some(Pages { next: next(reader, place, raw)?, limit, place: PagePlace::Query })
+    let last = raw.last.clone().map(|last| Path::parse(&last));
+    let last = last.transpose().map_err(|problem| reader.add(place, problem)).ok()?;
+    Some(Pages { next: next(reader, place, raw)?, last, limit, place: PagePlace::Query })
 }
 
 fn next(reader: &mut Reader<'_>, place: Location<'_>, raw: raw::Pagination) -> Option<Next> {
     use PaginationKind as Kind;
     let mut path =
         |text: String| Path::parse(&text).map_err(|problem| reader.add(place, problem)).ok();
-    let raw::Pagination { kind, link, token, token_as, start_as, total, last, .. } = raw;
-    match (kind, link, token, token_as, start_as, total, last) {
-        (Kind::LinkHeader, None, None, None, None, None, None) => Some(Next::LinkHeader),
-        (Kind::NextLink, Some(link), None, None, None, None, None) => Some(Next::Link(path(link)?)),
-        (Kind::Token, None, Some(token), Some(name), None, None, None) => {
+    let raw::Pagination { kind, link, token, token_as, start_as, total, .. } = raw;
+    match (kind, link, token, token_as, start_as, total) {
+        (Kind::LinkHeader, None, None, None, None, None) => Some(Next::LinkHeader),
+        (Kind::NextLink, Some(link), None, None, None, None) => Some(Next::Link(path(link)?)),
+        (Kind::Token, None, Some(token), Some(name), None, None) => {
             Some(Next::Token { token: path(token)?, name })
         }
-        (Kind::Offset, None, None, None, Some(name), total, last) => {
-            let (total, last) = (total.map(&mut path), last.map(&mut path));
-            Some(Next::Offset { name, total: total.flatten(), last: last.flatten() })
+        (Kind::Offset, None, None, None, Some(name), total) => {
+            Some(Next::Offset { name, total: total.map(&mut path).flatten() })
         }
         _ => {
             reader.add(
                 place,
-                "beside the limit, link_header takes nothing, next_link `link`, token `token` and `token_as`, \
-                 offset `start_as` and where the service has them `total` and `last`",
+                "beside the limit and `last`, link_header takes nothing, next_link `link`, token `token` and `token_as`, \
+                 offset `start_as` and where the service has it `total`",
             );
             None
         }

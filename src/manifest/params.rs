@@ -256,7 +256,7 @@ impl EngineParams {
             Kind::Integer(Range { minimum: Some(1.into()), maximum: maximum.map(Number::from) })
         };
         let mut params = Vec::new();
-        if let Some(Pages { next, limit, place }) = self.pages {
+        if let Some(Pages { next, limit, place, .. }) = self.pages {
             let at = |name: &str| match place {
                 PagePlace::Query => ParamTarget::Query { name: name.to_owned(), join: None },
                 PagePlace::Body => body_place(name),
@@ -267,11 +267,7 @@ impl EngineParams {
                     default.map_or(Presence::Optional, |limit| Presence::Default(limit.into()));
                 params.push(Param { place: at(&name), presence, ..local("limit", schema) });
             }
-            let description = match next.name() {
-                None => "next_cursor of the page before.",
-                // Such a position is valid only with the same other arguments.
-                Some(_) => "next_cursor of the page before; other arguments unchanged.",
-            };
+            let description = "next_cursor of the page before; other arguments unchanged.";
             let place = next.name().map_or(ParamTarget::Local, at);
             params.push(Param { place, ..local("cursor", Schema::new(Kind::String, description)) });
         }

@@ -109,9 +109,12 @@ fn pages_follow_each_other_by_cursor() {
     .unwrap();
     assert_eq!(first["items"], json!([{"id": 1}, {"id": 2}]));
     let cursor = first["next_cursor"].as_str().unwrap();
-    let second =
-        call(&module, &fake.url(), &json!({"owner": "o", "cursor": cursor, "fields": ["id"]}))
-            .unwrap();
+    let second = call(
+        &module,
+        &fake.url(),
+        &json!({"owner": "o", "color": "red", "cursor": cursor, "fields": ["id"]}),
+    )
+    .unwrap();
     assert_eq!(second, json!({"items": [{"id": 3}]}));
 }
 
@@ -184,6 +187,53 @@ fn every_kind_of_page_is_followed_by_the_next() {
             ("/things/o?color=red", json!({"maxResults": 2, "startAt": 2})),
         ],
         json!({"isLast": false}),
+    );
+}
+
+#[test]
+fn a_cursor_belongs_to_its_call() {
+    let link = r#"</x?after=b>; rel="next""#;
+    let fake = FakeUpstream::new([
+        page("/things/o?color=red&per_page=30", link, &json!([])),
+        page("/things/o?after=b", "", &json!([])),
+        page("/things/o?after=b", "", &json!([])),
+    ]);
+    let module = module(&BY_DATA);
+    let call = |arguments: Value| call(&module, &fake.url(), &arguments);
+    let cursor = call(json!({"owner": "o", "color": "red"})).unwrap()["next_cursor"].clone();
+    let refused = |mut arguments: Value| {
+        arguments["cursor"] = cursor.clone();
+        let error = call(arguments).expect_err("it is another call");
+        assert!(error.message().contains("belongs to another call"), "{error}");
+    };
+    refused(json!({"owner": "o"}));
+    refused(json!({"owner": "o", "color": "blue"}));
+    refused(json!({"owner": "p", "color": "red"}));
+    // What changes only how the rows are shown may change, and so may the spelling.
+    let same = [
+        json!({"owner": "o", "color": "red", "limit": 5, "fields": ["id"], "cursor": cursor}),
+        json!({"color": "red", "owner": "o", "limit": "30", "cursor": cursor}),
+    ];
+    for arguments in same {
+        call(arguments).unwrap();
+    }
+}
+
+#[test]
+fn a_page_that_names_itself_as_the_next_one_is_the_last() {
+    let link = r#"</x?after=b>; rel="next""#;
+    let fake = FakeUpstream::new([
+        page("/things/o?per_page=30", link, &json!([])),
+        page("/things/o?after=b", link, &json!([{"id": 1}])),
+    ]);
+    let module = module(&BY_DATA);
+    let first = call(&module, &fake.url(), &json!({"owner": "o"})).unwrap();
+    let arguments = json!({"owner": "o", "fields": ["id"], "cursor": first["next_cursor"]});
+    let second = call(&module, &fake.url(), &arguments).unwrap();
+    assert_eq!(second["next_cursor"], Value::Null);
+    assert!(
+        second["note"].as_str().is_some_and(|note| note.contains("may be incomplete")),
+        "{second}"
     );
 }
 
@@ -341,7 +391,7 @@ fn a_tool_is_published_with_what_the_engine_adds() {
                 "owner": {"type": "string", "description": "Whose."},
                 "color": {"type": "string", "description": "Which."},
                 "limit": {"type": "integer", "description": "Most items in the page.", "default": 30, "minimum": 1, "maximum": 100},
-                "cursor": {"type": "string", "description": "next_cursor of the page before."},
+                "cursor": {"type": "string", "description": "next_cursor of the page before; other arguments unchanged."},
                 "fields": {"type": "array", "description": "Only these fields.", "items": {"type": "string", "enum": ["id", "name"]}}
             },
             "required": ["owner"],

@@ -215,7 +215,13 @@ fn escapes_of_surrogates_are_characters_or_no_json() {
 #[test]
 fn a_cursor_is_only_ever_the_query_of_the_next_page() {
     let (upstream, product) = start();
-    let cursor = |text: &str| Base64UrlSafeNoPadding::encode_to_string(text).unwrap();
+    let link = [("link", r#"</list?page=2>; rel="next""#)];
+    upstream.expect(Exchange::new("GET", "/list", Answer::new(200, &link, "[]")));
+    let first = text_of(&call(&product, "list", json!({}))).to_owned();
+    let own = first.lines().find_map(|line| line.strip_prefix("next_cursor: ")).unwrap();
+    let (bound, _) = own.trim_matches('"').split_once('.').unwrap();
+    let cursor =
+        |text: &str| format!("{bound}.{}", Base64UrlSafeNoPadding::encode_to_string(text).unwrap());
     for query in [
         "page=2",
         "a=1&b=../../x",
@@ -377,7 +383,15 @@ fn every_path_of_a_built_in_tool_stays_what_its_file_says() {
 }
 
 /// The URL that a tool asks for with these arguments.
-fn filled(tool: &Tool, template: &Template, given: Map<String, Value>) -> Result<String, Error> {
+fn filled(
+    tool: &Tool,
+    template: &Template,
+    mut given: Map<String, Value>,
+) -> Result<String, Error> {
+    // The position in a cursor comes after what binds it to its call.
+    if let Some(Value::String(cursor)) = given.get_mut("cursor") {
+        *cursor = cursor.split('.').next_back().unwrap_or_default().to_owned();
+    }
     let arguments = arguments::check(tool, given)?;
     let places = tool.params.iter().map(|param| (param.name.as_str(), &param.place));
     template.fill("https://api.example/base", places, &arguments).map(|built| built.url)

@@ -51,6 +51,7 @@ mod tool_pages;
 mod toon_fixtures;
 mod upstream;
 mod user_limits;
+mod vendors;
 mod views;
 mod views_by_name;
 mod wire;

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use crate::engine::session::{list, text};
 use crate::engine::times::{moment, zone};
+use crate::engine::walk::{End, MAX_PAGES, walk};
 use crate::engine::{Hooks, Session};
 use crate::error::{Code, Error, shortened};
 use crate::time::{DAY, Date, Moment, Zone, now, time_of_day};
@@ -147,21 +148,17 @@ fn read_events(
     enough: usize,
 ) -> Result<(Vec<Value>, bool), Error> {
     let mut events = Vec::new();
-    let mut token: Option<String> = None;
-    loop {
-        let page_token = token.as_deref().map(|token| ("pageToken", token));
+    let mut is_whole = true;
+    let end = walk(MAX_PAGES, |token| {
+        let page_token = token.map(|token| ("pageToken", token));
         let query: Vec<_> = query.iter().copied().chain(page_token).collect();
         let page = session.get(&["calendars", calendar, "events"], &query)?;
         events.extend(list(&page["items"]).cloned());
         let next = page["nextPageToken"].as_str().map(str::to_owned);
-        if next.is_none() || next == token {
-            return Ok((events, true));
-        }
-        if events.len() >= enough {
-            return Ok((events, false));
-        }
-        token = next;
-    }
+        is_whole = next.is_none() || events.len() < enough;
+        Ok(next.filter(|_| is_whole))
+    })?;
+    Ok((events, is_whole && end == End::Last))
 }
 
 /// Returns whether an error affects more than the one calendar.

@@ -6,6 +6,7 @@ use super::call::CalendarCall;
 use super::events::{Scope, checked_rules, members, series_start};
 use super::times::{Time, Times};
 use super::{conference, list, people, strings};
+use crate::engine::walk::{End, MAX_PAGES, walk};
 use crate::error::{Code, Error};
 use crate::recurrence::{Recurrence, Start};
 use crate::upstream::Method;
@@ -264,10 +265,9 @@ impl<'a> Series<'a> {
     fn exceptions(&self, place: &CalendarCall<'_>) -> Result<Vec<Exception>, Error> {
         let Some(uid) = self.event["iCalUID"].as_str() else { return Ok(Vec::new()) };
         let mut exceptions = Vec::new();
-        let mut token = None;
-        loop {
+        let end = walk(MAX_PAGES, |token| {
             let mut query = vec![("iCalUID", uid), ("showDeleted", "true"), ("maxResults", "2500")];
-            query.extend(token.as_deref().map(|token| ("pageToken", token)));
+            query.extend(token.map(|token| ("pageToken", token)));
             let page = place.session.get(&["calendars", place.calendar, "events"], &query)?;
             for event in list(&page["items"]) {
                 if event["recurringEventId"] == self.event["id"] {
@@ -275,12 +275,19 @@ impl<'a> Series<'a> {
                     exceptions.push(Exception { event: event.clone(), place });
                 }
             }
-            match page["nextPageToken"].as_str() {
-                Some(next) if token.as_deref() != Some(next) => token = Some(next.to_owned()),
-                _ => return Ok(exceptions),
-            }
-        }
+            Ok(page["nextPageToken"].as_str().map(str::to_owned))
+        })?;
+        // An exception that was not read would be lost.
+        if end == End::Last { Ok(exceptions) } else { Err(unending()) }
     }
+}
+
+fn unending() -> Error {
+    Error::new(
+        Code::UpstreamUnavailable,
+        "Google Calendar's list of the changed events has no end.",
+    )
+    .with_hint("Try again later.")
 }
 
 /// The series that continues from one of the events of another series.

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::{issues, text};
 use crate::engine::Session;
 use crate::engine::session::list;
+use crate::engine::walk::walk;
 use crate::error::{Code, Error};
 use crate::upstream::Method;
 
@@ -123,19 +124,15 @@ fn pages(
 ) -> Result<Vec<Value>, Error> {
     let path = [&BULK[..], &[what]].concat();
     let mut found = Vec::new();
-    let mut cursor: Option<String> = None;
-    for _ in 0..MAX_PAGES {
-        let mut query: Vec<(&str, &str)> =
-            query.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        query.extend(cursor.as_deref().map(|cursor| ("startingAfter", cursor)));
-        let answer = session.get(&path, &query)?;
+    walk(MAX_PAGES, |position| {
+        let pairs = query.iter().map(|(name, value)| (*name, value.as_str()));
+        let pairs: Vec<_> =
+            pairs.chain(position.map(|position| ("startingAfter", position))).collect();
+        let answer = session.get(&path, &pairs)?;
         found.extend(list(&answer[rows]).cloned());
         let next = answer["startingAfter"].as_str().map(str::to_owned);
-        if next.is_none() || next == cursor || list(&answer[rows]).next().is_none() {
-            break;
-        }
-        cursor = next;
-    }
+        Ok(next.filter(|_| list(&answer[rows]).next().is_some()))
+    })?;
     Ok(found)
 }
 

@@ -4,7 +4,9 @@ use ct_codecs::{Base64, Decoder, Encoder};
 use serde_json::{Map, Value, json};
 
 use self::dates::{date, reminder, time};
+use crate::engine::pagination::query_of_link;
 use crate::engine::session::text;
+use crate::engine::walk::{End, MAX_PAGES, walk};
 use crate::engine::{Hooks, Session};
 use crate::error::{Error, shortened};
 use crate::upstream::Method;
@@ -113,24 +115,19 @@ fn read_pages(
     enough: usize,
 ) -> Result<(Vec<Value>, bool), Error> {
     let mut items = Vec::new();
-    let pair = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
-    let mut query: Vec<(String, String)> =
-        [("$top", "100")].into_iter().chain(query.iter().copied()).map(pair).collect();
-    loop {
-        let pairs: Vec<(&str, &str)> =
-            query.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        let answer = session.get(path, &pairs)?;
-        items.extend(answer["value"].as_array().into_iter().flatten().cloned());
-        let Some((_, next)) =
-            answer["@odata.nextLink"].as_str().and_then(|link| link.split_once('?'))
-        else {
-            return Ok((items, true));
+    let mut is_whole = true;
+    let first: Vec<_> = [("$top", "100")].into_iter().chain(query.iter().copied()).collect();
+    let end = walk(MAX_PAGES, |link| {
+        let answer = match link {
+            None => session.get(path, &first)?,
+            Some(query) => session.get_raw(path, query)?,
         };
-        if items.len() >= enough {
-            return Ok((items, false));
-        }
-        query = form_urlencoded::parse(next.as_bytes()).into_owned().collect();
-    }
+        items.extend(answer["value"].as_array().into_iter().flatten().cloned());
+        let next = answer["@odata.nextLink"].as_str().and_then(query_of_link).map(str::to_owned);
+        is_whole = next.is_none() || items.len() < enough;
+        Ok(next.filter(|_| is_whole))
+    })?;
+    Ok((items, is_whole && end == End::Last))
 }
 
 /// Returns the path of the task in the arguments.
