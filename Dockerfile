@@ -8,9 +8,8 @@ COPY .cargo .cargo
 COPY scripts/build-static.sh scripts/
 RUN mkdir -p src/modules && echo 'fn main() {}' > src/main.rs && touch src/lib.rs && scripts/build-static.sh && rm -r src
 COPY src src
-# The commit that the server reports; Koyeb's builds set KOYEB_GIT_SHA.
-ARG KOYEB_GIT_SHA
-ARG MCPIST_COMMIT=${KOYEB_GIT_SHA:-unknown}
+# The commit that the server reports.
+ARG MCPIST_COMMIT=unknown
 # The placeholder may be newer than the sources, so mark them as changed.
 RUN touch src/main.rs src/lib.rs && cp "$(MCPIST_COMMIT=$MCPIST_COMMIT scripts/build-static.sh)" /mcpist
 

@@ -73,6 +73,8 @@ pub enum Code {
     UrlElicitationRequired,
     /// The request asks for too much at once.
     Busy,
+    /// The user has as much open as one user may have.
+    UserBusy,
 }
 
 /// The replies for one [`Code`].
@@ -123,6 +125,7 @@ impl Code {
             Self::Timeout => ("timeout", 504, -32603),
             Self::UrlElicitationRequired => ("url_elicitation_required", 400, -32042),
             Self::Busy => ("busy", 503, -32603),
+            Self::UserBusy => ("busy", 429, -32603),
             Self::ConfirmationRequired => ("confirmation_required", 409, -32603),
         };
         Reply { name, status, json_rpc }

@@ -1,24 +1,28 @@
-// Deploys a commit to Koyeb: redeploys the service, waits until the new deployment is healthy, checks that the
-// server is healthy and runs this commit, and rolls back to the previous commit if any step fails.
+// Deploys an image to Koyeb: updates the service, waits until the new deployment is healthy, checks that the server is
+// healthy and runs the image's commit, and rolls back to the previous deployment if any step fails. The image is named by its
+// digest, so that exactly what was attested is what runs.
 //
-//   KOYEB_API_TOKEN  KOYEB_SERVICE_ID  MCPIST_URL  COMMIT  node deploy.mjs
+//   KOYEB_API_TOKEN  KOYEB_SERVICE_ID  MCPIST_URL  IMAGE  COMMIT  node deploy.mjs
 //
 // Exit codes: 0 deployed; 1 not deployed, and the previous version serves (verified); 2 wrong usage; 3 not deployed, and another or
 // an unknown version serves: a person must check.
 //
-// Koyeb's API (its description is in the PyPI package koyeb-sdk) has no rollback call, so the script redeploys the
-// previous commit. A deployment gets the traffic when it is healthy; until then the previous one serves.
+// Koyeb's API (its description is in the PyPI package koyeb-sdk) has no rollback call, so the script deploys the previous
+// definition of the service again. A deployment gets the traffic when it is healthy; until then the previous one serves.
 import { environment, main, number, RequestError, Stop } from "./http.mjs";
-import { Koyeb } from "./koyeb.mjs";
+import { Koyeb, withImage } from "./koyeb.mjs";
 import { Server } from "./server.mjs";
 
 await main(async () => {
-  const [token, service, url, commit] = environment(
+  const [token, service, url, image, commit] = environment(
     "KOYEB_API_TOKEN",
     "KOYEB_SERVICE_ID",
     "MCPIST_URL",
+    "IMAGE",
     "COMMIT",
   );
+  if (!/^[^@\s]+@sha256:[0-9a-f]{64}$/.test(image))
+    throw new Stop(2, "IMAGE is an image with its digest: name@sha256:…");
   if (!/^[0-9a-f]{40}$/.test(commit)) throw new Stop(2, "COMMIT is the full hash of a commit");
   const every = number("POLL_SECONDS", 10) * 1000;
   const koyeb = new Koyeb(process.env.KOYEB_API_URL ?? "https://app.koyeb.com", token, service, {
@@ -27,16 +31,16 @@ await main(async () => {
   });
   const server = new Server(url, { every, within: number("SMOKE_SECONDS", 180) * 1000 });
 
-  const previous = await find(koyeb, server);
+  const { previous, definition } = await find(koyeb, server);
   console.log(
     previous
       ? `Serving now: ${previous.commit} (deployment ${previous.deployment}).`
       : "Nothing serves yet: this is the first deployment.",
   );
-  const deployment = await koyeb.redeploy(commit).catch((error) => {
+  const deployment = await koyeb.deploy(withImage(definition, image)).catch((error) => {
     throw new Stop(1, `Koyeb did not start a deployment, so nothing has changed. ${error.message}`);
   });
-  console.log(`Deployment ${deployment} of ${commit} started.`);
+  console.log(`Deployment ${deployment} of ${image} (${commit}) started.`);
   try {
     await koyeb.healthy(deployment);
     console.log("It is healthy.");
@@ -49,15 +53,13 @@ await main(async () => {
   }
 });
 
-/** The deployment that serves now. Its commit comes from Koyeb, or else from the server. */
+/** The deployment that serves now with the commit that the server shows, and the definition of the service. */
 async function find(koyeb, server) {
-  const active = (await koyeb.service()).active_deployment_id;
-  if (!active) return undefined;
-  const { provisioning_info } = await koyeb.deployment(active);
-  return {
-    deployment: active,
-    commit: provisioning_info?.sha ?? (await server.commit().catch(() => undefined)),
-  };
+  const { active_deployment_id: active, latest_deployment_id: latest } = await koyeb.service();
+  const { definition } = await koyeb.deployment(active ?? latest);
+  if (!active) return { definition };
+  const commit = await server.commit().catch(() => undefined);
+  return { previous: { deployment: active, commit, definition }, definition };
 }
 
 async function rollBack({ koyeb, server, deployment, previous, reason }) {
@@ -86,7 +88,7 @@ async function rollBack({ koyeb, server, deployment, previous, reason }) {
         .catch((error) => console.log(`Not cancelled: ${error.message}`));
       console.log(`Deployment ${previous.deployment} never stopped serving.`);
     } else {
-      const back = await koyeb.redeploy(previous.commit);
+      const back = await koyeb.deploy(previous.definition);
       console.log(`Rolling back: deployment ${back} of ${previous.commit} started.`);
       await koyeb.healthy(back);
     }

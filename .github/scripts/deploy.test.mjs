@@ -5,9 +5,12 @@ import { fake, run } from "./fake.mjs";
 const OLD = "a".repeat(40);
 const NEW = "b".repeat(40);
 const TOKEN = "koyeb-secret-token";
+const image = (commit) => `ghcr.io/mcpist/mcpist@sha256:${commit.slice(0, 32).repeat(2)}`;
+/** What Koyeb holds beside the image, which a deployment must not change. */
+const SETTINGS = { name: "mcpist", env: [{ key: "PORT", value: "8088" }] };
 
 /**
- * Koyeb with one service that serves OLD. `statuses` are the answers for each deployment, one per request (the last one repeats);
+ * Koyeb with one service that serves OLD, which it built from the repository. `statuses` are the answers for each deployment, one per request (the last one repeats);
  * `broken(call, count)` can return an HTTP status instead; `shows(sha)` is the commit that the server shows, or undefined if it is down.
  */
 async function stage(
@@ -22,9 +25,13 @@ async function stage(
     seconds = 60,
   } = {},
 ) {
-  const deployments = new Map(first ? [] : [["old", { sha: OLD, queue: ["HEALTHY"] }]]);
+  const git = { repository: "github.com/mcpist/mcpist", sha: OLD };
+  const built = { definition: { ...SETTINGS, git }, queue: [first ? "ERROR" : "HEALTHY"] };
+  const deployments = new Map([["old", built]]);
+  const shaOf = ({ definition }) =>
+    definition.git?.sha ?? [OLD, NEW].find((sha) => image(sha) === definition.docker.image);
   let active = first ? undefined : "old",
-    newest = active,
+    newest = "old",
     made = 0;
   const counts = new Map();
   const koyeb = await fake(context, (method, path, body, headers) => {
@@ -38,13 +45,13 @@ async function stage(
         200,
         { service: { active_deployment_id: active, latest_deployment_id: latest ?? newest } },
       ];
-    if (call === "POST /v1/services/s1/redeploy") {
+    if (call === "PUT /v1/services/s1") {
       newest = `new${++made}`;
       deployments.set(newest, {
-        sha: body.sha,
+        definition: body.definition,
         queue: [...(statuses[newest] ?? ["PENDING", "STARTING", "HEALTHY"])],
       });
-      return [200, { deployment: { id: newest } }];
+      return [200, { service: { latest_deployment_id: newest } }];
     }
     const [, id, cancel] = /^\/v1\/deployments\/(\w+)(\/cancel)?$/.exec(path) ?? [];
     const deployment = deployments.get(id);
@@ -59,14 +66,14 @@ async function stage(
           id,
           status: said,
           messages: said === "ERROR" ? ["the health check failed"] : [],
-          provisioning_info: { sha: deployment.sha },
+          definition: deployment.definition,
         },
       },
     ];
   });
   const server = await fake(context, (_, path) => {
     if (!active) return [502];
-    const commit = shows(deployments.get(active).sha);
+    const commit = shows(shaOf(deployments.get(active)));
     if (commit === undefined) return [503, { message: "down" }];
     return path === "/health" ? [200] : [200, { commit }];
   });
@@ -75,6 +82,7 @@ async function stage(
     KOYEB_API_TOKEN: TOKEN,
     KOYEB_SERVICE_ID: "s1",
     MCPIST_URL: `${server.url}/`,
+    IMAGE: image(NEW),
     COMMIT: NEW,
     POLL_SECONDS: "0.01",
     DEPLOY_MINUTES: `${minutes}`,
@@ -82,16 +90,23 @@ async function stage(
   };
   const result = await run(new URL("deploy.mjs", import.meta.url), environment);
   assert.ok(!result.output.includes(TOKEN), "the token is in no message");
-  return { ...result, calls: koyeb.calls, serving: () => deployments.get(active)?.sha };
+  const serving = deployments.get(active);
+  return {
+    ...result,
+    calls: koyeb.calls,
+    serving: () => serving && shaOf(serving),
+    definition: serving?.definition,
+  };
 }
 
-const redeployed = ({ calls }) => calls.filter((call) => call.endsWith("/redeploy")).length;
+const redeployed = ({ calls }) => calls.filter((call) => call.startsWith("PUT ")).length;
 
 test("a healthy deployment that shows its commit is a success", async (context) => {
   const result = await stage(context);
   assert.equal(result.code, 0, result.output);
   assert.match(result.output, /Deployed\./);
   assert.equal(result.serving(), NEW);
+  assert.deepEqual(result.definition, { ...SETTINGS, docker: { image: image(NEW) } });
   assert.equal(redeployed(result), 1);
 });
 
@@ -123,7 +138,7 @@ test("a deployment that never becomes healthy is abandoned", async (context) => 
   assert.match(result.output, /not healthy after 0\.002 minutes: STARTING\. Rolled back/);
 });
 
-test("a wrong version is rolled back to the previous commit", async (context) => {
+test("a wrong version is rolled back to the previous definition", async (context) => {
   const result = await stage(context, {
     seconds: 0.05,
     shows: (sha) => (sha === NEW ? "c".repeat(40) : sha),
@@ -224,7 +239,7 @@ test("another deployment that started meanwhile is not changed", async (context)
 
 test("a deployment that did not start has changed nothing", async (context) => {
   const result = await stage(context, {
-    broken: (call) => (call.endsWith("/redeploy") ? 500 : undefined),
+    broken: (call) => (call.startsWith("PUT ") ? 500 : undefined),
   });
   assert.equal(result.code, 1, result.output);
   assert.match(result.output, /did not start a deployment, so nothing has changed/);
@@ -239,13 +254,27 @@ test("missing variables are named", async () => {
   const nothing = await run(new URL("deploy.mjs", import.meta.url), { COMMIT: NEW });
   assert.deepEqual(
     [nothing.code, nothing.output],
-    [2, "Error: Not set: KOYEB_API_TOKEN, KOYEB_SERVICE_ID, MCPIST_URL\n"],
+    [2, "Error: Not set: KOYEB_API_TOKEN, KOYEB_SERVICE_ID, MCPIST_URL, IMAGE\n"],
   );
   const short = await run(new URL("deploy.mjs", import.meta.url), {
     KOYEB_API_TOKEN: "t",
     KOYEB_SERVICE_ID: "s",
     MCPIST_URL: "http://127.0.0.1:1",
+    IMAGE: image(NEW),
     COMMIT: "main",
   });
   assert.deepEqual([short.code, short.output], [2, "Error: COMMIT is the full hash of a commit\n"]);
+  for (const IMAGE of ["ghcr.io/mcpist/mcpist:latest", "mcpist@sha256:abc", "a b@sha256:x"]) {
+    const byTag = await run(new URL("deploy.mjs", import.meta.url), {
+      KOYEB_API_TOKEN: "t",
+      KOYEB_SERVICE_ID: "s",
+      MCPIST_URL: "http://127.0.0.1:1",
+      IMAGE,
+      COMMIT: NEW,
+    });
+    assert.deepEqual(
+      [byTag.code, byTag.output],
+      [2, "Error: IMAGE is an image with its digest: name@sha256:…\n"],
+    );
+  }
 });

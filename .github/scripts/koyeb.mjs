@@ -17,6 +17,11 @@ const HEALTHY = new Set(["HEALTHY", "SLEEPING"]);
 /** Consecutive API failures that are tolerated while waiting. */
 const PATIENCE = 5;
 
+/** A definition with this image in place of its own, or of the repository that Koyeb would build. */
+export function withImage({ git, archive, ...definition }, image) {
+  return { ...definition, docker: { ...definition.docker, image } };
+}
+
 /** The service. `waiting` is the polling interval and limit in milliseconds: {every, within}. */
 export class Koyeb {
   constructor(origin, token, id, waiting) {
@@ -35,9 +40,10 @@ export class Koyeb {
     return (await this.#call("GET", `/v1/deployments/${id}`)).deployment;
   }
 
-  async redeploy(sha) {
-    return (await this.#call("POST", `/v1/services/${this.id}/redeploy`, { sha, use_cache: true }))
-      .deployment.id;
+  /** Deploys the service with this definition; returns the id of the deployment. */
+  async deploy(definition) {
+    return (await this.#call("PUT", `/v1/services/${this.id}`, { definition })).service
+      .latest_deployment_id;
   }
 
   async cancel(id) {

@@ -13,10 +13,11 @@ import yaml
 from koyeb.api.api import deployments_api, services_api
 from koyeb.api.models.create_compose import CreateCompose
 from koyeb.api.models.deployment import Deployment
-from koyeb.api.models.deployment_provisioning_info import DeploymentProvisioningInfo
+from koyeb.api.models.deployment_definition import DeploymentDefinition
 from koyeb.api.models.deployment_status import DeploymentStatus
-from koyeb.api.models.redeploy_request_info import RedeployRequestInfo
+from koyeb.api.models.docker_source import DockerSource
 from koyeb.api.models.service import Service
+from koyeb.api.models.update_service import UpdateService
 from pydantic import BaseModel, ValidationError
 
 REPOSITORY = Path(__file__).parents[2]
@@ -59,9 +60,10 @@ def script():
     found = [f"koyeb.mjs: the status {word} is not the same in both" for word in statuses ^ {status.value for status in DeploymentStatus}]
     used = [
         (Service, {"active_deployment_id", "latest_deployment_id"}),
-        (Deployment, {"id", "status", "messages", "provisioning_info"}),
-        (DeploymentProvisioningInfo, {"sha"}),
-        (RedeployRequestInfo, {"sha", "use_cache"}),
+        (Deployment, {"status", "messages", "definition"}),
+        (DeploymentDefinition, {"docker", "git", "archive"}),
+        (DockerSource, {"image"}),
+        (UpdateService, {"definition"}),
     ]
     for model, fields in used:
         found += [f"{model.__name__} has no {field}" for field in fields - set(model.model_fields)]
@@ -69,7 +71,7 @@ def script():
     paths = set(re.findall(r"""resource_path=["']([^"']+)["']""", inspect.getsource(services_api) + inspect.getsource(deployments_api)))
     called = {re.sub(r"\$\{[^}]*\}", "{id}", path) for path in re.findall(r"`(/v1/[^`]+)`", text)}
     found += [f"koyeb.mjs: Koyeb has no {path}" for path in called - paths]
-    return found + ([] if len(called) == 4 else [f"koyeb.mjs: {sorted(called)} are not the four paths that are looked for"])
+    return found + ([] if len(called) == 3 else [f"koyeb.mjs: {sorted(called)} are not the three paths that are looked for"])
 
 
 compose = yaml.safe_load((REPOSITORY / "koyeb.yaml").read_text())

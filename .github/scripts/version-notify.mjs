@@ -47,6 +47,14 @@ await main(async () => {
   if (changes.length === 0) console.log("No service has a different version.");
 });
 
+/**
+ * A version as the vendor names it, without anything that GitHub could take for Markdown, a mention, a reference or HTML: a vendor's page
+ * is not ours.
+ */
+function plain(version) {
+  return version.replaceAll(/[^\w.+-]|_(?=_)/g, "?").slice(0, 60);
+}
+
 /** Parses the output of `mcpist api-versions --check`, one line per module. */
 function read(output) {
   const changes = [],
@@ -55,7 +63,7 @@ function read(output) {
     const [, module, ours, said, page] = /^(\S+)\s+(\S+); (.*?)(?:; see (\S+))?$/.exec(line) ?? [];
     const [, theirs, how] = /^(\S+) is (newer|the newest there is|what there is)$/.exec(said) ?? [];
     if (theirs) {
-      changes.push({ module, ours, theirs, how, page });
+      changes.push({ module, ours, theirs: plain(theirs), how, page });
     } else if (said?.startsWith("not known: ")) {
       problems.push(`${module}: ${said.slice("not known: ".length)}`);
     } else if (!["nothing newer", "no public list of versions"].includes(said)) {

@@ -56,6 +56,17 @@ test("without newer versions, GitHub is not called", async (context) => {
   );
 });
 
+test("what a vendor calls a version cannot write Markdown, mentions or HTML", async (context) => {
+  const hostile = "`@everyone<img/src=x>[a](https://evil.example)#1__b__";
+  const result = await notify(context, `github           2022-11-28; ${hostile} is newer\n`);
+  assert.equal(result.code, 0, result.output);
+  const [{ title, body }] = result.issues;
+  assert.match(title, /^github: API version [\w.+?-]+ \(ours is 2022-11-28\)$/);
+  for (const part of ["@everyone", "<img", "](", "evil.example)", "#1", "__"]) {
+    assert.ok(!title.includes(part) && !body.includes(part), `${part} in ${title}\n${body}`);
+  }
+});
+
 test("a newer version opens one labelled issue", async (context) => {
   const result = await notify(context, QUIET + NEWER, { label: false });
   assert.equal(result.code, 0, result.output);

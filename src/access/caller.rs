@@ -1,6 +1,7 @@
 //! Who is calling.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use super::ResourceMetadata;
 use crate::error::Error;
@@ -11,6 +12,7 @@ use crate::secret::Secret;
 pub struct Caller {
     user_id: Arc<str>,
     token: Option<Arc<Token>>,
+    expires: Option<SystemTime>,
 }
 
 /// The credential that authenticated a caller in hosted mode; the control plane requires it too.
@@ -26,13 +28,25 @@ impl Caller {
     /// Returns the person at this machine, in local mode.
     #[must_use]
     pub fn local() -> Self {
-        Self { user_id: "local".into(), token: None }
+        Self { user_id: "local".into(), token: None, expires: None }
     }
 
     /// Returns a user of hosted mode.
     #[must_use]
     pub fn user(user_id: &str, token: Token) -> Self {
-        Self { user_id: user_id.into(), token: Some(Arc::new(token)) }
+        Self { user_id: user_id.into(), token: Some(Arc::new(token)), expires: None }
+    }
+
+    /// The same, with the end of what they proved themselves with.
+    #[must_use]
+    pub fn until(self, expires: SystemTime) -> Self {
+        Self { expires: Some(expires), ..self }
+    }
+
+    /// When what the caller proved itself with ends; `None` if nothing says so.
+    #[must_use]
+    pub fn expires(&self) -> Option<SystemTime> {
+        self.expires
     }
 
     /// Returns the user's id. It is part of every sealed token, so a token works only for its user.
@@ -63,8 +77,14 @@ pub trait Authenticator: Send + Sync {
     /// An error whose HTTP status is the answer to the whole request.
     fn authenticate(&self, evidence: Evidence<'_>) -> Result<Caller, Error>;
 
-    /// Returns the protected-resource metadata (RFC 9728), with which clients get a token. It is published at the well-known
-    /// address and named in 401 responses. `None` if no token is required.
+    /// Returns the caller of a credential that was accepted before, without any work: a flood of unknown tokens must not keep
+    /// out those whose token is known. `None` if the credential must be checked.
+    fn remembered(&self, evidence: Evidence<'_>) -> Option<Caller> {
+        let _ = evidence;
+        None
+    }
+
+    /// How a client gets a token: what is reported at the well-known address and beside a refusal. `None` if none is needed.
     fn resource(&self) -> Option<&ResourceMetadata> {
         None
     }

@@ -6,6 +6,8 @@ mod caller;
 mod confirmation;
 mod credential;
 mod permissions;
+mod quota;
+mod rate_limit;
 mod resource_metadata;
 
 pub use audit::{AuditEvent, AuditTrail, NewerFields};
@@ -14,4 +16,6 @@ pub use confirmation::{ConfirmPolicy, ConfirmationPage, Decision, nobody_can_dec
 pub(crate) use credential::account_required;
 pub use credential::{Broker, Credential, Scheme};
 pub use permissions::{Permissions, Sieve};
+pub use quota::{Asking, OpenQuestions, Place, Quota, Quotas, UserLimits};
+pub use rate_limit::RateLimit;
 pub use resource_metadata::{ResourceMetadata, WELL_KNOWN};

@@ -1,10 +1,12 @@
 //! The meta-tool `batch`: every line passes the same checks as a single call.
 
+use std::sync::Mutex;
+
 use serde_json::{Map, Value, json};
 
 use super::deed::{Deed, DeedCall};
 use super::render::{Format, render, reported, start_of};
-use super::{App, Visible, check_arguments, clean, meta_tools};
+use super::{App, Called, Visible, check_arguments, clean, meta_tools};
 use crate::access::ConfirmPolicy;
 use crate::batch::{Line, Outcome, Plan, resolved, run, run_some};
 use crate::engine::{Module, Tool};
@@ -12,6 +14,7 @@ use crate::error::{Code, Error};
 use crate::json::Object;
 use crate::mcp::call::Call;
 use crate::mcp::handler::{Interruption, ToolResult};
+use crate::sync::lock;
 use crate::telemetry::trace::Scope;
 
 /// A line's place in the plan.
@@ -55,13 +58,17 @@ impl App {
         let context = call.context();
         let trace_parent = call.trace_parent();
         let scope = Scope::current();
+        // The lines' results are needed until the whole result has been written.
+        let held = Mutex::new(Vec::new());
         let cancelled = call.cancellation();
         let run_line = |line: &Line, arguments: Map<String, Value>| {
             let _entered = scope.enter();
             let place =
                 plan.lines().iter().position(|known| known.id == line.id).unwrap_or_default();
             let call = self.tool_call(context, trace_parent, tools[place]);
-            self.call(call, arguments, cancelled)
+            let Called { value, held: share } = self.call(call, arguments, cancelled)?;
+            lock(&held).push(share);
+            Ok(value)
         };
         #[expect(clippy::cast_precision_loss, reason = "a batch has at most twenty lines")]
         let progress = |done: usize, of: usize| call.progress(done as f64, Some(of as f64), None);

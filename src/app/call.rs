@@ -10,12 +10,22 @@ use crate::access::{AuditEvent, Caller, Credential};
 use crate::cancellation::Cancellation;
 use crate::engine::{self, ACCOUNT, ALL_ACCOUNTS, Accounts, Connection, Module, Tool, ToolCall};
 use crate::error::{Code, Error};
-use crate::json::Object;
+use crate::json::{Object, memory_of};
 use crate::mcp::context::Context;
 use crate::telemetry::{self, spans};
+use crate::upstream::AnswerShare;
 
 /// The maximum duration of a call, retries included.
 pub const CALL_TIME: Duration = Duration::from_secs(30);
+
+/// What a call gave.
+#[derive(Debug)]
+pub struct Called {
+    /// The result.
+    pub value: Value,
+    /// The result's part of the memory that all answers share, to be kept as long as the result.
+    pub held: AnswerShare,
+}
 
 impl App {
     /// Returns the facts of a call, taken from its request.
@@ -41,6 +51,22 @@ impl App {
     /// # Errors
     /// The reason of the failure, in a form that a model can act on.
     pub fn call(
+        &self,
+        call: ToolCall<'_>,
+        arguments: Object,
+        cancelled: &Cancellation,
+    ) -> Result<Called, Error> {
+        let only_reads = call.tool.is_read_only();
+        let value = self.logged(call, arguments, cancelled)?;
+        let held = self.parts.upstream.share();
+        // Once as a value, once as the text that is made of it. What was done is never refused.
+        match held.grow(memory_of(&value).saturating_mul(2)) {
+            Err(error) if only_reads => Err(error),
+            _ => Ok(Called { value, held }),
+        }
+    }
+
+    fn logged(
         &self,
         call: ToolCall<'_>,
         arguments: Object,

@@ -79,7 +79,7 @@ impl App {
             deadline: Instant::now() + TIME,
             ..self.tool_call(context, None, (module, tool))
         };
-        let result = self.call(call, arguments, &Cancellation::default()).ok()?;
+        let result = self.call(call, arguments, &Cancellation::default()).ok()?.value;
         let mut values: Vec<String> = Vec::new();
         for item in result["items"].as_array()? {
             let text = match &item[&source.field] {

@@ -166,6 +166,10 @@ fn ask_by_form(call: &Call<'_>, deed: &Deed<'_>) -> Result<Option<bool>, Interru
     let answer =
         match call.ask_sealed("confirm", Question::Form { message: deed.question(), schema }) {
             Ok(answer) => answer,
+            // The page would be one more question.
+            Err(Interruption::Failed(error)) if error.code() == Code::UserBusy => {
+                return Err(error.into());
+            }
             Err(Interruption::Failed(error)) if !call.cancelled() => {
                 // The client's message may quote the question.
                 log::info!(error = error.code().reply().name; "the client does not ask its user");

@@ -14,7 +14,6 @@ mod live;
 mod meta_tools;
 mod module_schema;
 mod prompts;
-mod rate_limit;
 mod render;
 mod resources;
 mod search;
@@ -26,18 +25,17 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-pub use call::CALL_TIME;
+pub use call::{CALL_TIME, Called};
 pub use clean::{UNTRUSTED, text as clean_text};
 pub use confirm::{CODE_LIFETIME, Confirmation};
 use deed::{Deed, DeedCall};
 pub use live::Live;
-pub use rate_limit::RateLimit;
 pub use render::{Format, render, start_of};
 use serde_json::{Value, json};
 pub use site::{CLIENTS, Client, ProductSite, version};
 pub use visible::Visible;
 
-use crate::access::{AuditTrail, Broker, Caller, Credential, Sieve};
+use crate::access::{AuditTrail, Broker, Caller, Credential, RateLimit, Sieve};
 use crate::engine::{ACCOUNT, Module, Tool, Variable, arguments};
 use crate::error::{Error, quoted};
 use crate::json::Object;
@@ -89,8 +87,8 @@ impl Rates {
     pub fn new(tool_calls_per_minute: u32) -> Self {
         let requests = tool_calls_per_minute.saturating_mul(4);
         Self {
-            tool_calls: RateLimit::new("tool calls", tool_calls_per_minute),
-            requests: RateLimit::new("requests", requests),
+            tool_calls: RateLimit::per_minute("tool calls", tool_calls_per_minute),
+            requests: RateLimit::per_minute("requests", requests),
         }
     }
 }
@@ -357,7 +355,7 @@ impl App {
         }
         let start = start_of(tool, &arguments);
         let tool_call = self.tool_call(call.context(), call.trace_parent(), (module, tool));
-        let value = self.call(tool_call, arguments, call.cancellation())?;
+        let Called { value, held: _held } = self.call(tool_call, arguments, call.cancellation())?;
         Ok(clean::untrusted(render(value, Format::of(&call.context().view), start)))
     }
 }

@@ -94,7 +94,7 @@ impl App {
             arguments.insert(ACCOUNT.to_owned(), account.into());
         }
         let tool_call = self.tool_call(call.context(), call.trace_parent(), (module, tool));
-        let value = self.call(tool_call, arguments, call.cancellation()).map_err(|error| {
+        let called = self.call(tool_call, arguments, call.cancellation()).map_err(|error| {
             match error.code() {
                 Code::NotFound => Error::new(Code::ResourceNotFound, error.message())
                     .with_hint(error.hint().unwrap_or("Check the names and ids."))
@@ -102,7 +102,7 @@ impl App {
                 _ => error,
             }
         })?;
-        let mut content = render::resource(uri, resource.mime_type, value)?;
+        let mut content = render::resource(uri, resource.mime_type, called.value)?;
         if content["text"].is_string() {
             content["_meta"] = json!({UNTRUSTED: true});
         }

@@ -37,11 +37,11 @@ pub(super) fn run(
         deadline: Instant::now() + app.parts().call_time,
         trace_parent: None,
     };
-    let value = app.call(call, arguments, &Cancellation::default()).map_err(|error| {
+    let done = app.call(call, arguments, &Cancellation::default()).map_err(|error| {
         let told = format!("{}: {error}", error.code().reply().name);
         Stop::Failed(clean_text(&told).into_owned())
     })?;
-    let result = render(value, if as_json { Format::Json } else { Format::Toon }, start);
+    let result = render(done.value, if as_json { Format::Json } else { Format::Toon }, start);
     for block in &result.content {
         print(clean_text(block["text"].as_str().unwrap_or_default()))?;
     }

@@ -49,7 +49,8 @@ pub(super) fn run(flags: &Flags, view: View) -> Result<(), Stop> {
             "MCPIST_SECRET is not set: sessions of older clients end with this process, and no other instance knows them"
         );
     }
-    let front_door = Server::bind(config.address, config.limits)
+    let limits = config.limits;
+    let front_door = Server::bind(config.address, limits.http)
         .map_err(|error| cannot_listen(config.address, &error))?;
     let reachable = reachable(front_door.address());
     let page_address = format!("http://{reachable}");
@@ -64,8 +65,8 @@ pub(super) fn run(flags: &Flags, view: View) -> Result<(), Stop> {
     let hub = Arc::new(Hub::default());
     let product = Arc::new(Live::new(Arc::clone(&app)));
     let handler = Arc::clone(&product) as Arc<dyn mcp::handler::Handler>;
-    let server =
-        Arc::new(mcp::Server::new(handler, Arc::clone(&app.parts().seal), Arc::clone(&hub)));
+    let server = mcp::Server::new(handler, Arc::clone(&app.parts().seal), Arc::clone(&hub));
+    let server = Arc::new(server.with_user_limits(limits.users));
     let ending = Arc::clone(&server);
     let site = Arc::new(ProductSite::new(Arc::clone(&product), url.clone()));
     let origins = match &config.hosted {
@@ -75,8 +76,10 @@ pub(super) fn run(flags: &Flags, view: View) -> Result<(), Stop> {
         None => Origins::local(config.address.ip()),
     };
     let pages = page.map(|page| page as Arc<dyn Pages>);
-    let router =
-        Router::new(server, authenticator, origins, site).with_pages(pages).with_view(view);
+    let router = Router::new(server, authenticator, origins, site)
+        .with_failures_per_second(limits.failures_per_second)
+        .with_pages(pages)
+        .with_view(view);
 
     let shutdown = front_door.handle();
     let connections = shutdown.clone();

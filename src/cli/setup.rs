@@ -24,7 +24,7 @@ use crate::mcp::context::View;
 use crate::mcp::seal::Seal;
 use crate::mcp::subscriptions::{Change, Hub};
 use crate::modules::{Folder, Registry};
-use crate::page::{KeySource, Page, PageKey, Questions};
+use crate::page::{KeySource, Lifetimes, Page, PageKey, Questions};
 use crate::telemetry::log::{Output, start};
 use crate::upstream::{Upstream, UpstreamConfig};
 
@@ -165,7 +165,9 @@ impl Prepared {
     /// Returns local mode's page; `None` if the policy does not use a page.
     pub fn page(&self) -> Option<Arc<Page>> {
         let asks = self.config.hosted.is_none() && self.config.confirm == ConfirmPolicy::Human;
-        asks.then(|| Arc::new(Page::new(page_key(&self.config), Questions::default())))
+        let most = self.config.limits.users.questions;
+        let questions = || Questions::new(Lifetimes::default(), most);
+        asks.then(|| Arc::new(Page::new(page_key(&self.config), questions())))
     }
 
     /// Uses this page for confirmations.

@@ -27,14 +27,12 @@ pub(super) fn run(base: &View, query: &str) -> Result<(), Stop> {
     }
     let (seal, hub) = (Arc::clone(&app.parts().seal), Arc::new(Hub::default()));
     let product = Arc::new(Live::new(app));
-    let server = Arc::new(mcp::Server::new(
-        Arc::clone(&product) as Arc<dyn mcp::handler::Handler>,
-        seal,
-        Arc::clone(&hub),
-    ));
+    let handler = Arc::clone(&product) as Arc<dyn mcp::handler::Handler>;
+    let server = mcp::Server::new(handler, seal, Arc::clone(&hub));
+    let server = Arc::new(server.with_user_limits(config.limits.users));
     sources.follow(product, hub)?;
     let input = io::BufReader::new(io::stdin());
-    let drain = config.limits.drain_time;
+    let drain = config.limits.http.drain_time;
     let outcome = crate::transport::stdio::run(&server, input, io::stdout(), view, drain);
     telemetry::shutdown(Instant::now());
     Ok(outcome?)

@@ -16,10 +16,11 @@ use log::LevelFilter;
 pub use modules::ModuleSettings;
 pub use names::{near_misses, unknown as unknown_names};
 
-use crate::access::ConfirmPolicy;
+use crate::access::{ConfirmPolicy, UserLimits};
 use crate::http::Limits;
 use crate::secret::Secret;
 use crate::telemetry::TelemetrySettings;
+use crate::transport::FAILURES_PER_SECOND;
 
 /// The default port: 8080 is in use on many machines, 8088 is rarely used.
 pub const DEFAULT_PORT: u16 = 8088;
@@ -34,7 +35,10 @@ const DEFAULT_ANSWERS: u64 = 64 * 1024 * 1024;
 /// The variable with the token that local mode requires from clients.
 const LOCAL_TOKEN: &str = "MCPIST_LOCAL_TOKEN";
 
-/// The variable that limits how many tool calls a user may make a minute, and its default in hosted mode.
+/// The variable with the proxies that name their clients' addresses.
+const TRUSTED_PROXIES: &str = "MCPIST_TRUSTED_PROXIES";
+
+/// The variable that bounds how many calls of tools a user may make in a minute, and its value in hosted mode (DESIGN §8).
 const TOOL_CALLS: &str = "MCPIST_TOOL_CALLS_PER_MINUTE";
 const DEFAULT_TOOL_CALLS: u32 = 300;
 
@@ -90,9 +94,9 @@ pub struct Flags {
 pub struct Config {
     /// The address that the server listens on.
     pub address: SocketAddr,
-    /// The HTTP server's limits.
-    pub limits: Limits,
-    /// The minimum level of log lines.
+    /// The limits that variables set.
+    pub limits: AllLimits,
+    /// The least level of log lines.
     pub log_level: LevelFilter,
     /// A folder with the user's own module files.
     pub modules_directory: Option<PathBuf>,
@@ -120,55 +124,80 @@ pub struct Config {
     pub telemetry: Option<TelemetrySettings>,
 }
 
-/// A limit that a variable sets. The configuration and the documentation use this one list.
+/// All limits that variables set.
+#[derive(Debug, Clone)]
+pub struct AllLimits {
+    /// The front door's.
+    pub http: Limits,
+    /// Each user's.
+    pub users: UserLimits,
+    /// Failed authentications a second from one address.
+    pub failures_per_second: u32,
+}
+
+impl Default for AllLimits {
+    fn default() -> Self {
+        Self {
+            http: Limits::default(),
+            users: UserLimits::default(),
+            failures_per_second: FAILURES_PER_SECOND,
+        }
+    }
+}
+
+/// A limit that a variable sets: the one list that the configuration and the documentation are read from.
 pub struct LimitVariable {
     /// The variable.
     pub name: &'static str,
     /// The meaning of the limit, with its unit.
     pub meaning: &'static str,
-    set: fn(&mut Limits, u32),
-    get: fn(&Limits) -> u64,
+    set: fn(&mut AllLimits, u32),
+    get: fn(&AllLimits) -> u64,
 }
 
 macro_rules! limit {
-    (count $name:literal, $field:ident, $meaning:literal) => {
+    (count $name:literal, $($field:ident).+, $meaning:literal) => {
         LimitVariable {
             name: $name,
             meaning: $meaning,
-            set: |limits, value| limits.$field = value as usize,
-            get: |limits| limits.$field as u64,
+            set: |limits, value| limits.$($field).+ = value as _,
+            get: |limits| u64::try_from(limits.$($field).+).unwrap_or(u64::MAX),
         }
     };
-    (seconds $name:literal, $field:ident, $meaning:literal) => {
+    (seconds $name:literal, $($field:ident).+, $meaning:literal) => {
         LimitVariable {
             name: $name,
             meaning: $meaning,
-            set: |limits, value| limits.$field = Duration::from_secs(u64::from(value)),
-            get: |limits| limits.$field.as_secs(),
+            set: |limits, value| limits.$($field).+ = Duration::from_secs(u64::from(value)),
+            get: |limits| limits.$($field).+.as_secs(),
         }
     };
 }
 
 /// The limits that variables set.
 pub const LIMITS: &[LimitVariable] = &[
-    limit!(count "MCPIST_MAX_CONNECTIONS", connections, "connections open at once"),
-    limit!(count "MCPIST_MAX_CONNECTIONS_PER_ADDRESS", connections_per_address, "connections open at once from one address (loopback is exempt)"),
-    limit!(count "MCPIST_MAX_HEAD_BYTES", head_bytes, "bytes of a request's head"),
-    limit!(count "MCPIST_MAX_HEADERS", header_count, "headers of a request"),
-    limit!(seconds "MCPIST_HEAD_SECONDS", head_time, "seconds for a request's whole head"),
-    limit!(count "MCPIST_MAX_BODY_BYTES", body_bytes, "bytes of a request's body"),
-    limit!(count "MCPIST_MAX_BODIES_BYTES", all_bodies_bytes, "bytes of all requests' bodies at once"),
-    limit!(seconds "MCPIST_BODY_SECONDS", body_time, "seconds for a request's whole body"),
-    limit!(seconds "MCPIST_IDLE_SECONDS", idle_time, "seconds that an idle connection stays open"),
-    limit!(seconds "MCPIST_WRITE_SECONDS", write_stall, "seconds that a client may take no byte of an answer"),
-    limit!(seconds "MCPIST_DRAIN_SECONDS", drain_time, "seconds that running requests get at shutdown"),
+    limit!(count "MCPIST_MAX_CONNECTIONS", http.connections, "connections open at once"),
+    limit!(count "MCPIST_MAX_CONNECTIONS_PER_ADDRESS", http.connections_per_address, "connections open at once from one address (loopback is exempt)"),
+    limit!(count "MCPIST_MAX_FAILURES_PER_SECOND", failures_per_second, "failed authentications a second from one address"),
+    limit!(count "MCPIST_MAX_REQUESTS_PER_USER", users.requests, "requests of one user that run at once"),
+    limit!(count "MCPIST_MAX_STREAMS_PER_USER", users.streams, "event streams and subscriptions of one user"),
+    limit!(count "MCPIST_MAX_QUESTIONS_PER_USER", users.questions, "questions to one user that wait for an answer"),
+    limit!(count "MCPIST_MAX_HEAD_BYTES", http.head_bytes, "bytes of a request's head"),
+    limit!(count "MCPIST_MAX_HEADERS", http.header_count, "headers of a request"),
+    limit!(seconds "MCPIST_HEAD_SECONDS", http.head_time, "seconds for a request's whole head"),
+    limit!(count "MCPIST_MAX_BODY_BYTES", http.body_bytes, "bytes of a request's body"),
+    limit!(count "MCPIST_MAX_BODIES_BYTES", http.all_bodies_bytes, "bytes of all requests' bodies at once"),
+    limit!(seconds "MCPIST_BODY_SECONDS", http.body_time, "seconds for a request's whole body"),
+    limit!(seconds "MCPIST_IDLE_SECONDS", http.idle_time, "seconds that an idle connection stays open"),
+    limit!(seconds "MCPIST_WRITE_SECONDS", http.write_stall, "seconds that a client may take no byte of an answer"),
+    limit!(seconds "MCPIST_DRAIN_SECONDS", http.drain_time, "seconds that running requests get at shutdown"),
 ];
 
 impl LimitVariable {
     /// Returns the default value.
     #[must_use]
     pub fn default_value(&self) -> u64 {
-        (self.get)(&Limits::default())
+        (self.get)(&AllLimits::default())
     }
 }
 
@@ -176,12 +205,21 @@ impl Config {
     /// Reads flags and environment. An invalid value becomes a finding, and its default is used.
     pub fn read(flags: &Flags, environment: Environment<'_>) -> (Self, Vec<Finding>) {
         let mut findings = Vec::new();
-        let mut limits = Limits::default();
+        let mut limits = AllLimits::default();
         for limit in LIMITS {
             if let Some(value) =
                 number(environment, limit.name, 1..=i64::from(i32::MAX), &mut findings)
             {
                 (limit.set)(&mut limits, u32::try_from(value).unwrap_or(u32::MAX));
+            }
+        }
+        if let Some(text) = environment(TRUSTED_PROXIES) {
+            match text.parse() {
+                Ok(proxies) => limits.http.trusted_proxies = proxies,
+                Err(error) => findings.push(Finding::new(
+                    TRUSTED_PROXIES,
+                    format!("{error}; list the addresses that the proxy's connections come from, such as 10.0.0.0/8, fd00::/8"),
+                )),
             }
         }
         let port = flags.port.or_else(|| {
@@ -431,8 +469,25 @@ mod tests {
         )
         .unwrap();
         assert_eq!(
-            (config.limits.connections, config.limits.head_time),
+            (config.limits.http.connections, config.limits.http.head_time),
             (7, Duration::from_secs(3))
         );
+        let variables = LIMITS.iter().map(|limit| (limit.name, "77")).collect::<Vec<_>>();
+        let limits = load(&Flags::default(), &variables).unwrap().limits;
+        for limit in LIMITS {
+            assert_eq!((limit.get)(&limits), 77, "{}", limit.name);
+        }
+    }
+
+    #[test]
+    fn trusted_proxies_are_addresses_and_ranges() {
+        let given = |text| load(&Flags::default(), &[(TRUSTED_PROXIES, text)]);
+        let proxies = given("10.0.0.0/8, ::1").unwrap().limits.http.trusted_proxies;
+        assert!(proxies.contains([10, 1, 2, 3].into()) && !proxies.contains([192, 0, 2, 1].into()));
+        for wrong in ["proxy.example.com", "10.0.0.0/99", "0.0.0.0/0", "*"] {
+            let findings = given(wrong).unwrap_err();
+            assert_eq!(findings[0].name, TRUSTED_PROXIES);
+            assert!(findings[0].message.contains("such as 10.0.0.0/8"), "{findings:?}");
+        }
     }
 }

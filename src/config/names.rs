@@ -17,6 +17,7 @@ const OWN_NAMES: &[&str] = &[
     "MCPIST_POLICY",
     "MCPIST_SECRET",
     "MCPIST_STATE_DIR",
+    "MCPIST_TRUSTED_PROXIES",
     "MCPIST_TOOL_CALLS_PER_MINUTE",
     // Variables of the build, the workflows and the tests, which this program does not read.
     "MCPIST_COMMIT",

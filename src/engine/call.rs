@@ -1,6 +1,6 @@
 //! One call of a tool, from the caller's arguments to the result.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::time::Instant;
 
 use serde_json::Value;
@@ -73,7 +73,14 @@ pub fn call(
 ) -> Result<Value, Error> {
     let tool = call.tool;
     let outcome = arguments::check(tool, arguments).and_then(|arguments| {
-        let session = Session { upstream, call, accounts, renewed: OnceCell::new(), cancelled };
+        let session = Session {
+            upstream,
+            call,
+            accounts,
+            renewed: OnceCell::new(),
+            held: RefCell::default(),
+            cancelled,
+        };
         let explained = |error| match call.module.explain {
             Some(explain) => explain(&session, &arguments, error),
             None => error,

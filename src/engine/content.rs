@@ -9,6 +9,7 @@ use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 use serde_json::{Value, json};
 
 use crate::error::{Code, Error};
+use crate::json::memory_of_text;
 use crate::upstream::{HeaderMap, UpstreamAnswer};
 
 /// The first bytes of common file formats, with their media types.
@@ -136,7 +137,8 @@ pub fn json(service: &str, answer: &UpstreamAnswer) -> Result<Value, Error> {
     if body.trim_ascii().is_empty() {
         return Ok(Value::Null);
     }
-    // JSON is UTF-8 (RFC 8259 §8.1): another charset counts only if the service declares it, not if the bytes look like it.
+    answer.held.grow(memory_of_text(body))?;
+    // JSON is UTF-8 (RFC 8259 §8.1): another charset counts where the service names it, not where bytes look like it.
     let named = || {
         let (_, charset) = content_type(&answer.headers);
         let declared = charset.and_then(|label| Encoding::for_label(label.as_bytes()));
@@ -226,7 +228,25 @@ fn signature(bytes: &[u8]) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::upstream::{HeaderName, HeaderValue};
+    use crate::error::{REASON, TOO_LARGE};
+    use crate::upstream::{HeaderName, HeaderValue, Upstream, UpstreamConfig};
+
+    #[test]
+    fn a_short_text_of_many_values_needs_room_for_all_of_them() {
+        let config = UpstreamConfig { max_answers: 200_000, ..UpstreamConfig::default() };
+        let upstream = Upstream::new(config);
+        let read = |text: &str| {
+            let held = upstream.share();
+            let body = text.as_bytes().to_vec();
+            json("GitHub", &UpstreamAnswer { status: 200, headers: HeaderMap::new(), body, held })
+        };
+        let numbers = |count: usize| format!("[{}]", vec!["0"; count].join(","));
+        assert!(read(&numbers(1_000)).is_ok(), "what was read before has given its room back");
+        assert!(read(&numbers(1_000)).is_ok());
+        let error = read(&numbers(10_000)).unwrap_err();
+        assert_eq!(error.data().map(|data| &data[REASON]), Some(&TOO_LARGE.into()), "{error}");
+        assert!(read(&format!("\"{}\"", "x".repeat(100_000))).is_ok(), "a long text is not many");
+    }
 
     fn answer(content_type: &str, body: &[u8]) -> UpstreamAnswer {
         let mut headers = HeaderMap::new();

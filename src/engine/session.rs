@@ -1,6 +1,6 @@
 //! A call's access to its service, for the hooks of a module.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 
 use serde_json::{Map, Value, json};
 
@@ -12,8 +12,8 @@ use crate::access::Credential;
 use crate::cancellation::Cancellation;
 use crate::error::Error;
 use crate::upstream::{
-    HeaderMap, HeaderName, HeaderValue, Method, Upstream, UpstreamAnswer, UpstreamRequest, failure,
-    is_missing_scope,
+    AnswerShare, HeaderMap, HeaderName, HeaderValue, Method, Upstream, UpstreamAnswer,
+    UpstreamRequest, failure, is_missing_scope,
 };
 
 /// A call's access to its service: the module's address and headers, the call's credential, deadline and cancellation.
@@ -26,6 +26,8 @@ pub struct Session<'a> {
     pub(super) accounts: Accounts<'a>,
     /// The replacement for the credential after the service rejected it.
     pub(super) renewed: OnceCell<Credential>,
+    /// The part of the memory that the last answer takes, and what is made of it.
+    pub(super) held: RefCell<AnswerShare>,
     pub(super) cancelled: &'a Cancellation,
 }
 
@@ -45,6 +47,7 @@ impl Session<'_> {
             call,
             accounts: Accounts { first, others: &[], renew: accounts.renew },
             renewed: OnceCell::new(),
+            held: RefCell::default(),
             cancelled,
         })
     }
@@ -90,6 +93,7 @@ impl Session<'_> {
             },
             renewed: OnceCell::new(),
             cancelled: self.cancelled,
+            held: RefCell::default(),
         }
     }
 
@@ -262,6 +266,7 @@ impl Session<'_> {
             None => (credential, answer),
         };
         if (200..300).contains(&answer.status) {
+            self.held.replace(answer.held.clone());
             Ok(answer)
         } else {
             Err(failure(service, credential, &answer))

@@ -113,15 +113,20 @@ impl TokenAuthenticator {
         Ok(fetched.keys)
     }
 
-    fn user(&self, token: &str) -> Result<Caller, Error> {
-        let id = Hash::hash(token.as_bytes());
+    /// The caller of a token that was verified with one of `keys`.
+    fn verified(&self, token: &str, keys: &Keys) -> Option<Caller> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let verified = lock(&self.verified);
+        let verified = verified.get(&Hash::hash(token.as_bytes()));
+        verified
+            .filter(|verified| now < verified.expires && keys.contains(&verified.key))
+            .map(|verified| verified.caller.clone())
+    }
+
+    fn user(&self, token: &str) -> Result<Caller, Error> {
         let keys = self.keys(None)?;
-        if let Some(verified) = lock(&self.verified).get(&id)
-            && now < verified.expires
-            && keys.contains(&verified.key)
-        {
-            return Ok(verified.caller.clone());
+        if let Some(caller) = self.verified(token, &keys) {
+            return Ok(caller);
         }
         let refused = |_: Refusal| control_plane::invalid_token();
         let key = Keys::id_of(token).map_err(refused)?;
@@ -133,15 +138,18 @@ impl TokenAuthenticator {
         if claims.custom.role != "authenticated" || claims.custom.is_anonymous {
             return Err(control_plane::invalid_token());
         }
-        let caller = Caller::user(&user, Token::Jwt(Secret::new(token.to_owned())));
         let expires = claims.expires_at.map_or(0, |expires| expires.as_secs());
+        let caller = Caller::user(&user, Token::Jwt(Secret::new(token.to_owned())))
+            .until(UNIX_EPOCH + Duration::from_secs(expires));
         let mut verified = lock(&self.verified);
         if verified.len() >= VERIFIED {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
             verified.retain(|_, verified| now < verified.expires);
         }
         if verified.len() >= VERIFIED {
             verified.clear();
         }
+        let id = Hash::hash(token.as_bytes());
         verified.insert(id, Verified { caller: caller.clone(), key, expires });
         Ok(caller)
     }
@@ -153,12 +161,7 @@ impl Authenticator for TokenAuthenticator {
             Error::new(Code::Unauthenticated, "this needs a token")
                 .with_hint("Sign in, or send an API token as Authorization: Bearer mcpist_…")
         };
-        let authorization = evidence.authorization.ok_or_else(missing)?;
-        let (scheme, token) = authorization.split_once(' ').unwrap_or((authorization, ""));
-        if !scheme.eq_ignore_ascii_case("bearer") {
-            return Err(missing());
-        }
-        let token = token.trim();
+        let token = bearer(evidence).ok_or_else(missing)?;
         if token.starts_with(API_TOKEN.0) {
             if !is_api_token(token) {
                 return Err(control_plane::invalid_token());
@@ -168,6 +171,15 @@ impl Authenticator for TokenAuthenticator {
         self.user(token)
     }
 
+    fn remembered(&self, evidence: Evidence<'_>) -> Option<Caller> {
+        let token = bearer(evidence)?;
+        if token.starts_with(API_TOKEN.0) {
+            return self.parts.sieve.known_caller(Token::Api(Secret::new(token.to_owned())));
+        }
+        let fetched = self.keys.peek(&()).filter(|fetched| Instant::now() < fetched.due)?;
+        self.verified(token, &fetched.keys)
+    }
+
     fn resource(&self) -> Option<&ResourceMetadata> {
         self.parts.resource.as_ref()
     }
@@ -175,6 +187,13 @@ impl Authenticator for TokenAuthenticator {
     fn ready(&self) -> Result<(), Error> {
         self.keys(None).map(drop)
     }
+}
+
+/// The token, where one is shown.
+fn bearer(evidence: Evidence<'_>) -> Option<&str> {
+    let authorization = evidence.authorization?;
+    let (scheme, token) = authorization.split_once(' ').unwrap_or((authorization, ""));
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
 fn is_api_token(token: &str) -> bool {

@@ -27,7 +27,13 @@ const GRACE: Duration = Duration::from_secs(5 * 60);
 /// The wait after a failed request.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// The maximum number of tool names that are stored once for all users.
+/// How long a token that the control plane refused is refused without asking again: a token that was made up costs one question.
+const REFUSED_FOR: Duration = Duration::from_secs(10);
+
+/// Most refused tokens that are remembered.
+const REFUSED: usize = 1_024;
+
+/// Most different names of tools that are kept once for all users.
 const NAMES: usize = 20_000;
 
 /// The permissions of one token, and its user's connected accounts.
@@ -69,7 +75,9 @@ struct Known {
 pub struct ToolSieve {
     plane: Arc<ControlPlane>,
     known: Cache<TokenHash, Known>,
-    /// Every tool name, stored once: a thousand users share them.
+    /// The tokens that were refused a moment ago, and when they are asked about again.
+    refused: Mutex<HashMap<TokenHash, Instant>>,
+    /// Every tool's name once: a thousand users share them.
     names: Mutex<HashSet<Arc<str>>>,
 }
 
@@ -103,7 +111,12 @@ impl ToolSieve {
     /// Creates a sieve with an empty cache.
     #[must_use]
     pub fn new(plane: Arc<ControlPlane>) -> Self {
-        Self { plane, known: Cache::new(TOKENS), names: Mutex::default() }
+        Self {
+            plane,
+            known: Cache::new(TOKENS),
+            refused: Mutex::default(),
+            names: Mutex::default(),
+        }
     }
 
     /// Returns the user of an API token.
@@ -116,7 +129,13 @@ impl ToolSieve {
         Ok(Caller::user(&granted.user_id, token))
     }
 
-    /// Returns the permissions of a caller.
+    /// The user behind an API token that was accepted before.
+    pub fn known_caller(&self, token: Token) -> Option<Caller> {
+        let known = self.known.peek(&hash(&token))?;
+        Some(Caller::user(&known.granted.user_id, token))
+    }
+
+    /// What a caller was granted.
     ///
     /// # Errors
     ///
@@ -141,6 +160,9 @@ impl ToolSieve {
     fn granted_to(&self, token: &Token) -> Result<Arc<Granted>, Error> {
         let asked = hash(token);
         let now = Instant::now();
+        if lock(&self.refused).get(&asked).is_some_and(|until| now < *until) {
+            return Err(invalid_token());
+        }
         let freshness = |known: &Known| match (now < known.due, now < known.said + LONGEST + GRACE)
         {
             (true, _) => Freshness::Fresh,
@@ -161,8 +183,19 @@ impl ToolSieve {
             && error.code() == Code::InvalidToken
         {
             self.known.forget(&asked);
+            self.remember_refused(asked);
         }
         Ok(known?.granted)
+    }
+
+    fn remember_refused(&self, token: TokenHash) {
+        let (mut refused, now) = (lock(&self.refused), Instant::now());
+        if refused.len() >= REFUSED {
+            refused.retain(|_, until| now < *until);
+        }
+        if refused.len() < REFUSED {
+            refused.insert(token, now + REFUSED_FOR);
+        }
     }
 
     fn fetch(&self, token: &Token, old: Option<&Known>) -> Result<Known, Error> {

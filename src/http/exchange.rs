@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tiny_http::Method;
 
 use super::event::{Event, EventFraming};
+use super::head::Head;
 use super::input::KEPT_BYTES;
 use super::registry::Connected;
 use super::response::{Length, Response, print_head, writable_header};
@@ -23,6 +24,24 @@ pub struct Exchange<'c> {
     state: ResponseState,
 }
 
+/// How a client wants its answer.
+#[derive(Clone, Copy)]
+pub(super) struct Manner {
+    pub(super) wants_keep_alive: bool,
+    pub(super) is_http_1_0: bool,
+    pub(super) is_head: bool,
+}
+
+impl Manner {
+    pub(super) fn of(head: &Head) -> Manner {
+        Manner {
+            wants_keep_alive: head.keep_alive,
+            is_http_1_0: head.is_http_1_0,
+            is_head: head.method == Method::Head,
+        }
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum ResponseState {
     Unanswered,
@@ -38,15 +57,16 @@ impl<'c> Exchange<'c> {
     pub(super) fn new(
         connected: &'c Arc<Connected>,
         out: &'c mut Vec<u8>,
-        head: &crate::http::head::Head,
+        manner: Manner,
         common: &'c [(&'static str, String)],
     ) -> Exchange<'c> {
+        let Manner { wants_keep_alive, is_http_1_0, is_head } = manner;
         Exchange {
             connected,
             out,
-            wants_keep_alive: head.keep_alive,
-            is_http_1_0: head.is_http_1_0,
-            is_head: head.method == Method::Head,
+            wants_keep_alive,
+            is_http_1_0,
+            is_head,
             common,
             state: ResponseState::Unanswered,
         }
@@ -54,7 +74,6 @@ impl<'c> Exchange<'c> {
 
     /// Returns what reports whether the client has closed its connection, which is how it cancels a request whose answer is a
     /// stream. It looks without waiting. A client that has sent another request after this one counts as there.
-    #[must_use]
     pub fn watch_client(&self) -> impl Fn() -> bool + Send + Sync + 'static {
         let connected = Arc::downgrade(self.connected);
         move || connected.upgrade().is_none_or(|connected| connected.client_gone())

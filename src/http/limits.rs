@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::forwarded::TrustedProxies;
 use crate::os::{open_files, raise_open_files};
 
 /// The limits of the HTTP server. [`Limits::default`] has the values in the description of each field.
@@ -10,8 +11,11 @@ pub struct Limits {
     /// Connections open at once; 512. Over it: 503 with `Retry-After`, closed. [`Server::bind`](crate::http::Server::bind)
     /// lowers it when the process may not open enough descriptors.
     pub connections: usize,
-    /// Connections open at once from one address; 128. Loopback is exempt: all clients of a laptop share one address.
+    /// Connections open at once from one address; 128. Loopback is exempt: all clients of a laptop share one address. The
+    /// connection of a trusted proxy counts for the client whose request it brings.
     pub connections_per_address: usize,
+    /// The proxies whose word about their clients' addresses counts; none.
+    pub trusted_proxies: TrustedProxies,
     /// Bytes of a request head, from the request line to the empty line, and of the trailers of a body; 16 KiB. Over it: 431.
     pub head_bytes: usize,
     /// Header lines of a request; 100. Over it: 431.
@@ -26,7 +30,13 @@ pub struct Limits {
     pub all_bodies_bytes: usize,
     /// Time for a whole body, from the end of its head; 30 s. Over it: 408.
     pub body_time: Duration,
-    /// How long a connection may wait for a request; 75 s. Over it: closed without a response.
+    /// Bytes of the body of a request that no known caller sends; 64 KiB. Over it: 413.
+    pub stranger_body_bytes: usize,
+    /// Bytes of all such bodies at once; 1 MiB. Over it: 503.
+    pub all_stranger_bodies_bytes: usize,
+    /// The least bytes a second of such a body, on the average; 1 KiB. Under it: 408.
+    pub stranger_bytes_per_second: usize,
+    /// How long a connection may wait for a request; 75 s. Over it: closed without a word.
     pub idle_time: Duration,
     /// How long a client may read nothing of a response; 30 s. Over it: closed.
     pub write_stall: Duration,
@@ -41,6 +51,7 @@ impl Default for Limits {
         Limits {
             connections: 512,
             connections_per_address: 128,
+            trusted_proxies: TrustedProxies::default(),
             head_bytes: 16 * 1024,
             header_count: 100,
             target_bytes: 8 * 1024,
@@ -48,6 +59,9 @@ impl Default for Limits {
             body_bytes: 4 * 1024 * 1024,
             all_bodies_bytes: 64 * 1024 * 1024,
             body_time: Duration::from_secs(30),
+            stranger_body_bytes: 64 * 1024,
+            all_stranger_bodies_bytes: 1024 * 1024,
+            stranger_bytes_per_second: 1024,
             idle_time: Duration::from_secs(75),
             write_stall: Duration::from_secs(30),
             event_comment_every: Duration::from_secs(15),

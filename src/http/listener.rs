@@ -7,7 +7,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::limits::{Limits, within_descriptors};
-use super::registry::{Full, Registry, Shutdown};
+use super::registry::{Registry, Shutdown};
 use super::response::{Refusal, Response};
 use super::streams::{self, Streams};
 use super::{Service, connection};
@@ -153,10 +153,7 @@ impl Door<'_> {
                 }
             }
             Err((socket, full)) => {
-                let why = match full {
-                    Full::InAll => "the server has as many connections open as it can hold",
-                    Full::ForAddress => "this address has as many connections open as one may have",
-                };
+                let why = full.why();
                 refusals.log(|| log::warn!("a connection from {peer} is refused: {why}"));
                 refuse(&socket, why);
             }

@@ -5,7 +5,8 @@
 //! descriptors run out. A request is handled like this:
 //!
 //! - `listener` accepts under the caps of `registry` and starts a thread with `connection`;
-//! - `connection` reads a whole request through `input`, `head` and `body`, and hands it to the [`Service`];
+//! - `connection` reads a request's head through `input` and `head`, and the [`Service`] says whose it is, before the body is
+//!   read through `body`, which takes of `memory` what such a sender may have;
 //! - the service returns an [`Answer`], or writes events itself through its [`Exchange`];
 //! - a long event stream leaves its thread for the one of `streams`, and its owner keeps a [`Stream`].
 //!
@@ -15,6 +16,7 @@ mod body;
 mod connection;
 mod event;
 mod exchange;
+mod forwarded;
 mod head;
 mod input;
 mod limits;
@@ -25,15 +27,17 @@ mod response;
 mod stream;
 mod streams;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 pub use body::Chunked;
 pub use event::Event;
 pub use exchange::Exchange;
+pub use forwarded::{TrustedProxies, one_client};
 pub use head::{Framing, Head, Headers, parse_head};
 pub use limits::Limits;
 pub use listener::Server;
 pub(crate) use listener::spawn;
+use memory::Sender;
 pub use registry::Shutdown;
 pub use response::{Refusal, Response};
 pub use stream::{Hold, Stream};
@@ -50,16 +54,22 @@ pub struct Request {
     pub query: String,
     /// The header lines.
     pub headers: Headers,
-    /// The body, without its framing.
+    /// The body, without its framing; empty until the request has been admitted.
     pub body: Vec<u8>,
     /// The client's end of the connection, or that of a proxy in front.
     pub peer: SocketAddr,
+    /// The client's address, as far as a trusted proxy reports it.
+    pub client: IpAddr,
 }
 
 /// Responds to requests. It is called from many threads at once.
 pub trait Service: Send + Sync + 'static {
-    /// Responds to a request. A panic fails only this request: the response is 500, or its event stream is cut.
-    fn handle(&self, request: &Request, exchange: &mut Exchange<'_>) -> Answer;
+    /// Decides by a request's head, before its body is read, whose it is and who answers it. A panic here or there costs this
+    /// request: it is answered with 500, or its event stream is cut.
+    ///
+    /// # Errors
+    /// The answer to a request whose body is not worth reading.
+    fn admit<'s>(&'s self, head: &Request) -> Result<Admitted<'s>, Response>;
 
     /// Returns the headers of every response to a request, including the server's own refusal. `path` is empty if the request
     /// line is invalid; `headers` then contains the headers that could be read.
@@ -72,6 +82,26 @@ pub trait Service: Send + Sync + 'static {
     fn route(&self, path: &str) -> &'static str {
         let _ = path;
         ""
+    }
+}
+
+/// A request whose body is worth reading.
+pub struct Admitted<'s> {
+    sender: Sender,
+    handler: Handler<'s>,
+}
+
+type Handler<'s> = Box<dyn FnOnce(&Request, &mut Exchange<'_>) -> Answer + 's>;
+
+impl<'s> Admitted<'s> {
+    /// A request of a caller that is known, answered by `handler`.
+    pub fn caller(handler: impl FnOnce(&Request, &mut Exchange<'_>) -> Answer + 's) -> Self {
+        Self { sender: Sender::Caller, handler: Box::new(handler) }
+    }
+
+    /// A request of anyone, answered by `handler`. Its body may take little memory and time.
+    pub fn stranger(handler: impl FnOnce(&Request, &mut Exchange<'_>) -> Answer + 's) -> Self {
+        Self { sender: Sender::Stranger, handler: Box::new(handler) }
     }
 }
 

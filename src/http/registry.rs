@@ -7,8 +7,10 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
+use super::forwarded::one_client;
 use super::limits::Limits;
 use super::memory::BodyMemory;
+use super::response::Refusal;
 use super::streams::Streams;
 use crate::os::{Source, Wait, Waker, poll};
 use crate::sync::lock;
@@ -49,13 +51,43 @@ pub(super) enum Full {
     ForAddress,
 }
 
-/// An open connection. It holds one place under the caps until it is dropped.
+impl Full {
+    /// Why, for the client and the log.
+    pub(super) const fn why(&self) -> &'static str {
+        match self {
+            Full::InAll => "the server has as many connections open as it can hold",
+            Full::ForAddress => "this address has as many connections open as one may have",
+        }
+    }
+}
+
+/// One of the connections that an address may have; given back when it is dropped.
+struct Share {
+    registry: Arc<Registry>,
+    client: IpAddr,
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        let mut table = lock(&self.registry.table);
+        if let Some(count) = table.per_address.get_mut(&self.client) {
+            *count -= 1;
+            if *count == 0 {
+                table.per_address.remove(&self.client);
+            }
+        }
+    }
+}
+
+/// An open connection and its place under the caps, which it returns when it is dropped.
 pub(super) struct Connected {
     pub(super) socket: TcpStream,
     /// The client's address; an IPv4-mapped IPv6 address is stored as IPv4.
     pub(super) peer: SocketAddr,
     id: u64,
-    /// Whether the connection waits for a request; a drain closes such connections.
+    /// Where the connection counts: for the other end, or for the client whose request a trusted proxy brings.
+    share: Mutex<Option<Share>>,
+    /// Whether it waits for a request, so that a drain may close it.
     idle: AtomicBool,
     registry: Arc<Registry>,
 }
@@ -82,28 +114,47 @@ impl Registry {
         peer: SocketAddr,
     ) -> Result<Arc<Connected>, (TcpStream, Full)> {
         let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
-        let mut table = lock(&self.table);
-        if table.open.len() >= self.limits.connections {
+        if self.connections() >= self.limits.connections {
             return Err((socket, Full::InAll));
         }
-        if !peer.ip().is_loopback() {
-            let from_address = table.per_address.entry(peer.ip()).or_default();
-            if *from_address >= self.limits.connections_per_address {
-                return Err((socket, Full::ForAddress));
+        // What a trusted proxy brings counts for its clients, which the heads of the requests name.
+        let share = if self.limits.trusted_proxies.contains(peer.ip()) {
+            None
+        } else {
+            match self.share(peer.ip()) {
+                Ok(share) => share,
+                Err(full) => return Err((socket, full)),
             }
-            *from_address += 1;
-        }
+        };
+        let mut table = lock(&self.table);
         let id = table.next;
         table.next += 1;
         let connected = Arc::new(Connected {
             socket,
             peer,
             id,
+            share: Mutex::new(share),
             idle: AtomicBool::new(false),
             registry: Arc::clone(self),
         });
         table.open.insert(id, Arc::downgrade(&connected));
         Ok(connected)
+    }
+
+    /// One of the connections that an address may have; `None` for loopback, whose clients all share one address.
+    fn share(self: &Arc<Registry>, address: IpAddr) -> Result<Option<Share>, Full> {
+        if address.is_loopback() {
+            return Ok(None);
+        }
+        let client = one_client(address);
+        let mut table = lock(&self.table);
+        let count = table.per_address.entry(client).or_default();
+        if *count >= self.limits.connections_per_address {
+            return Err(Full::ForAddress);
+        }
+        *count += 1;
+        drop(table);
+        Ok(Some(Share { registry: Arc::clone(self), client }))
     }
 
     pub(super) fn is_draining(&self) -> bool {
@@ -156,8 +207,30 @@ impl Connected {
         &self.registry.limits
     }
 
-    /// Marks the connection as waiting for a request. Returns false if the server is draining, so the connection must close
-    /// instead.
+    /// Counts the connection for the client whose request a trusted proxy brings, until [`Connected::end_request`].
+    ///
+    /// # Errors
+    /// A refusal if the client has as many connections as one may have.
+    pub(super) fn begin_request(&self, client: IpAddr) -> Result<(), Refusal> {
+        if self.is_proxy() {
+            let share = self.registry.share(client);
+            *lock(&self.share) = share.map_err(|full| Refusal::new(503, full.why()))?;
+        }
+        Ok(())
+    }
+
+    /// Counts the connection of a trusted proxy for no client, until it brings another request.
+    pub(super) fn end_request(&self) {
+        if self.is_proxy() {
+            lock(&self.share).take();
+        }
+    }
+
+    fn is_proxy(&self) -> bool {
+        self.limits().trusted_proxies.contains(self.peer.ip())
+    }
+
+    /// Notes that the connection waits for a request; false when it must not, because the server drains.
     ///
     /// Both sides publish their flag before they read the other's, so at least one always sees the other.
     pub(super) fn begin_idle(&self) -> bool {
@@ -194,12 +267,6 @@ impl Drop for Connected {
     fn drop(&mut self) {
         let mut table = lock(&self.registry.table);
         table.open.remove(&self.id);
-        if let Some(from_address) = table.per_address.get_mut(&self.peer.ip()) {
-            *from_address -= 1;
-            if *from_address == 0 {
-                table.per_address.remove(&self.peer.ip());
-            }
-        }
         if table.open.is_empty() {
             self.registry.drained.notify_all();
         }
@@ -279,7 +346,9 @@ mod tests {
         connections: usize,
         connections_per_address: usize,
     ) -> (Arc<Registry>, impl Fn() -> TcpStream) {
-        let limits = Limits { connections, connections_per_address, ..Limits::default() };
+        let trusted_proxies = "10.0.0.0/8".parse().expect("it is a range");
+        let limits =
+            Limits { connections, connections_per_address, trusted_proxies, ..Limits::default() };
         let (_, waking) = crate::os::waker().expect("descriptors are left");
         let (_, streams_waking) = crate::os::waker().expect("descriptors are left");
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
@@ -315,6 +384,30 @@ mod tests {
             lock(&registry.table).per_address.is_empty(),
             "an address that is gone is not remembered"
         );
+    }
+
+    #[test]
+    fn what_a_trusted_proxy_brings_counts_for_its_clients_while_it_lasts() {
+        let (registry, socket) = registry(10, 1);
+        let proxy =
+            || registry.admit(socket(), peer("10.0.0.1")).ok().expect("a proxy has no share");
+        let client = |text: &str| text.parse().expect("the test's address is one");
+        let (one, other, third) = (proxy(), proxy(), proxy());
+        assert!(one.begin_request(client("203.0.113.1")).is_ok());
+        assert_eq!(
+            other.begin_request(client("203.0.113.1")).map_err(|refusal| refusal.status),
+            Err(503)
+        );
+        assert!(other.begin_request(client("203.0.113.2")).is_ok());
+        assert!(third.begin_request(client("2001:db8::1")).is_ok());
+        one.end_request();
+        assert!(one.begin_request(client("2001:db8:0:1::1")).is_ok(), "another network of 64 bits");
+        other.end_request();
+        assert!(other.begin_request(client("2001:db8::2")).is_err(), "the same network");
+        drop((one, third));
+        assert!(other.begin_request(client("2001:db8::2")).is_ok());
+        drop(other);
+        assert!(lock(&registry.table).per_address.is_empty());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::io::{ErrorKind, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use super::event::{Event, EventFraming};
 use super::registry::Connected;
@@ -43,8 +44,13 @@ impl Stream {
         self.line.finish(last);
     }
 
-    /// Registers `hook`, which runs once, when the stream has ended for any reason: on the streams thread, which it must not
-    /// block, or within this call if the stream is already closed.
+    /// Ends the stream at this time, unless it has ended before.
+    pub fn finish_at(&self, time: Instant) {
+        self.line.finish_at(time);
+    }
+
+    /// Has `hook` run once, when the stream has ended in whatever way: by the streams thread, which it must not keep, or by
+    /// this call when the stream is closed already.
     pub fn on_close(&self, hook: Box<dyn FnOnce() + Send>) {
         let mut state = lock(&self.line.state);
         if state.phase == Phase::Closed {
@@ -101,6 +107,8 @@ struct StreamState {
     pending: Vec<u8>,
     /// Whether the streams thread was notified of a change and has not handled it yet.
     is_announced: bool,
+    /// When the stream is finished, if it is not finished before.
+    until: Option<Instant>,
     on_close: Vec<Hook>,
     /// How many [`Hold`]s live.
     holds: usize,
@@ -140,6 +148,7 @@ impl Line {
             connected,
             pending: Vec::new(),
             is_announced: false,
+            until: None,
             on_close: Vec::new(),
             holds: 0,
             is_draining: false,
@@ -171,6 +180,18 @@ impl Line {
         if !is_held {
             self.finish(None);
         }
+    }
+
+    /// Leaves the end to the streams thread.
+    fn finish_at(&self, time: Instant) {
+        lock(&self.state).until = Some(time);
+        self.streams.announce(self.id);
+    }
+
+    /// When the stream is to be finished, if a time was given and it is still open.
+    pub(super) fn until(&self) -> Option<Instant> {
+        let state = lock(&self.state);
+        state.until.filter(|_| state.phase == Phase::Open)
     }
 
     pub(super) fn comment(&self) {

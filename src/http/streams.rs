@@ -141,6 +141,11 @@ pub(super) fn serve(streams: &Streams, mut woken: Waker, limits: &Limits) {
             write(&mut parked, id);
         }
         let now = Instant::now();
+        for Parked { line, .. } in parked.values() {
+            if line.until().is_some_and(|until| until <= now) {
+                line.finish(None);
+            }
+        }
         let due = parked.iter().filter(|(_, stream)| stream.due(limits) <= now).map(|(id, _)| *id);
         for id in due.collect::<Vec<_>>() {
             match parked.get_mut(&id) {
@@ -205,7 +210,9 @@ fn close(parked: &mut HashMap<u64, Parked>, id: u64) {
 impl Parked {
     /// Returns when to write a comment, or to give up on the client.
     fn due(&self, limits: &Limits) -> Instant {
-        self.since + if self.is_stalled { limits.write_stall } else { limits.event_comment_every }
+        let due = self.since
+            + if self.is_stalled { limits.write_stall } else { limits.event_comment_every };
+        self.line.until().map_or(due, |until| due.min(until))
     }
 
     /// Records that the socket has accepted bytes, or has just stopped accepting them.

@@ -12,7 +12,9 @@ use super::elicitation::Question;
 use super::handler::Interruption;
 use super::message::{Id, Request, notification_text, wrong_type};
 use super::seal::{MAX_TOKEN, Purpose, Seal, Use, digest};
+use super::server::Server;
 use super::version::Version;
+use crate::access::OpenQuestions;
 use crate::cancellation::Cancellation;
 use crate::error::{Code, Error};
 use crate::json::Object;
@@ -47,6 +49,7 @@ pub struct Call<'a> {
     request: &'a Request,
     peer: &'a dyn Peer,
     seal: &'a Seal,
+    questions: &'a OpenQuestions,
     answers: Answers,
     /// The keys of the answers that the handler has requested in this run.
     used: RefCell<BTreeMap<String, Value>>,
@@ -62,14 +65,17 @@ impl<'a> Call<'a> {
         context: &'a Context,
         request: &'a Request,
         peer: &'a dyn Peer,
-        seal: &'a Seal,
+        server: &'a Server,
     ) -> Result<Self, Error> {
+        let (seal, questions) = (&server.seal, &server.quotas.questions);
         let answers = if context.version.is_modern() {
             Answers::read(context, request, seal)?
         } else {
             Answers::default()
         };
-        Ok(Self { context, request, peer, seal, answers, used: RefCell::default() })
+        // The client is back: whether it answered or not, nothing waits for it.
+        questions.close(context.caller.user_id(), &answers.digest);
+        Ok(Self { context, request, peer, seal, questions, answers, used: RefCell::default() })
     }
 
     /// Returns the context: the caller, the version and so on.
@@ -276,6 +282,8 @@ impl<'a> Call<'a> {
             ))
             .with_hint("Answer more briefly."));
         }
+        let user = self.context.caller.user_id();
+        self.questions.open(user, &self.answers.digest, STATE_LIFETIME)?;
         Ok(token)
     }
 }

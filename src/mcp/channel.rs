@@ -19,7 +19,7 @@ use super::session::{Running, Session};
 use super::subscriptions::{Filter, Sink, Ticket};
 use super::version::Version;
 use super::{Answer, Server, refusal};
-use crate::access::Caller;
+use crate::access::{Caller, Place};
 use crate::cancellation::Cancellation;
 use crate::error::{Code, Error};
 use crate::json::Object;
@@ -46,7 +46,7 @@ pub struct Channel {
     /// Identifies this channel's requests, also before a session has begun.
     scope: String,
     session: Mutex<Option<Session>>,
-    listening: Mutex<HashMap<Id, Ticket>>,
+    listening: Mutex<HashMap<Id, (Ticket, Place)>>,
     /// Whether the client has gone: nothing runs for it any more.
     closed: AtomicBool,
 }
@@ -111,10 +111,17 @@ impl Channel {
         parse(bytes)
     }
 
-    /// Rejects the requests of a body from [`Channel::read`], because too many are running: each under its id.
-    pub fn refuse(&self, body: Result<Body, Malformed>) {
-        let error = Error::new(Code::Busy, "too many requests of this client run at once")
-            .with_hint("Send it again when some have been answered.");
+    /// Takes a place for what [`Channel::read`] gave and is not quick; it is given back when the place is dropped. Does not
+    /// wait: the thread that reads has to read the answers that what runs may wait for.
+    ///
+    /// # Errors
+    /// [`Code::UserBusy`] if the user has as many requests open as one may have.
+    pub fn place(&self) -> Result<Place, Error> {
+        self.server.quotas.requests.take_at_once(self.caller.user_id())
+    }
+
+    /// Refuses the requests of what [`Channel::read`] gave with `error`: each under its id.
+    pub fn refuse(&self, body: Result<Body, Malformed>, error: &Error) {
         let entries = match body {
             Ok(Body::One(message)) => vec![Ok(message)],
             Ok(Body::Batch(entries)) => entries,
@@ -125,7 +132,7 @@ impl Channel {
                 Ok(Message::Request(request)) => {
                     // Requests that counted as running when they were read are removed.
                     drop(self.server.sessions.run(&self.scope, &request.id));
-                    self.send(&error_text(Some(&request.id), &error));
+                    self.send(&error_text(Some(&request.id), error));
                 }
                 Ok(other) => drop(self.serve(other)),
                 Err(malformed) => {
@@ -168,7 +175,7 @@ impl Channel {
     /// Ends everything that the channel holds open, because its client has disconnected.
     pub fn close(&self) {
         self.closed.store(true, Ordering::SeqCst);
-        for (_, ticket) in lock(&self.listening).drain() {
+        for (_, (ticket, _)) in lock(&self.listening).drain() {
             self.server.hub.unsubscribe(ticket);
         }
         self.server.hub.detach(&self.scope);
@@ -192,7 +199,8 @@ impl Channel {
                 let cancelled =
                     notification.params.get("requestId").cloned().and_then(Id::from_value);
                 if notification.method == "notifications/cancelled"
-                    && let Some(ticket) = cancelled.and_then(|id| lock(&self.listening).remove(&id))
+                    && let Some((ticket, _)) =
+                        cancelled.and_then(|id| lock(&self.listening).remove(&id))
                 {
                     self.server.hub.unsubscribe(ticket);
                 }
@@ -238,13 +246,19 @@ impl Channel {
             _ if running.is_unwanted() => None,
             answer @ Answer::Response { .. } => Some(text(answer)),
             Answer::Listen(filter) => {
+                let place = match self.server.quotas.streams.take(self.caller.user_id()) {
+                    Ok(place) => place,
+                    Err(error) => return Some(error_text(Some(&request.id), &error)),
+                };
                 let mut listening = lock(&self.listening);
                 let ticket = self.server.hub.listen(
                     request.id.clone(),
                     filter,
                     Box::new(Listening(Arc::clone(&self.outlet))),
                 );
-                listening.insert(request.id.clone(), ticket);
+                if let Some((earlier, _)) = listening.insert(request.id.clone(), (ticket, place)) {
+                    self.server.hub.unsubscribe(earlier);
+                }
                 None
             }
         }
@@ -303,7 +317,7 @@ impl Peer for ChannelPeer<'_> {
     fn request(&self, method: &str, params: &Object) -> Result<Value, Error> {
         ask(
             &self.channel.server,
-            &self.channel.scope,
+            (&self.channel.caller, &self.channel.scope),
             method,
             params,
             &|json| self.channel.send(json),
@@ -326,12 +340,15 @@ impl Peer for ChannelPeer<'_> {
 /// As [`Peer::request`].
 pub(crate) fn ask(
     server: &Server,
-    scope: &str,
+    (caller, scope): (&Caller, &str),
     method: &str,
     params: &Object,
     send: &dyn Fn(&str) -> bool,
     cancelled: &Cancellation,
 ) -> Result<Value, Error> {
+    let question = random_id();
+    let _asking =
+        server.quotas.questions.asking(caller.user_id(), &question, server.answer_time)?;
     let (id, receiver) = server.sessions.wait(scope);
     let gone = || Error::new(Code::Cancelled, "the client went away before it answered");
     let outcome = if send(&request_text(&id, method, params)) {

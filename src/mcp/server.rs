@@ -17,7 +17,7 @@ use super::seal::Seal;
 use super::session::{Session, Sessions};
 use super::subscriptions::{Filter, Hub};
 use super::version::Version;
-use crate::access::Caller;
+use crate::access::{Caller, Quotas, UserLimits};
 use crate::cancellation::Cancellation;
 use crate::error::{Code, Error};
 use crate::json::Object;
@@ -43,7 +43,9 @@ pub struct Server {
     pub hub: Arc<Hub>,
     /// The memory of legacy sessions.
     pub sessions: Sessions,
-    /// How long a client of the legacy era may take to answer a question.
+    /// What each user has open.
+    pub quotas: Quotas,
+    /// How long a client of the legacy era may take to answer a question of ours.
     pub(crate) answer_time: Duration,
 }
 
@@ -138,11 +140,18 @@ impl Server {
             seal: seal.into(),
             hub,
             sessions: Sessions::default(),
+            quotas: Quotas::default(),
             answer_time: ANSWER_TIME,
         }
     }
 
-    /// Sets how long a client may take to answer a question.
+    /// The same, with other limits for each user.
+    #[must_use]
+    pub fn with_user_limits(self, limits: UserLimits) -> Self {
+        Self { quotas: Quotas::new(limits), ..self }
+    }
+
+    /// The same, with another time for a client to answer a question of ours.
     #[must_use]
     pub fn with_answer_time(self, answer_time: Duration) -> Self {
         Self { answer_time, ..self }
@@ -374,7 +383,7 @@ impl Server {
         peer: &dyn Peer,
     ) -> Result<MethodResult, Interruption> {
         let (name, arguments) = (request.text("name")?, request.object("arguments")?);
-        let call = Call::open(context, request, peer, &self.seal)?;
+        let call = Call::open(context, request, peer, self)?;
         let ToolResult { content, structured, is_error } =
             self.handler.call_tool(&call, name, arguments)?;
         let mut members = Members::new().with("content", &content);
@@ -395,7 +404,7 @@ impl Server {
         peer: &dyn Peer,
     ) -> Result<MethodResult, Interruption> {
         let (name, arguments) = (request.text("name")?, request.object("arguments")?);
-        let call = Call::open(context, request, peer, &self.seal)?;
+        let call = Call::open(context, request, peer, self)?;
         Ok(MethodResult::Complete(
             Members::new().with_all(&self.handler.get_prompt(&call, name, arguments)?),
         ))
@@ -407,7 +416,7 @@ impl Server {
         request: &Request,
         peer: &dyn Peer,
     ) -> Result<MethodResult, Interruption> {
-        let call = Call::open(context, request, peer, &self.seal)?;
+        let call = Call::open(context, request, peer, self)?;
         let contents = self.handler.read_resource(&call, request.text("uri")?)?;
         // The content of a resource may change with every read, and belongs to its reader.
         Ok(MethodResult::Complete(cached(

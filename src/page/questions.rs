@@ -10,10 +10,7 @@ use crate::error::{Code, Error};
 use crate::random::random_id;
 use crate::sync::lock;
 
-/// The maximum number of open questions of one user.
-const MAX_OPEN: usize = 8;
-
-/// The maximum size in bytes of one action as JSON.
+/// Most bytes of one deed as JSON.
 const MAX_DEED: usize = 4 * 1024 * 1024;
 
 /// The maximum number of stored questions, including decided ones.
@@ -34,10 +31,11 @@ impl Default for Lifetimes {
     }
 }
 
-/// The open questions, and the decisions that were not used yet.
-#[derive(Default)]
+/// The questions that wait, and the decisions that were not used yet.
 pub struct Questions {
     lifetimes: Lifetimes,
+    /// Most questions of one user that wait at once.
+    most: usize,
     kept: Mutex<Vec<Question>>,
 }
 
@@ -54,8 +52,8 @@ struct Question {
 impl Questions {
     /// Creates an empty list of questions.
     #[must_use]
-    pub fn new(lifetimes: Lifetimes) -> Self {
-        Self { lifetimes, kept: Mutex::default() }
+    pub fn new(lifetimes: Lifetimes, most: usize) -> Self {
+        Self { lifetimes, most, kept: Mutex::default() }
     }
 
     /// Asks a question. Returns its id, and whether it is new.
@@ -76,7 +74,7 @@ impl Questions {
         if let Some(known) = kept.iter().filter(is_open).find(|known| known.digest == digest) {
             return Ok((known.id.clone(), false));
         }
-        if kept.iter().filter(is_open).count() >= MAX_OPEN || kept.len() >= MAX_KEPT {
+        if kept.iter().filter(is_open).count() >= self.most || kept.len() >= MAX_KEPT {
             return Err(Error::new(Code::Busy, "too many questions wait for the user already")
                 .with_hint("The user has to decide them first, or wait ten minutes."));
         }
@@ -145,13 +143,15 @@ mod tests {
 
     use super::*;
 
+    const MAX_OPEN: usize = 8;
+
     fn asked(questions: &Questions, user: &str, digest: &str) -> String {
         questions.ask(user, digest, json!({"calls": []})).unwrap().0
     }
 
     #[test]
     fn a_decision_is_good_for_its_user_and_digest_once() {
-        let questions = Questions::default();
+        let questions = Questions::new(Lifetimes::default(), MAX_OPEN);
         assert_eq!(questions.take("ada", "1"), Decision::Unknown);
         let id = asked(&questions, "ada", "1");
         assert_eq!(asked(&questions, "ada", "1"), id, "it is open already");
@@ -172,11 +172,11 @@ mod tests {
     #[test]
     fn questions_and_decisions_end_with_their_time() {
         let (long, none) = (Duration::from_secs(60), Duration::ZERO);
-        let questions = Questions::new(Lifetimes { question: none, decision: long });
+        let questions = Questions::new(Lifetimes { question: none, decision: long }, MAX_OPEN);
         let id = asked(&questions, "ada", "1");
         assert_eq!(questions.decide(&id, true).unwrap_err().code(), Code::NotFound);
         assert_eq!(questions.take("ada", "1"), Decision::Unknown);
-        let questions = Questions::new(Lifetimes { question: long, decision: none });
+        let questions = Questions::new(Lifetimes { question: long, decision: none }, MAX_OPEN);
         let id = asked(&questions, "ada", "1");
         questions.decide(&id, true).unwrap();
         assert_eq!(questions.take("ada", "1"), Decision::Unknown);
@@ -184,7 +184,7 @@ mod tests {
 
     #[test]
     fn so_many_questions_wait_and_no_more() {
-        let questions = Questions::default();
+        let questions = Questions::new(Lifetimes::default(), MAX_OPEN);
         for number in 0..MAX_OPEN {
             asked(&questions, "ada", &number.to_string());
         }

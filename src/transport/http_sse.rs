@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use super::streamable::{Accepted, not_acceptable};
+use super::streamable::{Accepted, end_with_token, not_acceptable};
 use crate::access::Caller;
 use crate::error::{Code, Error};
 use crate::http::{Answer, Event, Request, Response, Stream, spawn};
@@ -14,17 +14,13 @@ use crate::mcp;
 use crate::mcp::channel::{Channel, Outlet};
 use crate::mcp::context::View;
 use crate::random::random_id;
-use crate::sync::{Slots, lock};
-
-/// The maximum number of messages of one client that run at once; each has a thread.
-const MAX_RUNNING: usize = 32;
+use crate::sync::lock;
 
 /// A client with an open stream.
 struct Client {
     owner: Caller,
     channel: Channel,
     stream: Stream,
-    running: Arc<Slots>,
 }
 
 /// The clients connected by HTTP+SSE, by the session id in the path for their messages.
@@ -45,6 +41,7 @@ impl Legacy {
         caller: Caller,
         view: View,
     ) -> Result<Answer, Error> {
+        let place = self.server.quotas.streams.take(caller.user_id())?;
         if !Accepted::of(&request.headers)?.events {
             return Err(not_acceptable("text/event-stream"));
         }
@@ -53,20 +50,17 @@ impl Legacy {
         // Relative to the stream's address, so that it works behind a proxy that adds a prefix.
         let up = if request.path.ends_with('/') { "../" } else { "" };
         Ok(Answer::Parked(Box::new(move |stream| {
+            end_with_token(&stream, &caller);
             let channel =
                 Channel::new(server, Arc::new(StreamOutlet(stream.clone())), caller.clone(), view);
-            let client = Arc::new(Client {
-                owner: caller,
-                channel,
-                stream: stream.clone(),
-                running: Slots::new(MAX_RUNNING),
-            });
+            let client = Arc::new(Client { owner: caller, channel, stream: stream.clone() });
             // The place is there before the client can know of it.
             lock(&clients).insert(id.clone(), Arc::clone(&client));
             stream.send(Event::named("endpoint", &format!("{up}messages?session={id}")));
             stream.on_close(Box::new(move || {
                 lock(&clients).remove(&id);
                 client.channel.close();
+                drop(place);
             }));
         })))
     }
@@ -87,19 +81,22 @@ impl Legacy {
         // Quick messages need no slot: they may be answers that running requests wait for.
         if client.channel.is_quick(&body) {
             client.channel.receive(body);
-        } else if let Some(slot) = client.running.take() {
-            // A drain does not end the stream before the answer.
-            let (serving, hold) = (Arc::clone(&client), client.stream.hold());
-            let receive = move || {
-                serving.channel.receive(body);
-                drop((slot, hold));
-            };
-            spawn("message", receive).map_err(|_| {
-                Error::new(Code::Busy, "there is no thread for this message")
-                    .with_hint("Send it again in a moment.")
-            })?;
         } else {
-            client.channel.refuse(body);
+            match client.channel.place() {
+                Ok(place) => {
+                    // A drain does not end the stream before the answer.
+                    let hold = client.stream.hold();
+                    let serving = move || {
+                        client.channel.receive(body);
+                        drop((place, hold));
+                    };
+                    spawn("message", serving).map_err(|_| {
+                        Error::new(Code::Busy, "there is no thread for this message")
+                            .with_hint("Send it again in a moment.")
+                    })?;
+                }
+                Err(error) => client.channel.refuse(body, &error),
+            }
         }
         Ok(Answer::Whole(Response::text(202, "Accepted")))
     }

@@ -11,5 +11,5 @@ mod view;
 
 pub use origin::Origins;
 pub use pages::{PageService, Pages, page};
-pub use router::{Router, Site, refusal};
+pub use router::{FAILURES_PER_SECOND, Router, Site, refusal};
 pub use view::read as read_view;

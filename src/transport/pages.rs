@@ -7,7 +7,7 @@ use hmac_sha256::Hash;
 
 use super::origin::Origins;
 use super::router::refusal;
-use crate::http::{Answer, Exchange, Request, Response, Service};
+use crate::http::{Admitted, Answer, Request, Response, Service};
 
 /// Serves `/confirm` and `/local/` in local mode.
 pub trait Pages: Send + Sync {
@@ -35,11 +35,9 @@ impl PageService {
 }
 
 impl Service for PageService {
-    fn handle(&self, request: &Request, _: &mut Exchange<'_>) -> Answer {
-        Answer::Whole(match self.origins.check(&request.headers) {
-            Ok(()) => self.pages.handle(request),
-            Err(error) => refusal(&error),
-        })
+    fn admit<'s>(&'s self, head: &Request) -> Result<Admitted<'s>, Response> {
+        self.origins.check(&head.headers).map_err(|error| refusal(&error))?;
+        Ok(Admitted::stranger(|request, _| Answer::Whole(self.pages.handle(request))))
     }
 
     fn route(&self, path: &str) -> &'static str {

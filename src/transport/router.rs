@@ -1,6 +1,8 @@
 //! Routes paths.
 
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use serde_json::{Value, json};
 use tiny_http::Method;
@@ -11,9 +13,9 @@ use super::origin::Origins;
 use super::pages::{self, Pages, page};
 use super::streamable::Streamable;
 use super::view;
-use crate::access::{Authenticator, Caller, Evidence, WELL_KNOWN};
+use crate::access::{Authenticator, Caller, Evidence, RateLimit, WELL_KNOWN};
 use crate::error::{Code, Error};
-use crate::http::{Answer, Exchange, Headers, Request, Response, Service};
+use crate::http::{Admitted, Answer, Headers, Request, Response, Service, one_client};
 use crate::mcp;
 use crate::mcp::context::View;
 
@@ -40,18 +42,28 @@ pub trait Site: Send + Sync {
 
 /// Routes requests to the protocol and the pages; the [`Service`] of the HTTP server.
 pub struct Router {
+    server: Arc<mcp::Server>,
     streamable: Streamable,
     legacy: Legacy,
     authenticator: Arc<dyn Authenticator>,
     origins: Origins,
     site: Arc<dyn Site>,
+    /// The failed authentications of each address.
+    failures: RateLimit<IpAddr>,
     /// Local mode's pages.
     pages: Option<Arc<dyn Pages>>,
     /// What every request's view begins with.
     base: View,
 }
 
-/// The target of a path.
+/// Failed authentications a second from one address, as a rule: those of an office whose tokens all end at once.
+pub const FAILURES_PER_SECOND: u32 = 50;
+
+fn failures(number: u32) -> RateLimit<IpAddr> {
+    RateLimit::per_second("failed authentications", number)
+}
+
+/// Where a path leads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Endpoint<'a> {
     Page,
@@ -156,16 +168,24 @@ impl Router {
     ) -> Self {
         Self {
             streamable: Streamable::new(Arc::clone(&server)),
-            legacy: Legacy::new(server),
+            legacy: Legacy::new(Arc::clone(&server)),
+            server,
             authenticator,
             origins,
             site,
+            failures: failures(FAILURES_PER_SECOND),
             pages: None,
             base: View::default(),
         }
     }
 
-    /// Adds local mode's pages.
+    /// The same with another bound for failed authentications a second from one address.
+    #[must_use]
+    pub fn with_failures_per_second(self, number: u32) -> Self {
+        Self { failures: failures(number), ..self }
+    }
+
+    /// The same with local mode's pages.
     #[must_use]
     pub fn with_pages(self, pages: Option<Arc<dyn Pages>>) -> Self {
         Self { pages, ..self }
@@ -177,68 +197,114 @@ impl Router {
         Self { base, ..self }
     }
 
-    fn answer(&self, request: &Request, exchange: &mut Exchange<'_>) -> Result<Answer, Error> {
-        let place = Endpoint::find(&request.path);
+    /// Decides by the head whose the request is: nothing of an unknown caller's body is read where a caller is needed.
+    fn admitted<'s>(&'s self, head: &Request) -> Result<Admitted<'s>, Error> {
+        let place = Endpoint::find(&head.path);
         if place.is_some_and(Endpoint::is_public) {
-            self.origins.check_host(&request.headers)?;
+            self.origins.check_host(&head.headers)?;
         } else {
-            self.origins.check(&request.headers)?;
+            self.origins.check(&head.headers)?;
         }
-        if let Some(pages) = self.pages_at(&request.path) {
-            return Ok(Answer::Whole(pages.handle(request)));
+        if let Some(pages) = self.pages_at(&head.path) {
+            return Ok(Admitted::stranger(|request, _| Answer::Whole(pages.handle(request))));
         }
-        let place = place.ok_or_else(|| no_such_path(&request.path))?;
-        if request.method == Method::Options {
-            let methods = cors::listed(place.methods());
-            return Ok(Answer::Whole(cors::options(&methods, &request.headers)));
+        let place = place.ok_or_else(|| no_such_path(&head.path))?;
+        if head.method == Method::Options {
+            let answer = cors::options(&cors::listed(place.methods()), &head.headers);
+            return Ok(self.open(|| answer));
         }
-        if !place.methods().contains(&request.method) {
+        if !place.methods().contains(&head.method) {
             return Err(Error::new(
                 Code::MethodNotAllowed,
-                format!("{} is not a method of {}", request.method, request.path),
+                format!("{} is not a method of {}", head.method, head.path),
             )
             .with_data("allow", cors::listed(place.methods())));
         }
         Ok(match place {
-            Endpoint::Page => Answer::Whole(page(self.site.page())),
-            Endpoint::Health => Answer::Whole(json(200, &json!({"status": "ok"}))),
-            Endpoint::Ready => match self.authenticator.ready() {
-                Ok(()) => Answer::Whole(json(200, &json!({"status": "ready"}))),
-                Err(error) => Answer::Whole(
+            Endpoint::Page => self.open(|| page(self.site.page())),
+            Endpoint::Health => self.open(|| json(200, &json!({"status": "ok"}))),
+            Endpoint::Ready => self.open(|| match self.authenticator.ready() {
+                Ok(()) => json(200, &json!({"status": "ready"})),
+                Err(error) => {
                     json(503, &json!({"status": "not_ready", "error": error.to_string()}))
-                        .with_header("Retry-After", "5"),
-                ),
-            },
-            Endpoint::Version => Answer::Whole(json(200, &self.site.version())),
-            Endpoint::ResourceMetadata(path) => match self.authenticator.resource() {
-                Some(resource) => Answer::Whole(json(200, &resource.document(path))),
-                None => return Err(no_such_path(&request.path)),
-            },
+                        .with_header("Retry-After", "5")
+                }
+            }),
+            Endpoint::Version => self.open(|| json(200, &self.site.version())),
+            Endpoint::ResourceMetadata(path) => {
+                let resource = self.authenticator.resource();
+                let document = resource.ok_or_else(|| no_such_path(&head.path))?.document(path);
+                self.open(move || json(200, &document))
+            }
             Endpoint::Mcp(module) => {
-                let caller = self.caller(request)?;
+                let caller = self.caller(head)?;
                 if let Some(module) = module
                     && !self.site.has_module(&caller, module)?
                 {
-                    return Err(no_such_path(&request.path));
+                    return Err(no_such_path(&head.path));
                 }
-                let view = view::read(&self.base, module, &request.query)?;
-                self.streamable.serve(request, exchange, caller, view)
+                let view = view::read(&self.base, module, &head.query)?;
+                if head.method == Method::Get {
+                    return Ok(
+                        self.known(move |request| self.streamable.open_stream(request, caller))
+                    );
+                }
+                let arriving = self.server.quotas.arriving.take(caller.user_id())?;
+                Admitted::caller(move |request, exchange| {
+                    let _arriving = arriving;
+                    self.streamable.serve(request, exchange, caller, view)
+                })
             }
-            Endpoint::LegacyStream => self.legacy.open(
-                request,
-                self.caller(request)?,
-                view::read(&self.base, None, &request.query)?,
-            )?,
-            Endpoint::LegacyMessages => self.legacy.receive(request, &self.caller(request)?)?,
+            Endpoint::LegacyStream => {
+                let (caller, view) =
+                    (self.caller(head)?, view::read(&self.base, None, &head.query)?);
+                self.known(move |request| self.legacy.open(request, caller, view))
+            }
+            Endpoint::LegacyMessages => {
+                let caller = self.caller(head)?;
+                let arriving = self.server.quotas.arriving.take(caller.user_id())?;
+                self.known(move |request| {
+                    let _arriving = arriving;
+                    self.legacy.receive(request, &caller)
+                })
+            }
         })
     }
 
-    fn caller(&self, request: &Request) -> Result<Caller, Error> {
-        let caller = self
-            .authenticator
-            .authenticate(Evidence { authorization: request.headers.get("authorization") })?;
-        self.site.admit(&caller)?;
-        Ok(caller)
+    /// A request that everybody gets this answer to.
+    fn open<'s>(&'s self, answer: impl FnOnce() -> Response + 's) -> Admitted<'s> {
+        Admitted::stranger(|_, _| Answer::Whole(answer()))
+    }
+
+    /// A known caller's request.
+    fn known<'s>(
+        &'s self,
+        answer: impl FnOnce(&Request) -> Result<Answer, Error> + 's,
+    ) -> Admitted<'s> {
+        Admitted::caller(|request, _| {
+            let answered = answer(request);
+            answered.unwrap_or_else(|error| Answer::Whole(self.refused(&error, &request.path)))
+        })
+    }
+
+    /// The caller, who may come in. An address that fails too often is not heard again before a moment has passed, unless its
+    /// token is known already.
+    fn caller(&self, head: &Request) -> Result<Caller, Error> {
+        let evidence = Evidence { authorization: head.headers.get("authorization") };
+        let address = one_client(head.client);
+        let found = if let Some(caller) = self.authenticator.remembered(evidence) {
+            Ok(caller)
+        } else {
+            self.failures.check(&address, Instant::now())?;
+            self.authenticator.authenticate(evidence)
+        };
+        let admitted = found.and_then(|caller| self.site.admit(&caller).map(|()| caller));
+        if let Err(error) = &admitted
+            && matches!(error.code(), Code::Unauthenticated | Code::InvalidToken)
+        {
+            self.failures.count(&address, Instant::now())?;
+        }
+        admitted
     }
 
     /// Returns local mode's pages, if the path is one of them.
@@ -267,9 +333,8 @@ impl Router {
 }
 
 impl Service for Router {
-    fn handle(&self, request: &Request, exchange: &mut Exchange<'_>) -> Answer {
-        self.answer(request, exchange)
-            .unwrap_or_else(|error| Answer::Whole(self.refused(&error, &request.path)))
+    fn admit<'s>(&'s self, head: &Request) -> Result<Admitted<'s>, Response> {
+        self.admitted(head).map_err(|error| self.refused(&error, &head.path))
     }
 
     fn common_headers(&self, path: &str, headers: &Headers) -> Vec<(&'static str, String)> {

@@ -16,8 +16,6 @@ use crate::sync::{Slots, lock};
 
 /// The maximum length of a line, the same as that of an HTTP body.
 const MAX_LINE: u64 = 4 * 1024 * 1024;
-/// The maximum number of requests at once; further lines wait in the pipe.
-const MAX_RUNNING: usize = 32;
 /// How long requests that are cancelled at the end of the drain may take to be answered.
 const ANSWER_TIME: Duration = Duration::from_secs(1);
 
@@ -37,7 +35,8 @@ pub fn run(
     let outlet = Lines { output: Mutex::new(Box::new(output)), broken: ended.clone() };
     let channel =
         Arc::new(Channel::new(Arc::clone(server), Arc::new(outlet), Caller::local(), view));
-    let running = Slots::new(MAX_RUNNING);
+    // The places of the user bound how many run; this waits for them at the end.
+    let running = Slots::new(usize::MAX);
     let (reading, counting) = (Arc::clone(&channel), Arc::clone(&running));
     std::thread::Builder::new().name("stdin".to_owned()).spawn(move || {
         // The receiver is gone if the output broke first.
@@ -76,15 +75,18 @@ fn read(channel: &Arc<Channel>, running: &Arc<Slots>, mut input: impl BufRead) -
             channel.receive(body);
             continue;
         }
-        // The reader never waits for a slot: it must read the answers that running requests may wait for.
-        let Some(slot) = running.take() else {
-            channel.refuse(body);
-            continue;
+        // The reader waits for no place: it has to read the answers that what runs may wait for.
+        let place = match channel.place() {
+            Ok(place) => place,
+            Err(error) => {
+                channel.refuse(body, &error);
+                continue;
+            }
         };
-        let serving = Arc::clone(channel);
+        let (serving, slot) = (Arc::clone(channel), running.take());
         std::thread::Builder::new().name("message".to_owned()).spawn(move || {
             serving.receive(body);
-            drop(slot);
+            drop((place, slot));
         })?;
     }
 }

@@ -5,12 +5,13 @@
 
 use std::cell::RefCell;
 use std::sync::Arc;
+use std::time::{Instant, SystemTime};
 
 use serde_json::Value;
 use tiny_http::Method;
 
 use super::router::refusal;
-use crate::access::Caller;
+use crate::access::{Caller, Place};
 use crate::cancellation::Cancellation;
 use crate::error::{Code, Error};
 use crate::http::{Answer, Event, Exchange, Headers, Request, Response, Stream};
@@ -49,21 +50,22 @@ impl Streamable {
         view: View,
     ) -> Answer {
         let served = match request.method {
-            Method::Get => self.open_stream(request, &caller),
             Method::Delete => self.end_session(request, &caller),
             _ => self.post(request, exchange, caller, view),
         };
         served.unwrap_or_else(|error| Answer::Whole(refusal(&error)))
     }
 
-    /// Opens the stream of a legacy session, for messages that the server sends on its own.
-    fn open_stream(&self, request: &Request, caller: &Caller) -> Result<Answer, Error> {
+    /// The stream of a legacy session, for what the server says unasked.
+    pub(super) fn open_stream(&self, request: &Request, caller: Caller) -> Result<Answer, Error> {
+        let place = self.server.quotas.streams.take(caller.user_id())?;
         if !Accepted::of(&request.headers)?.events {
             return Err(not_acceptable("text/event-stream"));
         }
-        let session = self.session(&request.headers, caller)?;
+        let session = self.session(&request.headers, &caller)?;
         let server = Arc::clone(&self.server);
         Ok(Answer::Parked(Box::new(move |stream| {
+            end_with_token(&stream, &caller);
             let ticket = server.hub.attach(
                 &session.id,
                 Filter::all_lists(),
@@ -72,7 +74,10 @@ impl Streamable {
             for uri in server.sessions.watched(&session.id) {
                 server.hub.watch(&session.id, &uri, true);
             }
-            stream.on_close(Box::new(move || server.hub.unsubscribe(ticket)));
+            stream.on_close(Box::new(move || {
+                server.hub.unsubscribe(ticket);
+                drop(place);
+            }));
         })))
     }
 
@@ -141,8 +146,11 @@ impl Streamable {
                 let session = self
                     .session(&request.headers, &caller)
                     .and_then(|session| check_batch(Some(session.version())).map(|()| session));
+                let session = session.and_then(|session| Ok((session, self.place(&caller)?)));
                 match session {
-                    Ok(session) => self.batch(&session, entries, delivery, &caller, &view),
+                    Ok((session, _place)) => {
+                        self.batch(&session, entries, delivery, &caller, &view)
+                    }
                     Err(error) => delivery.whole(mcp::refusal(None, &error)),
                 }
             }
@@ -157,6 +165,10 @@ impl Streamable {
         caller: Caller,
         view: View,
     ) -> Answer {
+        let _place = match self.place(&caller) {
+            Ok(place) => place,
+            Err(error) => return delivery.whole(mcp::refusal(Some(&request.id), &error)),
+        };
         match Era::of(request, headers.get("mcp-protocol-version")) {
             Err(error) => return delivery.whole(mcp::refusal(Some(&request.id), &error)),
             Ok(Era::Modern) => return self.modern(headers, request, delivery, caller, view),
@@ -169,14 +181,20 @@ impl Streamable {
         };
         let context = session.context(caller, view, &self.server.sessions);
         let running = self.server.sessions.run(&session.id, &request.id);
-        let peer = HttpPeer::new(&self.server, delivery, Some((&session, &running)));
+        let legacy = Some((&session, &running));
+        let peer = HttpPeer::new(&self.server, &context.caller, delivery, legacy);
         let answer = self.server.answer(request, &context, &peer);
         let delivery = peer.into_delivery();
         // Also that of a cancelled request, which says so: a POST must be answered.
         delivery.whole(answer)
     }
 
-    /// Handles `initialize`, which begins a session.
+    /// One of the requests that the caller may have running. Answers and notifications need none: what runs may wait for them.
+    fn place(&self, caller: &Caller) -> Result<Place, Error> {
+        self.server.quotas.requests.take(caller.user_id())
+    }
+
+    /// `initialize`: a session begins.
     fn handshake(
         &self,
         request: &message::Request,
@@ -222,18 +240,30 @@ impl Streamable {
             Err(error) => return delivery.whole(mcp::refusal(Some(&request.id), &error)),
         };
         let accepted = delivery.accepted;
-        let peer = HttpPeer::new(&self.server, delivery, None);
+        let peer = HttpPeer::new(&self.server, &context.caller, delivery, None);
         match self.server.answer(request, &context, &peer) {
             mcp::Answer::Response { status, json } => peer.into_delivery().answer(status, &json),
             mcp::Answer::Listen(_) if !accepted.events => {
                 Answer::Whole(refusal(&not_acceptable("text/event-stream")))
             }
             mcp::Answer::Listen(filter) => {
+                let caller = context.caller.clone();
+                let place = match self.server.quotas.streams.take(caller.user_id()) {
+                    Ok(place) => place,
+                    Err(error) => {
+                        let refusal = mcp::refusal(Some(&request.id), &error);
+                        return peer.into_delivery().whole(refusal);
+                    }
+                };
                 let (server, id) = (Arc::clone(&self.server), request.id.clone());
                 Answer::Parked(Box::new(move |stream| {
+                    end_with_token(&stream, &caller);
                     let ticket =
                         server.hub.listen(id, filter, Box::new(StreamSink(stream.clone())));
-                    stream.on_close(Box::new(move || server.hub.unsubscribe(ticket)));
+                    stream.on_close(Box::new(move || {
+                        server.hub.unsubscribe(ticket);
+                        drop(place);
+                    }));
                 }))
             }
         }
@@ -270,7 +300,8 @@ impl Streamable {
                     let context =
                         session.context(caller.clone(), view.clone(), &self.server.sessions);
                     let running = self.server.sessions.run(&session.id, &request.id);
-                    let peer = HttpPeer::new(&self.server, delivery, Some((session, &running)));
+                    let legacy = Some((session, &running));
+                    let peer = HttpPeer::new(&self.server, caller, delivery, legacy);
                     let answer = self.server.answer(&request, &context, &peer);
                     delivery = peer.into_delivery();
                     Some(answer)
@@ -381,7 +412,9 @@ impl Delivery<'_, '_> {
     }
 
     fn answer(self, status: u16, json: &str) -> Answer {
-        self.answer_with(status, json, &[])
+        // The other refusals with this status come before the body.
+        let headers: &[_] = if status == 429 { &[("Retry-After", "1")] } else { &[] };
+        self.answer_with(status, json, headers)
     }
 
     fn answer_with(self, status: u16, json: &str, headers: &[(&str, &str)]) -> Answer {
@@ -405,6 +438,7 @@ impl Delivery<'_, '_> {
 /// The client of a running request.
 struct HttpPeer<'s, 'a, 'b> {
     server: &'s mcp::Server,
+    caller: &'s Caller,
     delivery: RefCell<Delivery<'a, 'b>>,
     /// The session and the mark of the running request; the modern era has neither.
     legacy: Option<(&'s Session, &'s Running<'s>)>,
@@ -414,18 +448,18 @@ struct HttpPeer<'s, 'a, 'b> {
 impl<'s, 'a, 'b> HttpPeer<'s, 'a, 'b> {
     fn new(
         server: &'s mcp::Server,
+        caller: &'s Caller,
         delivery: Delivery<'a, 'b>,
         legacy: Option<(&'s Session, &'s Running<'s>)>,
     ) -> Self {
-        let cancellation = match legacy {
-            // 2025-11-25: "Disconnection SHOULD NOT be interpreted as the client cancelling its request."
-            Some((_, running)) => running.cancellation().clone(),
-            None => {
-                let (ending, gone) = (server.ending().clone(), delivery.exchange.watch_client());
-                Cancellation::watching(move || ending.is_cancelled() || gone())
-            }
+        // 2025-11-25: "Disconnection SHOULD NOT be interpreted as the client cancelling its request."
+        let cancellation = if let Some((_, running)) = legacy {
+            running.cancellation().clone()
+        } else {
+            let (ending, gone) = (server.ending().clone(), delivery.exchange.watch_client());
+            Cancellation::watching(move || ending.is_cancelled() || gone())
         };
-        Self { server, delivery: RefCell::new(delivery), legacy, cancellation }
+        Self { server, caller, delivery: RefCell::new(delivery), legacy, cancellation }
     }
 
     fn into_delivery(self) -> Delivery<'a, 'b> {
@@ -454,8 +488,8 @@ impl Peer for HttpPeer<'_, '_, '_> {
     }
 
     fn request(&self, method: &str, params: &Object) -> Result<Value, Error> {
-        let send = |json: &str| self.send(json);
-        ask(self.server, self.scope(), method, params, &send, &self.cancellation)
+        let (asked, send) = ((self.caller, self.scope()), |json: &str| self.send(json));
+        ask(self.server, asked, method, params, &send, &self.cancellation)
     }
 
     fn cancellation(&self) -> &Cancellation {
@@ -464,6 +498,14 @@ impl Peer for HttpPeer<'_, '_, '_> {
 
     fn scope(&self) -> &str {
         self.legacy.map_or("", |(session, _)| &session.id)
+    }
+}
+
+/// Ends a stream with the token that opened it: the client opens another one with its next token.
+pub(super) fn end_with_token(stream: &Stream, caller: &Caller) {
+    if let Some(expires) = caller.expires() {
+        let left = expires.duration_since(SystemTime::now()).unwrap_or_default();
+        stream.finish_at(Instant::now() + left);
     }
 }
 

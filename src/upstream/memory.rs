@@ -4,7 +4,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The bytes that all responses use now, and their limit.
+use crate::error::{Code, Error, REASON, TOO_LARGE};
+
+/// The bytes that all answers take now, and how many they may.
 #[derive(Debug, Clone)]
 pub(super) struct AnswerMemory {
     taken: Arc<AtomicU64>,
@@ -17,7 +19,7 @@ pub struct AnswerShare(Option<Arc<Part>>);
 
 #[derive(Debug)]
 struct Part {
-    taken: Arc<AtomicU64>,
+    memory: AnswerMemory,
     bytes: AtomicU64,
 }
 
@@ -28,23 +30,44 @@ impl AnswerMemory {
 
     /// Returns a share for a response before any data has arrived.
     pub(super) fn hold(&self) -> AnswerShare {
-        let taken = Arc::clone(&self.taken);
-        AnswerShare(Some(Arc::new(Part { taken, bytes: AtomicU64::new(0) })))
+        AnswerShare(Some(Arc::new(Part { memory: self.clone(), bytes: AtomicU64::new(0) })))
     }
+}
 
-    /// Adds received bytes to a share; returns whether there is space for them.
-    pub(super) fn grow(&self, held: &AnswerShare, bytes: usize) -> bool {
+impl AnswerShare {
+    /// Adds bytes to the part.
+    ///
+    /// # Errors
+    /// [`Code::Busy`] if all parts together are too large then, [`Code::UpstreamUnavailable`] with [`TOO_LARGE`] if this one
+    /// alone is.
+    pub fn grow(&self, bytes: usize) -> Result<(), Error> {
+        let Self(Some(part)) = self else { return Ok(()) };
         let bytes = bytes as u64;
-        if let AnswerShare(Some(part)) = held {
-            part.bytes.fetch_add(bytes, Ordering::Relaxed);
+        let own = part.bytes.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
+        let AnswerMemory { taken, most } = &part.memory;
+        let all = taken.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
+        if own > *most {
+            return Err(Error::new(
+                Code::UpstreamUnavailable,
+                format!("the answer takes more memory than all answers may ({most} bytes)"),
+            )
+            .with_hint("Ask for less: a smaller limit, a narrower filter, or one part of it.")
+            .with_data(REASON, TOO_LARGE));
         }
-        self.taken.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes) <= self.most
+        if all > *most {
+            return Err(Error::new(
+                Code::Busy,
+                "the server holds as many answers of services as it can",
+            )
+            .with_hint("Call again in a moment, or ask for less."));
+        }
+        Ok(())
     }
 }
 
 impl Drop for Part {
     fn drop(&mut self) {
-        self.taken.fetch_sub(self.bytes.load(Ordering::Relaxed), Ordering::Relaxed);
+        self.memory.taken.fetch_sub(self.bytes.load(Ordering::Relaxed), Ordering::Relaxed);
     }
 }
 
@@ -56,12 +79,15 @@ mod tests {
     fn answers_share_the_memory_and_give_it_back() {
         let memory = AnswerMemory::new(100);
         let (first, second) = (memory.hold(), memory.hold());
-        assert!(memory.grow(&first, 40) && memory.grow(&first, 20) && memory.grow(&second, 40));
-        assert!(!memory.grow(&second, 1));
+        assert!(first.grow(40).is_ok() && first.grow(20).is_ok() && second.grow(40).is_ok());
+        assert_eq!(second.grow(1).unwrap_err().code(), Code::Busy);
         let copy = first.clone();
         drop((first, second));
-        assert!(memory.grow(&memory.hold(), 40));
+        assert!(memory.hold().grow(40).is_ok());
         drop(copy);
-        assert!(memory.grow(&memory.hold(), 100));
+        assert!(memory.hold().grow(100).is_ok());
+        let alone = memory.hold().grow(101).unwrap_err();
+        assert_eq!(alone.data().map(|data| &data[REASON]), Some(&TOO_LARGE.into()));
+        assert!(AnswerShare::default().grow(1_000).is_ok());
     }
 }

@@ -20,11 +20,11 @@ pub use failure::{failure, is_missing_scope, redact};
 use interrupt::{Interruptible, until_cancelled};
 use memory::AnswerMemory;
 pub use memory::AnswerShare;
-use resolver::KeepingResolver;
+use resolver::{KeepingResolver, PrivateAddress};
 pub(crate) use retry::{asked_wait, jittered};
 use serde::Deserialize;
 use ureq::Agent;
-use ureq::http::header::{ACCEPT, AUTHORIZATION};
+use ureq::http::header::{ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH};
 use ureq::http::{self, Uri};
 pub use ureq::http::{HeaderMap, HeaderName, HeaderValue};
 use ureq::unversioned::transport::{
@@ -156,6 +156,9 @@ pub struct UpstreamAnswer {
 #[derive(Debug, Clone)]
 pub struct Upstream {
     agent: Agent,
+    /// For redirects that lead elsewhere: it reaches no private network.
+    public_agent: Agent,
+    resolver: KeepingResolver,
     breaker: Arc<Breaker>,
     connect_timeout: Duration,
     max_answer: u64,
@@ -200,15 +203,37 @@ impl Upstream {
             // Shorter than servers keep theirs: a write on a connection that is being closed cannot be repeated.
             .max_idle_age(Duration::from_secs(30))
             .build();
-        let connector =
-            ().chain(ConnectProxyConnector::default())
-                .chain(TcpConnector::default())
-                .chain(Interruptible)
-                .chain(RustlsConnector::default());
-        let agent = Agent::with_parts(agent, connector, KeepingResolver::default());
+        let resolver = KeepingResolver::default();
+        let with = |resolver| {
+            let connector =
+                ().chain(ConnectProxyConnector::default())
+                    .chain(TcpConnector::default())
+                    .chain(Interruptible)
+                    .chain(RustlsConnector::default());
+            Agent::with_parts(agent.clone(), connector, resolver)
+        };
+        // Behind a proxy, the addresses are the proxy's affair, and its own may well be private.
+        let is_proxied = config.proxy.is_some();
+        let elsewhere = if is_proxied { resolver.clone() } else { resolver.public_only() };
+        let (agent, public_agent) = (with(resolver.clone()), with(elsewhere));
         let UpstreamConfig { connect_timeout, max_answer, max_answers, first_backoff, .. } = config;
         let memory = AnswerMemory::new(max_answers);
-        Self { agent, breaker: Arc::default(), connect_timeout, max_answer, memory, first_backoff }
+        Self {
+            agent,
+            public_agent,
+            resolver,
+            breaker: Arc::default(),
+            connect_timeout,
+            max_answer,
+            memory,
+            first_backoff,
+        }
+    }
+
+    /// A part of the memory that all answers share, for what is made of one.
+    #[must_use]
+    pub fn share(&self) -> AnswerShare {
+        self.memory.hold()
     }
 
     /// Sends a request and reads the whole response.
@@ -272,7 +297,7 @@ impl Upstream {
             return Err(out_of_time(request));
         }
         let never = Cancellation::default();
-        self.exchange(request, &uri, headers_at_home(request)?, left, &never)
+        self.exchange(&self.agent, request, &uri, headers_at_home(request)?, left, &never)
             .map_err(|failed| failed.error)
     }
 
@@ -292,8 +317,10 @@ impl Upstream {
         // After a redirect to another host, the credential is never sent again: otherwise the redirecting host could choose
         // which URL gets the credential.
         let mut at_home = true;
+        let home = uri.clone();
         for redirects_left in (0..=REDIRECTS).rev() {
-            let answer = self.guarded(request, &uri, at_home, deadline, cancelled)?;
+            let agent = if at_home { &self.agent } else { self.agent_elsewhere(&home) };
+            let answer = self.guarded(agent, request, &uri, at_home, deadline, cancelled)?;
             if !redirect::is_one(answer.status) {
                 return Ok(answer);
             }
@@ -314,9 +341,16 @@ impl Upstream {
         .into())
     }
 
-    /// Sends one request, unless the breaker is open.
+    /// The agent for what a service redirects to. Only one that is in a private network itself may lead into one: any other
+    /// would make us ask there in its place.
+    fn agent_elsewhere(&self, home: &Uri) -> &Agent {
+        if self.resolver.knows_as_private(home) { &self.agent } else { &self.public_agent }
+    }
+
+    /// One request, unless its origin is left alone.
     fn guarded(
         &self,
+        agent: &Agent,
         request: &UpstreamRequest<'_>,
         uri: &Uri,
         at_home: bool,
@@ -343,7 +377,7 @@ impl Upstream {
         {
             headers.insert(HeaderName::from_static("traceparent"), value);
         }
-        let outcome = self.exchange(request, uri, headers, left, cancelled);
+        let outcome = self.exchange(agent, request, uri, headers, left, cancelled);
         match &outcome {
             Ok(answer) => span.answered(answer.status),
             Err(failed) => span.failed(failed.error.code()),
@@ -366,13 +400,14 @@ impl Upstream {
     /// Sends one request on one connection.
     fn exchange(
         &self,
+        agent: &Agent,
         request: &UpstreamRequest<'_>,
         uri: &Uri,
         headers: HeaderMap,
         left: Duration,
         cancelled: &Cancellation,
     ) -> Result<UpstreamAnswer, Failed> {
-        let answer = until_cancelled(cancelled, || self.answer(request, uri, headers, left));
+        let answer = until_cancelled(cancelled, || self.answer(agent, request, uri, headers, left));
         match answer {
             Err(_) if cancelled.is_cancelled() => {
                 Err(retry::cancelled(request.service).with_hint(after_a_break(request)).into())
@@ -383,6 +418,7 @@ impl Upstream {
 
     fn answer(
         &self,
+        agent: &Agent,
         request: &UpstreamRequest<'_>,
         uri: &Uri,
         headers: HeaderMap,
@@ -392,30 +428,41 @@ impl Upstream {
         *message.method_mut() = request.method.on_the_wire();
         *message.uri_mut() = uri.clone();
         *message.headers_mut() = headers;
-        let message = self.agent.configure_request(message).timeout_global(Some(left)).build();
+        let message = agent.configure_request(message).timeout_global(Some(left)).build();
 
         let failed = |error| self.explain(request, error);
         let response = match request.body {
-            Some(bytes) => self.agent.run(message.map(|()| bytes)),
-            None if request.method.expects_body() => self.agent.run(message.map(|()| &[][..])),
-            None => self.agent.run(message),
+            Some(bytes) => agent.run(message.map(|()| bytes)),
+            None if request.method.expects_body() => agent.run(message.map(|()| &[][..])),
+            None => agent.run(message),
         };
         let (parts, body) = response.map_err(failed)?.into_parts();
         let mut arriving = body.into_with_config().limit(self.max_answer).reader();
         let (mut body, held) = (Vec::new(), self.memory.hold());
+        let grow = |bytes| {
+            held.grow(bytes).map_err(|error| {
+                // The service has done it: only its answer has no room.
+                let is_done = !request.method.is_idempotent();
+                if is_done { error.with_hint(after_a_break(request)) } else { error }
+            })
+        };
+        // Room for all of it, before any of it is read: many that are read at once would not get theirs, none of them.
+        let length = announced(request.method, &parts.headers);
+        let length = length.filter(|length| *length <= self.max_answer);
+        let length = length.and_then(|length| usize::try_from(length).ok());
+        if let Some(length) = length {
+            grow(length)?;
+            body.reserve_exact(length);
+        }
         loop {
             let arrived = (&mut arriving).take(PIECE).read_to_end(&mut body);
             let arrived = arrived.map_err(|error| failed(ureq::Error::from(error)))?;
             if arrived == 0 {
                 break;
             }
-            if !self.memory.grow(&held, arrived) {
-                return Err(Error::new(
-                    Code::Busy,
-                    "the server holds as many answers of services as it can",
-                )
-                .with_hint("Call again in a moment, or ask for less.")
-                .into());
+            if length.is_none() {
+                // A vector that grows leaves as much behind.
+                grow(arrived * 2)?;
             }
         }
         Ok(UpstreamAnswer { status: parts.status.as_u16(), headers: parts.headers, body, held })
@@ -464,9 +511,21 @@ impl Upstream {
                     .into()
             }
             Cause::BadUri(_) => no_address(service).into(),
+            Cause::Other(cause) if cause.is::<PrivateAddress>() => unavailable(format!(
+                "{service} redirects to an address of a private network, which is refused."
+            ))
+            .into(),
             _ => unavailable(format!("{service} returned invalid HTTP.")).into(),
         }
     }
+}
+
+/// The length of the body that follows, where it is known.
+fn announced(method: Method, headers: &HeaderMap) -> Option<u64> {
+    if matches!(method, Method::Head) || headers.contains_key(CONTENT_ENCODING) {
+        return None;
+    }
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 fn headers_at_home(request: &UpstreamRequest<'_>) -> Result<HeaderMap, Error> {
@@ -538,5 +597,47 @@ const fn after_a_break(request: &UpstreamRequest<'_>) -> &'static str {
         "Try again later."
     } else {
         "Whether it was done is unknown: look before calling again."
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use super::*;
+
+    #[test]
+    fn a_redirect_from_the_internet_into_a_private_network_is_refused() {
+        let upstream = Upstream::new(UpstreamConfig::default());
+        let uri = |text: &str| redirect::parse(text).expect("it is a URL");
+        let leads_anywhere = |home: &str| {
+            std::ptr::eq(upstream.agent_elsewhere(&uri(home)), &raw const upstream.agent)
+        };
+        upstream.resolver.keep(
+            ("internal.example".to_owned(), 443),
+            vec![SocketAddr::from(([10, 0, 0, 1], 443))],
+        );
+        assert!(leads_anywhere("https://internal.example/"), "it is in a private network itself");
+        assert!(leads_anywhere("http://127.0.0.1:8080/"));
+        assert!(!leads_anywhere("https://api.example.com/"));
+        let headers = HeaderMap::new();
+        let request = UpstreamRequest {
+            service: "GitHub",
+            method: Method::Get,
+            url: "https://api.example.com/",
+            headers: &headers,
+            body: None,
+            credential: None,
+            trace_parent: None,
+        };
+        for inside in ["http://127.0.0.1:9/", "http://[::1]:9/", "http://169.254.169.254/"] {
+            let time = Duration::from_secs(5);
+            let agent = upstream.agent_elsewhere(&uri(request.url));
+            let never = Cancellation::default();
+            let refused =
+                upstream.exchange(agent, &request, &uri(inside), HeaderMap::new(), time, &never);
+            let error = refused.map_err(|failed| failed.error).expect_err(inside);
+            assert!(error.message().contains("private network"), "{inside}: {error}");
+        }
     }
 }

@@ -351,7 +351,7 @@ fn call(app: &App, (module, tool): (&Module, &Tool), arguments: Object) -> Resul
         deadline: Instant::now() + CALL_TIME,
         trace_parent: None,
     };
-    app.call(call, arguments, &Cancellation::default())
+    app.call(call, arguments, &Cancellation::default()).map(|called| called.value)
 }
 
 /// A call of a tool of Google Calendar.

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 const ROOMS: &[(&str, &[&str])] = &[
     ("main", &["cli"]),
     ("cli", &["config", "page", "app", "hosted", "local", "transport", "http", "mcp", "modules", "openapi", "manifest", "engine", "exporter", "upstream", "access", "telemetry", "cancellation", "error", "json", "names", "os"]),
-    ("config", &["hosted", "http", "engine", "access", "telemetry", "names", "secret"]),
+    ("config", &["hosted", "transport", "http", "engine", "access", "telemetry", "names", "secret"]),
     ("page", &["transport", "http", "access", "error", "hex", "random", "secret", "sync"]),
     ("app", &["batch", "transport", "mcp", "modules", "engine", "upstream", "access", "search", "telemetry", "toon", "cancellation", "error", "hex", "json", "names", "parallel", "random", "sync", "time"]),
     ("batch", &["engine", "error", "parallel"]),
@@ -25,7 +25,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("engine", &["upstream", "access", "cancellation", "error", "json", "names", "number", "time"]),
     ("exporter", &["upstream", "telemetry", "random", "sync"]),
     ("upstream", &["access", "telemetry", "cancellation", "error", "sync", "time"]),
-    ("access", &["telemetry", "error", "random", "secret", "time"]),
+    ("access", &["telemetry", "error", "random", "secret", "sync", "time"]),
     ("recurrence", &["time"]),
     ("search", &[]),
     ("telemetry", &["error", "secret", "sync", "time"]),

@@ -9,7 +9,7 @@ use jwt_simple::prelude::{
     ECDSAP256KeyPairLike, ES256KeyPair, Ed25519KeyPair, EdDSAKeyPairLike, HS256Key, JWTClaims,
     MACLike,
 };
-use mcpist::access::{AuditTrail, ConfirmPolicy, ResourceMetadata, Sieve};
+use mcpist::access::{AuditTrail, ConfirmPolicy, ResourceMetadata, Sieve, UserLimits};
 use mcpist::app::{App, CODE_LIFETIME, Confirmation, Live, Parts, ProductSite, Rates};
 use mcpist::hosted::{
     Addresses, AuditSender, ConsoleConfirmations, ControlPlane, ExpectedToken, TokenAuthenticator,
@@ -19,7 +19,7 @@ use mcpist::http::Limits;
 use mcpist::mcp;
 use mcpist::mcp::seal::Seal;
 use mcpist::mcp::subscriptions::Hub;
-use mcpist::transport::{Origins, Router};
+use mcpist::transport::{FAILURES_PER_SECOND, Origins, Router};
 use mcpist::upstream::{Upstream, UpstreamConfig};
 use serde_json::{Value, json};
 
@@ -40,17 +40,34 @@ pub struct Hosted {
     audit: Arc<AuditSender>,
 }
 
+/// What is not as a rule.
+pub struct Setup {
+    pub rates: Option<Rates>,
+    pub confirm: ConfirmPolicy,
+    pub limits: Limits,
+    pub users: UserLimits,
+    pub failures_per_second: u32,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            rates: None,
+            confirm: ConfirmPolicy::Human,
+            limits: Limits::default(),
+            users: UserLimits::default(),
+            failures_per_second: FAILURES_PER_SECOND,
+        }
+    }
+}
+
 impl Hosted {
     pub fn start(plane: &FakePlane, upstream: Option<&FakeUpstream>) -> Self {
-        Self::start_with(plane, upstream, None, ConfirmPolicy::Human)
+        Self::start_with(plane, upstream, Setup::default())
     }
 
-    fn start_with(
-        plane: &FakePlane,
-        upstream: Option<&FakeUpstream>,
-        rates: Option<Rates>,
-        confirm: ConfirmPolicy,
-    ) -> Self {
+    pub fn start_with(plane: &FakePlane, upstream: Option<&FakeUpstream>, setup: Setup) -> Self {
+        let Setup { rates, confirm, limits, users, failures_per_second } = setup;
         let addresses = Addresses {
             jwks: plane.url("jwks"),
             sieve: plane.url("tool-sieve"),
@@ -95,11 +112,9 @@ impl Hosted {
         }));
         let seal = Arc::clone(&app.parts().seal);
         let product = Arc::new(Live::new(app));
-        let server = Arc::new(mcp::Server::new(
-            Arc::clone(&product) as Arc<dyn mcp::handler::Handler>,
-            seal,
-            Arc::new(Hub::default()),
-        ));
+        let handler = Arc::clone(&product) as Arc<dyn mcp::handler::Handler>;
+        let server = mcp::Server::new(handler, seal, Arc::new(Hub::default()));
+        let server = Arc::new(server.with_user_limits(users));
         let expected = ExpectedToken { issuer: ISSUER.to_owned(), audience: AUDIENCE.to_owned() };
         let resource =
             Some(ResourceMetadata::new("https://mcp.example.com".to_owned(), ISSUER.to_owned()));
@@ -111,15 +126,16 @@ impl Hosted {
             Arc::new(authenticator),
             Origins::hosted(vec![CONSOLE.to_owned()]),
             site,
-        );
-        Self { running: Running::serve(Limits::default(), Arc::new(router)), audit }
+        )
+        .with_failures_per_second(failures_per_second);
+        Self { running: Running::serve(limits, Arc::new(router)), audit }
     }
 
-    fn send(&self, post: &Post) -> Reply {
+    pub fn send(&self, post: &Post) -> Reply {
         post.send(&mut self.running.connect())
     }
 
-    fn send_as(&self, token: &str, post: Post) -> Reply {
+    pub fn send_as(&self, token: &str, post: Post) -> Reply {
         self.send(&post.with("Authorization", &format!("Bearer {token}")))
     }
 
@@ -128,7 +144,7 @@ impl Hosted {
         self.send_as(token, modern("tools/list", json!({}))).status
     }
 
-    fn call(&self, token: &str, path: &str, tool: &str, arguments: Value) -> Value {
+    pub fn call(&self, token: &str, path: &str, tool: &str, arguments: Value) -> Value {
         let post = modern(
             "tools/call",
             Value::from_iter([("name", tool.into()), ("arguments", arguments)]),
@@ -1022,8 +1038,11 @@ fn who_is_too_fast_is_told_by_the_tool_and_then_by_http() {
     }
     let upstream = FakeUpstream::new([]);
     // One call and four requests at once.
-    let server =
-        Hosted::start_with(&plane, Some(&upstream), Some(Rates::new(5)), ConfirmPolicy::Human);
+    let server = Hosted::start_with(
+        &plane,
+        Some(&upstream),
+        Setup { rates: Some(Rates::new(5)), ..Setup::default() },
+    );
     let (alice, bob) = (token(ALICE), token(BOB));
     let notes = || upstream.expect(Exchange::new("GET", "/notes", Answer::new(200, &[], "[]")));
     notes();
@@ -1105,7 +1124,7 @@ fn remover(plane: &FakePlane, upstream: &FakeUpstream, confirm: ConfirmPolicy) -
     for user in [ALICE, BOB] {
         plane.grant(user, "notes", &["remove_note", "list_notes"], &[]);
     }
-    Hosted::start_with(plane, Some(upstream), None, confirm)
+    Hosted::start_with(plane, Some(upstream), Setup { confirm, ..Setup::default() })
 }
 
 fn remove_note(id: u32) -> Value {

@@ -91,7 +91,7 @@ impl Product {
         );
         let key = Secret::new("the page key of the tests".to_owned());
         let key = PageKey::new(move || KeySource::Kept(key.clone()));
-        let questions = Questions::new(settings.lifetimes.unwrap_or_default());
+        let questions = Questions::new(settings.lifetimes.unwrap_or_default(), 8);
         let page = Arc::new(Page::new(key, questions));
         let confirmations = Arc::new(LocalConfirmations::new(Arc::clone(&page), None));
         let product = Arc::new(Live::new(Arc::new(App::new(Parts {

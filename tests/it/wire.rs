@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use mcpist::http::{Answer, Exchange, Limits, Request, Server, Service, Shutdown};
+use mcpist::http::{
+    Admitted, Answer, Exchange, Limits, Request, Response, Server, Service, Shutdown,
+};
 
 /// Long enough that only a fault reaches it.
 pub const PATIENCE: Duration = Duration::from_secs(10);
@@ -19,8 +21,8 @@ impl<F> Service for Function<F>
 where
     F: Fn(&Request, &mut Exchange<'_>) -> Answer + Send + Sync + 'static,
 {
-    fn handle(&self, request: &Request, exchange: &mut Exchange<'_>) -> Answer {
-        self.0(request, exchange)
+    fn admit<'s>(&'s self, _: &Request) -> Result<Admitted<'s>, Response> {
+        Ok(Admitted::caller(|request, exchange| self.0(request, exchange)))
     }
 }
 
