@@ -48,7 +48,7 @@ impl App {
     }
 }
 
-/// The services in so many characters, each with its number of tools and whether it is connected.
+/// Lists the services in at most `most` characters, each with its number of tools and whether it is connected.
 fn services(visible: &Visible<'_>, most: usize) -> String {
     const MORE: &str = "and more (get_module_schema lists all)";
     let modules: Vec<&Module> = visible.modules().collect();

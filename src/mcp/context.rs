@@ -176,7 +176,7 @@ impl View {
         })
     }
 
-    /// The named groups of a module; none if no group of it is named.
+    /// Returns the named groups of a module; it is empty if the view names no group of it.
     pub fn groups_of(&self, module: &str) -> impl Iterator<Item = &str> {
         let groups = self.groups.iter().filter_map(|name| name.split_once('.'));
         groups.filter(move |(of, _)| *of == module).map(|(_, group)| group)

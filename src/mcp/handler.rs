@@ -25,7 +25,7 @@ pub trait Handler: Send + Sync {
         self.about().instructions.clone()
     }
 
-    /// Pictures of the server for this view (MCP `Icon`); none if there are none.
+    /// Returns the server's icons for this view (MCP `Icon`); an empty list by default.
     fn icons(&self, view: &View) -> Vec<Value> {
         let _ = view;
         Vec::new()

@@ -28,8 +28,9 @@ fn an_address_names_modules_groups_and_pins() {
     assert_eq!(direct("modules=unheard_of"), [""; 0]);
     let pinned = product.tools("/mcp?pin=notes_*&readonly=true");
     assert_eq!(pinned[pinned.len() - 2..], notes[..2]);
-    let called = product.call("/mcp?pin=notes_*", "notes_unheard_of", json!({}));
-    assert!(called.to_string().contains("unknown tool"), "{called}");
+    let call = modern("tools/call", json!({"name": "notes_unheard_of", "arguments": {}}));
+    let called = product.send(&call.to("/mcp?pin=notes_*")).body;
+    assert!(called.contains("unknown tool"), "{called}");
 }
 
 #[test]
