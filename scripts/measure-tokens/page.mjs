@@ -89,7 +89,10 @@ function otherDefault() {
 const standing = sizeOf(list([]));
 const direct = list(["--direct"]);
 const other = otherDefault();
-const [{ content }] = ask([], ["tools/call", { name: "get_module_schema", arguments: {} }]);
+const [{ content }] = ask(
+  [],
+  ["tools/call", { name: "get_module_schema", arguments: { format: "json" } }],
+);
 const modules = JSON.parse(content[0].text).modules;
 
 write(
@@ -112,9 +115,9 @@ write(
   "",
   "## A module in use",
   "",
-  "`get_module_schema` returns all tools of a module, or only the named ones; a model that knows a tool's name requests that tool.",
+  "`get_module_schema` returns a module's tools, of a large one an index, and named groups and tools with their parameters.",
   "",
-  "| module | tools | all tools, tokens | one tool, median | `/mcp/<module>`, tokens |",
+  "| module | tools | the module, tokens | one tool, median | `/mcp/<module>`, tokens |",
   "|---|--:|--:|--:|--:|",
 );
 for (const { module, tools } of modules) {
@@ -123,7 +126,12 @@ for (const { module, tools } of modules) {
     ["tools/call", { name: "get_module_schema", arguments: { modules: [module] } }],
   );
   const all = content[0].text;
-  const each = JSON.parse(all).modules[0].tools.map((tool) => tokens(JSON.stringify(tool)));
+  const names = direct.map(({ name }) => name).filter((name) => name.startsWith(`${module}_`));
+  const requests = names.map((name) => [
+    "tools/call",
+    { name: "get_module_schema", arguments: { tools: [name] } },
+  ]);
+  const each = ask([], ...requests).map(({ content }) => tokens(content[0].text));
   const own = sizeOf(direct.filter((tool) => tool.name.startsWith(`${module}_`)));
   write(
     `| ${module} | ${tools} | ${number(tokens(all))} | ${Math.round(median(each))} | ${number(own.tokens)} |`,

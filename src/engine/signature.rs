@@ -7,7 +7,7 @@ use std::fmt::Write;
 use serde_json::Value;
 
 use super::module::{ACCOUNT, ALL_ACCOUNTS, OFFSET, Param, Presence, Tool};
-use super::schema::{Kind, Range, Schema};
+use super::schema::{Format, Kind, Range, Schema};
 
 /// Explains parameters once: what was explained for one tool of a text is not repeated for the next.
 #[derive(Debug, Default)]
@@ -160,7 +160,13 @@ fn kind(schema: &Schema) -> String {
     match &schema.kind {
         Kind::String => {
             let longest = schema.longest.map(|longest| format!("(max {longest})"));
-            format!("string{}", longest.unwrap_or_default())
+            let written = match schema.format {
+                Some(Format::Date) => "date",
+                Some(Format::DateTime) => "time",
+                Some(Format::Instant | Format::DateOrTime) => "date|time",
+                Some(Format::TimeZone) | None => "string",
+            };
+            format!("{written}{}", longest.unwrap_or_default())
         }
         Kind::Integer(range) => format!("int{}", bounds(range)),
         Kind::Number(range) => format!("number{}", bounds(range)),

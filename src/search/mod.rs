@@ -327,7 +327,8 @@ impl<'a> Scores<'a> {
         for (document, (value, weight)) in best {
             self.scores[document as usize] += worth * value;
             self.covers[document as usize] += worth * weight;
-            if term.is_topic {
+            // A tool is for the topic if its name has the word: descriptions and aliases mention many things.
+            if term.is_topic && value / weight >= NAME / (NAME + SATURATION) - 0.01 {
                 self.topics[document as usize] += 1;
             }
         }

@@ -248,9 +248,13 @@ fn corrected(word: &str, index: &Index, scope: &Scope) -> Option<String> {
     };
     let first = word.chars().next();
     let starts = |known: &str| known.chars().next() == first;
+    let own_letters = letters(word);
     (1..=most).find_map(|most| {
         let is_near = |known: &str| {
             known.len() >= 4
+                && known.len().abs_diff(word.len()) <= most
+                // A slip changes two letters at most; this leaves few words for the slower comparison.
+                && (letters(known) ^ own_letters).count_ones() as usize <= 2 * most
                 && (length > 4 || starts(known))
                 && (length > 3 || known.len() == 4)
                 && is_within(word, known, most)
@@ -267,6 +271,12 @@ fn corrected(word: &str, index: &Index, scope: &Scope) -> Option<String> {
             })
             .map(|(known, _)| known.to_owned())
     })
+}
+
+/// The letters that a word has, a bit each.
+fn letters(word: &str) -> u32 {
+    let letters = word.bytes().filter(u8::is_ascii_lowercase);
+    letters.fold(0, |bits, letter| bits | 1 << (letter - b'a'))
 }
 
 /// Whether the text has an issue's key, such as `PROJ-12`.
