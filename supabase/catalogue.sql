@@ -571,7 +571,7 @@ select public.sync_catalogue($catalogue$
     {"tool":"get_smtp_config","description":"Get how a project sends its mails: its own SMTP server, if it has one, without the password.","read_only":true,"destructive":false},
     {"tool":"update_smtp_config","description":"Send a project's mails through an SMTP server of your own. What is absent stays.","read_only":false,"destructive":true},
     {"tool":"list_third_party_auth","description":"List the other issuers (Firebase, Auth0, Clerk …) whose tokens a project accepts.","read_only":true,"destructive":false},
-    {"tool":"add_third_party_auth","description":"Make a project accept tokens of another issuer. Give one of the three.","read_only":false,"destructive":true},
+    {"tool":"add_third_party_auth","description":"Make a project accept tokens of another issuer.","read_only":false,"destructive":true},
     {"tool":"delete_third_party_auth","description":"Stop accepting another issuer's tokens.","read_only":false,"destructive":true},
     {"tool":"get_data_api_config","description":"Get the settings of a project's REST API (PostgREST).","read_only":true,"destructive":false},
     {"tool":"update_data_api_config","description":"Change the settings of a project's REST API. What is absent stays.","read_only":false,"destructive":true}

@@ -459,7 +459,7 @@ mod tests {
         let block = json!({"type": "image", "data": "AAE=", "mimeType": "image/webp"});
         for format in [Format::Toon, Format::Json] {
             let shown = render(image("image/webp", MAX_BLOB), format, None);
-            assert_eq!(shown.content[1..], [block.clone()]);
+            assert_eq!(shown.content[1..], *std::slice::from_ref(&block));
             assert!(text(&shown).contains("1048576") && !text(&shown).contains("AAE="));
             for (kind, size, note) in
                 [("image/webp", MAX_BLOB + 1, "1048576 bytes"), ("image/tiff", 2, "not text")]

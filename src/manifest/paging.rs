@@ -42,7 +42,7 @@ fn next(reader: &mut Reader<'_>, place: Location<'_>, raw: raw::Pagination) -> O
             Some(Next::Token { token: path(token)?, name })
         }
         (Kind::Offset, None, None, None, Some(name), total) => {
-            Some(Next::Offset { name, total: total.map(&mut path).flatten() })
+            Some(Next::Offset { name, total: total.and_then(&mut path) })
         }
         _ => {
             reader.add(
