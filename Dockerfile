@@ -6,12 +6,12 @@ WORKDIR /source
 COPY Cargo.toml Cargo.lock build.rs ./
 COPY .cargo .cargo
 COPY scripts/build-static.sh scripts/
-RUN mkdir -p src/modules && echo 'fn main() {}' > src/main.rs && touch src/lib.rs && scripts/build-static.sh && rm -r src
+RUN mkdir -p src/modules src/time && touch src/time/windows.tsv && echo 'fn main() {}' > src/main.rs && touch src/lib.rs && scripts/build-static.sh && rm -r src
 COPY src src
 # The commit that the server reports.
 ARG MCPIST_COMMIT=unknown
 # The placeholder may be newer than the sources, so mark them as changed.
-RUN touch src/main.rs src/lib.rs && cp "$(MCPIST_COMMIT=$MCPIST_COMMIT scripts/build-static.sh)" /mcpist
+RUN touch build.rs src/main.rs src/lib.rs && cp "$(MCPIST_COMMIT=$MCPIST_COMMIT scripts/build-static.sh)" /mcpist
 
 FROM scratch
 COPY --from=build /mcpist /mcpist

@@ -1,6 +1,6 @@
 # `make check` is what CI runs: the set-up, then every part in this order, the quickest first. `make PART` runs one part.
 PARTS = format javascript spelling shell locks workflows deny lint docs systems fuzz test fixtures conformance static hosted admin operations
-.PHONY: check setup msrv audit bench recurrence markdown $(PARTS)
+.PHONY: check setup msrv audit bench limits recurrence markdown $(PARTS)
 
 # Filled by scripts/setup.sh; each script also adds it to PATH itself.
 export PATH := $(CURDIR)/target/tools/bin:$(CURDIR)/scripts/node_modules/.bin:$(PATH)
@@ -107,3 +107,7 @@ audit:
 
 bench:
 	benches/run.sh
+
+# What strangers, one user and large answers take from others, with the binary BINARY.
+limits:
+	scripts/measure-limits.py $(or $(BINARY),target/debug/mcpist)

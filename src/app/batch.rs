@@ -272,8 +272,10 @@ fn told(
     let mut content = render(json!({"lines": status}), format, None).content;
     for (line, tool, value) in results {
         for block in render(value.clone(), format, start_of(tool, &line.params)).content {
-            let text = format!("{}:\n{}", line.id, block["text"].as_str().unwrap_or_default());
-            content.push(json!({"type": "text", "text": text}));
+            content.push(match block["text"].as_str() {
+                Some(text) => json!({"type": "text", "text": format!("{}:\n{text}", line.id)}),
+                None => block,
+            });
         }
     }
     ToolResult { is_error, ..ToolResult::blocks(content) }

@@ -48,7 +48,7 @@ impl App {
     }
 }
 
-/// Lists the services in at most `most` characters, each with its number of tools and whether it is connected.
+/// The services in at most `most` characters, each with its number of tools and whether it is connected.
 fn services(visible: &Visible<'_>, most: usize) -> String {
     const MORE: &str = "and more (get_module_schema lists all)";
     let modules: Vec<&Module> = visible.modules().collect();
@@ -63,7 +63,9 @@ fn services(visible: &Visible<'_>, most: usize) -> String {
         let service = format!(" {} ({} tools, {state})", module.name, visible.count(module));
         let comma = if at == 0 { "" } else { "," };
         if text.chars().count() + service.chars().count() + MORE.len() + 3 > most {
-            let _ = write!(text, "{comma} {MORE}");
+            text.push_str(comma);
+            text.push(' ');
+            text.push_str(MORE);
             break;
         }
         text.push_str(comma);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use crate::batch::params_of;
 use crate::engine::ACCOUNT;
 use crate::error::{Error, quoted};
 use crate::json::Object;
@@ -208,20 +209,9 @@ impl Called {
             )),
         };
         let (module, tool) = (text("module")?, text("tool")?);
-        let mut params = match arguments.shift_remove("params") {
-            None | Some(Value::Null) => Object::new(),
-            Some(Value::Object(params)) => params,
-            // Some models write an object as a JSON string.
-            Some(Value::String(text)) => serde_json::from_str(&text).map_err(|error| {
-                Error::invalid_params(format!(
-                    "params must be an object; as a string it is not the JSON of one: {error}"
-                ))
-            })?,
-            Some(_) => {
-                return Err(Error::invalid_params("params must be an object")
-                    .with_hint("Send the tool's parameters by name."));
-            }
-        };
+        let mut params = params_of(arguments.shift_remove("params")).map_err(|problem| {
+            Error::invalid_params(problem).with_hint("Send the tool's parameters by name.")
+        })?;
         if let Some(account) = account.filter(|account| !account.is_null()) {
             params.insert(ACCOUNT.to_owned(), account);
         }

@@ -323,7 +323,7 @@ fn left_out(names: &[String]) -> String {
     }
 }
 
-/// Returns the lines up to `most` tokens, and the number of the rest.
+/// The lines up to `most` tokens, and how many there are more.
 fn cut_lines(text: &str, most: usize) -> String {
     let (mut kept, mut tokens) = (String::new(), 0);
     let lines: Vec<&str> = text.lines().collect();

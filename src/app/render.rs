@@ -19,8 +19,11 @@ use crate::toon;
 /// have more bytes and more tokens for each character, so the tokens are about the same.
 const BUDGET: usize = 60_000;
 
-/// The maximum size in bytes of a resource that is not text.
+/// The maximum size in bytes of a resource or an image that is not text.
 const MAX_BLOB: u64 = 1024 * 1024;
+
+/// The image formats that models can look at.
+const IMAGES: [&str; 4] = ["image/png", "image/jpeg", "image/gif", "image/webp"];
 
 /// The format of results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +52,8 @@ pub fn start_of(tool: &Tool, arguments: &Object) -> Option<usize> {
     tool.reads_on.then_some(offset.unwrap_or_default())
 }
 
-/// Writes a result, cut to the budget: a list after a record, a text or a document after a line. Each says how to continue.
+/// Writes a result, cut to the budget: a list after a record, a text or a document after a line. Each says how to continue. An
+/// image follows as a block of its own.
 ///
 /// `start` is the character at which a text or a document begins, if it can be read in parts.
 #[must_use]
@@ -58,6 +62,15 @@ pub fn render(value: Value, format: Format, start: Option<usize>) -> ToolResult 
         Format::Toon => toon::encode(&tabular(value)),
         Format::Json => value.to_string(),
     };
+    if let Some(image) = image(&value) {
+        let mut value = value;
+        if let Some(members) = value.as_object_mut() {
+            members.shift_remove("blob");
+        }
+        let mut result = render(value, format, start);
+        result.content.push(image);
+        return result;
+    }
     let mut value = reported(value);
     let is_code = is_code(&value);
     mark(&mut value, is_code);
@@ -84,6 +97,19 @@ pub fn render(value: Value, format: Format, start: Option<usize>) -> ToolResult 
     ToolResult { structured, ..ToolResult::text(text) }
 }
 
+/// Returns an image of a result as a content block (MCP `ImageContent`); `None` if it is too large, and for all other results.
+fn image(value: &Value) -> Option<Value> {
+    let is_shown = is_blob(value)
+        && value.as_object().is_some_and(is_image)
+        && value["size"].as_u64() <= Some(MAX_BLOB);
+    is_shown
+        .then(|| json!({"type": "image", "data": value["blob"], "mimeType": value["mime_type"]}))
+}
+
+fn is_image(members: &Object) -> bool {
+    members["mime_type"].as_str().is_some_and(|kind| IMAGES.contains(&kind))
+}
+
 /// Returns a binary result, `{"blob": base64, "mime_type": …, "size": bytes, …}`, without its bytes, because a model cannot
 /// read them. Returns any other result unchanged.
 #[must_use]
@@ -92,7 +118,12 @@ pub(super) fn reported(mut value: Value) -> Value {
         && let Some(members) = value.as_object_mut()
     {
         members.shift_remove("blob");
-        members.insert("note".to_owned(), "This is not text: its content is not shown.".into());
+        let note = match members["size"].as_u64() {
+            _ if !is_image(members) => "This is not text: its content is not shown.".to_owned(),
+            Some(size) if size <= MAX_BLOB => "Call the tool alone to see this image.".to_owned(),
+            _ => format!("An image of more than {MAX_BLOB} bytes is not shown."),
+        };
+        members.insert("note".to_owned(), note.into());
     }
     value
 }
@@ -406,9 +437,9 @@ mod tests {
 
     #[test]
     fn bytes_are_reported_to_a_tool_and_given_by_a_resource() {
-        let blob = |size: u64| json!({"blob": "AAE=", "mime_type": "image/png", "size": size});
-        let note =
-            "mime_type: image/png\nsize: 2\nnote: \"This is not text: its content is not shown.\"";
+        let blob =
+            |size: u64| json!({"blob": "AAE=", "mime_type": "application/zip", "size": size});
+        let note = "mime_type: application/zip\nsize: 2\nnote: \"This is not text: its content is not shown.\"";
         assert_eq!(text(&render(blob(2), Format::Toon, None)), note);
         let json = render(blob(2), Format::Json, None).structured.expect("it is data");
         assert_eq!((&json["blob"], &json["size"]), (&Value::Null, &json!(2)));
@@ -416,10 +447,28 @@ mod tests {
         let record = json!({"blob": "a1b2", "size": 2});
         assert_eq!(text(&render(record, Format::Toon, None)), "blob: a1b2\nsize: 2");
 
-        let given = json!({"uri": "m://a", "mimeType": "image/png", "blob": "AAE="});
+        let given = json!({"uri": "m://a", "mimeType": "application/zip", "blob": "AAE="});
         assert_eq!(resource("m://a", MediaType::Text, blob(2)), Ok(given));
         let error = resource("m://a", MediaType::Text, blob(MAX_BLOB + 1)).expect_err("too large");
         assert!(error.message().contains("1048577 bytes"), "{error}");
+    }
+
+    #[test]
+    fn an_image_is_given_to_look_at_unless_it_is_too_large() {
+        let image = |kind: &str, size: u64| json!({"name": "a", "blob": "AAE=", "mime_type": kind, "size": size});
+        let block = json!({"type": "image", "data": "AAE=", "mimeType": "image/webp"});
+        for format in [Format::Toon, Format::Json] {
+            let shown = render(image("image/webp", MAX_BLOB), format, None);
+            assert_eq!(shown.content[1..], [block.clone()]);
+            assert!(text(&shown).contains("1048576") && !text(&shown).contains("AAE="));
+            for (kind, size, note) in
+                [("image/webp", MAX_BLOB + 1, "1048576 bytes"), ("image/tiff", 2, "not text")]
+            {
+                let told = render(image(kind, size), format, None);
+                assert_eq!(told.content.len(), 1, "{kind}");
+                assert!(text(&told).contains(note) && !text(&told).contains("AAE="), "{kind}");
+            }
+        }
     }
 
     #[test]

@@ -7,5 +7,5 @@ mod plan;
 mod reference;
 mod run;
 
-pub use plan::{Line, MAX_LINES, Plan};
+pub use plan::{Line, MAX_LINES, Plan, params_of};
 pub use run::{Outcome, resolved, run, run_some};

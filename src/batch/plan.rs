@@ -105,7 +105,7 @@ struct Draft {
 impl Draft {
     fn read(position: usize, entry: Value) -> Result<Self, String> {
         let number = position + 1;
-        let Value::Object(mut members) = entry else {
+        let Value::Object(mut members) = unquoted(entry, '{') else {
             return Err(format!("line {number} is not an object"));
         };
         let mut text = |name: &str| match members.remove(name) {
@@ -113,43 +113,43 @@ impl Draft {
             Some(Value::String(text)) => Ok(Some(text)),
             Some(_) => Err(format!("line {number}: {name} must be a string")),
         };
-        let id = text("id")?.unwrap_or_else(|| number.to_string());
+        let module = text("module")?;
+        let tool = text("tool")?;
+        let account = text("account")?;
+        let id = match members.remove("id") {
+            None | Some(Value::Null) => number.to_string(),
+            Some(id) => line_id(id).ok_or_else(|| format!("line {number}: id must be a string"))?,
+        };
         if id.is_empty() || id.contains(['.', '[', ']', '{', '}', '$']) {
             return Err(format!(
                 "line {number}: the id {id:?} is empty or has one of . [ ] {{ }} $"
             ));
         }
         let missing = |name: &str| format!("line {number}: {name} is missing");
-        let module = text("module")?.ok_or_else(|| missing("module"))?;
-        let tool = text("tool")?.ok_or_else(|| missing("tool"))?;
-        let account = text("account")?;
-        let mut params = match members.remove("params") {
-            None | Some(Value::Null) => Map::new(),
-            Some(Value::Object(params)) => params,
-            Some(_) => return Err(format!("line {number}: params must be an object")),
-        };
+        let module = module.ok_or_else(|| missing("module"))?;
+        let tool = tool.ok_or_else(|| missing("tool"))?;
+        let mut params = params_of(members.remove("params"))
+            .map_err(|problem| format!("line {number}: {problem}"))?;
         if let Some(account) = account {
             params.insert(ACCOUNT.to_owned(), account.into());
         }
         let output = match members.remove("output") {
             None | Some(Value::Null) => false,
             Some(Value::Bool(output)) => output,
+            Some(Value::String(text)) if text == "true" => true,
+            Some(Value::String(text)) if text == "false" => false,
             Some(_) => return Err(format!("line {number}: output must be true or false")),
         };
-        let after = match members.remove("after") {
+        let after = match members.remove("after").map(|after| unquoted(after, '[')) {
             None | Some(Value::Null) => Vec::new(),
-            Some(Value::String(one)) => vec![one],
             Some(Value::Array(several)) => several
                 .into_iter()
-                .map(|entry| {
-                    entry
-                        .as_str()
-                        .map(str::to_owned)
-                        .ok_or_else(|| format!("line {number}: after must hold ids"))
-                })
+                .map(|id| line_id(id).ok_or_else(|| format!("line {number}: after must hold ids")))
                 .collect::<Result<_, _>>()?,
-            Some(_) => {
-                return Err(format!("line {number}: after must be an id or an array of ids"));
+            Some(one) => {
+                vec![line_id(one).ok_or_else(|| {
+                    format!("line {number}: after must be an id or an array of ids")
+                })?]
             }
         };
         if let Some(name) = members.keys().next() {
@@ -167,21 +167,67 @@ impl Draft {
     }
 }
 
+/// The parameters of a call: an object, or the same as a string of JSON, which is how some models write one.
+///
+/// # Errors
+/// What is wrong.
+pub fn params_of(params: Option<Value>) -> Result<Map<String, Value>, String> {
+    match params {
+        None | Some(Value::Null) => Ok(Map::new()),
+        Some(Value::Object(params)) => Ok(params),
+        Some(Value::String(text)) => serde_json::from_str(&text).map_err(|error| {
+            format!("params must be an object; as a string it is not the JSON of one: {error}")
+        }),
+        Some(_) => Err("params must be an object".to_owned()),
+    }
+}
+
+/// An id of a line: a string, or an integer, which stands for its digits.
+fn line_id(id: Value) -> Option<String> {
+    match id {
+        Value::String(id) => Some(id),
+        Value::Number(id) if id.is_i64() || id.is_u64() => Some(id.to_string()),
+        _ => None,
+    }
+}
+
+/// What a string of JSON that begins with this character holds; any other value is returned as it is.
+fn unquoted(value: Value, begins_with: char) -> Value {
+    match value {
+        Value::String(text) if text.trim_start().starts_with(begins_with) => {
+            serde_json::from_str(&text).unwrap_or(Value::String(text))
+        }
+        other => other,
+    }
+}
+
 fn entries(calls: &Value) -> Result<Vec<Value>, Error> {
     match calls {
         Value::Array(entries) => Ok(entries.clone()),
+        // One call needs no array.
+        Value::Object(_) => Ok(vec![calls.clone()]),
         // Some models write the whole array as text, in either form.
-        Value::String(text) if text.trim_start().starts_with('[') => {
-            serde_json::from_str(text).map_err(|error| Error::invalid_params(format!("calls is not JSON array: {error}")))
+        Value::String(text) if text.trim_start().starts_with('[') => serde_json::from_str(text)
+            .map_err(|error| {
+                Error::invalid_params(format!("calls is not a JSON array: {error}"))
+            }),
+        Value::String(text) => {
+            if let one @ Value::Object(_) = unquoted(calls.clone(), '{') {
+                return Ok(vec![one]);
+            }
+            text.lines()
+                .enumerate()
+                .filter(|(_, line)| !line.trim().is_empty())
+                .map(|(number, line)| {
+                    serde_json::from_str(line).map_err(|error| {
+                        Error::invalid_params(format!(
+                            "calls: line {} is not JSON: {error}",
+                            number + 1
+                        ))
+                    })
+                })
+                .collect()
         }
-        Value::String(text) => text
-            .lines()
-            .enumerate()
-            .filter(|(_, line)| !line.trim().is_empty())
-            .map(|(number, line)| {
-                serde_json::from_str(line).map_err(|error| Error::invalid_params(format!("calls: line {} is not JSON: {error}", number + 1)))
-            })
-            .collect(),
         _ => Err(Error::invalid_params("calls must be an array of objects, or the same as JSONL")
             .with_hint("Such as [{\"id\": \"a\", \"module\": \"github\", \"tool\": \"get_me\", \"output\": true}].")),
     }
@@ -225,6 +271,50 @@ mod tests {
             (plan.lines()[1].id.as_str(), plan.lines()[1].needs.as_slice()),
             ("2", &[0][..])
         );
+    }
+
+    #[test]
+    fn what_means_the_same_is_the_same_plan() {
+        let line =
+            json!({"id": "1", "module": "m", "tool": "t", "params": {"x": 1}, "output": true});
+        let then = json!({"id": "2", "module": "m", "tool": "t", "params": {"x": "${1.y}"}, "after": ["1"]});
+        let same = |calls: Value, plan: &Value| {
+            assert_eq!(Plan::read(&calls), Plan::read(plan), "{calls}");
+        };
+        let one = json!([line]);
+        assert!(Plan::read(&one).is_ok());
+        same(line.clone(), &one);
+        same(json!(line.to_string()), &one);
+        same(json!(serde_json::to_string_pretty(&line).unwrap()), &one);
+        same(json!([line.to_string()]), &one);
+        let changed = |name: &str, value: Value| {
+            let mut line = line.clone();
+            line[name] = value;
+            json!([line])
+        };
+        same(changed("id", json!(1)), &one);
+        same(changed("params", json!("{\"x\": 1}")), &one);
+        same(changed("output", json!("true")), &one);
+        same(changed("params", json!("{}")), &changed("params", json!({})));
+        let two = json!([line, then]);
+        assert!(Plan::read(&two).is_ok());
+        for after in [json!(1), json!("1"), json!([1]), json!("[1]"), json!("[\"1\"]")] {
+            let mut then = then.clone();
+            (then["id"], then["after"]) = (json!(2), after);
+            then["params"] = json!("{\"x\": \"${1.y}\"}");
+            same(json!([line, then]), &two);
+        }
+        for wrong in [
+            changed("id", json!(1.5)),
+            changed("id", json!(true)),
+            changed("params", json!("[1]")),
+            changed("params", json!("{")),
+            changed("params", json!(7)),
+            changed("output", json!("yes")),
+            changed("after", json!([true])),
+        ] {
+            assert!(Plan::read(&wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -42,8 +42,8 @@ pub(super) fn run(
         Stop::Failed(clean_text(&told).into_owned())
     })?;
     let result = render(done.value, if as_json { Format::Json } else { Format::Toon }, start);
-    for block in &result.content {
-        print(clean_text(block["text"].as_str().unwrap_or_default()))?;
+    for text in result.content.iter().filter_map(|block| block["text"].as_str()) {
+        print(clean_text(text))?;
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::body::{Chunked, too_large};
+use super::coding;
 use super::exchange::{Exchange, Manner};
 use super::head::{Framing, Head, origin_of_refused, parse_head};
 use super::input::Input;
@@ -125,6 +126,8 @@ impl Connection {
         };
         let mut allowance = self.connected.registry().bodies.allow(sender, self.connected.limits());
         let body = self.read_body(framing, expects_continue, &mut allowance);
+        let body =
+            body.and_then(|body| Ok(coding::decode(body, &request.headers, &mut allowance)?));
         request.body = body.inspect_err(|end| served.answered(end.status()))?;
         let after = self.answer(&request, handler, manner, &mut served);
         if matches!(after, After::GoOn) {

@@ -13,6 +13,7 @@
 //! Input that is not a valid request, or exceeds a limit, gets a [`Refusal`] and never reaches the service.
 
 mod body;
+mod coding;
 mod connection;
 mod event;
 mod exchange;

@@ -111,6 +111,7 @@ impl Refusal {
             411 => "length_required",
             413 => "body_too_large",
             414 => "target_too_long",
+            415 => "unsupported_media_type",
             417 => "expectation_failed",
             431 => "head_too_large",
             500 => "internal_error",
@@ -127,7 +128,12 @@ impl From<&Refusal> for Response {
         let body =
             serde_json::json!({"error": {"code": refusal.code(), "message": refusal.message}});
         let response = Response::json(refusal.status, body.to_string().into_bytes());
-        if refusal.status == 503 { response.with_header("Retry-After", "1") } else { response }
+        match refusal.status {
+            503 => response.with_header("Retry-After", "1"),
+            // RFC 9110, 12.5.3: what would be right.
+            415 => response.with_header("Accept-Encoding", "gzip"),
+            _ => response,
+        }
     }
 }
 

@@ -44,13 +44,13 @@ impl Stream {
         self.line.finish(last);
     }
 
-    /// Ends the stream at this time, unless it has ended before.
+    /// Finishes the stream at this time, as soon as no one holds it.
     pub fn finish_at(&self, time: Instant) {
         self.line.finish_at(time);
     }
 
-    /// Has `hook` run once, when the stream has ended in whatever way: by the streams thread, which it must not keep, or by
-    /// this call when the stream is closed already.
+    /// Registers `hook`, which runs once, when the stream has ended for any reason: on the streams thread, which it must not
+    /// block, or within this call if the stream is already closed.
     pub fn on_close(&self, hook: Box<dyn FnOnce() + Send>) {
         let mut state = lock(&self.line.state);
         if state.phase == Phase::Closed {
@@ -170,18 +170,6 @@ impl Line {
         });
     }
 
-    /// Finishes the stream, as soon as no one holds it.
-    pub(super) fn drain(&self) {
-        let is_held = {
-            let mut state = lock(&self.state);
-            state.is_draining = true;
-            state.holds > 0
-        };
-        if !is_held {
-            self.finish(None);
-        }
-    }
-
     /// Leaves the end to the streams thread.
     fn finish_at(&self, time: Instant) {
         lock(&self.state).until = Some(time);
@@ -192,6 +180,19 @@ impl Line {
     pub(super) fn until(&self) -> Option<Instant> {
         let state = lock(&self.state);
         state.until.filter(|_| state.phase == Phase::Open)
+    }
+
+    /// Finishes the stream, as soon as no one holds it.
+    pub(super) fn drain(&self) {
+        let is_held = {
+            let mut state = lock(&self.state);
+            state.is_draining = true;
+            state.until = None;
+            state.holds > 0
+        };
+        if !is_held {
+            self.finish(None);
+        }
     }
 
     pub(super) fn comment(&self) {

@@ -143,7 +143,7 @@ pub(super) fn serve(streams: &Streams, mut woken: Waker, limits: &Limits) {
         let now = Instant::now();
         for Parked { line, .. } in parked.values() {
             if line.until().is_some_and(|until| until <= now) {
-                line.finish(None);
+                line.drain();
             }
         }
         let due = parked.iter().filter(|(_, stream)| stream.due(limits) <= now).map(|(id, _)| *id);

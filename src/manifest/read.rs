@@ -265,9 +265,7 @@ impl<'a> Reader<'a> {
 
     fn tool(&mut self, place: Location<'_>, common: &Common, value: Value) -> Option<Tool> {
         let mut raw: raw::Tool = self.part(place, value)?;
-        let published_name = format!("{}_{}", common.module, raw.name);
-        self.check_texts(place, &raw, &published_name);
-        origin::check_base_url(self, place, &raw, &common.origins);
+        let published_name = self.checked_name(place, common, &raw);
         let annotations = self.annotations(place, raw.annotations.take());
         let params: Vec<Param> = raw
             .params
@@ -413,8 +411,9 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Checks a tool's names and texts.
-    fn check_texts(&mut self, place: Location<'_>, raw: &raw::Tool, published_name: &str) {
+    /// The tool's published name; checks its names, texts and origin.
+    fn checked_name(&mut self, place: Location<'_>, common: &Common, raw: &raw::Tool) -> String {
+        let published_name = format!("{}_{}", common.module, raw.name);
         self.check_search(place, raw);
         if !is_snake_case(&raw.name) {
             self.add(
@@ -434,6 +433,8 @@ impl<'a> Reader<'a> {
         if !is_page(&raw.docs) {
             self.add(place.detail("docs"), "`docs` must be the URL of the vendor's page");
         }
+        origin::check_base_url(self, place, raw, &common.origins);
+        published_name
     }
 
     fn check_hints(&mut self, place: Location<'_>, hints: &BTreeMap<String, String>) {

@@ -84,7 +84,10 @@ pub fn unsupported_version(requested: &str) -> Error {
         format!("protocol version {requested:?} is not supported without a handshake"),
     );
     let error = match Version::parse(requested) {
-        Some(_) => error.with_hint("It is spoken here after initialize."),
+        Some(_) => error.with_hint(format!(
+            "It is spoken here after initialize. Supported without it: {}.",
+            Version::names(Version::is_modern)
+        )),
         None => error.with_hint(format!("Supported: {}.", supported.join(", "))),
     };
     error.with_data("supported", supported).with_data("requested", requested)
@@ -176,7 +179,7 @@ impl View {
         })
     }
 
-    /// Returns the named groups of a module; it is empty if the view names no group of it.
+    /// The named groups of a module; empty if no group of it is named.
     pub fn groups_of(&self, module: &str) -> impl Iterator<Item = &str> {
         let groups = self.groups.iter().filter_map(|name| name.split_once('.'));
         groups.filter(move |(of, _)| *of == module).map(|(_, group)| group)

@@ -25,7 +25,7 @@ pub trait Handler: Send + Sync {
         self.about().instructions.clone()
     }
 
-    /// Returns the server's icons for this view (MCP `Icon`); an empty list by default.
+    /// Pictures of the server for this view (MCP `Icon`); empty without any.
     fn icons(&self, view: &View) -> Vec<Value> {
         let _ = view;
         Vec::new()

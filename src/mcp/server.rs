@@ -226,7 +226,13 @@ impl Server {
         caller: &Caller,
         view: &View,
     ) -> Result<(Session, String), Error> {
-        let version = Version::negotiate(request.text("protocolVersion")?);
+        let requested = request.text("protocolVersion").map_err(|error| {
+            error.with_hint(format!(
+                "Send one of: {}.",
+                Version::names(|version| !version.is_modern())
+            ))
+        })?;
+        let version = Version::negotiate(requested);
         let capabilities =
             crate::mcp::context::ClientCapabilities::parse(&request.object("capabilities")?);
         let client =

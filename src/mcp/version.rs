@@ -45,6 +45,13 @@ impl Version {
         }
     }
 
+    /// Returns the names of the versions that `chosen` selects, newest first, for messages.
+    #[must_use]
+    pub fn names(chosen: impl Fn(Self) -> bool) -> String {
+        let names = Self::ALL.into_iter().filter(|version| chosen(*version)).map(Self::as_str);
+        names.collect::<Vec<_>>().join(", ")
+    }
+
     /// Reads the protocol's form; `None` for an unsupported version.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {

@@ -80,7 +80,7 @@ pub fn sentence(text: &str) -> Option<String> {
     }
 }
 
-/// Returns a text in one line, cut to at most `most` characters, if possible between two words.
+/// A text in one line, at most `most` characters of it, cut between two words where it can be.
 pub fn shortened(text: &str, most: usize) -> String {
     let plain = plain(text);
     match plain.char_indices().nth(most) {

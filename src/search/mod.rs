@@ -75,7 +75,7 @@ const OTHER_SERVICE: f32 = 0.3;
 const OTHER_INTENT: f32 = 0.7;
 /// What a word of the name that is said exactly so adds.
 const SAID: f32 = 0.02;
-/// A word that no tool has is worth as much as one that this many tools have.
+/// A word that no tool has is worth as much as one that few tools have.
 const UNKNOWN: f32 = 3.0;
 /// Hits below this part of the best score are not reported.
 const TAIL: f32 = 0.2;
@@ -230,7 +230,7 @@ impl Index {
     }
 }
 
-/// Returns BM25's inverse document frequency of a word that `having` of all tools have.
+/// BM25's inverse document frequency of a word that `having` of `all` tools have.
 fn worth(all: f32, having: f32) -> f32 {
     (1.0 + (all - having + 0.5) / (having + 0.5)).ln()
 }

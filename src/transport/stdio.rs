@@ -35,7 +35,7 @@ pub fn run(
     let outlet = Lines { output: Mutex::new(Box::new(output)), broken: ended.clone() };
     let channel =
         Arc::new(Channel::new(Arc::clone(server), Arc::new(outlet), Caller::local(), view));
-    // The places of the user bound how many run; this waits for them at the end.
+    // The user's places limit how many requests run; the end waits for these slots.
     let running = Slots::new(usize::MAX);
     let (reading, counting) = (Arc::clone(&channel), Arc::clone(&running));
     std::thread::Builder::new().name("stdin".to_owned()).spawn(move || {
@@ -75,7 +75,7 @@ fn read(channel: &Arc<Channel>, running: &Arc<Slots>, mut input: impl BufRead) -
             channel.receive(body);
             continue;
         }
-        // The reader waits for no place: it has to read the answers that what runs may wait for.
+        // The reader never waits for a place: it must read the answers that running requests may wait for.
         let place = match channel.place() {
             Ok(place) => place,
             Err(error) => {

@@ -56,7 +56,7 @@ impl Streamable {
         served.unwrap_or_else(|error| Answer::Whole(refusal(&error)))
     }
 
-    /// The stream of a legacy session, for what the server says unasked.
+    /// Opens the stream of a legacy session, for messages that the server sends on its own.
     pub(super) fn open_stream(&self, request: &Request, caller: Caller) -> Result<Answer, Error> {
         let place = self.server.quotas.streams.take(caller.user_id())?;
         if !Accepted::of(&request.headers)?.events {
@@ -194,7 +194,7 @@ impl Streamable {
         self.server.quotas.requests.take(caller.user_id())
     }
 
-    /// `initialize`: a session begins.
+    /// Handles `initialize`, which begins a session.
     fn handshake(
         &self,
         request: &message::Request,

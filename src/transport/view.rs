@@ -71,7 +71,15 @@ pub fn read(base: &View, module: Option<&str>, query: &str) -> Result<View, Erro
                     _ => &mut view.pinned,
                 };
                 let names = names.split(',').map(str::trim).filter(|name| !name.is_empty());
-                list.extend(names.map(str::to_owned));
+                // Pins may be written as prompts cite tools: `github.get_me`.
+                let is_pin = name == "pin";
+                list.extend(
+                    names.map(
+                        |name| {
+                            if is_pin { name.replacen('.', "_", 1) } else { name.to_owned() }
+                        },
+                    ),
+                );
                 if list.len() > MOST_NAMES {
                     return Err(Error::invalid_params(format!(
                         "?{name} has more than {MOST_NAMES} names"

@@ -4,6 +4,8 @@ use std::io::Write;
 use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use mcpist::http::{Answer, Limits, Response};
 
 use crate::wire::{Client, PATIENCE, Running};
@@ -269,4 +271,59 @@ fn header_values_beyond_ascii_are_opaque() {
         b"GET / HTTP/1.1\r\nHost: a\r\nX-Name: \xc3\xa9\r\nx-name:\r\nX-NAME: a\xe9\tb\r\n\r\n",
     );
     assert_eq!(client.reply().body, "é||a\u{fffd}\tb");
+}
+
+/// The bytes as gzip.
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(bytes).expect("writing to memory does not fail");
+    encoder.finish().expect("writing to memory does not fail")
+}
+
+#[test]
+fn a_body_may_come_as_gzip() {
+    let limits = Limits { body_bytes: 100_000, all_bodies_bytes: 150_000, ..Limits::default() };
+    let server = telling_server(limits);
+    let send = |headers: &str, body: &[u8]| {
+        let mut client = server.connect();
+        let head = format!(
+            "POST / HTTP/1.1\r\nHost: a\r\n{headers}Content-Length: {}\r\n\r\n",
+            body.len()
+        );
+        client.send([head.as_bytes(), body].concat());
+        client.reply()
+    };
+    let zipped = gzip(b"hello");
+    let twice = [gzip(b"hel"), gzip(b"lo")].concat();
+    for (coding, body) in [
+        ("gzip", &zipped),
+        ("GZIP", &zipped),
+        ("x-gzip", &zipped),
+        ("identity, gzip", &zipped),
+        ("gzip", &twice),
+        ("identity", &b"hello".to_vec()),
+        ("", &b"hello".to_vec()),
+    ] {
+        let reply = send(&format!("Content-Encoding: {coding}\r\n"), body);
+        assert_eq!((reply.status, reply.body.as_str()), (200, "POST / ? a [hello]"), "{coding}");
+    }
+    let cut = &zipped[..zipped.len() - 6];
+    for (coding, body, status) in [
+        ("br", &zipped[..], 415),
+        ("deflate", &zipped, 415),
+        ("gzip, gzip", &zipped, 415),
+        ("gzip\r\nContent-Encoding: br", &zipped, 415),
+        ("gzip", b"hello", 400),
+        ("gzip", cut, 400),
+        // What is small only as long as it is packed.
+        ("gzip", &gzip(&vec![0; 100_001]), 413),
+        ("gzip", &gzip(&vec![0; 50_000_000]), 413),
+    ] {
+        let reply = send(&format!("Content-Encoding: {coding}\r\n"), body);
+        assert_eq!(reply.status, status, "{coding}: {reply:?}");
+        let right = if status == 415 { Some("gzip") } else { None };
+        assert_eq!(reply.header("accept-encoding"), right, "{reply:?}");
+        assert!(status != 415 || reply.body.contains("gzip"), "{reply:?}");
+    }
+    assert_eq!(send("Content-Encoding: gzip\r\n", &gzip(&vec![b'x'; 100_000])).status, 200);
 }

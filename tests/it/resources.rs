@@ -121,9 +121,9 @@ fn a_resource_is_read_by_its_tool() {
     );
 }
 
-/// Binary content is a blob as a resource, and a note in every tool result.
+/// An image is a blob as a resource, an image block in a tool result, and a note in a JSON batch.
 #[test]
-fn bytes_are_a_blob_as_a_resource_and_never_a_text() {
+fn an_image_is_a_blob_as_a_resource_and_never_a_text() {
     const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR";
     let target = "/repos/o/r/contents/a.png";
     let raw = [("content-type", "application/vnd.github.raw+json; charset=utf-8")];
@@ -150,8 +150,19 @@ fn bytes_are_a_blob_as_a_resource_and_never_a_text() {
     ] {
         let result =
             product.result(path, "tools/call", json!({"name": name, "arguments": arguments}));
-        let told = result.to_string();
-        assert!(told.contains("image/png") && told.contains("not text"), "{path} {name}: {told}");
+        let image = &result["content"][1];
+        if name == "batch" {
+            assert!(result.to_string().contains("to see this image"), "{result}");
+        } else {
+            let data = &blob[0]["blob"];
+            assert_eq!(
+                (&image["type"], &image["mimeType"], &image["data"]),
+                (&json!("image"), &json!("image/png"), data)
+            );
+        }
+        let told = [&result["content"][0], &result["structuredContent"]].map(Value::to_string);
+        let told = told.concat();
+        assert!(told.contains("image/png"), "{path} {name}: {told}");
         assert!(!told.contains("iVBOR") && !told.contains('\u{fffd}'), "{path} {name}: {told}");
     }
 }

@@ -16,7 +16,7 @@ fn found(product: &Product, path: &str, arguments: Value) -> Vec<String> {
     lines.filter_map(|line| Some(line.split_once('(')?.0.to_owned())).collect()
 }
 
-/// The development set: class, query, and the tools any of which is right; it is empty if there is no tool for it.
+/// The development set: class, query, and the tools any of which is right; empty if there is no tool for it.
 fn queries() -> Vec<(&'static str, &'static str, Vec<&'static str>)> {
     let lines = include_str!("../search/queries.tsv").lines();
     let queries = lines.filter(|line| !line.starts_with('#')).map(|line| {

@@ -28,9 +28,9 @@ fn an_address_names_modules_groups_and_pins() {
     assert_eq!(direct("modules=unheard_of"), [""; 0]);
     let pinned = product.tools("/mcp?pin=notes_*&readonly=true");
     assert_eq!(pinned[pinned.len() - 2..], notes[..2]);
-    let call = modern("tools/call", json!({"name": "notes_unheard_of", "arguments": {}}));
-    let called = product.send(&call.to("/mcp?pin=notes_*")).body;
-    assert!(called.contains("unknown tool"), "{called}");
+    let unknown = json!({"name": "notes_unheard_of", "arguments": {}});
+    let refused = json_of(&product.send(&modern("tools/call", unknown).to("/mcp?pin=notes_*")));
+    assert!(refused["error"].to_string().contains("unknown tool"), "{refused}");
 }
 
 #[test]

@@ -597,3 +597,36 @@ fn log_level(long: &str) -> Value {
     params["_meta"]["io.modelcontextprotocol/logLevel"] = json!(long);
     params
 }
+
+#[test]
+fn every_refusal_of_a_version_names_those_that_are_supported() {
+    let product = Product::start(&Settings::default());
+    let session = product.session("2025-11-25");
+    let modern_as = |version: &str| {
+        let mut params = crate::product::with_meta(json!({}));
+        params["_meta"]["io.modelcontextprotocol/protocolVersion"] = json!(version);
+        modern("tools/list", params).with("MCP-Protocol-Version", version)
+    };
+    let list = || session.request("tools/list", json!({}));
+    let notification = json!({"jsonrpc": "2.0", "method": "notifications/initialized"});
+    let initialize = |params: Value| Post::new(request(0, "initialize", params).to_string());
+    let all = [MODERN, "2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"];
+    for (post, named) in [
+        (modern_as("1999-01-01"), &all[..]),
+        (modern_as(""), &all),
+        (modern_as("2025-11-25"), &all[..1]),
+        (list().with("MCP-Protocol-Version", "1999-01-01"), &all),
+        (list().with("MCP-Protocol-Version", "1999-01-01").but("GET"), &all),
+        (list().with("MCP-Protocol-Version", "1999-01-01").but("DELETE"), &all),
+        (session.post(&notification).with("MCP-Protocol-Version", "x"), &all),
+        (initialize(json!({"capabilities": {}})), &all[1..]),
+        (initialize(json!({"protocolVersion": 2025})), &all[1..]),
+        (initialize(json!({"protocolVersion": null})), &all[1..]),
+    ] {
+        let answer = json_of(&product.send(&post));
+        let message = answer["error"]["message"].as_str().unwrap_or_else(|| panic!("{answer}"));
+        for version in named {
+            assert!(message.contains(version), "{version}: {message}");
+        }
+    }
+}

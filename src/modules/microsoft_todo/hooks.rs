@@ -27,6 +27,7 @@ pub(super) const HOOKS: Hooks = Hooks {
         ("progress", progress),
         ("recurrence", recurrence::words),
         ("reminder", reminder),
+        ("media_type", media_type),
         ("text_content", text_content),
         ("time", time),
     ],
@@ -184,6 +185,11 @@ fn links(resources: &Value) -> Value {
 fn text_content(base64: &Value) -> Value {
     let bytes = base64.as_str().and_then(|base64| Base64::decode_to_vec(base64, None).ok());
     bytes.and_then(|bytes| String::from_utf8(bytes).ok()).filter(|text| !text.contains('\0')).into()
+}
+
+/// Returns the media type of a file, also of one that has none.
+fn media_type(kind: &Value) -> Value {
+    kind.as_str().filter(|kind| !kind.is_empty()).unwrap_or("application/octet-stream").into()
 }
 
 /// Returns the base64 of data that is not text.

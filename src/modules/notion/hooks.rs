@@ -4,6 +4,7 @@
 //! reverse within `limits`, and `pages`, `rows`, `comments` and `uploads` have the tools that need several requests.
 
 mod comments;
+mod files;
 mod ids;
 mod inline;
 mod limits;
@@ -77,6 +78,7 @@ pub(super) const HOOKS: Hooks = Hooks {
         ("create_page", pages::create),
         ("duplicate_page", pages::duplicate),
         ("edit_page", pages::edit),
+        ("get_file", files::get),
         ("get_page", pages::get),
         ("get_page_property", pages::property),
         ("list_page_comments", comments::of_page),

@@ -38,6 +38,16 @@ pub fn with_signatures(text: &str, page: &str) -> String {
     map_addresses(text, |url| files.get(url).copied()).into_owned()
 }
 
+/// The signed addresses of the files that Notion keeps, in a page's Markdown as Notion gives it.
+pub fn signed_addresses(markdown: &str) -> Vec<&str> {
+    let mut files = Vec::new();
+    map_addresses(markdown, |url| {
+        files.extend(signed(url).map(|(_, whole)| whole));
+        None
+    });
+    files
+}
+
 /// Whether a text holds the address of a file that Notion keeps, without its signature.
 pub fn has_files(text: &str) -> bool {
     let mut found = false;

@@ -3,7 +3,7 @@
 use ct_codecs::{Base64, Decoder};
 use serde_json::{Map, Value, json};
 
-use super::{api_url, digest, public_key, text};
+use super::{API_KEY, api_url, digest, public_key, text};
 use crate::engine::Session;
 use crate::engine::session::list;
 use crate::error::{Code, Error};
@@ -246,7 +246,7 @@ pub fn invoke(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<V
         })
         .collect();
     let query: Vec<_> = query.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    let mut headers = vec![("apikey", key.as_str()), ("accept", "*/*")];
+    let mut headers = vec![(API_KEY, key.as_str()), ("accept", "*/*")];
     if !content_type.is_empty() {
         headers.push(("content-type", content_type));
     }

@@ -1,10 +1,11 @@
 //! Parts of Supabase's module that cannot be expressed as data.
 //!
-//! Here stands what is cited, with SQL and the small hooks; `functions`, `logs` and `settings` hold the rest.
+//! Here stands what is cited, with SQL and the small hooks; `functions`, `logs`, `settings` and `storage` hold the rest.
 
 mod functions;
 mod logs;
 mod settings;
+mod storage;
 
 use hmac_sha256::Hash;
 use serde_json::{Map, Value, json};
@@ -36,19 +37,27 @@ pub(super) const HOOKS: Hooks = Hooks {
     ],
     arguments: &[("issuer", settings::issuer)],
     handlers: &[
+        ("create_storage_bucket", storage::create_bucket),
+        ("create_storage_url", storage::create_url),
         ("delete_secrets", delete_secrets),
+        ("delete_storage_bucket", storage::delete_bucket),
+        ("delete_storage_objects", storage::delete_objects),
         ("deploy_function", functions::deploy),
         ("execute_sql", execute_sql),
         ("get_cost", get_cost),
         ("get_function_code", functions::code),
         ("get_logs", logs::get),
+        ("get_storage_object", storage::get_object),
         ("invoke_function", functions::invoke),
         ("list_auth_providers", settings::providers),
-        ("list_storage_objects", list_storage_objects),
+        ("list_storage_objects", storage::list_objects),
+        ("move_storage_object", storage::move_object),
         ("query_sql", query_sql),
         ("rotate_api_key", settings::rotate_key),
         ("set_secrets", set_secrets),
         ("update_auth_provider", settings::update_provider),
+        ("update_storage_bucket", storage::update_bucket),
+        ("upload_storage_object", storage::upload_object),
     ],
     ..Hooks::NONE
 };
@@ -59,9 +68,8 @@ const PROJECT_A_MONTH: f64 = 10.0;
 /// US dollars an hour for a branch of the smallest instance (same page).
 const BRANCH_AN_HOUR: f64 = 0.01344;
 
-/// One page of a bucket's files: `$1` bucket, `$2` prefix, `$3` last name of the page before, `$4` number.
-const OBJECTS: &str = "select name, (metadata->>'size')::bigint as size, metadata->>'mimetype' as content_type, updated_at \
-     from storage.objects where bucket_id = $1 and starts_with(name, $2) and name > $3 order by name limit $4::int";
+/// The header with a project's key.
+const API_KEY: &str = "apikey";
 
 /// Runs SQL as a read-only database user.
 fn query_sql(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
@@ -82,23 +90,6 @@ fn execute_sql(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<
         Some(&statement(arguments)),
     )?;
     Ok(untrusted(&rows).into())
-}
-
-fn list_storage_objects(
-    session: &Session<'_>,
-    arguments: &Map<String, Value>,
-) -> Result<Value, Error> {
-    let limit = arguments.get("limit").map(Value::to_string).unwrap_or_default();
-    let parameters =
-        [text(arguments, "bucket"), text(arguments, "prefix"), text(arguments, "after"), &limit];
-    let body = json!({"query": OBJECTS, "parameters": parameters});
-    let rows = session.send(
-        Method::Post,
-        &database(arguments, &["query", "read-only"]),
-        &[],
-        Some(&body),
-    )?;
-    Ok(json!({"items": rows}))
 }
 
 /// Returns the cost of another project or branch. Supabase has no endpoint for it, so it is computed from the plan and the
