@@ -1,7 +1,5 @@
 //! What a model reads about the server when it connects.
 
-use std::fmt::Write;
-
 use super::{App, Visible};
 use crate::access::Caller;
 use crate::engine::Module;
