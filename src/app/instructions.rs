@@ -1,7 +1,5 @@
 //! What a model reads about the server when it connects.
 
-use std::fmt::Write;
-
 use super::{App, Visible};
 use crate::access::Caller;
 use crate::engine::Module;
@@ -63,7 +61,9 @@ fn services(visible: &Visible<'_>, most: usize) -> String {
         let service = format!(" {} ({} tools, {state})", module.name, visible.count(module));
         let comma = if at == 0 { "" } else { "," };
         if text.chars().count() + service.chars().count() + MORE.len() + 3 > most {
-            let _ = write!(text, "{comma} {MORE}");
+            text.push_str(comma);
+            text.push(' ');
+            text.push_str(MORE);
             break;
         }
         text.push_str(comma);

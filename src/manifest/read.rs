@@ -341,14 +341,16 @@ impl<'a> Reader<'a> {
         if rules.changes.is_empty() {
             rules.changes = rules::changes_of(&work, &params);
         }
-        let sentences = rules.described();
-        let description = format!("{} {sentences}", raw.description.trim_end());
+        let description = match rules.described() {
+            sentences if sentences.is_empty() => raw.description,
+            sentences => format!("{} {sentences}", raw.description.trim_end()),
+        };
         Some(Tool {
             name: raw.name,
             published_name,
             group: raw.group.unwrap_or_default(),
             aliases: raw.aliases,
-            description: description.trim_end().to_owned(),
+            description,
             docs: raw.docs,
             permissions: raw.permissions,
             annotations,
