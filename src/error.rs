@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
+
+use crate::json::Object;
 
 /// The kind of error, which [`Code::reply`] maps to every kind of reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,7 +146,7 @@ struct Details {
     code: Code,
     message: String,
     hint: Option<String>,
-    data: Option<Map<String, Value>>,
+    data: Option<Object>,
 }
 
 impl Error {
@@ -215,7 +217,7 @@ impl Error {
 
     /// Returns the machine-readable details.
     #[must_use]
-    pub fn data(&self) -> Option<&Map<String, Value>> {
+    pub fn data(&self) -> Option<&Object> {
         self.0.data.as_ref()
     }
 }

@@ -5,8 +5,9 @@
 
 use std::fmt::Write as _;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
+use crate::json::Object;
 use crate::number::canonical;
 
 /// Returns the TOON text of a JSON value: lines separated by `\n` without a final one, and an empty text for an empty object
@@ -43,7 +44,7 @@ struct Encoder {
 
 impl Encoder {
     /// Writes the fields of an object (section 8): the first at the end of the text, each further one on its own line.
-    fn fields(&mut self, depth: usize, fields: &Map<String, Value>) {
+    fn fields(&mut self, depth: usize, fields: &Object) {
         for (index, (key, value)) in fields.iter().enumerate() {
             if index > 0 {
                 self.line(depth);
@@ -119,7 +120,7 @@ impl Encoder {
     }
 
     /// Tries `[2:]{age,city}:` and one row for each entry of an object, if there are two or more (section 9.5).
-    fn try_keyed_table(&mut self, depth: usize, entries: &Map<String, Value>) -> bool {
+    fn try_keyed_table(&mut self, depth: usize, entries: &Object) -> bool {
         entries.len() >= 2
             && self.attempt(|encoder| {
                 encoder.header_length(entries.len(), ":]");
@@ -153,7 +154,7 @@ impl Encoder {
     }
 
     /// Writes `{id,customer{name,country}}`: the keys of a table's first row; an object is a group of columns.
-    fn column_names(&mut self, shape: &Map<String, Value>) -> bool {
+    fn column_names(&mut self, shape: &Object) -> bool {
         if shape.is_empty() {
             return false;
         }
@@ -174,7 +175,7 @@ impl Encoder {
 
     /// Writes the primitives of a row, each followed by a comma, in the order of the columns. Returns false if the row's keys
     /// differ from those of `shape`, if it has an object where `shape` has a primitive or the reverse, or if it has an array.
-    fn row(&mut self, shape: &Map<String, Value>, row: &Value) -> bool {
+    fn row(&mut self, shape: &Object, row: &Value) -> bool {
         let Value::Object(row) = row else {
             return false;
         };

@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::deed::{Deed, DeedCall};
 use super::render::{Format, render, reported, start_of};
@@ -61,7 +61,7 @@ impl App {
         // The lines' results are needed until the whole result has been written.
         let held = Mutex::new(Vec::new());
         let cancelled = call.cancellation();
-        let run_line = |line: &Line, arguments: Map<String, Value>| {
+        let run_line = |line: &Line, arguments: Object| {
             let _entered = scope.enter();
             let place =
                 plan.lines().iter().position(|known| known.id == line.id).unwrap_or_default();

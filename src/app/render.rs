@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::across::ACCOUNTS;
 use super::clean::mark_comments;
@@ -258,8 +258,7 @@ fn render_document(
         };
     }
     let fields = value.as_object_mut().map(std::mem::take).unwrap_or_default();
-    let fields: Map<String, Value> =
-        fields.into_iter().filter(|(name, _)| name != "document").collect();
+    let fields: Object = fields.into_iter().filter(|(name, _)| name != "document").collect();
     let head = if fields.is_empty() {
         String::new()
     } else {

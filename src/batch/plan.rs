@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use super::reference::lines_in;
 use crate::engine::ACCOUNT;
 use crate::error::Error;
+use crate::json::Object;
 
 /// The maximum number of lines in a batch.
 pub const MAX_LINES: usize = 20;
@@ -21,7 +22,7 @@ pub struct Line {
     /// The tool, with or without the module's prefix.
     pub tool: String,
     /// The tool's arguments, including the account; texts in them may contain references.
-    pub params: Map<String, Value>,
+    pub params: Object,
     /// Whether the result is returned.
     pub output: bool,
     /// The positions of the lines that must succeed before this line: those in `after`, and those that its references name.
@@ -171,7 +172,7 @@ impl Draft {
 ///
 /// # Errors
 /// What is wrong.
-pub fn params_of(params: Option<Value>) -> Result<Map<String, Value>, String> {
+pub fn params_of(params: Option<Value>) -> Result<Object, String> {
     match params {
         None | Some(Value::Null) => Ok(Map::new()),
         Some(Value::Object(params)) => Ok(params),

@@ -1,10 +1,11 @@
 //! Runs a plan, at most four lines at once. When a line fails, the lines that need it do not run.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::plan::{Line, Plan};
 use super::reference::resolve;
 use crate::error::Error;
+use crate::json::Object;
 use crate::parallel;
 
 /// The outcome of a line.
@@ -19,7 +20,7 @@ pub enum Outcome {
 }
 
 /// Runs one line, with its parameters resolved.
-pub type RunLine<'a> = &'a (dyn Fn(&Line, Map<String, Value>) -> Result<Value, Error> + Sync);
+pub type RunLine<'a> = &'a (dyn Fn(&Line, Object) -> Result<Value, Error> + Sync);
 
 /// Runs a whole plan and returns what became of its lines, in their order. `known` is what became of some of them already,
 /// by [`run_some`]; empty for nothing. `progress` (lines done, lines in all) is called from this thread alone.
@@ -129,7 +130,7 @@ pub fn resolved(
     lines: &[Line],
     line: &Line,
     outcomes: &[Option<Outcome>],
-) -> Result<Map<String, Value>, Error> {
+) -> Result<Object, Error> {
     let result_of = |id: &str| {
         let place = lines.iter().position(|line| line.id == id)?;
         match &outcomes[place] {
@@ -164,7 +165,7 @@ mod tests {
     }
 
     /// Returns the parameters as the result; a tool named `fail` fails, one named `panic` panics.
-    fn echo(line: &Line, params: Map<String, Value>) -> Result<Value, Error> {
+    fn echo(line: &Line, params: Object) -> Result<Value, Error> {
         assert_ne!(line.tool, "panic", "a line that panics");
         if line.tool == "fail" {
             Err(Error::invalid_params("no"))
@@ -215,7 +216,7 @@ mod tests {
             {"id": "f", "module": "m", "tool": "fail"}
         ]));
         let (ran, told) = (Mutex::new(Vec::new()), Mutex::new(Vec::new()));
-        let run_line = |line: &Line, params: Map<String, Value>| {
+        let run_line = |line: &Line, params: Object| {
             ran.lock().unwrap().push(line.id.clone());
             echo(line, params)
         };
@@ -242,7 +243,7 @@ mod tests {
         // Each of the four waits for the others, so this passes only if four run at once.
         let barrier = std::sync::Barrier::new(4);
         let progress = Mutex::new(Vec::new());
-        let run_line = |_: &Line, _: Map<String, Value>| {
+        let run_line = |_: &Line, _: Object| {
             most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
             barrier.wait();
             now.fetch_sub(1, Ordering::SeqCst);

@@ -9,6 +9,7 @@ use super::rules::Given;
 use super::schema::{Format, Kind, Range, Schema, length};
 use super::{Param, Presence, Tool, notes};
 use crate::error::{Code, Error, shortened};
+use crate::json::Object;
 use crate::names::nearest;
 use crate::number::{canonical, is_integer};
 
@@ -27,7 +28,7 @@ const MAX_NAME: usize = 120;
 /// # Errors
 ///
 /// [`Code::InvalidParams`] that names every invalid argument, its value, and what would be right.
-pub fn check(tool: &Tool, mut given: Map<String, Value>) -> Result<Map<String, Value>, Error> {
+pub fn check(tool: &Tool, mut given: Object) -> Result<Object, Error> {
     let mut problems = Problems::default();
     let mut arguments = Map::new();
     let mut wrong = Vec::new();
@@ -231,10 +232,10 @@ fn coerce(schema: &Schema, value: Value, place: &str, problems: &mut Problems) -
 fn coerce_members(
     properties: &[(String, Schema)],
     required: &[String],
-    members: Map<String, Value>,
+    members: Object,
     place: &str,
     problems: &mut Problems,
-) -> Option<Map<String, Value>> {
+) -> Option<Object> {
     let before = problems.0.len();
     for name in required.iter().filter(|name| !members.contains_key(*name)) {
         problems.add(&format!("{place}.{name}"), "is missing");

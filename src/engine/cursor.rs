@@ -1,11 +1,12 @@
 //! Cursors as callers see them: bound to the call that they belong to, so that one given to another tool, with other arguments or
 //! to another account cannot return rows of something else.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::output::Output;
 use super::{OFFSET, ToolCall, Work};
 use crate::error::Error;
+use crate::json::Object;
 
 /// The argument.
 const CURSOR: &str = "cursor";
@@ -25,7 +26,7 @@ impl Binding {
     pub(super) fn of(
         call: ToolCall<'_>,
         account: Option<&str>,
-        arguments: &Map<String, Value>,
+        arguments: &Object,
     ) -> Option<Self> {
         let tool = call.tool;
         let issues = match &tool.work {
@@ -38,7 +39,7 @@ impl Binding {
         if !issues || !tool.params.iter().any(|param| param.name == CURSOR) {
             return None;
         }
-        let rest: Map<String, Value> = arguments
+        let rest: Object = arguments
             .iter()
             .filter(|(name, _)| !FREE.contains(&name.as_str()))
             .map(|(name, value)| (name.clone(), value.clone()))
@@ -52,7 +53,7 @@ impl Binding {
     /// # Errors
     ///
     /// [`Code::InvalidParams`](crate::error::Code::InvalidParams) for a cursor of another call.
-    pub(super) fn open(&self, arguments: &mut Map<String, Value>) -> Result<Option<String>, Error> {
+    pub(super) fn open(&self, arguments: &mut Object) -> Result<Option<String>, Error> {
         let Some(Value::String(cursor)) = arguments.get(CURSOR) else { return Ok(None) };
         match cursor.split_once('.') {
             Some((bound, position)) if bound == self.0 => {

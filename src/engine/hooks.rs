@@ -1,9 +1,10 @@
 //! The functions that a module's code offers to its file, by name.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::session::Session;
 use crate::error::Error;
+use crate::json::Object;
 
 /// Changes a value of the response; gets null if the path does not exist.
 pub type FieldHook = fn(&Value) -> Value;
@@ -12,16 +13,16 @@ pub type FieldHook = fn(&Value) -> Value;
 pub type ParamHook = fn(&Value) -> Result<Value, Error>;
 
 /// Changes or rejects the checked arguments before the request is made; for rules between arguments.
-pub type ArgumentsHook = fn(&mut Map<String, Value>) -> Result<(), Error>;
+pub type ArgumentsHook = fn(&mut Object) -> Result<(), Error>;
 
 /// Changes the result of a tool's single request, with further requests if needed. It also gets the checked arguments.
-pub type ResultHook = fn(&Session<'_>, &Map<String, Value>, Value) -> Result<Value, Error>;
+pub type ResultHook = fn(&Session<'_>, &Object, Value) -> Result<Value, Error>;
 
 /// Handles a call that one request cannot: gets the checked arguments with their defaults, returns the tool's result.
-pub type Handler = fn(&Session<'_>, &Map<String, Value>) -> Result<Value, Error>;
+pub type Handler = fn(&Session<'_>, &Object) -> Result<Value, Error>;
 
 /// Says more about the failure of a tool than the service does, by asking it again: what an id is the id of, say.
-pub type Explain = fn(&Session<'_>, &Map<String, Value>, Error) -> Error;
+pub type Explain = fn(&Session<'_>, &Object, Error) -> Error;
 
 /// A module's hooks by the names in its file.
 #[derive(Debug, Clone, Copy)]

@@ -14,6 +14,7 @@ use super::rules::Rules;
 use super::schema::{self, Schema};
 use super::tools::Tools;
 use super::versions::Versions;
+use crate::json::Object;
 use crate::upstream::HeaderMap;
 
 /// The argument that names one of several accounts. It belongs to the application; no tool may define it.
@@ -234,7 +235,7 @@ pub(crate) fn scheme(module: &str) -> String {
 impl Tool {
     /// Returns whether a call with these arguments needs confirmation.
     #[must_use]
-    pub fn needs_confirmation(&self, arguments: &Map<String, Value>) -> bool {
+    pub fn needs_confirmation(&self, arguments: &Object) -> bool {
         self.is_destructive() || self.publishes_with(arguments)
     }
 
@@ -246,7 +247,7 @@ impl Tool {
 
     /// Returns whether the effect of a call with these arguments is public, or reaches other people.
     #[must_use]
-    pub fn publishes_with(&self, arguments: &Map<String, Value>) -> bool {
+    pub fn publishes_with(&self, arguments: &Object) -> bool {
         match &self.publishes {
             Publishes::Never => false,
             Publishes::Always => true,

@@ -8,6 +8,7 @@ use super::notes;
 use super::pagination::{Page, Pages};
 use super::projection::{Field, Path, record, row};
 use crate::error::{Code, Error, NOT_A_LIST, REASON};
+use crate::json::Object;
 use crate::upstream::{UpstreamAnswer, failure_words};
 
 /// What a tool returns of its response.
@@ -68,7 +69,7 @@ impl Output {
         service: &str,
         pages: Option<&Pages>,
         answer: UpstreamAnswer,
-        arguments: &Map<String, Value>,
+        arguments: &Object,
     ) -> Result<Value, Error> {
         match self {
             Self::List { items, fields, summary } => {

@@ -1,8 +1,9 @@
 //! Reduces a service's JSON to the few fields that a tool returns.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::FieldHook;
+use crate::json::Object;
 
 /// The path of a value in a response: names joined by `.`; `[]` after a name goes through a list, and `\.` is a dot in a name.
 ///
@@ -32,7 +33,7 @@ pub struct Field {
 impl Field {
     /// Returns whether the arguments request it.
     #[must_use]
-    pub fn is_wanted(&self, arguments: &Map<String, Value>) -> bool {
+    pub fn is_wanted(&self, arguments: &Object) -> bool {
         self.when.as_ref().is_none_or(|name| arguments.get(name) == Some(&Value::Bool(true)))
     }
 }
@@ -109,7 +110,7 @@ fn find(steps: &[Step], value: &Value) -> Value {
 
 /// Returns a row of a list: the selected fields, including nulls, so that every row has the same fields.
 #[must_use]
-pub fn row<'a>(fields: impl Iterator<Item = &'a Field>, value: &Value) -> Map<String, Value> {
+pub fn row<'a>(fields: impl Iterator<Item = &'a Field>, value: &Value) -> Object {
     let value_of = |field: &Field| {
         let value = field.path.find(value);
         field.hook.map_or_else(|| value.clone(), |hook| hook(&value))
@@ -119,11 +120,7 @@ pub fn row<'a>(fields: impl Iterator<Item = &'a Field>, value: &Value) -> Map<St
 
 /// Returns a record: the selected fields that have a value.
 #[must_use]
-pub fn record(
-    fields: &[Field],
-    value: &Value,
-    arguments: &Map<String, Value>,
-) -> Map<String, Value> {
+pub fn record(fields: &[Field], value: &Value, arguments: &Object) -> Object {
     let mut record = row(fields.iter().filter(|field| field.is_wanted(arguments)), value);
     record.retain(|_, value| !value.is_null());
     record

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::pagination::{Pages, Position};
 use crate::error::Error;
+use crate::json::Object;
 use crate::upstream::{HeaderMap, Method};
 
 /// All characters except the unreserved ones (RFC 3986 §2.3).
@@ -47,7 +48,7 @@ pub enum Body {
     /// No body.
     None,
     /// An object of fixed members, with the arguments added.
-    Json(Map<String, Value>),
+    Json(Object),
     /// A GraphQL document, with the arguments as its variables.
     Graphql(String),
 }
@@ -100,7 +101,7 @@ impl Template {
         &self,
         base_url: &str,
         places: impl Iterator<Item = (&'a str, &'a ParamTarget)>,
-        arguments: &Map<String, Value>,
+        arguments: &Object,
     ) -> Result<Built, Error> {
         let cursor = arguments.get("cursor").and_then(Value::as_str);
         let position = self
@@ -285,7 +286,7 @@ fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-fn insert(members: &mut Map<String, Value>, names: &[String], value: Value) {
+fn insert(members: &mut Object, names: &[String], value: Value) {
     let [outer, inner @ ..] = names else { return };
     if inner.is_empty() {
         members.insert(outer.clone(), value);

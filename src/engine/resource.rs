@@ -2,9 +2,10 @@
 
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Map;
 
 use super::ACCOUNT;
+use crate::json::Object;
 
 /// A resource, or a resource template if its URI has variables.
 #[derive(Debug, Clone)]
@@ -69,7 +70,7 @@ pub struct Completion {
     pub tool: String,
     /// Its arguments; in texts, `{{name}}` is another variable, and `{{value}}` is the typed text.
     #[serde(default)]
-    pub params: Map<String, Value>,
+    pub params: Object,
     /// The field of its items that holds the values.
     pub field: String,
     /// The text before the value in the field, with `{{name}}` as in `params`.
@@ -113,7 +114,7 @@ impl Resource {
 
     /// Returns the tool's arguments in a URI of this resource; `None` if the URI does not match.
     #[must_use]
-    pub fn arguments(&self, uri: &ResourceUri<'_>) -> Option<Map<String, Value>> {
+    pub fn arguments(&self, uri: &ResourceUri<'_>) -> Option<Object> {
         let mut arguments = Map::new();
         let mut left = uri.segments.as_slice();
         for segment in &self.segments {
@@ -170,7 +171,7 @@ fn decoded(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::engine::{Hooks, Module};
@@ -267,11 +268,11 @@ mod tests {
             assert!(told.len() == 1 && told[0].contains(expected), "{resource}: {told:?}");
         };
         check(resource("shop://all", "none"), "must begin with `my-shop://`");
-        check(resource("my-shop://", "none"), "is no URI");
-        check(resource("my-shop://a/../b", "none"), "is no URI");
-        check(resource("my-shop://a?b", "none"), "is no URI");
-        check(resource("my-shop://{+a}/b", "one"), "is no URI");
-        check(resource("my-shop://x{a}", "one"), "is no URI");
+        check(resource("my-shop://", "none"), "is not a resource URI");
+        check(resource("my-shop://a/../b", "none"), "is not a resource URI");
+        check(resource("my-shop://a?b", "none"), "is not a resource URI");
+        check(resource("my-shop://{+a}/b", "one"), "is not a resource URI");
+        check(resource("my-shop://x{a}", "one"), "is not a resource URI");
         check(resource("my-shop://{a}/{a}", "one"), "has `a` twice");
         check(
             resource("my-shop://all", "unheard_of"),

@@ -3,10 +3,11 @@
 
 use std::fmt;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::Param;
 use super::module::Presence;
+use crate::json::Object;
 
 /// The rules of a tool.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -40,7 +41,7 @@ pub struct Given<'a> {
     /// The tool's params.
     pub params: &'a [Param],
     /// The values that are right.
-    pub values: &'a mut Map<String, Value>,
+    pub values: &'a mut Object,
     /// The names of those that are there with a wrong value.
     pub wrong: Vec<&'a str>,
 }

@@ -2,7 +2,7 @@
 
 use std::cell::{OnceCell, RefCell};
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::call::{Accounts, Connection, ToolCall};
 use super::content::{self, Content};
@@ -11,6 +11,7 @@ use super::{output, request};
 use crate::access::Credential;
 use crate::cancellation::Cancellation;
 use crate::error::Error;
+use crate::json::Object;
 use crate::upstream::{
     AnswerShare, HeaderMap, HeaderName, HeaderValue, Method, Upstream, UpstreamAnswer,
     UpstreamRequest, failure, is_missing_scope,
@@ -115,7 +116,7 @@ impl Session<'_> {
         for (name, value) in headers {
             let header = name.parse::<HeaderName>().ok().zip(HeaderValue::from_str(value).ok());
             let (name, value) = header
-                .ok_or_else(|| Error::invalid_params(format!("The header `{name}` is none.")))?;
+                .ok_or_else(|| Error::invalid_params(format!("`{name}` is not a valid header.")))?;
             all.insert(name, value);
         }
         self.exchange(method, &url, &all, body)
@@ -300,7 +301,7 @@ impl Session<'_> {
 }
 
 /// Returns an argument that the input schema guarantees to be a text; empty if it is absent.
-pub(crate) fn text<'a>(arguments: &'a Map<String, Value>, name: &str) -> &'a str {
+pub(crate) fn text<'a>(arguments: &'a Object, name: &str) -> &'a str {
     arguments.get(name).and_then(Value::as_str).unwrap_or_default()
 }
 

@@ -188,7 +188,7 @@ fn find_end(bytes: &[u8], limits: &Limits) -> Result<Option<Extent>, Refusal> {
     match bytes {
         [] | [b'\r'] => return Ok(None),
         [first, ..] if !is_token_byte(*first) => {
-            return Err(bad("this is no HTTP request; the port speaks HTTP/1.1 without TLS"));
+            return Err(bad("this is not an HTTP request; the port speaks HTTP/1.1 without TLS"));
         }
         _ => {}
     }

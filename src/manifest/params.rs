@@ -1,6 +1,6 @@
 //! Reads the params of a tool.
 
-use serde_json::{Map, Number, Value, json};
+use serde_json::{Number, Value, json};
 
 use super::location::Location;
 use super::raw::{self, In, Type};
@@ -9,6 +9,7 @@ use crate::engine::pagination::{Limit, PagePlace, Pages};
 use crate::engine::request::{Body, ParamTarget, Template};
 use crate::engine::schema::{Format, Kind, Range, Schema};
 use crate::engine::{Param, Presence};
+use crate::json::Object;
 
 /// Reads a param; `None` if it has an error.
 pub fn read(
@@ -212,7 +213,7 @@ fn schema(reader: &mut Reader<'_>, place: Location<'_>, raw: raw::Schema) -> Opt
 fn object(
     reader: &mut Reader<'_>,
     place: Location<'_>,
-    properties: Map<String, Value>,
+    properties: Object,
     required: Vec<String>,
 ) -> Option<Kind> {
     for name in required.iter().filter(|name| !properties.contains_key(*name)) {

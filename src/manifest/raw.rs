@@ -5,9 +5,10 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use serde_json::{Map, Number, Value};
+use serde_json::{Number, Value};
 
 use crate::engine::resource::MediaType;
+use crate::json::Object;
 use crate::upstream::Method;
 
 #[derive(Deserialize)]
@@ -34,7 +35,7 @@ pub struct Module {
     #[serde(default)]
     pub resources: Vec<Value>,
     #[serde(default)]
-    pub completions: Map<String, Value>,
+    pub completions: Object,
 }
 
 #[derive(Deserialize)]
@@ -126,7 +127,7 @@ pub struct Tool {
     #[serde(default)]
     pub hints: BTreeMap<String, String>,
     #[serde(default)]
-    pub params: Map<String, Value>,
+    pub params: Object,
     pub one_of: Option<Value>,
     pub any_of: Option<Value>,
     pub needs: Option<Value>,
@@ -181,8 +182,8 @@ pub struct Request {
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
     #[serde(default)]
-    pub query: Map<String, Value>,
-    pub body: Option<Map<String, Value>>,
+    pub query: Object,
+    pub body: Option<Object>,
     pub graphql: Option<String>,
 }
 
@@ -204,7 +205,7 @@ pub struct Param {
     pub kind: Type,
     pub items: Option<Schema>,
     #[serde(default)]
-    pub properties: Map<String, Value>,
+    pub properties: Object,
     #[serde(default)]
     pub required_properties: Vec<String>,
     #[serde(default)]
@@ -269,7 +270,7 @@ pub struct Schema {
     pub choices: Vec<Value>,
     pub items: Option<Box<Self>>,
     #[serde(default)]
-    pub properties: Map<String, Value>,
+    pub properties: Object,
     #[serde(default)]
     pub required: Vec<String>,
     pub minimum: Option<Number>,
@@ -284,8 +285,8 @@ pub struct Schema {
 pub struct Output {
     pub items: Option<String>,
     pub item: Option<String>,
-    pub fields: Option<Map<String, Value>>,
-    pub summary: Option<Map<String, Value>>,
+    pub fields: Option<Object>,
+    pub summary: Option<Object>,
     pub text: Option<String>,
     pub document: Option<String>,
     pub hook: Option<String>,

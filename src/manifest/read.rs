@@ -46,7 +46,7 @@ pub fn module(file: &str, text: &str, hooks: &Hooks) -> Result<Module, Vec<Findi
     let mut raw = raw_module(file, text)?;
     let written = take(&mut raw.tools);
     if written.is_empty() {
-        reader.add(FILE.member("tools"), "there are none");
+        reader.add(FILE.member("tools"), "the file has no tools");
     }
     let uris: Vec<_> =
         raw.resources.iter().map(|written| written["uri"].as_str().map(str::to_owned)).collect();

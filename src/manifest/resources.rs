@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::location::{FILE, Location};
 use super::raw;
@@ -11,6 +11,7 @@ use crate::engine::output::Output;
 use crate::engine::resource::{Completion, MediaType, Resource, Segment};
 use crate::engine::schema::Kind;
 use crate::engine::{Module, Presence, Tool, Work};
+use crate::json::Object;
 
 /// Reads a module's resources, each checked on its own.
 pub fn read(reader: &mut Reader<'_>, scheme: &str, written: Vec<Value>) -> Vec<Resource> {
@@ -33,10 +34,7 @@ pub fn read(reader: &mut Reader<'_>, scheme: &str, written: Vec<Value>) -> Vec<R
 }
 
 /// Reads a module's completions, each checked on its own.
-pub fn completions(
-    reader: &mut Reader<'_>,
-    written: Map<String, Value>,
-) -> BTreeMap<String, Completion> {
+pub fn completions(reader: &mut Reader<'_>, written: Object) -> BTreeMap<String, Completion> {
     written
         .into_iter()
         .filter_map(|(name, value)| {
@@ -173,7 +171,7 @@ fn segments(
     if segments.is_none() {
         reader.add(
             place,
-            "is no URI of a resource: between slashes it has a text of letters, digits and `-._~`, or a `{variable}`; the last may be `{+variable}`",
+            "is not a resource URI: between slashes it has a text of letters, digits and `-._~`, or a `{variable}`; the last may be `{+variable}`",
         );
     }
     for (at, name) in names.iter().enumerate() {

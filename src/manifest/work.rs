@@ -14,6 +14,7 @@ use crate::engine::projection::{Field, Path};
 use crate::engine::request::{Body, ParamTarget, Piece, Template};
 use crate::engine::schema::Kind;
 use crate::engine::session::json_headers;
+use crate::json::Object;
 use crate::upstream::{HeaderMap, Method};
 
 /// The parts that all requests of a module share.
@@ -38,7 +39,7 @@ pub fn template(
     tool: Location<'_>,
     module: &Common,
     value: Value,
-    written: &Map<String, Value>,
+    written: &Object,
     params: &[Param],
 ) -> Option<Template> {
     let place = tool.member("request");
@@ -106,12 +107,7 @@ pub fn fits_path(c: char) -> bool {
 }
 
 /// Reads the pieces of a path. Each placeholder must be a param, and each path param a placeholder.
-fn path(
-    reader: &mut Reader<'_>,
-    place: Location<'_>,
-    text: &str,
-    written: &Map<String, Value>,
-) -> Vec<Piece> {
+fn path(reader: &mut Reader<'_>, place: Location<'_>, text: &str, written: &Object) -> Vec<Piece> {
     let mut pieces = Vec::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('{') {
@@ -254,7 +250,7 @@ pub fn output(
 }
 
 /// A result with a member of this name is shown as a document.
-fn no_document(reader: &mut Reader<'_>, place: Location<'_>, fields: &Map<String, Value>) {
+fn no_document(reader: &mut Reader<'_>, place: Location<'_>, fields: &Object) {
     if fields.contains_key("document") {
         reader.add(
             place.entry("field", "fields", "document"),
@@ -267,7 +263,7 @@ fn fields(
     reader: &mut Reader<'_>,
     place: Location<'_>,
     object: &'static str,
-    named: Map<String, Value>,
+    named: Object,
     params: &[Param],
 ) -> Vec<Field> {
     let mut fields = Vec::new();

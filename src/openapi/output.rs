@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::schema::{Schema, Schemas};
 use super::text;
+use crate::json::Object;
 
 /// The maximum number of fields of a record or a row, and how many of them may come from nested objects.
 const MAX_FIELDS: usize = 24;
@@ -146,7 +147,7 @@ fn record<'a>(schemas: Schemas<'a>, root: &Schema<'a>) -> (String, Rows<'a>) {
 
 /// Returns the fields of a record or a row: values without members, and of nested objects the best identifying member. A record
 /// also includes nested objects without known members, whole.
-fn fields<'a>(schemas: Schemas<'a>, schema: &Schema<'a>, is_row: bool) -> Map<String, Value> {
+fn fields<'a>(schemas: Schemas<'a>, schema: &Schema<'a>, is_row: bool) -> Object {
     let mut fields = Map::new();
     if schema.is_scalar() {
         fields.insert("value".to_owned(), "".into());

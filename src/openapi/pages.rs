@@ -1,9 +1,10 @@
 //! How a list is split into pages, if names that many services share show it clearly.
 
-use serde_json::{Map, Value};
+use serde_json::Map;
 
 use super::params::One;
 use super::schema::{Schema, Schemas};
+use crate::json::Object;
 
 /// Names for the size of a page.
 const LIMITS: [&str; 14] = [
@@ -74,7 +75,7 @@ const LASTS: [&str; 3] = ["isLast", "is_last", "isLastPage"];
 /// A tool's pagination.
 pub struct Pages {
     /// In the form of the module file.
-    pub written: Map<String, Value>,
+    pub written: Object,
     /// Where it is sent: `query` or `body`.
     pub place: &'static str,
 }

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use super::output::json_content;
 use super::schema::{Schema, Schemas};
 use super::{Operation, text};
+use crate::json::Object;
 use crate::upstream::{HeaderName, HeaderValue};
 
 /// The maximum number of object members that a tool's params describe.
@@ -19,7 +20,7 @@ pub struct Sent<'a> {
     /// In the JSON body.
     pub body: Vec<(&'a str, One<'a>)>,
     /// Headers with a single possible value.
-    pub headers: Map<String, Value>,
+    pub headers: Object,
 }
 
 /// One parameter.
@@ -145,7 +146,7 @@ pub fn written<'a>(
     sent: &Sent<'a>,
     by_engine: &dyn Fn(&str, &str) -> bool,
     reserved: &[&str],
-) -> Map<String, Value> {
+) -> Object {
     let mut params = Map::new();
     let mut left = MAX_MEMBERS;
     let places = [("path", &sent.path), ("query", &sent.query), ("body", &sent.body)];

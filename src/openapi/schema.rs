@@ -5,6 +5,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
 
 use super::text;
+use crate::json::Object;
 
 /// The maximum number of references in a row, and of nested schemas that are merged.
 const MAX_DEPTH: usize = 8;
@@ -146,7 +147,7 @@ impl<'a> Schemas<'a> {
     }
 
     /// Returns the schema in the form of a param, without its description; `left` limits the total number of described members.
-    pub fn param(self, schema: &Schema<'a>, left: &mut usize) -> Map<String, Value> {
+    pub fn param(self, schema: &Schema<'a>, left: &mut usize) -> Object {
         self.written(schema, "required_properties", 0, left)
     }
 
@@ -156,7 +157,7 @@ impl<'a> Schemas<'a> {
         required: &str,
         depth: usize,
         left: &mut usize,
-    ) -> Map<String, Value> {
+    ) -> Object {
         let known =
             |kind: &&str| matches!(*kind, "integer" | "number" | "boolean" | "array" | "object");
         let kind = schema.kind.filter(known).unwrap_or("string");

@@ -8,6 +8,7 @@ use super::params::{self, One, Sent};
 use super::schema::Schemas;
 use super::{Operation, annotations, output, pages, text};
 use crate::engine::{ACCOUNT, MAX_TOOL_NAME, OFFSET};
+use crate::json::Object;
 use crate::manifest::{MAX_ALIAS, MAX_ALIASES, fits_path};
 
 /// Most characters of a group.
@@ -116,7 +117,7 @@ fn aliases(operation: &Operation<'_>, tags: &[String]) -> Vec<String> {
 }
 
 /// Returns the path with the params' own names in its placeholders, and the fixed part of its query.
-fn path<'a>(written: &'a str, sent: &mut Sent<'a>) -> Result<(String, Map<String, Value>), String> {
+fn path<'a>(written: &'a str, sent: &mut Sent<'a>) -> Result<(String, Object), String> {
     let (written, query) = written.split_once('?').unwrap_or((written, ""));
     let query = form_urlencoded::parse(query.as_bytes())
         .map(|(name, value)| (name.into_owned(), Value::String(value.into_owned())));

@@ -5,26 +5,24 @@ use serde_json::{Map, Value, json};
 use super::{diff, document, record, text, unexpected, v2, web_url};
 use crate::engine::Session;
 use crate::error::{Code, Error};
+use crate::json::Object;
 use crate::modules::atlassian::adf;
 use crate::upstream::Method;
 
 /// Changes a page's title, parent or whole text.
-pub fn update_page(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+pub fn update_page(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     update(&ContentRef { session, collection: "pages", id: text(arguments, "page_id") }, arguments)
 }
 
 /// Changes a blog post's title or whole text.
-pub fn update_blog_post(
-    session: &Session<'_>,
-    arguments: &Map<String, Value>,
-) -> Result<Value, Error> {
+pub fn update_blog_post(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     update(
         &ContentRef { session, collection: "blogposts", id: text(arguments, "blog_post_id") },
         arguments,
     )
 }
 
-fn update(place: &ContentRef<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+fn update(place: &ContentRef<'_>, arguments: &Object) -> Result<Value, Error> {
     let given = |name: &str| arguments.get(name).and_then(Value::as_str);
     let draft = arguments.get("draft") == Some(&Value::Bool(true));
     let content = if draft { place.read(&[("get-draft", "true")])? } else { place.read(&[])? };
@@ -35,10 +33,7 @@ fn update(place: &ContentRef<'_>, arguments: &Map<String, Value>) -> Result<Valu
 }
 
 /// Publishes the draft of a page or blog post.
-pub fn publish_draft(
-    session: &Session<'_>,
-    arguments: &Map<String, Value>,
-) -> Result<Value, Error> {
+pub fn publish_draft(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let (collection, id) = kind_of(arguments)?;
     let place = ContentRef { session, collection, id };
     let draft = place.read(&[("get-draft", "true")])?;
@@ -71,7 +66,7 @@ pub fn publish_draft(
 }
 
 /// Returns the collection and the id of the given page or blog post.
-pub fn kind_of(arguments: &Map<String, Value>) -> Result<(&'static str, &str), Error> {
+pub fn kind_of(arguments: &Object) -> Result<(&'static str, &str), Error> {
     match (text(arguments, "page_id"), text(arguments, "blog_post_id")) {
         (page, "") if !page.is_empty() => Ok(("pages", page)),
         ("", post) if !post.is_empty() => Ok(("blogposts", post)),
@@ -81,10 +76,7 @@ pub fn kind_of(arguments: &Map<String, Value>) -> Result<(&'static str, &str), E
 }
 
 /// Replaces a passage of a page's Markdown.
-pub fn replace_page_text(
-    session: &Session<'_>,
-    arguments: &Map<String, Value>,
-) -> Result<Value, Error> {
+pub fn replace_page_text(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     change_text(session, arguments, |document| {
         let markdown = adf::to_markdown(document);
         let (old, new) = (text(arguments, "old_text"), text(arguments, "new_text"));
@@ -109,20 +101,14 @@ fn replaced(markdown: &str, old: &str, new: &str, all: bool) -> Result<String, E
 }
 
 /// Replaces the content of a section.
-pub fn update_page_section(
-    session: &Session<'_>,
-    arguments: &Map<String, Value>,
-) -> Result<Value, Error> {
+pub fn update_page_section(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     change_text(session, arguments, |document| {
         adf::replace_section(document, text(arguments, "heading"), text(arguments, "body"))
     })
 }
 
 /// Adds to a page without changing its existing content.
-pub fn append_to_page(
-    session: &Session<'_>,
-    arguments: &Map<String, Value>,
-) -> Result<Value, Error> {
+pub fn append_to_page(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     change_text(session, arguments, |document| {
         let mut added = adf::from_markdown(text(arguments, "body"), None)?;
         let mut added = std::mem::take(added["content"].as_array_mut().ok_or_else(unexpected)?);
@@ -139,7 +125,7 @@ pub fn append_to_page(
 
 fn change_text(
     session: &Session<'_>,
-    arguments: &Map<String, Value>,
+    arguments: &Object,
     change: impl FnOnce(&Value) -> Result<Value, Error>,
 ) -> Result<Value, Error> {
     let content =
@@ -149,17 +135,14 @@ fn change_text(
 }
 
 /// Restores a page from the trash, which Confluence treats as an update of its status.
-pub fn restore_page(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+pub fn restore_page(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let content = ContentRef { session, collection: "pages", id: text(arguments, "page_id") }
         .read(&[("status", "trashed")])?;
     content.write(&content.document()?, &Map::new())
 }
 
 /// Reads one section, with its heading and its subsections.
-pub fn get_page_section(
-    session: &Session<'_>,
-    arguments: &Map<String, Value>,
-) -> Result<Value, Error> {
+pub fn get_page_section(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let content =
         ContentRef { session, collection: "pages", id: text(arguments, "page_id") }.read(&[])?;
     let section = adf::section(&content.document()?, text(arguments, "heading"))?;
@@ -169,10 +152,7 @@ pub fn get_page_section(
 }
 
 /// Reports what changed between two versions of a page.
-pub fn compare_page_versions(
-    session: &Session<'_>,
-    arguments: &Map<String, Value>,
-) -> Result<Value, Error> {
+pub fn compare_page_versions(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let place = ContentRef { session, collection: "pages", id: text(arguments, "page_id") };
     let number = |name: &str| arguments.get(name).and_then(Value::as_u64);
     let version = |number: u64| place.read(&[("version", &number.to_string())]);
@@ -195,10 +175,7 @@ pub fn compare_page_versions(
 }
 
 /// Replaces a comment's text.
-pub fn update_comment(
-    session: &Session<'_>,
-    arguments: &Map<String, Value>,
-) -> Result<Value, Error> {
+pub fn update_comment(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let collection =
         if text(arguments, "kind") == "inline" { "inline-comments" } else { "footer-comments" };
     let comment = ContentRef { session, collection, id: text(arguments, "comment_id") }.read(&[])?;
@@ -208,10 +185,7 @@ pub fn update_comment(
 }
 
 /// Resolves or reopens an inline comment.
-pub fn resolve_inline_comment(
-    session: &Session<'_>,
-    arguments: &Map<String, Value>,
-) -> Result<Value, Error> {
+pub fn resolve_inline_comment(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let comment =
         ContentRef { session, collection: "inline-comments", id: text(arguments, "comment_id") }
             .read(&[])?;
@@ -261,7 +235,7 @@ impl Content<'_> {
 
     /// Writes a page or blog post back with its text, and with the title, parent, note and version in `arguments`, if they are
     /// there.
-    fn write(&self, document: &Value, arguments: &Map<String, Value>) -> Result<Value, Error> {
+    fn write(&self, document: &Value, arguments: &Object) -> Result<Value, Error> {
         let present = self.version()?;
         if let Some(read) = arguments.get("version").and_then(Value::as_u64)
             && read != present

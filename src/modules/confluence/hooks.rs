@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::engine::session::text;
 use crate::engine::{Hooks, Session};
 use crate::error::{Code, Error};
+use crate::json::Object;
 use crate::modules::atlassian::adf;
 use crate::upstream::Method;
 
@@ -70,7 +71,7 @@ pub(super) const HOOKS: Hooks = Hooks {
 };
 
 /// Adds labels: the body is a list, which a module file has no form for.
-fn add_labels(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+fn add_labels(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let labels = arguments.get("labels").and_then(Value::as_array).into_iter().flatten();
     let body: Value = labels.map(|name| json!({"prefix": "global", "name": name})).collect();
     let answer = session.send(
@@ -84,21 +85,18 @@ fn add_labels(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<V
     Ok(json!({"labels": labels.collect::<Vec<_>>()}))
 }
 
-fn add_restriction(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+fn add_restriction(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     change_restriction(session, arguments, Method::Put, "Restriction added.")
 }
 
-fn remove_restriction(
-    session: &Session<'_>,
-    arguments: &Map<String, Value>,
-) -> Result<Value, Error> {
+fn remove_restriction(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     change_restriction(session, arguments, Method::Delete, "Restriction removed.")
 }
 
 /// Users and groups have separate endpoints.
 fn change_restriction(
     session: &Session<'_>,
-    arguments: &Map<String, Value>,
+    arguments: &Object,
     method: Method,
     done: &str,
 ) -> Result<Value, Error> {
@@ -129,7 +127,7 @@ fn change_restriction(
 }
 
 /// Counts views and viewers, which are two requests.
-fn get_views(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+fn get_views(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let since = arguments.get("since").and_then(Value::as_str).map(|since| ("fromDate", since));
     let count = |what: &str| {
         let answer = session.get(
@@ -142,7 +140,7 @@ fn get_views(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Va
 }
 
 /// Lists the ancestors: Confluence returns only their ids and types, so their titles are read separately.
-fn list_ancestors(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+fn list_ancestors(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let answer = session.get(
         &v2(&[text(arguments, "kind"), text(arguments, "id"), "ancestors"]),
         &[("limit", "100")],
@@ -181,7 +179,7 @@ fn list_ancestors(session: &Session<'_>, arguments: &Map<String, Value>) -> Resu
 }
 
 /// Starts or stops watching: these are two methods of one address.
-fn watch_content(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+fn watch_content(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let watch = arguments.get("watch") != Some(&Value::Bool(false));
     let method = if watch { Method::Post } else { Method::Delete };
     session.send(

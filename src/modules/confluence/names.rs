@@ -3,12 +3,13 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{v1, v2};
 use crate::engine::Session;
 use crate::engine::session::list;
 use crate::error::{Code, Error};
+use crate::json::Object;
 use crate::upstream::Method;
 
 /// The maximum number of people in one request.
@@ -21,11 +22,7 @@ const MAX_GROUPS: usize = 20;
 const PEOPLE: [&str; 4] = ["author", "assigned_to", "created_by", "completed_by"];
 
 /// Returns a record, or the rows of a list, with the names of the people in it.
-pub fn people(
-    session: &Session<'_>,
-    _: &Map<String, Value>,
-    mut result: Value,
-) -> Result<Value, Error> {
+pub fn people(session: &Session<'_>, _: &Object, mut result: Value) -> Result<Value, Error> {
     let ids: BTreeSet<String> = rows(&mut result)
         .flat_map(|row| PEOPLE.iter().filter_map(|column| row[*column].as_str()))
         .map(str::to_owned)
@@ -42,14 +39,14 @@ pub fn people(
 /// Returns the rows of a list with the names of people, and with whole addresses in place of paths.
 pub fn people_and_urls(
     session: &Session<'_>,
-    arguments: &Map<String, Value>,
+    arguments: &Object,
     result: Value,
 ) -> Result<Value, Error> {
     urls(session, arguments, people(session, arguments, result)?)
 }
 
 /// Returns the rows of a list with whole addresses in place of paths: `base_url` of the summary is put before each.
-pub fn urls(_: &Session<'_>, _: &Map<String, Value>, mut result: Value) -> Result<Value, Error> {
+pub fn urls(_: &Session<'_>, _: &Object, mut result: Value) -> Result<Value, Error> {
     let base = result.as_object_mut().and_then(|members| members.shift_remove("base_url"));
     let base = base.as_ref().and_then(Value::as_str).unwrap_or_default();
     for row in rows(&mut result) {
@@ -66,11 +63,7 @@ pub fn urls(_: &Session<'_>, _: &Map<String, Value>, mut result: Value) -> Resul
 }
 
 /// Returns the rows of a list with the addresses of pages; the response has no others.
-pub fn page_urls(
-    _: &Session<'_>,
-    _: &Map<String, Value>,
-    mut result: Value,
-) -> Result<Value, Error> {
+pub fn page_urls(_: &Session<'_>, _: &Object, mut result: Value) -> Result<Value, Error> {
     let base = result.as_object_mut().and_then(|members| members.shift_remove("base_url"));
     let base = base.as_ref().and_then(Value::as_str).map(str::to_owned);
     for row in rows(&mut result) {
@@ -83,11 +76,7 @@ pub fn page_urls(
 }
 
 /// Returns the permissions of a space with the names of their holders.
-pub fn principals(
-    session: &Session<'_>,
-    _: &Map<String, Value>,
-    mut result: Value,
-) -> Result<Value, Error> {
+pub fn principals(session: &Session<'_>, _: &Object, mut result: Value) -> Result<Value, Error> {
     let mut ids: HashMap<String, BTreeSet<String>> = HashMap::new();
     for row in rows(&mut result) {
         if let (Some(kind), Some(id)) =

@@ -1,10 +1,11 @@
 //! Content properties: values that apps and Confluence store with a page, such as its width.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{record, text, v2};
 use crate::engine::Session;
 use crate::error::{Code, Error};
+use crate::json::Object;
 use crate::upstream::Method;
 
 /// The properties for the width of a published page and of its draft.
@@ -18,10 +19,7 @@ pub fn page_width(properties: &Value) -> Value {
 }
 
 /// Sets the width of a page, for reading and for editing.
-pub fn set_page_width(
-    session: &Session<'_>,
-    arguments: &Map<String, Value>,
-) -> Result<Value, Error> {
+pub fn set_page_width(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let of = ["pages", text(arguments, "page_id")];
     for key in APPEARANCE {
         set(session, of, key, &arguments["width"])?;
@@ -30,10 +28,7 @@ pub fn set_page_width(
 }
 
 /// Creates a property, or changes its value.
-pub fn set_content_property(
-    session: &Session<'_>,
-    arguments: &Map<String, Value>,
-) -> Result<Value, Error> {
+pub fn set_content_property(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let of = [text(arguments, "kind"), text(arguments, "id")];
     // A text that is not JSON counts as a string.
     let written = text(arguments, "value");
@@ -48,10 +43,7 @@ pub fn set_content_property(
 }
 
 /// Deletes a property by its key.
-pub fn delete_content_property(
-    session: &Session<'_>,
-    arguments: &Map<String, Value>,
-) -> Result<Value, Error> {
+pub fn delete_content_property(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let [kind, id] = [text(arguments, "kind"), text(arguments, "id")];
     let key = text(arguments, "key");
     let Some(property) = find(session, [kind, id], key)? else {

@@ -1,27 +1,22 @@
 //! Content states: the status next to a page's title, such as "In progress".
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{text, v1};
 use crate::engine::Session;
 use crate::engine::session::list;
 use crate::error::Error;
+use crate::json::Object;
 use crate::upstream::Method;
 
 /// Lists the states that a page can have: those of its space, and those that the account used last.
-pub fn list_content_states(
-    session: &Session<'_>,
-    arguments: &Map<String, Value>,
-) -> Result<Value, Error> {
+pub fn list_content_states(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let states = available(session, text(arguments, "content_id"))?;
     Ok(json!({"items": states}))
 }
 
 /// Sets or removes the state of a page. Each change publishes a new version, or changes the draft.
-pub fn set_content_state(
-    session: &Session<'_>,
-    arguments: &Map<String, Value>,
-) -> Result<Value, Error> {
+pub fn set_content_state(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let (id, wanted) = (text(arguments, "content_id"), text(arguments, "state"));
     let draft = arguments.get("draft") == Some(&Value::Bool(true));
     let query = [("status", if draft { "draft" } else { "current" })];

@@ -5,12 +5,13 @@ use serde_json::{Map, Value, json};
 use super::{record, text, unexpected, v1, v2, web_url};
 use crate::engine::Session;
 use crate::error::Error;
+use crate::json::Object;
 use crate::upstream::Method;
 
 /// Creates a page with a template's body, its variables filled in.
 pub fn create_page_from_template(
     session: &Session<'_>,
-    arguments: &Map<String, Value>,
+    arguments: &Object,
 ) -> Result<Value, Error> {
     let template = session
         .get(&v1(&["template", text(arguments, "template_id")]), &[("expand", "body.storage")])?;
@@ -42,7 +43,7 @@ pub fn create_page_from_template(
 /// Returns the body without the declarations of its variables, and with each `<at:var at:name="…"/>` replaced by its text.
 ///
 /// A value for an unknown variable is rejected, because it would be lost.
-fn filled(storage: &str, variables: &Map<String, Value>) -> Result<String, Error> {
+fn filled(storage: &str, variables: &Object) -> Result<String, Error> {
     let mut known: Vec<&str> = Vec::new();
     let mut page = String::with_capacity(storage.len());
     let mut rest = storage;

@@ -1,18 +1,16 @@
 //! Uploads attachments.
 
 use ct_codecs::{Base64, Decoder};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::{record, text, v1, web_url};
 use crate::engine::{Session, Upload, multipart};
 use crate::error::Error;
+use crate::json::Object;
 use crate::upstream::Method;
 
 /// Attaches a file, or adds a version to the attachment with the same name.
-pub fn upload_attachment(
-    session: &Session<'_>,
-    arguments: &Map<String, Value>,
-) -> Result<Value, Error> {
+pub fn upload_attachment(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let (bytes, content_type) = bytes(arguments)?;
     let content_type = arguments.get("media_type").and_then(Value::as_str).unwrap_or(content_type);
     // Without `minorEdit`, everyone who watches the page gets an email.
@@ -44,7 +42,7 @@ pub fn upload_attachment(
 }
 
 /// Returns the file's bytes and its most likely content type.
-fn bytes(arguments: &Map<String, Value>) -> Result<(Vec<u8>, &'static str), Error> {
+fn bytes(arguments: &Object) -> Result<(Vec<u8>, &'static str), Error> {
     let given = |name: &str| arguments.get(name).and_then(Value::as_str);
     match (given("text"), given("base64")) {
         (Some(text), None) => Ok((text.as_bytes().to_vec(), "text/plain")),

@@ -1,9 +1,10 @@
 //! Converts arguments that people write to the forms that GitHub accepts.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::text;
 use crate::error::Error;
+use crate::json::Object;
 use crate::time::{Moment, Zone, day_of};
 
 /// Returns the due day of a milestone. GitHub keeps the day on which the moment falls in California, where noon UTC is on the
@@ -41,7 +42,7 @@ pub(super) fn color(color: &Value) -> Result<Value, Error> {
 }
 
 /// Returns a head branch with its owner, for the filter of pull requests: GitHub ignores a branch without an owner.
-pub(super) fn head_with_owner(arguments: &mut Map<String, Value>) -> Result<(), Error> {
+pub(super) fn head_with_owner(arguments: &mut Object) -> Result<(), Error> {
     let head = text(arguments, "head").trim().to_owned();
     if head.is_empty() {
         arguments.shift_remove("head");

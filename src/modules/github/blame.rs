@@ -1,10 +1,11 @@
 //! Finds out who last changed each line of a file.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::text;
 use crate::engine::Session;
 use crate::error::{Code, Error};
+use crate::json::Object;
 
 /// A ref is a commit, or an annotated tag, which is a separate object that points to a commit.
 const DOCUMENT: &str = "query($owner: String!, $repo: String!, $ref: String!, $path: String!) { \
@@ -13,7 +14,7 @@ const DOCUMENT: &str = "query($owner: String!, $repo: String!, $ref: String!, $p
     commit { oid messageHeadline authoredDate author { name user { login } } } } } }";
 
 /// Returns the ranges of lines that a commit left unchanged, in the file's order.
-pub fn get_blame(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+pub fn get_blame(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let argument = |name| text(arguments, name);
     let variables = json!({"owner": argument("owner"), "repo": argument("repo"), "ref": argument("ref"), "path": argument("path")});
     let data = session.graphql(&["graphql"], DOCUMENT, &variables)?;

@@ -1,10 +1,11 @@
 //! Hides and shows comments: GraphQL identifies them by its own ids, users by the number in their address.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{GRAPHQL, Repository, text};
 use crate::engine::Session;
 use crate::error::{Code, Error};
+use crate::json::Object;
 
 const MINIMIZE: &str = "mutation($subject: ID!, $reason: ReportedContentClassifiers!) { \
      change: minimizeComment(input: {subjectId: $subject, classifier: $reason}) { \
@@ -14,10 +15,7 @@ const UNMINIMIZE: &str = "mutation($subject: ID!) { change: unminimizeComment(in
      comment: unminimizedComment { isMinimized minimizedReason } } }";
 
 /// Hides a comment or a review behind a line that says why.
-pub(super) fn minimize_comment(
-    session: &Session<'_>,
-    arguments: &Map<String, Value>,
-) -> Result<Value, Error> {
+pub(super) fn minimize_comment(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let reason = text(arguments, "reason").to_uppercase();
     let subject = node_id(session, arguments)?;
     change(session, arguments, MINIMIZE, &json!({"subject": subject, "reason": reason}))
@@ -26,7 +24,7 @@ pub(super) fn minimize_comment(
 /// Shows a hidden comment or review again.
 pub(super) fn unminimize_comment(
     session: &Session<'_>,
-    arguments: &Map<String, Value>,
+    arguments: &Object,
 ) -> Result<Value, Error> {
     let subject = node_id(session, arguments)?;
     change(session, arguments, UNMINIMIZE, &json!({"subject": subject}))
@@ -34,7 +32,7 @@ pub(super) fn unminimize_comment(
 
 fn change(
     session: &Session<'_>,
-    arguments: &Map<String, Value>,
+    arguments: &Object,
     mutation: &str,
     variables: &Value,
 ) -> Result<Value, Error> {
@@ -48,7 +46,7 @@ fn change(
 }
 
 /// Returns the comment's id in GraphQL.
-fn node_id(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<String, Error> {
+fn node_id(session: &Session<'_>, arguments: &Object) -> Result<String, Error> {
     let comment = Repository::of(session, arguments).get(&path(arguments)?)?;
     let missing =
         || Error::new(Code::UpstreamUnavailable, "GitHub gives the comment without its node id.");
@@ -56,7 +54,7 @@ fn node_id(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Stri
 }
 
 /// Returns the comment's path below its repository: a review is below its pull request.
-fn path(arguments: &Map<String, Value>) -> Result<String, Error> {
+fn path(arguments: &Object) -> Result<String, Error> {
     let (target, id) = (text(arguments, "target"), &arguments["id"]);
     match (target, arguments.get("pull_number")) {
         ("pulls/reviews", Some(number)) => Ok(format!("pulls/{number}/reviews/{id}")),

@@ -3,16 +3,17 @@
 //! GitHub accepts both requests and does nothing if Copilot is not enabled. Only the response shows whether Copilot was
 //! assigned.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::list;
 use crate::engine::Session;
 use crate::error::{Code, Error};
+use crate::json::Object;
 
 /// Fails unless Copilot is now an assignee.
 pub(super) fn copilot_is_assigned(
     _: &Session<'_>,
-    _: &Map<String, Value>,
+    _: &Object,
     result: Value,
 ) -> Result<Value, Error> {
     if names_copilot(&result["assignees"]) {
@@ -24,11 +25,7 @@ pub(super) fn copilot_is_assigned(
 }
 
 /// Fails unless Copilot is now a requested reviewer.
-pub(super) fn copilot_is_asked(
-    _: &Session<'_>,
-    _: &Map<String, Value>,
-    result: Value,
-) -> Result<Value, Error> {
+pub(super) fn copilot_is_asked(_: &Session<'_>, _: &Object, result: Value) -> Result<Value, Error> {
     if names_copilot(&result["reviewers"]) {
         return Ok(result);
     }

@@ -1,10 +1,11 @@
 //! Deployments: the state of each, and deployments that wait for approval.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{GRAPHQL, Repository, list, named, names, text};
 use crate::engine::Session;
 use crate::error::Error;
+use crate::json::Object;
 use crate::upstream::Method;
 
 const STATES: &str = "query($ids: [ID!]!) { nodes(ids: $ids) { ... on Deployment { id state \
@@ -17,7 +18,7 @@ const LOOKED_UP: [&str; 3] = ["state", "environment_url", "statuses"];
 /// Enterprise Server and without a token.
 pub(super) fn latest_states(
     session: &Session<'_>,
-    _: &Map<String, Value>,
+    _: &Object,
     mut result: Value,
 ) -> Result<Value, Error> {
     let id = |row: &Value| LOOKED_UP.iter().find_map(|name| row[*name].as_str().map(str::to_owned));
@@ -64,7 +65,7 @@ fn looked_up(deployment: &Value, name: &str) -> Value {
 /// Approves or rejects waiting deployments of a run: GitHub requires ids of environments, people use names.
 pub(super) fn review_pending_deployments(
     session: &Session<'_>,
-    arguments: &Map<String, Value>,
+    arguments: &Object,
 ) -> Result<Value, Error> {
     let repository = Repository::of(session, arguments);
     let path = format!("actions/runs/{}/pending_deployments", arguments["run_id"]);

@@ -1,10 +1,11 @@
 //! Discussions: GitHub uses ids for writing, people use names and numbers.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{GRAPHQL, id, list, named, names, text};
 use crate::engine::Session;
 use crate::error::Error;
+use crate::json::Object;
 
 const CATEGORIES: &str = "query($owner: String!, $repo: String!) { repository(owner: $owner, name: $repo) { \
      id discussionCategories(first: 100) { nodes { id name slug } } } }";
@@ -20,10 +21,7 @@ const COMMENT: &str = "mutation($discussion: ID!, $body: String!, $reply_to: ID)
      addDiscussionComment(input: {discussionId: $discussion, body: $body, replyToId: $reply_to}) { comment { id url } } }";
 
 /// Starts a discussion in the category with this name.
-pub(super) fn create_discussion(
-    session: &Session<'_>,
-    arguments: &Map<String, Value>,
-) -> Result<Value, Error> {
+pub(super) fn create_discussion(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let asked = json!({"owner": arguments["owner"], "repo": arguments["repo"]});
     let repository = &session.graphql(GRAPHQL, CATEGORIES, &asked)?["repository"];
     let category =
@@ -40,7 +38,7 @@ pub(super) fn create_discussion(
 /// Writes a comment below a discussion, or below one of its comments.
 pub(super) fn add_discussion_comment(
     session: &Session<'_>,
-    arguments: &Map<String, Value>,
+    arguments: &Object,
 ) -> Result<Value, Error> {
     let asked = json!({"owner": arguments["owner"], "repo": arguments["repo"], "number": arguments["discussion_number"]});
     let discussion = &session.graphql(GRAPHQL, DISCUSSION, &asked)?["repository"]["discussion"];

@@ -1,11 +1,12 @@
 //! Why a workflow run failed: the ends of the logs of its failed jobs.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::jobs::failed_steps;
 use super::{Repository, has_failed, list};
 use crate::engine::Session;
 use crate::error::{Code, Error};
+use crate::json::Object;
 
 /// The maximum number of failed jobs that are shown with their log.
 const MAX_LOGS: usize = 10;
@@ -17,10 +18,7 @@ const MAX_TEXT: usize = 50_000;
 const MAX_PAGES: u64 = 10;
 
 /// Returns one text: for each failed job of the run's latest attempt, its name, its failed steps and its log's last lines.
-pub fn get_failed_job_logs(
-    session: &Session<'_>,
-    arguments: &Map<String, Value>,
-) -> Result<Value, Error> {
+pub fn get_failed_job_logs(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let repository = Repository::of(session, arguments);
     let number = |name: &str| arguments.get(name).and_then(Value::as_u64).unwrap_or_default();
     let jobs = jobs(&repository, number("run_id"))?;

@@ -1,13 +1,14 @@
 //! Files: their text with the data that a change needs, and commits of several files.
 
 use ct_codecs::{Base64, Decoder, Encoder};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{Repository, list, sha, text};
 use crate::engine::content::Content;
 use crate::engine::output::excerpt;
 use crate::engine::{Session, request};
 use crate::error::Error;
+use crate::json::Object;
 use crate::upstream::{Method, UpstreamAnswer};
 
 /// The media type that describes a file, a folder, a link or a submodule in one form, with the content of files up to 1 MB.
@@ -17,10 +18,7 @@ const OBJECT: &str = "application/vnd.github.object+json";
 const RAW: &str = "application/vnd.github.raw+json";
 
 /// Reads a file: text as a document with path, SHA, size and number of lines; other content as bytes.
-pub(super) fn get_file_contents(
-    session: &Session<'_>,
-    arguments: &Map<String, Value>,
-) -> Result<Value, Error> {
+pub(super) fn get_file_contents(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let path = text(arguments, "path");
     request::encode("path", path, true)?;
     let repository = Repository::of(session, arguments);
@@ -107,10 +105,7 @@ fn bytes_of(file: &Value, path: &str) -> Result<Option<Vec<u8>>, Error> {
 }
 
 /// Creates a branch: GitHub requires the commit's SHA, people name a branch or tag.
-pub(super) fn create_branch(
-    session: &Session<'_>,
-    arguments: &Map<String, Value>,
-) -> Result<Value, Error> {
+pub(super) fn create_branch(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let repository = Repository::of(session, arguments);
     let branch = text(arguments, "branch");
     let from = arguments.get("from").and_then(Value::as_str).unwrap_or("HEAD");
@@ -121,10 +116,7 @@ pub(super) fn create_branch(
 }
 
 /// Commits several files at once, through GitHub's Git database: head, its tree, new tree, commit, new head.
-pub(super) fn push_files(
-    session: &Session<'_>,
-    arguments: &Map<String, Value>,
-) -> Result<Value, Error> {
+pub(super) fn push_files(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let entries = tree_entries(arguments);
     if entries.is_empty() {
         return Err(Error::invalid_params("There is nothing to commit.")
@@ -151,7 +143,7 @@ pub(super) fn push_files(
 }
 
 /// Returns the entries of a new tree: `files` with their text, and `delete` as entries without an object.
-fn tree_entries(arguments: &Map<String, Value>) -> Vec<Value> {
+fn tree_entries(arguments: &Object) -> Vec<Value> {
     let entry = |path: &Value| json!({"path": path, "mode": "100644", "type": "blob"});
     let written = list(arguments.get("files")).map(|file| {
         let mut written = entry(&file["path"]);
@@ -190,6 +182,6 @@ mod tests {
             {"path": "b", "mode": "100644", "type": "blob", "sha": null},
         ]);
         assert_eq!(json!(tree_entries(arguments.as_object().expect("it is an object"))), entries);
-        assert!(tree_entries(&Map::new()).is_empty());
+        assert!(tree_entries(&Object::new()).is_empty());
     }
 }

@@ -26,6 +26,7 @@ use serde_json::{Map, Value, json};
 use crate::engine::session::text;
 use crate::engine::{Hooks, Session};
 use crate::error::{Code, Error};
+use crate::json::Object;
 use crate::upstream::Method;
 
 /// The hooks that GitHub's `module.json` cites.
@@ -121,7 +122,7 @@ struct Repository<'a> {
 }
 
 impl<'a> Repository<'a> {
-    fn of(session: &'a Session<'a>, arguments: &'a Map<String, Value>) -> Self {
+    fn of(session: &'a Session<'a>, arguments: &'a Object) -> Self {
         Self { session, owner: text(arguments, "owner"), name: text(arguments, "repo") }
     }
 

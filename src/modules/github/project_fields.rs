@@ -6,6 +6,7 @@ use super::projects::{field, iterations, lowercase, project};
 use super::{GRAPHQL, id, list, named, text};
 use crate::engine::{Session, times};
 use crate::error::Error;
+use crate::json::Object;
 
 const OWNER: &str = "query($owner: String!, $repo: String!, $with_repo: Boolean!) { repositoryOwner(login: $owner) { id } \
      repository(owner: $owner, name: $repo) @include(if: $with_repo) { id } }";
@@ -42,10 +43,7 @@ const DELETE_FIELD: &str =
     "mutation($field: ID!) { deleteProjectV2Field(input: {fieldId: $field}) { clientMutationId } }";
 
 /// Creates a project of a user or an organization, linked to a repository if one is named.
-pub(super) fn create_project(
-    session: &Session<'_>,
-    arguments: &Map<String, Value>,
-) -> Result<Value, Error> {
+pub(super) fn create_project(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let repository = text(arguments, "repository");
     let asked = json!({"owner": arguments["owner"], "repo": repository, "with_repo": !repository.is_empty()});
     let found = session.graphql(GRAPHQL, OWNER, &asked)?;
@@ -58,10 +56,7 @@ pub(super) fn create_project(
 }
 
 /// Changes a project's texts and visibility, closes it or reopens it.
-pub(super) fn update_project(
-    session: &Session<'_>,
-    arguments: &Map<String, Value>,
-) -> Result<Value, Error> {
+pub(super) fn update_project(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     const CHANGED: [&str; 5] = ["title", "description", "readme", "closed", "public"];
     let mut change = Map::new();
     for name in CHANGED {
@@ -82,7 +77,7 @@ pub(super) fn update_project(
 /// Posts a status update of a project.
 pub(super) fn create_project_status_update(
     session: &Session<'_>,
-    arguments: &Map<String, Value>,
+    arguments: &Object,
 ) -> Result<Value, Error> {
     let mut update = json!({});
     for (name, variable) in [("start_date", "start"), ("target_date", "target")] {
@@ -112,7 +107,7 @@ pub(super) fn create_project_status_update(
 /// Adds a field to a project.
 pub(super) fn create_project_field(
     session: &Session<'_>,
-    arguments: &Map<String, Value>,
+    arguments: &Object,
 ) -> Result<Value, Error> {
     let kind = text(arguments, "type");
     let mut made = json!({"name": arguments["name"], "type": kind.to_uppercase()});
@@ -155,7 +150,7 @@ pub(super) fn create_project_field(
 /// Renames a field, or changes its options or iterations.
 pub(super) fn update_project_field(
     session: &Session<'_>,
-    arguments: &Map<String, Value>,
+    arguments: &Object,
 ) -> Result<Value, Error> {
     let iterations = sent_iterations(arguments)?;
     let (name, options) = (arguments.get("new_name"), arguments.get("options"));
@@ -190,7 +185,7 @@ pub(super) fn update_project_field(
 /// Deletes a field with all its values.
 pub(super) fn delete_project_field(
     session: &Session<'_>,
-    arguments: &Map<String, Value>,
+    arguments: &Object,
 ) -> Result<Value, Error> {
     let project = project(session, arguments, true)?;
     let field = field(&project["fields"]["nodes"], text(arguments, "field"))?;
@@ -228,7 +223,7 @@ fn sent_options(options: &Value, present: &Value) -> Value {
 }
 
 /// Returns the iterations in GitHub's form; `None` if the arguments do not contain any.
-fn sent_iterations(arguments: &Map<String, Value>) -> Result<Option<Value>, Error> {
+fn sent_iterations(arguments: &Object) -> Result<Option<Value>, Error> {
     const WEEKS: u64 = 14;
     let given: Vec<_> = list(arguments.get("iterations")).collect();
     let first = given.first();

@@ -5,6 +5,7 @@ use serde_json::{Map, Number, Value, json};
 use super::{GRAPHQL, id, list, named, names, text};
 use crate::engine::Session;
 use crate::error::{Code, Error};
+use crate::json::Object;
 use crate::time::Date;
 
 const PROJECT: &str = "query($owner: String!, $number: Int!, $with_fields: Boolean!) { repositoryOwner(login: $owner) { \
@@ -44,10 +45,7 @@ const DELETE: &str = "mutation($project: ID!, $item: ID!) { \
      deleteProjectV2Item(input: {projectId: $project, itemId: $item}) { deletedItemId } }";
 
 /// Adds an issue, a pull request or a new draft to a project.
-pub(super) fn add_project_item(
-    session: &Session<'_>,
-    arguments: &Map<String, Value>,
-) -> Result<Value, Error> {
+pub(super) fn add_project_item(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let content = Content::of(arguments)?;
     let title = arguments.get("title");
     if content.is_some() == title.is_some() {
@@ -82,7 +80,7 @@ pub(super) fn add_project_item(
 /// Sets or clears one field of an item.
 pub(super) fn update_project_item(
     session: &Session<'_>,
-    arguments: &Map<String, Value>,
+    arguments: &Object,
 ) -> Result<Value, Error> {
     let value = arguments.get("value").and_then(Value::as_str);
     let clear = arguments.get("clear") == Some(&Value::Bool(true));
@@ -108,7 +106,7 @@ pub(super) fn update_project_item(
 /// Archives an item, or restores it.
 pub(super) fn archive_project_item(
     session: &Session<'_>,
-    arguments: &Map<String, Value>,
+    arguments: &Object,
 ) -> Result<Value, Error> {
     let mutation = if arguments["archived"] == true { ARCHIVE } else { UNARCHIVE };
     let item = Item::of(arguments)?;
@@ -123,7 +121,7 @@ pub(super) fn archive_project_item(
 /// Removes an item from a project.
 pub(super) fn delete_project_item(
     session: &Session<'_>,
-    arguments: &Map<String, Value>,
+    arguments: &Object,
 ) -> Result<Value, Error> {
     let item = Item::of(arguments)?;
     let project = project(session, arguments, false)?;
@@ -135,7 +133,7 @@ pub(super) fn delete_project_item(
 /// Returns the project that the arguments name, with its fields if they are needed.
 pub(super) fn project(
     session: &Session<'_>,
-    arguments: &Map<String, Value>,
+    arguments: &Object,
     with_fields: bool,
 ) -> Result<Value, Error> {
     let asked = json!({"owner": arguments["owner"], "number": arguments["project_number"], "with_fields": with_fields});
@@ -151,7 +149,7 @@ struct Content<'a> {
 
 impl<'a> Content<'a> {
     /// `None` if the arguments name neither repository nor number.
-    fn of(arguments: &'a Map<String, Value>) -> Result<Option<Self>, Error> {
+    fn of(arguments: &'a Object) -> Result<Option<Self>, Error> {
         let (repository, number) =
             match (arguments.get("repository").and_then(Value::as_str), arguments.get("number")) {
                 (Some(repository), Some(number)) => (repository, number),
@@ -185,7 +183,7 @@ enum Item<'a> {
 }
 
 impl<'a> Item<'a> {
-    fn of(arguments: &'a Map<String, Value>) -> Result<Self, Error> {
+    fn of(arguments: &'a Object) -> Result<Self, Error> {
         match (arguments.get("item_id").and_then(Value::as_str), Content::of(arguments)?) {
             (Some(id), None) => Ok(Self::Id(id)),
             (None, Some(content)) => Ok(Self::Content(content)),

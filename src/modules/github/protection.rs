@@ -3,11 +3,12 @@
 //! GitHub only accepts the complete protection, in a different form than it returns: the protection is read, changed and sent
 //! back.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{list, text};
 use crate::engine::Session;
 use crate::error::{Code, Error};
+use crate::json::Object;
 use crate::upstream::Method;
 
 /// Switches, by the names of the argument and of the member.
@@ -32,10 +33,7 @@ const REVIEWS: [(&str, &str); 4] = [
 ];
 
 /// Protects a branch or changes its protection; settings without an argument stay unchanged.
-pub fn update_branch_protection(
-    session: &Session<'_>,
-    arguments: &Map<String, Value>,
-) -> Result<Value, Error> {
+pub fn update_branch_protection(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let argument = |name| text(arguments, name);
     let path = [
         "repos",
@@ -54,7 +52,7 @@ pub fn update_branch_protection(
 }
 
 /// Returns the protection to send: `present`, converted to the form of a request, with the arguments applied.
-fn changed(present: &Value, arguments: &Map<String, Value>) -> Result<Value, Error> {
+fn changed(present: &Value, arguments: &Object) -> Result<Value, Error> {
     let mut body = json!({
         "required_status_checks": checks(&present["required_status_checks"], arguments),
         "required_pull_request_reviews": reviews(&present["required_pull_request_reviews"], arguments)?,
@@ -69,7 +67,7 @@ fn changed(present: &Value, arguments: &Map<String, Value>) -> Result<Value, Err
 }
 
 /// Returns the required checks. An existing check stays bound to its app.
-fn checks(present: &Value, arguments: &Map<String, Value>) -> Value {
+fn checks(present: &Value, arguments: &Object) -> Value {
     let kept = |check: &Value| {
         // -1 means any app; without an app, the check would be bound to the app that reported it last.
         let app = check["app_id"].as_i64().unwrap_or(-1);
@@ -98,7 +96,7 @@ fn checks(present: &Value, arguments: &Map<String, Value>) -> Value {
 }
 
 /// Returns the requirements for a pull request; null if there are none.
-fn reviews(present: &Value, arguments: &Map<String, Value>) -> Result<Value, Error> {
+fn reviews(present: &Value, arguments: &Object) -> Result<Value, Error> {
     let given = REVIEWS.iter().find(|(argument, _)| arguments.contains_key(*argument));
     match (arguments.get("pull_request").and_then(Value::as_bool), given) {
         (Some(false), Some((argument, _))) => {
@@ -153,7 +151,7 @@ mod tests {
 
     #[test]
     fn a_new_protection_has_only_what_is_asked_for() {
-        let body = changed(&Value::Null, &Map::new()).expect("nothing contradicts");
+        let body = changed(&Value::Null, &Object::new()).expect("nothing contradicts");
         let off = json!({
             "required_status_checks": null, "required_pull_request_reviews": null, "restrictions": null, "enforce_admins": false,
             "required_linear_history": false, "required_conversation_resolution": false, "allow_force_pushes": false,

@@ -1,11 +1,12 @@
 //! Pull requests: drafts, auto-merge, and review threads.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::projects::lowercase;
 use super::{GRAPHQL, id, list};
 use crate::engine::Session;
 use crate::error::Error;
+use crate::json::Object;
 
 const PULL_REQUEST: &str = "query($owner: String!, $repo: String!, $number: Int!) { \
      repository(owner: $owner, name: $repo) { pullRequest(number: $number) { id } } }";
@@ -26,10 +27,7 @@ const DISABLE_AUTO_MERGE: &str = "mutation($pull_request: ID!) { \
 const MERGING: &str = "fragment merging on PullRequest { number title state merged autoMergeRequest { mergeMethod enabledBy { login } } url }";
 
 /// Enables auto-merge: the pull request is merged when all requirements of its branch are met.
-pub(super) fn enable_auto_merge(
-    session: &Session<'_>,
-    arguments: &Map<String, Value>,
-) -> Result<Value, Error> {
+pub(super) fn enable_auto_merge(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let mut change = json!({"pull_request": pull_request_id(session, arguments)?});
     for name in ["title", "message", "sha"] {
         if let Some(value) = arguments.get(name) {
@@ -45,7 +43,7 @@ pub(super) fn enable_auto_merge(
 /// Disables auto-merge.
 pub(super) fn disable_auto_merge(
     session: &Session<'_>,
-    arguments: &Map<String, Value>,
+    arguments: &Object,
 ) -> Result<Value, Error> {
     let change = json!({"pull_request": pull_request_id(session, arguments)?});
     auto_merge(session, DISABLE_AUTO_MERGE, &change)
@@ -62,26 +60,16 @@ fn auto_merge(session: &Session<'_>, mutation: &str, change: &Value) -> Result<V
 }
 
 /// Converts a pull request to a draft.
-pub(super) fn convert_to_draft(
-    session: &Session<'_>,
-    arguments: &Map<String, Value>,
-) -> Result<Value, Error> {
+pub(super) fn convert_to_draft(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     change(session, arguments, TO_DRAFT)
 }
 
 /// Marks a draft as ready for review.
-pub(super) fn mark_ready(
-    session: &Session<'_>,
-    arguments: &Map<String, Value>,
-) -> Result<Value, Error> {
+pub(super) fn mark_ready(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     change(session, arguments, READY)
 }
 
-fn change(
-    session: &Session<'_>,
-    arguments: &Map<String, Value>,
-    mutation: &str,
-) -> Result<Value, Error> {
+fn change(session: &Session<'_>, arguments: &Object, mutation: &str) -> Result<Value, Error> {
     let pull_request = pull_request_id(session, arguments)?;
     let changed = session.graphql(GRAPHQL, mutation, &json!({"pull_request": pull_request}))?;
     let changed = &changed["change"]["pullRequest"];
@@ -90,7 +78,7 @@ fn change(
     )
 }
 
-fn pull_request_id(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<String, Error> {
+fn pull_request_id(session: &Session<'_>, arguments: &Object) -> Result<String, Error> {
     let asked = json!({"owner": arguments["owner"], "repo": arguments["repo"], "number": arguments["pull_number"]});
     let found = session.graphql(GRAPHQL, PULL_REQUEST, &asked)?;
     id(&found["repository"]["pullRequest"]).map(str::to_owned)

@@ -2,26 +2,27 @@
 
 use std::cell::OnceCell;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::times::Time;
 use crate::engine::Session;
 use crate::engine::session::text;
 use crate::engine::times::{moment, zone};
 use crate::error::Error;
+use crate::json::Object;
 use crate::time::{Moment, Zone};
 use crate::upstream::Method;
 
 /// A calendar and the arguments of the call.
 pub(super) struct CalendarCall<'a> {
     pub session: &'a Session<'a>,
-    pub arguments: &'a Map<String, Value>,
+    pub arguments: &'a Object,
     pub calendar: &'a str,
     zone: OnceCell<Zone>,
 }
 
 impl<'a> CalendarCall<'a> {
-    pub fn of(session: &'a Session<'a>, arguments: &'a Map<String, Value>) -> Self {
+    pub fn of(session: &'a Session<'a>, arguments: &'a Object) -> Self {
         let calendar = text(arguments, "calendar_id");
         let calendar = if calendar.is_empty() { "primary" } else { calendar };
         Self { session, arguments, calendar, zone: OnceCell::new() }

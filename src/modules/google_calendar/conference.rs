@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use super::list;
 use crate::engine::session::text;
 use crate::error::Error;
+use crate::json::Object;
 
 /// Returns the address of the video conference, from any provider.
 pub(super) fn video_url(event: &Value) -> Value {
@@ -47,10 +48,7 @@ pub(super) fn conference(data: &Value) -> Value {
 }
 
 /// Returns the change of an event's conference by the arguments `meet` and `conference`; `None` if it stays unchanged.
-pub(super) fn wanted(
-    arguments: &Map<String, Value>,
-    event: &Value,
-) -> Result<Option<Value>, Error> {
+pub(super) fn wanted(arguments: &Object, event: &Value) -> Result<Option<Value>, Error> {
     let meet = arguments.get("meet").and_then(Value::as_bool);
     match (meet, arguments.get("conference")) {
         (Some(true), Some(_)) => {

@@ -7,6 +7,7 @@ use super::times::{Time, Times};
 use super::{attendees, conference, list, people, series, strings, text, when};
 use crate::engine::Session;
 use crate::error::Error;
+use crate::json::Object;
 use crate::recurrence::{Recurrence, Start};
 use crate::upstream::Method;
 
@@ -18,10 +19,7 @@ pub(super) enum Scope {
     All,
 }
 
-pub(super) fn create(
-    session: &Session<'_>,
-    arguments: &Map<String, Value>,
-) -> Result<Value, Error> {
+pub(super) fn create(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let place = CalendarCall::of(session, arguments);
     let mut event = members(&place, &Value::Null)?;
     let rules: Vec<&str> = strings(arguments, "recurrence").collect();
@@ -82,10 +80,7 @@ pub(super) fn series_start(place: &CalendarCall<'_>, start: Time) -> Result<Star
     Ok(start.start(zone))
 }
 
-pub(super) fn update(
-    session: &Session<'_>,
-    arguments: &Map<String, Value>,
-) -> Result<Value, Error> {
+pub(super) fn update(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let place = CalendarCall::of(session, arguments);
     let scope = Scope::of(arguments);
     let event = place.get(text(arguments, "event_id"))?;
@@ -140,7 +135,7 @@ fn update_one(place: &CalendarCall<'_>, event: &Value) -> Result<Value, Error> {
 }
 
 /// Sets the new times of a changed event: a start that is not given stays unchanged.
-fn set_times(changes: &mut Map<String, Value>, place: &CalendarCall<'_>, times: Times) {
+fn set_times(changes: &mut Object, place: &CalendarCall<'_>, times: Times) {
     if place.arguments.contains_key("start") {
         changes.insert("start".to_owned(), times.start.replacing_json());
     }
@@ -150,10 +145,7 @@ fn set_times(changes: &mut Map<String, Value>, place: &CalendarCall<'_>, times: 
     }
 }
 
-pub(super) fn delete(
-    session: &Session<'_>,
-    arguments: &Map<String, Value>,
-) -> Result<Value, Error> {
+pub(super) fn delete(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let place = CalendarCall::of(session, arguments);
     let id = text(arguments, "event_id");
     let event = place.get(id)?;
@@ -177,10 +169,7 @@ pub(super) fn delete(
     }
 }
 
-pub(super) fn respond(
-    session: &Session<'_>,
-    arguments: &Map<String, Value>,
-) -> Result<Value, Error> {
+pub(super) fn respond(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let place = CalendarCall::of(session, arguments);
     let id = text(arguments, "event_id");
     let event = place.get(id)?;
@@ -208,7 +197,7 @@ pub(super) fn respond(
 }
 
 impl Scope {
-    fn of(arguments: &Map<String, Value>) -> Self {
+    fn of(arguments: &Object) -> Self {
         match text(arguments, "scope") {
             "all" => Self::All,
             "following" => Self::Following,
@@ -219,10 +208,7 @@ impl Scope {
 
 /// Returns an event's properties from the arguments, in Google Calendar's form, without its times and recurrence. `before` is
 /// the current event.
-pub(super) fn members(
-    place: &CalendarCall<'_>,
-    before: &Value,
-) -> Result<Map<String, Value>, Error> {
+pub(super) fn members(place: &CalendarCall<'_>, before: &Value) -> Result<Object, Error> {
     let arguments = place.arguments;
     let mut members = Map::new();
     let same = [

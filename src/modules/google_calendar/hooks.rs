@@ -8,6 +8,7 @@ use crate::engine::times::{moment, zone};
 use crate::engine::walk::{End, MAX_PAGES, walk};
 use crate::engine::{Hooks, Session};
 use crate::error::{Code, Error, shortened};
+use crate::json::Object;
 use crate::time::{DAY, Date, Moment, Zone, now, time_of_day};
 use crate::upstream::Method;
 
@@ -75,7 +76,7 @@ const QUARTER: i64 = 900;
 
 /// Returns the events of several calendars in one list, sorted by start. If a calendar cannot be read, the others are still
 /// returned.
-fn list_events(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+fn list_events(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let (zone_name, zone) = zone_of(session, arguments)?;
     let (from, to) = stretch(arguments, &zone)?;
     let (from, to) = (utc(from), utc(to));
@@ -169,7 +170,7 @@ fn concerns_all(error: &Error) -> bool {
     )
 }
 
-fn get_current_time(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+fn get_current_time(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let (name, zone) = zone_of(session, arguments)?;
     let instant = match arguments.get("at").and_then(Value::as_str) {
         Some(at) => moment("at", at)?.instant(&zone),
@@ -183,7 +184,7 @@ fn get_current_time(session: &Session<'_>, arguments: &Map<String, Value>) -> Re
 }
 
 /// Returns the first periods in working hours in which everyone is free.
-fn suggest_time(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+fn suggest_time(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let (zone_name, zone) = zone_of(session, arguments)?;
     let (from, to) = stretch(arguments, &zone)?;
     if to - from > MAX_SEARCHED {
@@ -282,7 +283,7 @@ struct WorkingHours {
 }
 
 impl WorkingHours {
-    fn of(arguments: &Map<String, Value>) -> Result<Self, Error> {
+    fn of(arguments: &Object) -> Result<Self, Error> {
         let time = |name| {
             let text = text(arguments, name);
             let seconds = if text == "24:00" { Some(DAY) } else { time_of_day(text).ok() };
@@ -340,7 +341,7 @@ fn free_times(
 }
 
 /// Returns the zone in the arguments, otherwise the user's own setting.
-fn zone_of(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<(String, Zone), Error> {
+fn zone_of(session: &Session<'_>, arguments: &Object) -> Result<(String, Zone), Error> {
     let zone = if let Some(name) = arguments.get("time_zone").and_then(Value::as_str) {
         zone(name)?
     } else {
@@ -351,7 +352,7 @@ fn zone_of(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<(Str
 }
 
 /// Returns the points in time of `from` and `to`; the defaults are now and a week later. If `to` is a day, it is included.
-fn stretch(arguments: &Map<String, Value>, zone: &Zone) -> Result<(i64, i64), Error> {
+fn stretch(arguments: &Object, zone: &Zone) -> Result<(i64, i64), Error> {
     let moment = |name| {
         arguments.get(name).and_then(Value::as_str).map(|text| moment(name, text)).transpose()
     };
@@ -389,7 +390,7 @@ fn row(calendar: &str, event: &Value) -> Value {
     })
 }
 
-fn strings<'a>(arguments: &'a Map<String, Value>, name: &str) -> impl Iterator<Item = &'a str> {
+fn strings<'a>(arguments: &'a Object, name: &str) -> impl Iterator<Item = &'a str> {
     arguments.get(name).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
 }
 

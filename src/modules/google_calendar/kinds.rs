@@ -1,7 +1,7 @@
 //! Events of special types: out of office, focus time, working location
 //! (<https://developers.google.com/workspace/calendar/api/guides/calendar-status>). They exist only in the primary calendar.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::call::CalendarCall;
 use super::events::{brief, checked_rules, times_of_new};
@@ -9,6 +9,7 @@ use super::times::{Time, Times};
 use super::{strings, text};
 use crate::engine::Session;
 use crate::error::Error;
+use crate::json::Object;
 use crate::time::{DAY, Moment};
 use crate::upstream::Method;
 
@@ -21,7 +22,7 @@ const DECLINE: [(&str, &str); 3] = [
 
 pub(super) fn create_out_of_office(
     session: &Session<'_>,
-    arguments: &Map<String, Value>,
+    arguments: &Object,
 ) -> Result<Value, Error> {
     let place = CalendarCall::of(session, arguments);
     let event = json!({
@@ -30,10 +31,7 @@ pub(super) fn create_out_of_office(
     create(&place, event, times_of_blocked(&place)?)
 }
 
-pub(super) fn create_focus_time(
-    session: &Session<'_>,
-    arguments: &Map<String, Value>,
-) -> Result<Value, Error> {
+pub(super) fn create_focus_time(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let place = CalendarCall::of(session, arguments);
     let mut properties = declining(arguments)?;
     if let Some(disturb) = arguments.get("do_not_disturb") {
@@ -46,7 +44,7 @@ pub(super) fn create_focus_time(
 
 pub(super) fn set_working_location(
     session: &Session<'_>,
-    arguments: &Map<String, Value>,
+    arguments: &Object,
 ) -> Result<Value, Error> {
     let place = CalendarCall::of(session, arguments);
     let label = arguments.get("label").and_then(Value::as_str);
@@ -140,16 +138,16 @@ fn times_of_blocked(place: &CalendarCall<'_>) -> Result<Times, Error> {
     })
 }
 
-fn recurrence(arguments: &Map<String, Value>) -> Vec<&str> {
+fn recurrence(arguments: &Object) -> Vec<&str> {
     strings(arguments, "recurrence").collect()
 }
 
-fn title<'a>(arguments: &'a Map<String, Value>, default: &'a str) -> &'a str {
+fn title<'a>(arguments: &'a Object, default: &'a str) -> &'a str {
     arguments.get("title").and_then(Value::as_str).unwrap_or(default)
 }
 
 /// Returns what happens to conflicting invitations.
-fn declining(arguments: &Map<String, Value>) -> Result<Value, Error> {
+fn declining(arguments: &Object) -> Result<Value, Error> {
     let word = text(arguments, "decline");
     let mode = DECLINE
         .into_iter()

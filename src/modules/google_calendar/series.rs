@@ -1,6 +1,6 @@
 //! Changes and deletes a series as a whole, or from one of its events on.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::call::CalendarCall;
 use super::events::{Scope, checked_rules, members, series_start};
@@ -8,6 +8,7 @@ use super::times::{Time, Times};
 use super::{conference, list, people, strings};
 use crate::engine::walk::{End, MAX_PAGES, walk};
 use crate::error::{Code, Error};
+use crate::json::Object;
 use crate::recurrence::{Recurrence, Start};
 use crate::upstream::Method;
 
@@ -293,7 +294,7 @@ fn unending() -> Error {
 /// The series that continues from one of the events of another series.
 struct NextSeries<'a> {
     old: &'a Series<'a>,
-    body: Map<String, Value>,
+    body: Object,
     /// The positions of the remaining events if they did not move, and how they move; `None` if the new series has its own
     /// rules.
     moves: Option<(Start, Start)>,
@@ -309,7 +310,7 @@ impl<'a> NextSeries<'a> {
         rest: Recurrence,
         times: Option<Times>,
     ) -> Result<Self, Error> {
-        let mut body: Map<String, Value> = TAKEN_OVER
+        let mut body: Object = TAKEN_OVER
             .iter()
             .filter_map(|name| Some(((*name).to_owned(), old.event.get(*name)?.clone())))
             .filter(|(name, value)| {
@@ -375,13 +376,9 @@ impl<'a> NextSeries<'a> {
     }
 
     /// Returns the properties that an event overrides, without those that the arguments set.
-    fn own(
-        &self,
-        exception: &Exception,
-        named: &Map<String, Value>,
-    ) -> Result<Map<String, Value>, Error> {
+    fn own(&self, exception: &Exception, named: &Object) -> Result<Object, Error> {
         let event = &exception.event;
-        let mut own: Map<String, Value> = OWN
+        let mut own: Object = OWN
             .iter()
             .filter(|name| {
                 event.get(**name) != self.old.event.get(**name) && !named.contains_key(**name)

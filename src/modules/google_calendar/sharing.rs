@@ -1,14 +1,15 @@
 //! Sharing a calendar: who may see and change it.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::text;
 use crate::engine::Session;
 use crate::error::Error;
+use crate::json::Object;
 use crate::upstream::Method;
 
 /// Shares a calendar with a person, a group, a domain or everyone. If they have access already, their role changes.
-pub(super) fn share(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+pub(super) fn share(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let (kind, who) = (text(arguments, "kind"), text(arguments, "who").trim());
     let is_email = who.split_once('@').is_some_and(|(name, domain)| {
         !name.is_empty() && domain.contains('.') && !who.contains(char::is_whitespace)

@@ -7,6 +7,7 @@ use crate::engine::Session;
 use crate::engine::session::list;
 use crate::engine::walk::walk;
 use crate::error::{Code, Error};
+use crate::json::Object;
 use crate::upstream::Method;
 
 const BULK: [&str; 5] = ["rest", "api", "3", "bulk", "issues"];
@@ -18,7 +19,7 @@ const ASKED: usize = 100;
 const MAX_PAGES: usize = 20;
 
 /// Moves issues: Jira requires the destination as the key of a mapping, and rules for fields and statuses.
-pub fn move_issues(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+pub fn move_issues(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let destination = ["project", "issue_type_id", "parent"].map(|name| text(arguments, name));
     let destination =
         destination.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(",");
@@ -32,10 +33,7 @@ pub fn move_issues(session: &Session<'_>, arguments: &Map<String, Value>) -> Res
 }
 
 /// Changes the same fields of many issues.
-pub fn update_issues(
-    session: &Session<'_>,
-    arguments: &Map<String, Value>,
-) -> Result<Value, Error> {
+pub fn update_issues(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let mut edit = Edit { session, arguments, fields: None, inputs: Map::new(), ids: Vec::new() };
     edit.add()?;
     let body = json!({
@@ -46,10 +44,7 @@ pub fn update_issues(
 }
 
 /// Applies a transition to many issues, each in its own workflow.
-pub fn transition_issues(
-    session: &Session<'_>,
-    arguments: &Map<String, Value>,
-) -> Result<Value, Error> {
+pub fn transition_issues(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let wanted = text(arguments, "transition");
     let issues: Vec<&str> =
         arguments.get("issues").into_iter().flat_map(list).filter_map(Value::as_str).collect();
@@ -139,10 +134,10 @@ fn pages(
 /// A bulk edit that is being built.
 struct Edit<'a> {
     session: &'a Session<'a>,
-    arguments: &'a Map<String, Value>,
+    arguments: &'a Object,
     /// The fields that all issues share, with their options; read when a name needs an id.
     fields: Option<Vec<Value>>,
-    inputs: Map<String, Value>,
+    inputs: Object,
     /// The ids of the changed fields.
     ids: Vec<String>,
 }

@@ -7,6 +7,7 @@ use super::{issue_path, text};
 use crate::engine::session::list;
 use crate::engine::{Session, Upload, multipart};
 use crate::error::{Code, Error};
+use crate::json::Object;
 use crate::upstream::Method;
 
 const API: [&str; 3] = ["rest", "api", "3"];
@@ -32,7 +33,7 @@ const ESSENTIAL: [&str; 9] = [
 
 /// Copies an issue with its fields, and on request its subtasks, links and attachments. Parts that cannot be copied are listed
 /// in the result; they are not an error, because the copy exists already.
-pub fn clone_issue(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+pub fn clone_issue(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let wants = |what: &str| arguments.get(what) != Some(&Value::Bool(false));
     let source = session.get(&issue_path(arguments, &[]), &[("fields", "*all")])?;
     let target = Target::of(session, arguments, &source)?;
@@ -64,7 +65,7 @@ pub fn clone_issue(session: &Session<'_>, arguments: &Map<String, Value>) -> Res
 /// Creates the copy, without the fields that Jira rejects.
 fn create(
     session: &Session<'_>,
-    mut fields: Map<String, Value>,
+    mut fields: Object,
     left_out: &mut Vec<String>,
 ) -> Result<Value, Error> {
     let path = [&API[..], &["issue"]].concat();
@@ -104,11 +105,7 @@ struct Target<'a> {
 }
 
 impl<'a> Target<'a> {
-    fn of(
-        session: &'a Session<'a>,
-        arguments: &Map<String, Value>,
-        source: &Value,
-    ) -> Result<Self, Error> {
+    fn of(session: &'a Session<'a>, arguments: &Object, source: &Value) -> Result<Self, Error> {
         let own = source["fields"]["project"]["key"].clone();
         let project = arguments.get("project").cloned().unwrap_or(own);
         let path = [
@@ -137,7 +134,7 @@ impl<'a> Target<'a> {
         source: &Value,
         kind: &Value,
         left_out: &mut Vec<String>,
-    ) -> Result<Map<String, Value>, Error> {
+    ) -> Result<Object, Error> {
         let id = kind["id"].as_str().unwrap_or_default();
         let project = self.project.as_str().unwrap_or_default();
         let path = [&API[..], &["issue", "createmeta", project, "issuetypes", id]].concat();

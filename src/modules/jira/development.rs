@@ -8,15 +8,13 @@ use serde_json::{Map, Value, json};
 use super::{issue_path, list};
 use crate::engine::Session;
 use crate::error::Error;
+use crate::json::Object;
 
 /// Kinds of data that have details.
 const KINDS: [&str; 3] = ["pullrequest", "branch", "repository"];
 
 /// Returns the branches, commits and pull requests of an issue.
-pub fn get_development(
-    session: &Session<'_>,
-    arguments: &Map<String, Value>,
-) -> Result<Value, Error> {
+pub fn get_development(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     // These addresses accept only an issue's numeric id.
     let issue = session.get(&issue_path(arguments, &[]), &[("fields", "summary")])?;
     let id = issue["id"].as_str().unwrap_or_default();

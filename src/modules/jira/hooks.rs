@@ -10,11 +10,12 @@ mod refs;
 mod results;
 mod versions;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::engine::session::{list, text};
 use crate::engine::{Hooks, Session, Upload, multipart, times};
 use crate::error::Error;
+use crate::json::Object;
 use crate::modules::atlassian::adf;
 use crate::upstream::Method;
 
@@ -81,7 +82,7 @@ pub(super) const HOOKS: Hooks = Hooks {
 };
 
 /// Rewrites a comment from its previous form, so that content that Markdown cannot express stays; its visibility stays too.
-fn update_comment(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+fn update_comment(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let path = issue_path(arguments, &["comment", text(arguments, "comment_id")]);
     let before = session.get(&path, &[])?;
     let mut body =
@@ -92,7 +93,7 @@ fn update_comment(session: &Session<'_>, arguments: &Map<String, Value>) -> Resu
 }
 
 /// Changes a time log; its comment is handled as in [`update_comment`].
-fn update_worklog(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+fn update_worklog(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let path = issue_path(arguments, &["worklog", text(arguments, "worklog_id")]);
     let mut body = json!({});
     for (argument, member) in [("time_spent", "timeSpent"), ("started_at", "started")] {
@@ -118,7 +119,7 @@ fn keep_visibility(body: &mut Value, before: &Value) {
 }
 
 /// Adds a watcher to an issue: the body is only the account id, or empty for the caller.
-fn add_watcher(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+fn add_watcher(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     session.send(
         Method::Post,
         &issue_path(arguments, &["watchers"]),
@@ -129,7 +130,7 @@ fn add_watcher(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<
 }
 
 /// Returns the fields that can be changed; Jira returns them as an object by id.
-fn list_edit_fields(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+fn list_edit_fields(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let answer = session.get(&issue_path(arguments, &["editmeta"]), &[])?;
     let row = |(id, field): (&String, &Value)| {
         json!({
@@ -142,7 +143,7 @@ fn list_edit_fields(session: &Session<'_>, arguments: &Map<String, Value>) -> Re
 }
 
 /// Uploads one file.
-fn add_attachment(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+fn add_attachment(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let bytes = match (arguments.get("content"), arguments.get("content_base64")) {
         (Some(Value::String(content)), None) => content.clone().into_bytes(),
         (None, Some(Value::String(encoded))) => params::bytes_of(encoded)?,
@@ -173,7 +174,7 @@ fn add_attachment(session: &Session<'_>, arguments: &Map<String, Value>) -> Resu
 }
 
 /// Returns the path of the issue in `issue`, or a path below it.
-fn issue_path<'a>(arguments: &'a Map<String, Value>, below: &[&'a str]) -> Vec<&'a str> {
+fn issue_path<'a>(arguments: &'a Object, below: &[&'a str]) -> Vec<&'a str> {
     [&["rest", "api", "3", "issue", text(arguments, "issue")], below].concat()
 }
 

@@ -1,26 +1,24 @@
 //! Writes issues: converts fields to Jira's forms, in one place for all tools that write issues.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{issue_path, list, params, present, text};
 use crate::engine::Session;
 use crate::error::{Code, Error};
+use crate::json::Object;
 use crate::modules::atlassian::adf;
 use crate::upstream::Method;
 
 const ISSUE: &[&str] = &["rest", "api", "3", "issue"];
 
 /// Creates one issue.
-pub fn create_issue(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+pub fn create_issue(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let body = json!({"fields": fields(arguments, &Value::Null)?});
     Ok(brief(&session.send(Method::Post, ISSUE, &[], Some(&body))?))
 }
 
 /// Creates several issues in one request; rejected issues are reported by their position in the list.
-pub fn create_issues(
-    session: &Session<'_>,
-    arguments: &Map<String, Value>,
-) -> Result<Value, Error> {
+pub fn create_issues(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let issues = arguments.get("issues").into_iter().flat_map(list).filter_map(Value::as_object);
     let updates = issues
         .map(|issue| Ok(json!({"fields": fields(issue, &Value::Null)?})))
@@ -59,7 +57,7 @@ pub fn refusal(error: &Value) -> Value {
 }
 
 /// Changes the given fields. Rich text is rewritten from its previous form, so that content that Markdown cannot express stays.
-pub fn update_issue(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+pub fn update_issue(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let path = issue_path(arguments, &[]);
     let rich = rich_texts(arguments);
     let before = if rich.is_empty() {
@@ -85,7 +83,7 @@ pub fn update_issue(session: &Session<'_>, arguments: &Map<String, Value>) -> Re
 }
 
 /// Returns the ids of the fields that are given as Markdown.
-fn rich_texts(arguments: &Map<String, Value>) -> Vec<&str> {
+fn rich_texts(arguments: &Object) -> Vec<&str> {
     let others = arguments.get("other_fields").and_then(Value::as_object).into_iter().flatten();
     let others =
         others.filter(|(_, value)| markdown_of(value).is_some()).map(|(id, _)| id.as_str());
@@ -97,7 +95,7 @@ fn markdown_of(value: &Value) -> Option<&str> {
 }
 
 /// Returns an issue's fields in Jira's form. `before` are the current fields, for rich text; null for a new issue.
-fn fields(arguments: &Map<String, Value>, before: &Value) -> Result<Map<String, Value>, Error> {
+fn fields(arguments: &Object, before: &Value) -> Result<Object, Error> {
     let mut fields = other_fields(arguments, before)?;
     for (argument, value) in arguments {
         let (field, value) = match argument.as_str() {
@@ -124,10 +122,7 @@ fn fields(arguments: &Map<String, Value>, before: &Value) -> Result<Map<String, 
 }
 
 /// Returns the fields without a param, with Markdown converted to documents.
-fn other_fields(
-    arguments: &Map<String, Value>,
-    before: &Value,
-) -> Result<Map<String, Value>, Error> {
+fn other_fields(arguments: &Object, before: &Value) -> Result<Object, Error> {
     let others = arguments.get("other_fields").and_then(Value::as_object).into_iter().flatten();
     let written = others.map(|(id, value)| {
         let value = markdown_of(value)
@@ -159,10 +154,7 @@ fn named(names: &Value) -> Value {
 }
 
 /// Applies a transition, given by its id, its name or the status that it leads to.
-pub fn transition_issue(
-    session: &Session<'_>,
-    arguments: &Map<String, Value>,
-) -> Result<Value, Error> {
+pub fn transition_issue(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let path = issue_path(arguments, &["transitions"]);
     let answer = session.get(&path, &[])?;
     let transition = transition(&answer["transitions"], text(arguments, "transition"))?;
@@ -203,10 +195,7 @@ pub fn transition<'a>(transitions: &'a Value, wanted: &str) -> Result<&'a Value,
 }
 
 /// Creates a customer request. Documents are used only if there is rich text, because then all of it must be documents.
-pub fn create_request(
-    session: &Session<'_>,
-    arguments: &Map<String, Value>,
-) -> Result<Value, Error> {
+pub fn create_request(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let mut answers = other_fields(arguments, &Value::Null)?;
     answers.insert("summary".to_owned(), text(arguments, "summary").into());
     if let Some(description) = arguments.get("description").and_then(Value::as_str) {

@@ -2,22 +2,19 @@
 
 use std::collections::HashMap;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::engine::Session;
 use crate::engine::session::list;
 use crate::error::{Code, Error};
+use crate::json::Object;
 use crate::upstream::Method;
 
 /// The maximum number of issues in one request for keys.
 const BULK: usize = 100;
 
 /// Returns a changelog's rows with the keys of their issues.
-pub fn issue_keys(
-    session: &Session<'_>,
-    _: &Map<String, Value>,
-    mut result: Value,
-) -> Result<Value, Error> {
+pub fn issue_keys(session: &Session<'_>, _: &Object, mut result: Value) -> Result<Value, Error> {
     let rows = result["items"].as_array_mut();
     let mut rows: Vec<_> =
         rows.into_iter().flatten().filter_map(|row| row.get_mut("key")).collect();
@@ -30,11 +27,7 @@ pub fn issue_keys(
 }
 
 /// Returns the progress of a bulk operation with keys for the ids of its issues, and the reasons of failures by issue.
-pub fn bulk_progress(
-    session: &Session<'_>,
-    _: &Map<String, Value>,
-    mut result: Value,
-) -> Result<Value, Error> {
+pub fn bulk_progress(session: &Session<'_>, _: &Object, mut result: Value) -> Result<Value, Error> {
     let done: Vec<String> = list(&result["done"]).map(plain).collect();
     let failed: Vec<(String, Value)> = result["failed"]
         .as_object()
@@ -56,11 +49,7 @@ pub fn bulk_progress(
 }
 
 /// Returns a board's columns with the names of their statuses.
-pub fn status_names(
-    session: &Session<'_>,
-    _: &Map<String, Value>,
-    mut result: Value,
-) -> Result<Value, Error> {
+pub fn status_names(session: &Session<'_>, _: &Object, mut result: Value) -> Result<Value, Error> {
     if list(&result["columns"]).all(|column| list(&column["statuses"]).next().is_none()) {
         return Ok(result);
     }

@@ -5,13 +5,11 @@ use serde_json::{Map, Value, json};
 use super::text;
 use crate::engine::Session;
 use crate::error::Error;
+use crate::json::Object;
 use crate::upstream::Method;
 
 /// Changes a version. The version that takes over its open issues is given by id; Jira requires its address.
-pub fn update_version(
-    session: &Session<'_>,
-    arguments: &Map<String, Value>,
-) -> Result<Value, Error> {
+pub fn update_version(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let mut body = Map::new();
     for (argument, member) in [
         ("name", "name"),

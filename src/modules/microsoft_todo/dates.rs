@@ -6,6 +6,7 @@ use super::text;
 use crate::engine::Session;
 use crate::engine::times::zone;
 use crate::error::{Code, Error};
+use crate::json::Object;
 use crate::time::{DAY, Date, Moment, Resolved, Zone};
 
 /// The latest time after midnight UTC that still means a day, in seconds: midnight in Hawaii.
@@ -140,7 +141,7 @@ pub fn is_none(date: &Value) -> bool {
 }
 
 /// Returns an argument's text, if there is any: an empty text clears the value.
-pub fn given<'a>(arguments: &'a serde_json::Map<String, Value>, name: &str) -> Option<&'a str> {
+pub fn given<'a>(arguments: &'a Object, name: &str) -> Option<&'a str> {
     Some(text(arguments, name)).filter(|text| !text.is_empty())
 }
 

@@ -9,6 +9,7 @@ use crate::engine::session::text;
 use crate::engine::walk::{End, MAX_PAGES, walk};
 use crate::engine::{Hooks, Session};
 use crate::error::{Error, shortened};
+use crate::json::Object;
 use crate::upstream::Method;
 
 mod dates;
@@ -55,10 +56,7 @@ const MAX_SHOWN: usize = 200;
 /// The maximum number of items that one call reads.
 const MAX_READ: usize = 5_000;
 
-fn create_attachment(
-    session: &Session<'_>,
-    arguments: &Map<String, Value>,
-) -> Result<Value, Error> {
+fn create_attachment(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let too_large = || {
         Error::invalid_params("The file is larger than 3 MB.")
             .with_hint("Attach larger files in the Microsoft To Do app.")
@@ -131,7 +129,7 @@ fn read_pages(
 }
 
 /// Returns the path of the task in the arguments.
-fn task_path(arguments: &Map<String, Value>) -> [&str; 6] {
+fn task_path(arguments: &Object) -> [&str; 6] {
     ["me", "todo", "lists", text(arguments, "list_id"), "tasks", text(arguments, "task_id")]
 }
 

@@ -1,6 +1,6 @@
 //! Moves tasks to another list, and completes many at once.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::dates::{date, is_none, time};
 use super::task::brief;
@@ -8,14 +8,12 @@ use super::{MAX_FILE, members, read_all, recurrence, text};
 use crate::engine::Session;
 use crate::engine::session::list;
 use crate::error::{Code, Error};
+use crate::json::Object;
 use crate::time::Date;
 use crate::upstream::Method;
 
 /// Marks tasks of a list as completed, one by one; a failure does not stop the others.
-pub fn complete_tasks(
-    session: &Session<'_>,
-    arguments: &Map<String, Value>,
-) -> Result<Value, Error> {
+pub fn complete_tasks(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let from = text(arguments, "list_id");
     each(arguments, |id| {
         let path = ["me", "todo", "lists", from, "tasks", id];
@@ -28,7 +26,7 @@ pub fn complete_tasks(
 }
 
 /// Moves tasks of a list to another one; a failure does not stop the others.
-pub fn move_tasks(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+pub fn move_tasks(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let (from, to) = (text(arguments, "list_id"), text(arguments, "to_list_id"));
     each(arguments, |id| {
         let moved = move_one(session, from, id, to)?;
@@ -39,7 +37,7 @@ pub fn move_tasks(session: &Session<'_>, arguments: &Map<String, Value>) -> Resu
 /// Returns the rows of the tasks in the arguments, and the reasons of failures. Stops if every further request would fail too;
 /// fails if no task succeeded.
 fn each(
-    arguments: &Map<String, Value>,
+    arguments: &Object,
     mut act: impl FnMut(&str) -> Result<Value, Error>,
 ) -> Result<Value, Error> {
     let mut ids: Vec<&str> = list(&arguments["task_ids"]).filter_map(Value::as_str).collect();
@@ -92,7 +90,7 @@ fn ends_all(error: &Error) -> bool {
 const MAX_TASKS: usize = 20;
 
 /// Copies a task with all its parts to another list, then deletes it: Microsoft Graph cannot move tasks.
-pub fn move_task(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+pub fn move_task(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let (from, to) = (text(arguments, "list_id"), text(arguments, "to_list_id"));
     move_one(session, from, text(arguments, "task_id"), to)
 }

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use super::dates::{Clock, is_none};
 use crate::engine::times::day;
 use crate::error::Error;
+use crate::json::Object;
 use crate::time::Date;
 
 const WEEKDAYS: [&str; 7] =
@@ -22,11 +23,7 @@ const PATTERNS: [(&str, &[&str]); 6] = [
 ];
 
 /// Returns the recurrence in the flat arguments: null to remove it, `None` to leave it unchanged. It counts from `due`.
-pub fn of(
-    arguments: &Map<String, Value>,
-    due: Option<Date>,
-    clock: &Clock,
-) -> Result<Option<Value>, Error> {
+pub fn of(arguments: &Object, due: Option<Date>, clock: &Clock) -> Result<Option<Value>, Error> {
     let text = |name| arguments.get(name).and_then(Value::as_str);
     let more = arguments.keys().find(|name| name.starts_with("repeat_"));
     let repeat = match (text("repeat"), more) {
@@ -83,7 +80,7 @@ pub fn of(
 }
 
 /// Returns the start and the end.
-fn range(arguments: &Map<String, Value>, first: Date, clock: &Clock) -> Result<Value, Error> {
+fn range(arguments: &Object, first: Date, clock: &Clock) -> Result<Value, Error> {
     let until = arguments.get("repeat_until").and_then(Value::as_str);
     let mut range = json!({"type": "noEnd", "startDate": first.to_string()});
     match (until, arguments.get("repeat_count")) {

@@ -1,16 +1,17 @@
 //! Searches tasks in lists, because Microsoft Graph has no search for them.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::dates::{date, reminder, time};
 use super::{MAX_READ, cut, progress, read_all, read_pages, recurrence, text};
 use crate::engine::Session;
 use crate::engine::times::day;
 use crate::error::Error;
+use crate::json::Object;
 use crate::time::Date;
 
 /// Reads the tasks of one list or of all lists, and keeps those that meet every condition.
-pub fn search_tasks(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+pub fn search_tasks(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let wanted = Conditions::of(arguments)?;
     let lists = match arguments.get("list_id").and_then(Value::as_str) {
         Some(id) => vec![session.get(&["me", "todo", "lists", id], &[])?],
@@ -65,7 +66,7 @@ struct Conditions {
 }
 
 impl Conditions {
-    fn of(arguments: &Map<String, Value>) -> Result<Self, Error> {
+    fn of(arguments: &Object) -> Result<Self, Error> {
         let day = |name| {
             arguments.get(name).and_then(Value::as_str).map(|date| day(name, date)).transpose()
         };

@@ -7,10 +7,11 @@ use super::{recurrence, task_path, text};
 use crate::engine::Session;
 use crate::engine::times::{day, moment};
 use crate::error::Error;
+use crate::json::Object;
 use crate::time::{Date, Moment};
 use crate::upstream::Method;
 
-pub fn create(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+pub fn create(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let mut body = task_of(arguments, None, || clock_of(session, arguments))?;
     // A new task has nothing to clear.
     body.retain(|_, value| !value.is_null());
@@ -19,7 +20,7 @@ pub fn create(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<V
     Ok(brief(&created))
 }
 
-pub fn update(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+pub fn update(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let path = task_path(arguments);
     let repeats = given(arguments, "repeat").is_some_and(|repeat| repeat != "none");
     // A recurrence counts from the due day of the task; if that day is not in the arguments, it must be read.
@@ -36,7 +37,7 @@ pub fn update(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<V
 
 /// Returns the zone of the arguments; without one, the mailbox's zone if a time of day depends on it: a day is the same in
 /// every zone.
-fn clock_of(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Clock, Error> {
+fn clock_of(session: &Session<'_>, arguments: &Object) -> Result<Clock, Error> {
     let reminder = given(arguments, "reminder_at").and_then(Moment::read);
     match given(arguments, "time_zone") {
         Some(name) => Clock::named(name),
@@ -48,10 +49,10 @@ fn clock_of(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Clo
 /// Returns a task in Microsoft Graph's form, from the arguments that are present; null for cleared ones. `due` is the current
 /// due date.
 fn task_of(
-    arguments: &Map<String, Value>,
+    arguments: &Object,
     due: Option<Date>,
     clock: impl FnOnce() -> Result<Clock, Error>,
-) -> Result<Map<String, Value>, Error> {
+) -> Result<Object, Error> {
     let mut task = Map::new();
     for name in ["title", "status", "importance", "categories"] {
         task.extend(arguments.get(name).map(|value| (name.to_owned(), value.clone())));

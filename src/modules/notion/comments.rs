@@ -1,10 +1,11 @@
 //! Comments of a page, those on its blocks included.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{argument, list, readable};
 use crate::engine::Session;
 use crate::error::Error;
+use crate::json::Object;
 
 /// How deep blocks within blocks are looked at.
 const MAX_DEPTH: usize = 8;
@@ -27,14 +28,14 @@ pub fn files(attachments: &Value) -> Value {
 
 /// The open comments of a page and of all its blocks, in the page's order. Notion lists them block by block, so that each
 /// block costs a request: `limit` blocks are asked for in a call.
-pub fn of_page(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+pub fn of_page(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let page = argument(arguments, "page_id").unwrap_or_default();
     let limit =
         usize::try_from(arguments["limit"].as_u64().unwrap_or_default()).unwrap_or_default();
     let start: usize = match argument(arguments, "cursor") {
         None => 0,
         Some(cursor) => cursor.parse().map_err(|_| {
-            Error::invalid_params("`cursor` is none that this tool gave.")
+            Error::invalid_params("Invalid `cursor`: this tool did not issue it.")
                 .with_hint("Pass the `next_cursor` of the answer before as it is.")
         })?,
     };

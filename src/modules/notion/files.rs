@@ -12,10 +12,11 @@ use super::{argument, list, markdown};
 use crate::engine::Session;
 use crate::engine::content::Content;
 use crate::error::{Code, Error};
+use crate::json::Object;
 use crate::upstream::Method;
 
 /// Reads a file of a page, by its name or by its address as the page's text shows it: a text as it is, other bytes as a blob.
-pub fn get(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+pub fn get(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let page = argument(arguments, "page_id").unwrap_or_default();
     let wanted = argument(arguments, "file").unwrap_or_default().trim();
     let text = session.get(&["v1", "pages", page, "markdown"], &[])?;

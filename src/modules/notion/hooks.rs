@@ -16,11 +16,12 @@ mod rows;
 mod uploads;
 mod writable;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::engine::Hooks;
 use crate::engine::session::list;
 use crate::error::Error;
+use crate::json::Object;
 
 /// The hooks that Notion's `module.json` cites.
 pub(super) const HOOKS: Hooks = Hooks {
@@ -107,7 +108,7 @@ fn if_any(value: &Value) -> Value {
 }
 
 /// Refuses arguments of which not exactly one of these is given.
-fn only_one(arguments: &mut Map<String, Value>, names: &[&str]) -> Result<(), Error> {
+fn only_one(arguments: &mut Object, names: &[&str]) -> Result<(), Error> {
     let given: Vec<_> = names.iter().filter(|name| arguments.contains_key(**name)).collect();
     if given.len() == 1 {
         return Ok(());
@@ -187,7 +188,7 @@ fn template(id: &Value) -> Result<Value, Error> {
 }
 
 /// Returns the argument with this name, if it is a text.
-fn argument<'a>(arguments: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
+fn argument<'a>(arguments: &'a Object, name: &str) -> Option<&'a str> {
     arguments.get(name).and_then(Value::as_str)
 }
 

@@ -9,6 +9,7 @@ use super::readable::{self, Names};
 use super::{argument, list};
 use crate::engine::Session;
 use crate::error::{Code, Error};
+use crate::json::Object;
 
 /// Most titles of data sources in one list.
 const MAX_SOURCES: usize = 5;
@@ -21,7 +22,7 @@ pub struct Lookup<'s> {
 }
 
 /// How many related pages the caller wants to be named.
-pub fn limit(arguments: &Map<String, Value>) -> usize {
+pub fn limit(arguments: &Object) -> usize {
     let limit = arguments.get("related_titles").and_then(Value::as_u64).unwrap_or_default();
     usize::try_from(limit).unwrap_or_default()
 }
@@ -107,7 +108,7 @@ impl<'s> Lookup<'s> {
 }
 
 /// Says what an id is the id of, where a tool got one of another kind: a database's where a data source is due, say.
-pub fn explain(session: &Session<'_>, arguments: &Map<String, Value>, error: Error) -> Error {
+pub fn explain(session: &Session<'_>, arguments: &Object, error: Error) -> Error {
     if error.code() != Code::NotFound {
         return error;
     }

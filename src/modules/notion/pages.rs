@@ -7,10 +7,11 @@ use super::{argument, limits, list, lookup, markdown, readable, writable};
 use crate::engine::Session;
 use crate::engine::request::nothing_to_change;
 use crate::error::Error;
+use crate::json::Object;
 use crate::upstream::Method;
 
 /// Creates a page. Plain property values need the data source's types, which are read first.
-pub fn create(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+pub fn create(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let data_source = argument(arguments, "data_source_id");
     let page = argument(arguments, "page_id");
     let refuse = |what: &str, hint: &str| Err(Error::invalid_params(what).with_hint(hint));
@@ -69,7 +70,7 @@ pub fn create(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<V
 }
 
 /// Changes a page but for its text. Plain property values need the page's types first; what is already there is not sent.
-pub fn update(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+pub fn update(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let path = ["v1", "pages", argument(arguments, "page_id").unwrap_or_default()];
     let mut page = None;
     let properties = properties(arguments, || {
@@ -99,7 +100,7 @@ pub fn update(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<V
 }
 
 /// Reads a page without its text: its properties, and who made and changed it.
-pub fn get(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+pub fn get(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let page =
         session.get(&["v1", "pages", argument(arguments, "page_id").unwrap_or_default()], &[])?;
     let names = lookup::Lookup::new(session)
@@ -133,7 +134,7 @@ pub fn get(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Valu
 }
 
 /// Copies a page: Notion accepts any page as a template and copies its text.
-pub fn duplicate(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+pub fn duplicate(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let id = argument(arguments, "page_id").unwrap_or_default();
     let page = session.get(&["v1", "pages", id], &[])?;
     let own = &page["parent"];
@@ -278,7 +279,7 @@ fn property_id(property: &Value) -> String {
 }
 
 /// Reads one property completely. It may be given by name: Notion identifies it only by id.
-pub fn property(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+pub fn property(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let page_id = argument(arguments, "page_id").unwrap_or_default();
     let wanted = argument(arguments, "property").unwrap_or_default();
     let page = session.get(&["v1", "pages", page_id], &[])?;
@@ -343,10 +344,7 @@ fn item(answer: &Value) -> Value {
 }
 
 /// Replaces the text below a heading, found in the page's own Markdown.
-pub fn update_section(
-    session: &Session<'_>,
-    arguments: &Map<String, Value>,
-) -> Result<Value, Error> {
+pub fn update_section(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let path = markdown_path(arguments);
     let page = session.get(&path, &[])?;
     let page = page["markdown"].as_str().unwrap_or_default();
@@ -363,7 +361,7 @@ pub fn update_section(
 }
 
 /// Replaces a page's whole text.
-pub fn replace(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+pub fn replace(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let mut content = json!({"new_str": arguments["markdown"]});
     if let Some(allowed) = arguments.get("delete_children") {
         content["allow_deleting_content"] = allowed.clone();
@@ -373,14 +371,14 @@ pub fn replace(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<
 }
 
 /// Searches and replaces in a page's text.
-pub fn edit(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+pub fn edit(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let content = json!({"content_updates": arguments["edits"]});
     write(session, arguments, json!({"type": "update_content", "update_content": content}))?;
     Ok(json!({"message": "Text edited."}))
 }
 
 /// Adds to a page's text.
-pub fn append(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+pub fn append(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let mut content = json!({"content": arguments["markdown"]});
     if let Some(after) = arguments.get("after") {
         content["after"] = after.clone();
@@ -391,11 +389,7 @@ pub fn append(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<V
 
 /// Changes a page's Markdown. If the text names files that Notion stores, in the form that `read_page` shows, their signatures
 /// are restored: otherwise Notion would treat them as other people's files, which cannot be read.
-fn write(
-    session: &Session<'_>,
-    arguments: &Map<String, Value>,
-    mut body: Value,
-) -> Result<(), Error> {
+fn write(session: &Session<'_>, arguments: &Object, mut body: Value) -> Result<(), Error> {
     let path = markdown_path(arguments);
     let mut files = false;
     change_texts(&mut body, &mut |text| files |= markdown::has_files(text));
@@ -407,7 +401,7 @@ fn write(
     session.send(Method::Patch, &path, &[], Some(&body)).map(|_| ())
 }
 
-fn markdown_path(arguments: &Map<String, Value>) -> [&str; 4] {
+fn markdown_path(arguments: &Object) -> [&str; 4] {
     ["v1", "pages", argument(arguments, "page_id").unwrap_or_default(), "markdown"]
 }
 
@@ -423,7 +417,7 @@ fn change_texts(value: &mut Value, change: &mut dyn FnMut(&mut String)) {
 }
 
 /// Changes one block. Its type is the name of the member with its content.
-pub fn update_block(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+pub fn update_block(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let path = ["v1", "blocks", argument(arguments, "block_id").unwrap_or_default()];
     let block = session.get(&path, &[])?;
     let kind = block["type"].as_str().unwrap_or_default();
@@ -486,9 +480,9 @@ fn told(page: &Value) -> Value {
 /// objects are converted by their types, which are read from `owner`: the data source or page that has them. Values that the
 /// page already has are left out.
 fn properties(
-    arguments: &Map<String, Value>,
+    arguments: &Object,
     owner: impl FnOnce() -> Result<Value, Error>,
-) -> Result<Option<Map<String, Value>>, Error> {
+) -> Result<Option<Object>, Error> {
     let title = argument(arguments, "title");
     let given = arguments.get("properties").and_then(Value::as_object);
     if title.is_none() && given.is_none() {

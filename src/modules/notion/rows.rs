@@ -6,11 +6,12 @@ use super::readable::Names;
 use super::{argument, ids, limits, list, lookup, pages, readable, writable};
 use crate::engine::Session;
 use crate::error::Error;
+use crate::json::Object;
 use crate::time::Moment;
 use crate::upstream::Method;
 
 /// Returns rows by the filter and the order in the arguments. A plain filter needs its column's type, which is read first.
-pub fn query(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+pub fn query(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let source = argument(arguments, "data_source_id").unwrap_or_default();
     for name in ["filter_value", "filter_condition"] {
         // Alone they filter nothing: every row would look like an answer.
@@ -41,7 +42,7 @@ pub fn query(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Va
 }
 
 /// Returns the rows of a view: Notion's own view queries return only ids, so the view's filter and sorts are used in a query.
-pub fn query_view(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+pub fn query_view(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let view =
         session.get(&["v1", "views", argument(arguments, "view_id").unwrap_or_default()], &[])?;
     let source = view["data_source_id"].as_str().ok_or_else(|| {
@@ -57,7 +58,7 @@ pub fn query_view(session: &Session<'_>, arguments: &Map<String, Value>) -> Resu
 }
 
 /// Returns the views of a database or data source. Notion lists only their ids, so each view is read.
-pub fn views(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+pub fn views(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let limit = arguments["limit"].to_string();
     if !["database_id", "data_source_id"].iter().any(|name| arguments.contains_key(*name)) {
         return Err(Error::invalid_params("`database_id` or `data_source_id` is missing.")
@@ -86,7 +87,7 @@ fn rows(
     filter: Option<Value>,
     sorts: Option<Value>,
     columns: Option<&[&str]>,
-    arguments: &Map<String, Value>,
+    arguments: &Object,
 ) -> Result<Value, Error> {
     let mut body = Map::new();
     for (name, value) in [("filter", &filter), ("sorts", &sorts)] {
@@ -134,11 +135,7 @@ fn rows(
 }
 
 /// Adds to the hits of a search the titles of the data sources that they are rows of, the first few of them.
-pub fn with_sources(
-    session: &Session<'_>,
-    _: &Map<String, Value>,
-    mut result: Value,
-) -> Result<Value, Error> {
+pub fn with_sources(session: &Session<'_>, _: &Object, mut result: Value) -> Result<Value, Error> {
     let source = |hit: &Value| {
         let is_row = hit["parent_type"] == "data_source_id";
         is_row.then(|| hit["parent_id"].as_str().map(str::to_owned)).flatten()
@@ -196,7 +193,7 @@ fn row(page: &Value, columns: Option<&[&str]>, names: &Names) -> Result<Value, E
 /// Returns a plain filter in the form of its column's type.
 fn filter(
     property: &str,
-    arguments: &Map<String, Value>,
+    arguments: &Object,
     source: impl FnOnce() -> Result<Value, Error>,
 ) -> Result<Value, Error> {
     let given = argument(arguments, "filter_condition");

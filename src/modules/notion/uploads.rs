@@ -6,10 +6,11 @@ use serde_json::{Map, Value, json};
 use super::argument;
 use crate::engine::{Session, Upload, multipart};
 use crate::error::{Code, Error};
+use crate::json::Object;
 use crate::upstream::Method;
 
 /// Uploads a file completely: Notion first returns an id, then accepts the bytes.
-pub fn upload(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+pub fn upload(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let bytes = bytes(arguments)?;
     let mut body = json!({"mode": "single_part", "filename": arguments["filename"]});
     if let Some(kind) = arguments.get("content_type") {
@@ -20,7 +21,7 @@ pub fn upload(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<V
 }
 
 /// Sends the bytes of an existing upload, or one part of them.
-pub fn send(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+pub fn send(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let bytes = bytes(arguments)?;
     let id = argument(arguments, "file_upload_id").unwrap_or_default();
     // The upload has the name and type, which the form must repeat.
@@ -30,7 +31,7 @@ pub fn send(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Val
 }
 
 /// Refuses an upload whose way of sending the bytes needs what is missing, or has no use for what is given.
-pub fn mode(arguments: &mut Map<String, Value>) -> Result<(), Error> {
+pub fn mode(arguments: &mut Object) -> Result<(), Error> {
     let mode = argument(arguments, "mode").unwrap_or_default();
     let needs: &[&str] = match mode {
         "external_url" => &["external_url", "filename"],
@@ -95,7 +96,7 @@ fn send_bytes(
 }
 
 /// Returns the bytes in the arguments, given in one of two forms.
-fn bytes(arguments: &Map<String, Value>) -> Result<Vec<u8>, Error> {
+fn bytes(arguments: &Object) -> Result<Vec<u8>, Error> {
     match (argument(arguments, "text"), argument(arguments, "base64")) {
         (Some(text), None) => Ok(text.as_bytes().to_vec()),
         (None, Some(encoded)) => {

@@ -1,16 +1,17 @@
 //! Edge functions: their files, and calls of them.
 
 use ct_codecs::{Base64, Decoder};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{API_KEY, api_url, digest, public_key, text};
 use crate::engine::Session;
 use crate::engine::session::list;
 use crate::error::{Code, Error};
+use crate::json::Object;
 use crate::upstream::Method;
 
 /// Deploys a function out of its files.
-pub fn deploy(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+pub fn deploy(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let slug = text(arguments, "slug");
     let files = files(arguments)?;
     for name in ["entrypoint", "import_map"] {
@@ -19,7 +20,7 @@ pub fn deploy(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<V
         {
             let known: Vec<_> = files.iter().map(|(path, _)| format!("`{path}`")).collect();
             return Err(Error::invalid_params(format!(
-                "`{name}` is `{path}`, which is none of `files`."
+                "`{name}` is `{path}`, which is not one of `files`."
             ))
             .with_hint(format!("There are {}.", known.join(", "))));
         }
@@ -39,7 +40,7 @@ pub fn deploy(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<V
 }
 
 /// The files by their paths, each once and with bytes.
-fn files(arguments: &Map<String, Value>) -> Result<Vec<(&str, Vec<u8>)>, Error> {
+fn files(arguments: &Object) -> Result<Vec<(&str, Vec<u8>)>, Error> {
     let mut files: Vec<(&str, Vec<u8>)> = Vec::new();
     for (at, file) in arguments.get("files").into_iter().flat_map(list).enumerate() {
         let refuse = |what: &str, hint: &str| {
@@ -51,7 +52,7 @@ fn files(arguments: &Map<String, Value>) -> Result<Vec<(&str, Vec<u8>)>, Error> 
         }
         if path.contains(|c: char| c.is_control() || c == '\\') || path.starts_with('/') {
             return refuse(
-                "has a path that is none",
+                "has an invalid path",
                 "Write it from the function's folder on, with `/` between folders.",
             );
         }
@@ -61,7 +62,7 @@ fn files(arguments: &Map<String, Value>) -> Result<Vec<(&str, Vec<u8>)>, Error> 
                 Ok(bytes) => bytes,
                 Err(_) => {
                     return refuse(
-                        "has `base64` that is none",
+                        "has invalid `base64`",
                         "Encode the bytes by RFC 4648 §4, with padding.",
                     );
                 }
@@ -118,7 +119,7 @@ fn form(metadata: &Value, files: &[(&str, Vec<u8>)]) -> (String, Vec<u8>) {
 }
 
 /// A function's source files, one after the other. What is no text is named with its size.
-pub fn code(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+pub fn code(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let path = [
         "v1",
         "projects",
@@ -207,7 +208,7 @@ fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
 
 /// Calls a function as an app of the project would: at the project's own address, with the project's public key. The
 /// credential for the Management API finds that key, and goes nowhere else.
-pub fn invoke(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+pub fn invoke(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let method = match text(arguments, "method") {
         "GET" => Method::Get,
         "PUT" => Method::Put,
@@ -298,9 +299,9 @@ mod tests {
         refused(json!([file("")]), "`files[0]` has no path");
         refused(json!([file("./")]), "no path");
         refused(json!([file("lib/")]), "no path");
-        refused(json!([file("/etc/index.ts")]), "path that is none");
-        refused(json!([file("a\nb.ts")]), "path that is none");
-        refused(json!([{"path": "a.png", "base64": "AAE"}]), "`base64` that is none");
+        refused(json!([file("/etc/index.ts")]), "invalid path");
+        refused(json!([file("a\nb.ts")]), "invalid path");
+        refused(json!([{"path": "a.png", "base64": "AAE"}]), "invalid `base64`");
         refused(json!([{"path": "a.png"}]), "either `content` or `base64`");
         refused(
             json!([{"path": "a", "content": "", "base64": ""}]),

@@ -8,12 +8,13 @@ mod settings;
 mod storage;
 
 use hmac_sha256::Hash;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::engine::session::text;
 use crate::engine::{Hooks, Session};
 use crate::error::{Error, shortened};
 use crate::hex::hex;
+use crate::json::Object;
 use crate::time::{Moment, Zone};
 use crate::toon;
 use crate::upstream::Method;
@@ -72,7 +73,7 @@ const BRANCH_AN_HOUR: f64 = 0.01344;
 const API_KEY: &str = "apikey";
 
 /// Runs SQL as a read-only database user.
-fn query_sql(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+fn query_sql(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let rows = session.send(
         Method::Post,
         &database(arguments, &["query", "read-only"]),
@@ -82,7 +83,7 @@ fn query_sql(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Va
     Ok(untrusted(&rows).into())
 }
 
-fn execute_sql(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+fn execute_sql(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let rows = session.send(
         Method::Post,
         &database(arguments, &["query"]),
@@ -94,7 +95,7 @@ fn execute_sql(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<
 
 /// Returns the cost of another project or branch. Supabase has no endpoint for it, so it is computed from the plan and the
 /// projects.
-fn get_cost(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+fn get_cost(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let slug = text(arguments, "organization");
     let organization = session.get(&["v1", "organizations", slug], &[])?;
     let plan = &organization["plan"];
@@ -116,24 +117,24 @@ fn get_cost(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Val
     )
 }
 
-fn set_secrets(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+fn set_secrets(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let path = ["v1", "projects", text(arguments, "project_ref"), "secrets"];
     session.send(Method::Post, &path, &[], arguments.get("secrets"))?;
     Ok(json!({"message": "Secrets set."}))
 }
 
-fn delete_secrets(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+fn delete_secrets(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let path = ["v1", "projects", text(arguments, "project_ref"), "secrets"];
     session.send(Method::Delete, &path, &[], arguments.get("names"))?;
     Ok(json!({"message": "Secrets deleted."}))
 }
 
 /// Returns a path below a project's database.
-fn database<'a>(arguments: &'a Map<String, Value>, path: &[&'a str]) -> Vec<&'a str> {
+fn database<'a>(arguments: &'a Object, path: &[&'a str]) -> Vec<&'a str> {
     [&["v1", "projects", text(arguments, "project_ref"), "database"], path].concat()
 }
 
-fn statement(arguments: &Map<String, Value>) -> Value {
+fn statement(arguments: &Object) -> Value {
     let mut body = json!({"query": arguments["query"]});
     if let Some(parameters) = arguments.get("parameters") {
         body["parameters"] = parameters.clone();
@@ -205,7 +206,7 @@ fn project_ref(given: &Value) -> Result<Value, Error> {
         Ok(found.into())
     } else {
         let shown = shortened(text.to_owned(), 60);
-        Err(Error::invalid_params(format!("`{shown}` is no project ref: that has 20 small letters."))
+        Err(Error::invalid_params(format!("`{shown}` is not a project ref: a ref has 20 small letters."))
             .with_hint("list_projects gives it, such as abcdefghijklmnopqrst; a project's address has it, too."))
     }
 }

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use super::{seconds, text, utc};
 use crate::engine::Session;
 use crate::error::{Code, Error};
+use crate::json::Object;
 use crate::time::{DAY, now};
 
 /// Where a log is, and what its lines have beside their message.
@@ -103,7 +104,7 @@ impl Service {
 }
 
 /// The newest lines of a log, page by page, with the stretch of time that they are from.
-pub fn get(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+pub fn get(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let position = text(arguments, "cursor");
     let position = if position.is_empty() { None } else { Some(Position::read(position)?) };
     let (from, to) = if let Some(position) = &position {
@@ -154,11 +155,7 @@ pub fn get(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Valu
 }
 
 /// A log's lines. Supabase reports a failure with a success.
-fn ask(
-    session: &Session<'_>,
-    arguments: &Map<String, Value>,
-    query: &[(&str, &str)],
-) -> Result<Value, Error> {
+fn ask(session: &Session<'_>, arguments: &Object, query: &[(&str, &str)]) -> Result<Value, Error> {
     let path =
         ["v1", "projects", text(arguments, "project_ref"), "analytics", "endpoints", "logs.all"];
     let answer = session.get(&path, query)?;
@@ -260,7 +257,7 @@ impl Position {
             (Some(from), Some(end)) if (0..=DAY + 1).contains(&(end / 1_000_000 - from)) => {
                 Ok(Self { from, end, seen: parts.map(str::to_owned).collect() })
             }
-            _ => Err(Error::invalid_params("`cursor` is none that this tool gave.")
+            _ => Err(Error::invalid_params("Invalid `cursor`: this tool did not issue it.")
                 .with_hint("Pass the `next_cursor` of the answer before as it is.")),
         }
     }
@@ -282,7 +279,7 @@ fn time(timestamp: &Value) -> Value {
 }
 
 /// The seconds from and to which a log is read: the last hour when the arguments say nothing.
-fn stretch(arguments: &Map<String, Value>, now: i64) -> Result<(i64, i64), Error> {
+fn stretch(arguments: &Object, now: i64) -> Result<(i64, i64), Error> {
     let time = |name: &str| arguments.get(name).and_then(Value::as_str).and_then(seconds);
     let to = time("to").unwrap_or(now);
     let from = time("from").unwrap_or(to - 3600);
@@ -297,7 +294,7 @@ fn stretch(arguments: &Map<String, Value>, now: i64) -> Result<(i64, i64), Error
 mod tests {
     use super::*;
 
-    fn object(value: &Value) -> &Map<String, Value> {
+    fn object(value: &Value) -> &Object {
         value.as_object().expect("it is an object")
     }
 

@@ -6,6 +6,7 @@ use super::{public_key, text};
 use crate::engine::Session;
 use crate::engine::request::nothing_to_change;
 use crate::error::Error;
+use crate::json::Object;
 use crate::upstream::Method;
 
 /// Providers of accounts, as their settings are called.
@@ -44,7 +45,7 @@ const SOME: [(&str, &[&str]); 3] = [
 ];
 
 /// The ways to sign in to a project, without their secrets.
-pub fn providers(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+pub fn providers(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let config = session.get(&config_path(arguments), &[])?;
     let enabled_only = arguments.get("enabled") == Some(&json!(true));
     let rows = WAYS.into_iter().chain(PROVIDERS).map(|name| row(&config, name));
@@ -53,22 +54,19 @@ pub fn providers(session: &Session<'_>, arguments: &Map<String, Value>) -> Resul
 }
 
 /// Changes one provider.
-pub fn update_provider(
-    session: &Session<'_>,
-    arguments: &Map<String, Value>,
-) -> Result<Value, Error> {
+pub fn update_provider(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let provider = text(arguments, "provider");
     let body = provider_settings(provider, arguments)?;
     let config = session.send(Method::Patch, &config_path(arguments), &[], Some(&body.into()))?;
     Ok(row(&config, provider))
 }
 
-fn config_path(arguments: &Map<String, Value>) -> [&str; 5] {
+fn config_path(arguments: &Object) -> [&str; 5] {
     ["v1", "projects", text(arguments, "project_ref"), "config", "auth"]
 }
 
 /// Refuses an issuer that is described in no way or in several.
-pub fn issuer(arguments: &mut Map<String, Value>) -> Result<(), Error> {
+pub fn issuer(arguments: &mut Object) -> Result<(), Error> {
     let ways = ["oidc_issuer_url", "jwks_url", "custom_jwks"];
     if ways.iter().filter(|way| arguments.contains_key(**way)).count() == 1 {
         return Ok(());
@@ -91,10 +89,7 @@ const NAMES: [&str; 7] = [
 ];
 
 /// The members of the settings that the arguments change.
-fn provider_settings(
-    provider: &str,
-    arguments: &Map<String, Value>,
-) -> Result<Map<String, Value>, Error> {
+fn provider_settings(provider: &str, arguments: &Object) -> Result<Object, Error> {
     let mut body = Map::new();
     for name in NAMES {
         let Some(value) = arguments.get(name) else { continue };
@@ -131,7 +126,7 @@ fn row(config: &Value, name: &str) -> Value {
 }
 
 /// A new key of the same kind as an old one, which stays until it is deleted: apps need time to change.
-pub fn rotate_key(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+pub fn rotate_key(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let keys = ["v1", "projects", text(arguments, "project_ref"), "api-keys"];
     let old_id = text(arguments, "key_id");
     let old = session.get(&[&keys[..], &[old_id]].concat(), &[])?;

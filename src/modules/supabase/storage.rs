@@ -4,7 +4,7 @@
 //! to the project's own address alone, and appears in no result.
 
 use ct_codecs::{Base64, Decoder};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{API_KEY, text};
 use crate::engine::Session;
@@ -12,6 +12,7 @@ use crate::engine::content::{self, Content};
 use crate::engine::request::nothing_to_change;
 use crate::engine::session::list;
 use crate::error::{Code, Error};
+use crate::json::Object;
 use crate::upstream::{Method, UpstreamAnswer};
 
 /// The params of a bucket that are settings.
@@ -24,7 +25,7 @@ const OBJECTS: &str = "select name, (metadata->>'size')::bigint as size, metadat
      from storage.objects where bucket_id = $1 and starts_with(name, $2) and name > $3 order by name limit $4::int";
 
 /// A bucket's files by their names. They are rows of the database, which pages better than the Storage API.
-pub fn list_objects(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+pub fn list_objects(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let limit = arguments.get("limit").and_then(Value::as_u64).unwrap_or_default();
     let parameters = [
         text(arguments, "bucket"),
@@ -46,10 +47,7 @@ pub fn list_objects(session: &Session<'_>, arguments: &Map<String, Value>) -> Re
 }
 
 /// Creates a bucket.
-pub fn create_bucket(
-    session: &Session<'_>,
-    arguments: &Map<String, Value>,
-) -> Result<Value, Error> {
+pub fn create_bucket(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let name = text(arguments, "name");
     let mut body = settings(arguments);
     body.insert("id".to_owned(), name.into());
@@ -59,10 +57,7 @@ pub fn create_bucket(
 }
 
 /// Changes a bucket's settings.
-pub fn update_bucket(
-    session: &Session<'_>,
-    arguments: &Map<String, Value>,
-) -> Result<Value, Error> {
+pub fn update_bucket(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let body = settings(arguments);
     if body.is_empty() {
         return Err(nothing_to_change(&SETTINGS));
@@ -73,10 +68,7 @@ pub fn update_bucket(
 }
 
 /// Deletes a bucket, with all its files where the caller wants that.
-pub fn delete_bucket(
-    session: &Session<'_>,
-    arguments: &Map<String, Value>,
-) -> Result<Value, Error> {
+pub fn delete_bucket(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let bucket = text(arguments, "bucket");
     if arguments.get("with_files") == Some(&Value::Bool(true)) {
         send(session, arguments, Method::Post, &["bucket", bucket, "empty"], &json!({}))?;
@@ -86,17 +78,14 @@ pub fn delete_bucket(
 }
 
 /// Reads a file: a text as it is, other bytes as a blob.
-pub fn get_object(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+pub fn get_object(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let path = object(arguments, &["object", "authenticated"], "path");
     let answer = ask(session, arguments, Method::Get, &path, &[("accept", "*/*")], None)?;
     Ok(Content::of(answer).or_mostly_text().into_result())
 }
 
 /// Stores a new file.
-pub fn upload_object(
-    session: &Session<'_>,
-    arguments: &Map<String, Value>,
-) -> Result<Value, Error> {
+pub fn upload_object(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let given = |name: &str| arguments.get(name).and_then(Value::as_str);
     let (bytes, kind) = match given("base64") {
         None => (text(arguments, "text").as_bytes().to_vec(), "text/plain;charset=UTF-8"),
@@ -115,7 +104,7 @@ pub fn upload_object(
 }
 
 /// Moves or renames a file.
-pub fn move_object(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+pub fn move_object(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let mut body = json!({
         "bucketId": arguments["bucket"], "sourceKey": object(arguments, &[], "path")[1..].join("/"),
         "destinationKey": object(arguments, &[], "to_path")[1..].join("/"),
@@ -128,10 +117,7 @@ pub fn move_object(session: &Session<'_>, arguments: &Map<String, Value>) -> Res
 }
 
 /// Deletes files. Supabase names those that were there.
-pub fn delete_objects(
-    session: &Session<'_>,
-    arguments: &Map<String, Value>,
-) -> Result<Value, Error> {
+pub fn delete_objects(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let body = json!({"prefixes": arguments["paths"]});
     let path = ["object", text(arguments, "bucket")];
     let answer = json_of(&send(session, arguments, Method::Delete, &path, &body)?)?;
@@ -142,7 +128,7 @@ pub fn delete_objects(
 }
 
 /// Makes an address that opens a file for a while, without a key.
-pub fn create_url(session: &Session<'_>, arguments: &Map<String, Value>) -> Result<Value, Error> {
+pub fn create_url(session: &Session<'_>, arguments: &Object) -> Result<Value, Error> {
     let path = object(arguments, &["object", "sign"], "path");
     let body = json!({"expiresIn": arguments["seconds"]});
     let answer = json_of(&send(session, arguments, Method::Post, &path, &body)?)?;
@@ -156,20 +142,20 @@ pub fn create_url(session: &Session<'_>, arguments: &Map<String, Value>) -> Resu
 }
 
 /// The settings that the arguments have; null takes a limit away.
-fn settings(arguments: &Map<String, Value>) -> Map<String, Value> {
+fn settings(arguments: &Object) -> Object {
     let given = SETTINGS.iter().filter_map(|name| Some((*name, arguments.get(*name)?)));
     given.map(|(name, value)| (name.to_owned(), value.clone())).collect()
 }
 
 /// The path of a file: what stands before it, its bucket, its folders and its name.
-fn object<'a>(arguments: &'a Map<String, Value>, before: &[&'a str], name: &str) -> Vec<&'a str> {
+fn object<'a>(arguments: &'a Object, before: &[&'a str], name: &str) -> Vec<&'a str> {
     let path = text(arguments, name).trim_matches('/').split('/');
     before.iter().copied().chain([text(arguments, "bucket")]).chain(path).collect()
 }
 
 fn send(
     session: &Session<'_>,
-    arguments: &Map<String, Value>,
+    arguments: &Object,
     method: Method,
     path: &[&str],
     body: &Value,
@@ -179,7 +165,7 @@ fn send(
 
 fn ask(
     session: &Session<'_>,
-    arguments: &Map<String, Value>,
+    arguments: &Object,
     method: Method,
     path: &[&str],
     headers: &[(&str, &str)],

@@ -1,8 +1,9 @@
 //! Which nodes and marks Markdown can express, and how the others are shown.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::address;
+use crate::json::Object;
 
 /// How a block is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +32,7 @@ pub(super) fn marks(node: &Value) -> &[Value] {
 }
 
 /// Returns the node without its content.
-pub(super) fn shell(node: &Map<String, Value>) -> Map<String, Value> {
+pub(super) fn shell(node: &Object) -> Object {
     node.iter()
         .filter(|(key, _)| *key != "content")
         .map(|(key, value)| (key.clone(), value.clone()))
@@ -100,9 +101,8 @@ pub(super) fn order(list: &Value) -> Option<u64> {
 
 /// Returns whether a node is text with a valid list of marks, and no unknown members.
 pub(super) fn is_text(node: &Value) -> bool {
-    let known = |map: &Map<String, Value>| {
-        map.keys().all(|key| matches!(key.as_str(), "type" | "text" | "marks"))
-    };
+    let known =
+        |map: &Object| map.keys().all(|key| matches!(key.as_str(), "type" | "text" | "marks"));
     kind(node) == "text"
         && node["text"].is_string()
         && node.as_object().is_some_and(known)
