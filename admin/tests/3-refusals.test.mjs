@@ -774,7 +774,8 @@ export const tests = {
     const files = listed
       .trim()
       .split("\n")
-      .filter((name) => !name.startsWith("tests/"))
+      // The catalogue is made from the tools' descriptions, which may speak of such keys.
+      .filter((name) => !name.startsWith("tests/") && name !== "catalogue.json")
       .map((name) => path.join(admin, name))
       .filter((file) => statSync(file, { throwIfNoEntry: false })?.isFile());
     assert.ok(files.length > 50);
