@@ -1,4 +1,4 @@
-//! Locks that survive a panic, and a limit on parallel work.
+//! Locks that survive a panic, and a count of what runs.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -9,44 +9,34 @@ pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A limit on the number of tasks that run at once.
-#[derive(Debug)]
-pub(crate) struct Slots {
-    most: usize,
-    taken: Mutex<usize>,
+/// Counts the tasks that run, so that their end can be waited for.
+#[derive(Debug, Default)]
+pub(crate) struct RunningTasks {
+    count: Mutex<usize>,
     changed: Condvar,
 }
 
-/// A running task's slot. It is released when this value is dropped, even by a panic.
+/// A task that runs. It is counted until this value is dropped, even by a panic.
 #[derive(Debug)]
-pub(crate) struct Slot(Arc<Slots>);
+pub(crate) struct RunningTask(Arc<RunningTasks>);
 
-impl Slots {
-    /// Creates this many slots.
-    pub fn new(most: usize) -> Arc<Self> {
-        Arc::new(Self { most, taken: Mutex::default(), changed: Condvar::new() })
+impl RunningTasks {
+    /// Counts one more.
+    pub fn start(self: &Arc<Self>) -> RunningTask {
+        *lock(&self.count) += 1;
+        RunningTask(Arc::clone(self))
     }
 
-    /// Takes a slot; `None` if no slot is free.
-    pub fn take(self: &Arc<Self>) -> Option<Slot> {
-        let mut taken = lock(&self.taken);
-        if *taken >= self.most {
-            return None;
-        }
-        *taken += 1;
-        Some(Slot(Arc::clone(self)))
-    }
-
-    /// Waits until every slot is free; returns false if they are not after this time.
-    pub fn wait_until_free(&self, most: Duration) -> bool {
-        let waited = self.changed.wait_timeout_while(lock(&self.taken), most, |taken| *taken > 0);
+    /// Waits until none runs; returns false if some do after this time.
+    pub fn wait_until_none(&self, most: Duration) -> bool {
+        let waited = self.changed.wait_timeout_while(lock(&self.count), most, |count| *count > 0);
         waited.is_ok_and(|(_, waited)| !waited.timed_out())
     }
 }
 
-impl Drop for Slot {
+impl Drop for RunningTask {
     fn drop(&mut self) {
-        *lock(&self.0.taken) -= 1;
+        *lock(&self.0.count) -= 1;
         self.0.changed.notify_all();
     }
 }

@@ -16,6 +16,6 @@ pub use confirmation::{ConfirmPolicy, ConfirmationPage, Decision, nobody_can_dec
 pub(crate) use credential::account_required;
 pub use credential::{Broker, Credential, Scheme};
 pub use permissions::{Permissions, Sieve};
-pub use quota::{Asking, OpenQuestions, Place, Quota, Quotas, UserLimits};
+pub use quota::{Asking, OpenQuestions, Quota, Quotas, Slot, UserLimits};
 pub use rate_limit::RateLimit;
 pub use resource_metadata::{ResourceMetadata, WELL_KNOWN};

@@ -85,7 +85,7 @@ struct Shared {
 
 /// One of those that a user may have open; given back when it is dropped.
 #[derive(Debug)]
-pub struct Place {
+pub struct Slot {
     shared: Arc<Shared>,
     user: String,
 }
@@ -101,7 +101,7 @@ impl Quota {
     ///
     /// # Errors
     /// [`Code::UserBusy`] if the user has as many open as one may have.
-    pub fn take(&self, user: &str) -> Result<Place, Error> {
+    pub fn take(&self, user: &str) -> Result<Slot, Error> {
         self.take_within(user, self.patience)
     }
 
@@ -109,11 +109,11 @@ impl Quota {
     ///
     /// # Errors
     /// As [`Quota::take`].
-    pub fn take_at_once(&self, user: &str) -> Result<Place, Error> {
+    pub fn take_at_once(&self, user: &str) -> Result<Slot, Error> {
         self.take_within(user, Duration::ZERO)
     }
 
-    fn take_within(&self, user: &str, patience: Duration) -> Result<Place, Error> {
+    fn take_within(&self, user: &str, patience: Duration) -> Result<Slot, Error> {
         let Shared { what, most, given_back, .. } = &*self.shared;
         let is_full = |open: &mut HashMap<String, usize>| open.get(user) >= Some(most);
         let open = lock(&self.shared.open);
@@ -123,11 +123,11 @@ impl Quota {
             return Err(full(*most, what).with_hint(self.hint));
         }
         *open.entry(user.to_owned()).or_default() += 1;
-        Ok(Place { shared: Arc::clone(&self.shared), user: user.to_owned() })
+        Ok(Slot { shared: Arc::clone(&self.shared), user: user.to_owned() })
     }
 }
 
-impl Drop for Place {
+impl Drop for Slot {
     fn drop(&mut self) {
         let mut open = lock(&self.shared.open);
         if let Some(count) = open.get_mut(&self.user) {

@@ -19,7 +19,7 @@ use super::session::{Running, Session};
 use super::subscriptions::{Filter, Sink, Ticket};
 use super::version::Version;
 use super::{Answer, Server, refusal};
-use crate::access::{Caller, Place};
+use crate::access::{Caller, Slot};
 use crate::cancellation::Cancellation;
 use crate::error::{Code, Error};
 use crate::json::Object;
@@ -46,7 +46,7 @@ pub struct Channel {
     /// Identifies this channel's requests, also before a session has begun.
     scope: String,
     session: Mutex<Option<Session>>,
-    listening: Mutex<HashMap<Id, (Ticket, Place)>>,
+    listening: Mutex<HashMap<Id, (Ticket, Slot)>>,
     /// Whether the client has gone: nothing runs for it any more.
     closed: AtomicBool,
 }
@@ -116,7 +116,7 @@ impl Channel {
     ///
     /// # Errors
     /// [`Code::UserBusy`] if the user has as many requests open as one may have.
-    pub fn place(&self) -> Result<Place, Error> {
+    pub fn slot(&self) -> Result<Slot, Error> {
         self.server.quotas.requests.take_at_once(self.caller.user_id())
     }
 

@@ -82,7 +82,7 @@ impl Legacy {
         if client.channel.is_quick(&body) {
             client.channel.receive(body);
         } else {
-            match client.channel.place() {
+            match client.channel.slot() {
                 Ok(place) => {
                     // A drain does not end the stream before the answer.
                     let hold = client.stream.hold();

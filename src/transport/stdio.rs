@@ -12,7 +12,7 @@ use crate::mcp::Server;
 use crate::mcp::channel::{Channel, Outlet};
 use crate::mcp::context::View;
 use crate::mcp::message::Malformed;
-use crate::sync::{Slots, lock};
+use crate::sync::{RunningTasks, lock};
 
 /// The maximum length of a line, the same as that of an HTTP body.
 const MAX_LINE: u64 = 4 * 1024 * 1024;
@@ -35,8 +35,8 @@ pub fn run(
     let outlet = Lines { output: Mutex::new(Box::new(output)), broken: ended.clone() };
     let channel =
         Arc::new(Channel::new(Arc::clone(server), Arc::new(outlet), Caller::local(), view));
-    // The user's places limit how many requests run; the end waits for these slots.
-    let running = Slots::new(usize::MAX);
+    // The user's slots limit how many requests run; the end waits for them by this count.
+    let running = Arc::new(RunningTasks::default());
     let (reading, counting) = (Arc::clone(&channel), Arc::clone(&running));
     std::thread::Builder::new().name("stdin".to_owned()).spawn(move || {
         // The receiver is gone if the output broke first.
@@ -45,16 +45,20 @@ pub fn run(
     // Both senders live at least as long as the channel.
     let outcome = end.recv().unwrap_or(Ok(()));
     channel.hear_no_more();
-    if !running.wait_until_free(drain) {
+    if !running.wait_until_none(drain) {
         server.end();
-        running.wait_until_free(ANSWER_TIME);
+        running.wait_until_none(ANSWER_TIME);
     }
     channel.close();
     outcome
 }
 
 /// Reads lines until the input ends, and serves them.
-fn read(channel: &Arc<Channel>, running: &Arc<Slots>, mut input: impl BufRead) -> io::Result<()> {
+fn read(
+    channel: &Arc<Channel>,
+    running: &Arc<RunningTasks>,
+    mut input: impl BufRead,
+) -> io::Result<()> {
     let mut line = Vec::new();
     loop {
         line.clear();
@@ -75,18 +79,18 @@ fn read(channel: &Arc<Channel>, running: &Arc<Slots>, mut input: impl BufRead) -
             channel.receive(body);
             continue;
         }
-        // The reader never waits for a place: it must read the answers that running requests may wait for.
-        let place = match channel.place() {
-            Ok(place) => place,
+        // The reader never waits for a slot: it must read the answers that running requests may wait for.
+        let slot = match channel.slot() {
+            Ok(slot) => slot,
             Err(error) => {
                 channel.refuse(body, &error);
                 continue;
             }
         };
-        let (serving, slot) = (Arc::clone(channel), running.take());
+        let (serving, task) = (Arc::clone(channel), running.start());
         std::thread::Builder::new().name("message".to_owned()).spawn(move || {
             serving.receive(body);
-            drop((place, slot));
+            drop((slot, task));
         })?;
     }
 }

@@ -11,7 +11,7 @@ use serde_json::Value;
 use tiny_http::Method;
 
 use super::router::refusal;
-use crate::access::{Caller, Place};
+use crate::access::{Caller, Slot};
 use crate::cancellation::Cancellation;
 use crate::error::{Code, Error};
 use crate::http::{Answer, Event, Exchange, Headers, Request, Response, Stream};
@@ -146,7 +146,7 @@ impl Streamable {
                 let session = self
                     .session(&request.headers, &caller)
                     .and_then(|session| check_batch(Some(session.version())).map(|()| session));
-                let session = session.and_then(|session| Ok((session, self.place(&caller)?)));
+                let session = session.and_then(|session| Ok((session, self.slot(&caller)?)));
                 match session {
                     Ok((session, _place)) => {
                         self.batch(&session, entries, delivery, &caller, &view)
@@ -165,7 +165,7 @@ impl Streamable {
         caller: Caller,
         view: View,
     ) -> Answer {
-        let _place = match self.place(&caller) {
+        let _place = match self.slot(&caller) {
             Ok(place) => place,
             Err(error) => return delivery.whole(mcp::refusal(Some(&request.id), &error)),
         };
@@ -190,7 +190,7 @@ impl Streamable {
     }
 
     /// One of the requests that the caller may have running. Answers and notifications need none: what runs may wait for them.
-    fn place(&self, caller: &Caller) -> Result<Place, Error> {
+    fn slot(&self, caller: &Caller) -> Result<Slot, Error> {
         self.server.quotas.requests.take(caller.user_id())
     }
 
