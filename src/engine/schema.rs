@@ -1,5 +1,6 @@
 //! The JSON Schema of arguments: only features that every client supports (no references, alternatives or lists of types).
 
+use serde::Deserialize;
 use serde_json::{Map, Number, Value, json};
 
 use crate::number::{is_written_as_integer, same};
@@ -21,7 +22,8 @@ pub struct Schema {
 }
 
 /// What a string stands for: it is checked, and sent in one form.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Format {
     /// A date, sent as `2026-11-30`.
     Date,

@@ -7,7 +7,7 @@ use super::raw::{self, In, Type};
 use super::read::Reader;
 use crate::engine::pagination::{Limit, PagePlace, Pages};
 use crate::engine::request::{Body, ParamTarget, Template};
-use crate::engine::schema::{Format, Kind, Range, Schema};
+use crate::engine::schema::{Kind, Range, Schema};
 use crate::engine::{Param, Presence};
 use crate::json::Object;
 
@@ -192,15 +192,8 @@ fn schema(reader: &mut Reader<'_>, place: Location<'_>, raw: raw::Schema) -> Opt
         Type::Object => object(reader, place, raw.properties, raw.required)?,
     };
     let longest = raw.max_length.or(raw.max_items);
-    let format = raw.format.map(|format| match format {
-        raw::Format::Date => Format::Date,
-        raw::Format::DateTime => Format::DateTime,
-        raw::Format::Instant => Format::Instant,
-        raw::Format::DateOrTime => Format::DateOrTime,
-        raw::Format::TimeZone => Format::TimeZone,
-    });
-    let schema =
-        Schema { kind, description: raw.description, choices: Vec::new(), longest, format };
+    let (description, format) = (raw.description, raw.format);
+    let schema = Schema { kind, description, choices: Vec::new(), longest, format };
     for choice in raw.choices.iter().filter(|choice| !schema.accepts(choice)) {
         reader.add(
             place.detail("enum"),

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::{Number, Value};
 
 use crate::engine::resource::MediaType;
+use crate::engine::schema::Format;
 use crate::json::Object;
 use crate::upstream::Method;
 
@@ -247,16 +248,6 @@ pub enum Type {
     Boolean,
     Array,
     Object,
-}
-
-#[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
-#[serde(rename_all = "kebab-case")]
-pub enum Format {
-    Date,
-    DateTime,
-    Instant,
-    DateOrTime,
-    TimeZone,
 }
 
 /// The schema of an array's items or an object's member.
